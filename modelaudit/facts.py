@@ -1,0 +1,428 @@
+"""What a saved model says of itself, as frozen values.
+
+Readers (`modelaudit.formats`) make these, everything else only looks at them. Nothing here
+judges: an irregularity that a reader met is a `Problem`, and a rule decides what it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Shape: TypeAlias = tuple[int | None, ...]
+
+
+class Format(StrEnum):
+    """What a path truly is, told by its content."""
+
+    LEGACY_H5_FULL = "legacy_h5_full"
+    WEIGHTS_H5_LEGACY = "weights_h5_legacy"
+    WEIGHTS_H5_V3 = "weights_h5_v3"
+    KERAS_ARCHIVE = "keras_v3_zip"
+    SAVEDMODEL_TF2 = "savedmodel_tf2"
+    SAVEDMODEL_TF1 = "savedmodel_tf1_style"
+    TF1_CHECKPOINT = "tf1_checkpoint_v2"
+    TF1_CHECKPOINT_V1 = "tf1_checkpoint_v1"
+    SESSION_BUNDLE = "session_bundle_v1"
+    TF2_CHECKPOINT = "tf2_checkpoint"
+    FROZEN_GRAPH = "tf1_frozen_graphdef"
+    GIT_LFS_POINTER = "git_lfs_pointer"
+    EMPTY_FILE = "empty_file"
+    CORRUPT_HDF5 = "corrupt_hdf5"
+    CORRUPT_ARCHIVE = "corrupt_zip"
+    CORRUPT_SAVEDMODEL = "corrupt_savedmodel"
+    HDF5_OTHER = "hdf5_not_keras"
+    ARCHIVE_OTHER = "zip_not_keras"
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+
+    @property
+    def title(self) -> str:
+        """Short name for people."""
+        return FORMAT_TITLES[self]
+
+
+FORMAT_TITLES: Mapping[Format, str] = {
+    Format.LEGACY_H5_FULL: "Keras HDF5 model",
+    Format.WEIGHTS_H5_LEGACY: "Keras HDF5 weights (legacy)",
+    Format.WEIGHTS_H5_V3: "Keras HDF5 weights (v3)",
+    Format.KERAS_ARCHIVE: "Keras archive (.keras)",
+    Format.SAVEDMODEL_TF2: "SavedModel (TF2)",
+    Format.SAVEDMODEL_TF1: "SavedModel (TF1 style)",
+    Format.TF1_CHECKPOINT: "TF1 checkpoint (V2)",
+    Format.TF1_CHECKPOINT_V1: "TF1 checkpoint (V1)",
+    Format.SESSION_BUNDLE: "SessionBundle (V1)",
+    Format.TF2_CHECKPOINT: "TF2 object checkpoint",
+    Format.FROZEN_GRAPH: "Frozen GraphDef",
+    Format.GIT_LFS_POINTER: "Git LFS pointer",
+    Format.EMPTY_FILE: "Empty file",
+    Format.CORRUPT_HDF5: "Damaged HDF5",
+    Format.CORRUPT_ARCHIVE: "Damaged zip archive",
+    Format.CORRUPT_SAVEDMODEL: "Damaged SavedModel",
+    Format.HDF5_OTHER: "HDF5, not Keras",
+    Format.ARCHIVE_OTHER: "Zip archive, not Keras",
+    Format.UNREADABLE: "Unreadable",
+    Format.UNKNOWN: "Unknown",
+}
+
+
+class ProblemKind(StrEnum):
+    """Irregularities that a reader can meet. Rules map these to findings."""
+
+    UNREADABLE = "unreadable"  # permission, I/O error
+    TRUNCATED = "truncated"  # ends before its own header says
+    TEXT_MANGLED = "text-mangled"  # passed through a text conversion (U+FFFD for bytes >= 0x80)
+    LFS_POINTER = "lfs-pointer"
+    EMPTY = "empty"
+    CORRUPT = "corrupt"  # not parseable as what its magic bytes promise
+    LIMIT_EXCEEDED = "limit-exceeded"
+    MISSING_FILE = "missing-file"  # named or needed by the model, not there
+    MISSING_SHARD = "missing-shard"
+    SIZE_MISMATCH = "size-mismatch"  # index promises other sizes than the file has
+    CRC_MISMATCH = "crc-mismatch"
+    LEFTOVER = "leftover"  # foreign or temporary file inside the model
+    STATE_FILE_MISMATCH = "state-file-mismatch"  # `checkpoint` names another prefix
+    SUFFIX_MISMATCH = "suffix-mismatch"  # content is not what the name says
+    DUPLICATE_MEMBER = "duplicate-member"
+    UNSAFE_PATH = "unsafe-path"  # absolute, .., backslash, NUL, symlink out of the root
+    HEADER_MISMATCH = "header-mismatch"
+    EXTERNAL_REFERENCE = "external-reference"  # HDF5 external link/storage, virtual dataset
+    UNSUPPORTED = "unsupported"  # recognised, not readable by design (V1 checkpoints)
+    CONFIG_INVALID = "config-invalid"  # saved config is not valid JSON or not a Keras config
+    TENSOR_UNREADABLE = "tensor-unreadable"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One irregularity, where it stands and what was measured."""
+
+    kind: ProblemKind
+    file: str
+    detail: str
+    route: str = ""
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file of the model. `path` is POSIX and relative to the artefact's root.
+
+    `sha256` is None where the file was not hashed (unreadable, or over the limit).
+    `role` is one of config, weights, graph, index, asset, metadata, archive, foreign.
+    """
+
+    path: str
+    size: int
+    sha256: str | None
+    role: str = ""
+
+
+class TensorSource(Protocol):
+    """Lazy, bounded access to a stored tensor's values."""
+
+    def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[np.generic]]:
+        """Yield 1-D pieces in C order, each of at most `max_bytes` (and at least one element).
+
+        Raises:
+            ReadError: the bytes are not there or fail their checksum.
+        """
+        ...
+
+    def array(self) -> NDArray[np.generic]:
+        """The whole tensor in its shape; for kernels, of which one at a time is in memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TensorStats:
+    """Statistics over the finite values (float64); None for non-numeric or empty tensors.
+
+    `zeros` and `nonfinite` are counts of elements. `std` is the population deviation.
+    """
+
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+    zeros: int
+    nonfinite: int
+
+    @property
+    def constant(self) -> bool:
+        """All finite values are the same, and nothing is non-finite."""
+        return self.minimum == self.maximum and self.nonfinite == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A stored tensor. `name` is its route in the file and unique within the artefact.
+
+    `dtype` is the numpy name (float32, int64 …), `bfloat16`, or `string`. `sha256` is over the
+    C-order little-endian bytes, so equal values of one dtype have one digest in every format.
+    `role` is weight, optimizer, metric or other (counters, strings, object graph protos).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+    file: str
+    role: str = "weight"
+    sha256: str | None = None
+    stats: TensorStats | None = None
+    source: TensorSource | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        total = 1
+        for n in self.shape:
+            total *= n
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of the saved architecture; nested models' layers are listed with their path.
+
+    Attributes:
+        route: unique readable path of layer names, `outer/inner/conv2d` (no model name for
+            top-level layers: `conv2d`).
+        config_route: route of keys in the saved config, `config/layers/3`.
+        inbound: routes of the layers whose outputs it takes, one tuple per call (node).
+            Entries that are the model's own inputs are their InputLayer's route.
+        call_kwargs: keyword arguments of each call as saved (`training`, `mask` …), one per call.
+        variables: role (kernel, bias, gamma, moving_mean, depthwise_kernel …) -> Tensor.name.
+        expected: role -> shape that the config implies (None for an axis that it does not).
+        trainable: as saved in the config.
+    """
+
+    route: str
+    name: str
+    class_name: str
+    module: str | None = None
+    registered_name: str | None = None
+    config: Mapping[str, Json] = field(default_factory=dict)
+    config_route: str = ""
+    inbound: tuple[tuple[str, ...], ...] = ()
+    call_kwargs: tuple[Mapping[str, Json], ...] = ()
+    input_shapes: tuple[Shape, ...] = ()
+    output_shape: Shape | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, Shape] = field(default_factory=dict)
+    trainable: bool = True
+    is_model: bool = False
+    custom: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The saved Keras config as a layer graph.
+
+    `layers` are all layers, nested ones included, in execution order (topological; for nested
+    models the inner layers follow their model). `inputs` and `outputs` are routes.
+    `dialect` is keras1, keras2 or keras3. `config` is the raw saved config.
+    """
+
+    class_name: str
+    name: str
+    dialect: str
+    layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    config: Mapping[str, Json] = field(default_factory=dict)
+
+    def layer(self, route: str) -> Layer:
+        """The layer at `route`.
+
+        Raises:
+            KeyError: no such layer.
+        """
+        for layer in self.layers:
+            if layer.route == route:
+                return layer
+        raise KeyError(route)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A weight tensor and the operation that applies it.
+
+    `kind` is conv, depthwise, transpose or dense. `axes` is the order of the kernel's axes:
+    `hwio` stands for spatial axes, then in, then out; `hwoi` for transposed convolutions;
+    `hwcm` for depthwise (channel, multiplier); `io` for dense.
+    `spatial` is the number of spatial axes (0 for dense). `grid` is set for a Dense kernel that
+    directly follows a Flatten: (H, W, C) of the flattened map.
+    """
+
+    route: str
+    tensor: str
+    kind: str
+    axes: str
+    spatial: int
+    shape: tuple[int, ...]
+    bias: str | None = None
+    strides: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
+    padding: str = ""
+    groups: int = 1
+    data_format: str = "channels_last"
+    activation: str | None = None
+    initializer: Mapping[str, Json] | None = None
+    bias_initializer: Mapping[str, Json] | None = None
+    grid: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One named input or output of a signature; `shape` is None where the rank is unknown."""
+
+    name: str
+    tensor: str
+    dtype: str
+    shape: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A SavedModel signature. `tags` are those of its MetaGraph."""
+
+    name: str
+    method: str
+    inputs: tuple[Endpoint, ...]
+    outputs: tuple[Endpoint, ...]
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
+    functions as `{"function": name}`, tensors as `{"dtype", "shape", "value"?}` with the value
+    only where it is a string or small (64 elements at most), strings decoded with
+    backslashreplace and cut at 4 KiB."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    attrs: Mapping[str, Json] = field(default_factory=dict)
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFunction:
+    """A FunctionDef of the graph's library. `returns` maps output name -> node output."""
+
+    name: str
+    args: tuple[str, ...]
+    nodes: tuple[GraphNode, ...]
+    returns: Mapping[str, str] = field(default_factory=dict)
+    control_returns: Mapping[str, str] = field(default_factory=dict)
+    arg_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A MetaGraph's GraphDef with its function library.
+
+    `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
+    version) where there is one. `collections` are names -> decoded entries (strings only).
+    `init_ops` are node or function names that run at load time.
+    """
+
+    tags: tuple[str, ...]
+    nodes: tuple[GraphNode, ...]
+    functions: Mapping[str, GraphFunction] = field(default_factory=dict)
+    producer: int | None = None
+    min_consumer: int | None = None
+    saver: Mapping[str, Json] = field(default_factory=dict)
+    collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    init_ops: tuple[str, ...] = ()
+    assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectNode:
+    """A node of the object graph (SavedModel or checkpoint).
+
+    `kind` is user_object, variable, function, bare_function, constant, asset, resource,
+    captured_tensor or checkpoint. `attributes` (checkpoints): attribute -> {full_name, key}.
+    `detail` is what the kind adds, as JSON (variable: name, dtype, shape, trainable;
+    user_object: identifier, version, metadata as text; function: concrete functions …).
+    """
+
+    index: int
+    kind: str
+    children: Mapping[str, int] = field(default_factory=dict)
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    slots: tuple[tuple[int, str, int], ...] = ()  # (variable node, slot name, slot node)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Versions as written in the file, never normalised here; None where it does not say.
+
+    The file's word is the maker's word: use it to inform, never to lower a severity.
+    """
+
+    keras: str | None = None
+    backend: str | None = None
+    tensorflow: str | None = None
+    tensorflow_git: str | None = None
+    producer: int | None = None
+    min_consumer: int | None = None
+    date_saved: str | None = None
+    exporter: str | None = None  # keras2-save, keras3-export, tf1-builder, tf-module …
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Everything that was read of one saved model.
+
+    Attributes:
+        root: absolute path of the file, the directory, or the checkpoint's prefix.
+        sha256: over (path, size, digest) of every file; None where a file could not be hashed.
+        complete: every byte that the model needs is there and readable.
+        training: training_config / compile_config as saved.
+        extra: further facts by name (fingerprint fields, labels, archive metadata …), JSON.
+    """
+
+    root: Path
+    format: Format
+    files: tuple[FileEntry, ...] = ()
+    sha256: str | None = None
+    complete: bool = True
+    provenance: Provenance = Provenance()
+    architecture: Architecture | None = None
+    training: Mapping[str, Json] | None = None
+    signatures: tuple[Signature, ...] = ()
+    object_graph: tuple[ObjectNode, ...] = ()
+    graphs: tuple[Graph, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
+    kernels: tuple[Kernel, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.size for entry in self.files)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor called `name`.
+
+        Raises:
+            KeyError: no such tensor.
+        """
+        for tensor in self.tensors:
+            if tensor.name == name:
+                return tensor
+        raise KeyError(name)

@@ -1,0 +1,1 @@
+"""Bytes to facts. Never imports TensorFlow, never executes, every read is bounded."""

@@ -1,0 +1,1 @@
+"""Arrays to numbers: numpy and scipy only, no I/O."""

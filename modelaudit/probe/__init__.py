@@ -1,0 +1,1 @@
+"""Running the model, in isolation."""

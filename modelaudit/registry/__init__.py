@@ -1,0 +1,1 @@
+"""Many models: finding them, auditing them side by side, remembering them."""

@@ -1,0 +1,1 @@
+"""Audits to pages: renderers need only an `Audit`."""

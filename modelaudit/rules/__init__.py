@@ -1,0 +1,1 @@
+"""Facts to findings, one module a family."""

@@ -1,0 +1,116 @@
+"""The declaration of a rule, and what a rule gets to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modelaudit.facts import Artifact, Json
+from modelaudit.findings import Confidence, Finding, Location, Severity
+from modelaudit.measures.summary import Behaviour, Measurements
+from modelaudit.probe.protocol import Observation
+from modelaudit.settings import Settings
+
+
+class Family(StrEnum):
+    """A rule's family; its code's first digit."""
+
+    INTEGRITY = "integrity"  # MA1xx
+    COMPATIBILITY = "compatibility"  # MA2xx
+    ARCHITECTURE = "architecture"  # MA3xx
+    WEIGHTS = "weights"  # MA4xx
+    SYMMETRY = "symmetry"  # MA5xx
+    BEHAVIOUR = "behaviour"  # MA6xx
+    SECURITY = "security"  # MA7xx
+    REGISTRY = "registry"  # MA8xx
+
+
+class Need(StrEnum):
+    """What must be there before a rule can say anything. What is missing is the reason given."""
+
+    ARTIFACT = "artifact"  # always there
+    ARCHITECTURE = "architecture"
+    TENSORS = "tensors"
+    GRAPH = "graph"
+    MEASUREMENTS = "measurements"
+    OBSERVATION = "observation"  # a probe was tried
+    BEHAVIOUR = "behaviour"  # a probe answered
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything known about one model when it is judged."""
+
+    artifact: Artifact
+    settings: Settings = field(default_factory=Settings)
+    measurements: Measurements | None = None
+    observations: tuple[Observation, ...] = ()
+    behaviour: Behaviour | None = None
+    probe_skipped: str = ""  # why no probe was tried, if none was
+
+
+class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
+    """A check raises this to say why its question does not arise for this model."""
+
+
+Check = Callable[[Facts], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One question asked of every model.
+
+    Attributes:
+        code: MAnnn, stable for ever.
+        name: kebab-case, stable for ever.
+        severity, confidence: defaults of its findings; a check may lower or raise them.
+        needs: what must be there; a missing need ends the rule as not-applicable with the reason.
+        summary: one line, says what is wrong when it fails.
+        pass_title: one line, says what holds when it passes.
+        why: why it matters, for a reviewer who is not an expert.
+        fix: what to do, with the code to paste where there is some.
+        since: version that introduced it.
+        references: URLs or identifiers.
+    """
+
+    code: str
+    name: str
+    family: Family
+    severity: Severity
+    confidence: Confidence
+    needs: tuple[Need, ...]
+    summary: str
+    pass_title: str
+    why: str
+    fix: str
+    check: Check
+    since: str = "0.1.0"
+    references: tuple[str, ...] = ()
+
+    def finding(
+        self,
+        detail: str,
+        *,
+        file: str = "",
+        route: str = "",
+        evidence: Mapping[str, Json] | None = None,
+        key: str = "",
+        title: str = "",
+        fix: str = "",
+        severity: Severity | None = None,
+        confidence: Confidence | None = None,
+    ) -> Finding:
+        """A finding of this rule; what is not given comes from the declaration."""
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity=severity or self.severity,
+            confidence=confidence or self.confidence,
+            title=title or self.summary,
+            detail=detail,
+            location=Location(file, route),
+            evidence=evidence or {},
+            fix=fix or self.fix,
+            key=key,
+        )

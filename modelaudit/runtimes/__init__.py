@@ -1,0 +1,1 @@
+"""What a given TensorFlow or Keras accepts."""
