@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Shape: TypeAlias = tuple[int | None, ...]
 
 
@@ -44,12 +44,12 @@ class Format(StrEnum):
     UNKNOWN = "unknown"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """Short name for people."""
-        return FORMAT_TITLES[self]
+        return FORMAT_LABELS[self]
 
 
-FORMAT_TITLES: Mapping[Format, str] = {
+FORMAT_LABELS: Mapping[Format, str] = {
     Format.LEGACY_H5_FULL: "Keras HDF5 model",
     Format.WEIGHTS_H5_LEGACY: "Keras HDF5 weights (legacy)",
     Format.WEIGHTS_H5_V3: "Keras HDF5 weights (v3)",

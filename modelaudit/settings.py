@@ -19,6 +19,7 @@ class Limits:
 
     config_bytes: int = 64 * MIB
     json_depth: int = 200
+    json_nodes: int = 2_000_000
     proto_bytes: int = 2 * GIB
     proto_depth: int = 100
     graph_nodes: int = 2_000_000

@@ -50,7 +50,7 @@ class Facts:
     probe_skipped: str = ""  # why no probe was tried, if none was
 
 
-class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
+class NotApplicable(Exception):
     """A check raises this to say why its question does not arise for this model."""
 
 
