@@ -16,9 +16,12 @@ from modelaudit.formats.elements import decode, stored_dtype
 from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
 
-# Large enough that Python's cost per piece vanishes, small enough that a piece and its float64
-# copy stay in the second-level cache.
+# Large enough that the cost of a system call vanishes, small enough for the second-level cache.
 PIECE_BYTES = 1 << 19
+
+# Elements that are summed at once: their float64 copy stays in the first-level cache, and BLAS
+# does not wake its threads for so few (which costs more than it gains).
+_BLOCK = 8192
 
 # Above this magnitude a float64 square (or a sum of many values) may overflow.
 _SCALE_ABOVE = 1e140
@@ -182,9 +185,11 @@ class _Moments:
 
     def add(self, values: NDArray[np.generic]) -> None:
         """Take in one piece (1-D, numeric)."""
+        for start in range(0, values.size, _BLOCK):
+            self._add_block(values[start : start + _BLOCK])
+
+    def _add_block(self, values: NDArray[np.generic]) -> None:
         size = values.size
-        if not size:
-            return
         self.zeros += size - int(np.count_nonzero(values))
         wide = values.astype(np.float64)
         # numpy compares half precision by software: there the copy is the faster one to ask.
