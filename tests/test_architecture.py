@@ -1,0 +1,272 @@
+"""The package's structure, held by reading the syntax tree of every module."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "modelaudit"
+GENERATED = PACKAGE / "formats" / "protos"
+
+# A module may import its own room and rooms of a lower rank; rooms of one rank are strangers.
+RANKS = {
+    "modelaudit.errors": 0,
+    "modelaudit.facts": 1,
+    "modelaudit.findings": 2,
+    "modelaudit.settings": 3,
+    "modelaudit.schema": 4,
+    "modelaudit.formats": 5,
+    "modelaudit.measures": 5,
+    "modelaudit.runtimes": 5,
+    "modelaudit.probe.protocol": 5,
+    "modelaudit.probe": 6,
+    "modelaudit.golden": 7,
+    "modelaudit.rules": 8,
+    "modelaudit.diagnosis": 9,
+    "modelaudit.sections": 10,
+    "modelaudit.pipeline": 11,
+    "modelaudit.report": 12,
+    "modelaudit.registry": 12,
+    "modelaudit.cli": 13,
+    "modelaudit.__main__": 14,
+    "modelaudit": 14,
+}
+PROBE_RUNNERS = ("modelaudit.probe.zygote", "modelaudit.probe.worker")
+ONLY_IN = {
+    "tensorflow": PROBE_RUNNERS,
+    "keras": PROBE_RUNNERS,
+    "tf_keras": PROBE_RUNNERS,
+    "ray": ("modelaudit.registry.engine",),
+    "matplotlib": ("modelaudit.report",),
+    "weasyprint": ("modelaudit.report",),
+    "click": ("modelaudit.cli",),
+    "rich": ("modelaudit.cli",),
+}
+# Modules that run code out of data.
+UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
+UNSAFE_CALLS = {"eval", "exec", "compile"}
+IO_MODULES = {
+    *("os", "pathlib", "io", "subprocess", "socket", "tempfile", "shutil", "sqlite3", "h5py"),
+    *("zipfile", "urllib", "http", "mmap", "logging", "time", "random"),
+}
+IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis")
+# The rules' examples are Artifacts, and those have a Path for their root.
+PATHS_IN = ("modelaudit.rules.examples",)
+# A forked child leaves by os._exit, so that it never runs its parent's clean-up.
+FORKS_IN = ("modelaudit.probe", "modelaudit.registry.slots")
+EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}
+IMPORTERS = {"__import__", "import_module", "importlib.import_module"}
+MOST_LINES = 350
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {
+    module_name(path): path.read_text(encoding="utf-8")
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if not path.is_relative_to(GENERATED)
+}
+PACKAGES = {module_name(path) for path in PACKAGE.rglob("__init__.py")}
+MODULES = {*SOURCES, *PACKAGES}
+
+
+def within(module: str, rooms: tuple[str, ...]) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in rooms)
+
+
+def room_of(module: str) -> str:
+    """The table's entry that the module falls under; the package itself stands for itself only."""
+    rooms = [room for room in RANKS if room != "modelaudit" and within(module, (room,))]
+    if module == "modelaudit":
+        return module
+    assert rooms, f"{module} has no place in the table of layers"
+    return max(rooms, key=len)
+
+
+def imports(module: str, source: str) -> Iterator[str]:
+    """Every module that a module imports, those inside functions and by name included."""
+    package = module if module in PACKAGES else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                if inner in MODULES:
+                    yield inner
+                elif inner != "modelaudit.__version__":
+                    yield base
+        elif isinstance(node, ast.Call) and called(node) in IMPORTERS and node.args:
+            yield ast.unparse(node.args[0]).strip("'\"")
+
+
+def called(node: ast.Call) -> str:
+    return ast.unparse(node.func)
+
+
+def layer_violations(module: str, source: str) -> list[str]:
+    room = room_of(module)
+    found = []
+    for name in imports(module, source):
+        if not within(name, ("modelaudit",)):
+            continue
+        other = room_of(name)
+        if other != room and RANKS[other] >= RANKS[room]:
+            found.append(f"{module} imports {name}")
+    return found
+
+
+def foreign_violations(module: str, source: str) -> list[str]:
+    return [
+        f"{module} imports {name}"
+        for name in imports(module, source)
+        if not within(module, ONLY_IN.get(name.partition(".")[0], (module,)))
+    ]
+
+
+def unsafe_violations(module: str, source: str) -> list[str]:
+    found = [
+        f"{module} imports {name}"
+        for name in imports(module, source)
+        if name.partition(".")[0] in UNSAFE_MODULES
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            pickles = any(
+                keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"
+                for keyword in node.keywords
+            )
+            if called(node) in UNSAFE_CALLS or pickles:
+                found.append(f"{module}:{node.lineno} calls {called(node)}")
+    return found
+
+
+def io_violations(module: str, source: str) -> list[str]:
+    if not within(module, IO_FREE):
+        return []
+    found = [
+        f"{module} imports {name}"
+        for name in imports(module, source)
+        if name.partition(".")[0] in IO_MODULES
+        and not (name == "pathlib" and within(module, PATHS_IN))
+    ]
+    return found + [
+        f"{module}:{node.lineno} opens a file"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and called(node) == "open"
+    ]
+
+
+def exit_violations(module: str, source: str) -> list[str]:
+    if within(module, ("modelaudit.cli", "modelaudit.__main__")):
+        return []
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = called(node)
+            forked = name == "os._exit" and within(module, FORKS_IN)
+            if name in EXITS or (name == "os._exit" and not forked):
+                found.append(f"{module}:{node.lineno} calls {name}")
+    return found
+
+
+CHECKS = (
+    layer_violations,
+    foreign_violations,
+    unsafe_violations,
+    io_violations,
+    exit_violations,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_no_module_breaks_the_structure(check):
+    assert [fault for module, source in SOURCES.items() for fault in check(module, source)] == []
+
+
+@pytest.mark.parametrize(
+    ("check", "module", "source"),
+    [
+        (layer_violations, "modelaudit.facts", "from modelaudit.findings import Severity"),
+        (layer_violations, "modelaudit.formats.x", "def f():\n    import modelaudit.rules.model"),
+        (layer_violations, "modelaudit.formats.x", "from modelaudit import measures"),
+        (layer_violations, "modelaudit.report.x", "from modelaudit.registry import discover"),
+        (layer_violations, "modelaudit.registry.x", "from ..report import html"),
+        (layer_violations, "modelaudit.rules.x", "from modelaudit import audit"),
+        (layer_violations, "modelaudit.measures.x", "import_module('modelaudit.cli')"),
+        (foreign_violations, "modelaudit.formats.x", "import tensorflow as tf"),
+        (foreign_violations, "modelaudit.probe.x", "def f():\n    from keras.saving import load"),
+        (
+            foreign_violations,
+            "modelaudit.registry.x",
+            "import importlib\nimportlib.import_module('ray')",
+        ),
+        (foreign_violations, "modelaudit.measures.x", "import matplotlib.pyplot"),
+        (foreign_violations, "modelaudit.pipeline", "import rich"),
+        (unsafe_violations, "modelaudit.formats.x", "import pickle"),
+        (unsafe_violations, "modelaudit.formats.x", "from marshal import loads"),
+        (unsafe_violations, "modelaudit.cli", "eval('1')"),
+        (unsafe_violations, "modelaudit.cli", "import numpy\nnumpy.load('x', allow_pickle=True)"),
+        (io_violations, "modelaudit.rules.x", "from pathlib import Path"),
+        (io_violations, "modelaudit.diagnosis", "open('x')"),
+        (exit_violations, "modelaudit.pipeline", "print('x')"),
+        (exit_violations, "modelaudit.pipeline", "import sys\nsys.exit(1)"),
+        (exit_violations, "modelaudit.pipeline", "raise SystemExit(1)"),
+        (exit_violations, "modelaudit.formats.x", "import os\nos._exit(1)"),
+    ],
+)
+def test_a_breach_would_be_seen(check, module, source):
+    assert len(check(module, source)) == 1
+
+
+def test_every_module_has_a_place():
+    for module in SOURCES:
+        room_of(module)
+    with pytest.raises(AssertionError, match="no place"):
+        room_of("modelaudit.utils")
+
+
+def test_no_cycles():
+    graph = {
+        module: {name for name in imports(module, source) if name in MODULES and name != module}
+        for module, source in SOURCES.items()
+    }
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_files_are_small():
+    lines = {module: source.count("\n") for module, source in SOURCES.items()}
+    assert {module: n for module, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_help_imports_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "modelaudit", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()
+    }
+    assert "modelaudit" in loaded
+    assert loaded & {"tensorflow", "keras", "tf_keras", "matplotlib", "weasyprint", "ray"} == set()
