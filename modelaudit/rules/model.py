@@ -54,7 +54,8 @@ class NotApplicable(Exception):
     """A check raises this to say why its question does not arise for this model."""
 
 
-Check = Callable[[Facts], Iterable[Finding]]
+Check = Callable[["Rule", Facts], Iterable[Finding]]
+Example = Callable[[], Facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Rule:
         pass_title: one line, says what holds when it passes.
         why: why it matters, for a reviewer who is not an expert.
         fix: what to do, with the code to paste where there is some.
+        bad, good: make the smallest facts on which it fails and passes; the tests run them.
         since: version that introduced it.
         references: URLs or identifiers.
     """
@@ -85,6 +87,8 @@ class Rule:
     why: str
     fix: str
     check: Check
+    bad: Example
+    good: Example
     since: str = "0.1.0"
     references: tuple[str, ...] = ()
 

@@ -1,0 +1,90 @@
+"""The command line: the only place that prints, reads the environment and exits.
+
+Command modules import what is heavy (numpy, readers, renderers) inside their functions, so that
+`--help` stays instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from modelaudit import __version__
+from modelaudit.cli import exits
+from modelaudit.errors import LockHeld, ModelAuditError, UsageError
+
+COMMANDS = {
+    "audit": "modelaudit.cli.audit:audit",
+    "scan": "modelaudit.cli.audit:scan",
+    "inspect": "modelaudit.cli.inspect:inspect",
+    "render": "modelaudit.cli.render:render",
+    "rules": "modelaudit.cli.rules:rules",
+    "doctor": "modelaudit.cli.doctor:doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called `cmd_name`, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "MODELAUDIT",
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, prog_name="modelaudit")
+def cli() -> None:
+    """Audit saved TensorFlow and Keras models without trusting them.
+
+    \b
+    Exit codes: 0 complete, nothing at or over --fail-on · 1 findings at or over it
+    2 usage or settings · 3 incomplete · 4 no model found · 70 internal error
+    75 another run holds the lock · 130 interrupted
+    """
+
+
+def main() -> None:
+    """Entry point: turns every ending into an exit code of the contract."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as request:
+        code = request.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = exits.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("modelaudit: interrupted", err=True)
+        code = exits.INTERRUPTED
+    except LockHeld as error:
+        click.echo(f"modelaudit: {error}", err=True)
+        code = exits.LOCKED
+    except (UsageError, ModelAuditError) as error:
+        click.echo(f"modelaudit: {error}", err=True)
+        code = exits.USAGE
+    except BrokenPipeError:  # the reader of our output went away: nothing left to say
+        sys.stderr.close()
+        code = exits.OK
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("modelaudit: internal error (this is a bug in modelaudit)", err=True)
+        code = exits.INTERNAL
+    sys.exit(code if isinstance(code, int) else exits.OK)

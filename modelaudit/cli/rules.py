@@ -1,0 +1,55 @@
+"""`modelaudit rules`: what is asked of every model."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from modelaudit.errors import UsageError
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def rules(code: str | None, as_json: bool) -> None:
+    """List the rules, or explain one (by CODE such as MA401, or by name)."""
+    from modelaudit.rules.catalogue import CATALOGUE, rule
+    from modelaudit.rules.model import Rule
+
+    def describe(each: Rule) -> dict[str, object]:
+        return {
+            "code": each.code,
+            "name": each.name,
+            "family": each.family.value,
+            "severity": each.severity.value,
+            "confidence": each.confidence.value,
+            "summary": each.summary,
+            "why": each.why,
+            "fix": each.fix,
+            "since": each.since,
+            "references": list(each.references),
+        }
+
+    if code is None:
+        if as_json:
+            click.echo(json.dumps([describe(each) for each in CATALOGUE], indent=2))
+            return
+        for each in CATALOGUE:
+            click.echo(f"{each.code}  {each.severity.value:<8}  {each.name:<28}  {each.summary}")
+        return
+    try:
+        found = rule(code)
+    except KeyError:
+        raise UsageError(f"no rule is called {code!r}; `modelaudit rules` lists them") from None
+    if as_json:
+        click.echo(json.dumps(describe(found), indent=2))
+        return
+    click.echo(f"{found.code} {found.name} ({found.severity.value}, {found.family.value})\n")
+    click.echo(click.wrap_text(found.summary + "."))
+    click.echo("\nWhy it matters")
+    click.echo(click.wrap_text(found.why, initial_indent="  ", subsequent_indent="  "))
+    click.echo("\nWhat to do")
+    click.echo("\n".join(f"  {line}".rstrip() for line in found.fix.splitlines()))
+    for reference in found.references:
+        click.echo(f"\nSee: {reference}")

@@ -1,0 +1,193 @@
+"""One model from path to `Audit`; the only place that knows the whole order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import modelaudit
+from modelaudit import sections
+from modelaudit.errors import ProbeError, ReadError
+from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
+from modelaudit.findings import Outcome, Severity, Verdict
+from modelaudit.formats.reader import read
+from modelaudit.measures.measure import measure
+from modelaudit.measures.summary import Behaviour
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import judge, rules_digest, run_rules
+from modelaudit.rules.model import Facts, Family
+from modelaudit.schema import Audit
+from modelaudit.settings import Settings
+
+# Formats that no loader takes as a model on their own; running them is not tried.
+NOT_RUNNABLE = frozenset(
+    {
+        Format.WEIGHTS_H5_LEGACY,
+        Format.WEIGHTS_H5_V3,
+        Format.TF2_CHECKPOINT,
+        Format.TF1_CHECKPOINT_V1,
+        Format.SESSION_BUNDLE,
+        Format.FROZEN_GRAPH,
+        Format.GIT_LFS_POINTER,
+        Format.EMPTY_FILE,
+        Format.CORRUPT_HDF5,
+        Format.CORRUPT_ARCHIVE,
+        Format.CORRUPT_SAVEDMODEL,
+        Format.HDF5_OTHER,
+        Format.ARCHIVE_OTHER,
+        Format.UNREADABLE,
+        Format.UNKNOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One model to audit: where it is, and the name under which its report is filed."""
+
+    path: Path
+    root: Path
+    relative: str
+    slug: str
+
+
+# Runs a model in every runtime and gives what was seen: observations, and behaviour if any.
+Probe = Callable[[Artifact, Settings], tuple[tuple[Observation, ...], Behaviour | None]]
+
+
+def read_artifact(path: Path, settings: Settings) -> Artifact:
+    """Facts of one model; whatever goes wrong is a fact too, never an exception."""
+    try:
+        return read(path, settings.limits)
+    except ReadError as error:
+        problem = Problem(ProblemKind.UNREADABLE, error.file, error.reason)
+    except OSError as error:
+        problem = Problem(ProblemKind.UNREADABLE, path.name, error.strerror or str(error))
+    return unreadable(path, problem)
+
+
+def unreadable(path: Path, problem: Problem) -> Artifact:
+    """An artefact of which nothing is known but why."""
+    return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=(problem,))
+
+
+def static_facts(path: Path, settings: Settings) -> Facts:
+    """Everything that can be known without running the model."""
+    artifact = read_artifact(path, settings)
+    measurements = measure(artifact) if artifact.tensors or artifact.architecture else None
+    return Facts(artifact=artifact, settings=settings, measurements=measurements)
+
+
+def why_not_run(facts: Facts) -> str:
+    """Why this model is not run, or "" when it may be."""
+    artifact = facts.artifact
+    if not facts.settings.probe.enabled:
+        return "running models was switched off (--no-probe)"
+    if artifact.format in NOT_RUNNABLE:
+        return f"a {artifact.format.label} cannot be run on its own"
+    if facts.settings.probe.unsafe:
+        return ""
+    security = [rule for rule in CATALOGUE if rule.family is Family.SECURITY]
+    for result in run_rules(security, facts):
+        for finding in result.findings:
+            if finding.severity is Severity.CRITICAL and not finding.waived_by:
+                return (
+                    f"it has a critical finding ({finding.code} {finding.name}); "
+                    "--probe-unsafe runs it all the same, in the sandbox"
+                )
+    return ""
+
+
+def add_probe(facts: Facts, probe: Probe | None) -> Facts:
+    """`facts` with what running the model showed, or with why it was not run."""
+    reason = why_not_run(facts) if probe else "running models was switched off (--no-probe)"
+    if probe is None or reason:
+        return replace(facts, probe_skipped=reason)
+    try:
+        observations, behaviour = probe(facts.artifact, facts.settings)
+    except ProbeError as error:
+        return replace(facts, probe_skipped=f"the probe itself failed: {error}")
+    skipped = "" if behaviour else _no_behaviour(observations)
+    return replace(facts, observations=observations, behaviour=behaviour, probe_skipped=skipped)
+
+
+def _no_behaviour(observations: Sequence[Observation]) -> str:
+    loaded = [o for o in observations if o.status is Status.LOADED]
+    if loaded:
+        return f"it loads in {loaded[0].runtime}, but gave no output: {loaded[0].error}"
+    return "; ".join(f"{o.runtime}: {o.status.value}" for o in observations) or "nothing was tried"
+
+
+def exit_of(verdict: Verdict, reason: str) -> dict[str, Json]:
+    """The exit code that this model alone would give, with its reason."""
+    codes = {Verdict.FAIL: 1, Verdict.INCOMPLETE: 3}
+    code = codes.get(verdict, 0)
+    return {"code": code, "reasons": [reason] if code else []}
+
+
+def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json]) -> Audit:
+    """Rules, verdict and sections: facts to `Audit`."""
+    settings = facts.settings
+    results = run_rules(CATALOGUE, facts)
+    verdict, reason = judge(results, facts, settings.fail_on)
+    outcomes = [result.outcome for result in results]
+    return Audit(
+        tool={
+            "name": "tf-modelaudit",
+            "version": modelaudit.__version__,
+            "rules_digest": rules_digest(CATALOGUE),
+            "rules": {outcome.value: outcomes.count(outcome) for outcome in Outcome},
+        },
+        created=created,
+        model=sections.model_section(
+            facts.artifact, str(target.root), target.relative, target.slug
+        ),
+        verdict=verdict,
+        reason=reason,
+        results=results,
+        compatibility=sections.compatibility_section(facts.observations),
+        architecture=sections.architecture_section(facts),
+        weights=sections.weights_section(facts),
+        symmetry=sections.symmetry_section(facts.measurements),
+        behaviour=sections.behaviour_section(facts),
+        restore=sections.restore_section(facts),
+        signatures=sections.signature_section(facts.artifact),
+        files=sections.files_section(facts.artifact),
+        observations=sections.observation_sections(facts.observations),
+        exit=exit_of(verdict, reason),
+        timings=timings,
+    )
+
+
+class _Stopwatch(AbstractContextManager["_Stopwatch"]):
+    """Adds the seconds spent in a block to `timings`."""
+
+    def __init__(self, timings: dict[str, Json], phase: str) -> None:
+        self._timings, self._phase, self._start = timings, phase, time.perf_counter()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._timings[self._phase] = round(time.perf_counter() - self._start, 3)
+
+
+def audit_model(
+    target: Target, settings: Settings, created: str, probe: Probe | None = None
+) -> Audit:
+    """Audit one model. Never raises for anything that the model's files hold.
+
+    Args:
+        target: the model.
+        settings: limits, probe settings and what fails a model.
+        created: ISO 8601 time in UTC to put into the audit.
+        probe: runs the model in isolation; None audits statically.
+    """
+    timings: dict[str, Json] = {}
+    with _Stopwatch(timings, "static"):
+        facts = static_facts(target.path, settings)
+    with _Stopwatch(timings, "probe"):
+        facts = add_probe(facts, probe)
+    with _Stopwatch(timings, "judge"):
+        return conclude(facts, target, created, timings)

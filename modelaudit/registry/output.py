@@ -1,0 +1,54 @@
+"""The output directory: names that are safe anywhere, and writes that are never half done."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+SLUG_LENGTH = 80
+UNSAFE = re.compile(r"[^a-z0-9._]+")
+
+
+def slug(relative: str) -> str:
+    """A readable file name for a model's path: lower case ASCII letters, digits, `.`, `_`, `-`.
+
+    A digest of the path is added wherever something was lost, so that two paths never share one.
+    """
+    plain = UNSAFE.sub("-", relative.lower()).strip("-.")
+    if plain == relative and len(plain) <= SLUG_LENGTH:
+        return plain
+    digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{plain[:SLUG_LENGTH].rstrip('-.')}-{digest}" if plain else digest
+
+
+def slugs(relatives: Iterable[str]) -> list[str]:
+    """One slug for each path."""
+    return [slug(relative) for relative in relatives]
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write beside the target, flush to disk, then rename: readers see the old file or the new.
+
+    Raises:
+        OSError: nothing was changed at `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(fd, "wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,186 @@
+"""Slots: child processes that each work on one model after another.
+
+A model that takes its slot down (a crash in a C library, memory, a hang) costs one row: the
+parent notes why, forks a new slot and goes on. Messages are length-prefixed JSON on pipes, so
+nothing that a child sends can run in the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeVar
+
+from modelaudit.facts import Json
+
+Task = TypeVar("Task")
+Work = Callable[[Task], dict[str, Json]]
+
+HEADER = struct.Struct("<Q")
+MESSAGE_BYTES = 64 << 20  # a row's summary is a few hundred bytes; more is a fault
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How one task ended: what the work gave, or why it gave nothing."""
+
+    index: int
+    value: dict[str, Json] | None
+    lost: str = ""
+
+
+@dataclass(slots=True)
+class _Slot:
+    pid: int
+    to_child: int
+    from_child: int
+    task: int | None = None
+    deadline: float = 0.0
+    buffer: bytearray = field(default_factory=bytearray)
+
+
+def _read_exactly(fd: int, size: int) -> bytes:
+    """`size` bytes, or fewer at the end of the stream."""
+    parts = bytearray()
+    while len(parts) < size:
+        piece = os.read(fd, min(size - len(parts), 1 << 20))
+        if not piece:
+            break
+        parts += piece
+    return bytes(parts)
+
+
+def _send(fd: int, message: Json) -> None:
+    data = json.dumps(message).encode()
+    view = memoryview(HEADER.pack(len(data)) + data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _serve(tasks: Sequence[Task], work: Work[Task], receive: int, answer: int) -> NoReturn:
+    """The child's life: index in, result out, until the parent closes the pipe."""
+    status = 0
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+        while head := _read_exactly(receive, HEADER.size):
+            index = HEADER.unpack(head)[0]
+            _send(answer, {"index": index, "value": work(tasks[index])})
+    except BaseException:  # a forked child must never return into the parent's code
+        import traceback
+
+        traceback.print_exc()
+        status = 70
+    finally:
+        os._exit(status)
+
+
+def _start(tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot]) -> _Slot:
+    child_reads, to_child = os.pipe()
+    from_child, child_writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        # Close the parent's ends and those of the other slots: a pipe that a sibling still holds
+        # open would never report its end.
+        for fd in (
+            to_child,
+            from_child,
+            *(s.to_child for s in others),
+            *(s.from_child for s in others),
+        ):
+            os.close(fd)
+        _serve(tasks, work, child_reads, child_writes)
+    os.close(child_reads)
+    os.close(child_writes)
+    return _Slot(pid, to_child, from_child)
+
+
+def _stop(slot: _Slot, *, kill: bool) -> int:
+    """End a slot and give its wait status."""
+    os.close(slot.to_child)
+    if kill:
+        os.kill(slot.pid, signal.SIGKILL)
+    os.close(slot.from_child)
+    return os.waitpid(slot.pid, 0)[1]
+
+
+def _assign(slot: _Slot, index: int, seconds: float) -> None:
+    slot.task, slot.deadline = index, time.monotonic() + seconds
+    os.write(slot.to_child, HEADER.pack(index))
+
+
+def _message(slot: _Slot) -> dict[str, Json] | None:
+    """The next whole message of a slot, if it has arrived."""
+    if len(slot.buffer) < HEADER.size:
+        return None
+    size = HEADER.unpack(slot.buffer[: HEADER.size])[0]
+    if len(slot.buffer) < HEADER.size + size:
+        return None
+    message = json.loads(slot.buffer[HEADER.size : HEADER.size + size])
+    del slot.buffer[: HEADER.size + size]
+    return message if isinstance(message, dict) else None
+
+
+def _why_lost(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"the process that read it died of signal {number} ({signal.Signals(number).name})"
+    return f"the process that read it ended with status {os.WEXITSTATUS(status)}"
+
+
+def run(tasks: Sequence[Task], work: Work[Task], *, jobs: int, seconds: float) -> Iterator[Done]:
+    """Do `work` on every task, `jobs` at a time, and yield results as they come.
+
+    Args:
+        tasks: handed to the children by fork, so they need not be serialisable.
+        work: gives a JSON object; runs in a child.
+        jobs: number of slots, at least 1.
+        seconds: wall clock that one task may take before its slot is killed.
+
+    Yields:
+        One `Done` for every task, in order of completion.
+    """
+    waiting = list(range(len(tasks)))[::-1]
+    slots: list[_Slot] = []
+    try:
+        while waiting or any(slot.task is not None for slot in slots):
+            while waiting and len(slots) < jobs:
+                slots.append(_start(tasks, work, slots))
+            for slot in slots:
+                if slot.task is None and waiting:
+                    _assign(slot, waiting.pop(), seconds)
+            yield from _collect(slots)
+    finally:
+        for slot in slots:
+            _stop(slot, kill=slot.task is not None)
+
+
+def _collect(slots: list[_Slot]) -> Iterator[Done]:
+    """Wait for news from busy slots; slots that are gone are taken out of the list."""
+    busy = {slot.from_child: slot for slot in slots if slot.task is not None}
+    patience = max(0.0, min(slot.deadline for slot in busy.values()) - time.monotonic())
+    ready, _, _ = select.select(list(busy), [], [], patience)
+    for fd in ready:
+        slot = busy[fd]
+        piece = os.read(fd, 1 << 20)
+        slot.buffer += piece
+        index = slot.task
+        assert index is not None
+        if not piece or len(slot.buffer) > MESSAGE_BYTES:
+            slots.remove(slot)
+            yield Done(index, None, _why_lost(_stop(slot, kill=bool(piece))))
+        elif message := _message(slot):
+            slot.task = None
+            value = message.get("value")
+            yield Done(index, value if isinstance(value, dict) else None)
+    now = time.monotonic()
+    for slot in [slot for slot in slots if slot.task is not None and slot.deadline <= now]:
+        slots.remove(slot)
+        _stop(slot, kill=True)
+        assert slot.task is not None
+        yield Done(slot.task, None, "it took longer than the time allowed and was stopped")

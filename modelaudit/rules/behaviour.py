@@ -1,0 +1,270 @@
+"""MA6xx: what the model does when it is run on probe inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.summary import Behaviour, OutputBehaviour
+from modelaudit.probe.protocol import Status
+from modelaudit.rules import behaviour_examples as made
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+
+ORIENTATION_GAIN = 0.30  # bits by which another orientation must be better
+ORIENTATION_SHARE = 0.75  # of log2 K that it must then reach
+SENSITIVE = 0.20  # NFV over which a flip matters as much as a fifth of another input
+ENDINGS = {
+    Status.CRASHED: "crashed the process",
+    Status.TIMEOUT: "did not finish in the time allowed",
+    Status.MEMORY: "used more memory than allowed",
+}
+WORDS = {
+    "H": "mirrored left-right",
+    "V": "mirrored up-down",
+    "r90": "turned by 90°",
+    "r180": "turned by 180°",
+    "r270": "turned by 270°",
+    "T": "transposed",
+    "AT": "transposed across the other diagonal",
+    "flip": "reversed in time",
+}
+
+
+def _behaviour(facts: Facts) -> Behaviour:
+    assert facts.behaviour is not None
+    return facts.behaviour
+
+
+def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    for each in facts.observations:
+        if each.status in ENDINGS:
+            signal = f" (signal {each.signal})" if each.signal else ""
+            yield rule.finding(
+                f"Running the model by {each.call or 'its loader'} in {each.runtime} "
+                f"{ENDINGS[each.status]}{signal}.",
+                evidence={"measured": each.status.value, "signal": each.signal, "log": each.log},
+                key=f"{each.runtime}/{each.status.value}",
+            )
+
+
+def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    behaviour = _behaviour(facts)
+    for output in behaviour.outputs:
+        seen = output.collapse
+        if not seen.collapsed:
+            continue
+        share = (
+            f" Class {seen.top_class} is the answer for {seen.top_share:.0%} of them."
+            if (seen.top_share is not None and seen.top_class is not None)
+            else ""
+        )
+        yield rule.finding(
+            f"Output {output.name} is (nearly) the same for {behaviour.inputs.n} different inputs."
+            f"{share}",
+            route=output.name,
+            evidence={
+                "measured": seen.information if seen.information is not None else seen.spread,
+                "classes": seen.classes,
+                "top_share": seen.top_share,
+                "n": behaviour.inputs.n,
+            },
+        )
+
+
+def best_orientation(output: OutputBehaviour) -> tuple[str, float, float] | None:
+    """(transform, its bits, bits as given) of the orientation that the model was made for.
+
+    None where the orientation given is as good as any, or where classes are not known.
+    """
+    classes, profile = output.collapse.classes, output.orientation
+    if not classes or classes < 3 or "e" not in profile:
+        return None
+    best = max(profile, key=lambda name: profile[name])
+    gain = profile[best] - profile["e"]
+    enough = profile[best] >= ORIENTATION_SHARE * math.log2(classes)
+    if best == "e" or gain < ORIENTATION_GAIN or not enough:
+        return None
+    return best, profile[best], profile["e"]
+
+
+def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    behaviour = _behaviour(facts)
+    if behaviour.inputs.kind != "user":
+        raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
+    for output in behaviour.outputs:
+        found = best_orientation(output)
+        if found:
+            best, bits, given = found
+            yield rule.finding(
+                f"Images {WORDS.get(best, best)} carry {bits:.2f} bits into output {output.name}, "
+                f"images as given {given:.2f}: the model expects them {WORDS.get(best, best)}.",
+                route=output.name,
+                evidence={
+                    "measured": bits - given,
+                    "threshold": ORIENTATION_GAIN,
+                    "n": behaviour.inputs.n,
+                    "profile": dict(output.orientation),
+                },
+                key=best,
+            )
+
+
+def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    behaviour = _behaviour(facts)
+    if behaviour.inputs.kind != "user":
+        raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
+    for output in behaviour.outputs:
+        if output.collapse.collapsed:
+            continue
+        for effect in output.transforms:
+            mirrored = effect.name in {"H", "flip"}
+            if mirrored and effect.nfv is not None and effect.nfv >= SENSITIVE:
+                agree = (
+                    f" and {1 - effect.agreement:.0%} of the answers change"
+                    if effect.agreement is not None
+                    else ""
+                )
+                yield rule.finding(
+                    f"When inputs are {WORDS[effect.name]}, output {output.name} moves "
+                    f"{effect.nfv:.0%} as much as between different inputs{agree}.",
+                    route=output.name,
+                    evidence={
+                        "measured": effect.nfv,
+                        "threshold": SENSITIVE,
+                        "n": effect.n,
+                        "agreement": effect.agreement,
+                        "agreement_ci": list(effect.agreement_ci or ()),
+                        "kappa": effect.kappa,
+                    },
+                    key=effect.name,
+                )
+
+
+def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    behaviour = _behaviour(facts)
+    if not behaviour.deterministic:
+        yield rule.finding(
+            "The same inputs give different outputs when they are fed twice (largest difference "
+            f"{behaviour.noise_floor:.3g}).",
+            evidence={"measured": behaviour.noise_floor, "n": behaviour.inputs.n},
+        )
+
+
+def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    behaviour = _behaviour(facts)
+    if not behaviour.dead:
+        raise NotApplicable("inner activations cannot be read from this model")
+    for route, share in behaviour.dead.items():
+        if share >= 1.0:
+            yield rule.finding(
+                f"No channel of {route} is ever active, whatever the input: everything behind it "
+                "sees a constant.",
+                route=route,
+                evidence={"measured": share, "threshold": 1.0, "n": behaviour.inputs.n},
+            )
+
+
+RULES = (
+    Rule(
+        code="MA601",
+        name="probe-unfinished",
+        family=Family.BEHAVIOUR,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="Running the model ended in a crash, a timeout or out of memory",
+        pass_title="Every attempt to run the model came to an end",
+        why="The model was run in a process of its own, so nothing else was harmed. In production "
+        "it would have taken its server down.",
+        fix="Look at the log below. Raise `--timeout` or `--memory` if the model is honest and "
+        "large.",
+        check=_unfinished,
+        bad=examples.observed(Status.CRASHED),
+        good=examples.observed(Status.LOADED),
+    ),
+    Rule(
+        code="MA602",
+        name="collapsed-output",
+        family=Family.BEHAVIOUR,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.BEHAVIOUR,),
+        summary="The output does not depend on the input",
+        pass_title="The output depends on the input",
+        why="A model that answers the same for everything is useless, and a test on a few inputs "
+        "of one class does not notice.",
+        fix="The diagnosis names the cause that fits best. Check restored weights first.",
+        check=_collapsed,
+        bad=made.collapsed,
+        good=made.lively,
+    ),
+    Rule(
+        code="MA603",
+        name="orientation-mismatch",
+        family=Family.BEHAVIOUR,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.BEHAVIOUR,),
+        summary="The model understands the images only in another orientation",
+        pass_title="No other orientation of the images is understood better",
+        why="Images reach the model mirrored or turned against those it was trained on, so it "
+        "answers badly, or always the same.",
+        fix="Compare how training and serving decode images (camera mounting, EXIF rotation, "
+        "width and height order). Undo the difference before the model, not inside it.",
+        check=_orientation,
+        bad=made.wrong_way_round,
+        good=made.lively,
+    ),
+    Rule(
+        code="MA604",
+        name="flip-sensitive-output",
+        family=Family.BEHAVIOUR,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.BEHAVIOUR,),
+        summary="Mirroring the input changes the output a lot",
+        pass_title="Mirroring the input changes the output little",
+        why="If a mirrored input means the same to you, the model is biased to the orientation of "
+        "its training data. If it means something else (digits, text, left and right), this is "
+        "right.",
+        fix="Ask first whether a mirrored input should get the same answer. If so, train with "
+        'mirrored images:\n\n    keras.layers.RandomFlip("horizontal")  # first layer of the model',
+        check=_sensitive,
+        bad=made.flip_sensitive,
+        good=made.lively,
+    ),
+    Rule(
+        code="MA605",
+        name="nondeterministic-output",
+        family=Family.BEHAVIOUR,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.BEHAVIOUR,),
+        summary="The same input gives different outputs",
+        pass_title="The same input gives the same output",
+        why="A layer behaves as in training (dropout, noise, batch statistics) or draws at random, "
+        "so no single answer can be trusted.",
+        fix="Look for `training=True` in the saved calls and for random layers; rebuild without.",
+        check=_nondeterministic,
+        bad=made.noisy,
+        good=made.lively,
+    ),
+    Rule(
+        code="MA606",
+        name="dead-layer",
+        family=Family.BEHAVIOUR,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.BEHAVIOUR,),
+        summary="A whole layer never becomes active",
+        pass_title="No layer is dead",
+        why="Everything behind a dead layer sees a constant, so the output is constant too.",
+        fix="Look at the bias of that layer and at the batch normalisation around it; restore the "
+        "checkpoint from before the values went away.",
+        check=_dead,
+        bad=made.dead,
+        good=made.lively,
+    ),
+)

@@ -1,0 +1,70 @@
+"""Made behaviours: the good and bad examples of the behaviour rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelaudit.measures.summary import (
+    Behaviour,
+    Collapse,
+    OutputBehaviour,
+    ProbeInputs,
+    TransformEffect,
+)
+from modelaudit.rules.examples import healthy
+from modelaudit.rules.model import Facts
+
+HEALTHY = OutputBehaviour(
+    name="probabilities",
+    kind="softmax",
+    shape=(None, 10),
+    collapse=Collapse(False, 3.0, 10, 1, 0.12, 0.3),
+    transforms=(TransformEffect("H", 128, 0.98, (0.94, 0.99), 0.97, nfv=0.02),),
+    orientation={"e": 3.0, "H": 2.96},
+)
+
+
+def behave(
+    output: OutputBehaviour = HEALTHY, *, deterministic: bool = True, dead_share: float = 0.1
+) -> Facts:
+    """Facts of a model that was run on 128 user images."""
+    behaviour = Behaviour(
+        runtime="here",
+        inputs=ProbeInputs("user", 128, (128, 16, 16, 1), (0.0, 1.0)),
+        noise_floor=1e-7,
+        deterministic=deterministic,
+        outputs=(output,),
+        dead={"relu": dead_share},
+    )
+    return replace(healthy(), behaviour=behaviour)
+
+
+def lively() -> Facts:
+    """Everything as it should be."""
+    return behave()
+
+
+def collapsed() -> Facts:
+    """One class for every input."""
+    return behave(replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-9)))
+
+
+def wrong_way_round() -> Facts:
+    """Sees images only when they are mirrored."""
+    return behave(replace(HEALTHY, orientation={"e": 0.4, "H": 2.99}))
+
+
+def flip_sensitive() -> Facts:
+    """Mirroring changes most answers."""
+    effect = TransformEffect("H", 128, 0.34, (0.26, 0.42), 0.28, nfv=0.47)
+    return behave(replace(HEALTHY, transforms=(effect,)))
+
+
+def noisy() -> Facts:
+    """Another answer each time."""
+    return behave(deterministic=False)
+
+
+def dead() -> Facts:
+    """A ReLU that is always zero."""
+    return behave(dead_share=1.0)

@@ -1,0 +1,170 @@
+"""MA2xx: which TensorFlow and Keras made it, and does it load here?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelaudit.facts import Provenance
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+
+QUOTED = 600  # characters of a loader's message that go into a finding
+
+CURRENT, LEGACY = "here", "here-legacy"
+
+
+def _by_runtime(facts: Facts) -> dict[str, Observation]:
+    return {observation.runtime: observation for observation in facts.observations}
+
+
+def _tried(facts: Facts) -> dict[str, Observation]:
+    seen = _by_runtime(facts)
+    ended = {Status.LOADED, Status.FAILED}
+    tried = {name: each for name, each in seen.items() if each.status in ended}
+    if not tried:
+        raise NotApplicable("no loader came to an answer")
+    return tried
+
+
+def _message(observation: Observation) -> str:
+    text = f"{observation.error_type}: {observation.error}".strip(": \n")
+    return text[:QUOTED] + (" …" if len(text) > QUOTED else "")
+
+
+def _version_unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    artifact = facts.artifact
+    if not artifact.complete and not artifact.tensors:
+        raise NotApplicable("the file could not be read as a model")
+    said = artifact.provenance
+    if not (said.keras or said.tensorflow or said.producer):
+        yield rule.finding(
+            f"This {artifact.format.label} carries neither a Keras nor a TensorFlow version.",
+            evidence={"measured": None},
+        )
+
+
+def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    tried = _tried(facts)
+    if any(each.status is Status.LOADED for each in tried.values()):
+        return
+    first = next(iter(tried.values()))
+    yield rule.finding(
+        f"No loader tried here restores the model ({', '.join(tried)}). First error, from "
+        f"{first.call}: {_message(first)}",
+        evidence={
+            "measured": {name: _message(each) for name, each in tried.items()},
+            "versions": {name: dict(each.versions) for name, each in tried.items()},
+        },
+        severity=Severity.MEDIUM if not facts.artifact.complete else rule.severity,
+    )
+
+
+def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    tried = _tried(facts)
+    current, legacy = tried.get(CURRENT), tried.get(LEGACY)
+    if current is None or legacy is None:
+        raise NotApplicable("only one of Keras 3 and tf-keras was tried")
+    if current.status is Status.FAILED and legacy.status is Status.LOADED:
+        yield rule.finding(
+            f"Keras {current.versions.get('keras', '3')} refuses the model, tf-keras "
+            f"{legacy.versions.get('keras', '')} loads it. Keras says: {_message(current)}",
+            evidence={"measured": _message(current), "call": current.call},
+            key=current.error_type,
+        )
+
+
+def _generation(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    architecture = facts.artifact.architecture
+    assert architecture is not None
+    if architecture.dialect == "keras1":
+        yield rule.finding(
+            "The saved architecture is in the dialect of Keras 1 "
+            f"(version {facts.artifact.provenance.keras or 'not written'}).",
+            evidence={"measured": architecture.dialect},
+        )
+
+
+def _keras1() -> Facts:
+    facts = examples.healthy()
+    artifact = facts.artifact
+    assert artifact.architecture is not None
+    old = replace(artifact.architecture, dialect="keras1")
+    return replace(facts, artifact=replace(artifact, architecture=old))
+
+
+def _versioned() -> Facts:
+    facts = examples.healthy()
+    return replace(facts, artifact=replace(facts.artifact, provenance=Provenance(keras="3.8.0")))
+
+
+RULES = (
+    Rule(
+        code="MA201",
+        name="version-unknown",
+        family=Family.COMPATIBILITY,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="The file does not say which version saved it",
+        pass_title="The file says which version saved it",
+        why="Without it, compatibility can only be told from the content.",
+        fix="Note the version beside the model when you save it.",
+        check=_version_unknown,
+        bad=examples.healthy,
+        good=_versioned,
+    ),
+    Rule(
+        code="MA202",
+        name="keras1-dialect",
+        family=Family.COMPATIBILITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARCHITECTURE,),
+        summary="The architecture is written in Keras 1's dialect",
+        pass_title="The architecture is in a dialect that current loaders know",
+        why="Keras 3 and tf-keras know neither Keras 1's class names nor its arguments.",
+        fix="Load it with Keras 1 or 2.0 (which translates), and save it again from there.",
+        check=_generation,
+        bad=_keras1,
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA210",
+        name="does-not-load",
+        family=Family.COMPATIBILITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="The model loads in none of the runtimes tried",
+        pass_title="The model loads in at least one of the runtimes tried",
+        why="Whatever the file holds, nobody can use it with what is installed here.",
+        fix="The error text names the reason. Custom classes need `custom_objects`; old files need "
+        "the TensorFlow version that wrote them.",
+        check=_loads_nowhere,
+        bad=examples.observed(Status.FAILED, Status.FAILED, error="Unknown layer"),
+        good=examples.observed(Status.LOADED),
+    ),
+    Rule(
+        code="MA211",
+        name="needs-legacy-keras",
+        family=Family.COMPATIBILITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="Keras 3 refuses the model; tf-keras (Keras 2) loads it",
+        pass_title="Keras 3 needs no help to load the model",
+        why="Code that calls `keras.models.load_model` stops with an error after an upgrade to "
+        "TensorFlow 2.16 or newer.",
+        fix="pip install tf-keras, then\n\n"
+        "    import os\n"
+        '    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before importing tensorflow\n'
+        "    import tf_keras\n"
+        '    model = tf_keras.models.load_model("MODEL", compile=False)',
+        check=_needs_legacy,
+        bad=examples.observed(Status.FAILED, Status.LOADED, error="Unrecognized keyword"),
+        good=examples.observed(Status.LOADED, Status.LOADED),
+    ),
+)

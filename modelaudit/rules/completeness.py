@@ -1,0 +1,201 @@
+"""MA11x: do the stored tensors and the saved architecture belong together?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Layer, Shape, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+
+LISTED = 20  # names spelled out in one finding; the rest is counted
+
+
+def _fits(expected: Shape, found: tuple[int, ...]) -> bool:
+    return len(expected) == len(found) and all(
+        want is None or want == have for want, have in zip(expected, found, strict=True)
+    )
+
+
+def _weighted(facts: Facts) -> tuple[Layer, ...]:
+    """Layers that own variables, where the file is meant to hold weights at all."""
+    architecture = facts.artifact.architecture
+    if architecture is None or not facts.artifact.tensors:
+        raise NotApplicable("the file holds no architecture together with weights")
+    if not any(layer.variables for layer in architecture.layers):
+        raise NotApplicable("the stored tensors carry no names that lead to layers")
+    return tuple(layer for layer in architecture.layers if layer.expected and not layer.is_model)
+
+
+def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    for layer in _weighted(facts):
+        absent = sorted(set(layer.expected) - set(layer.variables))
+        if absent:
+            yield rule.finding(
+                f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, and the file "
+                "does not hold them.",
+                route=layer.route,
+                evidence={
+                    "measured": len(layer.variables),
+                    "expected": len(layer.expected),
+                    "missing": list(absent),
+                },
+            )
+
+
+def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    _weighted(facts)
+    unclaimed = facts.artifact.extra.get("unclaimed")
+    if isinstance(unclaimed, list) and unclaimed:
+        names = [str(name) for name in unclaimed]
+        yield rule.finding(
+            f"{len(names)} stored tensors belong to no layer of the architecture: "
+            + ", ".join(names[:LISTED])
+            + (" …" if len(names) > LISTED else ""),
+            evidence={"measured": len(names), "tensors": list(names[:LISTED])},
+        )
+
+
+def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for layer in _weighted(facts):
+        for role, name in layer.variables.items():
+            expected, tensor = layer.expected.get(role), tensors.get(name)
+            if expected is not None and tensor is not None and not _fits(expected, tensor.shape):
+                yield rule.finding(
+                    f"{layer.route}/{role} should be {list(expected)}, the stored tensor is "
+                    f"{list(tensor.shape)}.",
+                    file=tensor.file,
+                    route=f"{layer.route}/{role}",
+                    evidence={"measured": list(tensor.shape), "expected": list(expected)},
+                )
+
+
+def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    for tensor in facts.artifact.tensors:
+        if tensor.stats and tensor.stats.nonfinite:
+            used = tensor.role == "weight"
+            yield rule.finding(
+                f"{tensor.name} holds {tensor.stats.nonfinite} values that are NaN or infinite, of "
+                f"{tensor.size}." + ("" if used else " It is not used for prediction."),
+                file=tensor.file,
+                route=tensor.name,
+                evidence={"measured": tensor.stats.nonfinite, "threshold": 0, "n": tensor.size},
+                severity=rule.severity if used else Severity.LOW,
+            )
+
+
+def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    _weighted(facts)
+    betrayed = facts.artifact.extra.get("misordered")
+    for text in betrayed if isinstance(betrayed, list) else ():
+        yield rule.finding(str(text), route=str(text).split(" ", 1)[0], key=str(text))
+
+
+def _nan() -> Facts:
+    stats = TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 3)
+    tensors = (examples.tensor("dense/kernel", stats=stats), examples.tensor("dense/bias", (2,)))
+    return Facts(examples.model(examples.layer(), tensors=tensors))
+
+
+def _lacks_bias() -> Facts:
+    return Facts(examples.model(examples.layer(variables={"kernel": "dense/kernel"})))
+
+
+def _wrong_shape() -> Facts:
+    tensors = (examples.tensor("dense/kernel", (5, 2)), examples.tensor("dense/bias", (2,)))
+    return Facts(examples.model(examples.layer(), tensors=tensors))
+
+
+def _one_too_many() -> Facts:
+    return Facts(examples.model(examples.layer(), extra={"unclaimed": ["other/kernel"]}))
+
+
+def _swapped() -> Facts:
+    said = "conv2d holds conv2d_1/kernel:0"
+    return Facts(examples.model(examples.layer(), extra={"misordered": [said]}))
+
+
+RULES = (
+    Rule(
+        code="MA111",
+        name="non-finite-weights",
+        family=Family.INTEGRITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="Weights hold NaN or infinite values",
+        pass_title="All stored values are finite",
+        why="A single NaN spreads through the network. Where a ReLU hides it, the output is finite "
+        "and wrong.",
+        fix="Go back to the last checkpoint before training diverged, or restore the file.",
+        check=_non_finite,
+        bad=_nan,
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA112",
+        name="missing-tensors",
+        family=Family.INTEGRITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="The architecture needs weights that the file does not hold",
+        pass_title="The file holds every weight that the architecture needs",
+        why="Loaders that match by name or skip mismatches leave such layers at random values "
+        "without an error.",
+        fix="Save model and weights together from one session: `model.save('model.keras')`.",
+        check=_missing,
+        bad=_lacks_bias,
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA113",
+        name="unexpected-tensors",
+        family=Family.INTEGRITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="The file holds weights that no layer of the architecture claims",
+        pass_title="Every stored weight belongs to a layer",
+        why="They are left over from another architecture, or the layer that should hold them "
+        "was lost: the restored model then computes something else.",
+        fix="Compare the architecture with the code that trained the model, then save again.",
+        check=_unexpected,
+        bad=_one_too_many,
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA114",
+        name="shape-mismatch",
+        family=Family.INTEGRITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="A stored weight has another shape than its layer needs",
+        pass_title="Every stored weight has the shape that its layer needs",
+        why="The weights come from another architecture or were edited. Loading raises an error, "
+        "or skips the layer where `skip_mismatch=True`.",
+        fix="Use the weights that were saved with this architecture.",
+        check=_shapes,
+        bad=_wrong_shape,
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA123",
+        name="misordered-weights",
+        family=Family.INTEGRITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="Names inside the file say that weights stand in the wrong layer",
+        pass_title="Names inside the file agree with the layers",
+        why="Weights of equal shape load into each other's places without any error, and the model "
+        "answers wrongly.",
+        fix="Save the model again from the session that trained it; do not reorder groups by hand.",
+        check=_misordered,
+        bad=_swapped,
+        good=examples.healthy,
+    ),
+)

@@ -1,0 +1,98 @@
+"""Asking every rule about one model, and the verdict that follows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
+from modelaudit.probe.protocol import Status
+from modelaudit.rules.model import Facts, Need, NotApplicable, Rule
+
+# A model that the probe could not run to an end has not been looked at in full.
+UNFINISHED = frozenset({Status.CRASHED, Status.TIMEOUT, Status.MEMORY})
+
+
+def missing_need(need: Need, facts: Facts) -> str:
+    """Why `need` is not there, or "" when it is."""
+    artifact = facts.artifact
+    if need is Need.ARCHITECTURE and artifact.architecture is None:
+        return "the file holds no Keras architecture"
+    if need is Need.TENSORS and not artifact.tensors:
+        return "no tensor could be read"
+    if need is Need.GRAPH and not artifact.graphs:
+        return "the model holds no TensorFlow graph"
+    if need is Need.MEASUREMENTS and facts.measurements is None:
+        return "the weights were not measured"
+    if need is Need.OBSERVATION and not facts.observations:
+        return facts.probe_skipped or "the model was not run"
+    if need is Need.BEHAVIOUR and facts.behaviour is None:
+        return facts.probe_skipped or "the model gave no output to judge"
+    return ""
+
+
+def run_rule(rule: Rule, facts: Facts) -> RuleResult:
+    """One rule's outcome. An exception in a check is an outcome, never the end of the audit."""
+    for need in rule.needs:
+        reason = missing_need(need, facts)
+        if reason:
+            return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason)
+    try:
+        findings = tuple(rule.check(rule, facts))
+    except NotApplicable as reason:
+        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, str(reason))
+    except Exception as error:
+        detail = f"the rule itself failed: {type(error).__name__}: {error}"
+        return RuleResult(rule.code, rule.name, Outcome.ERROR, detail[:500])
+    if findings:
+        return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
+    return RuleResult(rule.code, rule.name, Outcome.PASS, rule.pass_title)
+
+
+def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:
+    """Every rule's outcome, in the catalogue's order."""
+    return tuple(run_rule(rule, facts) for rule in rules)
+
+
+def could_not_look(facts: Facts) -> str:
+    """Why this model was not looked at in full, or "" when it was."""
+    artifact = facts.artifact
+    for problem in artifact.problems:
+        if problem.kind in {"unreadable", "unsupported", "limit-exceeded"}:
+            return f"{problem.file or artifact.root.name}: {problem.detail}"
+    for observation in facts.observations:
+        if observation.status in UNFINISHED:
+            return f"running it in {observation.runtime}: {observation.status.value}"
+    return ""
+
+
+def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tuple[Verdict, str]:
+    """The verdict and the sentence that gives its reason.
+
+    A finding at or over `fail_on` fails the model; without one, a model that could not be looked
+    at in full is incomplete; findings from low upwards warn.
+    """
+    results = tuple(results)
+    findings = [f for result in results for f in result.findings if not f.waived_by]
+    findings.sort(key=lambda finding: -finding.severity.rank)
+    worst = findings[0] if findings else None
+    if worst and worst.severity.rank >= fail_on.rank:
+        more = sum(f.severity.rank >= fail_on.rank for f in findings) - 1
+        return Verdict.FAIL, worst.detail + (f" ({more} more like it.)" if more else "")
+    reason = could_not_look(facts)
+    if reason:
+        return Verdict.INCOMPLETE, f"Not looked at in full: {reason}"
+    broken = [result for result in results if result.outcome is Outcome.ERROR]
+    if broken:
+        return Verdict.INCOMPLETE, f"Rule {broken[0].code} could not finish: {broken[0].reason}"
+    if worst and worst.severity.rank >= Severity.LOW.rank:
+        return Verdict.WARN, worst.detail
+    return Verdict.PASS, "Nothing was found that speaks against using this model."
+
+
+def rules_digest(rules: Sequence[Rule]) -> str:
+    """Identity of a rule set: changes when a rule comes, goes or changes its declaration."""
+    digest = hashlib.sha256()
+    for rule in rules:
+        digest.update(repr((rule.code, rule.name, rule.severity, rule.summary)).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""The smallest facts that make a rule fail or pass: each rule's own good and bad example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from modelaudit.facts import (
+    Architecture,
+    Artifact,
+    Format,
+    Json,
+    Layer,
+    Problem,
+    ProblemKind,
+    Tensor,
+    TensorStats,
+)
+from modelaudit.measures.summary import Measurements
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.rules.model import Facts
+
+ROOT = Path("/models/example.keras")
+ORDINARY = TensorStats(minimum=-1.0, maximum=1.0, mean=0.0, std=0.5, zeros=0, nonfinite=0)
+
+
+def healthy() -> Facts:
+    """One Dense layer, complete and ordinary."""
+    return Facts(model(layer()))
+
+
+def layer(
+    name: str = "dense",
+    class_name: str = "Dense",
+    variables: Mapping[str, str] | None = None,
+    config: Mapping[str, Json] | None = None,
+    inbound: tuple[tuple[str, ...], ...] = (),
+) -> Layer:
+    """A layer whose kernel and bias are there."""
+    found = {"kernel": f"{name}/kernel", "bias": f"{name}/bias"} if variables is None else variables
+    return Layer(
+        route=name,
+        name=name,
+        class_name=class_name,
+        config=config or {},
+        inbound=inbound,
+        variables=found,
+        expected={"kernel": (4, 2), "bias": (2,)},
+    )
+
+
+def tensor(name: str, shape: tuple[int, ...] = (4, 2), stats: TensorStats = ORDINARY) -> Tensor:
+    """A float32 weight."""
+    size = 1
+    for n in shape:
+        size *= n
+    return Tensor(name, shape, "float32", 4 * size, "model.weights.h5", stats=stats)
+
+
+def model(
+    *layers: Layer,
+    tensors: tuple[Tensor, ...] | None = None,
+    problems: tuple[Problem, ...] = (),
+    extra: Mapping[str, Json] | None = None,
+    kind: Format = Format.KERAS_ARCHIVE,
+) -> Artifact:
+    """A model of these layers; tensors default to one for every variable."""
+    if tensors is None:
+        tensors = tuple(
+            tensor(name, (4, 2) if role == "kernel" else (2,))
+            for each in layers
+            for role, name in each.variables.items()
+        )
+    routes = tuple(each.route for each in layers)
+    architecture = Architecture("Functional", "model", "keras3", layers, routes[:1], routes[-1:])
+    return Artifact(
+        root=ROOT,
+        format=kind,
+        architecture=architecture if layers else None,
+        tensors=tensors,
+        problems=problems,
+        extra=extra or {},
+    )
+
+
+def with_problem(kind: ProblemKind, **evidence: Json) -> Callable[[], Facts]:
+    """Facts whose reader met one problem."""
+    problem = Problem(kind, "example.keras", "what the reader saw", evidence=evidence)
+    return lambda: Facts(model(layer(), problems=(problem,)))
+
+
+def measured(measurements: Measurements) -> Callable[[], Facts]:
+    """Facts with these static measures."""
+    return lambda: Facts(model(layer()), measurements=measurements)
+
+
+def observed(*statuses: Status, error: str = "") -> Callable[[], Facts]:
+    """Facts observed in `here`, then `here-legacy`, with these endings."""
+    names = ("here", "here-legacy")
+    observations = tuple(
+        Observation(
+            name, "load_model", status, error_type="ValueError" if error else "", error=error
+        )
+        for name, status in zip(names, statuses, strict=False)
+    )
+    return lambda: Facts(model(layer()), observations=observations)

@@ -1,0 +1,101 @@
+"""MA5xx: what the filters' symmetry says, and what it cannot say.
+
+Symmetry of weights is evidence, not a fault: a network can be flip-invariant through mirrored
+twins of asymmetric filters, and orientation-sensitive with symmetric mean kernels. These rules
+therefore inform; the behaviour rules judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.summary import KernelSymmetry, Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+
+EXACT = 1.0 - 1e-6
+NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}
+
+
+def _defined(facts: Facts) -> list[KernelSymmetry]:
+    layers = facts.measurements.symmetry if facts.measurements else ()
+    defined = [layer for layer in layers if not layer.undefined]
+    if not defined:
+        raise NotApplicable("the model has no kernel with spatial extent")
+    return defined
+
+
+def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    defined = _defined(facts)
+    for name, words in NAMES.items():
+        scored = [layer for layer in defined if name in layer.score]
+        if scored and all(layer.score[name] >= EXACT for layer in scored):
+            yield rule.finding(
+                f"All {len(scored)} spatial kernels are exactly symmetric under the {words} flip.",
+                route=scored[0].route,
+                evidence={"measured": 1.0, "threshold": EXACT, "n": len(scored)},
+                key=name,
+            )
+
+
+def _mirrored_twins(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    defined = _defined(facts)
+    for name, words in NAMES.items():
+        matched = [layer for layer in defined if name in layer.twins]
+        closed = [layer for layer in matched if layer.twins[name].get("score", 0.0) >= EXACT]
+        individually = all(layer.score.get(name, 0.0) >= EXACT for layer in closed)
+        if matched and len(closed) == len(matched) and not individually:
+            yield rule.finding(
+                f"In every layer each filter has its exact {words} mirror image among the others: "
+                "the filters are closed under the flip although single filters are asymmetric.",
+                route=closed[0].route,
+                evidence={"measured": 1.0, "threshold": EXACT, "n": len(closed)},
+                key=name,
+            )
+
+
+def _kernel(score: float, twin: float = 0.1) -> Measurements:
+    kernel = KernelSymmetry(
+        "conv", "conv", (3, 3, 1, 8), 8, score={"H": score}, twins={"H": {"score": twin}}
+    )
+    return Measurements(symmetry=(kernel,))
+
+
+RULES = (
+    Rule(
+        code="MA501",
+        name="symmetric-filters",
+        family=Family.SYMMETRY,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.MEASUREMENTS,),
+        summary="All filters are exactly symmetric under a flip",
+        pass_title="Filters are not exactly symmetric",
+        why="With an even sampling grid and a head that pools over positions, such a network "
+        "cannot tell a mirrored input from the original. That is by design, or a mistake.",
+        fix="Nothing, if flips must not matter. If left and right must be told apart, use "
+        "unconstrained kernels.",
+        check=_symmetric_filters,
+        bad=examples.measured(_kernel(1.0)),
+        good=examples.measured(_kernel(0.2)),
+        references=("Dudar & Semenov (2018), arXiv:1805.09421",),
+    ),
+    Rule(
+        code="MA502",
+        name="mirrored-twin-filters",
+        family=Family.SYMMETRY,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.MEASUREMENTS,),
+        summary="Every filter has its exact mirror image in the layer",
+        pass_title="The layers are not closed under mirroring",
+        why="This is how group-equivariant layers look: the network is flip-equivariant up to an "
+        "exchange of channels.",
+        fix="Nothing needs to be done.",
+        check=_mirrored_twins,
+        bad=examples.measured(_kernel(0.1, twin=1.0)),
+        good=examples.measured(_kernel(0.2)),
+        references=("Bökman & Kahl (NeurIPS 2023), arXiv:2305.17017",),
+    ),
+)

@@ -1,0 +1,243 @@
+"""MA4xx: do the stored values look trained and restored?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+
+LISTED = 8
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+
+
+def _measurements(facts: Facts) -> Measurements:
+    assert facts.measurements is not None
+    return facts.measurements
+
+
+def _batchnorm(facts: Facts) -> tuple[BatchNormState, ...]:
+    states = _measurements(facts).batchnorm
+    if not states:
+        raise NotApplicable("the model has no batch normalisation")
+    return states
+
+
+def _names(routes: list[str]) -> str:
+    return ", ".join(routes[:LISTED]) + (
+        f" and {len(routes) - LISTED} more" * (len(routes) > LISTED)
+    )
+
+
+def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    states = _batchnorm(facts)
+    lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
+    if lost:
+        yield rule.finding(
+            f"{len(lost)} of {len(states)} batch normalisations hold mean 0 and variance 1 exactly, "
+            f"while gamma or beta were trained: {_names(lost)}.",
+            route=lost[0],
+            evidence={"measured": len(lost), "threshold": 0, "n": len(states), "layers": [*lost]},
+        )
+
+
+def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    states = _batchnorm(facts)
+    new = [s.route for s in states if s.statistics_initial and s.affine_initial]
+    if new:
+        yield rule.finding(
+            f"{len(new)} of {len(states)} batch normalisations are exactly as they were created: "
+            f"{_names(new)}.",
+            route=new[0],
+            evidence={"measured": len(new), "threshold": 0, "n": len(states), "layers": [*new]},
+        )
+
+
+def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    for state in _batchnorm(facts):
+        if state.min_variance < 0:
+            yield rule.finding(
+                f"{state.route} stores a moving variance of {state.min_variance:.4g}; a variance "
+                "cannot be negative.",
+                route=state.route,
+                evidence={"measured": state.min_variance, "threshold": 0.0, "n": state.channels},
+            )
+
+
+def _fresh_split(facts: Facts) -> tuple[list[KernelInitialization], int]:
+    tested = [k for k in _measurements(facts).initialization if k.state != "undecidable"]
+    if not tested:
+        raise NotApplicable("no kernel is large enough to be tested against its initialiser")
+    return [k for k in tested if k.state == "fresh"], len(tested)
+
+
+def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    fresh, tested = _fresh_split(facts)
+    if len(fresh) == tested:
+        yield rule.finding(
+            f"All {tested} kernels that can be tested are still as their initialiser drew them: "
+            "this model was never trained, or its weights were never loaded before saving.",
+            route=fresh[0].route,
+            evidence={"measured": len(fresh), "n": tested, "layers": [k.route for k in fresh]},
+        )
+
+
+def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    fresh, tested = _fresh_split(facts)
+    if 0 < len(fresh) < tested:
+        for kernel in fresh:
+            yield rule.finding(
+                f"{kernel.route} still holds the values that {kernel.initializer} draws, while "
+                f"{tested - len(fresh)} other kernels are trained: it was left out of the restore.",
+                route=kernel.route,
+                evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": tested},
+            )
+
+
+def _all_zero(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    architecture = facts.artifact.architecture
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for layer in architecture.layers if architecture else ():
+        for role in KERNELS:
+            tensor = tensors.get(layer.variables.get(role, ""))
+            stats = tensor.stats if tensor else None
+            if tensor and stats and stats.constant and tensor.size > 1:
+                yield rule.finding(
+                    f"Every value of {layer.route}/{role} is {stats.minimum:g}: the layer's output "
+                    "does not depend on which input it gets.",
+                    file=tensor.file,
+                    route=f"{layer.route}/{role}",
+                    evidence={"measured": stats.minimum, "n": tensor.size},
+                )
+
+
+def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Measurements:
+    return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, variance),))
+
+
+def _kernels(*states: str) -> Measurements:
+    return Measurements(
+        initialization=tuple(
+            KernelInitialization(f"conv{i}", f"conv{i}/kernel", "GlorotUniform", state)
+            for i, state in enumerate(states)
+        )
+    )
+
+
+def _zero_kernel() -> Facts:
+    zero = TensorStats(0.0, 0.0, 0.0, 0.0, 8, 0)
+    tensors = (examples.tensor("dense/kernel", stats=zero), examples.tensor("dense/bias", (2,)))
+    return Facts(examples.model(examples.layer(), tensors=tensors))
+
+
+MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
+
+RULES = (
+    Rule(
+        code="MA401",
+        name="batchnorm-statistics-lost",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=MEASURED,
+        summary="Batch normalisation lost its moving statistics",
+        pass_title="Batch normalisations keep trained statistics with trained parameters",
+        why="At inference the layer divides by these statistics. With 0 and 1 in their place the "
+        "network behind sees numbers of the wrong size and often answers the same for everything.",
+        fix="Restore a checkpoint that includes non-trainable variables (`model.weights`, not "
+        "`model.trainable_weights`). Without one, recalibrate on training images:\n\n"
+        "    for layer in model.layers:\n"
+        "        if isinstance(layer, keras.layers.BatchNormalization):\n"
+        "            layer.momentum = 0.9\n"
+        "    for batch in images:            # unlabelled, 50 batches or more\n"
+        "        model(batch, training=True)",
+        check=_statistics_lost,
+        bad=examples.measured(_bn(lost=True)),
+        good=examples.measured(_bn()),
+    ),
+    Rule(
+        code="MA402",
+        name="batchnorm-untouched",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=MEASURED,
+        summary="Batch normalisation is exactly as it was created",
+        pass_title="Every batch normalisation has seen training",
+        why="A layer that has seen a single training step has other values than these.",
+        fix="Check whether the weights were loaded before the model was saved.",
+        check=_statistics_untouched,
+        bad=examples.measured(_bn(new=True)),
+        good=examples.measured(_bn()),
+    ),
+    Rule(
+        code="MA403",
+        name="negative-moving-variance",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=MEASURED,
+        summary="A moving variance is negative",
+        pass_title="No moving variance is negative",
+        why="The square root of it is NaN: mean and variance were swapped, or the file was edited.",
+        fix="Restore the original weights; check the order of the variables if they were set by "
+        "`set_weights`.",
+        check=_negative_variance,
+        bad=examples.measured(_bn(variance=-0.5)),
+        good=examples.measured(_bn()),
+    ),
+    Rule(
+        code="MA404",
+        name="never-trained",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=MEASURED,
+        summary="Every kernel is still at its initial values",
+        pass_title="At least one kernel has been trained",
+        why="A model that was built and saved without loading its weights looks whole and answers "
+        "at random.",
+        fix="Load the weights before saving; `model.load_weights(path)` must come after the model "
+        "is built, and must raise no warning.",
+        check=_never_trained,
+        bad=examples.measured(_kernels("fresh", "fresh")),
+        good=examples.measured(_kernels("trained", "fresh")),
+    ),
+    Rule(
+        code="MA405",
+        name="layer-at-initial-values",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=MEASURED,
+        summary="A layer is still at its initial values while others are trained",
+        pass_title="No single layer was left at its initial values",
+        why="This is what a partial restore leaves behind: `by_name=True`, `skip_mismatch=True` and "
+        "`expect_partial()` skip layers without an error.",
+        fix="Load strictly and look at what is skipped:\n\n"
+        "    status = checkpoint.restore(path)\n"
+        "    status.assert_existing_objects_matched()\n\n"
+        "Frozen random features are fresh on purpose: then waive this finding.",
+        check=_partial_restore,
+        bad=examples.measured(_kernels("trained", "fresh")),
+        good=examples.measured(_kernels("trained", "trained")),
+    ),
+    Rule(
+        code="MA406",
+        name="constant-kernel",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="A kernel holds one single value",
+        pass_title="No kernel is constant",
+        why="Nothing that training does leaves a kernel constant; a failed write or an edit does.",
+        fix="Restore the file from a good copy.",
+        check=_all_zero,
+        bad=_zero_kernel,
+        good=examples.healthy,
+    ),
+)

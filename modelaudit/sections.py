@@ -1,0 +1,220 @@
+"""Facts to the JSON sections of an audit.
+
+Which keys stand in which section is part of the audit file's contract; wording and units are
+the report's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
+from modelaudit.measures.summary import Measurements
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.rules.model import Facts
+from modelaudit.schema import jsonable
+
+WEIGHT_ROLES = frozenset({"weight"})
+
+
+def model_section(artifact: Artifact, root: str, path: str, slug: str) -> dict[str, Json]:
+    """Identity: where it is, what it is, who made it."""
+    return {
+        "root": root,
+        "path": path,
+        "slug": slug,
+        "format": artifact.format.value,
+        "format_label": artifact.format.label,
+        "sha256": artifact.sha256,
+        "bytes": artifact.nbytes,
+        "files": len(artifact.files),
+        "saved_with": jsonable(artifact.provenance),
+        "complete": artifact.complete,
+    }
+
+
+def _params(layer: Layer, tensors: Mapping[str, Tensor]) -> int:
+    found = (tensors.get(name) for name in layer.variables.values())
+    return sum(tensor.size for tensor in found if tensor is not None)
+
+
+def _digest(config: Mapping[str, Json]) -> str:
+    text = json.dumps(config, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _layer(layer: Layer, tensors: Mapping[str, Tensor]) -> dict[str, Json]:
+    return {
+        "route": layer.route,
+        "name": layer.name,
+        "class": layer.class_name,
+        "module": layer.module,
+        "config_digest": _digest(layer.config),
+        "params": _params(layer, tensors),
+        "input_shapes": jsonable(layer.input_shapes),
+        "output_shape": jsonable(layer.output_shape),
+        "inbound": jsonable(layer.inbound),
+        "trainable": layer.trainable,
+        "variables": jsonable(sorted(layer.variables)),
+        "custom": layer.custom,
+        "is_model": layer.is_model,
+    }
+
+
+def _ports(architecture: Architecture, routes: tuple[str, ...]) -> list[Json]:
+    by_route = {layer.route: layer for layer in architecture.layers}
+    ports: list[Json] = []
+    for route in routes:
+        layer = by_route.get(route)
+        shape = jsonable(layer.output_shape) if layer else None
+        dtype = layer.config.get("dtype") if layer else None
+        ports.append({"route": route, "shape": shape, "dtype": dtype})
+    return ports
+
+
+def architecture_section(facts: Facts) -> dict[str, Json]:
+    """The saved layer graph and what it implies; {} where the file holds none."""
+    artifact = facts.artifact
+    architecture = artifact.architecture
+    if architecture is None:
+        return {}
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    layers: list[Json] = [_layer(layer, tensors) for layer in architecture.layers]
+    counted = [t for t in artifact.tensors if t.role in WEIGHT_ROLES]
+    profile = facts.measurements.profile if facts.measurements else None
+    return {
+        "class": architecture.class_name,
+        "name": architecture.name,
+        "dialect": architecture.dialect,
+        "inputs": _ports(architecture, architecture.inputs),
+        "outputs": _ports(architecture, architecture.outputs),
+        "params": sum(tensor.size for tensor in counted),
+        "layers": layers,
+        "profile": jsonable(profile) if profile else {},
+    }
+
+
+def weights_section(facts: Facts) -> dict[str, Json]:
+    """Every stored tensor with its digest and statistics."""
+    artifact = facts.artifact
+    measured = facts.measurements.initialization if facts.measurements else ()
+    states = {kernel.tensor: kernel.state for kernel in measured}
+    rows: list[Json] = []
+    for tensor in artifact.tensors:
+        stats = tensor.stats
+        rows.append(
+            {
+                "name": tensor.name,
+                "shape": list(tensor.shape),
+                "dtype": tensor.dtype,
+                "role": tensor.role,
+                "size": tensor.size,
+                "sha256": tensor.sha256,
+                "min": jsonable(stats.minimum) if stats else None,
+                "max": jsonable(stats.maximum) if stats else None,
+                "mean": jsonable(stats.mean) if stats else None,
+                "std": jsonable(stats.std) if stats else None,
+                "zeros": stats.zeros if stats else None,
+                "nonfinite": stats.nonfinite if stats else None,
+                "initialization": states.get(tensor.name),
+            }
+        )
+    weights = [tensor for tensor in artifact.tensors if tensor.role in WEIGHT_ROLES]
+    return {
+        "tensors": rows,
+        "total": sum(tensor.size for tensor in weights),
+        "bytes": sum(tensor.nbytes for tensor in weights),
+        "optimizer": sum(t.size for t in artifact.tensors if t.role == "optimizer"),
+    }
+
+
+def symmetry_section(measurements: Measurements | None) -> dict[str, Json]:
+    """Static measures of the kernels; {} where nothing was measured."""
+    if measurements is None:
+        return {}
+    return {
+        "layers": jsonable(measurements.symmetry),
+        "initialization": jsonable(measurements.initialization),
+        "batchnorm": jsonable(measurements.batchnorm),
+        "skipped": jsonable(measurements.skipped),
+    }
+
+
+def behaviour_section(facts: Facts) -> dict[str, Json]:
+    """What running the model showed, or why it was not run."""
+    if facts.behaviour is None:
+        return {"skipped_reason": facts.probe_skipped or "the model gave no output to judge"}
+    section = jsonable(facts.behaviour)
+    return section if isinstance(section, dict) else {}
+
+
+def observation_sections(observations: tuple[Observation, ...]) -> tuple[dict[str, Json], ...]:
+    """Each attempt to load; without times, so that two runs compare equal."""
+    rows = []
+    for observation in observations:
+        row = jsonable(observation)
+        if isinstance(row, dict):
+            row.pop("seconds", None)
+            row["variables"] = len(observation.variables)
+            rows.append(row)
+    return tuple(rows)
+
+
+def compatibility_section(observations: tuple[Observation, ...]) -> tuple[dict[str, Json], ...]:
+    """Predicted and observed loading, a row a runtime."""
+    return tuple(
+        {
+            "runtime": observation.runtime,
+            "call": observation.call,
+            "versions": jsonable(observation.versions),
+            "predicted": "unknown",
+            "because": [],
+            "observed": {
+                "status": observation.status.value,
+                "error": f"{observation.error_type}: {observation.error}".strip(": "),
+                "max_abs_diff": None,
+            },
+        }
+        for observation in observations
+    )
+
+
+def restore_section(facts: Facts) -> dict[str, Json]:
+    """Every stored weight against the restored model's variables, by bytes.
+
+    Tensors are matched by digest: one digest stands for one (dtype, bytes). A stored tensor whose
+    bytes no variable holds is missing; a variable whose bytes no stored tensor has is unexpected.
+    """
+    loaded = [o for o in facts.observations if o.status is Status.LOADED and o.variables]
+    stored = [t for t in facts.artifact.tensors if t.role in WEIGHT_ROLES and t.sha256]
+    if not loaded or not stored:
+        return {}
+    observation = loaded[0]
+    held = Counter(variable.sha256 for variable in observation.variables)
+    wanted = Counter(tensor.sha256 for tensor in stored)
+    missing = [t.name for t in stored if t.sha256 and held[t.sha256] < wanted[t.sha256]]
+    foreign = [v.path for v in observation.variables if v.sha256 not in wanted]
+    return {
+        "runtime": observation.runtime,
+        "call": observation.call,
+        "compared": len(stored),
+        "identical": len(stored) - len(missing),
+        "missing": list(missing),
+        "unexpected": list(foreign),
+        "differing": [],
+    }
+
+
+def signature_section(artifact: Artifact) -> tuple[dict[str, Json], ...]:
+    """The SavedModel's signatures."""
+    rows = (jsonable(signature) for signature in artifact.signatures)
+    return tuple(row for row in rows if isinstance(row, dict))
+
+
+def files_section(artifact: Artifact) -> tuple[dict[str, Json], ...]:
+    """The model's files with sizes and digests."""
+    rows = (jsonable(entry) for entry in artifact.files)
+    return tuple(row for row in rows if isinstance(row, dict))

@@ -1,0 +1,97 @@
+"""Outcomes and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelaudit.facts import Problem, ProblemKind
+from modelaudit.findings import Finding, Outcome, Severity, Verdict
+from modelaudit.probe.protocol import Status
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
+from modelaudit.rules.model import Facts, Need, Rule
+
+RULE = CATALOGUE[0]
+
+
+def _verdict(facts: Facts, fail_on: Severity = Severity.HIGH) -> Verdict:
+    return judge(run_rules(CATALOGUE, facts), facts, fail_on)[0]
+
+
+def test_an_exception_in_a_check_is_an_outcome() -> None:
+    def explode(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        raise RuntimeError("boom")
+
+    result = run_rule(replace(RULE, check=explode), examples.healthy())
+    assert result.outcome is Outcome.ERROR
+    assert "RuntimeError: boom" in result.reason
+
+
+def test_a_missing_need_gives_its_reason() -> None:
+    result = run_rule(replace(RULE, needs=(Need.BEHAVIOUR,)), examples.healthy())
+    assert result.outcome is Outcome.NOT_APPLICABLE
+    assert result.reason == "the model gave no output to judge"
+
+
+def test_the_probe_s_own_reason_is_given() -> None:
+    facts = replace(examples.healthy(), probe_skipped="switched off")
+    result = run_rule(replace(RULE, needs=(Need.OBSERVATION,)), facts)
+    assert result.reason == "switched off"
+
+
+def test_every_rule_ends_somehow() -> None:
+    for facts in (examples.healthy(), Facts(examples.model())):
+        results = run_rules(CATALOGUE, facts)
+        assert [result.code for result in results] == [rule.code for rule in CATALOGUE]
+        assert all(r.findings if r.outcome is Outcome.FAIL else r.reason for r in results)
+
+
+def test_findings_at_the_threshold_fail() -> None:
+    facts = examples.with_problem(ProblemKind.TRUNCATED)()
+    assert _verdict(facts) is Verdict.FAIL
+    assert _verdict(facts, Severity.CRITICAL) is Verdict.WARN
+
+
+def test_what_could_not_be_looked_at_is_incomplete() -> None:
+    assert _verdict(examples.with_problem(ProblemKind.UNREADABLE)()) is Verdict.INCOMPLETE
+    for status in (Status.CRASHED, Status.TIMEOUT, Status.MEMORY):
+        assert _verdict(examples.observed(status)()) is Verdict.INCOMPLETE
+
+
+def test_findings_outrank_incompleteness() -> None:
+    problems = (
+        Problem(ProblemKind.UNREADABLE, "a", "no permission"),
+        Problem(ProblemKind.TRUNCATED, "b", "cut"),
+    )
+    facts = Facts(examples.model(examples.layer(), problems=problems))
+    assert _verdict(facts) is Verdict.FAIL
+
+
+def test_an_error_in_a_rule_is_never_a_pass() -> None:
+    def explode(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        raise RuntimeError("boom")
+
+    facts = examples.healthy()
+    broken = run_rule(replace(RULE, check=explode), facts)
+    assert judge([broken], facts, Severity.HIGH)[0] is Verdict.INCOMPLETE
+
+
+def test_info_does_not_warn() -> None:
+    assert _verdict(examples.healthy()) is Verdict.PASS
+
+
+def test_waived_findings_do_not_count() -> None:
+    facts = examples.with_problem(ProblemKind.TRUNCATED)()
+    results = [
+        replace(result, findings=tuple(replace(f, waived_by="known") for f in result.findings))
+        for result in run_rules(CATALOGUE, facts)
+    ]
+    assert judge(results, facts, Severity.HIGH)[0] is Verdict.PASS
+
+
+def test_digest_follows_the_declarations() -> None:
+    changed = (replace(RULE, severity=Severity.INFO), *CATALOGUE[1:])
+    assert rules_digest(CATALOGUE) == rules_digest(tuple(CATALOGUE))
+    assert rules_digest(changed) != rules_digest(CATALOGUE)
