@@ -1,0 +1,160 @@
+"""Many models: from paths to rows, with everything in between.
+
+This is where the rooms meet: discovery, slots, the pipeline, the renderers and the output
+directory know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit.cli import exits
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.findings import Severity
+from modelaudit.pipeline import Probe, Target, audit_model, conclude, unreadable
+from modelaudit.registry import slots
+from modelaudit.registry.discover import discover
+from modelaudit.registry.output import slug
+from modelaudit.rules.model import Facts
+from modelaudit.schema import Audit
+from modelaudit.settings import Settings
+
+# What is done with one finished audit, in the slot that made it.
+Deliver = Callable[[Audit], None]
+Row = dict[str, Json]
+
+RENDER_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the paths hold: models to audit, and what else there was."""
+
+    targets: tuple[Target, ...]
+    others: dict[str, int]
+    named: tuple[tuple[str, str], ...]
+    problems: tuple[Problem, ...]
+
+
+def find(paths: Sequence[Path], settings: Settings) -> Found:
+    """Every model under `paths`, each once.
+
+    Raises:
+        UsageError: a path does not exist.
+    """
+    targets: dict[Path, Target] = {}
+    others: dict[str, int] = {}
+    named: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    for path in paths:
+        found = discover(path, settings.limits)
+        for suffix, count in found.others.items():
+            others[suffix] = others.get(suffix, 0) + count
+        named += [(each.path, each.reason) for each in found.named]
+        problems += found.problems
+        for each in found.candidates:
+            target = Target(each.path, found.root, each.relative, slug(each.relative))
+            targets.setdefault(each.path, target)
+    return Found(_distinct(targets.values()), others, tuple(named), tuple(problems))
+
+
+def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
+    """Targets whose slugs differ: models of two roots can share a relative path."""
+    taken: set[str] = set()
+    result = []
+    for target in targets:
+        name = target.slug if target.slug not in taken else slug(f"{target.path} ")
+        taken.add(name)
+        result.append(Target(target.path, target.root, target.relative, name))
+    return tuple(result)
+
+
+def row_of(audit: Audit) -> Row:
+    """What the index says of one audit."""
+    severities = {level.value: 0 for level in Severity}
+    for finding in audit.findings:
+        if not finding.waived_by:
+            severities[finding.severity.value] += 1
+    model = audit.model
+    return {
+        "path": model["path"],
+        "slug": model["slug"],
+        "format": model["format"],
+        "format_label": model["format_label"],
+        "verdict": audit.verdict.value,
+        "reason": audit.reason,
+        "severities": dict(severities),
+        "rules": sorted({finding.code for finding in audit.findings}),
+        "saved_with": model["saved_with"],
+        "sha256": model["sha256"],
+        "bytes": model["bytes"],
+        "exit": audit.exit["code"],
+    }
+
+
+def audit_all(
+    targets: Sequence[Target],
+    settings: Settings,
+    created: str,
+    *,
+    probe: Probe | None = None,
+    deliver: Deliver | None = None,
+) -> Iterator[tuple[Target, Row]]:
+    """Audit every target and yield rows as they come.
+
+    A model that takes its process down gets its row from the parent, so none is missing.
+    """
+
+    def work(target: Target) -> dict[str, Json]:
+        try:
+            audit = audit_model(target, settings, created, probe)
+            if deliver:
+                deliver(audit)
+            return {"row": row_of(audit)}
+        except Exception:
+            return {"bug": traceback.format_exc()}
+
+    seconds = settings.limits.read_seconds + RENDER_SECONDS
+    seconds += 2 * settings.probe.timeout if probe else 0.0
+    for done in slots.run(targets, work, jobs=settings.jobs, seconds=seconds):
+        target = targets[done.index]
+        row = done.value.get("row") if done.value else None
+        if isinstance(row, dict):
+            yield target, row
+            continue
+        bug = done.value.get("bug") if done.value else None
+        reason = done.lost or f"internal error: {bug}"
+        audit = lost(target, settings, created, reason)
+        if deliver:
+            deliver(audit)
+        yield target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {})
+
+
+def lost(target: Target, settings: Settings, created: str, reason: str) -> Audit:
+    """The audit of a model whose process went down."""
+    problem = Problem(ProblemKind.UNREADABLE, target.path.name, reason)
+    facts = Facts(unreadable(target.path, problem), settings, probe_skipped="it could not be read")
+    return conclude(facts, target, created, {})
+
+
+def exit_code(rows: Sequence[Row], *, found: bool) -> tuple[int, list[str]]:
+    """The run's exit code and the reasons for it."""
+    if not found:
+        return exits.NO_MODEL, ["no model found"]
+    code = exits.worst(int(str(row["exit"])) for row in rows)
+    reasons = [f"{row['path']}: {row['reason']}" for row in rows if row["exit"] == code != 0]
+    return code, reasons
+
+
+def log_line(path: Path, row: Row, created: str) -> None:
+    """Append one JSON line about one model.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps({"time": created} | row) + "\n")

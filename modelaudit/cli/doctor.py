@@ -1,0 +1,68 @@
+"""`modelaudit doctor`: is everything there that an audit needs?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+
+import click
+
+from modelaudit import __version__
+from modelaudit.cli import exits
+
+PACKAGES = (
+    "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
+    "matplotlib", "weasyprint", "click", "rich", "cramjam", "google-crc32c", "pillow",
+)  # fmt: skip
+LIBRARIES = {
+    "pango-1.0": ("libpango-1.0-0", "PDF reports"),
+    "pangoft2-1.0": ("libpangoft2-1.0-0", "PDF reports"),
+    "harfbuzz-subset": ("libharfbuzz-subset0", "small and reproducible PDF files"),
+}
+
+
+def _packages() -> bool:
+    whole = True
+    for name in PACKAGES:
+        try:
+            click.echo(f"  ok       {name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            click.echo(f"  MISSING  {name} (pip install {name})")
+            whole = False
+    return whole
+
+
+def _libraries() -> bool:
+    import ctypes.util
+
+    whole = True
+    for library, (package, purpose) in LIBRARIES.items():
+        if ctypes.util.find_library(library):
+            click.echo(f"  ok       {library}")
+        else:
+            click.echo(f"  MISSING  {library}: needed for {purpose} (apt-get install {package})")
+            whole = False
+    return whole
+
+
+def _sandbox() -> None:
+    from modelaudit.probe.doctor import sandbox_layers
+
+    for layer, state in sandbox_layers().items():
+        word = "ok     " if state is True else "absent "
+        click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
+
+
+@click.command()
+def doctor() -> None:
+    """Say what is installed, what is missing, and how far models can be isolated here."""
+    click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
+    click.echo("\nPackages")
+    packages = _packages()
+    click.echo("\nSystem libraries")
+    libraries = _libraries()
+    click.echo("\nSandbox for running models")
+    _sandbox()
+    if not (packages and libraries):
+        raise click.exceptions.Exit(exits.USAGE)

@@ -1,0 +1,129 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from modelaudit.findings import Severity
+from modelaudit.settings import MIB, ProbeSettings, Settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATHS = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=False)
+)
+FORMATS = ("html", "pdf", "json", "sarif", "junit", "markdown")
+
+SHARED = (
+    click.option(
+        "--fail-on",
+        type=click.Choice([s.value for s in Severity]),
+        default=Severity.HIGH.value,
+        show_default=True,
+        help="Severity from which a finding fails a model.",
+    ),
+    click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(1, 64),
+        default=2,
+        show_default=True,
+        help="Models worked on at a time.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+    click.option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Append one JSON line per model to this file.",
+    ),
+)
+
+PROBE = (
+    click.option("--no-probe", is_flag=True, help="Do not run any model."),
+    click.option(
+        "--probe-data",
+        type=click.Path(path_type=Path, exists=True),
+        help="Images to run models on: a directory (class folders become labels), .npy, or .npz "
+        "with x and optionally y.",
+    ),
+    click.option("--resize", is_flag=True, help="Resize probe images to each model's input."),
+    click.option(
+        "--samples",
+        type=click.IntRange(2, 4096),
+        default=ProbeSettings().samples,
+        show_default=True,
+        help="Built-in probe inputs per model, when no --probe-data is given.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=1),
+        default=ProbeSettings().timeout,
+        show_default=True,
+        help="Seconds of wall clock that running one model may take.",
+    ),
+    click.option(
+        "--memory",
+        type=click.IntRange(min=512),
+        default=ProbeSettings().memory // MIB,
+        show_default=True,
+        help="MiB of memory that running one model may use.",
+    ),
+    click.option(
+        "--probe-unsafe",
+        is_flag=True,
+        help="Run models that have a critical finding, too (in the sandbox).",
+    ),
+    click.option(
+        "--require-sandbox",
+        is_flag=True,
+        help="Refuse to run models where the sandbox is not complete.",
+    ),
+)
+
+
+def shared(function: Function) -> Function:
+    """Options of every command that audits."""
+    for option in reversed(SHARED):
+        function = option(function)
+    return function
+
+
+def probing(function: Function) -> Function:
+    """Options of commands that run models."""
+    for option in reversed(PROBE):
+        function = option(function)
+    return function
+
+
+def settings_from(
+    *,
+    fail_on: str,
+    jobs: int,
+    no_probe: bool = True,
+    probe_data: Path | None = None,
+    resize: bool = False,
+    samples: int = ProbeSettings().samples,
+    timeout: float = ProbeSettings().timeout,
+    memory: int = ProbeSettings().memory // MIB,
+    probe_unsafe: bool = False,
+    require_sandbox: bool = False,
+) -> Settings:
+    """Settings from options."""
+    return Settings(
+        fail_on=Severity(fail_on),
+        jobs=jobs,
+        probe=ProbeSettings(
+            enabled=not no_probe,
+            timeout=timeout,
+            memory=memory * MIB,
+            samples=samples,
+            data=str(probe_data.resolve()) if probe_data else None,
+            resize=resize,
+            unsafe=probe_unsafe,
+            require_sandbox=require_sandbox,
+        ),
+    )

@@ -1,0 +1,116 @@
+"""What a run looks like in a terminal. Data goes to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from modelaudit.facts import Json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+MARKS = {"pass": ("pass", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
+INCOMPLETE = ("part", "magenta")
+LEVELS = ("critical", "high", "medium", "low")
+
+
+def clean(text: str) -> str:
+    """`text` without characters that would steer a terminal or reorder a line."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut at the end to `width` columns."""
+    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
+
+
+def shorten_path(text: str, width: int) -> str:
+    """`text` cut in the middle, so that both the directory and the name stay readable."""
+    if len(text) <= width:
+        return text
+    tail = width * 2 // 3
+    return text[: width - tail - 1] + "…" + text[-tail:]
+
+
+def mark(verdict: str) -> str:
+    """The verdict as a coloured word of four letters."""
+    word, colour = MARKS.get(verdict, INCOMPLETE)
+    return click.style(word, fg=colour, bold=verdict == "fail")
+
+
+def counts(severities: Mapping[str, Json]) -> str:
+    """`1 critical, 2 high`, or `-`."""
+    found = [f"{severities[level]} {level}" for level in LEVELS if severities.get(level)]
+    return ", ".join(found) or "-"
+
+
+def columns() -> int:
+    """Width of the terminal; 100 where there is none, so that logs stay readable."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+
+
+def table(rows: Sequence[Mapping[str, Json]]) -> str:
+    """One line a model, worst first, and under each that is not a pass the reason."""
+    width = columns()
+    lines = []
+    for row in rows:
+        path = shorten_path(clean(str(row["path"])), max(width - 42, 20))
+        label = shorten(str(row["format_label"]), 26)
+        lines.append(f"{mark(str(row['verdict']))}  {path:<{max(width - 42, 20)}}  {label}")
+        if row["verdict"] != "pass":
+            reason = clean(str(row["reason"]))
+            lines += click.wrap_text(
+                reason, width - 1, initial_indent="      ", subsequent_indent="      "
+            ).splitlines()[:3]
+    return "\n".join(lines)
+
+
+class ProgressBar:
+    """A progress bar on stderr where that is a terminal, else nothing.
+
+    It refreshes only when told to: a refreshing thread would make forking slots unsafe.
+    """
+
+    def __init__(self, total: int, *, enabled: bool) -> None:
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if enabled and total and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("auditing"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                console=Console(stderr=True),
+                auto_refresh=False,
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=total)
+
+    def __enter__(self) -> ProgressBar:
+        """Show the bar."""
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()
+
+    def advance(self, text: str) -> None:
+        """One model is done."""
+        if self._bar and self._task is not None:
+            from rich.markup import escape
+
+            description = escape(shorten_path(clean(text), 40))
+            self._bar.update(self._task, advance=1, description=description)
+            self._bar.refresh()

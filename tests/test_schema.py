@@ -1,0 +1,94 @@
+"""The audit file's contract: JSON form, schema, and the way back."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit import schema
+from modelaudit.errors import SchemaError
+from modelaudit.findings import Outcome, Verdict
+from modelaudit.pipeline import Target, conclude
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.examples import ROOT
+
+TARGET = Target(ROOT, ROOT.parent, "example.keras", "example.keras")
+CREATED = "2026-01-02T03:04:05Z"
+VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema.json_schema())
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
+@pytest.mark.parametrize("example", ["bad", "good"])
+def test_every_rule_s_examples_make_valid_audits_and_come_back(rule, example) -> None:
+    audit = conclude(getattr(rule, example)(), TARGET, CREATED, {})
+    data = json.loads(schema.dumps(audit))
+    VALIDATOR.validate(data)
+    back = schema.from_json(data)
+    assert schema.dumps(back) == schema.dumps(audit)
+    assert [f.fingerprint for f in back.findings] == [f.fingerprint for f in audit.findings]
+
+
+def test_waived_findings_stay_in_the_file() -> None:
+    audit = conclude(CATALOGUE[1].bad(), TARGET, CREATED, {})
+    results = tuple(
+        replace(
+            r,
+            outcome=Outcome.WAIVED if r.findings else r.outcome,
+            findings=tuple(replace(f, waived_by="known since May") for f in r.findings),
+        )
+        for r in audit.results
+    )
+    data = json.loads(schema.dumps(replace(audit, results=results)))
+    assert {f["outcome"] for f in data["findings"]} == {"waived"}
+    assert schema.from_json(data).findings[0].waived_by == "known since May"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema_version": "2.0"}', '{"schema_version": "1.0"}', "[" * 100_000],
+)
+def test_what_is_no_audit_is_refused(text: str) -> None:
+    with pytest.raises(SchemaError):
+        schema.loads(text)
+
+
+def test_verdict_must_be_known() -> None:
+    data = schema.to_json(conclude(CATALOGUE[0].good(), TARGET, CREATED, {}))
+    with pytest.raises(SchemaError):
+        schema.from_json(data | {"verdict": "excellent"})
+    assert schema.from_json(data).verdict is Verdict.PASS
+
+
+@dataclass(frozen=True)
+class _Nested:
+    numbers: tuple[float, ...]
+    scalar: object
+
+
+@given(st.lists(st.floats()), st.one_of(st.integers(), st.text(), st.none(), st.booleans()))
+def test_anything_becomes_json(numbers: list[float], scalar: object) -> None:
+    value = schema.jsonable({"x": _Nested(tuple(numbers), scalar)})
+    text = json.dumps(value, allow_nan=False)
+    back = json.loads(text)["x"]
+    assert back["scalar"] == scalar
+    for before, after in zip(numbers, back["numbers"], strict=True):
+        if math.isfinite(before):
+            assert after == pytest.approx(before, rel=1e-8, abs=1e-300)
+        else:
+            assert float(after) == before or math.isnan(before)
+
+
+def test_numpy_scalars_become_numbers() -> None:
+    assert schema.jsonable(np.float32(0.5)) == 0.5
+    assert schema.jsonable({"n": np.int64(3)}) == {"n": 3}
