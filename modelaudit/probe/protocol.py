@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from modelaudit.facts import Json, Shape
+from modelaudit.facts import Format, Json, Shape
 
 
 class Status(StrEnum):
@@ -62,3 +62,31 @@ class Observation:
     variables: tuple[VariableDigest, ...] = ()
     log: str = ""
     seconds: float = 0.0
+    layers: Mapping[str, str] = field(default_factory=dict)  # route -> class of the restored model
+    notes: tuple[str, ...] = ()
+    peak_memory: int = 0  # bytes of resident memory, 0 where it was not seen
+
+
+def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
+    """The loading calls to try for a format, in order; empty where nothing can be run.
+
+    `legacy_keras` says that the runtime's Keras is of generation 2: only that one reads a
+    SavedModel as a Keras model. Weights and object checkpoints also need an architecture.
+    """
+    match format:
+        case Format.KERAS_ARCHIVE | Format.LEGACY_H5_FULL:
+            return ("load_model",)
+        case Format.SAVEDMODEL_TF2:
+            return ("load_model", "saved_model.load") if legacy_keras else ("saved_model.load",)
+        case Format.SAVEDMODEL_TF1:
+            return ("saved_model.load", "session")
+        case Format.TF1_CHECKPOINT:
+            return ("import_meta_graph",)
+        case Format.FROZEN_GRAPH:
+            return ("import_graph_def",)
+        case Format.WEIGHTS_H5_LEGACY | Format.WEIGHTS_H5_V3:
+            return ("load_weights",)
+        case Format.TF2_CHECKPOINT:
+            return ("load_checkpoint",)
+        case _:
+            return ()

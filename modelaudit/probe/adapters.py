@@ -1,0 +1,319 @@
+"""One face for every kind of loaded model: ports, variables, and a call on one batch.
+
+The child holds one of these. None imports TensorFlow: the module is handed in, so that the
+zygote alone decides which one it is. Python 3.7 syntax; TensorFlow 1.15 and later.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .frames import Untyped
+
+    Values = dict[str, NDArray[Any]]
+
+
+class AdapterError(Exception):
+    """What was asked for does not exist in this kind of model."""
+
+
+def dtype_name(dtype: Untyped) -> str:
+    """Name of a numpy, TensorFlow or Keras dtype: `float32`, `bfloat16`, `string`."""
+    return str(getattr(dtype, "name", dtype)).replace("_ref", "")
+
+
+def shape_list(shape: Untyped) -> list[int | None] | None:
+    """A shape as a list with None for open axes; None where the rank is unknown."""
+    if shape is None or getattr(shape, "rank", 0) is None:
+        return None
+    return [None if size is None else int(getattr(size, "value", size) or 0) for size in shape]
+
+
+def port(name: Untyped, spec: Untyped) -> dict[str, Any]:
+    """Description of an input or output."""
+    return {
+        "name": str(name),
+        "dtype": dtype_name(spec.dtype),
+        "shape": shape_list(getattr(spec, "shape", None)),
+    }
+
+
+class Loaded:
+    """A loaded model. `inputs` and `outputs` are port descriptions."""
+
+    def __init__(self) -> None:
+        self.inputs: list[dict[str, Any]] = []
+        self.outputs: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Route and class of every layer; empty where the model has none (graphs)."""
+        return []
+
+    def variables(self) -> OrderedDict[str, Any]:
+        """Path -> variable, each variable once, in a stable order."""
+        raise NotImplementedError
+
+    def value(self, variable: Untyped) -> NDArray[Any]:
+        """Current value of a variable."""
+        return np.asarray(variable.numpy())
+
+    def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
+        """Overwrite a variable."""
+        variable.assign(value)
+
+    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
+        """Outputs of one batch, by name."""
+        raise NotImplementedError
+
+
+class KerasModel(Loaded):
+    """A model of Keras 2 or 3. Variables are `layer route/name`."""
+
+    def __init__(self, tf: Untyped, keras: Untyped, model: Untyped) -> None:
+        super().__init__()
+        self.tf, self.keras, self.model = tf, keras, model
+        inputs = list(_attribute(model, "inputs") or [])
+        names = _attribute(model, "input_names") or [_plain(tensor) for tensor in inputs]
+        self.inputs = [port(names[i], tensor) for i, tensor in enumerate(inputs)]
+        if not inputs:
+            self._declare_built_input()
+        outputs = list(_attribute(model, "outputs") or [])
+        self.output_names = list(_attribute(model, "output_names") or [])
+        if len(self.output_names) != len(outputs):
+            self.output_names = [f"output_{i}" for i in range(len(outputs))]
+        self.outputs = [port(self.output_names[i], tensor) for i, tensor in enumerate(outputs)]
+        # Models built from a dict of inputs are called with one; its flat order is by key.
+        structures = [_attribute(model, name) for name in ("_inputs_struct", "_nested_inputs")]
+        keyed = [sorted(structure) for structure in structures if isinstance(structure, dict)]
+        self.keys = keyed[0] if keyed else None
+
+    def _declare_built_input(self) -> None:
+        """Subclassed models have no symbolic inputs, but may know the shape they were built for."""
+        shape = _attribute(self.model, "_build_input_shape")
+        shapes = _attribute(self.model, "_build_shapes_dict")
+        if shape is None and isinstance(shapes, dict) and len(shapes) == 1:
+            shape = next(iter(shapes.values()))
+        if isinstance(shape, (tuple, list)) and all(
+            isinstance(n, (int, type(None))) for n in shape
+        ):
+            dtype = _attribute(self.model, "compute_dtype") or "float32"
+            open_batch = [None, *list(shape)[1:]]
+            self.inputs = [{"name": "input", "dtype": str(dtype), "shape": open_batch}]
+            self.notes.append("input taken from the shape that the model was built for")
+
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Route and object of every layer, a nested model's layers after the model."""
+
+        def below(model: Untyped, prefix: str) -> Iterator[tuple[str, Any]]:
+            for layer in _attribute(model, "layers") or []:
+                route = prefix + layer.name
+                yield route, layer
+                if layer is not model:
+                    yield from below(layer, route + "/")
+
+        return below(self.model, "")
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Route, class and trainable flag of every layer."""
+        return [
+            {"route": route, "class": type(layer).__name__, "trainable": bool(layer.trainable)}
+            for route, layer in self.walk()
+        ]
+
+    def variables(self) -> OrderedDict[str, Any]:
+        """Weights by layer route and own name, then those that no layer holds."""
+        found: OrderedDict[str, Any] = OrderedDict()
+        seen = set()
+
+        def keep(variable: Untyped, path: str) -> None:
+            if id(variable) in seen:
+                return
+            seen.add(id(variable))
+            unique, count = path, 2
+            while unique in found:
+                unique, count = f"{path}#{count}", count + 1
+            found[unique] = variable
+
+        for route, layer in self.walk():
+            if not _attribute(layer, "layers"):
+                for variable in layer.weights:
+                    keep(variable, f"{route}/{_tail(variable, layer.name)}")
+        for variable in self.model.weights:
+            keep(variable, _path(variable))
+        return found
+
+    def value(self, variable: Untyped) -> NDArray[Any]:
+        """Current value, also of graph mode variables (TensorFlow 1)."""
+        if self.tf.executing_eagerly():
+            return np.asarray(variable.numpy())
+        return np.asarray(self.keras.backend.get_value(variable))
+
+    def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
+        """Overwrite a variable, also in graph mode."""
+        if self.tf.executing_eagerly():
+            variable.assign(value)
+        else:
+            self.keras.backend.set_value(variable, value)
+
+    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
+        """Call the model itself, which unlike `predict` obeys a training flag in its graph."""
+        if not self.tf.executing_eagerly():
+            if training:
+                raise AdapterError("graph mode has no training flag")
+            result = self.model.predict_on_batch(feeds if len(feeds) != 1 else feeds[0])
+            return _named(result, self.output_names)
+        tensors = [self.tf.constant(feed) for feed in feeds]
+        for i, tensor in enumerate(tensors[: len(self.inputs)]):
+            if self.inputs[i]["dtype"] != "string":
+                tensors[i] = self.tf.cast(tensor, self.inputs[i]["dtype"])
+        argument: Untyped = tensors if len(tensors) != 1 else tensors[0]
+        if self.keys is not None and len(self.keys) == len(tensors):
+            argument = {key: tensors[i] for i, key in enumerate(self.keys)}
+        options = {} if training is None else {"training": training}
+        return _named(self.model(argument, **options), self.output_names)
+
+
+class SignatureModel(Loaded):
+    """A signature of a SavedModel. Variables are named by their checkpoint keys."""
+
+    def __init__(self, tf: Untyped, root: Untyped, function: Untyped, call: Untyped = None) -> None:
+        super().__init__()
+        self.tf, self.root, self.function = tf, root, function
+        self.call = call or (lambda tensors: function(**tensors))
+        if function is None:
+            self.notes.append("no signature to call")
+            return
+        specs = function.structured_input_signature[1]
+        self.inputs = [port(name, specs[name]) for name in sorted(specs)]
+        outputs = function.structured_outputs
+        if isinstance(outputs, dict):
+            self.outputs = [port(name, outputs[name]) for name in sorted(outputs)]
+
+    def variables(self) -> OrderedDict[str, Any]:
+        """Breadth first over the object graph: the order that gives checkpoints their keys."""
+        found: OrderedDict[str, Any] = OrderedDict()
+        queue, seen = [("", self.root)], {id(self.root)}
+        while queue:
+            path, node = queue.pop(0)
+            if isinstance(node, self.tf.Variable):
+                found[path] = node
+            for name, child in _children(node):
+                if id(child) not in seen:
+                    seen.add(id(child))
+                    escaped = name.replace(".", "..").replace("/", ".S")
+                    queue.append((f"{path}/{escaped}".lstrip("/"), child))
+        held = set(map(id, found.values()))
+        for variable in getattr(self.function, "variables", None) or ():
+            if id(variable) not in held:
+                found.setdefault(variable.name.split(":")[0], variable)
+        return found
+
+    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
+        """Call the signature by input names."""
+        if self.function is None:
+            raise AdapterError("the SavedModel has no signature to call")
+        if training:
+            raise AdapterError("a signature has no training flag: it is frozen into the graph")
+        tensors = {}
+        for i, entry in enumerate(self.inputs):
+            tensors[entry["name"]] = self.tf.cast(self.tf.constant(feeds[i]), entry["dtype"])
+        return _named(self.call(tensors), [entry["name"] for entry in self.outputs])
+
+
+class SessionModel(Loaded):
+    """A TensorFlow 1 graph in a session. Variables are named by their ops."""
+
+    def __init__(self, tf: Untyped, session: Untyped, inputs: Untyped, outputs: Untyped) -> None:
+        super().__init__()
+        self.v1, self.session = tf.compat.v1, session
+        self.fetch_in, self.fetch_out = dict(inputs), dict(outputs)
+        self.inputs = [port(name, self.fetch_in[name]) for name in self.fetch_in]
+        self.outputs = [port(name, self.fetch_out[name]) for name in self.fetch_out]
+
+    def variables(self) -> OrderedDict[str, Any]:
+        """The graph's global variables."""
+        with self.session.graph.as_default():
+            variables = self.v1.global_variables()
+        return OrderedDict((variable.op.name, variable) for variable in variables)
+
+    def value(self, variable: Untyped) -> NDArray[Any]:
+        """Current value in the session."""
+        return np.asarray(self.session.run(variable))
+
+    def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
+        """Overwrite through the initialiser's input, which adds no op to the graph."""
+        initializer = variable.initializer
+        self.session.run(initializer, {initializer.inputs[1]: value})
+
+    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
+        """Fetch the outputs."""
+        if training:
+            raise AdapterError("a frozen graph has no training flag")
+        values = {}
+        for i, entry in enumerate(self.inputs):
+            values[self.fetch_in[entry["name"]]] = feeds[i]
+        return {k: np.asarray(v) for k, v in self.session.run(self.fetch_out, values).items()}
+
+
+def _attribute(owner: Untyped, name: str) -> Untyped:
+    """An attribute, or None where Keras raises because the model was never built."""
+    try:
+        return getattr(owner, name, None)
+    except (AttributeError, ValueError, RuntimeError, TypeError):
+        return None
+
+
+def _plain(tensor: Untyped) -> str:
+    return str(tensor.name).split(":")[0]
+
+
+def _path(variable: Untyped) -> str:
+    return str(getattr(variable, "path", None) or variable.name).split(":")[0]
+
+
+def _tail(variable: Untyped, layer: str) -> str:
+    """A variable's own name: its path below the last mention of its layer."""
+    path = _path(variable)
+    _, mark, tail = ("/" + path).rpartition("/" + layer + "/")
+    return tail if mark else path.rsplit("/", 1)[-1]
+
+
+def _children(node: Untyped) -> list[tuple[str, Any]]:
+    """Named children in TensorFlow's object graph (the method was renamed in 2.8)."""
+    if hasattr(node, "_trackable_children"):
+        return list(node._trackable_children().items())
+    pairs = getattr(node, "_checkpoint_dependencies", ())
+    return [(pair.name, pair.ref) for pair in pairs]
+
+
+def _named(result: Untyped, names: list[str]) -> Values:
+    """Outputs by name, whatever structure the model returned them in."""
+    flat: list[tuple[str, Any]] = []
+
+    def gather(value: Untyped, name: str) -> None:
+        if isinstance(value, dict):
+            for key in sorted(value):
+                gather(value[key], f"{name}/{key}".lstrip("/"))
+        elif isinstance(value, (list, tuple)):
+            for i, item in enumerate(value):
+                gather(item, f"{name}/{i}".lstrip("/"))
+        else:
+            flat.append((name, value))
+
+    gather(result, "")
+    keyed = isinstance(result, dict)
+    values = {}
+    for i, (name, value) in enumerate(flat):
+        if not keyed and len(names) == len(flat):
+            name = names[i]  # noqa: PLW2901 - the model's own name is the better one
+        values[name or "output_0"] = np.asarray(value)
+    return values

@@ -1,0 +1,60 @@
+"""Checks on what a child says: every field is untrusted until one of these returned it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelaudit.probe.protocol import Port, VariableDigest
+
+NAME = 1000  # characters of a name that are kept
+COUNT = 500_000  # entries of one list
+
+
+class UntrustedAnswer(ValueError):
+    """An answer is not of the form that it must have."""
+
+
+def require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise UntrustedAnswer(otherwise)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UntrustedAnswer("something that is not an object")
+    return value
+
+
+def items(value: object) -> list[Any]:
+    if not isinstance(value, list) or len(value) > COUNT:
+        raise UntrustedAnswer("something that is not a list, or too long a one")
+    return value
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise UntrustedAnswer("a name that is not text")
+    return value[:NAME]
+
+
+def size(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UntrustedAnswer("an axis that is not a size")
+    return value
+
+
+def port(value: object) -> Port:
+    entry = mapping(value)
+    shape = entry.get("shape")
+    if shape is not None:
+        shape = tuple(None if n is None else size(n) for n in items(shape))
+    return Port(text(entry.get("name")), text(entry.get("dtype")), shape)
+
+
+def digest(value: object) -> VariableDigest:
+    entry = mapping(value)
+    digest = text(entry.get("sha256"))
+    require(len(digest) in {0, 64} and set(digest) <= set("0123456789abcdef"), "no sha256")
+    shape = tuple(size(n) for n in items(entry.get("shape")))
+    return VariableDigest(text(entry.get("path")), shape, text(entry.get("dtype")), digest)

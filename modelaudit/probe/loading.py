@@ -1,0 +1,236 @@
+"""The loading calls that a user would make, by name.
+
+Each takes the path and gives an adapter or raises what the user would have seen. All run inside
+the sandbox. Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from .adapters import AdapterError, KerasModel, Loaded, SessionModel, SignatureModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .frames import Untyped
+
+    Loader = Callable[["Context"], Loaded]
+
+MAX_OUTPUTS = 8  # of a graph that does not say which of its tensors are its outputs
+TRAINING_SCOPES = ("save", "gradients", "report_uninitialized_variables", "init")
+SIDE_EFFECTS = ("Save", "Restore", "Assign", "Summary", "Apply", "Print", "NoOp", "Assert")
+
+
+class Context:
+    """What a loader may use: the runtime's modules and the request."""
+
+    def __init__(self, tf: Untyped, keras: Untyped, request: dict[str, Any]) -> None:
+        self.tf, self.keras = tf, keras
+        self.path = str(request["path"])
+        self.architecture = request.get("architecture")
+        self.signature = request.get("signature")
+        self.tags = request.get("tags") or ["serve"]
+        self.tensors_in = request.get("inputs") or []
+        self.tensors_out = request.get("outputs") or []
+        self.threads = int(request.get("threads", 1))
+
+    def session(self, graph: Untyped) -> Untyped:
+        """A TensorFlow 1 session on `graph` with bounded threads."""
+        v1 = self.tf.compat.v1
+        config = v1.ConfigProto(
+            intra_op_parallelism_threads=self.threads, inter_op_parallelism_threads=self.threads
+        )
+        return v1.Session(graph=graph, config=config)
+
+
+def _need_keras(context: Context) -> Untyped:
+    if context.keras is None:
+        raise AdapterError("this runtime has no Keras")
+    return context.keras
+
+
+def load_model(context: Context) -> Loaded:
+    """`keras.models.load_model(path, compile=False)`, safe mode as Keras sets it."""
+    keras = _need_keras(context)
+    model = keras.models.load_model(context.path, compile=False)
+    return KerasModel(context.tf, keras, model)
+
+
+def saved_model_load(context: Context) -> Loaded:
+    """`tf.saved_model.load(path)` and a signature of it."""
+    if not context.tf.executing_eagerly():
+        raise AdapterError("tf.saved_model.load of this shape needs TensorFlow 2")
+    root = context.tf.saved_model.load(context.path)
+    signatures = getattr(root, "signatures", {})
+    return SignatureModel(context.tf, root, _choose(signatures, context.signature))
+
+
+def _choose(signatures: Untyped, wanted: str | None) -> Untyped:
+    if wanted is not None:
+        if wanted not in signatures:
+            raise AdapterError(f"no signature {wanted!r}; there are {sorted(signatures)}")
+        return signatures[wanted]
+    for name in ["serving_default", *sorted(signatures)]:
+        if name in signatures and not name.startswith("__"):
+            return signatures[name]
+    return None
+
+
+def tfsm_layer(context: Context) -> Loaded:
+    """`keras.layers.TFSMLayer(path, call_endpoint=…)`, Keras 3's way to read a SavedModel."""
+    keras = _need_keras(context)
+    if not hasattr(keras.layers, "TFSMLayer"):
+        raise AdapterError("this Keras has no TFSMLayer")
+    endpoint = context.signature or "serving_default"
+    layer = keras.layers.TFSMLayer(context.path, call_endpoint=endpoint)
+    root = layer._reloaded_obj
+    function = _choose(root.signatures, endpoint if endpoint in root.signatures else None)
+    return SignatureModel(context.tf, root, function, lambda tensors: layer(*tensors.values()))
+
+
+def session(context: Context) -> Loaded:
+    """`tf.compat.v1.saved_model.loader.load` with the tags asked for, else `serve`."""
+    v1 = context.tf.compat.v1
+    graph = v1.Graph()
+    with graph.as_default():
+        live = context.session(graph)
+        meta = v1.saved_model.loader.load(live, context.tags, context.path)
+        definition = _signature_def(meta, context.signature)
+        if definition is None:
+            inputs, outputs = _endpoints(context, graph)
+            return SessionModel(context.tf, live, inputs, outputs)
+        ports = []
+        for entries in (definition.inputs, definition.outputs):
+            names = [name for name in sorted(entries) if entries[name].name]
+            ports.append([(n, graph.get_tensor_by_name(entries[n].name)) for n in names])
+        return SessionModel(context.tf, live, ports[0], ports[1])
+
+
+def _signature_def(meta: Untyped, wanted: str | None) -> Untyped:
+    signatures = meta.signature_def
+    for name in [wanted] if wanted else ["serving_default", *sorted(signatures)]:
+        if name in signatures and not name.startswith("__") and signatures[name].inputs:
+            return signatures[name]
+    return None
+
+
+def import_meta_graph(context: Context) -> Loaded:
+    """`tf.train.import_meta_graph(prefix + ".meta")` and `Saver.restore`."""
+    v1 = context.tf.compat.v1
+    graph = v1.Graph()
+    with graph.as_default():
+        saver = v1.train.import_meta_graph(context.path + ".meta", clear_devices=True)
+        live = context.session(graph)
+        if saver is None:  # the graph holds no variable
+            raise AdapterError("the graph has nothing to restore")
+        saver.restore(live, context.path)
+        inputs, outputs = _endpoints(context, graph)
+        return SessionModel(context.tf, live, inputs, outputs)
+
+
+def import_graph_def(context: Context) -> Loaded:
+    """`tf.import_graph_def` of a frozen graph."""
+    v1 = context.tf.compat.v1
+    definition = v1.GraphDef()
+    with open(context.path, "rb") as handle:  # noqa: PTH123 - same on every Python
+        definition.ParseFromString(handle.read())
+    graph = v1.Graph()
+    with graph.as_default():
+        v1.import_graph_def(definition, name="")
+        inputs, outputs = _endpoints(context, graph)
+        return SessionModel(context.tf, context.session(graph), inputs, outputs)
+
+
+def _endpoints(context: Context, graph: Untyped) -> tuple[Any, Any]:
+    """Inputs and outputs of a graph without signatures: as asked for, else as it looks.
+
+    Outputs are tensors that nothing consumes and that follow from a placeholder, saving and
+    training parts aside; inputs are the placeholders that they follow from.
+    """
+    if context.tensors_out:
+        outputs = [(n, graph.get_tensor_by_name(n)) for n in context.tensors_out]
+    else:
+        outputs = [(op.name, op.outputs[0]) for op in graph.get_operations() if _terminal(op)]
+        outputs = [(n, tensor) for n, tensor in outputs if _placeholders(tensor)][:MAX_OUTPUTS]
+    if context.tensors_in:
+        return [(n, graph.get_tensor_by_name(n)) for n in context.tensors_in], outputs
+    inputs: OrderedDict[str, Any] = OrderedDict()
+    for _, tensor in outputs:
+        for op in _placeholders(tensor):
+            inputs[op.name] = op.outputs[0]
+    return list(inputs.items()), outputs
+
+
+def _terminal(op: Untyped) -> bool:
+    if not op.outputs or any(word in op.type for word in SIDE_EFFECTS):
+        return False
+    if op.type in {"Placeholder", "Const"} or op.name.split("/")[0] in TRAINING_SCOPES:
+        return False
+    return not any(tensor.consumers() for tensor in op.outputs)
+
+
+def _placeholders(tensor: Untyped) -> list[Any]:
+    """Placeholder ops that `tensor` follows from, in name order."""
+    found, seen, stack = {}, set(), [tensor.op]
+    while stack:
+        op = stack.pop()
+        if op.name in seen:
+            continue
+        seen.add(op.name)
+        if op.type == "Placeholder":
+            found[op.name] = op
+        stack += [value.op for value in op.inputs]
+    return [found[name] for name in sorted(found)]
+
+
+def _rebuilt(context: Context) -> tuple[Any, Any]:
+    """The Keras module and the model rebuilt from the architecture file beside the weights."""
+    keras = _need_keras(context)
+    if not context.architecture:
+        raise AdapterError("weights alone: no architecture to put them in")
+    with open(context.architecture) as handle:  # noqa: PTH123 - same on every Python
+        text = handle.read()
+    json.loads(text)  # a clear error before Keras gives an obscure one
+    return keras, keras.models.model_from_json(text)
+
+
+def load_weights(context: Context) -> Loaded:
+    """`model_from_json` of the given architecture, then `load_weights`."""
+    keras, model = _rebuilt(context)
+    model.load_weights(context.path)
+    return KerasModel(context.tf, keras, model)
+
+
+def load_checkpoint(context: Context) -> Loaded:
+    """`tf.train.Checkpoint(…).restore` into the given architecture; all of it must match."""
+    keras, model = _rebuilt(context)
+    train = context.tf.train
+    keys = [name for name, _ in train.list_variables(context.path)]
+    wrapped = any(key.startswith("model/") for key in keys)
+    checkpoint = train.Checkpoint(model=model) if wrapped else train.Checkpoint(model)
+    checkpoint.restore(context.path).assert_existing_objects_matched().expect_partial()
+    return KerasModel(context.tf, keras, model)
+
+
+LOADERS: dict[str, Loader] = {
+    "load_model": load_model,
+    "saved_model.load": saved_model_load,
+    "TFSMLayer": tfsm_layer,
+    "session": session,
+    "import_meta_graph": import_meta_graph,
+    "import_graph_def": import_graph_def,
+    "load_weights": load_weights,
+    "load_checkpoint": load_checkpoint,
+}
+
+
+def load(tf: Untyped, keras: Untyped, request: dict[str, Any]) -> Loaded:
+    """Load as `request["call"]` says."""
+    context = Context(tf, keras, request)
+    if not os.path.isabs(context.path):  # noqa: PTH117 - same on every Python
+        raise AdapterError("the path must be absolute")
+    return LOADERS[str(request["call"])](context)

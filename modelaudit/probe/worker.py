@@ -1,0 +1,297 @@
+"""The child: restricts itself, then loads one model and answers questions about it.
+
+Requests and answers are frames (see `frames`) on one descriptor that only this process holds
+and that is none of the standard streams: whatever a model prints goes to the log. Every answer
+repeats the session's token.
+
+Why several files and not one: `frames`, `sandbox`, `landlock`, `seccomp`, `adapters` and
+`loading` stand beside this one and are loaded with it as a package of their own (see `zygote`),
+so foreign interpreters need nothing installed. All keep to Python 3.7 syntax.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import frames, loading, sandbox
+from .adapters import AdapterError, Loaded, dtype_name
+from .observing import Capture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from .frames import Untyped
+
+    Arrays = dict[str, NDArray[Any]]
+    Answer = tuple[dict[str, Any], Arrays]
+    ImportRuntime = Callable[[dict[str, Any]], tuple[Any, Any, dict[str, str]]]
+
+ERROR_CHARACTERS = 2000
+
+
+def main(data: int, log: int, policy: dict[str, Any], import_runtime: ImportRuntime) -> None:
+    """Serve requests on descriptor `data` until it closes; never returns to the caller's code.
+
+    `import_runtime` gives (tensorflow, keras or None, versions); in a forked child that is
+    already done and costs nothing.
+    """
+    data = _take_over(data, log)
+    token = str(policy["token"])
+    try:
+        report = sandbox.enter(policy)
+        missing = [layer for layer in sandbox.REQUIRED if report[layer] is not True]
+        hello: dict[str, Any] = {"sandbox": report}
+        if policy["require_sandbox"] and missing:
+            _send(data, dict(hello, token=token, ok=False, refused=", ".join(missing)), {})
+            os._exit(0)
+        tf, keras, versions = import_runtime(policy)
+    except BaseException as error:  # whatever it is, the supervisor is told
+        _send(data, dict(_failure(error), token=token), {})
+        os._exit(1)
+    _send(data, dict(hello, token=token, ok=True, versions=versions), {})
+    worker = Worker(tf, keras)
+    while True:
+        try:
+            request, arrays = frames.decode(lambda n: _read(data, n))
+        except EOFError:
+            os._exit(0)
+        try:
+            header, results = worker.answer(request, arrays)
+            _send(data, dict(header, token=token, ok=True), results)
+        except BaseException as error:  # a model's own code may raise anything, SystemExit too
+            _send(data, dict(_failure(error), token=token), {})
+
+
+def _take_over(data: int, log: int) -> int:
+    """Standard streams to the log, everything else closed but the channel."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    channel = 3
+    if data != channel:
+        os.dup2(data, channel)
+    os.set_inheritable(channel, False)
+    highest = max((int(name) for name in os.listdir("/dev/fd")), default=1024)  # noqa: PTH208
+    os.closerange(channel + 1, highest + 1)
+    return channel
+
+
+def _read(descriptor: int, count: int) -> bytearray:
+    buffer = bytearray(count)
+    view, filled = memoryview(buffer), 0
+    while filled < count:
+        got = os.readv(descriptor, [view[filled:]])
+        if got == 0:
+            raise EOFError
+        filled += got
+    return buffer
+
+
+def _send(descriptor: int, header: dict[str, Any], arrays: Arrays) -> None:
+    for piece in frames.encode(header, arrays):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    return {
+        "ok": False,
+        "error_type": type(error).__name__,
+        "error": str(error)[:ERROR_CHARACTERS],
+    }
+
+
+class Worker:
+    """One model and the inputs kept for it."""
+
+    def __init__(self, tf: Untyped, keras: Untyped) -> None:
+        self.tf, self.keras = tf, keras
+        self.model: Loaded | None = None
+        self.kept: Arrays = {}
+        self.originals: Arrays = {}  # values from before the first assignment
+        self.verbs: dict[str, Callable[[dict[str, Any], Arrays], Answer]] = {
+            "load": self.load,
+            "describe": self.describe,
+            "digests": self.digests,
+            "variables": self.variables,
+            "put": self.put,
+            "predict": self.predict,
+            "activations": self.activations,
+            "assign": self.assign,
+            "restore": self.restore,
+        }
+
+    def answer(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Do what one request asks."""
+        return self.verbs[str(request["verb"])](request, arrays)
+
+    def loaded(self) -> Loaded:
+        """The model.
+
+        Raises:
+            AdapterError: none is loaded.
+        """
+        if self.model is None:
+            raise AdapterError("no model is loaded")
+        return self.model
+
+    def load(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Load by one call; an earlier model is dropped."""
+        self.model = None
+        self.originals.clear()
+        self.model = loading.load(self.tf, self.keras, request)
+        return {}, {}
+
+    def describe(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Ports, layers and variables."""
+        model = self.loaded()
+        variables = [
+            {"path": path, "shape": [int(n) for n in v.shape], "dtype": dtype_name(v.dtype)}
+            for path, v in model.variables().items()
+        ]
+        described = {
+            "inputs": model.inputs,
+            "outputs": model.outputs,
+            "layers": model.layers(),
+            "variables": variables,
+            "notes": model.notes,
+        }
+        return described, {}
+
+    def digests(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """sha256 of every variable's C-order little-endian bytes; strings have none."""
+        model = self.loaded()
+        digests = []
+        for path, variable in model.variables().items():
+            value = model.value(variable)
+            entry = {"path": path, "shape": list(value.shape), "dtype": dtype_name(value.dtype)}
+            entry["sha256"] = "" if value.dtype.kind == "O" else _digest(value)
+            digests.append(entry)
+        return {"digests": digests}, {}
+
+    def variables(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Values of the variables named in `paths`."""
+        model = self.loaded()
+        held = model.variables()
+        return {}, {path: _portable(model.value(held[path])) for path in request["paths"]}
+
+    def put(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Keep arrays under their names; those in `drop` are forgotten first."""
+        for name in request.get("drop", ()):
+            self.kept.pop(name, None)
+        self.kept.update(arrays)
+        return {}, {}
+
+    def predict(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Outputs for kept inputs, each transformed as its feed says."""
+        outputs: dict[str, list[NDArray[Any]]] = {}
+        for rows, values in self._batches(request):
+            for name, value in values.items():
+                if value.dtype.kind in "OSU":
+                    continue
+                outputs.setdefault(name, []).append(_portable(_cut(name, value, rows)))
+        skipped = sorted(set(self._last_names) - set(outputs))
+        joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}
+        return {"text_outputs": skipped}, joined
+
+    def activations(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """What flows out of (or into) layers, whole or as statistics per channel."""
+        with Capture(self.loaded(), request["routes"], bool(request["into"])) as capture:
+            for rows, _ in self._batches(request):
+                capture.keep(rows, bool(request["statistics"]))
+        return {"missing": capture.missing}, capture.results()
+
+    def _batches(self, request: dict[str, Any]) -> Iterator[tuple[int, Arrays]]:
+        """Yield (rows, outputs by name) for each batch of the transformed inputs."""
+        model = self.loaded()
+        feeds = [transformed(self.kept[f["put"]], f.get("transform")) for f in request["feeds"]]
+        if len(model.inputs) not in {0, len(feeds)}:
+            raise AdapterError(f"the model has {len(model.inputs)} inputs, {len(feeds)} were fed")
+        size = int(request["batch_size"])
+        fixed = [entry["shape"][0] for entry in model.inputs if entry["shape"]]
+        if any(n is not None for n in fixed):
+            size = next(n for n in fixed if n is not None)
+        total = min((len(feed) for feed in feeds), default=0)
+        self._last_names: list[str] = []
+        for start in range(0, total, size):
+            batch = [feed[start : start + size] for feed in feeds]
+            rows = len(batch[0])
+            if rows < size and any(n is not None for n in fixed):  # the graph insists on its size
+                batch = [np.concatenate([b, np.repeat(b[-1:], size - rows, 0)]) for b in batch]
+            values = model.run(batch, request.get("training"))
+            self._last_names = list(values)
+            yield rows, values
+
+    def assign(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Overwrite variables, keeping what they held for `restore`."""
+        model = self.loaded()
+        held = model.variables()
+        for path, value in arrays.items():
+            before = model.value(held[path])
+            if before.shape != value.shape:
+                raise AdapterError(f"{path} has shape {before.shape}, not {value.shape}")
+            self.originals.setdefault(path, before)
+            model.assign(held[path], value.astype(before.dtype))
+        return {}, {}
+
+    def restore(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Undo every assignment since the model was loaded."""
+        model = self.loaded()
+        held = model.variables()
+        for path, value in self.originals.items():
+            model.assign(held[path], value)
+        restored = sorted(self.originals)
+        self.originals.clear()
+        return {"restored": restored}, {}
+
+
+def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[Any]:
+    """`array` after `perm` (axis order), `flip` (axes), `scale` and `offset`; contiguous.
+
+    Values are computed in float64 and returned in the array's dtype; integers are rounded and
+    clipped to their range. Axes count the batch axis.
+    """
+    if not steps:
+        return array
+    dtype = array.dtype
+    if steps.get("perm") is not None:
+        array = np.transpose(array, steps["perm"])
+    if steps.get("flip"):
+        array = np.flip(array, tuple(steps["flip"]))
+    scale, offset = steps.get("scale", 1.0), steps.get("offset", 0.0)
+    if scale != 1.0 or offset != 0.0:
+        array = array.astype(np.float64) * scale + offset
+        if dtype.kind in "iu":
+            bounds = np.iinfo(dtype)
+            array = np.clip(np.rint(array), bounds.min, bounds.max)
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _cut(name: str, value: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Drop padded rows; an output that is not one value a sample is an error, not a guess."""
+    if value.ndim == 0 or len(value) < rows:
+        raise AdapterError(f"output {name!r} of shape {value.shape} is not per sample")
+    return value[:rows]
+
+
+def _portable(value: NDArray[Any]) -> NDArray[Any]:
+    """Floats that numpy lacks, as float32."""
+    if value.dtype.name in frames.DTYPES:
+        return value
+    return value.astype(np.float32)
+
+
+def _digest(value: NDArray[Any]) -> str:
+    flat = np.ascontiguousarray(value).reshape(-1)
+    if sys.byteorder == "big":
+        flat = flat.byteswap()
+    return hashlib.sha256(flat.view(np.uint8).data).hexdigest()

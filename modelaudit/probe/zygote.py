@@ -1,0 +1,200 @@
+"""One process per runtime: imports TensorFlow once, then forks a child for each model.
+
+It never runs an op itself, so a fork finds no thread pool or session half copied. Where forking
+after the import is not safe (anything but Linux) each child is a fresh process of this file.
+
+Run as a script by any interpreter that has TensorFlow, also Python 3.7 with TensorFlow 1.15:
+the files beside it are loaded as a package of their own, because `modelaudit` itself needs a
+newer Python. Not run with `-I`: a TensorFlow from `pip install --user` must be found.
+
+Arguments: socket path, descriptor that closes when the owner dies, descriptor for the ready
+message, number of threads per op, `fork` or `fresh`.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import types
+from typing import Any
+
+PACKAGE = "modelaudit_probe"
+MESSAGE_BYTES = 1 << 20
+
+
+def _load_siblings() -> None:
+    """Make the files beside this one importable as a package, and nothing else of its folder."""
+    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - sys.path's type
+    sys.path[:] = [path for path in sys.path if path not in ("", folder)]
+    package = types.ModuleType(PACKAGE)
+    package.__path__ = [folder]
+    sys.modules[PACKAGE] = package
+
+
+def _worker() -> types.ModuleType:
+    """The child's module; imported once before any fork."""
+    return importlib.import_module(PACKAGE + ".worker")
+
+
+def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
+    """(tensorflow, keras or None, versions) with threads and seeds fixed; runs no op."""
+    import tensorflow as tf
+
+    versions = {"python": sys.version.split()[0], "tensorflow": str(tf.__version__)}
+    keras = None
+    with contextlib.suppress(ImportError, AttributeError):
+        keras = tf.keras  # Keras 3, or tf-keras where TF_USE_LEGACY_KERAS says so
+        versions["keras"] = str(keras.__version__)
+        _ = keras.models, keras.layers.Dense  # lazily loaded: have it before the fork
+    for name in ("numpy", "h5py"):
+        with contextlib.suppress(ImportError):
+            versions[name] = str(__import__(name).__version__)
+    threads = int(policy["threads"])
+    with contextlib.suppress(AttributeError, RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.compat.v1.set_random_seed(int(policy.get("seed", 0)))
+    return tf, keras, versions
+
+
+class Children:
+    """The children that run now: process -> the connection of the session that owns it."""
+
+    def __init__(self, forking: bool) -> None:
+        self.forking = forking
+        self.connections: dict[int, socket.socket] = {}
+
+    def start(self, connection: socket.socket, message: bytes, fds: list[int]) -> None:
+        """Start a child that serves on `fds` (channel, log) under the policy in `message`."""
+        policy = json.loads(message.decode())
+        if self.forking:
+            pid = os.fork()
+            if pid == 0:
+                _become_worker(fds, policy)
+        else:
+            command = [sys.executable, "-E", __file__, "--worker", message.decode()]
+            pid = subprocess.Popen(
+                command + [str(fd) for fd in fds], pass_fds=fds, close_fds=True
+            ).pid
+        for fd in fds:
+            os.close(fd)
+        self.connections[pid] = connection
+        _tell(connection, {"pid": pid})
+
+    def kill(self, connection: socket.socket) -> None:
+        """End the child of `connection` and whatever it may have started."""
+        for pid, owner in self.connections.items():
+            if owner is connection:
+                # The child leads a session of its own, if it came that far.
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)
+
+    def reap(self) -> list[socket.socket]:
+        """Report ended children to their owners; returns those connections."""
+        done = []
+        for pid in list(self.connections):
+            waited, status, usage = os.wait4(pid, os.WNOHANG)
+            if waited:
+                connection = self.connections.pop(pid)
+                _tell(connection, {"status": status, "peak_kib": usage.ru_maxrss})
+                done.append(connection)
+        return done
+
+
+def _become_worker(fds: list[int], policy: dict[str, Any]) -> None:
+    """The forked child's whole life."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _worker().main(fds[0], fds[1], policy, import_runtime)
+    finally:
+        os._exit(70)
+
+
+def _tell(connection: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the owner is gone: nobody to tell
+        connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """One line and the descriptors that came with it."""
+    message, fds = b"", array.array("i")
+    space = socket.CMSG_SPACE(2 * fds.itemsize)
+    while not message.endswith(b"\n"):
+        piece, ancillary, _, _ = connection.recvmsg(MESSAGE_BYTES, space)
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        if not piece:
+            break
+        message += piece
+    return message, list(fds)
+
+
+def serve(listener: socket.socket, owner: int, children: Children) -> None:
+    """Accept sessions until the owner's descriptor closes."""
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waker)
+    with selectors.DefaultSelector() as selector:
+        for watched in (listener, owner, woken):
+            selector.register(watched, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                source: object = key.fileobj
+                if source == owner:
+                    for connection in list(children.connections.values()):
+                        children.kill(connection)
+                    return
+                if source == woken:
+                    os.read(woken, 4096)
+                    for connection in children.reap():
+                        with contextlib.suppress(KeyError):  # its owner hung up before
+                            selector.unregister(connection)
+                        connection.close()
+                elif source is listener:
+                    connection, _ = listener.accept()
+                    message, fds = _receive(connection)
+                    if len(fds) != 2:  # hung up before it asked
+                        connection.close()
+                        continue
+                    children.start(connection, message, fds)
+                    selector.register(connection, selectors.EVENT_READ)
+                elif isinstance(source, socket.socket) and not source.recv(1):
+                    # The owner hung up: the child goes, and its end closes the connection.
+                    selector.unregister(source)
+                    children.kill(source)
+
+
+def main(arguments: list[str]) -> None:
+    """Entry point of the script, see the module's docstring."""
+    _load_siblings()
+    if arguments[0] == "--worker":
+        policy = json.loads(arguments[1])
+        _worker().main(int(arguments[2]), int(arguments[3]), policy, import_runtime)
+    path, owner, ready, threads, mode = arguments
+    if mode == "fork":
+        import_runtime({"threads": threads})
+        _worker()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        os.umask(0o077)
+        listener.bind(path)
+        listener.listen(64)
+        with os.fdopen(int(ready), "w") as handle:
+            handle.write(json.dumps({"ready": True}))
+        serve(listener, int(owner), Children(mode == "fork"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
