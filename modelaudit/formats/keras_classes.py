@@ -1,0 +1,167 @@
+"""Names of the layer classes that Keras itself has shipped, from 1.0 to 3.15."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from modelaudit.facts import Json
+
+
+def words(names: str) -> frozenset[str]:
+    """The words of a text; keeps long lists of names readable."""
+    return frozenset(names.split())
+
+
+MODELS = frozenset({"Sequential", "Functional", "Model"})
+"""Model classes whose config lists their layers."""
+
+MERGES = words("Add Subtract Multiply Average Maximum Minimum")
+
+SINGLE_WRAPPERS = frozenset({"TimeDistributed", "SpectralNormalization", "Wrapper"})
+
+LAYERS = words(
+    """
+    InputLayer Input Dense Activation Dropout Flatten Reshape Permute RepeatVector Lambda Masking
+    ActivityRegularization EinsumDense Embedding ReversibleEmbedding Identity
+    Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D
+    DepthwiseConv2D SeparableConv1D SeparableConv2D LocallyConnected1D LocallyConnected2D
+    UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    Cropping1D Cropping2D Cropping3D
+    MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D
+    GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D
+    GlobalAveragePooling2D GlobalAveragePooling3D
+    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
+    SimpleRNN GRU LSTM RNN SimpleRNNCell GRUCell LSTMCell StackedRNNCells AbstractRNNCell
+    ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM Bidirectional TimeDistributed Wrapper
+    Add Subtract Multiply Average Maximum Minimum Concatenate Dot Merge
+    LeakyReLU PReLU ELU ThresholdedReLU Softmax ReLU ParametricSoftplus SReLU
+    BatchNormalization LayerNormalization GroupNormalization UnitNormalization RMSNormalization
+    SpectralNormalization SyncBatchNormalization BatchNormalizationV1 BatchNormalizationV2
+    GaussianNoise GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D
+    Attention AdditiveAttention MultiHeadAttention GroupedQueryAttention GroupQueryAttention
+    CategoryEncoding CenterCrop Discretization HashedCrossing Hashing IntegerLookup Normalization
+    RandomBrightness RandomContrast RandomCrop RandomFlip RandomHeight RandomRotation
+    RandomTranslation RandomWidth RandomZoom Rescaling Resizing StringLookup TextVectorization
+    AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
+    MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomColorDegeneration
+    RandomColorJitter RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale
+    RandomHue RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness
+    RandomShear Solarization STFTSpectrogram
+    DenseFeatures SequenceFeatures FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper
+    TFOpLambda SlicingOpLambda TensorFlowOpLayer ClassMethod InstanceMethod InstanceProperty
+    AddLoss AddMetric
+    MaxoutDense Highway TimeDistributedDense AtrousConvolution1D AtrousConvolution2D
+    """
+)
+
+OPERATIONS = words(
+    """
+    Abs Absolute AdaptiveAveragePool AdaptiveMaxPool Add AffineTransform All AllClose Amax Amin
+    Angle Any Append Arange Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Argmax Argmin
+    Argpartition Argsort Array ArraySplit AssociativeScan Average AveragePool BatchNorm
+    BinaryCrossentropy Bincount BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr
+    BitwiseRightShift BitwiseXor BroadcastTo CDist CTCDecode CTCLoss Cast
+    CategoricalCrossentropy Cbrt Ceil Celu Cholesky CholeskyInverse Clip Concatenate Cond Conj
+    Conjugate Conv ConvTranspose ConvertToTensor Copy Corrcoef Correlate Cos Cosh CountNonzero
+    CropImages Cross Cumprod Cumsum Deg2rad DepthToSpace DepthwiseConv Det Diag Diagflat
+    Diagonal Diff Digitize Divide DivideNoNan Dot DotProductAttention Dsplit Dstack Eig Eigh
+    Einsum ElasticTransform Elu EmptyLike Equal Erf Erfc Erfinv Exp Exp2 ExpandDims Expm1
+    ExtractPatches ExtractSequences FFT FFT2 Fabs Flip Fliplr Flipud Floor FloorDivide Fmax Fmin
+    Fmod Fold ForiLoop Full FullLike GaussianBlur Gcd Gelu Geomspace GetItem Glu Greater
+    GreaterEqual HSVToRGB HardShrink HardSigmoid HardSilu HardTanh Heaviside Histogram Hsplit
+    Hstack Hypot I0 IFFT2 IRFFT ISTFT Imag InTopK Inner Inv IsIn Isclose Isfinite Isinf Isnan
+    Isneginf Isposinf Isreal JVP Kron LayerNorm Lcm Ldexp LeakyRelu LeftShift Less LessEqual
+    Linspace Log Log10 Log1p Log2 LogSigmoid LogSoftmax Logaddexp Logaddexp2 Logdet LogicalAnd
+    LogicalNot LogicalOr LogicalXor Logspace Logsumexp Lstsq LuFactor Map MapCoordinates Matmul
+    MatrixRank Max MaxPool Maximum Mean Median Meshgrid Min Minimum Mod Moments Moveaxis
+    MultiHot Multiply NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian
+    Nanmin Nanpercentile Nanprod Nanquantile Nanstd Nansum Nanvar Ndim Negative Nextafter
+    Nonzero Norm Normalize NotEqual OneHot OnesLike Outer PSNR Pad PadImages Percentile
+    PerspectiveTransform Pinv Polar Power Prod Ptp Qr Quantile RFFT RGBToGrayscale RGBToHSV
+    RMSNorm Rad2deg Ravel Real Rearrange Reciprocal Relu Relu6 Repeat Reshape Resize RightShift
+    Roll Rot90 Round Rsqrt SSIM STFT SVD SaturateCast ScaleAndTranslate Scan Scatter
+    ScatterUpdate SearchSorted SegmentMax SegmentMin SegmentProd SegmentReduction SegmentSum
+    Select Selu SeparableConv Sigmoid Sign Signbit Silu Sin Sinc Sinh Size Slice SliceUpdate
+    Slogdet SobelEdges SoftShrink Softmax Softplus Softsign Solve SolveTriangular Sort
+    SpaceToDepth SparseCategoricalCrossentropy SparsePlus SparseSigmoid Sparsemax Split Sqrt
+    Square Squareplus Squeeze Stack Std StopGradient Subtract Sum Swapaxes Switch Take
+    TakeAlongAxis Tan Tanh TanhShrink Tensordot Threshold Tile TopK Trace Transpose Trapezoid
+    Tril Triu TrueDivide Trunc Unfold Unique UnravelIndex Unstack Vander Var Vdot VectorizedMap
+    View ViewAsComplex ViewAsReal Vsplit Vstack Where WhileLoop ZerosLike
+    """
+)
+"""Classes of Keras 3 operations: what `keras.ops.relu(x)` leaves in a functional model."""
+
+ALIASES: Mapping[str, str] = {
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "AtrousConv2D": "Conv2D",
+    "Deconvolution2D": "Conv2DTranspose",
+    "Deconv2D": "Conv2DTranspose",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
+    "AvgPool1D": "AveragePooling1D",
+    "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+    "GroupedQueryAttention": "GroupQueryAttention",
+    "TimeDistributedDense": "Dense",
+}
+
+BUILT_IN = LAYERS | MODELS | ALIASES.keys()
+
+_BUILT_IN_PACKAGES = ("keras", "tf_keras", "tensorflow")
+
+
+def is_operation(class_name: str, module: str | None, config: Mapping[str, Json]) -> bool:
+    """Whether this is a Keras 3 operation (`keras.ops.relu(x)` in a functional model), no layer.
+
+    The HDF5 format leaves the module out; an operation's config then still has neither
+    `trainable` nor `dtype`, which every layer's has.
+    """
+    if module is not None:
+        return module.startswith("keras.src.ops.") or module == "keras.ops"
+    return class_name in OPERATIONS and "trainable" not in config and "dtype" not in config
+
+
+def is_custom(
+    class_name: str, module: str | None, registered_name: str | None, config: Mapping[str, Json]
+) -> bool:
+    """Whether loading needs a class that Keras does not ship.
+
+    The config's word is taken where it names another module or package; a class of an unknown
+    name is custom whatever module it claims.
+    """
+    if module and module.split(".")[0] not in _BUILT_IN_PACKAGES:
+        return True
+    if registered_name and ">" in registered_name:
+        return True
+    if is_operation(class_name, module, config):
+        return class_name not in OPERATIONS
+    return class_name not in BUILT_IN
+
+
+def snake_case(class_name: str) -> str:
+    """The name that Keras makes of a class for containers of weights and for unnamed layers."""
+    name = re.sub(r"\W+", "", class_name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
