@@ -72,8 +72,9 @@ class FileArray(StoredArray):
         window: the file, or the part of an archive, that holds them.
         offset: of the first element within the window.
         shape: stored shape.
-        dtype: name as in `Tensor.dtype`; must have a `stored_dtype`.
+        dtype: name as in `Tensor.dtype`.
         big_endian: whether the stored elements have their most significant byte first.
+        itemsize: bytes an element; needed for types without a `stored_dtype` only.
     """
 
     def __init__(
@@ -84,16 +85,18 @@ class FileArray(StoredArray):
         dtype: str,
         *,
         big_endian: bool = False,
+        itemsize: int = 1,
     ) -> None:
         super().__init__(shape, dtype, window.file)
         self.window = window
         self.offset = offset
         self.big_endian = big_endian
+        self.itemsize = itemsize
 
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
         """See `StoredArray.raw`."""
         stored = stored_dtype(self.dtype)
-        itemsize = stored.itemsize if stored else 1
+        itemsize = stored.itemsize if stored else self.itemsize
         nbytes = math.prod(self.shape) * itemsize
         whole = max(max_bytes // itemsize, 1) * itemsize
         for piece in self.window.pieces(self.offset, nbytes, whole):

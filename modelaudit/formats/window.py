@@ -44,6 +44,11 @@ class Window:
         with open_regular(path, file) as handle:
             return cls(path, 0, os.fstat(handle.fileno()).st_size, file or path.name)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a file by itself, from its first byte on."""
+        return self.held is None and self.start == 0
+
     @contextmanager
     def opened(self) -> Iterator[WindowFile]:
         """The window as a read-only, seekable file of its own.

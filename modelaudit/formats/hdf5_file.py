@@ -1,0 +1,176 @@
+"""Opening HDF5 without following it anywhere: signature, superblock, handle, attributes."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+# libhdf5 loads filter plugins, which are shared libraries, from this path when a file names an
+# unknown filter. It reads the variable once, when it starts, hence before the import.
+os.environ["HDF5_PLUGIN_PATH"] = "/nonexistent"
+
+import h5py  # noqa: E402
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import ProblemKind
+from modelaudit.formats.window import Window
+from modelaudit.settings import Limits
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+# Whatever h5py may raise on a damaged file; its own documentation promises no list.
+HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError)
+
+_UNDEFINED = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Superblock:
+    """What the head of an HDF5 file says of the whole.
+
+    Attributes:
+        start: offset of the signature; what lies before is the user block.
+        version: of the superblock, 0 to 3.
+        end: offset at which the file should end, from the start of the file; None if unknown.
+    """
+
+    start: int
+    version: int
+    end: int | None
+
+
+def find_signature(window: Window) -> int | None:
+    """Offset of the HDF5 signature, which stands at 0 or a power of two from 512 on."""
+    offset = 0
+    while offset < window.size:
+        if window.head(8, offset) == SIGNATURE:
+            return offset
+        offset = max(512, offset * 2)
+    return None
+
+
+def read_superblock(window: Window) -> Superblock | None:
+    """The superblock (HDF5 File Format Specification 3.0, section II.A); None without signature.
+
+    Raises:
+        ReadError: `corrupt` for an unknown version or a file that ends inside.
+    """
+    start = find_signature(window)
+    if start is None:
+        return None
+    head = window.head(96, start)
+    version = head[8] if len(head) > 8 else 255
+    if version > 3 or len(head) < 48:
+        reason = "HDF5 superblock is cut off or of an unknown version"
+        raise ReadError(ProblemKind.CORRUPT, window.file, reason)
+    width = head[13] if version < 2 else head[9]
+    addresses = {0: 24, 1: 28, 2: 12, 3: 12}[version]
+    if width != 8:  # addresses of other widths are legal and unheard of
+        return Superblock(start, version, None)
+    (end,) = struct.unpack_from("<Q", head, addresses + 2 * width)
+    return Superblock(start, version, None if end == _UNDEFINED else end)
+
+
+@contextmanager
+def opened_hdf5(window: Window) -> Iterator[h5py.File]:
+    """The HDF5 file in `window`, read-only and without taking a lock.
+
+    Raises:
+        ReadError: `corrupt`, or whatever the window raises.
+    """
+    with window.opened() as handle:
+        # libhdf5 reads a plain file by itself half again as fast as through Python.
+        target = os.fsencode(window.path) if window.plain else handle
+        try:
+            file = h5py.File(target, "r", locking=False)
+        except HDF5_ERRORS as error:
+            raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
+        try:
+            yield file
+        finally:
+            file.close()
+
+
+def hdf5_reason(error: BaseException) -> str:
+    """libhdf5's message without h5py's wrapping."""
+    text = str(error) or type(error).__name__
+    return text.partition("(")[2].rpartition(")")[0] or text if "(" in text else text
+
+
+def text_of(name: bytes | str) -> str:
+    """A name from the file as text that can be written anywhere."""
+    data = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "backslashreplace")
+
+
+def attribute_names(thing: h5py.Group | h5py.Dataset) -> list[str]:
+    """Names of the attributes; empty where their list is damaged."""
+    try:
+        return [str(name) for name in thing.attrs]
+    except HDF5_ERRORS:
+        return []
+
+
+def attribute_bytes(thing: h5py.Group, name: str, limits: Limits) -> bytes | None:
+    """A scalar text attribute, of whatever string type; None where there is none.
+
+    Raises:
+        ReadError: `corrupt` where it is there and cannot be read or is no text.
+        LimitExceeded: it is larger than `limits.config_bytes`.
+    """
+    values = attribute_strings(thing, name, limits)
+    return values[0] if values else None
+
+
+def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[bytes] | None:
+    """An attribute of one or more texts; None where there is no such attribute.
+
+    Raises:
+        ReadError: `corrupt` where it is there and cannot be read or is no text;
+            `limit-exceeded` for more than `limits.config_bytes`.
+    """
+    route = f"attribute {name} of {text_of(thing.name or '/')}"
+    try:
+        if name not in thing.attrs:
+            return None
+        stored = h5py.h5a.open(thing.id, name.encode())
+        if stored.get_storage_size() > limits.config_bytes:
+            reason = f"{route} has {stored.get_storage_size():,} bytes"
+            raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
+        kind = stored.get_type().get_class()
+        text = kind == h5py.h5t.STRING
+        if not text and not (kind == h5py.h5t.FLOAT and not stored.get_storage_size()):
+            raise ReadError(ProblemKind.CORRUPT, "", f"{route} is no text")
+        # Keras writes an empty list of names as an empty array of floats.
+        value = thing.attrs[name] if text else ()
+    except HDF5_ERRORS as error:
+        raise ReadError(ProblemKind.CORRUPT, "", f"{route}: {hdf5_reason(error)}") from error
+    items = [value] if isinstance(value, str | bytes) else list(getattr(value, "flat", value))
+    return [
+        item.encode("utf-8", "surrogateescape") if isinstance(item, str) else bytes(item)
+        for item in items
+    ]
+
+
+def chunked_attribute(thing: h5py.Group, name: str, limits: Limits) -> list[str] | None:
+    """A list of names, which Keras splits into `name0`, `name1` … above 64 KiB.
+
+    None where there is neither.
+
+    Raises:
+        ReadError: see `attribute_strings`.
+    """
+    whole = attribute_strings(thing, name, limits)
+    if whole is not None:
+        return [text_of(item) for item in whole]
+    parts: list[str] = []
+    number = 0
+    while (part := attribute_strings(thing, f"{name}{number}", limits)) is not None:
+        parts.extend(text_of(item) for item in part)
+        number += 1
+        if len(parts) > limits.tensors:
+            raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", f"{name} lists too many names")
+    return parts if number else None
