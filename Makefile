@@ -1,0 +1,43 @@
+# `make setup` needs only python3 and make; the other targets call it where they need it.
+SHELL := /bin/bash
+BIN := .venv/bin
+
+.PHONY: help setup setup-dev demo test lint check lock docs samples clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## make .venv with what modelaudit needs to run
+	@scripts/setup.sh runtime
+
+setup-dev: ## the same with what tests and checks need
+	@scripts/setup.sh dev
+
+demo: setup ## audit the sample models into demo-report/
+	@scripts/demo.sh
+
+test: setup-dev ## run all tests
+	$(BIN)/python -m pytest -n 2
+
+lint: setup-dev ## style, types and generated pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/shellcheck scripts/*.sh .ci/run
+	$(BIN)/python scripts/rule_pages.py --check
+
+check: lint test ## all that a change must pass
+
+lock: ## renew the pinned dependencies in requirements/ (needs uv)
+	scripts/lock.sh
+
+docs: setup ## write the rules' pages
+	$(BIN)/python scripts/rule_pages.py
+
+samples: ## rebuild the sample models
+	@scripts/setup.sh samples
+	$(BIN)/python sample_models/make.py
+
+clean: ## remove everything that the other targets made
+	rm -rf .venv build dist demo-report .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

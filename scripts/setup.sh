@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Make .venv from nothing: scripts/setup.sh [runtime|dev|samples]. Does nothing when nothing changed.
+#
+#   PYTHON=/path/to/python  the interpreter to use (3.11 to 3.13); found by itself otherwise.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+level=${1:-runtime}
+lock=requirements/$level.txt
+venv=.venv
+[ -f "$lock" ] || { echo "setup: no such level: $level (runtime, dev or samples)" >&2; exit 2; }
+
+say() { echo "setup: $*" >&2; }
+
+supported() { # INTERPRETER
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+find_python() {
+    local name
+    if [ -n "${PYTHON:-}" ]; then
+        supported "$PYTHON" && echo "$PYTHON" && return
+        say "PYTHON=$PYTHON is no Python 3.11, 3.12 or 3.13"
+        return 1
+    fi
+    # An environment that is there keeps its interpreter.
+    for name in "$venv/bin/python" python3 python3.13 python3.12 python3.11 /usr/bin/python3 /usr/local/bin/python3; do
+        supported "$name" && echo "$name" && return
+    done
+    say "modelaudit needs Python 3.11, 3.12 or 3.13, and there is none on the PATH"
+    say "(python3 is $(python3 --version 2>&1 || echo missing))."
+    say "Install one, then run: PYTHON=/path/to/python make setup"
+    return 1
+}
+
+# The Debian packages that are missing, each told by what it provides and not by dpkg.
+missing_packages() {
+    local library
+    for library in libpango-1.0.so.0:libpango-1.0-0 libpangoft2-1.0.so.0:libpangoft2-1.0-0 \
+        libharfbuzz-subset.so.0:libharfbuzz-subset0; do
+        "$python" -c "import ctypes; ctypes.CDLL('${library%%:*}')" 2>/dev/null || echo "${library##*:}"
+    done
+    # uv makes environments by itself, without Python's venv.
+    [ -x "$venv/bin/python" ] || have_uv || "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        echo python3-venv
+    if [ "$level" = dev ]; then
+        command -v pdftoppm >/dev/null || echo poppler-utils
+        command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo chromium
+    fi
+}
+
+system_packages() {
+    local packages
+    mapfile -t packages < <(missing_packages)
+    [ ${#packages[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing ${packages[*]}"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+            "${packages[@]}" >&2
+    else
+        say "missing from the system: ${packages[*]}"
+        say "PDF reports need Pango and HarfBuzz; tests need poppler-utils and chromium. Install by:"
+        say "    sudo apt-get install ${packages[*]}        (macOS: brew install pango poppler)"
+    fi
+}
+
+have_uv() { uv --version >/dev/null 2>&1; }
+
+make_venv() {
+    if [ -x "$venv/bin/python" ] && supported "$venv/bin/python" &&
+        [ "$(version "$venv/bin/python")" = "$(version "$python")" ]; then
+        return
+    fi
+    rm -rf "$venv"
+    say "making $venv with $("$python" --version)"
+    if have_uv; then
+        uv venv --quiet --seed --python "$python" "$venv"
+    else
+        "$python" -m venv "$venv"
+    fi
+}
+
+version() { "$1" -c 'import sys; print(sys.version_info[:2])'; }
+
+install() {
+    local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+    if have_uv; then
+        pip=(uv pip install --quiet --python "$venv/bin/python")
+    fi
+    say "installing $lock"
+    "${pip[@]}" --require-hashes -r "$lock"
+    "${pip[@]}" --no-deps --no-build-isolation --editable .
+}
+
+# What an installation depends on; a change of any of it means to install again.
+key() { # LEVEL
+    cat "requirements/$1.txt" pyproject.toml scripts/setup.sh | cksum
+    version "$python"
+    pwd
+}
+
+python=$(find_python)
+if [ -x "$venv/bin/modelaudit" ] && [ "$(cat "$venv/.setup-$level" 2>/dev/null)" = "$(key "$level")" ]; then
+    exit 0
+fi
+system_packages
+make_venv
+install
+key "$level" >"$venv/.setup-$level"
+[ "$level" = runtime ] || key runtime >"$venv/.setup-runtime" # the others hold all of it
+say "ready: $venv/bin/modelaudit"
