@@ -1,0 +1,168 @@
+"""What is built and locked: nothing forgotten, nothing unpinned, nothing in a stranger's place."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCKS = ("runtime", "dev", "samples")
+USES_WHEEL = """
+import modelaudit, modelaudit.report.resources as resources
+print(modelaudit.__version__, modelaudit.__file__, resources.templates_root())
+"""
+
+
+def locked(level: str) -> dict[str, list[tuple[Requirement, int]]]:
+    """Name -> its pins (one for each environment marker), with the number of hashes of each."""
+    text = (ROOT / "requirements" / f"{level}.txt").read_text(encoding="utf-8")
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    pins: dict[str, list[tuple[Requirement, int]]] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        requirement, *hashes = line.split("--hash=")
+        pin = Requirement(requirement.strip())
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest.strip()) for digest in hashes)
+        pins.setdefault(canonicalize_name(pin.name), []).append((pin, len(hashes)))
+    return pins
+
+
+def declared(level: str) -> list[Requirement]:
+    groups = PROJECT["dependency-groups"]
+    texts = [*PROJECT["project"]["dependencies"], *groups["build"]]
+    return [Requirement(text) for text in [*texts, *groups.get(level, [])]]
+
+
+@pytest.mark.parametrize("level", LOCKS)
+def test_lock_pins_everything_that_is_declared(level):
+    pins = locked(level)
+    for requirement in declared(level):
+        versions = [
+            str(pin.specifier).removeprefix("==")
+            for pin, _ in pins.get(canonicalize_name(requirement.name), [])
+        ]
+        assert versions, f"{requirement} is not in requirements/{level}.txt"
+        assert all(version in requirement.specifier for version in versions), requirement
+
+
+@pytest.mark.parametrize("level", LOCKS)
+def test_lock_is_exact_and_hashed(level):
+    for name, pins in locked(level).items():
+        for pin, hashes in pins:
+            assert re.fullmatch(r"==[^,*]+", str(pin.specifier)), name
+            assert hashes > 0, name
+            assert pin.url is None, name
+
+
+@pytest.mark.parametrize("level", ["dev", "samples"])
+def test_tests_run_on_what_users_get(level):
+    def versions(pins):
+        return {name: sorted(str(pin) for pin, _ in group) for name, group in pins.items()}
+
+    runtime = versions(locked("runtime"))
+    assert {name: versions(locked(level)).get(name) for name in runtime} == runtime
+
+
+def build(source: Path, target: str, directory: Path) -> Path:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(directory)],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    (built,) = directory.glob("*.whl" if target == "wheel" else "*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return build(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def members(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def files(directory: Path) -> set[str]:
+    return {
+        path.relative_to(directory).as_posix()
+        for path in directory.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_package_and_its_templates_and_nothing_else(wheel):
+    names = {name for name in members(wheel) if ".dist-info/" not in name}
+    package = {f"modelaudit/{name}" for name in files(ROOT / "modelaudit")}
+    templates = {f"modelaudit/_templates/{name}" for name in files(ROOT / "templates")}
+    assert templates
+    assert names == package | templates
+
+
+@pytest.mark.slow
+def test_wheel_says_what_it_is(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (info,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        metadata = archive.read(f"{info}/METADATA").decode()
+        entry_points = archive.read(f"{info}/entry_points.txt").decode()
+        licence = archive.read(f"{info}/licenses/LICENSE").decode()
+    assert "\nName: tf-modelaudit\n" in metadata
+    assert "\nLicense-Expression: Apache-2.0\n" in metadata
+    assert "modelaudit = modelaudit.cli:main" in entry_points
+    assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_sdist_builds_the_same_wheel_and_holds_its_tests(wheel, tmp_path):
+    sdist = build(ROOT, "sdist", tmp_path)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / sdist.name.removesuffix(".tar.gz")
+    assert members(build(unpacked, "wheel", tmp_path / "again")) == members(wheel)
+    for name in ("Makefile", "requirements/dev.txt", "scripts/setup.sh", "tests/test_packaging.py"):
+        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_wheel_works_without_the_source_tree(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", USES_WHEEL],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    version, module, templates = done.stdout.split()
+    assert f"-{version}-" in wheel.name
+    assert Path(module).is_relative_to(tmp_path)
+    assert Path(templates) == tmp_path / "modelaudit" / "_templates"
+
+
+def test_setup_refuses_an_interpreter_that_cannot_work():
+    done = subprocess.run(
+        [ROOT / "scripts" / "setup.sh"],
+        env={**os.environ, "PYTHON": "/bin/false"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "PYTHON=/bin/false is no Python 3.11, 3.12 or 3.13" in done.stderr
