@@ -1,0 +1,284 @@
+"""Kernels of a model that has no Keras config: from the operations back to the stored weights."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor
+from modelaudit.formats.graph_walk import CALLS, PASSING, Frame, Walker
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """How an operation applies its kernel: inputs' positions, and what the axes mean."""
+
+    kind: str
+    axes: str
+    kernel: int = 1
+    data: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """How a kernel moves over its input, per spatial axis."""
+
+    strides: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
+    padding: str = ""
+    data_format: str = "channels_last"
+
+
+_CONV = _Application("conv", "hwio")
+_TRANSPOSE = _Application("transpose", "hwoi", data=2)
+_DENSE = _Application("dense", "io")
+_OPERATIONS = {
+    "Conv2D": _CONV,
+    "Conv3D": _CONV,
+    "DepthwiseConv2dNative": _Application("depthwise", "hwcm"),
+    "Conv2DBackpropInput": _TRANSPOSE,
+    "Conv3DBackpropInput": _TRANSPOSE,
+    "Conv3DBackpropInputV2": _TRANSPOSE,
+    "MatMul": _DENSE,
+    "BatchMatMulV2": _DENSE,
+}
+_BIAS = frozenset({"BiasAdd", "Add", "AddV2"})
+_ACTIVATIONS = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+}
+# Between an operation and its bias or activation: shape only.
+_BEHIND = PASSING | {"Squeeze", "BatchToSpaceND", "Reshape"}
+
+
+def find_kernels(
+    graph: Graph,
+    tensors: Sequence[Tensor],
+    holders: Mapping[str, str],
+    names: Mapping[str, str],
+    signatures: Sequence[Signature] = (),
+    functions: Sequence[tuple[str, Mapping[str, str]]] = (),
+) -> tuple[Kernel, ...]:
+    """Every weight that a convolution or a matrix product applies, once.
+
+    Args:
+        graph: the graph with its library.
+        tensors: stored tensors.
+        holders: node of the main graph (variable or constant) -> `Tensor.name`.
+        names: `Tensor.name` -> the variable's readable name, from which routes are made.
+        signatures: of this graph; what they do not reach does not count (training, saving).
+            Without any, the whole main graph counts.
+        functions: where the main graph calls nothing: function name and, by argument, the
+            tensors it is bound to.
+    """
+    walker = Walker(graph, holders)
+    finder = _Finder(walker, {tensor.name: tensor for tensor in tensors}, names)
+    frames: list[tuple[Frame, list[GraphNode]]] = []
+    main = _reached(walker, signatures)
+    frames.append((walker.main, main))
+    calls = [(walker.main, node) for node in main if node.op in CALLS]
+    outside = [frame for name, bound in functions if (frame := walker.frame_of(name, bound))]
+    opened = [*walker.frames(calls)]
+    for frame in outside:
+        inner = [(frame, node) for node in frame.nodes.values() if node.op in CALLS]
+        opened += [frame, *walker.frames(inner)]
+    frames += [(frame, list(frame.nodes.values())) for frame in opened]
+    for frame, nodes in frames:
+        finder.search(frame, nodes)
+    return finder.kernels()
+
+
+def _reached(walker: Walker, signatures: Sequence[Signature]) -> list[GraphNode]:
+    """Nodes of the main graph that signatures' outputs depend on, in the graph's order."""
+    pending = [
+        endpoint.tensor.partition(":")[0]
+        for signature in signatures
+        for endpoint in signature.outputs
+    ]
+    nodes = walker.main.nodes
+    if not pending:
+        return list(nodes.values())
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen or name not in nodes:
+            continue
+        seen.add(name)
+        pending.extend(ref.lstrip("^").partition(":")[0] for ref in nodes[name].inputs)
+    return [node for node in nodes.values() if node.name in seen]
+
+
+class _Finder:
+    """Collects kernels; the first operation that applies a tensor describes it."""
+
+    def __init__(
+        self, walker: Walker, tensors: Mapping[str, Tensor], names: Mapping[str, str]
+    ) -> None:
+        self.walker = walker
+        self.tensors = tensors
+        self.names = names
+        self.found: dict[str, Kernel] = {}
+
+    def kernels(self) -> tuple[Kernel, ...]:
+        """What was found, in the order of the operations."""
+        return tuple(self.found.values())
+
+    def search(self, frame: Frame, nodes: Sequence[GraphNode]) -> None:
+        """Look at the operations of one frame."""
+        relevant = [node for node in nodes if node.op in _OPERATIONS]
+        if not relevant:
+            return
+        consumers: dict[str, list[GraphNode]] = defaultdict(list)
+        for node in nodes:
+            for reference in node.inputs:
+                consumers[reference.partition(":")[0]].append(node)
+        for node in relevant:
+            kernel = self._kernel(frame, node, consumers)
+            if kernel is None:
+                continue
+            known = self.found.get(kernel.tensor)
+            # A gradient applies a convolution's kernel transposed: the convolution is the layer.
+            if known is None or (known.kind == "transpose" and kernel.kind == "conv"):
+                self.found[kernel.tensor] = kernel
+
+    def _kernel(
+        self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
+    ) -> Kernel | None:
+        application = _OPERATIONS[node.op]
+        if len(node.inputs) <= max(application.kernel, application.data):
+            return None
+        name = self.walker.weight(frame, node.inputs[application.kernel])
+        tensor = self.tensors.get(name) if name else None
+        if tensor is None or node.attrs.get("transpose_b") or node.attrs.get("adj_y"):
+            return None
+        dense = application.kind == "dense"
+        most = 2 if dense else 5 if node.op.startswith("Conv3D") else 4
+        rank = len(tensor.shape)
+        if rank != most and not (most == 4 and rank == 3):  # one spatial axis runs as two
+            return None
+        bias, activation = self._behind(frame, node, consumers)
+        spatial = 0 if dense else rank - 2
+        window = _Window() if dense else self._window(frame, node, spatial)
+        return Kernel(
+            route=self._route(tensor.name),
+            tensor=tensor.name,
+            kind=application.kind,
+            axes=application.axes,
+            spatial=spatial,
+            shape=tensor.shape,
+            bias=bias,
+            strides=window.strides,
+            dilations=window.dilations,
+            padding=window.padding,
+            groups=self._groups(frame, node, tensor) if application is _CONV else 1,
+            data_format=window.data_format,
+            activation=activation,
+            grid=self._grid(frame, node, tensor) if dense else None,
+        )
+
+    def _route(self, tensor: str) -> str:
+        """The variable's scope: `block1/conv` of `block1/conv/kernel`."""
+        name = self.names.get(tensor, tensor)
+        route = name.rpartition("/")[0] or name
+        taken = {kernel.route for kernel in self.found.values() if kernel.tensor != tensor}
+        return next((each for each in (route, name) if each not in taken), tensor)
+
+    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> _Window:
+        """Strides, dilations and padding; of the spatial axes, of which a 1-D one comes last."""
+        data_format = node.attrs.get("data_format")
+        first = isinstance(data_format, str) and data_format.startswith("NC")
+        strides = _spatial(node.attrs.get("strides"), spatial, first)
+        dilations = _spatial(node.attrs.get("dilations"), spatial, first) or (1,) * spatial
+        padding = str(node.attrs.get("padding") or "").lower()
+        if padding == "explicit":
+            pads = _numbers(node.attrs.get("explicit_paddings"))
+            padding = f"explicit {','.join(map(str, pads))}"
+        before = self.walker.value(frame, node.inputs[0])
+        if before is not None and before.node.op == "ExpandDims" and spatial == 1:
+            before = self.walker.value(before.frame, before.node.inputs[0])
+        if before is not None and before.node.op == "SpaceToBatchND":
+            # A dilated convolution, written as a plain one on a rearranged input.
+            blocks = self._constant(before.frame, before.node.inputs[1])
+            pads = self._constant(before.frame, before.node.inputs[2])
+            if blocks:
+                dilations = ((1,) * spatial + blocks)[-spatial:]
+            padding = ("same" if any(pads) else "valid") if pads else ""
+        return _Window(strides, dilations, padding, "channels_first" if first else "channels_last")
+
+    def _constant(self, frame: Frame, reference: str) -> tuple[int, ...]:
+        """Integers of a constant, () where it is none."""
+        place = self.walker.value(frame, reference)
+        value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
+        return _numbers(value.get("value")) if isinstance(value, dict) else ()
+
+    def _groups(self, frame: Frame, node: GraphNode, tensor: Tensor) -> int:
+        """Input channels over the kernel's own, where the graph records the input's shape."""
+        place = self.walker.value(frame, node.inputs[0])
+        shape = self.walker.shape(place) if place else None
+        first = str(node.attrs.get("data_format") or "").startswith("NC")
+        if not shape or len(shape) < 3:
+            return 1
+        channels, own = shape[1 if first else -1], tensor.shape[-2]
+        return channels // own if channels and own and channels % own == 0 else 1
+
+    def _grid(self, frame: Frame, node: GraphNode, tensor: Tensor) -> tuple[int, ...] | None:
+        """(H, W, C) of the map that a Reshape right before a matrix product flattens."""
+        place = self.walker.value(frame, node.inputs[0])
+        if place is None or place.node.op != "Reshape" or not place.node.inputs:
+            return None
+        before = self.walker.value(place.frame, place.node.inputs[0])
+        shape = self.walker.shape(before) if before else None
+        sizes = [size for size in (shape or ())[1:] if size is not None]
+        if len(sizes) != 3 or len(shape or ()) != 4 or math.prod(sizes) != tensor.shape[0]:
+            return None
+        return tuple(sizes)
+
+    def _behind(
+        self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
+    ) -> tuple[str | None, str | None]:
+        """Bias and activation right behind an operation."""
+        bias: str | None = None
+        for _ in range(8):
+            follower = _only(consumers.get(node.name, []))
+            if follower is None:
+                return bias, None
+            if follower.op in _BIAS and bias is None:
+                others = [ref for ref in follower.inputs if ref.partition(":")[0] != node.name]
+                name = self.walker.weight(frame, others[0]) if others else None
+                if name is None or len(self.tensors[name].shape) != 1:
+                    return bias, None
+                bias = name
+            elif follower.op in _ACTIVATIONS:
+                return bias, _ACTIVATIONS[follower.op]
+            elif follower.op not in _BEHIND:
+                return bias, None
+            node = follower
+        return bias, None
+
+
+def _only(nodes: list[GraphNode]) -> GraphNode | None:
+    return nodes[0] if len(nodes) == 1 else None
+
+
+def _spatial(value: Json, spatial: int, channels_first: bool) -> tuple[int, ...]:
+    """The last `spatial` spatial entries of a per-axis attribute (batch and channels included)."""
+    numbers = _numbers(value)
+    axes = numbers[2:] if channels_first else numbers[1:-1]
+    return axes[-spatial:]
+
+
+def _numbers(value: Json) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(item for item in value if isinstance(item, int))

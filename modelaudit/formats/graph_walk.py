@@ -1,0 +1,176 @@
+"""Following values backwards through a graph and the functions that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from modelaudit.errors import LimitExceeded
+from modelaudit.facts import Graph, GraphFunction, GraphNode, Shape
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+
+# Operations whose first input is, for our purpose, the value itself.
+PASSING = frozenset(
+    {
+        *("Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot"),
+        *("ReadVariableOp", "Cast", "Enter", "RefEnter", "Switch", "RefSwitch", "CheckNumerics"),
+        *("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"),
+    }
+)
+# What may further stand between a stored weight and the operation that applies it.
+RESHAPING = frozenset({"Reshape", "Squeeze", "ExpandDims"})
+
+_MAX_DEPTH = 64  # calls inside calls
+_MAX_STEPS = 1000  # operations on one way back
+_MAX_FRAMES = 20_000  # functions that call each other twice double with every level
+_MAX_WORK = 5_000_000  # operations on all ways back
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """The main graph, or one call of a function, with its nodes by name.
+
+    `arguments` are where the call's inputs come from: (frame, reference).
+    """
+
+    nodes: Mapping[str, GraphNode]
+    function: GraphFunction | None = None
+    arguments: Mapping[str, tuple[Frame, str]] = field(default_factory=dict)
+    bound: Mapping[str, str] = field(default_factory=dict)  # argument -> tensor name
+    depth: int = 0
+    children: dict[str, Frame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node in a frame, and which of its outputs is meant."""
+
+    frame: Frame
+    node: GraphNode
+    output: int = 0
+
+
+class Walker:
+    """Walks one graph; every way is bounded, and so is their sum (`LimitExceeded`).
+
+    Args:
+        graph: the graph with its library.
+        tensors: node name in the main graph -> name of the stored tensor that it holds.
+    """
+
+    def __init__(self, graph: Graph, tensors: Mapping[str, str]) -> None:
+        self.graph = graph
+        self.tensors = tensors
+        self.main = Frame({node.name: node for node in graph.nodes})
+        self._indexed: dict[str, dict[str, GraphNode]] = {}
+        self._frames = 0
+        self._work = 0
+
+    def frame_of(self, name: str, bound: Mapping[str, str]) -> Frame | None:
+        """A function as if called from outside; `bound` are arguments that are stored tensors."""
+        function = self.graph.functions.get(name)
+        if function is None:
+            return None
+        return Frame(self._nodes(function), function, bound=bound, depth=1)
+
+    def _nodes(self, function: GraphFunction) -> dict[str, GraphNode]:
+        if function.name not in self._indexed:
+            self._indexed[function.name] = {node.name: node for node in function.nodes}
+        return self._indexed[function.name]
+
+    def call(self, frame: Frame, node: GraphNode) -> Frame | None:
+        """The frame that a call node opens; None for other nodes, unknown functions, recursion."""
+        if node.op not in CALLS or frame.depth >= _MAX_DEPTH:
+            return None
+        if node.name not in frame.children:
+            target = node.attrs.get("f")
+            name = target.get("function") if isinstance(target, dict) else None
+            function = self.graph.functions.get(name) if isinstance(name, str) else None
+            if function is None:
+                return None
+            self._frames += 1
+            if self._frames > _MAX_FRAMES:
+                raise LimitExceeded("", "function calls followed", self._frames, _MAX_FRAMES)
+            inputs = [ref for ref in node.inputs if not ref.startswith("^")]
+            arguments = {
+                argument: (frame, ref) for argument, ref in zip(function.args, inputs, strict=False)
+            }
+            frame.children[node.name] = Frame(
+                self._nodes(function), function, arguments, depth=frame.depth + 1
+            )
+        return frame.children[node.name]
+
+    def origin(self, frame: Frame, reference: str) -> Place | str | None:
+        """What produces `reference`, looking through calls and arguments.
+
+        Returns a place, the name of a stored tensor that a function was bound to, or None where
+        the way leaves the graph (an input of the model).
+        """
+        for _ in range(_MAX_STEPS):
+            self._work += 1
+            if self._work > _MAX_WORK:
+                raise LimitExceeded("", "graph operations followed", self._work, _MAX_WORK)
+            name, _, rest = reference.partition(":")
+            node = frame.nodes.get(name)
+            if node is None:
+                if name in frame.bound:
+                    return frame.bound[name]
+                if name not in frame.arguments:
+                    return None
+                frame, reference = frame.arguments[name]
+                continue
+            index = int(last) if (last := rest.rpartition(":")[2]).isdecimal() else 0
+            inner = self.call(frame, node)
+            returns = list(inner.function.returns.values()) if inner and inner.function else []
+            if inner is None or index >= len(returns):
+                return Place(frame, node, index)
+            frame, reference = inner, returns[index]
+        return None
+
+    def weight(self, frame: Frame, reference: str) -> str | None:
+        """Name of the stored tensor whose values `reference` carries, reshaped or not."""
+        for _ in range(_MAX_STEPS):
+            place = self.origin(frame, reference)
+            if not isinstance(place, Place):
+                return place
+            node = place.node
+            if place.frame is self.main and node.name in self.tensors:
+                return self.tensors[node.name]
+            if node.op not in PASSING | RESHAPING or not node.inputs:
+                return None
+            frame, reference = place.frame, node.inputs[0]
+        return None
+
+    def value(self, frame: Frame, reference: str) -> Place | None:
+        """What produces `reference`, looking through operations that only pass it on."""
+        for _ in range(_MAX_STEPS):
+            place = self.origin(frame, reference)
+            if not isinstance(place, Place):
+                return None
+            if place.node.op not in PASSING or not place.node.inputs:
+                return place
+            frame, reference = place.frame, place.node.inputs[0]
+        return None
+
+    def shape(self, place: Place) -> Shape | None:
+        """Shape of an output as the graph records it, if it does."""
+        shapes = place.node.attrs.get("_output_shapes")
+        if isinstance(shapes, list) and place.output < len(shapes):
+            shape = shapes[place.output]
+        else:
+            shape = place.node.attrs.get("shape") if place.node.op == "Placeholder" else None
+        if not isinstance(shape, list):
+            return None
+        return tuple(size if isinstance(size, int) else None for size in shape)
+
+    def frames(self, roots: list[tuple[Frame, GraphNode]]) -> Iterator[Frame]:
+        """Frames that the call nodes `roots` open, and those that are called inside."""
+        pending = [inner for frame, node in roots if (inner := self.call(frame, node))]
+        while pending:
+            frame = pending.pop()
+            yield frame
+            for node in frame.nodes.values():
+                inner = self.call(frame, node) if node.op in CALLS else None
+                if inner is not None:
+                    pending.append(inner)

@@ -1,0 +1,137 @@
+"""The Keras side of a SavedModel: config, versions and what Keras calls its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind
+from modelaudit.formats.bounded import json_loads
+from modelaudit.formats.messages import parse
+from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.settings import Limits
+
+KERAS_METADATA = "keras_metadata.pb"
+_MODELS = frozenset({"_tf_keras_model", "_tf_keras_sequential", "_tf_keras_network"})
+
+# Children by which Keras lists again what the layers hold already.
+_PRIVATE = frozenset(
+    {
+        *("keras_api", "variables", "trainable_variables", "non_trainable_variables"),
+        *("regularization_losses", "signatures", "optimizer", "loss", "metrics", "layers"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KerasMetadata:
+    """Metadata of the Keras objects in an object graph, by node.
+
+    Attributes:
+        objects: node index -> metadata as JSON.
+        root: the saved model's own metadata; None where the root is no Keras model.
+        file: where it was found.
+    """
+
+    objects: Mapping[int, dict[str, Json]] = field(default_factory=dict)
+    root: dict[str, Json] | None = None
+    file: str = ""
+
+    @property
+    def config(self) -> dict[str, Json] | None:
+        """`{"class_name", "config"}` of the saved model."""
+        if self.root is None or not isinstance(self.root.get("config"), dict):
+            return None
+        return {"class_name": self.root.get("class_name"), "config": self.root["config"]}
+
+    def word(self, key: str) -> str | None:
+        """A text of the root's metadata (`keras_version`, `backend`)."""
+        value = self.root.get(key) if self.root else None
+        return value if isinstance(value, str) else None
+
+    @property
+    def training(self) -> dict[str, Json] | None:
+        """The compile settings, where the model was compiled."""
+        value = self.root.get("training_config") if self.root else None
+        return value if isinstance(value, dict) else None
+
+
+def read_keras_metadata(
+    data: bytes | None, nodes: tuple[ObjectNode, ...], limits: Limits
+) -> tuple[KerasMetadata, list[Problem]]:
+    """Metadata from `keras_metadata.pb` (Keras 2.5 on) or, without it, from the object graph.
+
+    Args:
+        data: the file's bytes; None where there is no such file.
+        nodes: the SavedModel's object graph.
+        limits: bounds on protobuf and JSON.
+    """
+    file = KERAS_METADATA if data is not None else "saved_model.pb"
+    problems: list[Problem] = []
+    texts: dict[int, str] = {}
+    identifiers: dict[int, str] = {}
+    for node in nodes:
+        text, identifier = node.detail.get("metadata"), node.detail.get("identifier")
+        if isinstance(identifier, str) and identifier.startswith("_tf_keras"):
+            identifiers[node.index] = identifier
+            if isinstance(text, str):
+                texts[node.index] = text
+    if data is not None:
+        try:
+            message = parse(pb.KerasMetadata, data, file, limits)
+        except ReadError as error:
+            return KerasMetadata(), [Problem(ProblemKind(error.kind), file, error.reason)]
+        for entry in message.nodes:
+            texts[entry.node_id] = entry.metadata
+            identifiers[entry.node_id] = entry.identifier
+    objects: dict[int, dict[str, Json]] = {}
+    for index, text in texts.items():
+        try:
+            value = json_loads(text.encode(), limits, file)
+        except ReadError as error:
+            route = f"nodes/{index}"
+            problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+            continue
+        if isinstance(value, dict):
+            objects[index] = value
+    root = objects.get(0) if identifiers.get(0) in _MODELS else None
+    return KerasMetadata(objects, root, file), problems
+
+
+def layer_variables(
+    metadata: KerasMetadata, nodes: tuple[ObjectNode, ...], keys: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Layer route (names joined by `/`) -> attribute path of a variable -> `Tensor.name`.
+
+    Walks the object graph from the root through the children that Keras names
+    (`layer-3`, `layer_with_weights-1`, `layer`, `cell` …); attributes that are no Keras objects
+    (lists, modules) belong to the layer that holds them.
+    """
+    routes: dict[str, dict[str, str]] = {}
+    seen = {0}
+    pending: list[tuple[int, str]] = [(0, "")]
+    while pending:
+        index, route = pending.pop()
+        variables = routes.setdefault(route, {})
+        inside: list[tuple[int, str]] = [(index, "")]
+        local = {index}
+        while inside:
+            current, path = inside.pop()
+            for name, child in nodes[current].children.items():
+                if name in _PRIVATE or child in local:
+                    continue
+                node = nodes[child]
+                if child in metadata.objects and "name" in metadata.objects[child]:
+                    if child not in seen:
+                        seen.add(child)
+                        inner = str(metadata.objects[child]["name"])
+                        pending.append((child, f"{route}/{inner}" if route else inner))
+                elif node.kind == "variable":
+                    for attribute in node.attributes.values():
+                        if attribute["key"] in keys:
+                            variables.setdefault(f"{path}{name}", keys[attribute["key"]])
+                elif node.kind == "user_object":
+                    local.add(child)
+                    inside.append((child, f"{path}{name}/"))
+    return {route: variables for route, variables in routes.items() if variables}

@@ -1,0 +1,70 @@
+"""Untrusted bytes or text to protobuf messages, bounded, with `ReadError` as the only failure."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError, Message
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import ProblemKind
+from modelaudit.settings import Limits
+
+M = TypeVar("M", bound=Message)
+
+# What must not be counted as structure in text format: strings (closed or cut off) and comments.
+_OPAQUE = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?|#[^\n]*')
+
+
+def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
+    """Parse the wire format.
+
+    Nesting is bounded by protobuf's own parser (100 levels), which counts while it descends.
+
+    Raises:
+        ReadError: `corrupt` where the bytes are not such a message.
+        LimitExceeded: more than `proto_bytes`.
+    """
+    if len(data) > limits.proto_bytes:
+        raise LimitExceeded(file, "protobuf bytes", len(data), limits.proto_bytes)
+    try:
+        return message_type.FromString(data)
+    except (DecodeError, ValueError, RecursionError) as error:
+        name = message_type.DESCRIPTOR.name
+        raise ReadError(ProblemKind.CORRUPT, file, f"not a {name} message: {error}") from error
+
+
+def parse_text(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
+    """Parse the text format; fields that our schema does not know are skipped.
+
+    Raises:
+        ReadError: `corrupt` where the text is not such a message.
+        LimitExceeded: more than `config_bytes`, or nested deeper than `proto_depth`.
+    """
+    if len(data) > limits.config_bytes:
+        raise LimitExceeded(file, "protobuf text bytes", len(data), limits.config_bytes)
+    name = message_type.DESCRIPTOR.name
+    message = message_type()
+    try:
+        text = data.decode("utf-8")
+        _check_depth(text, file, limits)
+        text_format.Parse(text, message, allow_unknown_field=True)
+    except (text_format.ParseError, ValueError, RecursionError, DecodeError) as error:
+        raise ReadError(ProblemKind.CORRUPT, file, f"not {name} text: {error}") from error
+    return message
+
+
+def looks_textual(data: bytes) -> bool:
+    """Whether bytes can be text format: no control characters at the head but white space."""
+    head = data[:512]
+    return bool(head) and not any(byte < 0x20 and byte not in b"\t\n\r" for byte in head)
+
+
+def _check_depth(text: str, file: str, limits: Limits) -> None:
+    depth = 0
+    for character in re.findall(r"[{}<>\[\]]", _OPAQUE.sub("", text)):
+        depth += 1 if character in "{<[" else -1
+        if depth > limits.proto_depth:
+            raise LimitExceeded(file, "protobuf text depth", depth, limits.proto_depth)

@@ -1,0 +1,142 @@
+"""The MetaGraphs of a SavedModel: graphs, signatures, versions, who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import (
+    Endpoint,
+    Graph,
+    ObjectNode,
+    Problem,
+    ProblemKind,
+    Provenance,
+    Signature,
+)
+from modelaudit.formats.bounded import read_bytes
+from modelaudit.formats.graph_facts import graph_facts, nested_graphs
+from modelaudit.formats.graph_values import dims
+from modelaudit.formats.messages import parse, parse_text
+from modelaudit.formats.object_graph import saved_objects
+from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.tf_dtypes import dtype_name
+from modelaudit.settings import Limits
+
+BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
+# Signatures that are no calls but name what a loader runs; see `Graph.init_ops`.
+_INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
+
+
+def read_message(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedModel, str]:
+    """The SavedModel message and the name of its file; the binary one where both are there.
+
+    Raises:
+        ReadError: `missing-file`, or the file is no SavedModel.
+    """
+    for file, parser in ((BINARY, parse), (TEXT, parse_text)):
+        if file in paths:
+            data = read_bytes(paths[file], limits.proto_bytes, file)
+            if not data:
+                raise ReadError(ProblemKind.EMPTY, file, "0 bytes")
+            return parser(pb.SavedModel, data, file, limits), file
+    raise ReadError(ProblemKind.MISSING_FILE, BINARY, "neither this nor saved_model.pbtxt is there")
+
+
+def read_graphs(
+    message: pb.SavedModel, file: str, limits: Limits
+) -> tuple[tuple[Graph, ...], list[Problem]]:
+    """Each MetaGraph's graph, in order, then the graphs that string constants hold."""
+    graphs: list[Graph] = []
+    nested: list[Graph] = []
+    problems: list[Problem] = []
+    for meta in message.meta_graphs:
+        tags = tuple(meta.meta_info_def.tags)
+        try:
+            graphs.append(graph_facts(meta.graph_def, file, limits, tags, meta))
+            nested.extend(nested_graphs(meta.graph_def, file, limits))
+        except ReadError as error:
+            route = f"meta_graphs/{','.join(tags)}"
+            problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+    if not message.meta_graphs:
+        problems.append(Problem(ProblemKind.CORRUPT, file, "a SavedModel without any MetaGraph"))
+    return (*graphs, *nested), problems
+
+
+def read_objects(message: pb.SavedModel, file: str) -> tuple[ObjectNode, ...]:
+    """The object graph; () for a TF1 SavedModel, which has none or an empty root.
+
+    Raises:
+        ReadError: references point outside of it.
+    """
+    for meta in message.meta_graphs:
+        if len(meta.object_graph_def.nodes) > 1:
+            return saved_objects(meta.object_graph_def, file)
+    return ()
+
+
+def read_signatures(message: pb.SavedModel) -> tuple[Signature, ...]:
+    """Every signature of every MetaGraph, sorted by name within it."""
+    return tuple(
+        Signature(
+            name=name,
+            method=signature.method_name,
+            inputs=tuple(_endpoints(signature.inputs)),
+            outputs=tuple(_endpoints(signature.outputs)),
+            tags=tuple(meta.meta_info_def.tags),
+        )
+        for meta in message.meta_graphs
+        for name, signature in sorted(meta.signature_def.items())
+        if name not in _INTERNAL
+    )
+
+
+def _endpoints(infos: Mapping[str, pb.TensorInfo]) -> Iterator[Endpoint]:
+    for name, info in sorted(infos.items()):
+        for part, tensor in _tensors(name, info):
+            shape = dims(tensor.tensor_shape) if tensor.HasField("tensor_shape") else None
+            yield Endpoint(part, _tensor_of(tensor), dtype_name(tensor.dtype), shape)
+
+
+def _tensors(name: str, info: pb.TensorInfo) -> Iterator[tuple[str, pb.TensorInfo]]:
+    """A composite (ragged, sparse) endpoint as its component tensors."""
+    if info.WhichOneof("encoding") != "composite_tensor":
+        yield name, info
+        return
+    for index, component in enumerate(info.composite_tensor.components):
+        yield f"{name}/{index}", component
+
+
+def _tensor_of(info: pb.TensorInfo) -> str:
+    sparse = info.WhichOneof("encoding") == "coo_sparse"
+    return info.coo_sparse.values_tensor_name if sparse else info.name
+
+
+def read_provenance(
+    meta: pb.MetaGraphDef,
+    graph: Graph | None,
+    objects: tuple[ObjectNode, ...],
+    is_keras: bool,
+) -> Provenance:
+    """Versions as the MetaGraph gives them, and which exporter wrote it by its shape."""
+    info = meta.meta_info_def
+    return Provenance(
+        tensorflow=info.tensorflow_version or None,
+        tensorflow_git=info.tensorflow_git_version or None,
+        producer=graph.producer if graph else None,
+        min_consumer=graph.min_consumer if graph else None,
+        exporter=_exporter(info, objects, is_keras),
+    )
+
+
+def _exporter(
+    info: pb.MetaGraphDef.MetaInfoDef, objects: tuple[ObjectNode, ...], is_keras: bool
+) -> str:
+    if is_keras:
+        return "keras2-save"
+    if objects:
+        # ExportArchive's own attributes; Keras 2 from 2.13 on has the class too.
+        children = objects[0].children.keys()
+        return "keras3-export" if "_all_variables" in children else "tf-module"
+    return "tf1-builder" if info.tensorflow_version else "unknown"

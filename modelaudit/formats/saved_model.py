@@ -1,0 +1,268 @@
+"""SavedModel directories, of TF1 and TF2, and the SessionBundles that came before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import (
+    Architecture,
+    Artifact,
+    Format,
+    Graph,
+    Json,
+    Kernel,
+    ObjectNode,
+    Problem,
+    ProblemKind,
+    Signature,
+)
+from modelaudit.formats.bounded import file_entry, model_digest, read_bytes
+from modelaudit.formats.bundle import is_inside
+from modelaudit.formats.captures import bound_functions, captured_nodes, unused_twins
+from modelaudit.formats.checkpoint import read_checkpoint, variable_holders
+from modelaudit.formats.graph_kernels import find_kernels
+from modelaudit.formats.keras_config import parse_architecture
+from modelaudit.formats.keras_metadata import (
+    KERAS_METADATA,
+    KerasMetadata,
+    read_keras_metadata,
+)
+from modelaudit.formats.messages import parse
+from modelaudit.formats.meta_graphs import (
+    read_graphs,
+    read_message,
+    read_objects,
+    read_provenance,
+    read_signatures,
+)
+from modelaudit.formats.object_graph import VALUE, joined
+from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.restore_ops import VARIABLES, restored_variables, unrestored
+from modelaudit.formats.saved_model_files import (
+    Listing,
+    file_entries,
+    foreign_problems,
+    list_files,
+)
+from modelaudit.formats.state_file import read_state_file
+from modelaudit.formats.variables import Variables, read_variables, restore_facts
+from modelaudit.settings import Limits
+
+FINGERPRINT = "fingerprint.pb"
+_NEEDS_VARIABLES = VARIABLES | {"RestoreV2"}
+
+
+def read_saved_model(root: Path, limits: Limits) -> Artifact:
+    """Facts of the SavedModel in the directory `root`.
+
+    Raises:
+        ReadError: no saved_model.pb or .pbtxt is there, or it is not one.
+        LimitExceeded: too many files, or the graph's file is too large.
+    """
+    root = root.absolute()
+    listing = list_files(root, limits)
+    problems = [*listing.problems, *foreign_problems(listing)]
+    message, file = read_message(listing.paths, limits)
+    graphs, graph_problems = read_graphs(message, file, limits)
+    objects = read_objects(message, file)
+    signatures = read_signatures(message)
+    problems += graph_problems
+    variables = _read_variables(root, graphs, objects, listing, limits)
+    objects = joined(objects, variables.objects)
+    variables, divergent = _one_copy(variables, objects)
+    metadata, metadata_problems = _read_metadata(listing, objects, limits)
+    architecture, architecture_problems = _architecture(metadata, limits)
+    problems += [*variables.problems, *metadata_problems, *architecture_problems]
+    assigned: dict[str, str] = {}
+    kernels: tuple[Kernel, ...] = ()
+    try:
+        assigned = restored_variables(graphs[0]) if graphs else {}
+        kernels = _kernels(graphs[0], signatures, objects, variables, assigned) if graphs else ()
+    except LimitExceeded as error:
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+    fingerprint, fingerprint_problems = _fingerprint(listing, limits)
+    state, state_problems = read_state_file(root / "variables", root, limits)
+    restore = restore_facts(variables, objects, assigned)
+    restore |= {
+        "divergent": divergent,
+        "unrestored": [*unrestored(graphs[0], assigned)] if graphs else [],
+    }
+    extra: dict[str, Json] = {"restore": restore}
+    extra |= {"fingerprint": fingerprint} if fingerprint else {}
+    extra |= {"checkpoint_state": state.facts()} if state else {}
+    files = file_entries(listing, root, limits)
+    provenance = read_provenance(
+        message.meta_graphs[0] if message.meta_graphs else pb.MetaGraphDef(),
+        graphs[0] if graphs else None,
+        objects,
+        is_keras=bool(metadata.objects),
+    )
+    return Artifact(
+        root=root,
+        format=Format.SAVEDMODEL_TF2 if objects else Format.SAVEDMODEL_TF1,
+        files=files,
+        sha256=model_digest(files),
+        complete=variables.complete and bool(graphs) and not graph_problems,
+        provenance=replace(
+            provenance, keras=metadata.word("keras_version"), backend=metadata.word("backend")
+        ),
+        architecture=architecture,
+        training=metadata.training,
+        signatures=signatures,
+        object_graph=objects,
+        graphs=graphs,
+        tensors=variables.tensors,
+        kernels=kernels,
+        problems=(*problems, *fingerprint_problems, *state_problems),
+        extra=extra,
+    )
+
+
+def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
+    """Facts of a SessionBundle, the export directory that came before SavedModels.
+
+    It is a checkpoint called `export` with its `.meta`, and assets.
+
+    Raises:
+        ReadError: `missing-file`: there is no such checkpoint.
+    """
+    directory = directory.absolute()
+    artifact = read_checkpoint(directory / "export", limits)
+    assets = [
+        file_entry(path, directory, "asset", limits)
+        for path in sorted((directory / "assets").glob("**/*"))
+        if path.is_file() and is_inside(path, directory)
+    ]
+    files = (*artifact.files, *assets)
+    return replace(
+        artifact,
+        root=directory,
+        format=Format.SESSION_BUNDLE,
+        files=files,
+        sha256=model_digest(files),
+    )
+
+
+def _read_variables(
+    root: Path,
+    graphs: Sequence[Graph],
+    objects: Sequence[ObjectNode],
+    listing: Listing,
+    limits: Limits,
+) -> Variables:
+    """The variables; a model of constants has none, and needs none."""
+    prefix = root / "variables" / "variables"
+    needed = any(node.kind == "variable" for node in objects) or any(
+        node.op in _NEEDS_VARIABLES
+        for graph in graphs
+        for nodes in (graph.nodes, *(function.nodes for function in graph.functions.values()))
+        for node in nodes
+    )
+    if needed or "variables/variables.index" in listing.paths:
+        return read_variables(prefix, root, limits)
+    return Variables()
+
+
+def _read_metadata(
+    listing: Listing, objects: tuple[ObjectNode, ...], limits: Limits
+) -> tuple[KerasMetadata, list[Problem]]:
+    data = None
+    if KERAS_METADATA in listing.paths:
+        try:
+            data = read_bytes(listing.paths[KERAS_METADATA], limits.config_bytes, KERAS_METADATA)
+        except ReadError as error:
+            problem = Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)
+            return KerasMetadata(), [problem]
+    return read_keras_metadata(data, objects, limits)
+
+
+def _architecture(
+    metadata: KerasMetadata, limits: Limits
+) -> tuple[Architecture | None, list[Problem]]:
+    if metadata.config is None:
+        return None, []
+    try:
+        return parse_architecture(metadata.config, limits=limits, file=metadata.file), []
+    except ReadError as error:
+        return None, [Problem(ProblemKind(error.kind), metadata.file, error.reason)]
+
+
+def _kernels(
+    graph: Graph,
+    signatures: Sequence[Signature],
+    objects: tuple[ObjectNode, ...],
+    variables: Variables,
+    assigned: dict[str, str],
+) -> tuple[Kernel, ...]:
+    """Kernels by the graph's operations, named as the variables were named by their maker."""
+    names = {name: name for name in variables.keys.values()}
+    by_node: dict[int, str] = {}
+    for node in objects:
+        name = _stored_name(node, variables)
+        if node.kind == "variable" and name:
+            by_node[node.index] = name
+            names[name] = str(node.detail.get("name") or name)
+    holders = variable_holders(graph, variables, assigned) | captured_nodes(graph, objects, by_node)
+    own = [signature for signature in signatures if signature.tags == graph.tags]
+    functions = [] if own else bound_functions(graph, objects, by_node)
+    return find_kernels(graph, variables.tensors, holders, names, own, functions)
+
+
+def _one_copy(
+    variables: Variables, objects: tuple[ObjectNode, ...]
+) -> tuple[Variables, list[Json]]:
+    """The variables with every weight counted once, and weights whose two copies differ.
+
+    Copies get the role `other`, and their checkpoint keys lead to the tensor that functions
+    use. Copies that differ both stay weights: such a file is another model to a session than to
+    `tf.saved_model.load`.
+    """
+    name_of = {node.index: _stored_name(node, variables) for node in objects}
+    tensors = {tensor.name: tensor for tensor in variables.tensors}
+    originals: dict[str, str] = {}
+    divergent: list[Json] = []
+    for index, twin in unused_twins(objects).items():
+        copy, original = tensors.get(name_of[index]), tensors.get(name_of[twin])
+        if copy is None or original is None:
+            continue
+        if None in (copy.sha256, original.sha256) or copy.sha256 == original.sha256:
+            originals[copy.name] = original.name
+        else:
+            divergent.append({"used": original.name, "copy": copy.name})
+    kept = tuple(
+        replace(tensor, role="other")
+        if tensor.name in originals and tensor.role == "weight"
+        else tensor
+        for tensor in variables.tensors
+    )
+    keys = {key: originals.get(name, name) for key, name in variables.keys.items()}
+    return replace(variables, tensors=kept, keys=keys), divergent
+
+
+def _stored_name(node: ObjectNode, variables: Variables) -> str:
+    """`Tensor.name` of a variable's value; empty where it has none."""
+    return variables.keys.get(node.attributes.get(VALUE, {}).get("key", ""), "")
+
+
+def _fingerprint(listing: Listing, limits: Limits) -> tuple[dict[str, Json], list[Problem]]:
+    """Fields of `fingerprint.pb`; 64-bit hashes as decimal text, since JSON numbers lose bits."""
+    path = listing.paths.get(FINGERPRINT)
+    if path is None:
+        return {}, []
+    try:
+        data = read_bytes(path, limits.text_bytes, FINGERPRINT)
+        message = parse(pb.FingerprintDef, data, FINGERPRINT, limits)
+    except ReadError as error:
+        return {}, [Problem(ProblemKind(error.kind), FINGERPRINT, error.reason)]
+    hashes = (
+        "saved_model_checksum",
+        "graph_def_program_hash",
+        "signature_def_hash",
+        "saved_object_graph_hash",
+        "checkpoint_hash",
+    )
+    facts: dict[str, Json] = {name: str(getattr(message, name)) for name in hashes}
+    return facts | {"uuid": message.uuid, "producer": message.version.producer}, []

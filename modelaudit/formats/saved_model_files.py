@@ -1,0 +1,96 @@
+"""The files of a SavedModel directory, without following links out of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelaudit.errors import LimitExceeded
+from modelaudit.facts import FileEntry, Problem, ProblemKind
+from modelaudit.formats.bounded import display_path, file_entry
+from modelaudit.formats.bundle import is_inside
+from modelaudit.settings import Limits
+
+GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")
+_METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
+
+
+@dataclass(slots=True)
+class Listing:
+    """Files by POSIX path, and links and strangers among them."""
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def list_files(root: Path, limits: Limits) -> Listing:
+    """Every regular file below `root`; other SavedModels inside are models of their own.
+
+    Links that stay inside are files like any other; links that lead out are problems.
+
+    Raises:
+        LimitExceeded: more than `files`.
+    """
+    listing = Listing()
+    pending = [root]
+    while pending:
+        directory = pending.pop()
+        try:
+            children = sorted(directory.iterdir())
+        except OSError as error:
+            file = display_path(directory, root)
+            reason = error.strerror or str(error)
+            listing.problems.append(Problem(ProblemKind.UNREADABLE, file, reason))
+            continue
+        for path in children:
+            file = display_path(path, root)
+            if path.is_symlink() and not is_inside(path, root):
+                target = os.fsencode(path.readlink()).decode("utf-8", "backslashreplace")
+                detail = f"a link to {target!r}, out of the model; not followed"
+                problem = Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence={"to": target})
+                listing.problems.append(problem)
+            elif path.is_file():
+                listing.paths[file] = path
+                if len(listing.paths) > limits.files:
+                    raise LimitExceeded(file, "files", len(listing.paths), limits.files)
+            elif path.is_dir() and not path.is_symlink() and not _is_model(path):
+                pending.append(path)
+    return listing
+
+
+def _is_model(directory: Path) -> bool:
+    return any((directory / name).is_file() for name in GRAPH_NAMES)
+
+
+def role_of(file: str) -> str:
+    """What a file of a SavedModel is for, by its place."""
+    first, _, rest = file.partition("/")
+    if file in GRAPH_NAMES:
+        return "graph"
+    if file in _METADATA:
+        return "metadata"
+    if first == "variables" and rest.endswith(".index"):
+        return "index"
+    if first == "variables" and ".data-" in rest:
+        return "weights"
+    if first in ("assets", "assets.extra") and rest:
+        return "asset"
+    return "foreign"
+
+
+def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntry, ...]:
+    """Every file with size, digest and role, sorted by path."""
+    return tuple(
+        file_entry(path, root, role_of(file), limits)
+        for file, path in sorted(listing.paths.items())
+    )
+
+
+def foreign_problems(listing: Listing) -> list[Problem]:
+    """A `leftover` for each file that is no part of a SavedModel."""
+    return [
+        Problem(ProblemKind.LEFTOVER, file, "no part of a SavedModel")
+        for file in sorted(listing.paths)
+        if role_of(file) == "foreign"
+    ]
