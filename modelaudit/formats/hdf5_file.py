@@ -12,7 +12,7 @@ from dataclasses import dataclass
 # unknown filter. It reads the variable once, when it starts, hence before the import.
 os.environ["HDF5_PLUGIN_PATH"] = "/nonexistent"
 
-import h5py  # noqa: E402
+import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
@@ -137,15 +137,14 @@ def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[byte
         if name not in thing.attrs:
             return None
         stored = h5py.h5a.open(thing.id, name.encode())
+        if 0 in stored.shape:
+            return []  # Keras writes an empty list of names as an empty array of floats
         if stored.get_storage_size() > limits.config_bytes:
             reason = f"{route} has {stored.get_storage_size():,} bytes"
             raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
-        kind = stored.get_type().get_class()
-        text = kind == h5py.h5t.STRING
-        if not text and not (kind == h5py.h5t.FLOAT and not stored.get_storage_size()):
+        if stored.get_type().get_class() != h5py.h5t.STRING:
             raise ReadError(ProblemKind.CORRUPT, "", f"{route} is no text")
-        # Keras writes an empty list of names as an empty array of floats.
-        value = thing.attrs[name] if text else ()
+        value = thing.attrs[name]
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, "", f"{route}: {hdf5_reason(error)}") from error
     items = [value] if isinstance(value, str | bytes) else list(getattr(value, "flat", value))

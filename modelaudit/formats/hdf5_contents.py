@@ -1,0 +1,303 @@
+"""What an HDF5 file of Keras's holds: its layout, its tensors, and the names that order them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+import h5py
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, Problem, ProblemKind, Tensor
+from modelaudit.formats.hdf5_file import (
+    HDF5_ERRORS,
+    Superblock,
+    attribute_bytes,
+    attribute_names,
+    chunked_attribute,
+    hdf5_reason,
+    opened_hdf5,
+    read_superblock,
+    text_of,
+)
+from modelaudit.formats.hdf5_guard import Contents, Found, walk
+from modelaudit.formats.hdf5_tensors import source_of
+from modelaudit.formats.tensors import summarise_or_problem
+from modelaudit.formats.window import Window
+from modelaudit.settings import Limits
+
+FULL, LEGACY, V3, OTHER = "h5_full", "h5_legacy", "h5_v3", "other"
+
+T = TypeVar("T")
+
+
+# How far to look for something other than zeros outside the HDF5 data.
+_OUTSIDE_BYTES = 1 << 20
+
+_TEXTS = ("keras_version", "backend", "model_config", "training_config")
+_KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "dtype"))
+
+
+@dataclass(frozen=True, slots=True)
+class Hdf5Contents:
+    """Everything read of one HDF5 file.
+
+    Attributes:
+        layout: h5_full, h5_legacy, h5_v3 or other.
+        texts: the root's keras_version, backend, model_config and training_config, as stored.
+        groups: h5_full and h5_legacy: layer name -> dataset routes, both in saved order.
+        var_names: h5_v3: route of a `vars` group -> its `name` attribute.
+        extra: for `Artifact.extra["h5"]`.
+    """
+
+    layout: str
+    tensors: tuple[Tensor, ...]
+    problems: tuple[Problem, ...]
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    var_names: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+def layout_of(file: h5py.File) -> str:
+    """The layout, by the root's attributes and groups and a look at a few groups below.
+
+    A v3 weights file is one that has a group `vars`; subclassed models put those at any depth.
+    """
+    if "model_config" in file.attrs or "model_weights" in file:
+        return FULL
+    if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+        return LEGACY
+    pending: list[tuple[h5py.Group, int]] = [(file, 0)]
+    for group, depth in pending:
+        for link in list(group.id)[:200]:
+            if group.id.links.get_info(link).type != h5py.h5l.TYPE_HARD:
+                continue
+            below = h5py.h5o.open(group.id, link)
+            if isinstance(below, h5py.h5g.GroupID):
+                if bytes(link) == b"vars":
+                    return V3
+                if depth < 8 and len(pending) < 500:
+                    pending.append((h5py.Group(below), depth + 1))
+    return OTHER
+
+
+def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
+    """Read a whole HDF5 file: every tensor once, nothing outside the file.
+
+    Raises:
+        ReadError: `corrupt` or `truncated` where libhdf5 cannot open it.
+    """
+    superblock = read_superblock(window)
+    cut = _cut_off(window, superblock)
+    try:
+        with opened_hdf5(window) as file:
+            return _read(file, window, superblock, limits)
+    except ReadError as error:
+        if cut is not None:
+            raise ReadError(cut.kind, cut.file, cut.detail) from error
+        raise
+
+
+def _read(
+    file: h5py.File, window: Window, superblock: Superblock | None, limits: Limits
+) -> Hdf5Contents:
+    contents = walk(file, window.file, limits)
+    layout = layout_of(file)
+    problems = [*contents.problems, *_outside(window, superblock)]
+    texts = {
+        name: value
+        for name in _TEXTS
+        if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
+        is not None
+    }
+    extra: dict[str, Json] = {
+        "layout": layout,
+        "superblock": superblock.version if superblock else None,
+        "user_block": superblock.start if superblock else 0,
+        "foreign_attributes": _foreign_attributes(contents),
+    }
+    groups: dict[str, tuple[str, ...]] = {}
+    var_names: dict[str, str] = {}
+    if layout in {FULL, LEGACY}:
+        base = "model_weights" if layout == FULL else ""
+        groups, listed = _groups(contents, base, window.file, limits, problems)
+        extra |= listed
+    elif layout == V3:
+        var_names = _var_names(contents, window.file, limits, problems)
+        extra["vars_names"] = dict(var_names)
+    tensors = _tensors(contents, layout, window, limits, problems)
+    return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, extra)
+
+
+def _cut_off(window: Window, superblock: Superblock | None) -> Problem | None:
+    if superblock is None or superblock.end is None or superblock.end <= window.size:
+        return None
+    missing = superblock.end - window.size
+    detail = (
+        f"ends at byte {window.size:,}, its header says {superblock.end:,}: "
+        f"{missing:,} bytes ({missing / superblock.end:.1%}) are missing"
+    )
+    evidence: dict[str, Json] = {"measured": window.size, "threshold": superblock.end}
+    return Problem(ProblemKind.TRUNCATED, window.file, detail, evidence=evidence)
+
+
+def _guarded(
+    read: Callable[[h5py.Group, str, Limits], T],
+    group: h5py.Group,
+    name: str,
+    limits: Limits,
+    problems: list[Problem],
+    where: tuple[str, str],
+) -> T | None:
+    """An attribute, or None and a problem."""
+    try:
+        return read(group, name, limits)
+    except ReadError as error:
+        file, route = where
+        problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+        return None
+
+
+def _groups(
+    contents: Contents, base: str, file: str, limits: Limits, problems: list[Problem]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
+    """Layer names and their datasets in the order in which the file lists them."""
+    root = contents.groups.get(base)
+    if root is None:
+        return {}, {}
+    present = {found.route for found in contents.datasets}
+    present.update(problem.route for problem in contents.problems)  # there, if not readable
+    names = _guarded(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
+    groups: dict[str, tuple[str, ...]] = {}
+    lost_layers: list[Json] = []
+    lost_weights: list[Json] = []
+    for name in names:
+        route = f"{base}/{name}" if base else name
+        group = contents.groups.get(route)
+        if group is None:
+            lost_layers.append(name)
+            continue
+        weights = _guarded(
+            chunked_attribute, group, "weight_names", limits, problems, (file, route)
+        )
+        groups[name] = tuple(f"{route}/{weight}" for weight in weights or ())
+        lost_weights += [path for path in groups[name] if path not in present]
+    for lost in (*lost_layers, *lost_weights):
+        detail = f"{lost} stands in the file's own list of layers and weights, not in the file"
+        evidence: dict[str, Json] = {"hdf5": "missing"}
+        kind = ProblemKind.TENSOR_UNREADABLE
+        problems.append(Problem(kind, file, detail, str(lost), evidence))
+    extra: dict[str, Json] = {
+        "layer_names": list(names),
+        "groups": {name: list(routes) for name, routes in groups.items()},
+        "layer_names_missing_groups": lost_layers,
+        "weight_names_missing": lost_weights,
+    }
+    return groups, extra
+
+
+def _var_names(
+    contents: Contents, file: str, limits: Limits, problems: list[Problem]
+) -> dict[str, str]:
+    names = {}
+    for route, group in contents.groups.items():
+        if route.rpartition("/")[2] == "vars":
+            value = _guarded(attribute_bytes, group, "name", limits, problems, (file, route))
+            if value is not None:
+                names[route] = text_of(value)
+    return names
+
+
+def _foreign_attributes(contents: Contents) -> list[Json]:
+    """Attributes of groups that no Keras writes, as `route@name`."""
+    return [
+        f"{route or '/'}@{text_of(name)}"
+        for route, group in contents.groups.items()
+        for name in attribute_names(group)
+        if name.rstrip("0123456789") not in _KERAS_ATTRIBUTES
+    ]
+
+
+def _tensors(
+    contents: Contents, layout: str, window: Window, limits: Limits, problems: list[Problem]
+) -> tuple[Tensor, ...]:
+    """A tensor for each dataset; one that cannot be read keeps its shape, dtype and problem."""
+    deadline = time.monotonic() + limits.read_seconds
+    done: dict[int, Tensor] = {}
+    tensors: list[Tensor] = []
+    total = 0
+    for found in contents.datasets[: limits.tensors]:
+        first = done.get(found.address)
+        if first is not None:  # a second hard link: the bytes were read once
+            tensors.append(replace(first, name=found.route))
+            continue
+        if found.unreadable is None:
+            total += math.prod(found.shape) * found.kind.itemsize
+        if total > limits.total_bytes or time.monotonic() > deadline:
+            detail = f"stopped after {len(tensors)} of {len(contents.datasets)} tensors"
+            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, found.route))
+            break
+        tensor = _tensor(found, _role(found.route, layout), window, limits, problems)
+        done[found.address] = tensor
+        tensors.append(tensor)
+    return tuple(tensors)
+
+
+def _tensor(
+    found: Found, role: str, window: Window, limits: Limits, problems: list[Problem]
+) -> Tensor:
+    kind, route = found.kind, found.route
+    role = role if kind.numeric else "other"
+    nbytes = math.prod(found.shape) * kind.itemsize
+    unread = Tensor(route, found.shape, kind.name, nbytes, window.file, role)
+    if found.unreadable is not None or found.dataset.shape is None:
+        return unread
+    try:
+        source = source_of(window, route, found.dataset, kind)
+    except (ReadError, *HDF5_ERRORS) as error:
+        reason = error.reason if isinstance(error, ReadError) else hdf5_reason(error)
+        word = error.kind if isinstance(error, ReadError) else ProblemKind.TENSOR_UNREADABLE
+        problems.append(Problem(ProblemKind(word), window.file, reason, route))
+        return unread
+    tensor, problem = summarise_or_problem(
+        route, found.shape, kind.name, window.file, role, source, limits
+    )
+    if problem is not None:
+        problems.append(problem)
+    elif not kind.numeric:
+        head = b"".join(islice((bytes(piece) for piece in source.raw(16)), 1))[:16]
+        evidence: dict[str, Json] = {"hdf5": "type", "type": kind.name, "head": head.hex()}
+        detail = f"elements are of type {kind.name}, no numbers; first bytes {head.hex(' ')}"
+        problems.append(Problem(ProblemKind.UNSUPPORTED, window.file, detail, route, evidence))
+    return tensor
+
+
+def _role(route: str, layout: str) -> str:
+    first, _, rest = route.replace("\\", "/").partition("/")
+    if first == ("optimizer_weights" if layout == FULL else "optimizer"):
+        return "optimizer"
+    if layout == V3 and first in {"metrics", "_metrics", "_compile_metrics"}:
+        return "metric"
+    if "/seed_generator/" in f"/{rest}/":
+        return "other"  # the state of a random generator
+    return "weight"
+
+
+def _outside(window: Window, superblock: Superblock | None) -> Iterator[Problem]:
+    """Bytes before the HDF5 data (a user block) or after them, unless they are all zero."""
+    if superblock is None:
+        return
+    spans = [("user-block", 0, superblock.start)]
+    if superblock.end is not None and superblock.end < window.size:
+        spans.append(("trailing", superblock.end, window.size - superblock.end))
+    for what, start, size in spans:
+        head = window.head(min(size, _OUTSIDE_BYTES), start)
+        if head.strip(b"\0"):
+            evidence: dict[str, Json] = {"hdf5": what, "measured": size, "head": head[:16].hex()}
+            detail = f"{size:,} bytes {'before' if start == 0 else 'after'} the HDF5 data"
+            yield Problem(ProblemKind.OTHER, window.file, detail, what, evidence)
