@@ -1,0 +1,1 @@
+"""How each sample model came to be; `make.py` runs them all."""
