@@ -34,7 +34,8 @@ def shape_list(shape: Untyped) -> list[int | None] | None:
     """A shape as a list with None for open axes; None where the rank is unknown."""
     if shape is None or getattr(shape, "rank", 0) is None:
         return None
-    return [None if size is None else int(getattr(size, "value", size) or 0) for size in shape]
+    sizes = [getattr(size, "value", size) for size in shape]  # TensorFlow 1 wraps them
+    return [None if size is None else int(size) for size in sizes]
 
 
 def port(name: Untyped, spec: Untyped) -> dict[str, Any]:
@@ -88,8 +89,11 @@ class KerasModel(Loaded):
             self._declare_built_input()
         outputs = list(_attribute(model, "outputs") or [])
         self.output_names = list(_attribute(model, "output_names") or [])
-        if len(self.output_names) != len(outputs):
-            self.output_names = [f"output_{i}" for i in range(len(outputs))]
+        if len(self.output_names) != len(outputs):  # Sequential: named by the layer they leave
+            layers = [getattr(tensor, "_keras_history", (None,))[0] for tensor in outputs]
+            self.output_names = [
+                str(getattr(layer, "name", f"output_{i}")) for i, layer in enumerate(layers)
+            ]
         self.outputs = [port(self.output_names[i], tensor) for i, tensor in enumerate(outputs)]
         # Models built from a dict of inputs are called with one; its flat order is by key.
         structures = [_attribute(model, name) for name in ("_inputs_struct", "_nested_inputs")]
@@ -240,10 +244,16 @@ class SessionModel(Loaded):
         self.outputs = [port(name, self.fetch_out[name]) for name in self.fetch_out]
 
     def variables(self) -> OrderedDict[str, Any]:
-        """The graph's global variables."""
-        with self.session.graph.as_default():
-            variables = self.v1.global_variables()
-        return OrderedDict((variable.op.name, variable) for variable in variables)
+        """The graph's variables; those outside of its collection as the tensor that reads them."""
+        graph = self.session.graph
+        with graph.as_default():
+            found = OrderedDict((v.op.name, v) for v in self.v1.global_variables())
+        for op in graph.get_operations():
+            if op.type == "VarHandleOp" and op.name not in found:
+                for reader in op.outputs[0].consumers():
+                    if reader.type == "ReadVariableOp":
+                        found[op.name] = reader.outputs[0]
+        return found
 
     def value(self, variable: Untyped) -> NDArray[Any]:
         """Current value in the session."""
@@ -251,7 +261,9 @@ class SessionModel(Loaded):
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
         """Overwrite through the initialiser's input, which adds no op to the graph."""
-        initializer = variable.initializer
+        initializer = getattr(variable, "initializer", None)
+        if initializer is None:
+            raise AdapterError(f"{variable.name} is outside of the graph's variables")
         self.session.run(initializer, {initializer.inputs[1]: value})
 
     def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:

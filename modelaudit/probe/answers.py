@@ -16,35 +16,41 @@ class UntrustedAnswer(ValueError):
 
 
 def require(condition: bool, otherwise: str) -> None:
+    """Raise `UntrustedAnswer` unless the condition holds."""
     if not condition:
         raise UntrustedAnswer(otherwise)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object."""
     if not isinstance(value, dict):
         raise UntrustedAnswer("something that is not an object")
     return value
 
 
 def items(value: object) -> list[Any]:
+    """A list of bearable length."""
     if not isinstance(value, list) or len(value) > COUNT:
         raise UntrustedAnswer("something that is not a list, or too long a one")
     return value
 
 
 def text(value: object) -> str:
+    """Text, cut at `NAME` characters."""
     if not isinstance(value, str):
         raise UntrustedAnswer("a name that is not text")
     return value[:NAME]
 
 
 def size(value: object) -> int:
+    """Length of an axis."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise UntrustedAnswer("an axis that is not a size")
     return value
 
 
 def port(value: object) -> Port:
+    """A model's input or output."""
     entry = mapping(value)
     shape = entry.get("shape")
     if shape is not None:
@@ -53,6 +59,7 @@ def port(value: object) -> Port:
 
 
 def digest(value: object) -> VariableDigest:
+    """A variable's digest."""
     entry = mapping(value)
     digest = text(entry.get("sha256"))
     require(len(digest) in {0, 64} and set(digest) <= set("0123456789abcdef"), "no sha256")

@@ -36,7 +36,7 @@ class Context:
         self.tags = request.get("tags") or ["serve"]
         self.tensors_in = request.get("inputs") or []
         self.tensors_out = request.get("outputs") or []
-        self.threads = int(request.get("threads", 1))
+        self.threads = int(request["threads"])
 
     def session(self, graph: Untyped) -> Untyped:
         """A TensorFlow 1 session on `graph` with bounded threads."""

@@ -68,6 +68,7 @@ class RuntimeHandle:
     connect_path: str
     scratch: str
     failure: str = ""
+    threads: int = 1
 
 
 @contextlib.contextmanager
@@ -92,7 +93,7 @@ def start_runtime(
             finally:
                 os.close(alive)
             if failure == "ready":
-                yield RuntimeHandle(runtime, path, folder)
+                yield RuntimeHandle(runtime, path, folder, "", threads)
             else:
                 text = Path(folder, "log").read_text(errors="backslashreplace")
                 reason = f"{failure}\n{text[-LOG_CHARACTERS:]}".strip()
@@ -150,7 +151,6 @@ def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_USE_LEGACY_KERAS": "1" if runtime.flavour == "tf_keras" else "0",
         "KERAS_BACKEND": "tensorflow",
-        "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -193,8 +193,9 @@ def open_session(
         **(options or {}),
         "path": str(root),
         "architecture": str(architecture) if architecture else None,
+        "threads": handle.threads,
     }
-    limits = ChildLimits(settings.timeout, settings.memory, SCRATCH_BYTES + size)
+    limits = ChildLimits(settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads)
     try:
         channel = Channel(handle.connect_path, policy, limits)
     except Ended as end:

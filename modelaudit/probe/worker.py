@@ -103,11 +103,11 @@ def _send(descriptor: int, header: dict[str, Any], arrays: Arrays) -> None:
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    return {
-        "ok": False,
-        "error_type": type(error).__name__,
-        "error": str(error)[:ERROR_CHARACTERS],
-    }
+    """The error as the user would see it; of a long text the ends, where causes are named."""
+    text, half = str(error), ERROR_CHARACTERS // 2 - 2
+    if len(text) > ERROR_CHARACTERS:
+        text = text[:half] + " … " + text[-half:]
+    return {"ok": False, "error_type": type(error).__name__, "error": text}
 
 
 class Worker:

@@ -52,8 +52,8 @@ def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
     keras = None
     with contextlib.suppress(ImportError, AttributeError):
         keras = tf.keras  # Keras 3, or tf-keras where TF_USE_LEGACY_KERAS says so
-        versions["keras"] = str(keras.__version__)
-        _ = keras.models, keras.layers.Dense  # lazily loaded: have it before the fork
+        _ = keras.layers.Dense  # lazily loaded: have it before the fork
+        versions["keras"] = _keras_version(keras)
     for name in ("numpy", "h5py"):
         with contextlib.suppress(ImportError):
             versions[name] = str(__import__(name).__version__)
@@ -63,6 +63,12 @@ def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.compat.v1.set_random_seed(int(policy.get("seed", 0)))
     return tf, keras, versions
+
+
+def _keras_version(keras: types.ModuleType) -> str:
+    """Keras's own version; tf-keras says it at its root, not where TensorFlow shows it."""
+    root = sys.modules[keras.Model.__module__.split(".")[0]]
+    return str(getattr(keras, "__version__", None) or root.__version__)
 
 
 class Children:
