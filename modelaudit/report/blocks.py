@@ -1,0 +1,195 @@
+"""What a report is made of: sections of paragraphs, tables, facts and lists.
+
+Templates know only these; all wording, units and order come from the modules that build them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from modelaudit.report.text import printable
+
+_FENCE = re.compile(r"^```")
+PAGE_CHARACTERS = 112  # that fit one line of an A4 page in the size of tables
+COLUMN_GAP = 2
+NARROW, WIDEST = 12, 64
+
+_CODE = re.compile(r"`([^`\n]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text, or of code."""
+
+    text: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text, or (`code`) a block to copy, which then is one span."""
+
+    spans: tuple[Span, ...]
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A table cell.
+
+    `kind` is text, name (from the model: shown as code, never hyphenated) or number (aligned
+    right). `mark` names the badge drawn before the text (a severity or a state), `href` the
+    fragment it links to.
+    """
+
+    text: str
+    kind: str = "text"
+    mark: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its caption.
+
+    Rows over `print_rows` stay out of the PDF, which says so; with 0 the whole table does.
+    `open` is false where the screen folds it away.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    print_rows: int = 40
+    open: bool = True
+    block: str = "table"
+
+    def shares(self, rows: int) -> tuple[float, ...]:
+        """Column widths in percent of the page's text width, for the first `rows` rows.
+
+        Set from the longest texts, so that the PDF needs no automatic table layout, which costs
+        more than all other layout together. They add up to 100 at most.
+        """
+        wanted = [
+            max(
+                [len(head), *(len(row[i].text) + 4 * bool(row[i].mark) for row in self.rows[:rows])]
+            )
+            for i, head in enumerate(self.columns)
+        ]
+        room = PAGE_CHARACTERS - COLUMN_GAP * len(wanted)
+        if sum(wanted) > room:
+            small = [min(width, NARROW) for width in wanted]
+            wide = [min(width, WIDEST) - low for width, low in zip(wanted, small, strict=True)]
+            left = max(room - sum(small), 0)
+            total = sum(wide) or 1
+            widths = [low + left * more / total for low, more in zip(small, wide, strict=True)]
+        else:
+            widths = [float(width) for width in wanted]
+        scale = 100 / max(PAGE_CHARACTERS, sum(widths) + COLUMN_GAP * len(widths))
+        return tuple(round((width + COLUMN_GAP) * scale, 2) for width in widths)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Named values: a description list."""
+
+    rows: tuple[tuple[str, Cell], ...]
+    block: str = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Paragraphs. `tone` is plain, note, good or bad."""
+
+    paragraphs: tuple[Paragraph, ...]
+    tone: str = "plain"
+    block: str = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list under a short title, folded on screen where `open` is false."""
+
+    title: str
+    items: tuple[tuple[Span, ...], ...]
+    open: bool = True
+    print_items: int = 40
+    block: str = "bullets"
+
+
+Block = Table | Facts | Prose | Bullets
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One heading of the report and what stands under it."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def spans(text: str) -> tuple[Span, ...]:
+    """`text` as spans; what stands between backticks is code."""
+    parts = _CODE.split(printable(text))
+    found = (Span(part, code=index % 2 == 1) for index, part in enumerate(parts) if part)
+    return tuple(found)
+
+
+def paragraphs(text: str) -> tuple[Paragraph, ...]:
+    """Text as paragraphs. Fenced lines and lines indented by four spaces become code blocks."""
+    found: list[Paragraph] = []
+    prose: list[str] = []
+    code: list[str] = []
+    fenced = False
+
+    def close() -> None:
+        if prose:
+            found.append(Paragraph(spans(" ".join(prose))))
+            prose.clear()
+        while code and not code[-1].strip():
+            code.pop()
+        if code:
+            found.append(Paragraph((Span("\n".join(code), code=True),), code=True))
+            code.clear()
+
+    for line in printable(text).splitlines():
+        if _FENCE.match(line.strip()):
+            close()
+            fenced = not fenced
+        elif fenced:
+            code.append(line)
+        elif line.startswith(("    ", "\t")) or (code and not line.strip()):
+            if prose:
+                close()
+            code.append(line.removeprefix("    "))
+        elif not line.strip():
+            close()
+        else:
+            if code:
+                close()
+            prose.append(line.strip())
+    close()
+    return tuple(found)
+
+
+def prose(*texts: str, tone: str = "plain") -> Prose:
+    """Paragraphs of running text from one or more texts."""
+    return Prose(tuple(p for text in texts for p in paragraphs(text)), tone)
+
+
+def bullets(title: str, items: Iterable[str], *, is_open: bool = True) -> Bullets:
+    """A list of one-line texts."""
+    return Bullets(title, tuple(spans(item) for item in items), is_open)
+
+
+def name(text: str, href: str = "") -> Cell:
+    """A cell with a name that comes from the model."""
+    return Cell(text, "name", href=href)
+
+
+def num(text: str) -> Cell:
+    """A cell with a number."""
+    return Cell(text, "number")

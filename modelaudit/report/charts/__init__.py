@@ -1,0 +1,21 @@
+"""The report's charts: only those whose numbers an audit holds."""
+
+from __future__ import annotations
+
+from modelaudit.report.charts import architecture, behaviour, kernels
+from modelaudit.report.charts.style import Chart, styled
+from modelaudit.schema import Audit
+
+
+def build(audit: Audit) -> tuple[Chart, ...]:
+    """All charts of one audit in reading order."""
+    makers = (
+        behaviour.flips,
+        behaviour.orientation,
+        behaviour.answers,
+        architecture.receptive_field,
+        kernels.symmetry,
+        kernels.gallery,
+    )
+    with styled():
+        return tuple(chart for make in makers if (chart := make(audit)) is not None)

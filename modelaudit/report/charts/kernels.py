@@ -1,0 +1,173 @@
+"""Charts of the stored kernels: symmetry scores, and filters beside their mirror images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Table, name, num
+from modelaudit.report.charts import style
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text
+from modelaudit.schema import Audit
+
+ROW = 0.2  # inches
+LABELS = 2.35
+MOST_LAYERS = 16
+MOST_FILTERS = 8
+MOST_SIDE = 15  # larger kernels are not drawn
+AXES = ("H", "V")
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` indices, first and last included, evenly spaced."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+
+
+def symmetry(audit: Audit) -> Chart | None:
+    """Symmetry score of each layer's kernels under both flips; random weights lie at 0."""
+    layers = [
+        layer
+        for layer in as_maps(as_map(audit.symmetry).get("layers"))
+        if any(as_number(as_map(layer.get("score")).get(g)) is not None for g in AXES)
+    ]
+    if not layers:
+        return None
+    chosen = [layers[i] for i in _spread(len(layers), MOST_LAYERS)]
+    on = style.axes(0.75 + ROW * len(chosen), left=LABELS, top=0.3)
+    scores: list[float] = []
+    for offset, g, colour in ((-0.18, "H", style.BLUE), (0.18, "V", style.ORANGE)):
+        points = [
+            (y, as_number(as_map(layer.get("score")).get(g))) for y, layer in enumerate(chosen)
+        ]
+        known = [(y, score) for y, score in points if score is not None]
+        scores += [score for _, score in known]
+        on.barh(
+            [y + offset for y, _ in known],
+            [score for _, score in known],
+            height=0.32,
+            color=colour,
+            label=words.transform(g),
+        )
+    style.label_rows(on, [text.shorten(as_text(layer.get("route")), 34) for layer in chosen])
+    on.axvline(0, color=style.QUIET, linewidth=0.9)
+    on.set_xlim(min(-0.1, *scores) * 1.1, max(0.5, *scores) * 1.05)
+    on.set_xlabel("symmetry score (0: as random weights, 1: exactly symmetric)")
+    on.grid(axis="x")
+    on.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, handlelength=1.0)
+    top = max(layers, key=lambda layer: as_number(as_map(layer.get("score")).get("H")) or -9.0)
+    best = as_number(as_map(top.get("score")).get("H"))
+    rows = tuple(
+        (
+            name(text.shorten(as_text(layer.get("route")), 60)),
+            *(num(text.number(as_number(as_map(layer.get("score")).get(g)), 2)) for g in AXES),
+            *(num(text.number(as_number(as_map(layer.get("even")).get(g)), 2)) for g in AXES),
+            num(text.number(as_number(as_map(layer.get("baseline")).get("H")), 2)),
+        )
+        for layer in layers
+    )
+    shown = (
+        f" Shown are {len(chosen)} of {len(layers)} layers." if len(chosen) < len(layers) else ""
+    )
+    return style.chart(
+        "figure-symmetry",
+        "How mirror-symmetric the kernels are",
+        f"Closest to left–right symmetry is {text.shorten(as_text(top.get('route')), 50)} with a "
+        f"score of {text.number(best, 2)}.{shown}",
+        "Bars near 0 are what random weights give. A longer blue than orange bar in the last "
+        "layers is what training with mirrored images often leaves behind.",
+        on,
+        Table(
+            "Symmetry by layer: score, and the share of symmetric energy with its random baseline",
+            (
+                "Layer",
+                "Score left–right",
+                "Score top–bottom",
+                "Even share l–r",
+                "Even share t–b",
+                "Random l–r",
+            ),
+            rows,
+            print_rows=12,
+            open=False,
+        ),
+    )
+
+
+def _grid(value: object) -> NDArray[np.float64] | None:
+    """A kernel's values as a 2-D array, None where they are not one."""
+    rows = [[as_number(x) for x in as_list(row)] for row in as_list(value)]
+    if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
+        return None
+    if len(rows) > MOST_SIDE or len(rows[0]) > MOST_SIDE:
+        return None
+    return np.array([[np.nan if x is None else x for x in row] for row in rows], dtype=np.float64)
+
+
+def _pairs(entry: Map) -> list[tuple[Map, NDArray[np.float64], NDArray[np.float64]]]:
+    found = []
+    for item in as_maps(entry.get("filters"))[:MOST_FILTERS]:
+        own, partner = _grid(item.get("values")), _grid(item.get("partner_values"))
+        if own is not None and partner is not None and own.shape == partner.shape:
+            found.append((item, own, partner))
+    shape = found[0][1].shape if found else None
+    return [pair for pair in found if pair[1].shape == shape]
+
+
+def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values scaled into [-1, 1] by their largest magnitude."""
+    peak = float(np.nanmax(np.abs(values), initial=0.0))
+    return values / peak if peak > 0 else values
+
+
+def gallery(audit: Audit) -> Chart | None:
+    """Filters of one layer above the filters that come closest to their mirror images."""
+    entries = [(e, _pairs(e)) for e in as_maps(as_map(audit.symmetry).get("gallery"))]
+    entry, pairs = next(((e, p) for e, p in entries if p), ({}, []))
+    if not pairs:
+        return None
+    high, wide = pairs[0][1].shape
+    canvas = np.full((2 * high + 1, len(pairs) * (wide + 1) - 1), np.nan)
+    for i, (_, own, partner) in enumerate(pairs):
+        left = i * (wide + 1)
+        canvas[:high, left : left + wide] = _unit(own)
+        canvas[high + 1 :, left : left + wide] = _unit(partner)
+    left, room = 1.05, style.WIDTH - 1.05 - 0.2
+    cell = min(room / canvas.shape[1], 0.14)
+    height = cell * canvas.shape[0] + 0.34
+    on = style.axes(
+        height, left=left, right=style.WIDTH - left - cell * canvas.shape[1], top=0.06, bottom=0.28
+    )
+    on.imshow(canvas, cmap="PuOr", vmin=-1, vmax=1, interpolation="none", aspect="auto")
+    on.spines[:].set_visible(False)
+    on.set_yticks([(high - 1) / 2, high + 1 + (high - 1) / 2], ["filter", "closest mirror"])
+    on.set_xticks(
+        [i * (wide + 1) + (wide - 1) / 2 for i in range(len(pairs))],
+        [f"{as_text(item.get('index'))} | {as_text(item.get('partner'))}" for item, _, _ in pairs],
+    )
+    route = text.shorten(as_text(entry.get("route")), 50)
+    how = words.transform(as_text(entry.get("transform")))
+    rows = tuple(
+        (
+            num(as_text(item.get("index"))),
+            num(as_text(item.get("partner"))),
+            num(text.number(as_number(item.get("score")), 2)),
+        )
+        for item, _, _ in pairs
+    )
+    known = [s for s in (as_number(item.get("score")) for item, _, _ in pairs) if s is not None]
+    said = f"{len(pairs)} filters of {route}, each above the filter closest to it when {how}"
+    if known:
+        said += f"; similarity {text.number(min(known), 2)} to {text.number(max(known), 2)}"
+    return style.chart(
+        "figure-gallery",
+        f"Filters of {route} and their mirrored partners",
+        said + ".",
+        "Purple is positive and brown negative, each filter scaled on its own; pale is near zero. "
+        "The numbers under each pair are the two filters' indices.",
+        on,
+        Table("Matched filters", ("Filter", "Partner", "Similarity"), rows, open=False),
+    )

@@ -1,0 +1,39 @@
+"""The HTML report: one file, no request, no script, nothing from the model taken as markup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelaudit.report import view
+from modelaudit.report.environment import asset, csp_hash, environment
+from modelaudit.report.ruleinfo import Rules
+from modelaudit.schema import Audit
+
+
+def render_html(
+    audit: Audit,
+    rules: Rules,
+    *,
+    previous: Audit | None = None,
+    templates_dir: Path | None = None,
+) -> str:
+    """The report as one self-contained HTML page.
+
+    Args:
+        audit: what to report on; nothing else about the model is read.
+        rules: wording of the rules by code; a code that is missing is shown without explanation.
+        previous: an earlier audit of the same model, for what changed since.
+        templates_dir: templates that take the place of ours of the same name.
+
+    Raises:
+        UsageError: `templates_dir` is not a directory, or a style sheet in it is unusable.
+        jinja2.TemplateError: a template of the user's is wrong.
+    """
+    env = environment(templates_dir)
+    style = asset(env, "css/base.css", "css/screen.css")
+    return env.get_template("report.html.j2").render(
+        report=view.build(audit, rules, previous),
+        medium="screen",
+        style=style,
+        style_hash=csp_hash(style),
+    )

@@ -1,0 +1,110 @@
+"""The PDF report: PDF/A-3a (archivable, tagged for screen readers), with the audit attached.
+
+Two renderings of one audit are equal byte for byte on one machine: every date comes from the
+audit, and nothing is fetched but the bundled fonts.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from weasyprint import HTML, Attachment
+from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+from modelaudit import schema
+from modelaudit.errors import UsageError
+from modelaudit.report import resources, view
+from modelaudit.report.environment import asset, environment
+from modelaudit.report.ruleinfo import Rules
+from modelaudit.schema import Audit
+
+PAPERS = ("A3", "A4", "A5", "letter", "legal")
+FONT_SCHEME = "font:"
+IMAGE_SCHEME = "data:image/"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_INLINE = URLFetcher(allowed_protocols=["data"])
+
+
+def fetch_bundled(url: str) -> URLFetcherResponse:
+    """A bundled font, or an image that stands in the page itself; an empty body for all else.
+
+    Nothing a page asks for may reach the network or the disk, whatever a template says.
+    """
+    if url.startswith(IMAGE_SCHEME):
+        return _INLINE.fetch(url)
+    name = url.removeprefix(FONT_SCHEME)
+    if url.startswith(FONT_SCHEME) and name in resources.FONTS:
+        return URLFetcherResponse(url, resources.font(name).read_bytes())
+    return URLFetcherResponse(url, b"")
+
+
+def _instant(created: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        return EPOCH
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection within: layout makes many small objects and no garbage to speak of."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def render_pdf(
+    audit: Audit,
+    rules: Rules,
+    *,
+    paper: str = "A4",
+    previous: Audit | None = None,
+    templates_dir: Path | None = None,
+) -> bytes:
+    """The report as a PDF/A-3a file with `audit.json` attached.
+
+    Args:
+        audit: what to report on; nothing else about the model is read.
+        rules: wording of the rules by code; a code that is missing is shown without explanation.
+        paper: one of `PAPERS`.
+        previous: an earlier audit of the same model, for what changed since.
+        templates_dir: templates that take the place of ours of the same name.
+
+    Raises:
+        UsageError: unknown paper, or `templates_dir` is unusable.
+        jinja2.TemplateError: a template of the user's is wrong.
+    """
+    if paper not in PAPERS:
+        raise UsageError(f"unknown paper {paper!r}, choose from {', '.join(PAPERS)}")
+    with _collector_paused():
+        env = environment(templates_dir)
+        created = _instant(audit.created)
+        page = env.get_template("report.html.j2").render(
+            report=view.build(audit, rules, previous),
+            medium="print",
+            paper=paper,
+            created=created.isoformat(timespec="seconds"),
+            style=asset(env, "css/base.css", "css/print.css"),
+        )
+        attachment = Attachment(  # a new one each time: WeasyPrint uses them up
+            string=schema.dumps(audit),
+            name="audit.json",
+            description="The complete audit as data; every number of this report and more",
+            created=created,
+            modified=created,
+            relationship="Data",
+        )
+        document = HTML(string=page, base_url=None, url_fetcher=fetch_bundled)
+        made: bytes = document.write_pdf(pdf_variant="pdf/a-3a", attachments=[attachment])
+    return made

@@ -1,0 +1,84 @@
+"""Appendix: environment, sandbox, files and the command that repeats the audit."""
+
+from __future__ import annotations
+
+import shlex
+
+from modelaudit.report import text
+from modelaudit.report.blocks import (
+    Block,
+    Cell,
+    Facts,
+    Paragraph,
+    Prose,
+    Section,
+    Span,
+    Table,
+    name,
+    num,
+    prose,
+)
+from modelaudit.report.values import as_count, as_map, as_maps, as_text, plain
+from modelaudit.schema import Audit
+
+
+def command(audit: Audit) -> str:
+    """The shell command that repeats this audit, safe to paste whatever the path holds."""
+    model = as_map(audit.model)
+    root, path = as_text(model.get("root")), as_text(model.get("path"))
+    whole = "/".join(part for part in (root.rstrip("/"), path) if part and part != ".")
+    inputs = as_map(as_map(audit.behaviour).get("inputs"))
+    options = ""
+    if inputs.get("kind") == "user" and as_text(inputs.get("source")):
+        options = f" --probe-data {shlex.quote(text.printable(as_text(inputs['source'])))}"
+    elif not inputs and not audit.observations:
+        options = " --no-probe"
+    return (
+        f"modelaudit audit {shlex.quote(text.printable(whole) or '.')}{options} --out audit-again"
+    )
+
+
+def _environment(audit: Audit) -> Facts:
+    tool = as_map(audit.tool)
+    rows = [
+        (text.shorten(str(key).replace("_", " "), 40), Cell(plain(value, 140)))
+        for key, value in tool.items()
+    ]
+    for observation in as_maps(audit.observations):
+        runtime = plain(observation.get("runtime"), 40)
+        if versions := as_map(observation.get("versions")):
+            rows.append((f"Versions in {runtime}", Cell(plain(versions, 240))))
+        if sandbox := as_map(observation.get("sandbox")):
+            rows.append((f"Sandbox in {runtime}", Cell(plain(sandbox, 240))))
+    return Facts(tuple(rows))
+
+
+def _files(audit: Audit) -> Table | None:
+    rows = tuple(
+        (
+            name(text.shorten(as_text(entry.get("path")), 80)),
+            Cell(text.shorten(as_text(entry.get("role")), 20)),
+            num(text.file_size(as_count(entry.get("size")))),
+            name(as_text(entry.get("sha256")) or "not computed"),
+        )
+        for entry in as_maps(audit.files)
+    )
+    if not rows:
+        return None
+    columns = ("File", "Role", "Size", "SHA-256")
+    return Table("Files of the model", columns, rows, print_rows=20, open=len(rows) <= 20)
+
+
+def build(audit: Audit) -> Section:
+    """The chapter's content."""
+    repeat = Paragraph((Span(command(audit), code=True),), code=True)
+    blocks: list[Block] = [prose("To repeat this audit:"), Prose((repeat,)), _environment(audit)]
+    if files := _files(audit):
+        blocks.append(files)
+    blocks.append(
+        prose(
+            "All numbers of this report, and those that did not fit, are in `audit.json`: beside "
+            "the HTML report, and attached to the PDF (your PDF reader lists it under attachments)."
+        )
+    )
+    return Section("appendix", "Appendix", tuple(blocks))

@@ -1,0 +1,202 @@
+"""The saved architecture: a summary by stage, then the layers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
+from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as_text, shape
+from modelaudit.schema import Audit
+
+PRINTED_LAYERS = 40
+CLASSES_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Consecutive layers whose outputs have one spatial size."""
+
+    size: str
+    classes: str
+    layers: int
+    params: int
+    first: str
+    last: str
+
+
+def _spatial(layer: Map) -> str | None:
+    """The spatial size of a layer's output, `vector` without one, None where unknown."""
+    found = layer.get("output_shape")
+    if not isinstance(found, list | tuple):
+        return None
+    inner = as_list(found)[1:-1]
+    return shape(inner) if inner else "vector"
+
+
+def stages(layers: list[Map]) -> list[Stage]:
+    """`layers` in runs of one output size; a layer of unknown size joins the run before it."""
+    runs: list[tuple[str, list[Map]]] = []
+    for layer in layers:
+        size = _spatial(layer)
+        if runs and size in (None, runs[-1][0]):
+            runs[-1][1].append(layer)
+        else:
+            runs.append((size or "unknown", [layer]))
+    found = []
+    for size, members in runs:
+        counted = Counter(as_text(m.get("class")) or "?" for m in members).most_common()
+        classes = text.listing(
+            [f"{n} × {text.shorten(c, 30)}" if n > 1 else text.shorten(c, 30) for c, n in counted],
+            CLASSES_NAMED,
+        )
+        params = sum(as_count(m.get("params")) or 0 for m in members)
+        first, last = (as_text(members[i].get("route")) for i in (0, -1))
+        found.append(Stage(size, classes, len(members), params, first, last))
+    return found
+
+
+def _facts(data: Map, profile: Map) -> Facts:
+    params, trainable = as_count(data.get("params")), as_count(data.get("trainable_params"))
+    rows = [("Class", name(text.shorten(as_text(data.get("class")) or "unknown", 60)))]
+    if dialect := as_text(data.get("dialect")):
+        rows.append(("Saved in the style of", Cell(text.shorten(dialect, 30))))
+    for key, title in (("inputs", "Inputs"), ("outputs", "Outputs")):
+        ports = [
+            " ".join(
+                filter(
+                    None,
+                    (
+                        text.shorten(as_text(port.get("route")), 50),
+                        f"({shape(port.get('shape')) or 'shape unknown'})",
+                        as_text(port.get("dtype"))[:20],
+                    ),
+                )
+            )
+            for port in as_maps(data.get(key))
+        ]
+        if ports:
+            rows.append((title, name(text.listing(ports, 4))))
+    if params is not None:
+        known = f", of which {trainable:,} are trainable" if trainable is not None else ""
+        rows.append(("Parameters", Cell(f"{params:,}{known}")))
+    if head := as_text(profile.get("head")):
+        rows.append(("How it ends", Cell(words.HEADS.get(head, "not recognised"))))
+    augmentation = [text.shorten(as_text(r), 40) for r in as_list(profile.get("augmentation"))]
+    said = text.listing(augmentation) if augmentation else "none inside the model"
+    if profile:
+        rows.append(("Augmentation layers", Cell(said)))
+        rescaling = [text.shorten(as_text(r), 40) for r in as_list(profile.get("rescaling"))]
+        said = text.listing(rescaling) if rescaling else "none inside the model"
+        rows.append(("Rescaling of inputs", Cell(said)))
+    return Facts(tuple(rows))
+
+
+def _grids(profile: Map) -> Table | None:
+    broken = [
+        grid for grid in as_maps(profile.get("grids")) if False in as_list(grid.get("symmetric"))
+    ]
+    if not broken:
+        return None
+    axes = ("up-down", "left-right")
+    rows = tuple(
+        (
+            name(text.shorten(as_text(grid.get("route")), 60)),
+            Cell(text.shorten(as_text(grid.get("class_name")), 30)),
+            num(shape(grid.get("size"))),
+            num(shape(grid.get("kernel"))),
+            num(shape(grid.get("strides"))),
+            Cell(text.shorten(as_text(grid.get("padding")), 12)),
+            Cell(
+                text.listing(
+                    [
+                        axes[i] if len(as_list(grid["symmetric"])) == 2 else f"axis {i + 1}"
+                        for i, good in enumerate(as_list(grid["symmetric"]))
+                        if good is False
+                    ]
+                )
+            ),
+        )
+        for grid in broken
+    )
+    columns = ("Layer", "Class", "Input", "Window", "Step", "Padding", "Uneven under")
+    return Table(
+        "Layers whose sampling positions do not mirror onto themselves",
+        columns,
+        rows,
+        note="Such a layer treats an image and its mirror image differently whatever its weights.",
+        print_rows=12,
+        open=len(rows) <= 12,
+    )
+
+
+def _layers(layers: list[Map], profile: Map) -> Table:
+    fields = {as_text(f.get("route")): f for f in as_maps(profile.get("fields"))}
+    rows = tuple(
+        (
+            name(text.shorten(as_text(layer.get("route")), 64)),
+            Cell(
+                text.shorten(as_text(layer.get("class")), 32)
+                + (" (custom)" if layer.get("custom") is True else "")
+            ),
+            num(
+                shape(as_list(layer.get("output_shape"))[1:]) if layer.get("output_shape") else "–"
+            ),
+            num(text.number(as_count(layer.get("params")))),
+            num(shape(as_map(fields.get(as_text(layer.get("route")))).get("maximum")) or "–"),
+            Cell("no" if layer.get("trainable") is False else "yes"),
+        )
+        for layer in layers
+    )
+    columns = ("Layer", "Class", "Output", "Parameters", "Sees (pixels)", "Trainable")
+    return Table(
+        "All layers in order of execution", columns, rows, print_rows=PRINTED_LAYERS, open=False
+    )
+
+
+def build(audit: Audit) -> Section:
+    """The chapter's content."""
+    data = as_map(audit.architecture)
+    layers = as_maps(data.get("layers"))
+    if not layers:
+        said = as_text(data.get("skipped_reason")) or (
+            "The file holds no architecture that can be read without running it (weights-only "
+            "files and plain graphs do not), so nothing is said about layers."
+        )
+        return Section("architecture", "Architecture", (prose(said, tone="note"),))
+    profile = as_map(data.get("profile"))
+    rows = tuple(
+        (
+            Cell(stage.size),
+            Cell(stage.classes),
+            num(f"{stage.layers:,}"),
+            num(f"{stage.params:,}"),
+            name(
+                text.shorten(stage.first, 36)
+                if stage.first == stage.last
+                else f"{text.shorten(stage.first, 30)} … {text.shorten(stage.last, 30)}"
+            ),
+        )
+        for stage in stages(layers)
+    )
+    columns = ("Output size", "Layers by class", "Layers", "Parameters", "From … to")
+    blocks: list[Block] = [
+        prose(
+            "A layer is one computing step of the network; its parameters are the numbers that "
+            "training sets. The receptive field (“sees”) is how many input pixels one output of "
+            "the layer can depend on."
+        ),
+        _facts(data, profile),
+        Table(
+            "Stages: runs of layers with one output size",
+            columns,
+            rows,
+            print_rows=24,
+            open=len(rows) <= 24,
+        ),
+    ]
+    if grids := _grids(profile):
+        blocks.append(grids)
+    blocks.append(_layers(layers, profile))
+    return Section("architecture", "Architecture", tuple(blocks))

@@ -1,0 +1,214 @@
+"""What the running model did with the probe inputs and with their flipped copies."""
+
+from __future__ import annotations
+
+import math
+
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, bullets, name, num, prose
+from modelaudit.report.values import (
+    Map,
+    as_count,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    numbers,
+    pair,
+    plain,
+    shape,
+)
+from modelaudit.schema import Audit
+
+MOST_COLUMNS = 7
+
+TERMS = (
+    "A probe input is an image (or other array) fed to the model to see what it does. Each one is "
+    "fed as it is and again mirrored or turned, and the two answers are compared. Agreement is the "
+    "share of inputs whose most likely class stays the same, with a 95 % interval; κ (kappa) is "
+    "the agreement beyond chance, 1 at best. JS is the Jensen–Shannon divergence between the two "
+    "answers, from 0 (identical) to 1 bit. NFV, the normalised flip variation, compares the change "
+    "that a flip makes with the change between two different inputs: 0 means that the flip does "
+    "not matter, 1 that the flipped image is like another image to the model. A dash means that "
+    "the number is not defined here, for example because the output never changes."
+)
+
+
+def _inputs(data: Map) -> Facts:
+    inputs = as_map(data.get("inputs"))
+    kind = "your images" if inputs.get("kind") == "user" else "made-up (synthetic) inputs"
+    rows = [
+        ("Runtime", Cell(words.runtime(plain(data.get("runtime"), 60)))),
+        ("Inputs", Cell(f"{text.plural(as_count(inputs.get('n')) or 0, 'input')}, {kind}")),
+        ("Input shape", Cell(shape(inputs.get("shape")) or "unknown")),
+    ]
+    if span := pair(inputs.get("value_range")):
+        rows.append(("Value range", Cell(f"{text.number(span[0])} to {text.number(span[1])}")))
+    if inputs.get("seed") is not None:
+        rows.append(("Random seed", Cell(as_text(inputs.get("seed")))))
+    if source := as_text(inputs.get("source")):
+        rows.append(("Source", name(text.shorten(source, 100))))
+    floor = as_number(data.get("noise_floor"))
+    if floor is not None:
+        said = f"{text.number(floor)} (largest change between repeated runs on the same input)"
+        rows.append(("Noise floor", Cell(said)))
+    if isinstance(data.get("deterministic"), bool):
+        said = "yes" if data["deterministic"] else "no: the same input gives different answers"
+        rows.append(("Same answer each time?", Cell(said)))
+    return Facts(tuple(rows))
+
+
+def _interval(value: object, *, share: bool = True) -> str:
+    ends = pair(value)
+    if ends is None:
+        return ""
+    show = text.percent if share else text.number
+    return f" ({show(ends[0])}–{show(ends[1])})"
+
+
+def _transforms(output: Map, title: str) -> Table | None:
+    rows = tuple(
+        (
+            Cell(words.transform(text.shorten(as_text(e.get("name")), 40))),
+            num(f"{as_count(e.get('n')) or 0:,}"),
+            num(text.percent(as_number(e.get("agreement"))) + _interval(e.get("agreement_ci"))),
+            num(text.number(as_number(e.get("kappa")), 2)),
+            num(text.number(as_number(e.get("js")), 2)),
+            num(text.number(as_number(e.get("nfv")), 2)),
+            Cell(words.ACTIONS.get(as_text(e.get("action")), plain(e.get("action"), 40))),
+        )
+        for e in as_maps(output.get("transforms"))
+    )
+    if not rows:
+        return None
+    columns = ("Input", "n", "Agreement (95 %)", "κ", "JS", "NFV", "The answer")
+    return Table(f"{title}: what flips and turns change", columns, rows)
+
+
+def _collapse(output: Map) -> str:
+    collapse = as_map(output.get("collapse"))
+    if not collapse:
+        return ""
+    information, classes = as_number(collapse.get("information")), as_count(collapse.get("classes"))
+    said = []
+    if collapse.get("collapsed") is True:
+        said.append("The answer hardly depends on the input (it has collapsed).")
+    elif collapse.get("collapsed") is False:
+        said.append("The answer depends on the input.")
+    if information is not None:
+        most = f" of at most {text.number(math.log2(classes))}" if classes and classes > 1 else ""
+        said.append(f"It carries {text.number(information)}{most} bits of information about it.")
+    share = as_number(collapse.get("top_share"))
+    if share is not None:
+        said.append(
+            f"The most frequent class, number {plain(collapse.get('top_class'))}, is the answer to "
+            f"{text.percent(share)} of the inputs."
+        )
+    return " ".join(said)
+
+
+def _keyed(
+    caption: str, head: str, unit: str, values: Map, *, print_rows: int = 12
+) -> Table | None:
+    found = numbers(values)
+    if not found:
+        return None
+    rows = tuple(
+        (Cell(words.transform(text.shorten(key, 60))), num(text.number(value)))
+        for key, value in found.items()
+    )
+    return Table(caption, (head, unit), rows, print_rows=print_rows, open=len(rows) <= 12)
+
+
+def generic(caption: str, rows: list[Map], *, first: str = "") -> Table | None:
+    """A table of objects whose keys are not known beforehand; at most seven columns."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))[:MOST_COLUMNS]
+    if not keys:
+        return None
+    cells = tuple(
+        tuple(
+            num(plain(row.get(key), 60))
+            if as_number(row.get(key)) is not None
+            else Cell(words.transform(plain(row.get(key), 60)))
+            for key in keys
+        )
+        for row in rows
+    )
+    columns = tuple(text.shorten(key.replace("_", " "), 24) for key in keys)
+    if first:
+        columns = (first, *columns[1:])
+    return Table(caption, columns, cells, print_rows=20, open=len(cells) <= 12)
+
+
+def _output(output: Map) -> list[Block]:
+    kind = as_text(output.get("kind"))
+    title = f"Output {text.shorten(as_text(output.get('name')) or 'without a name', 40)}"
+    described = words.OUTPUT_KINDS.get(kind, kind or "unknown kind")
+    blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
+    tables = [
+        _transforms(output, title),
+        _keyed(
+            f"{title}: information by orientation of the input",
+            "Input",
+            "Bits",
+            as_map(output.get("orientation")),
+            print_rows=0,
+        ),  # the PDF has the figure
+        _keyed(
+            f"{title}: information by value range of the input",
+            "Input values",
+            "Bits",
+            as_map(output.get("domain")),
+        ),
+        _keyed(
+            f"{title}: accuracy on your labels",
+            "Input",
+            "Share correct",
+            as_map(output.get("accuracy")),
+        ),
+        _keyed(
+            f"{title}: what the architecture alone allows (NFV with symmetric kernels)",
+            "Input",
+            "NFV",
+            as_map(output.get("floor")),
+        ),
+        generic(f"{title}: by class", as_maps(output.get("per_class"))),
+    ]
+    blocks += [table for table in tables if table is not None]
+    return blocks
+
+
+def build(audit: Audit) -> Section:
+    """The chapter's content."""
+    data = as_map(audit.behaviour)
+    outputs = as_maps(data.get("outputs"))
+    if not outputs:
+        reason = as_text(data.get("skipped_reason")) or "the audit holds no probe results"
+        said = f"The model was not run, so nothing is known of how it behaves. Reason: {reason}."
+        return Section("behaviour", "Behaviour", (prose(said, tone="note"),))
+    blocks: list[Block] = [prose(TERMS), _inputs(data)]
+    for output in outputs:
+        blocks += _output(output)
+    if notes := [plain(n, 300) for n in as_map(data.get("inputs")).get("notes") or ()]:
+        blocks.append(bullets("About the inputs", notes))
+    dead = numbers(data.get("dead"))
+    if any(dead.values()):
+        rows = tuple(
+            (name(text.shorten(route, 60)), num(text.percent(share)))
+            for route, share in sorted(dead.items(), key=lambda item: -item[1])
+            if share > 0
+        )
+        caption = "Channels that stayed silent on every probe input (some are normal)"
+        blocks.append(
+            Table(caption, ("Layer", "Silent"), rows, print_rows=12, open=len(rows) <= 12)
+        )
+    residuals = generic(
+        "How far each layer is from following the flip", as_maps(data.get("residuals"))
+    )
+    changed = [
+        {"intervention": key} | dict(as_map(value))
+        for key, value in as_map(data.get("interventions")).items()
+    ]
+    interventions = generic("Repairs that were tried on a copy, and what they did", list(changed))
+    blocks += [table for table in (residuals, interventions) if table is not None]
+    return Section("behaviour", "Behaviour", tuple(blocks))

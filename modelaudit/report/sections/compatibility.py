@@ -1,0 +1,85 @@
+"""Which TensorFlow and Keras load the model: predicted from the file, and observed."""
+
+from __future__ import annotations
+
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Block, Cell, Section, Table, prose
+from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text
+from modelaudit.schema import Audit
+
+
+def _observed(row: Map) -> tuple[Cell, str]:
+    observed = as_map(row.get("observed"))
+    status = as_text(observed.get("status"))
+    if not status:
+        return Cell("Not tried", mark="not-tried"), ""
+    cell = Cell(words.mark(status).word, mark=status)
+    difference = as_number(observed.get("max_abs_diff"))
+    if difference is not None:
+        return cell, f"largest difference from the reference output: {text.number(difference)}"
+    return cell, text.cut(as_text(observed.get("error")), 260)
+
+
+def _row(row: Map) -> tuple[Cell, ...]:
+    predicted = as_text(row.get("predicted")) or "unknown"
+    observed, said = _observed(row)
+    because = "; ".join(filter(None, (as_text(b.get("text")) for b in as_maps(row.get("because")))))
+    why = " — ".join(filter(None, (text.cut(because, 260), said)))
+    call = as_text(row.get("call"))
+    return (
+        Cell(words.runtime(text.shorten(as_text(row.get("runtime")), 40))),
+        Cell(words.CALLS.get(call, text.shorten(call, 40))),
+        Cell(words.mark(predicted).word, mark=predicted),
+        observed,
+        Cell(why or "–"),
+    )
+
+
+def _observations(audit: Audit) -> Table | None:
+    rows = tuple(
+        (
+            Cell(words.runtime(text.shorten(as_text(o.get("runtime")), 40))),
+            Cell(words.CALLS.get(as_text(o.get("call")), text.shorten(as_text(o.get("call")), 40))),
+            Cell(words.mark(as_text(o.get("status"))).word, mark=as_text(o.get("status"))),
+            Cell(
+                ": ".join(
+                    filter(
+                        None,
+                        (
+                            text.shorten(as_text(o.get("error_type")), 60),
+                            text.cut(as_text(o.get("error")), 400),
+                        ),
+                    )
+                )
+                or "–"
+            ),
+        )
+        for o in as_maps(audit.observations)
+    )
+    if not rows:
+        return None
+    return Table(
+        "Loading attempts and what they said", ("Runtime", "Call", "Result", "Error"), rows
+    )
+
+
+def build(audit: Audit) -> Section:
+    """The chapter's content."""
+    blocks: list[Block] = []
+    rows = tuple(_row(row) for row in as_maps(audit.compatibility))
+    if rows:
+        blocks.append(
+            prose(
+                "A runtime is one version of TensorFlow or Keras. “Predicted” is read off the "
+                "file without running it; “observed” is what happened when the model was loaded in "
+                "that runtime in isolation. Where the two disagree, believe what was observed."
+            )
+        )
+        columns = ("Runtime", "To do what", "Predicted", "Observed", "Because")
+        blocks.append(Table("Where the model loads", columns, rows, print_rows=30))
+    else:
+        blocks.append(prose("No runtime was predicted or tried for this model.", tone="note"))
+    failed = any(as_text(o.get("error")) for o in as_maps(audit.observations))
+    if (failed or not rows) and (attempts := _observations(audit)):
+        blocks.append(attempts)
+    return Section("compatibility", "Compatibility", tuple(blocks))

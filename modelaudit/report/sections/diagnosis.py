@@ -1,0 +1,128 @@
+"""The diagnosis: which causes explain what was seen, on what evidence, and what to try next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Bullets, Paragraph, Span, bullets, paragraphs, spans
+from modelaudit.report.sections.findings import Findings
+from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, plain
+from modelaudit.schema import Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observation that speaks for a cause, with its numbers and the finding it comes from."""
+
+    text: tuple[Span, ...]
+    numbers: str
+    code: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One explanation. `share` is the belief in steps of 5 %, for the width of its bar."""
+
+    title: str
+    belief: str
+    share: int
+    where: str
+    evidence: tuple[Evidence, ...]
+    against: tuple[tuple[Span, ...], ...]
+    refute: tuple[Paragraph, ...]
+    steps: tuple[tuple[tuple[Paragraph, ...], str], ...]  # (text, code to run)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The chapter's content; `missing` says why there is none."""
+
+    question: str
+    answer: tuple[Paragraph, ...]
+    causes: tuple[Cause, ...]
+    lists: tuple[Bullets, ...]
+    missing: str
+
+
+def _numbers(item: Map) -> str:
+    parts = [
+        f"{word} {plain(item[key], 80)}"
+        for key, word in (("measured", "measured"), ("threshold", "threshold"), ("n", "n ="))
+        if item.get(key) is not None
+    ]
+    return ", ".join(parts)
+
+
+def _evidence(item: object, findings: Findings) -> Evidence:
+    if not isinstance(item, dict):
+        return Evidence(spans(text.cut(plain(item, 400), 400)), "", "", "")
+    code = as_text(item.get("code"))
+    return Evidence(
+        spans(text.cut(as_text(item.get("text")), 600)),
+        _numbers(item),
+        text.shorten(code, 20),
+        findings.anchors.get(code, ""),
+    )
+
+
+def _line(item: object) -> tuple[Span, ...]:
+    said = as_text(as_map(item).get("text")) or (item if isinstance(item, str) else "")
+    return spans(text.cut(said, 600))
+
+
+def _where(item: Map) -> str:
+    parts = []
+    if transform := as_text(item.get("transform")):
+        parts.append(f"transform: {text.shorten(words.transform(transform), 80)}")
+    where = item.get("where")
+    if where:
+        parts.append(f"where: {plain(where, 160)}")
+    return " · ".join(parts)
+
+
+def _cause(item: Map, findings: Findings) -> Cause:
+    belief = as_number(item.get("belief"))
+    inside = min(max(belief, 0.0), 1.0) if belief is not None else None
+    return Cause(
+        title=text.cut(as_text(item.get("title")), 140) or words.cause(as_text(item.get("cause"))),
+        belief=text.percent(inside) if inside is not None else "not weighed",
+        share=round((inside or 0.0) * 20) * 5,
+        where=_where(item),
+        evidence=tuple(_evidence(e, findings) for e in as_list(item.get("evidence"))),
+        against=tuple(filter(None, map(_line, as_list(item.get("against"))))),
+        refute=paragraphs(as_text(item.get("refute"))),
+        steps=tuple(
+            (paragraphs(as_text(step.get("text"))), as_text(step.get("code")).strip("\n"))
+            for step in as_maps(item.get("next_steps"))
+        ),
+    )
+
+
+def build(audit: Audit, findings: Findings) -> Diagnosis:
+    """The chapter's content."""
+    data = as_map(audit.diagnosis)
+    lists: list[Bullets] = []
+    ruled_out = [
+        f"{as_text(item.get('title')) or words.cause(as_text(item.get('cause')))}: "
+        f"{plain(item.get('by'), 300)}"
+        for item in as_maps(data.get("ruled_out"))
+    ]
+    if ruled_out:
+        lists.append(bullets("Ruled out, and by what", ruled_out))
+    undecidable = [
+        f"{plain(item.get('what'), 200)}; this needs {plain(item.get('needs'), 200)}"
+        for item in as_maps(data.get("undecidable"))
+    ]
+    if undecidable:
+        lists.append(bullets("Cannot be decided with what was given", undecidable))
+    causes = tuple(_cause(item, findings) for item in as_maps(data.get("causes")))
+    answer = paragraphs(as_text(data.get("answer")))
+    missing = ""
+    if not (causes or answer):
+        missing = as_text(data.get("skipped_reason")) or (
+            "No diagnosis was made: the audit holds too little to reason from. "
+            "What was not checked, and why, is listed further down."
+        )
+    return Diagnosis(as_text(data.get("question")), answer, causes, tuple(lists), missing)

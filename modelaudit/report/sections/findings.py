@@ -1,0 +1,146 @@
+"""The findings: one table of all, then one card for each rule that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
+from modelaudit.report.ruleinfo import RuleInfo, Rules
+from modelaudit.report.values import plain
+from modelaudit.schema import Audit
+
+PRINTED_OCCURRENCES = 8
+SALIENT = ("measured", "threshold", "n")
+SALIENT_WORDS = {"measured": "measured", "threshold": "threshold", "n": "sample size (n)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One finding of a rule: where it is, what was seen and the numbers behind it."""
+
+    number: int
+    where: str
+    detail: tuple[Paragraph, ...]
+    evidence: tuple[tuple[str, str], ...]
+    waived_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All findings of one rule that share title, severity and remedy."""
+
+    anchor: str
+    mark: str
+    code: str
+    rule: str
+    title: tuple[Span, ...]
+    confidence: str
+    why: tuple[Paragraph, ...]
+    fix: tuple[Paragraph, ...]
+    references: tuple[str, ...]
+    occurrences: tuple[Occurrence, ...]
+
+    @property
+    def printed(self) -> int:
+        """How many occurrences fit the PDF."""
+        return PRINTED_OCCURRENCES
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The chapter: overview, cards worst first, and the waived ones after them."""
+
+    table: Table | None
+    cards: tuple[Card, ...]
+    counts: tuple[tuple[str, int], ...]  # severity -> number of open findings, worst first
+    waived: int
+    anchors: Mapping[str, str]  # rule code -> anchor of its first card
+
+    @property
+    def total(self) -> int:
+        """Number of open (not waived) findings."""
+        return sum(count for _, count in self.counts)
+
+
+def _evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
+    rows = [
+        (SALIENT_WORDS[key], plain(finding.evidence[key]))
+        for key in SALIENT
+        if key in finding.evidence
+    ]
+    others = (key for key in finding.evidence if key not in SALIENT)
+    rows += [
+        (text.shorten(key.replace("_", " "), 40), plain(finding.evidence[key])) for key in others
+    ]
+    return tuple(rows)
+
+
+def _mark(finding: Finding) -> str:
+    return "waived" if finding.outcome is Outcome.WAIVED else finding.severity.value
+
+
+def _card(anchor: str, group: list[tuple[int, Finding]], info: RuleInfo | None) -> Card:
+    first = group[0][1]
+    return Card(
+        anchor=anchor,
+        mark=_mark(first),
+        code=first.code,
+        rule=first.name,
+        title=spans(text.cut(first.title, 200)),
+        confidence=words.CONFIDENCE[first.confidence],
+        why=paragraphs(info.why) if info else (),
+        fix=paragraphs(first.fix or (info.fix if info else "")),
+        references=info.references if info else (),
+        occurrences=tuple(
+            Occurrence(
+                number,
+                text.shorten(str(finding.location), 160),
+                paragraphs(finding.detail[:4000]),
+                _evidence(finding),
+                finding.waived_by or "",
+            )
+            for number, finding in group
+        ),
+    )
+
+
+def build(audit: Audit, rules: Rules) -> Findings:
+    """The chapter's content."""
+    ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
+    groups: dict[tuple[str, ...], list[tuple[int, Finding]]] = {}
+    for number, finding in enumerate(ordered, 1):
+        key = (finding.code, _mark(finding), finding.title, finding.fix)
+        groups.setdefault(key, []).append((number, finding))
+
+    cards: list[Card] = []
+    anchors: dict[str, str] = {}
+    card_of: dict[int, str] = {}
+    for index, group in enumerate(groups.values(), 1):
+        card = _card(f"finding-{index}", group, rules.get(group[0][1].code))
+        cards.append(card)
+        anchors.setdefault(card.code, card.anchor)
+        card_of |= {number: card.anchor for number, _ in group}
+
+    rows = tuple(
+        (
+            Cell(str(number), "number", href=card_of[number]),
+            Cell(words.mark(_mark(finding)).word, mark=_mark(finding)),
+            Cell(finding.code),
+            Cell(text.cut(finding.title.replace("`", ""), 110)),
+            name(text.shorten(str(finding.location), 70) or "the whole model"),
+        )
+        for number, finding in enumerate(ordered, 1)
+    )
+    still_open = [finding for finding in ordered if finding.outcome is not Outcome.WAIVED]
+    counts = tuple(
+        (severity.value, count)
+        for severity in reversed(Severity)
+        if (count := sum(finding.severity is severity for finding in still_open))
+    )
+    table = Table("All findings, worst first", ("No.", "Severity", "Rule", "What", "Where"), rows)
+    return Findings(
+        table if rows else None, tuple(cards), counts, len(ordered) - len(still_open), anchors
+    )

@@ -1,0 +1,130 @@
+"""Three to five numbers for the first page, the most telling that were measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelaudit.findings import Outcome
+from modelaudit.report import text, words
+from modelaudit.report.values import (
+    Map,
+    as_count,
+    as_list,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    pair,
+)
+from modelaudit.schema import Audit
+
+LIMIT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNumber:
+    """A number, what it counts, and what to compare it with."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+def _questions(audit: Audit, answered: int) -> KeyNumber | None:
+    asked = [r for r in audit.results if r.outcome is not Outcome.WAIVED]
+    if not asked:
+        return None
+    return KeyNumber(
+        f"{answered} of {len(asked)}",
+        "questions answered",
+        "the others do not apply or could not be looked at",
+    )
+
+
+def _restored(restore: Map) -> KeyNumber | None:
+    compared, identical = as_count(restore.get("compared")), as_count(restore.get("identical"))
+    if not compared or identical is None:
+        return None
+    return KeyNumber(
+        f"{identical:,} of {compared:,}", "weights restored exactly", "file against loaded model"
+    )
+
+
+def _mirrored(output: Map) -> KeyNumber | None:
+    effects = {as_text(e.get("name")): e for e in as_maps(output.get("transforms"))}
+    effect = effects.get("H") or effects.get("flip") or next(iter(effects.values()), {})
+    agreement, nfv = as_number(effect.get("agreement")), as_number(effect.get("nfv"))
+    how = words.transform(as_text(effect.get("name")))
+    if agreement is not None:
+        interval = pair(effect.get("agreement_ci"))
+        note = (
+            f"{how}; 95 % interval {text.percent(interval[0])} to {text.percent(interval[1])}"
+            if interval
+            else how
+        )
+        return KeyNumber(text.percent(agreement), "same answer when flipped", note)
+    if nfv is not None:
+        return KeyNumber(
+            text.number(nfv), "change when flipped", f"{how}; 1 = as much as another input"
+        )
+    return None
+
+
+def _collapse(output: Map) -> KeyNumber | None:
+    collapse = as_map(output.get("collapse"))
+    share, classes = as_number(collapse.get("top_share")), as_count(collapse.get("classes"))
+    if share is None:
+        return None
+    note = (
+        f"of {classes:,} classes; an even spread would be {text.percent(1 / classes)}"
+        if classes
+        else ""
+    )
+    return KeyNumber(text.percent(share), "of inputs get the same answer", note)
+
+
+def _loads(audit: Audit) -> KeyNumber | None:
+    rows = as_maps(audit.compatibility)
+    seen = [as_text(as_map(row.get("observed")).get("status")) for row in rows]
+    tried = [state for state in seen if state and state != "unavailable"]
+    if not tried:
+        return None
+    good = sum(state == "loaded" for state in tried)
+    return KeyNumber(f"{good} of {len(tried)}", "loading attempts worked", "see Compatibility")
+
+
+def _parameters(audit: Audit) -> KeyNumber | None:
+    params = as_count(as_map(audit.architecture).get("params"))
+    layers = len(as_list(as_map(audit.architecture).get("layers")))
+    if params is not None:
+        return KeyNumber(
+            f"{params:,}", "trained numbers (parameters)", text.plural(layers, "layer")
+        )
+    total = as_count(as_map(audit.weights).get("total"))
+    if total is not None:
+        return KeyNumber(f"{total:,}", "stored numbers (parameters)")
+    return None
+
+
+def _bytes(audit: Audit) -> KeyNumber | None:
+    model = as_map(audit.model)
+    size = as_count(model.get("bytes"))
+    if size is None:
+        return None
+    files = as_count(model.get("files"))
+    return KeyNumber(text.file_size(size), "on disk", text.plural(files, "file") if files else "")
+
+
+def build(audit: Audit, answered: int) -> tuple[KeyNumber, ...]:
+    """The first five of: answers, restore, flips, spread, loading, parameters, size."""
+    output = next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
+    candidates = (
+        _questions(audit, answered),
+        _restored(as_map(audit.restore)),
+        _mirrored(output),
+        _collapse(output),
+        _loads(audit),
+        _parameters(audit),
+        _bytes(audit),
+    )
+    return tuple(item for item in candidates if item is not None)[:LIMIT]

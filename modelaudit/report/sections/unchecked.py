@@ -1,0 +1,105 @@
+"""What was not checked, and why. "Could not look" is never a pass."""
+
+from __future__ import annotations
+
+from modelaudit.findings import Outcome
+from modelaudit.report import text
+from modelaudit.report.blocks import Block, Cell, Section, Table, bullets, prose
+from modelaudit.report.ruleinfo import Rules
+from modelaudit.report.values import as_map, as_maps, as_text, plain
+from modelaudit.schema import Audit
+
+NO_REASON = "no reason was recorded"
+
+
+def _question(rules: Rules, code: str, name: str) -> str:
+    info = rules.get(code)
+    return info.pass_title if info and info.pass_title else name.replace("-", " ") or code
+
+
+def _by_reason(audit: Audit) -> dict[tuple[str, str], list[str]]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for result in audit.skipped:
+        reason = text.one_line(result.reason) or NO_REASON
+        groups.setdefault((result.outcome.value, reason), []).append(result.code)
+    return groups
+
+
+def measurements(audit: Audit) -> tuple[str, ...]:
+    """Measurements that were not made, each with its reason."""
+    found: list[str] = []
+    if reason := as_text(as_map(audit.behaviour).get("skipped_reason")):
+        found.append(f"Running the model: {reason}")
+    for section in (audit.symmetry, audit.behaviour):
+        for what, why in as_map(as_map(section).get("skipped")).items():
+            found.append(f"{what.replace('_', ' ')}: {plain(why, 300)}")
+    for observation in as_maps(audit.observations):
+        if as_text(observation.get("status")) in ("refused", "unavailable"):
+            runtime, error = plain(observation.get("runtime"), 60), plain(observation.get("error"))
+            found.append(f"Loading in {runtime}: {error}")
+    return tuple(dict.fromkeys(found))
+
+
+def lines(audit: Audit, limit: int) -> tuple[str, ...]:
+    """The shortest honest summary for the first page, at most `limit` lines."""
+    groups = sorted(_by_reason(audit).items(), key=lambda item: (item[0][0], -len(item[1])))
+    found = [
+        f"{text.plural(len(codes), 'question')} "
+        f"{'ended in an error' if outcome == Outcome.ERROR.value else 'not answered'}: "
+        f"{text.cut(reason, 130)}"
+        for (outcome, reason), codes in groups
+    ]
+    found += [text.cut(line, 150) for line in measurements(audit)]
+    if len(found) > limit:
+        more = len(found) - limit + 1
+        found = [*found[: limit - 1], f"and {more} more, listed under “What was not checked”"]
+    return tuple(found)
+
+
+def build(audit: Audit, rules: Rules) -> Section:
+    """The chapter: unanswered questions, measurements not made, waivers, and what passed."""
+    blocks: list[Block] = []
+    if audit.skipped:
+        rows = tuple(
+            (
+                Cell(result.code),
+                Cell(text.cut(_question(rules, result.code, result.name), 140)),
+                Cell(
+                    "Error" if result.outcome is Outcome.ERROR else "Not applicable",
+                    mark="error" if result.outcome is Outcome.ERROR else "not-applicable",
+                ),
+                Cell(text.cut(result.reason, 300) or NO_REASON),
+            )
+            for result in audit.skipped
+        )
+        blocks.append(
+            prose(
+                "These questions have no answer for this model. Read none of them as passed: the "
+                "reason says what was missing."
+            )
+        )
+        columns = ("Rule", "What would hold if it passed", "State", "Why it was not answered")
+        blocks.append(Table("Questions without an answer", columns, rows, open=len(rows) <= 12))
+    if not_made := measurements(audit):
+        blocks.append(bullets("Measurements that were not made", not_made))
+    waived = [f for f in audit.findings if f.outcome is Outcome.WAIVED]
+    if waived:
+        blocks.append(
+            bullets(
+                "Findings that somebody waived",
+                [
+                    f"{f.code} {text.cut(f.title, 120)} – {text.cut(f.waived_by or '', 200)}"
+                    for f in waived
+                ],
+            )
+        )
+    if not blocks:
+        blocks.append(prose("Every question that the rules ask was answered.", tone="good"))
+    passed = [
+        f"{r.code} {_question(rules, r.code, r.name)}"
+        for r in audit.results
+        if r.outcome is Outcome.PASS
+    ]
+    if passed:
+        blocks.append(bullets(f"What passed ({len(passed)})", passed, is_open=False))
+    return Section("not-checked", "What was not checked, and what passed", tuple(blocks))

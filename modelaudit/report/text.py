@@ -1,0 +1,115 @@
+"""Turning values into text for people: numbers, sizes, names that may be hostile."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from datetime import datetime
+
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+KEPT = frozenset("\n\t")
+SIZE_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_PLAIN = re.compile(r"[\x20-\x7e\n\t]*")
+_SPACES = re.compile(r"[ \t\n\r\f\v]+")  # not the no-break space between number and unit
+
+
+def printable(text: str) -> str:
+    """`text` with every invisible or order-changing character written out as `\\u{202E}`.
+
+    Names come out of untrusted files. Control characters, bidirectional overrides, zero-width
+    joiners, lone surrogates and unassigned code points would let a name hide or reverse what a
+    reader sees (Boucher and Anderson 2021, "Trojan Source"). Line breaks and tabs stay.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(
+        f"\\u{{{ord(c):04X}}}" if c not in KEPT and unicodedata.category(c) in INVISIBLE else c
+        for c in text
+    )
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space as one space."""
+    return _SPACES.sub(" ", text).strip()
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` on one line in at most `limit` characters; the middle gives way to an ellipsis.
+
+    Both ends stay because layer routes tell themselves apart at the end.
+    """
+    flat = one_line(printable(text))
+    if len(flat) <= limit:
+        return flat
+    head = (limit - 1) * 2 // 3
+    tail = limit - 1 - head
+    return f"{flat[:head]}…{flat[len(flat) - tail :]}"
+
+
+def cut(text: str, limit: int) -> str:
+    """`text` on one line in at most `limit` characters, cut at its end at a word."""
+    flat = one_line(printable(text))
+    if len(flat) <= limit:
+        return flat
+    return f"{flat[: limit - 1].rsplit(' ', 1)[0]}…"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number in at most `digits` significant digits, whole ones in full; `–` for None."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}".replace("-", "−")
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share in [0, 1] as a percentage that never rounds up to 100 % or down to 0 %."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value * 100:.{digits}f}"
+    if value < 1 and float(text) >= 100:
+        return f">{100 - 10**-digits:.{digits}f}\N{NO-BREAK SPACE}%"
+    if value > 0 and float(text) <= 0:
+        return f"<{10**-digits:.{digits}f}\N{NO-BREAK SPACE}%"
+    return f"{text}\N{NO-BREAK SPACE}%"
+
+
+def file_size(nbytes: float | None) -> str:
+    """A size in bytes as text, decimal units."""
+    if nbytes is None:
+        return "–"
+    amount, power = float(nbytes), 0
+    while amount >= 1000 and power < len(SIZE_UNITS) - 1:
+        amount, power = amount / 1000, power + 1
+    digits = 0 if power == 0 or amount >= 100 else 1
+    return f"{amount:,.{digits}f}\N{NO-BREAK SPACE}{SIZE_UNITS[power]}"
+
+
+def instant(created: str) -> str:
+    """An ISO 8601 instant as `2026-03-14 09:26 UTC`; as it stands if it is not one."""
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        return shorten(created, 40)
+    zone = f"{found:%z}"
+    return f"{found:%Y-%m-%d %H:%M} " + ("UTC" if zone in ("", "+0000") else zone)
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """`1 layer`, `1,234 layers`."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def listing(items: list[str], limit: int = 6) -> str:
+    """`a, b and c`, or the first `limit` and how many more there are."""
+    if len(items) > limit:
+        return f"{', '.join(items[:limit])} and {len(items) - limit:,} more"
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,77 @@
+"""One audit as a report for people: the whole content and its order, without any markup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelaudit.report import charts, text
+from modelaudit.report.blocks import Section
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.ruleinfo import RuleInfo, Rules
+from modelaudit.report.sections import (
+    appendix,
+    architecture,
+    behaviour,
+    compatibility,
+    diagnosis,
+    findings,
+    method,
+    unchecked,
+    verdict,
+    weights,
+)
+from modelaudit.report.values import as_map, as_text
+from modelaudit.schema import Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a page shows, in reading order."""
+
+    title: str
+    heading: str
+    date: str
+    tool: str
+    verdict: verdict.VerdictPage
+    diagnosis: diagnosis.Diagnosis
+    findings: findings.Findings
+    charts: tuple[Chart, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        """(anchor, title) of every chapter that is there."""
+        rows = [("diagnosis", "Diagnosis"), ("findings", "Findings")]
+        if self.charts:
+            rows.append(("figures", "Figures"))
+        return tuple(rows + [(section.anchor, section.title) for section in self.sections])
+
+
+def build(audit: Audit, rules: Rules, previous: Audit | None = None) -> Report:
+    """The report of one audit; `previous` is an earlier audit of the same model, if any."""
+    model = as_map(audit.model)
+    name = as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed model"
+    tool = as_map(audit.tool)
+    cards = findings.build(audit, rules)
+    return Report(
+        title=text.shorten(f"Model audit: {name}", 120),
+        heading=text.shorten(name, 90),
+        date=text.instant(audit.created) or "an unknown day",
+        tool=f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip(),
+        verdict=verdict.build(audit, previous, cards),
+        diagnosis=diagnosis.build(audit, cards),
+        findings=cards,
+        charts=charts.build(audit),
+        sections=(
+            compatibility.build(audit),
+            behaviour.build(audit),
+            architecture.build(audit),
+            weights.build(audit),
+            unchecked.build(audit, rules),
+            method.build(audit),
+            appendix.build(audit),
+        ),
+    )
+
+
+__all__ = ["Report", "RuleInfo", "Rules", "build"]

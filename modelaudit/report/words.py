@@ -1,0 +1,168 @@
+"""The report's vocabulary: codes and field terms in words for a reader who is no expert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelaudit.findings import Confidence, Severity, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A state as word and shape; the colour (in the style sheet) only repeats them."""
+
+    word: str
+    glyph: str
+
+
+VERDICTS: Mapping[Verdict, Mark] = {
+    Verdict.PASS: Mark("Pass", "✓"),
+    Verdict.WARN: Mark("Pass with warnings", "!"),
+    Verdict.FAIL: Mark("Fail", "✗"),
+    Verdict.INCOMPLETE: Mark("Incomplete", "?"),
+}
+
+VERDICT_MEANING: Mapping[Verdict, str] = {
+    Verdict.PASS: "Every question that could be asked of this model was answered well.",
+    Verdict.WARN: "Nothing here blocks the use of the model, but read the warnings first.",
+    Verdict.FAIL: "At least one finding is serious enough that the model should not be used as is.",
+    Verdict.INCOMPLETE: "The audit could not look at everything; this is not a pass.",
+}
+
+MARKS: Mapping[str, Mark] = {
+    "critical": Mark("Critical", "■"),
+    "high": Mark("High", "▲"),
+    "medium": Mark("Medium", "◆"),
+    "low": Mark("Low", "●"),
+    "info": Mark("Note", "○"),
+    "waived": Mark("Waived", "□"),
+    "pass": Mark("Pass", "✓"),
+    "warn": Mark("Pass with warnings", "!"),
+    "fail": Mark("Fail", "✗"),
+    "incomplete": Mark("Incomplete", "?"),
+    "error": Mark("Error", "✗"),
+    "loads": Mark("Loads", "✓"),
+    "loaded": Mark("Loaded", "✓"),
+    "fails": Mark("Fails", "✗"),
+    "failed": Mark("Failed", "✗"),
+    "crashed": Mark("Crashed", "✗"),
+    "timeout": Mark("Timed out", "✗"),
+    "out-of-memory": Mark("Out of memory", "✗"),
+    "refused": Mark("Not run", "?"),
+    "unavailable": Mark("Runtime missing", "?"),
+    "differs": Mark("Loads, computes differently", "!"),
+    "unknown": Mark("Unknown", "?"),
+    "not-tried": Mark("Not tried", "?"),
+    "trained": Mark("Trained", "✓"),
+    "fresh": Mark("Untrained", "✗"),
+    "undecidable": Mark("Cannot tell", "?"),
+    "not-applicable": Mark("Does not apply", "○"),
+}
+
+SEVERITY_MEANING: Mapping[Severity, str] = {
+    Severity.CRITICAL: "do not load or use the model before this is settled",
+    Severity.HIGH: "the model is wrong or unusable for its purpose",
+    Severity.MEDIUM: "works, but can mislead or break",
+    Severity.LOW: "worth tidying up",
+    Severity.INFO: "for your information",
+}
+
+CONFIDENCE: Mapping[Confidence, str] = {
+    Confidence.CERTAIN: "certain (it follows from the stored bytes)",
+    Confidence.HIGH: "high",
+    Confidence.MEDIUM: "medium",
+    Confidence.LOW: "low (a hint)",
+}
+
+TRANSFORMS: Mapping[str, str] = {
+    "e": "unchanged",
+    "H": "mirrored left–right",
+    "V": "mirrored top–bottom",
+    "r90": "turned 90° left",
+    "r180": "turned 180°",
+    "r270": "turned 90° right",
+    "T": "rows and columns swapped",
+    "AT": "swapped along the other diagonal",
+    "flip": "reversed in order",
+    "x0": "mirrored along the first axis",
+    "x1": "mirrored along the second axis",
+    "x2": "mirrored along the third axis",
+}
+
+ACTIONS: Mapping[str, str] = {
+    "invariant": "should stay the same",
+    "odd": "should change its sign",
+    "swap": "should swap its pairs",
+    "spatial": "should move with the image",
+}
+
+OUTPUT_KINDS: Mapping[str, str] = {
+    "softmax": "class probabilities (softmax)",
+    "logits": "class scores (logits)",
+    "sigmoid": "independent probabilities (sigmoid)",
+    "regression": "numbers (regression)",
+    "spatial": "a map over the image",
+    "embedding": "a feature vector (embedding)",
+}
+
+HEADS: Mapping[str, str] = {
+    "gap": "global pooling: positions are averaged away before the last layer",
+    "flatten": "flattening: the last layers see each position separately",
+    "spatial": "spatial: the output is a map",
+    "dense": "dense layers only",
+}
+
+RUNTIMES: Mapping[str, str] = {
+    "here": "the installed TensorFlow and Keras",
+    "here-legacy": "the installed TensorFlow with tf-keras",
+}
+
+CALLS: Mapping[str, str] = {
+    "load_model": "load the whole model",
+    "load_weights": "load the weights into code",
+    "load_checkpoint": "read the checkpoint",
+    "saved_model.load": "load the SavedModel",
+    "TFSMLayer": "wrap the SavedModel as a layer",
+}
+
+CAUSES: Mapping[str, str] = {
+    "damaged-restore": "Damaged or mismatched restore",
+    "never-loaded": "Weights never loaded, or never trained",
+    "partial-restore": "Only a part of the weights was restored",
+    "bn-statistics-lost": "Batch-normalisation statistics lost",
+    "nondeterministic": "Output changes from run to run",
+    "dead-units": "A layer is dead",
+    "orientation-mismatch": "Images arrive in another orientation than in training",
+    "head-bias": "The bias of the last layer drowns the input",
+    "input-domain": "Images arrive in another value range than in training",
+    "collapse-open": "Output ignores the input, cause open",
+    "wrong-weights-upstream": "Some layers hold weights of another model",
+    "invariant-by-construction": "Built so that flips cannot matter",
+    "learned-invariance": "Learned to ignore flips",
+    "orientation-sensitive-architecture": "Sensitive to orientation, partly by its architecture",
+    "orientation-sensitive-data": "Sensitive to orientation by its training data",
+    "undecided-without-images": "Cannot be decided without real images",
+    "healthy": "No fault found",
+    "not-applicable": "The question does not arise for this model",
+}
+
+
+def transform(code: str) -> str:
+    """A transform in words, its code as it is where it is not a known one."""
+    return TRANSFORMS.get(code, code)
+
+
+def runtime(code: str) -> str:
+    """A runtime in words, or its name."""
+    return RUNTIMES.get(code, code)
+
+
+def cause(code: str) -> str:
+    """A cause in words."""
+    return CAUSES.get(code, code.replace("-", " "))
+
+
+def mark(state: str) -> Mark:
+    """Word and shape of a state; an unknown one is shown as it stands."""
+    return MARKS.get(state, Mark(state, "○"))
