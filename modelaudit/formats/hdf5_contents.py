@@ -25,12 +25,11 @@ from modelaudit.formats.hdf5_file import (
     text_of,
 )
 from modelaudit.formats.hdf5_guard import Contents, Found, walk
+from modelaudit.formats.hdf5_layout import FULL, LEGACY, V3, layout_of
 from modelaudit.formats.hdf5_tensors import source_of
 from modelaudit.formats.tensors import summarise_or_problem
 from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
-
-FULL, LEGACY, V3, OTHER = "h5_full", "h5_legacy", "h5_v3", "other"
 
 T = TypeVar("T")
 
@@ -61,29 +60,6 @@ class Hdf5Contents:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     var_names: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Json] = field(default_factory=dict)
-
-
-def layout_of(file: h5py.File) -> str:
-    """The layout, by the root's attributes and groups and a look at a few groups below.
-
-    A v3 weights file is one that has a group `vars`; subclassed models put those at any depth.
-    """
-    if "model_config" in file.attrs or "model_weights" in file:
-        return FULL
-    if "layer_names" in file.attrs or "layer_names0" in file.attrs:
-        return LEGACY
-    pending: list[tuple[h5py.Group, int]] = [(file, 0)]
-    for group, depth in pending:
-        for link in list(group.id)[:200]:
-            if group.id.links.get_info(link).type != h5py.h5l.TYPE_HARD:
-                continue
-            below = h5py.h5o.open(group.id, link)
-            if isinstance(below, h5py.h5g.GroupID):
-                if bytes(link) == b"vars":
-                    return V3
-                if depth < 8 and len(pending) < 500:
-                    pending.append((h5py.Group(below), depth + 1))
-    return OTHER
 
 
 def read_contents(window: Window, limits: Limits) -> Hdf5Contents:

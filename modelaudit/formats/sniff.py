@@ -1,0 +1,162 @@
+"""What a path truly is, told by its first (and last) bytes and never by its suffix."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Format
+from modelaudit.formats.sniff_graph import checkpoint_meta, graph_file, saved_model_graph
+from modelaudit.formats.window import Window
+from modelaudit.formats.zip_directory import has_end_record, read_directory
+from modelaudit.settings import Limits
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LFS_HEAD = b"version https://git-lfs.github.com/spec/v1\n"
+
+# The HDF5 signature after the conversions that it was designed to reveal, in this order: bytes
+# replaced by U+FFFD, Latin-1 taken for UTF-8, the eighth bit lost, line ends rewritten.
+MANGLED_HDF5 = (
+    b"\xef\xbf\xbdHDF",
+    b"\xc2\x89HDF",
+    b"\x09HDF\r\n",
+    b"\x89HDF\n\x1a\n",
+    b"\x89HDF\r\r\n\x1a",
+    b"\x89HDF\r\n\x1a\r\n",
+)
+
+_TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+_OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
+_INDEX_BYTES = 1 << 20
+_V1_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
+
+
+def sniff(path: Path) -> Format:
+    """The format of a file, a directory, or a checkpoint's prefix (which need not exist).
+
+    Reads a few KiB, and never raises: what cannot be read is `Format.UNREADABLE`, what is
+    nothing of ours `Format.UNKNOWN`.
+    """
+    try:
+        if path.is_dir():
+            return _directory(path)
+        if path.is_file():
+            window = Window.of_file(path)
+            form = _file(window)
+            if form is not Format.UNKNOWN and form is not Format.EMPTY_FILE:
+                return form
+            # An empty file called like the prefix keeps older code happy that tests for it.
+            beside = _prefix(path)
+            return form if beside is Format.UNKNOWN else beside
+        if path.exists():
+            return Format.UNKNOWN  # a device, a socket, a FIFO
+        return _prefix(path)
+    except (ReadError, OSError, ValueError):
+        return Format.UNREADABLE
+
+
+def _file(window: Window) -> Format:
+    head = window.head(512)
+    if not head:
+        return Format.EMPTY_FILE
+    if head.startswith(LFS_HEAD):
+        return Format.GIT_LFS_POINTER
+    if head.startswith(HDF5_SIGNATURE):
+        return _hdf5(window)
+    if head.startswith(MANGLED_HDF5):
+        return Format.CORRUPT_HDF5
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _archive(window)
+    if window.head(8, window.size - 8) == _TABLE_MAGIC:
+        return _table(window)
+    graph = graph_file(window, head)
+    if graph is not None:
+        return graph
+    if _hdf5_behind_user_block(window):
+        return _hdf5(window)
+    return _archive(window) if has_end_record(window) else Format.UNKNOWN
+
+
+def _hdf5_behind_user_block(window: Window) -> bool:
+    offset = 512
+    while offset < window.size:
+        if window.head(8, offset) == HDF5_SIGNATURE:
+            return True
+        offset *= 2
+    return False
+
+
+def _hdf5(window: Window) -> Format:
+    from modelaudit.formats.hdf5_layout import sniff_layout  # h5py takes long to import
+
+    return sniff_layout(window)
+
+
+def _archive(window: Window) -> Format:
+    try:
+        names = {member.name for member in read_directory(window, Limits()).members}
+    except ReadError:
+        return Format.CORRUPT_ARCHIVE
+    return Format.KERAS_ARCHIVE if _is_keras(names) else Format.ARCHIVE_OTHER
+
+
+def _is_keras(names: set[str]) -> bool:
+    return "config.json" in names and ("metadata.json" in names or bool(names & {*_KERAS_WEIGHTS}))
+
+
+def _table(window: Window) -> Format:
+    """A sorted string table: the index of a V2 checkpoint, or a V1 checkpoint itself.
+
+    Both start with the empty key. Its value is a header of three numbers in V2 and a list of
+    tensors, hence a nested message, in V1.
+    """
+    head = window.head(_INDEX_BYTES)
+    if _OBJECT_GRAPH in head:
+        return Format.TF2_CHECKPOINT
+    starts_with_empty_key = head[:2] == b"\0\0"
+    value = head[3 if head[2:3] < b"\x80" else 4 :]
+    if starts_with_empty_key and value[:1] == b"\x0a":
+        return Format.TF1_CHECKPOINT_V1
+    return Format.TF1_CHECKPOINT
+
+
+def _prefix(prefix: Path) -> Format:
+    """A checkpoint by its prefix: `.index`, or V1 shards, or at least its `.meta`."""
+    index = _beside(prefix, ".index")
+    if index.is_file():
+        return _file(Window.of_file(index)) if index.stat().st_size else Format.UNKNOWN
+    shards = prefix.parent.glob(f"{_glob_escaped(prefix.name)}-?????-of-?????")
+    for shard in sorted(shards)[:1]:
+        if _V1_SHARD.search(shard.name) and _file(Window.of_file(shard)) in _TABLES:
+            return Format.TF1_CHECKPOINT_V1
+    meta = _beside(prefix, ".meta")
+    if meta.is_file():
+        return checkpoint_meta(Window.of_file(meta)) or Format.UNKNOWN
+    return Format.UNKNOWN
+
+
+_TABLES = frozenset((Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT))
+
+
+def _directory(directory: Path) -> Format:
+    for name in _SAVED_MODEL_FILES:
+        if (directory / name).is_file():
+            return saved_model_graph(Window.of_file(directory / name))
+    if (directory / "export.meta").is_file():
+        return Format.SESSION_BUNDLE
+    if _is_keras({entry.name for entry in directory.iterdir()}):
+        return Format.KERAS_ARCHIVE
+    if (directory / "variables" / "variables.index").is_file():
+        return Format.CORRUPT_SAVEDMODEL
+    return Format.UNKNOWN
+
+
+def _beside(prefix: Path, suffix: str) -> Path:
+    return prefix.with_name(prefix.name + suffix)
+
+
+def _glob_escaped(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
