@@ -211,6 +211,6 @@ def load_signature(path: Path) -> Predict:
         signature = loaded.signatures["serving_default"]
         (name,) = signature.structured_input_signature[1]
         (scores,) = signature(**{name: tf.constant(x)}).values()
-        return scores.numpy()
+        return np.asarray(scores)
 
     return predict

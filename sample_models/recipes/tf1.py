@@ -104,6 +104,6 @@ def _load_checkpoint(prefix: Path) -> Predict:
         saver.restore(session, os.fspath(prefix))
 
     def predict(x: Images) -> np.ndarray:
-        return session.run("scores:0", {"image:0": x})
+        return np.asarray(session.run("scores:0", {"image:0": x}))
 
     return predict
