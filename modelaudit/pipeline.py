@@ -10,6 +10,7 @@ from pathlib import Path
 
 import modelaudit
 from modelaudit import sections
+from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, Severity, Verdict
@@ -135,6 +136,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
     results = run_rules(CATALOGUE, facts)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
+    diagnosis = diagnose(facts, results)
     return Audit(
         tool={
             "name": "tf-modelaudit",
@@ -155,6 +157,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         symmetry=sections.symmetry_section(facts.measurements),
         behaviour=sections.behaviour_section(facts),
         restore=sections.restore_section(facts),
+        diagnosis=sections.diagnosis_section(diagnosis),
         signatures=sections.signature_section(facts.artifact),
         files=sections.files_section(facts.artifact),
         observations=sections.observation_sections(facts.observations),

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
+from modelaudit.diagnosis import Diagnosis
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation, Status
@@ -218,3 +219,9 @@ def files_section(artifact: Artifact) -> tuple[dict[str, Json], ...]:
     """The model's files with sizes and digests."""
     rows = (jsonable(entry) for entry in artifact.files)
     return tuple(row for row in rows if isinstance(row, dict))
+
+
+def diagnosis_section(diagnosis: Diagnosis) -> dict[str, Json]:
+    """Causes ranked, what was ruled out, and what cannot be told."""
+    section = jsonable(diagnosis)
+    return section if isinstance(section, dict) else {}

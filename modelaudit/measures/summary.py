@@ -178,6 +178,25 @@ class OutputBehaviour:
     accuracy: Mapping[str, float] = field(default_factory=dict)  # per transform, with labels
     per_class: tuple[Mapping[str, Json], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)  # NFV with symmetrised kernels
+    synthetic_information: float | None = None  # I_e in bits on the built-in probe mix
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormFit:
+    """How well one BatchNormalization's stored statistics fit what flows into it.
+
+    Over channels: `mean_deviation` is the median of |empirical mean - moving mean| / moving
+    standard deviation, `log_variance` the median of |log(empirical / moving variance)|, and
+    `misfit` = max(mean_deviation, log_variance / 3). `domain` is mean_deviation again for inputs
+    after each value transform.
+    """
+
+    route: str
+    mean_deviation: float
+    log_variance: float
+    misfit: float
+    domain: Mapping[str, float] = field(default_factory=dict)
+    orientation: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +210,7 @@ class ProbeInputs:
     seed: int | None = None
     source: str = ""
     labelled: bool = False
+    largest_class: float | None = None  # share of the commonest label in [0, 1], with labels
     notes: tuple[str, ...] = ()
 
 
@@ -206,4 +226,6 @@ class Behaviour:
     dead: Mapping[str, float] = field(default_factory=dict)  # layer -> share of dead channels
     residuals: tuple[Mapping[str, Json], ...] = ()
     interventions: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    batchnorm: tuple[BatchNormFit, ...] = ()  # in execution order
+    training_flag_matters: bool | None = None  # model(x) differs from model(x, training=False)
     skipped: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,8 @@
+"""Which cause explains what was seen, which were ruled out and by which control."""
+
+from __future__ import annotations
+
+from modelaudit.diagnosis.model import Diagnosis
+from modelaudit.diagnosis.procedure import diagnose
+
+__all__ = ["Diagnosis", "diagnose"]

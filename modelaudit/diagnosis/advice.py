@@ -1,0 +1,253 @@
+"""For each cause: its title, what would refute it, and what to do next, ready to paste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelaudit.diagnosis.case import WORDS
+from modelaudit.diagnosis.model import Found, NextStep
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a reader needs to know about a cause, whatever the model."""
+
+    title: str
+    refute: str
+    steps: tuple[NextStep, ...]
+
+
+NUMPY = {
+    "H": "images[:, :, ::-1]",
+    "V": "images[:, ::-1]",
+    "r180": "images[:, ::-1, ::-1]",
+    "r90": "np.rot90(images, 1, axes=(1, 2))",
+    "r270": "np.rot90(images, -1, axes=(1, 2))",
+    "T": "images.swapaxes(1, 2)",
+    "AT": "images[:, ::-1, ::-1].swapaxes(1, 2)",
+    "flip": "series[:, ::-1]",
+    "x0": "volumes[:, ::-1]",
+    "x1": "volumes[:, :, ::-1]",
+    "x2": "volumes[:, :, :, ::-1]",
+    "/255": "images / 255.0",
+    "*255": "images * 255.0",
+    "2x-1": "2.0 * images - 1.0",
+    "1-x": "1.0 - images",
+}
+AUGMENT = {
+    "H": 'keras.layers.RandomFlip("horizontal")',
+    "V": 'keras.layers.RandomFlip("vertical")',
+    "r180": 'keras.layers.RandomFlip("horizontal_and_vertical")',
+    "r90": "keras.layers.RandomRotation(0.25)",
+    "r270": "keras.layers.RandomRotation(0.25)",
+    "T": "keras.layers.RandomRotation(0.25)",
+    "AT": "keras.layers.RandomRotation(0.25)",
+}
+RELOAD = """\
+model = build_model()                          # the code that built it for training
+before = [w.numpy() for w in model.weights]
+status = tf.train.Checkpoint(model=model).restore(path)
+status.assert_existing_objects_matched()       # raises where a variable got no value
+for weight, old in zip(model.weights, before):
+    if np.array_equal(weight.numpy(), old):
+        print("not restored:", weight.name)"""
+RECALIBRATE = """\
+for layer in model.submodules:                 # unlabelled training images are enough
+    if isinstance(layer, keras.layers.BatchNormalization):
+        layer.momentum = 0.9
+for batch in images:                           # 50 batches or more
+    model(batch, training=True)
+model.save("recalibrated.keras")"""
+COMPARE = """\
+x = np.load("reference_inputs.npy")            # 8 inputs and the outputs of the day of training
+y = np.load("reference_outputs.npy")
+print(abs(model.predict(x) - y).max())         # over 1e-4: this is not the model that was saved"""
+HEAD = """\
+head = model.layers[-1]
+kernel, bias = head.get_weights()
+print(bias - np.median(bias))                  # one entry far from the others
+head.set_weights([kernel, np.full_like(bias, np.median(bias))])"""
+
+ADVICE: dict[str, Advice] = {
+    "damaged-restore": Advice(
+        "The file is damaged or does not match its own architecture",
+        "A byte-identical copy of the original file that shows the same findings.",
+        (
+            NextStep("Compare the digest in this report with the original file's, and copy again "
+                     "where they differ.", "sha256sum MODEL_FILE"),
+            NextStep("Save again from the session or the checkpoint that trained the model.",
+                     'model.save("model.keras")'),
+        ),
+    ),
+    "never-loaded": Advice(
+        "The weights were never loaded, or the model was never trained",
+        "A training log that shows this very file being written after training.",
+        (
+            NextStep("Load the weights before saving, and prove that each one changed.", RELOAD),
+        ),
+    ),
+    "partial-restore": Advice(
+        "Only part of the weights was restored",
+        "These layers were frozen at random values on purpose (random features).",
+        (
+            NextStep("Restore strictly: by_name=True, skip_mismatch=True and expect_partial() "
+                     "leave layers out without an error.", RELOAD),
+            NextStep("Compare with reference outputs kept from training.", COMPARE),
+        ),
+    ),
+    "bn-statistics-lost": Advice(
+        "Batch normalisation lost its moving statistics",
+        "Outputs that stay wrong after the statistics are recomputed on training images.",
+        (
+            NextStep("Restore a checkpoint that holds all of model.weights, not just the trainable "
+                     "ones."),
+            NextStep("Without one, recompute the statistics.", RECALIBRATE),
+        ),
+    ),
+    "nondeterministic": Advice(
+        "The model gives another answer each time",
+        "Two runs of model.predict on one input that are bit-identical.",
+        (
+            NextStep("Find layers that are called with training=True or draw at random, and "
+                     "rebuild the model without them. Statements about flips wait until then."),
+        ),
+    ),
+    "dead-units": Advice(
+        "A whole layer is dead, so the output is constant",
+        "One input on which a channel of this layer becomes active.",
+        (
+            NextStep("Look at the layer's bias and at the batch normalisation around it; restore "
+                     "the checkpoint from before they ran away.",
+                     'print(model.get_layer("LAYER").get_weights()[1])'),
+        ),
+    ),
+    "orientation-mismatch": Advice(
+        "The images arrive in another orientation than the model was trained on",
+        "Images exported from the training pipeline that are upright and fail in the same way.",
+        (
+            NextStep("Compare one decoded image of training with one of serving, pixel by pixel: "
+                     "EXIF rotation, camera mounting, row order, height and width exchanged."),
+            NextStep("Until that is mended, undo the difference before the model.",
+                     "images = {numpy}   # {words}\npredictions = model.predict(images)"),
+            NextStep("If the kernels were converted from Theano or Caffe, convert them again: such "
+                     "kernels are turned by 180° or transposed."),
+        ),
+    ),
+    "head-bias": Advice(
+        "The bias of the last layer drowns everything else",
+        "Features before the head that do not change with the input.",
+        (
+            NextStep("Centre the bias, then compare with validation data.", HEAD),
+            NextStep("If it came from training on one-sided data, train the head again on balanced "
+                     "classes."),
+        ),
+    ),
+    "input-domain": Advice(
+        "The input values are on another scale than in training",
+        "The training code's own preprocessing giving the same values as were fed here.",
+        (
+            NextStep("Feed the model what it was trained on.",
+                     "images = {numpy}   # {words}\npredictions = model.predict(images)"),
+            NextStep("Put the scaling into the model, so that it cannot be forgotten.",
+                     "keras.layers.Rescaling(1 / 255)"),
+        ),
+    ),
+    "wrong-weights-upstream": Advice(
+        "Weights of another layer, epoch or model stand where others belong",
+        "Reference outputs from the day of saving that this file reproduces.",
+        (
+            NextStep("Compare with reference outputs kept from training.", COMPARE),
+            NextStep("Restore one file from one save; never combine index and data files, or "
+                     "weights and architecture, of two."),
+        ),
+    ),
+    "collapse-open": Advice(
+        "The output is constant; what made it so cannot be told from here",
+        "Inputs of your own on which the output varies.",
+        (
+            NextStep("Give labelled images, which decide most remaining cases.",
+                     "modelaudit explain MODEL --probe-data IMAGES"),
+            NextStep("Compare with reference outputs kept from training.", COMPARE),
+        ),
+    ),
+    "invariant-by-construction": Advice(
+        "The model is flip-invariant by construction",
+        "One input whose output differs from its mirror image's by more than rounding.",
+        (
+            NextStep("Nothing to do, if left and right must not matter. If they must, the "
+                     "architecture cannot learn it: use unconstrained kernels."),
+        ),
+    ),
+    "learned-invariance": Advice(
+        "Training made the model robust to this flip",
+        "Fresh images on which mirrored inputs get other answers.",
+        (NextStep("Nothing to do, if the flip must not change the answer."),),
+    ),
+    "output-follows-flip": Advice(
+        "The output follows the flip, as it should",
+        "A mirrored input that gets the same answer as the original.",
+        (
+            NextStep("Nothing to do. Do not train with mirrored images unless labels are mirrored "
+                     "too."),
+        ),
+    ),
+    "orientation-sensitive-architecture": Advice(
+        "The architecture itself treats the two orientations differently",
+        "A mirror-trained twin of the same architecture that is invariant.",
+        (
+            NextStep("Choose sizes, strides and padding so that windows fit evenly (3x3, stride 2, "
+                     "'same': odd sizes), or pool before Flatten."),
+            NextStep("Train with mirrored images as well, if a mirrored input means the same.",
+                     "{augment}"),
+        ),
+    ),
+    "orientation-sensitive-data": Advice(
+        "The model learnt one orientation, because its training images had one",
+        "Training code that shows mirrored images to the model.",
+        (
+            NextStep("Ask first: must an input and its mirror image get the same answer? For "
+                     "digits, text, left and right hands or steering they must not, and then this "
+                     "is as it should be."),
+            NextStep("If they must, train on with mirrored images.",
+                     "model = keras.Sequential([{augment}, *model.layers])\n"
+                     "model.compile(optimizer, loss)\nmodel.fit(images, labels)"),
+            NextStep("Without training, average over both orientations at inference.",
+                     "y = (model.predict(images) + model.predict({numpy})) / 2"),
+        ),
+    ),
+    "undecided-without-images": Advice(
+        "Nothing is wrong that can be seen without images",
+        "",
+        (
+            NextStep("Give 64 images of different classes, as they reach the model in production.",
+                     "modelaudit explain MODEL --probe-data IMAGES"),
+        ),
+    ),
+    "healthy": Advice(
+        "Nothing was found that explains wrong answers",
+        "An input that gets a wrong answer here and the right one in training.",
+        (),
+    ),
+    "not-applicable": Advice(
+        "There is no answer to explain",
+        "",
+        (),
+    ),
+}  # fmt: skip
+
+
+def next_steps(cause: str, found: Found) -> tuple[NextStep, ...]:
+    """The steps with this model's flip filled in."""
+    flip = found.transform or "H"
+    values = {
+        "numpy": NUMPY.get(flip, NUMPY["H"]),
+        "words": WORDS.get(flip, flip),
+        "augment": AUGMENT.get(flip, AUGMENT["H"]),
+    }
+
+    def fill(code: str) -> str:
+        for key, value in values.items():
+            code = code.replace("{" + key + "}", value)
+        return code
+
+    return tuple(NextStep(step.text, fill(step.code)) for step in ADVICE[cause].steps)

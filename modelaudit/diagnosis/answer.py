@@ -1,0 +1,96 @@
+"""The founding question, answered for one model in plain sentences."""
+
+from __future__ import annotations
+
+from modelaudit.diagnosis.case import WORDS, Case
+from modelaudit.diagnosis.model import Cause, Diagnosis
+
+QUESTION = (
+    "Why does a restored TensorFlow model consistently predict the same output unless the input "
+    "is flipped?"
+)
+
+# What happened, by cause. `{flip}` and `{where}` are filled in.
+SENTENCES = {
+    "damaged-restore": "The file itself is damaged: {evidence}",
+    "never-loaded": (
+        "These are the random numbers that the model was built with. Its weights were never "
+        "loaded before it was saved, so its answers mean nothing in any orientation."
+    ),
+    "partial-restore": (
+        "The restore left out {where}: it still holds the random values it was built with, while "
+        "the rest is trained. What comes out is arbitrary, and that a flip changes it is chance."
+    ),
+    "bn-statistics-lost": (
+        "The moving averages of batch normalisation were lost in saving or restoring, so numbers "
+        "of the wrong size reach the layers behind, and the answer hardly depends on the input."
+    ),
+    "nondeterministic": "The model answers differently each time, so no flip test means anything.",
+    "dead-units": (
+        "Layer {where} never becomes active, so everything behind it sees a constant: the answer "
+        "cannot depend on the input, flipped or not."
+    ),
+    "orientation-mismatch": (
+        "The model is sound, but it was trained on images that are {flip} compared with the ones "
+        "it gets now. Fed as they are, they look alike to it; {flip}, it understands them."
+    ),
+    "head-bias": (
+        "The bias of the last layer is so large that one class wins whatever the features say. "
+        "The features themselves are sound."
+    ),
+    "input-domain": (
+        "The pixel values are on another scale than in training: {flip}, the same images are "
+        "understood."
+    ),
+    "wrong-weights-upstream": (
+        "Weights that belong elsewhere stand before {where}: what flows through does not fit "
+        "the statistics that were saved with the model."
+    ),
+    "collapse-open": (
+        "The output is the same for every input. Restore, scale and orientation were looked at "
+        "and none of them explains it."
+    ),
+    "invariant-by-construction": (
+        "This model cannot tell an input from the same input {flip}: its symmetry is built in."
+    ),
+    "learned-invariance": (
+        "This model does not show the symptom: inputs {flip} get the same answers, because it was "
+        "trained that way."
+    ),
+    "output-follows-flip": (
+        "The output changes with the flip in the way that its meaning asks for; nothing is wrong."
+    ),
+    "orientation-sensitive-architecture": (
+        "The way its layers sample the image treats the two orientations differently, even with "
+        "perfectly symmetric filters."
+    ),
+    "orientation-sensitive-data": (
+        "The weights are whole and the architecture would allow symmetry. The model answers "
+        "differently to inputs {flip} because its training images came in one orientation."
+    ),
+    "undecided-without-images": (
+        "Nothing is wrong with the file as far as it can be judged without real images. "
+        "Orientation, scale and learned invariance cannot be judged on made-up inputs."
+    ),
+    "healthy": "Nothing was found that would explain the symptom; the model behaves as it should.",
+    "not-applicable": "There is no readable model here whose behaviour could be explained.",
+}
+
+
+def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
+    """One or two sentences that answer the question for this model."""
+    first = diagnosis.causes[0]
+    text = fill(first)
+    if case.behaviour is None and first.cause not in {"damaged-restore", "not-applicable"}:
+        text += f" The model was not run ({case.not_run()})."
+    return text
+
+
+def fill(cause: Cause) -> str:
+    """The sentence for a cause with its flip, place and evidence filled in."""
+    flip = WORDS.get(cause.transform or "H", cause.transform)
+    evidence = cause.evidence[0].text if cause.evidence else ""
+    template = SENTENCES[cause.cause]
+    for key, value in (("flip", flip), ("where", cause.where or "it"), ("evidence", evidence)):
+        template = template.replace("{" + key + "}", value)
+    return template

@@ -1,0 +1,41 @@
+"""Where the lines are drawn.
+
+Every value was chosen on small networks of known condition (trained with and without mirrored
+images, with single faults injected) and then held against networks trained afterwards; the
+comment says what healthy and faulty models measured there. They are decisions about effect sizes,
+not significance levels: each is reported beside the measured value.
+"""
+
+from __future__ import annotations
+
+# Share of log2(K) that an orientation must reach to be called the right one. True repairs reach
+# 0.88 to 0.99, false ones at most 0.504.
+INFORMED = 0.75
+# Bits by which another orientation, scale or intervention must be better. Healthy: 0.06 at most.
+GAIN = 0.30
+# Share of log2(K) below which an output says too little to be a working classifier.
+UNINFORMED = 0.50
+# NFV below which a flip changes nothing but rounding. Exact networks: 1e-13 and less.
+EXACT = 1e-6
+# NFV below which training has made the output flip-invariant. Mirror-trained: 0.014 to 0.046.
+LEARNED = 0.06
+# NFV from which an output is plainly orientation-sensitive; between the two, labels decide.
+SENSITIVE = 0.20
+# Loss of accuracy under a flip that still counts as invariant in the grey zone.
+ACCURACY_LOSS = 0.03
+# NFV_H / NFV_V that tells mirror training from none in the grey zone without labels.
+MIRROR_RATIO = 0.25
+# Cohen's kappa that must go with learned invariance.
+KAPPA = 0.80
+# Misfit of BatchNorm statistics. Healthy: 0.11 at most; behind a redrawn layer: 0.48 to 1.02.
+MISFIT = 0.35
+# Mean deviation at the first BatchNorm that only a wrong input scale brings about, and the one
+# that the right scale must bring back.
+MISFIT_DOMAIN, FIT_DOMAIN = 1.0, 0.10
+# Share of one class, and bias excess in logit spreads, that mark a head biased to it.
+TOP_SHARE, BIAS_EXCESS = 0.50, 2.0
+# Part of the measured NFV that the architecture alone must explain to be named as its cause.
+FLOOR_SHARE = 0.50
+# Images from which orientation statements hold (all faults found, no false alarm in 3,750).
+ENOUGH_IMAGES = 32
+ADVISED_IMAGES = 64
