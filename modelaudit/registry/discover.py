@@ -1,0 +1,63 @@
+"""Find every model under a path: one row for one model, and nothing skipped silently."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from modelaudit.errors import UsageError
+from modelaudit.formats.bounded import display_path
+from modelaudit.formats.sniff import sniff
+from modelaudit.registry import grouping
+from modelaudit.registry.candidates import Candidate, Discovery
+from modelaudit.registry.listing import list_directory
+from modelaudit.registry.walk import Walk, is_variables
+from modelaudit.settings import Limits
+
+
+def discover(path: Path, limits: Limits | None = None) -> Discovery:
+    """Find the models under a directory, or the one model that a path means.
+
+    A file inside a model means the model: `saved_model.pb` its directory, `x.index` the
+    checkpoint `x`, `variables/` the SavedModel around it. A file that is given by itself is
+    always a row, whatever it holds.
+
+    Args:
+        path: a directory, a file, or the prefix of a checkpoint.
+        limits: `files` bounds how many directory entries are looked at.
+
+    Raises:
+        UsageError: there is nothing at the path.
+    """
+    place = Path(os.path.realpath(path))
+    limits = limits or Limits()
+    if place.is_dir() and not is_variables(place):
+        return Walk(place, limits).run()
+    meant = _meant(place, limits)
+    if not meant:
+        raise UsageError(f"{path}: no such file, directory or checkpoint prefix")
+    root = meant[0].parent
+    return Discovery(
+        root, tuple(Candidate(model, display_path(model, root), sniff(model)) for model in meant)
+    )
+
+
+def _meant(place: Path, limits: Limits) -> tuple[Path, ...]:
+    """The models that a file, a prefix or a `variables` directory is (part of)."""
+    if is_variables(place):
+        return (place.parent,)
+    if is_variables(place.parent):
+        return (place.parent.parent,)
+    try:
+        names = list_directory(place.parent, place.parent, limits.files).files
+    except OSError:
+        names = {}
+    if place.name in grouping.SAVED_MODEL_FILES and place.name in names:
+        return (place.parent,)
+    groups = grouping.checkpoints(names)
+    if place.name in grouping.state_files(names) and groups:
+        return tuple(group.place(place.parent) for group in groups)
+    for group in groups:
+        if place.name == group.prefix or place.name in group.files:
+            return (group.place(place.parent),)
+    return (place,) if place.exists() else ()

@@ -1,0 +1,241 @@
+"""One pass over a directory tree that is not trusted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Format, Problem, ProblemKind
+from modelaudit.formats.bounded import display_path, open_regular
+from modelaudit.formats.sniff import sniff
+from modelaudit.registry import foreign, grouping
+from modelaudit.registry.candidates import Candidate, Discovery, Named
+from modelaudit.registry.listing import File, Listing, list_directory
+from modelaudit.settings import Limits
+
+# Version control keeps copies of the models beside it here, under names of its own.
+_PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
+_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
+_VERSION = re.compile(r"[0-9]+")
+_MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
+_FOREIGN = frozenset((Format.HDF5_OTHER, Format.ARCHIVE_OTHER))
+_SERVED = frozenset(
+    (
+        Format.SAVEDMODEL_TF1,
+        Format.SAVEDMODEL_TF2,
+        Format.CORRUPT_SAVEDMODEL,
+        Format.SESSION_BUNDLE,
+    )
+)
+
+
+def is_variables(directory: Path) -> bool:
+    """Whether `directory` is the `variables/` of a SavedModel."""
+    return directory.name == "variables" and grouping.is_saved_model((), _names(directory))
+
+
+class Walk:
+    """Collects models, counts and problems under `scope`, a resolved directory. Used once."""
+
+    def __init__(self, scope: Path, limits: Limits) -> None:
+        self._scope = scope
+        self._root = scope
+        self._limits = limits
+        self._left = limits.files
+        self._stopped = False
+        self._models: list[Candidate] = []
+        self._places: set[Path] = set()
+        self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
+        self._others: Counter[str] = Counter()
+        self._named: list[Named] = []
+        self._problems: list[Problem] = []
+
+    def run(self) -> Discovery:
+        """Walk the tree and put what was met in order."""
+        waiting = [(self._scope, False)]
+        while waiting and not self._stopped:
+            waiting.extend(self._visit(*waiting.pop()))
+        models = [*map(self._with_version, self._models), *self._one_row_for_each_file()]
+        return Discovery(
+            self._root,
+            tuple(sorted(models, key=lambda model: os.fsencode(model.path))),
+            dict(sorted(self._others.items())),
+            tuple(sorted(self._named, key=lambda named: named.path)),
+            tuple(sorted(self._problems, key=lambda problem: problem.file)),
+        )
+
+    def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
+        """Look at one directory; return those below it, and whether they are a model's own."""
+        try:
+            listing = list_directory(directory, self._scope, self._left)
+        except OSError as error:
+            self._problem(ProblemKind.UNREADABLE, directory, error.strerror or str(error))
+            return []
+        self._left -= listing.count
+        if directory != self._scope and _VIRTUAL_ENVIRONMENT in listing.files:
+            self._name(directory, "Python virtual environment, not searched")
+            return []
+        own = _own_of_directory(directory, listing)
+        if own:
+            if directory == self._scope:  # its own name then starts every relative path
+                self._root = directory.parent
+            self._model(directory, sniff(directory))
+        self._note_what_was_not_followed(directory, listing)
+        if own or not inside:
+            rest = {name: file for name, file in listing.files.items() if name not in own}
+            self._look_at_files(directory, rest)
+        below = []
+        for name in reversed(listing.directories):  # the last in is visited first
+            if name in _PRIVATE_DIRECTORIES:
+                self._name(directory / name, "version control's own data, not searched")
+            else:
+                below.append((directory / name, name in own if own else inside))
+        return below
+
+    def _note_what_was_not_followed(self, directory: Path, listing: Listing) -> None:
+        for name, (kind, reason) in listing.refused.items():
+            self._problem(kind, directory / name, reason)
+        for name, target in listing.links.items():
+            where = "an enclosing directory" if directory.is_relative_to(target) else "a directory"
+            reason = f"symbolic link to {where} that is searched itself: {self._show(target)}"
+            self._name(directory / name, reason)
+        if listing.cut:
+            reason = f"stopped after {self._limits.files:,} entries; what follows is unseen"
+            self._problem(ProblemKind.LIMIT_EXCEEDED, directory, reason)
+            self._stopped = True
+
+    def _look_at_files(self, directory: Path, rest: dict[str, File]) -> None:
+        groups = grouping.checkpoints(rest)
+        for group in groups:
+            self._look_at_checkpoint(directory, group)
+            for name in group.files:
+                # `model.h5` beside `model.h5.index` may be a model of its own.
+                if name != group.prefix or not _starts_like_a_model(rest[name].path):
+                    del rest[name]
+        for name in grouping.state_files(rest):
+            del rest[name]
+            if not groups:
+                self._name(directory / name, "checkpoint state file without a checkpoint beside it")
+        for file in rest.values():
+            self._look_at_file(file)
+
+    def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> None:
+        place = group.place(directory)
+        form = sniff(place)
+        if group.lone and form is Format.UNKNOWN:
+            name = group.files[0]
+            self._name(directory / name, f"named like a checkpoint's {name.rpartition('.')[2]}")
+        else:
+            self._model(place, form)
+
+    def _look_at_file(self, file: File) -> None:
+        suffix = file.path.suffix.lower()
+        promised = suffix in foreign.MODEL_SUFFIXES
+        try:
+            head = _head(file.path)
+        except ReadError as error:
+            head = b""
+            if not promised:
+                self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
+                return
+        form = sniff(file.path) if promised or head.startswith(_MAGIC) else Format.UNKNOWN
+        if _is_row(suffix, form):
+            self._files.setdefault(file.identity, []).append((file, form))
+            return
+        reason = foreign.reason(file.path.name, head)
+        if reason is None and form is Format.HDF5_OTHER and promised:
+            reason = "HDF5 file that holds no Keras model or weights"
+        if reason is None and head.startswith(_MAGIC[1]):
+            reason = foreign.archived_models(file.path, self._limits)
+        if reason is None and promised:
+            reason = f"{form.label}, though its suffix is {suffix}"
+        if reason is None:
+            self._others[suffix] += 1
+        else:
+            self._name(file.path, reason)
+
+    def _one_row_for_each_file(self) -> list[Candidate]:
+        """Links to one file are one row, under the name that says most."""
+        rows = []
+        for links in self._files.values():
+            (file, form), *others = sorted(links, key=lambda link: _plainness(link[0]))
+            aliases = tuple(self._show(other.path) for other, _ in others)
+            rows.append(Candidate(file.path, self._show(file.path), form, aliases=aliases))
+        return rows
+
+    def _with_version(self, model: Candidate) -> Candidate:
+        """Add TF-Serving's base and version where the model stands in a numbered directory.
+
+        A numbered directory inside a SavedModel is another model, not a version of it.
+        """
+        base = model.path.parent
+        if (
+            model.format not in _SERVED
+            or not _VERSION.fullmatch(model.path.name)
+            or base in self._places
+            or not base.is_relative_to(self._scope)
+        ):
+            return model
+        series = "." if base == self._root else self._show(base)
+        return replace(model, series=series, version=int(model.path.name))
+
+    def _model(self, path: Path, form: Format) -> None:
+        self._places.add(path)
+        self._models.append(Candidate(path, self._show(path), form))
+
+    def _name(self, path: Path, reason: str) -> None:
+        self._named.append(Named(self._show(path), reason))
+
+    def _problem(self, kind: ProblemKind, path: Path, reason: str) -> None:
+        self._problems.append(Problem(kind, self._show(path), reason))
+
+    def _show(self, path: Path) -> str:
+        return display_path(path, self._root)
+
+
+def _own_of_directory(directory: Path, listing: Listing) -> frozenset[str]:
+    """Names in the directory that belong to the one model that it is, none if it is none."""
+    has_variables = "variables" in listing.directories
+    variables = _names(directory / "variables") if has_variables else []
+    if grouping.is_saved_model(listing.files, variables):
+        return grouping.SAVED_MODEL_FILES | grouping.SAVED_MODEL_DIRECTORIES
+    if grouping.is_keras_archive(listing.files):
+        return grouping.KERAS_FILES | grouping.KERAS_DIRECTORIES
+    return frozenset()
+
+
+def _is_row(suffix: str, form: Format) -> bool:
+    if suffix not in foreign.MODEL_SUFFIXES:
+        return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
+    return suffix == ".keras" or form not in _FOREIGN
+
+
+def _plainness(file: File) -> tuple[bool, bool, bytes]:
+    named = file.path.suffix.lower() in foreign.MODEL_SUFFIXES
+    return (not named, file.link, os.fsencode(file.path))
+
+
+def _starts_like_a_model(path: Path) -> bool:
+    try:
+        return _head(path).startswith(_MAGIC)
+    except ReadError:
+        return False
+
+
+def _head(path: Path) -> bytes:
+    with open_regular(path) as handle:
+        try:
+            return handle.read(foreign.HEAD_BYTES)
+        except OSError as error:
+            raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return [path.name for path in directory.iterdir()]
+    except OSError:
+        return []

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import zipfile
+
+import h5py
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Format, ProblemKind
+from modelaudit.registry.discover import discover
+from modelaudit.settings import Limits
+from tests.made import files
+
+# The smallest thing that is a SavedModel by its bytes: saved_model_schema_version = 1, and an
+# empty MetaGraphDef.
+SAVED_MODEL = b"\x08\x01\x12\x00"
+
+
+def saved_model(directory):
+    directory.mkdir(parents=True)
+    (directory / "saved_model.pb").write_bytes(SAVED_MODEL)
+    variables = directory / "variables"
+    variables.mkdir()
+    for name in ("variables.index", "variables.data-00000-of-00001", "checkpoint"):
+        (variables / name).write_bytes(b"x")
+    (directory / "assets").mkdir()
+    (directory / "assets" / "vocabulary.txt").write_bytes(b"x")
+    return directory
+
+
+def rows(path, **limits):
+    return {model.relative: model for model in discover(path, Limits(**limits)).candidates}
+
+
+def formats(path):
+    return {relative: model.format for relative, model in rows(path).items()}
+
+
+def reasons(path):
+    return {named.path: named.reason for named in discover(path).named}
+
+
+def test_single_files_whatever_they_are_called(tmp_path):
+    for make in files.ALONE:
+        make(tmp_path)
+    shutil.copy(files.minimal_keras(tmp_path / "plain.keras"), tmp_path / "model.zip")
+    shutil.copy(files.minimal_h5(tmp_path / "plain.h5"), tmp_path / "1f3a")
+    assert formats(tmp_path) == {
+        "1f3a": Format.LEGACY_H5_FULL,
+        "chunked.h5": Format.WEIGHTS_H5_LEGACY,
+        "empty.h5": Format.EMPTY_FILE,
+        "loop/model.h5": Format.LEGACY_H5_FULL,
+        "mangled.h5": Format.CORRUPT_HDF5,
+        "model.zip": Format.KERAS_ARCHIVE,
+        "noise.keras": Format.KERAS_ARCHIVE,
+        "old.keras": Format.LEGACY_H5_FULL,
+        "plain.h5": Format.LEGACY_H5_FULL,
+        "plain.keras": Format.KERAS_ARCHIVE,
+        "pointer.h5": Format.GIT_LFS_POINTER,
+        "renamed.h5": Format.KERAS_ARCHIVE,
+        "truncated.h5": Format.CORRUPT_HDF5,
+    }
+
+
+def test_a_saved_model_is_one_row_and_owns_what_is_in_it(tmp_path):
+    saved_model(tmp_path / "m")
+    found = discover(tmp_path)
+    assert [model.relative for model in found.candidates] == ["m"]
+    assert found.others == {}
+    assert found.named == found.problems == ()
+
+
+def test_what_lies_in_a_saved_model_and_is_not_its_own_is_seen(tmp_path):
+    model = saved_model(tmp_path / "m")
+    files.minimal_h5(model / "copy.h5")
+    (model / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3")
+    (model / "notes.md").write_bytes(b"x")
+    saved_model(model / "assets" / "hidden")
+    found = discover(tmp_path)
+    assert [row.relative for row in found.candidates] == ["m", "m/assets/hidden", "m/copy.h5"]
+    assert [named.path for named in found.named] == ["m/model.tflite"]
+    assert found.others == {".md": 1}
+
+
+def test_a_saved_model_that_lost_its_graph_is_a_row(tmp_path):
+    model = saved_model(tmp_path / "m")
+    (model / "saved_model.pb").unlink()
+    assert formats(tmp_path) == {"m": Format.CORRUPT_SAVEDMODEL}
+
+
+def test_versions_of_tensorflow_serving(tmp_path):
+    for version in ("1", "00000012", "final"):
+        saved_model(tmp_path / "base" / version)
+    found = rows(tmp_path)
+    assert {name: (row.series, row.version) for name, row in found.items()} == {
+        "base/1": ("base", 1),
+        "base/00000012": ("base", 12),
+        "base/final": (None, None),
+    }
+    assert {row.series for row in rows(tmp_path / "base").values()} == {".", None}
+    (alone,) = rows(tmp_path / "base" / "1").values()
+    assert (alone.relative, alone.series) == ("1", None)
+
+
+def test_a_number_inside_a_saved_model_is_another_model_and_no_version(tmp_path):
+    outer = saved_model(tmp_path / "m")
+    saved_model(outer / "1")
+    assert {name: row.version for name, row in rows(tmp_path).items()} == {"m": None, "m/1": None}
+    assert list(rows(outer)) == ["m", "m/1"]
+
+
+def checkpoint(directory, prefix="model.ckpt"):
+    directory.mkdir(parents=True, exist_ok=True)
+    for part in (".index", ".meta", ".data-00000-of-00001"):
+        (directory / f"{prefix}{part}").write_bytes(b"x")
+    (directory / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"\n')
+    return directory
+
+
+def test_a_checkpoint_is_one_row_with_all_that_belongs_to_it(tmp_path):
+    directory = checkpoint(tmp_path / "c")
+    checkpoint(directory, "other")
+    (directory / "model.ckpt.data-00000-of-00001.tempstate12").write_bytes(b"x")
+    (directory / "checkpoint.tmp0af3").write_bytes(b"x")
+    (directory / "model.ckpt").touch()
+    (directory / "model.png").write_bytes(b"x")
+    found = discover(tmp_path)
+    assert [row.relative for row in found.candidates] == ["c/model.ckpt", "c/other"]
+    assert found.candidates[0].path == directory / "model.ckpt"
+    assert found.others == {".png": 1}
+    assert found.named == ()
+
+
+def test_a_model_called_like_the_prefix_of_a_checkpoint_is_not_lost(tmp_path):
+    checkpoint(tmp_path / "c", "model.h5")
+    files.minimal_h5(tmp_path / "c" / "model.h5")
+    found = discover(tmp_path).candidates
+    assert [row.relative for row in found] == ["c/model.h5", "c/model.h5"]
+    assert Format.LEGACY_H5_FULL in {row.format for row in found}
+
+
+def test_a_session_bundle_is_its_directory(tmp_path):
+    bundle = tmp_path / "base" / "00000123"
+    bundle.mkdir(parents=True)
+    (bundle / "export.meta").write_bytes(b"x")
+    (bundle / "export-00000-of-00001").write_bytes(b"x")
+    (row,) = discover(tmp_path).candidates
+    assert (row.path, row.format) == (bundle, Format.SESSION_BUNDLE)
+    assert (row.series, row.version) == ("base", 123)
+
+
+def test_an_unpacked_archive_is_one_row(tmp_path):
+    with zipfile.ZipFile(files.minimal_keras(tmp_path / "m.keras")) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert formats(tmp_path) == {
+        "m.keras": Format.KERAS_ARCHIVE,
+        "unpacked": Format.KERAS_ARCHIVE,
+    }
+
+
+@pytest.mark.parametrize("name", ["index", "faiss.index", "Player.cs.meta", "checkpoint"])
+def test_what_is_only_named_like_a_checkpoint_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"not a checkpoint")
+    found = discover(tmp_path)
+    assert found.candidates == ()
+    assert [named.path for named in found.named] == ([] if name == "index" else [name])
+
+
+def test_things_that_look_like_models_are_named_and_counted_not_dropped(tmp_path):
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["x"] = 1
+    shutil.copy(tmp_path / "data.h5", tmp_path / "climate.nc")
+    with zipfile.ZipFile(tmp_path / "converted_keras.zip", "w") as archive:
+        archive.writestr("keras_model.h5", b"x")
+    with zipfile.ZipFile(tmp_path / "lightning.ckpt", "w") as archive:
+        archive.writestr("archive/data.pkl", b"x")
+    (tmp_path / "net.onnx").write_bytes(b"x")
+    (tmp_path / "noise.pb").write_bytes(b"\xff" * 40)
+    (tmp_path / "labels.TXT").write_bytes(b"x")
+    (tmp_path / "README").write_bytes(b"x")
+    found = discover(tmp_path)
+    assert {row.relative: row.format for row in found.candidates} == {"noise.pb": Format.UNKNOWN}
+    told = {named.path: named.reason for named in found.named}
+    assert list(told) == ["converted_keras.zip", "data.h5", "lightning.ckpt", "net.onnx"]
+    assert "keras_model.h5" in told["converted_keras.zip"]
+    assert found.others == {"": 1, ".nc": 1, ".txt": 1}
+
+
+def test_links_to_one_file_are_one_row_under_its_best_name(tmp_path):
+    snapshot = tmp_path / "snapshots" / "main"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "blobs").mkdir()
+    files.minimal_h5(tmp_path / "blobs" / "9f86d081")
+    (snapshot / "model.h5").symlink_to("../../blobs/9f86d081")
+    os.link(tmp_path / "blobs" / "9f86d081", tmp_path / "zz")
+    (row,) = discover(tmp_path).candidates
+    assert row.relative == "snapshots/main/model.h5"
+    assert row.aliases == ("blobs/9f86d081", "zz")
+
+
+def test_equal_content_in_two_files_is_two_rows(tmp_path):
+    shutil.copy(files.minimal_h5(tmp_path / "a.h5"), tmp_path / "b.h5")
+    assert list(rows(tmp_path)) == ["a.h5", "b.h5"]
+
+
+def test_links_neither_leave_nor_loop(tmp_path):
+    outside = files.minimal_h5(tmp_path / "outside.h5")
+    scope = tmp_path / "scope"
+    (scope / "runs" / "3").mkdir(parents=True)
+    files.minimal_h5(scope / "runs" / "3" / "model.h5")
+    (scope / "latest").symlink_to("runs/3")
+    (scope / "runs" / "up").symlink_to("..")
+    (scope / "stolen.h5").symlink_to(outside)
+    found = discover(scope)
+    assert [row.relative for row in found.candidates] == ["runs/3/model.h5"]
+    assert [named.path for named in found.named] == ["latest", "runs/up"]
+    assert "enclosing" in found.named[1].reason
+    assert [(p.kind, p.file) for p in found.problems] == [(ProblemKind.UNSAFE_PATH, "stolen.h5")]
+    assert rows(scope / "stolen.h5").keys() == {"outside.h5"}  # asked for by name: followed
+
+
+def test_places_that_are_not_searched_are_named(tmp_path):
+    for place in (".git/lfs", "venv/lib"):
+        (tmp_path / place).mkdir(parents=True)
+        files.minimal_h5(tmp_path / place / "model.h5")
+    (tmp_path / "venv" / "pyvenv.cfg").touch()
+    assert set(reasons(tmp_path)) == {".git", "venv"}
+    assert rows(tmp_path) == {}
+    assert list(rows(tmp_path / "venv")) == ["lib/model.h5"]  # asked for by name: searched
+
+
+def test_the_number_of_entries_is_bounded_and_said(tmp_path):
+    for number in range(6):
+        (tmp_path / f"d{number}").mkdir()
+        files.minimal_h5(tmp_path / f"d{number}" / "m.h5")
+    found = discover(tmp_path, Limits(files=8))
+    assert [row.relative for row in found.candidates] == ["d0/m.h5", "d1/m.h5"]
+    assert [(p.kind, p.file) for p in found.problems] == [(ProblemKind.LIMIT_EXCEEDED, "d2")]
+    assert discover(tmp_path, Limits(files=12)).problems == ()
+
+
+def test_what_may_not_be_read_is_a_problem_or_a_row(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    files.minimal_h5(tmp_path / "m.h5")
+    (tmp_path / "plain").touch()
+    forbidden = {tmp_path / name for name in ("closed", "m.h5", "plain")}
+    for name in ("open", "scandir"):  # permissions themselves do not hold the superuser
+        monkeypatch.setattr(os, name, refusing(getattr(os, name), forbidden))
+    found = discover(tmp_path)
+    assert {row.relative: row.format for row in found.candidates} == {"m.h5": Format.UNREADABLE}
+    assert [(p.kind, p.file, p.detail) for p in found.problems] == [
+        (ProblemKind.UNREADABLE, "closed", "Permission denied"),
+        (ProblemKind.UNREADABLE, "plain", "Permission denied"),
+    ]
+
+
+def refusing(call, forbidden):
+    def refuse(path, *args, **kwargs):
+        if path in forbidden:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return call(path, *args, **kwargs)
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("m/saved_model.pb", {"m"}),
+        ("m/variables", {"m"}),
+        ("m/variables/variables.index", {"m"}),
+        ("c/model.ckpt", {"model.ckpt"}),
+        ("c/model.ckpt.index", {"model.ckpt"}),
+        ("c/model.ckpt.data-00000-of-00001", {"model.ckpt"}),
+        ("c/checkpoint", {"model.ckpt", "other"}),
+        ("c/other", {"other"}),
+        ("one.h5", {"one.h5"}),
+        ("labels.txt", {"labels.txt"}),
+        ("m/../c/../one.h5", {"one.h5"}),
+    ],
+)
+def test_a_path_means_the_model_that_it_is_part_of(tmp_path, asked, meant):
+    saved_model(tmp_path / "m")
+    checkpoint(tmp_path / "c")
+    checkpoint(tmp_path / "c", "other")
+    files.minimal_h5(tmp_path / "one.h5")
+    (tmp_path / "labels.txt").write_bytes(b"x")
+    found = discover(tmp_path / asked)
+    assert {row.relative for row in found.candidates} == meant
+    assert all(row.path == found.root / row.relative for row in found.candidates)
+
+
+@pytest.mark.parametrize("asked", ["gone", "gone/m.h5", "c/model", "c/model.ckp", "one.h5/x"])
+def test_nothing_there_is_a_usage_error(tmp_path, asked):
+    checkpoint(tmp_path / "c")
+    files.minimal_h5(tmp_path / "one.h5")
+    with pytest.raises(UsageError, match="no such"):
+        discover(tmp_path / asked)
+
+
+def test_names_that_are_no_text_can_be_shown(tmp_path):
+    name = os.fsdecode(b"model \xff\n.h5")
+    files.minimal_h5(tmp_path / "m.h5").rename(tmp_path / name)
+    (row,) = discover(tmp_path).candidates
+    assert row.path.name == name
+    assert row.relative == "model \\xff\n.h5"
+
+
+@pytest.mark.slow
+def test_what_tensorflow_and_keras_write_is_one_row_each(made):
+    assert formats(made) == {
+        "frozen_graph.pb": Format.FROZEN_GRAPH,
+        "keras2_nested.h5": Format.LEGACY_H5_FULL,
+        "keras2_savedmodel": Format.SAVEDMODEL_TF2,
+        "keras2_sequential.h5": Format.LEGACY_H5_FULL,
+        "keras2_sequential.keras": Format.KERAS_ARCHIVE,
+        "keras2_weights.h5": Format.WEIGHTS_H5_LEGACY,
+        "keras3_branches.keras": Format.KERAS_ARCHIVE,
+        "keras3_export": Format.SAVEDMODEL_TF2,
+        "keras3_nested.h5": Format.LEGACY_H5_FULL,
+        "keras3_nested.keras": Format.KERAS_ARCHIVE,
+        "keras3_sequential.h5": Format.LEGACY_H5_FULL,
+        "keras3_sequential.keras": Format.KERAS_ARCHIVE,
+        "keras3_sequential.weights.h5": Format.WEIGHTS_H5_V3,
+        "keras3_shared.keras": Format.KERAS_ARCHIVE,
+        "module_savedmodel": Format.SAVEDMODEL_TF2,
+        "tf1_checkpoint/model.ckpt": Format.TF1_CHECKPOINT,
+        "tf1_savedmodel": Format.SAVEDMODEL_TF1,
+        "tf2_checkpoint/ckpt-1": Format.TF2_CHECKPOINT,
+    }
+
+
+NAMES = st.sampled_from(
+    [
+        *("saved_model.pb", "variables", "assets", "config.json", "metadata.json", "model.h5"),
+        *("m.index", "m.meta", "m.data-00000-of-00001", "m", "checkpoint", "export.meta", "1"),
+        *("a.txt", "a.zip", "model.weights.h5", "link"),
+    ]
+)
+CONTENT = st.sampled_from(
+    [b"", b"x", SAVED_MODEL, b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"{"]
+)
+TREES = st.recursive(CONTENT, lambda inner: st.dictionaries(NAMES, inner, max_size=6))
+
+
+def grow(directory, tree):
+    directory.mkdir()
+    for name, content in tree.items():
+        if isinstance(content, dict):
+            grow(directory / name, content)
+        elif name == "link":
+            (directory / name).symlink_to("..")
+        else:
+            (directory / name).write_bytes(content)
+
+
+@given(st.dictionaries(NAMES, TREES, max_size=6))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
+    """Whatever the tree: no exception, one row a path, and nothing without an entry."""
+    root = tmp_path_factory.mktemp("tree") / "root"
+    grow(root, tree)
+    found = discover(root)
+    assert found == discover(root)
+    places = [row.path for row in found.candidates]
+    files_there = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    named = {found.root / entry.path for entry in found.named}
+    accounted = sum(found.others.values()) + sum(path in named for path in files_there)
+    belonging = sum(
+        any(
+            path == place
+            or path.is_relative_to(place)
+            or (path.parent == place.parent and path.name.startswith(f"{place.name}."))
+            or (path.parent == place.parent and path.name == "checkpoint")
+            for place in places
+        )
+        for path in files_there
+    )
+    assert accounted + belonging >= len(files_there)
