@@ -1,0 +1,117 @@
+"""State of the statistics that BatchNormalization layers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Tensor
+from modelaudit.measures.summary import BatchNormState
+
+_ROLES: Mapping[str, str] = {
+    "gamma": "gamma",
+    "beta": "beta",
+    "moving_mean": "mean",
+    "moving_variance": "variance",
+    "running_mean": "mean",  # Keras 1
+    "running_std": "variance",  # Keras 1's name; it holds the variance
+}
+_CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormTensors:
+    """The stored tensors of one BatchNormalization; gamma and beta may be absent."""
+
+    route: str
+    mean: Tensor
+    variance: Tensor
+    gamma: Tensor | None = None
+    beta: Tensor | None = None
+
+
+def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
+    """Find the layers by the saved architecture and, for what it does not name, by tensor names.
+
+    Layers come in execution order, then tensors in the file's order.
+    """
+    by_name = {tensor.name: tensor for tensor in artifact.tensors if tensor.role == "weight"}
+    groups: dict[str, dict[str, Tensor]] = {}
+    claimed: set[str] = set()
+    for layer in artifact.architecture.layers if artifact.architecture else ():
+        roles = {_ROLES[role]: name for role, name in layer.variables.items() if role in _ROLES}
+        if "mean" in roles and "variance" in roles and all(n in by_name for n in roles.values()):
+            groups[layer.route] = {role: by_name[name] for role, name in roles.items()}
+            claimed.update(roles.values())
+    for name, tensor in by_name.items():
+        if name not in claimed:
+            prefix, role = _split(name)
+            if role is not None:
+                groups.setdefault(prefix, {}).setdefault(role, tensor)
+    for route, tensors in groups.items():
+        if "mean" in tensors and "variance" in tensors:
+            yield BatchNormTensors(
+                route,
+                tensors["mean"],
+                tensors["variance"],
+                tensors.get("gamma"),
+                tensors.get("beta"),
+            )
+
+
+def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
+    """Compare stored statistics with what they start from: mean 0, variance 1, bitwise.
+
+    Raises:
+        ReadError: a tensor cannot be read, or the statistics are no vector of numbers.
+    """
+    mean, variance = _vector(tensors.mean), _vector(tensors.variance)
+    if mean.shape != variance.shape or mean.size == 0:
+        raise ReadError("config-invalid", tensors.mean.file, "mean and variance do not match")
+    affine = tensors.gamma is None or bool((_vector(tensors.gamma) == 1).all())
+    if tensors.beta is not None:
+        affine = affine and bool((_vector(tensors.beta) == 0).all())
+    return BatchNormState(
+        route=tensors.route,
+        channels=mean.size,
+        statistics_initial=bool((mean == 0).all() and (variance == 1).all()),
+        affine_initial=affine,
+        min_variance=float(variance.min()),
+    )
+
+
+def consistency(
+    mean: NDArray[np.floating],
+    variance: NDArray[np.floating],
+    observed_mean: NDArray[np.floating],
+    observed_variance: NDArray[np.floating],
+    epsilon: float = 1e-3,
+) -> float:
+    """How far stored statistics are from those observed on inputs; all arrays (channels,).
+
+    max(median |mean difference| / sqrt(variance + epsilon), median |log variance ratio| / 3):
+    at most about .1 on healthy layers, above .35 behind a kernel that is not the one the
+    statistics belong to.
+    """
+    stored = np.asarray(variance, dtype=np.float64)
+    shift = np.abs(np.asarray(observed_mean, dtype=np.float64) - mean) / np.sqrt(stored + epsilon)
+    ratio = np.log((np.asarray(observed_variance, dtype=np.float64) + 1e-12) / (stored + 1e-12))
+    return max(float(np.median(shift)), float(np.median(np.abs(ratio))) / 3)
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    prefix, _, last = name.removesuffix(_CHECKPOINT_SUFFIX).rpartition("/")
+    return prefix, _ROLES.get(last.removesuffix(":0"))
+
+
+def _vector(tensor: Tensor) -> NDArray[np.floating]:
+    if tensor.source is None or len(tensor.shape) != 1:
+        raise ReadError("tensor-unreadable", tensor.file, f"{tensor.name} is no readable vector")
+    array = tensor.source.array()
+    if array.dtype.kind in "biucOSUM":
+        raise ReadError("unsupported", tensor.file, f"{tensor.name} holds no real numbers")
+    return array.astype(np.float64)

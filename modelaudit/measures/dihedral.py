@@ -1,0 +1,127 @@
+"""The finite groups that act on spatial axes, as signed permutations of axes and as index maps.
+
+Two square axes (height, width) carry the dihedral group D4; unequal axes only its flips and the
+half turn; one axis its flip; three axes their axis flips. `H` is left-right (width reversed), `V`
+up-down, `r90` one counter-clockwise quarter turn (as `numpy.rot90`), `T` transposition, `AT`
+transposition across the other diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+S = TypeVar("S", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A group element: permute the spatial axes by `perm`, then reverse those where `flip`.
+
+    `inverse` is the name of the inverse element; an involution is its own.
+    """
+
+    name: str
+    perm: tuple[int, ...]
+    flip: tuple[bool, ...]
+    inverse: str
+
+    @property
+    def involution(self) -> bool:
+        """Applied twice it changes nothing."""
+        return self.inverse == self.name
+
+    def apply(self, array: NDArray[S], first_axis: int = 0) -> NDArray[S]:
+        """A view of `array`, whose spatial axes start at `first_axis`, moved by this element."""
+        spatial = range(first_axis, first_axis + len(self.perm))
+        axes = list(range(array.ndim))
+        axes[first_axis : first_axis + len(self.perm)] = [first_axis + axis for axis in self.perm]
+        turned = array.transpose(axes)
+        reverse = tuple(axis for axis, flipped in zip(spatial, self.flip, strict=True) if flipped)
+        return np.flip(turned, axis=reverse)
+
+
+IDENTITY = Element("e", (0, 1), (False, False), "e")
+_D4 = (
+    Element("H", (0, 1), (False, True), "H"),
+    Element("V", (0, 1), (True, False), "V"),
+    Element("r90", (1, 0), (True, False), "r270"),
+    Element("r180", (0, 1), (True, True), "r180"),
+    Element("r270", (1, 0), (False, True), "r90"),
+    Element("T", (1, 0), (False, False), "T"),
+    Element("AT", (1, 0), (True, True), "AT"),
+)
+_RECTANGLE = tuple(element for element in _D4 if element.perm == (0, 1))
+_SEQUENCE = (Element("flip", (0,), (True,), "flip"),)
+_VOLUME = tuple(
+    Element(f"x{axis}", (0, 1, 2), (axis == 0, axis == 1, axis == 2), f"x{axis}")
+    for axis in range(3)
+)
+
+# Characters of D4's irreducible representations (dimension first, then the value on each element).
+DIMENSIONS: Mapping[str, int] = MappingProxyType({"A1": 1, "A2": 1, "B1": 1, "B2": 1, "E": 2})
+CHARACTERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "A1": {"e": 1, "r90": 1, "r180": 1, "r270": 1, "H": 1, "V": 1, "T": 1, "AT": 1},
+        "A2": {"e": 1, "r90": 1, "r180": 1, "r270": 1, "H": -1, "V": -1, "T": -1, "AT": -1},
+        "B1": {"e": 1, "r90": -1, "r180": 1, "r270": -1, "H": 1, "V": 1, "T": -1, "AT": -1},
+        "B2": {"e": 1, "r90": -1, "r180": 1, "r270": -1, "H": -1, "V": -1, "T": 1, "AT": 1},
+        "E": {"e": 2, "r90": 0, "r180": -2, "r270": 0, "H": 0, "V": 0, "T": 0, "AT": 0},
+    }
+)
+
+
+def elements(sizes: Sequence[int | None]) -> tuple[Element, ...]:
+    """The group acting on axes of these sizes, without the identity; empty for other ranks.
+
+    Two axes of unknown or unequal size carry no quarter turns and no transpositions.
+    """
+    if len(sizes) == 1:
+        return _SEQUENCE
+    if len(sizes) == 2:
+        square = sizes[0] is not None and sizes[0] == sizes[1]
+        return _D4 if square else _RECTANGLE
+    return _VOLUME if len(sizes) == 3 else ()
+
+
+def axis_flips(sizes: Sequence[int | None]) -> tuple[Element, ...]:
+    """Those elements that reverse exactly one axis and move none."""
+    return tuple(
+        element
+        for element in elements(sizes)
+        if element.perm == tuple(range(len(sizes))) and sum(element.flip) == 1
+    )
+
+
+@lru_cache(maxsize=512)
+def index_map(element: Element, sizes: tuple[int, ...]) -> NDArray[np.intp]:
+    """`m` with (gK).ravel() == K.ravel()[m] for K of shape `sizes` (read-only, intp)."""
+    grid = np.arange(int(np.prod(sizes)), dtype=np.intp).reshape(sizes)
+    moved = np.ascontiguousarray(element.apply(grid)).reshape(-1).astype(np.intp)
+    moved.flags.writeable = False
+    return moved
+
+
+def fixed_points(element: Element, sizes: tuple[int, ...]) -> int:
+    """Number of positions that the element leaves in place."""
+    mapping = index_map(element, sizes)
+    return int(np.count_nonzero(mapping == np.arange(mapping.size)))
+
+
+def irrep_dimensions(side: int) -> dict[str, int]:
+    """How many dimensions of the `side` x `side` kernels belong to each representation of D4.
+
+    By the inner product of characters: (d / 8) * sum over g of chi(g) * fix(g).
+    """
+    sizes = (side, side)
+    fixed = {"e": side * side} | {g.name: fixed_points(g, sizes) for g in _D4}
+    return {
+        name: DIMENSIONS[name] * sum(chi * fixed[g] for g, chi in character.items()) // 8
+        for name, character in CHARACTERS.items()
+    }

@@ -1,0 +1,128 @@
+"""A stored kernel as a matrix of spatial slices, loaded once and within a bound of memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Kernel, Tensor, TensorSource
+
+MAX_WEIGHTS = 1 << 23  # more than this many weights are measured on a sample of slices
+_SEED = 20240229
+
+
+@dataclass(frozen=True, slots=True)
+class KernelValues:
+    """Weights of one kernel.
+
+    `matrix` is (n, slices): one column a spatial slice, n = product of `sizes` (1 where there
+    are no spatial axes), in the precision of the file. `shape` is the stored shape and `sizes`
+    its spatial part. `sampled` says that the columns are a sample of the `slices` there are;
+    `minimum` and `maximum` are over every weight.
+    """
+
+    matrix: NDArray[np.floating]
+    shape: tuple[int, ...]
+    sizes: tuple[int, ...]
+    slices: int
+    sampled: bool
+    minimum: float
+    maximum: float
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of the whole kernel."""
+        return int(self.slices * self.matrix.shape[0])
+
+    def filters(self) -> NDArray[np.floating]:
+        """The whole kernel as (n, first, last) with its two non-spatial axes as stored.
+
+        Raises:
+            ValueError: only a sample was loaded.
+        """
+        if self.sampled:
+            raise ValueError("the kernel was sampled, its filters are not whole")
+        return self.matrix.reshape(self.matrix.shape[0], -1, self.shape[-1])
+
+
+def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) -> KernelValues:
+    """Read a kernel's weights; above `max_weights`, a stratified sample of its slices.
+
+    The sample takes one slice at random from each of equally long runs of slices, by a fixed
+    seed, so two runs over one file agree.
+
+    Raises:
+        ReadError: no values, not real numbers, not finite, or shapes that contradict each other.
+    """
+    sizes = _spatial_sizes(kernel, tensor)
+    n = int(np.prod(sizes, dtype=np.int64)) if sizes else 1
+    if tensor.source is None:
+        raise ReadError("tensor-unreadable", tensor.file, "the tensor's values cannot be read")
+    if tensor.size == 0 or tensor.size % n:
+        raise ReadError("config-invalid", tensor.file, f"shape {tensor.shape} holds no kernel")
+    slices = tensor.size // n
+    if tensor.size > max_weights:
+        matrix, low, high = _sample(tensor.source, tensor, n, slices, max(1, max_weights // n))
+        return _checked(
+            KernelValues(matrix, tensor.shape, sizes, slices, True, low, high), tensor.file
+        )
+    array = _real(tensor.source.array(), tensor.file)
+    if array.size != tensor.size:
+        raise ReadError("size-mismatch", tensor.file, "fewer values than the shape promises")
+    matrix = array.reshape(n, slices)
+    low, high = float(matrix.min()), float(matrix.max())
+    return _checked(
+        KernelValues(matrix, tensor.shape, sizes, slices, False, low, high), tensor.file
+    )
+
+
+def _spatial_sizes(kernel: Kernel, tensor: Tensor) -> tuple[int, ...]:
+    if kernel.grid is not None and kernel.spatial == 0:
+        if len(kernel.grid) < 2 or int(np.prod(kernel.grid)) != tensor.shape[0]:
+            reason = f"the flattened map {kernel.grid} does not give {tensor.shape[:1]} inputs"
+            raise ReadError("config-invalid", tensor.file, reason)
+        return tuple(kernel.grid[:-1])
+    if len(tensor.shape) < kernel.spatial:
+        raise ReadError("config-invalid", tensor.file, f"shape {tensor.shape} has too few axes")
+    return tuple(tensor.shape[: kernel.spatial])
+
+
+def _real(array: NDArray[np.generic], file: str) -> NDArray[np.floating]:
+    """float32 or float64 values; smaller floats (float16, bfloat16) widen to float32."""
+    if array.dtype in (np.float64, np.float32):
+        return array.astype(array.dtype, copy=False)
+    if array.dtype.kind in "biuc" or array.dtype.kind in "OSUM":
+        raise ReadError("unsupported", file, f"{array.dtype} values are not real weights")
+    return array.astype(np.float32)
+
+
+def _checked(values: KernelValues, file: str) -> KernelValues:
+    if not (np.isfinite(values.minimum) and np.isfinite(values.maximum)):
+        raise ReadError("corrupt", file, "the kernel holds values that are not finite")
+    return values
+
+
+def _sample(
+    source: TensorSource, tensor: Tensor, n: int, slices: int, kept: int
+) -> tuple[NDArray[np.floating], float, float]:
+    rng = np.random.default_rng(_SEED)
+    starts = np.arange(kept, dtype=np.int64) * slices // kept
+    ends = np.append(starts[1:], slices)
+    chosen = starts + (rng.random(kept) * (ends - starts)).astype(np.int64)
+    matrix = np.zeros((n, kept), dtype=np.float32)
+    low, high, start = np.inf, -np.inf, 0
+    for raw in source.chunks():
+        chunk = _real(raw, tensor.file)
+        end = start + chunk.size
+        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+        for row in range(start // slices, min(n, (end - 1) // slices + 1)):
+            base = row * slices
+            first, last = np.searchsorted(chosen, (start - base, end - base))
+            matrix[row, first:last] = chunk[chosen[first:last] + (base - start)]
+        start = end
+    if start != tensor.size:
+        raise ReadError("size-mismatch", tensor.file, "fewer values than the shape promises")
+    return matrix, low, high

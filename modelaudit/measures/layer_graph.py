@@ -1,0 +1,147 @@
+"""The saved layers as a graph without nesting, and values carried along it.
+
+A nested model is replaced by its layers: its inner inputs take what the model is called on, and
+whoever takes the model's output takes that of its inner output layers. A shared layer or model
+has one call for each place where it is used; values of its calls are joined by the caller, so a
+value belongs to a layer, not to one use of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from modelaudit.facts import Architecture, Json, Layer
+
+V = TypeVar("V")
+Calls = tuple[tuple[str, ...], ...]
+_MAX_CALLS = 64  # a trunk shared more often is followed through this many of its calls
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGraph:
+    """Layers that compute (no models), in execution order, and what each call of them takes.
+
+    `calls` has one tuple of source routes for each call; a network input has none. `outputs`
+    are the routes of the layers that make the model's outputs.
+    """
+
+    layers: tuple[Layer, ...]
+    calls: Mapping[str, Calls]
+    outputs: tuple[str, ...]
+    _by_route: Mapping[str, Layer] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_route", {layer.route: layer for layer in self.layers})
+
+    def layer(self, route: str) -> Layer:
+        """The layer at `route`.
+
+        Raises:
+            KeyError: no such layer.
+        """
+        return self._by_route[route]
+
+    def get(self, route: str) -> Layer | None:
+        """The layer at `route`, if there is one."""
+        return self._by_route.get(route)
+
+    def consumers(self) -> dict[str, tuple[str, ...]]:
+        """Route -> routes of the layers that take its output, in execution order."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for layer in self.layers:
+            for source in dict.fromkeys(s for call in self.calls[layer.route] for s in call):
+                found[source].append(layer.route)
+        return {route: tuple(takers) for route, takers in found.items()}
+
+    def propagate(
+        self,
+        step: Callable[[Layer, Sequence[V | None]], V | None],
+        join: Callable[[V, V], V | None],
+    ) -> dict[str, V]:
+        """Carry values from inputs to outputs.
+
+        `step` gives a layer's value from those of one call (empty for an input, None where a
+        source has no value); `join` merges the values of several calls. A layer without a value
+        is absent from the result.
+        """
+        values: dict[str, V] = {}
+        for layer in self.layers:
+            joined: V | None = None
+            for index, call in enumerate(self.calls[layer.route] or ((),)):
+                value = step(layer, [values.get(source) for source in call])
+                if index == 0:
+                    joined = value
+                elif joined is not None:
+                    joined = None if value is None else join(joined, value)
+            if joined is not None:
+                values[layer.route] = joined
+        return values
+
+
+def layer_graph(architecture: Architecture) -> LayerGraph:
+    """Dissolve nested models into one graph."""
+    models = {layer.route: layer for layer in architecture.layers if layer.is_model}
+    children: dict[str, list[Layer]] = defaultdict(list)
+    parents = {layer.route: _parent(layer.route, models) for layer in architecture.layers}
+    for layer in architecture.layers:
+        children[parents[layer.route]].append(layer)
+    outputs: dict[str, tuple[str, ...]] = {}
+
+    def leaves(routes: Sequence[str]) -> tuple[str, ...]:
+        return tuple(leaf for r in routes for leaf in (outputs.get(r, ()) if r in models else (r,)))
+
+    for route in reversed(models):  # inner models are listed after the model around them
+        outputs[route] = leaves(_output_routes(models[route], children[route]))
+    inbound: dict[str, Calls] = {}
+    for layer in architecture.layers:
+        own = tuple(call for call in layer.inbound if call)
+        parent = parents[layer.route]
+        if not own and parent:
+            place = _input_position(layer, models[parent], children[parent])
+            own = tuple(_picked(call, place) for call in inbound.get(parent, ()))
+        inbound[layer.route] = own[:_MAX_CALLS]
+    layers = tuple(layer for layer in architecture.layers if not layer.is_model)
+    return LayerGraph(
+        layers=layers,
+        calls={x.route: tuple(leaves(call) for call in inbound[x.route]) for x in layers},
+        outputs=tuple(r for r in leaves(architecture.outputs) if r in parents),
+    )
+
+
+def _parent(route: str, models: Mapping[str, Layer]) -> str:
+    """Route of the innermost model around a layer, or "" at the top."""
+    outer = route.rpartition("/")[0]
+    while outer and outer not in models:
+        outer = outer.rpartition("/")[0]
+    return outer
+
+
+def _picked(call: tuple[str, ...], place: int | None) -> tuple[str, ...]:
+    """What an inner input takes of one call of its model; all of it if its place is unknown."""
+    return call if place is None or place >= len(call) else (call[place],)
+
+
+def _input_position(layer: Layer, model: Layer, siblings: Sequence[Layer]) -> int | None:
+    names = _names(model.config.get("input_layers"))
+    if not names:
+        names = [sibling.name for sibling in siblings if sibling.class_name == "InputLayer"]
+    return names.index(layer.name) if layer.name in names else None
+
+
+def _output_routes(model: Layer, inner: Sequence[Layer]) -> tuple[str, ...]:
+    """Layers that make a model's outputs: those that its config names, else its last one."""
+    names = set(_names(model.config.get("output_layers")))
+    chosen = tuple(layer.route for layer in inner if layer.name in names)
+    return chosen or tuple(layer.route for layer in inner[-1:])
+
+
+def _names(entries: Json) -> list[str]:
+    """Layer names in `input_layers` or `output_layers`: one entry [name, node, tensor] or many."""
+    if not isinstance(entries, list):
+        return []
+    if entries and isinstance(entries[0], str):
+        return [entries[0]]
+    return [e[0] for e in entries if isinstance(e, list) and e and isinstance(e[0], str)]

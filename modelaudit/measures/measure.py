@@ -1,0 +1,230 @@
+"""All static measures of one model, in one walk over its kernels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+
+from modelaudit.errors import ModelAuditError, ReadError
+from modelaudit.facts import Artifact, Kernel, Layer
+from modelaudit.measures.architecture import architecture_profile, unfollowed
+from modelaudit.measures.batchnorm import batchnorm_state, batchnorm_tensors
+from modelaudit.measures.initialization import Companions, kernel_initialization
+from modelaudit.measures.initializers import candidates
+from modelaudit.measures.kernel_symmetry import is_lowpass, kernel_symmetry
+from modelaudit.measures.kernel_values import KernelValues, load_kernel
+from modelaudit.measures.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.layer_kinds import POINTWISE
+from modelaudit.measures.summary import (
+    ArchitectureProfile,
+    BatchNormState,
+    KernelInitialization,
+    KernelSymmetry,
+    Measurements,
+)
+from modelaudit.measures.twin_flow import TwinFlow
+from modelaudit.measures.twins import CannotMatch
+from modelaudit.settings import Limits
+
+# What hostile values and shapes can raise on their way through arithmetic.
+_FAILURES = (
+    ModelAuditError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+_MAX_BIAS = 1 << 24
+_MAX_STEPS = 4  # layers between a kernel and the batch normalisation that counts as behind it
+
+
+def measure(artifact: Artifact, *, limits: Limits | None = None) -> Measurements:
+    """Measure kernels, initial values, batch statistics and architecture of one model.
+
+    Kernels are read one at a time. What cannot be measured is in `skipped`, keyed
+    `<measure>:<route>`, with the reason; nothing raises for what a file holds.
+
+    Args:
+        artifact: what a reader made of the model.
+        limits: kernels over `tensor_bytes` are not read.
+    """
+    return _Walk(artifact, limits or Limits()).run()
+
+
+class _Walk:
+    """Results so far; one model, one walk."""
+
+    def __init__(self, artifact: Artifact, limits: Limits) -> None:
+        self.artifact = artifact
+        self.limits = limits
+        self.tensors = {tensor.name: tensor for tensor in artifact.tensors}
+        self.symmetry: list[KernelSymmetry] = []
+        self.initialization: list[KernelInitialization] = []
+        self.skipped: dict[str, str] = {}
+        self.blurs = False
+        self.batchnorm = self._batchnorm()
+        self.graph = self._graph()
+        self.consumers = self.graph.consumers() if self.graph is not None else {}
+        self.biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None}
+
+    def run(self) -> Measurements:
+        """Walk kernels in execution order where the file tells it, else in their own."""
+        kernels: dict[str, list[Kernel]] = defaultdict(list)
+        for kernel in self.artifact.kernels:
+            kernels[kernel.route].append(kernel)
+        if self.graph is not None:
+            self._along(self.graph, kernels)
+        for kernel in [k for left in kernels.values() for k in left]:
+            values = self._kernel(kernel)
+            if values is not None and _spatial(kernel) and values.matrix.shape[0] > 1:
+                self.skipped[f"twins:{kernel.tensor}"] = "the file does not say what feeds it"
+        if not self.artifact.kernels:
+            self.skipped["kernels"] = "no convolution or dense kernel was found in the file"
+        return Measurements(
+            symmetry=tuple(self.symmetry),
+            initialization=tuple(self.initialization),
+            batchnorm=tuple(self.batchnorm.values()),
+            profile=self._profile(),
+            skipped=self.skipped,
+        )
+
+    def _along(self, graph: LayerGraph, kernels: dict[str, list[Kernel]]) -> None:
+        """Walk the layers, carrying twins along; takes out of `kernels` what it met."""
+        flow = self._flow(graph, frozenset(kernels))
+        spatial = [x.route for x in graph.layers if any(_spatial(k) for k in kernels[x.route])]
+        last = spatial[-1] if spatial else ""
+        wanted = bool(spatial)
+        for layer in graph.layers:
+            flow.enter(layer)
+            for kernel in kernels.pop(layer.route, ()):
+                values = self._kernel(kernel)
+                if values is None:
+                    flow.lose(f"the kernel of {layer.route} could not be measured")
+                elif wanted:
+                    self._twins(flow, kernel, values)
+            flow.leave(layer)
+            wanted = wanted and layer.route != last
+
+    def _kernel(self, kernel: Kernel) -> KernelValues | None:
+        """Symmetry and initial values of one kernel; None, and why, if it cannot be read."""
+        try:
+            tensor = self.tensors[kernel.tensor]
+            if tensor.nbytes > self.limits.tensor_bytes:
+                raise ReadError("limit-exceeded", tensor.file, f"{tensor.nbytes:,} bytes")
+            values = load_kernel(kernel, tensor)
+            if _spatial(kernel):
+                self.symmetry.append(kernel_symmetry(values, kernel.route, kernel.kind))
+                self.blurs = self.blurs or (kernel.axes == "hwcm" and is_lowpass(values))
+            companions = self._companions(kernel)
+            self.initialization.append(
+                kernel_initialization(
+                    kernel, values, tensor.dtype, companions, len(self.artifact.kernels)
+                )
+            )
+        except _FAILURES as failure:
+            self.skipped[f"kernel:{kernel.tensor}"] = _said(failure)
+            return None
+        if values.sampled:
+            self.skipped[f"sampled:{kernel.tensor}"] = (
+                f"measured on {values.matrix.shape[1]:,} of {values.slices:,} slices"
+            )
+        return values
+
+    def _twins(self, flow: TwinFlow, kernel: Kernel, values: KernelValues) -> None:
+        try:
+            found = flow.match(kernel, values)
+        except CannotMatch as reason:
+            if values.matrix.shape[0] > 1:
+                self.skipped[f"twins:{kernel.tensor}"] = str(reason)
+            return
+        if found and self.symmetry:
+            self.symmetry[-1] = replace(self.symmetry[-1], twins=found)
+
+    def _companions(self, kernel: Kernel) -> Companions:
+        layer = self._layer(kernel.route)
+        return Companions(
+            bias_initial=self._bias_initial(kernel),
+            batchnorm_initial=self._batchnorm_initial(kernel.route),
+            trainable=layer.trainable if layer is not None else True,
+        )
+
+    def _bias_initial(self, kernel: Kernel) -> bool | None:
+        """Bitwise at its initial constant? None without a bias or for a random one."""
+        name = kernel.bias or self.biases.get(kernel.route)
+        tensor = self.tensors.get(name) if name is not None else None
+        if tensor is None or tensor.source is None or not 0 < tensor.nbytes <= _MAX_BIAS:
+            return None
+        start = 0.0
+        if kernel.bias_initializer is not None:
+            options = candidates(kernel.bias_initializer, tensor.shape)
+            if not options or options[0].kind != "constant":
+                return None
+            start = options[0].mean
+        bias = tensor.source.array()
+        return bool((bias == np.asarray(start).astype(bias.dtype)).all())
+
+    def _batchnorm_initial(self, route: str) -> bool | None:
+        """State of the batch normalisation behind a layer, across pointwise layers only."""
+        for _ in range(_MAX_STEPS):
+            takers = self.consumers.get(route, ())
+            if len(takers) != 1:
+                return None
+            route = takers[0]
+            state = self.batchnorm.get(route)
+            if state is not None:
+                return state.statistics_initial and state.affine_initial
+            layer = self._layer(route)
+            if layer is None or layer.class_name not in POINTWISE:
+                return None
+        return None
+
+    def _batchnorm(self) -> dict[str, BatchNormState]:
+        states = {}
+        for tensors in batchnorm_tensors(self.artifact):
+            try:
+                states[tensors.route] = batchnorm_state(tensors)
+            except _FAILURES as failure:
+                self.skipped[f"batchnorm:{tensors.route}"] = _said(failure)
+        return states
+
+    def _graph(self) -> LayerGraph | None:
+        architecture = self.artifact.architecture
+        if architecture is None:
+            self.skipped["profile"] = "the file holds no architecture"
+            return None
+        return layer_graph(architecture)
+
+    def _layer(self, route: str) -> Layer | None:
+        return self.graph.get(route) if self.graph is not None else None
+
+    def _flow(self, graph: LayerGraph, with_kernels: frozenset[str]) -> TwinFlow:
+        shapes = [x.output_shape or () for x in graph.layers if not graph.calls[x.route]]
+        ranks = [len(shape) - 2 for shape in shapes if 3 <= len(shape) <= 5]
+        first = any(k.data_format == "channels_first" for k in self.artifact.kernels)
+        return TwinFlow(graph, max(ranks, default=2), first, with_kernels)
+
+    def _profile(self) -> ArchitectureProfile | None:
+        architecture = self.artifact.architecture
+        if self.graph is None or architecture is None:
+            return None
+        try:
+            profile = architecture_profile(architecture, self.graph, self.blurs)
+            why = unfollowed(self.graph)
+        except _FAILURES as failure:
+            self.skipped["profile"] = _said(failure)
+            return None
+        if why:
+            self.skipped["receptive_field"] = why
+        return profile
+
+
+def _spatial(kernel: Kernel) -> bool:
+    return kernel.spatial > 0 or kernel.grid is not None
+
+
+def _said(failure: BaseException) -> str:
+    return str(failure) or type(failure).__name__

@@ -1,0 +1,128 @@
+"""Intervals and tests on arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Z95 = 1.959963984540054
+
+
+def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """Score interval of a proportion, in [0, 1] (Wilson 1927); (0, 1) for n = 0."""
+    if n == 0:
+        return 0.0, 1.0
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    low = 0.0 if successes == 0 else (centre - half) / scale
+    high = 1.0 if successes == n else (centre + half) / scale
+    return low, high
+
+
+def cohen_kappa(a: NDArray[np.integer], b: NDArray[np.integer]) -> float | None:
+    """Agreement of two label arrays (n,) beyond chance (Cohen 1960), in [-1, 1].
+
+    None where one side is constant: chance then explains everything or nothing, and an output
+    that never changes would look like perfect agreement.
+    """
+    if len(a) == 0 or (a == a[0]).all() or (b == b[0]).all():
+        return None
+    labels, codes = np.unique(np.concatenate([a, b]), return_inverse=True)
+    left = np.bincount(codes[: len(a)], minlength=len(labels)) / len(a)
+    right = np.bincount(codes[len(a) :], minlength=len(labels)) / len(b)
+    chance = float(left @ right)
+    return (float(np.mean(a == b)) - chance) / (1 - chance)
+
+
+def bootstrap_indices(n: int, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """(draws, n) indices with replacement, to resample several statistics in the same way."""
+    return rng.integers(0, n, size=(draws, n), dtype=np.intp)
+
+
+def bootstrap_mean_ci(
+    values: ArrayLike, rng: np.random.Generator, draws: int = 1000, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the mean of `values` (n,), n >= 1 (Efron 1979)."""
+    array = np.asarray(values, dtype=np.float64)
+    means = array[bootstrap_indices(len(array), draws, rng)].mean(axis=1)
+    return percentile_interval(means, level)
+
+
+def bootstrap_ci(
+    statistic: Callable[[NDArray[np.intp]], float],
+    indices: NDArray[np.intp],
+    level: float = 0.95,
+) -> tuple[float, float] | None:
+    """Percentile interval of a statistic of resampled rows.
+
+    Args:
+        statistic: takes the indices of one resample, gives a number (nan where undefined).
+        indices: (draws, n), from `bootstrap_indices`.
+        level: coverage.
+
+    Returns:
+        None where the statistic is undefined in more than half of the resamples.
+    """
+    drawn = np.array([statistic(rows) for rows in indices])
+    drawn = drawn[np.isfinite(drawn)]
+    return percentile_interval(drawn, level) if 2 * len(drawn) > len(indices) else None
+
+
+def percentile_interval(drawn: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """The central `level` of resampled values (m,), m >= 1."""
+    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """P-values adjusted for their number, family-wise, in the given order (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return tuple(adjusted)
+
+
+def fisher_exact(a: int, b: int, c: int, d: int) -> float:
+    """Two-sided p-value of the table [[a, b], [c, d]] with fixed margins (Fisher 1935).
+
+    The sum over all tables that are not more likely than the observed one.
+    """
+    row, column, total = a + b, a + c, a + b + c + d
+    low, high = max(0, row + column - total), min(row, column)
+
+    def log_probability(x: int) -> float:
+        return _log_choose(column, x) + _log_choose(total - column, row - x)
+
+    logs = np.array([log_probability(x) for x in range(low, high + 1)])
+    weights = np.exp(logs - logs.max())
+    tolerance = weights[a - low] * (1 + 1e-7)
+    return float(min(1.0, weights[weights <= tolerance].sum() / weights.sum()))
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def kolmogorov_smirnov(probabilities: NDArray[np.float64]) -> tuple[float, float]:
+    """Distance from uniform of sorted cumulative probabilities (n,), and its p-value.
+
+    Kolmogorov's limit with Stephens' (1970) correction for finite n.
+    """
+    n = len(probabilities)
+    steps = np.arange(n + 1) / n
+    above = float((steps[1:] - probabilities).max())
+    below = float((probabilities - steps[:-1]).max())
+    distance = max(above, below)
+    x = (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * distance
+    if x < 0.2:  # the series below converges slowly where the probability is 1 anyway
+        return distance, 1.0
+    p = 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101))
+    return distance, min(max(p, 0.0), 1.0)
