@@ -111,10 +111,14 @@ class Walk:
     def _look_at_files(self, directory: Path, rest: dict[str, File]) -> None:
         groups = grouping.checkpoints(rest)
         for group in groups:
-            self._look_at_checkpoint(directory, group)
+            taken = self._is_taken(directory, group)
+            if taken:
+                reason = f"part of a checkpoint whose path means something else: {group.prefix}"
+                self._name(directory / group.files[0], reason)
+            else:
+                self._look_at_checkpoint(directory, group)
             for name in group.files:
-                # `model.h5` beside `model.h5.index` may be a model of its own.
-                if name != group.prefix or not _starts_like_a_model(rest[name].path):
+                if not (taken and name == group.prefix):
                     del rest[name]
         for name in grouping.state_files(rest):
             del rest[name]
@@ -122,6 +126,13 @@ class Walk:
                 self._name(directory / name, "checkpoint state file without a checkpoint beside it")
         for file in rest.values():
             self._look_at_file(file)
+
+    def _is_taken(self, directory: Path, group: grouping.Checkpoint) -> bool:
+        """Whether the checkpoint's path is that of another model: `m.h5` beside `m.h5.index`."""
+        place = group.place(directory)
+        if place == directory:
+            return directory in self._places
+        return place.is_dir() or (place.name in group.files and _starts_like_a_model(place))
 
     def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> None:
         place = group.place(directory)

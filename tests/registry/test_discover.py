@@ -136,12 +136,11 @@ def test_a_checkpoint_is_one_row_with_all_that_belongs_to_it(tmp_path):
     assert found.named == ()
 
 
-def test_a_model_called_like_the_prefix_of_a_checkpoint_is_not_lost(tmp_path):
+def test_a_model_called_like_the_prefix_of_a_checkpoint_is_the_row(tmp_path):
     checkpoint(tmp_path / "c", "model.h5")
     files.minimal_h5(tmp_path / "c" / "model.h5")
-    found = discover(tmp_path).candidates
-    assert [row.relative for row in found] == ["c/model.h5", "c/model.h5"]
-    assert Format.LEGACY_H5_FULL in {row.format for row in found}
+    assert formats(tmp_path) == {"c/model.h5": Format.LEGACY_H5_FULL}
+    assert "means something else" in reasons(tmp_path)["c/model.h5.data-00000-of-00001"]
 
 
 def test_a_session_bundle_is_its_directory(tmp_path):
@@ -367,6 +366,7 @@ def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
     grow(root, tree)
     found = discover(root)
     assert found == discover(root)
+    assert len({row.relative for row in found.candidates}) == len(found.candidates)
     places = [row.path for row in found.candidates]
     files_there = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     named = {found.root / entry.path for entry in found.named}
