@@ -1,0 +1,126 @@
+"""What a Keras HDF5 file and a .keras archive have in common: config, training, binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Architecture, Artifact, Json, Problem, ProblemKind
+from modelaudit.formats.bounded import json_loads
+from modelaudit.formats.hdf5_contents import Hdf5Contents
+from modelaudit.formats.hdf5_layout import V3
+from modelaudit.formats.keras_config import parse_architecture
+from modelaudit.formats.keras_variables import Binding, bind
+from modelaudit.settings import Limits
+
+# Problems that mean that something which the model needs was not there or could not be read.
+LOSSES = frozenset(
+    (
+        ProblemKind.UNREADABLE,
+        ProblemKind.UNSUPPORTED,
+        ProblemKind.TRUNCATED,
+        ProblemKind.TEXT_MANGLED,
+        ProblemKind.CORRUPT,
+        ProblemKind.LIMIT_EXCEEDED,
+        ProblemKind.MISSING_FILE,
+        ProblemKind.SIZE_MISMATCH,
+        ProblemKind.CRC_MISMATCH,
+        ProblemKind.EXTERNAL_REFERENCE,
+        ProblemKind.CONFIG_INVALID,
+        ProblemKind.TENSOR_UNREADABLE,
+    )
+)
+
+
+@dataclass(slots=True)
+class Notes:
+    """Problems met on the way; each part that fails leaves one and the rest goes on."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, error: ReadError, file: str, route: str = "") -> None:
+        """Note an error as a problem of `file`."""
+        self.problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost."""
+        return not any(problem.kind in LOSSES for problem in self.problems)
+
+
+def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: Notes) -> Json:
+    """A JSON document of the model; None where there is none or it is broken (then noted)."""
+    if data is None:
+        return None
+    duplicates: list[str] = []
+    try:
+        value = json_loads(data, limits, file, duplicates)
+    except ReadError as error:
+        notes.add(error, file, route)
+        return None
+    if duplicates:
+        names = ", ".join(sorted(set(duplicates))[:8])
+        detail = f"JSON objects name keys more than once, of which the last counts: {names}"
+        evidence: dict[str, Json] = {"json": "keys", "measured": len(duplicates)}
+        kind = ProblemKind.DUPLICATE_MEMBER
+        notes.problems.append(Problem(kind, file, detail, route, evidence))
+    return value
+
+
+def architecture_of(
+    config: Json, file: str, route: str, limits: Limits, notes: Notes
+) -> Architecture | None:
+    """The saved architecture; None where there is none or it is no Keras config (then noted)."""
+    if config is None:
+        return None
+    try:
+        return parse_architecture(config, limits=limits, file=file)
+    except ReadError as error:
+        notes.add(error, file, route)
+        return None
+
+
+def mapping_of(value: Json) -> Mapping[str, Json] | None:
+    """The value if it is an object."""
+    return value if isinstance(value, dict) else None
+
+
+def binding_of(architecture: Architecture | None, contents: Hdf5Contents) -> Binding | None:
+    """The architecture's variables by the names in the file; None without an architecture."""
+    if architecture is None:
+        return None
+    if contents.layout != V3:
+        return bind(architecture, contents.tensors, "h5_legacy", groups=contents.groups)
+    names = {
+        tensor.name: contents.var_names[group]
+        for tensor in contents.tensors
+        if (group := tensor.name.rpartition("/")[0]) in contents.var_names
+    }
+    return bind(architecture, contents.tensors, "h5_v3", var_names=names)
+
+
+def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
+    """The artefact with bound variables, kernels, and in `extra` what did not fit.
+
+    `unclaimed` names weights of no layer, `misordered` weights in another one's place.
+    """
+    if binding is None:
+        return artifact
+    extra: dict[str, Json] = {
+        **artifact.extra,
+        "unclaimed": list(binding.unclaimed),
+        "misordered": list(binding.misordered),
+    }
+    return replace(
+        artifact, architecture=binding.architecture, kernels=binding.kernels, extra=extra
+    )
+
+
+def keras_versions(contents: Hdf5Contents) -> tuple[str | None, str | None]:
+    """keras_version and backend as an HDF5 file's root names them."""
+    words = [contents.texts.get(name) for name in ("keras_version", "backend")]
+    version, backend = (
+        None if word is None else word.decode("utf-8", "backslashreplace")[:256] for word in words
+    )
+    return version, backend

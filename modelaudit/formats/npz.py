@@ -1,0 +1,75 @@
+"""Arrays of an .npz file by their headers. Object arrays are pickles and are never loaded."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Problem, ProblemKind, Tensor
+from modelaudit.formats.elements import stored_dtype
+from modelaudit.formats.members import ZipParts
+from modelaudit.formats.tensors import FileArray, summarise_or_problem
+from modelaudit.formats.window import Window
+from modelaudit.settings import Limits
+
+_MAGIC = b"\x93NUMPY"
+_HEADER_BYTES = 1 << 16
+
+# The header is a Python literal; only the form that numpy itself writes is read.
+_HEADER = re.compile(
+    rb"\s*\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), ?\}\s*"
+)
+
+
+def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[Problem, ...]]:
+    """Every array of the archive in `window` as a tensor, named by its member without `.npy`.
+
+    Raises:
+        ReadError: it is no zip archive.
+    """
+    parts = ZipParts(window, limits)
+    tensors: list[Tensor] = []
+    problems = list(parts.problems())
+    for name in parts.names():
+        try:
+            tensor, problem = _read_array(parts.window(name), name.removesuffix(".npy"), limits)
+        except ReadError as error:
+            problems.append(Problem(ProblemKind(error.kind), window.file, error.reason, name))
+            continue
+        tensors.append(tensor)
+        if problem is not None:
+            problems.append(problem)
+    return tuple(tensors), tuple(problems)
+
+
+def _read_array(window: Window, name: str, limits: Limits) -> tuple[Tensor, Problem | None]:
+    start, descr, fortran_order, shape = _header(window)
+    dtype = np.dtype(descr)
+    if dtype.hasobject or stored_dtype(dtype.name) is None or (fortran_order and len(shape) > 1):
+        what = "Python objects, that is, a pickle" if dtype.hasobject else f"{descr} elements"
+        detail = f"{name} holds {what}{' in Fortran order' if fortran_order else ''}; not loaded"
+        evidence = {"npy": "object" if dtype.hasobject else "type", "type": descr}
+        kind = "object" if dtype.hasobject else dtype.name
+        nbytes = math.prod(shape) * dtype.itemsize
+        tensor = Tensor(name, shape, kind, nbytes, window.file, "other")
+        return tensor, Problem(ProblemKind.UNSUPPORTED, window.file, detail, name, evidence)
+    source = FileArray(window, start, shape, dtype.name, big_endian=descr.startswith(">"))
+    return summarise_or_problem(name, shape, dtype.name, window.file, "weight", source, limits)
+
+
+def _header(window: Window) -> tuple[int, str, bool, tuple[int, ...]]:
+    """Offset of the data, dtype string, order and shape (NumPy Enhancement Proposal 1)."""
+    head = window.head(_HEADER_BYTES)
+    if head[:6] != _MAGIC or len(head) < 12:
+        raise ReadError(ProblemKind.CORRUPT, window.file, "is no .npy array")
+    width = 2 if head[6] == 1 else 4
+    start = 8 + width + int.from_bytes(head[8 : 8 + width], "little")
+    match = _HEADER.fullmatch(head[8 + width : start]) if start <= len(head) else None
+    if match is None:
+        raise ReadError(ProblemKind.CORRUPT, window.file, "has a header that numpy does not write")
+    shape = tuple(int(n) for n in match[3].split(b",") if n.strip())
+    return start, match[1].decode(), match[2] == b"True", shape

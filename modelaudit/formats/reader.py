@@ -1,0 +1,192 @@
+"""The one way into `formats`: a path becomes an `Artifact`, whatever lies there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import ReadError, UsageError
+from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
+from modelaudit.formats.bounded import display_path, file_entry, model_digest, open_regular
+from modelaudit.formats.labels import read_labels
+from modelaudit.formats.sniff import MANGLED_HDF5, sniff
+from modelaudit.settings import Limits
+
+_OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
+_SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
+_SAVED_MODEL_FILES = frozenset(("saved_model.pb", "saved_model.pbtxt"))
+
+# The kinds of error that say what the whole path is, rather than what is wrong with a part.
+_CORRUPT = {
+    Format.LEGACY_H5_FULL: Format.CORRUPT_HDF5,
+    Format.WEIGHTS_H5_LEGACY: Format.CORRUPT_HDF5,
+    Format.WEIGHTS_H5_V3: Format.CORRUPT_HDF5,
+    Format.HDF5_OTHER: Format.CORRUPT_HDF5,
+    Format.KERAS_ARCHIVE: Format.CORRUPT_ARCHIVE,
+    Format.ARCHIVE_OTHER: Format.CORRUPT_ARCHIVE,
+    Format.SAVEDMODEL_TF1: Format.CORRUPT_SAVEDMODEL,
+    Format.SAVEDMODEL_TF2: Format.CORRUPT_SAVEDMODEL,
+}
+
+
+def read(path: Path, limits: Limits) -> Artifact:
+    """Read a saved model without running anything of it.
+
+    What is no model, or a damaged one, is an `Artifact` as well: its `format` says what the path
+    is, `problems` what is wrong, and `complete` is False.
+
+    Args:
+        path: a file, a SavedModel's or unpacked archive's directory, or a checkpoint's prefix.
+        limits: bounds on what is read.
+
+    Raises:
+        UsageError: there is nothing at `path`.
+    """
+    if path.name in _SAVED_MODEL_FILES and path.is_file():
+        path = path.parent
+    form = sniff(path)
+    if form is Format.UNKNOWN and not path.exists():
+        raise UsageError(f"{path}: no such file or directory")
+    try:
+        artifact = _READERS.get(form, _no_model(form))(path, limits)
+    except ReadError as error:
+        artifact = _failed(path, _CORRUPT.get(form, form), error, limits)
+    labels = read_labels(path, limits)
+    return (
+        artifact
+        if labels is None
+        else replace(artifact, extra={**artifact.extra, "labels": labels})
+    )
+
+
+def _hdf5(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.hdf5 import read_hdf5  # h5py takes long to import
+
+    return read_hdf5(path, limits)
+
+
+def _archive(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.keras_archive import read_keras_archive
+
+    return read_keras_archive(path, limits)
+
+
+def _saved_model(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.saved_model import read_saved_model
+
+    if path.is_dir():
+        return read_saved_model(path, limits)
+    reason = "is a SavedModel's graph; loaders find it only in a directory as saved_model.pb"
+    raise ReadError(ProblemKind.SUFFIX_MISMATCH, path.name, reason)
+
+
+def _session_bundle(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.saved_model import read_session_bundle
+
+    return read_session_bundle(path, limits)
+
+
+def _checkpoint(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.checkpoint import read_checkpoint
+
+    return read_checkpoint(path.with_suffix("") if path.suffix == ".index" else path, limits)
+
+
+def _frozen_graph(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.graph import read_frozen_graph
+
+    return read_frozen_graph(path, limits)
+
+
+def _lfs_pointer(path: Path, limits: Limits) -> Artifact:
+    head = _head(path)
+    oid, size = _OID.search(head), _SIZE.search(head)
+    evidence: dict[str, Json] = {
+        "oid": oid[1].decode() if oid else None,
+        "promised": int(size[1]) if size else None,
+    }
+    promised = f" of {int(size[1]):,} bytes" if size else ""
+    detail = f"is a Git LFS pointer to a file{promised} that was not fetched"
+    problem = Problem(ProblemKind.LFS_POINTER, path.name, detail, evidence=evidence)
+    return _bare(path, Format.GIT_LFS_POINTER, problem, limits, {"lfs": evidence})
+
+
+def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:
+    head = _head(path)
+    if not head.startswith(MANGLED_HDF5):
+        return _hdf5(path, limits)
+    replaced = head.count(b"\xef\xbf\xbd")
+    detail = "is an HDF5 file that was copied as text: bytes were rewritten and are not recoverable"
+    evidence: dict[str, Json] = {"head": head[:16].hex(), "measured": replaced, "n": len(head)}
+    problem = Problem(ProblemKind.TEXT_MANGLED, path.name, detail, evidence=evidence)
+    return _bare(path, Format.CORRUPT_HDF5, problem, limits)
+
+
+def _no_model(form: Format) -> Callable[[Path, Limits], Artifact]:
+    kind, detail = _NO_MODEL.get(form, (ProblemKind.UNSUPPORTED, "is no model that is known here"))
+
+    def reader(path: Path, limits: Limits) -> Artifact:
+        return _bare(path, form, Problem(kind, display_path(path, path), detail), limits)
+
+    return reader
+
+
+def _failed(path: Path, form: Format, error: ReadError, limits: Limits) -> Artifact:
+    if error.kind == ProblemKind.UNREADABLE:
+        form = Format.UNREADABLE
+    file = error.file or display_path(path, path)
+    return _bare(path, form, Problem(ProblemKind(error.kind), file, error.reason), limits)
+
+
+def _bare(
+    path: Path,
+    form: Format,
+    problem: Problem,
+    limits: Limits,
+    extra: dict[str, Json] | None = None,
+) -> Artifact:
+    """An artefact of which nothing but its files is known."""
+    files: tuple[FileEntry, ...] = ()
+    if path.is_file():
+        files = (file_entry(path, path, "", limits),)
+    return Artifact(
+        root=path.absolute(),
+        format=form,
+        files=files,
+        sha256=model_digest(files),
+        complete=False,
+        problems=(problem,),
+        extra=extra or {},
+    )
+
+
+def _head(path: Path) -> bytes:
+    with open_regular(path) as handle:
+        return handle.read(1 << 16) or b""
+
+
+_READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
+    Format.LEGACY_H5_FULL: _hdf5,
+    Format.WEIGHTS_H5_LEGACY: _hdf5,
+    Format.WEIGHTS_H5_V3: _hdf5,
+    Format.HDF5_OTHER: _hdf5,
+    Format.CORRUPT_HDF5: _damaged_hdf5,
+    Format.KERAS_ARCHIVE: _archive,
+    Format.CORRUPT_ARCHIVE: _archive,
+    Format.SAVEDMODEL_TF1: _saved_model,
+    Format.SAVEDMODEL_TF2: _saved_model,
+    Format.CORRUPT_SAVEDMODEL: _saved_model,
+    Format.SESSION_BUNDLE: _session_bundle,
+    Format.TF1_CHECKPOINT: _checkpoint,
+    Format.TF1_CHECKPOINT_V1: _checkpoint,
+    Format.TF2_CHECKPOINT: _checkpoint,
+    Format.FROZEN_GRAPH: _frozen_graph,
+    Format.GIT_LFS_POINTER: _lfs_pointer,
+}
+_NO_MODEL: dict[Format, tuple[ProblemKind, str]] = {
+    Format.EMPTY_FILE: (ProblemKind.EMPTY, "is empty: 0 bytes"),
+    Format.UNREADABLE: (ProblemKind.UNREADABLE, "cannot be read"),
+    Format.ARCHIVE_OTHER: (ProblemKind.UNSUPPORTED, "is a zip archive that holds no Keras model"),
+}
