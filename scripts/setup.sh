@@ -28,7 +28,7 @@ find_python() {
         supported "$name" && echo "$name" && return
     done
     say "modelaudit needs Python 3.11, 3.12 or 3.13, and there is none on the PATH"
-    say "(python3 is $(python3 --version 2>&1 || echo missing))."
+    say "(python3 is $(python3 --version 2>/dev/null || echo missing))."
     say "Install one, then run: PYTHON=/path/to/python make setup"
     return 1
 }
@@ -50,14 +50,16 @@ missing_packages() {
 }
 
 system_packages() {
-    local packages
+    local package packages
     mapfile -t packages < <(missing_packages)
     [ ${#packages[@]} -gt 0 ] || return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing ${packages[*]}"
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-            "${packages[@]}" >&2
+        apt-get update -qq >&2
+        for package in "${packages[@]}"; do # one by one: a distribution may lack one of them
+            DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+                "$package" >&2 || say "apt-get could not install $package; going on without it"
+        done
     else
         say "missing from the system: ${packages[*]}"
         say "PDF reports need Pango and HarfBuzz; tests need poppler-utils and chromium. Install by:"
