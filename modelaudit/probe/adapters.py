@@ -182,8 +182,17 @@ class KerasModel(Loaded):
         argument: Untyped = tensors if len(tensors) != 1 else tensors[0]
         if self.keys is not None and len(self.keys) == len(tensors):
             argument = {key: tensors[i] for i, key in enumerate(self.keys)}
-        options = {} if training is None else {"training": training}
-        return _named(self.model(argument, **options), self.output_names)
+        if training is False:
+            return _named(self.model(argument, training=False), self.output_names)
+        # In training mode a call moves BatchNormalization's statistics: put them back. States of
+        # random generators are no weights and go on, or every repetition would look the same.
+        before = [(variable, self.value(variable)) for variable in self.model.non_trainable_weights]
+        try:
+            options = {} if training is None else {"training": training}
+            return _named(self.model(argument, **options), self.output_names)
+        finally:
+            for variable, value in before:
+                variable.assign(value)
 
 
 class SignatureModel(Loaded):

@@ -58,6 +58,8 @@ def encode(header: Header, arrays: Arrays) -> Iterator[bytes | memoryview]:
     Raises:
         FrameError: a dtype cannot travel, or the frame is over a bound.
     """
+    if len(arrays) > ARRAYS or sum(array.nbytes for array in arrays.values()) > PAYLOAD_BYTES:
+        raise FrameError(f"more than {ARRAYS:,} arrays or {PAYLOAD_BYTES:,} bytes in one frame")
     described = []
     buffers = []
     for name, array in arrays.items():
@@ -66,11 +68,9 @@ def encode(header: Header, arrays: Arrays) -> Iterator[bytes | memoryview]:
         flat = np.ascontiguousarray(array, dtype=DTYPES[array.dtype.name])
         described.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape)})
         buffers.append(flat)
-    if len(described) > ARRAYS or sum(buffer.nbytes for buffer in buffers) > PAYLOAD_BYTES:
-        raise FrameError(f"more than {ARRAYS:,} arrays or {PAYLOAD_BYTES:,} bytes in one answer")
     text = json.dumps(dict(header, arrays=described)).encode()
     if len(text) > HEADER_BYTES:
-        raise FrameError(f"more than {HEADER_BYTES:,} bytes of description in one answer")
+        raise FrameError(f"more than {HEADER_BYTES:,} bytes of description in one frame")
     yield struct.pack("<I", len(text)) + text
     for buffer in buffers:
         if buffer.nbytes:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 NOBODY = 65534  # the overflow uid and gid, which own nothing
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS = 1, 4, 28, 38
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_READ_SEARCH = 1 << 2
 
@@ -164,28 +165,33 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
     """
     if os.geteuid() != 0:
         report["unprivileged"] = True
-        report["capabilities"] = _attempt(lambda: _set_capabilities(0))
+        report["capabilities"] = _attempt(lambda: _set_capabilities(0, 0))
         return
     try:
         os.chown(scratch, NOBODY, NOBODY)
-        _prctl(PR_SET_KEEPCAPS, 1)
+        # Capabilities then outlive the change of user, and access(2), by which TensorFlow asks
+        # whether a file exists, looks at those that are left and not at the user alone.
+        _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
         report["unprivileged"] = True
     except OSError as error:
         report["unprivileged"] = f"stays root: {error}"
+    spare = CAP_DAC_READ_SEARCH if report["unprivileged"] is True else 0
+    dropped = _attempt(lambda: _set_capabilities(0, spare))
     closed = _first_closed(needed)
-    kept = CAP_DAC_READ_SEARCH if closed is not None and report["unprivileged"] is True else 0
-    dropped = _attempt(lambda: _set_capabilities(kept))
+    kept = spare if closed is not None else 0
+    if dropped is True:
+        dropped = _attempt(lambda: _set_capabilities(kept, kept))
     if dropped is True and kept:
         dropped = f"keeps CAP_DAC_READ_SEARCH: {closed} is closed to other users"
     report["capabilities"] = dropped
 
 
-def _set_capabilities(mask: int) -> None:
+def _set_capabilities(effective: int, permitted: int) -> None:
     header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
-    data = (_CapabilityData * 2)(_CapabilityData(mask, mask, 0), _CapabilityData(0, 0, 0))
+    data = (_CapabilityData * 2)(_CapabilityData(effective, permitted, 0), _CapabilityData())
     library = ctypes.CDLL(None, use_errno=True)
     if library.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

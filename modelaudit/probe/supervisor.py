@@ -179,9 +179,12 @@ def open_session(
     blank = Observation(runtime=handle.runtime.name, call="", status=Status.UNAVAILABLE)
     if handle.failure:
         return Session(replace(blank, error=handle.failure), {}, None)
-    readable = _files(root, format) + ([architecture] if architecture else [])
-    scratch = Path(tempfile.mkdtemp(dir=handle.scratch))
-    size = sum(path.stat().st_size for path in readable if path.is_file())
+    try:
+        readable = _files(root, format) + ([architecture] if architecture else [])
+        size = sum(path.stat().st_size for path in readable if path.is_file())
+        scratch = Path(tempfile.mkdtemp(dir=handle.scratch))
+    except OSError as error:  # the model or the runtime is gone
+        return Session(replace(blank, error_type=type(error).__name__, error=str(error)), {}, None)
     policy: dict[str, Json] = {
         "readable": [str(path) for path in readable],
         "listable": [str(root.parent)] if format in CHECKPOINTS else [],

@@ -1,0 +1,129 @@
+"""Models that attack, hang, eat or die: the auditor stays whole and says what happened."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.session import Feed, Session
+from modelaudit.probe.supervisor import RuntimeHandle, observe
+from modelaudit.settings import ProbeSettings
+from tests.probe.hostile_models import ATTEMPTS
+
+pytestmark = pytest.mark.slow
+X = np.ones((3, 2), "float32")
+
+
+def load(
+    handle: RuntimeHandle, path: Path, timeout: float = 30.0, memory: int = 1 << 30
+) -> tuple[Observation, Session | None]:
+    format = Format.LEGACY_H5_FULL if path.suffix == ".h5" else Format.SAVEDMODEL_TF2
+    settings = ProbeSettings(timeout=timeout, memory=memory)
+    return observe(handle, Artifact(root=path, format=format), settings)
+
+
+def run(handle: RuntimeHandle, path: Path, **bounds: float) -> dict[str, np.ndarray] | Observation:
+    seen, session = load(handle, path, **bounds)
+    assert seen.status is Status.LOADED, seen.error
+    assert session is not None
+    with session:
+        assert session.put({"x": X}) is None
+        answer = session.predict([Feed("x")])
+        if not session.alive:  # once dead, the same answer to every question
+            assert session.predict([Feed("x")]) == answer
+            assert session.digests() == answer
+        return answer
+
+
+def untouched(hostile: Path) -> bool:
+    return not list((hostile / "canary").iterdir()) and (hostile / "canary").stat().st_mode & 0o002
+
+
+def test_a_model_that_aborts_is_an_observation(keras3: RuntimeHandle, hostile: Path) -> None:
+    end = run(keras3, hostile / "abort")
+    assert isinstance(end, Observation)
+    assert end.status is Status.CRASHED
+    assert end.signal == signal.SIGABRT
+    assert "boom" in end.log
+
+
+def test_a_model_that_aborts_while_loading(keras3: RuntimeHandle, hostile: Path) -> None:
+    seen, session = load(keras3, hostile / "abort_on_load")
+    assert session is None
+    assert seen.status is Status.CRASHED
+    assert seen.signal == signal.SIGABRT
+    assert seen.call == "saved_model.load"
+
+
+def test_a_model_that_leaves_quietly(keras3: RuntimeHandle, hostile: Path) -> None:
+    end = run(keras3, hostile / "leave")
+    assert isinstance(end, Observation)
+    assert end.status is Status.CRASHED
+    assert end.signal is None
+
+
+def test_a_model_that_never_ends(keras3: RuntimeHandle, hostile: Path) -> None:
+    end = run(keras3, hostile / "loop", timeout=2.0)
+    assert isinstance(end, Observation)
+    assert end.status is Status.TIMEOUT
+    assert end.seconds < 10
+
+
+@pytest.mark.parametrize("name", ["grow", "huge"])
+def test_a_model_that_wants_all_memory(keras3: RuntimeHandle, hostile: Path, name: str) -> None:
+    end = run(keras3, hostile / name, memory=256 << 20)
+    assert isinstance(end, Observation)
+    assert end.status is Status.MEMORY
+    assert end.peak_memory < 2 << 30
+
+
+@pytest.mark.parametrize("name", ["write", "read", "print_file"])
+def test_files_outside_are_closed(keras3: RuntimeHandle, hostile: Path, name: str) -> None:
+    end = run(keras3, hostile / name)
+    assert isinstance(end, Observation)
+    assert end.status is Status.FAILED
+    assert end.error_type == "PermissionDeniedError"
+    assert untouched(hostile)
+
+
+def test_what_a_model_prints_is_no_answer(keras3: RuntimeHandle, hostile: Path) -> None:
+    answer = run(keras3, hostile / "print")
+    assert isinstance(answer, dict)
+    np.testing.assert_array_equal(answer["y"], X)
+
+
+def test_python_code_of_a_model_gets_nowhere(keras2: RuntimeHandle, hostile: Path) -> None:
+    answer = run(keras2, hostile / "lambda.h5")
+    assert isinstance(answer, dict)
+    (outcome,) = answer.values()
+    succeeded = {attempt for attempt, done in zip(ATTEMPTS, outcome[0], strict=True) if done}
+    assert succeeded == {"scratch"}
+    assert untouched(hostile)
+    assert not list(Path(keras2.scratch).glob("*/mine.txt"))
+
+
+def test_the_runtime_outlives_its_dead(keras3: RuntimeHandle, hostile: Path) -> None:
+    run(keras3, hostile / "abort")
+    answer = run(keras3, hostile / "honest")
+    assert isinstance(answer, dict)
+    np.testing.assert_array_equal(answer["y"], 2 * X)
+    children = Path("/proc").glob("[0-9]*/cwd")
+    here = [link for link in children if str(link.resolve()).startswith(keras3.scratch + "/tmp")]
+    assert not here
+
+
+def test_sessions_run_beside_each_other(keras3: RuntimeHandle, hostile: Path) -> None:
+    _, one = load(keras3, hostile / "honest")
+    _, other = load(keras3, hostile / "honest")
+    assert one is not None
+    assert other is not None
+    with one, other:
+        for session in (one, other):
+            session.put({"x": X * (1 if session is one else 5)})
+        assert np.all(one.predict([Feed("x")])["y"] == 2)
+        assert np.all(other.predict([Feed("x")])["y"] == 10)

@@ -1,0 +1,342 @@
+"""Sessions on honest models: every loading call and every question, against independent answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.errors import ProbeError
+from modelaudit.facts import Artifact, Format
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.session import Feed, Session, Transform
+from modelaudit.probe.supervisor import (
+    Runtime,
+    RuntimeHandle,
+    find_architecture,
+    here,
+    observe,
+    open_session,
+    start_runtime,
+)
+from modelaudit.settings import ProbeSettings
+
+pytestmark = pytest.mark.slow
+SETTINGS = ProbeSettings(timeout=60)
+
+KERAS3 = [
+    ("keras3_sequential.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras3_branches.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras3_nested.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras3_nested.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras2_sequential.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras3_export", Format.SAVEDMODEL_TF2, "saved_model.load"),
+    ("keras3_export", Format.SAVEDMODEL_TF2, "TFSMLayer"),
+    ("keras2_savedmodel", Format.SAVEDMODEL_TF2, "saved_model.load"),
+    ("module_savedmodel", Format.SAVEDMODEL_TF2, "saved_model.load"),
+    ("tf1_savedmodel", Format.SAVEDMODEL_TF1, "saved_model.load"),
+    ("tf1_savedmodel", Format.SAVEDMODEL_TF1, "session"),
+    ("tf1_checkpoint/model.ckpt", Format.TF1_CHECKPOINT, "import_meta_graph"),
+    ("frozen_graph.pb", Format.FROZEN_GRAPH, "import_graph_def"),
+]
+KERAS2 = [
+    ("keras2_sequential.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras2_nested.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras2_sequential.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras2_savedmodel", Format.SAVEDMODEL_TF2, "load_model"),
+]
+
+
+@pytest.fixture(scope="module")
+def golden(made: Path) -> dict[str, np.ndarray]:
+    with np.load(made / "golden.npz") as arrays:
+        return dict(arrays)
+
+
+def opened(handle: RuntimeHandle, path: Path, format: Format, call: str | None = None) -> Session:
+    artifact = Artifact(root=path, format=format)
+    seen, session = observe(handle, artifact, SETTINGS, calls=[call] if call else None)
+    assert seen.status is Status.LOADED, f"{seen.error_type}: {seen.error}\n{seen.log}"
+    assert session is not None
+    return session
+
+
+def answered(answer: dict[str, np.ndarray] | Observation) -> dict[str, np.ndarray]:
+    assert not isinstance(answer, Observation), f"{answer.error_type}: {answer.error}"
+    return answer
+
+
+def only(outputs: dict[str, np.ndarray] | Observation) -> np.ndarray:
+    (value,) = answered(outputs).values()
+    return value
+
+
+def reproduces(handle: RuntimeHandle, made: Path, golden: dict, name: str, *how: object) -> None:
+    key = name.partition("/")[0]
+    with opened(handle, made / name, *how) as session:
+        assert session.put({"x": golden["x"]}) is None
+        y = only(session.predict([Feed("x")]))
+        np.testing.assert_allclose(y, golden[key], rtol=1e-4, atol=1e-5)
+        (port,) = session.observation.inputs
+        assert port.shape in {(None, 8, 8, 3), (-1, 8, 8, 3)}
+        assert port.dtype == "float32"
+
+
+@pytest.mark.parametrize(("name", "format", "call"), KERAS3)
+def test_keras3_gives_the_scores_from_before_saving(
+    keras3: RuntimeHandle, made: Path, golden: dict, name: str, format: Format, call: str
+) -> None:
+    reproduces(keras3, made, golden, name, format, call)
+
+
+@pytest.mark.parametrize(("name", "format", "call"), KERAS2)
+def test_keras2_gives_the_scores_from_before_saving(
+    keras2: RuntimeHandle, made: Path, golden: dict, name: str, format: Format, call: str
+) -> None:
+    reproduces(keras2, made, golden, name, format, call)
+
+
+@pytest.fixture(scope="module")
+def plain(keras3: RuntimeHandle, made: Path, golden: dict) -> Iterator[Session]:
+    with opened(keras3, made / "keras3_sequential.keras", Format.KERAS_ARCHIVE) as session:
+        assert session.put({"x": golden["x"]}) is None
+        yield session
+
+
+def test_observation_says_what_was_seen(plain: Session) -> None:
+    seen = plain.observation
+    assert seen.runtime == "here"
+    assert seen.call == "load_model"
+    assert seen.versions["keras"].startswith("3.")
+    assert [port.name for port in seen.outputs] == ["head"]
+    assert dict(seen.layers) == {
+        "conv": "Conv2D",
+        "norm": "BatchNormalization",
+        "relu": "ReLU",
+        "average": "GlobalAveragePooling2D",
+        "head": "Dense",
+    }
+    assert seen.sandbox["landlock"] is True
+    assert seen.sandbox["seccomp"] is True
+    assert seen.sandbox["unprivileged"] is True
+
+
+def test_digests_are_those_of_the_bytes_in_the_file(keras3: RuntimeHandle, made: Path) -> None:
+    expected = {}
+    with h5py.File(made / "keras3_sequential.h5") as file:
+        for layer in file["model_weights"]:
+            group = file["model_weights"][layer]
+            for name in group.attrs["weight_names"]:
+                value = group[name][()].astype("<f4")
+                route = f"{layer}/{name.rpartition('/')[2].removesuffix(':0')}"
+                expected[route] = hashlib.sha256(value.tobytes()).hexdigest()
+    path = made / "keras3_sequential.h5"
+    with opened(keras3, path, Format.LEGACY_H5_FULL) as session:
+        digests = {v.path: v.sha256 for v in session.observation.variables}
+    assert digests == expected
+    assert len(digests) == 8
+
+
+@pytest.mark.parametrize(
+    ("transform", "reference"),
+    [
+        (Transform(flip=(2,)), lambda x: x[:, :, ::-1]),
+        (Transform(flip=(1, 2)), lambda x: np.rot90(x, 2, axes=(1, 2))),
+        (Transform(perm=(0, 2, 1, 3)), lambda x: x.transpose(0, 2, 1, 3)),
+        (Transform(perm=(0, 2, 1, 3), flip=(1,)), lambda x: np.rot90(x, 1, axes=(1, 2))),
+        (Transform(flip=(0,)), lambda x: x[::-1]),
+        (Transform(scale=255.0), lambda x: x * 255),
+        (Transform(scale=-1.0, offset=1.0), lambda x: 1 - x),
+    ],
+)
+def test_transforms_are_those_of_numpy(
+    plain: Session, golden: dict, transform: Transform, reference: object
+) -> None:
+    moved = np.ascontiguousarray(reference(golden["x"]), dtype="float32")
+    assert plain.put({"moved": moved}) is None
+    there = only(plain.predict([Feed("x", transform)]))
+    here_ = only(plain.predict([Feed("moved")]))
+    np.testing.assert_array_equal(there, here_)
+    assert plain.put({}, drop=["moved"]) is None
+
+
+def test_batches_and_padding_change_nothing(plain: Session, golden: dict) -> None:
+    whole = only(plain.predict([Feed("x")], batch_size=4))
+    for size in (1, 3):
+        parts = only(plain.predict([Feed("x")], batch_size=size))
+        np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+def test_training_flag_reaches_batch_normalisation(plain: Session) -> None:
+    still = only(plain.predict([Feed("x")], training=False))
+    moving = only(plain.predict([Feed("x")], training=True))
+    unsaid = only(plain.predict([Feed("x")], training=None))
+    np.testing.assert_array_equal(still, unsaid)
+    assert np.abs(moving - still).max() > 1e-3
+    np.testing.assert_array_equal(only(plain.predict([Feed("x")])), still)  # nothing was learned
+
+
+def test_activations_and_their_statistics_agree(plain: Session, golden: dict) -> None:
+    routes = ["conv", "average", "no-such-layer"]
+    whole = answered(plain.activations([Feed("x")], routes))
+    assert set(whole) == {"conv", "average"}
+    assert whole["conv"].shape == (4, 8, 8, 4)
+    few = answered(plain.activations([Feed("x")], ["conv"], statistics=True, batch_size=3))
+    values = whole["conv"].astype(np.float64)
+    np.testing.assert_allclose(few["conv:mean"], values.mean(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(few["conv:var"], values.var(axis=(0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(few["conv:max"], values.max(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(few["conv:min"], values.min(axis=(0, 1, 2)), rtol=1e-5)
+    assert few["conv:count"] == 4 * 8 * 8
+    into = answered(plain.activations([Feed("x")], ["conv", "norm"], into=True))
+    np.testing.assert_array_equal(into["conv"], golden["x"])
+    np.testing.assert_allclose(into["norm"], whole["conv"], atol=1e-6)
+
+
+def test_watching_leaves_the_model_as_it_was(plain: Session) -> None:
+    before = only(plain.predict([Feed("x")]))
+    answered(plain.activations([Feed("x")], ["conv", "head"]))
+    np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
+
+
+def test_assignments_act_and_are_undone(plain: Session) -> None:
+    before = only(plain.predict([Feed("x")]))
+    held = answered(plain.variables(["head/bias", "conv/kernel"]))
+    assert held["conv/kernel"].shape == (3, 3, 3, 4)
+    assert plain.assign({"head/bias": held["head/bias"] + np.eye(5)[2].astype("f4") * 60}) is None
+    shifted = only(plain.predict([Feed("x")]))
+    assert (shifted.argmax(axis=1) == 2).all()
+    assert plain.assign({"head/bias": held["head/bias"] * 3}) is None
+    assert plain.restore() is None
+    np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
+
+
+def test_model_errors_are_values_and_the_session_goes_on(plain: Session) -> None:
+    wrong = plain.assign({"head/bias": np.zeros(7, "float32")})
+    assert isinstance(wrong, Observation)
+    assert wrong.status is Status.FAILED
+    assert "shape" in wrong.error
+    assert plain.put({"narrow": np.zeros((2, 8, 8, 1), "float32")}) is None
+    refused = plain.predict([Feed("narrow")])
+    assert isinstance(refused, Observation)
+    assert refused.status is Status.FAILED
+    assert plain.alive
+    answered(plain.predict([Feed("x")]))
+
+
+def test_misuse_is_our_error(plain: Session) -> None:
+    with pytest.raises(ProbeError, match="never put"):
+        plain.predict([Feed("nothing")])
+    with pytest.raises(ProbeError, match="object"):
+        plain.put({"text": np.array(["a"], dtype=object)})
+    with pytest.raises(ProbeError, match="batch"):
+        plain.predict([Feed("x")], batch_size=0)
+
+
+def test_nested_layers_are_reached(keras3: RuntimeHandle, made: Path, golden: dict) -> None:
+    with opened(keras3, made / "keras3_nested.keras", Format.KERAS_ARCHIVE) as session:
+        assert "trunk/depthwise" in session.observation.layers
+        paths = {v.path for v in session.observation.variables}
+        assert {"trunk/depthwise/kernel", "trunk/project/kernel", "head/kernel"} <= paths
+        session.put({"x": golden["x"]})
+        inner = answered(session.activations([Feed("x")], ["trunk/relu6"]))
+        assert inner["trunk/relu6"].shape == (4, 8, 8, 3)
+
+
+def test_shared_layers_show_every_call(keras3: RuntimeHandle, made: Path, golden: dict) -> None:
+    x = golden["x"]
+    with opened(keras3, made / "keras3_shared.keras", Format.KERAS_ARCHIVE) as session:
+        session.put({"left": x, "right": x[::-1].copy()})
+        feeds = [Feed("left"), Feed("right")]
+        y = only(session.predict(feeds))
+        np.testing.assert_allclose(y, golden["keras3_shared.keras"], atol=1e-5)
+        calls = answered(session.activations(feeds, ["twice"]))
+        assert set(calls) == {"twice", "twice@1"}
+        np.testing.assert_allclose(calls["twice@1"], calls["twice"][::-1], atol=1e-6)
+
+
+def test_weights_need_an_architecture_and_take_it(
+    keras3: RuntimeHandle, made: Path, golden: dict, tmp_path: Path
+) -> None:
+    import zipfile
+
+    weights = tmp_path / "net.weights.h5"
+    weights.write_bytes((made / "keras3_sequential.weights.h5").read_bytes())
+    artifact = Artifact(root=weights, format=Format.WEIGHTS_H5_V3)
+    seen, session = observe(keras3, artifact, SETTINGS)
+    assert (seen.status, session) == (Status.REFUSED, None)
+    assert "architecture" in seen.error
+    with zipfile.ZipFile(made / "keras3_sequential.keras") as archive:
+        (tmp_path / "net.json").write_bytes(archive.read("config.json"))
+    assert find_architecture(weights) == tmp_path / "net.json"
+    with opened(keras3, weights, Format.WEIGHTS_H5_V3) as session:
+        session.put({"x": golden["x"]})
+        y = only(session.predict([Feed("x")]))
+    np.testing.assert_allclose(y, golden["keras3_sequential.weights.h5"], atol=1e-5)
+
+
+def test_saved_model_variables_carry_checkpoint_keys(keras3: RuntimeHandle, made: Path) -> None:
+    with opened(keras3, made / "module_savedmodel", Format.SAVEDMODEL_TF2) as session:
+        shapes = {v.path: v.shape for v in session.observation.variables}
+    assert shapes == {"kernel": (192, 5), "bias": (5,)}
+    checkpoint = made / "tf1_checkpoint" / "model.ckpt"
+    with opened(keras3, checkpoint, Format.TF1_CHECKPOINT) as session:
+        shapes = {v.path: v.shape for v in session.observation.variables}
+        assert shapes == {"head/kernel": (192, 5), "head/bias": (5,)}
+        session.put({"x": np.zeros((1, 8, 8, 3), "f4")})
+        session.assign({"head/bias": np.arange(5, dtype="f4")})
+        np.testing.assert_array_equal(only(session.predict([Feed("x")])), [np.arange(5)])
+
+
+def test_calls_are_tried_in_order(keras2: RuntimeHandle, made: Path) -> None:
+    with opened(keras2, made / "module_savedmodel", Format.SAVEDMODEL_TF2) as session:
+        assert [seen.call for seen in session.attempts] == ["load_model", "saved_model.load"]
+        assert session.attempts[0].status in {Status.FAILED, Status.LOADED}
+
+
+def test_a_file_that_is_no_model_fails_with_the_loaders_words(
+    keras3: RuntimeHandle, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    seen, session = observe(keras3, Artifact(root=bad, format=Format.LEGACY_H5_FULL), SETTINGS)
+    assert (seen.status, session) == (Status.FAILED, None)
+    assert seen.error_type == "OSError"
+    assert seen.error
+
+
+def test_formats_without_anything_to_run_are_refused(keras3: RuntimeHandle, tmp_path: Path) -> None:
+    seen, session = observe(
+        keras3, Artifact(root=tmp_path, format=Format.GIT_LFS_POINTER), SETTINGS
+    )
+    assert (seen.status, session) == (Status.REFUSED, None)
+
+
+def test_a_runtime_that_cannot_start_is_unavailable(tmp_path: Path) -> None:
+    false = tmp_path / "python"
+    false.write_text("#!/bin/sh\necho no TensorFlow here >&2\nexit 3\n")
+    false.chmod(0o755)
+    artifact = Artifact(root=tmp_path, format=Format.SAVEDMODEL_TF2)
+    for python in (str(false), str(tmp_path / "absent")):
+        with start_runtime(Runtime("other", python)) as handle:
+            seen, session = observe(handle, artifact, SETTINGS)
+            assert (seen.status, session) == (Status.UNAVAILABLE, None)
+            assert seen.error
+    with start_runtime(Runtime("other", str(false))) as handle:
+        assert "no TensorFlow here" in handle.failure
+    left = open_session(handle, tmp_path, Format.SAVEDMODEL_TF2, SETTINGS)
+    assert not left.alive
+
+
+def test_a_fresh_process_per_model_answers_alike(made: Path, golden: dict) -> None:
+    with start_runtime(here(), fork=False) as handle:
+        reproduces(
+            handle, made, golden, "keras3_sequential.keras", Format.KERAS_ARCHIVE, "load_model"
+        )
+    gone = open_session(handle, made / "keras3_sequential.keras", Format.KERAS_ARCHIVE, SETTINGS)
+    assert gone.observation.status is Status.UNAVAILABLE
+    assert not Path(handle.scratch).exists()
