@@ -166,3 +166,11 @@ def test_setup_refuses_an_interpreter_that_cannot_work():
     )
     assert done.returncode == 1
     assert "PYTHON=/bin/false is no Python 3.11, 3.12 or 3.13" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test"])
+def test_ci_runs_what_the_readme_tells_people_to_run(command):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert command in readme
+    assert f"step {command}" in steps
