@@ -119,6 +119,38 @@ def _reached(walker: Walker, signatures: Sequence[Signature]) -> list[GraphNode]
     return [node for node in nodes.values() if node.name in seen]
 
 
+def config_differences(config: Sequence[Kernel], graph: Sequence[Kernel]) -> list[Json]:
+    """Where the operations apply a kernel otherwise than the Keras config says.
+
+    Keras rebuilds the model from the config, TensorFlow runs the graph: a difference makes them
+    two models in one file.
+
+    Returns:
+        [{tensor, field, config, graph}]. An activation counts only where the config fuses one
+        that the graph would show as one operation.
+    """
+    by_tensor = {kernel.tensor: kernel for kernel in graph}
+    differences: list[Json] = []
+    for kernel in config:
+        other = by_tensor.get(kernel.tensor)
+        if other is None or (kernel.kind, kernel.spatial) != (other.kind, other.spatial):
+            continue
+        fields = ["strides", "dilations", "padding"]
+        if kernel.activation in _ACTIVATIONS.values():
+            fields.append("activation")
+        for field in fields:
+            said, done = _plain(getattr(kernel, field)), _plain(getattr(other, field))
+            if said != done:
+                differences.append(
+                    {"tensor": kernel.tensor, "field": field, "config": said, "graph": done}
+                )
+    return differences
+
+
+def _plain(value: str | tuple[int, ...] | None) -> Json:
+    return [*value] if isinstance(value, tuple) else value
+
+
 class _Finder:
     """Collects kernels; the first operation that applies a tensor describes it."""
 

@@ -15,14 +15,6 @@ from modelaudit.settings import Limits
 KERAS_METADATA = "keras_metadata.pb"
 _MODELS = frozenset({"_tf_keras_model", "_tf_keras_sequential", "_tf_keras_network"})
 
-# Children by which Keras lists again what the layers hold already.
-_PRIVATE = frozenset(
-    {
-        *("keras_api", "variables", "trainable_variables", "non_trainable_variables"),
-        *("regularization_losses", "signatures", "optimizer", "loss", "metrics", "layers"),
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class KerasMetadata:
@@ -97,41 +89,3 @@ def read_keras_metadata(
             objects[index] = value
     root = objects.get(0) if identifiers.get(0) in _MODELS else None
     return KerasMetadata(objects, root, file), problems
-
-
-def layer_variables(
-    metadata: KerasMetadata, nodes: tuple[ObjectNode, ...], keys: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    """Layer route (names joined by `/`) -> attribute path of a variable -> `Tensor.name`.
-
-    Walks the object graph from the root through the children that Keras names
-    (`layer-3`, `layer_with_weights-1`, `layer`, `cell` …); attributes that are no Keras objects
-    (lists, modules) belong to the layer that holds them.
-    """
-    routes: dict[str, dict[str, str]] = {}
-    seen = {0}
-    pending: list[tuple[int, str]] = [(0, "")]
-    while pending:
-        index, route = pending.pop()
-        variables = routes.setdefault(route, {})
-        inside: list[tuple[int, str]] = [(index, "")]
-        local = {index}
-        while inside:
-            current, path = inside.pop()
-            for name, child in nodes[current].children.items():
-                if name in _PRIVATE or child in local:
-                    continue
-                node = nodes[child]
-                if child in metadata.objects and "name" in metadata.objects[child]:
-                    if child not in seen:
-                        seen.add(child)
-                        inner = str(metadata.objects[child]["name"])
-                        pending.append((child, f"{route}/{inner}" if route else inner))
-                elif node.kind == "variable":
-                    for attribute in node.attributes.values():
-                        if attribute["key"] in keys:
-                            variables.setdefault(f"{path}{name}", keys[attribute["key"]])
-                elif node.kind == "user_object":
-                    local.add(child)
-                    inside.append((child, f"{path}{name}/"))
-    return {route: variables for route, variables in routes.items() if variables}

@@ -8,7 +8,6 @@ from modelaudit.facts import Graph
 from modelaudit.formats.graph_walk import CALLS, Frame, Place, Walker
 
 _ASSIGN = frozenset({"Assign", "AssignVariableOp"})
-_READ = CALLS | {"ReadVariableOp", "Identity"}
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
@@ -40,7 +39,7 @@ def restored_variables(graph: Graph) -> dict[str, str]:
 
 
 def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
-    """Variable nodes that the main graph reads and its saver does not restore.
+    """Variable nodes that calls of the main graph get and its saver does not restore.
 
     A session (TensorFlow Serving) finds them uninitialised; `tf.saved_model.load` goes by the
     object graph and is not concerned. Nothing where the graph has no saver at all.
@@ -50,7 +49,7 @@ def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
     read = {
         reference.partition(":")[0]
         for node in graph.nodes
-        if node.op in _READ
+        if node.op in CALLS
         for reference in node.inputs
     }
     return [

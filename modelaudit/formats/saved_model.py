@@ -8,7 +8,6 @@ from pathlib import Path
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import (
-    Architecture,
     Artifact,
     Format,
     Graph,
@@ -23,13 +22,14 @@ from modelaudit.formats.bounded import file_entry, model_digest, read_bytes
 from modelaudit.formats.bundle import is_inside
 from modelaudit.formats.captures import bound_functions, captured_nodes, unused_twins
 from modelaudit.formats.checkpoint import read_checkpoint, variable_holders
-from modelaudit.formats.graph_kernels import find_kernels
+from modelaudit.formats.graph_kernels import config_differences, find_kernels
 from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.formats.keras_metadata import (
     KERAS_METADATA,
     KerasMetadata,
     read_keras_metadata,
 )
+from modelaudit.formats.keras_variables import Binding, bind
 from modelaudit.formats.messages import parse
 from modelaudit.formats.meta_graphs import (
     read_graphs,
@@ -74,8 +74,8 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     objects = joined(objects, variables.objects)
     variables, divergent = _one_copy(variables, objects)
     metadata, metadata_problems = _read_metadata(listing, objects, limits)
-    architecture, architecture_problems = _architecture(metadata, limits)
-    problems += [*variables.problems, *metadata_problems, *architecture_problems]
+    binding, binding_problems = _bind(metadata, variables, objects, limits)
+    problems += [*variables.problems, *metadata_problems, *binding_problems]
     assigned: dict[str, str] = {}
     kernels: tuple[Kernel, ...] = ()
     try:
@@ -91,6 +91,12 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         "unrestored": [*unrestored(graphs[0], assigned)] if graphs else [],
     }
     extra: dict[str, Json] = {"restore": restore}
+    if binding:
+        extra |= {
+            "unclaimed": [*binding.unclaimed] if binding.architecture.layers else [],
+            "misordered": [*binding.misordered],
+            "config_differs": config_differences(binding.kernels, kernels),
+        }
     extra |= {"fingerprint": fingerprint} if fingerprint else {}
     extra |= {"checkpoint_state": state.facts()} if state else {}
     files = file_entries(listing, root, limits)
@@ -109,13 +115,13 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         provenance=replace(
             provenance, keras=metadata.word("keras_version"), backend=metadata.word("backend")
         ),
-        architecture=architecture,
+        architecture=binding.architecture if binding else None,
         training=metadata.training,
         signatures=signatures,
         object_graph=objects,
         graphs=graphs,
         tensors=variables.tensors,
-        kernels=kernels,
+        kernels=(binding.kernels if binding else ()) or kernels,
         problems=(*problems, *fingerprint_problems, *state_problems),
         extra=extra,
     )
@@ -179,15 +185,25 @@ def _read_metadata(
     return read_keras_metadata(data, objects, limits)
 
 
-def _architecture(
-    metadata: KerasMetadata, limits: Limits
-) -> tuple[Architecture | None, list[Problem]]:
+def _bind(
+    metadata: KerasMetadata,
+    variables: Variables,
+    objects: tuple[ObjectNode, ...],
+    limits: Limits,
+) -> tuple[Binding | None, list[Problem]]:
+    """The Keras architecture with its layers' tensors; None where there is no Keras config."""
     if metadata.config is None:
         return None, []
     try:
-        return parse_architecture(metadata.config, limits=limits, file=metadata.file), []
+        architecture = parse_architecture(metadata.config, limits=limits, file=metadata.file)
     except ReadError as error:
         return None, [Problem(ProblemKind(error.kind), metadata.file, error.reason)]
+    names = {
+        _stored_name(node, variables): str(node.detail["name"])
+        for node in objects
+        if node.kind == "variable"
+    }
+    return bind(architecture, variables.tensors, "saved_model", var_names=names), []
 
 
 def _kernels(
