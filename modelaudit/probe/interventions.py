@@ -7,23 +7,24 @@ and undone afterwards; the file is never touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from modelaudit.facts import Artifact, Kernel
 from modelaudit.measures.batchnorm import batchnorm_tensors
-from modelaudit.measures.dihedral import IDENTITY as SAME
+from modelaudit.measures.collapse import centred_bias
 from modelaudit.measures.dihedral import Element, elements
 from modelaudit.probe.runner import Array, Runner, Unavailable
 
-RECALIBRATED = 64  # batch normalisations; more would take longer than the answer is worth
+MOST_RECALIBRATED = 64  # batch normalisations; one pass over the inputs for each
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last kernel in execution order that has a bias, and where that bias is."""
+    """The last kernel in execution order that has a bias, and the variable that holds it."""
 
     route: str
     variable: str
@@ -33,30 +34,27 @@ class Head:
 def head_of(artifact: Artifact, paths: Mapping[str, str]) -> Head:
     """The head whose bias can be changed.
 
+    Args:
+        artifact: its kernels are in execution order.
+        paths: tensor name -> variable path in the restored model.
+
     Raises:
         Unavailable: there is none, or it is not found in the restored model.
     """
     for kernel in reversed(artifact.kernels):
         if kernel.bias is None:
             continue
-        path = paths.get(kernel.bias)
-        source = artifact.tensor(kernel.bias).source
+        path, source = paths.get(kernel.bias), artifact.tensor(kernel.bias).source
         if path is None or source is None:
             raise Unavailable(f"the bias of {kernel.route} is not found in the restored model")
-        return Head(kernel.route, path, np.asarray(source.array(), dtype=np.float64))
+        return Head(kernel.route, path, np.asarray(source.array()))
     raise Unavailable("no kernel has a bias")
 
 
 def with_centred_bias(runner: Runner, head: Head) -> Mapping[str, Array]:
-    """Outputs for `x` with every entry of the head's bias set to their median."""
-    centred = np.full_like(head.bias, np.median(head.bias))
-    if head.bias.size == 1:  # a single score has no other class to be centred against
-        centred[:] = 0.0
-    runner.assign({head.variable: centred})
-    try:
-        return runner.predict("x")
-    finally:
-        runner.restore()
+    """Outputs for `x` with a bias at the head that prefers no class."""
+    with runner.assigned({head.variable: centred_bias(head.bias)}):
+        return runner.predict()
 
 
 def with_recalibrated_statistics(
@@ -67,81 +65,77 @@ def with_recalibrated_statistics(
     Raises:
         Unavailable: no BatchNormalization, or more than can be done in reasonable time.
     """
-    layers = [
-        (each.route, paths.get(each.mean.name), paths.get(each.variance.name))
-        for each in batchnorm_tensors(artifact)
-    ]
+    layers = list(batchnorm_tensors(artifact))
     if not layers:
         raise Unavailable("the model has no batch normalisation")
-    if len(layers) > RECALIBRATED:
+    if len(layers) > MOST_RECALIBRATED:
         raise Unavailable(f"{len(layers)} batch normalisations are too many to recalibrate")
-    try:
-        for route, mean, variance in layers:
+    with runner.assigned({}):
+        for layer in layers:
+            mean, variance = paths.get(layer.mean.name), paths.get(layer.variance.name)
             if mean is None or variance is None:
-                raise Unavailable(f"the statistics of {route} are not found in the restored model")
-            seen = runner.activations("x", [route], into=True, statistics=True)
-            if f"{route}:mean" not in seen:
-                raise Unavailable(f"what flows into {route} cannot be seen")
-            runner.assign({mean: seen[f"{route}:mean"], variance: seen[f"{route}:var"]})
-        return runner.predict("x")
-    finally:
-        runner.restore()
+                raise Unavailable(f"the statistics of {layer.route} are not in the restored model")
+            seen = runner.activations([layer.route], into=True, statistics=True)
+            if f"{layer.route}:mean" not in seen:
+                raise Unavailable(f"what flows into {layer.route} cannot be seen")
+            dtype = layer.mean.dtype
+            runner.overwrite(
+                {
+                    mean: seen[f"{layer.route}:mean"].astype(dtype),
+                    variance: seen[f"{layer.route}:var"].astype(dtype),
+                }
+            )
+        return runner.predict()
 
 
-def symmetrised(kernel: Kernel, values: Array, group: Sequence[Element]) -> Array:
-    """The mean of a kernel over `group`, its spatial axes moved by each element.
-
-    Args:
-        kernel: tells where the spatial axes are.
-        values: the stored kernel: (spatial axes, in, out), or (H * W * C, units) with `grid`.
-        group: elements closed under composition.
-    """
-    if kernel.grid is not None:
-        height, width = kernel.grid[:2]
-        grid = values.reshape(height, width, -1)
-        moved = np.mean([element.apply(grid) for element in group], axis=0)
-        return np.asarray(moved.reshape(values.shape), dtype=values.dtype)
-    moved = np.mean([element.apply(values) for element in group], axis=0)
-    return np.asarray(moved, dtype=values.dtype)
-
-
-def closure(element: Element) -> tuple[Element, ...]:
-    """The subgroup that an element generates, as far as kernels need it."""
-    if element.involution:
-        return (_identity(len(element.perm)), element)
-    quarter = {e.name: e for e in elements((3, 3))}
-    return (_identity(2), quarter["r90"], quarter["r180"], quarter["r270"])
-
-
-def _identity(rank: int) -> Element:
-    return SAME if rank == 2 else Element("e", tuple(range(rank)), (False,) * rank, "e")
-
-
-def assign_symmetrised(
+@contextmanager
+def symmetrised_kernels(
     runner: Runner, artifact: Artifact, paths: Mapping[str, str], element: Element
-) -> None:
-    """Replace every spatial kernel by its mean under the group that `element` generates.
+) -> Iterator[None]:
+    """Within, every spatial kernel is its mean under the group that `element` generates.
+
+    What variation is left then is the architecture's, not the weights'.
 
     Raises:
         Unavailable: a kernel cannot be symmetrised or is not found in the restored model.
     """
-    rank = len(element.perm)
-    values: dict[str, Array] = {}
+    rank, values = len(element.perm), {}
     for kernel in artifact.kernels:
-        spatial = kernel.spatial == rank or (kernel.grid is not None and rank == 2)
-        if not spatial:
+        if kernel.spatial != rank and not (kernel.grid is not None and rank == 2):
             continue
-        if element.perm != tuple(range(rank)) and not _square(kernel):
+        if element.perm != tuple(range(rank)) and len(set(_sides(kernel))) != 1:
             raise Unavailable(f"{kernel.route} has a kernel that is not square")
         path, source = paths.get(kernel.tensor), artifact.tensor(kernel.tensor).source
         if path is None or source is None:
             raise Unavailable(f"{kernel.route} is not found in the restored model")
-        values[path] = symmetrised(kernel, np.asarray(source.array()), closure(element))
+        values[path] = symmetrised(kernel, np.asarray(source.array()), generated(element))
     if not values:
         raise Unavailable("the model has no spatial kernel")
-    runner.assign(values)
+    with runner.assigned(values):
+        yield
 
 
-def _square(kernel: Kernel) -> bool:
-    sides = kernel.grid[:2] if kernel.grid is not None else kernel.shape[:2]
-    return len(set(sides)) == 1
+def _sides(kernel: Kernel) -> tuple[int, ...]:
+    return kernel.grid[:2] if kernel.grid is not None else kernel.shape[: kernel.spatial]
+
+
+def generated(element: Element) -> tuple[Element, ...]:
+    """The elements, identity aside, of the group that one element generates."""
+    if element.involution:
+        return (element,)
+    return tuple(e for e in elements((1, 1)) if e.name in {"r90", "r180", "r270"})
+
+
+def symmetrised(kernel: Kernel, values: Array, group: Sequence[Element]) -> Array:
+    """The mean of a kernel over the identity and `group`.
+
+    Args:
+        kernel: tells where the spatial axes are.
+        values: the stored kernel: (spatial axes, …), or (H * W * C, units) with `grid`.
+        group: elements that together with the identity are closed under composition.
+    """
+    spatial = values.reshape(*kernel.grid[:2], -1) if kernel.grid is not None else values
+    total = spatial.astype(np.float64)
+    for element in group:
+        total = total + element.apply(spatial)
+    return (total / (len(group) + 1)).reshape(values.shape).astype(values.dtype)

@@ -6,21 +6,19 @@ so that a study reads as a sequence of measurements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from modelaudit.measures.dihedral import Element, elements
+from modelaudit.measures.transforms import DomainTransform, Transform
+from modelaudit.probe import session as child
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.session import Feed, Outputs, Session, Transform
 
 Array = NDArray[Any]
 T = TypeVar("T")
-
-RANK_SEQUENCE, RANK_IMAGE, RANK_VOLUME = 3, 4, 5  # ranks with the batch axis
-SMALLEST_IMAGE = 8  # pixels per side from which a plane without channels is taken as an image
 
 
 class Ended(Exception):
@@ -36,146 +34,105 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Spatial:
-    """Where the spatial axes of an input are. `first` counts the batch axis 0."""
+class Variant:
+    """What is done to the inputs before they are fed: a move by name, then a rescaling."""
 
-    first: int
-    sizes: tuple[int, ...]
-
-    @property
-    def elements(self) -> tuple[Element, ...]:
-        """The transforms of the input's symmetry group, without the identity."""
-        return elements(self.sizes)
+    move: str = "e"
+    domain: DomainTransform | None = None
 
 
-def spatial_axes(shape: Sequence[int], *, sequence_layers: bool = False) -> Spatial | None:
-    """The spatial axes of an input of this shape (batch first), None where it has none.
-
-    Args:
-        shape: with the batch axis.
-        sequence_layers: the model slides or recurs over its first axis, so that a plane is a
-            sequence of feature vectors rather than an image without a channel axis.
-    """
-    inner = tuple(shape[1:])
-    if len(shape) == RANK_VOLUME:
-        return Spatial(1, inner[:3])
-    if len(shape) == RANK_IMAGE:
-        first = inner[0] in {1, 3} and inner[2] not in {1, 3}
-        return Spatial(2, inner[1:]) if first else Spatial(1, inner[:2])
-    if len(shape) == RANK_SEQUENCE:
-        if min(inner) >= SMALLEST_IMAGE and not sequence_layers:
-            return Spatial(1, inner)
-        return Spatial(1, inner[:1])
-    return None
+AS_GIVEN = Variant()
 
 
-def as_transform(element: Element, spatial: Spatial, rank: int) -> Transform:
-    """A group element on an input of `rank` axes, as the child applies it."""
-    axes = list(range(rank))
-    first = spatial.first
-    axes[first : first + len(element.perm)] = [first + axis for axis in element.perm]
-    flip = tuple(first + axis for axis, flipped in enumerate(element.flip) if flipped)
-    return Transform(perm=tuple(axes) if axes != sorted(axes) else None, flip=flip)
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Runner:
-    """A loaded model with its inputs put.
+    """A loaded model whose inputs can be put and transformed.
 
     Attributes:
-        ranks: rank of each input, batch axis included.
-        spatial: spatial axes of each input, None for inputs that are not flipped.
+        moves: for each input the transforms that it has, by name; an input without a transform
+            of that name stays as it is (a vector beside an image).
+        rescaled: for each input whether a change of the value range is meant for it.
     """
 
-    session: Session
-    ranks: tuple[int, ...]
-    spatial: tuple[Spatial | None, ...]
+    session: child.Session
+    moves: tuple[Mapping[str, Transform], ...]
+    rescaled: tuple[bool, ...]
     batch_size: int = 32
-    asked: int = field(default=0)
 
     def put(self, name: str, arrays: Sequence[Array]) -> None:
-        """Keep one array per input under `name`.
-
-        Raises:
-            Ended, Unavailable: see `need`.
-        """
-        self.need(self.session.put({f"{name}.{i}": array for i, array in enumerate(arrays)}) or {})
+        """Keep one array per input under `name`."""
+        named = {f"{name}.{i}": array for i, array in enumerate(arrays)}
+        self._need(self.session.put(named))
 
     def drop(self, name: str) -> None:
         """Forget what was put under `name`."""
-        keys = [f"{name}.{i}" for i in range(len(self.ranks))]
-        self.need(self.session.put({}, drop=keys) or {})
+        self._need(self.session.put({}, drop=[f"{name}.{i}" for i in range(len(self.moves))]))
 
-    def feeds(
-        self, name: str, element: Element | None = None, scale: float = 1.0, offset: float = 0.0
-    ) -> list[Feed]:
-        """The inputs `name`, moved by `element` where they have spatial axes, then rescaled."""
+    def _feeds(self, name: str, variant: Variant) -> list[child.Feed]:
         feeds = []
-        for i, (rank, spatial) in enumerate(zip(self.ranks, self.spatial, strict=True)):
-            move = as_transform(element, spatial, rank) if element and spatial else Transform()
-            if spatial or len(self.ranks) == 1:
-                move = Transform(move.perm, move.flip, scale, offset)
-            feeds.append(Feed(f"{name}.{i}", move))
+        for i, (moves, rescaled) in enumerate(zip(self.moves, self.rescaled, strict=True)):
+            move = moves.get(variant.move)
+            domain = variant.domain if rescaled else None
+            done = child.Transform(
+                perm=move.perm if move else None,
+                flip=move.flip if move else (),
+                scale=domain.scale if domain else 1.0,
+                offset=domain.offset if domain else 0.0,
+            )
+            feeds.append(child.Feed(f"{name}.{i}", done))
         return feeds
 
     def predict(
         self,
-        name: str,
-        element: Element | None = None,
+        name: str = "x",
+        variant: Variant = AS_GIVEN,
         *,
-        scale: float = 1.0,
-        offset: float = 0.0,
         training: bool | None = False,
         batch_size: int | None = None,
-    ) -> Outputs:
-        """Outputs for the inputs `name`, transformed.
-
-        Raises:
-            Ended, Unavailable: see `need`.
-        """
-        self.asked += 1
-        feeds = self.feeds(name, element, scale, offset)
-        size = batch_size or self.batch_size
-        return self.need(self.session.predict(feeds, batch_size=size, training=training))
-
-    def activations(
-        self,
-        name: str,
-        routes: Iterable[str],
-        element: Element | None = None,
-        *,
-        into: bool = False,
-        statistics: bool = False,
-        scale: float = 1.0,
-        offset: float = 0.0,
-    ) -> Outputs:
-        """What flows through layers; see `Session.activations`."""
-        self.asked += 1
-        return self.need(
-            self.session.activations(
-                self.feeds(name, element, scale, offset),
-                routes,
-                batch_size=self.batch_size,
-                into=into,
-                statistics=statistics,
-            )
-        )
-
-    def assign(self, values: Mapping[str, Array]) -> None:
-        """Overwrite variables of this copy of the model."""
-        self.need(self.session.assign(values) or {})
-
-    def restore(self) -> None:
-        """Undo every `assign`."""
-        self.need(self.session.restore() or {})
-
-    def need(self, answer: T | Observation) -> T:
-        """The answer itself.
+    ) -> Mapping[str, Array]:
+        """Outputs by name for the inputs `name`, one row a sample.
 
         Raises:
             Ended: the child is gone.
-            Unavailable: the child lives, but has no answer to this.
+            Unavailable: the model has no answer to this.
         """
+        feeds, size = self._feeds(name, variant), batch_size or self.batch_size
+        return self._need(self.session.predict(feeds, batch_size=size, training=training)) or {}
+
+    def activations(
+        self,
+        routes: Iterable[str],
+        name: str = "x",
+        variant: Variant = AS_GIVEN,
+        *,
+        into: bool = False,
+        statistics: bool = False,
+    ) -> Mapping[str, Array]:
+        """What flows out of (or `into`) layers; see `Session.activations`."""
+        answer = self.session.activations(
+            self._feeds(name, variant),
+            routes,
+            batch_size=self.batch_size,
+            into=into,
+            statistics=statistics,
+        )
+        return self._need(answer) or {}
+
+    @contextmanager
+    def assigned(self, values: Mapping[str, Array]) -> Iterator[None]:
+        """Within, variables of this copy of the model have other values."""
+        try:
+            self._need(self.session.assign(values))
+            yield
+        finally:
+            if self.session.alive:
+                self._need(self.session.restore())
+
+    def overwrite(self, values: Mapping[str, Array]) -> None:
+        """Give variables further values within `assigned`."""
+        self._need(self.session.assign(values))
+
+    def _need(self, answer: T | Observation | None) -> T | None:
         if isinstance(answer, Observation):
             if not self.session.alive:
                 raise Ended(answer)
