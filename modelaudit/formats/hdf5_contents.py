@@ -25,6 +25,7 @@ from modelaudit.formats.hdf5_file import (
     text_of,
 )
 from modelaudit.formats.hdf5_guard import Contents, Found, walk
+from modelaudit.formats.hdf5_heaps import damaged_heap
 from modelaudit.formats.hdf5_layout import FULL, LEGACY, V3, layout_of
 from modelaudit.formats.hdf5_tensors import source_of
 from modelaudit.formats.tensors import summarise_or_problem
@@ -82,20 +83,30 @@ def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
 def _read(
     file: h5py.File, window: Window, superblock: Superblock | None, limits: Limits
 ) -> Hdf5Contents:
-    contents = walk(file, window.file, limits)
-    layout = layout_of(file)
+    try:
+        contents = walk(file, window.file, limits)
+        layout = layout_of(file)
+    except HDF5_ERRORS as error:
+        raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *_outside(window, superblock)]
-    texts = {
-        name: value
-        for name in _TEXTS
-        if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
-        is not None
-    }
+    tensors = _tensors(contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
         "layout": layout,
         "superblock": superblock.version if superblock else None,
         "user_block": superblock.start if superblock else 0,
         "foreign_attributes": _foreign_attributes(contents),
+    }
+    damaged = damaged_heap(window, contents.spans())
+    if damaged is not None:
+        detail = f"heap of texts at byte {damaged:,} is damaged: config and names are not read"
+        evidence: dict[str, Json] = {"hdf5": "heap", "measured": damaged}
+        problems.append(Problem(ProblemKind.CORRUPT, window.file, detail, evidence=evidence))
+        return Hdf5Contents(layout, tensors, tuple(problems), extra=extra)
+    texts = {
+        name: value
+        for name in _TEXTS
+        if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
+        is not None
     }
     groups: dict[str, tuple[str, ...]] = {}
     var_names: dict[str, str] = {}
@@ -106,7 +117,6 @@ def _read(
     elif layout == V3:
         var_names = _var_names(contents, window.file, limits, problems)
         extra["vars_names"] = dict(var_names)
-    tensors = _tensors(contents, layout, window, limits, problems)
     return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, extra)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import h5py
@@ -46,6 +47,13 @@ class Contents:
     datasets: list[Found] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Offset and bytes of every dataset that lies in one piece."""
+        for found in self.datasets:
+            offset = None if found.unreadable else found.dataset.id.get_offset()
+            if offset is not None:
+                yield int(offset), math.prod(found.shape) * found.kind.itemsize
+
 
 def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
     """Every group and dataset of the file, and a problem for everything that is not plain.
@@ -61,7 +69,7 @@ def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
     """
     contents = Contents(groups={"": file})
-    seen = {h5py.h5o.get_info(file.id).addr}
+    seen = {_address(file)}
     stack: list[tuple[str, h5py.Group, int]] = [("", file, 0)]
     count = 0
     while stack:
@@ -86,6 +94,7 @@ def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
             try:
                 found = _visit(group, link, route, name, limits)
+                address = _address(found) if isinstance(found, h5py.Group) else 0
             except HDF5_ERRORS as error:
                 detail = f"object cannot be opened: {hdf5_reason(error)}"
                 contents.problems.append(_broken(name, route, detail))
@@ -97,7 +106,6 @@ def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
                 if found.unreadable is not None:
                     contents.problems.append(found.unreadable)
             elif found is not None:
-                address = h5py.h5o.get_info(found.id).addr
                 if address in seen:
                     detail = "the same group under a second name (a hard-link cycle or alias)"
                     evidence: dict[str, Json] = {"hdf5": "cycle"}
@@ -110,6 +118,10 @@ def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
                 below.append((route, found, depth + 1))
         stack.extend(reversed(below))
     return contents
+
+
+def _address(thing: h5py.Group | h5py.Dataset) -> int:
+    return int(h5py.h5o.get_info(thing.id).addr)
 
 
 def _visit(
@@ -127,8 +139,7 @@ def _visit(
     shape = tuple(int(n) for n in dataset.shape or ())
     element = element_type(dataset)
     problem = _dataset_problem(dataset, shape, element, route, file, limits)
-    address = int(h5py.h5o.get_info(identifier).addr)
-    return Found(route, dataset, address, shape, element, problem)
+    return Found(route, dataset, _address(dataset), shape, element, problem)
 
 
 def _link_problem(group: h5py.Group, link: bytes, kind: int, route: str, file: str) -> Problem:
