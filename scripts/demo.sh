@@ -4,11 +4,12 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 out=demo-report
+rm -rf "$out" # what an earlier run left must not pass for this one's reports
 .venv/bin/modelaudit audit sample_models --probe-data sample_models/digits_probe.npz --out "$out"
 code=$?
 
 # Some of the samples are broken on purpose, so findings (1) are what a working audit ends with.
-# Anything else, or a model without its three files, is a failure of the demo.
+# Anything else is a failure of the demo, and so is a model that was not fully audited.
 case $code in
 0 | 1) ;;
 *)
@@ -16,16 +17,25 @@ case $code in
     exit "$code"
     ;;
 esac
+
+incomplete() {
+    echo "demo: $*" >&2
+    exit 3
+}
+
+[ -s "$out/index.html" ] || incomplete "no $out/index.html"
 models=0
 for directory in "$out"/models/*/; do
     for file in audit.json report.html report.pdf; do
-        [ -s "$directory$file" ] || { echo "demo: no $directory$file" >&2; exit 3; }
+        [ -s "$directory$file" ] || incomplete "no $directory$file"
     done
+    verdict=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["verdict"])' \
+        <"${directory}audit.json") || incomplete "no verdict in ${directory}audit.json"
+    [ "$verdict" != incomplete ] || incomplete "the audit of $directory is incomplete"
     models=$((models + 1))
 done
-[ "$models" -gt 0 ] && [ -s "$out/index.html" ] || { echo "demo: no reports in $out" >&2; exit 3; }
 
 echo
-echo "$models models audited (exit code $code: $([ $code = 1 ] && echo findings || echo clean))."
-echo "Index of the registry:  $out/index.html"
-echo "One PDF for each model: $out/models/*/report.pdf"
+echo "$models models audited. Open in a browser:  $out/index.html"
+echo "One PDF for each model:"
+printf '  %s\n' "$out"/models/*/report.pdf
