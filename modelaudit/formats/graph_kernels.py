@@ -5,61 +5,20 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor
-from modelaudit.formats.graph_walk import CALLS, PASSING, Frame, Walker
-
-
-@dataclass(frozen=True, slots=True)
-class _Application:
-    """How an operation applies its kernel: inputs' positions, and what the axes mean."""
-
-    kind: str
-    axes: str
-    kernel: int = 1
-    data: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """How a kernel moves over its input, per spatial axis."""
-
-    strides: tuple[int, ...] = ()
-    dilations: tuple[int, ...] = ()
-    padding: str = ""
-    data_format: str = "channels_last"
-
-
-_CONV = _Application("conv", "hwio")
-_TRANSPOSE = _Application("transpose", "hwoi", data=2)
-_DENSE = _Application("dense", "io")
-_OPERATIONS = {
-    "Conv2D": _CONV,
-    "Conv3D": _CONV,
-    "DepthwiseConv2dNative": _Application("depthwise", "hwcm"),
-    "Conv2DBackpropInput": _TRANSPOSE,
-    "Conv3DBackpropInput": _TRANSPOSE,
-    "Conv3DBackpropInputV2": _TRANSPOSE,
-    "MatMul": _DENSE,
-    "BatchMatMulV2": _DENSE,
-}
-_BIAS = frozenset({"BiasAdd", "Add", "AddV2"})
-_ACTIVATIONS = {
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "LeakyRelu": "leaky_relu",
-    "Elu": "elu",
-    "Selu": "selu",
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "Softmax": "softmax",
-    "LogSoftmax": "log_softmax",
-    "Softplus": "softplus",
-    "Softsign": "softsign",
-}
-# Between an operation and its bias or activation: shape only.
-_BEHIND = PASSING | {"Squeeze", "BatchToSpaceND", "Reshape"}
+from modelaudit.formats.graph_operations import (
+    ACTIVATIONS,
+    BEHIND,
+    BIAS,
+    CONV,
+    KEEP_CHANNELS,
+    OPERATIONS,
+    Window,
+    numbers,
+    spatial_part,
+)
+from modelaudit.formats.graph_walk import CALLS, Frame, Walker
 
 
 def find_kernels(
@@ -136,7 +95,7 @@ def config_differences(config: Sequence[Kernel], graph: Sequence[Kernel]) -> lis
         if other is None or (kernel.kind, kernel.spatial) != (other.kind, other.spatial):
             continue
         fields = ["strides", "dilations", "padding"]
-        if kernel.activation in _ACTIVATIONS.values():
+        if kernel.activation in ACTIVATIONS.values():
             fields.append("activation")
         for field in fields:
             said, done = _plain(getattr(kernel, field)), _plain(getattr(other, field))
@@ -168,7 +127,7 @@ class _Finder:
 
     def search(self, frame: Frame, nodes: Sequence[GraphNode]) -> None:
         """Look at the operations of one frame."""
-        relevant = [node for node in nodes if node.op in _OPERATIONS]
+        relevant = [node for node in nodes if node.op in OPERATIONS]
         if not relevant:
             return
         consumers: dict[str, list[GraphNode]] = defaultdict(list)
@@ -179,15 +138,14 @@ class _Finder:
             kernel = self._kernel(frame, node, consumers)
             if kernel is None:
                 continue
-            known = self.found.get(kernel.tensor)
-            # A gradient applies a convolution's kernel transposed: the convolution is the layer.
-            if known is None or (known.kind == "transpose" and kernel.kind == "conv"):
-                self.found[kernel.tensor] = kernel
+            # Gradients apply kernels too (that of a convolution as a transposed one, and the
+            # other way round); a graph lists them behind the operations that they are of.
+            self.found.setdefault(kernel.tensor, kernel)
 
     def _kernel(
         self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
     ) -> Kernel | None:
-        application = _OPERATIONS[node.op]
+        application = OPERATIONS[node.op]
         if len(node.inputs) <= max(application.kernel, application.data):
             return None
         name = self.walker.weight(frame, node.inputs[application.kernel])
@@ -201,7 +159,7 @@ class _Finder:
             return None
         bias, activation = self._behind(frame, node, consumers)
         spatial = 0 if dense else rank - 2
-        window = _Window() if dense else self._window(frame, node, spatial)
+        window = Window() if dense else self._window(frame, node, spatial)
         return Kernel(
             route=self._route(tensor.name),
             tensor=tensor.name,
@@ -213,7 +171,7 @@ class _Finder:
             strides=window.strides,
             dilations=window.dilations,
             padding=window.padding,
-            groups=self._groups(frame, node, tensor) if application is _CONV else 1,
+            groups=self._groups(frame, node, tensor) if application is CONV else 1,
             data_format=window.data_format,
             activation=activation,
             grid=self._grid(frame, node, tensor) if dense else None,
@@ -226,15 +184,15 @@ class _Finder:
         taken = {kernel.route for kernel in self.found.values() if kernel.tensor != tensor}
         return next((each for each in (route, name) if each not in taken), tensor)
 
-    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> _Window:
+    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> Window:
         """Strides, dilations and padding; of the spatial axes, of which a 1-D one comes last."""
         data_format = node.attrs.get("data_format")
         first = isinstance(data_format, str) and data_format.startswith("NC")
-        strides = _spatial(node.attrs.get("strides"), spatial, first)
-        dilations = _spatial(node.attrs.get("dilations"), spatial, first) or (1,) * spatial
+        strides = spatial_part(node.attrs.get("strides"), spatial, first)
+        dilations = spatial_part(node.attrs.get("dilations"), spatial, first) or (1,) * spatial
         padding = str(node.attrs.get("padding") or "").lower()
         if padding == "explicit":
-            pads = _numbers(node.attrs.get("explicit_paddings"))
+            pads = numbers(node.attrs.get("explicit_paddings"))
             padding = f"explicit {','.join(map(str, pads))}"
         before = self.walker.value(frame, node.inputs[0])
         if before is not None and before.node.op == "ExpandDims" and spatial == 1:
@@ -246,23 +204,45 @@ class _Finder:
             if blocks:
                 dilations = ((1,) * spatial + blocks)[-spatial:]
             padding = ("same" if any(pads) else "valid") if pads else ""
-        return _Window(strides, dilations, padding, "channels_first" if first else "channels_last")
+        return Window(strides, dilations, padding, "channels_first" if first else "channels_last")
 
     def _constant(self, frame: Frame, reference: str) -> tuple[int, ...]:
         """Integers of a constant, () where it is none."""
         place = self.walker.value(frame, reference)
         value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
-        return _numbers(value.get("value")) if isinstance(value, dict) else ()
+        return numbers(value.get("value")) if isinstance(value, dict) else ()
 
     def _groups(self, frame: Frame, node: GraphNode, tensor: Tensor) -> int:
-        """Input channels over the kernel's own, where the graph records the input's shape."""
-        place = self.walker.value(frame, node.inputs[0])
-        shape = self.walker.shape(place) if place else None
-        first = str(node.attrs.get("data_format") or "").startswith("NC")
-        if not shape or len(shape) < 3:
-            return 1
-        channels, own = shape[1 if first else -1], tensor.shape[-2]
+        """Channels of the input over those of the kernel; 1 where the input's are not known."""
+        channels, own = self._channels(frame, node.inputs[0]), tensor.shape[-2]
         return channels // own if channels and own and channels % own == 0 else 1
+
+    def _channels(self, frame: Frame, reference: str) -> int | None:
+        """Channels of a map: as the graph records its shape, or as the convolution behind makes."""
+        for _ in range(64):
+            place = self.walker.value(frame, reference)
+            if place is None:
+                return None
+            node, frame = place.node, place.frame
+            shape = self.walker.shape(place)
+            first = str(node.attrs.get("data_format") or "").startswith("NC")
+            if shape and len(shape) > 2 and shape[1 if first else -1] is not None:
+                return shape[1 if first else -1]
+            made = self._made_channels(frame, node)
+            if made is not None or node.op not in KEEP_CHANNELS or not node.inputs:
+                return made
+            reference = node.inputs[0]
+        return None
+
+    def _made_channels(self, frame: Frame, node: GraphNode) -> int | None:
+        application = OPERATIONS.get(node.op)
+        if application is None or len(node.inputs) <= application.kernel:
+            return None
+        tensor = self.tensors.get(self.walker.weight(frame, node.inputs[application.kernel]) or "")
+        if tensor is None or len(tensor.shape) < 3:
+            return None
+        out = {"conv": tensor.shape[-1], "transpose": tensor.shape[-2]}
+        return out.get(application.kind, tensor.shape[-2] * tensor.shape[-1])
 
     def _grid(self, frame: Frame, node: GraphNode, tensor: Tensor) -> tuple[int, ...] | None:
         """(H, W, C) of the map that a Reshape right before a matrix product flattens."""
@@ -285,15 +265,15 @@ class _Finder:
             follower = _only(consumers.get(node.name, []))
             if follower is None:
                 return bias, None
-            if follower.op in _BIAS and bias is None:
+            if follower.op in BIAS and bias is None:
                 others = [ref for ref in follower.inputs if ref.partition(":")[0] != node.name]
                 name = self.walker.weight(frame, others[0]) if others else None
                 if name is None or len(self.tensors[name].shape) != 1:
                     return bias, None
                 bias = name
-            elif follower.op in _ACTIVATIONS:
-                return bias, _ACTIVATIONS[follower.op]
-            elif follower.op not in _BEHIND:
+            elif follower.op in ACTIVATIONS:
+                return bias, ACTIVATIONS[follower.op]
+            elif follower.op not in BEHIND:
                 return bias, None
             node = follower
         return bias, None
@@ -301,16 +281,3 @@ class _Finder:
 
 def _only(nodes: list[GraphNode]) -> GraphNode | None:
     return nodes[0] if len(nodes) == 1 else None
-
-
-def _spatial(value: Json, spatial: int, channels_first: bool) -> tuple[int, ...]:
-    """The last `spatial` spatial entries of a per-axis attribute (batch and channels included)."""
-    numbers = _numbers(value)
-    axes = numbers[2:] if channels_first else numbers[1:-1]
-    return axes[-spatial:]
-
-
-def _numbers(value: Json) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(item for item in value if isinstance(item, int))

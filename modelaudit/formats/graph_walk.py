@@ -21,6 +21,8 @@ PASSING = frozenset(
 # What may further stand between a stored weight and the operation that applies it.
 RESHAPING = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
+_SHAPED = frozenset({"Placeholder", "EnsureShape"})  # whose attribute `shape` is their output's
+
 _MAX_DEPTH = 64  # calls inside calls
 _MAX_STEPS = 1000  # operations on one way back
 _MAX_FRAMES = 20_000  # functions that call each other twice double with every level
@@ -159,7 +161,7 @@ class Walker:
         if isinstance(shapes, list) and place.output < len(shapes):
             shape = shapes[place.output]
         else:
-            shape = place.node.attrs.get("shape") if place.node.op == "Placeholder" else None
+            shape = place.node.attrs.get("shape") if place.node.op in _SHAPED else None
         if not isinstance(shape, list):
             return None
         return tuple(size if isinstance(size, int) else None for size in shape)

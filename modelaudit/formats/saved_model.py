@@ -124,6 +124,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         kernels=(binding.kernels if binding else ()) or kernels,
         problems=(*problems, *fingerprint_problems, *state_problems),
         extra=extra,
+        documents=metadata.documents(),
     )
 
 

@@ -22,7 +22,9 @@ from tests.formats.bundle_writer import BundleWriter, write_bundle
 LIMITS = Limits()
 SHARD = "m.data-00000-of-00001"
 ARRAYS = hnp.arrays(
-    st.sampled_from(["float32", "float64", "float16", "int32", "int64", "uint8", "bool", "complex64"]),
+    st.sampled_from(
+        ["float32", "float64", "float16", "int32", "int64", "uint8", "bool", "complex64"]
+    ),
     hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
 )
 REUSED = settings(
@@ -72,9 +74,7 @@ def test_small_pieces_give_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("position", [0, 12, 27])
 def test_a_flipped_bit_is_named_with_its_tensor(tmp_path, position):
-    prefix = write_bundle(
-        tmp_path / "m", {"a": np.ones(3, "float32"), "b": np.ones(4, "float32")}
-    )
+    prefix = write_bundle(tmp_path / "m", {"a": np.ones(3, "float32"), "b": np.ones(4, "float32")})
     shard = tmp_path / SHARD
     data = bytearray(shard.read_bytes())
     data[position] ^= 1
@@ -83,7 +83,10 @@ def test_a_flipped_bit_is_named_with_its_tensor(tmp_path, position):
     problem = only_problem(variables)
     assert (problem.kind, problem.route) == ("crc-mismatch", "a" if position < 12 else "b")
     assert not variables.complete
-    assert [tensor.sha256 is None for tensor in variables.tensors] == [position < 12, position >= 12]
+    assert [tensor.sha256 is None for tensor in variables.tensors] == [
+        position < 12,
+        position >= 12,
+    ]
 
 
 def test_a_flipped_bit_in_strings_is_a_crc_mismatch(tmp_path):
@@ -99,16 +102,18 @@ def test_missing_shard_says_how_many_bytes(tmp_path):
     (tmp_path / SHARD).unlink()
     variables = read_variables(prefix, tmp_path, LIMITS)
     problem = only_problem(variables)
-    assert (problem.kind, problem.file, problem.evidence) == ("missing-shard", SHARD, {"needed": 80})
+    assert (problem.kind, problem.file, problem.evidence) == (
+        "missing-shard",
+        SHARD,
+        {"needed": 80},
+    )
     (tensor,) = variables.tensors
     assert (tensor.shape, tensor.dtype, tensor.sha256) == ((5, 2), "float64", None)
     assert not variables.complete
 
 
 def test_short_shard_names_the_lost_tensors(tmp_path):
-    prefix = write_bundle(
-        tmp_path / "m", {"a": np.ones(2, "float32"), "b": np.ones(2, "float32")}
-    )
+    prefix = write_bundle(tmp_path / "m", {"a": np.ones(2, "float32"), "b": np.ones(2, "float32")})
     (tmp_path / SHARD).write_bytes((tmp_path / SHARD).read_bytes()[:13])
     variables = read_variables(prefix, tmp_path, LIMITS)
     by_kind = {problem.kind: problem for problem in variables.problems}

@@ -149,6 +149,8 @@ def test_size_is_checked_first():
         parse_text(pb.GraphDef, bytes(11), "f", Limits(config_bytes=10))
 
 
-@pytest.mark.parametrize(("data", "textual"), [(b"node {}", True), (b"\n\x05", False), (b"", False)])
+@pytest.mark.parametrize(
+    ("data", "textual"), [(b"node {}", True), (b"\n\x05", False), (b"", False)]
+)
 def test_text_is_told_from_bytes(data, textual):
     assert looks_textual(data) is textual
