@@ -16,34 +16,13 @@ from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.reader import read
 from modelaudit.measures.measure import measure
-from modelaudit.measures.summary import Behaviour
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.here import Seen
+from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
-
-# Formats that no loader takes as a model on their own; running them is not tried.
-NOT_RUNNABLE = frozenset(
-    {
-        Format.WEIGHTS_H5_LEGACY,
-        Format.WEIGHTS_H5_V3,
-        Format.TF2_CHECKPOINT,
-        Format.TF1_CHECKPOINT_V1,
-        Format.SESSION_BUNDLE,
-        Format.FROZEN_GRAPH,
-        Format.GIT_LFS_POINTER,
-        Format.EMPTY_FILE,
-        Format.CORRUPT_HDF5,
-        Format.CORRUPT_ARCHIVE,
-        Format.CORRUPT_SAVEDMODEL,
-        Format.HDF5_OTHER,
-        Format.ARCHIVE_OTHER,
-        Format.UNREADABLE,
-        Format.UNKNOWN,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +35,8 @@ class Target:
     slug: str
 
 
-# Runs a model in every runtime and gives what was seen: observations, and behaviour if any.
-Probe = Callable[[Artifact, Settings], tuple[tuple[Observation, ...], Behaviour | None]]
+# Runs a model in the runtimes that there are and gives what was seen.
+Probe = Callable[[Artifact, Settings], Seen]
 
 
 def read_artifact(path: Path, settings: Settings) -> Artifact:
@@ -88,7 +67,7 @@ def why_not_run(facts: Facts) -> str:
     artifact = facts.artifact
     if not facts.settings.probe.enabled:
         return "running models was switched off (--no-probe)"
-    if artifact.format in NOT_RUNNABLE:
+    if not calls_for(artifact.format, legacy_keras=True):
         return f"a {artifact.format.label} cannot be run on its own"
     if facts.settings.probe.unsafe:
         return ""
@@ -109,17 +88,18 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
     if probe is None or reason:
         return replace(facts, probe_skipped=reason)
     try:
-        observations, behaviour = probe(facts.artifact, facts.settings)
+        seen = probe(facts.artifact, facts.settings)
     except ProbeError as error:
         return replace(facts, probe_skipped=f"the probe itself failed: {error}")
-    skipped = "" if behaviour else _no_behaviour(observations)
-    return replace(facts, observations=observations, behaviour=behaviour, probe_skipped=skipped)
+    return replace(
+        facts,
+        observations=seen.observations,
+        behaviour=seen.behaviour,
+        probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
+    )
 
 
-def _no_behaviour(observations: Sequence[Observation]) -> str:
-    loaded = [o for o in observations if o.status is Status.LOADED]
-    if loaded:
-        return f"it loads in {loaded[0].runtime}, but gave no output: {loaded[0].error}"
+def _endings(observations: Sequence[Observation]) -> str:
     return "; ".join(f"{o.runtime}: {o.status.value}" for o in observations) or "nothing was tried"
 
 

@@ -18,6 +18,7 @@ from modelaudit.errors import LockHeld, ModelAuditError, UsageError
 COMMANDS = {
     "audit": "modelaudit.cli.audit:audit",
     "scan": "modelaudit.cli.audit:scan",
+    "explain": "modelaudit.cli.explain:explain",
     "inspect": "modelaudit.cli.inspect:inspect",
     "render": "modelaudit.cli.render:render",
     "rules": "modelaudit.cli.rules:rules",

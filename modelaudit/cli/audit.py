@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from modelaudit.cli import options
-from modelaudit.cli.batch import Row, audit_all, exit_code, find, log_line
+from modelaudit.cli.batch import Found, Row, audit_all, exit_code, find, log_line
 from modelaudit.cli.terminal import ProgressBar, clean, table
+from modelaudit.facts import Json
 from modelaudit.settings import Settings
 
 ORDER = {"fail": 0, "incomplete": 1, "warn": 2, "pass": 3}
@@ -34,19 +35,17 @@ def worst_first(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def _others(found: Any) -> str:
+def _others(found: Found) -> str:
     total = sum(found.others.values())
     return f"{total} other file{'s' * (total != 1)}" if total else "no other file"
 
 
-def summary(rows: list[Row], found: Any) -> str:
+def summary(rows: list[Row], found: Found) -> str:
     """One line of totals, and a line for whatever looked like a model and is none."""
     verdicts = [str(row["verdict"]) for row in rows]
     parts = [f"{verdicts.count(v)} {v}" for v in ORDER if verdicts.count(v)]
-    lines = [
-        f"{len(rows)} model{'s' * (len(rows) != 1)}: {', '.join(parts) or 'none'}; "
-        f"{_others(found)} passed over"
-    ]
+    count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
+    lines = [f"{count}: {', '.join(parts) or 'none'}; {_others(found)} passed over"]
     lines += [f"not a model: {clean(path)} ({clean(why)})" for path, why in found.named]
     lines += [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
     return "\n".join(lines)
@@ -55,14 +54,14 @@ def summary(rows: list[Row], found: Any) -> str:
 def run(
     paths: tuple[Path, ...],
     settings: Settings,
+    created: str,
     *,
     quiet: bool,
     log_file: Path | None,
     out: Path | None = None,
     formats: tuple[str, ...] = (),
-) -> tuple[list[Row], Any, int, list[str]]:
+) -> tuple[list[Row], Found, int, list[str]]:
     """Find, audit, write: what both commands do."""
-    created = now()
     found = find(paths, settings)
     rows: list[Row] = []
     with ExitStack() as stack:
@@ -122,10 +121,12 @@ def audit(
 
     per_model, per_run = parse_formats(formats)
     settings = options.settings_from(**chosen)
+    created = now()
     rows, found, code, reasons = run(
-        paths, settings, quiet=quiet, log_file=log_file, out=out, formats=per_model
+        paths, settings, created, quiet=quiet, log_file=log_file, out=out, formats=per_model
     )
-    index = write_index(out, rows, found, per_run, {"code": code, "reasons": reasons}, now())
+    outcome: dict[str, Json] = {"code": code, "reasons": [*reasons]}
+    index = write_index(out, rows, found, (per_model, per_run), outcome, created)
     if not quiet:
         click.echo(table(rows))
         click.echo(summary(rows, found))
@@ -144,7 +145,7 @@ def scan(
     import json
 
     settings = options.settings_from(**chosen)
-    rows, found, code, _ = run(paths, settings, quiet=quiet or as_json, log_file=log_file)
+    rows, found, code, _ = run(paths, settings, now(), quiet=quiet or as_json, log_file=log_file)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not quiet:

@@ -115,8 +115,9 @@ def audit_all(
             if deliver:
                 deliver(audit)
             return {"row": row_of(audit)}
-        except Exception:
-            return {"bug": traceback.format_exc()}
+        except Exception as error:
+            traceback.print_exc()
+            return {"bug": f"{type(error).__name__}: {error}"}
 
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     seconds += 2 * settings.probe.timeout if probe else 0.0
@@ -127,7 +128,7 @@ def audit_all(
             yield target, row
             continue
         bug = done.value.get("bug") if done.value else None
-        reason = done.lost or f"internal error: {bug}"
+        reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
         audit = lost(target, settings, created, reason)
         if deliver:
             deliver(audit)

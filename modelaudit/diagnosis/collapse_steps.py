@@ -80,7 +80,7 @@ def head_bias(case: Case) -> Answer:
     if before is None or after is None or output is None:
         return Unknown("an output whose information can be measured")
     share = output.collapse.top_share or 0.0
-    restores = bool(tried.get("restores"))
+    restores = bool(tried.get("responsible"))
     moderate = (
         share > at.TOP_SHARE and after - before > at.GAIN and (excess or 0.0) > at.BIAS_EXCESS
     )

@@ -179,6 +179,7 @@ class OutputBehaviour:
     per_class: tuple[Mapping[str, Json], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)  # NFV with symmetrised kernels
     synthetic_information: float | None = None  # I_e in bits on the built-in probe mix
+    nonfinite: float = 0.0  # share of inputs whose output holds NaN or infinity
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from modelaudit.probe.inputs import (
     load_probe_data,
     synthetic,
 )
-from modelaudit.probe.protocol import Port
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.runner import Array
 from modelaudit.settings import ProbeSettings
 
@@ -50,7 +50,7 @@ class Fed:
 
 
 def feed_for(
-    ports: Sequence[Port], artifact: Artifact, settings: ProbeSettings, data: Path | None
+    seen: Observation, artifact: Artifact, settings: ProbeSettings, data: Path | None
 ) -> Fed | Unprobeable:
     """Inputs for a restored model: the user's where they fit it, else the built-in mix.
 
@@ -58,7 +58,7 @@ def feed_for(
     and the notes say why the data were not.
     """
     specs = []
-    for port in ports:
+    for port in seen.inputs:
         spec = input_spec(port, artifact.architecture)
         if isinstance(spec, Unprobeable):
             return spec
@@ -153,7 +153,7 @@ def _labels(y: Array | None, n: int) -> Array | None:
     if y is None or len(y) != n or n == 0:
         return None
     if y.ndim == 2 and y.shape[1] > 1:
-        return y.argmax(axis=1)
+        return np.asarray(y.argmax(axis=1))
     flat = y.reshape(n, -1)
     whole = flat.shape[1] == 1 and y.dtype.kind in "iub"
     return flat[:, 0].astype(np.int64) if whole else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelaudit.facts import Artifact
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.behaviour import study
+from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.supervisor import (
     RuntimeHandle,
@@ -20,7 +22,14 @@ from modelaudit.probe.supervisor import (
 )
 from modelaudit.settings import ProbeSettings, Settings
 
-Seen = tuple[tuple[Observation, ...], Behaviour | None]
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What running a model showed; `skipped` says why there is no behaviour, if there is none."""
+
+    observations: tuple[Observation, ...]
+    behaviour: Behaviour | None = None
+    skipped: str = ""
 
 
 @contextlib.contextmanager
@@ -61,6 +70,8 @@ def run_in(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Probe
         with session:
             outcome = study(session, artifact, settings, data)
         if isinstance(outcome, Observation):
-            return (*observations, outcome), None
-        return (*observations, seen), outcome
-    return tuple(observations), None
+            return Seen((*observations, outcome))
+        if isinstance(outcome, Unprobeable):
+            return Seen((*observations, seen), skipped=outcome.reason)
+        return Seen((*observations, seen), outcome)
+    return Seen(tuple(observations))

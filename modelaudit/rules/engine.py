@@ -10,7 +10,7 @@ from modelaudit.probe.protocol import Status
 from modelaudit.rules.model import Facts, Need, NotApplicable, Rule
 
 # A model that the probe could not run to an end has not been looked at in full.
-UNFINISHED = frozenset({Status.CRASHED, Status.TIMEOUT, Status.MEMORY})
+UNFINISHED = frozenset({Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 
 
 def missing_need(need: Need, facts: Facts) -> str:
@@ -62,7 +62,8 @@ def could_not_look(facts: Facts) -> str:
             return f"{problem.file or artifact.root.name}: {problem.detail}"
     for observation in facts.observations:
         if observation.status in UNFINISHED:
-            return f"running it in {observation.runtime}: {observation.status.value}"
+            why = f" ({observation.error.splitlines()[-1]})" if observation.error else ""
+            return f"running it in {observation.runtime}: {observation.status.value}{why}"
     return ""
 
 

@@ -1,0 +1,88 @@
+"""`modelaudit explain`: the diagnosis of one model in one screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelaudit.cli import exits, options
+from modelaudit.cli.terminal import clean, columns
+from modelaudit.diagnosis.model import Diagnosis
+
+WIDTH = 100
+STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("yellow", "?")}
+
+
+def _wrap(text: str, indent: str, first: str | None = None) -> str:
+    return click.wrap_text(
+        clean(text),
+        min(columns(), WIDTH),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+    )
+
+
+def screen(path: str, diagnosis: Diagnosis) -> str:
+    """The diagnosis as text: answer, evidence, suspects, next steps."""
+    first = diagnosis.causes[0]
+    lines = [
+        click.style(clean(path), bold=True),
+        "",
+        _wrap(diagnosis.answer, ""),
+        "",
+        click.style(f"Cause: {first.title} ({first.cause}, belief {first.belief:.0%})", bold=True),
+    ]
+    lines += [_wrap(each.text, "    ", "  + ") for each in first.evidence[:4]]
+    lines += [_wrap(each.text, "    ", "  - ") for each in first.against[:2]]
+    if first.refute:
+        lines.append(_wrap(f"Would be refuted by: {first.refute}", "    ", "    "))
+    for cause in diagnosis.causes[1:3]:
+        lines.append(_wrap(f"{cause.title} (belief {cause.belief:.0%})", "    ", "  also: "))
+    lines += ["", click.style("The usual suspects", bold=True)]
+    for suspect in diagnosis.suspects:
+        colour, mark = STATES[suspect.state]
+        head = click.style(f"  {mark} {suspect.name}: {suspect.state}.", fg=colour)
+        lines += [head, _wrap(suspect.text, "    ")]
+    if first.next_steps:
+        lines += ["", click.style("What to do", bold=True)]
+    for number, step in enumerate(first.next_steps, start=1):
+        lines.append(_wrap(step.text, "     ", f"  {number}. "))
+        lines += [f"         {line}" for line in step.code.splitlines()]
+    if diagnosis.undecidable:
+        names = "; ".join(f"{u.what.lower()}: needs {u.needs}" for u in diagnosis.undecidable[:3])
+        lines += ["", _wrap(f"Not decided: {names}", "  ")]
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+@options.probing
+def explain(model: Path, as_json: bool, **chosen: Any) -> None:
+    """Say why MODEL answers as it does: causes ranked, evidence, what to try next."""
+    import json
+
+    from modelaudit.cli.batch import find
+    from modelaudit.diagnosis import diagnose
+    from modelaudit.pipeline import add_probe, static_facts
+    from modelaudit.probe.here import here_probe
+    from modelaudit.rules.catalogue import CATALOGUE
+    from modelaudit.rules.engine import run_rules
+    from modelaudit.schema import jsonable
+
+    settings = options.settings_from(fail_on="high", jobs=1, **chosen)
+    found = find((model,), settings)
+    if not found.targets:
+        click.echo(f"modelaudit: no model found at {model}", err=True)
+        raise click.exceptions.Exit(exits.NO_MODEL)
+    with here_probe(settings) as probe:
+        for target in found.targets:
+            facts = static_facts(target.path, settings)
+            facts = add_probe(facts, probe if settings.probe.enabled else None)
+            diagnosis = diagnose(facts, run_rules(CATALOGUE, facts))
+            if as_json:
+                click.echo(json.dumps(jsonable(diagnosis), indent=2))
+            else:
+                click.echo(screen(target.relative, diagnosis))

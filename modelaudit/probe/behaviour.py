@@ -1,0 +1,239 @@
+"""The study of one restored model: everything that is asked of it, in order.
+
+Repeats first (a model that answers at random cannot be judged), then flips and value ranges,
+then what happens inside, then interventions. What a model cannot answer is skipped with its
+reason; a child that dies ends the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from modelaudit.facts import Artifact, Json
+from modelaudit.measures.collapse import Diversity, bias_effect
+from modelaudit.measures.flips import phase_scrambled
+from modelaudit.measures.orientation import information
+from modelaudit.measures.outputs import comparable, probabilities
+from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
+from modelaudit.measures.transforms import Transform, domain_transforms
+from modelaudit.probe import inner, interventions
+from modelaudit.probe.feeding import Fed, feed_for
+from modelaudit.probe.inputs import Unprobeable
+from modelaudit.probe.output_study import Answers, Outputs, describe_output
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.repeats import Repeats, repeat
+from modelaudit.probe.runner import Array, Ended, Runner, Unavailable, Variant
+from modelaudit.probe.session import Session
+from modelaudit.probe.variables import variable_paths
+from modelaudit.settings import ProbeSettings
+
+FITS = 0.35  # misfit up to which BatchNorm statistics belong to what flows in
+T = TypeVar("T")
+
+
+def study(
+    session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
+) -> Behaviour | Observation | Unprobeable:
+    """Run a loaded model on probe inputs and measure what it does.
+
+    Args:
+        session: with the model loaded.
+        artifact: what the file says of the model.
+        settings: number of built-in inputs, seed.
+        data: the user's probe data, or None.
+
+    Returns:
+        The behaviour; or the observation of how the child ended; or why nothing could be fed.
+    """
+    fed = feed_for(session.observation, artifact, settings, data)
+    if isinstance(fed, Unprobeable):
+        return fed
+    try:
+        return _Study(session, artifact, settings.seed, fed).run()
+    except Ended as end:
+        return end.observation
+    except Unavailable as error:
+        return Unprobeable(str(error))
+
+
+class _Study:
+    """State that the parts of one study share."""
+
+    def __init__(self, session: Session, artifact: Artifact, seed: int, fed: Fed) -> None:
+        self.artifact, self.fed = artifact, fed
+        self.runtime = session.observation.runtime
+        self.paths = variable_paths(artifact, session.observation)
+        self.runner = Runner(session, fed.moves, fed.rescaled)
+        self.rng = np.random.default_rng(seed)
+        self.skipped: dict[str, str] = {}
+        # The transforms of the study are those of the first input that has any.
+        self.moves: Mapping[str, Transform] = next((m for m in fed.moves if m), {})
+        self.user = fed.info.kind == "user"
+        scaled = self.user and any(fed.rescaled)
+        self.domains = domain_transforms(fed.info.value_range) if scaled else ()
+
+    def run(self) -> Behaviour:
+        """Ask everything, then measure."""
+        self.runner.put("x", self.fed.arrays)
+        repeats = repeat(self.runner, self.artifact)
+        fits = self._try("batch normalisation", self._batchnorm) or ()
+        answers = self._answers(repeats)
+        outputs = tuple(
+            describe_output(
+                name, answers, self.artifact, self.moves, self._diversity(fits), self.rng
+            )
+            for name in repeats.given
+        )
+        return Behaviour(
+            runtime=self.runtime,
+            inputs=self.fed.info,
+            noise_floor=repeats.noise,
+            deterministic=repeats.deterministic,
+            outputs=outputs,
+            dead=self._try("dead units", self._dead) or {},
+            residuals=self._try("layer residuals", self._residuals) or (),
+            interventions=self._interventions(repeats, outputs, fits),
+            batchnorm=fits,
+            training_flag_matters=repeats.training_flag_matters,
+            skipped=self.skipped,
+        )
+
+    def _try(self, name: str, ask: Callable[[], T]) -> T | None:
+        """An answer, or None with the reason kept."""
+        try:
+            return ask()
+        except Unavailable as error:
+            self.skipped[name] = str(error)
+            return None
+
+    def _batchnorm(self) -> tuple[BatchNormFit, ...]:
+        moves = tuple(self.moves) if self.user else ()
+        return inner.batchnorm_fits(self.runner, self.artifact, moves, self.domains)
+
+    def _dead(self) -> Mapping[str, float]:
+        return inner.dead_shares(self.runner, self.artifact)
+
+    def _residuals(self) -> tuple[Mapping[str, Json], ...]:
+        mirror = next(iter(self.moves.values()), None)
+        if mirror is None:
+            return ()
+        return inner.residuals(self.runner, self.artifact, mirror, self.fed.info.n)
+
+    def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
+        consistent = all(fit.misfit <= FITS for fit in fits) if fits else None
+        return Diversity(
+            synthetic=not self.user,
+            largest_class=self.fed.info.largest_class,
+            batchnorm_consistent=consistent,
+        )
+
+    def _answers(self, repeats: Repeats) -> Answers:
+        """Outputs for every variant of the inputs."""
+        moved = {name: self.runner.predict("x", Variant(name)) for name in self.moves}
+        rescaled: dict[str, Outputs] = {}
+        for domain in self.domains:
+            name = f"value range {domain.name}"
+            got = self._try(name, partial(self.runner.predict, "x", Variant("e", domain)))
+            if got is not None:
+                rescaled[domain.name] = got
+        floors = {}
+        for move in self.moves.values():
+            name = f"architecture floor {move.name}"
+            pair = self._try(name, partial(self._floor, move))
+            if pair is not None:
+                floors[move.name] = pair
+        return Answers(
+            given=repeats.given,
+            noise=repeats.noise,
+            moved=moved,
+            rescaled=rescaled,
+            mix=self._try("built-in mix", self._mix),
+            floors=floors,
+            scrambled=self._scrambled(),
+            y=self.fed.y,
+        )
+
+    def _floor(self, move: Transform) -> tuple[Outputs, Outputs]:
+        with interventions.symmetrised_kernels(
+            self.runner, self.artifact, self.paths, move.element
+        ):
+            return self.runner.predict(), self.runner.predict("x", Variant(move.name))
+
+    def _mix(self) -> Outputs | None:
+        if self.fed.mix is None:
+            return None
+        self.runner.put("mix", self.fed.mix)
+        outputs = self.runner.predict("mix")
+        self.runner.drop("mix")
+        return outputs
+
+    def _scrambled(self) -> Mapping[str, Outputs]:
+        """Outputs for a control that differs from the input as much as its mirror image does."""
+        move = next(iter(self.moves.values()), None)
+        if move is None or len(self.fed.arrays) != 1 or self.fed.arrays[0].dtype.kind != "f":
+            return {}
+        x = self.fed.arrays[0]
+        first = move.first_axis
+        axes = tuple(range(first, first + len(move.element.perm)))
+        control = phase_scrambled(x, move.apply(x), self.rng, axes).astype(x.dtype)
+        self.runner.put("control", [control])
+        outputs = self.runner.predict("control")
+        self.runner.drop("control")
+        return {move.name: outputs}
+
+    def _interventions(
+        self,
+        repeats: Repeats,
+        outputs: tuple[OutputBehaviour, ...],
+        fits: tuple[BatchNormFit, ...],
+    ) -> Mapping[str, Mapping[str, Json]]:
+        """What changing one thing brings back, in the first output that says too little."""
+        output = next((o for o in outputs if o.collapse.collapsed), outputs[0])
+        found: dict[str, Mapping[str, Json]] = {}
+        bias = self._try("centred head bias", partial(self._centred, repeats, output))
+        if bias is not None:
+            found["centre_head_bias"] = bias
+        doubtful = output.collapse.collapsed or any(fit.misfit > FITS for fit in fits)
+        if self.user and fits and doubtful:
+            ask = partial(self._recalibrated, repeats, output)
+            again = self._try("recalibrated batch normalisation", ask)
+            if again is not None:
+                found["recalibrate_batchnorm"] = again
+        return found
+
+    def _centred(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+        head = interventions.head_of(self.artifact, self.paths)
+        stored = repeats.given[output.name]
+        centred = interventions.with_centred_bias(self.runner, head)[output.name]
+        if head.bias.size != stored.shape[-1]:
+            raise Unavailable(f"{head.route} does not make output {output.name}")
+        effect = bias_effect(
+            stored, centred, output.kind, head.bias, comparable(centred, output.kind)
+        )
+        return {
+            "output": output.name,
+            "layer": head.route,
+            "before": effect.before,
+            "after": effect.after,
+            "excess": effect.excess,
+            "responsible": effect.responsible,
+        }
+
+    def _recalibrated(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+        after = interventions.with_recalibrated_statistics(self.runner, self.artifact, self.paths)
+        before = _bits(repeats.given[output.name], output.kind)
+        return {
+            "output": output.name,
+            "before": before,
+            "after": _bits(after[output.name], output.kind),
+        }
+
+
+def _bits(values: Array, kind: str) -> float | None:
+    p = probabilities(np.nan_to_num(values), kind)
+    return information(p) if p is not None else None

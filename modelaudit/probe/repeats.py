@@ -1,0 +1,88 @@
+"""Asking the same twice: is the model deterministic, and how large is rounding noise?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelaudit.facts import Artifact
+from modelaudit.probe.runner import Array, Runner, Unavailable
+
+# Differences up to this share of the output's scale are rounding: kernels may sum in another
+# order when the batch has another size (1e-8 to 1e-6 in float32 networks).
+ROUNDING = 1e-4
+OTHER_BATCH = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What asking again showed.
+
+    Attributes:
+        given: outputs for the inputs as given.
+        noise: largest absolute difference between repeats, other batch sizes included.
+        deterministic: repeats are equal but for rounding, also where a flag saved in the graph
+            makes the model behave as in training.
+        training_flag_matters: calling the model without a training flag gives other outputs
+            than inference does; None where the model cannot be called so.
+    """
+
+    given: Mapping[str, Array]
+    noise: float
+    deterministic: bool
+    training_flag_matters: bool | None
+
+
+def repeat(runner: Runner, artifact: Artifact) -> Repeats:
+    """Run the inputs `x` again in the same and in another batch size, and without a flag.
+
+    Raises:
+        Unavailable: the model gives no output at all.
+    """
+    given = runner.predict()
+    if not given:
+        raise Unavailable("the model gives no numeric output")
+    again = runner.predict()
+    other = runner.predict(batch_size=OTHER_BATCH)
+    scale = max((_scale(values) for values in given.values()), default=1.0)
+    same = largest_difference(given, again) <= ROUNDING * scale
+    try:
+        plain = [runner.predict(training=None) for _ in range(2)]
+    except Unavailable:
+        plain = []
+    matters: bool | None = None
+    if plain:
+        matters = largest_difference(given, plain[0]) > ROUNDING * scale
+        random = largest_difference(plain[0], plain[1]) > ROUNDING * scale
+        # Keras layers that augment are random in a bare call and silent in `predict`; only a
+        # flag that was saved with the call makes the model itself random.
+        same = same and not (random and _saved_training_flag(artifact))
+    noise = max(largest_difference(given, again), largest_difference(given, other))
+    return Repeats(given, noise, same, matters)
+
+
+def _saved_training_flag(artifact: Artifact) -> bool:
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return any(kwargs.get("training") is True for layer in layers for kwargs in layer.call_kwargs)
+
+
+def _scale(values: Array) -> float:
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return max(1e-30, float(np.abs(finite).max())) if finite.size else 1.0
+
+
+def largest_difference(a: Mapping[str, Array], b: Mapping[str, Array]) -> float:
+    """Largest absolute difference over outputs of one name; NaN beside NaN counts as equal."""
+    worst = 0.0
+    for name, left in a.items():
+        right = b.get(name)
+        if right is None or right.shape != left.shape:
+            return float("inf")
+        difference = np.abs(left.astype(np.float64) - right.astype(np.float64))
+        difference[np.isnan(left) & np.isnan(right)] = 0.0
+        if np.isnan(difference).any():
+            return float("inf")
+        worst = max(worst, float(difference.max(initial=0.0)))
+    return worst
