@@ -18,6 +18,8 @@ from modelaudit.formats.keras_specs import GATES
 
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
+SPECTRAL = "SpectralNormalization"
+
 _SUBLAYERS: Mapping[str, str] = {"attention_output": "output_dense"}
 """Attribute of a projection where it is not `<part>_dense`."""
 
@@ -86,7 +88,8 @@ def _wrapped_members(tree: Tree, layer: Layer) -> Iterator[tuple[Layer, str]]:
 
 def numbered_slots(layer: Layer) -> Iterator[tuple[str, Slot]]:
     """Path below the layer -> slot in a v3 weights file (`vars/0`, `query_dense/vars/1`)."""
-    counts: dict[str, int] = {}
+    # A SpectralNormalization also lists the kernel of the layer that it wraps, before its own.
+    counts: dict[str, int] = {"": 0} if layer.class_name == SPECTRAL else {}
     for slot in slots_of(layer):
         holder = _holder(layer, slot)
         index = counts[holder] = counts.get(holder, -1) + 1

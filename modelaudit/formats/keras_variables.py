@@ -14,6 +14,7 @@ from modelaudit.formats.keras_names import (
     is_renumbered,
 )
 from modelaudit.formats.keras_paths import (
+    SPECTRAL,
     ObjectPaths,
     container_paths,
     numbered_slots,
@@ -64,8 +65,8 @@ def bind(
         layout: `h5_legacy`, `h5_v3`, `saved_model` or `checkpoint`.
         groups: for `h5_legacy`, layer name (in the order of `layer_names`) -> tensor names in
             the order of `weight_names`.
-        var_names: tensor name -> the name that the variable had in the program. For `h5_v3`, the
-            `name` attribute of the group that holds the tensor.
+        var_names: tensor name -> the name that the variable had in the program. For `h5_v3`,
+            route of a `vars` group -> its attribute `name`.
 
     Raises:
         ValueError: `layout` is none of these.
@@ -210,7 +211,7 @@ class _Binder:
 
     def _check_group_name(self, layer: Layer, below: str, tensor: str) -> None:
         """Keras 3 writes each layer's name beside its variables."""
-        name = self.var_names.get(tensor)
+        name = self.var_names.get(tensor.rpartition("/")[0])
         own = below.startswith("vars/")
         if own and name is not None and name != layer.name and name in self.names.layers:
             self.misordered.append(tensor)
@@ -221,7 +222,7 @@ class _Binder:
         while above:
             layer = owners.get(above)
             if layer is not None:
-                if is_open(layer) or _SEED in rest:
+                if is_open(layer) or _SEED in rest or layer.class_name == SPECTRAL:
                     self._claim_free(layer, rest, tensor)
                 return
             above, _, last = above.rpartition("/")
@@ -242,7 +243,9 @@ class _Binder:
             slot = by_path if by_path is not None and (sure or by_path in named) else None
             if slot is None and len(named) == 1:
                 slot = named[0]
-            if slot is None:
+            if slot is None and _SEED in self.var_names.get(tensor.name, ""):
+                self.claimed.add(tensor.name)  # state of a random generator, not a weight
+            elif slot is None:
                 left.append(tensor.name)
             elif not self.claim(slot.route, slot.role, tensor.name):
                 # An export holds variables under two paths: the second is the same variable.
