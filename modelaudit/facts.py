@@ -384,6 +384,18 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON document of the model as it was saved, whether or not it describes a valid model.
+
+    `route` is where it stands in `file` (`model_config`, `nodes/3`), empty for the whole file.
+    """
+
+    file: str
+    route: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """Everything that was read of one saved model.
 
@@ -393,6 +405,7 @@ class Artifact:
         complete: every byte that the model needs is there and readable.
         training: training_config / compile_config as saved.
         extra: further facts by name (fingerprint fields, labels, archive metadata …), JSON.
+        documents: every config in the file, in full: what a loader could be made to obey.
     """
 
     root: Path
@@ -410,6 +423,7 @@ class Artifact:
     kernels: tuple[Kernel, ...] = ()
     problems: tuple[Problem, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
 
     @property
     def nbytes(self) -> int:

@@ -63,5 +63,6 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
         tensors=contents.tensors,
         problems=tuple(notes.problems),
         extra=extra,
+        documents=tuple(notes.documents),
     )
     return with_binding(artifact, binding_of(architecture, contents))

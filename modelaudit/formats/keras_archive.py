@@ -111,6 +111,7 @@ class _ArchiveReader:
             tensors=contents.tensors,
             problems=tuple(self.notes.problems),
             extra=extra,
+            documents=tuple(self.notes.documents),
         )
         return with_binding(artifact, binding_of(architecture, contents))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind
+from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
 from modelaudit.formats.bounded import json_loads
 from modelaudit.formats.messages import parse
 from modelaudit.formats.protos import saved_messages_pb2 as pb
@@ -41,6 +42,22 @@ class KerasMetadata:
         """A text of the root's metadata (`keras_version`, `backend`)."""
         value = self.root.get(key) if self.root else None
         return value if isinstance(value, str) else None
+
+    def documents(self) -> tuple[Document, ...]:
+        """The metadata of every object, each layer's config once.
+
+        A model's config lists its layers, whose objects then repeat it.
+        """
+        listed = {
+            json.dumps(layer.get("config"), sort_keys=True)
+            for metadata in self.objects.values()
+            for layer in _listed_layers(metadata)
+        }
+        return tuple(
+            Document(self.file, f"nodes/{index}", metadata)
+            for index, metadata in sorted(self.objects.items())
+            if json.dumps(metadata.get("config"), sort_keys=True) not in listed
+        )
 
     @property
     def training(self) -> dict[str, Json] | None:
@@ -89,3 +106,12 @@ def read_keras_metadata(
             objects[index] = value
     root = objects.get(0) if identifiers.get(0) in _MODELS else None
     return KerasMetadata(objects, root, file), problems
+
+
+def _listed_layers(metadata: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """Layers in a model's config; those of nested models are listed by the nested model too."""
+    config = metadata.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    for layer in layers if isinstance(layers, list) else ():
+        if isinstance(layer, dict):
+            yield layer

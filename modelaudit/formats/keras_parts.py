@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from modelaudit.errors import ReadError
-from modelaudit.facts import Architecture, Artifact, Json, Problem, ProblemKind
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Architecture, Artifact, Document, Json, Problem, ProblemKind
 from modelaudit.formats.bounded import json_loads
 from modelaudit.formats.hdf5_contents import Hdf5Contents
 from modelaudit.formats.hdf5_layout import V3
@@ -35,13 +35,21 @@ LOSSES = frozenset(
 
 @dataclass(slots=True)
 class Notes:
-    """Problems met on the way; each part that fails leaves one and the rest goes on."""
+    """What is met on the way: a problem for each part that fails, and every JSON document."""
 
     problems: list[Problem] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
 
     def add(self, error: ReadError, file: str, route: str = "") -> None:
         """Note an error as a problem of `file`."""
-        self.problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+        evidence: dict[str, Json] = {}
+        if isinstance(error, LimitExceeded):
+            evidence = {
+                "limit": error.limit,
+                "measured": error.measured,
+                "threshold": error.allowed,
+            }
+        self.problems.append(Problem(ProblemKind(error.kind), file, error.reason, route, evidence))
 
     @property
     def complete(self) -> bool:
@@ -65,6 +73,7 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
         evidence: dict[str, Json] = {"json": "keys", "measured": len(duplicates)}
         kind = ProblemKind.DUPLICATE_MEMBER
         notes.problems.append(Problem(kind, file, detail, route, evidence))
+    notes.documents.append(Document(file, route, value))
     return value
 
 

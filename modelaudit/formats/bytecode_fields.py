@@ -1,0 +1,65 @@
+"""The parts of a marshalled code object, in the order in which each Python writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One part. `kind` is integer (four bytes), or bytes, text, tuple, names (of texts)."""
+
+    name: str
+    kind: str
+
+    @property
+    def integer(self) -> bool:
+        """Whether it is four bytes rather than an object."""
+        return self.kind == "integer"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The order that a range of Python versions uses.
+
+    `python` is that range, for people; `byte_names` where interned names are byte strings.
+    """
+
+    python: str
+    fields: tuple[Field, ...]
+    byte_names: bool = False
+
+
+def _fields(counts: str, parts: str, end: str) -> tuple[Field, ...]:
+    """Leading integers, then `name:kind` parts, the first line, and closing byte strings."""
+    return (
+        *(Field(name, "integer") for name in counts.split()),
+        *(Field(*part.split(":")) for part in parts.split()),
+        Field("first_line", "integer"),
+        *(Field(name, "bytes") for name in end.split()),
+    )
+
+
+_CLASSIC = (
+    "code:bytes constants:tuple names:names variables:names free:names cells:names "
+    "filename:text name:text"
+)
+
+LAYOUTS = (
+    Layout(
+        "3.11 to 3.14",
+        _fields(
+            "arguments positional_only keyword_only stack flags",
+            "code:bytes constants:tuple names:names variables:names kinds:bytes "
+            "filename:text name:text qualified_name:text",
+            "lines exceptions",
+        ),
+    ),
+    Layout(
+        "3.8 to 3.10",
+        _fields("arguments positional_only keyword_only locals stack flags", _CLASSIC, "lines"),
+    ),
+    Layout("3.0 to 3.7", _fields("arguments keyword_only locals stack flags", _CLASSIC, "lines")),
+    Layout("2.3 to 2.7", _fields("arguments locals stack flags", _CLASSIC, "lines"), True),
+)
+"""Newest first; they differ in so many places that a stream fits one of them only."""
