@@ -117,6 +117,7 @@ class Worker:
         self.tf, self.keras = tf, keras
         self.model: Loaded | None = None
         self.kept: Arrays = {}
+        self._last_names: list[str] = []  # of the outputs of the last batch
         self.originals: Arrays = {}  # values from before the first assignment
         self.verbs: dict[str, Callable[[dict[str, Any], Arrays], Answer]] = {
             "load": self.load,
@@ -221,7 +222,6 @@ class Worker:
         if any(n is not None for n in fixed):
             size = next(n for n in fixed if n is not None)
         total = min((len(feed) for feed in feeds), default=0)
-        self._last_names: list[str] = []
         for start in range(0, total, size):
             batch = [feed[start : start + size] for feed in feeds]
             rows = len(batch[0])

@@ -18,16 +18,19 @@ import contextlib
 import importlib
 import json
 import os
+import random
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import types
 from typing import Any
 
+import numpy as np
+
 PACKAGE = "modelaudit_probe"
 MESSAGE_BYTES = 1 << 20
+RECEIVE_SECONDS = 10.0
 
 
 def _load_siblings() -> None:
@@ -61,7 +64,10 @@ def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
     with contextlib.suppress(AttributeError, RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    tf.compat.v1.set_random_seed(int(policy.get("seed", 0)))
+    seed = int(policy.get("seed", 0)) % 2**32
+    random.seed(seed)  # Keras draws the seeds of layers that have none from here
+    np.random.seed(seed)
+    tf.compat.v1.set_random_seed(seed)
     return tf, keras, versions
 
 
@@ -80,18 +86,9 @@ class Children:
 
     def start(self, connection: socket.socket, message: bytes, fds: list[int]) -> None:
         """Start a child that serves on `fds` (channel, log) under the policy in `message`."""
-        policy = json.loads(message.decode())
-        if self.forking:
-            pid = os.fork()
-            if pid == 0:
-                _become_worker(fds, policy)
-        else:
-            command = [sys.executable, "-E", __file__, "--worker", message.decode()]
-            pid = subprocess.Popen(
-                command + [str(fd) for fd in fds], pass_fds=fds, close_fds=True
-            ).pid
-        for fd in fds:
-            os.close(fd)
+        pid = os.fork()
+        if pid == 0:
+            _become_worker(fds, message.decode(), self.forking)
         self.connections[pid] = connection
         _tell(connection, {"pid": pid})
 
@@ -117,12 +114,17 @@ class Children:
         return done
 
 
-def _become_worker(fds: list[int], policy: dict[str, Any]) -> None:
-    """The forked child's whole life."""
+def _become_worker(fds: list[int], policy: str, forking: bool) -> None:
+    """The child's whole life, in this process image or in a fresh one."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _worker().main(fds[0], fds[1], policy, import_runtime)
+        if forking:
+            _worker().main(fds[0], fds[1], json.loads(policy), import_runtime)
+        for fd in fds:
+            os.set_inheritable(fd, True)
+        command = [sys.executable, "-E", os.path.abspath(__file__), "--worker", policy]  # noqa: PTH100
+        os.execv(sys.executable, command + [str(fd) for fd in fds])
     finally:
         os._exit(70)
 
@@ -145,6 +147,26 @@ def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
             break
         message += piece
     return message, list(fds)
+
+
+def _accept(listener: socket.socket, children: Children) -> socket.socket | None:
+    """Start a child for the next session; None where it hung up or no process is to be had."""
+    connection, _ = listener.accept()
+    fds: list[int] = []
+    try:
+        connection.settimeout(RECEIVE_SECONDS)
+        message, fds = _receive(connection)
+        connection.settimeout(None)
+        if len(fds) == 2:
+            children.start(connection, message, fds)
+            return connection
+    except OSError as error:
+        sys.stderr.write(f"no child for a session: {error}\n")
+    finally:
+        for fd in fds:
+            os.close(fd)
+    connection.close()
+    return None
 
 
 def serve(listener: socket.socket, owner: int, children: Children) -> None:
@@ -170,13 +192,9 @@ def serve(listener: socket.socket, owner: int, children: Children) -> None:
                             selector.unregister(connection)
                         connection.close()
                 elif source is listener:
-                    connection, _ = listener.accept()
-                    message, fds = _receive(connection)
-                    if len(fds) != 2:  # hung up before it asked
-                        connection.close()
-                        continue
-                    children.start(connection, message, fds)
-                    selector.register(connection, selectors.EVENT_READ)
+                    accepted = _accept(listener, children)
+                    if accepted is not None:
+                        selector.register(accepted, selectors.EVENT_READ)
                 elif isinstance(source, socket.socket) and not source.recv(1):
                     # The owner hung up: the child goes, and its end closes the connection.
                     selector.unregister(source)

@@ -62,7 +62,11 @@ def graphs(folder: Path) -> None:
             shape_invariants=(tf.TensorShape((None, 2)),),
         )[0],
     )
-    save(folder, "huge", lambda x: x + tf.random.stateless_uniform((10**6, 10**6), (1, 2))[0, 0])
+    save(  # a shape that constant folding does not see, since it would try and wait too
+        folder,
+        "huge",
+        lambda x: x + tf.random.stateless_uniform(tf.cast(x[0] * 1e6, tf.int32), (1, 2))[0, 0],
+    )
     save(folder, "write", lambda x: after(tf.io.write_file(f"{canary}/written", "x"), x))
     save(
         folder,

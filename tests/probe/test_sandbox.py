@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,6 +56,15 @@ def places(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "neighbour").write_text("secret")
     scratch.mkdir()
     return {"model": model, "neighbour": tmp_path / "neighbour", "scratch": scratch}
+
+
+def running(pid: int) -> bool:
+    """Is the process there, and not merely unreaped?"""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def policy(places: dict[str, Path]) -> dict[str, object]:
@@ -220,6 +230,7 @@ time.sleep(60)
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-        assert parent.stdout.read() == b""  # both ends of the pipe are gone
-        state = Path(f"/proc/{child}/stat")
-        assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+        deadline = time.monotonic() + 10
+        while running(child) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not running(child)
