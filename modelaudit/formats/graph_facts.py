@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.errors import LimitExceeded, ReadError
@@ -19,6 +20,7 @@ from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.tf_dtypes import dtype_name
 from modelaudit.settings import Limits
 
+_OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
 # A nested graph inside a nested graph inside …: deeper is not looked at, and said so.
 _NESTING = 4
 
@@ -213,12 +215,18 @@ def _nested(
 
 
 def _as_graph(value: bytes) -> pb.GraphDef | None:
-    """The graph that a string is, if it is one: at least one node, all with name and op."""
-    if len(value) < 8 or value[0] != 0x0A:  # field 1, a NodeDef
+    """The graph that a string is, if it is one: nodes or functions, all with names and ops.
+
+    Nothing is asked of the first bytes, since fields may stand in any order.
+    """
+    if len(value) < 8:
         return None
     try:
         graph = parse(pb.GraphDef, value, "", Limits())
     except ReadError:
         return None
-    named = all(node.name and node.op.isidentifier() for node in graph.node)
-    return graph if graph.node and named else None
+    functions = graph.library.function
+    named = all(node.name and _OP.fullmatch(node.op) for node in graph.node) and all(
+        function.signature.name for function in functions
+    )
+    return graph if named and (graph.node or functions) else None
