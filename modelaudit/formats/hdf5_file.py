@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 # libhdf5 loads filter plugins, which are shared libraries, from this path when a file names an
@@ -16,7 +16,7 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.window import Window
+from modelaudit.formats.window import Window, WindowFile
 from modelaudit.settings import Limits
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -82,16 +82,23 @@ def opened_hdf5(window: Window) -> Iterator[h5py.File]:
         ReadError: `corrupt`, or whatever the window raises.
     """
     with window.opened() as handle:
-        # libhdf5 reads a plain file by itself half again as fast as through Python.
-        target = os.fsencode(window.path) if window.plain else handle
-        try:
-            file = h5py.File(target, "r", locking=False)
-        except HDF5_ERRORS as error:
-            raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
+        file = _open(window, handle)
         try:
             yield file
         finally:
             file.close()
+
+
+def _open(window: Window, handle: WindowFile) -> h5py.File:
+    # libhdf5 reads a plain file by itself half again as fast as through Python, but refuses one
+    # that this process has open with other settings.
+    if window.plain:
+        with suppress(*HDF5_ERRORS):
+            return h5py.File(os.fsencode(window.path), "r", locking=False)
+    try:
+        return h5py.File(handle, "r", locking=False)
+    except HDF5_ERRORS as error:
+        raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
 
 
 def hdf5_reason(error: BaseException) -> str:

@@ -1,0 +1,194 @@
+"""Sniffing by content, and the one entry that answers for every path."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import h5py
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Format
+from modelaudit.formats.labels import read_labels
+from modelaudit.formats.reader import read
+from modelaudit.formats.sniff import sniff
+from modelaudit.settings import Limits
+
+LIMITS = Limits()
+POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 178000000\n"
+)
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def message(*fields: tuple[int, bytes | int]) -> bytes:
+    """A protobuf message of varints and length-delimited fields."""
+    out = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            out += varint(number << 3) + varint(value)
+        else:
+            out += varint(number << 3 | 2) + varint(len(value)) + value
+    return out
+
+
+NODE = message((1, b"x"), (2, b"Placeholder"))
+META_INFO = message((2, message((1, b"op"))), (5, b"2.15.0"))
+TF1 = message((1, 1), (2, message((1, META_INFO), (2, message((1, NODE))))))
+TF2 = message((1, 1), (2, message((1, META_INFO), (2, message((1, NODE))), (7, b"\x0a\x00"))))
+MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", Format.EMPTY_FILE),
+        (POINTER, Format.GIT_LFS_POINTER),
+        (b"\xef\xbf\xbdHDF\r\n\x1a\n" + b"\0" * 50, Format.CORRUPT_HDF5),
+        (b"\x89HDF\n\x1a\n" + b"\0" * 50, Format.CORRUPT_HDF5),
+        (b"\xc2\x89HDF\r\n\x1a\n" + b"\0" * 50, Format.CORRUPT_HDF5),
+        (b"\x89HDF\r\n\x1a\n" + b"\0" * 50, Format.CORRUPT_HDF5),
+        (b"PK\x03\x04" + b"\0" * 100, Format.CORRUPT_ARCHIVE),
+        (message((1, NODE), (1, NODE)), Format.FROZEN_GRAPH),
+        (b'node {\n  name: "x"\n  op: "NoOp"\n}\n', Format.FROZEN_GRAPH),
+        (TF1, Format.SAVEDMODEL_TF1),
+        (TF2, Format.SAVEDMODEL_TF2),
+        (b"\0\0\x06\x08\x01\x1a\x02\x08\x01" + b"\0" * 99 + MAGIC, Format.TF1_CHECKPOINT),
+        (b"\0\x1d\x1b_CHECKPOINTABLE_OBJECT_GRAPH" + b"\0" * 99 + MAGIC, Format.TF2_CHECKPOINT),
+        (b"\0\0\x1c\x0a\x1a\x0a\x09" + b"\0" * 99 + MAGIC, Format.TF1_CHECKPOINT_V1),
+        (b"hello world, this is no model", Format.UNKNOWN),
+        (b'{"class_name": "Sequential"}', Format.UNKNOWN),
+        (b"\x80\x04\x95\x17\x00", Format.UNKNOWN),
+    ],
+)
+def test_sniff_by_content(tmp_path, data, expected):
+    for name in ("model.h5", "model.keras", "model"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        assert sniff(path) is expected
+
+
+def test_sniff_directories(tmp_path):
+    assert sniff(tmp_path) is Format.UNKNOWN
+    model = tmp_path / "sm"
+    (model / "variables").mkdir(parents=True)
+    (model / "variables" / "variables.index").write_bytes(MAGIC)
+    assert sniff(model) is Format.CORRUPT_SAVEDMODEL
+    for data, expected in ((TF1, "savedmodel_tf1_style"), (TF2, "savedmodel_tf2"), (b"", None)):
+        (model / "saved_model.pb").write_bytes(data)
+        assert sniff(model) == (expected or Format.CORRUPT_SAVEDMODEL)
+    (model / "saved_model.pb").unlink()
+    (model / "saved_model.pbtxt").write_text("saved_model_schema_version: 1\nmeta_graphs {\n}\n")
+    assert sniff(model) is Format.SAVEDMODEL_TF1
+    bundle = tmp_path / "00000123"
+    bundle.mkdir()
+    (bundle / "export.meta").write_bytes(META_INFO)
+    assert sniff(bundle) is Format.SESSION_BUNDLE
+
+
+def test_sniff_checkpoints_by_prefix(tmp_path):
+    prefix = tmp_path / "model.ckpt"
+    assert sniff(prefix) is Format.UNKNOWN
+    (tmp_path / "model.ckpt.meta").write_bytes(message((1, META_INFO), (3, message((7, 2)))))
+    assert sniff(prefix) is Format.TF1_CHECKPOINT
+    (tmp_path / "model.ckpt.meta").write_bytes(message((1, META_INFO), (3, message((1, b"f")))))
+    assert sniff(prefix) is Format.TF1_CHECKPOINT_V1
+    prefix.write_bytes(b"")  # the placeholder that old code tests for
+    (tmp_path / "model.ckpt.index").write_bytes(b"\0\0\x06\x08\x01" + b"\0" * 99 + MAGIC)
+    assert sniff(prefix) is Format.TF1_CHECKPOINT
+
+
+def test_hdf5_behind_a_user_block_and_other_hdf5(tmp_path):
+    path = tmp_path / "x"
+    with h5py.File(path, "w", userblock_size=2048) as file:
+        file["data"] = [1.0]
+    assert sniff(path) is Format.HDF5_OTHER
+    artifact = read(path, LIMITS)
+    assert artifact.format is Format.HDF5_OTHER and not artifact.complete
+
+
+def test_zip_that_is_no_model(tmp_path):
+    path = tmp_path / "converted_keras.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("keras_model.h5", b"x")
+    artifact = read(path, LIMITS)
+    assert artifact.format is Format.ARCHIVE_OTHER and not artifact.complete
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_sniffed_and_read_without_an_exception(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "any.bin"
+    path.write_bytes(data)
+    assert isinstance(sniff(path), Format)
+    assert read(path, LIMITS).complete is False or sniff(path) is Format.FROZEN_GRAPH
+
+
+def test_pointer_is_read_with_what_it_promises(tmp_path):
+    path = tmp_path / "model.h5"
+    path.write_bytes(POINTER)
+    artifact = read(path, LIMITS)
+    assert artifact.extra["lfs"] == {"oid": "ab" * 32, "promised": 178_000_000}
+    (problem,) = artifact.problems
+    assert problem.kind == "lfs-pointer" and "178,000,000" in problem.detail
+
+
+def test_mangled_file_is_told_to_be_beyond_recovery(tmp_path):
+    path = tmp_path / "model.h5"
+    path.write_bytes(b"\xef\xbf\xbdHDF\r\n\x1a\n" + b"\xef\xbf\xbd" * 20)
+    (problem,) = read(path, LIMITS).problems
+    assert problem.kind == "text-mangled" and problem.evidence["measured"] == 21
+
+
+def test_what_is_not_there_is_the_callers_mistake(tmp_path):
+    with pytest.raises(UsageError):
+        read(tmp_path / "nothing.h5", LIMITS)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path):
+    path = tmp_path / "model.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    path.chmod(0)
+    assert read(path, LIMITS).format is Format.UNREADABLE
+
+
+def test_saved_model_graph_under_another_name(tmp_path):
+    path = tmp_path / "model.pb"
+    path.write_bytes(TF2)
+    (problem,) = read(path, LIMITS).problems
+    assert problem.kind == "suffix-mismatch"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("labels.txt", "0 Cat\n1 Dog house\n2 Сова", ["Cat", "Dog house", "Сова"]),
+        ("labels.txt", "0 Cat\n2 Dog", ["0 Cat", "2 Dog"]),
+        ("class_names.txt", "cat\r\ndog\r\n", ["cat", "dog"]),
+        ("class_indices.json", '{"dog": 1, "cat": 0}', ["cat", "dog"]),
+        ("class_indices.json", '{"1": "dog", "0": "cat"}', ["cat", "dog"]),
+    ],
+)
+def test_labels_beside_a_model(tmp_path: Path, name, content, expected):
+    (tmp_path / name).write_text(content, encoding="utf-8", newline="")
+    assert read_labels(tmp_path / "model.h5", LIMITS) == {"file": name, "names": expected}
+
+
+def test_labels_that_are_too_many_or_broken_are_none(tmp_path):
+    (tmp_path / "labels.txt").write_text("x\n" * 100)
+    assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
+    (tmp_path / "class_indices.json").write_text("[1")
+    assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
+    assert len(read_labels(tmp_path / "m.h5", LIMITS)["names"]) == 100
