@@ -42,6 +42,7 @@ from modelaudit.formats.object_graph import VALUE, joined
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.restore_ops import VARIABLES, restored_variables, unrestored
 from modelaudit.formats.saved_model_files import (
+    GRAPH_NAMES,
     Listing,
     file_entries,
     foreign_problems,
@@ -65,6 +66,9 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     root = root.absolute()
     listing = list_files(root, limits)
     problems = [*listing.problems, *foreign_problems(listing)]
+    for problem in listing.problems:
+        if problem.file in GRAPH_NAMES:
+            raise ReadError(problem.kind, problem.file, problem.detail)
     message, file = read_message(listing.paths, limits)
     graphs, graph_problems = read_graphs(message, file, limits)
     objects = read_objects(message, file)

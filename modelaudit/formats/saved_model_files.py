@@ -54,7 +54,10 @@ def list_files(root: Path, limits: Limits) -> Listing:
                 listing.paths[file] = path
                 if len(listing.paths) > limits.files:
                     raise LimitExceeded(file, "files", len(listing.paths), limits.files)
-            elif path.is_dir() and not path.is_symlink() and not _is_model(path):
+            elif not path.is_dir():
+                detail = "neither a file nor a directory: a special file, or a link to nothing"
+                listing.problems.append(Problem(ProblemKind.UNREADABLE, file, detail))
+            elif not path.is_symlink() and not _is_model(path):
                 pending.append(path)
     return listing
 
