@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from modelaudit.report.text import printable
 
 _FENCE = re.compile(r"^```")
-PAGE_CHARACTERS = 112  # that fit one line of an A4 page in the size of tables
-COLUMN_GAP = 2
-NARROW, WIDEST = 12, 64
+PAGE_CHARACTERS = 108  # that fit one line of an A4 page in the size of tables
+CAPTION_SCALE = 1.2  # captions are larger and bold
+COLUMN_GAP = 4
+NARROW, WIDEST = 13, 64
 
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -66,29 +67,30 @@ class Table:
     open: bool = True
     block: str = "table"
 
-    def shares(self, rows: int) -> tuple[float, ...]:
-        """Column widths in percent of the page's text width, for the first `rows` rows.
+    def layout(self, rows: int) -> tuple[float, tuple[float, ...]]:
+        """Width of the table in percent of the page, and of its columns in percent of the table.
 
-        Set from the longest texts, so that the PDF needs no automatic table layout, which costs
-        more than all other layout together. They add up to 100 at most.
+        Set from the longest texts of the first `rows` rows, so that the PDF needs no automatic
+        table layout, which costs more than all other layout together.
         """
         wanted = [
             max(
                 [len(head), *(len(row[i].text) + 4 * bool(row[i].mark) for row in self.rows[:rows])]
             )
+            + COLUMN_GAP
             for i, head in enumerate(self.columns)
         ]
-        room = PAGE_CHARACTERS - COLUMN_GAP * len(wanted)
-        if sum(wanted) > room:
-            small = [min(width, NARROW) for width in wanted]
-            wide = [min(width, WIDEST) - low for width, low in zip(wanted, small, strict=True)]
-            left = max(room - sum(small), 0)
-            total = sum(wide) or 1
-            widths = [low + left * more / total for low, more in zip(small, wide, strict=True)]
+        if sum(wanted) > PAGE_CHARACTERS:
+            least = [min(width, NARROW) for width in wanted]
+            more = [min(width, WIDEST) - low for width, low in zip(wanted, least, strict=True)]
+            left = max(PAGE_CHARACTERS - sum(least), 0) / (sum(more) or 1)
+            widths = [low + left * extra for low, extra in zip(least, more, strict=True)]
         else:
             widths = [float(width) for width in wanted]
-        scale = 100 / max(PAGE_CHARACTERS, sum(widths) + COLUMN_GAP * len(widths))
-        return tuple(round((width + COLUMN_GAP) * scale, 2) for width in widths)
+        total = sum(widths)
+        page = max(total, min(len(self.caption) * CAPTION_SCALE, PAGE_CHARACTERS))
+        share = min(100.0, round(100 * page / PAGE_CHARACTERS, 1))
+        return share, tuple(round(100 * width / total, 2) for width in widths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,8 @@ def flips(audit: Audit) -> Chart | None:
         if has_agreement
         else f"{text.plural(len(effects), 'transform')} measured on an output without classes."
     )
+    if as_map(_first_output(audit).get("collapse")).get("collapsed") is True:
+        summary += " But the output hardly depends on its input at all, so agreement means nothing."
     columns = ("Input", "Agreement", "95 % interval", "NFV")
     return style.chart(
         "figure-flips",

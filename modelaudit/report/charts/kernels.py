@@ -149,7 +149,7 @@ def gallery(audit: Audit) -> Chart | None:
         [f"{as_text(item.get('index'))} | {as_text(item.get('partner'))}" for item, _, _ in pairs],
     )
     route = text.shorten(as_text(entry.get("route")), 50)
-    how = words.transform(as_text(entry.get("transform")))
+    how = words.transform(text.shorten(as_text(entry.get("transform")), 40))
     rows = tuple(
         (
             num(as_text(item.get("index"))),

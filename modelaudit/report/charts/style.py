@@ -32,10 +32,11 @@ BLUE, ORANGE, GREY = "#3b7dd8", "#d9730d", "#98a1ad"  # 3:1 or better on white a
 # An image follows the page's colour scheme; only text and rules need other colours in the dark.
 DARK = (
     "<style>@media (prefers-color-scheme:dark){"
-    f'[style*="{INK}"]{{fill:#e4e7eb!important}}'
+    f'[style*="fill: {INK}"]{{fill:#e4e7eb!important}}'
+    f'[style*="stroke: {INK}"]{{stroke:#e4e7eb!important}}'
     f'[style*="fill: {QUIET}"]{{fill:#a9b1bc!important}}'
     f'[style*="stroke: {QUIET}"]{{stroke:#a9b1bc!important}}'
-    f'[style*="{RULE}"]{{stroke:#454d59!important}}'
+    f'[style*="stroke: {RULE}"]{{stroke:#454d59!important}}'
     "}</style>"
 )
 
@@ -43,7 +44,7 @@ STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "modelaudit",
     "svg.image_inline": True,
-    "font.family": "Inter",
+    "font.family": ["Inter", "sans-serif"],
     "font.size": 8.0,
     "text.color": INK,
     "axes.edgecolor": RULE,

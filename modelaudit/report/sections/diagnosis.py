@@ -10,6 +10,8 @@ from modelaudit.report.sections.findings import Findings
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, plain
 from modelaudit.schema import Audit
 
+LONGEST = 2000  # characters of one text
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -92,9 +94,12 @@ def _cause(item: Map, findings: Findings) -> Cause:
         where=_where(item),
         evidence=tuple(_evidence(e, findings) for e in as_list(item.get("evidence"))),
         against=tuple(filter(None, map(_line, as_list(item.get("against"))))),
-        refute=paragraphs(as_text(item.get("refute"))),
+        refute=paragraphs(as_text(item.get("refute"))[:LONGEST]),
         steps=tuple(
-            (paragraphs(as_text(step.get("text"))), as_text(step.get("code")).strip("\n"))
+            (
+                paragraphs(as_text(step.get("text"))[:LONGEST]),
+                as_text(step.get("code"))[:LONGEST].strip("\n"),
+            )
             for step in as_maps(item.get("next_steps"))
         ),
     )
@@ -118,11 +123,12 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
     if undecidable:
         lists.append(bullets("Cannot be decided with what was given", undecidable))
     causes = tuple(_cause(item, findings) for item in as_maps(data.get("causes")))
-    answer = paragraphs(as_text(data.get("answer")))
+    answer = paragraphs(as_text(data.get("answer"))[:LONGEST])
     missing = ""
     if not (causes or answer):
         missing = as_text(data.get("skipped_reason")) or (
             "No diagnosis was made: the audit holds too little to reason from. "
             "What was not checked, and why, is listed further down."
         )
-    return Diagnosis(as_text(data.get("question")), answer, causes, tuple(lists), missing)
+    question = text.cut(as_text(data.get("question")), 240)
+    return Diagnosis(question, answer, causes, tuple(lists), missing)

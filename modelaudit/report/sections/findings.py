@@ -12,7 +12,7 @@ from modelaudit.report.ruleinfo import RuleInfo, Rules
 from modelaudit.report.values import plain
 from modelaudit.schema import Audit
 
-PRINTED_OCCURRENCES = 8
+PRINTED_OCCURRENCES = 5
 SALIENT = ("measured", "threshold", "n")
 SALIENT_WORDS = {"measured": "measured", "threshold": "threshold", "n": "sample size (n)"}
 
@@ -54,6 +54,7 @@ class Findings:
     """The chapter: overview, cards worst first, and the waived ones after them."""
 
     table: Table | None
+    nothing: str  # what to say where there is no finding
     cards: tuple[Card, ...]
     counts: tuple[tuple[str, int], ...]  # severity -> number of open findings, worst first
     waived: int
@@ -82,8 +83,8 @@ def _mark(finding: Finding) -> str:
     return "waived" if finding.outcome is Outcome.WAIVED else finding.severity.value
 
 
-def _card(anchor: str, group: list[tuple[int, Finding]], info: RuleInfo | None) -> Card:
-    first = group[0][1]
+def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None) -> Card:
+    first = group[0]
     return Card(
         anchor=anchor,
         mark=_mark(first),
@@ -102,37 +103,60 @@ def _card(anchor: str, group: list[tuple[int, Finding]], info: RuleInfo | None) 
                 _evidence(finding),
                 finding.waived_by or "",
             )
-            for number, finding in group
+            for number, finding in enumerate(group, number)
         ),
     )
+
+
+def _nothing(audit: Audit) -> str:
+    unanswered, asked = len(audit.skipped), len(audit.results)
+    if not asked:
+        return "No rule was asked, so this is no statement about the model."
+    if unanswered:
+        return (
+            f"No rule found anything wrong, but {unanswered:,} of {text.plural(asked, 'question')} "
+            "have no answer; they are listed under “What was not checked”."
+        )
+    return "No rule found anything wrong."
+
+
+def _span_of(card: Card) -> str:
+    first, last = card.occurrences[0].number, card.occurrences[-1].number
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def _places(card: Card) -> str:
+    first = text.shorten(card.occurrences[0].where, 60) or "the whole model"
+    more = len(card.occurrences) - 1
+    return f"{first} and {more:,} more" if more else first
 
 
 def build(audit: Audit, rules: Rules) -> Findings:
     """The chapter's content."""
     ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
-    groups: dict[tuple[str, ...], list[tuple[int, Finding]]] = {}
-    for number, finding in enumerate(ordered, 1):
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in ordered:
         key = (finding.code, _mark(finding), finding.title, finding.fix)
-        groups.setdefault(key, []).append((number, finding))
+        groups.setdefault(key, []).append(finding)
 
     cards: list[Card] = []
     anchors: dict[str, str] = {}
-    card_of: dict[int, str] = {}
+    number = 1
     for index, group in enumerate(groups.values(), 1):
-        card = _card(f"finding-{index}", group, rules.get(group[0][1].code))
+        card = _card(f"finding-{index}", number, group, rules.get(group[0].code))
+        number += len(group)
         cards.append(card)
         anchors.setdefault(card.code, card.anchor)
-        card_of |= {number: card.anchor for number, _ in group}
 
     rows = tuple(
         (
-            Cell(str(number), "number", href=card_of[number]),
-            Cell(words.mark(_mark(finding)).word, mark=_mark(finding)),
-            Cell(finding.code),
-            Cell(text.cut(finding.title.replace("`", ""), 110)),
-            name(text.shorten(str(finding.location), 70) or "the whole model"),
+            Cell(_span_of(card), "number", href=card.anchor),
+            Cell(words.mark(card.mark).word, mark=card.mark),
+            Cell(card.code),
+            Cell(text.cut("".join(span.text for span in card.title), 110)),
+            name(_places(card)),
         )
-        for number, finding in enumerate(ordered, 1)
+        for card in cards
     )
     still_open = [finding for finding in ordered if finding.outcome is not Outcome.WAIVED]
     counts = tuple(
@@ -142,5 +166,10 @@ def build(audit: Audit, rules: Rules) -> Findings:
     )
     table = Table("All findings, worst first", ("No.", "Severity", "Rule", "What", "Where"), rows)
     return Findings(
-        table if rows else None, tuple(cards), counts, len(ordered) - len(still_open), anchors
+        table if rows else None,
+        _nothing(audit),
+        tuple(cards),
+        counts,
+        len(ordered) - len(still_open),
+        anchors,
     )

@@ -37,7 +37,7 @@ def _questions(audit: Audit, answered: int) -> KeyNumber | None:
     return KeyNumber(
         f"{answered} of {len(asked)}",
         "questions answered",
-        "the others do not apply or could not be looked at",
+        "" if answered == len(asked) else "the others do not apply or could not be looked at",
     )
 
 
@@ -51,10 +51,12 @@ def _restored(restore: Map) -> KeyNumber | None:
 
 
 def _mirrored(output: Map) -> KeyNumber | None:
+    if as_map(output.get("collapse")).get("collapsed") is True:
+        return None  # a model that gives one answer to everything agrees with itself
     effects = {as_text(e.get("name")): e for e in as_maps(output.get("transforms"))}
     effect = effects.get("H") or effects.get("flip") or next(iter(effects.values()), {})
     agreement, nfv = as_number(effect.get("agreement")), as_number(effect.get("nfv"))
-    how = words.transform(as_text(effect.get("name")))
+    how = words.transform(text.shorten(as_text(effect.get("name")), 40))
     if agreement is not None:
         interval = pair(effect.get("agreement_ci"))
         note = (

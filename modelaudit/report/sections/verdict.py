@@ -49,16 +49,19 @@ def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     if causes and audit.verdict is not Verdict.PASS:
         for step in as_maps(causes[0].get("next_steps"))[:1]:
             title = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
-            said = text.cut(as_text(step.get("text")), 200)
+            said = text.cut(as_text(step.get("text")), 200).rstrip(":")
             found.append(Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis"))
     for card in findings.cards:
         if card.mark in ("info", "waived"):
             continue
         first = next((p for p in card.fix if not p.code), None)
-        said = text.cut("".join(_backticked(s) for s in first.spans), 200) if first else ""
+        said = text.cut("".join(map(_backticked, first.spans)), 200).rstrip(":") if first else ""
         title = text.cut("".join(s.text for s in card.title), 90)
         word = words.mark(card.mark).word
         found.append(Action(spans(said or title), f"{word}, {card.code}: {title}", card.anchor))
+    if audit.verdict is Verdict.INCOMPLETE:
+        said = "Give the audit what it lacked (see what was not checked), then run it again"
+        found.append(Action(spans(said), "What was not checked, and why", "not-checked"))
     return tuple(found[:ACTIONS])
 
 
@@ -76,7 +79,11 @@ def saved_with(model: object) -> str:
         ("producer", "graph version"),
         ("exporter", "by"),
     )
-    parts = [f"{word} {plain(said[key], 40)}" for key, word in names if said.get(key) is not None]
+    parts = [
+        f"{word} {text.shorten(as_text(said[key]), 40)}"
+        for key, word in names
+        if said.get(key) is not None
+    ]
     return ", ".join(parts) or "the file does not say"
 
 

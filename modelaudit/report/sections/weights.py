@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.report import text, words
-from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, bullets, name, num, prose
+from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
 from modelaudit.report.values import (
     Map,
     as_count,
@@ -53,9 +53,9 @@ def _restore(restore: Map) -> list[Block]:
         )
         blocks.append(prose(said, tone="good" if whole else "bad"))
     for key, title in lists:
-        found = [plain(item, 160) for item in as_list(restore.get(key))]
+        found = [f"`{plain(item, 100)}`" for item in as_list(restore.get(key))]
         if found:
-            blocks.append(bullets(f"{title} ({len(found)})", found[:LISTED] + _more(len(found))))
+            blocks.append(prose(f"{title} ({len(found):,}): {text.listing(found, LISTED)}."))
     golden = as_map(restore.get("golden"))
     if golden:
         rows = tuple(
@@ -65,10 +65,6 @@ def _restore(restore: Map) -> list[Block]:
         blocks.append(prose("A golden record, written when the model was saved, was replayed:"))
         blocks.append(Facts(rows))
     return blocks
-
-
-def _more(count: int) -> list[str]:
-    return [f"and {count - LISTED:,} more in audit.json"] if count > LISTED else []
 
 
 def _strange(tensor: Map) -> str:

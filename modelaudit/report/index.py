@@ -1,0 +1,166 @@
+"""The index of a run: one row a model, worst first, as a page and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from modelaudit.facts import Json
+from modelaudit.findings import Outcome, Severity, Verdict
+from modelaudit.report import text, words
+from modelaudit.report.environment import asset, csp_hash, environment
+from modelaudit.report.values import as_count, as_map, as_text
+from modelaudit.schema import SCHEMA_VERSION, Audit
+
+WORST_FIRST = (Verdict.FAIL, Verdict.INCOMPLETE, Verdict.WARN, Verdict.PASS)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One model of a run.
+
+    `counts` is the number of open findings by severity value, `codes` the rules that failed.
+    `links` is format name -> address of the report relative to the index (`html`, `pdf`, `json`).
+    """
+
+    slug: str
+    path: str
+    format_label: str
+    verdict: Verdict
+    reason: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+    keras: str = ""
+    tensorflow: str = ""
+    bytes: int | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Sort key: verdict, then the worst findings, then the path."""
+        worst = tuple(-self.counts.get(s.value, 0) for s in reversed(Severity))
+        return (WORST_FIRST.index(self.verdict), *worst, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the index says of the run as a whole.
+
+    `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
+    each with its reason, so that nothing is left out in silence.
+    """
+
+    root: str
+    created: str
+    tool: str
+    exit: Mapping[str, Json] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def index_row(audit: Audit, links: Mapping[str, str]) -> IndexRow:
+    """The row of one audit."""
+    model = as_map(audit.model)
+    saved = as_map(model.get("saved_with"))
+    counts = {severity.value: 0 for severity in reversed(Severity)}
+    codes: dict[str, None] = {}
+    for finding in audit.findings:
+        if finding.outcome is not Outcome.WAIVED:
+            counts[finding.severity.value] += 1
+            codes[finding.code] = None
+    return IndexRow(
+        slug=as_text(model.get("slug")),
+        path=as_text(model.get("path")),
+        format_label=as_text(model.get("format_label")) or as_text(model.get("format")),
+        verdict=audit.verdict,
+        reason=audit.reason,
+        counts=counts,
+        codes=tuple(codes),
+        keras=as_text(saved.get("keras")),
+        tensorflow=as_text(saved.get("tensorflow")),
+        bytes=as_count(model.get("bytes")),
+        links=links,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row as the page shows it; the numbers are what its columns are sorted by."""
+
+    state: str
+    rank: int
+    path: str
+    href: str
+    reason: str
+    format_label: str
+    counts: tuple[tuple[str, int], ...]
+    weight: int
+    versions: str
+    size: str
+    nbytes: int
+    links: tuple[tuple[str, str], ...]
+    search: str
+
+
+def _line(row: IndexRow) -> _Line:
+    links = {kind: quote(address, safe="/") for kind, address in row.links.items()}
+    counts = tuple(
+        (s.value, row.counts[s.value]) for s in reversed(Severity) if row.counts.get(s.value)
+    )
+    versions = [f"{n} {v}" for n, v in (("Keras", row.keras), ("TF", row.tensorflow)) if v]
+    return _Line(
+        state=row.verdict.value,
+        rank=WORST_FIRST.index(row.verdict),
+        path=text.shorten(row.path or row.slug, 120) or "unnamed model",
+        href=links.get("html", ""),
+        reason=text.cut(row.reason, 200),
+        format_label=text.shorten(row.format_label, 40),
+        counts=counts,
+        weight=sum(count * 1000 ** Severity(s).rank for s, count in counts),
+        versions=text.shorten(", ".join(versions), 60) or "not named",
+        size=text.file_size(row.bytes),
+        nbytes=row.bytes or 0,
+        links=tuple((kind.upper(), address) for kind, address in links.items()),
+        search=text.printable(" ".join((row.path, row.format_label, *row.codes))).lower(),
+    )
+
+
+def render_index(rows: Iterable[IndexRow], run: Run, *, templates_dir: Path | None = None) -> str:
+    """The index page: sorted worst first; filters and sorting by column need JavaScript.
+
+    Raises:
+        UsageError: `templates_dir` is not a directory, or a style sheet in it is unusable.
+        jinja2.TemplateError: a template of the user's is wrong.
+    """
+    ordered = sorted(rows, key=lambda row: row.order)
+    env = environment(templates_dir)
+    style = asset(env, "css/base.css", "css/screen.css", "css/index.css")
+    script = asset(env, "js/index.js")
+    totals = tuple((v.value, sum(row.verdict is v for row in ordered)) for v in WORST_FIRST)
+    return env.get_template("index.html.j2").render(
+        run=run,
+        date=text.instant(run.created),
+        lines=[_line(row) for row in ordered],
+        totals=totals,
+        codes=sorted({code for row in ordered for code in row.codes}),
+        severities=[(s.value, words.mark(s.value).word) for s in reversed(Severity)],
+        style=style,
+        script=script,
+        style_hash=csp_hash(style),
+        script_hash=csp_hash(script),
+    )
+
+
+def index_json(rows: Iterable[IndexRow], run: Run) -> str:
+    """The index as JSON text, in the order of the page."""
+    ordered = sorted(rows, key=lambda row: row.order)
+    data = {
+        "schema_version": SCHEMA_VERSION,
+        **dataclasses.asdict(run),
+        "verdicts": {v.value: sum(row.verdict is v for row in ordered) for v in Verdict},
+        "models": [dataclasses.asdict(row) for row in ordered],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -1,0 +1,29 @@
+"""Reports for programs, by format name: each takes audits and the rules' wording, gives text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from modelaudit import schema
+from modelaudit.report import junit, markdown, sarif
+from modelaudit.report.ruleinfo import Rules
+from modelaudit.schema import Audit
+
+Renderer = Callable[[Sequence[Audit], Rules], str]
+
+
+def render_json(audits: Sequence[Audit], _rules: Rules) -> str:
+    """One audit as the audit file that the JSON Schema describes, several as an array of them."""
+    if len(audits) == 1:
+        return schema.dumps(audits[0])
+    found = [schema.to_json(audit) for audit in audits]
+    return json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+FORMATS: Mapping[str, Renderer] = {
+    "json": render_json,
+    "sarif": sarif.render,
+    "junit": junit.render,
+    "markdown": markdown.render,
+}

@@ -1,0 +1,101 @@
+"""Markdown for a pull-request comment: short, and inert whatever a model's names hold."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from modelaudit.findings import Finding, Outcome
+from modelaudit.report import text, words
+from modelaudit.report.index import WORST_FIRST
+from modelaudit.report.ruleinfo import Rules
+from modelaudit.report.values import as_map, as_maps, as_text, plain
+from modelaudit.schema import Audit
+
+LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
+MOST_FINDINGS = 20
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$-])")
+
+
+def escape(value: str, limit: int = 160) -> str:
+    """Text without effect in Markdown: no link, mention, image, markup or table cell break."""
+    inert = _SPECIAL.sub(r"\\\1", html.escape(text.cut(value, limit), quote=False))
+    return inert.replace("\\@", "&#64;").replace("www.", "www&#46;")
+
+
+def _code(value: str, limit: int = 100) -> str:
+    """A name as inline code; backticks and pipes, which would end it, are written out."""
+    flat = text.shorten(value, limit).replace("`", "'").replace("|", "\\|")
+    return f"`{flat}`" if flat else "–"
+
+
+def _numbers(finding: Finding) -> str:
+    found = [
+        f"{key} {plain(finding.evidence[key], 40)}"
+        for key in ("measured", "threshold", "n")
+        if key in finding.evidence
+    ]
+    return escape(", ".join(found)) or "–"
+
+
+def _findings(audit: Audit) -> list[str]:
+    still_open = [f for f in audit.findings if f.outcome is not Outcome.WAIVED]
+    if not still_open:
+        return []
+    lines = ["| | Rule | What | Where | Evidence |", "|---|---|---|---|---|"]
+    for finding in still_open[:MOST_FINDINGS]:
+        mark = words.mark(finding.severity.value)
+        lines.append(
+            f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {escape(finding.title, 110)} "
+            f"| {_code(str(finding.location), 70)} | {_numbers(finding)} |"
+        )
+    if len(still_open) > MOST_FINDINGS:
+        lines.append(f"\n… and {len(still_open) - MOST_FINDINGS} more in the full report.")
+    return lines
+
+
+def _model(audit: Audit, *, opened: bool) -> str:
+    model = as_map(audit.model)
+    mark = words.VERDICTS[audit.verdict]
+    path = text.shorten(as_text(model.get("path")) or "unnamed model", 100)
+    title = f"{mark.glyph} <b>{mark.word}</b> <code>{html.escape(path)}</code>"
+    lines = [
+        f"<details{' open' if opened else ''}><summary>{title}</summary>",
+        "",
+        escape(audit.reason, 300) or words.VERDICT_MEANING[audit.verdict],
+        "",
+        *_findings(audit),
+    ]
+    causes = as_maps(as_map(audit.diagnosis).get("causes"))
+    if causes:
+        cause = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
+        lines += ["", f"**Most likely cause:** {escape(cause)}"]
+    if audit.skipped:
+        said = text.plural(len(audit.skipped), "question")
+        lines += ["", f"Not answered: {said}; “could not look” is not a pass."]
+    return "\n".join([*lines, "", "</details>"])
+
+
+def render(audits: Sequence[Audit], _rules: Rules) -> str:
+    """A summary of all audits, worst first, in at most 65,000 characters.
+
+    Models that do not fit any more are counted at the end.
+    """
+    ordered = sorted(audits, key=lambda audit: WORST_FIRST.index(audit.verdict))
+    counts = [
+        f"{sum(a.verdict is v for a in audits)} {words.VERDICTS[v].word.lower()}"
+        for v in WORST_FIRST
+        if any(a.verdict is v for a in audits)
+    ]
+    parts = [f"## Model audit: {', '.join(counts) or 'no model'}"]
+    room = LIMIT - len(parts[0]) - 100
+    for index, audit in enumerate(ordered):
+        part = _model(audit, opened=index == 0)
+        if len(part) + 2 > room:
+            left = len(ordered) - index
+            parts.append(f"… and {text.plural(left, 'model')} more in the full report.")
+            break
+        room -= len(part) + 2
+        parts.append(part)
+    return "\n\n".join(parts) + "\n"

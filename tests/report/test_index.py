@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from itertools import pairwise
+
+import pytest
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.findings import Severity, Verdict
+from modelaudit.report.index import IndexRow, Run, index_json, index_row, render_index
+from modelaudit.report.resources import templates_root
+
+RUN = Run("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",))
+
+
+def rows():
+    return [
+        index_row(make(), {"html": f"models/{name}/report.html", "pdf": f"models/{name}/r.pdf"})
+        for name, make in samples.SAMPLES.items()
+    ]
+
+
+@pytest.fixture(scope="module")
+def page():
+    return render_index(rows(), RUN)
+
+
+def test_worst_first(page):
+    found = re.findall(r'data-verdict="(\w+)"', page)
+    assert found == ["fail", "fail", "incomplete", "incomplete", "warn", "pass"]
+
+
+COUNTS = st.fixed_dictionaries({s.value: st.integers(0, 3) for s in Severity})
+ROW = st.builds(
+    lambda verdict, counts, path: IndexRow("s", path, "", verdict, "", counts),
+    st.sampled_from(list(Verdict)), COUNTS, st.text("ab", max_size=3),
+)  # fmt: skip
+
+
+@given(st.lists(ROW, max_size=8))
+def test_page_and_json_agree_and_a_critical_comes_before_any_number_of_lesser(found):
+    models = json.loads(index_json(found, RUN))["models"]
+    for before, after in pairwise(models):
+        if before["verdict"] == after["verdict"]:
+            assert before["counts"]["critical"] >= after["counts"]["critical"]
+    assert len(models) == len(found)
+
+
+def test_the_policy_allows_exactly_the_inline_style_and_script(page):
+    for tag in ("style", "script"):
+        (inline,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in html.unescape(page)
+    assert page.count("<script") == 1
+    assert "style=" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_links_are_relative_and_quoted():
+    row = IndexRow("s", "p", "f", Verdict.PASS, "", links={"html": 'models/a b"><x/report.html'})
+    page = render_index([row], RUN)
+    assert 'href="models/a%20b%22%3E%3Cx/report.html"' in page
+
+
+def test_script_is_small():
+    assert (templates_root() / "js" / "index.js").stat().st_size <= 3000
+
+
+def test_json_holds_every_row():
+    data = json.loads(index_json(rows(), RUN))
+    assert data["verdicts"] == {"pass": 1, "warn": 1, "fail": 2, "incomplete": 2}
+    assert data["root"] == "/srv/models"
+    assert data["notes"] == ["a.txt: no model"]
+    worst = data["models"][0]
+    assert worst["counts"]["critical"] == 1
+    assert "MA402" in worst["codes"]
+    assert "MA301" not in worst["codes"]  # waived
+
+
+def test_an_empty_run_says_so():
+    page = render_index([], RUN)
+    assert "No model was found." in page

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+import report_samples as samples
+
+from modelaudit import schema
+from modelaudit.findings import Outcome, Severity, Verdict
+from modelaudit.report import markdown
+from modelaudit.report.machine import FORMATS
+
+AUDITS = [make() for make in samples.SAMPLES.values()]
+
+
+def test_json_of_one_audit_is_the_audit_file():
+    audit = samples.failing()
+    assert FORMATS["json"]([audit], samples.RULES) == schema.dumps(audit)
+    many = json.loads(FORMATS["json"](AUDITS, samples.RULES))
+    assert [item["verdict"] for item in many] == [audit.verdict.value for audit in AUDITS]
+
+
+@pytest.fixture(scope="module")
+def run():
+    log = json.loads(FORMATS["sarif"](AUDITS, samples.RULES))
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].endswith("sarif-schema-2.1.0.json")
+    (run,) = log["runs"]
+    return run
+
+
+def test_sarif_lists_every_rule_fired_or_not(run):
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == sorted(samples.RULES)
+    for rule in rules:
+        assert rule["shortDescription"]["text"]
+        assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note", "none"}
+
+
+def test_sarif_results_stand_alone_and_point_somewhere(run):
+    rules = run["tool"]["driver"]["rules"]
+    results = run["results"]
+    assert len(results) == sum(len(audit.findings) for audit in AUDITS)
+    for result in results:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        (place,) = result["locations"]
+        physical = place["physicalLocation"]
+        assert physical["region"] == {"startLine": 1}
+        uri = physical["artifactLocation"]["uri"]
+        assert uri
+        assert uri.isascii()
+        assert not set(uri) & set(' <>"{}\\')
+        assert len(result["partialFingerprints"]["modelaudit/v1"]) == 32
+    waived = [result for result in results if "suppressions" in result]
+    assert len(waived) == sum(f.outcome is Outcome.WAIVED for a in AUDITS for f in a.findings)
+
+
+def test_sarif_fingerprints_tell_findings_apart(run):
+    keys = [r["partialFingerprints"]["modelaudit/model/v1"] for r in run["results"]]
+    assert len(keys) == len(set(keys))
+
+
+def test_sarif_says_what_was_not_answered(run):
+    notes = run["invocations"][0]["toolExecutionNotifications"]
+    assert len(notes) == sum(len(audit.skipped) for audit in AUDITS)
+
+
+def test_sarif_names_the_file_inside_a_directory_model(run):
+    uris = {
+        r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]
+    }
+    assert "vision/broken/digits-v4/variables/variables.data-00000-of-00001" in uris
+    assert "vision/digits-v3.keras" in uris
+
+
+def test_junit_counts_add_up():
+    root = ET.fromstring(FORMATS["junit"](AUDITS, samples.RULES))
+    suites = root.findall("testsuite")
+    assert len(suites) == len(AUDITS)
+    for audit, suite in zip(AUDITS, suites, strict=True):
+        for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.get(key)) == len(suite.findall(f"testcase/{tag}"))
+        incomplete = audit.verdict is Verdict.INCOMPLETE
+        assert int(suite.get("tests")) == len(audit.results) + incomplete
+        assert int(suite.get("skipped")) == sum(
+            r.outcome in (Outcome.NOT_APPLICABLE, Outcome.WAIVED) for r in audit.results
+        )
+        failing = {
+            f.code
+            for f in audit.findings
+            if f.outcome is Outcome.FAIL and f.severity in (Severity.HIGH, Severity.CRITICAL)
+        }
+        assert int(suite.get("failures")) == len(failing)
+        if incomplete:
+            assert int(suite.get("errors")) >= 1
+    for key in ("tests", "failures", "errors", "skipped"):
+        assert int(root.get(key)) == sum(int(suite.get(key)) for suite in suites)
+
+
+def test_markdown_fits_a_comment_however_many_models():
+    made = FORMATS["markdown"]([samples.failing()] * 200, samples.RULES)
+    assert len(made) < 65_536
+    assert "more in the full report" in made
+    assert made.startswith("## Model audit: 200 fail")
+
+
+def test_markdown_is_worst_first():
+    made = FORMATS["markdown"]([samples.large(), samples.failing()], samples.RULES)
+    assert made.index("digits-v4") < made.index("large.keras")
+    assert made.index("<details open>") < made.index("digits-v4")
+
+
+def test_markdown_of_hostile_names_is_inert():
+    made = FORMATS["markdown"]([samples.hostile()], samples.RULES)
+    outside_code = re.sub(r"`[^`\n]*`", "", made)
+    assert set(re.findall(r"<(\w+)", outside_code)) == {"details", "summary", "b", "code"}
+    assert "\u202e" not in made
+    table = [line for line in made.splitlines() if line.startswith("| ■")]
+    assert all(line.replace("\\|", "").count("|") == 6 for line in table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[a](b)", "@everyone", "![x](y)", "https://x.y", "<b>", "a|b", "#1", "www.evil.example"],
+)
+def test_markdown_escapes(text):
+    shown = markdown.escape(text)
+    assert shown != text
+    for active in ("](", "@", "https://", "<b", "www."):
+        assert active not in shown
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_no_audits_at_all_is_a_valid_report(name):
+    assert FORMATS[name]([], {})

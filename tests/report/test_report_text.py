@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import math
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.report import text
+from modelaudit.report.blocks import Table, num, paragraphs, spans
+from modelaudit.report.values import as_number, pair, plain, shape
+
+ANY_TEXT = st.text(alphabet=st.characters(), max_size=80)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(ANY_TEXT)
+def test_nothing_invisible_is_left_and_ordinary_text_is_kept(given_text):
+    shown = text.printable(given_text)
+    for char in shown:
+        assert char in "\n\t" or unicodedata.category(char) not in text.INVISIBLE
+    shown.encode("utf-8")
+    assert text.printable(shown) == shown
+    if given_text.isascii() and given_text.isprintable():
+        assert shown == given_text
+
+
+def test_a_right_to_left_override_is_written_out():
+    assert text.printable("a\u202egnp.exe") == "a\\u{202E}gnp.exe"
+
+
+@given(ANY_TEXT, st.integers(min_value=4, max_value=60))
+def test_shortened_text_keeps_its_limit_and_both_ends(given_text, limit):
+    flat = text.one_line(text.printable(given_text))
+    short = text.shorten(given_text, limit)
+    assert len(short) <= limit
+    assert "\n" not in short
+    if len(flat) > limit:
+        head, tail = short.split("…", 1) if flat.count("…") == 0 else ("", "")
+        assert flat.startswith(head)
+        assert flat.endswith(tail)
+    else:
+        assert short == flat
+    assert len(text.cut(given_text, limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"), (0, "0"), (1234567, "1,234,567"), (0.98765, "0.988"), (-0.5, "−0.5"),
+        (math.nan, "not a number"), (math.inf, "∞"), (1e-7, "1e−07"), (1234.5, "1,234"),
+    ],
+)  # fmt: skip
+def test_numbers(value, shown):
+    assert text.number(value) == shown
+
+
+@given(st.floats(min_value=0, max_value=1))
+def test_a_percentage_never_claims_all_or_nothing_wrongly(share):
+    shown = text.percent(share)
+    assert shown.startswith("100") == (share == 1)
+    assert (shown == "0\u00a0%") == (share == 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0\u00a0bytes"), (999, "999\u00a0bytes"), (1000, "1.0\u00a0kB"), (443_120, "443\u00a0kB"),
+     (2_500_000_000, "2.5\u00a0GB"), (10**16, "10,000\u00a0TB"), (None, "–")],
+)  # fmt: skip
+def test_file_sizes(size, shown):
+    assert text.file_size(size) == shown
+
+
+def test_instants():
+    assert text.instant("2026-03-14T09:26:53+00:00") == "2026-03-14 09:26 UTC"
+    assert text.instant("2026-03-14T09:26:53Z") == "2026-03-14 09:26 UTC"
+    assert text.instant("yesterday") == "yesterday"
+
+
+@given(JSON)
+def test_any_json_reads_as_one_line(value):
+    shown = plain(value, 60)
+    assert isinstance(shown, str)
+    assert "\n" not in shown
+    assert len(shown) <= 60
+
+
+@given(JSON)
+def test_looks_into_json_never_raise(value):
+    assert as_number(value) is None or math.isfinite(as_number(value))
+    assert pair(value) is None or len(pair(value)) == 2
+    assert isinstance(shape(value), str)
+
+
+def test_shapes():
+    assert shape([None, 28, 28, 1]) == "any × 28 × 28 × 1"
+    assert shape([]) == "scalar"
+    assert shape("x") == ""
+
+
+def test_code_is_told_from_prose():
+    found = paragraphs("Load `it` so:\n\n    a = 1\n\n    b = 2\nThen go on.\n```\nc\n```")
+    assert [p.code for p in found] == [False, True, False, True]
+    assert found[1].spans[0].text == "a = 1\n\nb = 2"
+    assert [(s.text, s.code) for s in spans("a `b` c")] == [
+        ("a ", False),
+        ("b", True),
+        (" c", False),
+    ]
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=90), min_size=3, max_size=3), max_size=6),
+    st.text(max_size=90),
+)
+def test_columns_fill_the_table_and_the_table_fits_the_page(cells, caption):
+    rows = tuple(tuple(map(num, row)) for row in cells)
+    table = Table(caption, ("a", "bb", "ccc"), rows)
+    width, columns = table.layout(len(rows))
+    assert 0 < width <= 100
+    assert sum(columns) == pytest.approx(100, abs=0.1)
+    assert all(column > 0 for column in columns)
