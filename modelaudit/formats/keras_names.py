@@ -14,7 +14,7 @@ MAX_CANDIDATES = 64
 
 _OUTPUT = re.compile(r":\d+$")
 _CELL = re.compile(r"(^|/)(?:\w*_)?cell(_\d+)?$")
-_COUNTED = re.compile(r"_\d+$")
+_COUNTED = re.compile(r"_\d{1,9}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,18 @@ def _keys(parsed: VariableName) -> Iterator[tuple[str, str]]:
             _, _, rest = rest.partition("/")
 
 
-def is_renumbered(found: str, own: str) -> bool:
-    """Whether a scope is a layer's name that TensorFlow 1 made unique (`dense` → `dense_2`)."""
-    return found != own and _COUNTED.sub("", found) in (own, _COUNTED.sub("", own))
+def is_renumbered(scope: str, own: str) -> bool:
+    """Whether a scope is a layer's name that TensorFlow 1 made unique, which only counts up.
+
+    A second model in one graph finds `dense` and `dense_1` taken: its layers of these names get
+    the scopes `dense_2` and `dense_1_1`.
+    """
+    if _COUNTED.sub("", scope) == own:
+        return True
+    (base, count), (own_base, own_count) = _split_count(scope), _split_count(own)
+    return base == own_base and count > own_count
+
+
+def _split_count(name: str) -> tuple[str, int]:
+    found = _COUNTED.search(name)
+    return (name[: found.start()], int(found.group()[1:])) if found else (name, 0)

@@ -65,8 +65,8 @@ def bind(
         layout: `h5_legacy`, `h5_v3`, `saved_model` or `checkpoint`.
         groups: for `h5_legacy`, layer name (in the order of `layer_names`) -> tensor names in
             the order of `weight_names`.
-        var_names: tensor name -> the name that the variable had in the program. For `h5_v3`,
-            route of a `vars` group -> its attribute `name`.
+        var_names: tensor name -> the name that the variable had in the program. For `h5_v3`, the
+            attribute `name` of the group that holds the tensor.
 
     Raises:
         ValueError: `layout` is none of these.
@@ -211,7 +211,7 @@ class _Binder:
 
     def _check_group_name(self, layer: Layer, below: str, tensor: str) -> None:
         """Keras 3 writes each layer's name beside its variables."""
-        name = self.var_names.get(tensor.rpartition("/")[0])
+        name = self.var_names.get(tensor)
         own = below.startswith("vars/")
         if own and name is not None and name != layer.name and name in self.names.layers:
             self.misordered.append(tensor)
@@ -318,8 +318,7 @@ def _says(name: str, slot: Slot) -> bool:
 
 
 def _shifted(owner: Layer, named: Layer, scopes: Mapping[str, str]) -> bool:
-    """TensorFlow 1 numbered all scopes on when a second model was built: no swap, just a shift."""
+    """Both layers' scopes were counted on, so nothing is swapped (see `is_renumbered`)."""
     if not is_renumbered(named.name, owner.name):
         return False
-    others = scopes.get(named.route)
-    return others is not None and not ends_with(others, named.name)
+    return is_renumbered(scopes.get(named.route, "").rpartition("/")[2], named.name)

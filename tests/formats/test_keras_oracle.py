@@ -61,16 +61,15 @@ def configs(model: Path) -> dict[str, Architecture]:
 
 
 def datasets(file: h5py.File) -> tuple[list[Tensor], dict[str, str], dict[str, str]]:
-    """Tensors, their digests, and the `name` attributes of groups."""
+    """Tensors, their digests, and the `name` attributes of the groups that hold them."""
     tensors: list[Tensor] = []
     digests: dict[str, str] = {}
     names: dict[str, str] = {}
 
     def visit(route: str, found: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(found, h5py.Group):
-            if "name" in found.attrs:
-                names[route] = str(found.attrs["name"])
-        elif not route.startswith(("optimizer", "_optimizer")):
+        if isinstance(found, h5py.Dataset) and "name" in found.parent.attrs:
+            names[route] = str(found.parent.attrs["name"])
+        if isinstance(found, h5py.Dataset) and not route.startswith(("optimizer", "_optimizer")):
             tensors.append(Tensor(route, found.shape, str(found.dtype), found.nbytes, "f"))
             array = np.ascontiguousarray(found[()])
             digests[route] = hashlib.sha256(array.tobytes()).hexdigest()
