@@ -109,20 +109,21 @@ class Walk:
             self._stopped = True
 
     def _look_at_files(self, directory: Path, rest: dict[str, File]) -> None:
-        groups = grouping.checkpoints(rest)
-        for group in groups:
-            taken = self._is_taken(directory, group)
-            if taken:
+        rows = 0
+        for group in grouping.checkpoints(rest):
+            parts = set(group.files)
+            if self._is_taken(directory, group):
+                parts.discard(group.prefix)
                 reason = f"part of a checkpoint whose path means something else: {group.prefix}"
-                self._name(directory / group.files[0], reason)
+                for name in parts:
+                    self._name(directory / name, reason)
             else:
-                self._look_at_checkpoint(directory, group)
-            for name in group.files:
-                if not (taken and name == group.prefix):
-                    del rest[name]
+                rows += self._look_at_checkpoint(directory, group)
+            for name in parts:
+                del rest[name]
         for name in grouping.state_files(rest):
             del rest[name]
-            if not groups:
+            if not rows:
                 self._name(directory / name, "checkpoint state file without a checkpoint beside it")
         for file in rest.values():
             self._look_at_file(file)
@@ -134,14 +135,16 @@ class Walk:
             return directory in self._places
         return place.is_dir() or (place.name in group.files and _starts_like_a_model(place))
 
-    def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> None:
+    def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> bool:
+        """Make it a row, or say why not; whether it is one."""
         place = group.place(directory)
         form = sniff(place)
         if group.lone and form is Format.UNKNOWN:
             name = group.files[0]
             self._name(directory / name, f"named like a checkpoint's {name.rpartition('.')[2]}")
-        else:
-            self._model(place, form)
+            return False
+        self._model(place, form)
+        return True
 
     def _look_at_file(self, file: File) -> None:
         suffix = file.path.suffix.lower()

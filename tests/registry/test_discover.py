@@ -7,7 +7,7 @@ import zipfile
 
 import h5py
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.errors import UsageError
@@ -359,6 +359,9 @@ def grow(directory, tree):
 
 
 @given(st.dictionaries(NAMES, TREES, max_size=6))
+@example({"m": b"PK\x03\x04", "m.index": b"", "m.meta": b""})
+@example({"saved_model.pb": b"", "export.meta": b""})
+@example({"m.index": b"", "checkpoint": b""})
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
     """Whatever the tree: no exception, one row a path, and nothing without an entry."""
