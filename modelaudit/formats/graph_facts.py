@@ -204,7 +204,7 @@ def _nested(
     ]
     for prefix, nodes in places:
         for node in nodes:
-            if node.op != "Const" or node.attr["dtype"].type != pb.DT_STRING:
+            if node.op != "Const" or "value" not in node.attr:
                 continue
             for value in node.attr["value"].tensor.string_val:
                 inner = _as_graph(value)

@@ -195,6 +195,7 @@ def restore_facts(
     shapes: list[Json] = []
     missing: list[Json] = []
     claimed = {GRAPH_KEY, *assigned.values()}
+    known = bool(variables.objects or assigned)  # else there is nothing that could claim a key
     for node in objects:
         for attribute in node.attributes.values():
             key = attribute["key"]
@@ -220,7 +221,7 @@ def restore_facts(
     missing += [key for key in assigned.values() if key not in entries and key not in missing]
     return {
         "names": names,
-        "unclaimed": [key for key in entries if key not in claimed],
+        "unclaimed": [key for key in entries if key not in claimed] if known else [],
         "missing": missing if variables.bundle else [],
         "shapes": shapes,
         "assigned": [{"variable": node, "key": key} for node, key in assigned.items()],

@@ -248,7 +248,7 @@ def _convolving_graph(meta: pb.MetaGraphDef, graph_strides: int) -> None:
     meta.signature_def["serving_default"].outputs["y"].name = "call:0"
 
 
-def _keras_variables(root: Path) -> None:
+def _keras_variables(root: Path, copy: float | None = None) -> None:
     stored = pb.TrackableObjectGraph()
     kept = [stored.nodes.add() for _ in range(3)]
     kept[0].children.add(local_name="layer_with_weights-0", node_id=1)
@@ -257,6 +257,12 @@ def _keras_variables(root: Path) -> None:
     kept[2].attributes.add(name="VARIABLE_VALUE", full_name="c/kernel", checkpoint_key=key)
     writer = BundleWriter(root / "variables" / "variables")
     writer.add(key, np.arange(18, dtype="float32").reshape(3, 3, 1, 2))
+    if copy is not None:
+        again = stored.nodes.add()
+        kept[0].children.add(local_name="_all_variables", node_id=3)
+        again.attributes.add(name="VARIABLE_VALUE", checkpoint_key=f"_all_variables{SUFFIX}")
+        values = np.arange(18, dtype="float32").reshape(3, 3, 1, 2) + np.float32(copy)
+        writer.add(f"_all_variables{SUFFIX}", values)
     writer.add_strings("_CHECKPOINTABLE_OBJECT_GRAPH", [stored.SerializeToString()], ())
     writer.write()
 
@@ -343,6 +349,23 @@ def test_variable_without_a_key_is_missing(tmp_path):
     objects.nodes[1].children.add(local_name="lost", node_id=4)
     (tmp_path / "saved_model.pb").write_bytes(message.SerializeToString())
     assert read_saved_model(tmp_path, LIMITS).extra["restore"]["missing"] == ["lost"]
+
+
+@pytest.mark.parametrize("difference", [0.0, 1.0])
+def test_a_second_copy_of_a_weight_counts_once_or_diverges(tmp_path, difference):
+    tf2_model(tmp_path)
+    message = pb.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
+    objects = message.meta_graphs[0].object_graph_def
+    objects.nodes.add().variable.CopyFrom(objects.nodes[2].variable)
+    objects.nodes[0].children.add(local_name="_all_variables", node_id=4)
+    (tmp_path / "saved_model.pb").write_bytes(message.SerializeToString())
+    _keras_variables(tmp_path, copy=difference)
+    artifact = read_saved_model(tmp_path, LIMITS)
+    name = "layer_with_weights-0/kernel"
+    differs = {"used": name, "copy": "_all_variables"}
+    assert artifact.extra["restore"]["divergent"] == ([differs] if difference else [])
+    assert artifact.tensor(name).role == "weight"
+    assert artifact.tensor("_all_variables").role == ("weight" if difference else "other")
 
 
 @pytest.mark.parametrize("metadata", [b"\xff", b"\x0a\x06\x10\x00\x2a\x02no"])
