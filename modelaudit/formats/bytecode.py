@@ -184,7 +184,7 @@ class _Stream:
             digits = self.integer()
             if abs(digits) > MAX_DIGITS:
                 raise _Malformed(f"an integer of {abs(digits):,} digits")
-            parts = struct.unpack(f"<{abs(digits)}H", self.take(2 * abs(digits)))
+            parts: tuple[int, ...] = struct.unpack(f"<{abs(digits)}H", self.take(2 * abs(digits)))
             total = sum(part << (15 * index) for index, part in enumerate(parts))
             return -total if digits < 0 else total
         if kind in "gy":

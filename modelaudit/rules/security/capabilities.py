@@ -1,0 +1,63 @@
+"""What Python code could do, told by the names that it refers to.
+
+Honest Lambda layers do arithmetic: they name `tf`, `K`, `np` and functions of those. The names
+here are the ways out of arithmetic. A name is no proof of what happens when the code runs, but
+code that names none of them has no way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+def _words(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+CAPABILITIES: Mapping[str, frozenset[str]] = {
+    "runs programs": _words(
+        """os posix nt subprocess commands pty system popen Popen popen2 check_output check_call
+        getoutput getstatusoutput execl execle execlp execv execve execvp spawnl spawnv
+        posix_spawn fork forkpty startfile multiprocessing webbrowser pexpect paramiko fabric"""
+    ),
+    "runs other code": _words(
+        """eval exec execfile compile __import__ importlib import_module imp runpy run_module
+        run_path code codeop pickle cPickle _pickle dill cloudpickle joblib marshal shelve
+        unpickle ctypes _ctypes cffi CDLL PyDLL ctypeslib load_library load_op_library
+        FunctionType CodeType LambdaType types apply_ufunc pip site zipimport pkgutil f2py
+        py_function py_func numpy_function PyFunc EagerPyFunc enable_unsafe_deserialization"""
+    ),
+    "reads or writes files": _words(
+        """open file io_open fdopen pathlib shutil tempfile glob unlink rmtree makedirs mkdir
+        chmod symlink read_file write_file ReadFile WriteFile matching_files MatchingFiles gfile
+        GFile raw_ops load loads save savez savetxt loadtxt genfromtxt fromfile tofile memmap
+        load_model save_model load_weights save_weights load_img save_img TFRecordWriter
+        TFRecordDataset TextLineDataset create_file_writer read_text write_text read_bytes
+        write_bytes copyfile"""
+    ),
+    "uses the network": _words(
+        """socket ssl urllib urllib2 urllib3 urlopen urlretrieve requests http httplib httplib2
+        ftplib smtplib telnetlib xmlrpc aiohttp websocket get_file"""
+    ),
+    "reaches into the interpreter": _words(
+        """sys modules getattr setattr delattr globals locals vars builtins __builtin__
+        __builtins__ __globals__ __subclasses__ __class__ __base__ __bases__ __mro__ __code__
+        __closure__ __dict__ __getattribute__ __getattr__ __loader__ __spec__ __func__ __self__
+        __reduce__ __reduce_ex__ __setstate__ func_globals func_code gc inspect f_globals
+        f_locals f_back gi_frame cr_frame tb_frame breakpoint _getframe setprofile settrace
+        signal threading"""
+    ),
+}
+"""Ability -> names that give it. `io` is no such name: `tf.io` decodes images."""
+
+_ABILITY_OF = {name: ability for ability, names in CAPABILITIES.items() for name in names}
+
+
+def abilities(names: Iterable[str]) -> dict[str, list[str]]:
+    """Ability -> the names in `names` that give it; empty for arithmetic."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        ability = _ABILITY_OF.get(name)
+        if ability is not None:
+            found.setdefault(ability, []).append(name)
+    return found

@@ -1,0 +1,138 @@
+"""Every object and every text of a model's configs, at every depth, with the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from modelaudit.facts import Artifact, Json
+
+T = TypeVar("T")
+
+
+class PerArtifact(Generic[T]):
+    """A function of an artefact that keeps its last answer, since many rules ask in turn.
+
+    Artefacts hold mappings and so have no hash; the same artefact is the same object.
+    """
+
+    def __init__(self, compute: Callable[[Artifact], T]) -> None:
+        self._compute = compute
+        self._last: tuple[Artifact, T] | None = None
+
+    def __call__(self, artifact: Artifact) -> T:
+        """The answer for `artifact`."""
+        last = self._last
+        if last is None or last[0] is not artifact:
+            last = self._last = (artifact, self._compute(artifact))
+        return last[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """A JSON object in a document.
+
+    `step` leads here from `parent`: keys and indices, with layers by their names.
+    """
+
+    file: str
+    step: str
+    value: Mapping[str, Json]
+    parent: Site | None = None
+
+    @property
+    def route(self) -> str:
+        """The whole way from the top of the file, `config/layers/conv2d/config/activation`."""
+        steps: list[str] = []
+        site: Site | None = self
+        while site is not None:
+            steps.append(site.step)
+            site = site.parent
+        return "/".join(step for step in reversed(steps) if step)
+
+    @property
+    def class_name(self) -> str:
+        """Its `class_name` without a package, empty where it has none."""
+        name = self.value.get("class_name")
+        return name.rpartition(">")[2] if isinstance(name, str) else ""
+
+    @property
+    def layer(self) -> str:
+        """Name of the object that this is, or is a part of; its class where it has no name."""
+        site: Site | None = self
+        while site is not None:
+            if name := name_of(site.value):
+                return name
+            site = site.parent
+        return self.class_name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A string in a document: the innermost object around it, and keys from there."""
+
+    site: Site
+    key: str
+    value: str
+
+    @property
+    def route(self) -> str:
+        """The whole way from the top of the file."""
+        return f"{self.site.route}/{self.key}".lstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """All objects, parents before children, and all texts."""
+
+    sites: tuple[Site, ...]
+    texts: tuple[Text, ...]
+
+
+def name_of(value: Mapping[str, Json]) -> str:
+    """The name that an object or its config gives itself; empty where it has none."""
+    config = value.get("config")
+    for holder in (config, value):
+        name = holder.get("name") if isinstance(holder, dict) else None
+        if isinstance(name, str) and name:
+            return name
+    return ""
+
+
+def _walk(artifact: Artifact) -> Walked:
+    sites: list[Site] = []
+    texts: list[Text] = []
+    for document in artifact.documents:
+        root = Site(document.file, document.route, {"": document.value})
+        # An explicit stack: reading has bounded size and depth, but not to what Python recurses.
+        pending: list[tuple[Json, str, Site]] = [(document.value, "", root)]
+        while pending:
+            value, key, site = pending.pop()
+            if isinstance(value, str):
+                texts.append(Text(site, key, value))
+            elif isinstance(value, list):
+                pending.extend(
+                    (item, _step(key, index, item), site)
+                    for index, item in reversed(list(enumerate(value)))
+                    if isinstance(item, (str, list, dict))
+                )
+            elif isinstance(value, dict):
+                inner = Site(site.file, key, value, site)
+                sites.append(inner)
+                pending.extend(
+                    (item, name, inner)
+                    for name, item in reversed(list(value.items()))
+                    if isinstance(item, (str, list, dict))
+                )
+    return Walked(tuple(sites), tuple(texts))
+
+
+def _step(key: str, index: int, item: Json) -> str:
+    """Layers by name, since their place shifts with every edit of the model."""
+    name = name_of(item) if key == "layers" and isinstance(item, dict) else ""
+    return f"{key}/{name or index}" if key else str(index)
+
+
+walked = PerArtifact(_walk)
+"""Every object and text in an artefact's documents."""
