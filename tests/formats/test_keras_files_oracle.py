@@ -1,0 +1,75 @@
+"""Files that Keras itself writes, tensor by tensor against the model that wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from modelaudit.formats.reader import read
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model():
+    import keras
+
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(4, 3, name="conv"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(3, name="half", dtype="bfloat16"),
+        ]
+    )
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 8, 8, 1)), np.ones((4, 3)), verbose=0)
+    return model
+
+
+def digests(variables) -> list[str]:
+    return sorted(hashlib.sha256(np.asarray(v).tobytes()).hexdigest() for v in variables)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
+def test_every_variable_is_in_the_file_with_its_bytes(model, tmp_path, name):
+    path = tmp_path / name
+    (model.save_weights if "weights" in name else model.save)(path)
+    artifact = read(path, Limits())
+    assert artifact.complete and not artifact.problems
+    assert sorted(t.sha256 for t in artifact.tensors if t.role == "weight") == digests(
+        model.weights
+    )
+    assert {t.sha256 for t in artifact.tensors if t.role == "optimizer"} == set(
+        digests(model.optimizer.variables)
+    )
+    halves = [t for t in artifact.tensors if t.dtype == "bfloat16" and t.role == "weight"]
+    kernel = next(t for t in halves if len(t.shape) == 2)
+    expected = np.asarray(model.get_layer("half").kernel).astype(np.float32)
+    np.testing.assert_array_equal(kernel.source.array(), expected)
+
+
+def test_legacy_file_with_bfloat16_which_keras_does_not_get_back(model, tmp_path):
+    """The old format leaves the type out: the bytes are there, what they mean is not."""
+    import keras
+
+    path = tmp_path / "m.h5"
+    model.save(path)
+    with pytest.raises((TypeError, ValueError)):
+        keras.models.load_model(path)
+    artifact = read(path, Limits())
+    named = {p.route for p in artifact.problems if p.evidence.get("type") == "opaque"}
+    half = model.get_layer("half").weights
+    assert {n for n in named if n.startswith("model_weights")} == {
+        f"model_weights/{layer}"
+        for layer in ("half/sequential/half/kernel", "half/sequential/half/bias")
+    }
+    assert not artifact.complete
+    assert set(digests(half)) < {t.sha256 for t in artifact.tensors}
+    floats = [v for v in model.weights if v.dtype == "float32"]
+    assert sorted(t.sha256 for t in artifact.tensors if t.role == "weight") == digests(floats)
