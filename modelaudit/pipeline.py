@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import modelaudit
-from modelaudit import sections
+from modelaudit import __version__, sections
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
@@ -120,7 +119,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
     return Audit(
         tool={
             "name": "tf-modelaudit",
-            "version": modelaudit.__version__,
+            "version": __version__,
             "rules_digest": rules_digest(CATALOGUE),
             "rules": {outcome.value: outcomes.count(outcome) for outcome in Outcome},
         },

@@ -83,7 +83,7 @@ def run(
             if log_file:
                 log_line(log_file, row, created)
     rows = worst_first(rows)
-    code, reasons = exit_code(rows, found=bool(found.targets))
+    code, reasons = exit_code(rows, found)
     return rows, found, code, reasons
 
 

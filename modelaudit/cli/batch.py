@@ -34,6 +34,7 @@ RENDER_SECONDS = 120.0
 class Found:
     """What the paths hold: models to audit, and what else there was."""
 
+    root: str
     targets: tuple[Target, ...]
     others: dict[str, int]
     named: tuple[tuple[str, str], ...]
@@ -59,7 +60,13 @@ def find(paths: Sequence[Path], settings: Settings) -> Found:
         for each in found.candidates:
             target = Target(each.path, found.root, each.relative, slug(each.relative))
             targets.setdefault(each.path, target)
-    return Found(_distinct(targets.values()), others, tuple(named), tuple(problems))
+    return Found(
+        root=", ".join(str(path) for path in paths),
+        targets=_distinct(targets.values()),
+        others=others,
+        named=tuple(named),
+        problems=tuple(problems),
+    )
 
 
 def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
@@ -67,7 +74,10 @@ def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
     taken: set[str] = set()
     result = []
     for target in targets:
-        name = target.slug if target.slug not in taken else slug(f"{target.path} ")
+        name, salt = target.slug, ""
+        while name in taken:
+            salt += " "
+            name = slug(f"{target.path}{salt}")
         taken.add(name)
         result.append(Target(target.path, target.root, target.relative, name))
     return tuple(result)
@@ -88,7 +98,7 @@ def row_of(audit: Audit) -> Row:
         "verdict": audit.verdict.value,
         "reason": audit.reason,
         "severities": dict(severities),
-        "rules": sorted({finding.code for finding in audit.findings}),
+        "rules": [*sorted({finding.code for finding in audit.findings})],
         "saved_with": model["saved_with"],
         "sha256": model["sha256"],
         "bytes": model["bytes"],
@@ -142,12 +152,20 @@ def lost(target: Target, settings: Settings, created: str, reason: str) -> Audit
     return conclude(facts, target, created, {})
 
 
-def exit_code(rows: Sequence[Row], *, found: bool) -> tuple[int, list[str]]:
-    """The run's exit code and the reasons for it."""
-    if not found:
-        return exits.NO_MODEL, ["no model found"]
-    code = exits.worst(int(str(row["exit"])) for row in rows)
+def exit_code(rows: Sequence[Row], found: Found) -> tuple[int, list[str]]:
+    """The run's exit code and the reasons for it.
+
+    A place that could not be looked at makes the run incomplete: a model may lie there.
+    """
+    codes = [int(str(row["exit"])) for row in rows] + [exits.INCOMPLETE] * len(found.problems)
+    if not rows:
+        codes.append(exits.NO_MODEL)
+    code = exits.worst(codes)
     reasons = [f"{row['path']}: {row['reason']}" for row in rows if row["exit"] == code != 0]
+    if code == exits.INCOMPLETE:
+        reasons += [f"{problem.file}: {problem.detail}" for problem in found.problems]
+    if code == exits.NO_MODEL:
+        reasons.append("no model found")
     return code, reasons
 
 

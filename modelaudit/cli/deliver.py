@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelaudit import __version__
 from modelaudit.cli.batch import Deliver, Found, Row
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
@@ -14,6 +14,7 @@ from modelaudit.registry.output import write_atomic
 from modelaudit.schema import Audit, dumps, load
 
 if TYPE_CHECKING:
+    from modelaudit.report.index import IndexRow
     from modelaudit.report.ruleinfo import RuleInfo
 
 PER_MODEL = ("html", "pdf", "json")
@@ -105,6 +106,32 @@ def deliver_to(out: Path, formats: Sequence[str]) -> Deliver:
     return deliver
 
 
+def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
+    """One model's line of the index, with links relative to it."""
+    from modelaudit.findings import Verdict
+    from modelaudit.report.index import IndexRow
+
+    saved, counts, rules = row["saved_with"], row["severities"], row["rules"]
+    versions = saved if isinstance(saved, dict) else {}
+    folder = f"models/{row['slug']}"
+    links = {name: f"{folder}/report.{name}" for name in formats if name != "json"}
+    return IndexRow(
+        slug=str(row["slug"]),
+        path=str(row["path"]),
+        format_label=str(row["format_label"]),
+        verdict=Verdict(str(row["verdict"])),
+        reason=str(row["reason"]),
+        counts={k: int(str(n)) for k, n in counts.items()} if isinstance(counts, dict) else {},
+        codes=tuple(str(code) for code in row["rules"] or ())
+        if isinstance(row["rules"], list)
+        else (),
+        keras=str(versions.get("keras") or ""),
+        tensorflow=str(versions.get("tensorflow") or ""),
+        bytes=int(str(row["bytes"])),
+        links=links | {"json": f"{folder}/audit.json"},
+    )
+
+
 def write_index(
     out: Path,
     rows: Sequence[Row],
@@ -114,20 +141,21 @@ def write_index(
     created: str,
 ) -> Path:
     """Write the pages and files about the whole run, and point `latest` at them."""
-    from modelaudit.report.index import index_json, index_rows, render_index
+    from modelaudit.report.index import Run, index_json, render_index
 
     per_model, per_run = formats
-    run: dict[str, Json] = {
-        "created": created,
-        "exit": dict(outcome),
-        "others": dict(found.others),
-        "named": [{"path": path, "reason": reason} for path, reason in found.named],
-        "problems": [{"file": p.file, "detail": p.detail} for p in found.problems],
-        "formats": list(per_model),
-    }
-    entries = index_rows(rows, per_model)
+    entries = [index_entry(row, per_model) for row in rows]
+    notes = [f"{path}: {reason}" for path, reason in found.named]
+    notes += [f"not looked at: {p.file}: {p.detail}" for p in found.problems]
+    run = Run(
+        root=found.root,
+        created=created,
+        tool=f"tf-modelaudit {__version__}",
+        exit=outcome,
+        notes=tuple(notes),
+    )
     page = render_index(entries, run).encode()
-    data = (json.dumps(index_json(entries, run), indent=2) + "\n").encode()
+    data = index_json(entries, run).encode()
     folder = out / "runs" / created.replace(":", "")
     for place in (folder, out):
         write_atomic(place / "index.html", page)

@@ -35,4 +35,4 @@ def render(audit_file: Path, formats: tuple[str, ...]) -> None:
         if file:
             write_atomic(Path(file), data)
         else:
-            click.get_binary_stream("stdout").write(data)
+            click.echo(data, nl=False)

@@ -42,5 +42,5 @@ def _choose(tensor: Tensor, candidates: list[VariableDigest], owner: str) -> str
     for path in fitting:
         if owner and (path == owner or path.startswith(owner)):
             return path
-    named = [path for path in fitting if path.rpartition(":")[0] == tensor.name]
+    named = [path for path in fitting if path.split(":")[0] == tensor.name]
     return named[0] if len(named) == 1 else ""
