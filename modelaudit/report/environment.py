@@ -42,6 +42,7 @@ def environment(templates_dir: Path | None = None) -> Environment:
         lstrip_blocks=True,
     )
     made.globals["mark"] = words.mark
+    made.globals["style_name"] = words.style_name
     return made
 
 

@@ -16,6 +16,7 @@ def render_html(
     *,
     previous: Audit | None = None,
     templates_dir: Path | None = None,
+    report: view.Report | None = None,
 ) -> str:
     """The report as one self-contained HTML page.
 
@@ -24,6 +25,7 @@ def render_html(
         rules: wording of the rules by code; a code that is missing is shown without explanation.
         previous: an earlier audit of the same model, for what changed since.
         templates_dir: templates that take the place of ours of the same name.
+        report: the same audit's `view.build`, where several formats share it; made here if None.
 
     Raises:
         UsageError: `templates_dir` is not a directory, or a style sheet in it is unusable.
@@ -32,7 +34,7 @@ def render_html(
     env = environment(templates_dir)
     style = asset(env, "css/base.css", "css/screen.css")
     return env.get_template("report.html.j2").render(
-        report=view.build(audit, rules, previous),
+        report=report or view.build(audit, rules, previous),
         medium="screen",
         style=style,
         style_hash=csp_hash(style),

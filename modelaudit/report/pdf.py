@@ -71,6 +71,7 @@ def render_pdf(
     paper: str = "A4",
     previous: Audit | None = None,
     templates_dir: Path | None = None,
+    report: view.Report | None = None,
 ) -> bytes:
     """The report as a PDF/A-3a file with `audit.json` attached.
 
@@ -80,6 +81,7 @@ def render_pdf(
         paper: one of `PAPERS`.
         previous: an earlier audit of the same model, for what changed since.
         templates_dir: templates that take the place of ours of the same name.
+        report: the same audit's `view.build`, where several formats share it; made here if None.
 
     Raises:
         UsageError: unknown paper, or `templates_dir` is unusable.
@@ -91,7 +93,7 @@ def render_pdf(
         env = environment(templates_dir)
         created = _instant(audit.created)
         page = env.get_template("report.html.j2").render(
-            report=view.build(audit, rules, previous),
+            report=report or view.build(audit, rules, previous),
             medium="print",
             paper=paper,
             created=created.isoformat(timespec="seconds"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelaudit.findings import Confidence, Severity, Verdict
+from modelaudit.report.text import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +165,10 @@ def cause(code: str) -> str:
 
 
 def mark(state: str) -> Mark:
-    """Word and shape of a state; an unknown one is shown as it stands."""
-    return MARKS.get(state, Mark(state, "○"))
+    """Word and shape of a state; an unknown one is shown as it stands, cut to a badge's length."""
+    return MARKS.get(state, Mark(shorten(state, 24), "○"))
+
+
+def style_name(state: str) -> str:
+    """The style of a state. An audit file's own words never name a style: unknown ones get one."""
+    return state if state in MARKS else "unknown"

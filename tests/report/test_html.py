@@ -239,3 +239,8 @@ def test_text_has_enough_contrast_in_light_and_dark():
     for scheme in (0, 1):
         for ink, ground in pairs:
             assert contrast(colours[ink][scheme], colours[ground][scheme]) >= 4.5, (ink, ground)
+
+
+def test_states_of_an_audit_file_cannot_name_a_style(pages):
+    classes = {attrs.get("class", "") for _, attrs in Page(pages["hostile"]).elements}
+    assert not any("script" in name or len(name) > 40 for name in classes)

@@ -53,8 +53,9 @@ def _inputs(data: Map) -> Facts:
         said = f"{text.number(floor)} (largest change between repeated runs on the same input)"
         rows.append(("Noise floor", Cell(said)))
     if isinstance(data.get("deterministic"), bool):
-        said = "yes" if data["deterministic"] else "no: the same input gives different answers"
-        rows.append(("Same answer each time?", Cell(said)))
+        same = "the same answer" if data["deterministic"] else "different answers"
+        said = f"{'yes' if data['deterministic'] else 'no'}: the same input gives {same}"
+        rows.append(("Repeatable", Cell(said)))
     return Facts(tuple(rows))
 
 
