@@ -206,13 +206,14 @@ def load_weights(context: Context) -> Loaded:
 
 
 def load_checkpoint(context: Context) -> Loaded:
-    """`tf.train.Checkpoint(…).restore` into the given architecture; all of it must match."""
+    """`tf.train.Checkpoint(…).read` into the given architecture; all of it must match."""
     keras, model = _rebuilt(context)
     train = context.tf.train
     keys = [name for name, _ in train.list_variables(context.path)]
     wrapped = any(key.startswith("model/") for key in keys)
     checkpoint = train.Checkpoint(model=model) if wrapped else train.Checkpoint(model)
-    checkpoint.restore(context.path).assert_existing_objects_matched().expect_partial()
+    # `read` restores what was saved; `restore` would also ask for a counter of saves.
+    checkpoint.read(context.path).assert_existing_objects_matched().expect_partial()
     return KerasModel(context.tf, keras, model)
 
 
