@@ -2,4 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelaudit.api import audit
+    from modelaudit.findings import Finding, Severity, Verdict
+    from modelaudit.schema import Audit
+    from modelaudit.settings import Settings
+
 __version__ = "0.1.0"
+__all__ = ["Audit", "Finding", "Settings", "Severity", "Verdict", "audit"]
+
+_HOMES = {
+    "audit": "modelaudit.api",
+    "Audit": "modelaudit.schema",
+    "Finding": "modelaudit.findings",
+    "Settings": "modelaudit.settings",
+    "Severity": "modelaudit.findings",
+    "Verdict": "modelaudit.findings",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public names, imported when first used: the command line starts without numpy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

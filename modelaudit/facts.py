@@ -8,96 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-Shape: TypeAlias = tuple[int | None, ...]
+from modelaudit.graphs import (
+    Endpoint,
+    Graph,
+    GraphFunction,
+    GraphNode,
+    Json,
+    ObjectNode,
+    Shape,
+    Signature,
+)
+from modelaudit.kinds import FORMAT_LABELS, Format, ProblemKind
 
-
-class Format(StrEnum):
-    """What a path truly is, told by its content."""
-
-    LEGACY_H5_FULL = "legacy_h5_full"
-    WEIGHTS_H5_LEGACY = "weights_h5_legacy"
-    WEIGHTS_H5_V3 = "weights_h5_v3"
-    KERAS_ARCHIVE = "keras_v3_zip"
-    SAVEDMODEL_TF2 = "savedmodel_tf2"
-    SAVEDMODEL_TF1 = "savedmodel_tf1_style"
-    TF1_CHECKPOINT = "tf1_checkpoint_v2"
-    TF1_CHECKPOINT_V1 = "tf1_checkpoint_v1"
-    SESSION_BUNDLE = "session_bundle_v1"
-    TF2_CHECKPOINT = "tf2_checkpoint"
-    FROZEN_GRAPH = "tf1_frozen_graphdef"
-    GIT_LFS_POINTER = "git_lfs_pointer"
-    EMPTY_FILE = "empty_file"
-    CORRUPT_HDF5 = "corrupt_hdf5"
-    CORRUPT_ARCHIVE = "corrupt_zip"
-    CORRUPT_SAVEDMODEL = "corrupt_savedmodel"
-    HDF5_OTHER = "hdf5_not_keras"
-    ARCHIVE_OTHER = "zip_not_keras"
-    UNREADABLE = "unreadable"
-    UNKNOWN = "unknown"
-
-    @property
-    def label(self) -> str:
-        """Short name for people."""
-        return FORMAT_LABELS[self]
-
-
-FORMAT_LABELS: Mapping[Format, str] = {
-    Format.LEGACY_H5_FULL: "Keras HDF5 model",
-    Format.WEIGHTS_H5_LEGACY: "Keras HDF5 weights (legacy)",
-    Format.WEIGHTS_H5_V3: "Keras HDF5 weights (v3)",
-    Format.KERAS_ARCHIVE: "Keras archive (.keras)",
-    Format.SAVEDMODEL_TF2: "SavedModel (TF2)",
-    Format.SAVEDMODEL_TF1: "SavedModel (TF1 style)",
-    Format.TF1_CHECKPOINT: "TF1 checkpoint (V2)",
-    Format.TF1_CHECKPOINT_V1: "TF1 checkpoint (V1)",
-    Format.SESSION_BUNDLE: "SessionBundle (V1)",
-    Format.TF2_CHECKPOINT: "TF2 object checkpoint",
-    Format.FROZEN_GRAPH: "Frozen GraphDef",
-    Format.GIT_LFS_POINTER: "Git LFS pointer",
-    Format.EMPTY_FILE: "Empty file",
-    Format.CORRUPT_HDF5: "Damaged HDF5",
-    Format.CORRUPT_ARCHIVE: "Damaged zip archive",
-    Format.CORRUPT_SAVEDMODEL: "Damaged SavedModel",
-    Format.HDF5_OTHER: "HDF5, not Keras",
-    Format.ARCHIVE_OTHER: "Zip archive, not Keras",
-    Format.UNREADABLE: "Unreadable",
-    Format.UNKNOWN: "Unknown",
-}
-
-
-class ProblemKind(StrEnum):
-    """Irregularities that a reader can meet. Rules map these to findings."""
-
-    UNREADABLE = "unreadable"  # permission, I/O error
-    TRUNCATED = "truncated"  # ends before its own header says
-    TEXT_MANGLED = "text-mangled"  # passed through a text conversion (U+FFFD for bytes >= 0x80)
-    LFS_POINTER = "lfs-pointer"
-    EMPTY = "empty"
-    CORRUPT = "corrupt"  # not parseable as what its magic bytes promise
-    LIMIT_EXCEEDED = "limit-exceeded"
-    MISSING_FILE = "missing-file"  # named or needed by the model, not there
-    MISSING_SHARD = "missing-shard"
-    SIZE_MISMATCH = "size-mismatch"  # index promises other sizes than the file has
-    CRC_MISMATCH = "crc-mismatch"
-    LEFTOVER = "leftover"  # foreign or temporary file inside the model
-    STATE_FILE_MISMATCH = "state-file-mismatch"  # `checkpoint` names another prefix
-    SUFFIX_MISMATCH = "suffix-mismatch"  # content is not what the name says
-    DUPLICATE_MEMBER = "duplicate-member"
-    UNSAFE_PATH = "unsafe-path"  # absolute, .., backslash, NUL, symlink out of the root
-    HEADER_MISMATCH = "header-mismatch"
-    EXTERNAL_REFERENCE = "external-reference"  # HDF5 external link/storage, virtual dataset
-    UNSUPPORTED = "unsupported"  # recognised, not readable by design (V1 checkpoints)
-    CONFIG_INVALID = "config-invalid"  # saved config is not valid JSON or not a Keras config
-    TENSOR_UNREADABLE = "tensor-unreadable"
-    OTHER = "other"
+__all__ = [
+    "FORMAT_LABELS",
+    "Architecture",
+    "Artifact",
+    "Endpoint",
+    "FileEntry",
+    "Format",
+    "Graph",
+    "GraphFunction",
+    "GraphNode",
+    "Json",
+    "Kernel",
+    "Layer",
+    "ObjectNode",
+    "Problem",
+    "ProblemKind",
+    "Provenance",
+    "Shape",
+    "Signature",
+    "Tensor",
+    "TensorSource",
+    "TensorStats",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,91 +230,6 @@ class Kernel:
     initializer: Mapping[str, Json] | None = None
     bias_initializer: Mapping[str, Json] | None = None
     grid: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One named input or output of a signature; `shape` is None where the rank is unknown."""
-
-    name: str
-    tensor: str
-    dtype: str
-    shape: Shape | None
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A SavedModel signature. `tags` are those of its MetaGraph."""
-
-    name: str
-    method: str
-    inputs: tuple[Endpoint, ...]
-    outputs: tuple[Endpoint, ...]
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GraphNode:
-    """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
-    functions as `{"function": name}`, tensors as `{"dtype", "shape", "value"?}` with the value
-    only where it is a string or small (64 elements at most), strings decoded with
-    backslashreplace and cut at 4 KiB."""
-
-    name: str
-    op: str
-    inputs: tuple[str, ...]
-    attrs: Mapping[str, Json] = field(default_factory=dict)
-    device: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphFunction:
-    """A FunctionDef of the graph's library. `returns` maps output name -> node output."""
-
-    name: str
-    args: tuple[str, ...]
-    nodes: tuple[GraphNode, ...]
-    returns: Mapping[str, str] = field(default_factory=dict)
-    control_returns: Mapping[str, str] = field(default_factory=dict)
-    arg_types: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """A MetaGraph's GraphDef with its function library.
-
-    `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
-    version) where there is one. `collections` are names -> decoded entries (strings only).
-    `init_ops` are node or function names that run at load time.
-    """
-
-    tags: tuple[str, ...]
-    nodes: tuple[GraphNode, ...]
-    functions: Mapping[str, GraphFunction] = field(default_factory=dict)
-    producer: int | None = None
-    min_consumer: int | None = None
-    saver: Mapping[str, Json] = field(default_factory=dict)
-    collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    init_ops: tuple[str, ...] = ()
-    assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectNode:
-    """A node of the object graph (SavedModel or checkpoint).
-
-    `kind` is user_object, variable, function, bare_function, constant, asset, resource,
-    captured_tensor or checkpoint. `attributes` (checkpoints): attribute -> {full_name, key}.
-    `detail` is what the kind adds, as JSON (variable: name, dtype, shape, trainable;
-    user_object: identifier, version, metadata as text; function: concrete functions …).
-    """
-
-    index: int
-    kind: str
-    children: Mapping[str, int] = field(default_factory=dict)
-    detail: Mapping[str, Json] = field(default_factory=dict)
-    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    slots: tuple[tuple[int, str, int], ...] = ()  # (variable node, slot name, slot node)
 
 
 @dataclass(frozen=True, slots=True)

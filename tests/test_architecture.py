@@ -18,6 +18,8 @@ GENERATED = PACKAGE / "formats" / "protos"
 # A module may import its own room and rooms of a lower rank; rooms of one rank are strangers.
 RANKS = {
     "modelaudit.errors": 0,
+    "modelaudit.graphs": 0,
+    "modelaudit.kinds": 0,
     "modelaudit.facts": 1,
     "modelaudit.findings": 2,
     "modelaudit.settings": 3,
@@ -34,6 +36,7 @@ RANKS = {
     "modelaudit.pipeline": 11,
     "modelaudit.report": 12,
     "modelaudit.registry": 12,
+    "modelaudit.api": 13,
     "modelaudit.cli": 13,
     "modelaudit.__main__": 14,
     "modelaudit": 14,

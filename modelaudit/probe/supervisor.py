@@ -248,7 +248,7 @@ def observe(
     tried = calls_for(artifact.format, legacy_keras=legacy) if calls is None else tuple(calls)
     refusal = Observation(runtime=handle.runtime.name, call="", status=Status.REFUSED)
     if not tried:
-        return replace(refusal, error=f"{artifact.format.title}: nothing in it can be run"), None
+        return replace(refusal, error=f"{artifact.format.label}: nothing in it can be run"), None
     refusal = replace(refusal, call=tried[0])
     if tried[0] in {"load_weights", "load_checkpoint"}:
         architecture = architecture or find_architecture(artifact.root)

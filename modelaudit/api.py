@@ -1,0 +1,41 @@
+"""The library's front door: what `import modelaudit` gives besides the command."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+
+from modelaudit.pipeline import Target, audit_model
+from modelaudit.registry.discover import discover
+from modelaudit.registry.output import slug
+from modelaudit.schema import Audit
+from modelaudit.settings import Settings
+
+
+def audit(path: str | PathLike[str], settings: Settings | None = None) -> Iterator[Audit]:
+    """Audit every model at or under `path`, in byte order of the paths.
+
+    Models are read in this process, one after another, and run (unless `settings` says not to)
+    in isolated children. The command line adds reports and survives crashes of the readers.
+
+    Args:
+        path: a model, or a directory of models.
+        settings: limits and probe settings; the defaults are the command line's.
+
+    Yields:
+        One audit per model.
+
+    Raises:
+        UsageError: there is nothing at the path.
+    """
+    from modelaudit.probe.here import here_probe
+
+    settings = settings or Settings()
+    found = discover(Path(path), settings.limits)
+    created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with here_probe(settings) as probe:
+        for each in found.candidates:
+            target = Target(each.path, found.root, each.relative, slug(each.relative))
+            yield audit_model(target, settings, created, probe)

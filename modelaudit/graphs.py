@@ -1,0 +1,95 @@
+"""TensorFlow graphs, signatures and object graphs, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Shape: TypeAlias = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One named input or output of a signature; `shape` is None where the rank is unknown."""
+
+    name: str
+    tensor: str
+    dtype: str
+    shape: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A SavedModel signature. `tags` are those of its MetaGraph."""
+
+    name: str
+    method: str
+    inputs: tuple[Endpoint, ...]
+    outputs: tuple[Endpoint, ...]
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
+    functions as `{"function": name}`, tensors as `{"dtype", "shape", "value"?}` with the value
+    only where it is a string or small (64 elements at most), strings decoded with
+    backslashreplace and cut at 4 KiB."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    attrs: Mapping[str, Json] = field(default_factory=dict)
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFunction:
+    """A FunctionDef of the graph's library. `returns` maps output name -> node output."""
+
+    name: str
+    args: tuple[str, ...]
+    nodes: tuple[GraphNode, ...]
+    returns: Mapping[str, str] = field(default_factory=dict)
+    control_returns: Mapping[str, str] = field(default_factory=dict)
+    arg_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A MetaGraph's GraphDef with its function library.
+
+    `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
+    version) where there is one. `collections` are names -> decoded entries (strings only).
+    `init_ops` are node or function names that run at load time.
+    """
+
+    tags: tuple[str, ...]
+    nodes: tuple[GraphNode, ...]
+    functions: Mapping[str, GraphFunction] = field(default_factory=dict)
+    producer: int | None = None
+    min_consumer: int | None = None
+    saver: Mapping[str, Json] = field(default_factory=dict)
+    collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    init_ops: tuple[str, ...] = ()
+    assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectNode:
+    """A node of the object graph (SavedModel or checkpoint).
+
+    `kind` is user_object, variable, function, bare_function, constant, asset, resource,
+    captured_tensor or checkpoint. `attributes` (checkpoints): attribute -> {full_name, key}.
+    `detail` is what the kind adds, as JSON (variable: name, dtype, shape, trainable;
+    user_object: identifier, version, metadata as text; function: concrete functions …).
+    """
+
+    index: int
+    kind: str
+    children: Mapping[str, int] = field(default_factory=dict)
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    slots: tuple[tuple[int, str, int], ...] = ()  # (variable node, slot name, slot node)

@@ -1,0 +1,47 @@
+"""The library's front door."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import modelaudit
+from modelaudit.errors import UsageError
+
+SAMPLES = Path(__file__).parents[1] / "sample_models"
+
+
+def _static() -> modelaudit.Settings:
+    settings = modelaudit.Settings()
+    return replace(settings, probe=replace(settings.probe, enabled=False))
+
+
+def test_one_audit_a_model() -> None:
+    audits = list(modelaudit.audit(SAMPLES / "digits_partial_restore.keras", _static()))
+    assert [audit.model["path"] for audit in audits] == ["digits_partial_restore.keras"]
+    assert audits[0].verdict is modelaudit.Verdict.FAIL
+    assert "MA405" in {finding.code for finding in audits[0].findings}
+
+
+def test_nothing_there_is_said() -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        list(modelaudit.audit(SAMPLES / "absent"))
+
+
+def test_every_public_name_is_there() -> None:
+    for name in modelaudit.__all__:
+        assert getattr(modelaudit, name) is not None
+    with pytest.raises(AttributeError):
+        modelaudit.absent  # noqa: B018
+
+
+def test_importing_costs_nothing_heavy() -> None:
+    code = (
+        "import sys, modelaudit; print([m for m in ('numpy', 'h5py', 'click') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
