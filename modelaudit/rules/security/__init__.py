@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from modelaudit.rules.model import Rule
-from modelaudit.rules.security import container, lambdas
+from modelaudit.rules.security import (
+    container,
+    custom,
+    gadgets,
+    lambdas,
+    paths,
+    payloads,
+    resources,
+)
 
 RULES: tuple[Rule, ...] = (
     *lambdas.RULES,
+    *gadgets.RULES,
+    *payloads.RULES,
+    *paths.RULES,
+    *resources.RULES,
+    *custom.RULES,
     *container.RULES,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Format
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.capabilities import abilities
 from modelaudit.rules.security.code_sites import CodeSite, code_sites
 from modelaudit.rules.security.examples import (
@@ -16,6 +16,7 @@ from modelaudit.rules.security.examples import (
     example,
     lambda_layer,
 )
+from modelaudit.rules.security.walk import require_documents
 
 _HDF5 = frozenset({Format.LEGACY_H5_FULL, Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3})
 _H5_NOTE = (
@@ -28,12 +29,6 @@ _SHOWN = 8
 def _codes(facts: Facts) -> tuple[CodeSite, ...]:
     require_documents(facts)
     return code_sites(facts.artifact)
-
-
-def require_documents(facts: Facts) -> None:
-    """Raise `NotApplicable` where no config could be read."""
-    if not facts.artifact.documents:
-        raise NotApplicable("the model holds no config that could be read")
 
 
 def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from modelaudit.facts import Artifact, Json
+from modelaudit.rules.model import Facts, NotApplicable
 
 T = TypeVar("T")
 
@@ -136,3 +137,9 @@ def _step(key: str, index: int, item: Json) -> str:
 
 walked = PerArtifact(_walk)
 """Every object and text in an artefact's documents."""
+
+
+def require_documents(facts: Facts) -> None:
+    """Raise `NotApplicable` where no config could be read."""
+    if not facts.artifact.documents:
+        raise NotApplicable("the model holds no config that could be read")

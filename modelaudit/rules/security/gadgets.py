@@ -1,0 +1,325 @@
+"""MA704 to MA708: objects that a config asks for and no model needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+from modelaudit.facts import Json
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.security.capabilities import abilities
+from modelaudit.rules.security.examples import dense, example, function, keras_layer
+from modelaudit.rules.security.references import Reference, references
+from modelaudit.rules.security.walk import Site, require_documents, walked
+
+KERAS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
+
+# Modules of other packages that a class of theirs can be used through, but never a function:
+# it would read pickles, open connections, run programs.
+_FOREIGN = frozenset(
+    {
+        *("numpy", "scipy", "pandas", "torch", "joblib", "dill", "cloudpickle", "requests"),
+        *("yaml", "IPython", "pip", "setuptools", "urllib3", "httpx", "aiohttp", "paramiko"),
+        *("cffi", "pexpect", "fsspec", "jax", "h5py", "posix", "nt", "__builtin__"),
+    }
+)
+# Names of builtins that Keras writes for its own functions' module are losses and activations;
+# these are Python's.
+_BUILTINS = frozenset(
+    [
+        "__import__",
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "print",
+        "input",
+        "getattr",
+        "setattr",
+        "delattr",
+        "globals",
+        "locals",
+        "vars",
+        "breakpoint",
+        "memoryview",
+        "type",
+        "object",
+        "super",
+        "help",
+        "exit",
+        "quit",
+        "dir",
+        "id",
+        "map",
+        "filter",
+        "iter",
+        "next",
+        "format",
+        "execfile",
+        "file",
+        "reload",
+        "classmethod",
+        "staticmethod",
+        "property",
+    ]
+)
+_HARMLESS_BUILTINS = frozenset(
+    [
+        "function",
+        "dict",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "str",
+        "int",
+        "float",
+        "bool",
+        "bytes",
+        "complex",
+        "slice",
+        "range",
+        "NoneType",
+        "ellipsis",
+        "builtin_function_or_method",
+    ]
+)
+
+GET_FILE = "get_file"
+UNSAFE = "enable_unsafe_deserialization"
+# Exported by Keras, and of no use in a model: they load, save, list and register.
+NON_MODELLING = frozenset(
+    [
+        "load_model",
+        "save_model",
+        "model_from_json",
+        "model_from_config",
+        "model_from_yaml",
+        "load_weights",
+        "save_weights",
+        "export_model",
+        "clear_session",
+        "load_img",
+        "save_img",
+        "image_dataset_from_directory",
+        "text_dataset_from_directory",
+        "audio_dataset_from_directory",
+        "load_data",
+        "deserialize_keras_object",
+        "serialize_keras_object",
+        "register_keras_serializable",
+    ]
+)
+
+
+def suspicious_module(reference: Reference) -> str:
+    """Why a module is no home of a model's parts; empty where it may be one."""
+    if reference.module == "builtins":
+        if reference.is_function:
+            called = reference.name in _BUILTINS
+        else:
+            called = reference.name not in _HARMLESS_BUILTINS
+        return "a Python builtin" if called else ""
+    if reference.root in sys.stdlib_module_names or reference.root in {"nt", "__builtin__"}:
+        return "part of Python's standard library"
+    if reference.root in _FOREIGN and reference.is_function:
+        return "a function of a general-purpose package"
+    return ""
+
+
+def _ask(rule: Rule, reference: Reference, what: str, **more: Json) -> Finding:
+    site = reference.site
+    return rule.finding(
+        f"{site.layer or 'The config'} asks for {reference}, {what}.",
+        file=site.file,
+        route=site.route,
+        evidence={"module": reference.module, "name": reference.name, **more},
+        key=str(reference),
+    )
+
+
+def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Objects from modules that hold no parts of models."""
+    require_documents(facts)
+    for reference in references(facts.artifact):
+        why = suspicious_module(reference)
+        if not why:
+            continue
+        found = _ask(rule, reference, why)
+        names = (reference.root, reference.name)
+        dangerous = abilities(names) or reference.module == "builtins"
+        # A user's own module can be called like one of Python's (`code`, `types`, `test`).
+        certain = dangerous or reference.is_function
+        yield (
+            found
+            if certain
+            else rule.finding(
+                found.detail,
+                file=found.location.file,
+                route=found.location.route,
+                evidence=found.evidence,
+                key=found.key,
+                severity=Severity.MEDIUM,
+                confidence=Confidence.LOW,
+            )
+        )
+
+
+def _check_names(names: frozenset[str], what: str) -> Check:
+    """A check for functions of Keras, or of an unnamed module, by name."""
+
+    def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        require_documents(facts)
+        for reference in references(facts.artifact):
+            last = reference.name.rpartition(".")[2].rpartition(">")[2]
+            ours = reference.root in KERAS or reference.root in {"", "builtins"}
+            if ours and last in names:
+                more: dict[str, Json] = {}
+                if arguments := _arguments(reference.site):
+                    more["arguments"] = arguments
+                yield _ask(rule, reference, what, **more)
+
+    return check
+
+
+def _arguments(site: Site) -> dict[str, Json]:
+    """Keyword arguments that a surrounding Lambda would call its function with."""
+    for holder in (site, site.parent):
+        arguments = holder.value.get("arguments") if holder else None
+        if isinstance(arguments, dict):
+            return {
+                key[:100]: value[:300] if isinstance(value, str) else value
+                for key, value in list(arguments.items())[:16]
+                if not isinstance(value, (list, dict))
+            }
+    return {}
+
+
+def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Ways to switch safe mode off from inside of a file."""
+    yield from _check_names(frozenset({UNSAFE}), "which switches safe mode off")(rule, facts)
+    for site in walked(facts.artifact).sites:
+        if site.value.get("safe_mode") is False:
+            yield rule.finding(
+                f"{site.layer or 'The config'} sets safe_mode to false.",
+                file=site.file,
+                route=f"{site.route}/safe_mode",
+                evidence={"safe_mode": False},
+                key="safe_mode",
+            )
+
+
+def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Layers that call a function of TensorFlow that leaves the graph."""
+    require_documents(facts)
+    for reference in references(facts.artifact):
+        if reference.root == "tensorflow" and reference.is_function:
+            found = abilities(reference.name.split("."))
+            if found:
+                yield _ask(rule, reference, f"which {' and '.join(found)}")
+
+
+def _rule(
+    code: str,
+    name: str,
+    severity: Severity,
+    summary: str,
+    pass_title: str,
+    why: str,
+    fix: str,
+    check: Check,
+    bad: Callable[[], Facts],
+    references: tuple[str, ...],
+) -> Rule:
+    return Rule(
+        code=code,
+        name=name,
+        family=Family.SECURITY,
+        severity=severity,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary=summary,
+        pass_title=pass_title,
+        why=why,
+        fix=fix,
+        check=check,
+        bad=bad,
+        good=dense,
+        references=references,
+    )
+
+
+_DELETE = "Do not load it. No model that Keras saved looks so; tell whoever it came from."
+
+RULES = (
+    _rule(
+        "MA704",
+        "tensorflow-function-call",
+        Severity.CRITICAL,
+        "The config calls a TensorFlow function that leaves the graph",
+        "The config calls no TensorFlow function that leaves the graph",
+        "Keras 2 keeps a call of any TensorFlow function as a layer with the function's name. "
+        "This one reads or writes files, or runs code, whenever the model is called.",
+        _DELETE,
+        check_tensorflow_calls,
+        example(keras_layer("TFOpLambda", function="io.write_file")),
+        (),
+    ),
+    _rule(
+        "MA705",
+        "arbitrary-module",
+        Severity.CRITICAL,
+        "The config asks for an object that is no part of any model",
+        "The config asks for no object from outside of models",
+        "Keras before 3.9 imports whatever module a config names and calls what it finds there "
+        "with arguments from the file. Loading the model is enough to run it; safe mode does not "
+        "help there.",
+        _DELETE,
+        check_modules,
+        example(function("os", "system")),
+        ("CVE-2025-1550",),
+    ),
+    _rule(
+        "MA706",
+        "config-downloads-file",
+        Severity.CRITICAL,
+        "The config makes Keras download a file",
+        "The config downloads nothing",
+        "`keras.utils.get_file` fetches any address and can unpack the archive that it gets. From "
+        "inside a config it runs while the model is loaded, with addresses that the file chooses.",
+        _DELETE,
+        _check_names(frozenset({GET_FILE}), "which downloads and unpacks files"),
+        example(function("keras.utils", "get_file")),
+        (
+            *("CVE-2025-8747", "GHSA-c9rc-mg46-23w3", "CVE-2025-12060", "CVE-2025-12638"),
+            *("GHSA-hqp4-2352-xf5r", "CVE-2024-55459 (disputed)"),
+        ),
+    ),
+    _rule(
+        "MA707",
+        "config-disables-safe-mode",
+        Severity.CRITICAL,
+        "The config switches Keras's safe mode off",
+        "The config leaves safe mode alone",
+        "Safe mode keeps Keras from running code out of files. Keras before 3.11 lets a file "
+        "switch it off while it is loaded, after which a second layer or file runs anything.",
+        _DELETE,
+        check_safe_mode,
+        example(function("keras.config", "enable_unsafe_deserialization")),
+        ("CVE-2025-9906", "GHSA-36fq-jgmw-4r9c"),
+    ),
+    _rule(
+        "MA708",
+        "non-modelling-function",
+        Severity.HIGH,
+        "The config asks for a function of Keras that is no part of any model",
+        "The config asks Keras for parts of models only",
+        "Functions that load, save or list files are public in Keras, and a config can name them "
+        "like any layer. Newer versions refuse this list; older ones call them.",
+        _DELETE,
+        _check_names(NON_MODELLING, "which loads, saves or registers things"),
+        example(function("keras.models", "load_model")),
+        ("https://github.com/keras-team/keras/pull/23115", "CVE-2025-9906"),
+    ),
+)

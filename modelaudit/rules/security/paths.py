@@ -1,0 +1,113 @@
+"""MA711 and MA712: paths in a config that lead out of the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath, PureWindowsPath
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.examples import dense, example, keras_layer
+from modelaudit.rules.security.walk import require_documents, walked
+
+_VOCABULARIES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"})
+_VOCABULARY_KEYS = ("vocabulary", "idf_weights")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://")
+
+
+def leads_out(path: str) -> str:
+    """How a path leaves the directory that it is relative to; empty where it does not."""
+    windows = PureWindowsPath(path)
+    if _SCHEME.match(path):
+        return "is an address of another machine or file system"
+    if "\0" in path:
+        return "has a NUL in it"
+    if PurePosixPath(path).is_absolute() or windows.anchor:
+        return "is an absolute path"
+    if ".." in windows.parts:
+        return "climbs out of its directory"
+    return ""
+
+
+def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Lookup layers that read their vocabulary from a file."""
+    require_documents(facts)
+    for site in walked(facts.artifact).sites:
+        config = site.value.get("config")
+        if site.class_name not in _VOCABULARIES or not isinstance(config, dict):
+            continue
+        for key in _VOCABULARY_KEYS:
+            path = config.get(key)
+            if not isinstance(path, str):
+                continue
+            how = leads_out(path)
+            yield rule.finding(
+                f"{site.layer} reads its {key} from {path[:300]!r}"
+                + (f", which {how}." if how else ", relative to wherever it is loaded."),
+                file=site.file,
+                route=f"{site.route}/config/{key}",
+                evidence={"path": path[:1000], "key": key},
+                key=key,
+                severity=None if how else Severity.MEDIUM,
+            )
+
+
+def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Names of layers that are paths out of a directory. A `/` alone is common in old models."""
+    require_documents(facts)
+    for site in walked(facts.artifact).sites:
+        config = site.value.get("config")
+        name = config.get("name") if isinstance(config, dict) else None
+        if not isinstance(name, str) or not site.class_name:
+            continue
+        how = leads_out(name) or ("has a backslash in it" if "\\" in name else "")
+        if how:
+            yield rule.finding(
+                f"The {site.class_name} called {name[:300]!r} has a name that {how}.",
+                file=site.file,
+                route=site.route,
+                evidence={"name": name[:1000]},
+                key="name",
+            )
+
+
+RULES = (
+    Rule(
+        code="MA711",
+        name="vocabulary-from-path",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="A layer reads its vocabulary from a path in the config",
+        pass_title="No layer reads a vocabulary from a path in the config",
+        why="Whoever loads the model reads that file, from their own disk or over the network, and "
+        "its lines become part of the model, where they can be read back out. Models that Keras "
+        "saves hold their vocabulary themselves.",
+        fix="Ask the maker for a file with the vocabulary inside: `layer.set_vocabulary(words)`, "
+        "then save as `.keras`.",
+        check=check_vocabularies,
+        bad=example(keras_layer("StringLookup", vocabulary="/etc/hostname")),
+        good=example(keras_layer("StringLookup", vocabulary=["a", "b"])),
+        references=("CVE-2025-12058", "https://github.com/keras-team/keras/pull/21751"),
+    ),
+    Rule(
+        code="MA712",
+        name="layer-name-traversal",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="The name of a layer is a path out of a directory",
+        pass_title="No layer's name is a path out of a directory",
+        why="Keras makes paths of layers' names when it stores and finds weights and assets. A "
+        "name with `..` or a backslash, or one that is absolute, aims at files elsewhere. Keras "
+        "3.15 refuses some of them; other readers and unpackers may not.",
+        fix="Do not load it. Rename the layer where the model is made and save again.",
+        check=check_names,
+        bad=example(keras_layer("Dense", name="../../outside")),
+        good=dense,
+        references=("CVE-2026-12479", "https://github.com/keras-team/keras/pull/23017"),
+    ),
+)

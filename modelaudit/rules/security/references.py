@@ -1,0 +1,72 @@
+"""Which Python objects a config asks a loader for, by module and name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelaudit.facts import Artifact
+from modelaudit.rules.security.walk import PerArtifact, Site, walked
+
+_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+# Keys of a layer's config under which Keras 2 names a function, each with `…_type` and a module.
+_FUNCTION_KEYS = (("function", "module"), ("output_shape", "output_shape_module"))
+# Layers that stand for one call of any function that TensorFlow exports.
+_TENSORFLOW_CALLS = frozenset({"TFOpLambda", "TensorFlowOpLayer"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """An object that loading would look up. `module` is empty where the config names none."""
+
+    site: Site
+    module: str
+    name: str
+    is_function: bool
+
+    @property
+    def root(self) -> str:
+        """The module's first part."""
+        return self.module.partition(".")[0]
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}" if self.module else self.name
+
+
+def _find(artifact: Artifact) -> tuple[Reference, ...]:
+    return tuple(reference for site in walked(artifact).sites for reference in _at(site))
+
+
+def _at(site: Site) -> Iterator[Reference]:
+    value = site.value
+    module = value.get("module")
+    module = module if isinstance(module, str) else ""
+    class_name, config = value.get("class_name"), value.get("config")
+    if isinstance(class_name, str):
+        if class_name == "function" and isinstance(config, str):
+            yield Reference(site, module, config, True)
+            return
+        yield Reference(site, module, class_name, False)
+        if site.class_name in _TENSORFLOW_CALLS and isinstance(config, dict):
+            called = config.get("function")
+            if isinstance(called, str):
+                yield Reference(site, "tensorflow", called, True)
+    elif module:
+        yield from _named_functions(site, module)
+
+
+def _named_functions(site: Site, module: str) -> Iterator[Reference]:
+    """Functions that a Keras 2 Lambda names, or whose globals it takes from a module."""
+    for key, module_key in _FUNCTION_KEYS:
+        name, holder = site.value.get(key), site.value.get(module_key)
+        if not isinstance(holder, str):
+            continue
+        by_name = isinstance(name, str) and _NAME.fullmatch(name)
+        yield Reference(site, holder, name if by_name and isinstance(name, str) else "*", True)
+    if not any(key in site.value for key, _ in _FUNCTION_KEYS):
+        yield Reference(site, module, "*", False)
+
+
+references = PerArtifact(_find)
+"""Every object that an artefact's configs ask for."""
