@@ -19,7 +19,7 @@ MAX_FILTERS = 512
 MAX_WORK = 1 << 29  # multiply-adds of one comparison of all filters with all
 _NULL_DRAWS = 20
 _MIN_DRAWS = 8
-_DRAW_WORK = 1 << 31
+_DRAW_WORK = 1 << 26
 _SEED = 20240229
 
 Permutation = NDArray[np.intp]

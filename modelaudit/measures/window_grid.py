@@ -67,6 +67,8 @@ def grid_symmetric(
     """
     padded = size + sum(explicit)
     windows = output_size(padded, kernel, stride, dilation, padding)
+    if size == 1 and windows == 1:  # one position mirrors onto itself
+        return True
     before = explicit[0] + padding_before(padded, kernel, stride, dilation, padding)
     return size + 2 * before - extent(kernel, dilation) == (windows - 1) * stride
 
@@ -91,10 +93,9 @@ def layer_window(layer: Layer, rank: int) -> Window | None:
     """The window of a convolution or local pooling layer on `rank` axes; None for others."""
     name = layer.class_name
     config = layer.config
-    pooling = "Pooling" in name and "Global" not in name and "Adaptive" not in name
-    if not pooling and not ("Conv" in name and name[-2:] in ("1D", "2D", "3D")):
-        return None
-    if "LSTM" in name or int(name[-2]) != rank:
+    pooling = "Pool" in name and "Global" not in name and "Adaptive" not in name
+    convolution = ("Conv" in name or "Deconv" in name) and "LSTM" not in name
+    if f"{rank}D" not in name or not (pooling or convolution):
         return None
     key = "pool_size" if pooling else "kernel_size"
     kernel = _axes(config.get(key, _keras1(config, pooling)), rank)

@@ -1,0 +1,102 @@
+"""What an output is, and the forms in which its values are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = ("softmax", "logits")
+_CLIP = 1e-12  # float32 softmax underflows: probabilities below are taken as this
+_SUM_TOLERANCE = 1e-3
+_REGRESSION_LOSSES = ("mse", "mae", "mape", "msle", "squared", "absolute", "huber", "logcosh")
+_CLASS_LOSSES = ("categorical", "hinge")
+
+
+def output_kind(
+    values: NDArray[np.floating],
+    *,
+    activation: str | None = None,
+    loss: str | None = None,
+    has_head: bool = True,
+) -> str:
+    """softmax, logits, sigmoid, regression, spatial or embedding.
+
+    Args:
+        values: (n, ...) outputs for n inputs.
+        activation: of the layer that makes the output, lower case; None where unknown.
+        loss: name of the loss the model was compiled with; None where unknown.
+        has_head: a kernel makes the output (a pooled feature map has none: an embedding).
+
+    What the file says goes before what values look like: one column in [0, 1] can be either.
+    """
+    if values.ndim > 2:
+        return "spatial"
+    columns = values.reshape(len(values), -1).astype(np.float64)
+    k = columns.shape[1]
+    low, high = (float(columns.min()), float(columns.max())) if columns.size else (0.0, 0.0)
+    sums_to_one = bool(np.all(np.abs(columns.sum(axis=1) - 1) < _SUM_TOLERANCE))
+    name = (loss or "").lower().replace("_", "")
+    if k > 1 and (activation == "softmax" or (low >= 0 and sums_to_one)):
+        return "softmax"
+    if activation == "sigmoid":
+        return "sigmoid"
+    if any(word in name for word in _REGRESSION_LOSSES):
+        return "regression"
+    if k > 1 and any(word in name for word in _CLASS_LOSSES):
+        return "logits"
+    if activation is None and k == 1 and low >= 0 and high <= 1 and low < high:
+        return "sigmoid"
+    norms = np.linalg.norm(columns, axis=1)
+    if not has_head or activation == "relu" or (k > 2 and np.allclose(norms, 1, atol=1e-3)):
+        return "embedding" if k > 1 else "regression"
+    if k == 1 or activation == "tanh":
+        return "regression"
+    return "logits"
+
+
+def probabilities(values: NDArray[np.floating], kind: str) -> NDArray[np.float64] | None:
+    """(n, K) for softmax and logits, (n, L, 2) for L sigmoids, None for outputs without classes."""
+    wide = values.reshape(len(values), -1).astype(np.float64)
+    if kind == "softmax":
+        return wide
+    if kind == "logits":
+        powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+        result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return result
+    if kind == "sigmoid":
+        return np.stack([1 - wide, wide], axis=-1)
+    return None
+
+
+def predicted(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | None:
+    """(n,) top class; of one sigmoid 0 or 1, of several the highest; None without classes."""
+    wide = values.reshape(len(values), -1)
+    if kind == "sigmoid" and wide.shape[1] == 1:
+        return (wide[:, 0] > 0.5).astype(np.intp)
+    if kind in CLASSES or kind == "sigmoid":
+        return np.asarray(wide.argmax(axis=1), dtype=np.intp)
+    return None
+
+
+def class_count(values: NDArray[np.floating], kind: str) -> int | None:
+    """K of `probabilities`: 2 for each sigmoid; None for outputs without classes."""
+    if kind == "sigmoid":
+        return 2
+    return int(np.prod(values.shape[1:])) if kind in CLASSES else None
+
+
+def comparable(values: NDArray[np.floating], kind: str) -> NDArray[np.float64]:
+    """The form in which differences mean something, same shape as `values`, float64.
+
+    Log-probabilities centred over classes for softmax, logits centred likewise, log-odds for
+    sigmoids, the values themselves for everything else.
+    """
+    wide = values.astype(np.float64)
+    if kind == "softmax":
+        wide = np.log(np.maximum(wide, _CLIP))
+    if kind in CLASSES:
+        wide -= wide.mean(axis=-1, keepdims=True)
+    if kind == "sigmoid":
+        inside = np.clip(wide, _CLIP, 1 - _CLIP)
+        return np.log(inside) - np.log1p(-inside)
+    return wide

@@ -1,0 +1,135 @@
+"""Transforms of a model's input: signed permutations of axes, and changes of its value range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.facts import Shape
+from modelaudit.measures.dihedral import Element, elements
+
+S = TypeVar("S", bound=np.generic)
+NO_CHANNELS = "no_channels"
+_MIN_SIDE = 8  # a rank-3 input this large and square is read as an image without channels
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Moves whole arrays: transpose by `perm`, then reverse the axes in `flip`.
+
+    Attributes:
+        name: as in `measures.summary`.
+        perm: axes of the result in terms of the input's; axis 0 (the batch) stays.
+        flip: axes to reverse after that.
+        element: the group element behind it.
+        first_axis: the first spatial axis of the input.
+    """
+
+    name: str
+    perm: tuple[int, ...]
+    flip: tuple[int, ...]
+    element: Element
+    first_axis: int
+
+    def apply(self, x: NDArray[S]) -> NDArray[S]:
+        """The moved array, C-contiguous (runtimes refuse negative strides)."""
+        return np.ascontiguousarray(np.flip(x.transpose(self.perm), axis=self.flip))
+
+    @property
+    def inverse(self) -> Transform:
+        """The transform that undoes this one."""
+        if self.element.involution:
+            return self
+        group = elements((1,) * len(self.element.perm))
+        inverse = next(g for g in group if g.name == self.element.inverse)
+        return _transform(inverse, len(self.perm), self.first_axis)
+
+    def undo_on_output(self, y: NDArray[S], first_axis: int | None = None) -> NDArray[S]:
+        """Move a spatial output back.
+
+        Args:
+            y: (n, *spatial, ...) or (n, channels, *spatial), what the model gave for moved inputs.
+            first_axis: y's first spatial axis; by default the input's, or 1 where y has no
+                channel axis.
+
+        Raises:
+            ValueError: y has too few axes to be a map.
+        """
+        rank = len(self.element.perm)
+        if first_axis is None:
+            first_axis = self.first_axis if y.ndim >= self.first_axis + rank else 1
+        if y.ndim < first_axis + rank:
+            raise ValueError(f"an output of {y.ndim} axes has no {rank} spatial ones")
+        moved = self.inverse.element.apply(y, first_axis)
+        return np.ascontiguousarray(moved)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainTransform:
+    """Values times `scale` plus `offset`."""
+
+    name: str
+    scale: float
+    offset: float
+
+    def apply(self, x: NDArray[np.generic]) -> NDArray[np.float32]:
+        """As float32."""
+        return (x.astype(np.float32) * np.float32(self.scale)) + np.float32(self.offset)
+
+
+def transforms_for(input_shape: Shape, data_format: str = "channels_last") -> tuple[Transform, ...]:
+    """All transforms of an input that keep its shape, without the identity.
+
+    Args:
+        input_shape: with the batch axis; rank 3 to 5 with channels, 2 to 4 without.
+        data_format: channels_last, channels_first, or `NO_CHANNELS`.
+
+    Returns:
+        Square images D4, other images H, V and r180, sequences `flip`, volumes x0 to x2; empty
+        for other ranks.
+    """
+    first = 2 if data_format == "channels_first" else 1
+    spatial = spatial_sizes(input_shape, data_format)
+    return tuple(_transform(g, len(input_shape), first) for g in elements(spatial))
+
+
+def spatial_sizes(input_shape: Shape, data_format: str = "channels_last") -> Shape:
+    """The sizes along the spatial axes."""
+    if data_format == NO_CHANNELS:
+        return input_shape[1:]
+    return input_shape[2:] if data_format == "channels_first" else input_shape[1:-1]
+
+
+def layout_of(input_shape: Shape, data_format: str = "channels_last") -> str:
+    """The data format, or `NO_CHANNELS` for an image that comes as (n, side, side)."""
+    if len(input_shape) == 3:
+        height, width = input_shape[1:]
+        if height is not None and height == width and height >= _MIN_SIDE:
+            return NO_CHANNELS
+    return data_format
+
+
+def domain_transforms(value_range: Sequence[float]) -> tuple[DomainTransform, ...]:
+    """The usual mistakes of preprocessing, for inputs between these two values.
+
+    Inversion is within the range: 1 - x for [0, 1], 255 - x for [0, 255].
+    """
+    low, high = value_range
+    return (
+        DomainTransform("/255", 1 / 255, 0.0),
+        DomainTransform("*255", 255.0, 0.0),
+        DomainTransform("2x-1", 2.0, -1.0),
+        DomainTransform("1-x", -1.0, low + high),
+    )
+
+
+def _transform(element: Element, ndim: int, first: int) -> Transform:
+    rank = len(element.perm)
+    perm = list(range(ndim))
+    perm[first : first + rank] = [first + axis for axis in element.perm]
+    flip = tuple(first + axis for axis, reverse in enumerate(element.flip) if reverse)
+    return Transform(element.name, tuple(perm), flip, element, first)
