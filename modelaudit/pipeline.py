@@ -14,6 +14,7 @@ from modelaudit.errors import ProbeError, ReadError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.reader import read
+from modelaudit.measures.gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, calls_for
@@ -57,7 +58,10 @@ def unreadable(path: Path, problem: Problem) -> Artifact:
 def static_facts(path: Path, settings: Settings) -> Facts:
     """Everything that can be known without running the model."""
     artifact = read_artifact(path, settings)
-    measurements = measure(artifact) if artifact.tensors or artifact.architecture else None
+    measurements = None
+    if artifact.tensors or artifact.architecture:
+        measured = measure(artifact, limits=settings.limits)
+        measurements = replace(measured, gallery=galleries(artifact))
     return Facts(artifact=artifact, settings=settings, measurements=measurements)
 
 

@@ -140,6 +140,7 @@ def symmetry_section(measurements: Measurements | None) -> dict[str, Json]:
         "layers": jsonable(measurements.symmetry),
         "initialization": jsonable(measurements.initialization),
         "batchnorm": jsonable(measurements.batchnorm),
+        "gallery": jsonable(measurements.gallery),
         "skipped": jsonable(measurements.skipped),
     }
 

@@ -116,6 +116,29 @@ class ArchitectureProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterPair:
+    """A filter and the one nearest to its mirror image; `score` is their cosine in [-1, 1].
+
+    `values` are (height, width) of one input channel, or the mean over up to three.
+    """
+
+    index: int
+    partner: int
+    score: float
+    values: tuple[tuple[float, ...], ...]
+    partner_values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterGallery:
+    """Filters of one layer, the most asymmetric under `transform` first."""
+
+    route: str
+    transform: str
+    filters: tuple[FilterPair, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """All static measures of one model."""
 
@@ -123,6 +146,7 @@ class Measurements:
     initialization: tuple[KernelInitialization, ...] = ()
     batchnorm: tuple[BatchNormState, ...] = ()
     profile: ArchitectureProfile | None = None
+    gallery: tuple[FilterGallery, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)  # what was not measured -> why
 
 
