@@ -108,17 +108,37 @@ def _collapse(output: Map) -> str:
     return " ".join(said)
 
 
-def _keyed(
-    caption: str, head: str, unit: str, values: Map, *, print_rows: int = 12
-) -> Table | None:
-    found = numbers(values)
-    if not found:
+def _by_input(output: Map, title: str) -> Table | None:
+    """Information, accuracy and architecture floor for each way of feeding the input."""
+    information = numbers(output.get("orientation")) | numbers(output.get("domain"))
+    accuracy, floor = numbers(output.get("accuracy")), numbers(output.get("floor"))
+    measured = [
+        ("Information (bits)", {key: text.number(bits) for key, bits in information.items()}),
+        ("Accuracy", {key: text.percent(share, 1) for key, share in accuracy.items()}),
+        ("NFV by architecture", {key: text.number(nfv, 2) for key, nfv in floor.items()}),
+    ]
+    shown = [(head, values) for head, values in measured if values]
+    keys = dict.fromkeys(key for _, values in shown for key in values)
+    if not keys:
         return None
     rows = tuple(
-        (Cell(words.transform(text.shorten(key, 60))), num(text.number(value)))
-        for key, value in found.items()
+        (
+            Cell(words.transform(text.shorten(key, 60))),
+            *(num(values.get(key, "–")) for _, values in shown),
+        )
+        for key in keys
     )
-    return Table(caption, (head, unit), rows, print_rows=print_rows, open=len(rows) <= 12)
+    return Table(
+        f"{title}: by orientation and value range of the input",
+        ("Input", *(head for head, _ in shown)),
+        rows,
+        note="NFV by architecture is what would be left if every kernel were made symmetric: near "
+        "0 means that nothing in the architecture stands against ignoring the flip."
+        if floor
+        else "",
+        print_rows=20,
+        open=len(rows) <= 16,
+    )
 
 
 def generic(caption: str, rows: list[Map], *, first: str = "") -> Table | None:
@@ -148,31 +168,7 @@ def _output(output: Map) -> list[Block]:
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
     tables = [
         _transforms(output, title),
-        _keyed(
-            f"{title}: information by orientation of the input",
-            "Input",
-            "Bits",
-            as_map(output.get("orientation")),
-            print_rows=0,
-        ),  # the PDF has the figure
-        _keyed(
-            f"{title}: information by value range of the input",
-            "Input values",
-            "Bits",
-            as_map(output.get("domain")),
-        ),
-        _keyed(
-            f"{title}: accuracy on your labels",
-            "Input",
-            "Share correct",
-            as_map(output.get("accuracy")),
-        ),
-        _keyed(
-            f"{title}: what the architecture alone allows (NFV with symmetric kernels)",
-            "Input",
-            "NFV",
-            as_map(output.get("floor")),
-        ),
+        _by_input(output, title),
         generic(f"{title}: by class", as_maps(output.get("per_class"))),
     ]
     blocks += [table for table in tables if table is not None]
