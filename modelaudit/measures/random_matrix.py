@@ -29,6 +29,7 @@ def spectrum_excess(matrix: NDArray[np.floating], shape: tuple[int, ...]) -> flo
     if columns < 2 or rows < 2:
         return None
     wide = weights.astype(np.float64)
+    wide -= wide.mean()  # an initializer's own mean is no structure
     variance = float(wide.var())
     if variance == 0.0:
         return None

@@ -118,7 +118,9 @@ from modelaudit.measures import window_grid as wg
 
 rng = np.random.default_rng(0)
 wrong, pooled_ties = [], []
-for n, k, s, d, padding in itertools.product(range(1, 13), range(1, 6), (1, 2, 3), (1, 2), ("VALID", "SAME")):
+for n, k, s, d, padding in itertools.product(
+    range(1, 13), range(1, 6), (1, 2, 3), (1, 2), ("VALID", "SAME")
+):
     if padding == "VALID" and wg.extent(k, d) > n or (s > 1 and d > 1):
         continue
     said = wg.grid_symmetric(n, k, s, d, padding.lower())
@@ -130,7 +132,8 @@ for n, k, s, d, padding in itertools.product(range(1, 13), range(1, 6), (1, 2, 3
     if said != np.allclose(y, mirrored[:, ::-1], atol=1e-9):
         wrong.append(("conv", n, k, s, d, padding))
     if d == 1:
-        up = tf.nn.conv1d_transpose(x, w, [1, wg.transposed_size(n, k, s, 1, padding.lower()), 1], s, padding)
+        size = wg.transposed_size(n, k, s, 1, padding.lower())
+        up = tf.nn.conv1d_transpose(x, w, [1, size, 1], s, padding)
         um = tf.nn.conv1d_transpose(x[:, ::-1], w, up.shape, s, padding)
         window = wg.Window((k,), (s,), (1,), padding.lower(), True)
         if wg.axis_symmetric(window, 0, n, (0, 0)) != np.allclose(up, um[:, ::-1], atol=1e-9):
