@@ -18,8 +18,6 @@ MODELS = frozenset({"Sequential", "Functional", "Model"})
 
 MERGES = words("Add Subtract Multiply Average Maximum Minimum")
 
-SINGLE_WRAPPERS = frozenset({"TimeDistributed", "SpectralNormalization", "Wrapper"})
-
 LAYERS = words(
     """
     InputLayer Input Dense Activation Dropout Flatten Reshape Permute RepeatVector Lambda Masking

@@ -56,7 +56,7 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
 
 def _layers(model: Model, flow: Flow) -> Iterator[Layer]:
     """Facts of every entry below `model`, in execution order, parents before their children."""
-    todo = [(entry, _inbound(model)[i]) for i, entry in enumerate(model.entries)][::-1]
+    todo = list(zip(model.entries, _inbound(model), strict=True))[::-1]
     while todo:
         entry, inbound = todo.pop()
         yield _layer(entry, inbound, flow)

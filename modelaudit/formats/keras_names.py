@@ -50,14 +50,14 @@ class Names:
                 for alias in variable_aliases(slot):
                     name = f"{slot.part}/{alias}" if slot.part else alias
                     self._add(layer, name, slot)
-                    self._keras1.setdefault(f"{layer.name}_{alias}", []).append(slot)
+                    _append(self._keras1.setdefault(f"{layer.name}_{alias}", []), slot)
 
     def _add(self, layer: Layer, name: str, slot: Slot) -> None:
         """A wrapped layer's variables may carry the wrapper's name (`time_distributed/kernel`)."""
-        self._by_name.setdefault((layer.name, name), []).append(slot)
+        _append(self._by_name.setdefault((layer.name, name), []), slot)
         wrapper = self._tree.parent[layer.route]
         while wrapper is not None and not wrapper.is_model:
-            self._by_name.setdefault((wrapper.name, name), []).append(slot)
+            _append(self._by_name.setdefault((wrapper.name, name), []), slot)
             wrapper = self._tree.parent[wrapper.route]
 
     def find(self, name: str) -> list[Slot]:
@@ -90,6 +90,12 @@ class Names:
             if layers:
                 return layers[0]
         return None
+
+
+def _append(slots: list[Slot], slot: Slot) -> None:
+    """Add to a bucket of the index; one that says nothing any more need not grow."""
+    if len(slots) <= MAX_CANDIDATES:
+        slots.append(slot)
 
 
 def _keys(parsed: VariableName) -> Iterator[tuple[str, str]]:

@@ -71,6 +71,7 @@ class TreeReader:
     file: str
     max_layers: int
     _routes: set[str] = field(default_factory=set)
+    _repeats: dict[str, int] = field(default_factory=dict)
 
     def read(self, saved: dict[str, Json]) -> Entry:
         """The root of the tree, whose route is empty.
@@ -114,10 +115,9 @@ class TreeReader:
         route = wanted = f"{prefix}{name}"
         if len(route) > MAX_ROUTE:
             self.fail(config_route, "a layer's name is too long")
-        count = 1
-        while route in self._routes:
-            count += 1
-            route = f"{wanted}#{count}"
+        while route in self._routes:  # the count is kept: many equal names must not cost squares
+            self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
+            route = f"{wanted}#{self._repeats[wanted]}"
         if len(self._routes) >= self.max_layers:
             raise LimitExceeded(self.file, "layers", len(self._routes) + 1, self.max_layers)
         self._routes.add(route)

@@ -10,7 +10,6 @@ from modelaudit.formats.keras_kernels import kernels_of
 from modelaudit.formats.keras_names import (
     Names,
     VariableName,
-    ends_with,
     is_renumbered,
 )
 from modelaudit.formats.keras_paths import (
@@ -94,6 +93,7 @@ class _Binder:
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     misordered: list[str] = field(default_factory=list)
+    free: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tree = Tree(self.architecture)
@@ -172,18 +172,19 @@ class _Binder:
 
     def _claim_open(self, layer: Layer, rest: Iterable[str], short: Mapping[str, str]) -> None:
         """Weights of a layer of unknown class, under their own names."""
-        inner = [item for item in self.tree.subtree(layer) if is_open(item)]
+        inner = {item.name: item for item in self.tree.subtree(layer) if is_open(item)}
+        first = next(iter(inner.values()), None)
         for tensor in rest:
             parsed = VariableName.parse(short[tensor])
-            owners = [item for item in inner if ends_with(parsed.scope, item.name)] or inner[:1]
-            if owners:
-                self._claim_free(owners[0], parsed.variable, tensor)
+            owner = inner.get(parsed.scope) or inner.get(parsed.scope.rpartition("/")[2], first)
+            if owner is not None:
+                self._claim_free(owner, parsed.variable, tensor)
 
     def _claim_free(self, layer: Layer, role: str, tensor: str) -> None:
-        unique, count = role or "variable", 1
-        while not self.claim(layer.route, unique, tensor):
-            count += 1
-            unique = f"{role}#{count}"
+        """Claim under a role of the file's own words; equal ones get `#2`, `#3` …"""
+        role = role or "variable"
+        count = self.free[layer.route, role] = self.free.get((layer.route, role), 0) + 1
+        self.claim(layer.route, role if count == 1 else f"{role}#{count}", tensor)
 
     # Keras 2.12 and later: containers by class, variables by number.
 
