@@ -1,0 +1,151 @@
+"""Run the commands that README.md shows, and hold the shown output to the real one.
+
+python scripts/readme_output.py            write the real output where the shown one is another
+python scripts/readme_output.py --check    exit 1 and show the differences
+
+A block is run if `<!-- run -->` stands on the line before it. Commands start with `$ `; what follows
+is their output, stdout and stderr. After `run:` may stand
+
+    exit N       the exit code of the block's last command (0 without it)
+    measured     numbers with a decimal point and percentages are measured: they differ a little
+                 from machine to machine, so any is accepted, and so is the wrapping that it causes
+
+All blocks run in one empty directory that holds a copy of the sample models, in the order of the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+BLOCK = re.compile(
+    r"^<!-- run(?:: (?P<options>[^\n]*?))? -->\n```console\n(?P<text>.*?)^```$", re.M | re.S
+)
+OPTIONS = re.compile(r"(?:exit (?P<exit>\d+)|measured)(?:, (?!$)|$)")
+MEASURED = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|\d+%")
+SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of commands with the output that the page shows."""
+
+    commands: tuple[str, ...]
+    shown: str
+    exit: int
+    measured: bool
+    start: int
+    end: int
+
+    def same(self, real: str) -> bool:
+        """Whether `real` is what the page shows."""
+        return self._comparable(real) == self._comparable(self.shown)
+
+    def _comparable(self, text: str) -> str:
+        return " ".join(MEASURED.sub("#", text).split()) if self.measured else text
+
+
+def blocks(page: str) -> Iterator[Block]:
+    """Every block of `page` that is run.
+
+    Raises:
+        ValueError: a block has no command, or an option that does not exist.
+    """
+    for match in BLOCK.finditer(page):
+        options, text = match["options"] or "", match["text"]
+        if OPTIONS.sub("", options):
+            raise ValueError(f"unknown option of a block: {options}")
+        commands = tuple(line[2:] for line in text.splitlines() if line.startswith("$ "))
+        if not commands:
+            raise ValueError(f"a block without a command: {text[:60]!r}")
+        code = next((int(o["exit"]) for o in OPTIONS.finditer(options) if o["exit"]), 0)
+        yield Block(
+            commands, text, code, "measured" in options, match.start("text"), match.end("text")
+        )
+
+
+def run(block: Block, folder: Path) -> tuple[str, int]:
+    """What the commands of `block` print in `folder`, as the page shows it, and the last exit code."""
+    shown, code = "", 0
+    for command in block.commands:
+        done = subprocess.run(
+            ["/bin/bash", "-o", "pipefail", "-c", command],
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        output = done.stdout.replace(f"{folder}/", "")
+        shown += f"$ {command}\n" + "".join(f"{line.rstrip()}\n" for line in output.splitlines())
+        code = done.returncode
+    return shown, code
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of the commands: this interpreter's modelaudit, and no settings of the user's."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MODELAUDIT_")}
+    path = f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+
+
+def prepare(folder: Path) -> None:
+    """Put the sample models and the command `modelaudit` into `folder`."""
+    shutil.copytree(ROOT / "sample_models", folder / "sample_models")
+    command = folder / ".bin" / "modelaudit"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m modelaudit "$@"\n')
+    command.chmod(0o755)
+
+
+def differences(block: Block, real: str, code: int) -> list[str]:
+    """What is not as the page shows it; empty if all is."""
+    found = [] if code == block.exit else [f"exit code {code}, the page says {block.exit}"]
+    if not block.same(real):
+        lines = (block.shown.splitlines(), real.splitlines())
+        found += difflib.unified_diff(*lines, "README.md", "real output", lineterm="")
+    return found
+
+
+def main() -> int:
+    """Write or check; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    page = README.read_text(encoding="utf-8")
+    new, done, stale = "", 0, False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        prepare(folder)
+        for block in blocks(page):
+            real, code = run(block, folder)
+            found = differences(block, real, code)
+            stale = stale or bool(found)
+            for line in found:
+                sys.stderr.write(f"{line}\n")
+            new += page[done : block.start] + (block.shown if block.same(real) else real)
+            done = block.end
+    if not check:
+        README.write_text(new + page[done:], encoding="utf-8")
+        return 0
+    if stale:
+        sys.stderr.write("README.md is not fresh: run `make docs`\n")
+    return int(stale)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
