@@ -178,7 +178,7 @@ class DirectoryParts:
         """See `Parts.problems`."""
         for name in self._links:
             detail = f"{name} is a symbolic link out of the model"
-            yield Problem(ProblemKind.UNSAFE_PATH, name, detail)
+            yield Problem(ProblemKind.UNSAFE_PATH, name, detail, evidence={"link": name})
 
 
 def _inflated(pieces: Iterator[bytes], file: str) -> Iterator[bytes]:

@@ -48,7 +48,7 @@ def list_files(root: Path, limits: Limits) -> Listing:
             if path.is_symlink() and not is_inside(path, root):
                 target = os.fsencode(path.readlink()).decode("utf-8", "backslashreplace")
                 detail = f"a link to {target!r}, out of the model; not followed"
-                problem = Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence={"to": target})
+                problem = Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence={"link": target})
                 listing.problems.append(problem)
             elif path.is_file():
                 listing.paths[file] = path

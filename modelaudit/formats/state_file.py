@@ -37,7 +37,8 @@ def read_state_file(
     if not path.is_file():
         return None, []
     if not is_inside(path, root):
-        return None, [Problem(ProblemKind.UNSAFE_PATH, file, "a link out of the model")]
+        detail = "a link out of the model"
+        return None, [Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence={"link": file})]
     try:
         data = read_bytes(path, limits.text_bytes, file)
         message = parse_text(pb.CheckpointState, data, file, limits)

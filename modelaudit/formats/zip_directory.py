@@ -126,7 +126,8 @@ def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
             yield Problem(ProblemKind.UNSAFE_PATH, file, reason, member.name, {"zip": "name"})
         if stat.S_ISLNK(member.mode):
             detail = f"{member.name} is a symbolic link"
-            yield Problem(ProblemKind.UNSAFE_PATH, file, detail, member.name, {"zip": "link"})
+            evidence = {"zip": "link", "link": member.name}
+            yield Problem(ProblemKind.UNSAFE_PATH, file, detail, member.name, evidence)
         if member.encrypted:
             detail = f"{member.name} is encrypted"
             yield Problem(ProblemKind.UNSUPPORTED, file, detail, member.name, {"zip": "encrypted"})

@@ -154,7 +154,7 @@ def test_links_out_of_the_model_are_told_and_not_followed(tmp_path):
     (root / "loop").symlink_to(root / "loop")
     artifact = read_saved_model(root, LIMITS)
     unsafe = [problem for problem in artifact.problems if problem.kind == "unsafe-path"]
-    told = {problem.file: problem.evidence["to"] for problem in unsafe}
+    told = {problem.file: problem.evidence["link"] for problem in unsafe}
     assert told["assets/words.txt"] == str(outside)
     assert "loop" in {problem.file for problem in artifact.problems}
     assert "assets/words.txt" not in {entry.path for entry in artifact.files}

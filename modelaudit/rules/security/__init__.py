@@ -11,6 +11,7 @@ from modelaudit.rules.security import (
     paths,
     payloads,
     resources,
+    strangers,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -21,4 +22,5 @@ RULES: tuple[Rule, ...] = (
     *resources.RULES,
     *custom.RULES,
     *container.RULES,
+    *strangers.RULES,
 )

@@ -1,73 +1,66 @@
-"""MA7xx: what the file could do to whoever loads it."""
+"""MA720 to MA735, MA738: the container that the model comes in."""
 
 from __future__ import annotations
 
-from modelaudit.facts import ProblemKind
-from modelaudit.findings import Confidence, Severity
-from modelaudit.rules.examples import healthy, with_problem
-from modelaudit.rules.integrity import Damage, check_problem
-from modelaudit.rules.model import Family, Need, Rule
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-CONTAINER = (
-    Damage(
-        ProblemKind.EXTERNAL_REFERENCE,
-        "MA720",
-        "external-reference",
-        Severity.HIGH,
-        "The file reads data from outside itself",
-        "The file holds all of its data itself",
-        "HDF5 can point at other files on the machine that loads it. A model then carries the "
-        "reader's own files into its weights, or fails in ways that depend on the machine.",
-        "Do not load it. Honest models never need this; ask the maker for a self-contained file.",
-    ),
-    Damage(
-        ProblemKind.UNSAFE_PATH,
-        "MA721",
-        "unsafe-path",
-        Severity.HIGH,
-        "A path inside the model leads outside of it",
-        "All paths inside the model stay inside",
-        "Unpacking or following such a path writes or reads elsewhere on the machine.",
-        "Do not unpack or load it. Ask the maker for a clean file.",
-    ),
-    Damage(
-        ProblemKind.DUPLICATE_MEMBER,
-        "MA722",
-        "duplicate-archive-member",
-        Severity.HIGH,
-        "The archive holds two members of one name",
-        "Every archive member has a name of its own",
-        "One tool sees the first, another the second: what was checked is not what is loaded.",
-        "Do not load it. Pack the model again with Keras.",
-    ),
-    Damage(
-        ProblemKind.HEADER_MISMATCH,
-        "MA723",
-        "archive-header-mismatch",
-        Severity.HIGH,
-        "The archive contradicts itself",
-        "The archive's headers agree with each other",
-        "Zip archives describe each member twice. Where the two differ, tools disagree about the "
-        "content.",
-        "Do not load it. Pack the model again with Keras.",
-    ),
-)
+from modelaudit.facts import Json, Problem
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.examples import healthy, layer, model
+from modelaudit.rules.integrity import describe
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.security.container_threats import THREATS, Threat
+
+
+def covers(threat: Threat, problem: Problem) -> bool:
+    """Whether a problem is this threat, and no more precisely another."""
+    if threat.key:
+        return threat.named_by(problem)
+    return problem.kind is threat.kind and not any(other.named_by(problem) for other in THREATS)
+
+
+def _check(threat: Threat) -> Check:
+    def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        for problem in facts.artifact.problems:
+            if covers(threat, problem):
+                finding = describe(rule, problem)
+                habit = threat.key == "path" and not _climbs(problem)
+                yield replace(finding, severity=Severity.MEDIUM) if habit else finding
+
+    return check
+
+
+def _climbs(problem: Problem) -> bool:
+    """Whether a state file's path is more than absolute, as TF1 wrote them by habit."""
+    path = str(problem.evidence.get("path"))
+    return ".." in path.replace("\\", "/").split("/") or "://" in path or "\0" in path
+
+
+def _example(threat: Threat) -> Callable[[], Facts]:
+    evidence: dict[str, Json] = {}
+    if threat.key:
+        evidence[threat.key] = threat.values[0] if threat.values else "../elsewhere"
+    problem = Problem(threat.kind, "example.keras", "what the reader saw", evidence=evidence)
+    return lambda: Facts(model(layer(), problems=(problem,)))
+
 
 RULES: tuple[Rule, ...] = tuple(
     Rule(
-        code=damage.code,
-        name=damage.name,
+        code=threat.code,
+        name=threat.name,
         family=Family.SECURITY,
-        severity=damage.severity,
+        severity=threat.severity,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary=damage.summary,
-        pass_title=damage.pass_title,
-        why=damage.why,
-        fix=damage.fix,
-        check=check_problem(damage.kind),
-        bad=with_problem(damage.kind),
+        summary=threat.summary,
+        pass_title=threat.pass_title,
+        why=threat.why,
+        fix=threat.fix,
+        check=_check(threat),
+        bad=_example(threat),
         good=healthy,
+        references=threat.references,
     )
-    for damage in CONTAINER
+    for threat in THREATS
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 
 from modelaudit.facts import Json
@@ -10,122 +9,15 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 from modelaudit.rules.security.capabilities import abilities
 from modelaudit.rules.security.examples import dense, example, function, keras_layer
+from modelaudit.rules.security.modules import (
+    GET_FILE,
+    KERAS,
+    NON_MODELLING,
+    UNSAFE,
+    suspicious_module,
+)
 from modelaudit.rules.security.references import Reference, references
 from modelaudit.rules.security.walk import Site, require_documents, walked
-
-KERAS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
-
-# Modules of other packages that a class of theirs can be used through, but never a function:
-# it would read pickles, open connections, run programs.
-_FOREIGN = frozenset(
-    {
-        *("numpy", "scipy", "pandas", "torch", "joblib", "dill", "cloudpickle", "requests"),
-        *("yaml", "IPython", "pip", "setuptools", "urllib3", "httpx", "aiohttp", "paramiko"),
-        *("cffi", "pexpect", "fsspec", "jax", "h5py", "posix", "nt", "__builtin__"),
-    }
-)
-# Names of builtins that Keras writes for its own functions' module are losses and activations;
-# these are Python's.
-_BUILTINS = frozenset(
-    [
-        "__import__",
-        "eval",
-        "exec",
-        "compile",
-        "open",
-        "print",
-        "input",
-        "getattr",
-        "setattr",
-        "delattr",
-        "globals",
-        "locals",
-        "vars",
-        "breakpoint",
-        "memoryview",
-        "type",
-        "object",
-        "super",
-        "help",
-        "exit",
-        "quit",
-        "dir",
-        "id",
-        "map",
-        "filter",
-        "iter",
-        "next",
-        "format",
-        "execfile",
-        "file",
-        "reload",
-        "classmethod",
-        "staticmethod",
-        "property",
-    ]
-)
-_HARMLESS_BUILTINS = frozenset(
-    [
-        "function",
-        "dict",
-        "list",
-        "tuple",
-        "set",
-        "frozenset",
-        "str",
-        "int",
-        "float",
-        "bool",
-        "bytes",
-        "complex",
-        "slice",
-        "range",
-        "NoneType",
-        "ellipsis",
-        "builtin_function_or_method",
-    ]
-)
-
-GET_FILE = "get_file"
-UNSAFE = "enable_unsafe_deserialization"
-# Exported by Keras, and of no use in a model: they load, save, list and register.
-NON_MODELLING = frozenset(
-    [
-        "load_model",
-        "save_model",
-        "model_from_json",
-        "model_from_config",
-        "model_from_yaml",
-        "load_weights",
-        "save_weights",
-        "export_model",
-        "clear_session",
-        "load_img",
-        "save_img",
-        "image_dataset_from_directory",
-        "text_dataset_from_directory",
-        "audio_dataset_from_directory",
-        "load_data",
-        "deserialize_keras_object",
-        "serialize_keras_object",
-        "register_keras_serializable",
-    ]
-)
-
-
-def suspicious_module(reference: Reference) -> str:
-    """Why a module is no home of a model's parts; empty where it may be one."""
-    if reference.module == "builtins":
-        if reference.is_function:
-            called = reference.name in _BUILTINS
-        else:
-            called = reference.name not in _HARMLESS_BUILTINS
-        return "a Python builtin" if called else ""
-    if reference.root in sys.stdlib_module_names or reference.root in {"nt", "__builtin__"}:
-        return "part of Python's standard library"
-    if reference.root in _FOREIGN and reference.is_function:
-        return "a function of a general-purpose package"
-    return ""
 
 
 def _ask(rule: Rule, reference: Reference, what: str, **more: Json) -> Finding:

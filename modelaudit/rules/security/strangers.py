@@ -1,0 +1,151 @@
+"""MA736, MA737 and MA739: things in the model that are no weights, or are programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from modelaudit.facts import FileEntry, Problem, ProblemKind
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.examples import healthy, model, with_problem
+from modelaudit.rules.integrity import describe
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.payloads import payload
+
+# Suffixes of files that run, or run when they are opened by the usual function.
+_NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
+_PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".p"))
+_SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
+
+
+def program(path: str, head: bytes) -> tuple[str, Severity]:
+    """What kind of program a file is and how bad that is; ("", …) where it is none."""
+    suffixes = {suffix.lower() for suffix in PurePosixPath(path).suffixes[-2:]}
+    if suffixes & _NATIVE:
+        return "native code", Severity.HIGH
+    if suffixes & _PICKLES:
+        return "a pickle", Severity.HIGH
+    what = payload(head)
+    if what:
+        return what, Severity.MEDIUM if what == "a script" else Severity.HIGH
+    if suffixes & _SCRIPTS:
+        return "a script", Severity.MEDIUM
+    return "", Severity.INFO
+
+
+def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Foreign members and files by name and first bytes, then every other file by name."""
+    seen: set[str] = set()
+    for problem in facts.artifact.problems:
+        if problem.kind is ProblemKind.LEFTOVER:
+            seen.add(problem.file)
+            yield from _program(rule, problem.file, problem.route, _head(problem))
+    for entry in facts.artifact.files:
+        if entry.path not in seen and (len(facts.artifact.files) > 1 or entry.role == "foreign"):
+            yield from _program(rule, entry.path, "", b"")
+
+
+def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
+    what, severity = program(route or file, head)
+    if what:
+        yield rule.finding(
+            f"{route or file} is {what}.",
+            file=file,
+            route=route,
+            evidence={"content": what, "head": head[:16].hex()},
+            key=what,
+            severity=severity,
+            confidence=Confidence.HIGH if head else Confidence.MEDIUM,
+        )
+
+
+def _head(problem: Problem) -> bytes:
+    value = problem.evidence.get("head")
+    try:
+        return bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
+
+
+def _is_foreign_data(problem: Problem) -> bool:
+    return problem.kind is ProblemKind.UNSUPPORTED and problem.evidence.get("hdf5") == "type"
+
+
+def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Datasets whose bytes are a pickle or a program."""
+    for problem in facts.artifact.problems:
+        if _is_foreign_data(problem) and (what := payload(_head(problem))):
+            yield rule.finding(
+                f"{problem.file}: {problem.route} holds {what}.",
+                file=problem.file,
+                route=problem.route,
+                evidence={**problem.evidence, "content": what},
+                key=what,
+            )
+
+
+def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Datasets of text, references and other things that are no numbers."""
+    for problem in facts.artifact.problems:
+        if _is_foreign_data(problem) and not payload(_head(problem)):
+            yield describe(rule, problem)
+
+
+def _with_script() -> Facts:
+    entries = (FileEntry("config.json", 2, None), FileEntry("run.py", 12, None, "foreign"))
+    artifact = model()
+    problem = Problem(ProblemKind.LEFTOVER, "run.py", "no part of a model")
+    return Facts(type(artifact)(artifact.root, artifact.format, files=entries, problems=(problem,)))
+
+
+RULES = (
+    Rule(
+        code="MA736",
+        name="pickle-in-weights",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="A dataset holds a pickle or a program instead of numbers",
+        pass_title="No dataset holds a pickle or a program",
+        why="Nothing in Keras reads it, so somebody else's code will, and unpickling runs whatever "
+        "the bytes say. It is also a place to carry a program past scanners.",
+        fix="Do not unpickle it. Ask the maker for the model without it.",
+        check=check_pickled_data,
+        bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="opaque", head="80049517"),
+        good=healthy,
+    ),
+    Rule(
+        code="MA737",
+        name="non-numeric-weights",
+        family=Family.SECURITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="A dataset holds something other than numbers",
+        pass_title="All datasets hold numbers",
+        why="Text, references and opaque bytes are no weights. Readers that expect numbers fail on "
+        "them or take them for something else.",
+        fix="Ask what it is for, or remove it: Keras stores nothing of the kind.",
+        check=check_foreign_data,
+        bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="string"),
+        good=healthy,
+    ),
+    Rule(
+        code="MA739",
+        name="program-in-model",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="A program, library or pickle lies in the model",
+        pass_title="No program lies in the model",
+        why="Loading the model does not run it, but it travels along, and a config or a careless "
+        "script beside it can. Models consist of numbers and settings.",
+        fix="Delete it, or keep it outside of the model. If it came from a stranger, distrust the "
+        "rest as well.",
+        check=check_programs,
+        bad=_with_script,
+        good=healthy,
+    ),
+)
