@@ -65,7 +65,7 @@ class Flow:
                 inputs = (at_inputs.get(step.entry) or _declared(entry),)
             if len(entry.built) == len(inputs):
                 inputs = tuple(a or b for a, b in zip(inputs, entry.built, strict=True))
-            outputs = self._call(entry, step.node, inputs)
+            outputs = _bounded(self._call(entry, step.node, inputs))
             values[step.entry, step.node] = outputs
             shown = tuple(value((step.entry, step.node, i)) for i in range(max(1, len(outputs))))
             self.seen.setdefault(entry.route, Seen(inputs if step.sources else (), shown))
@@ -107,7 +107,7 @@ class Flow:
         return self._known[route, inputs]
 
     def _inner(self, entry: Entry, inputs: Shapes) -> Shapes:
-        outputs = self._call(entry, 0, inputs)
+        outputs = _bounded(self._call(entry, 0, inputs))
         self.seen.setdefault(entry.route, Seen(inputs, outputs))
         return outputs
 
@@ -145,6 +145,14 @@ class Flow:
             return (step,)
         units = step[1] if step is not None and len(step) == 2 else None
         return recurrent(config, shape, units, states=0)
+
+
+def _bounded(outputs: Shapes) -> Shapes:
+    """Without shapes that no tensor has: a chain of upsamplings would make endless numbers."""
+    return tuple(
+        None if shape and max(n or 0 for n in shape) > kj.MAX_DIMENSION else shape
+        for shape in outputs
+    )
 
 
 def _saved_shapes(model: Model) -> dict[tuple[int, int, int], Shape]:

@@ -72,6 +72,8 @@ def infer(
         return (None,)
     if class_name in UNCHANGED:
         return (shape,)
+    if not shape:  # a scalar has no batch axis
+        return (None,)
     if class_name in RECURRENT_STATES:
         units = kj.size(config, "units")
         return recurrent(config, shape, units, RECURRENT_STATES[class_name])

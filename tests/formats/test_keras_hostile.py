@@ -86,6 +86,14 @@ def test_calls_that_multiply_at_each_level_stay_cheap() -> None:
     assert parsed.layer("pad").output_shape is None  # given up, and said so
 
 
+def test_lengths_that_no_tensor_has_are_unknown() -> None:
+    layers: list[Json] = [layer("UpSampling1D", f"up{i}", size=2**30) for i in range(500)]
+    layers = [input_layer("x", 2, 2), *layers]
+    model = parse({"class_name": "Sequential", "config": {"name": "s", "layers": layers}})
+    assert model.layer("up0").output_shape == (None, 2**31, 2)
+    assert model.layer("up1").output_shape is None
+
+
 def test_many_layers_of_one_name_cost_no_squares() -> None:
     count = 20_000
     layers: list[Json] = [layer("Dense", "same", units=3) for _ in range(count)]

@@ -6,13 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Json, Shape
+from modelaudit.formats.keras_classes import LAYERS
 from modelaudit.formats.keras_nodes import Call, Reference
 from modelaudit.formats.keras_ops import broadcast, joined
 from modelaudit.formats.keras_shapes import infer
+from modelaudit.formats.keras_specs import expected_variables
 from modelaudit.formats.keras_windows import transposed_length, window_length
 
 LENGTHS = st.integers(1, 40)
@@ -170,15 +172,15 @@ def test_merges() -> None:
     assert infer_one("Dot", {"axes": [1, 1]}, (None, 3), (None, 3)) == (None, 1)
 
 
-@pytest.mark.parametrize(
-    "class_name",
-    ["Conv2D", "SeparableConv2D", "Dense", "LSTM", "Dot", "Reshape", "EinsumDense", "Resizing"],
-)
+@settings(max_examples=1500, deadline=None)
 @given(
+    class_name=st.sampled_from(sorted(LAYERS)),
     config=st.dictionaries(
         st.sampled_from(
             ["filters", "kernel_size", "strides", "units", "axes", "target_shape", "equation"]
-            + ["padding", "dilation_rate", "output_shape", "height", "width", "data_format"]
+            + ["padding", "dilation_rate", "output_shape", "height", "width", "data_format", "axis"]
+            + ["num_heads", "key_dim", "shared_axes", "cropping", "size", "pool_size", "n", "dims"]
+            + ["input_dim", "output_dim", "output_padding", "bias_axes", "reset_after", "groups"]
         ),
         st.one_of(
             st.none(),
@@ -196,3 +198,5 @@ def test_no_config_breaks_the_arithmetic(
 ) -> None:
     found = infer_one(class_name, config, shape, shape)
     assert found is None or all(n is None or n >= 0 for n in found)
+    variables = expected_variables(class_name, config, (shape, shape))
+    assert all(n is None or n >= 0 for each in variables.values() for n in each)
