@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -35,9 +36,9 @@ class BatchNormTensors:
 
 
 def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
-    """Find the layers by the saved architecture and, for what it does not name, by tensor names.
+    """Find the layers by the saved architecture and, for what it does not name, by variable names.
 
-    Layers come in execution order, then tensors in the file's order.
+    Layers come in execution order, then variables in the order of the object graph or the file.
     """
     by_name = {tensor.name: tensor for tensor in artifact.tensors if tensor.role == "weight"}
     groups: dict[str, dict[str, Tensor]] = {}
@@ -47,11 +48,18 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
         if "mean" in roles and "variance" in roles and all(n in by_name for n in roles.values()):
             groups[layer.route] = {role: by_name[name] for role, name in roles.items()}
             claimed.update(roles.values())
-    for name, tensor in by_name.items():
-        if name not in claimed:
-            prefix, role = _split(name)
-            if role is not None:
-                groups.setdefault(prefix, {}).setdefault(role, tensor)
+    readable = variable_names(artifact)
+    seen: Counter[str] = Counter()
+    for name in dict.fromkeys((*readable, *by_name)):
+        if name not in by_name or name in claimed:
+            continue
+        said = readable.get(name, name)
+        prefix, role = _split(said)
+        if role is not None:
+            # Two layers of one name: their variables come in the same order, each role once.
+            seen[said] += 1
+            route = prefix if seen[said] == 1 else f"{prefix}#{seen[said]}"
+            groups.setdefault(route, {})[role] = by_name[name]
     for route, tensors in groups.items():
         if "mean" in tensors and "variance" in tensors:
             yield BatchNormTensors(
@@ -61,6 +69,20 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
                 tensors.get("gamma"),
                 tensors.get("beta"),
             )
+
+
+def variable_names(artifact: Artifact) -> Mapping[str, str]:
+    """Tensor name -> the variable's own name, where the object graph tells it.
+
+    A SavedModel keys its variables by their place in lists (`variables/4`); what they are called
+    (`bn1/moving_mean`) stands beside.
+    """
+    names = {}
+    for node in artifact.object_graph:
+        said = node.attributes.get("VARIABLE_VALUE", {})
+        if said.get("key") and said.get("full_name"):
+            names[said["key"].removesuffix(_CHECKPOINT_SUFFIX)] = said["full_name"]
+    return names
 
 
 def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:

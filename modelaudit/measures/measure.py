@@ -25,7 +25,6 @@ from modelaudit.measures.summary import (
     Measurements,
 )
 from modelaudit.measures.twin_flow import TwinFlow
-from modelaudit.measures.twins import CannotMatch
 from modelaudit.settings import Limits
 
 # What hostile values and shapes can raise on their way through arithmetic.
@@ -136,13 +135,19 @@ class _Walk:
 
     def _twins(self, flow: TwinFlow, kernel: Kernel, values: KernelValues) -> None:
         try:
-            found = flow.match(kernel, values)
-        except CannotMatch as reason:
-            if values.matrix.shape[0] > 1:
-                self.skipped[f"twins:{kernel.tensor}"] = str(reason)
+            found, lost = flow.match(kernel, values)
+        except _FAILURES as failure:
+            flow.lose(f"{kernel.route}: {_said(failure)}")
+            found, lost = {}, {"all": _said(failure)}
+        if values.matrix.shape[0] == 1:
             return
-        if found and self.symmetry:
+        if found:
             self.symmetry[-1] = replace(self.symmetry[-1], twins=found)
+        if lost:
+            reasons = dict.fromkeys(lost.values())
+            one = len(reasons) == 1 and not found
+            said = next(iter(reasons)) if one else "; ".join(f"{g}: {r}" for g, r in lost.items())
+            self.skipped[f"twins:{kernel.tensor}"] = said
 
     def _companions(self, kernel: Kernel) -> Companions:
         layer = self._layer(kernel.route)

@@ -74,28 +74,28 @@ class TwinFlow:
             ]
             self._now[g.name] = _agreed(arriving, f"the calls of {layer.route} disagree")
 
-    def match(self, kernel: Kernel, values: KernelValues) -> dict[str, dict[str, float]]:
-        """Twins of one kernel of the entered layer, by mirror, and carry its permutation on.
+    def match(
+        self, kernel: Kernel, values: KernelValues
+    ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+        """Twins of one kernel of the entered layer, and carry its permutation on.
 
         A kernel without spatial extent has no twins of its own but permutes channels all the
         same.
 
-        Raises:
-            CannotMatch: for every mirror; the reason of the first.
+        Returns:
+            {mirror: {score, z, matched, expected}}, and {mirror: why there are none}.
         """
         found: dict[str, dict[str, float]] = {}
-        lost: list[str] = []
+        lost: dict[str, str] = {}
         for g in self.mirrors:
             state = self._now[g.name]
             try:
                 self._now[g.name] = _through(kernel, values, g, _known(state), found)
             except CannotMatch as reason:
-                lost.append(str(reason))
+                lost[g.name] = str(reason)
                 if not isinstance(state, _Lost):
                     self._now[g.name] = _Lost(f"{kernel.route}: {reason}")
-        if len(lost) == len(self.mirrors):
-            raise CannotMatch(lost[0])
-        return found
+        return found, lost
 
     def lose(self, why: str) -> None:
         """The entered layer's kernel could not be read or is not matched."""

@@ -1,0 +1,61 @@
+"""How right outputs are, where the user gave the right answers with the inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.measures.outputs import predicted
+
+
+def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
+    """(n,) class numbers from whole numbers (n,) or (n, 1), or from one-hot rows (n, K).
+
+    None for anything else: targets of a regression, masks.
+    """
+    if y.dtype.kind not in "biuf" or y.ndim > 2 or len(y) == 0:
+        return None
+    rows = y.reshape(len(y), -1).astype(np.float64)
+    if rows.shape[1] == 1:
+        whole = bool((rows == np.round(rows)).all()) and float(rows.min()) >= 0
+        return rows[:, 0].astype(np.int64) if whole else None
+    one_hot = bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+    return np.asarray(rows.argmax(axis=1), dtype=np.int64) if one_hot else None
+
+
+def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
+    """Share of (n, ...) outputs whose class is the labelled one; None without classes."""
+    labels, answers = class_labels(y), predicted(values, kind)
+    if labels is None or answers is None or len(labels) != len(answers):
+        return None
+    return float(np.mean(answers == labels))
+
+
+def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> float | None:
+    """R2 of (n, ...) outputs for targets, at most 1: 1 - squared error / squares about the mean.
+
+    Targets have the outputs' shape, or lack a channel axis of size 1, or are a map of class
+    numbers beside one channel per class. None where they fit in none of these ways or are all
+    the same.
+    """
+    target = _as_output(values, y)
+    if target is None:
+        return None
+    total = float(((target - target.mean(axis=0)) ** 2).sum())
+    if total <= 0:
+        return None
+    return 1.0 - float(((values.astype(np.float64) - target) ** 2).sum()) / total
+
+
+def _as_output(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[np.float64] | None:
+    if y.dtype.kind not in "biuf" or len(y) != len(values):
+        return None
+    target = y.astype(np.float64)
+    if target.size == values.size:
+        return target.reshape(values.shape)
+    if target.ndim == values.ndim and target.shape[-1] == 1:
+        target = target[..., 0]
+    if values.ndim > 2 and target.shape == values.shape[:-1]:
+        channels = np.arange(values.shape[-1])
+        return np.asarray(target[..., None] == channels, dtype=np.float64)
+    return None
