@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
+from modelaudit.rules.waivers import apply_waivers
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
@@ -116,7 +118,12 @@ def exit_of(verdict: Verdict, reason: str) -> dict[str, Json]:
 def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json]) -> Audit:
     """Rules, verdict and sections: facts to `Audit`."""
     settings = facts.settings
-    results = run_rules(CATALOGUE, facts)
+    results = apply_waivers(
+        run_rules(CATALOGUE, facts),
+        settings.waivers,
+        target.relative,
+        datetime.date.fromisoformat(created[:10]),
+    )
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
     diagnosis = diagnose(facts, results)
@@ -172,7 +179,7 @@ def audit_model(
     """
     timings: dict[str, Json] = {}
     with _Stopwatch(timings, "static"):
-        facts = static_facts(target.path, settings)
+        facts = replace(static_facts(target.path, settings), path=target.relative)
     with _Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
     with _Stopwatch(timings, "judge"):

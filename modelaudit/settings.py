@@ -1,11 +1,10 @@
-"""Settings as frozen values. Reading them from a file is at the end of this module.
-
-Nothing here reads the environment: `cli` does, and hands values in.
-"""
+"""Settings as frozen values. `settings_file` reads them; `cli` hands options in."""
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from modelaudit.findings import Severity
 
@@ -54,6 +53,64 @@ class ProbeSettings:
     device: str = "cpu"
 
 
+ACTIONS = ("invariant", "equivariant", "odd", "swap", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the user declares of an output: how it must move when the input is transformed.
+
+    `path` and `output` are globs. `action` is invariant (stays), equivariant (a map that moves
+    along), odd (changes sign), swap (classes change places) or none (do not judge).
+    """
+
+    action: str
+    path: str = "*"
+    output: str = "*"
+    transform: str = "H"
+
+    def covers(self, path: str, output: str, transform: str) -> bool:
+        """Whether it is about that transform of that output of that model."""
+        return (
+            fnmatchcase(path, self.path)
+            and fnmatchcase(output, self.output)
+            and transform == self.transform
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A finding that somebody answers for. `reason` is required; `path` is a glob.
+
+    A waiver holds up to and including the day `expires`.
+    """
+
+    rule: str
+    reason: str
+    path: str = "*"
+    fingerprint: str | None = None
+    expires: datetime.date | None = None
+    owner: str = ""
+
+    def covers(self, codes: tuple[str, str], path: str, fingerprint: str) -> bool:
+        """Whether it is about that finding, be it expired or not.
+
+        Args:
+            codes: the rule's code and name.
+            path: of the model, as in the audit.
+            fingerprint: of the finding.
+        """
+        return (
+            self.rule in codes
+            and fnmatchcase(path, self.path)
+            and self.fingerprint in (None, fingerprint)
+        )
+
+    def expired(self, today: datetime.date) -> bool:
+        """It no longer holds."""
+        return self.expires is not None and today > self.expires
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a run can be told."""
@@ -62,4 +119,5 @@ class Settings:
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     fail_on: Severity = Severity.HIGH
     jobs: int = 2
-    formats: tuple[str, ...] = ("html", "pdf", "json")
+    expectations: tuple[Expectation, ...] = ()
+    waivers: tuple[Waiver, ...] = ()

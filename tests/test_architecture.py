@@ -23,6 +23,7 @@ RANKS = {
     "modelaudit.facts": 1,
     "modelaudit.findings": 2,
     "modelaudit.settings": 3,
+    "modelaudit.settings_file": 4,
     "modelaudit.schema": 4,
     "modelaudit.formats": 5,
     "modelaudit.measures": 5,

@@ -48,6 +48,7 @@ class Facts:
     observations: tuple[Observation, ...] = ()
     behaviour: Behaviour | None = None
     probe_skipped: str = ""  # why no probe was tried, if none was
+    path: str = ""  # of the model, POSIX, relative to the root of the audit
 
 
 class NotApplicable(Exception):

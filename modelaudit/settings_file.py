@@ -1,0 +1,176 @@
+"""Reading settings from `modelaudit.toml` or `[tool.modelaudit]` of a `pyproject.toml`.
+
+Every key is checked: a misspelt one is an error that names the file, not a setting that silently
+does nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modelaudit.errors import UsageError
+from modelaudit.settings import ACTIONS, Expectation, Limits, Waiver
+
+NAME = "modelaudit.toml"
+LARGEST = 1 << 20
+# Settings that are options of the command line as well, where the command line wins.
+OPTIONS: Mapping[str, type | tuple[type, ...]] = {
+    "fail_on": str,
+    "jobs": int,
+    "quiet": bool,
+    "log_file": str,
+    "no_probe": bool,
+    "probe_data": str,
+    "resize": bool,
+    "samples": int,
+    "timeout": (int, float),
+    "memory": int,
+    "require_sandbox": bool,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """What a settings file says. `options` are defaults for options of the command line."""
+
+    path: Path | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    expectations: tuple[Expectation, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+def find(folder: Path) -> Path | None:
+    """`modelaudit.toml` in this folder, else its `pyproject.toml` if that has our table."""
+    own = folder / NAME
+    if own.is_file():
+        return own
+    project = folder / "pyproject.toml"
+    if project.is_file() and "modelaudit" in _table(_parse(project), "tool", project):
+        return project
+    return None
+
+
+def load(path: Path) -> SettingsFile:
+    """The settings in a file.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or has a key or value that means nothing.
+    """
+    data = _parse(path)
+    if path.name == "pyproject.toml":
+        data = _table(_table(data, "tool", path), "modelaudit", path)
+    known = {*OPTIONS, "limits", "expect", "ignore"}
+    _no_others(data, known, "the file", path)
+    options = {key: _typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
+    for key in ("probe_data", "log_file"):
+        if key in options:  # relative to the file, wherever the command is run
+            options[key] = str(path.parent / str(options[key]))
+    return SettingsFile(
+        path=path,
+        options=options,
+        limits=_limits(_table(data, "limits", path), path),
+        expectations=tuple(_expectation(e, path) for e in _tables(data, "expect", path)),
+        waivers=tuple(_waiver(e, path) for e in _tables(data, "ignore", path)),
+    )
+
+
+def _parse(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path}: larger than {LARGEST} bytes, this is no settings file")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+
+
+def _table(data: Mapping[str, object], key: str, path: Path) -> dict[str, object]:
+    found = data.get(key, {})
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: {key} must be a table")
+    return found
+
+
+def _tables(data: Mapping[str, object], key: str, path: Path) -> Sequence[dict[str, object]]:
+    found = data.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise UsageError(f"{path}: {key} must be an array of tables: [[{key}]]")
+    return found
+
+
+def _no_others(data: Mapping[str, object], known: set[str], where: str, path: Path) -> None:
+    others = sorted(set(data) - known)
+    if others:
+        raise UsageError(
+            f"{path}: unknown key {others[0]!r} in {where}; there are {', '.join(sorted(known))}"
+        )
+
+
+def _typed(value: object, kind: type | tuple[type, ...], key: str, path: Path) -> object:
+    wrong_bool = isinstance(value, bool) and kind is not bool
+    if wrong_bool or not isinstance(value, kind):
+        names = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(each.__name__ for each in names)
+        raise UsageError(f"{path}: {key} must be {wanted}, not {value!r}")
+    return value
+
+
+def _text(data: Mapping[str, object], key: str, where: str, path: Path) -> str:
+    value = data.get(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{path}: {key} in {where} must be text, not {value!r}")
+    return value
+
+
+def _limits(data: Mapping[str, object], path: Path) -> Limits:
+    fields = {each.name: each for each in dataclasses.fields(Limits)}
+    _no_others(data, set(fields), "[limits]", path)
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        whole = isinstance(fields[key].default, int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise UsageError(f"{path}: {key} in [limits] must be a number, not {value!r}")
+        if value <= 0:
+            raise UsageError(f"{path}: {key} in [limits] must be over 0, not {value!r}")
+        values[key] = value
+    return Limits(**values)
+
+
+def _expectation(data: Mapping[str, object], path: Path) -> Expectation:
+    _no_others(data, {"action", "path", "output", "transform"}, "[[expect]]", path)
+    action = _text(data, "action", "[[expect]]", path)
+    if action not in ACTIONS:
+        raise UsageError(f"{path}: action in [[expect]] must be one of {', '.join(ACTIONS)}")
+    return Expectation(
+        action=action,
+        path=_text(data, "path", "[[expect]]", path) or "*",
+        output=_text(data, "output", "[[expect]]", path) or "*",
+        transform=_text(data, "transform", "[[expect]]", path) or "H",
+    )
+
+
+def _waiver(data: Mapping[str, object], path: Path) -> Waiver:
+    keys = {"rule", "path", "fingerprint", "reason", "expires", "owner"}
+    _no_others(data, keys, "[[ignore]]", path)
+    rule, reason = (_text(data, key, "[[ignore]]", path) for key in ("rule", "reason"))
+    if not rule or not reason.strip():
+        raise UsageError(f"{path}: [[ignore]] needs a rule and a reason")
+    expires = data.get("expires")
+    if expires is not None and type(expires) is not datetime.date:
+        raise UsageError(f"{path}: expires in [[ignore]] must be a date such as 2027-03-01")
+    return Waiver(
+        rule=rule,
+        reason=reason,
+        path=_text(data, "path", "[[ignore]]", path) or "*",
+        fingerprint=_text(data, "fingerprint", "[[ignore]]", path) or None,
+        expires=expires,
+        owner=_text(data, "owner", "[[ignore]]", path),
+    )

@@ -1,0 +1,65 @@
+"""Waivers mark findings, expire, and are missed when they cover nothing."""
+
+from __future__ import annotations
+
+import datetime
+
+from modelaudit.facts import ProblemKind
+from modelaudit.findings import Outcome
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.examples import with_problem
+from modelaudit.rules.waivers import apply_waivers, unused_waivers
+from modelaudit.settings import Waiver
+
+TODAY = datetime.date(2026, 6, 1)
+TRUNCATED = rule("MA102")
+
+
+def _result():
+    return run_rule(TRUNCATED, with_problem(ProblemKind.TRUNCATED)())
+
+
+def _after(*waivers: Waiver, path: str = "vision/a.h5"):
+    return apply_waivers([_result()], waivers, path, TODAY)[0]
+
+
+def test_a_waiver_by_code_name_or_fingerprint() -> None:
+    fingerprint = _result().findings[0].fingerprint
+    for waiver in (
+        Waiver("MA102", "known"),
+        Waiver("truncated-file", "known"),
+        Waiver("MA102", "known", path="vision/*", fingerprint=fingerprint),
+    ):
+        result = _after(waiver)
+        assert result.outcome is Outcome.WAIVED
+        assert result.findings[0].waived_by == "known"
+
+
+def test_a_waiver_for_something_else_covers_nothing() -> None:
+    for waiver in (
+        Waiver("MA103", "known"),
+        Waiver("MA102", "known", path="audio/*"),
+        Waiver("MA102", "known", fingerprint="0" * 32),
+    ):
+        result = _after(waiver)
+        assert result.outcome is Outcome.FAIL
+        assert result == _result()
+
+
+def test_the_last_day_still_counts() -> None:
+    waiver = Waiver("MA102", "known", expires=TODAY, owner="ops")
+    assert _after(waiver).findings[0].waived_by == f"known (ops), until {TODAY}"
+
+
+def test_an_expired_waiver_reopens_and_says_so() -> None:
+    yesterday = TODAY - datetime.timedelta(days=1)
+    result = _after(Waiver("MA102", "known", expires=yesterday))
+    assert result.outcome is Outcome.FAIL
+    assert result.findings[0].detail.endswith(f"(A waiver for this expired on {yesterday}.)")
+
+
+def test_unused_waivers_are_found() -> None:
+    used, unused = Waiver("MA102", "known"), Waiver("MA103", "left over")
+    findings = [("vision/a.h5", _result().findings[0])]
+    assert unused_waivers([used, unused], findings) == (unused,)

@@ -1,0 +1,107 @@
+"""Settings files: every key is taken or refused, none is ignored."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from modelaudit import settings_file
+from modelaudit.errors import UsageError
+from modelaudit.settings import Expectation, Limits, Waiver
+
+
+def _write(folder: Path, text: str, name: str = "modelaudit.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_whole_file(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path,
+        """
+        fail_on = "critical"
+        jobs = 4
+        probe_data = "images"
+        [limits]
+        archive_ratio = 50
+        [[expect]]
+        path = "drive/*"
+        output = "steering"
+        action = "odd"
+        [[ignore]]
+        rule = "MA405"
+        reason = "random features by design"
+        expires = 2027-03-01
+        owner = "vision team"
+        """,
+    )
+    found = settings_file.load(path)
+    assert found.options == {
+        "fail_on": "critical",
+        "jobs": 4,
+        "probe_data": str(tmp_path / "images"),
+    }
+    assert found.limits == Limits(archive_ratio=50)
+    assert found.expectations == (Expectation("odd", "drive/*", "steering"),)
+    assert found.waivers == (
+        Waiver(
+            "MA405",
+            "random features by design",
+            expires=datetime.date(2027, 3, 1),
+            owner="vision team",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("jbos = 3", "unknown key 'jbos'"),
+        ("jobs = 'three'", "jobs must be int"),
+        ("jobs = true", "jobs must be int"),
+        ("timeout = 'long'", "timeout must be int or float"),
+        ("[limits]\nfoo = 1", "unknown key 'foo' in [limits]"),
+        ("[limits]\nfiles = 0", "must be over 0"),
+        ("[limits]\nfiles = 1.5", "must be a number"),
+        ("limits = 3", "limits must be a table"),
+        ("ignore = 3", "array of tables"),
+        ("[[ignore]]\nrule = 'MA405'", "needs a rule and a reason"),
+        ("[[ignore]]\nrule = 'MA405'\nreason = 'x'\nexpires = 'soon'", "must be a date"),
+        ("[[ignore]]\nrule = 'MA405'\nreason = 'x'\nuntil = 3", "unknown key 'until'"),
+        ("[[expect]]\naction = 'upside-down'", "must be one of"),
+        ("[[expect]]\naction = 'odd'\noutput = 3", "must be text"),
+        ("not toml", "not valid TOML"),
+    ],
+)
+def test_what_means_nothing_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = _write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        settings_file.load(path)
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "modelaudit.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        settings_file.load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        settings_file.load(tmp_path / "absent.toml")
+
+
+def test_the_project_file_has_a_table_for_us(tmp_path: Path) -> None:
+    assert settings_file.find(tmp_path) is None
+    project = _write(tmp_path, "[tool.black]\nx = 1", "pyproject.toml")
+    assert settings_file.find(tmp_path) is None
+    project = _write(tmp_path, "[tool.modelaudit]\njobs = 3", "pyproject.toml")
+    assert settings_file.find(tmp_path) == project
+    assert settings_file.load(project).options == {"jobs": 3}
+    own = _write(tmp_path, "jobs = 5")
+    assert settings_file.find(tmp_path) == own
