@@ -200,6 +200,7 @@ class OutputBehaviour:
     orientation_ci: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     domain: Mapping[str, float] = field(default_factory=dict)  # bits per value transform
     accuracy: Mapping[str, float] = field(default_factory=dict)  # per transform, with labels
+    fit: Mapping[str, float] = field(default_factory=dict)  # R2 on targets per transform
     per_class: tuple[Mapping[str, Json], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)  # NFV with symmetrised kernels
     synthetic_information: float | None = None  # I_e in bits on the built-in probe mix

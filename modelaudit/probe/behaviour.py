@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.measures.collapse import Diversity, bias_effect
+from modelaudit.measures.collapse import Diversity, bias_effect, relative_spread
 from modelaudit.measures.flips import phase_scrambled
 from modelaudit.measures.orientation import information
 from modelaudit.measures.outputs import comparable, probabilities
@@ -198,6 +198,10 @@ class _Study:
         bias = self._try("centred head bias", partial(self._centred, repeats, output))
         if bias is not None:
             found["centre_head_bias"] = bias
+        if output.collapse.collapsed and "dead units" in self.skipped:
+            cleared = self._try("cleared biases", partial(self._cleared, repeats, output))
+            if cleared is not None:
+                found["clear_negative_bias"] = cleared
         doubtful = output.collapse.collapsed or any(fit.misfit > FITS for fit in fits)
         if self.user and fits and doubtful:
             ask = partial(self._recalibrated, repeats, output)
@@ -224,16 +228,33 @@ class _Study:
             "responsible": effect.responsible,
         }
 
+    def _cleared(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+        """The wholly negative bias without which the output says most again."""
+        head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
+        after = {
+            route: _said(outputs[output.name], output.kind)
+            for route, outputs in interventions.with_cleared_biases(
+                self.runner, self.artifact, self.paths, head
+            )
+        }
+        if not after:
+            raise Unavailable("no layer's bias is wholly negative")
+        best = max(after, key=lambda route: after[route])
+        before = _said(repeats.given[output.name], output.kind)
+        return {"output": output.name, "layer": best, "before": before, "after": after[best]}
+
     def _recalibrated(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
         after = interventions.with_recalibrated_statistics(self.runner, self.artifact, self.paths)
-        before = _bits(repeats.given[output.name], output.kind)
+        before = _said(repeats.given[output.name], output.kind)
         return {
             "output": output.name,
             "before": before,
-            "after": _bits(after[output.name], output.kind),
+            "after": _said(after[output.name], output.kind),
         }
 
 
-def _bits(values: Array, kind: str) -> float | None:
-    p = probabilities(np.nan_to_num(values), kind)
-    return information(p) if p is not None else None
+def _said(values: Array, kind: str) -> float:
+    """How much an output says: bits where it has classes, else its spread over the inputs."""
+    finite = np.nan_to_num(values)
+    p = probabilities(finite, kind)
+    return information(p) if p is not None else relative_spread(finite)

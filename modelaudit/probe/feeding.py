@@ -10,6 +10,7 @@ import numpy as np
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
+from modelaudit.measures.scores import class_labels
 from modelaudit.measures.summary import ProbeInputs
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
 from modelaudit.probe.inputs import (
@@ -36,7 +37,7 @@ class Fed:
     Attributes:
         arrays: one per input of the model, in its order.
         mix: built-in inputs in the same value range, where `arrays` are the user's; else None.
-        y: integer labels (n,) of the first input's samples, or None.
+        y: the user's labels or targets (n, …), or None.
         moves: for each input its transforms by name.
         rescaled: for each input whether its values are pixels or the like.
     """
@@ -89,23 +90,21 @@ def _user(
     given: ProbeData, spec: InputSpec, architecture: Architecture | None, settings: ProbeSettings
 ) -> Fed | Unprobeable:
     x = np.ascontiguousarray(given.x, dtype=_dtype(spec.dtype))
-    y = _labels(given.y, len(x))
     mix = synthetic(replace(spec, value_range=given.value_range), settings.samples, settings.seed)
-    share = float(np.unique(y, return_counts=True)[1].max() / len(y)) if y is not None else None
     info = ProbeInputs(
         kind="user",
         n=len(x),
         shape=x.shape,
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 0.0),
         source=Path(given.source).name,
-        labelled=y is not None,
-        largest_class=share,
+        labelled=given.y is not None,
+        largest_class=_largest_class(given.y),
         notes=given.notes,
     )
     return Fed(
         arrays=(x,),
         mix=None if isinstance(mix, Unprobeable) else (mix.x,),
-        y=y,
+        y=given.y,
         info=info,
         moves=(_moves(x.shape, spec, architecture),),
         rescaled=(spec.vocabulary is None,),
@@ -148,15 +147,12 @@ def _dtype(name: str) -> str:
     return "float32" if name == "bfloat16" else name
 
 
-def _labels(y: Array | None, n: int) -> Array | None:
-    """Integer labels (n,) from integers, or from one-hot rows; None for anything else."""
-    if y is None or len(y) != n or n == 0:
+def _largest_class(y: Array | None) -> float | None:
+    """Share of the commonest label; None where `y` is none or holds no class numbers."""
+    labels = class_labels(y) if y is not None else None
+    if labels is None:
         return None
-    if y.ndim == 2 and y.shape[1] > 1:
-        return np.asarray(y.argmax(axis=1))
-    flat = y.reshape(n, -1)
-    whole = flat.shape[1] == 1 and y.dtype.kind in "iub"
-    return flat[:, 0].astype(np.int64) if whole else None
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
 
 
 def _moves(

@@ -17,6 +17,7 @@ RECTIFIERS = frozenset({"relu", "relu6", "ReLU", "LeakyReLU"})
 FITTED = 128  # batch normalisations looked at
 WATCHED = 24  # layers whose residuals are measured
 WATCHED_BYTES = 256 << 20
+NO_LAYERS = "the file holds a graph without layers, whose inner values cannot be read"
 EPSILON = 1e-3  # Keras's default, where a layer does not say
 
 
@@ -26,6 +27,8 @@ def dead_shares(runner: Runner, artifact: Artifact) -> Mapping[str, float]:
     Raises:
         Unavailable: inner activations cannot be seen.
     """
+    if artifact.architecture is None:
+        raise Unavailable(NO_LAYERS)
     routes = [layer.route for layer in _layers(artifact) if _rectified(layer)]
     if not routes:
         return {}
@@ -61,6 +64,8 @@ def batchnorm_fits(
     layers = list(batchnorm_tensors(artifact))[:FITTED]
     if not layers:
         return ()
+    if artifact.architecture is None:
+        raise Unavailable(NO_LAYERS)
     routes = [layer.route for layer in layers]
     given = runner.activations(routes, into=True, statistics=True)
     by_move = {
@@ -122,6 +127,8 @@ def residuals(
     Raises:
         Unavailable: inner activations cannot be seen.
     """
+    if artifact.architecture is None:
+        raise Unavailable(NO_LAYERS)
     routes = list(_watched(artifact, n))
     if not routes:
         raise Unavailable("no layer's features are small enough to be compared")

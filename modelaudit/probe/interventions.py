@@ -19,6 +19,7 @@ from modelaudit.measures.collapse import centred_bias
 from modelaudit.measures.dihedral import Element, elements
 from modelaudit.probe.runner import Array, Runner, Unavailable
 
+MOST_CLEARED = 256  # biases looked at; one pass over the inputs for each wholly negative one
 MOST_RECALIBRATED = 64  # batch normalisations; one pass over the inputs for each
 
 
@@ -55,6 +56,32 @@ def with_centred_bias(runner: Runner, head: Head) -> Mapping[str, Array]:
     """Outputs for `x` with a bias at the head that prefers no class."""
     with runner.assigned({head.variable: centred_bias(head.bias)}):
         return runner.predict()
+
+
+def with_cleared_biases(
+    runner: Runner, artifact: Artifact, paths: Mapping[str, str], head: str
+) -> Iterator[tuple[str, Mapping[str, Array]]]:
+    """Outputs for `x` with one wholly negative bias or beta at a time set to 0, by its layer.
+
+    A bias that pushes every channel of a rectified layer below zero makes all behind it constant;
+    where inner values cannot be read, this is how such a layer shows.
+
+    Args:
+        runner: with the inputs `x`.
+        artifact: says which tensors are biases.
+        paths: tensor name -> variable path in the restored model.
+        head: route of the layer that makes the output, which is left alone.
+    """
+    biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None and k.route != head}
+    betas = {layer.route: layer.beta.name for layer in batchnorm_tensors(artifact) if layer.beta}
+    for route, name in list({**biases, **betas}.items())[:MOST_CLEARED]:
+        path, source = paths.get(name), artifact.tensor(name).source
+        if path is None or source is None:
+            continue
+        bias = np.asarray(source.array())
+        if bias.size and bool((bias < 0).all()):
+            with runner.assigned({path: np.zeros_like(bias)}):
+                yield route, runner.predict()
 
 
 def with_recalibrated_statistics(

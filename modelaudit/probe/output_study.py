@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from modelaudit.facts import Artifact, Json
 from modelaudit.measures.collapse import Diversity, collapse
 from modelaudit.measures.flips import Pair, per_class, transform_effect
 from modelaudit.measures.orientation import information, orientation_profile
-from modelaudit.measures.outputs import comparable, output_kind, predicted, probabilities
+from modelaudit.measures.outputs import comparable, output_kind, probabilities
+from modelaudit.measures.scores import accuracy, explained_variance
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.variation import normalised_variation
@@ -73,6 +75,7 @@ def describe_output(
             if (bits := _information(answers.rescaled[key], name, kind)) is not None
         },
         accuracy=_accuracies(name, kind, answers),
+        fit=_fit(name, kind, answers, moves),
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
         synthetic_information=bits_on_mix,
@@ -155,13 +158,41 @@ def _accuracies(name: str, kind: str, answers: Answers) -> Mapping[str, float]:
     """Accuracy on the labels by orientation and value range; `e` is as given."""
     if answers.y is None:
         return {}
-    variants = {"e": answers.given, **answers.moved, **answers.rescaled}
+    found = {
+        variant: accuracy(_finite(outputs[name]), kind, answers.y)
+        for variant, outputs in _variants(answers)
+    }
+    return {variant: share for variant, share in found.items() if share is not None}
+
+
+def _fit(
+    name: str, kind: str, answers: Answers, moves: Mapping[str, Transform]
+) -> Mapping[str, float]:
+    """R2 on the targets of an output without classes, by orientation and value range.
+
+    A map made from a moved image may belong beside the targets as it is (they were not moved
+    with the images) or moved back (they were); the better of the two counts.
+    """
+    if answers.y is None or kind not in {"regression", "spatial"}:
+        return {}
     found = {}
-    for variant, outputs in variants.items():
-        labels = predicted(_finite(outputs[name]), kind)
-        if labels is not None and len(labels) == len(answers.y):
-            found[variant] = float(np.mean(labels == answers.y))
+    for variant, outputs in _variants(answers):
+        values = _finite(outputs[name])
+        tries = [values]
+        if kind == "spatial" and variant in moves:
+            with contextlib.suppress(ValueError):
+                tries.append(moves[variant].undo_on_output(values))
+        scores = [explained_variance(each, answers.y) for each in tries]
+        known = [score for score in scores if score is not None]
+        if known:
+            found[variant] = max(known)
     return found
+
+
+def _variants(answers: Answers) -> Iterator[tuple[str, Outputs]]:
+    yield "e", answers.given
+    yield from answers.moved.items()
+    yield from answers.rescaled.items()
 
 
 def _per_class(name: str, kind: str, answers: Answers) -> tuple[Mapping[str, Json], ...]:

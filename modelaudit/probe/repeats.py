@@ -13,6 +13,8 @@ from modelaudit.probe.runner import Array, Runner, Unavailable
 # Differences up to this share of the output's scale are rounding: kernels may sum in another
 # order when the batch has another size (1e-8 to 1e-6 in float32 networks).
 ROUNDING = 1e-4
+# Over this share an answer depends on what else is in its batch, as in training.
+OTHERS = 1e-2
 OTHER_BATCH = 7
 
 
@@ -23,8 +25,8 @@ class Repeats:
     Attributes:
         given: outputs for the inputs as given.
         noise: largest absolute difference between repeats, other batch sizes included.
-        deterministic: repeats are equal but for rounding, also where a flag saved in the graph
-            makes the model behave as in training.
+        deterministic: repeats are equal but for rounding, whatever else is in the batch, also
+            where a flag saved in the graph makes the model behave as in training.
         training_flag_matters: calling the model without a training flag gives other outputs
             than inference does; None where the model cannot be called so.
     """
@@ -47,7 +49,8 @@ def repeat(runner: Runner, artifact: Artifact) -> Repeats:
     again = runner.predict()
     other = runner.predict(batch_size=OTHER_BATCH)
     scale = max((_scale(values) for values in given.values()), default=1.0)
-    same = largest_difference(given, again) <= ROUNDING * scale
+    alone = largest_difference(given, other) <= OTHERS * scale
+    same = alone and largest_difference(given, again) <= ROUNDING * scale
     try:
         plain = [runner.predict(training=None) for _ in range(2)]
     except Unavailable:
@@ -57,8 +60,9 @@ def repeat(runner: Runner, artifact: Artifact) -> Repeats:
         matters = largest_difference(given, plain[0]) > ROUNDING * scale
         random = largest_difference(plain[0], plain[1]) > ROUNDING * scale
         # Keras layers that augment are random in a bare call and silent in `predict`; only a
-        # flag that was saved with the call makes the model itself random.
-        same = same and not (random and _saved_training_flag(artifact))
+        # flag that was saved with the call makes the model itself random, or dependent on what
+        # else is in the batch.
+        same = same and not ((random or matters) and _saved_training_flag(artifact))
     noise = max(largest_difference(given, again), largest_difference(given, other))
     return Repeats(given, noise, same, matters)
 
