@@ -3,14 +3,14 @@
 python scripts/readme_output.py            write the real output where the shown one is another
 python scripts/readme_output.py --check    exit 1 and show the differences
 
-A block is run if `<!-- run -->` stands on the line before it. Commands start with `$ `; what follows
-is their output, stdout and stderr. After `run:` may stand
+A block is run if `<!-- run -->` stands on the line before it. Commands start with `$ `; what
+follows is their output, stdout and stderr. After `run:` may stand
 
     exit N       the exit code of the block's last command (0 without it)
     measured     numbers with a decimal point and percentages are measured: they differ a little
                  from machine to machine, so any is accepted, and so is the wrapping that it causes
 
-All blocks run in one empty directory that holds a copy of the sample models, in the order of the page.
+All blocks run in the order of the page, in one directory that holds a copy of the sample models.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def run(block: Block, folder: Path) -> tuple[str, int]:
-    """What the commands of `block` print in `folder`, as the page shows it, and the last exit code."""
+    """What the commands of `block` print in `folder` as the page shows it, and the exit code."""
     shown, code = "", 0
     for command in block.commands:
         done = subprocess.run(
@@ -97,7 +97,7 @@ def run(block: Block, folder: Path) -> tuple[str, int]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of the commands: this interpreter's modelaudit, and no settings of the user's."""
+    """What commands see: our own modelaudit on the path, and no settings of the user's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MODELAUDIT_")}
     path = f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
