@@ -7,6 +7,9 @@ from modelaudit.rules.security import (
     container,
     custom,
     gadgets,
+    graph_access,
+    graph_limits,
+    graph_structure,
     lambdas,
     paths,
     payloads,
@@ -23,4 +26,7 @@ RULES: tuple[Rule, ...] = (
     *custom.RULES,
     *container.RULES,
     *strangers.RULES,
+    *graph_access.RULES,
+    *graph_structure.RULES,
+    *graph_limits.RULES,
 )

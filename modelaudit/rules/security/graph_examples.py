@@ -1,0 +1,55 @@
+"""The smallest graphs on which the security rules fail or pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from modelaudit.facts import (
+    Endpoint,
+    Format,
+    Graph,
+    GraphFunction,
+    GraphNode,
+    Json,
+    Signature,
+)
+from modelaudit.rules.examples import model
+from modelaudit.rules.model import Facts
+
+_FUNCTION = "__inference_serve"
+
+
+def constant(name: str, *values: Json, dtype: str = "string") -> GraphNode:
+    """A constant of these values."""
+    tensor: Json = {"dtype": dtype, "shape": [len(values)], "value": list(values)}
+    return GraphNode(name, "Const", (), {"dtype": dtype, "value": tensor})
+
+
+def graph_facts(*graphs: Graph, outputs: tuple[str, ...] = ()) -> Facts:
+    """A SavedModel of these graphs, with one signature whose outputs are these nodes'."""
+    ends = tuple(Endpoint(name, f"{name}:0", "float32", None) for name in outputs)
+    signature = Signature("serving_default", "tensorflow/serving/predict", (), ends, ("serve",))
+    artifact = model(tensors=(), kind=Format.SAVEDMODEL_TF2)
+    return Facts(replace(artifact, graphs=graphs, signatures=(signature,)))
+
+
+def graph_with(
+    op: str,
+    inputs: tuple[GraphNode, ...] = (),
+    attributes: Mapping[str, Json] | None = None,
+    functions: Mapping[str, GraphFunction] | None = None,
+) -> Facts:
+    """A SavedModel whose signature calls a function with one operation in it."""
+    node = GraphNode(op, op, tuple(f"{each.name}:output:0" for each in inputs), attributes or {})
+    function = GraphFunction(_FUNCTION, ("x",), (*inputs, node), {"y": "x"})
+    call = GraphNode("call", "StatefulPartitionedCall", ("x",), {"f": {"function": _FUNCTION}})
+    placeholder = GraphNode("x", "Placeholder", ())
+    library = {_FUNCTION: function, **(functions or {})}
+    graph = Graph(("serve",), (placeholder, call), library)
+    return graph_facts(graph, outputs=("call",))
+
+
+def harmless() -> Facts:
+    """A SavedModel that multiplies."""
+    return graph_with("Mul", (constant("two", 2.0, dtype="float32"),))
