@@ -53,14 +53,17 @@ from modelaudit.formats.variables import Variables, read_variables, restore_fact
 from modelaudit.settings import Limits
 
 FINGERPRINT = "fingerprint.pb"
+_INDEX = "variables/variables.index"
 _NEEDS_VARIABLES = VARIABLES | {"RestoreV2"}
 
 
 def read_saved_model(root: Path, limits: Limits) -> Artifact:
     """Facts of the SavedModel in the directory `root`.
 
+    Where the graph is gone but variables are left, the facts are those of what is left.
+
     Raises:
-        ReadError: no saved_model.pb or .pbtxt is there, or it is not one.
+        ReadError: neither a graph nor variables are there, or the graph's file is not one.
         LimitExceeded: too many files, or the graph's file is too large.
     """
     root = root.absolute()
@@ -69,13 +72,13 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     for problem in listing.problems:
         if problem.file in GRAPH_NAMES:
             raise ReadError(problem.kind, problem.file, problem.detail)
-    message, file = read_message(listing.paths, limits)
-    graphs, graph_problems = read_graphs(message, file, limits)
+    message, file, graphs, graph_problems = _graphs(listing, limits)
     objects = read_objects(message, file)
     signatures = read_signatures(message)
     problems += graph_problems
     variables = _read_variables(root, graphs, objects, listing, limits)
     objects = joined(objects, variables.objects)
+    lost_objects = not graphs and variables.objects  # what a lost graph is known by
     variables, divergent = _one_copy(variables, objects)
     metadata, metadata_problems = _read_metadata(listing, objects, limits)
     binding, binding_problems = _bind(metadata, variables, objects, limits)
@@ -112,7 +115,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     )
     return Artifact(
         root=root,
-        format=Format.SAVEDMODEL_TF2 if objects else Format.SAVEDMODEL_TF1,
+        format=Format.SAVEDMODEL_TF2 if objects or lost_objects else Format.SAVEDMODEL_TF1,
         files=files,
         sha256=model_digest(files),
         complete=variables.complete and bool(graphs) and not graph_problems,
@@ -157,6 +160,20 @@ def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
     )
 
 
+def _graphs(
+    listing: Listing, limits: Limits
+) -> tuple[pb.SavedModel, str, tuple[Graph, ...], list[Problem]]:
+    """The message, its file, its graphs and their problems; an empty message for a lost file."""
+    try:
+        message, file = read_message(listing.paths, limits)
+    except ReadError as error:
+        if error.kind != ProblemKind.MISSING_FILE or _INDEX not in listing.paths:
+            raise
+        lost = Problem(ProblemKind.MISSING_FILE, error.file, error.reason)
+        return pb.SavedModel(), error.file, (), [lost]
+    return message, file, *read_graphs(message, file, limits)
+
+
 def _read_variables(
     root: Path,
     graphs: Sequence[Graph],
@@ -172,7 +189,7 @@ def _read_variables(
         for nodes in (graph.nodes, *(function.nodes for function in graph.functions.values()))
         for node in nodes
     )
-    if needed or "variables/variables.index" in listing.paths:
+    if needed or _INDEX in listing.paths:
         return read_variables(prefix, root, limits)
     return Variables()
 

@@ -31,6 +31,10 @@ _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
 _INDEX_BYTES = 1 << 20
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_WITHOUT_GRAPH = {
+    Format.TF2_CHECKPOINT: Format.SAVEDMODEL_TF2,
+    Format.TF1_CHECKPOINT: Format.SAVEDMODEL_TF1,
+}
 _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
@@ -150,7 +154,9 @@ def _directory(directory: Path) -> Format:
     if _is_keras({entry.name for entry in directory.iterdir()}):
         return Format.KERAS_ARCHIVE
     if (directory / "variables" / "variables.index").is_file():
-        return Format.CORRUPT_SAVEDMODEL
+        # The graph is gone; the checkpoint still tells which generation it was saved with.
+        form = _prefix(directory / "variables" / "variables")
+        return _WITHOUT_GRAPH.get(form, Format.CORRUPT_SAVEDMODEL)
     return Format.UNKNOWN
 
 

@@ -84,8 +84,13 @@ def test_sniff_directories(tmp_path):
     assert sniff(tmp_path) is Format.UNKNOWN
     model = tmp_path / "sm"
     (model / "variables").mkdir(parents=True)
-    (model / "variables" / "variables.index").write_bytes(MAGIC)
+    index = model / "variables" / "variables.index"
+    index.write_bytes(b"no table")
     assert sniff(model) is Format.CORRUPT_SAVEDMODEL
+    index.write_bytes(MAGIC)  # without its graph a SavedModel is known by its checkpoint
+    assert sniff(model) is Format.SAVEDMODEL_TF1
+    index.write_bytes(b"\0\0\x08_CHECKPOINTABLE_OBJECT_GRAPH" + MAGIC)
+    assert sniff(model) is Format.SAVEDMODEL_TF2
     for data, expected in ((TF1, "savedmodel_tf1_style"), (TF2, "savedmodel_tf2"), (b"", None)):
         (model / "saved_model.pb").write_bytes(data)
         assert sniff(model) == (expected or Format.CORRUPT_SAVEDMODEL)

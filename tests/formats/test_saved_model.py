@@ -194,6 +194,22 @@ def test_saved_model_without_a_graph(tmp_path):
     assert not artifact.complete
 
 
+def test_what_is_left_when_the_graph_is_gone(tmp_path):
+    whole = read_saved_model(write(tmp_path, tf1_message()), LIMITS)
+    (tmp_path / "saved_model.pb").unlink()
+    artifact = read_saved_model(tmp_path, LIMITS)
+    assert kinds(artifact) == [("missing-file", "saved_model.pb")]
+    assert not artifact.complete
+    assert artifact.format is Format.SAVEDMODEL_TF1
+    assert {t.name: t.sha256 for t in artifact.tensors} == {
+        t.name: t.sha256 for t in whole.tensors
+    }
+    assert [entry.path for entry in artifact.files] == [
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    ]
+
+
 def test_fingerprint_hashes_keep_all_their_bits(tmp_path):
     write(tmp_path, tf1_message())
     fingerprint = pb.FingerprintDef(saved_model_checksum=(1 << 64) - 1, uuid="1-2")
