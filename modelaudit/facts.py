@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from modelaudit.graphs import (
     Endpoint,
@@ -25,6 +22,10 @@ from modelaudit.graphs import (
     Signature,
 )
 from modelaudit.kinds import FORMAT_LABELS, Format, ProblemKind
+
+if TYPE_CHECKING:  # the command line shows its help without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "FORMAT_LABELS",

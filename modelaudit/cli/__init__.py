@@ -7,13 +7,14 @@ Command modules import what is heavy (numpy, readers, renderers) inside their fu
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
 
 from modelaudit import __version__
 from modelaudit.cli import exits
-from modelaudit.errors import LockHeld, ModelAuditError, UsageError
+from modelaudit.errors import LockHeld, ModelAuditError
 
 COMMANDS = {
     "audit": "modelaudit.cli.audit:audit",
@@ -46,13 +47,14 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={
         "help_option_names": ["-h", "--help"],
-        "auto_envvar_prefix": "MODELAUDIT",
         "max_content_width": 100,
     },
 )
 @click.version_option(__version__, prog_name="modelaudit")
 def cli() -> None:
     """Audit saved TensorFlow and Keras models without trusting them.
+
+    Each option can also be set by a variable: MODELAUDIT_FAIL_ON is --fail-on.
 
     \b
     Exit codes: 0 complete, nothing at or over --fail-on · 1 findings at or over it
@@ -63,6 +65,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: turns every ending into an exit code of the contract."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service's stop is an interrupt
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as request:
@@ -76,12 +79,14 @@ def main() -> None:
     except LockHeld as error:
         click.echo(f"modelaudit: {error}", err=True)
         code = exits.LOCKED
-    except (UsageError, ModelAuditError) as error:
+    except ModelAuditError as error:
         click.echo(f"modelaudit: {error}", err=True)
         code = exits.USAGE
-    except BrokenPipeError:  # the reader of our output went away: nothing left to say
-        sys.stderr.close()
+    except SystemExit:  # click's end where whoever read our output has gone away
         code = exits.OK
+    except OSError as error:  # a full disk, a path without permission: nothing of ours
+        click.echo(f"modelaudit: {error}", err=True)
+        code = exits.USAGE
     except Exception:
         import traceback
 

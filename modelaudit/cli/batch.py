@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelaudit.cli import exits
+from modelaudit.errors import UsageError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Severity
 from modelaudit.pipeline import Probe, Target, audit_model, conclude, unreadable
@@ -41,8 +42,8 @@ class Found:
     problems: tuple[Problem, ...]
 
 
-def find(paths: Sequence[Path], settings: Settings) -> Found:
-    """Every model under `paths`, each once.
+def find(paths: Sequence[Path], settings: Settings, *, apart: Path | None = None) -> Found:
+    """Every model under `paths`, each once, without looking into `apart` (our own reports).
 
     Raises:
         UsageError: a path does not exist.
@@ -52,7 +53,7 @@ def find(paths: Sequence[Path], settings: Settings) -> Found:
     named: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for path in paths:
-        found = discover(path, settings.limits)
+        found = discover(path, settings.limits, apart=apart)
         for suffix, count in found.others.items():
             others[suffix] = others.get(suffix, 0) + count
         named += [(each.path, each.reason) for each in found.named]
@@ -117,27 +118,40 @@ def audit_all(
     """Audit every target and yield rows as they come.
 
     A model that takes its process down gets its row from the parent, so none is missing.
+
+    Raises:
+        UsageError: a report cannot be written, so that going on is of no use.
     """
 
     def work(target: Target) -> dict[str, Json]:
         try:
             audit = audit_model(target, settings, created, probe)
-            if deliver:
-                deliver(audit)
-            return {"row": row_of(audit)}
         except Exception as error:
             traceback.print_exc()
             return {"bug": f"{type(error).__name__}: {error}"}
+        row = row_of(audit)
+        try:
+            if deliver:
+                deliver(audit)
+        except OSError as error:
+            return {"unwritten": str(error)}
+        except Exception as error:
+            traceback.print_exc()
+            reason = f"its report could not be made: {type(error).__name__}: {error}"
+            row |= {"exit": exits.INTERNAL, "reason": f"{reason}. {audit.reason}"}
+        return {"row": row}
 
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     seconds += 2 * settings.probe.timeout if probe else 0.0
     for done in slots.run(targets, work, jobs=settings.jobs, seconds=seconds):
         target = targets[done.index]
-        row = done.value.get("row") if done.value else None
+        value = done.value or {}
+        if "unwritten" in value:
+            raise UsageError(f"cannot write a report: {value['unwritten']}")
+        row, bug = value.get("row"), value.get("bug")
         if isinstance(row, dict):
             yield target, row
             continue
-        bug = done.value.get("bug") if done.value else None
         reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
         audit = lost(target, settings, created, reason)
         if deliver:

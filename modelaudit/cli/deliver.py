@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 
 PER_MODEL = ("html", "pdf", "json")
 PER_RUN = {"sarif": "report.sarif", "junit": "junit.xml", "markdown": "report.md"}
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Formats made for each model, and those made once a run with the file to write, or None."""
+
+    per_model: tuple[str, ...]
+    per_run: Mapping[str, Path | None]
 
 
 def rule_infos() -> dict[str, RuleInfo]:
@@ -42,26 +52,30 @@ def rule_infos() -> dict[str, RuleInfo]:
     }
 
 
-def parse_formats(formats: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Path | None]]:
-    """Formats made per model, and those made once per run with the file to write (or None).
+def parse_formats(formats: Sequence[str]) -> Formats:
+    """`-f` options; without any, what people want: HTML, PDF and JSON.
 
     Raises:
         UsageError: a format that does not exist, or a file for one that is made per model.
     """
-    per_model: list[str] = []
+    per_model: dict[str, None] = {}
     per_run: dict[str, Path | None] = {}
     for each in formats:
         name, _, file = each.partition("=")
         if name in PER_RUN:
             per_run[name] = Path(file) if file else None
         elif name in PER_MODEL and not file:
-            per_model.append(name)
+            per_model[name] = None
         elif name in PER_MODEL:
             raise UsageError(f"{name} is made for each model, so it cannot go to one file ({file})")
         else:
-            known = ", ".join((*PER_MODEL, *PER_RUN))
-            raise UsageError(f"unknown format {name!r}; there are {known}")
-    return tuple(per_model) or (() if per_run else PER_MODEL), per_run
+            raise _unknown(name)
+    return Formats(tuple(per_model) or (() if per_run else PER_MODEL), per_run)
+
+
+def _unknown(name: str) -> UsageError:
+    known = ", ".join((*PER_MODEL, *PER_RUN))
+    return UsageError(f"there is no format {name!r}; there are {known}")
 
 
 def render_format(name: str, audits: Sequence[Audit]) -> bytes:
@@ -84,7 +98,7 @@ def render_format(name: str, audits: Sequence[Audit]) -> bytes:
         from modelaudit.report.machine import FORMATS
 
         return FORMATS[name](audits, rule_infos()).encode()
-    raise UsageError(f"unknown format {name!r}; there are {', '.join((*PER_MODEL, *PER_RUN))}")
+    raise _unknown(name)
 
 
 def _only(name: str, audits: Sequence[Audit]) -> Audit:
@@ -94,16 +108,29 @@ def _only(name: str, audits: Sequence[Audit]) -> Audit:
 
 
 def deliver_to(out: Path, formats: Sequence[str]) -> Deliver:
-    """What writes one finished audit below `out`: always the JSON, and the formats asked for."""
+    """What writes one finished audit below `out`: always the JSON, and the formats asked for.
+
+    What an earlier run wrote in other formats goes, for it would tell of another audit.
+    """
+    for name in formats:
+        _warm_up(name)
 
     def deliver(audit: Audit) -> None:
         folder = out / "models" / str(audit.model["slug"])
+        for stale in folder.glob("report.*"):
+            stale.unlink()
         write_atomic(folder / "audit.json", dumps(audit).encode())
         for name in formats:
             if name != "json":
                 write_atomic(folder / f"report.{name}", render_format(name, [audit]))
 
     return deliver
+
+
+def _warm_up(name: str) -> None:
+    """Import a renderer before slots are forked, so that they share what it costs."""
+    if name in {"html", "pdf"}:
+        importlib.import_module(f"modelaudit.report.{name}")
 
 
 def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
@@ -122,9 +149,7 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
         verdict=Verdict(str(row["verdict"])),
         reason=str(row["reason"]),
         counts={k: int(str(n)) for k, n in counts.items()} if isinstance(counts, dict) else {},
-        codes=tuple(str(code) for code in row["rules"] or ())
-        if isinstance(row["rules"], list)
-        else (),
+        codes=tuple(str(code) for code in rules) if isinstance(rules, list) else (),
         keras=str(versions.get("keras") or ""),
         tensorflow=str(versions.get("tensorflow") or ""),
         bytes=int(str(row["bytes"])),
@@ -136,15 +161,14 @@ def write_index(
     out: Path,
     rows: Sequence[Row],
     found: Found,
-    formats: tuple[Sequence[str], Mapping[str, Path | None]],
+    formats: Formats,
     outcome: Mapping[str, Json],
     created: str,
 ) -> Path:
     """Write the pages and files about the whole run, and point `latest` at them."""
     from modelaudit.report.index import Run, index_json, render_index
 
-    per_model, per_run = formats
-    entries = [index_entry(row, per_model) for row in rows]
+    entries = [index_entry(row, formats.per_model) for row in rows]
     notes = [f"{path}: {reason}" for path, reason in found.named]
     notes += [f"not looked at: {p.file}: {p.detail}" for p in found.problems]
     run = Run(
@@ -154,18 +178,22 @@ def write_index(
         exit=outcome,
         notes=tuple(notes),
     )
-    page = render_index(entries, run).encode()
-    data = index_json(entries, run).encode()
     folder = out / "runs" / created.replace(":", "")
-    for place in (folder, out):
-        write_atomic(place / "index.html", page)
-        write_atomic(place / "index.json", data)
+    for place, up in ((folder, "../../"), (out, "")):
+        seen = [_linked_from(up, entry) for entry in entries]
+        write_atomic(place / "index.html", render_index(seen, run).encode())
+        write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)
-    if per_run:
+    if formats.per_run:
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
-        for name, file in per_run.items():
+        for name, file in formats.per_run.items():
             write_atomic(file or out / PER_RUN[name], render_format(name, audits))
     return out / "index.html"
+
+
+def _linked_from(up: str, entry: IndexRow) -> IndexRow:
+    """The entry for a page that lies elsewhere: `up` leads from there to the output directory."""
+    return replace(entry, links={name: up + link for name, link in entry.links.items()})
 
 
 def _point_latest(out: Path, folder: Path) -> None:

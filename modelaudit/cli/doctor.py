@@ -54,7 +54,7 @@ def _sandbox() -> None:
         click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
 
 
-@click.command()
+@click.command(short_help="Say what is installed and what is missing.")
 def doctor() -> None:
     """Say what is installed, what is missing, and how far models can be isolated here."""
     click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelaudit.cli import exits, options
 from modelaudit.cli.terminal import clean, columns
-from modelaudit.diagnosis.model import Diagnosis
+
+if TYPE_CHECKING:
+    from modelaudit.diagnosis.model import Diagnosis
 
 WIDTH = 100
 STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("yellow", "?")}
@@ -56,9 +58,9 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
     return "\n".join(lines)
 
 
-@click.command()
+@click.command(short_help="Say why a model answers as it does.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+@options.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 @options.probing
 def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     """Say why MODEL answers as it does: causes ranked, evidence, what to try next."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelaudit.cli import exits
+from modelaudit.cli import exits, options
 from modelaudit.cli.terminal import clean, columns, shorten, shorten_path
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def _text(artifact: Artifact) -> str:
     return "\n".join(lines)
 
 
-@click.command()
+@click.command(short_help="Show what saved models say of themselves.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
+@options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
     """Show what saved models say of themselves. Judges nothing, writes nothing."""
     from modelaudit.cli.batch import find

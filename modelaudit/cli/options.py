@@ -13,20 +13,24 @@ from modelaudit.settings import MIB, ProbeSettings, Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-PATHS = click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=False)
-)
-FORMATS = ("html", "pdf", "json", "sarif", "junit", "markdown")
+PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
+    """A click option that a variable sets too: `--fail-on` is `MODELAUDIT_FAIL_ON`."""
+    variable = names[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=f"MODELAUDIT_{variable}", **attributes)
+
 
 SHARED = (
-    click.option(
+    option(
         "--fail-on",
         type=click.Choice([s.value for s in Severity]),
         default=Severity.HIGH.value,
         show_default=True,
         help="Severity from which a finding fails a model.",
     ),
-    click.option(
+    option(
         "--jobs",
         "-j",
         type=click.IntRange(1, 64),
@@ -34,8 +38,8 @@ SHARED = (
         show_default=True,
         help="Models worked on at a time.",
     ),
-    click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
-    click.option(
+    option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+    option(
         "--log-file",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Append one JSON line per model to this file.",
@@ -43,41 +47,41 @@ SHARED = (
 )
 
 PROBE = (
-    click.option("--no-probe", is_flag=True, help="Do not run any model."),
-    click.option(
+    option("--no-probe", is_flag=True, help="Do not run any model."),
+    option(
         "--probe-data",
         type=click.Path(path_type=Path, exists=True),
         help="Images to run models on: a directory (class folders become labels), .npy, or .npz "
         "with x and optionally y.",
     ),
-    click.option("--resize", is_flag=True, help="Resize probe images to each model's input."),
-    click.option(
+    option("--resize", is_flag=True, help="Resize probe images to each model's input."),
+    option(
         "--samples",
         type=click.IntRange(2, 4096),
         default=ProbeSettings().samples,
         show_default=True,
         help="Built-in probe inputs per model, when no --probe-data is given.",
     ),
-    click.option(
+    option(
         "--timeout",
         type=click.FloatRange(min=1),
         default=ProbeSettings().timeout,
         show_default=True,
         help="Seconds of wall clock that running one model may take.",
     ),
-    click.option(
+    option(
         "--memory",
         type=click.IntRange(min=512),
         default=ProbeSettings().memory // MIB,
         show_default=True,
         help="MiB of memory that running one model may use.",
     ),
-    click.option(
+    option(
         "--probe-unsafe",
         is_flag=True,
         help="Run models that have a critical finding, too (in the sandbox).",
     ),
-    click.option(
+    option(
         "--require-sandbox",
         is_flag=True,
         help="Refuse to run models where the sandbox is not complete.",
@@ -87,15 +91,15 @@ PROBE = (
 
 def shared(function: Function) -> Function:
     """Options of every command that audits."""
-    for option in reversed(SHARED):
-        function = option(function)
+    for add in reversed(SHARED):
+        function = add(function)
     return function
 
 
 def probing(function: Function) -> Function:
     """Options of commands that run models."""
-    for option in reversed(PROBE):
-        function = option(function)
+    for add in reversed(PROBE):
+        function = add(function)
     return function
 
 

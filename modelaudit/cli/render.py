@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from modelaudit.cli import options
 from modelaudit.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Make any report from a saved audit.")
 @click.argument("audit_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
+@options.option(
     "--format",
     "-f",
     "formats",

@@ -6,12 +6,13 @@ import json
 
 import click
 
+from modelaudit.cli import options
 from modelaudit.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="List the rules, or explain one.")
 @click.argument("code", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rules(code: str | None, as_json: bool) -> None:
     """List the rules, or explain one (by CODE such as MA401, or by name)."""
     from modelaudit.rules.catalogue import CATALOGUE, rule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
 MARKS = {"pass": ("pass", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 INCOMPLETE = ("part", "magenta")
-LEVELS = ("critical", "high", "medium", "low")
+INDENT = " " * 6
+REASON_LINES = 3
+
+
+def say(text: str) -> None:
+    """Print to stdout. A reader that has gone away (`| head`) changes nothing about the run."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def clean(text: str) -> str:
@@ -42,12 +52,6 @@ def mark(verdict: str) -> str:
     return click.style(word, fg=colour, bold=verdict == "fail")
 
 
-def counts(severities: Mapping[str, Json]) -> str:
-    """`1 critical, 2 high`, or `-`."""
-    found = [f"{severities[level]} {level}" for level in LEVELS if severities.get(level)]
-    return ", ".join(found) or "-"
-
-
 def columns() -> int:
     """Width of the terminal; 100 where there is none, so that logs stay readable."""
     import shutil
@@ -56,19 +60,28 @@ def columns() -> int:
 
 
 def table(rows: Sequence[Mapping[str, Json]]) -> str:
-    """One line a model, worst first, and under each that is not a pass the reason."""
+    """One line a model, and under each that is not a pass the reason in up to three lines."""
     width = columns()
+    labels = max((len(str(row["format_label"])) for row in rows), default=0)
+    room = max(width - labels - 8, 20)  # four letters of verdict and two gaps of two
+    paths = min(room, max((len(clean(str(row["path"]))) for row in rows), default=0))
     lines = []
     for row in rows:
-        path = shorten_path(clean(str(row["path"])), max(width - 42, 20))
-        label = shorten(str(row["format_label"]), 26)
-        lines.append(f"{mark(str(row['verdict']))}  {path:<{max(width - 42, 20)}}  {label}")
+        path = shorten_path(clean(str(row["path"])), paths)
+        lines.append(f"{mark(str(row['verdict']))}  {path:<{paths}}  {row['format_label']}")
         if row["verdict"] != "pass":
-            reason = clean(str(row["reason"]))
-            lines += click.wrap_text(
-                reason, width - 1, initial_indent="      ", subsequent_indent="      "
-            ).splitlines()[:3]
+            lines += _reason(clean(str(row["reason"])), width - 1)
     return "\n".join(lines)
+
+
+def _reason(text: str, width: int) -> list[str]:
+    """`text` indented in at most three lines; an ellipsis says where it was cut."""
+    lines = click.wrap_text(text, width, initial_indent=INDENT, subsequent_indent=INDENT)
+    first, *rest = lines.splitlines() or [""]
+    shown = [first, *rest][:REASON_LINES]
+    if len(rest) >= REASON_LINES:
+        shown[-1] = shorten(shown[-1] + " …", width)
+    return shown
 
 
 class ProgressBar:

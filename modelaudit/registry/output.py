@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from modelaudit.errors import LockHeld, UsageError
 
 SLUG_LENGTH = 80
 UNSAFE = re.compile(r"[^a-z0-9._]+")
@@ -29,6 +32,28 @@ def slug(relative: str) -> str:
 def slugs(relatives: Iterable[str]) -> list[str]:
     """One slug for each path."""
     return [slug(relative) for relative in relatives]
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Make `directory` and keep other runs from writing to it for as long as the context lasts.
+
+    Raises:
+        UsageError: it cannot be made or written to.
+        LockHeld: another run writes to it.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = (directory / ".lock").open("w")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"{directory}: cannot be written to: {reason}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockHeld(f"{directory}: another run is writing to it") from error
+        yield
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -23,7 +23,9 @@ Task = TypeVar("Task")
 Work = Callable[[Task], dict[str, Json]]
 
 HEADER = struct.Struct("<Q")
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE_BYTES = 64 << 20  # a row's summary is a few hundred bytes; more is a fault
+STOP_SECONDS = 2.0  # for a slot to take away what it has half written
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,26 @@ def _send(fd: int, message: Json) -> None:
         view = view[os.write(fd, view) :]
 
 
+class _Stopped(BaseException):
+    """The parent ended this slot; no work is to catch it."""
+
+
+def _stopped(number: int, _frame: object) -> NoReturn:
+    raise _Stopped(number)
+
+
 def _serve(tasks: Sequence[Task], work: Work[Task], receive: int, answer: int) -> NoReturn:
     """The child's life: index in, result out, until the parent closes the pipe."""
     status = 0
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+        signal.signal(signal.SIGTERM, _stopped)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
             _send(answer, {"index": index, "value": work(tasks[index])})
+    except _Stopped:
+        pass
     except BaseException:  # a forked child must never return into the parent's code
         import traceback
 
@@ -83,6 +97,8 @@ def _serve(tasks: Sequence[Task], work: Work[Task], receive: int, answer: int) -
 def _start(tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot]) -> _Slot:
     child_reads, to_child = os.pipe()
     from_child, child_writes = os.pipe()
+    # An interrupt must not reach the child before it has left the parent's code for good.
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     pid = os.fork()
     if pid == 0:
         # Close the parent's ends and those of the other slots: a pipe that a sibling still holds
@@ -95,6 +111,7 @@ def _start(tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot]) -> 
         ):
             os.close(fd)
         _serve(tasks, work, child_reads, child_writes)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     os.close(child_reads)
     os.close(child_writes)
     return _Slot(pid, to_child, from_child)
@@ -107,6 +124,21 @@ def _stop(slot: _Slot, *, kill: bool) -> int:
         os.kill(slot.pid, signal.SIGKILL)
     os.close(slot.from_child)
     return os.waitpid(slot.pid, 0)[1]
+
+
+def _stop_all(slots: Sequence[_Slot]) -> None:
+    """End every slot; those at work get a moment to take away what they have half written."""
+    busy = [slot for slot in slots if slot.task is not None]
+    for slot in busy:
+        os.kill(slot.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    for slot in slots:
+        left = max(0.0, deadline - time.monotonic())
+        # A slot that ends closes its pipe; what it still sends is nobody's any more.
+        while slot in busy and select.select([slot.from_child], [], [], left)[0]:
+            if not os.read(slot.from_child, 1 << 20):
+                busy.remove(slot)
+        _stop(slot, kill=slot in busy)
 
 
 def _assign(slot: _Slot, index: int, seconds: float) -> None:
@@ -156,8 +188,7 @@ def run(tasks: Sequence[Task], work: Work[Task], *, jobs: int, seconds: float) -
                     _assign(slot, waiting.pop(), seconds)
             yield from _collect(slots)
     finally:
-        for slot in slots:
-            _stop(slot, kill=slot.task is not None)
+        _stop_all(slots)
 
 
 def _collect(slots: list[_Slot]) -> Iterator[Done]:

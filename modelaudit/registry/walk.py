@@ -41,8 +41,9 @@ def is_variables(directory: Path) -> bool:
 class Walk:
     """Collects models, counts and problems under `scope`, a resolved directory. Used once."""
 
-    def __init__(self, scope: Path, limits: Limits) -> None:
+    def __init__(self, scope: Path, limits: Limits, apart: Path | None = None) -> None:
         self._scope = scope
+        self._apart = apart.resolve() if apart else None
         self._root = scope
         self._limits = limits
         self._left = limits.files
@@ -70,6 +71,8 @@ class Walk:
 
     def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
         """Look at one directory; return those below it, and whether they are a model's own."""
+        if directory == self._apart and directory != self._scope:
+            return []
         try:
             listing = list_directory(directory, self._scope, self._left)
         except OSError as error:
