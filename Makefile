@@ -25,14 +25,18 @@ lint: setup-dev ## style, types and generated pages
 	$(BIN)/mypy
 	$(BIN)/shellcheck scripts/*.sh .ci/run
 	$(BIN)/python scripts/rule_pages.py --check
+	$(BIN)/python scripts/schema_page.py --check
 
 check: lint test ## all that a change must pass
 
 lock: ## renew the pinned dependencies in requirements/ (needs uv)
 	scripts/lock.sh
 
-docs: setup ## write the rules' pages
+docs: setup ## write the generated pages, and the output in the README
 	$(BIN)/python scripts/rule_pages.py
+	$(BIN)/python scripts/schema_page.py
+	$(BIN)/python scripts/readme_output.py
+	$(BIN)/python scripts/report_image.py
 
 samples: ## rebuild the sample models
 	@scripts/setup.sh samples

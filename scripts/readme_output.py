@@ -30,9 +30,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(
-    r"^<!-- run(?:: (?P<options>[^\n]*?))? -->\n```console\n(?P<text>.*?)^```$", re.M | re.S
+    r"^<!-- run(?P<options>[^\n]*?) -->\n```console\n(?P<text>.*?)^```$", re.M | re.S
 )
-OPTIONS = re.compile(r"(?:exit (?P<exit>\d+)|measured)(?:, (?!$)|$)")
 MEASURED = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|\d+%")
 SECONDS = 300.0
 
@@ -63,16 +62,25 @@ def blocks(page: str) -> Iterator[Block]:
         ValueError: a block has no command, or an option that does not exist.
     """
     for match in BLOCK.finditer(page):
-        options, text = match["options"] or "", match["text"]
-        if OPTIONS.sub("", options):
-            raise ValueError(f"unknown option of a block: {options}")
+        text = match["text"]
+        code, measured = options(match["options"])
         commands = tuple(line[2:] for line in text.splitlines() if line.startswith("$ "))
         if not commands:
             raise ValueError(f"a block without a command: {text[:60]!r}")
-        code = next((int(o["exit"]) for o in OPTIONS.finditer(options) if o["exit"]), 0)
-        yield Block(
-            commands, text, code, "measured" in options, match.start("text"), match.end("text")
-        )
+        yield Block(commands, text, code, measured, match.start("text"), match.end("text"))
+
+
+def options(text: str) -> tuple[int, bool]:
+    """Exit code, and whether numbers are measured, of `: exit 1, measured`."""
+    code, measured = 0, False
+    for word in text.removeprefix(": ").split(", ") if text else ():
+        if word == "measured":
+            measured = True
+        elif re.fullmatch(r"exit \d+", word):
+            code = int(word.split()[1])
+        else:
+            raise ValueError(f"unknown option of a block: {text!r}")
+    return code, measured
 
 
 def run(block: Block, folder: Path) -> tuple[str, int]:
