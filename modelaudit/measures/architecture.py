@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Architecture, Layer
+from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.measures.layer_graph import LayerGraph
 from modelaudit.measures.layer_kinds import (
     AUGMENTATION,
@@ -14,11 +14,14 @@ from modelaudit.measures.layer_kinds import (
     MERGING,
     POINTWISE,
     RESCALING,
+    channels_first,
+    spatial_part,
 )
 from modelaudit.measures.receptive_field import (
     FieldState,
     field_states,
     flattens,
+    input_state,
     layer_fields,
 )
 from modelaudit.measures.summary import ArchitectureProfile, WindowGrid
@@ -28,7 +31,12 @@ from modelaudit.measures.window_grid import (
     layer_window,
 )
 
-_PASSED_OVER = POINTWISE | CHANNEL_NORMALISATION | MERGING | {"Concatenate", "Dense", "Reshape"}
+_PASSED_OVER = (
+    POINTWISE
+    | CHANNEL_NORMALISATION
+    | MERGING
+    | {"Concatenate", "Dense", "Reshape", "InputLayer"}  # the last within a nested model
+)
 _BLUR_NAMES = ("blurpool", "blur_pool", "antialias", "anti_alias")
 _ARITHMETIC = frozenset(
     ("math.multiply", "math.truediv", "math.divide", "math.subtract", "math.add")
@@ -48,10 +56,8 @@ def architecture_profile(
         blurs: a stored depthwise kernel is a fixed blur (`kernel_symmetry.is_lowpass`).
     """
     states = field_states(graph)
-    entries = [
-        states[x.route] for x in graph.layers if not graph.calls[x.route] and x.route in states
-    ]
-    image = max((entry.size for entry in entries), key=len, default=())
+    entries = [input_state(layer) for layer in graph.layers if not graph.calls[layer.route]]
+    image = max((entry.size for entry in entries if entry is not None), key=len, default=())
     fields = layer_fields(graph, states, image)
     strides = [field.jump for field in fields if set(field.output_size) != {1}]
     return ArchitectureProfile(
@@ -87,16 +93,20 @@ def _grids(
 ) -> Iterator[WindowGrid]:
     """One grid for each size of map that the layer is called on."""
     seen: set[tuple[int, ...]] = set()
-    for call in graph.calls[layer.route]:
-        state = states.get(call[0]) if len(call) == 1 else None
-        sizes = tuple(n for n in state.size if n is not None) if state is not None else ()
-        if state is None or len(sizes) != len(state.size) or sizes in seen:
+    for call in graph.calls[layer.route] or ((),):
+        if len(call) > 1:
+            continue
+        source = graph.get(call[0]) if call else None
+        size = _map_size(layer, states.get(call[0]) if call else None)
+        sizes = tuple(n for n in size if n is not None)
+        if len(sizes) != len(size) or sizes in seen:
             continue
         seen.add(sizes)
         window = layer_window(layer, len(sizes))
         if window is None or max(window.kernel + window.strides) == 1:
             continue
-        padding = explicit_padding(graph.layer(call[0]), len(sizes)) or ((0, 0),) * len(sizes)
+        none = ((0, 0),) * len(sizes)
+        padding = (explicit_padding(source, len(sizes)) if source is not None else None) or none
         unpadded = tuple(n - sum(p) for n, p in zip(sizes, padding, strict=True))
         yield WindowGrid(
             route=layer.route,
@@ -111,6 +121,14 @@ def _grids(
                 for axis in range(len(sizes))
             ),
         )
+
+
+def _map_size(layer: Layer, source: FieldState | None) -> Shape:
+    """Spatial size of what a layer takes: as followed, else as the saved shapes say."""
+    if source is not None:
+        return source.size
+    shape = layer.input_shapes[0] if len(layer.input_shapes) == 1 else ()
+    return spatial_part(shape, channels_first(layer))
 
 
 def _head(graph: LayerGraph, states: Mapping[str, FieldState]) -> str:
@@ -138,7 +156,7 @@ def _head_kind(layer: Layer, state: FieldState | None, sources: Sequence[FieldSt
     if name == "Flatten" or (name == "Reshape" and flattens(layer)):
         unknown = any(source is None for source in sources)
         return "" if not unknown and all(s.single for s in sources if s) else "flatten"
-    if name == "InputLayer" or not sources:
+    if not sources:
         return "dense" if state is None else "spatial"
     window = layer_window(layer, len(state.size)) if state is not None else None
     if window is not None:

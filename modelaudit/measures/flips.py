@@ -57,6 +57,11 @@ def transform_effect(
         collapsed: the output does not depend on the input; kappa and variation are then None,
             since they would compare noise with noise.
         scrambled: outputs for `phase_scrambled` inputs, (n, ...).
+
+    Returns:
+        the effect; its `detail` has what `actions` found and, of outputs with classes,
+        `top_share` (share of the transformed inputs that get the most frequent class) and
+        `kappa_ci`.
     """
     action = (
         Action("invariant", None)
@@ -72,6 +77,7 @@ def transform_effect(
     if labels is not None and labels_moved is not None and n:
         agreed = int(np.count_nonzero(labels == labels_moved))
         agreement, interval = agreed / n, wilson(agreed, n)
+        detail["top_share"] = int(np.bincount(labels_moved).max()) / n
         kappa = None if collapsed else cohen_kappa(labels, labels_moved)
         if kappa is not None:
             spread = kappa_interval(labels, labels_moved, rng)

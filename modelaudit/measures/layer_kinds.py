@@ -81,6 +81,13 @@ AUGMENTATION = frozenset(
 RESCALING = frozenset(("Rescaling", "Normalization"))
 
 
+def input_shape(layer: Layer) -> Shape | None:
+    """What enters the network at a layer without sources: an InputLayer, or a first layer."""
+    if layer.class_name == "InputLayer":
+        return layer.output_shape
+    return layer.input_shapes[0] if layer.input_shapes else None
+
+
 def channels_first(layer: Layer) -> bool:
     """Whether the layer's config puts channels before the spatial axes (`th` in Keras 1)."""
     config = layer.config

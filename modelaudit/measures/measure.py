@@ -16,7 +16,7 @@ from modelaudit.measures.initializers import candidates
 from modelaudit.measures.kernel_symmetry import is_lowpass, kernel_symmetry
 from modelaudit.measures.kernel_values import KernelValues, load_kernel
 from modelaudit.measures.layer_graph import LayerGraph, layer_graph
-from modelaudit.measures.layer_kinds import POINTWISE
+from modelaudit.measures.layer_kinds import POINTWISE, input_shape
 from modelaudit.measures.summary import (
     ArchitectureProfile,
     BatchNormState,
@@ -207,7 +207,7 @@ class _Walk:
         return self.graph.get(route) if self.graph is not None else None
 
     def _flow(self, graph: LayerGraph, with_kernels: frozenset[str]) -> TwinFlow:
-        shapes = [x.output_shape or () for x in graph.layers if not graph.calls[x.route]]
+        shapes = [input_shape(x) or () for x in graph.layers if not graph.calls[x.route]]
         ranks = [len(shape) - 2 for shape in shapes if 3 <= len(shape) <= 5]
         first = any(k.data_format == "channels_first" for k in self.artifact.kernels)
         return TwinFlow(graph, max(ranks, default=2), first, with_kernels)

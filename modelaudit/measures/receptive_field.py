@@ -22,6 +22,7 @@ from modelaudit.measures.layer_kinds import (
     MERGING,
     POINTWISE,
     channels_first,
+    input_shape,
     spatial_part,
 )
 from modelaudit.measures.summary import LayerField
@@ -34,7 +35,8 @@ from modelaudit.measures.window_grid import (
     transposed_size,
 )
 
-_TRANSPARENT = POINTWISE | CHANNEL_NORMALISATION | AUGMENTATION
+# An InputLayer with a source is that of a nested model.
+_TRANSPARENT = POINTWISE | CHANNEL_NORMALISATION | AUGMENTATION | {"InputLayer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,10 @@ def layer_fields(
     fields = []
     for layer in graph.layers:
         state = states.get(layer.route)
-        sources = [states[s] for call in graph.calls[layer.route] for s in call if s in states]
+        calls = graph.calls[layer.route]
+        entry = None if calls or layer.class_name == "InputLayer" else input_state(layer)
+        sources = [states[s] for call in calls for s in call if s in states]
+        sources += [entry] if entry is not None else []
         changed = state is not None and any(
             (state.low, state.high, state.jump) != (s.low, s.high, s.jump) for s in sources
         )
@@ -114,7 +119,7 @@ def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | No
         return None
     states = [source for source in sources if source is not None]
     if not states:
-        state = _input_state(layer)
+        state = input_state(layer)
         if state is None or layer.class_name == "InputLayer":
             return state
         states = [state]
@@ -123,10 +128,9 @@ def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | No
     return _through(layer, states[0]) if len(states) == 1 else None
 
 
-def _input_state(layer: Layer) -> FieldState | None:
-    shape = layer.output_shape
-    if layer.class_name != "InputLayer":
-        shape = layer.input_shapes[0] if layer.input_shapes else None
+def input_state(layer: Layer) -> FieldState | None:
+    """Every pixel by itself, for a layer without sources; None for inputs that are no map."""
+    shape = input_shape(layer)
     if shape is None or not 3 <= len(shape) <= 5:
         return None
     size = spatial_part(shape, channels_first(layer) or _leads_with_channels(shape))

@@ -19,6 +19,7 @@ from modelaudit.measures.layer_kinds import (
     PADDING,
     POINTWISE,
     UPSAMPLING,
+    input_shape,
 )
 from modelaudit.measures.twins import CannotMatch, Permutation, match_twins
 
@@ -29,7 +30,7 @@ _CHANNELWISE = (
     | LOCAL_POOLING
     | PADDING
     | UPSAMPLING
-    | {"Flatten", "Resizing", "CenterCrop"}
+    | {"Flatten", "Resizing", "CenterCrop", "InputLayer"}
 )
 
 
@@ -112,7 +113,10 @@ class TwinFlow:
             return lost
         arrived = [s for s in sources if not isinstance(s, _Lost)]
         if not arrived:
-            return self._input(layer)
+            start = self._input(layer)
+            if isinstance(start, _Lost) or layer.class_name == "InputLayer":
+                return start
+            arrived = [start]
         if layer.class_name == "Concatenate":
             return self._concatenated(layer, arrived)
         followed = layer.class_name in _CHANNELWISE or layer.route in self._with_kernels
@@ -123,7 +127,7 @@ class TwinFlow:
         return _Lost(f"{layer.route} ({layer.class_name}) is not followed")
 
     def _input(self, layer: Layer) -> _State:
-        shape = layer.output_shape or ()
+        shape = input_shape(layer) or ()
         if len(shape) != len(self.mirrors) + 2:
             return _Lost(f"{layer.route} is not an input with {len(self.mirrors)} spatial axes")
         channels = shape[1] if self._channels_first else shape[-1]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from modelaudit.facts import Layer
@@ -127,3 +129,31 @@ def test_what_is_not_followed_is_said() -> None:
     graph = layer_graph(architecture(chain(image(), layer("x", "Mystery"), conv("c"))))
     assert "c (Conv2D)" in unfollowed(graph)
     assert unfollowed(layer_graph(architecture(chain(image(), conv("c"))))) == ""
+
+
+def test_a_first_layer_without_input_layer() -> None:
+    first = layer("c", "Conv2D", config=conv("c", s=2).config, input_shapes=((None, 16, 12, 3),))
+    found = profile(*chain(first, layer("f", "Flatten"), DENSE))
+    assert found.input_size == (16, 12)
+    assert found.grids[0].size == (16, 12)
+    assert found.fields[0].route == "c"
+    assert found.fields[-1].minimum == (17, 13)  # 8 x 6 windows of 3, two apart
+
+
+def test_nested_models_are_seen_through() -> None:
+    trunk = layer("t", "Functional", ("in",), is_model=True)
+    inner = [layer("t/x", "InputLayer"), layer("t/c", "Conv2D", ("t/x",), config=conv("c").config)]
+    pooled = layer("g", "GlobalAveragePooling2D", ("t",))
+    top = layer("s", "Sequential", ("g",), is_model=True)
+    last = [layer("s/x", "InputLayer"), layer("s/fc", "Dense", ("s/x",))]
+    found = profile(image(), trunk, *inner, pooled, top, *last, outputs=("s",))
+    assert found.head == "gap"
+    assert [g.route for g in found.grids] == ["t/c"]
+
+
+def test_grids_behind_a_lambda_take_the_saved_shape() -> None:
+    shapes = ((None, 16, 16, 3),)
+    layers = chain(image(), layer("l", "Lambda"), conv("c", s=2))
+    known = [*layers[:2], replace(layers[2], input_shapes=shapes)]
+    assert profile(*known).grids[0].symmetric == (False, False)
+    assert profile(*layers).grids == ()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -147,3 +149,18 @@ def test_channels_first_inputs() -> None:
     layers = chain(layer("in", "InputLayer", output_shape=(None, 3, 16, 16)), conv("a"))
     found = twins_of(layers, kernels, a={"data_format": "channels_first"})
     assert found["a"] == pytest.approx(1, abs=1e-5)
+
+
+def test_first_layers_without_input_layer_and_nested_models() -> None:
+    p1 = involution(RNG, 8)
+    kernels = {
+        "a": square(closed_kernel(RNG, E3, p1)),
+        "m/b": square(closed_kernel(RNG, p1, involution(RNG, 6))),
+    }
+    layers = [
+        replace(conv("a"), input_shapes=((None, 16, 16, 3),)),
+        layer("m", "Functional", ("a",), is_model=True),
+        layer("m/x", "InputLayer"),
+        conv("m/b", "m/x"),
+    ]
+    assert twins_of(layers, kernels) == pytest.approx({"a": 1, "m/b": 1}, abs=1e-5)
