@@ -106,25 +106,6 @@ def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
     )
 
 
-def consistency(
-    mean: NDArray[np.floating],
-    variance: NDArray[np.floating],
-    observed_mean: NDArray[np.floating],
-    observed_variance: NDArray[np.floating],
-    epsilon: float = 1e-3,
-) -> float:
-    """How far stored statistics are from those observed on inputs; all arrays (channels,).
-
-    max(median |mean difference| / sqrt(variance + epsilon), median |log variance ratio| / 3):
-    at most about .1 on healthy layers, above .35 behind a kernel that is not the one the
-    statistics belong to.
-    """
-    stored = np.asarray(variance, dtype=np.float64)
-    shift = np.abs(np.asarray(observed_mean, dtype=np.float64) - mean) / np.sqrt(stored + epsilon)
-    ratio = np.log((np.asarray(observed_variance, dtype=np.float64) + 1e-12) / (stored + 1e-12))
-    return max(float(np.median(shift)), float(np.median(np.abs(ratio))) / 3)
-
-
 def _split(name: str) -> tuple[str, str | None]:
     prefix, _, last = name.removesuffix(_CHECKPOINT_SUFFIX).rpartition("/")
     return prefix, _ROLES.get(last.removesuffix(":0"))

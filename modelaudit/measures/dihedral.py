@@ -47,7 +47,6 @@ class Element:
         return np.flip(turned, axis=reverse)
 
 
-IDENTITY = Element("e", (0, 1), (False, False), "e")
 _D4 = (
     Element("H", (0, 1), (False, True), "H"),
     Element("V", (0, 1), (True, False), "V"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,26 +51,6 @@ def bootstrap_mean_ci(
     array = np.asarray(values, dtype=np.float64)
     means = array[bootstrap_indices(len(array), draws, rng)].mean(axis=1)
     return percentile_interval(means, level)
-
-
-def bootstrap_ci(
-    statistic: Callable[[NDArray[np.intp]], float],
-    indices: NDArray[np.intp],
-    level: float = 0.95,
-) -> tuple[float, float] | None:
-    """Percentile interval of a statistic of resampled rows.
-
-    Args:
-        statistic: takes the indices of one resample, gives a number (nan where undefined).
-        indices: (draws, n), from `bootstrap_indices`.
-        level: coverage.
-
-    Returns:
-        None where the statistic is undefined in more than half of the resamples.
-    """
-    drawn = np.array([statistic(rows) for rows in indices])
-    drawn = drawn[np.isfinite(drawn)]
-    return percentile_interval(drawn, level) if 2 * len(drawn) > len(indices) else None
 
 
 def percentile_interval(drawn: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from modelaudit.measures import collapse as c
-from modelaudit.measures.batchnorm import consistency
 
 SYNTHETIC = c.Diversity(synthetic=True)
 RNG = np.random.default_rng(0)
@@ -105,12 +104,3 @@ def test_a_saturated_single_unit() -> None:
 
     dead = c.bias_effect(relu(scores + bias), relu(scores), "regression", bias, scores + bias)
     assert dead.responsible
-
-
-def test_batchnorm_consistency() -> None:
-    mean, variance = RNG.normal(size=64), RNG.uniform(0.5, 2, 64)
-    assert consistency(mean, variance, mean, variance) == pytest.approx(0, abs=1e-9)
-    shifted = consistency(mean, variance, mean + np.sqrt(variance + 1e-3), variance)
-    assert shifted == pytest.approx(1)
-    widened = consistency(mean, variance, mean, variance * np.e**6)
-    assert widened == pytest.approx(2)
