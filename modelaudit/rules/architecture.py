@@ -27,7 +27,7 @@ def _profile(facts: Facts) -> ArchitectureProfile:
 def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.grids:
-        raise NotApplicable("no layer slides a window")
+        raise NotApplicable("no layer that slides a window could be followed from the input")
     for grid in profile.grids:
         axes = [AXES[i] for i, even in enumerate(grid.symmetric) if not even]
         if axes:
@@ -49,7 +49,7 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.fields or None in profile.input_size or not profile.input_size:
-        raise NotApplicable("no convolution over an input of known size")
+        raise NotApplicable("no convolution could be followed from an input of known size")
     if profile.head != "gap":
         raise NotApplicable("the head sees every position of the last feature map")
     last = profile.fields[-1]
@@ -67,7 +67,7 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.fields:
-        raise NotApplicable("no convolution over an input of known size")
+        raise NotApplicable("no convolution could be followed from an input of known size")
     border = [field for field in profile.fields if field.border]
     if border:
         yield rule.finding(

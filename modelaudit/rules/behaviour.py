@@ -98,8 +98,9 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if found:
             best, bits, given = found
             yield rule.finding(
-                f"Images {WORDS.get(best, best)} carry {bits:.2f} bits into output {output.name}, "
-                f"images as given {given:.2f}: the model expects them {WORDS.get(best, best)}.",
+                f"The model expects images {WORDS.get(best, best)}: fed like that, output "
+                f"{output.name} holds {bits:.2f} bits of information about them, fed as given "
+                f"{given:.2f} bits.",
                 route=output.name,
                 evidence={
                     "measured": bits - given,
@@ -121,14 +122,14 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for effect in output.transforms:
             mirrored = effect.name in {"H", "flip"}
             if mirrored and effect.nfv is not None and effect.nfv >= SENSITIVE:
-                agree = (
-                    f" and {1 - effect.agreement:.0%} of the answers change"
+                changed = (
+                    f": {1 - effect.agreement:.0%} of the answers change"
                     if effect.agreement is not None
                     else ""
                 )
                 yield rule.finding(
                     f"When inputs are {WORDS[effect.name]}, output {output.name} moves "
-                    f"{effect.nfv:.0%} as much as between different inputs{agree}.",
+                    f"{effect.nfv:.2g} times as far as from one input to another{changed}.",
                     route=output.name,
                     evidence={
                         "measured": effect.nfv,

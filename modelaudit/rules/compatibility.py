@@ -65,6 +65,8 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = _tried(facts)
     current, legacy = tried.get(CURRENT), tried.get(LEGACY)
+    if current is not None and current.status is Status.LOADED:
+        return
     if current is None or legacy is None:
         raise NotApplicable("only one of Keras 3 and tf-keras was tried")
     if current.status is Status.FAILED and legacy.status is Status.LOADED:

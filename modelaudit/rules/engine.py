@@ -79,7 +79,8 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
     worst = findings[0] if findings else None
     if worst and worst.severity.rank >= fail_on.rank:
         more = sum(f.severity.rank >= fail_on.rank for f in findings) - 1
-        return Verdict.FAIL, worst.detail + (f" ({more} more like it.)" if more else "")
+        others = f" ({more} more finding{'s' * (more > 1)} as serious.)" if more else ""
+        return Verdict.FAIL, worst.detail + others
     reason = could_not_look(facts)
     if reason:
         return Verdict.INCOMPLETE, f"Not looked at in full: {reason}"

@@ -90,7 +90,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if 0 < len(fresh) < tested:
         for kernel in fresh:
             yield rule.finding(
-                f"{kernel.route} still holds the values that {kernel.initializer} draws, while "
+                f"{kernel.route} still holds values as its initialiser draws them, while "
                 f"{tested - len(fresh)} other kernels are trained: it was left out of the restore.",
                 route=kernel.route,
                 evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": tested},
