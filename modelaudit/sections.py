@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 
 from modelaudit.diagnosis import Diagnosis
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
 from modelaudit.measures.summary import Measurements
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules.model import Facts
 from modelaudit.schema import jsonable
 
@@ -185,28 +184,21 @@ def compatibility_section(observations: tuple[Observation, ...]) -> tuple[dict[s
 
 
 def restore_section(facts: Facts) -> dict[str, Json]:
-    """Every stored weight against the restored model's variables, by bytes.
-
-    Tensors are matched by digest: one digest stands for one (dtype, bytes). A stored tensor whose
-    bytes no variable holds is missing; a variable whose bytes no stored tensor has is unexpected.
-    """
-    loaded = [o for o in facts.observations if o.status is Status.LOADED and o.variables]
-    stored = [t for t in facts.artifact.tensors if t.role in WEIGHT_ROLES and t.sha256]
-    if not loaded or not stored:
+    """Every stored weight against the restored model's variables; {} where nothing was compared."""
+    proof = facts.restore
+    if proof is None:
         return {}
-    observation = loaded[0]
-    held = Counter(variable.sha256 for variable in observation.variables)
-    wanted = Counter(tensor.sha256 for tensor in stored)
-    missing = [t.name for t in stored if t.sha256 and held[t.sha256] < wanted[t.sha256]]
-    foreign = [v.path for v in observation.variables if v.sha256 not in wanted]
+    changes = (*proof.differing, *proof.cast)
     return {
-        "runtime": observation.runtime,
-        "call": observation.call,
-        "compared": len(stored),
-        "identical": len(stored) - len(missing),
-        "missing": list(missing),
-        "unexpected": list(foreign),
-        "differing": [],
+        "runtime": proof.runtime,
+        "call": proof.call,
+        "compared": proof.compared,
+        "identical": proof.identical,
+        "missing": list(proof.missing),
+        "unexpected": list(proof.unexpected),
+        "differing": [str(each) for each in proof.differing],
+        "cast": [str(each) for each in proof.cast],
+        "changes": jsonable(changes),
     }
 
 

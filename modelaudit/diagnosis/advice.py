@@ -170,8 +170,20 @@ ADVICE: dict[str, Advice] = {
             NextStep("Compare with reference outputs kept from training.", COMPARE),
         ),
     ),
+    "little-information": Advice(
+        "The answers are nearly the same for all images given",
+        "Labels that show all these images to be of one class.",
+        (
+            NextStep(
+                "Give labelled images of different classes: they tell images of one kind from "
+                "weights that belong elsewhere.",
+                "modelaudit explain MODEL --probe-data IMAGES",
+            ),
+            NextStep("Compare with reference outputs kept from training.", COMPARE),
+        ),
+    ),
     "invariant-by-construction": Advice(
-        "The model is flip-invariant by construction",
+        "Its answer to the flip is built in by construction",
         "One input whose output differs from its mirror image's by more than rounding.",
         (
             NextStep("Nothing to do, if left and right must not matter. If they must, the "

@@ -43,22 +43,28 @@ SENTENCES = {
         "understood."
     ),
     "wrong-weights-upstream": (
-        "Weights that belong elsewhere stand before {where}: what flows through does not fit "
-        "the statistics that were saved with the model."
+        "Weights that belong elsewhere stand before {where}, so what reaches it is not what the "
+        "model was trained on."
+    ),
+    "little-information": (
+        "The answers to these images are nearly all the same. Either the images are all of one "
+        "kind, or weights that belong elsewhere make the model blind to what tells them apart; "
+        "without labels the two look alike."
     ),
     "collapse-open": (
         "The output is the same for every input. Restore, scale and orientation were looked at "
         "and none of them explains it."
     ),
     "invariant-by-construction": (
-        "This model cannot tell an input from the same input {flip}: its symmetry is built in."
+        "The way this model treats inputs {flip} is built in exactly, whatever it was trained on. "
+        "{evidence}"
     ),
     "learned-invariance": (
-        "This model does not show the symptom: inputs {flip} get the same answers, because it was "
-        "trained that way."
+        "This model does not show the symptom: inputs {flip} get the answers that they should, "
+        "because it was trained that way."
     ),
     "output-follows-flip": (
-        "The output changes with the flip in the way that its meaning asks for; nothing is wrong."
+        "The output follows the flip as its meaning asks for, so nothing is wrong: {evidence}"
     ),
     "orientation-sensitive-architecture": (
         "The way its layers sample the image treats the two orientations differently, even with "
@@ -66,7 +72,9 @@ SENTENCES = {
     ),
     "orientation-sensitive-data": (
         "The weights are whole and the architecture would allow symmetry. The model answers "
-        "differently to inputs {flip} because its training images came in one orientation."
+        "differently to inputs {flip} because its training images came in one orientation. "
+        "Whether that is wrong depends on what the flip means: a mirrored letter or a left turn "
+        "is another thing than a mirrored cat."
     ),
     "undecided-without-images": (
         "Nothing is wrong with the file as far as it can be judged without real images. "

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from modelaudit.diagnosis.thresholds import ENOUGH_IMAGES, GAIN, INFORMED
+from modelaudit.diagnosis.thresholds import (
+    ACCURACY_GAIN,
+    ENOUGH_IMAGES,
+    FIT_GAIN,
+    GAIN,
+    INFORMED,
+    LITTLE,
+    MISFIT,
+    MISFIT_ALIKE,
+    ONE_CLASS,
+    RIGHT_ACCURACY,
+    RIGHT_FIT,
+    SAME_SCORE,
+)
 from modelaudit.findings import Finding, Outcome, RuleResult
+from modelaudit.measures.initialization import with_first_inconsistent
 from modelaudit.measures.summary import (
+    BatchNormFit,
     BatchNormState,
     Behaviour,
     KernelInitialization,
     OutputBehaviour,
     TransformEffect,
 )
+from modelaudit.probe.restore_proof import RestoreProof, restore_proof
 from modelaudit.rules.model import Facts
 
 # The flip that the founding question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
 IMAGES = f"{ENOUGH_IMAGES} or more images of different classes (--probe-data)"
+LABELS = "labelled images (class folders, or y in the .npz)"
+NO_FLIP = "an input that has left and right (images, sequences or volumes)"
+RECTIFIED_STEPS = 4  # layers between a kernel and the batch normalisation directly behind it
 WORDS = {
     "H": "mirrored left-right",
     "V": "mirrored up-down",
@@ -44,7 +64,6 @@ class Case:
 
     facts: Facts
     results: tuple[RuleResult, ...]
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def behaviour(self) -> Behaviour | None:
@@ -64,10 +83,58 @@ class Case:
 
     @property
     def kernels(self) -> tuple[KernelInitialization, ...]:
-        """Kernels that could be tested against their initialiser."""
+        """Kernels that could be tested against their initialiser.
+
+        A small one without bias counts where the first batch normalisation that does not fit
+        stands directly behind it.
+        """
         measured = self.facts.measurements
-        tested = measured.initialization if measured else ()
+        suspect = self._before_first_misfit()
+        tested = (
+            with_first_inconsistent(kernel, kernel.route == suspect)
+            for kernel in (measured.initialization if measured else ())
+        )
         return tuple(kernel for kernel in tested if kernel.state != "undecidable")
+
+    def _before_first_misfit(self) -> str:
+        """Route of the kernel whose output meets the first statistics that do not fit it."""
+        architecture, bad = self.facts.artifact.architecture, self.misfit
+        if architecture is None or bad is None:
+            return ""
+        layers = {layer.route: layer for layer in architecture.layers}
+        kernels = {kernel.route for kernel in self.facts.artifact.kernels}
+        route = bad.route
+        for _ in range(RECTIFIED_STEPS):
+            layer = layers.get(route)
+            if layer is None or len(layer.inbound) != 1 or len(layer.inbound[0]) != 1:
+                return ""
+            route = layer.inbound[0][0]
+            if route in kernels:
+                return route
+        return ""
+
+    @property
+    def misfit(self) -> BatchNormFit | None:
+        """The first batch normalisation in execution order that does not fit what flows in.
+
+        Images of one kind strain the statistics of sound models, so more is asked of those.
+        """
+        if self.behaviour is None or not self.images or self.one_class:
+            return None
+        alike = any(0 < information(o) < LITTLE * capacity(o) for o in self.outputs)
+        limit = MISFIT_ALIKE if alike else MISFIT
+        return next((fit for fit in self.behaviour.batchnorm if fit.misfit > limit), None)
+
+    @property
+    def one_class(self) -> bool:
+        """Labels say that (nearly) all images are of one class."""
+        largest = self.behaviour.inputs.largest_class if self.behaviour else None
+        return largest is not None and largest >= ONE_CLASS
+
+    @property
+    def proof(self) -> RestoreProof | None:
+        """Stored weights against those of the restored model."""
+        return restore_proof(self.facts.artifact, self.facts.observations)
 
     @property
     def fresh(self) -> tuple[KernelInitialization, ...]:
@@ -105,12 +172,18 @@ def capacity(output: OutputBehaviour) -> float:
     return math.log2(classes) if classes and classes > 1 else 0.0
 
 
+def classes_said(output: OutputBehaviour, bits: float) -> str:
+    """Bits against what the output could say, in words."""
+    room, classes = capacity(output), output.collapse.classes
+    return f"{bits:.2f} of the {room:.2f} bits that tell {classes} classes apart"
+
+
 def information(output: OutputBehaviour) -> float:
     """I_e in bits; 0 where it is not defined."""
     return output.collapse.information or 0.0
 
 
-def better(profile: dict[str, float], given: float, room: float) -> tuple[str, float] | None:
+def better(profile: Mapping[str, float], given: float, room: float) -> tuple[str, float] | None:
     """The variant of the input that carries much more information than the one given.
 
     Args:
@@ -124,6 +197,50 @@ def better(profile: dict[str, float], given: float, room: float) -> tuple[str, f
     best = max(candidates, key=lambda name: candidates[name])
     bits = candidates[best]
     return (best, bits) if bits - given > GAIN and bits > INFORMED * room else None
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What labels say of one variant of the input: score as given and under the variant."""
+
+    name: str
+    measure: str  # accuracy or R2
+    given: float
+    other: float
+
+    @property
+    def text(self) -> str:
+        """The two scores in words."""
+        shown = "{:.0%}" if self.measure == "accuracy" else "{:.2f}"
+        return (
+            f"On your labels the {self.measure} is {shown.format(self.given)} as given and "
+            f"{shown.format(self.other)} {WORDS.get(self.name, self.name)}."
+        )
+
+
+def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, float]:
+    """Scores on labels by variant, their name, and how high and how much higher counts."""
+    if output.accuracy:
+        return output.accuracy, "accuracy", RIGHT_ACCURACY, ACCURACY_GAIN
+    return output.fit, "R2", RIGHT_FIT, FIT_GAIN
+
+
+def labelled_better(output: OutputBehaviour, among: Collection[str]) -> Labelled | None:
+    """The variant of the input that labels clearly prefer to the one given, if there is one."""
+    found, measure, enough, gain = scores(output)
+    others = [name for name in found if name in among]
+    if "e" not in found or not others:
+        return None
+    best = max(others, key=lambda name: found[name])
+    if found[best] <= enough or found[best] - found["e"] <= gain:
+        return None
+    return Labelled(best, measure, found["e"], found[best])
+
+
+def labels_contradict(output: OutputBehaviour, name: str) -> bool:
+    """Labels were given, and do not get righter under this variant of the input."""
+    found = scores(output)[0]
+    return name in found and found[name] < found.get("e", 0.0) + SAME_SCORE
 
 
 def flip_of(output: OutputBehaviour) -> TransformEffect | None:

@@ -75,6 +75,16 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Consequence:
+    """Something that was seen as well, but that a confirmed cause (`of`) brings about."""
+
+    cause: str
+    title: str
+    of: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuledOut:
     """A cause that does not explain what was seen, and why it does not."""
 
@@ -103,7 +113,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Causes ranked, the first being the one that explains most."""
+    """Causes ranked, the first being the one that explains most; then what follows from them."""
 
     question: str
     answer: str
@@ -111,4 +121,5 @@ class Diagnosis:
     ruled_out: tuple[RuledOut, ...] = ()
     undecidable: tuple[Undecidable, ...] = ()
     suspects: tuple[Suspect, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
     numbers: Mapping[str, Json] = field(default_factory=dict)

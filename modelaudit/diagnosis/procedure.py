@@ -2,8 +2,9 @@
 
 Order matters: what stands earlier can cause what later steps look for (a layer that was never
 restored can make an output constant, or seem orientation-sensitive), never the other way round.
-The first confirmed cause is the answer; later ones are listed with less belief, because they
-were measured on a model that is already known to be faulty.
+The first confirmed cause is the answer. What a later step sees is listed as its consequence where
+the first cause brings it about, else as a further cause with less belief, because it was measured
+on a model that is already known to be faulty.
 """
 
 from __future__ import annotations
@@ -11,39 +12,52 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelaudit.diagnosis import collapse_steps, flip_steps, weight_steps
+from modelaudit.diagnosis import (
+    collapse_steps,
+    flip_steps,
+    input_steps,
+    statistics_steps,
+    weight_steps,
+)
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.case import IMAGES, Case
 from modelaudit.diagnosis.model import (
     Answer,
     Cause,
+    Consequence,
     Diagnosis,
     Evidence,
     Excluded,
     Found,
     RuledOut,
     Undecidable,
-    Unknown,
 )
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.findings import RuleResult
 from modelaudit.rules.model import Facts
 
-SHADOW = 0.3  # belief left to a cause that an earlier one may be behind
+SHADOW = 0.3  # belief left to a cause that was found beside an earlier one
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """A cause and the look that confirms or excludes it.
 
-    `fault` steps shadow all later ones; the others describe how a sound model behaves.
+    What is seen in this step is a mere consequence where a cause of `explained_by` was confirmed
+    before: a constant output says nothing new about a model whose weights were never loaded.
     """
 
     cause: str
     look: Callable[[Case], Answer]
-    fault: bool = True
+    explained_by: frozenset[str] = frozenset()
 
+
+RESTORE = frozenset({"damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost"})
+NO_ANSWER = RESTORE | {"nondeterministic"}
+SILENT = NO_ANSWER | {"dead-units"}
+MISFED = SILENT | {"orientation-mismatch", "head-bias"}
+FAULTS = MISFED | {"input-domain", "wrong-weights-upstream", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[Step, ...] = (
     Step("damaged-restore", weight_steps.damaged),
@@ -51,18 +65,25 @@ PROCEDURE: tuple[Step, ...] = (
     Step("partial-restore", weight_steps.partial_restore),
     Step("bn-statistics-lost", weight_steps.statistics_lost),
     Step("nondeterministic", collapse_steps.nondeterministic),
-    Step("dead-units", collapse_steps.dead_units),
-    Step("orientation-mismatch", flip_steps.orientation_mismatch),
-    Step("head-bias", collapse_steps.head_bias),
-    Step("input-domain", collapse_steps.input_domain),
-    Step("bn-statistics-lost", collapse_steps.unconverged_statistics),
-    Step("wrong-weights-upstream", collapse_steps.wrong_weights),
-    Step("collapse-open", collapse_steps.collapse_open),
-    Step("invariant-by-construction", flip_steps.by_construction, fault=False),
-    Step("output-follows-flip", flip_steps.output_follows, fault=False),
-    Step("learned-invariance", flip_steps.learned_invariance, fault=False),
-    Step("orientation-sensitive-architecture", flip_steps.sensitive_architecture, fault=False),
-    Step("orientation-sensitive-data", flip_steps.sensitive_data, fault=False),
+    Step("dead-units", collapse_steps.dead_units, NO_ANSWER),
+    Step("orientation-mismatch", input_steps.orientation_mismatch, SILENT),
+    Step("head-bias", collapse_steps.head_bias, SILENT | {"orientation-mismatch"}),
+    Step("input-domain", input_steps.input_domain, MISFED),
+    Step("bn-statistics-lost", statistics_steps.unconverged_statistics, MISFED | {"input-domain"}),
+    Step("wrong-weights-upstream", statistics_steps.wrong_weights, MISFED | {"input-domain"}),
+    Step("collapse-open", collapse_steps.collapse_open, FAULTS),
+    Step("little-information", collapse_steps.little_information, FAULTS),
+    Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER),
+    Step("output-follows-flip", flip_steps.output_follows, FAULTS | {"invariant-by-construction"}),
+    Step(
+        "learned-invariance", flip_steps.learned_invariance, FAULTS | {"invariant-by-construction"}
+    ),
+    Step("orientation-sensitive-architecture", flip_steps.sensitive_architecture, FAULTS),
+    Step(
+        "orientation-sensitive-data",
+        flip_steps.sensitive_data,
+        FAULTS | {"output-follows-flip", "invariant-by-construction"},
+    ),
 )
 
 
@@ -83,19 +104,20 @@ def _cause(name: str, found: Found) -> Cause:
 
 def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
     """What to say when no step confirmed a cause."""
-    if case.behaviour is None:
+    seen = case.behaviour
+    if seen is None and not case.facts.artifact.tensors:
         text = f"The model was not run: {case.not_run()}."
-        name, belief = ("undecided-without-images", 0.5)
-        if not case.facts.artifact.tensors:
-            name, belief = "not-applicable", 1.0
-        return _cause(name, Found(belief, (Evidence(text),)))
-    waiting = [each for each in unknown if IMAGES in each.needs or "labelled" in each.needs]
+        return _cause("not-applicable", Found(1.0, (Evidence(text),)))
+    if seen is None:
+        text = f"The model was not run: {case.not_run()}."
+        return _cause("undecided-without-images", Found(0.5, (Evidence(text),)))
+    waiting = [each for each in unknown if IMAGES in each.needs]
     if waiting and not case.images:
-        text = (
-            "Weights, restore and output are sound as far as built-in inputs can show; whether "
-            "the model is right about real images takes real images."
-        )
-        return _cause("undecided-without-images", Found(0.9, (Evidence(text),)))
+        given = "Weights, restore and output are sound as far as built-in inputs can show."
+        if seen.inputs.kind == "user":
+            given = f"Only {seen.inputs.n} images were given; statements on flips take more."
+        evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
+        return _cause("undecided-without-images", Found(0.9, tuple(evidence)))
     return _cause("healthy", Found(0.8, (Evidence("No step of the procedure confirmed a cause."),)))
 
 
@@ -108,31 +130,35 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     """
     case = Case(facts, results)
     causes: list[Cause] = []
+    consequences: list[Consequence] = []
     ruled_out: dict[str, RuledOut] = {}
     unknown: dict[str, Undecidable] = {}
-    shadowed = False
     for step in PROCEDURE:
         title = ADVICE[step.cause].title
         answer = step.look(case)
         if isinstance(answer, Found):
             if any(cause.cause == step.cause for cause in causes):
                 continue
+            behind = next((c for c in causes if c.cause in step.explained_by), None)
+            if behind is not None:
+                text = answer.evidence[0].text
+                consequences.append(Consequence(step.cause, title, behind.cause, text))
+                continue
             cause = _cause(step.cause, answer)
-            if shadowed:
+            if causes:
                 cause = replace(cause, belief=round(cause.belief * SHADOW, 3))
             causes.append(cause)
-            shadowed = True
         elif isinstance(answer, Excluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
-        elif isinstance(answer, Unknown):
+        else:
             unknown.setdefault(step.cause, Undecidable(step.cause, title, answer.needs))
-    confirmed = {cause.cause for cause in causes}
-    out = tuple(each for name, each in ruled_out.items() if name not in confirmed)
-    open_ = tuple(
-        each for name, each in unknown.items() if name not in confirmed and name not in ruled_out
+    seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
+    open_ = tuple(each for name, each in unknown.items() if name not in seen)
+    out = tuple(
+        each for name, each in ruled_out.items() if name not in seen and name not in unknown
     )
     if not causes:
         causes.append(_fallback(case, open_))
-    diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_)
+    diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_, consequences=tuple(consequences))
     diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
     return replace(diagnosis, answer=plain_answer(case, diagnosis))

@@ -3,40 +3,159 @@ training data, filters and architecture, restoration. Each is addressed for ever
 
 from __future__ import annotations
 
-from modelaudit.diagnosis.case import Case
-from modelaudit.diagnosis.model import Diagnosis, Suspect
+from modelaudit.diagnosis.case import IMAGES, WORDS, Case
+from modelaudit.diagnosis.flip_steps import effect_text, flipped, learned, uneven_layers
+from modelaudit.diagnosis.model import Cause, Diagnosis, Suspect
+from modelaudit.diagnosis.thresholds import FLOOR_SHARE
+from modelaudit.facts import Json
+from modelaudit.measures.summary import KernelSymmetry
 
-SUSPECTS = {
-    "training data": ("orientation-sensitive-data", "head-bias"),
-    "filters and architecture": ("orientation-sensitive-architecture", "dead-units"),
-    "restoration": (
-        "damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost",
-        "wrong-weights-upstream",
-    ),
-}  # fmt: skip
+TRAINING, FILTERS, RESTORATION = "training data", "filters and architecture", "restoration"
 GUILTY, CLEARED, OPEN = "explains it", "ruled out", "open"
+RESTORE_CAUSES = (
+    "damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost",
+    "wrong-weights-upstream",
+)  # fmt: skip
+# Causes under which nothing can be said about what training taught the filters.
+HIDING = (*RESTORE_CAUSES, "nondeterministic", "dead-units", "collapse-open", "little-information")
+SYMMETRIC = 0.99  # symmetry score from which a layer's filters are mirror images of themselves
 
 
 def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
     """What the procedure says of each of the three."""
-    return tuple(_suspect(name, causes, case, diagnosis) for name, causes in SUSPECTS.items())
-
-
-def _suspect(name: str, causes: tuple[str, ...], case: Case, diagnosis: Diagnosis) -> Suspect:
     first = diagnosis.causes[0]
-    if first.cause in causes:
-        return Suspect(name, GUILTY, first.evidence[0].text)
-    cleared = [each for each in diagnosis.ruled_out if each.cause in causes]
-    waiting = [each for each in diagnosis.undecidable if each.cause in causes]
-    if waiting:
-        return Suspect(name, OPEN, f"Cannot be told without {waiting[0].needs}.")
-    if cleared:
-        return Suspect(name, CLEARED, _sentence(cleared[-1].by))
-    later = [each for each in diagnosis.causes[1:] if each.cause in causes]
-    if later:
-        return Suspect(name, OPEN, f"May contribute: {later[0].evidence[0].text}")
-    return Suspect(name, OPEN, f"Nothing measured speaks for or against it ({case.not_run()}).")
+    return (
+        Suspect(TRAINING, *_training(case, first)),
+        Suspect(FILTERS, *_filters(case, first)),
+        Suspect(RESTORATION, *_restoration(case, first)),
+    )
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+def _training(case: Case, first: Cause) -> tuple[str, str]:
+    """Did the training images teach the model one orientation?"""
+    words = WORDS.get(first.transform, first.transform)
+    if first.cause in HIDING:
+        return OPEN, (
+            "What the training images taught does not show while another fault stands before it "
+            f"({first.title[:1].lower()}{first.title[1:]})."
+        )
+    if first.cause == "orientation-mismatch":
+        return CLEARED, (
+            f"The model learnt its images well: {words}, they are understood. It is the images fed "
+            "now that come in another orientation than those of training."
+        )
+    if first.cause == "input-domain":
+        return CLEARED, f"The model learnt its images well: {words}, they are understood."
+    if first.cause == "head-bias":
+        return OPEN, (
+            "Training on one-sided classes can leave such a bias, and so can damage; the file does "
+            "not tell which. What the features say is sound."
+        )
+    if case.behaviour is None:
+        return OPEN, f"What training taught shows only when the model is run ({case.not_run()})."
+    found = flipped(case)
+    if first.cause == "invariant-by-construction":
+        return CLEARED, "The answer to this flip is the same whatever the training images were."
+    if not case.images:
+        return OPEN, f"What training taught shows only on real images: give {IMAGES}."
+    if found is None:
+        return OPEN, "The output or the input has no flip that could be judged."
+    output, effect, _ = found
+    seen = effect_text(effect, output)
+    if first.cause == "orientation-sensitive-data":
+        return GUILTY, f"{seen} Training images in one orientation leave such filters."
+    if first.cause == "orientation-sensitive-architecture":
+        return OPEN, f"May contribute. {seen}"
+    if learned(output, effect) or first.cause == "output-follows-flip":
+        return CLEARED, f"Training taught the flip. {seen}"
+    return OPEN, seen
+
+
+def _filters(case: Case, first: Cause) -> tuple[str, str]:
+    """Could filters or architecture be symmetric, and are they?"""
+    if first.cause == "orientation-sensitive-architecture":
+        return GUILTY, first.evidence[-1].text
+    if first.cause == "dead-units":
+        return GUILTY, f"{first.evidence[0].text} No filter behind it can see the input."
+    if first.cause == "invariant-by-construction":
+        return CLEARED, f"They treat both orientations alike. {_symmetry(case)}"
+    uneven = uneven_layers(case)
+    sampling = (
+        f" {', '.join(uneven[:3])} sample unevenly at the border, which can contribute."
+        if uneven
+        else ""
+    )
+    found = flipped(case)
+    if found is not None and case.images:
+        output, effect, nfv = found
+        floor = output.floor.get(effect.name)
+        if floor is not None and floor <= FLOOR_SHARE * max(nfv, floor):
+            return CLEARED, (
+                "With every kernel made symmetric in a copy of the model, the same architecture "
+                f"changes its output by {floor:.2g} under the flip, against {nfv:.2g} as it is."
+                f"{sampling} {_symmetry(case)}"
+            )
+        if learned(output, effect):
+            return CLEARED, (
+                f"The output hardly changes under the flip ({nfv:.2g}), so they do not stand in "
+                f"the way.{sampling} {_symmetry(case)}"
+            )
+    profile = case.facts.measurements.profile if case.facts.measurements else None
+    if profile is not None and profile.grids and not uneven:
+        return CLEARED, (
+            "Every window of the architecture maps onto its mirror image, so it does not prefer "
+            f"an orientation; what the filters prefer, they learnt. {_symmetry(case)}"
+        )
+    if uneven:
+        return OPEN, f"{sampling.strip()} {_symmetry(case)}"
+    return OPEN, f"The file does not tell how its layers sample the image. {_symmetry(case)}"
+
+
+def _symmetry(case: Case) -> str:
+    """How symmetric the stored filters are under the flip."""
+    measured = case.facts.measurements.symmetry if case.facts.measurements else ()
+    scores = [score for each in measured if (score := _score(each)) is not None]
+    if not scores:
+        return "No filter has two sides that could be compared."
+    exact = sum(score >= SYMMETRIC for score in scores)
+    if exact:
+        return f"{exact} of {len(scores)} spatial kernels are mirror images of themselves."
+    mean = sum(scores) / len(scores)
+    return (
+        f"The symmetry of {len(scores)} spatial kernels averages {mean:.2f} (0 as random weights, "
+        "1 mirror images of themselves)."
+    )
+
+
+def _score(kernel: KernelSymmetry) -> float | None:
+    return next((kernel.score[name] for name in ("H", "flip", "x2") if name in kernel.score), None)
+
+
+def _restoration(case: Case, first: Cause) -> tuple[str, str]:
+    """Is what was loaded what was saved?"""
+    if first.cause in RESTORE_CAUSES:
+        return GUILTY, first.evidence[0].text
+    if not case.facts.artifact.tensors:
+        return OPEN, "The file holds no weights that could be compared."
+    said = ["The stored weights are whole."]
+    proof, tested = case.proof, len(case.kernels)
+    if proof is not None and proof.missing:
+        return OPEN, (
+            f"{len(proof.missing)} of {proof.compared} stored weights are not in the restored "
+            f"model, first {proof.missing[0]}."
+        )
+    if proof is not None:
+        said.append(f"All {proof.compared} are in the restored model, byte for byte.")
+    if tested:
+        said.append(f"{tested - len(case.fresh)} of {tested} testable kernels are trained.")
+    if case.batchnorm:
+        lost = sum(state.statistics_initial for state in case.batchnorm)
+        said.append(
+            f"{len(case.batchnorm) - lost} of {len(case.batchnorm)} batch normalisations hold "
+            "statistics of training."
+        )
+    fits: list[Json] = [f.misfit for f in case.behaviour.batchnorm] if case.behaviour else []
+    if fits and case.images and case.misfit is None:
+        said.append("These statistics fit what flows in.")
+    state = CLEARED if tested or proof is not None else OPEN
+    return state, " ".join(said)

@@ -29,9 +29,23 @@ MIRROR_RATIO = 0.25
 KAPPA = 0.80
 # Misfit of BatchNorm statistics. Healthy: 0.11 at most; behind a redrawn layer: 0.48 to 1.02.
 MISFIT = 0.35
+# The same where the inputs may be all of one kind, which strains the last statistics up to 0.39.
+MISFIT_ALIKE = 0.45
 # Mean deviation at the first BatchNorm that only a wrong input scale brings about, and the one
 # that the right scale must bring back.
 MISFIT_DOMAIN, FIT_DOMAIN = 1.0, 0.10
+# The deviation that shows a wrong scale where the output has no classes to agree (x255: over 100).
+MISFIT_DOMAIN_ALONE = 3.0
+# Share of log2(K) under which an output says little about unlabelled inputs. Layers of another
+# model or in another order leave 0.02 to 0.17; a wrong orientation 0.32 and more.
+LITTLE = 0.20
+# Accuracy or R2 that labels must show in another orientation or scale, and by how much more.
+RIGHT_ACCURACY, ACCURACY_GAIN = 0.80, 0.10
+RIGHT_FIT, FIT_GAIN = 0.50, 0.20
+# Gain under which labels do not confirm what the information says.
+SAME_SCORE = 0.02
+# Share of one label from which images count as being of one class.
+ONE_CLASS = 0.90
 # Share of one class, and bias excess in logit spreads, that mark a head biased to it.
 TOP_SHARE, BIAS_EXCESS = 0.50, 2.0
 # Part of the measured NFV that the architecture alone must explain to be named as its cause.

@@ -81,9 +81,10 @@ def never_loaded(case: Case) -> Answer:
 
 
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
+    bias = ", and the bias is at its initial value" if kernel.tests.get("bias_initial") else ""
+    drawn = kernel.initializer or "a usual initializer"
     return Evidence(
-        f"{kernel.route}: {kernel.weights} weights within the bound of {kernel.initializer}, "
-        "distributed as it draws them, bias zero.",
+        f"{kernel.route}: {kernel.weights} weights lie where {drawn} draws them{bias}.",
         "MA405",
         kernel.tests.get("ks_p"),
         None,
@@ -101,13 +102,16 @@ def partial_restore(case: Case) -> Answer:
     if len(fresh) == tested and not any(not s.statistics_initial for s in case.batchnorm):
         return Excluded("every kernel is at its initial values, not only some")
     small = all(kernel.weights < SMALL for kernel in fresh)
+    frozen = all(kernel.tests.get("trainable") is False for kernel in fresh)
+    against = [Evidence(f"The layers are small (under {SMALL} weights).", n=SMALL)] * small
+    against += [Evidence("The layers are frozen: random features may be meant.")] * frozen
     trained = tested - len(fresh)
     return Found(
-        0.5 if small else 0.95,
+        0.5 if small or frozen else 0.95,
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
         + (Evidence(f"{trained} other kernels are trained.", "", trained, None, tested),),
         where=_names([kernel.route for kernel in fresh]),
-        against=(Evidence(f"The layers are small (under {SMALL} weights).", n=SMALL),) * small,
+        against=tuple(against),
     )
 
 

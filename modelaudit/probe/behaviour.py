@@ -33,6 +33,7 @@ from modelaudit.probe.variables import variable_paths
 from modelaudit.settings import ProbeSettings
 
 FITS = 0.35  # misfit up to which BatchNorm statistics belong to what flows in
+FITS_ALIKE = 0.45  # the same if inputs may be all of one class, which strains the last layers
 T = TypeVar("T")
 
 
@@ -125,7 +126,7 @@ class _Study:
         return inner.residuals(self.runner, self.artifact, mirror, self.fed.info.n)
 
     def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
-        consistent = all(fit.misfit <= FITS for fit in fits) if fits else None
+        consistent = all(fit.misfit <= FITS_ALIKE for fit in fits) if fits else None
         return Diversity(
             synthetic=not self.user,
             largest_class=self.fed.info.largest_class,

@@ -1,0 +1,142 @@
+"""Steps about how the inputs arrive: in another orientation, or on another scale."""
+
+from __future__ import annotations
+
+from modelaudit.diagnosis import thresholds as at
+from modelaudit.diagnosis.case import (
+    FLIPS,
+    IMAGES,
+    LABELS,
+    NO_FLIP,
+    WORDS,
+    Case,
+    better,
+    capacity,
+    classes_said,
+    information,
+    labelled_better,
+    labels_contradict,
+)
+from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
+
+MANY = 3  # classes from which information tells an orientation; with two, only labels do
+
+
+def orientation_mismatch(case: Case) -> Answer:
+    """The model understands the images in another orientation than the one they come in."""
+    seen = case.behaviour
+    if seen is None:
+        return Unknown(f"running the model ({case.not_run()})")
+    if not any(o.transforms for o in case.outputs):
+        return Unknown(NO_FLIP)
+    if not case.images:
+        return Unknown(IMAGES)
+    for output in case.outputs:
+        labelled = labelled_better(output, FLIPS)
+        name = labelled.name if labelled else _informed(output)
+        if not name or (labelled is None and labels_contradict(output, name)):
+            continue
+        evidence = []
+        if name in output.orientation:
+            evidence.append(_profile_evidence(output, name, seen.inputs.n))
+        if labelled:
+            text, given, other = labelled.text, labelled.given, labelled.other
+            evidence.append(Evidence(text, "", other, given, seen.inputs.n))
+        top = output.collapse.top_share
+        if top is not None and top > at.TOP_SHARE:
+            text = f"As given, {top:.0%} of the images get the same answer."
+            evidence.append(Evidence(text, "MA602", top, None, seen.inputs.n))
+        return Found(0.97, tuple(evidence), where=output.name, transform=name)
+    informative = any((o.collapse.classes or 0) >= MANY and o.orientation for o in case.outputs)
+    if not informative and not any(o.accuracy or o.fit for o in case.outputs):
+        return Unknown(f"{LABELS}: where an output has fewer than three classes, only they tell")
+    return Excluded("the model understands the images in no other orientation better than as given")
+
+
+def _informed(output: OutputBehaviour) -> str:
+    """The orientation that answers say much more in, beyond sampling error."""
+    if (output.collapse.classes or 0) < MANY:
+        return ""
+    found = better(output.orientation, information(output), capacity(output))
+    if found is None:
+        return ""
+    low, _ = output.orientation_ci.get(found[0], (found[1], found[1]))
+    return found[0] if low > information(output) else ""
+
+
+def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
+    bits, given = output.orientation[name], information(output)
+    text = (
+        f"For images {WORDS[name]} the answers say {classes_said(output, bits)}, for images as "
+        f"given {given:.2f}."
+    )
+    return Evidence(text, "MA603", bits, given, n)
+
+
+def input_domain(case: Case) -> Answer:
+    """The values arrive on another scale than the model was trained on."""
+    seen = case.behaviour
+    if seen is None:
+        return Unknown(f"running the model ({case.not_run()})")
+    if not case.images:
+        return Unknown(IMAGES)
+    first = seen.batchnorm[0] if seen.batchnorm else None
+    for output in case.outputs:
+        found = _other_scale(seen, output, first)
+        if found is not None:
+            return found
+    return Excluded("no other scale of the pixel values (/255, x255, 2x-1, 1-x) suits the model")
+
+
+def _other_scale(
+    seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
+) -> Found | None:
+    """The scale that labels, statistics or a collapsed output ask for."""
+    n, domains = seen.inputs.n, set(output.domain) | set(first.domain if first else ())
+    labelled = labelled_better(output, domains | (set(output.fit) - set(FLIPS)))
+    if labelled:
+        evidence = Evidence(labelled.text, "", labelled.other, labelled.given, n)
+        return Found(0.95, (evidence,), where=output.name, transform=labelled.name)
+    found = better(output.domain, information(output), capacity(output))
+    if found is None:
+        return _by_statistics(output, first)
+    name, bits = found
+    if labels_contradict(output, name):
+        return None
+    said = Evidence(
+        f"For inputs {WORDS.get(name, name)} the answers say {classes_said(output, bits)}, as "
+        f"given {information(output):.2f}.",
+        "",
+        bits,
+        information(output),
+        n,
+    )
+    fits = first is not None and first.domain.get(name, at.MISFIT_DOMAIN) < at.FIT_DOMAIN
+    if first is not None and fits and first.mean_deviation > at.MISFIT_DOMAIN:
+        return Found(
+            0.95, (said, _statistics_evidence(first, name)), where=output.name, transform=name
+        )
+    # Without statistics that agree, more information is no proof: values that are too large make
+    # sound models surer as well. It counts where the output is constant otherwise.
+    if output.collapse.collapsed:
+        return Found(0.9 if first is None or fits else 0.6, (said,), output.name, name)
+    return None
+
+
+def _by_statistics(output: OutputBehaviour, first: BatchNormFit | None) -> Found | None:
+    """For outputs without classes: statistics that are far off, and fit on another scale."""
+    if capacity(output) or first is None or first.mean_deviation <= at.MISFIT_DOMAIN_ALONE:
+        return None
+    best = min(first.domain, key=lambda name: first.domain[name], default="")
+    if not best or first.domain[best] >= at.FIT_DOMAIN:
+        return None
+    return Found(0.9, (_statistics_evidence(first, best),), where=output.name, transform=best)
+
+
+def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
+    text = (
+        f"What reaches {first.route} lies {first.mean_deviation:.1f} standard deviations from the "
+        f"mean of training; {WORDS.get(name, name)} it lies {first.domain[name]:.2f} from it."
+    )
+    return Evidence(text, "", first.mean_deviation, at.MISFIT_DOMAIN)

@@ -1,0 +1,83 @@
+"""Steps that compare stored batch statistics with what flows through the model."""
+
+from __future__ import annotations
+
+from modelaudit.diagnosis import thresholds as at
+from modelaudit.diagnosis.case import IMAGES, LABELS, Case, capacity, information, scores
+from modelaudit.diagnosis.collapse_steps import number, output_called
+from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+
+
+def unconverged_statistics(case: Case) -> Answer:
+    """Statistics that training left far from converged: recomputing them repairs the output."""
+    seen = case.behaviour
+    if seen is None or not case.images:
+        return Unknown(IMAGES)
+    tried = seen.interventions.get("recalibrate_batchnorm")
+    if not tried:
+        return Excluded("no batch normalisation is so far off that recomputing it could help")
+    before, after = number(tried.get("before")), number(tried.get("after"))
+    output = output_called(case, tried.get("output"))
+    room = capacity(output) if output else 0.0
+    if before is None or after is None or not room:
+        return Unknown("an output whose information can be measured")
+    if before < at.UNINFORMED * room and after > at.INFORMED * room:
+        text = (
+            "Recomputing all batch statistics on your images in a copy of the model lifts what "
+            f"the answers say from {before:.2f} to {after:.2f} of {room:.2f} bits, and no other "
+            "scale of the input does."
+        )
+        return Found(0.9, (Evidence(text, "", after, before, seen.inputs.n),))
+    return Excluded(
+        f"recomputing batch statistics changes what the answers say from {before:.2f} to "
+        f"{after:.2f} bits only"
+    )
+
+
+def wrong_weights(case: Case) -> Answer:
+    """Stored statistics contradict what flows in: weights of another model stand before them."""
+    seen = case.behaviour
+    if seen is None:
+        return Unknown(f"running the model ({case.not_run()})")
+    if not case.images:
+        return Unknown(IMAGES)
+    bad = case.misfit
+    if bad is not None:
+        text = (
+            f"{bad.route} is the first batch normalisation whose stored statistics do not fit "
+            f"what flows into it (misfit {bad.misfit:.2f}; sound models stay under "
+            f"{at.MISFIT:.2f})."
+        )
+        evidence = Evidence(text, "", bad.misfit, at.MISFIT, seen.inputs.n)
+        return Found(0.85, (evidence,), where=bad.route)
+    by_labels = _wrong_by_labels(case, seen.inputs.n)
+    if by_labels is not None:
+        return by_labels
+    if seen.batchnorm:
+        worst = max(fit.misfit for fit in seen.batchnorm)
+        return Excluded(
+            f"all {len(seen.batchnorm)} batch normalisations fit what flows into them (misfit at "
+            f"most {worst:.2f})"
+        )
+    if any(scores(o)[0] for o in case.outputs) and not case.one_class:
+        return Excluded("labelled images are answered as a working model answers them")
+    return Unknown(LABELS)
+
+
+def _wrong_by_labels(case: Case, n: int) -> Found | None:
+    """Wrong answers in every orientation and scale, from an output that says little."""
+    for output in case.outputs:
+        found, measure, _, _ = scores(output)
+        if "e" not in found or case.one_class:
+            continue
+        given, best, room = found["e"], max(found.values()), capacity(output)
+        shown = f"{given:.0%}, at best {best:.0%}" if room else f"{given:.2f}, at best {best:.2f}"
+        text = f"On your labels the {measure} is {shown} in any orientation or scale"
+        if room and best < at.UNINFORMED and information(output) < at.UNINFORMED * room:
+            bits = information(output)
+            text += f", and the output says {bits:.2f} of {room:.2f} bits."
+            return Found(0.7, (Evidence(text, "", given, at.UNINFORMED, n),), where=output.name)
+        if not room and best < 0:
+            text += ": worse than answering the mean."
+            return Found(0.6, (Evidence(text, "", given, 0.0, n),), where=output.name)
+    return None
