@@ -82,8 +82,8 @@ def _code_at(text: Text) -> CodeSite | None:
     for encoding, data in _decoded(text.value):
         if looks_like_bytecode(data):
             return _bytecode(text, encoding, data)
-    if not _in_slot(text) or _NAME.fullmatch(text.value):
-        return None
+    if not _in_slot(text) or (text.key in _SLOTS and _NAME.fullmatch(text.value)):
+        return None  # a bare word in a slot names a function
     if _BASE64.fullmatch(text.value) or (not text.value.isprintable() and "\n" not in text.value):
         return _unreadable(text, "neither bytecode of a known form nor source text")
     return _source(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
@@ -20,14 +20,23 @@ from modelaudit.rules.security.references import Reference, references
 from modelaudit.rules.security.walk import Site, require_documents, walked
 
 
-def _ask(rule: Rule, reference: Reference, what: str, **more: Json) -> Finding:
+def _ask(
+    rule: Rule,
+    reference: Reference,
+    what: str,
+    evidence: Mapping[str, Json] | None = None,
+    severity: Severity | None = None,
+    confidence: Confidence | None = None,
+) -> Finding:
     site = reference.site
     return rule.finding(
         f"{site.layer or 'The config'} asks for {reference}, {what}.",
         file=site.file,
         route=site.route,
-        evidence={"module": reference.module, "name": reference.name, **more},
+        evidence={"module": reference.module, "name": reference.name, **(evidence or {})},
         key=str(reference),
+        severity=severity,
+        confidence=confidence,
     )
 
 
@@ -38,24 +47,11 @@ def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
         why = suspicious_module(reference)
         if not why:
             continue
-        found = _ask(rule, reference, why)
-        names = (reference.root, reference.name)
-        dangerous = abilities(names) or reference.module == "builtins"
-        # A user's own module can be called like one of Python's (`code`, `types`, `test`).
-        certain = dangerous or reference.is_function
-        yield (
-            found
-            if certain
-            else rule.finding(
-                found.detail,
-                file=found.location.file,
-                route=found.location.route,
-                evidence=found.evidence,
-                key=found.key,
-                severity=Severity.MEDIUM,
-                confidence=Confidence.LOW,
-            )
-        )
+        dangerous = abilities((reference.module, reference.name))
+        if dangerous or reference.is_function or reference.module == "builtins":
+            yield _ask(rule, reference, why)
+        else:  # a user's own module can be called like one of Python's: `code`, `types`
+            yield _ask(rule, reference, why, severity=Severity.MEDIUM, confidence=Confidence.LOW)
 
 
 def _check_names(names: frozenset[str], what: str) -> Check:
@@ -67,10 +63,8 @@ def _check_names(names: frozenset[str], what: str) -> Check:
             last = reference.name.rpartition(".")[2].rpartition(">")[2]
             ours = reference.root in KERAS or reference.root in {"", "builtins"}
             if ours and last in names:
-                more: dict[str, Json] = {}
-                if arguments := _arguments(reference.site):
-                    more["arguments"] = arguments
-                yield _ask(rule, reference, what, **more)
+                arguments = _arguments(reference.site)
+                yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
 
     return check
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath, PureWindowsPath
 
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -14,18 +13,19 @@ from modelaudit.rules.security.walk import require_documents, walked
 _VOCABULARIES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"})
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://")
+_DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def leads_out(path: str) -> str:
     """How a path leaves the directory that it is relative to; empty where it does not."""
-    windows = PureWindowsPath(path)
+    plain = path.replace("\\", "/")
     if _SCHEME.match(path):
         return "is an address of another machine or file system"
     if "\0" in path:
         return "has a NUL in it"
-    if PurePosixPath(path).is_absolute() or windows.anchor:
+    if plain.startswith("/") or _DRIVE.match(plain):
         return "is an absolute path"
-    if ".." in windows.parts:
+    if ".." in plain.split("/"):
         return "climbs out of its directory"
     return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from dataclasses import replace
 
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
@@ -20,7 +20,8 @@ _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js
 
 def program(path: str, head: bytes) -> tuple[str, Severity]:
     """What kind of program a file is and how bad that is; ("", …) where it is none."""
-    suffixes = {suffix.lower() for suffix in PurePosixPath(path).suffixes[-2:]}
+    name = path.rpartition("/")[2].lower()
+    suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
     if suffixes & _NATIVE:
         return "native code", Severity.HIGH
     if suffixes & _PICKLES:
@@ -93,9 +94,8 @@ def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _with_script() -> Facts:
     entries = (FileEntry("config.json", 2, None), FileEntry("run.py", 12, None, "foreign"))
-    artifact = model()
     problem = Problem(ProblemKind.LEFTOVER, "run.py", "no part of a model")
-    return Facts(type(artifact)(artifact.root, artifact.format, files=entries, problems=(problem,)))
+    return Facts(replace(model(), files=entries, problems=(problem,)))
 
 
 RULES = (

@@ -1,0 +1,229 @@
+"""Gadgets, payloads, paths, patterns and sizes in configs; honest configs stay silent."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelaudit.facts import Document, Json
+from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.formats.keras_config import parse_architecture
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.examples import layer, model
+from modelaudit.rules.model import Facts
+from modelaudit.rules.security import RULES
+from modelaudit.rules.security.paths import leads_out
+from modelaudit.rules.security.resources import repeats_a_repeat
+from modelaudit.settings import Limits
+
+
+def judged(*values: Json) -> list[Finding]:
+    documents = tuple(Document("config.json", "", value) for value in values)
+    facts = Facts(replace(model(layer()), documents=documents))
+    results = run_rules(RULES, facts)
+    assert not [each for each in results if each.outcome is Outcome.ERROR]
+    return [finding for result in results for finding in result.findings]
+
+
+def wrapped(layer: Json, compiled: Json = None) -> Json:
+    inner: Json = {"name": "m", "layers": [layer]}
+    return {"class_name": "Sequential", "config": inner, "compile_config": compiled}
+
+
+def names(layer: Json, compiled: Json = None) -> set[str]:
+    return {finding.name for finding in judged(wrapped(layer, compiled))}
+
+
+def dense(**config: Json) -> dict[str, Json]:
+    return {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", **config}}
+
+
+def function(module: str | None, name: str) -> dict[str, Json]:
+    return {"module": module, "class_name": "function", "config": name, "registered_name": name}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("os", "system"),
+        ("subprocess", "Popen"),
+        ("posix", "system"),
+        ("builtins", "eval"),
+        ("importlib", "import_module"),
+        ("os.path", "exists"),
+        ("numpy", "load"),
+        ("torch", "load"),
+        ("pickle", "loads"),
+    ],
+)
+def test_functions_from_elsewhere(module: str, name: str) -> None:
+    asked = function(module, name)
+    for place in (asked, dense(activation=asked), dense(kernel_initializer={"config": [asked]})):
+        (found,) = judged(wrapped(place))
+        assert (found.name, found.severity) == ("arbitrary-module", Severity.CRITICAL)
+        assert f"{module}.{name}" in found.detail
+    assert names(dense(), {"loss": asked}) == {"arbitrary-module"}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"module": "builtins", "class_name": "print", "config": {}},
+        {"module": "subprocess", "class_name": "Popen", "config": {"args": "true"}},
+        {
+            "class_name": "Lambda",
+            "config": {"function": "system", "function_type": "function", "module": "os"},
+        },
+    ],
+)
+def test_objects_from_elsewhere(layer: Json) -> None:
+    assert names(layer) == {"arbitrary-module"}
+
+
+def test_a_user_s_module_called_like_python_s_is_a_hint_only() -> None:
+    (found,) = judged(wrapped({"module": "code.layers", "class_name": "Mix", "config": {}}))
+    assert found.severity is Severity.MEDIUM
+
+
+PICKLE = base64.b64encode(b"\x80\x04N.").decode()
+LAMBDA_LOAD = {
+    "module": "keras.layers",
+    "class_name": "Lambda",
+    "config": {
+        "function": function("keras.models", "load_model"),
+        "arguments": {"safe_mode": False},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (function("keras.utils", "get_file"), {"config-downloads-file"}),
+        (function(None, "get_file"), {"config-downloads-file"}),
+        (dense(activation=function("keras.src.utils.file_utils", "get_file")),
+         {"config-downloads-file"}),
+        (function("keras.config", "enable_unsafe_deserialization"), {"config-disables-safe-mode"}),
+        (LAMBDA_LOAD, {"config-disables-safe-mode", "non-modelling-function"}),
+        (function("keras.preprocessing.image", "save_img"), {"non-modelling-function"}),
+        ({"class_name": "TFOpLambda", "config": {"name": "w", "function": "io.write_file"}},
+         {"tensorflow-function-call"}),
+        ({"class_name": "TorchModuleWrapper", "config": {"name": "t", "module": {
+            "class_name": "__bytes__", "config": {"value": PICKLE}}}},
+         {"pickle-in-config"}),
+        (dense(extra={"class_name": "__bytes__",
+                      "config": {"value": base64.b64encode(b"\x7fELF\2\1").decode()}}),
+         {"pickle-in-config"}),
+        ({"class_name": "TFSMLayer", "config": {"name": "t", "filepath": "/x"}},
+         {"external-saved-model"}),
+        ({"class_name": "StringLookup", "config": {"name": "s", "vocabulary": "../x"}},
+         {"vocabulary-from-path"}),
+        ({"class_name": "TextVectorization", "config": {"name": "s", "idf_weights": "gs://b/x"}},
+         {"vocabulary-from-path"}),
+        (dense(name="../../x"), {"layer-name-traversal"}),
+        (dense(name="a\\b"), {"layer-name-traversal"}),
+        (dense(dtype={"class_name": "DTypePolicyMap", "config": {"policy_map": {"(a|a)*$": "x"}}}),
+         {"regular-expression-bomb"}),
+        (dense(dtype={"class_name": "DTypePolicyMap", "config": {"policy_map": {"a" * 300: "x"}}}),
+         {"regular-expression-bomb"}),
+        (dense(units=10**12), {"oversized-layer"}),
+        (dense(kernel_size=[3, 10**11]), {"oversized-layer"}),
+        ({"module": "lab.layers", "class_name": "Mix", "config": {}}, {"custom-object"}),
+        ({"class_name": "Mix", "registered_name": "lab>Mix", "config": {}}, {"custom-object"}),
+    ],
+)  # fmt: skip
+def test_gadgets(layer: Json, expected: set[str]) -> None:
+    assert names(layer) == expected
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        dense(name="conv1/bn", units=10, activation="relu"),
+        dense(activation=function("builtins", "binary_crossentropy")),
+        dense(activation=function("keras.activations", "relu")),
+        {
+            "class_name": "TFOpLambda",
+            "config": {"name": "tf.math.multiply", "function": "math.multiply"},
+        },
+        {"class_name": "StringLookup", "config": {"name": "s", "vocabulary": ["a", "/etc"]}},
+        {"class_name": "Custom>Adam", "config": {"name": "Adam"}, "registered_name": "Custom>Adam"},
+        dense(dtype={"class_name": "DTypePolicyMap", "config": {"policy_map": {"enc/.*": "x"}}}),
+        dense(values={"class_name": "__bytes__", "config": {"value": "aGVsbG8="}}),
+    ],
+)
+def test_honest_configs_are_silent(layer: Json) -> None:
+    assert names(layer, {"loss": "mse", "jit_compile": False}) == set()
+
+
+def test_a_layer_of_many_weights_is_measured_by_its_shapes() -> None:
+    entry = {"class_name": "InputLayer", "config": {"name": "i", "batch_shape": [None, 2**20]}}
+    layers: Json = [entry, dense(units=2**20)]
+    config: Json = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    architecture = parse_architecture(config, limits=Limits())
+    facts = Facts(replace(model(), architecture=architecture,
+                          documents=(Document("config.json", "", config),)))  # fmt: skip
+    (found,) = [f for r in run_rules(RULES, facts) for f in r.findings]
+    assert (found.name, found.evidence["measured"]) == ("oversized-layer", 4 * 2**40)
+
+
+def test_arguments_of_a_download_are_shown() -> None:
+    layer: Json = {
+        "class_name": "Lambda",
+        "config": {
+            "name": "l",
+            "function": function("keras.utils", "get_file"),
+            "arguments": {"origin": "http://localhost:9/x.tar", "extract": True},
+        },
+    }
+    (found,) = judged(wrapped(layer))
+    assert found.evidence["arguments"] == {"origin": "http://localhost:9/x.tar", "extract": True}
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a*)*", "((ab)+c)*", "(a|a)+", "(x{2,}){3,}"])
+def test_patterns_that_explode_are_found(pattern: str) -> None:
+    assert repeats_a_repeat(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["enc/.*", "a+b+", "(ab)+", "[(+)]+", r"\(a+\)+", "a|b"])
+def test_patterns_that_do_not_explode_pass(pattern: str) -> None:
+    assert not repeats_a_repeat(pattern)
+    start = time.perf_counter()
+    re.compile(pattern).match("a" * 24 + "!")
+    assert time.perf_counter() - start < 0.1
+
+
+@pytest.mark.parametrize(
+    ("path", "out"),
+    [("/x", True), ("C:\\x", True), ("a/../../x", True), ("..\\x", True), ("s3://b/x", True),
+     ("a\0b", True), ("words.txt", False), ("a/b..c", False), ("b:0", False), ("", False)],
+)  # fmt: skip
+def test_paths_that_lead_out(path: str, out: bool) -> None:
+    assert bool(leads_out(path)) is out
+
+
+WORDS = st.sampled_from(
+    ["class_name", "config", "module", "function", "name", "layers", "Lambda", "__lambda__", "code",
+     "os", "system", "registered_name", "items", "arguments", "safe_mode", "vocabulary",
+     "StringLookup", "__bytes__", "value", "DTypePolicyMap", "policy_map", "TorchModuleWrapper",
+     "4wAAAAAAAAAAAAAAAAAAAAAAAA", "c\0\0\0\0" + "x" * 30, "(((a+", "\ud800", ""]
+)  # fmt: skip
+JSON: st.SearchStrategy[Json] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5),
+    max_leaves=40,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(JSON)
+def test_no_config_makes_a_rule_fail(value: Json) -> None:
+    for finding in judged(value, wrapped(value)):
+        assert finding.detail
+        assert finding.fingerprint
