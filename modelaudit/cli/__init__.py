@@ -7,6 +7,7 @@ Command modules import what is heavy (numpy, readers, renderers) inside their fu
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 
@@ -66,6 +67,8 @@ def cli() -> None:
 def main() -> None:
     """Entry point: turns every ending into an exit code of the contract."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service's stop is an interrupt
+    # Slots are the parallelism: threads of a linear algebra library would only spin beside them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as request:

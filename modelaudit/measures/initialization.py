@@ -19,6 +19,7 @@ from modelaudit.measures.initializers import (
     Distribution,
     candidates,
     canonical_name,
+    display_name,
     standard_candidates,
 )
 from modelaudit.measures.kernel_values import KernelValues
@@ -67,7 +68,7 @@ def kernel_initialization(
     verdict = KernelInitialization(
         route=kernel.route,
         tensor=kernel.tensor,
-        initializer=name,
+        initializer=display_name(name),
         state="undecidable",
         weights=values.weights,
         tests={
@@ -87,7 +88,7 @@ def kernel_initialization(
     )
     level = LEVEL / max(kernels, 1) / len(options)
     tests = dict(verdict.tests) | best.as_json() | {"level": level}
-    verdict = replace(verdict, initializer=label if not known else name, tests=tests)
+    verdict = replace(verdict, initializer=label if not known else display_name(name), tests=tests)
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has moved")
     if not best.inside:

@@ -167,6 +167,16 @@ def canonical_name(initializer: Mapping[str, Json]) -> str:
     return {"xavieruniform": "glorotuniform", "xaviernormal": "glorotnormal"}.get(plain, plain)
 
 
+_TITLES = ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform")
+_TITLES += ("LecunNormal", "RandomUniform", "RandomNormal", "TruncatedNormal", "Orthogonal")
+_TITLES += ("VarianceScaling", "Identity", "Zeros", "Ones", "Constant")
+
+
+def display_name(canonical: str) -> str:
+    """`glorotuniform` as Keras writes it; names of other makers stay as they are."""
+    return next((title for title in _TITLES if title.lower() == canonical), canonical)
+
+
 _SCALED: Mapping[str, tuple[float, str, str]] = {
     "glorotuniform": (1.0, "fan_avg", "uniform"),
     "glorotnormal": (1.0, "fan_avg", "truncated_normal"),

@@ -201,9 +201,7 @@ def test_what_is_left_when_the_graph_is_gone(tmp_path):
     assert kinds(artifact) == [("missing-file", "saved_model.pb")]
     assert not artifact.complete
     assert artifact.format is Format.SAVEDMODEL_TF1
-    assert {t.name: t.sha256 for t in artifact.tensors} == {
-        t.name: t.sha256 for t in whole.tensors
-    }
+    assert {t.name: t.sha256 for t in artifact.tensors} == {t.name: t.sha256 for t in whole.tensors}
     assert [entry.path for entry in artifact.files] == [
         "variables/variables.data-00000-of-00001",
         "variables/variables.index",
