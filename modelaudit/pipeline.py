@@ -100,6 +100,7 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         facts,
         observations=seen.observations,
         behaviour=seen.behaviour,
+        restore=seen.restore,
         probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
     )
 

@@ -22,6 +22,7 @@ from modelaudit.formats.bounded import file_entry, model_digest, read_bytes
 from modelaudit.formats.bundle import is_inside
 from modelaudit.formats.captures import bound_functions, captured_nodes, unused_twins
 from modelaudit.formats.checkpoint import read_checkpoint, variable_holders
+from modelaudit.formats.fingerprint import INDEX, read_fingerprint
 from modelaudit.formats.graph_kernels import config_differences, find_kernels
 from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.formats.keras_metadata import (
@@ -30,7 +31,6 @@ from modelaudit.formats.keras_metadata import (
     read_keras_metadata,
 )
 from modelaudit.formats.keras_variables import Binding, bind
-from modelaudit.formats.messages import parse
 from modelaudit.formats.meta_graphs import (
     read_graphs,
     read_message,
@@ -52,8 +52,6 @@ from modelaudit.formats.state_file import read_state_file
 from modelaudit.formats.variables import Variables, read_variables, restore_facts
 from modelaudit.settings import Limits
 
-FINGERPRINT = "fingerprint.pb"
-_INDEX = "variables/variables.index"
 _NEEDS_VARIABLES = VARIABLES | {"RestoreV2"}
 
 
@@ -90,7 +88,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         kernels = _kernels(graphs[0], signatures, objects, variables, assigned) if graphs else ()
     except LimitExceeded as error:
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
-    fingerprint, fingerprint_problems = _fingerprint(listing, limits)
+    fingerprint, fingerprint_problems = read_fingerprint(listing.paths, limits)
     state, state_problems = read_state_file(root / "variables", root, limits)
     restore = restore_facts(variables, objects, assigned)
     restore |= {
@@ -167,7 +165,7 @@ def _graphs(
     try:
         message, file = read_message(listing.paths, limits)
     except ReadError as error:
-        if error.kind != ProblemKind.MISSING_FILE or _INDEX not in listing.paths:
+        if error.kind != ProblemKind.MISSING_FILE or INDEX not in listing.paths:
             raise
         lost = Problem(ProblemKind.MISSING_FILE, error.file, error.reason)
         return pb.SavedModel(), error.file, (), [lost]
@@ -189,7 +187,7 @@ def _read_variables(
         for nodes in (graph.nodes, *(function.nodes for function in graph.functions.values()))
         for node in nodes
     )
-    if needed or _INDEX in listing.paths:
+    if needed or INDEX in listing.paths:
         return read_variables(prefix, root, limits)
     return Variables()
 
@@ -283,24 +281,3 @@ def _one_copy(
 def _stored_name(node: ObjectNode, variables: Variables) -> str:
     """`Tensor.name` of a variable's value; empty where it has none."""
     return variables.keys.get(node.attributes.get(VALUE, {}).get("key", ""), "")
-
-
-def _fingerprint(listing: Listing, limits: Limits) -> tuple[dict[str, Json], list[Problem]]:
-    """Fields of `fingerprint.pb`; 64-bit hashes as decimal text, since JSON numbers lose bits."""
-    path = listing.paths.get(FINGERPRINT)
-    if path is None:
-        return {}, []
-    try:
-        data = read_bytes(path, limits.text_bytes, FINGERPRINT)
-        message = parse(pb.FingerprintDef, data, FINGERPRINT, limits)
-    except ReadError as error:
-        return {}, [Problem(ProblemKind(error.kind), FINGERPRINT, error.reason)]
-    hashes = (
-        "saved_model_checksum",
-        "graph_def_program_hash",
-        "signature_def_hash",
-        "saved_object_graph_hash",
-        "checkpoint_hash",
-    )
-    facts: dict[str, Json] = {name: str(getattr(message, name)) for name in hashes}
-    return facts | {"uuid": message.uuid, "producer": message.version.producer}, []

@@ -6,13 +6,18 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.behaviour import study
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.protocol import Observation
+from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import (
     RuntimeHandle,
     here,
@@ -20,16 +25,21 @@ from modelaudit.probe.supervisor import (
     observe,
     start_runtime,
 )
+from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.settings import ProbeSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What running a model showed; `skipped` says why there is no behaviour, if there is none."""
+    """What running a model showed; `skipped` says why there is no behaviour, if there is none.
+
+    `restore` compares the first model that was loaded with its file.
+    """
 
     observations: tuple[Observation, ...]
     behaviour: Behaviour | None = None
     skipped: str = ""
+    restore: RestoreProof | None = None
 
 
 @contextlib.contextmanager
@@ -68,10 +78,17 @@ def run_in(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Probe
             observations.append(seen)
             continue
         with session:
+            proof = prove(artifact, seen, partial(_values, session))
             outcome = study(session, artifact, settings, data)
         if isinstance(outcome, Observation):
-            return Seen((*observations, outcome))
+            return Seen((*observations, outcome), restore=proof)
         if isinstance(outcome, Unprobeable):
-            return Seen((*observations, seen), skipped=outcome.reason)
-        return Seen((*observations, seen), outcome)
+            return Seen((*observations, seen), skipped=outcome.reason, restore=proof)
+        return Seen((*observations, seen), outcome, restore=proof)
     return Seen(tuple(observations))
+
+
+def _values(session: Session, path: str) -> NDArray[Any] | None:
+    """Values of one variable of the restored model."""
+    answer = session.variables([path])
+    return None if isinstance(answer, Observation) else answer[path]

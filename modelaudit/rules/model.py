@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Location, Severity
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
+from modelaudit.restore.proof import RestoreProof
 from modelaudit.settings import Settings
 
 
@@ -49,6 +50,7 @@ class Facts:
     behaviour: Behaviour | None = None
     probe_skipped: str = ""  # why no probe was tried, if none was
     path: str = ""  # of the model, POSIX, relative to the root of the audit
+    restore: RestoreProof | None = None  # of the first runtime that loaded the model
 
 
 class NotApplicable(Exception):

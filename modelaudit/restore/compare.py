@@ -1,0 +1,233 @@
+"""Two sides of weights, matched by name, then by bytes, then by shape and order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.restore.alterations import alteration
+from modelaudit.restore.model import Change, Comparison, Difference, Weight
+
+# Values of at most this many bytes are looked at over one comparison: naming what happened to a
+# tensor is a service, that it differs is known from the digests.
+VALUE_BYTES = 512 << 20
+FACTOR_ERROR = 1e-5  # relative, up to which all values share one factor (rounding of float32)
+UNRELATED = 0.5  # correlation under which two tensors are not two states of one training
+
+Pair = tuple[Weight, Weight]
+
+
+def compare(expected: Sequence[Weight], found: Sequence[Weight]) -> Comparison:
+    """Match every expected tensor with a found one, and say what is wrong with it.
+
+    A tensor that both sides call by one name is one pair, whatever it holds. What is left is
+    matched by equal bytes, and what is left of that by equal shape in the order of the sides,
+    where both have as many.
+    """
+    pairs, lost, extra = _pairs(expected, found)
+    judge = _Judge(pairs)
+    differing = tuple(judge.difference(pair) for pair in pairs if pair[0].sha256 != pair[1].sha256)
+    return Comparison(
+        compared=len(expected),
+        identical=len(pairs) - len(differing),
+        differing=differing,
+        missing=tuple(weight.name for weight in lost),
+        unexpected=tuple(weight.name for weight in extra),
+    )
+
+
+def _pairs(
+    expected: Sequence[Weight], found: Sequence[Weight]
+) -> tuple[list[Pair], list[Weight], list[Weight]]:
+    partner: dict[int, int] = {}
+    _by_name(expected, found, partner)
+    _by_bytes(expected, found, partner)
+    _by_order(expected, found, partner)
+    taken = set(partner.values())
+    pairs = [(weight, found[partner[i]]) for i, weight in enumerate(expected) if i in partner]
+    lost = [weight for i, weight in enumerate(expected) if i not in partner]
+    extra = [weight for j, weight in enumerate(found) if j not in taken]
+    return pairs, lost, extra
+
+
+def _by_name(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]) -> None:
+    """Pairs that share a name, the first names of both sides before the others."""
+    taken: set[int] = set()
+    places: defaultdict[str, set[int]] = defaultdict(set)
+    for j, weight in enumerate(found):
+        for name in weight.names:
+            places[name].add(j)
+    depth = max((len(weight.names) for weight in expected), default=0)
+    for level in range(depth):
+        for i, weight in enumerate(expected):
+            if i in partner or level >= len(weight.names):
+                continue
+            free = places.get(weight.names[level], set()) - taken
+            if len(free) == 1:
+                partner[i] = free.pop()
+                taken.add(partner[i])
+
+
+def _by_bytes(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]) -> None:
+    taken = set(partner.values())
+    holders: defaultdict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
+    for j, weight in enumerate(found):
+        if j not in taken:
+            holders[weight.sha256, weight.shape].append(j)
+    for i, weight in enumerate(expected):
+        if i not in partner and (queue := holders.get((weight.sha256, weight.shape))):
+            partner[i] = queue.pop(0)
+
+
+def _by_order(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]) -> None:
+    taken = set(partner.values())
+    left: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    right: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for i, weight in enumerate(expected):
+        if i not in partner:
+            left[weight.shape].append(i)
+    for j, weight in enumerate(found):
+        if j not in taken:
+            right[weight.shape].append(j)
+    for shape, rows in left.items():
+        if len(rows) == len(right[shape]):
+            partner.update(zip(rows, right[shape], strict=True))
+
+
+class _Judge:
+    """Says what happened to the tensors of one comparison."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.left = VALUE_BYTES
+        self.owners: defaultdict[tuple[str, tuple[int, ...]], list[Pair]] = defaultdict(list)
+        for pair in pairs:
+            self.owners[pair[0].sha256, pair[0].shape].append(pair)
+
+    def difference(self, pair: Pair) -> Difference:
+        """What happened to one pair whose digests differ."""
+        before, after = pair
+        borrowed = self._borrowed(pair)
+        if borrowed:
+            return borrowed
+        mine, theirs = self._values(before), self._values(after)
+        how = alteration(mine, after.sha256) if mine is not None else ""
+        if not how and theirs is not None:  # the way back
+            back = alteration(theirs, before.sha256)
+            how = _INVERSE.get(back, back)
+        if how:
+            return Difference(before.name, after.name, Change.ALTERED, how)
+        if before.shape != after.shape:
+            how = f"{list(before.shape)} became {list(after.shape)}"
+            return Difference(before.name, after.name, Change.RESHAPED, how)
+        return _by_values(pair, mine, theirs)
+
+    def _borrowed(self, pair: Pair) -> Difference | None:
+        """Swapped, or holding what belongs to another. Constants belong to nobody."""
+        before, after = pair
+        owners = self.owners.get((after.sha256, after.shape), [])
+        if len(owners) != 1:
+            return None
+        owner, there = owners[0]
+        if _constant(owner) or _constant(after):
+            return None
+        change = Change.SWAPPED if there.sha256 == before.sha256 else Change.OTHER
+        return Difference(before.name, after.name, change, other=owner.name)
+
+    def _values(self, weight: Weight) -> NDArray[Any] | None:
+        """Values within what is left of the budget."""
+        cost = weight.size * 8
+        if weight.values is None or cost > self.left:
+            return None
+        self.left -= cost
+        try:
+            array = weight.values()
+        except ReadError:
+            return None
+        if array is None or array.shape != weight.shape or array.dtype.kind not in "fiu":
+            return None
+        return array
+
+
+# Alterations that do not undo themselves, by what undoes them.
+_INVERSE = {
+    "rotated-90": "rotated-270",
+    "rotated-270": "rotated-90",
+    "channels-first": "channels-last",
+    "channels-last": "channels-first",
+}
+
+
+def _constant(weight: Weight) -> bool:
+    return weight.size == 1 or (weight.stats is not None and weight.stats.constant)
+
+
+def _initial(weight: Weight) -> bool:
+    return weight.initial is not None and weight.initial()
+
+
+def _by_values(pair: Pair, mine: NDArray[Any] | None, theirs: NDArray[Any] | None) -> Difference:
+    before, after = pair
+    if mine is None or theirs is None or mine.size < 2:
+        return _by_statistics(pair)
+    a, b = mine.astype(np.float64).ravel(), theirs.astype(np.float64).ravel()
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return Difference(before.name, after.name, Change.VALUES)
+    norm = float(np.linalg.norm(a))
+    distance = float(np.linalg.norm(b - a)) / norm if norm else None
+    factor = float(a @ b) / norm**2 if norm else 0.0
+    residue = float(np.linalg.norm(b - factor * a))
+    if factor and residue <= FACTOR_ERROR * float(np.linalg.norm(b)):
+        change = Change.SCALED
+        return Difference(before.name, after.name, change, factor=factor, distance=distance)
+    how = _permuted(mine, theirs)
+    if how:
+        return Difference(before.name, after.name, Change.PERMUTED, how, distance=distance)
+    unrelated = abs(_correlation(a, b)) < UNRELATED
+    change = Change.INITIAL if unrelated and _initial(after) else Change.VALUES
+    return Difference(before.name, after.name, change, distance=distance)
+
+
+def _by_statistics(pair: Pair) -> Difference:
+    """Without both sides' values: their minimum, maximum, mean and deviation may still tell."""
+    before, after = pair
+    if _initial(after):
+        return Difference(before.name, after.name, Change.INITIAL)
+    a, b = before.stats, after.stats
+    if a is None or b is None or not a.std or a.nonfinite or b.nonfinite:
+        return Difference(before.name, after.name, Change.VALUES)
+    factor = b.std / a.std
+    for sign in (factor, -factor):
+        low, high = sorted((a.minimum * sign, a.maximum * sign))
+        scale = FACTOR_ERROR * max(abs(low), abs(high))
+        told = (low - b.minimum, high - b.maximum, a.mean * sign - b.mean)
+        if factor and all(abs(gap) <= scale for gap in told):
+            return Difference(before.name, after.name, Change.SCALED, factor=sign)
+    return Difference(before.name, after.name, Change.VALUES)
+
+
+def _permuted(a: NDArray[Any], b: NDArray[Any]) -> str:
+    """`inputs`, `outputs` or `values` where b holds a's slices along that axis, reordered."""
+    if a.ndim == 1:
+        return "values" if np.array_equal(np.sort(a), np.sort(b)) else ""
+    for name, axis in (("inputs", -2), ("outputs", -1)):
+        rows, others = (np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1) for x in (a, b))
+        if np.array_equal(_sorted_rows(rows), _sorted_rows(others)):
+            return name
+    return ""
+
+
+def _sorted_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows in the order of their bytes: any order does, as long as it is the same for both."""
+    keys = [row.tobytes() for row in rows]
+    return rows[sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / scale if scale else 0.0

@@ -1,0 +1,96 @@
+"""The restore proof: every stored tensor against the variables of the restored model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from modelaudit.facts import Artifact
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.restore.compare import compare
+from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.restore.sides import Fetch, held_weights, stored_weights
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreProof:
+    """What one runtime restored, against the file. See `Comparison` for the tensors' names.
+
+    `cast` are weights that the model holds in another type, with the values that this leaves:
+    what Keras does with a float16 file is no fault of the restore.
+    """
+
+    runtime: str
+    call: str
+    comparison: Comparison
+    cast: tuple[Difference, ...] = ()
+
+    @property
+    def compared(self) -> int:
+        """Weights in the file."""
+        return self.comparison.compared
+
+    @property
+    def identical(self) -> int:
+        """Of these, held byte for byte by the restored model."""
+        return self.comparison.identical
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Stored weights that no variable holds."""
+        return self.comparison.missing
+
+    @property
+    def unexpected(self) -> tuple[str, ...]:
+        """Variables whose bytes the file does not have."""
+        return self.comparison.unexpected
+
+    @property
+    def differing(self) -> tuple[Difference, ...]:
+        """Stored weights of which the restored model has another version."""
+        return self.comparison.differing
+
+    @property
+    def faithful(self) -> bool:
+        """The model holds the file's weights, all of them and nothing else."""
+        return not (self.differing or self.missing or self.unexpected)
+
+
+def prove(
+    artifact: Artifact, observation: Observation, fetch: Fetch | None = None
+) -> RestoreProof | None:
+    """Compare a restored model with its file; None where there is nothing to compare.
+
+    Args:
+        artifact: with the digests of its tensors.
+        observation: of a model that was loaded, with its variables' digests.
+        fetch: reads one variable's values by its path, to say what happened to it.
+    """
+    if observation.status is not Status.LOADED or not observation.variables:
+        return None
+    stored = stored_weights(artifact)
+    if not stored:
+        return None
+    found = compare(stored, held_weights(artifact, observation.variables, fetch))
+    # A tensor that is stored twice (exports hold a weight under two paths) is one variable.
+    digests = {variable.sha256 for variable in observation.variables}
+    twice = {weight.name for weight in stored if weight.sha256 in digests} & set(found.missing)
+    # A variable that only the model holds, with the bytes of a stored tensor, is its copy.
+    own = {tensor.sha256 for tensor in artifact.tensors if tensor.sha256}
+    copies = {v.path for v in observation.variables if v.sha256 in own}
+    cast = tuple(each for each in found.differing if _is_cast(each))
+    return RestoreProof(
+        runtime=observation.runtime,
+        call=observation.call,
+        comparison=replace(
+            found,
+            identical=found.identical + len(twice),
+            differing=tuple(each for each in found.differing if not _is_cast(each)),
+            missing=tuple(name for name in found.missing if name not in twice),
+            unexpected=tuple(path for path in found.unexpected if path not in copies),
+        ),
+        cast=cast,
+    )
+
+
+def _is_cast(difference: Difference) -> bool:
+    return difference.change is Change.ALTERED and difference.how.startswith("cast-to-")
