@@ -1,0 +1,309 @@
+"""Operations in graphs: what runs them decides, and where their paths come from is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.reader import read
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Facts
+from modelaudit.rules.security import RULES
+from modelaudit.settings import Limits
+
+
+class Graph:
+    """A TF2-style SavedModel: one signature, a saver, and whatever a test adds."""
+
+    def __init__(self) -> None:
+        self.message = pb.SavedModel(saved_model_schema_version=1)
+        self.meta = self.message.meta_graphs.add()
+        self.meta.meta_info_def.tags.append("serve")
+        self.graph = self.meta.graph_def
+        self.node(self.graph.node, "x", "Placeholder")
+        self.node(self.graph.node, "saver_filename", "Placeholder")
+        self.call("call", "served", "x")
+        signature = self.meta.signature_def["serving_default"]
+        signature.outputs["y"].name = "call:0"
+        saver = self.meta.saver_def
+        saver.filename_tensor_name = "saver_filename:0"
+        saver.restore_op_name = "restore"
+        saver.save_tensor_name = "save:0"
+        self.function("restoring", "prefix")
+        self.function("saving", "prefix")
+        self.call("restore", "restoring", "saver_filename")
+        self.call("save", "saving", "saver_filename")
+        self.node(self.functions["restoring"].node_def, "RestoreV2", "RestoreV2", "prefix")
+        self.node(self.functions["saving"].node_def, "SaveV2", "SaveV2", "prefix")
+        self.node(self.functions["saving"].node_def, "m", "MergeV2Checkpoints", "prefix")
+        self.served = self.function("served", "x").node_def
+
+    @property
+    def functions(self) -> dict[str, pb.FunctionDef]:
+        return {each.signature.name: each for each in self.graph.library.function}
+
+    def node(self, nodes, name: str, op: str, *inputs: str) -> pb.NodeDef:
+        return nodes.add(name=name, op=op, input=inputs)
+
+    def text(self, nodes, name: str, *values: bytes) -> str:
+        node = self.node(nodes, name, "Const")
+        node.attr["dtype"].type = pb.DT_STRING
+        node.attr["value"].tensor.dtype = pb.DT_STRING
+        node.attr["value"].tensor.string_val.extend(values)
+        return name if nodes is self.graph.node else f"{name}:output:0"
+
+    def function(self, name: str, *args: str) -> pb.FunctionDef:
+        function = self.graph.library.function.add()
+        function.signature.name = name
+        for arg in args:
+            function.signature.input_arg.add(name=arg)
+        return function
+
+    def call(self, node: str, function: str, *inputs: str, nodes=None) -> None:
+        where = self.graph.node if nodes is None else nodes
+        made = self.node(where, node, "StatefulPartitionedCall", *inputs)
+        made.attr["f"].func.name = function
+
+    def findings(self, folder: Path) -> list[Finding]:
+        folder.mkdir(exist_ok=True)
+        (folder / "saved_model.pb").write_bytes(self.message.SerializeToString())
+        results = run_rules(RULES, Facts(read(folder, Limits())))
+        assert not [result for result in results if result.outcome is Outcome.ERROR]
+        return [finding for result in results for finding in result.findings]
+
+
+def only(graph: Graph, folder: Path) -> Finding:
+    (found,) = graph.findings(folder)
+    return found
+
+
+def test_a_saver_alone_is_no_finding(tmp_path: Path) -> None:
+    assert Graph().findings(tmp_path) == []
+
+
+def test_a_write_that_a_signature_runs(tmp_path: Path) -> None:
+    graph = Graph()
+    path = graph.text(graph.served, "where", b"/srv/there")
+    graph.node(graph.served, "WriteFile", "WriteFile", path, "x")
+    found = only(graph, tmp_path)
+    assert (found.name, found.severity) == ("graph-writes-file", Severity.CRITICAL)
+    assert str(found.location) == "saved_model.pb:function/served/WriteFile"
+    assert found.evidence["targets"] == ["/srv/there"]
+    assert found.evidence["reached"] == "signature serving_default"
+
+
+def test_the_same_write_that_nothing_runs(tmp_path: Path) -> None:
+    graph = Graph()
+    dead = graph.function("dead").node_def
+    graph.node(dead, "WriteFile", "WriteFile", graph.text(dead, "where", b"/srv/there"))
+    found = only(graph, tmp_path)
+    assert found.severity is Severity.MEDIUM
+    assert found.evidence["reached"] is None
+
+
+@pytest.mark.parametrize("saver", ["restoring", "saving"])
+def test_a_write_hidden_in_the_saver_is_run_by_it(tmp_path: Path, saver: str) -> None:
+    graph = Graph()
+    graph.node(graph.functions[saver].node_def, "WriteFile", "WriteFile")
+    assert only(graph, tmp_path).severity is Severity.CRITICAL
+
+
+def test_a_node_called_like_a_function_does_not_hide_it(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.graph.node, "served", "NoOp")
+    graph.node(graph.served, "WriteFile", "WriteFile")
+    assert only(graph, tmp_path).severity is Severity.CRITICAL
+
+
+def test_functions_are_followed_through_loops_and_recursion(tmp_path: Path) -> None:
+    graph = Graph()
+    loop = graph.node(graph.served, "loop", "While", "x")
+    loop.attr["cond"].func.name = "served"
+    loop.attr["body"].func.name = "body"
+    graph.node(graph.function("body", "x").node_def, "ReadFile", "ReadFile", "x")
+    assert only(graph, tmp_path).name == "graph-reads-file"
+
+
+def test_what_loading_runs(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.graph.node, "init", "MatchingFiles", graph.text(graph.graph.node, "p", b"/*"))
+    graph.meta.signature_def["__saved_model_init_op"].outputs["o"].name = "init:0"
+    found = only(graph, tmp_path)
+    assert found.evidence["reached"] == "loading the model"
+
+
+def test_a_path_is_followed_through_calls_and_joins(tmp_path: Path) -> None:
+    graph = Graph()
+    inner = graph.function("inner", "name").node_def
+    graph.node(inner, "copy", "Identity", "name")
+    graph.node(inner, "ReadFile", "ReadFile", "copy:output:0")
+    parts = [graph.text(graph.served, name, name.encode()) for name in ("etc", "host")]
+    graph.node(graph.served, "join", "StringJoin", *parts)
+    graph.call("inside", "inner", "join:output:0", nodes=graph.served)
+    found = only(graph, tmp_path)
+    told = found.evidence["targets"]
+    assert isinstance(told, list)
+    assert sorted(map(str, told)) == ["etc", "host"]
+
+
+def test_a_path_from_the_model_s_input_is_less_bad(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.served, "ReadFile", "ReadFile", "x")
+    found = only(graph, tmp_path)
+    assert found.severity is Severity.MEDIUM
+    assert found.evidence["from"] == ["input"]
+
+
+def asset(graph: Graph, filename: str) -> None:
+    graph.text(graph.graph.node, "path", b"ignored")
+    entry = graph.meta.asset_file_def.add(filename=filename)
+    entry.tensor_info.name = "path:0"
+    graph.node(graph.graph.node, "table", "InitializeTableFromTextFileV2", "x", "path")
+    graph.meta.signature_def["__saved_model_init_op"].outputs["o"].name = "table"
+
+
+def test_a_table_from_an_asset_is_honest(tmp_path: Path) -> None:
+    graph = Graph()
+    asset(graph, "words.txt")
+    assert graph.findings(tmp_path) == []
+
+
+def test_an_asset_that_leads_out(tmp_path: Path) -> None:
+    graph = Graph()
+    asset(graph, "../../words.txt")
+    assert only(graph, tmp_path).name == "asset-path-traversal"
+
+
+def test_a_table_from_a_path(tmp_path: Path) -> None:
+    graph = Graph()
+    path = graph.text(graph.served, "p", b"/srv/words.txt")
+    graph.node(graph.served, "t", "InitializeTableFromTextFileV2", "x", path)
+    assert only(graph, tmp_path).name == "table-from-path"
+
+
+def with_attribute(op: str, key: str, *values: bytes) -> Callable[[Graph], None]:
+    def add(graph: Graph) -> None:
+        node = graph.node(graph.served, "n", op, "x")
+        if key == "debug_urls":
+            node.attr[key].list.s.extend(values)
+        else:
+            node.attr[key].s = values[0]
+
+    return add
+
+
+def with_path(op: str, position: int, value: bytes = b"/srv/there") -> Callable[[Graph], None]:
+    def add(graph: Graph) -> None:
+        path = graph.text(graph.served, "p", value)
+        graph.node(graph.served, "n", op, *["x"] * position, path)
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("add", "expected"),
+    [
+        (with_attribute("PrintV2", "output_stream", b"file:///tmp/x"), "graph-prints-to-file"),
+        (with_attribute("PrintV2", "output_stream", b"stderr"), None),
+        (with_attribute("DebugIdentity", "debug_urls", b"grpc://h:1"), "debug-or-summary-writer"),
+        (with_attribute("DecodeProtoV2", "descriptor_source", b"/x"), "graph-reads-descriptor"),
+        (with_attribute("DecodeProtoV2", "descriptor_source", b"local://"), None),
+        (with_path("CreateSummaryFileWriter", 1), "debug-or-summary-writer"),
+        (with_path("TFRecordDataset", 0), "graph-reads-dataset"),
+        (with_path("SqlDataset", 1), "graph-reads-dataset"),
+        (with_path("CacheDatasetV2", 1, b""), None),
+        (with_path("CacheDatasetV2", 1), "graph-reads-dataset"),
+        (with_path("SaveDatasetV2", 1), "graph-writes-file"),
+        (with_path("RestoreV2", 0), "checkpoint-outside-saver"),
+        (with_path("SaveV2", 0), "checkpoint-outside-saver"),
+        (with_path("LoadAndRemapMatrix", 0), "graph-reads-descriptor"),
+        (with_path("DataServiceDatasetV2", 2), "graph-uses-network"),
+        (with_path("EagerPyFunc", 0), "python-callback"),
+        (with_path("WholeFileReaderV2", 0), "graph-reads-dataset"),
+        (with_path("PlantedOperation", 0), "foreign-operation"),
+        (with_path("Abort", 0), "graph-never-ends"),
+        (with_path("StringLower", 0), None),
+    ],
+)
+def test_operations(tmp_path: Path, add: Callable[[Graph], None], expected: str | None) -> None:
+    graph = Graph()
+    add(graph)
+    assert [found.name for found in graph.findings(tmp_path)] == ([expected] if expected else [])
+
+
+def test_deleting_is_critical(tmp_path: Path) -> None:
+    graph = Graph()
+    with_path("MergeV2Checkpoints", 0)(graph)
+    assert only(graph, tmp_path).severity is Severity.CRITICAL
+
+
+def test_a_saver_that_names_its_own_file(tmp_path: Path) -> None:
+    graph = Graph()
+    nodes = graph.functions["restoring"].node_def
+    graph.node(nodes, "other", "RestoreV2", graph.text(nodes, "p", b"/srv/other"))
+    found = only(graph, tmp_path)
+    assert (found.name, found.location.route) == (
+        "checkpoint-outside-saver",
+        "function/restoring/other",
+    )
+
+
+def test_a_graph_inside_of_a_constant(tmp_path: Path) -> None:
+    inner = pb.GraphDef()
+    node = inner.node.add(name="p", op="Const")
+    node.attr["value"].tensor.string_val.append(b"/srv/there")
+    node.attr["value"].tensor.dtype = pb.DT_STRING
+    inner.node.add(name="w", op="WriteFile", input=["p", "p"])
+    graph = Graph()
+    data = graph.text(graph.served, "data", inner.SerializeToString())
+    graph.node(graph.served, "d", "DatasetFromGraph", data)
+    found = {each.name: each for each in graph.findings(tmp_path)}
+    assert found.keys() == {"graph-in-constant", "graph-writes-file"}
+    assert found["graph-writes-file"].severity is Severity.CRITICAL
+    assert found["graph-writes-file"].evidence["targets"] == ["/srv/there"]
+
+
+def endless(graph: Graph, *, really: bool) -> None:
+    condition = graph.function("condition", "x")
+    condition.signature.output_arg.add(name="c")
+    condition.ret["c"] = "always:output:0" if really else "x"
+    always = graph.node(condition.node_def, "always", "Const")
+    always.attr["value"].tensor.dtype = pb.DT_BOOL
+    always.attr["value"].tensor.bool_val.append(True)
+    loop = graph.node(graph.served, "loop", "StatelessWhile", "x")
+    loop.attr["cond"].func.name = "condition"
+    loop.attr["body"].func.name = "condition"
+
+
+@pytest.mark.parametrize("really", [True, False])
+def test_loops_without_end(tmp_path: Path, really: bool) -> None:
+    graph = Graph()
+    endless(graph, really=really)
+    names = [found.name for found in graph.findings(tmp_path)]
+    assert names == (["graph-never-ends"] if really else [])
+
+
+@pytest.mark.parametrize(("side", "expected"), [(10**6, "oversized-tensor"), (10, None)])
+def test_sizes_of_constant_shapes(tmp_path: Path, side: int, expected: str | None) -> None:
+    graph = Graph()
+    for name in ("a", "b"):
+        node = graph.node(graph.served, name, "Const")
+        node.attr["value"].tensor.dtype = pb.DT_INT32
+        node.attr["value"].tensor.int_val.append(side)
+    graph.node(graph.served, "dims", "Pack", "a:output:0", "b:output:0")
+    graph.node(graph.served, "f", "Fill", "dims:output:0", "x")
+    assert [found.name for found in graph.findings(tmp_path)] == ([expected] if expected else [])
+
+
+def test_a_cycle_of_values_comes_to_an_end(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.served, "a", "Identity", "b:output:0")
+    graph.node(graph.served, "b", "Identity", "a:output:0")
+    graph.node(graph.served, "r", "ReadFile", "a:output:0")
+    graph.node(graph.served, "f", "Fill", "a:output:0")
+    graph.call("again", "served", "x", nodes=graph.served)
+    assert only(graph, tmp_path).name == "graph-reads-file"
