@@ -112,6 +112,10 @@ LAMBDA_LOAD = {
         (function("keras.config", "enable_unsafe_deserialization"), {"config-disables-safe-mode"}),
         (LAMBDA_LOAD, {"config-disables-safe-mode", "non-modelling-function"}),
         (function("keras.preprocessing.image", "save_img"), {"non-modelling-function"}),
+        (function("keras.src.utils.python_utils", "func_load"), {"non-modelling-function"}),
+        ({"class_name": "TensorFlowOpLayer", "config": {
+            "name": "w", "node_def": '{"name": "w", "op": "WriteFile"}'}},
+         {"tensorflow-function-call"}),
         ({"class_name": "TFOpLambda", "config": {"name": "w", "function": "io.write_file"}},
          {"tensorflow-function-call"}),
         ({"class_name": "TorchModuleWrapper", "config": {"name": "t", "module": {
@@ -155,6 +159,8 @@ def test_gadgets(layer: Json, expected: set[str]) -> None:
         {"class_name": "StringLookup", "config": {"name": "s", "vocabulary": ["a", "/etc"]}},
         {"class_name": "Custom>Adam", "config": {"name": "Adam"}, "registered_name": "Custom>Adam"},
         dense(dtype={"class_name": "DTypePolicyMap", "config": {"policy_map": {"enc/.*": "x"}}}),
+        {"class_name": "TensorFlowOpLayer", "config": {"name": "a", "node_def": '{"op": "AddV2"}'}},
+        dense(activation=function("keras.utils", "normalize")),
         dense(values={"class_name": "__bytes__", "config": {"value": "aGVsbG8="}}),
     ],
 )
@@ -206,6 +212,15 @@ def test_patterns_that_do_not_explode_pass(pattern: str) -> None:
 )  # fmt: skip
 def test_paths_that_lead_out(path: str, out: bool) -> None:
     assert bool(leads_out(path)) is out
+
+
+def test_long_hostile_texts_cost_no_more_than_their_length() -> None:
+    start = time.perf_counter()
+    for text in (" " * 200_000 + "!", "a" * 200_000 + "!", "a." * 100_000, "('" * 100_000):
+        judged(wrapped({"class_name": "Lambda", "config": {"function": text}}))
+        judged(wrapped(dense(dtype={"class_name": "DTypePolicyMap", "config": {
+            "policy_map": {"(*" * 100_000: "x"}}})))  # fmt: skip
+    assert time.perf_counter() - start < 5
 
 
 WORDS = st.sampled_from(

@@ -307,3 +307,12 @@ def test_a_cycle_of_values_comes_to_an_end(tmp_path: Path) -> None:
     graph.node(graph.served, "f", "Fill", "a:output:0")
     graph.call("again", "served", "x", nodes=graph.served)
     assert only(graph, tmp_path).name == "graph-reads-file"
+
+
+def test_a_flood_of_operations_is_counted(tmp_path: Path) -> None:
+    graph = Graph()
+    for number in range(1001):
+        graph.node(graph.served, f"r{number}", "ReadFile", "x")
+    found = graph.findings(tmp_path)
+    assert len(found) == 1001
+    assert found[-1].evidence == {"measured": 1001, "threshold": 1000}

@@ -24,8 +24,9 @@ from modelaudit.rules.security.walk import PerArtifact, Text, walked
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
-_NAME = re.compile(r"[^\W\d]\w*(?:[.>][^\W\d]\w*)*")
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}\s*")
+# Possessive, so that hostile texts cost no more than their length.
+_NAME = re.compile(r"[^\W\d]\w*+(?:[.>][^\W\d]\w*+)*+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}\s*+")
 
 # Where a Lambda keeps functions, and how each says that it is one.
 _SLOTS = ("function", "output_shape", "mask")

@@ -14,8 +14,10 @@ from modelaudit.rules.security.modules import (
     KERAS,
     NON_MODELLING,
     UNSAFE,
+    is_tool,
     suspicious_module,
 )
+from modelaudit.rules.security.op_threats import WATCHED
 from modelaudit.rules.security.references import Reference, references
 from modelaudit.rules.security.walk import Site, require_documents, walked
 
@@ -54,15 +56,18 @@ def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _ask(rule, reference, why, severity=Severity.MEDIUM, confidence=Confidence.LOW)
 
 
-def _check_names(names: frozenset[str], what: str) -> Check:
-    """A check for functions of Keras, or of an unnamed module, by name."""
+def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -> Check:
+    """A check for functions of Keras, or of an unnamed module, by name.
+
+    With `toolboxes`, also for all that `is_tool` finds.
+    """
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         require_documents(facts)
         for reference in references(facts.artifact):
             last = reference.name.rpartition(".")[2].rpartition(">")[2]
             ours = reference.root in KERAS or reference.root in {"", "builtins"}
-            if ours and last in names:
+            if ours and (last in names or (toolboxes and is_tool(reference))):
                 arguments = _arguments(reference.site)
                 yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
 
@@ -101,7 +106,8 @@ def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
     require_documents(facts)
     for reference in references(facts.artifact):
         if reference.root == "tensorflow" and reference.is_function:
-            found = abilities(reference.name.split("."))
+            threat = WATCHED.get(reference.name)
+            found = [threat.does] if threat else list(abilities(reference.name.split(".")))
             if found:
                 yield _ask(rule, reference, f"which {' and '.join(found)}")
 
@@ -204,7 +210,7 @@ RULES = (
         "Functions that load, save or list files are public in Keras, and a config can name them "
         "like any layer. Newer versions refuse this list; older ones call them.",
         _DELETE,
-        _check_names(NON_MODELLING, "which loads, saves or registers things"),
+        _check_names(NON_MODELLING, "which loads, saves or registers things", toolboxes=True),
         example(function("keras.models", "load_model")),
         ("https://github.com/keras-team/keras/pull/23115", "CVE-2025-9906"),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from modelaudit.rules.security.references import Reference
@@ -104,6 +105,22 @@ NON_MODELLING = frozenset(
         "register_keras_serializable",
     ]
 )
+
+
+# Modules of Keras that hold tools: for files, for saving, for settings, for data sets.
+_TOOLBOXES = re.compile(
+    r"(?:tf_)?keras\.(?:src\.)?(?:utils|saving|legacy\.saving|config|export|datasets)(?:\.|\Z)"
+)
+_HONEST_TOOLS = frozenset({"normalize", "to_categorical", GET_FILE, UNSAFE})
+
+
+def is_tool(reference: Reference) -> bool:
+    """Whether a function is one of Keras's tools and no part of a model.
+
+    `get_file` and the switch for safe mode have rules of their own.
+    """
+    toolbox = _TOOLBOXES.match(reference.module)
+    return bool(toolbox) and reference.is_function and reference.name not in _HONEST_TOOLS
 
 
 def suspicious_module(reference: Reference) -> str:

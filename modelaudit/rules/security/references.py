@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Json
 from modelaudit.rules.security.walk import PerArtifact, Site, walked
 
-_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
+_NODE_OP = re.compile(r'"op"\s*+:\s*+"(\w{1,200})"')
 # Keys of a layer's config under which Keras 2 names a function, each with `…_type` and a module.
 _FUNCTION_KEYS = (("function", "module"), ("output_shape", "output_shape_module"))
-# Layers that stand for one call of any function that TensorFlow exports.
-_TENSORFLOW_CALLS = frozenset({"TFOpLambda", "TensorFlowOpLayer"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,12 +47,21 @@ def _at(site: Site) -> Iterator[Reference]:
             yield Reference(site, module, config, True)
             return
         yield Reference(site, module, class_name, False)
-        if site.class_name in _TENSORFLOW_CALLS and isinstance(config, dict):
-            called = config.get("function")
-            if isinstance(called, str):
-                yield Reference(site, "tensorflow", called, True)
+        if isinstance(config, dict) and (called := _tensorflow_call(site.class_name, config)):
+            yield Reference(site, "tensorflow", called, True)
     elif module:
         yield from _named_functions(site, module)
+
+
+def _tensorflow_call(class_name: str, config: Mapping[str, Json]) -> str:
+    """The function or operation that a layer is one call of, as Keras 2 kept such calls."""
+    function, node = config.get("function"), config.get("node_def")
+    if class_name == "TFOpLambda" and isinstance(function, str):
+        return function
+    if class_name == "TensorFlowOpLayer" and isinstance(node, str):
+        match = _NODE_OP.search(node)
+        return match[1] if match else ""
+    return ""
 
 
 def _named_functions(site: Site, module: str) -> Iterator[Reference]:

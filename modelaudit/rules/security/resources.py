@@ -70,7 +70,8 @@ def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         patterns = config.get("policy_map")
         for pattern in patterns if isinstance(patterns, dict) else ():
-            nested, long = repeats_a_repeat(pattern), len(pattern) > _PATTERN_LENGTH
+            long = len(pattern) > _PATTERN_LENGTH
+            nested = repeats_a_repeat(pattern[:_PATTERN_LENGTH])
             if not nested and not long:
                 continue
             what = "repeats a repetition" if nested else f"is {len(pattern):,} characters long"
