@@ -19,6 +19,7 @@ from modelaudit.diagnosis.thresholds import (
     RIGHT_ACCURACY,
     RIGHT_FIT,
     SAME_SCORE,
+    TIED,
 )
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.initialization import with_first_inconsistent
@@ -35,6 +36,7 @@ from modelaudit.rules.model import Facts
 
 # The flip that the founding question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
+SIMPLEST = (*FLIPS, "/255", "*255", "2x-1", "1-x")
 IMAGES = f"{ENOUGH_IMAGES} or more images of different classes (--probe-data)"
 LABELS = "labelled images (class folders, or y in the .npz)"
 NO_FLIP = "an input that has left and right (images, sequences or volumes)"
@@ -183,20 +185,24 @@ def information(output: OutputBehaviour) -> float:
     return output.collapse.information or 0.0
 
 
-def better(profile: Mapping[str, float], given: float, room: float) -> tuple[str, float] | None:
-    """The variant of the input that carries much more information than the one given.
+def better(profile: Mapping[str, float], given: float, room: float) -> list[tuple[str, float]]:
+    """Variants of the input that carry much more information than the one given, with their bits.
+
+    Empty where there is none. Variants that are as good as the best come along: a model that was
+    trained with mirrored images cannot tell a quarter turn from a transposition. The simplest
+    comes first.
 
     Args:
         profile: bits by transform.
         given: bits of the input as it was given.
         room: log2 K.
     """
-    candidates = {name: bits for name, bits in profile.items() if name != "e"}
-    if not candidates or room <= 0:
-        return None
-    best = max(candidates, key=lambda name: candidates[name])
-    bits = candidates[best]
-    return (best, bits) if bits - given > GAIN and bits > INFORMED * room else None
+    others = {name: bits for name, bits in profile.items() if name != "e"}
+    best = max(others.values(), default=0.0)
+    if room <= 0 or best - given <= GAIN or best <= INFORMED * room:
+        return []
+    tied = [(name, bits) for name, bits in others.items() if best - bits <= TIED]
+    return sorted(tied, key=lambda each: SIMPLEST.index(each[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from modelaudit.diagnosis import thresholds as at
 from modelaudit.diagnosis.case import (
     FLIPS,
@@ -34,7 +36,8 @@ def orientation_mismatch(case: Case) -> Answer:
         return Unknown(IMAGES)
     for output in case.outputs:
         labelled = labelled_better(output, FLIPS)
-        name = labelled.name if labelled else _informed(output)
+        names = [labelled.name] if labelled else _informed(output)
+        name = names[0] if names else ""
         if not name or (labelled is None and labels_contradict(output, name)):
             continue
         evidence = []
@@ -47,6 +50,9 @@ def orientation_mismatch(case: Case) -> Answer:
         if top is not None and top > at.TOP_SHARE:
             text = f"As given, {top:.0%} of the images get the same answer."
             evidence.append(Evidence(text, "MA602", top, None, seen.inputs.n))
+        if len(names) > 1:
+            also = ", ".join(WORDS[each] for each in names[1:])
+            evidence.append(Evidence(f"The model takes them as well {also}: to it, that is alike."))
         return Found(0.97, tuple(evidence), where=output.name, transform=name)
     informative = any((o.collapse.classes or 0) >= MANY and o.orientation for o in case.outputs)
     if not informative and not any(o.accuracy or o.fit for o in case.outputs):
@@ -54,15 +60,13 @@ def orientation_mismatch(case: Case) -> Answer:
     return Excluded("the model understands the images in no other orientation better than as given")
 
 
-def _informed(output: OutputBehaviour) -> str:
-    """The orientation that answers say much more in, beyond sampling error."""
+def _informed(output: OutputBehaviour) -> list[str]:
+    """Orientations that answers say much more in, beyond sampling error; the simplest first."""
     if (output.collapse.classes or 0) < MANY:
-        return ""
-    found = better(output.orientation, information(output), capacity(output))
-    if found is None:
-        return ""
-    low, _ = output.orientation_ci.get(found[0], (found[1], found[1]))
-    return found[0] if low > information(output) else ""
+        return []
+    given = information(output)
+    found = better(output.orientation, given, capacity(output))
+    return [n for n, bits in found if output.orientation_ci.get(n, (bits, bits))[0] > given]
 
 
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
@@ -99,9 +103,9 @@ def _other_scale(
         evidence = Evidence(labelled.text, "", labelled.other, labelled.given, n)
         return Found(0.95, (evidence,), where=output.name, transform=labelled.name)
     found = better(output.domain, information(output), capacity(output))
-    if found is None:
+    if not found:
         return _by_statistics(output, first)
-    name, bits = found
+    name, bits = _best_fitting(found, first)
     if labels_contradict(output, name):
         return None
     said = Evidence(
@@ -122,6 +126,13 @@ def _other_scale(
     if output.collapse.collapsed:
         return Found(0.9 if first is None or fits else 0.6, (said,), output.name, name)
     return None
+
+
+def _best_fitting(found: list[tuple[str, float]], first: BatchNormFit | None) -> tuple[str, float]:
+    """Of scales that say much more, the one that suits the first statistics best."""
+    if first is None:
+        return max(found, key=lambda each: each[1])
+    return min(found, key=lambda each: first.domain.get(each[0], math.inf))
 
 
 def _by_statistics(output: OutputBehaviour, first: BatchNormFit | None) -> Found | None:

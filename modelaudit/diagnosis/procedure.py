@@ -57,7 +57,8 @@ RESTORE = frozenset({"damaged-restore", "never-loaded", "partial-restore", "bn-s
 NO_ANSWER = RESTORE | {"nondeterministic"}
 SILENT = NO_ANSWER | {"dead-units"}
 MISFED = SILENT | {"orientation-mismatch", "head-bias"}
-FAULTS = MISFED | {"input-domain", "wrong-weights-upstream", "collapse-open", "little-information"}
+EXPLAINED = MISFED | {"input-domain", "wrong-weights-upstream"}
+FAULTS = EXPLAINED | {"collapse-open", "little-information"}
 
 PROCEDURE: tuple[Step, ...] = (
     Step("damaged-restore", weight_steps.damaged),
@@ -71,8 +72,8 @@ PROCEDURE: tuple[Step, ...] = (
     Step("input-domain", input_steps.input_domain, MISFED),
     Step("bn-statistics-lost", statistics_steps.unconverged_statistics, MISFED | {"input-domain"}),
     Step("wrong-weights-upstream", statistics_steps.wrong_weights, MISFED | {"input-domain"}),
-    Step("collapse-open", collapse_steps.collapse_open, FAULTS),
-    Step("little-information", collapse_steps.little_information, FAULTS),
+    Step("collapse-open", collapse_steps.collapse_open, EXPLAINED),
+    Step("little-information", collapse_steps.little_information, EXPLAINED),
     Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER),
     Step("output-follows-flip", flip_steps.output_follows, FAULTS | {"invariant-by-construction"}),
     Step(

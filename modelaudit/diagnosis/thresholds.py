@@ -13,6 +13,8 @@ from __future__ import annotations
 INFORMED = 0.75
 # Bits by which another orientation, scale or intervention must be better. Healthy: 0.06 at most.
 GAIN = 0.30
+# Bits within which two variants of the input are equally good.
+TIED = 0.06
 # Share of log2(K) below which an output says too little to be a working classifier.
 UNINFORMED = 0.50
 # NFV below which a flip changes nothing but rounding. Exact networks: 1e-13 and less.

@@ -1,0 +1,114 @@
+"""Made facts for the diagnosis: one sound model, and what is changed in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelaudit.diagnosis import Diagnosis, diagnose
+from modelaudit.findings import Finding, Outcome, RuleResult
+from modelaudit.measures.summary import (
+    BatchNormFit,
+    BatchNormState,
+    Behaviour,
+    Collapse,
+    KernelInitialization,
+    Measurements,
+    OutputBehaviour,
+    ProbeInputs,
+    TransformEffect,
+)
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Facts
+
+TEN = 3.3219  # log2 10
+
+
+def mirror(nfv: float | None = 0.02, kappa: float | None = 0.97, **others) -> TransformEffect:
+    return TransformEffect("H", 128, 0.98, (0.94, 0.99), kappa, nfv=nfv, **others)
+
+
+def turned(nfv: float = 0.5) -> TransformEffect:
+    return TransformEffect("V", 128, 0.4, (0.3, 0.5), 0.3, nfv=nfv)
+
+
+def output(**changes) -> OutputBehaviour:
+    """Ten classes, understood as given, mirror-trained."""
+    sound = OutputBehaviour(
+        name="digit",
+        kind="softmax",
+        shape=(None, 10),
+        collapse=Collapse(False, 3.0, 10, 1, 0.12, 0.3),
+        transforms=(mirror(), turned()),
+        orientation={"e": 3.0, "H": 2.98, "V": 1.2},
+        domain={"/255": 0.1, "*255": 2.9, "1-x": 0.8},
+        floor={"H": 1e-12},
+        synthetic_information=1.5,
+    )
+    return replace(sound, **changes)
+
+
+def silent(bits: float = 0.0, **changes) -> OutputBehaviour:
+    """The same answer to everything."""
+    changes = {
+        "transforms": (mirror(None, None),),
+        "orientation": {"e": bits},
+        "domain": {},
+    } | changes
+    return output(collapse=Collapse(True, bits, 10, 3, 1.0, 1e-9), **changes)
+
+
+def regression(**changes) -> OutputBehaviour:
+    """A number without classes."""
+    sound = replace(output(), kind="regression", shape=(None, 1), orientation={}, domain={})
+    return replace(sound, **({"collapse": Collapse(False, None, None, None, None, 0.4)} | changes))
+
+
+def behaviour(*outputs: OutputBehaviour, user: bool = True, n: int = 128, **changes) -> Behaviour:
+    inputs = ProbeInputs("user" if user else "synthetic", n, (n, 16, 16, 1), (0.0, 1.0))
+    sound = Behaviour("here", inputs, 1e-7, True, outputs or (output(),), dead={"relu": 0.1})
+    return replace(sound, **changes)
+
+
+def fit(misfit: float = 0.05, route: str = "bn", **changes) -> BatchNormFit:
+    return replace(BatchNormFit(route, misfit, 0.1, misfit), **changes)
+
+
+def labelled(behaviour: Behaviour, largest: float = 0.1) -> Behaviour:
+    inputs = replace(behaviour.inputs, labelled=True, largest_class=largest)
+    return replace(behaviour, inputs=inputs)
+
+
+def initial(route: str, state: str = "trained", weights: int = 4000, **tests):
+    return KernelInitialization(
+        route, f"{route}/kernel", "GlorotUniform", state, "", weights, tests
+    )
+
+
+def norm(*, lost: bool = False, affine: bool = False) -> BatchNormState:
+    return BatchNormState("bn", 16, lost, affine, 1.0 if lost else 0.1)
+
+
+def measurements(*kernels: KernelInitialization, batchnorm=(), **changes) -> Measurements:
+    found = kernels or (initial("conv"), initial("head"))
+    return Measurements(initialization=found, batchnorm=tuple(batchnorm), **changes)
+
+
+def facts(seen: Behaviour | None = None, measured: Measurements | None = None) -> Facts:
+    return replace(
+        examples.healthy(),
+        behaviour=behaviour() if seen is None else seen,
+        measurements=measurements() if measured is None else measured,
+    )
+
+
+def diagnosed(seen: Behaviour | None = None, measured: Measurements | None = None) -> Diagnosis:
+    found = facts(seen, measured)
+    return diagnose(found, run_rules(CATALOGUE, found))
+
+
+def failing(code: str, severity) -> RuleResult:
+    rule = next(rule for rule in CATALOGUE if rule.code == code)
+    finding: Finding = rule.finding("what is wrong", file="model.h5", severity=severity)
+    return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=(finding,))

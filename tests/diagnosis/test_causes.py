@@ -1,0 +1,191 @@
+"""Each cause from the smallest facts that show it, and from facts that nearly do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.weight_steps import DAMAGE
+from modelaudit.facts import Kernel
+from modelaudit.findings import Severity
+from modelaudit.measures.summary import Collapse
+from modelaudit.rules import examples
+from tests.diagnosis.cases import (
+    TEN,
+    behaviour,
+    diagnosed,
+    facts,
+    failing,
+    fit,
+    initial,
+    labelled,
+    measurements,
+    mirror,
+    norm,
+    output,
+    regression,
+    silent,
+    turned,
+)
+
+CENTRED = {"output": "digit", "layer": "head", "before": 0.0, "after": 3.0, "excess": 20.0}
+CLEARED = {"output": "digit", "layer": "conv", "before": 0.0, "after": 2.9}
+RECALIBRATED = {"output": "digit", "before": 0.4, "after": 3.0}
+DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
+LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
+ODD = mirror(0.02, None, action="odd")
+SWAP = mirror(0.06, -0.97, action="swap")
+SENSITIVE = (mirror(0.47, 0.28), turned())
+
+
+def quiet(**changes):
+    """Says little about these images, in either orientation."""
+    return output(**({"collapse": LOW, "orientation": {"e": 0.2, "H": 0.2}} | changes))
+
+
+def seen_as(*outputs, **changes):
+    return behaviour(*outputs, **changes), None
+
+
+@pytest.mark.parametrize(
+    ("cause", "transform", "seen", "measured"),
+    [
+        ("learned-invariance", "H", *seen_as()),
+        ("never-loaded", "", behaviour(silent()), measurements(initial("a", "fresh"))),
+        ("partial-restore", "", None, measurements(initial("a"), initial("b", "fresh"))),
+        ("bn-statistics-lost", "", None, measurements(batchnorm=[norm(), norm(lost=True)])),
+        ("nondeterministic", "", *seen_as(deterministic=False, noise_floor=0.3)),
+        ("dead-units", "", *seen_as(silent(), dead={"relu": 1.0})),
+        (
+            "dead-units",
+            "",
+            *seen_as(
+                silent(),
+                dead={},
+                skipped={"dead units": "a graph"},
+                interventions={"clear_negative_bias": CLEARED},
+            ),
+        ),
+        ("orientation-mismatch", "H", *seen_as(quiet(orientation={"e": 0.2, "H": 3.0}))),
+        ("orientation-mismatch", "r180", *seen_as(silent(orientation={"e": 0.0, "r180": 3.0}))),
+        (
+            "head-bias",
+            "",
+            *seen_as(silent(), interventions={"centre_head_bias": CENTRED | {"responsible": True}}),
+        ),
+        ("input-domain", "/255", *seen_as(quiet(domain={"/255": 3.0}), batchnorm=(DISTANT,))),
+        ("input-domain", "*255", *seen_as(silent(domain={"*255": 3.0}))),
+        ("input-domain", "/255", *seen_as(regression(), batchnorm=(DISTANT,))),
+        (
+            "bn-statistics-lost",
+            "",
+            *seen_as(
+                quiet(),
+                batchnorm=(fit(0.9),),
+                interventions={"recalibrate_batchnorm": RECALIBRATED},
+            ),
+        ),
+        ("wrong-weights-upstream", "", *seen_as(batchnorm=(fit(), fit(0.6, "later")))),
+        ("collapse-open", "", *seen_as(silent())),
+        ("little-information", "", *seen_as(quiet())),
+        ("invariant-by-construction", "H", *seen_as(output(transforms=(mirror(1e-14), turned())))),
+        ("output-follows-flip", "H", *seen_as(regression(transforms=(ODD,)))),
+        ("output-follows-flip", "H", *seen_as(output(transforms=(SWAP,)))),
+        ("orientation-sensitive-data", "H", *seen_as(output(transforms=SENSITIVE))),
+        (
+            "orientation-sensitive-architecture",
+            "H",
+            *seen_as(output(transforms=SENSITIVE, floor={"H": 0.4})),
+        ),
+        (
+            "undecided-without-images",
+            "",
+            *seen_as(output(transforms=SENSITIVE, orientation={}), user=False),
+        ),
+    ],
+)
+def test_facts_get_their_cause(cause, transform, seen, measured):
+    first = diagnosed(seen, measured).causes[0]
+    assert (first.cause, first.transform) == (cause, transform)
+
+
+@pytest.mark.parametrize("code", DAMAGE)
+def test_damage_stands_before_everything_where_it_is_severe(code):
+    found = facts(behaviour(silent()))
+    severe = diagnose(found, (failing(code, Severity.CRITICAL),))
+    assert severe.causes[0].cause == "damaged-restore"
+    mild = diagnose(found, (failing(code, Severity.LOW),))
+    assert mild.causes[0].cause == "collapse-open"
+
+
+@pytest.mark.parametrize(
+    ("seen", "not_cause"),
+    [
+        # A quarter of a bit, or half of what could be said, is no other orientation.
+        (behaviour(output(orientation={"e": 2.75, "H": 3.0})), "orientation-mismatch"),
+        (behaviour(output(orientation={"e": 0.2, "r270": 0.504 * TEN})), "orientation-mismatch"),
+        # Two classes: random answers to strange images look informative.
+        (
+            behaviour(
+                output(
+                    collapse=Collapse(False, 0.05, 2, 0, 0.99, 0.1),
+                    orientation={"e": 0.05, "r90": 0.9},
+                )
+            ),
+            "orientation-mismatch",
+        ),
+        # Larger values make a sound model surer.
+        (behaviour(output(domain={"*255": TEN})), "input-domain"),
+        # A silent layer beside others that speak is no collapse.
+        (behaviour(dead={"side": 1.0, "relu": 0.1}), "dead-units"),
+        # Few images of one class strain the statistics.
+        (labelled(behaviour(batchnorm=(fit(0.39),)), 1.0), "wrong-weights-upstream"),
+        (behaviour(batchnorm=(fit(0.34),)), "wrong-weights-upstream"),
+    ],
+)
+def test_no_false_alarm(seen, not_cause):
+    assert all(cause.cause != not_cause for cause in diagnosed(seen).causes)
+
+
+def test_labels_overrule_information_and_decide_where_there_is_none():
+    contradicted = quiet(accuracy={"e": 0.95, "H": 0.3}, orientation={"e": 0.2, "H": 3.0})
+    assert diagnosed(labelled(behaviour(contradicted))).causes[0].cause != "orientation-mismatch"
+    road = regression(transforms=(ODD,), fit={"e": -0.9, "H": 0.97, "V": -2.0})
+    first = diagnosed(labelled(behaviour(road))).causes[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "H")
+    scaled = quiet(accuracy={"e": 0.2, "/255": 0.95}, domain={"/255": 3.0})
+    assert diagnosed(labelled(behaviour(scaled))).causes[0].transform == "/255"
+    lost = quiet(accuracy={"e": 0.1, "H": 0.12})
+    assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "wrong-weights-upstream"
+
+
+@pytest.mark.parametrize(
+    ("h", "v", "accuracy", "cause"),
+    [
+        (0.095, 0.9, {}, "learned-invariance"),  # a tenth of what the other flip does
+        (0.12, 0.3, {}, "orientation-sensitive-data"),
+        (0.12, 0.3, {"e": 0.98, "H": 0.97}, "learned-invariance"),
+        (0.12, 0.9, {"e": 0.98, "H": 0.90}, "orientation-sensitive-data"),
+        (0.059, 0.059, {}, "learned-invariance"),
+        (0.21, 9.0, {"e": 0.98, "H": 0.98}, "orientation-sensitive-data"),
+    ],
+)
+def test_grey_zone_of_flip_variation(h, v, accuracy, cause):
+    shown = output(transforms=(mirror(h), turned(v)), accuracy=accuracy)
+    assert diagnosed(behaviour(shown)).causes[0].cause == cause
+
+
+def test_small_kernel_without_bias_counts_behind_its_first_misfit():
+    layers = (
+        examples.layer("deep", "DepthwiseConv2D"),
+        examples.layer("norm", "BatchNormalization", inbound=(("deep",),)),
+    )
+    small = initial("deep", "undecidable", 576, fits=True)
+    found = facts(behaviour(batchnorm=(fit(0.61, "norm"),)), measurements(initial("head"), small))
+    kernel = Kernel("deep", "deep/kernel", "depthwise", "hwcm", 2, (3, 3, 64, 1))
+    artifact = replace(examples.model(*layers), kernels=(kernel,))
+    assert diagnose(replace(found, artifact=artifact), ()).causes[0].where == "deep"
+    fitting = replace(found, artifact=artifact, behaviour=behaviour(batchnorm=(fit(route="norm"),)))
+    assert diagnose(fitting, ()).causes[0].cause == "learned-invariance"

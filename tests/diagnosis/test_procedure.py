@@ -1,0 +1,227 @@
+"""What holds of every diagnosis: its order, its suspects, its advice, its code."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.diagnosis.advice import ADVICE, AUGMENT, NUMPY, next_steps
+from modelaudit.diagnosis.answer import SENTENCES
+from modelaudit.diagnosis.case import FLIPS, WORDS
+from modelaudit.diagnosis.model import Diagnosis, Found
+from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
+from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
+from modelaudit.measures.summary import Collapse, TransformEffect
+from tests.diagnosis.cases import (
+    behaviour,
+    diagnosed,
+    fit,
+    initial,
+    labelled,
+    measurements,
+    mirror,
+    norm,
+    output,
+    silent,
+)
+
+NAMES = [step.cause for step in PROCEDURE]
+NAMED = ("training data", "filters and architecture", "restoration")
+
+
+def test_faults_of_the_file_come_first_and_descriptions_last():
+    order = list(dict.fromkeys(NAMES))
+    assert order[:4] == ["damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost"]
+    described = [name for name in order if name not in FAULTS]
+    assert order[-len(described) :] == described
+    for earlier, later in (
+        ("dead-units", "head-bias"),
+        ("dead-units", "input-domain"),
+        ("head-bias", "input-domain"),
+        ("orientation-mismatch", "wrong-weights-upstream"),
+        ("input-domain", "wrong-weights-upstream"),
+        ("wrong-weights-upstream", "collapse-open"),
+        ("invariant-by-construction", "orientation-sensitive-architecture"),
+    ):
+        assert order.index(earlier) < order.index(later)
+
+
+def test_only_earlier_causes_explain():
+    for place, step in enumerate(PROCEDURE):
+        assert step.explained_by & set(NAMES) <= set(NAMES[:place]) | {step.cause}
+
+
+@pytest.mark.parametrize("cause", sorted({*NAMES, *ADVICE}))
+def test_every_cause_has_title_sentence_and_refutation(cause):
+    assert ADVICE[cause].title
+    assert SENTENCES[cause].endswith((".", "{evidence}"))
+    if cause in NAMES:
+        assert ADVICE[cause].refute
+        assert ADVICE[cause].steps
+
+
+@pytest.mark.parametrize("cause", ADVICE)
+@pytest.mark.parametrize("flip", [*FLIPS, "/255", "*255", "2x-1", "1-x", ""])
+def test_code_can_be_pasted(cause, flip):
+    for step in next_steps(cause, Found(1.0, (), transform=flip)):
+        assert "{" not in re.sub(r"\{\}", "", step.code)
+        if step.code and not step.code.startswith(("modelaudit ", "sha256sum ")):
+            ast.parse(step.code)
+
+
+def test_code_does_what_its_words_say():
+    import numpy as np
+
+    from modelaudit.measures.dihedral import elements
+
+    images = np.arange(2 * 4 * 4 * 3.0).reshape(2, 4, 4, 3)
+    for element in elements((4, 4)):
+        if element.name in NUMPY:
+            done = eval(NUMPY[element.name], {"np": np, "images": images})
+            expected = [[element.apply(image[..., c]) for c in range(3)] for image in images]
+            np.testing.assert_array_equal(done, np.moveaxis(np.array(expected), 1, -1))
+    assert set(AUGMENT) <= set(NUMPY)
+    assert set(NUMPY) == set(WORDS)
+
+
+def check(diagnosis: Diagnosis) -> None:
+    """What must hold of any diagnosis."""
+    assert [suspect.name for suspect in diagnosis.suspects] == list(NAMED)
+    for suspect in diagnosis.suspects:
+        assert suspect.state in {GUILTY, CLEARED, OPEN}
+        assert suspect.text.rstrip().endswith(".")
+    assert diagnosis.causes
+    assert diagnosis.answer
+    assert "{" not in diagnosis.answer
+    beliefs = [cause.belief for cause in diagnosis.causes]
+    assert all(0 < belief <= 1 for belief in beliefs)
+    assert all(later < beliefs[0] for later in beliefs[1:])
+    for cause in diagnosis.causes:
+        assert all(evidence.text.rstrip().endswith(".") for evidence in cause.evidence)
+    groups = (diagnosis.causes, diagnosis.consequences, diagnosis.ruled_out, diagnosis.undecidable)
+    named = [each.cause for group in groups for each in group]
+    assert len(named) == len(set(named))
+    known = {step.cause for step in PROCEDURE}
+    assert known <= set(named)
+
+
+def test_consequences_name_what_brings_them_about():
+    found = diagnosed(behaviour(silent()), measurements(initial("a", "fresh")))
+    assert [cause.cause for cause in found.causes] == ["never-loaded"]
+    assert {(each.cause, each.of) for each in found.consequences} == {
+        ("collapse-open", "never-loaded")
+    }
+
+
+def test_orientation_mismatch_clears_the_training_data_and_is_the_only_cause():
+    turned = output(
+        collapse=Collapse(False, 1.0, 10, 3, 0.4, 0.3),
+        orientation={"e": 1.0, "H": 3.0},
+        transforms=(mirror(0.47, 0.3),),
+    )
+    found = diagnosed(behaviour(turned, batchnorm=(fit(0.5),)))
+    assert [cause.cause for cause in found.causes] == ["orientation-mismatch"]
+    assert {each.cause for each in found.consequences} == {
+        "wrong-weights-upstream",
+        "orientation-sensitive-data",
+    }
+    training, filters, _ = found.suspects
+    assert training.state == filters.state == CLEARED
+    assert "another orientation" in training.text
+
+
+def test_suspects_of_a_model_that_was_not_run():
+    from dataclasses import replace
+
+    from modelaudit.diagnosis import diagnose
+    from tests.diagnosis.cases import facts
+
+    found = replace(facts(), behaviour=None, probe_skipped="running was switched off")
+    diagnosis = diagnose(found, ())
+    check(diagnosis)
+    assert "running was switched off" in diagnosis.suspects[0].text
+    assert "running was switched off" in diagnosis.answer
+
+
+numbers = st.floats(0, 4) | st.sampled_from([0.0, 1e-12, math.inf])
+shares = st.floats(0, 1)
+variants = st.dictionaries(st.sampled_from(["e", "H", "V", "r90", "/255", "*255", "1-x"]), numbers)
+effects = st.lists(
+    st.builds(
+        TransformEffect,
+        name=st.sampled_from(FLIPS),
+        n=st.integers(0, 200),
+        agreement=st.none() | shares,
+        kappa=st.none() | st.floats(-1, 1),
+        nfv=st.none() | numbers,
+        action=st.sampled_from(["invariant", "odd", "swap", "spatial"]),
+    ),
+    max_size=4,
+)
+states = st.builds(
+    Collapse,
+    collapsed=st.booleans(),
+    information=st.none() | st.floats(0, 4),
+    classes=st.none() | st.integers(1, 12),
+    top_class=st.none() | st.integers(0, 11),
+    top_share=st.none() | shares,
+    spread=numbers,
+)
+outputs = st.builds(
+    output,
+    kind=st.sampled_from(["softmax", "sigmoid", "regression", "spatial", "embedding"]),
+    collapse=states,
+    transforms=effects.map(tuple),
+    orientation=variants,
+    domain=variants,
+    accuracy=st.just({}) | st.dictionaries(st.sampled_from(["e", "H", "/255"]), shares),
+    fit=variants,
+    floor=variants,
+)
+json_numbers = st.none() | st.booleans() | st.text(max_size=3) | numbers
+interventions = st.dictionaries(
+    st.sampled_from(["centre_head_bias", "clear_negative_bias", "recalibrate_batchnorm"]),
+    st.dictionaries(
+        st.sampled_from(["output", "layer", "before", "after", "excess", "responsible"]),
+        json_numbers | st.just("digit"),
+    ),
+)
+behaviours = st.builds(
+    lambda outs, largest, **changes: labelled(behaviour(*outs, **changes), largest),
+    st.lists(outputs, min_size=1, max_size=2),
+    st.none() | shares,
+    user=st.booleans(),
+    n=st.integers(1, 200),
+    deterministic=st.booleans(),
+    noise_floor=numbers,
+    training_flag_matters=st.none() | st.booleans(),
+    dead=st.dictionaries(st.sampled_from(["relu", "conv"]), shares),
+    skipped=st.dictionaries(st.sampled_from(["dead units", "centred head bias"]), st.text()),
+    interventions=interventions,
+    batchnorm=st.lists(
+        st.builds(fit, numbers, domain=variants, orientation=variants), max_size=2
+    ).map(tuple),
+)
+measured = st.builds(
+    lambda kernels, norms: measurements(*kernels, batchnorm=norms),
+    st.lists(
+        st.builds(
+            initial,
+            st.sampled_from(["conv", "head"]),
+            st.sampled_from(["trained", "fresh", "undecidable"]),
+            st.integers(0, 5000),
+        ),
+        max_size=3,
+    ),
+    st.lists(st.builds(norm, lost=st.booleans(), affine=st.booleans()), max_size=2),
+)
+
+
+@given(behaviours, measured)
+def test_any_facts_get_a_whole_diagnosis(seen, known):
+    check(diagnosed(seen, known))
