@@ -162,6 +162,18 @@ def _bare(
     )
 
 
+def _unreadable(path: Path, _limits: Limits) -> Artifact:
+    """Try once more, for the reason."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            open_regular(path).close()
+    except OSError as error:
+        raise ReadError(ProblemKind.UNREADABLE, path.name, error.strerror or str(error)) from error
+    raise ReadError(ProblemKind.UNREADABLE, path.name, "cannot be read")
+
+
 def _head(path: Path) -> bytes:
     with open_regular(path) as handle:
         return handle.read(1 << 16) or b""
@@ -184,9 +196,9 @@ _READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
     Format.TF2_CHECKPOINT: _checkpoint,
     Format.FROZEN_GRAPH: _frozen_graph,
     Format.GIT_LFS_POINTER: _lfs_pointer,
+    Format.UNREADABLE: _unreadable,
 }
 _NO_MODEL: dict[Format, tuple[ProblemKind, str]] = {
     Format.EMPTY_FILE: (ProblemKind.EMPTY, "is empty: 0 bytes"),
-    Format.UNREADABLE: (ProblemKind.UNREADABLE, "cannot be read"),
     Format.ARCHIVE_OTHER: (ProblemKind.UNSUPPORTED, "is a zip archive that holds no Keras model"),
 }

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from modelaudit.probe.protocol import Port, VariableDigest
 
 NAME = 1000  # characters of a name that are kept
+TEXT = 2000  # characters of an error that are kept
 COUNT = 500_000  # entries of one list
+
+
+_NODE_LINES = re.compile(
+    r"^(Detected at node .*|Node: .*|\s*\[\[\{\{node .*\}\}\]\]|Original stack trace for .*)\n?",
+    re.MULTILINE,
+)
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 
 
 class UntrustedAnswer(ValueError):
@@ -40,6 +49,14 @@ def text(value: object) -> str:
     if not isinstance(value, str):
         raise UntrustedAnswer("a name that is not text")
     return value[:NAME]
+
+
+def error_text(value: object) -> str:
+    """An error's text as far as it is the same in every run.
+
+    Which of several failing nodes TensorFlow names is chance, and so are addresses.
+    """
+    return _ADDRESS.sub("0x…", _NODE_LINES.sub("", str(value)))[:TEXT]
 
 
 def size(value: object) -> int:

@@ -22,8 +22,10 @@ from modelaudit.facts import Json
 from modelaudit.probe import frames
 from modelaudit.probe.answers import (
     NAME,
+    TEXT,
     UntrustedAnswer,
     digest,
+    error_text,
     items,
     mapping,
     port,
@@ -37,7 +39,6 @@ Array = NDArray[Any]
 Outputs = dict[str, Array]
 T = TypeVar("T")
 
-TEXT = 2000  # characters of an error that are kept
 HELLO = "hello"  # the child says it unasked
 OUT_OF_MEMORY = ("ResourceExhaustedError", "MemoryError")
 
@@ -303,14 +304,14 @@ class Session:
                 reason = f"sandbox layers are missing here: {text(refused)}"
                 self._dead = self._observe(Status.REFUSED, "", reason)
             else:
-                reason = str(header.get("error"))[:TEXT]
+                reason = error_text(header.get("error"))
                 self._dead = self._observe(
                     Status.UNAVAILABLE, str(header.get("error_type"))[:NAME], reason
                 )
             return self._dead
         kind = str(header.get("error_type"))[:NAME]
         status = Status.MEMORY if kind in OUT_OF_MEMORY else Status.FAILED
-        return self._observe(status, kind, str(header.get("error"))[:TEXT])
+        return self._observe(status, kind, error_text(header.get("error")))
 
     def _observe(
         self, status: Status, error_type: str = "", error: str = "", signal: int | None = None

@@ -1,0 +1,226 @@
+"""Whole runs: nothing is missing, nothing is torn, and one bad model costs one row."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from modelaudit.cli import batch
+from modelaudit.settings import Limits, Settings
+from tests.cli.conftest import ROOT, SAMPLES, command
+from tests.made import files
+
+CREATED = "2026-01-02T03:04:05Z"
+
+
+def test_reports_of_a_run(modelaudit, models, tmp_path):
+    out = tmp_path / "out"
+    formats = ("json", "sarif", "junit", f"markdown={tmp_path / 'summary.md'}")
+    chosen = [word for name in formats for word in ("-f", name)]
+    done = modelaudit("audit", models, "--no-probe", "--out", out, *chosen)
+    assert done.returncode == 1, done.stderr
+    index = json.loads((out / "index.json").read_text())
+    assert index["exit"]["code"] == 1
+    assert [row["path"] for row in index["models"]] == ["truncated.h5", "a.h5", "b.keras"]
+    for row in index["models"]:
+        audit = json.loads((out / row["links"]["json"]).read_text())
+        assert (audit["model"]["path"], audit["verdict"]) == (row["path"], row["verdict"])
+    assert (out / "latest" / "index.html").read_text()
+    earlier = json.loads((out / "latest" / "index.json").read_text())
+    for row in earlier["models"]:  # links of a kept index lead to the same reports
+        assert (out / "latest" / row["links"]["json"]).resolve().is_file()
+    assert json.loads((out / "report.sarif").read_text())["version"] == "2.1.0"
+    assert (out / "junit.xml").read_text().startswith("<?xml")
+    assert "truncated.h5" in (tmp_path / "summary.md").read_text()
+
+
+def test_reports_inside_the_audited_directory_are_not_audited(modelaudit, models):
+    out = models / "reports"
+    first = modelaudit("audit", models, "--no-probe", "-f", "json", "-f", "html", "--out", out)
+    page = out / "models" / "a.h5" / "report.html"
+    assert page.is_file()
+    shutil.copy(models / "a.h5", out / "copy.h5")
+    second = modelaudit("audit", models, "--no-probe", "-f", "json", "--out", out)
+    assert second.stdout == first.stdout
+    assert not page.exists(), "a page of an earlier audit must not pass for one of this"
+
+
+def test_two_runs_say_the_same(modelaudit, models, tmp_path):
+    for name in ("one", "two"):
+        modelaudit("audit", models, "--no-probe", "-f", "json", "-f", "sarif", "--out", name)
+    for path in sorted((tmp_path / "one" / "models").rglob("audit.json")):
+        twin = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        first, second = (json.loads(each.read_text()) for each in (path, twin))
+        for audit in (first, second):
+            del audit["created"], audit["timings"]
+        assert json.dumps(first) == json.dumps(second)
+
+
+def test_names_of_any_kind(modelaudit, tmp_path):
+    folder = tmp_path / "names"
+    folder.mkdir()
+    model = files.minimal_h5(folder / "plain.h5").read_bytes()
+    names = [b"\xff\xfe.h5", b"n" * 200 + b".h5", "模型 ü.h5".encode(), b"a\nb\x1b[31m.h5"]
+    for name in names:
+        (folder / os.fsdecode(name)).write_bytes(model)
+    done = modelaudit("audit", folder, "--no-probe", "-f", "json", "-f", "html", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert len(list((tmp_path / "out" / "models").glob("*/report.html"))) == 5
+    paths = {row["path"] for row in json.loads((tmp_path / "out/index.json").read_text())["models"]}
+    assert {"\\xff\\xfe.h5", "n" * 200 + ".h5", "模型 ü.h5"} < paths
+
+
+def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
+    files.minimal_h5(models / "closed.h5").chmod(0)
+    for place in (models, *models.parents):  # a user without rights must come this far
+        if place.name.startswith(("models", "test_", "pytest-", "popen-")):
+            place.chmod(0o755)
+    real = batch.audit_model
+
+    def audit_model(*arguments):
+        if os.geteuid() == 0:  # root may open everything
+            os.setresuid(65534, 65534, 65534)
+        return real(*arguments)
+
+    batch.audit_model(batch.find((models / "a.h5",), Settings()).targets[0], Settings(), CREATED)
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+    found = batch.find((models,), Settings())
+    rows = {t.relative: row for t, row in batch.audit_all(found.targets, Settings(), CREATED)}
+    assert rows["closed.h5"]["exit"] in {1, 3}
+    assert "ermission denied" in str(rows["closed.h5"]["reason"])
+    assert rows["closed.h5"]["verdict"] in {"fail", "incomplete"}
+    assert rows["a.h5"]["verdict"] == rows["b.keras"]["verdict"] == "pass"
+
+
+def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
+    """The pipeline dies by signals and hangs in models; both are rows, the rest is audited."""
+    real = batch.audit_model
+
+    def audit_model(target, *arguments):
+        if target.relative == "a.h5":
+            faulthandler.disable()  # pytest's, which would print a page
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if target.relative == "b.keras":
+            time.sleep(60)
+        return real(target, *arguments)
+
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+    monkeypatch.setattr(batch, "RENDER_SECONDS", 0.0)
+    settings = Settings(limits=Limits(read_seconds=5.0))
+    found = batch.find((models,), settings)
+    rows = {
+        target.relative: row for target, row in batch.audit_all(found.targets, settings, CREATED)
+    }
+    assert sorted(rows) == ["a.h5", "b.keras", "truncated.h5"]
+    assert rows["truncated.h5"]["verdict"] == "fail"
+    for name, why in (("a.h5", "SIGSEGV"), ("b.keras", "longer than the time allowed")):
+        assert rows[name]["verdict"] in {"fail", "incomplete"}
+        assert rows[name]["exit"] in {1, 3}
+        assert why in str(rows[name]["reason"])
+
+
+def test_our_own_bug_is_told_apart(models, monkeypatch, capfd):
+    def audit_model(*_):
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+    found = batch.find((models / "a.h5",), Settings())
+    rows = [row for _, row in batch.audit_all(found.targets, Settings(), CREATED)]
+    assert batch.exit_code(rows, found)[0] == 70
+    assert "please report" in str(rows[0]["reason"])
+    assert "oops" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
+    out = tmp_path / "out"
+    slow = "import modelaudit.cli.batch as b, signal, time; real = b.audit_model\n"
+    slow += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored behind a `&`
+    slow += "b.audit_model = lambda *a: (time.sleep(1), real(*a))[1]\n"
+    slow += "from modelaudit.cli import main; main()"
+    arguments = command("audit", models, "--no-probe", "--jobs", "1", "-f", "json", "--out", out)
+    process = subprocess.Popen(
+        [arguments[0], "-c", slow, *arguments[3:]],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(out.glob("models/*/audit.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, number)  # what Ctrl-C in a terminal does
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (130, b"")
+    assert stderr.strip() == b"modelaudit: interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # no process of the group is left
+    written = [path for path in out.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert written
+    for path in written:
+        assert json.loads(path.read_text())["model"]
+
+
+def test_a_terminal_of_80_columns(models):
+    """In a real terminal no line is longer than the screen is wide."""
+    import pty
+    import struct
+    import termios
+    from fcntl import ioctl
+
+    long = models / ("deeply/" * 12)
+    long.mkdir(parents=True)
+    files.minimal_h5(long / "model.h5")
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    plain = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}}
+    process = subprocess.Popen(
+        command("scan", models),
+        cwd=ROOT,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env=plain | {"NO_COLOR": "1", "TERM": "xterm"},
+    )
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    process.communicate()
+    lines = text.decode().replace("\r", "").splitlines()
+    assert any("truncated.h5" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in text.decode()
+
+
+def test_no_heavy_import_where_it_is_not_needed(modelaudit):
+    heavy = {"tensorflow", "keras", "tf_keras", "matplotlib", "weasyprint", "scipy.stats"}
+    script = "import sys; from modelaudit.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    script += "import json; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    sample = SAMPLES / "digits_robust.keras"
+    for arguments in (["--help"], ["inspect", sample], ["scan", sample], ["rules"]):
+        start = command()
+        done = subprocess.run(
+            [start[0], "-c", script, *map(str, arguments)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        loaded = set(json.loads(done.stderr.splitlines()[-1]))
+        assert not heavy & loaded
+        if arguments == ["--help"]:
+            assert not {"numpy", "h5py", "google.protobuf", "jinja2"} & loaded
