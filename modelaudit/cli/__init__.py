@@ -70,7 +70,8 @@ def main() -> None:
     # Slots are the parallelism: threads of a linear algebra library would only spin beside them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        code = cli.main(standalone_mode=False)
+        plain = False if os.environ.get("NO_COLOR") else None  # None: colour on terminals
+        code = cli.main(standalone_mode=False, color=plain)
     except click.exceptions.Exit as request:
         code = request.exit_code
     except click.ClickException as error:
