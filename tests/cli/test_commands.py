@@ -1,0 +1,98 @@
+"""The smaller commands, each against something that is not their own code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.rules.catalogue import CATALOGUE
+from tests.made import files
+
+
+def test_inspect_agrees_with_h5py(modelaudit, sound):
+    (facts,) = json.loads(modelaudit("inspect", sound / "a.h5", "--json").stdout)
+    stored = {}
+    with h5py.File(sound / "a.h5") as file:
+        file["model_weights"].visititems(
+            lambda name, item: stored.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+    told = {row["name"]: row for row in facts["weights"]["tensors"]}
+    assert len(told) == len(stored) == 2
+    for row, values in zip(
+        sorted(told.values(), key=lambda row: len(row["shape"])),
+        sorted(stored.values(), key=np.ndim),
+        strict=True,
+    ):
+        assert row["shape"] == list(values.shape)
+        assert row["sha256"] == hashlib.sha256(values.tobytes()).hexdigest()
+    whole = hashlib.sha256((sound / "a.h5").read_bytes()).hexdigest()
+    assert facts["files"][0]["sha256"] == whole
+
+
+@pytest.mark.slow
+def test_inspect_agrees_with_tensorflow(modelaudit, made):
+    import tensorflow as tf
+
+    for prefix in (made / "tf1_checkpoint" / "model.ckpt", made / "tf2_checkpoint" / "ckpt-1"):
+        (facts,) = json.loads(modelaudit("inspect", prefix, "--json").stdout)
+        told = {tuple(row["shape"]): row["sha256"] for row in facts["weights"]["tensors"]}
+        reader = tf.train.load_checkpoint(str(prefix))
+        for name, shape in reader.get_variable_to_shape_map().items():
+            values = reader.get_tensor(name)
+            if isinstance(values, np.ndarray) and values.ndim:
+                assert told[tuple(shape)] == hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def test_inspect_as_text(modelaudit, sound):
+    done = modelaudit("inspect", sound)
+    assert done.returncode == 0
+    assert f"{files.IN * files.OUT + files.OUT} weights in 2 tensors" in done.stdout
+    assert "saved with Keras 2.2.4" in done.stdout
+
+
+def test_render_makes_every_format_without_the_model(modelaudit, sound, tmp_path):
+    modelaudit("audit", sound, "--no-probe", "-f", "html", "--out", "out")
+    audit = tmp_path / "out" / "models" / "a.h5" / "audit.json"
+    page = audit.with_name("report.html").read_text()
+    (sound / "a.h5").unlink()
+    assert modelaudit("render", audit, "-f", "html").stdout == page
+    assert json.loads(modelaudit("render", audit, "-f", "json").stdout) == json.loads(
+        audit.read_text()
+    )
+    done = modelaudit("render", audit, "-f", "sarif=a.sarif", "-f", "junit=a.xml", "-f", "markdown")
+    assert done.returncode == 0
+    assert "a.h5" in done.stdout
+    assert json.loads((tmp_path / "a.sarif").read_text())["version"] == "2.1.0"
+    assert (tmp_path / "a.xml").read_text().startswith("<?xml")
+    assert modelaudit("render", audit, "-f", "html", "-f", "json").returncode == 2
+
+
+@pytest.mark.slow
+def test_render_makes_a_pdf(modelaudit, sound, tmp_path):
+    modelaudit("audit", sound, "--no-probe", "-f", "json", "--out", "out")
+    audit = tmp_path / "out" / "models" / "a.h5" / "audit.json"
+    assert modelaudit("render", audit, "-f", "pdf=a.pdf").returncode == 0
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_rules_are_all_listed_and_each_explained(modelaudit):
+    listed = modelaudit("rules").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == [rule.code for rule in CATALOGUE]
+    told = json.loads(modelaudit("rules", "--json").stdout)
+    assert [rule["code"] for rule in told] == [rule.code for rule in CATALOGUE]
+    by_name = modelaudit("rules", CATALOGUE[0].name).stdout
+    assert by_name == modelaudit("rules", CATALOGUE[0].code).stdout
+    assert "Why it matters" in by_name
+
+
+def test_doctor_tells_every_layer_of_the_sandbox(modelaudit):
+    from modelaudit.probe.sandbox import LAYERS
+
+    lines = modelaudit("doctor").stdout.splitlines()
+    told = lines[lines.index("Sandbox for running models") + 1 :]
+    assert [line.split()[1].rstrip(":") for line in told] == list(LAYERS)
+    assert any(line.split()[:2] == ["ok", "numpy"] for line in lines)
