@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from modelaudit.report.text import printable
 
 _FENCE = re.compile(r"^```")
-PAGE_CHARACTERS = 108  # that fit one line of an A4 page in the size of tables
+PAGE_CHARACTERS = 114  # that fit one line of an A4 page in the size of tables
 CAPTION_SCALE = 1.2  # captions are larger and bold
 COLUMN_GAP = 4
 NARROW, WIDEST = 13, 64
@@ -103,7 +103,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Paragraphs. `tone` is plain, note, good or bad."""
+    """Paragraphs. `tone` is plain, terms (what words mean), note, good or bad."""
 
     paragraphs: tuple[Paragraph, ...]
     tone: str = "plain"
@@ -112,7 +112,10 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list under a short title, folded on screen where `open` is false."""
+    """A list under a short title, folded on screen where `open` is false.
+
+    Items over `print_items` stay out of the PDF; with 0 the whole list does.
+    """
 
     title: str
     items: tuple[tuple[Span, ...], ...]

@@ -1,4 +1,4 @@
-"""The PDF report: PDF/A-3a (archivable, tagged for screen readers), with the audit attached.
+"""The PDF report: PDF/A-3a (archivable) and PDF/UA-1 (accessible), with the audit attached.
 
 Two renderings of one audit are equal byte for byte on one machine: every date comes from the
 audit, and nothing is fetched but the bundled fonts.
@@ -9,15 +9,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from weasyprint import HTML, Attachment
+import pydyf
+from weasyprint import HTML, Attachment, Document
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from modelaudit import schema
 from modelaudit.errors import UsageError
-from modelaudit.report import resources, view
+from modelaudit.report import pdf_structure, resources, view
 from modelaudit.report.environment import asset, environment
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.schema import Audit
@@ -73,7 +75,7 @@ def render_pdf(
     templates_dir: Path | None = None,
     report: view.Report | None = None,
 ) -> bytes:
-    """The report as a PDF/A-3a file with `audit.json` attached.
+    """The report as a PDF/A-3a and PDF/UA-1 file with `audit.json` attached.
 
     Args:
         audit: what to report on; nothing else about the model is read.
@@ -89,24 +91,55 @@ def render_pdf(
     """
     if paper not in PAPERS:
         raise UsageError(f"unknown paper {paper!r}, choose from {', '.join(PAPERS)}")
+    shown = report or view.build(audit, rules, previous)
+    created = _instant(audit.created)
     with _collector_paused():
         env = environment(templates_dir)
-        created = _instant(audit.created)
-        page = env.get_template("report.html.j2").render(
-            report=report or view.build(audit, rules, previous),
-            medium="print",
-            paper=paper,
-            created=created.isoformat(timespec="seconds"),
-            style=asset(env, "css/base.css", "css/print.css"),
-        )
-        attachment = Attachment(  # a new one each time: WeasyPrint uses them up
-            string=schema.dumps(audit),
-            name="audit.json",
-            description="The complete audit as data; every number of this report and more",
-            created=created,
-            modified=created,
-            relationship="Data",
-        )
-        document = HTML(string=page, base_url=None, url_fetcher=fetch_bundled)
-        made: bytes = document.write_pdf(pdf_variant="pdf/a-3a", attachments=[attachment])
+        template = env.get_template("report.html.j2")
+        style = asset(env, "css/base.css", "css/print.css")
+        when = created.isoformat(timespec="seconds")
+        page = template.render(report=shown, medium="print", paper=paper, created=when, style=style)
+        made, missing = _write(page, audit, created)
+        if missing:
+            charts = [replace(chart, svg=_spelled(chart.svg, missing)) for chart in shown.charts]
+            page = template.render(
+                report=replace(shown, charts=tuple(charts)),
+                medium="print",
+                paper=paper,
+                created=when,
+                style=style,
+            )
+            made, _ = _write(_spelled(page, missing), audit, created)
     return made
+
+
+def _write(page: str, audit: Audit, created: datetime) -> tuple[bytes, set[int]]:
+    """The PDF of a page, and the code points for which no font on this machine has a glyph."""
+    missing: set[int] = set()
+
+    def finish(document: Document, pdf: pydyf.PDF) -> None:
+        missing.update(point for font in document.fonts.values() for point in font.missing)
+        pdf_structure.finish(pdf)
+
+    attachment = Attachment(  # a new one each time: WeasyPrint uses them up
+        string=schema.dumps(audit),
+        name="audit.json",
+        description="The complete audit as data; every number of this report and more",
+        created=created,
+        modified=created,
+        relationship="Data",
+    )
+    document = HTML(string=page, base_url=None, url_fetcher=fetch_bundled)
+    made: bytes = document.write_pdf(
+        finisher=finish, pdf_variant="pdf/a-3a", attachments=[attachment]
+    )
+    return made, missing
+
+
+def _spelled(text: str, missing: set[int]) -> str:
+    """`text` with characters that could not be shown written out as `\\u{4E16}`.
+
+    PDF/A and PDF/UA allow no placeholder in a character's place, and a reader of two empty boxes
+    could not tell one name from another.
+    """
+    return text.translate({point: f"\\u{{{point:04X}}}" for point in missing})

@@ -59,6 +59,9 @@ MARKS: Mapping[str, Mark] = {
     "fresh": Mark("Untrained", "✗"),
     "undecidable": Mark("Cannot tell", "?"),
     "not-applicable": Mark("Does not apply", "○"),
+    "explains-it": Mark("Explains it", "✗"),
+    "ruled-out": Mark("Ruled out", "✓"),
+    "open": Mark("Open", "?"),
 }
 
 SEVERITY_MEANING: Mapping[Severity, str] = {
@@ -147,6 +150,25 @@ CAUSES: Mapping[str, str] = {
     "healthy": "No fault found",
     "not-applicable": "The question does not arise for this model",
 }
+
+
+# Keys of tables whose columns vary, in words.
+COLUMNS: Mapping[str, str] = {
+    "transform": "Input",
+    "class": "Class",
+    "agreement": "Agreement",
+    "agreement_ci": "95 % interval",
+    "nfv": "NFV",
+    "intervention": "Repair",
+    "output": "Output",
+    "layer": "Layer",
+    "before": "Bits before",
+    "after": "Bits after",
+    "excess": "Excess",
+    "responsible": "Explains it",
+}
+
+INTERVENTIONS: Mapping[str, str] = {"centre_head_bias": "bias of the last layer centred"}
 
 
 def transform(code: str) -> str:

@@ -391,8 +391,12 @@ def behaviour(agreement: float = 0.984, *, collapsed: bool = False) -> dict[str,
             }
         ],
         "dead": {"conv_3": 0.0625},
-        "residuals": [{"route": "pool", "identity": 0.032, "permuted": 0.03}],
-        "interventions": {"head bias centred": {"before": 2.91, "after": 2.92}},
+        "residuals": [
+            {"route": "conv_0", "transform": "H", "identity": 5.1, "permutation": 0.7},
+            {"route": "conv_11", "transform": "H", "identity": 0.62, "permutation": 0.31},
+            {"route": "pool", "transform": "H", "identity": 0.032, "permutation": 0.03},
+        ],
+        "interventions": {"centre_head_bias": {"before": 2.91, "after": 2.92}},
         "skipped": {"per_class": "no labels were given"},
     }
 
@@ -523,6 +527,19 @@ def healthy() -> Audit:
         },
         diagnosis={
             "question": "Why does the model give the same answer to flipped images?",
+            "suspects": [
+                {"name": "training data", "state": "explains it", "text": "It saw mirrors."},
+                {"name": "restoration", "state": "ruled out", "text": "All tensors are equal."},
+                {"name": "filters and architecture", "state": "open", "text": "`conv_0` is odd."},
+            ],
+            "consequences": [
+                {
+                    "cause": "head-bias",
+                    "title": "One class is favoured",
+                    "of": "learned-invariance",
+                    "text": "It goes away with the cause.",
+                }
+            ],
             "answer": "It was trained to: the answer survives left–right mirroring by what it "
             "learned, not by how it is built.",
             "causes": [
@@ -823,6 +840,8 @@ def hostile() -> Audit:
         diagnosis={
             "question": name,
             "answer": name,
+            "suspects": [{"name": name, "state": name, "text": name}],
+            "consequences": [{"cause": name, "of": name, "text": name}],
             "causes": [
                 {
                     "cause": name,

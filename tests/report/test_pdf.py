@@ -4,10 +4,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import page
 import pypdf
 import pytest
 import report_samples as samples
@@ -31,6 +34,19 @@ def named(request, made):
     return request.param, pypdf.PdfReader(io.BytesIO(made[request.param]))
 
 
+def structure(reader):
+    """All elements of the structure tree."""
+    found, waiting = [], [reader.trailer["/Root"]["/StructTreeRoot"]]
+    while waiting:
+        node = waiting.pop().get_object()
+        if isinstance(node, pypdf.generic.ArrayObject):
+            waiting += node
+        elif isinstance(node, pypdf.generic.DictionaryObject):
+            found.append(node)
+            waiting += [node["/K"]] if "/K" in node else []
+    return found
+
+
 def test_it_is_tagged_archivable_and_in_english(named):
     _, reader = named
     root = reader.trailer["/Root"]
@@ -41,6 +57,36 @@ def test_it_is_tagged_archivable_and_in_english(named):
     assert 'pdfaid:part="3"' in xmp
     assert 'pdfaid:conformance="A"' in xmp
     assert root["/OutputIntents"]
+
+
+@pytest.mark.parametrize("profile", ["3a", "ua1"])
+def test_it_conforms_to_archiving_and_accessibility_standards(named, made, profile):
+    name, _ = named
+    report = page.validate_pdf_bytes(made[name], profile=profile)
+    assert [(f.rule_id, f.message, f.object_id) for f in report.failures] == []
+    assert report.is_compliant
+    assert report.rules.total > 50
+
+
+def test_headers_of_tables_say_what_they_head(named):
+    _, reader = named
+    cells = [element for element in structure(reader) if element.get("/S") == "/TH"]
+    assert {cell["/A"]["/Scope"] for cell in cells} <= {"/Column", "/Row"}
+
+
+def test_running_headers_are_no_content(made):
+    reader = pypdf.PdfReader(io.BytesIO(made["failing"]))
+    for sheet in reader.pages[1:]:
+        drawn = sheet.get_contents().get_data()
+        assert drawn.count(b"/Artifact\nBMC") >= 4  # two at the top, two at the bottom
+
+
+def test_a_name_without_glyphs_is_spelled_out():
+    audit = samples.model(path="models/\U0001f996 \u16a0.keras")
+    reader = pypdf.PdfReader(io.BytesIO(render_pdf(replace(samples.empty(), model=audit), {})))
+    shown = reader.pages[0].extract_text()
+    for character in "\U0001f996\u16a0":  # spelled, or drawn where a font of the machine has it
+        assert f"u{{{ord(character):04X}}}" in shown or character in shown
 
 
 def test_the_audit_is_attached_as_it_is(named):
@@ -57,14 +103,14 @@ def test_the_verdict_fits_the_first_page(named):
     starts = {mark.title: reader.get_destination_page_number(mark)
               for mark in reader.outline if not isinstance(mark, list)}  # fmt: skip
     assert starts["Verdict"] == 0
-    assert starts["Diagnosis"] == 1  # behind the contents, which start a page
+    assert starts["Diagnosis"] in (0, 1)
 
 
 def test_pages_are_numbered_and_carry_model_and_verdict(made):
     reader = pypdf.PdfReader(io.BytesIO(made["failing"]))
     count = len(reader.pages)
-    for number, page in enumerate(reader.pages, 1):
-        shown = page.extract_text()
+    for number, sheet in enumerate(reader.pages, 1):
+        shown = sheet.extract_text()
         assert f"page {number} of {count}" in shown
         if number > 1:
             assert "vision/broken/digits-v4" in shown
@@ -73,53 +119,40 @@ def test_pages_are_numbered_and_carry_model_and_verdict(made):
 
 def test_contents_name_the_pages_that_chapters_start_on(made):
     reader = pypdf.PdfReader(io.BytesIO(made["failing"]))
-    contents = reader.pages[1].extract_text()
+    contents = "\n".join(sheet.extract_text() for sheet in reader.pages[:2])
     marks = {mark.title: reader.get_destination_page_number(mark) + 1
              for mark in reader.outline if not isinstance(mark, list)}  # fmt: skip
     for title in ("Diagnosis", "Findings", "Figures", "Compatibility", "Behaviour",
                   "Architecture", "Weights", "Method and limits", "Appendix"):  # fmt: skip
-        line = next(row for row in contents.splitlines() if row.startswith(title))
-        assert int(line.rpartition(" ")[2].strip(". ")) == marks[title]
+        (shown,) = re.findall(rf"^{title}[ .]+(\d+)$", contents, re.MULTILINE)
+        assert int(shown) == marks[title]
 
 
 def test_it_stays_small_and_short(named, made):
     name, reader = named
-    assert len(reader.pages) <= 16
+    assert len(reader.pages) <= (8 if name == "healthy" else 12)
     assert len(made[name]) <= LARGEST
 
 
 def test_layer_tables_are_cut_and_say_so(made):
     reader = pypdf.PdfReader(io.BytesIO(made["large"]))
-    shown = "\n".join(page.extract_text() for page in reader.pages)
-    assert "first 40 of 401 rows" in shown.replace("\n", " ")
+    shown = "\n".join(sheet.extract_text() for sheet in reader.pages)
+    assert "first 24 of 401 rows" in shown.replace("\n", " ")
 
 
 def test_every_figure_has_a_text_in_its_place(made):
     reader = pypdf.PdfReader(io.BytesIO(made["healthy"]))
-    figures = []
-
-    def walk(node):
-        node = node.get_object()
-        if isinstance(node, pypdf.generic.ArrayObject):
-            for item in node:
-                walk(item)
-        elif isinstance(node, pypdf.generic.DictionaryObject):
-            if node.get("/S") == "/Figure":
-                figures.append(node)
-            if "/K" in node:
-                walk(node["/K"])
-
-    walk(reader.trailer["/Root"]["/StructTreeRoot"])
+    figures = [element for element in structure(reader) if element.get("/S") == "/Figure"]
     described = [figure for figure in figures if "/Alt" in figure]
-    assert len(described) == 6
+    assert len(described) == 7
     assert all(len(figure["/Alt"]) > 30 for figure in described)
 
 
 def test_only_bundled_fonts_are_used_for_latin_text(made):
     reader = pypdf.PdfReader(io.BytesIO(made["healthy"]))
     names = set()
-    for page in reader.pages:
-        for font in page["/Resources"]["/Font"].values():
+    for sheet in reader.pages:
+        for font in sheet["/Resources"]["/Font"].values():
             names.add(font.get_object()["/BaseFont"].partition("+")[2])
     assert names == {"Inter", "Inter-Semi-Bold", "JetBrains-Mono-NL"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelaudit.report.charts import architecture, behaviour, kernels
+from modelaudit.report.charts import architecture, behaviour, kernels, residuals
 from modelaudit.report.charts.style import Chart, styled
 from modelaudit.schema import Audit
 
@@ -13,6 +13,7 @@ def build(audit: Audit) -> tuple[Chart, ...]:
         behaviour.flips,
         behaviour.orientation,
         behaviour.answers,
+        residuals.residuals,
         architecture.receptive_field,
         kernels.symmetry,
         kernels.gallery,

@@ -9,7 +9,7 @@ from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, shape
 from modelaudit.schema import Audit
 
-HEIGHT = 2.3
+HEIGHT = 1.6
 
 
 def _largest(value: object) -> float | None:

@@ -20,7 +20,7 @@ from modelaudit.report.values import (
 )
 from modelaudit.schema import Audit
 
-ROW = 0.24  # inches
+ROW = 0.19  # inches
 LABELS = 1.95
 MOST_ROWS = 12
 

@@ -12,7 +12,7 @@ from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
-ROW = 0.2  # inches
+ROW = 0.18  # inches
 LABELS = 2.35
 MOST_LAYERS = 16
 MOST_FILTERS = 8
@@ -37,7 +37,7 @@ def symmetry(audit: Audit) -> Chart | None:
     if not layers:
         return None
     chosen = [layers[i] for i in _spread(len(layers), MOST_LAYERS)]
-    on = style.axes(0.75 + ROW * len(chosen), left=LABELS, top=0.3)
+    on = style.axes(0.67 + ROW * len(chosen), left=LABELS, top=0.3)
     scores: list[float] = []
     for offset, g, colour in ((-0.18, "H", style.BLUE), (0.18, "V", style.ORANGE)):
         points = [
@@ -137,7 +137,7 @@ def gallery(audit: Audit) -> Chart | None:
         canvas[high + 1 :, left : left + wide] = _unit(partner)
     left, room = 1.05, style.WIDTH - 1.05 - 0.2
     cell = min(room / canvas.shape[1], 0.14)
-    height = cell * canvas.shape[0] + 0.34
+    height = cell * canvas.shape[0] + 0.3
     on = style.axes(
         height, left=left, right=style.WIDTH - left - cell * canvas.shape[1], top=0.06, bottom=0.28
     )

@@ -116,7 +116,7 @@ def styled() -> Iterator[None]:
 
 
 def axes(
-    height: float, *, left: float, right: float = 0.25, top: float = 0.12, bottom: float = 0.42
+    height: float, *, left: float, right: float = 0.25, top: float = 0.12, bottom: float = 0.37
 ) -> Axes:
     """Axes in a new figure of the page's width; margins and height in inches."""
     figure = Figure(figsize=(WIDTH, height))

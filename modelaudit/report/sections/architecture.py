@@ -10,7 +10,7 @@ from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, n
 from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as_text, shape
 from modelaudit.schema import Audit
 
-PRINTED_LAYERS = 40
+PRINTED_LAYERS = 24
 CLASSES_NAMED = 4
 
 
@@ -133,6 +133,7 @@ def _grids(profile: Map) -> Table | None:
 
 def _layers(layers: list[Map], profile: Map) -> Table:
     fields = {as_text(f.get("route")): f for f in as_maps(profile.get("fields"))}
+    frozen = any(layer.get("trainable") is False for layer in layers)
     rows = tuple(
         (
             name(text.shorten(as_text(layer.get("route")), 64)),
@@ -145,11 +146,12 @@ def _layers(layers: list[Map], profile: Map) -> Table:
             ),
             num(text.number(as_count(layer.get("params")))),
             num(shape(as_map(fields.get(as_text(layer.get("route")))).get("maximum")) or "–"),
-            Cell("no" if layer.get("trainable") is False else "yes"),
+            *((Cell("frozen" if layer.get("trainable") is False else ""),) if frozen else ()),
         )
         for layer in layers
     )
-    columns = ("Layer", "Class", "Output", "Parameters", "Sees (pixels)", "Trainable")
+    more = ("Training",) if frozen else ()
+    columns = ("Layer", "Class", "Output", "Parameters", "Sees (pixels)", *more)
     return Table(
         "All layers in order of execution", columns, rows, print_rows=PRINTED_LAYERS, open=False
     )
@@ -185,14 +187,15 @@ def build(audit: Audit) -> Section:
         prose(
             "A layer is one computing step of the network; its parameters are the numbers that "
             "training sets. The receptive field (“sees”) is how many input pixels one output of "
-            "the layer can depend on."
+            "the layer can depend on.",
+            tone="terms",
         ),
         _facts(data, profile),
         Table(
             "Stages: runs of layers with one output size",
             columns,
             rows,
-            print_rows=24,
+            print_rows=24 if len(layers) > PRINTED_LAYERS else 0,  # else all layers are listed
             open=len(rows) <= 24,
         ),
     ]

@@ -32,6 +32,12 @@ TERMS = (
     "not matter, 1 that the flipped image is like another image to the model. A dash means that "
     "the number is not defined here, for example because the output never changes."
 )
+NOTES = {
+    "Bits": "Bits: information that the answer carries about the input.",
+    "R²": "R²: how well the output fits your targets, 1 at best.",
+    "NFV floor": "NFV floor: what would be left of NFV if every kernel were made symmetric; near 0 "
+    "means that nothing in the architecture stands against ignoring the flip.",
+}
 
 
 def _inputs(data: Map) -> Facts:
@@ -59,31 +65,9 @@ def _inputs(data: Map) -> Facts:
     return Facts(tuple(rows))
 
 
-def _interval(value: object, *, share: bool = True) -> str:
+def _interval(value: object) -> str:
     ends = pair(value)
-    if ends is None:
-        return ""
-    show = text.percent if share else text.number
-    return f" ({show(ends[0])}–{show(ends[1])})"
-
-
-def _transforms(output: Map, title: str) -> Table | None:
-    rows = tuple(
-        (
-            Cell(words.transform(text.shorten(as_text(e.get("name")), 40))),
-            num(f"{as_count(e.get('n')) or 0:,}"),
-            num(text.percent(as_number(e.get("agreement"))) + _interval(e.get("agreement_ci"))),
-            num(text.number(as_number(e.get("kappa")), 2)),
-            num(text.number(as_number(e.get("js")), 2)),
-            num(text.number(as_number(e.get("nfv")), 2)),
-            Cell(words.ACTIONS.get(as_text(e.get("action")), plain(e.get("action"), 40))),
-        )
-        for e in as_maps(output.get("transforms"))
-    )
-    if not rows:
-        return None
-    columns = ("Input", "n", "Agreement (95 %)", "κ", "JS", "NFV", "The answer")
-    return Table(f"{title}: what flips and turns change", columns, rows)
+    return f" ({100 * ends[0]:.0f}–{100 * ends[1]:.0f})" if ends else ""
 
 
 def _collapse(output: Map) -> str:
@@ -108,40 +92,81 @@ def _collapse(output: Map) -> str:
     return " ".join(said)
 
 
+Column = tuple[str, dict[str, str]]  # its head, and the cells by way of feeding the input
+
+
+def _of_effects(effects: list[Map]) -> list[Column]:
+    """Columns that compare the answers to transformed inputs with those to plain ones."""
+    named = [(as_text(effect.get("name")), effect) for effect in effects]
+    acts = {key: as_text(effect.get("action")) for key, effect in named}
+    return [
+        (
+            "Agreement (95 %)",
+            {
+                key: text.percent(share) + _interval(effect.get("agreement_ci"))
+                for key, effect in named
+                if (share := as_number(effect.get("agreement"))) is not None
+            },
+        ),
+        *(
+            (
+                head,
+                {
+                    key: text.number(found, 2)
+                    for key, effect in named
+                    if (found := as_number(effect.get(field))) is not None
+                },
+            )
+            for head, field in (("κ", "kappa"), ("JS", "js"), ("NFV", "nfv"))
+        ),
+        (
+            "The answer",
+            {key: words.ACTIONS.get(act, text.shorten(act, 40)) for key, act in acts.items()}
+            if set(acts.values()) - {"invariant"}
+            else {},
+        ),
+    ]
+
+
 def _by_input(output: Map, title: str) -> Table | None:
-    """Information, accuracy and architecture floor for each way of feeding the input."""
+    """Everything measured for each way of feeding the input, in one table."""
+    effects = as_maps(output.get("transforms"))
     information = numbers(output.get("orientation")) | numbers(output.get("domain"))
     accuracy, floor = numbers(output.get("accuracy")), numbers(output.get("floor"))
-    measured = [
-        ("Information (bits)", {key: text.number(bits) for key, bits in information.items()}),
+    columns: list[Column] = [
+        *_of_effects(effects),
+        ("Bits", {key: text.number(bits) for key, bits in information.items()}),
         ("Accuracy", {key: text.percent(share, 1) for key, share in accuracy.items()}),
-        ("NFV by architecture", {key: text.number(nfv, 2) for key, nfv in floor.items()}),
+        ("R²", {key: text.number(fit, 2) for key, fit in numbers(output.get("fit")).items()}),
+        ("NFV floor", {key: text.number(nfv, 2) for key, nfv in floor.items()}),
     ]
-    shown = [(head, values) for head, values in measured if values]
+    shown = [(head, values) for head, values in columns if values]
     keys = dict.fromkeys(key for _, values in shown for key in values)
     if not keys:
         return None
+    ordered = sorted(keys, key=lambda key: key != "e")  # the input as it is comes first
     rows = tuple(
         (
             Cell(words.transform(text.shorten(key, 60))),
             *(num(values.get(key, "–")) for _, values in shown),
         )
-        for key in keys
+        for key in ordered
     )
+    heads = {head for head, _ in shown}
+    counts = {as_count(effect.get("n")) for effect in effects}
+    notes = [note for head, note in NOTES.items() if head in heads]
+    size = f", n = {next(iter(counts)):,}" if len(counts) == 1 and None not in counts else ""
     return Table(
-        f"{title}: by orientation and value range of the input",
+        f"{title}: what happens when the input is fed in another way{size}",
         ("Input", *(head for head, _ in shown)),
         rows,
-        note="NFV by architecture is what would be left if every kernel were made symmetric: near "
-        "0 means that nothing in the architecture stands against ignoring the flip."
-        if floor
-        else "",
+        note=" ".join(notes),
         print_rows=20,
         open=len(rows) <= 16,
     )
 
 
-def generic(caption: str, rows: list[Map], *, first: str = "") -> Table | None:
+def generic(caption: str, rows: list[Map]) -> Table | None:
     """A table of objects whose keys are not known beforehand; at most seven columns."""
     keys = list(dict.fromkeys(key for row in rows for key in row))[:MOST_COLUMNS]
     if not keys:
@@ -155,9 +180,7 @@ def generic(caption: str, rows: list[Map], *, first: str = "") -> Table | None:
         )
         for row in rows
     )
-    columns = tuple(text.shorten(key.replace("_", " "), 24) for key in keys)
-    if first:
-        columns = (first, *columns[1:])
+    columns = tuple(words.COLUMNS.get(key, text.shorten(key.replace("_", " "), 24)) for key in keys)
     return Table(caption, columns, cells, print_rows=20, open=len(cells) <= 12)
 
 
@@ -167,9 +190,8 @@ def _output(output: Map) -> list[Block]:
     described = words.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
     tables = [
-        _transforms(output, title),
         _by_input(output, title),
-        generic(f"{title}: by class", as_maps(output.get("per_class"))),
+        generic(f"{title}: classes that flips change most", as_maps(output.get("per_class"))),
     ]
     blocks += [table for table in tables if table is not None]
     return blocks
@@ -183,7 +205,7 @@ def build(audit: Audit) -> Section:
         reason = as_text(data.get("skipped_reason")) or "the audit holds no probe results"
         said = f"The model was not run, so nothing is known of how it behaves. Reason: {reason}."
         return Section("behaviour", "Behaviour", (prose(said, tone="note"),))
-    blocks: list[Block] = [prose(TERMS), _inputs(data)]
+    blocks: list[Block] = [prose(TERMS, tone="terms"), _inputs(data)]
     for output in outputs:
         blocks += _output(output)
     if notes := [plain(n, 300) for n in as_map(data.get("inputs")).get("notes") or ()]:
@@ -199,13 +221,10 @@ def build(audit: Audit) -> Section:
         blocks.append(
             Table(caption, ("Layer", "Silent"), rows, print_rows=12, open=len(rows) <= 12)
         )
-    residuals = generic(
-        "How far each layer is from following the flip", as_maps(data.get("residuals"))
-    )
     changed = [
-        {"intervention": key} | dict(as_map(value))
+        {"intervention": words.INTERVENTIONS.get(key, key.replace("_", " "))} | dict(as_map(value))
         for key, value in as_map(data.get("interventions")).items()
     ]
-    interventions = generic("Repairs that were tried on a copy, and what they did", list(changed))
-    blocks += [table for table in (residuals, interventions) if table is not None]
+    if repairs := generic("Repairs that were tried on a copy, and what they did", list(changed)):
+        blocks.append(repairs)
     return Section("behaviour", "Behaviour", tuple(blocks))

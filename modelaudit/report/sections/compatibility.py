@@ -7,6 +7,15 @@ from modelaudit.report.blocks import Block, Cell, Section, Table, prose
 from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
+RUNTIME = (
+    "A runtime is one version of TensorFlow or Keras. “Observed” is what happened when the model "
+    "was loaded in it in isolation."
+)
+FORETOLD = (
+    " “Predicted” is read off the file without running it; where the two disagree, believe what "
+    "was observed."
+)
+
 
 def _observed(row: Map) -> tuple[Cell, str]:
     observed = as_map(row.get("observed"))
@@ -20,8 +29,12 @@ def _observed(row: Map) -> tuple[Cell, str]:
     return cell, text.cut(as_text(observed.get("error")), 260)
 
 
-def _row(row: Map) -> tuple[Cell, ...]:
-    predicted = as_text(row.get("predicted")) or "unknown"
+def _predicted(row: Map) -> str:
+    return as_text(row.get("predicted")) or "unknown"
+
+
+def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
+    predicted = _predicted(row)
     observed, said = _observed(row)
     because = "; ".join(filter(None, (as_text(b.get("text")) for b in as_maps(row.get("because")))))
     why = " — ".join(filter(None, (text.cut(because, 260), said)))
@@ -29,7 +42,7 @@ def _row(row: Map) -> tuple[Cell, ...]:
     return (
         Cell(words.runtime(text.shorten(as_text(row.get("runtime")), 40))),
         Cell(words.CALLS.get(call, text.shorten(call, 40))),
-        Cell(words.mark(predicted).word, mark=predicted),
+        *((Cell(words.mark(predicted).word, mark=predicted),) if foretold else ()),
         observed,
         Cell(why or "–"),
     )
@@ -66,17 +79,13 @@ def _observations(audit: Audit) -> Table | None:
 def build(audit: Audit) -> Section:
     """The chapter's content."""
     blocks: list[Block] = []
-    rows = tuple(_row(row) for row in as_maps(audit.compatibility))
+    found = as_maps(audit.compatibility)
+    foretold = any(_predicted(row) != "unknown" for row in found)
+    rows = tuple(_row(row, foretold=foretold) for row in found)
     if rows:
-        blocks.append(
-            prose(
-                "A runtime is one version of TensorFlow or Keras. “Predicted” is read off the "
-                "file without running it; “observed” is what happened when the model was loaded in "
-                "that runtime in isolation. Where the two disagree, believe what was observed."
-            )
-        )
-        columns = ("Runtime", "To do what", "Predicted", "Observed", "Because")
-        blocks.append(Table("Where the model loads", columns, rows, print_rows=30))
+        blocks.append(prose(RUNTIME + (FORETOLD if foretold else "")))
+        columns = ("Runtime", "To do what", *(("Predicted",) if foretold else ()), "Observed")
+        blocks.append(Table("Where the model loads", (*columns, "Because"), rows, print_rows=30))
     else:
         blocks.append(prose("No runtime was predicted or tried for this model.", tone="note"))
     failed = any(as_text(o.get("error")) for o in as_maps(audit.observations))

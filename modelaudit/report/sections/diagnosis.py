@@ -11,6 +11,7 @@ from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, a
 from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
+NUMBERS = (("measured", "measured"), ("threshold", "compared with"), ("n", "n ="))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,28 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """One of the three usual suspects. `state` names its badge."""
+
+    name: str
+    state: str
+    text: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The chapter's content; `missing` says why there is none."""
 
     question: str
     answer: tuple[Paragraph, ...]
+    suspects: tuple[Suspect, ...]
     causes: tuple[Cause, ...]
     lists: tuple[Bullets, ...]
     missing: str
 
 
 def _numbers(item: Map) -> str:
-    parts = [
-        f"{word} {plain(item[key], 80)}"
-        for key, word in (("measured", "measured"), ("threshold", "threshold"), ("n", "n ="))
-        if item.get(key) is not None
-    ]
+    parts = [f"{word} {plain(item[key], 80)}" for key, word in NUMBERS if item.get(key) is not None]
     return ", ".join(parts)
 
 
@@ -105,10 +112,26 @@ def _cause(item: Map, findings: Findings) -> Cause:
     )
 
 
+def _suspect(item: Map) -> Suspect:
+    name = text.cut(as_text(item.get("name")), 60)
+    return Suspect(
+        name[:1].upper() + name[1:],
+        as_text(item.get("state")).replace(" ", "-"),
+        spans(text.cut(as_text(item.get("text")), 600)),
+    )
+
+
 def build(audit: Audit, findings: Findings) -> Diagnosis:
     """The chapter's content."""
     data = as_map(audit.diagnosis)
     lists: list[Bullets] = []
+    follows = [
+        f"{as_text(item.get('title')) or words.cause(as_text(item.get('cause')))} (follows from: "
+        f"{words.cause(as_text(item.get('of'))).lower()}). {plain(item.get('text'), 300)}"
+        for item in as_maps(data.get("consequences"))
+    ]
+    if follows:
+        lists.append(bullets("Seen as well, but only a consequence", follows))
     ruled_out = [
         f"{as_text(item.get('title')) or words.cause(as_text(item.get('cause')))}: "
         f"{plain(item.get('by'), 300)}"
@@ -131,4 +154,5 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
             "What was not checked, and why, is listed further down."
         )
     question = text.cut(as_text(data.get("question")), 240)
-    return Diagnosis(question, answer, causes, tuple(lists), missing)
+    suspects = tuple(map(_suspect, as_maps(data.get("suspects"))))
+    return Diagnosis(question, answer, suspects, causes, tuple(lists), missing)

@@ -30,15 +30,17 @@ class KeyNumber:
     note: str = ""
 
 
-def _questions(audit: Audit, answered: int) -> KeyNumber | None:
+def _questions(audit: Audit) -> KeyNumber | None:
     asked = [r for r in audit.results if r.outcome is not Outcome.WAIVED]
     if not asked:
         return None
-    return KeyNumber(
-        f"{answered} of {len(asked)}",
-        "questions answered",
-        "" if answered == len(asked) else "the others do not apply or could not be looked at",
-    )
+    passed = sum(r.outcome is Outcome.PASS for r in asked)
+    answered = passed + sum(r.outcome is Outcome.FAIL for r in asked)
+    if not answered:
+        return KeyNumber(f"0 of {len(asked)}", "questions answered", "see what was not checked")
+    open_ones = len(asked) - answered
+    note = f"{open_ones} more do not apply or could not be looked at" if open_ones else ""
+    return KeyNumber(f"{passed} of {answered}", "checks passed", note)
 
 
 def _restored(restore: Map) -> KeyNumber | None:
@@ -117,11 +119,11 @@ def _bytes(audit: Audit) -> KeyNumber | None:
     return KeyNumber(text.file_size(size), "on disk", text.plural(files, "file") if files else "")
 
 
-def build(audit: Audit, answered: int) -> tuple[KeyNumber, ...]:
-    """The first five of: answers, restore, flips, spread, loading, parameters, size."""
+def build(audit: Audit) -> tuple[KeyNumber, ...]:
+    """The first five of: checks, restore, flips, spread, loading, parameters, size."""
     output = next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
     candidates = (
-        _questions(audit, answered),
+        _questions(audit),
         _restored(as_map(audit.restore)),
         _mirrored(output),
         _collapse(output),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.findings import Severity
 from modelaudit.report import words
-from modelaudit.report.blocks import Block, Cell, Section, Table, bullets, prose
+from modelaudit.report.blocks import Block, Cell, Facts, Section, bullets, prose
 from modelaudit.report.values import as_map
 from modelaudit.schema import Audit
 
@@ -40,12 +40,11 @@ def build(audit: Audit) -> Section:
     """The chapter's content."""
     inputs = as_map(as_map(audit.behaviour).get("inputs"))
     limits = [SYNTHETIC, *LIMITS] if inputs.get("kind") == "synthetic" else LIMITS
-    rows = tuple(
-        (
-            Cell(words.mark(severity.value).word, mark=severity.value),
-            Cell(words.SEVERITY_MEANING[severity]),
+    severities = Facts(
+        tuple(
+            (words.mark(severity.value).word, Cell(words.SEVERITY_MEANING[severity]))
+            for severity in reversed(Severity)
         )
-        for severity in reversed(Severity)
     )
     blocks: list[Block] = [
         prose(STATIC, PROBED if inputs or audit.observations else NOT_PROBED),
@@ -55,7 +54,8 @@ def build(audit: Audit) -> Section:
             "chosen severity upwards (High unless the user chose another), Pass with warnings for "
             "lesser findings, Incomplete where something needed could not be read or run."
         ),
-        Table("What the severities mean", ("Severity", "Meaning"), rows),
+        prose("What the severities mean:"),
+        severities,
         bullets("Limits", limits),
     ]
     return Section("method", "Method and limits", tuple(blocks))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from modelaudit.findings import Outcome
+from dataclasses import replace
+
+from modelaudit.findings import Outcome, RuleResult
 from modelaudit.report import text
-from modelaudit.report.blocks import Block, Cell, Section, Table, bullets, prose
+from modelaudit.report.blocks import Block, Bullets, Cell, Section, Table, bullets, num, prose
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
@@ -56,6 +58,36 @@ def lines(audit: Audit, limit: int) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _passed(passed: list[RuleResult], rules: Rules) -> Table:
+    """Codes of the rules that passed, one row a family."""
+    families: dict[str, list[str]] = {}
+    for result in passed:
+        info = rules.get(result.code)
+        families.setdefault(info.family if info else "other", []).append(result.code)
+    rows = tuple(
+        (Cell(family), num(str(len(codes))), Cell(_ranges(codes)))
+        for family, codes in families.items()
+    )
+    return Table(f"What passed ({len(passed)})", ("About", "Rules", "Codes"), rows)
+
+
+def _ranges(codes: list[str]) -> str:
+    """`MA101–MA103, MA105`: neighbours in number are drawn together."""
+    runs: list[list[str]] = []
+    for code in codes:
+        if runs and code[2:].isdigit() and f"MA{int(code[2:]) - 1}" == runs[-1][-1]:
+            runs[-1].append(code)
+        else:
+            runs.append([code])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+
+
+def _passed_in_words(passed: list[RuleResult], rules: Rules) -> Bullets:
+    title = "What each of them says"
+    items = [f"{r.code} {_question(rules, r.code, r.name)}" for r in passed]
+    return replace(bullets(title, items, is_open=False), print_items=0)
+
+
 def build(audit: Audit, rules: Rules) -> Section:
     """The chapter: unanswered questions, measurements not made, waivers, and what passed."""
     blocks: list[Block] = []
@@ -95,11 +127,7 @@ def build(audit: Audit, rules: Rules) -> Section:
         )
     if not blocks:
         blocks.append(prose("Every question that the rules ask was answered.", tone="good"))
-    passed = [
-        f"{r.code} {_question(rules, r.code, r.name)}"
-        for r in audit.results
-        if r.outcome is Outcome.PASS
-    ]
+    passed = [r for r in audit.results if r.outcome is Outcome.PASS]
     if passed:
-        blocks.append(bullets(f"What passed ({len(passed)})", passed, is_open=False))
+        blocks += [_passed(passed, rules), _passed_in_words(passed, rules)]
     return Section("not-checked", "What was not checked, and what passed", tuple(blocks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelaudit.findings import Outcome, Verdict
+from modelaudit.findings import Verdict
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
@@ -130,7 +130,6 @@ def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
 def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPage:
     """The first page's content."""
     mark = words.VERDICTS[audit.verdict]
-    answered = sum(result.outcome in (Outcome.PASS, Outcome.FAIL) for result in audit.results)
     return VerdictPage(
         state=audit.verdict.value,
         word=mark.word,
@@ -139,7 +138,7 @@ def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPa
         meaning=words.VERDICT_MEANING[audit.verdict] if audit.reason else "",
         counts=findings.counts,
         waived=findings.waived,
-        numbers=key_numbers.build(audit, answered),
+        numbers=key_numbers.build(audit),
         changes=changes.build(audit, previous) if previous is not None else None,
         actions=_actions(audit, findings),
         identity=_identity(audit),

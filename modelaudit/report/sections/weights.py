@@ -229,8 +229,8 @@ def _kernels(symmetry: Map) -> list[Block]:
         "z left–right",
         "Twins",
     )
-    table = Table("Kernel symmetry by layer", columns, rows, print_rows=12, open=len(rows) <= 20)
-    return [prose(SYMMETRY_TERMS), table]
+    table = Table("Kernel symmetry by layer", columns, rows, print_rows=0, open=len(rows) <= 20)
+    return [prose(SYMMETRY_TERMS, tone="terms"), table]
 
 
 def build(audit: Audit) -> Section:
