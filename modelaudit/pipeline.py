@@ -11,14 +11,14 @@ from pathlib import Path
 
 from modelaudit import __version__, sections
 from modelaudit.diagnosis import diagnose
-from modelaudit.errors import ProbeError, ReadError
+from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.reader import read
 from modelaudit.measures.gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.here import Seen
-from modelaudit.probe.protocol import Observation, calls_for
+from modelaudit.probe.protocol import Observation, Status, calls_for
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
@@ -49,6 +49,8 @@ def read_artifact(path: Path, settings: Settings) -> Artifact:
         problem = Problem(ProblemKind.UNREADABLE, error.file, error.reason)
     except OSError as error:
         problem = Problem(ProblemKind.UNREADABLE, path.name, error.strerror or str(error))
+    except UsageError:  # it was there when models were looked for
+        problem = Problem(ProblemKind.UNREADABLE, path.name, "has gone since it was found")
     return unreadable(path, problem)
 
 
@@ -95,7 +97,9 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
     try:
         seen = probe(facts.artifact, facts.settings)
     except ProbeError as error:
-        return replace(facts, probe_skipped=f"the probe itself failed: {error}")
+        reason = f"the probe itself failed: {error}"
+        failed = Observation("here", "", Status.UNAVAILABLE, type(error).__name__, reason)
+        return replace(facts, observations=(failed,), probe_skipped=reason)
     return replace(
         facts,
         observations=seen.observations,

@@ -1,0 +1,70 @@
+"""One model from path to audit: what could not be looked at is never a pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.errors import ProbeError
+from modelaudit.findings import Verdict
+from modelaudit.pipeline import Target, audit_model
+from modelaudit.probe.here import Seen
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.settings import ProbeSettings, Settings
+from tests.made import files
+
+CREATED = "2026-01-02T03:04:05Z"
+
+
+@pytest.fixture
+def target(tmp_path):
+    path = files.minimal_h5(tmp_path / "a.h5")
+    return Target(path, tmp_path, "a.h5", "a.h5")
+
+
+def ended(status):
+    return lambda artifact, settings: Seen((Observation("here", "load_model", status),))
+
+
+def test_a_sound_model_that_was_not_to_be_run_passes(target):
+    settings = Settings(probe=ProbeSettings(enabled=False))
+    audit = audit_model(target, settings, CREATED)
+    assert (audit.verdict, audit.exit["code"]) == (Verdict.PASS, 0)
+    assert "skipped_reason" in audit.behaviour
+
+
+@pytest.mark.parametrize(
+    "status", [Status.UNAVAILABLE, Status.CRASHED, Status.TIMEOUT, Status.MEMORY]
+)
+def test_a_model_that_was_not_run_to_an_end_is_no_pass(target, status):
+    audit = audit_model(target, Settings(), CREATED, ended(status))
+    assert audit.verdict is not Verdict.PASS
+    assert audit.exit["code"] in {1, 3}
+
+
+def test_a_runtime_that_does_not_start_makes_it_incomplete(target):
+    audit = audit_model(target, Settings(), CREATED, ended(Status.UNAVAILABLE))
+    assert (audit.verdict, audit.exit["code"]) == (Verdict.INCOMPLETE, 3)
+
+
+def test_a_probe_that_fails_itself_makes_it_incomplete(target):
+    def probe(artifact, settings):
+        raise ProbeError("the channel broke")
+
+    audit = audit_model(target, Settings(), CREATED, probe)
+    assert (audit.verdict, audit.exit["code"]) == (Verdict.INCOMPLETE, 3)
+    assert "the channel broke" in audit.reason
+
+
+def test_nothing_that_files_hold_raises(tmp_path):
+    for make in files.ALONE:
+        path = make(tmp_path)
+        audit = audit_model(Target(path, tmp_path, path.name, path.name), Settings(), CREATED)
+        assert audit.reason
+        if audit.verdict is Verdict.PASS:
+            assert audit.model["complete"]
+
+
+def test_a_path_that_has_gone_is_told(tmp_path):
+    gone = Target(tmp_path / "gone.h5", tmp_path, "gone.h5", "gone.h5")
+    audit = audit_model(gone, Settings(), CREATED)
+    assert audit.verdict in {Verdict.FAIL, Verdict.INCOMPLETE}
