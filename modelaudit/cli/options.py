@@ -10,6 +10,7 @@ import click
 
 from modelaudit.findings import Severity
 from modelaudit.settings import MIB, ProbeSettings, Settings
+from modelaudit.settings_file import SettingsFile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -116,8 +117,14 @@ def settings_from(
     probe_unsafe: bool = False,
     require_sandbox: bool = False,
 ) -> Settings:
-    """Settings from options."""
+    """Settings from options, and from the settings file for what has no option."""
+    context = click.get_current_context(silent=True)
+    file = context.find_object(SettingsFile) if context else None
+    file = file or SettingsFile()
     return Settings(
+        limits=file.limits,
+        expectations=file.expectations,
+        waivers=file.waivers,
         fail_on=Severity(fail_on),
         jobs=jobs,
         probe=ProbeSettings(

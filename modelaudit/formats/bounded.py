@@ -121,18 +121,20 @@ def file_entry(path: Path, root: Path, role: str, limits: Limits) -> FileEntry:
 
 
 def model_digest(files: Iterable[FileEntry]) -> str | None:
-    """One SHA-256 over (path, size, digest) of every file, whatever their order.
+    """The SHA-256 of a model.
 
-    A model of one file has the digest of its content and size alone, so that copies under
-    another name are known to be the same. None where a file was not hashed or there is none.
+    Of one file it is the file's own, as `sha256sum` gives it, so that copies under another name
+    are known to be the same. Of several it is one over (path, size, digest) of each, whatever
+    their order. None where a file was not hashed or there is none.
     """
     entries = sorted(files, key=lambda entry: entry.path)
     if not entries or any(entry.sha256 is None for entry in entries):
         return None
+    if len(entries) == 1:
+        return entries[0].sha256
     digest = hashlib.sha256()
     for entry in entries:
-        name = entry.path if len(entries) > 1 else ""
-        digest.update(f"{name}\0{entry.size}\0{entry.sha256}\n".encode())
+        digest.update(f"{entry.path}\0{entry.size}\0{entry.sha256}\n".encode())
     return digest.hexdigest()
 
 

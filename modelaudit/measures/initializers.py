@@ -167,9 +167,11 @@ def canonical_name(initializer: Mapping[str, Json]) -> str:
     return {"xavieruniform": "glorotuniform", "xaviernormal": "glorotnormal"}.get(plain, plain)
 
 
-_TITLES = ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform")
-_TITLES += ("LecunNormal", "RandomUniform", "RandomNormal", "TruncatedNormal", "Orthogonal")
-_TITLES += ("VarianceScaling", "Identity", "Zeros", "Ones", "Constant")
+_TITLES: tuple[str, ...] = (
+    *("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal"),
+    *("RandomUniform", "RandomNormal", "TruncatedNormal", "VarianceScaling", "Orthogonal"),
+    *("Identity", "Zeros", "Ones", "Constant"),
+)
 
 
 def display_name(canonical: str) -> str:

@@ -25,6 +25,7 @@ from modelaudit.probe import inner, interventions
 from modelaudit.probe.feeding import Fed, feed_for
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.output_study import Answers, Outputs, describe_output
+from modelaudit.probe.pacing import within_time
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.repeats import Repeats, repeat
 from modelaudit.probe.runner import Array, Ended, Runner, Unavailable, Variant
@@ -54,7 +55,9 @@ def study(
     fed = feed_for(session.observation, artifact, settings, data)
     if isinstance(fed, Unprobeable):
         return fed
+    runner = Runner(session, fed.moves, fed.rescaled)
     try:
+        fed = within_time(runner, fed, settings.timeout)
         return _Study(session, artifact, settings.seed, fed).run()
     except Ended as end:
         return end.observation

@@ -116,6 +116,8 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
         raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
+    if any(best_orientation(output) for output in behaviour.outputs):
+        raise NotApplicable("the images come in another orientation than in training (MA603)")
     for output in behaviour.outputs:
         if output.collapse.collapsed:
             continue
@@ -240,7 +242,7 @@ RULES = (
         code="MA605",
         name="nondeterministic-output",
         family=Family.BEHAVIOUR,
-        severity=Severity.MEDIUM,
+        severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.BEHAVIOUR,),
         summary="The same input gives different outputs",
