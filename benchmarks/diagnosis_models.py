@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def _trunk(k: Any, x: Any, net: Net) -> Any:
     y = _block(k, inner, 16, "trunk0")
     y = _block(k, k.layers.MaxPooling2D()(y), 24, "trunk1")
     trunk = k.Model(inner, k.layers.GlobalAveragePooling2D()(y), name="trunk")
-    both = k.layers.Concatenate()([trunk(x), trunk(k.layers.AveragePooling2D()(x))])
+    both = k.layers.Concatenate()([trunk(x), trunk(k.layers.AveragePooling2D(2)(x))])
     return _head(k, k.layers.Dense(24, activation="relu", name="hidden")(both), net)
 
 
@@ -443,18 +444,17 @@ def make(out: Path, seeds: int) -> list[Case]:
     import tf_keras
 
     cases = []
-    for number, net in enumerate(NETS):
-        for way in net.ways:
-            for seed in range(seeds):
-                k = tf_keras if net.form == "tf_keras" else keras
-                stem = f"{number:02d}_{net.task}_{net.body}_{way}_s{seed}"
-                done = out / f"{stem}.jsonl"
-                if not done.exists():
-                    k.backend.clear_session()
-                    found = list(_cases_of(k, net, way, seed, out, stem, number))
-                    done.write_text("".join(json.dumps(asdict(c)) + "\n" for c in found))
-                    print(stem, len(found), flush=True)
-                cases += [Case(**json.loads(line)) for line in done.read_text().splitlines()]
+    nets = [(number, net, way) for number, net in enumerate(NETS) for way in net.ways]
+    for seed, (number, net, way) in product(range(seeds), nets):
+        k = tf_keras if net.form == "tf_keras" else keras
+        stem = f"{number:02d}_{net.task}_{net.body}_{way}_s{seed}"
+        done = out / f"{stem}.jsonl"
+        if not done.exists():
+            k.backend.clear_session()
+            found = list(_cases_of(k, net, way, seed, out, stem, number))
+            done.write_text("".join(json.dumps(asdict(c)) + "\n" for c in found))
+            print(stem, len(found), flush=True)
+        cases += [Case(**json.loads(line)) for line in done.read_text().splitlines()]
     return cases
 
 

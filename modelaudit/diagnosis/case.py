@@ -12,10 +12,12 @@ from modelaudit.diagnosis.thresholds import (
     FIT_GAIN,
     GAIN,
     INFORMED,
+    INFORMED_PEAK,
     LITTLE,
     MISFIT,
     MISFIT_ALIKE,
     ONE_CLASS,
+    PEAK,
     RIGHT_ACCURACY,
     RIGHT_FIT,
     SAME_SCORE,
@@ -198,8 +200,10 @@ def better(profile: Mapping[str, float], given: float, room: float) -> list[tupl
         room: log2 K.
     """
     others = {name: bits for name, bits in profile.items() if name != "e"}
-    best = max(others.values(), default=0.0)
-    if room <= 0 or best - given <= GAIN or best <= INFORMED * room:
+    *rest, best = sorted((*others.values(), given)) or (0.0,)
+    alone = bool(rest) and best - rest[-1] > PEAK
+    enough = (INFORMED_PEAK if alone else INFORMED) * room
+    if room <= 0 or best - given <= GAIN or best <= enough:
         return []
     tied = [(name, bits) for name, bits in others.items() if best - bits <= TIED]
     return sorted(tied, key=lambda each: SIMPLEST.index(each[0]))

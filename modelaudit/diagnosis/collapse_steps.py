@@ -178,7 +178,7 @@ def little_information(case: Case) -> Answer:
         return Excluded("the answers differ from image to image")
     if case.one_class:
         return Excluded("your labels say that the images are of one class")
-    if seen.batchnorm and case.misfit is None:
+    if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= at.SOUND_FIT:
         return Excluded(
             "the answers are alike, but all batch statistics fit, as with images of one class"
         )

@@ -80,6 +80,8 @@ def by_construction(case: Case) -> Answer:
     output, effect, nfv = found
     if nfv >= at.EXACT:
         return Excluded(f"the answers are not symmetric to the last digit (variation {nfv:.2g})")
+    if output.saturated > at.SATURATED:
+        return Unknown("the scores before the last activation, which is too sure to compare")
     exact = [e for e in output.transforms if e.nfv is not None and e.nfv < at.EXACT]
     evidence = tuple(_evidence(e, output, at.EXACT) for e in exact[:3])
     return Found(0.97, evidence, where=output.name, transform=effect.name)

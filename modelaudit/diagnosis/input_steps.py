@@ -104,8 +104,8 @@ def _other_scale(
         return Found(0.95, (evidence,), where=output.name, transform=labelled.name)
     found = better(output.domain, information(output), capacity(output))
     if not found:
-        return _by_statistics(output, first)
-    name, bits = _best_fitting(found, first)
+        return _by_statistics(seen, output, first)
+    name, bits = _best_fitting(seen, found)
     if labels_contradict(output, name):
         return None
     said = Evidence(
@@ -128,26 +128,41 @@ def _other_scale(
     return None
 
 
-def _best_fitting(found: list[tuple[str, float]], first: BatchNormFit | None) -> tuple[str, float]:
-    """Of scales that say much more, the one that suits the first statistics best."""
-    if first is None:
+def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
+    """Of scales that say much more, the one that suits all statistics best."""
+    if not seen.batchnorm:
         return max(found, key=lambda each: each[1])
-    return min(found, key=lambda each: first.domain.get(each[0], math.inf))
+    return min(found, key=lambda each: _strain(seen, each[0]))
 
 
-def _by_statistics(output: OutputBehaviour, first: BatchNormFit | None) -> Found | None:
-    """For outputs without classes: statistics that are far off, and fit on another scale."""
-    if capacity(output) or first is None or first.mean_deviation <= at.MISFIT_DOMAIN_ALONE:
+def _strain(seen: Behaviour, name: str) -> float:
+    """Mean deviation over all batch normalisations on one scale."""
+    return sum(fit.domain.get(name, math.inf) for fit in seen.batchnorm) / len(seen.batchnorm)
+
+
+def _by_statistics(
+    seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
+) -> Found | None:
+    """Statistics that are off, and fit on another scale on which the model says no less.
+
+    Without classes there is no information to agree, so they must be far off.
+    """
+    room = capacity(output)
+    limit = at.MISFIT if room else at.MISFIT_DOMAIN_ALONE
+    if first is None or first.mean_deviation <= limit:
         return None
-    best = min(first.domain, key=lambda name: first.domain[name], default="")
+    best = min(first.domain, key=lambda name: _strain(seen, name), default="")
     if not best or first.domain[best] >= at.FIT_DOMAIN:
         return None
-    return Found(0.9, (_statistics_evidence(first, best),), where=output.name, transform=best)
+    bits = output.domain.get(best, 0.0)
+    if room and (bits <= at.INFORMED * room or bits < information(output) - at.TIED):
+        return None
+    return Found(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
 
 
 def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
     text = (
-        f"What reaches {first.route} lies {first.mean_deviation:.1f} standard deviations from the "
+        f"What reaches {first.route} lies {first.mean_deviation:.2g} standard deviations from the "
         f"mean of training; {WORDS.get(name, name)} it lies {first.domain[name]:.2f} from it."
     )
     return Evidence(text, "", first.mean_deviation, at.MISFIT_DOMAIN)

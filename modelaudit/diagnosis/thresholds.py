@@ -11,6 +11,9 @@ from __future__ import annotations
 # Share of log2(K) that an orientation must reach to be called the right one. True repairs reach
 # 0.88 to 0.99, false ones at most 0.504.
 INFORMED = 0.75
+# The same where it stands out of all others by a wide margin: a small 12-class net that is right
+# about 98 % of its images reaches no more than 0.72, the next orientation 0.44.
+INFORMED_PEAK, PEAK = 0.60, 0.60
 # Bits by which another orientation, scale or intervention must be better. Healthy: 0.06 at most.
 GAIN = 0.30
 # Bits within which two variants of the input are equally good.
@@ -19,6 +22,8 @@ TIED = 0.06
 UNINFORMED = 0.50
 # NFV below which a flip changes nothing but rounding. Exact networks: 1e-13 and less.
 EXACT = 1e-6
+# Share of saturated outputs from which equal outputs prove nothing about the scores behind them.
+SATURATED = 0.5
 # NFV below which training has made the output flip-invariant. Mirror-trained: 0.014 to 0.046.
 LEARNED = 0.06
 # NFV from which an output is plainly orientation-sensitive; between the two, labels decide.
@@ -39,8 +44,10 @@ MISFIT_DOMAIN, FIT_DOMAIN = 1.0, 0.10
 # The deviation that shows a wrong scale where the output has no classes to agree (x255: over 100).
 MISFIT_DOMAIN_ALONE = 3.0
 # Share of log2(K) under which an output says little about unlabelled inputs. Layers of another
-# model or in another order leave 0.02 to 0.17; a wrong orientation 0.32 and more.
-LITTLE = 0.20
+# model or in another order leave 0.02 to 0.23; a wrong orientation 0.32 and more.
+LITTLE = 0.30
+# Misfit up to which statistics speak for sound weights even then (healthy on 12 images: 0.19).
+SOUND_FIT = 0.20
 # Accuracy or R2 that labels must show in another orientation or scale, and by how much more.
 RIGHT_ACCURACY, ACCURACY_GAIN = 0.80, 0.10
 RIGHT_FIT, FIT_GAIN = 0.50, 0.20

@@ -78,6 +78,21 @@ def predicted(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | Non
     return None
 
 
+def saturated_share(values: NDArray[np.floating], kind: str) -> float:
+    """Share of (n, ...) probabilities so sure that float32 kept nothing of the other classes.
+
+    What a transform did to their scores cannot be seen any more.
+    """
+    if kind not in {"softmax", "sigmoid"} or len(values) == 0:
+        return 0.0
+    wide = values.reshape(len(values), -1).astype(np.float64)
+    if kind == "sigmoid":
+        sure = (np.minimum(wide, 1 - wide) <= _CLIP).all(axis=1)
+    else:
+        sure = np.sort(wide, axis=1)[:, :-1].max(axis=1, initial=0.0) <= _CLIP
+    return float(np.mean(sure))
+
+
 def class_count(values: NDArray[np.floating], kind: str) -> int | None:
     """K of `probabilities`: 2 for each sigmoid; None for outputs without classes."""
     if kind == "sigmoid":

@@ -204,6 +204,7 @@ class OutputBehaviour:
     per_class: tuple[Mapping[str, Json], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)  # NFV with symmetrised kernels
     synthetic_information: float | None = None  # I_e in bits on the built-in probe mix
+    saturated: float = 0.0  # share of inputs with nothing left of all classes but one
     nonfinite: float = 0.0  # share of inputs whose output holds NaN or infinity
 
 

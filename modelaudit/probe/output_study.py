@@ -12,7 +12,12 @@ from modelaudit.facts import Artifact, Json
 from modelaudit.measures.collapse import Diversity, collapse
 from modelaudit.measures.flips import Pair, per_class, transform_effect
 from modelaudit.measures.orientation import information, orientation_profile
-from modelaudit.measures.outputs import comparable, output_kind, probabilities
+from modelaudit.measures.outputs import (
+    comparable,
+    output_kind,
+    probabilities,
+    saturated_share,
+)
 from modelaudit.measures.scores import accuracy, explained_variance
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 from modelaudit.measures.transforms import Transform
@@ -79,6 +84,7 @@ def describe_output(
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
         synthetic_information=bits_on_mix,
+        saturated=saturated_share(values, kind),
         nonfinite=float(np.mean(~np.isfinite(raw.reshape(len(raw), -1)).all(axis=1))),
     )
 

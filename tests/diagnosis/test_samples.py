@@ -32,6 +32,7 @@ EXPECTED = {
     "batch-normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
     "unsafe": (UNDECIDED, UNDECIDED),  # not run: it would run its own code
 }  # fmt: skip
+PREFIXES = {"digits_tf1_checkpoint": "digits_tf1_checkpoint/lenet.ckpt"}
 MODELS = {
     row["file"]: row["condition"]
     for row in json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))["models"]
@@ -45,7 +46,8 @@ def probe():
 
 
 def cause(file: str, settings: Settings, probe):
-    facts = add_probe(static_facts(SAMPLES / file, settings), probe)
+    path = SAMPLES / PREFIXES.get(file, file)
+    facts = add_probe(static_facts(path, settings), probe)
     return diagnose(facts, run_rules(CATALOGUE, facts)).causes[0]
 
 
