@@ -1,0 +1,89 @@
+"""The whole way with TensorFlow: sound, hostile and damaged models in one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.made import files
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "sample_models"
+
+pytestmark = pytest.mark.slow
+
+HANGS = """
+import sys
+import tensorflow as tf
+
+class Hangs(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec((None, 2))])
+    def score(self, x):
+        return tf.while_loop(lambda y: tf.reduce_all(tf.abs(y) >= 0.0), lambda y: y * 0.5, [x])[0]
+
+module = Hangs()
+tf.saved_model.save(module, sys.argv[1], signatures=module.score)
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Return exit code, rows and audits of a run over healthy, damaged and hanging models."""
+    root = tmp_path_factory.mktemp("registry")
+    models = root / "models"
+    models.mkdir()
+    shutil.copy(SAMPLES / "digits_robust.keras", models)
+    shutil.copytree(SAMPLES / "digits_tf1_savedmodel", models / "tf1")
+    files.truncated_h5(models)
+    files.noise_zip(models)
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run([sys.executable, "-c", HANGS, models / "hangs"], check=True, env=quiet)
+    command = [sys.executable, "-m", "modelaudit", "audit", models, "--out", root / "out"]
+    command += ["--probe-data", SAMPLES / "digits_probe.npz", "--timeout", "25"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    index = json.loads((root / "out" / "index.json").read_text())
+    audits = {
+        row["path"]: json.loads((root / "out" / row["links"]["json"]).read_text())
+        for row in index["models"]
+    }
+    return done, root / "out", index, audits
+
+
+def test_every_model_has_a_row_and_every_report(ran):
+    done, out, index, audits = ran
+    assert done.returncode == 1, done.stderr
+    assert sorted(audits) == [
+        "digits_robust.keras",
+        "hangs",
+        "noise.keras",
+        "tf1",
+        "truncated.h5",
+    ]
+    for row in index["models"]:
+        for link in row["links"].values():
+            assert (out / link).stat().st_size > 1000
+
+
+def test_sound_models_are_audited_in_full(ran):
+    audits = ran[3]
+    for name in ("digits_robust.keras", "tf1"):
+        assert audits[name]["verdict"] in {"pass", "warn"}
+        assert audits[name]["behaviour"]["inputs"]["labelled"]
+        assert audits[name]["restore"]["compared"] == audits[name]["restore"]["identical"] > 0
+    accuracy = audits["digits_robust.keras"]["behaviour"]["outputs"][0]["accuracy"]
+    assert accuracy["e"] > 0.9
+
+
+def test_bad_models_are_rows_with_reasons(ran):
+    audits = ran[3]
+    assert audits["hangs"]["verdict"] == "incomplete"
+    assert "timeout" in audits["hangs"]["reason"]
+    for name in ("noise.keras", "truncated.h5"):
+        assert audits[name]["verdict"] == "fail"
+        assert audits[name]["reason"]
