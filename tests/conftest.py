@@ -9,8 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# A deadline times the machine, not the code. On CI the examples are the same in every run, so that
+# a red run can be repeated; elsewhere each run looks at new ones.
+settings.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("modelaudit")
 
 
 @pytest.fixture(scope="session")

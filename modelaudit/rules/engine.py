@@ -64,6 +64,9 @@ def could_not_look(facts: Facts) -> str:
         if observation.status in UNFINISHED:
             why = f" ({observation.error.splitlines()[-1]})" if observation.error else ""
             return f"running it in {observation.runtime}: {observation.status.value}{why}"
+        contained = all(state is True for state in observation.sandbox.values())
+        if observation.status is Status.REFUSED and observation.sandbox and not contained:
+            return f"running it in {observation.runtime}: refused ({observation.error})"
     return ""
 
 

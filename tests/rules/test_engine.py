@@ -95,3 +95,11 @@ def test_digest_follows_the_declarations() -> None:
     changed = (replace(RULE, severity=Severity.INFO), *CATALOGUE[1:])
     assert rules_digest(CATALOGUE) == rules_digest(tuple(CATALOGUE))
     assert rules_digest(changed) != rules_digest(CATALOGUE)
+
+
+def test_a_missing_sandbox_that_was_required_is_incomplete() -> None:
+    facts = examples.observed(Status.REFUSED, error="sandbox layers are missing here")()
+    bare = replace(facts.observations[0], sandbox={"landlock": "not in this kernel"})
+    whole = replace(facts.observations[0], sandbox={"landlock": True})
+    assert _verdict(replace(facts, observations=(bare,))) is Verdict.INCOMPLETE
+    assert _verdict(replace(facts, observations=(whole,))) is not Verdict.INCOMPLETE
