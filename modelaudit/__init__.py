@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from modelaudit.api import audit
     from modelaudit.findings import Finding, Severity, Verdict
+    from modelaudit.golden import record
     from modelaudit.schema import Audit
     from modelaudit.settings import Settings
 
 __version__ = "0.1.0"
-__all__ = ["Audit", "Finding", "Settings", "Severity", "Verdict", "audit"]
+__all__ = ["Audit", "Finding", "Settings", "Severity", "Verdict", "audit", "record"]
 
 _HOMES = {
     "audit": "modelaudit.api",
+    "record": "modelaudit.golden",
     "Audit": "modelaudit.schema",
     "Finding": "modelaudit.findings",
     "Settings": "modelaudit.settings",

@@ -19,6 +19,7 @@ from modelaudit.measures.gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, Status, calls_for
+from modelaudit.restore.golden import read_golden
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
@@ -66,7 +67,12 @@ def static_facts(path: Path, settings: Settings) -> Facts:
     if artifact.tensors or artifact.architecture:
         measured = measure(artifact, limits=settings.limits)
         measurements = replace(measured, gallery=galleries(artifact))
-    return Facts(artifact=artifact, settings=settings, measurements=measurements)
+    return Facts(
+        artifact=artifact,
+        settings=settings,
+        measurements=measurements,
+        golden=read_golden(artifact, settings.limits),
+    )
 
 
 def why_not_run(facts: Facts) -> str:
@@ -105,6 +111,7 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         observations=seen.observations,
         behaviour=seen.behaviour,
         restore=seen.restore,
+        golden=seen.golden or facts.golden,
         probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
     )
 

@@ -14,6 +14,7 @@ from modelaudit.diagnosis import Diagnosis
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
+from modelaudit.restore.golden import Golden
 from modelaudit.rules.model import Facts
 from modelaudit.schema import jsonable
 
@@ -70,9 +71,17 @@ def _ports(architecture: Architecture, routes: tuple[str, ...]) -> list[Json]:
     for route in routes:
         layer = by_route.get(route)
         shape = jsonable(layer.output_shape) if layer else None
-        dtype = layer.config.get("dtype") if layer else None
+        dtype = _dtype(layer.config.get("dtype")) if layer else None
         ports.append({"route": route, "shape": shape, "dtype": dtype})
     return ports
+
+
+def _dtype(said: Json) -> str | None:
+    """The name of a dtype, which Keras 3 wraps into a policy."""
+    if isinstance(said, dict):
+        policy = said.get("config")
+        said = policy.get("name") if isinstance(policy, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def architecture_section(facts: Facts) -> dict[str, Json]:
@@ -184,21 +193,49 @@ def compatibility_section(observations: tuple[Observation, ...]) -> tuple[dict[s
 
 
 def restore_section(facts: Facts) -> dict[str, Json]:
-    """Every stored weight against the restored model's variables; {} where nothing was compared."""
+    """Stored weights against the restored model's, and the golden record against both."""
+    section: dict[str, Json] = {}
     proof = facts.restore
-    if proof is None:
-        return {}
-    changes = (*proof.differing, *proof.cast)
-    return {
-        "runtime": proof.runtime,
-        "call": proof.call,
-        "compared": proof.compared,
-        "identical": proof.identical,
-        "missing": list(proof.missing),
-        "unexpected": list(proof.unexpected),
-        "differing": [str(each) for each in proof.differing],
-        "cast": [str(each) for each in proof.cast],
-        "changes": jsonable(changes),
+    if proof is not None:
+        section |= {
+            "runtime": proof.runtime,
+            "call": proof.call,
+            "compared": proof.compared,
+            "identical": proof.identical,
+            "missing": list(proof.missing),
+            "unexpected": list(proof.unexpected),
+            "differing": [str(each) for each in proof.differing],
+            "cast": [str(each) for each in proof.cast],
+            "changes": jsonable((*proof.differing, *proof.cast)),
+        }
+    if facts.golden is not None:
+        section["golden"] = _golden(facts.golden)
+    return section
+
+
+def _golden(golden: Golden) -> dict[str, Json]:
+    """The record's word on the model, flat enough to be read as a table."""
+    if golden.problem:
+        return {"file": golden.file, "problem": golden.problem}
+    found, outputs = golden.weights, golden.outputs
+    section: dict[str, Json] = {
+        "file": golden.file,
+        "digest": golden.digest,
+        "made_by": ", ".join(f"{key} {value}" for key, value in (golden.made or {}).items()),
+        "same_files": golden.same_files,
+    }
+    if found is not None:
+        section |= {"weights_recorded": found.compared, "weights_identical": found.identical}
+        changes = [*map(str, found.differing)]
+        changes += [f"{name}: not in the file" for name in found.missing]
+        changes += [f"{name}: not in the record" for name in found.unexpected]
+        section["weights_changed"] = [*changes]
+    if golden.not_replayed:
+        return section | {"not_replayed": golden.not_replayed}
+    return section | {
+        "outputs_reproduced": all(each.reproduced for each in outputs),
+        "max_abs_difference": jsonable(max(each.difference for each in outputs)),
+        "tolerance": jsonable(min(each.tolerance for each in outputs)),
     }
 
 

@@ -174,7 +174,7 @@ class KerasModel(Loaded):
             if training:
                 raise AdapterError("graph mode has no training flag")
             result = self.model.predict_on_batch(feeds if len(feeds) != 1 else feeds[0])
-            return _named(result, self.output_names)
+            return named_outputs(result, self.output_names)
         tensors = [self.tf.constant(feed) for feed in feeds]
         for i, tensor in enumerate(tensors[: len(self.inputs)]):
             if self.inputs[i]["dtype"] != "string":
@@ -183,13 +183,13 @@ class KerasModel(Loaded):
         if self.keys is not None and len(self.keys) == len(tensors):
             argument = {key: tensors[i] for i, key in enumerate(self.keys)}
         if training is False:
-            return _named(self.model(argument, training=False), self.output_names)
+            return named_outputs(self.model(argument, training=False), self.output_names)
         # In training mode a call moves BatchNormalization's statistics: put them back. States of
         # random generators are no weights and go on, or every repetition would look the same.
         before = [(variable, self.value(variable)) for variable in self.model.non_trainable_weights]
         try:
             options = {} if training is None else {"training": training}
-            return _named(self.model(argument, **options), self.output_names)
+            return named_outputs(self.model(argument, **options), self.output_names)
         finally:
             for variable, value in before:
                 variable.assign(value)
@@ -239,7 +239,7 @@ class SignatureModel(Loaded):
         tensors = {}
         for i, entry in enumerate(self.inputs):
             tensors[entry["name"]] = self.tf.cast(self.tf.constant(feeds[i]), entry["dtype"])
-        return _named(self.call(tensors), [entry["name"] for entry in self.outputs])
+        return named_outputs(self.call(tensors), [entry["name"] for entry in self.outputs])
 
 
 class SessionModel(Loaded):
@@ -316,7 +316,7 @@ def _children(node: Untyped) -> list[tuple[str, Any]]:
     return [(pair.name, pair.ref) for pair in pairs]
 
 
-def _named(result: Untyped, names: list[str]) -> Values:
+def named_outputs(result: Untyped, names: list[str]) -> Values:
     """Outputs by name, whatever structure the model returned them in."""
     flat: list[tuple[str, Any]] = []
 

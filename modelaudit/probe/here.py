@@ -17,6 +17,7 @@ from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.behaviour import study
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.protocol import Observation
+from modelaudit.probe.replay import replay
 from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import (
     RuntimeHandle,
@@ -25,21 +26,25 @@ from modelaudit.probe.supervisor import (
     observe,
     start_runtime,
 )
+from modelaudit.restore.golden import Golden, read_golden
 from modelaudit.restore.proof import RestoreProof, prove
-from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.restore.record import read_record
+from modelaudit.settings import Limits, ProbeSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What running a model showed; `skipped` says why there is no behaviour, if there is none.
 
-    `restore` compares the first model that was loaded with its file.
+    `restore` compares the first model that was loaded with its file, `golden` with what was
+    recorded when it was saved.
     """
 
     observations: tuple[Observation, ...]
     behaviour: Behaviour | None = None
     skipped: str = ""
     restore: RestoreProof | None = None
+    golden: Golden | None = None
 
 
 @contextlib.contextmanager
@@ -79,13 +84,26 @@ def run_in(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Probe
             continue
         with session:
             proof = prove(artifact, seen, partial(_values, session))
+            golden = _replayed(session, artifact)
             outcome = study(session, artifact, settings, data)
+        behaviour, skipped = None, ""
         if isinstance(outcome, Observation):
-            return Seen((*observations, outcome), restore=proof)
-        if isinstance(outcome, Unprobeable):
-            return Seen((*observations, seen), skipped=outcome.reason, restore=proof)
-        return Seen((*observations, seen), outcome, restore=proof)
+            seen = outcome
+        elif isinstance(outcome, Unprobeable):
+            skipped = outcome.reason
+        else:
+            behaviour = outcome
+        return Seen((*observations, seen), behaviour, skipped, proof, golden)
     return Seen(tuple(observations))
+
+
+def _replayed(session: Session, artifact: Artifact) -> Golden | None:
+    """The golden record beside the model, put to the restored model; None without a usable one."""
+    golden = read_golden(artifact, Limits())
+    if golden is None or golden.problem:
+        return golden
+    record = read_record(artifact.root, Limits())
+    return replay(session, record, golden) if record else golden
 
 
 def _values(session: Session, path: str) -> NDArray[Any] | None:

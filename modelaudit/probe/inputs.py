@@ -159,6 +159,11 @@ def _integers(
     return ProbeData(x, value_range=(0.0, size - 1.0), notes=notes, kinds=("tokens",) * n)
 
 
+def sample_shape(shape: Shape) -> tuple[int, ...]:
+    """Shape of one sample, with every open axis given a size."""
+    return _closed(shape)[0]
+
+
 def _closed(shape: Shape) -> tuple[tuple[int, ...], list[str]]:
     """A sample's shape with every open axis given a size, and what was chosen."""
     inner, notes = list(shape[1:]), []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.restore.alterations import alteration
-from modelaudit.restore.model import Change, Comparison, Difference, Weight
+from modelaudit.restore.model import Change, Comparison, Difference, Weight, sketch
 
 # Values of at most this many bytes are looked at over one comparison: naming what happened to a
 # tensor is a service, that it differs is known from the digests.
@@ -19,6 +19,7 @@ VALUE_BYTES = 512 << 20
 FACTOR_ERROR = 1e-5  # relative, up to which all values share one factor (rounding of float32)
 UNRELATED = 0.5  # correlation under which two tensors are not two states of one training
 
+Array = NDArray[Any]
 Pair = tuple[Weight, Weight]
 
 
@@ -46,6 +47,7 @@ def _pairs(
 ) -> tuple[list[Pair], list[Weight], list[Weight]]:
     partner: dict[int, int] = {}
     _by_name(expected, found, partner)
+    _by_name_ending(expected, found, partner)
     _by_bytes(expected, found, partner)
     _by_order(expected, found, partner)
     taken = set(partner.values())
@@ -71,6 +73,33 @@ def _by_name(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[
             if len(free) == 1:
                 partner[i] = free.pop()
                 taken.add(partner[i])
+
+
+def _by_name_ending(
+    expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]
+) -> None:
+    """Pairs that only end alike, in layer and variable: `plain/conv/kernel` and `conv/kernel`."""
+    taken = set(partner.values())
+    left = _endings(weight for i, weight in enumerate(expected) if i not in partner)
+    right = _endings(weight for j, weight in enumerate(found) if j not in taken)
+    here = {id(weight): i for i, weight in enumerate(expected)}
+    there = {id(weight): j for j, weight in enumerate(found)}
+    for ending, owners in left.items():
+        others = right.get(ending, [])
+        if len(owners) == len(others) == 1:
+            i, j = here[id(owners[0])], there[id(others[0])]
+            if i not in partner and j not in taken:
+                partner[i] = j
+                taken.add(j)
+
+
+def _endings(weights: Iterable[Weight]) -> Mapping[str, list[Weight]]:
+    """Weights by the last two parts of their names."""
+    found: defaultdict[str, list[Weight]] = defaultdict(list)
+    for weight in weights:
+        for ending in {"/".join(name.split("/")[-2:]) for name in weight.names if "/" in name}:
+            found[ending].append(weight)
+    return found
 
 
 def _by_bytes(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]) -> None:
@@ -138,7 +167,7 @@ class _Judge:
         change = Change.SWAPPED if there.sha256 == before.sha256 else Change.OTHER
         return Difference(before.name, after.name, change, other=owner.name)
 
-    def _values(self, weight: Weight) -> NDArray[Any] | None:
+    def _values(self, weight: Weight) -> Array | None:
         """Values within what is left of the budget."""
         cost = weight.size * 8
         if weight.values is None or cost > self.left:
@@ -170,11 +199,12 @@ def _initial(weight: Weight) -> bool:
     return weight.initial is not None and weight.initial()
 
 
-def _by_values(pair: Pair, mine: NDArray[Any] | None, theirs: NDArray[Any] | None) -> Difference:
+def _by_values(pair: Pair, mine: Array | None, theirs: Array | None) -> Difference:
     before, after = pair
-    if mine is None or theirs is None or mine.size < 2:
+    how = _permuted(mine, theirs) if mine is not None and theirs is not None else ""
+    a, b = _sampled(before, mine), _sampled(after, theirs)
+    if a is None or b is None or a.shape != b.shape or a.size < 2:
         return _by_statistics(pair)
-    a, b = mine.astype(np.float64).ravel(), theirs.astype(np.float64).ravel()
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return Difference(before.name, after.name, Change.VALUES)
     norm = float(np.linalg.norm(a))
@@ -184,12 +214,18 @@ def _by_values(pair: Pair, mine: NDArray[Any] | None, theirs: NDArray[Any] | Non
     if factor and residue <= FACTOR_ERROR * float(np.linalg.norm(b)):
         change = Change.SCALED
         return Difference(before.name, after.name, change, factor=factor, distance=distance)
-    how = _permuted(mine, theirs)
     if how:
         return Difference(before.name, after.name, Change.PERMUTED, how, distance=distance)
     unrelated = abs(_correlation(a, b)) < UNRELATED
     change = Change.INITIAL if unrelated and _initial(after) else Change.VALUES
     return Difference(before.name, after.name, change, distance=distance)
+
+
+def _sampled(weight: Weight, values: Array | None) -> NDArray[np.float64] | None:
+    """Evenly spaced values, at the same places for every tensor of that shape."""
+    if values is not None:
+        return sketch(values)
+    return None if weight.sketch is None else weight.sketch.astype(np.float64)
 
 
 def _by_statistics(pair: Pair) -> Difference:
@@ -210,7 +246,7 @@ def _by_statistics(pair: Pair) -> Difference:
     return Difference(before.name, after.name, Change.VALUES)
 
 
-def _permuted(a: NDArray[Any], b: NDArray[Any]) -> str:
+def _permuted(a: Array, b: Array) -> str:
     """`inputs`, `outputs` or `values` where b holds a's slices along that axis, reordered."""
     if a.ndim == 1:
         return "values" if np.array_equal(np.sort(a), np.sort(b)) else ""
@@ -221,7 +257,7 @@ def _permuted(a: NDArray[Any], b: NDArray[Any]) -> str:
     return ""
 
 
-def _sorted_rows(rows: NDArray[Any]) -> NDArray[Any]:
+def _sorted_rows(rows: Array) -> Array:
     """Rows in the order of their bytes: any order does, as long as it is the same for both."""
     keys = [row.tobytes() for row in rows]
     return rows[sorted(range(len(keys)), key=keys.__getitem__)]

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modelaudit.facts import TensorStats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     Values = Callable[[], NDArray[Any] | None]
+
+SKETCHED = 256
 
 
 class Change(StrEnum):
@@ -37,6 +40,7 @@ class Weight:
             is how it is called.
         sha256: over the C-order little-endian bytes.
         values: reads the numbers, or gives None where they cannot be had.
+        sketch: what `sketch` keeps of the values, where they themselves are not at hand.
         initial: tells whether it looks as it was created; None where that cannot be told.
     """
 
@@ -46,6 +50,7 @@ class Weight:
     sha256: str
     stats: TensorStats | None = None
     values: Values | None = field(default=None, compare=False, repr=False)
+    sketch: NDArray[Any] | None = field(default=None, compare=False, repr=False)
     initial: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -62,6 +67,12 @@ class Weight:
         return total
 
 
+def sketch(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Up to `SKETCHED` values at even distances of the C order, alike for every array so shaped."""
+    step = max(1, -(-values.size // SKETCHED))
+    return values.reshape(-1)[::step].astype(np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One tensor whose two sides differ.
@@ -71,7 +82,8 @@ class Difference:
         how: of an altered tensor, which alteration (`transposed`, `rotated-180` …).
         other: of a swapped or borrowed one, the expected name that the values belong to.
         factor: of a scaled one, found / expected.
-        distance: |found - expected| / |expected|, Euclidean; None where values are not at hand.
+        distance: |found - expected| / |expected|, Euclidean, over the sketches; None where the
+            values are not at hand.
     """
 
     tensor: str

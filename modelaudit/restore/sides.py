@@ -30,7 +30,7 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
     kernels = {kernel.tensor: kernel for kernel in artifact.kernels}
     weights = []
     for tensor in artifact.tensors:
-        if tensor.role != "weight" or not tensor.sha256:
+        if tensor.role != "weight" or not tensor.sha256 or _is_state(tensor):
             continue
         names = (*owners.get(tensor.name, ()), tensor.name, *programs.get(tensor.name, ()))
         weights.append(
@@ -100,10 +100,10 @@ def _program_names(artifact: Artifact) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _is_state(variable: VariableDigest) -> bool:
+def _is_state(variable: VariableDigest | Tensor) -> bool:
     """Seeds of random generators and counters, which move when a model is merely built."""
     integer = variable.dtype.startswith(("int", "uint", "bool"))
-    return integer and (variable.shape in {(), (2,), (3,)} or "seed" in variable.path)
+    return integer and variable.shape in {(), (2,), (3,)}
 
 
 def _kernels_by_route(artifact: Artifact) -> Mapping[str, Kernel]:
@@ -128,7 +128,7 @@ def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
     def initial() -> bool:
         if tensor.stats is not None and tensor.stats.constant:
             return tensor.stats.minimum in {0.0, 1.0}
-        return kernel is not None and _fits(kernel, tensor)
+        return _fits(kernel, tensor)
 
     return initial
 
@@ -162,7 +162,7 @@ def _initial_held(
         first = values.flat[0]
         if first in {0, 1} and bool(np.all(values == first)):
             return True
-        return kernel is not None and _fits(kernel, _as_tensor(variable, values))
+        return _fits(kernel, _as_tensor(variable, values))
 
     return initial
 
@@ -173,12 +173,18 @@ def _as_tensor(variable: VariableDigest, values: NDArray[Any]) -> Tensor:
     )
 
 
-def _fits(kernel: Kernel, tensor: Tensor) -> bool:
-    """Whether the weights are such as the kernel's initialiser draws.
+def _fits(kernel: Kernel | None, tensor: Tensor) -> bool:
+    """Whether the weights are such as the kernel's initialiser, or else a usual one, draws.
 
     Trained kernels can pass (a fifth of small ones do), so this only names a difference that is
     known already.
     """
+    if kernel is None:
+        rank = len(tensor.shape)
+        if rank < 2:
+            return False
+        axes = "io" if rank == 2 else "hwio"
+        kernel = Kernel(tensor.name, tensor.name, "dense", axes, max(rank - 2, 0), tensor.shape)
     try:
         values = load_kernel(kernel, tensor)
         verdict = kernel_initialization(kernel, values, tensor.dtype, Companions(), 1)

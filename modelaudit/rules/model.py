@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Location, Severity
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
+from modelaudit.restore.golden import Golden
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.settings import Settings
 
@@ -51,6 +52,7 @@ class Facts:
     probe_skipped: str = ""  # why no probe was tried, if none was
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
+    golden: Golden | None = None  # the record beside the model
 
 
 class NotApplicable(Exception):

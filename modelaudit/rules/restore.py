@@ -1,4 +1,4 @@
-"""MA40x and MA41x: does the restored model hold what was saved, and can it?"""
+"""MA407, MA408, MA413 to MA417: does the restored model hold what the file does, and can it?"""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""`modelaudit record`: write the golden record of a saved model beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelaudit.cli import exits, options
+from modelaudit.cli.terminal import clean, say
+
+
+@click.command(short_help="Write a model's golden record beside it.")
+@click.argument("model", type=click.Path(path_type=Path))
+@options.option("--force", is_flag=True, help="Replace a record that is there.")
+@options.probing
+def record(model: Path, force: bool, **chosen: Any) -> None:
+    """Write the golden record of MODEL beside it: digests of weights, answers to made-up inputs.
+
+    Every later audit compares the model with the record. Do this where you trust the model: best
+    right after saving, from the program itself (`modelaudit.record(model, path)`).
+    """
+    from modelaudit.cli.batch import find
+    from modelaudit.errors import UsageError
+    from modelaudit.golden import record_saved
+    from modelaudit.pipeline import static_facts, why_not_run
+    from modelaudit.restore.record import record_path
+
+    settings = options.settings_from(fail_on="high", jobs=1, **chosen)
+    found = find((model,), settings)
+    if not found.targets:
+        click.echo(f"modelaudit: no model found at {model}", err=True)
+        raise click.exceptions.Exit(exits.NO_MODEL)
+    kept = [t for t in found.targets if record_path(t.path).exists()]
+    if kept and not force:
+        raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
+    failed = False
+    for target in found.targets:
+        facts = static_facts(target.path, settings)
+        reason = why_not_run(facts)
+        try:
+            if not reason:
+                say(clean(str(record_saved(facts.artifact, settings.probe))))
+        except UsageError as error:
+            reason = str(error)
+        if reason:
+            failed = True
+            click.echo(f"modelaudit: {clean(target.relative)}: {clean(reason)}", err=True)
+    if failed:
+        raise click.exceptions.Exit(exits.INCOMPLETE)

@@ -1,0 +1,232 @@
+"""Golden records: written when a model is saved, replayed by any later audit.
+
+In the program that saves the model (Keras 2 or 3, any backend, or a `tf.Module`):
+
+    model.save("model.keras")
+    modelaudit.record(model, "model.keras")
+
+or, for a record after every epoch's save, `modelaudit.golden.callback("model.keras")`. Neither
+imports TensorFlow or Keras; both use the ones that the model brings.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit import __version__
+from modelaudit.errors import UsageError
+from modelaudit.facts import Artifact
+from modelaudit.formats.reader import read
+from modelaudit.probe.inputs import Unprobeable
+from modelaudit.probe.live import Outputs, described, live
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.replay import answers, recipes
+from modelaudit.probe.session import Session
+from modelaudit.probe.supervisor import here, here_legacy, observe, start_runtime
+from modelaudit.restore.model import Weight
+from modelaudit.restore.probes import make
+from modelaudit.restore.record import Given, Record, answer, write_record
+from modelaudit.restore.sides import held_weights
+from modelaudit.settings import Limits, ProbeSettings
+
+if TYPE_CHECKING:
+    from modelaudit.probe.frames import Untyped
+
+SAMPLES = 16
+SEED = 20240229
+
+
+def record(
+    model: Untyped,
+    path: str | PathLike[str],
+    *,
+    inputs: Sequence[NDArray[Any]] | NDArray[Any] | None = None,
+    samples: int = SAMPLES,
+    seed: int = SEED,
+) -> Path:
+    """Write the golden record of a live model beside its saved files.
+
+    Args:
+        model: a Keras model, or anything else that is called with arrays and has `variables`.
+        path: where the model was saved just now: a file, a directory, or a checkpoint's prefix.
+        inputs: one array per input, the batch axis first, to record in place of made-up ones;
+            needed where the model is not of Keras. They are kept in the record.
+        samples: number of made-up inputs.
+        seed: of the made-up inputs.
+
+    Returns:
+        The record's path: `path` with `.golden.json` added.
+
+    Raises:
+        UsageError: nothing is saved there, or nothing can be fed to the model.
+        ReadError: what is saved there cannot be read.
+    """
+    place = Path(fspath(path)).absolute()
+    artifact = read(place, Limits())
+    face = live(model)
+    given = _given(inputs)
+    if given is None:
+        made = recipes(face.ports(), artifact, samples, seed)
+        if isinstance(made, Unprobeable):
+            raise UsageError(f"{made.reason}; give the inputs to record")
+        given = tuple(Given(recipe.name, recipe) for recipe in made)
+    arrays = [each.values if each.recipe is None else make(each.recipe) for each in given]
+    feeds = [array for array in arrays if array is not None]
+    outputs, noise = face.answers(feeds)
+    if not outputs:
+        raise UsageError("the model gives no numeric output")
+    return _write(place, artifact, given, (outputs, noise), face.weights(artifact))
+
+
+def record_saved(artifact: Artifact, settings: ProbeSettings) -> Path:
+    """Write the golden record of a saved model, run in isolation.
+
+    The first runtime that loads it is the one that is asked; samples and seed are the settings'.
+
+    Raises:
+        UsageError: no runtime loads it, nothing can be fed to it, or it gives no answer.
+        OSError: the record cannot be written.
+    """
+    failures = []
+    for runtime in (here(), here_legacy()):
+        with start_runtime(runtime) as handle:
+            seen, session = observe(handle, artifact, settings)
+            if session is not None:
+                with session:
+                    return _record_session(session, artifact, settings)
+        failures.append(f"{runtime.name}: {seen.error_type} {seen.error}".strip())
+    raise UsageError("no runtime loads it: " + "; ".join(failures))
+
+
+def _record_session(session: Session, artifact: Artifact, settings: ProbeSettings) -> Path:
+    made = recipes(session.observation.inputs, artifact, settings.samples, settings.seed)
+    if isinstance(made, Unprobeable):
+        raise UsageError(made.reason)
+    answered = answers(session, [make(recipe) for recipe in made])
+    if isinstance(answered, Observation):
+        raise UsageError(f"the model gave no answer: {answered.error_type}: {answered.error}")
+    weights = [
+        _described(session, weight)
+        for weight in held_weights(artifact, session.observation.variables, None)
+    ]
+    given = tuple(Given(recipe.name, recipe) for recipe in made)
+    versions = session.observation.versions
+    return _write(artifact.root, artifact, given, answered, weights, versions)
+
+
+def _described(session: Session, weight: Weight) -> Weight:
+    values = session.variables([weight.name])
+    return weight if isinstance(values, Observation) else described(weight, values[weight.name])
+
+
+def _given(inputs: Sequence[NDArray[Any]] | NDArray[Any] | None) -> tuple[Given, ...] | None:
+    if inputs is None:
+        return None
+    arrays = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
+    return tuple(Given(f"input_{i}", values=np.asarray(array)) for i, array in enumerate(arrays))
+
+
+def _write(
+    place: Path,
+    artifact: Artifact,
+    given: tuple[Given, ...],
+    answered: tuple[Outputs, float],
+    weights: Sequence[Weight],
+    versions: Mapping[str, str] | None = None,
+) -> Path:
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = {"modelaudit": __version__, **(versions or _versions()), "created": now}
+    precision = _precision(artifact)
+    made |= {"precision": precision} if precision else {}
+    outputs, noise = answered
+    kept = Record(
+        made=made,
+        model_sha256=artifact.sha256 or "",
+        inputs=given,
+        outputs=tuple(answer(name, value) for name, value in outputs.items()),
+        tensors=tuple(weights),
+        noise=noise,
+    )
+    return write_record(kept, place)
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what the program has imported."""
+    names = ("tensorflow", "keras", "tf_keras", "numpy", "jax", "torch")
+    loaded = {name: sys.modules[name] for name in names if name in sys.modules}
+    found = {name: getattr(module, "__version__", None) for name, module in loaded.items()}
+    return {name: str(version) for name, version in found.items() if version}
+
+
+def _precision(artifact: Artifact) -> str:
+    """`float16` or `bfloat16` where layers compute in it, else ""."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    said = " ".join(str(layer.config.get("dtype")) for layer in layers)
+    return next((name for name in ("bfloat16", "float16") if name in said), "")
+
+
+def callback(path: str | PathLike[str], base: type | None = None, **options: Untyped) -> Untyped:
+    """A Keras callback that records the model whenever it was saved at `path` in an epoch.
+
+    Put it behind the `ModelCheckpoint` that saves there:
+
+        model.fit(x, y, callbacks=[ModelCheckpoint(path), golden.callback(path)])
+
+    Args:
+        path: where the model is saved, without placeholders.
+        base: the `keras.callbacks.Callback` to derive from; by default that of the Keras which
+            the program has imported.
+        options: for `record`.
+
+    Raises:
+        UsageError: no Keras is imported.
+    """
+    if base is None:
+        keras = sys.modules.get("keras") or sys.modules.get("tf_keras")
+        if keras is None:
+            raise UsageError("no Keras is imported: give its callbacks.Callback as `base`")
+        base = keras.callbacks.Callback
+    recorder = _Recorder(Path(fspath(path)), options)
+    return type("GoldenRecord", (base,), recorder.hooks())()
+
+
+class _Recorder:
+    """Records a model when the file that it was saved to has changed."""
+
+    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
+        self.path, self.options = path, options
+        self.seen = self.stamp()
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Changes whenever the model is saved again; None while nothing is saved."""
+        for file in (
+            self.path / "saved_model.pb",
+            self.path,
+            self.path.with_name(f"{self.path.name}.index"),
+        ):
+            if file.is_file():
+                found = file.stat()
+                return found.st_mtime_ns, found.st_size
+        return None
+
+    def hooks(self) -> dict[str, Any]:
+        """The methods that Keras calls."""
+
+        def on_train_begin(*_: object, **__: object) -> None:
+            self.seen = self.stamp()
+
+        def on_epoch_end(hooked: Untyped, *_: object, **__: object) -> None:
+            now = self.stamp()
+            if now is not None and now != self.seen:
+                record(hooked.model, self.path, **self.options)
+                self.seen = now
+
+        return {"on_train_begin": on_train_begin, "on_epoch_end": on_epoch_end}

@@ -1,0 +1,127 @@
+"""Putting a golden record's inputs to a restored model, and making such inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from modelaudit.facts import Artifact
+from modelaudit.probe.inputs import InputSpec, Unprobeable, input_spec, sample_shape
+from modelaudit.probe.protocol import Observation, Port
+from modelaudit.probe.repeats import largest_difference
+from modelaudit.probe.runner import Array
+from modelaudit.probe.session import Feed, Outputs, Session
+from modelaudit.restore.golden import Golden, replayed
+from modelaudit.restore.probes import Recipe, make
+from modelaudit.restore.record import Given, Record
+
+OTHER_BATCH = 3  # the second run's batch size, which sums in another order
+INPUT_BYTES = 64 << 20  # of all inputs of one record
+NAME = "golden."
+
+
+def recipes(
+    ports: Sequence[Port], artifact: Artifact, samples: int, seed: int
+) -> list[Recipe] | Unprobeable:
+    """Recipes for the inputs of a model, fewer samples where they are large."""
+    specs = []
+    for port in ports:
+        spec = input_spec(port, artifact.architecture)
+        if isinstance(spec, Unprobeable):
+            return spec
+        specs.append(spec)
+    if not specs:
+        return Unprobeable("the model declares no input")
+    fixed = [spec.shape[0] for spec in specs if spec.shape and spec.shape[0]]
+    each = sum(8 * int(np.prod(sample_shape(spec.shape), dtype=np.int64)) for spec in specs)
+    if each == 0 or each > INPUT_BYTES:
+        return Unprobeable(f"one sample takes {each:,} bytes")
+    n = fixed[0] if fixed else max(1, min(samples, INPUT_BYTES // each))
+    return [_recipe(spec, n, seed + place) for place, spec in enumerate(specs)]
+
+
+def _recipe(spec: InputSpec, n: int, seed: int) -> Recipe:
+    low, high = spec.value_range
+    dtype = "float32" if spec.dtype == "bfloat16" else spec.dtype
+    return Recipe(spec.name, (n, *sample_shape(spec.shape)), dtype, low, high, seed)
+
+
+def values(given: Given) -> Array:
+    """The values of a record's input.
+
+    Raises:
+        ValueError: its recipe is impossible.
+    """
+    if given.values is not None:
+        return given.values
+    if given.recipe is None:
+        raise ValueError(f"input {given.name!r} has neither recipe nor values")
+    return make(given.recipe)
+
+
+def answers(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, float] | Observation:
+    """Outputs for inputs in the model's order, and the largest difference to a second run."""
+    names = [f"{NAME}{place}" for place in range(len(arrays))]
+    failed = session.put(dict(zip(names, arrays, strict=True)))
+    if failed is not None:
+        return failed
+    feeds = [Feed(name) for name in names]
+    first = session.predict(feeds)
+    if isinstance(first, Observation):
+        return first
+    second = session.predict(feeds, batch_size=OTHER_BATCH)
+    if isinstance(second, Observation):
+        return second
+    dropped = session.put({}, drop=names)
+    return dropped if dropped is not None else (first, largest_difference(first, second))
+
+
+def replay(session: Session, record: Record, golden: Golden) -> Golden:
+    """`golden` with what the restored model answers to the record's inputs."""
+    if not record.outputs:
+        return replace(golden, not_replayed="the record holds no outputs")
+    given = _in_order(record.inputs, session.observation.inputs)
+    if given is None:
+        reason = "the restored model has other inputs than were recorded"
+        return replace(golden, not_replayed=reason)
+    try:
+        arrays = [values(each) for each in given]
+    except ValueError as error:
+        return replace(golden, not_replayed=str(error))
+    answered = answers(session, arrays)
+    if isinstance(answered, Observation):
+        reason = f"{answered.error_type}: {answered.error}".strip(": ")
+        return replace(golden, not_replayed=reason)
+    found = replayed(record, *answered)
+    if isinstance(found, str):
+        return replace(golden, not_replayed=found)
+    return replace(golden, outputs=found, not_replayed="")
+
+
+def _in_order(given: Sequence[Given], ports: Sequence[Port]) -> list[Given] | None:
+    """The record's inputs in the model's order: by name, else by their only possible shape."""
+    by_name = {each.name: each for each in given}
+    if {port.name for port in ports} == set(by_name):
+        return [by_name[port.name] for port in ports]
+    if len(given) != len(ports):
+        return None
+    found = []
+    for port in ports:
+        fitting = [each for each in given if _fits(each, port)]
+        if len(fitting) != 1:
+            return None
+        found.append(fitting[0])
+    return found if len({each.name for each in found}) == len(found) else None
+
+
+def _fits(given: Given, port: Port) -> bool:
+    """Whether the recorded input has a shape that this port takes."""
+    if port.shape is None:
+        return True
+    shape = given.recipe.shape if given.recipe else values(given).shape
+    return len(shape) == len(port.shape) and all(
+        want is None or want < 0 or want == have
+        for want, have in zip(port.shape[1:], shape[1:], strict=True)
+    )

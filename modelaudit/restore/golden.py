@@ -1,0 +1,143 @@
+"""A model against its golden record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact
+from modelaudit.restore.compare import compare
+from modelaudit.restore.model import Comparison
+from modelaudit.restore.record import Answer, Record, read_record, record_path
+from modelaudit.restore.sides import stored_weights
+from modelaudit.settings import Limits
+
+# Versions and processors sum in another order. Differences of that kind stayed under this share
+# of 1 + max|y| over 6,600 loads of float32 files in nine TensorFlow versions.
+ROUNDING = 2e-5
+HALF_ROUNDING = 2e-3  # where weights or outputs are float16
+BRAIN_ROUNDING = 2e-2  # or bfloat16, which has 8 bits of mantissa
+NOISE_FACTOR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputReplay:
+    """One output now against then. `tolerance` and `difference` are absolute."""
+
+    name: str
+    difference: float
+    tolerance: float
+    relative: float  # difference / (1e-12 + max |then|)
+
+    @property
+    def reproduced(self) -> bool:
+        """As close as rounding explains."""
+        return self.difference <= self.tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """What a record says of a model.
+
+    Attributes:
+        file: the record's name.
+        problem: why the record cannot be used, "" if it can; `kind` is the reader's word for it.
+        made: versions that wrote it.
+        digest: the record's own sha256, for who keeps it elsewhere.
+        same_files: the model's files are those that were recorded; None where unknown.
+        weights: recorded tensors against those of the file; None where the file has none to read.
+        outputs: what replaying showed.
+        not_replayed: why nothing was replayed, "" if it was.
+    """
+
+    file: str
+    problem: str = ""
+    kind: str = ""
+    made: Mapping[str, str] | None = None
+    digest: str = ""
+    same_files: bool | None = None
+    weights: Comparison | None = None
+    outputs: tuple[OutputReplay, ...] = ()
+    not_replayed: str = "the model was not run"
+
+
+def read_golden(artifact: Artifact, limits: Limits) -> Golden | None:
+    """The record beside a model, against its stored tensors; None where there is no record."""
+    try:
+        record = read_record(artifact.root, limits)
+    except ReadError as error:
+        return Golden(error.file, problem=error.reason, kind=error.kind)
+    if record is None:
+        return None
+    stored = stored_weights(artifact)
+    same = None
+    if record.model_sha256 and artifact.sha256:
+        same = record.model_sha256 == artifact.sha256
+    return Golden(
+        file=record_path(artifact.root).name,
+        made=record.made,
+        digest=record.digest,
+        same_files=same,
+        weights=compare(record.tensors, stored) if stored and record.tensors else None,
+    )
+
+
+def replayed(
+    record: Record, outputs: Mapping[str, NDArray[Any]], noise: float
+) -> tuple[OutputReplay, ...] | str:
+    """Outputs now against then, or why they cannot be compared.
+
+    Outputs are matched by name, else by their only possible shape.
+
+    Args:
+        record: what was written down.
+        outputs: of the restored model for the record's inputs.
+        noise: largest difference between two runs now, absolute.
+    """
+    found = []
+    for answer in record.outputs:
+        value = _partner(answer, record, outputs)
+        if value is None:
+            return f"the model has no output {answer.name!r} of shape {list(answer.shape)}"
+        found.append(_compared(answer, value, record, noise))
+    return tuple(found)
+
+
+def _partner(
+    answer: Answer, record: Record, outputs: Mapping[str, NDArray[Any]]
+) -> NDArray[Any] | None:
+    named = outputs.get(answer.name)
+    if named is not None and named.shape == answer.shape:
+        return named
+    fitting = [value for value in outputs.values() if value.shape == answer.shape]
+    rivals = [each for each in record.outputs if each.shape == answer.shape]
+    return fitting[0] if len(fitting) == len(rivals) == 1 else None
+
+
+def _compared(answer: Answer, value: NDArray[Any], record: Record, noise: float) -> OutputReplay:
+    now = np.ascontiguousarray(value).reshape(-1)[:: answer.step].astype(np.float64)
+    then = answer.values.astype(np.float64)
+    finite = then[np.isfinite(then)]
+    scale = float(np.abs(finite).max(initial=0.0))
+    allowed = _rounding(record, answer) * (1 + scale)
+    floor = max(x for x in (0.0, record.noise, noise) if np.isfinite(x))
+    same = (now == then) | (np.isnan(now) & np.isnan(then))
+    with np.errstate(invalid="ignore"):
+        gaps = np.where(same, 0.0, np.abs(now - then))
+    difference = float(np.nan_to_num(gaps, nan=np.inf, posinf=np.inf).max(initial=0.0))
+    tolerance = max(allowed, NOISE_FACTOR * floor)
+    return OutputReplay(answer.name, difference, tolerance, difference / (1e-12 + scale))
+
+
+def _rounding(record: Record, answer: Answer) -> float:
+    kinds = {answer.values.dtype.name, *(weight.dtype for weight in record.tensors)}
+    if "bfloat16" in kinds or record.made.get("precision") == "bfloat16":
+        return BRAIN_ROUNDING
+    if "float16" in kinds or record.made.get("precision") == "float16":
+        return HALF_ROUNDING
+    return ROUNDING

@@ -1,0 +1,181 @@
+"""MA409 to MA412: is the model still what its golden record says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.probe.protocol import Status
+from modelaudit.restore.golden import Golden, OutputReplay
+from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.restore import KEPT, listing
+from modelaudit.schema import jsonable
+
+
+def _golden(facts: Facts) -> Golden:
+    if facts.golden is None:
+        raise NotApplicable("no golden record lies beside the model (`modelaudit record MODEL`)")
+    return facts.golden
+
+
+def _usable(facts: Facts) -> Golden:
+    golden = _golden(facts)
+    if golden.problem:
+        raise NotApplicable(f"the golden record cannot be used: {golden.problem}")
+    return golden
+
+
+def _golden_outputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    golden = _usable(facts)
+    if golden.not_replayed:
+        raise NotApplicable(f"the golden record was not replayed: {golden.not_replayed}")
+    for output in golden.outputs:
+        if not output.reproduced:
+            yield rule.finding(
+                f"Output {output.name} differs by up to {output.difference:.3g} from what was "
+                f"recorded at saving time ({output.relative:.2%} of its largest value); rounding "
+                f"explains {output.tolerance:.2g}.",
+                file=golden.file,
+                route=f"outputs/{output.name}",
+                evidence={"measured": output.difference, "threshold": output.tolerance},
+            )
+
+
+def _golden_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    golden = _usable(facts)
+    found = golden.weights
+    if found is None:
+        raise NotApplicable("record and file have no weights to compare")
+    told = [str(each) for each in found.differing]
+    told += [f"{name}: not in the file" for name in found.missing]
+    told += [f"{name}: not in the record" for name in found.unexpected]
+    if told:
+        yield rule.finding(
+            f"{len(told)} weights are not those of the model that was recorded: {listing(told)}.",
+            file=golden.file,
+            route=next(each.partition(": ")[0] for each in told),
+            evidence={
+                "measured": len(told),
+                "threshold": 0,
+                "n": found.compared,
+                "differing": jsonable(found.differing[:KEPT]),
+                "missing": [*found.missing[:KEPT]],
+                "unexpected": [*found.unexpected[:KEPT]],
+            },
+        )
+
+
+def _golden_invalid(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    golden = _golden(facts)
+    if golden.problem:
+        yield rule.finding(
+            f"{golden.file}: {golden.problem}.",
+            file=golden.file,
+            evidence={"kind": golden.kind},
+        )
+
+
+def _golden_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    golden = _usable(facts)
+    if golden.same_files is None:
+        raise NotApplicable("the record does not say which files it was made of")
+    if not golden.same_files:
+        same = golden.weights is not None and golden.weights.equal
+        yield rule.finding(
+            "The model's files are not those that were recorded"
+            + ("; every weight is." if same else "."),
+            file=golden.file,
+            evidence={"weights_equal": same},
+            severity=Severity.LOW if same else rule.severity,
+        )
+
+
+def _with_golden(golden: Golden) -> Facts:
+    return replace(examples.observed(Status.LOADED)(), golden=golden)
+
+
+def _recorded(
+    *differences: Difference, gap: float = 0.0, problem: str = "", same_files: bool = True
+) -> Facts:
+    return _with_golden(
+        Golden(
+            file="example.keras.golden.json",
+            problem=problem,
+            same_files=same_files,
+            weights=Comparison(2, 2 - len(differences), differences),
+            outputs=(OutputReplay("scores", gap, 1e-5, gap),),
+            not_replayed="",
+        )
+    )
+
+
+RULES = (
+    Rule(
+        code="MA409",
+        name="golden-files-changed",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="The model's files changed after its golden record was made",
+        pass_title="The model's files are those of its golden record",
+        why="Somebody saved, converted or edited the model and did not record it again. What "
+        "changed is in the findings on weights and outputs, if it matters to them.",
+        fix="Find out who changed it and why; if it was meant, `modelaudit record MODEL`.",
+        check=_golden_files,
+        bad=lambda: _recorded(same_files=False),
+        good=_recorded,
+    ),
+    Rule(
+        code="MA410",
+        name="golden-outputs-differ",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="The restored model does not compute what the saved one did",
+        pass_title="The restored model computes what was recorded at saving time",
+        why="The same inputs were fed when the model was saved. Whatever the cause, the model that "
+        "is loaded here is not the one that was tested.",
+        fix="Compare the recorded weights first (MA411). Where they are equal, the architecture was "
+        "changed, or this version computes a layer differently: load with the versions in the record.",
+        check=_golden_outputs,
+        bad=lambda: _recorded(gap=0.5),
+        good=_recorded,
+    ),
+    Rule(
+        code="MA411",
+        name="golden-weights-differ",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="The file's weights are not those that were recorded at saving time",
+        pass_title="Every recorded weight is in the file, byte for byte",
+        why="Layers that were dropped, swapped, drawn anew or loaded from another epoch leave a file "
+        "that loads without an error. The record knows each weight's digest.",
+        fix="Restore the weights named here from the run that wrote the record.",
+        check=_golden_weights,
+        bad=lambda: _recorded(Difference("a/kernel", "a/kernel", Change.VALUES)),
+        good=_recorded,
+    ),
+    Rule(
+        code="MA412",
+        name="golden-record-unusable",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="The golden record beside the model cannot be used",
+        pass_title="The golden record is whole and as it was written",
+        why="A record that was edited or damaged proves nothing, and hides what it would have shown.",
+        fix="Get the record from where the model was saved, or make a new one of a model that you "
+        "trust.",
+        check=_golden_invalid,
+        bad=lambda: _recorded(problem="its content is not what its own digest says"),
+        good=_recorded,
+    ),
+)

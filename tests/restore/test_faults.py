@@ -1,0 +1,98 @@
+"""Seven faults of restoring, five architectures, four formats: each weight named, and no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.reader import read
+from modelaudit.pipeline import static_facts
+from modelaudit.restore.golden import Golden, read_golden
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.golden import RULES
+from modelaudit.settings import Limits, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
+FORMATS = ("model.h5", "model.keras", "export", "ckpt")
+FAULTS = ("drop", "swap", "redraw", "epoch", "transpose", "skip_mismatch", "by_name")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faults")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.restore.fault_models", str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(models: Path) -> dict[str, dict[str, dict[str, str]]]:
+    return json.loads((models / "expected.json").read_text())
+
+
+def said(golden: Golden) -> dict[str, str]:
+    """Weight -> what happened to it, without the numbers."""
+    assert golden.weights is not None
+    found = {}
+    for each in golden.weights.differing:
+        name, _, what = str(each).partition(": ")
+        found[name] = what.partition(" (")[0]
+    return found | dict.fromkeys(golden.weights.missing, "missing")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_faults_are_named_exactly(
+    models: Path, expected: dict[str, dict[str, dict[str, str]]], architecture: str, name: str
+) -> None:
+    for fault in FAULTS:
+        done = expected[architecture][fault]
+        assert done
+        golden = read_golden(read(models / architecture / fault / name, Limits()), Limits())
+        assert golden is not None
+        assert said(golden) == done, fault
+        assert golden.weights is not None
+        assert golden.weights.unexpected == ()
+        assert golden.same_files is False
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_healthy_models_are_as_recorded(models: Path, architecture: str, name: str) -> None:
+    facts = static_facts(models / architecture / "healthy" / name, Settings())
+    assert facts.golden is not None
+    assert facts.golden.weights is not None
+    assert facts.golden.weights.equal
+    assert facts.golden.weights.compared > 5
+    assert facts.golden.same_files is True
+    assert [finding for each in run_rules(RULES, facts) for finding in each.findings] == []
+
+
+def test_a_record_that_was_edited_is_noticed(models: Path, tmp_path: Path) -> None:
+    healthy = models / "plain" / "healthy"
+    (tmp_path / "model.h5").write_bytes((healthy / "model.h5").read_bytes())
+    text = (healthy / "model.h5.golden.json").read_text()
+    edited = json.loads(text)
+    edited["tensors"][0]["sha256"] = "0" * 64
+    (tmp_path / "model.h5.golden.json").write_text(json.dumps(edited))
+    facts = static_facts(tmp_path / "model.h5", Settings())
+    (finding,) = [f for each in run_rules(RULES, facts) for f in each.findings]
+    assert finding.name == "golden-record-unusable"
+    (tmp_path / "model.h5.golden.json").write_text(text)
+    facts = static_facts(tmp_path / "model.h5", Settings())
+    assert [f for each in run_rules(RULES, facts) for f in each.findings] == []
