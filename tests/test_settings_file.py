@@ -105,3 +105,12 @@ def test_the_project_file_has_a_table_for_us(tmp_path: Path) -> None:
     assert settings_file.load(project).options == {"jobs": 3}
     own = _write(tmp_path, "jobs = 5")
     assert settings_file.find(tmp_path) == own
+
+
+def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
+    example = guide.partition("```toml\n")[2].partition("```")[0]
+    found = settings_file.load(_write(tmp_path, example))
+    assert found.expectations == (Expectation("odd", "driving/*", "steering"),)
+    assert found.waivers[0].owner == "vision team"
+    assert found.limits.archive_bytes == 2_000_000_000
