@@ -4,13 +4,15 @@
 
 DIRECTORY is what `diagnosis_models.py` wrote. Each case is diagnosed from the saved file alone, as
 `modelaudit explain` does. Prints what each condition was diagnosed as, how often a sound model was
-called faulty, with the exact (Clopper-Pearson) 95 % bound, and every case that went wrong.
+called faulty, with the exact (Clopper-Pearson) 95 % bound, and every case that went wrong. What was
+found is kept in DIRECTORY, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -20,16 +22,22 @@ import numpy as np
 from diagnosis_models import Case
 from scipy.stats import beta
 
-from modelaudit.diagnosis import Diagnosis, diagnose
+from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.pipeline import add_probe, static_facts
 from modelaudit.probe.here import here_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
-from modelaudit.settings import Settings
+from modelaudit.settings import ProbeSettings, Settings
 
 STATIC = ("never loaded", "layer redrawn", "head redrawn", "BN statistics lost", "one BN lost")
 SILENT = ("head bias +60", "dead layer")
+MEANINGS = {
+    "pointers": "a mirror exchanges the classes",
+    "roads": "a mirror changes the sign",
+    "blobs": "the mask moves along",
+    "sizes": "a mirror changes nothing",
+}
 OPEN = "undecided-without-images"
 
 
@@ -49,55 +57,70 @@ def upper(k: int, n: int) -> float:
     return 1.0 if k == n else float(beta.ppf(0.975, k + 1, n - k))
 
 
-def run(cases: list[Case], root: Path, *, labels: bool, images: bool) -> list[Diagnosis]:
-    """Diagnose each case in the order given."""
-    found = []
-    with TemporaryDirectory() as folder, here_probe(Settings()) as probe:
+def run(cases: list[Case], root: Path, kept: Path, *, labels: bool, images: bool) -> None:
+    """Diagnose each case that is not in `kept` yet, and append what was found, a line a case."""
+    settings = Settings(probe=ProbeSettings(timeout=600))  # no fewer images on a busy machine
+    with TemporaryDirectory() as folder, here_probe(settings) as probe, kept.open("a") as out:
         for number, case in enumerate(cases):
-            settings = Settings()
+            chosen = settings
             if images:
                 with np.load(root / case.images) as held:
                     given = {"x": held["x"]} | ({"y": held["y"]} if labels else {})
                 data = Path(folder) / f"{number}.npz"
                 np.savez(data, **given)
-                settings = replace(settings, probe=replace(settings.probe, data=str(data)))
-            facts = add_probe(static_facts(root / case.model, settings), probe)
-            found.append(diagnose(facts, run_rules(CATALOGUE, facts)))
-    return found
+                chosen = replace(settings, probe=replace(settings.probe, data=str(data)))
+            facts = add_probe(static_facts(root / case.model, chosen), probe)
+            first = diagnose(facts, run_rules(CATALOGUE, facts)).causes[0]
+            row = {"case": key(case), "cause": first.cause, "transform": first.transform}
+            out.write(json.dumps(row) + "\n")
+            out.flush()
 
 
-def report(cases: list[Case], found: list[Diagnosis], *, images: bool) -> None:
+def key(case: Case) -> str:
+    """What names a case: a model and what it was fed."""
+    return f"{case.model} {case.images}"
+
+
+def shown(case: Case) -> str:
+    """The condition as the table names it."""
+    if not case.healthy:
+        return case.condition
+    if case.net["body"] in {"even", "odd"}:
+        return f"sound, {case.net['body']} by construction"
+    if case.net["task"] in MEANINGS:
+        return f"sound, {case.net['task']} ({MEANINGS[case.net['task']]})"
+    return {
+        "plain": "sound, trained on one orientation",
+        "mirrored": "sound, trained with mirrored images",
+        "d4": "sound, trained in all orientations",
+    }[case.net["way"]]
+
+
+def report(cases: list[Case], found: dict[str, dict[str, str]], *, images: bool) -> None:
+    """Print the tables for the cases that were diagnosed."""
     table: dict[tuple[bool, str], Counter[str]] = defaultdict(Counter)
     right: Counter[tuple[bool, str]] = Counter()
     alarms, sound, wrong = 0, 0, []
-    for case, diagnosis in zip(cases, found, strict=True):
-        first = diagnosis.causes[0]
-        ways = {
-            "plain": "sound",
-            "mirrored": "sound, mirrored training",
-            "d4": "sound, D4 training",
-        }
-        shown = ways[case.net["way"]] if case.healthy else case.condition
-        if case.healthy and case.net["task"] not in {"letters", "objects"}:
-            shown = f"sound, {case.net['task']}"
-        row = (not case.healthy, shown)
-        table[row][first.cause] += 1
-        good = first.cause in expected(case, images=images)
-        if images and case.transform and first.transform != case.transform:
+    for case in cases:
+        first = found[key(case)]
+        row = (not case.healthy, shown(case))
+        table[row][first["cause"]] += 1
+        good = first["cause"] in expected(case, images=images)
+        if images and case.transform and first["transform"] != case.transform:
             good = False
         right[row] += good
         if case.healthy:
             sound += 1
-            alarms += first.cause in FAULTS
+            alarms += first["cause"] in FAULTS
         if not good:
-            wrong.append(f"{case.model} ({case.condition}): {first.cause} {first.transform}")
-    print("| condition | models | as expected | diagnosed as |\n|---|---|---|---|")
+            wrong.append(f"{case.model} ({case.condition}): {first['cause']} {first['transform']}")
+    print("| condition | cases | as expected | diagnosed as |\n|---|---|---|---|")
     for row, counts in sorted(table.items()):
         named = ", ".join(f"{cause} {count}" for cause, count in counts.most_common())
         print(f"| {row[1]} | {counts.total()} | {right[row]} | {named} |")
-    print(
-        f"\nfalse alarms: {alarms} of {sound} sound models (95 % bound {upper(alarms, sound):.1%})"
-    )
+    bound = upper(alarms, sound) if sound else 1.0
+    print(f"\nfalse alarms: {alarms} of {sound} sound models (95 % bound {bound:.1%})")
+    print(f"as expected: {sum(right.values())} of {len(cases)}")
     print("\n".join(["not as expected:", *wrong] if wrong else ["all as expected"]))
 
 
@@ -106,7 +129,8 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--labels", action="store_true", help="give labels with the images")
     parser.add_argument("--no-images", action="store_true")
-    parser.add_argument("--only", default="", help="part of a model's name")
+    parser.add_argument("--only", default="", help="regular expression that models' names match")
+    parser.add_argument("--report", action="store_true", help="print what was found so far")
     asked = parser.parse_args()
     lines = [
         line
@@ -114,10 +138,22 @@ def main() -> None:
         for line in file.read_text(encoding="utf-8").splitlines()
     ]
     cases = [Case(**json.loads(line)) for line in lines]
-    cases = [case for case in cases if asked.only in case.model]
+    cases = [case for case in cases if re.search(asked.only, case.model)]
     images = not asked.no_images
-    found = run(cases, asked.directory, labels=asked.labels, images=images)
-    report(cases, found, images=images)
+    how = "none" if not images else "labelled" if asked.labels else "unlabelled"
+    kept = asked.directory / f"found_{how}.txt"
+    kept.touch()
+    done = _found(kept)
+    waiting = [case for case in cases if key(case) not in done]
+    if not asked.report:
+        run(waiting, asked.directory, kept, labels=asked.labels, images=images)
+    done = _found(kept)
+    report([case for case in cases if key(case) in done], done, images=images)
+
+
+def _found(kept: Path) -> dict[str, dict[str, str]]:
+    rows = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
+    return {row["case"]: row for row in rows}
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
     if "e" in accuracy and effect.name in accuracy:
         return accuracy["e"] - accuracy[effect.name] < at.ACCURACY_LOSS
     other = next((e.nfv for e in output.transforms if e.name == "V"), None)
-    if effect.name == "H" and other:
+    agreed = effect.kappa is None or effect.kappa > at.KAPPA
+    if effect.name == "H" and other and agreed:
         return True if nfv / other < at.MIRROR_RATIO else None
     return None
 

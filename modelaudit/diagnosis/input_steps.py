@@ -107,7 +107,7 @@ def _other_scale(
         return _by_statistics(seen, output, first)
     name, bits = _best_fitting(seen, found)
     if labels_contradict(output, name):
-        return None
+        return _by_statistics(seen, output, first)
     said = Evidence(
         f"For inputs {WORDS.get(name, name)} the answers say {classes_said(output, bits)}, as "
         f"given {information(output):.2f}.",
@@ -125,7 +125,7 @@ def _other_scale(
     # sound models surer as well. It counts where the output is constant otherwise.
     if output.collapse.collapsed:
         return Found(0.9 if first is None or fits else 0.6, (said,), output.name, name)
-    return None
+    return _by_statistics(seen, output, first)
 
 
 def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
@@ -152,10 +152,10 @@ def _by_statistics(
     if first is None or first.mean_deviation <= limit:
         return None
     best = min(first.domain, key=lambda name: _strain(seen, name), default="")
-    if not best or first.domain[best] >= at.FIT_DOMAIN:
+    if not best or _strain(seen, best) >= at.FIT_DOMAIN or labels_contradict(output, best):
         return None
     bits = output.domain.get(best, 0.0)
-    if room and (bits <= at.INFORMED * room or bits < information(output) - at.TIED):
+    if room and (bits <= at.LITTLE * room or bits < information(output) - at.TIED):
         return None
     return Found(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
 

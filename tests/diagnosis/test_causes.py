@@ -189,3 +189,45 @@ def test_small_kernel_without_bias_counts_behind_its_first_misfit():
     assert diagnose(replace(found, artifact=artifact), ()).causes[0].where == "deep"
     fitting = replace(found, artifact=artifact, behaviour=behaviour(batchnorm=(fit(route="norm"),)))
     assert diagnose(fitting, ()).causes[0].cause == "learned-invariance"
+
+
+def test_saturated_outputs_prove_no_symmetry():
+    shown = output(transforms=(mirror(0.0), turned()), saturated=0.9)
+    found = diagnosed(behaviour(shown))
+    assert found.causes[0].cause == "learned-invariance"
+    assert any(each.cause == "invariant-by-construction" for each in found.undecidable)
+
+
+def test_equally_good_orientations_are_named_together_and_the_simplest_first():
+    shown = quiet(orientation={"e": 0.2, "T": 3.02, "r270": 3.0, "r90": 2.5, "H": 0.2})
+    first = diagnosed(behaviour(shown)).causes[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "r270")
+    assert "transposed" in first.evidence[-1].text
+    assert "counter-clockwise" not in first.evidence[-1].text
+
+
+@pytest.mark.parametrize(("second", "found"), [(0.4, True), (0.6, False)])
+def test_a_lone_peak_may_be_lower(second, found):
+    shown = quiet(orientation={"e": 0.2, "r180": 0.72 * TEN, "H": second * TEN})
+    assert (diagnosed(behaviour(shown)).causes[0].cause == "orientation-mismatch") == found
+
+
+def test_inverted_images_are_told_by_all_statistics_where_the_answers_stay_informative():
+    bits = {"e": 2.0, "H": 1.4}
+    domain = {"*255": 3.2, "2x-1": 2.8, "1-x": 2.5}
+    first = fit(0.53, domain={"*255": 280.0, "2x-1": 0.04, "1-x": 0.05})
+    later = fit(0.27, "later", domain={"*255": 300.0, "2x-1": 0.4, "1-x": 0.02})
+    state = Collapse(False, 2.0, 10, 3, 0.2, 0.3)
+    shown = output(collapse=state, orientation=bits, domain=domain)
+    found = diagnosed(behaviour(shown, batchnorm=(first, later))).causes[0]
+    assert (found.cause, found.transform) == ("input-domain", "1-x")
+    redrawn = fit(0.6, "later", domain={"*255": 300.0, "2x-1": 0.7, "1-x": 0.6})
+    assert diagnosed(behaviour(shown, batchnorm=(fit(), redrawn))).causes[0].cause == (
+        "wrong-weights-upstream"
+    )
+
+
+def test_answers_that_change_are_not_learned_invariance_whatever_the_other_flip_does():
+    shown = output(transforms=(mirror(0.078, 0.67), turned(0.587)))
+    found = diagnosed(behaviour(shown)).causes[0]
+    assert (found.cause, found.belief) == ("orientation-sensitive-data", 0.5)
