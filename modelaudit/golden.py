@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,10 @@ from modelaudit.formats.reader import read
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.live import Outputs, described, live
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.replay import answers, recipes
+from modelaudit.probe.replay import answers, recipes, replay
 from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import here, here_legacy, observe, start_runtime
+from modelaudit.restore.golden import Golden
 from modelaudit.restore.model import Weight
 from modelaudit.restore.probes import make
 from modelaudit.restore.record import Given, Record, answer, write_record
@@ -83,7 +85,8 @@ def record(
     outputs, noise = face.answers(feeds)
     if not outputs:
         raise UsageError("the model gives no numeric output")
-    return _write(place, artifact, given, (outputs, noise), face.weights(artifact))
+    kept = _record(artifact, given, (outputs, noise), face.weights(artifact), _versions())
+    return write_record(kept, place)
 
 
 def record_saved(artifact: Artifact, settings: ProbeSettings) -> Path:
@@ -95,19 +98,46 @@ def record_saved(artifact: Artifact, settings: ProbeSettings) -> Path:
         UsageError: no runtime loads it, nothing can be fed to it, or it gives no answer.
         OSError: the record cannot be written.
     """
+    with _restored(artifact, settings) as session:
+        return write_record(_session_record(session, artifact, settings), artifact.root)
+
+
+def replayed_saved(old: Artifact, new: Artifact, settings: ProbeSettings) -> Golden:
+    """What a saved model answers to the inputs that another one was asked, without a file.
+
+    Where either cannot be asked, `not_replayed` says why.
+    """
+    try:
+        with _restored(old, settings) as session:
+            recorded = _session_record(session, old, settings)
+        with _restored(new, settings) as session:
+            return replay(session, recorded, Golden(file=""))
+    except UsageError as error:
+        return Golden(file="", not_replayed=str(error))
+
+
+@contextmanager
+def _restored(artifact: Artifact, settings: ProbeSettings) -> Iterator[Session]:
+    """A session with the model in it, in the first runtime that loads it.
+
+    Raises:
+        UsageError: none does.
+    """
     failures = []
     for runtime in (here(), here_legacy()):
         with start_runtime(runtime) as handle:
             seen, session = observe(handle, artifact, settings)
             if session is not None:
                 with session:
-                    return _record_session(session, artifact, settings)
+                    yield session
+                return
         failures.append(f"{runtime.name}: {seen.error_type} {seen.error}".strip())
     raise UsageError("no runtime loads it: " + "; ".join(failures))
 
 
-def _record_session(session: Session, artifact: Artifact, settings: ProbeSettings) -> Path:
-    made = recipes(session.observation.inputs, artifact, settings.samples, settings.seed)
+def _session_record(session: Session, artifact: Artifact, settings: ProbeSettings) -> Record:
+    ports = session.observation.inputs
+    made = recipes(ports, artifact, settings.samples, settings.seed)
     if isinstance(made, Unprobeable):
         raise UsageError(made.reason)
     answered = answers(session, [make(recipe) for recipe in made])
@@ -118,8 +148,7 @@ def _record_session(session: Session, artifact: Artifact, settings: ProbeSetting
         for weight in held_weights(artifact, session.observation.variables, None)
     ]
     given = tuple(Given(recipe.name, recipe) for recipe in made)
-    versions = session.observation.versions
-    return _write(artifact.root, artifact, given, answered, weights, versions)
+    return _record(artifact, given, answered, weights, session.observation.versions)
 
 
 def _described(session: Session, weight: Weight) -> Weight:
@@ -134,20 +163,19 @@ def _given(inputs: Sequence[NDArray[Any]] | NDArray[Any] | None) -> tuple[Given,
     return tuple(Given(f"input_{i}", values=np.asarray(array)) for i, array in enumerate(arrays))
 
 
-def _write(
-    place: Path,
+def _record(
     artifact: Artifact,
     given: tuple[Given, ...],
     answered: tuple[Outputs, float],
     weights: Sequence[Weight],
-    versions: Mapping[str, str] | None = None,
-) -> Path:
+    versions: Mapping[str, str],
+) -> Record:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made = {"modelaudit": __version__, **(versions or _versions()), "created": now}
+    made = {"modelaudit": __version__, **versions, "created": now}
     precision = _precision(artifact)
     made |= {"precision": precision} if precision else {}
     outputs, noise = answered
-    kept = Record(
+    return Record(
         made=made,
         model_sha256=artifact.sha256 or "",
         inputs=given,
@@ -155,7 +183,6 @@ def _write(
         tensors=tuple(weights),
         noise=noise,
     )
-    return write_record(kept, place)
 
 
 def _versions() -> dict[str, str]:

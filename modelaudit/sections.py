@@ -42,8 +42,15 @@ def _params(layer: Layer, tensors: Mapping[str, Tensor]) -> int:
     return sum(tensor.size for tensor in found if tensor is not None)
 
 
+def _settings(value: Json) -> Json:
+    """A config without what differs between two saves of one model: addresses of shared objects."""
+    if isinstance(value, dict):
+        return {k: _settings(v) for k, v in value.items() if k != "shared_object_id"}
+    return [_settings(item) for item in value] if isinstance(value, list) else value
+
+
 def _digest(config: Mapping[str, Json]) -> str:
-    text = json.dumps(config, sort_keys=True, default=str)
+    text = json.dumps(_settings(dict(config)), sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "modelaudit.cli.explain:explain",
     "inspect": "modelaudit.cli.inspect:inspect",
     "render": "modelaudit.cli.render:render",
+    "diff": "modelaudit.cli.diff:diff",
     "record": "modelaudit.cli.record:record",
     "rules": "modelaudit.cli.rules:rules",
     "doctor": "modelaudit.cli.doctor:doctor",

@@ -1,0 +1,213 @@
+"""Two audits side by side: what changed from one model to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelaudit.facts import TensorStats
+from modelaudit.restore.compare import compare
+from modelaudit.restore.model import Comparison, Weight
+from modelaudit.schema import Audit
+
+Map = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One thing that is not as it was. `breaking`: a caller of the old model may fail on the new.
+
+    `section` is format, versions, signature, architecture, weights, findings or behaviour.
+    """
+
+    section: str
+    what: str
+    breaking: bool = False
+
+
+def changes(old: Audit, new: Audit) -> list[Changed]:
+    """Everything but the weights, which `audited_weights` and `compare` are for."""
+    return [
+        *_format(old, new),
+        *_interface(old, new),
+        *_architecture(old.architecture, new.architecture),
+        *_findings(old, new),
+        *_behaviour(old.behaviour, new.behaviour),
+    ]
+
+
+def weight_changes(found: Comparison) -> list[Changed]:
+    """What a comparison of weights says, tensor by tensor."""
+    told = [str(each) for each in found.differing]
+    told += [f"{name}: removed" for name in found.missing]
+    told += [f"{name}: added" for name in found.unexpected]
+    return [Changed("weights", text) for text in told]
+
+
+def audited_weights(audit: Audit) -> list[Weight]:
+    """The weights that an audit lists, by digest and statistics."""
+    rows = audit.weights.get("tensors")
+    weights = []
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("role") == "weight" and row.get("sha256"):
+            shape = tuple(int(n) for n in _items(row.get("shape")))
+            name, dtype, sha256 = (str(row.get(key)) for key in ("name", "dtype", "sha256"))
+            weights.append(Weight((name,), shape, dtype, sha256, _stats(row)))
+    return weights
+
+
+def compare_audited(old: Audit, new: Audit) -> Comparison:
+    """The weights of two audits, without their values."""
+    return compare(audited_weights(old), audited_weights(new))
+
+
+def _stats(row: Map) -> TensorStats | None:
+    numbers = [row.get(key) for key in ("min", "max", "mean", "std")]
+    if not all(isinstance(n, int | float) for n in numbers):
+        return None
+    low, high, mean, std = (float(n or 0.0) for n in numbers)
+    return TensorStats(low, high, mean, std, int(row.get("zeros") or 0), int(row["nonfinite"] or 0))
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _map(value: object) -> Map:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _format(old: Audit, new: Audit) -> Iterator[Changed]:
+    before, after = str(old.model.get("format_label")), str(new.model.get("format_label"))
+    if before != after:
+        yield Changed("format", f"{before} became {after}")
+    a, b = _map(old.model.get("saved_with")), _map(new.model.get("saved_with"))
+    for key in sorted({*a, *b} - {"date_saved"}):
+        if a.get(key) != b.get(key):
+            yield Changed("versions", f"{key}: {a.get(key)} became {b.get(key)}")
+
+
+def _interface(old: Audit, new: Audit) -> Iterator[Changed]:
+    """Signatures of SavedModels; of Keras files the inputs and outputs of the config."""
+    before = {str(s.get("name")): s for s in old.signatures}
+    after = {str(s.get("name")): s for s in new.signatures}
+    if before and after:
+        for name, signature in before.items():
+            if name not in after:
+                yield Changed("signature", f"{name} was removed", breaking=True)
+            else:
+                yield from _ports(name, signature, after[name], "name")
+        for name in after:
+            if name not in before:
+                yield Changed("signature", f"{name} was added")
+    elif old.architecture and new.architecture:
+        yield from _ports("model", old.architecture, new.architecture, "route")
+
+
+def _ports(name: str, old: Map, new: Map, key: str) -> Iterator[Changed]:
+    for side in ("inputs", "outputs"):
+        before = {str(p.get(key)): p for p in _items(old.get(side))}
+        after = {str(p.get(key)): p for p in _items(new.get(side))}
+        for port, was in before.items():
+            where = f"{name}, {side[:-1]} {port}"
+            if port not in after:
+                yield Changed("signature", f"{where}: removed", breaking=True)
+                continue
+            yield from _port(where, was, after[port], takes=side == "inputs")
+        for port in after:
+            if port not in before:
+                # A caller of the old model does not give a new input, and ignores a new output.
+                needed = side == "inputs"
+                yield Changed("signature", f"{name}, {side[:-1]} {port}: added", breaking=needed)
+
+
+def _port(where: str, old: Map, new: Map, *, takes: bool) -> Iterator[Changed]:
+    if old.get("dtype") != new.get("dtype"):
+        what = f"{where}: {old.get('dtype')} became {new.get('dtype')}"
+        yield Changed("signature", what, breaking=True)
+    before, after = old.get("shape"), new.get("shape")
+    if before != after:
+        wide, narrow = (after, before) if takes else (before, after)
+        what = f"{where}: shape {_shape(before)} became {_shape(after)}"
+        yield Changed("signature", what, breaking=not _covers(wide, narrow))
+
+
+def _shape(shape: object) -> str:
+    return str(shape).replace("None", "?") if shape is not None else "unknown"
+
+
+def _covers(wide: object, narrow: object) -> bool:
+    """Every array of the narrow shape is one of the wide shape."""
+    if wide is None:
+        return True
+    if not isinstance(wide, list) or not isinstance(narrow, list) or len(wide) != len(narrow):
+        return False
+    return all(a in (None, b) for a, b in zip(wide, narrow, strict=True))
+
+
+def _architecture(old: Map, new: Map) -> Iterator[Changed]:
+    before = {str(layer.get("route")): layer for layer in _items(old.get("layers"))}
+    after = {str(layer.get("route")): layer for layer in _items(new.get("layers"))}
+    if not before or not after:
+        return
+    for route, layer in before.items():
+        other = after.get(route)
+        if other is None:
+            yield Changed("architecture", f"{route} ({layer.get('class')}): removed")
+        elif layer.get("class") != other.get("class"):
+            was, became = layer.get("class"), other.get("class")
+            yield Changed("architecture", f"{route}: {was} became {became}")
+        else:
+            told = [
+                said
+                for key, said in (
+                    ("config_digest", "other settings"),
+                    ("inbound", "other inputs"),
+                    ("output_shape", "another output shape"),
+                    ("trainable", "trainable or not"),
+                )
+                if layer.get(key) != other.get(key)
+            ]
+            if told:
+                yield Changed("architecture", f"{route} ({layer['class']}): {', '.join(told)}")
+    for route, layer in after.items():
+        if route not in before:
+            yield Changed("architecture", f"{route} ({layer.get('class')}): added")
+
+
+def _findings(old: Audit, new: Audit) -> Iterator[Changed]:
+    before = {finding.fingerprint: finding for finding in old.findings}
+    after = {finding.fingerprint: finding for finding in new.findings}
+    for sign, mine, others in (("new", after, before), ("gone", before, after)):
+        for fingerprint, each in mine.items():
+            if fingerprint not in others:
+                place = f" at {each.location.route}" if each.location.route else ""
+                yield Changed("findings", f"{sign}: {each.code} {each.name}{place}")
+
+
+def _behaviour(old: Map, new: Map) -> Iterator[Changed]:
+    """Accuracy and agreement under transforms, where both models saw the same inputs."""
+    if not old.get("inputs") or old.get("inputs") != new.get("inputs"):
+        return
+    before = {str(o.get("name")): o for o in _items(old.get("outputs"))}
+    outputs = _items(new.get("outputs"))
+    for output in outputs:
+        was = before.get(str(output.get("name")))
+        if was is None and len(before) == len(outputs) == 1:
+            was = next(iter(before.values()))
+        if was is None:
+            continue
+        name = output.get("name")
+        a, b = _numbers(was), _numbers(output)
+        for key in sorted(a.keys() & b.keys()):
+            if abs(a[key] - b[key]) >= 0.005:
+                what = f"{name}: {key} {a[key]:.1%} became {b[key]:.1%}"
+                yield Changed("behaviour", what)
+
+
+def _numbers(output: Map) -> dict[str, float]:
+    shares = {f"accuracy ({key})": v for key, v in _map(output.get("accuracy")).items()}
+    for effect in _items(output.get("transforms")):
+        shares[f"agreement under {effect.get('name')}"] = effect.get("agreement")
+    return {key: float(v) for key, v in shares.items() if isinstance(v, int | float)}
