@@ -1,0 +1,167 @@
+"""Predictions of `modelaudit.runtimes` against what loaders did, as a confusion table.
+
+    python benchmarks/compat_matrix.py MATRIX [--holdout] [--wrong N]
+
+MATRIX holds `results.jsonl` (one cell a line: saver_version, arch, format, path, loader_version,
+api, status), `loader_<label>.json` (versions of each loader) and `models/`. Cells that say
+`n/a` are left out. `--holdout` also prints the accuracy for every third architecture, which
+are the ones not to look at while working on the mechanism.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import sys
+import time
+from pathlib import Path
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.formats.keras_parts import Notes, architecture_of, json_part
+from modelaudit.formats.reader import read
+from modelaudit.runtimes.model import Call, Predicted, Prediction, Request
+from modelaudit.runtimes.predict import predict_call
+from modelaudit.runtimes.profile import Profile, find
+from modelaudit.settings import Limits
+
+TRUTH = {
+    "ok": Predicted.LOADS,
+    "ok_nogolden": Predicted.LOADS,
+    "error": Predicted.FAILS,
+    "crash": Predicted.FAILS,
+    "timeout": Predicted.FAILS,
+    "ok_but_outputs_differ": Predicted.DIFFERS,
+}
+# The classes and functions that the matrix's loaders had at hand where `custom_objects` says so.
+MODULES = frozenset(("customs", "archs"))
+CUSTOM = frozenset(
+    [
+        "CustomScaleReg",
+        "CustomScaleUnreg",
+        "CustomNoConfig",
+        "SubModel",
+        "named_fn",
+        "my_act",
+        "my_loss",
+    ]
+)
+
+
+def read_any(path: Path) -> Artifact:
+    """The artefact at `path`; `to_json()` text is an architecture without weights."""
+    if path.suffix != ".json":
+        return read(path, Limits())
+    notes = Notes()
+    config = json_part(path.read_bytes(), path.name, "", Limits(), notes)
+    return Artifact(
+        root=path,
+        format=Format.UNKNOWN,
+        architecture=architecture_of(config, path.name, "", Limits(), notes),
+        documents=tuple(notes.documents),
+    )
+
+
+def request_of(api: str) -> Request:
+    """A cell's loading call. A crash is noted without one: the call that executes most."""
+    if api == "-":
+        return Request(Call.LOAD_MODEL, CUSTOM, MODULES, safe_mode=False)
+    call, *options = api.split(",")
+    return Request(
+        Call(call),
+        custom=CUSTOM if "custom_objects" in options else frozenset(),
+        modules=MODULES,
+        compile="compile" in options,
+        safe_mode="safe_mode=False" not in options,
+        by_name="by_name" in options,
+    )
+
+
+def profiles_of(matrix: Path) -> dict[str, Profile]:
+    """Label of a loader -> its profile."""
+    found = {}
+    for path in sorted(matrix.glob("loader_*.json")):
+        loader = json.loads(path.read_text())
+        name = f"tf-keras=={loader['keras']}" if loader["legacy"] else f"tf=={loader['tf']}"
+        found[loader["label"]] = find(name)
+    return found
+
+
+def table(title: str, pairs: list[tuple[Predicted, Predicted]]) -> None:
+    """Confusion table of (predicted, outcome)."""
+    counts = collections.Counter(pairs)
+    right = sum(n for (predicted, truth), n in counts.items() if predicted is truth)
+    unknown = sum(n for (predicted, _), n in counts.items() if predicted is Predicted.UNKNOWN)
+    unsafe = sum(
+        n
+        for (predicted, truth), n in counts.items()
+        if predicted is Predicted.LOADS and truth is not Predicted.LOADS
+    )
+    outcomes = (Predicted.LOADS, Predicted.FAILS, Predicted.DIFFERS)
+    print(f"\n{title}: {len(pairs)} cells")
+    print(f"{'predicted, outcome:':<22}" + "".join(f"{o.value:>10}" for o in outcomes))
+    for predicted in (*outcomes, Predicted.UNKNOWN):
+        cells = "".join(f"{counts[predicted, outcome]:>10}" for outcome in outcomes)
+        print(f"{predicted.value:<22}{cells}")
+    total = max(len(pairs), 1)
+    print(
+        f"right {right / total:.2%}, unknown {unknown / total:.2%}, "
+        f"predicted to load but did not (or differs) {unsafe}"
+    )
+
+
+def main() -> int:
+    """Run the benchmark; 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("matrix", type=Path)
+    parser.add_argument("--holdout", action="store_true", help="also every third architecture")
+    parser.add_argument("--wrong", type=int, default=0, help="print so many wrong cells a group")
+    options = parser.parse_args()
+    profiles = profiles_of(options.matrix)
+    lines = (options.matrix / "results.jsonl").read_text().splitlines()
+    cells = [cell for cell in map(json.loads, lines) if cell["status"] in TRUTH]
+    by_path: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
+    for cell in cells:
+        by_path[cell["path"]].append(cell)
+    pairs, held, groups = [], [], collections.defaultdict(list)
+    held_out = set(sorted({cell["arch"] for cell in cells})[::3])
+    spent = 0.0
+    for path, group in by_path.items():
+        artifact = read_any(options.matrix / "models" / path)
+        start = time.process_time()
+        for cell in group:
+            request = request_of(cell["api"])
+            prediction = predict_call(artifact, profiles[cell["loader_version"]], request)
+            pair = (prediction.predicted, TRUTH[cell["status"]])
+            pairs.append(pair)
+            if cell["arch"] in held_out:
+                held.append(pair)
+            if pair[0] is not pair[1]:
+                groups[describe(cell, prediction)].append((cell, prediction))
+        spent += time.process_time() - start
+    table("All cells", pairs)
+    if options.holdout:
+        table("Held-out architectures", held)
+    print(f"\n{1000 * spent / len(pairs):.3f} ms of CPU a prediction")
+    for key, wrong in (
+        sorted(groups.items(), key=lambda item: -len(item[1])) if options.wrong else ()
+    ):
+        print(f"\n{len(wrong):4d} {key}")
+        for cell, prediction in wrong[: options.wrong]:
+            print(f"       {cell['saver_version']}->{cell['loader_version']} {cell['path']}")
+            print(f"       said: {str(cell['message'])[:200]!r}")
+            print(f"       because: {[(r.code, r.text[:90]) for r in prediction.because]}")
+    wrong_share = sum(a is not b for a, b in pairs) / len(pairs)
+    return int(wrong_share > 0.01)
+
+
+def describe(cell: dict[str, str], prediction: Prediction) -> str:
+    """Heading of a group of wrong cells."""
+    return (
+        f"{cell['format']} {cell['api']}: {prediction.predicted.value}, was {cell['status']} "
+        f"[{','.join(cell.get('classes') or ())}] {cell['arch']}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

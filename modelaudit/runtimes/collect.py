@@ -1,0 +1,69 @@
+"""Has another interpreter describe itself: what its TensorFlow and Keras accept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Json
+from modelaudit.runtimes.profile import SCHEMA, Profile
+
+# Appended to the path, not put before it: `profile` is a module of the standard library too.
+_START = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from collecting.collector import main; main()"
+)
+_QUOTED = 400
+
+
+def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Profile:
+    """The profile of the TensorFlow that `python` has (of its tf-keras, if `legacy`).
+
+    It is run with its own environment and imports its TensorFlow; nothing is written.
+
+    Args:
+        python: an interpreter, Python 3.7 or newer.
+        legacy: describe tf-keras instead of Keras 3.
+        timeout: seconds of wall clock.
+
+    Raises:
+        UsageError: it could not be run, has no TensorFlow, or took too long.
+    """
+    command = [str(python), "-c", _START, str(Path(__file__).parent)]
+    command += ["--legacy-keras"] * legacy
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        ended = subprocess.run(
+            command, capture_output=True, timeout=timeout, check=False, env=environment
+        )
+    except OSError as error:
+        raise UsageError(f"{python}: cannot be run: {error.strerror or error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"{python}: did not describe itself in {timeout:.0f} s") from error
+    if ended.returncode:
+        said = ended.stderr.decode("utf-8", "backslashreplace").strip()[-_QUOTED:]
+        raise UsageError(f"{python}: could not describe its TensorFlow: {said}")
+    return _profile(ended.stdout, python)
+
+
+def _profile(output: bytes, python: Path) -> Profile:
+    """The document, which is the last line: libraries may print before it."""
+    lines = output.decode("utf-8", "backslashreplace").strip().splitlines()
+    try:
+        data: Json = json.loads(lines[-1]) if lines else None
+    except ValueError as error:
+        raise UsageError(f"{python}: its answer is no JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise UsageError(f"{python}: its answer is no runtime profile")
+    return Profile(data)
+
+
+def write(profile: Profile, directory: Path) -> Path:
+    """Write a profile as `tf-2.15.1.json` into `directory`, which is where `find` looks it up."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{profile.collected.replace('==', '-')}.json"
+    text = json.dumps(dict(profile.data), sort_keys=True, separators=(",", ":"))
+    path.write_text(text + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,182 @@
+"""Collects what the TensorFlow and Keras of the running interpreter accept, as one JSON document.
+
+This package is run by other interpreters: it stands alone (standard library and the runtime's own
+packages) and keeps to the syntax of Python 3.7. Nothing is taken from a list of samples: the
+arguments come from the signatures and the sources of the constructors, the names from the
+tables that the loaders look up, the operations from the registry of the runtime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import json
+import os
+import sys
+
+from .experiments import experiments
+from .sources import Thing, describe
+from .versions import keras_of, version_of, versions
+
+SCHEMA = 1
+KINDS = (
+    "layers",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "losses",
+    "metrics",
+    "optimizers",
+)
+# Public modules whose names a saved object may carry as its `module`.
+PUBLIC = KINDS + (
+    "",
+    "models",
+    "ops",
+    "random",
+    "dtype_policies",
+    "mixed_precision",
+    "optimizers.legacy",
+    "optimizers.schedules",
+    "layers.experimental.preprocessing",
+    "saving",
+    "utils",
+)
+
+
+def operations() -> dict[str, Thing]:
+    """Registered operations: name -> names of their attributes; and the GraphDef versions."""
+    tensorflow = importlib.import_module("tensorflow")
+    try:
+        session = importlib.import_module("tensorflow.python.client.pywrap_tf_session")
+        buffer = session.TF_GetAllOpList()
+    except (ImportError, AttributeError):
+        session = importlib.import_module("tensorflow.python.pywrap_tensorflow")
+        buffer = session.TF_GetAllOpList()
+    message = importlib.import_module("tensorflow.core.framework.op_def_pb2").OpList()
+    message.ParseFromString(session.TF_GetBuffer(buffer))
+    version = tensorflow.compat.v1 if hasattr(tensorflow, "compat") else tensorflow
+    return {
+        "operations": {op.name: sorted(attr.name for attr in op.attr) for op in message.op},
+        "graph_def": {
+            "producer": int(version.GRAPH_DEF_VERSION),
+            "min_producer": int(version.GRAPH_DEF_VERSION_MIN_PRODUCER),
+            "min_consumer": int(version.GRAPH_DEF_VERSION_MIN_CONSUMER),
+        },
+    }
+
+
+def public_names(keras: Thing) -> dict[str, dict[str, Thing]]:
+    """Public module -> its classes and functions (`keras.` left out of the module)."""
+    found = {}
+    for path in PUBLIC:
+        module = keras
+        for part in filter(None, path.split(".")):
+            module = getattr(module, part, None)
+        if module is None:
+            continue
+        members = {}
+        for name in dir(module):
+            if name.startswith("_"):
+                continue
+            try:
+                members[name] = getattr(module, name)
+            except Exception:
+                continue
+        found[path] = {
+            n: m for n, m in members.items() if inspect.isclass(m) or inspect.isroutine(m)
+        }
+    return found
+
+
+def looked_up(keras: Thing, root: str, kind: str) -> dict[str, Thing]:
+    """Names -> objects of the table in which `keras.<kind>.deserialize` looks a name up."""
+    public = getattr(keras, kind)
+    deserialize = getattr(public, "deserialize", None)
+    if deserialize is None:
+        return {}
+    function = inspect.unwrap(deserialize)
+    with contextlib.suppress(Exception):  # it fills its table, then does not find the name
+        function({"class_name": "?", "config": {}})
+    scope = function.__globals__
+    if root == "keras" and version_of(keras) >= (3, 0):
+        if kind == "layers":
+            return dict(vars(importlib.import_module("keras.src.layers")))
+        return dict(scope.get("ALL_OBJECTS_DICT", {}))
+    local = scope.get("LOCAL")
+    table = (
+        dict(getattr(local, "ALL_OBJECTS", None) or {})
+        if kind in ("layers", "initializers")
+        else {}
+    )
+    return table or dict(scope)
+
+
+def internal_classes(root: str) -> dict[str, list[str]]:
+    """Modules inside the package -> their own layers, models and other savable classes."""
+    found: dict[str, list[str]] = {}
+    for module_name, module in sorted(sys.modules.items()):
+        if not (
+            module_name == root or module_name.startswith((root + ".", "tensorflow.python.keras"))
+        ):
+            continue
+        for name, value in sorted(vars(module).items()) if module else ():
+            if inspect.isclass(value) and hasattr(value, "from_config"):
+                found.setdefault(module_name, []).append(name)
+    return found
+
+
+def collect(legacy: bool = False) -> dict[str, Thing]:
+    """The whole profile."""
+    keras, root = keras_of(legacy)
+    public = public_names(keras)
+    kinds: dict[str, list[str]] = {}
+    objects: dict[str, dict[str, Thing]] = {}
+    for kind in KINDS:
+        table = {n: o for n, o in looked_up(keras, root, kind).items() if savable(kind, o)}
+        kinds[kind] = sorted(name for name in table if not name.startswith("_"))
+        for source in (public.get(kind, {}), table):
+            for name, value in source.items():
+                if inspect.isclass(value) and not name.startswith("_"):
+                    objects.setdefault(kind, {}).setdefault(name, describe(value))
+    for path in (
+        "",
+        "models",
+        "dtype_policies",
+        "mixed_precision",
+        "optimizers.legacy",
+        "optimizers.schedules",
+        "ops",
+    ):
+        for name, value in public.get(path, {}).items():
+            if inspect.isclass(value) and hasattr(value, "from_config"):
+                objects.setdefault(path or "root", {}).setdefault(name, describe(value))
+    profile = {
+        "schema": SCHEMA,
+        "name": ("tf-keras" if legacy else "tf"),
+        "versions": versions(keras),
+        "root": root,
+        "tables": kinds,
+        "classes": objects,
+        "public": {path: sorted(names) for path, names in sorted(public.items())},
+        "internal": internal_classes(root),
+        "behaviours": experiments(keras, root),
+    }
+    profile.update(operations())
+    return profile
+
+
+def savable(kind: str, value: Thing) -> bool:
+    """Whether a table's entry is a class with a config, or a function."""
+    if kind == "layers":
+        return inspect.isclass(value) and hasattr(value, "from_config")
+    return (inspect.isclass(value) and hasattr(value, "from_config")) or inspect.isfunction(value)
+
+
+def main() -> None:
+    """Write the profile to the standard output."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    profile = collect("--legacy-keras" in sys.argv[1:])
+    json.dump(profile, sys.stdout, sort_keys=True, separators=(",", ":"))

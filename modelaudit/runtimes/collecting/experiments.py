@@ -1,0 +1,270 @@
+"""Small experiments in a runtime, for what no signature tells.
+
+One that cannot be made is left out, and readers of the profile then know nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from .sources import Thing
+from .versions import version_of
+
+
+def experiments(keras: Thing, root: str) -> dict[str, Thing]:
+    """Name -> what came of it (a truth value, a number or a text)."""
+    keras3 = version_of(keras) >= (3, 0)
+    found: dict[str, Thing] = {}
+    tries: dict[str, Thing] = {
+        "hard_sigmoid_of_one": lambda: hard_sigmoid(keras),
+        "slash_in_names": lambda: works(lambda: keras.layers.Dense(1, name="a/b")),
+        "list_axis": lambda: works(
+            lambda: keras.layers.BatchNormalization(axis=[1]).build((None, 3))
+        ),
+        "policy_object": lambda: policy(keras, "Policy", root + ".mixed_precision"),
+        "dtype_policy_object": lambda: policy(keras, "DTypePolicy", "keras"),
+        "lambda_output_shape_list": lambda: works(
+            lambda: keras.layers.Lambda.from_config(
+                {
+                    "name": "double",
+                    "function": {
+                        "class_name": "function",
+                        "config": "relu",
+                        "module": root + ".activations",
+                        "registered_name": "relu",
+                    },
+                    "output_shape": [4],
+                }
+            )(keras.layers.Input((4,)))
+        ),
+        "category_rank": lambda: category_rank(keras),
+        "kwargs_of_rnn": lambda: recurrent_defaults(keras),
+        "lambda_globals": lambda: lambda_globals(keras, keras3),
+        "restores": lambda: round_trips(keras),
+        "dtypes_refused": lambda: dtypes_refused(keras),
+    }
+    if keras3:
+        tries.update(
+            imports_any_module=lambda: imports_any_module(keras),
+            resolves_strings=resolves_strings,
+            guards_h5_lambda=guards_h5_lambda,
+            add_misaligns=lambda: add_misaligns(keras),
+            loads_by_name=lambda: loads_by_name(keras),
+            sequential_takes_lists=lambda: sequential_takes_lists(keras),
+        )
+    for name, attempt in sorted(tries.items()):
+        try:
+            found[name] = attempt()
+        except Exception as error:
+            sys.stderr.write(f"{name}: {type(error).__name__}: {str(error)[:120]}\n")
+    return found
+
+
+def works(attempt: Thing) -> bool:
+    """Whether it ends without an error."""
+    try:
+        attempt()
+    except Exception:
+        return False
+    return True
+
+
+def number(tensor: Thing) -> float:
+    """A scalar tensor as a float, in graph mode too."""
+    numpy = importlib.import_module("numpy")
+    if hasattr(tensor, "numpy"):
+        return float(tensor.numpy())
+    session = importlib.import_module("tensorflow").compat.v1.Session()
+    return float(numpy.asarray(session.run(tensor)))
+
+
+def hard_sigmoid(keras: Thing) -> float:
+    """0.7 for Keras 2's definition, 2/3 for Keras 3's."""
+    tensorflow = importlib.import_module("tensorflow")
+    return round(number(keras.activations.hard_sigmoid(tensorflow.constant(1.0))), 4)
+
+
+def policy(keras: Thing, class_name: str, module: Thing) -> list[bool]:
+    """Whether a layer takes this written form of a dtype policy, and then works."""
+    config = {"class_name": class_name, "config": {"name": "mixed_float16"}}
+    forms = [config, dict(config, module=module, registered_name=None)]
+
+    def makes(form: Thing) -> None:
+        layer = keras.layers.Dense.from_config({"units": 2, "dtype": form})
+        layer(keras.layers.Input((3,)))
+
+    return [works(partial(makes, form)) for form in forms]
+
+
+def category_rank(keras: Thing) -> int:
+    """Rank of the one-hot code of one category a row."""
+    numpy = importlib.import_module("numpy")
+    layer = keras.layers.CategoryEncoding(num_tokens=3, output_mode="one_hot")
+    model = keras.Sequential([keras.layers.Input((1,), dtype="int64"), layer])
+    return len(model(numpy.array([[1], [2]], dtype="int64")).shape)
+
+
+def dtypes_refused(keras: Thing) -> dict[str, list[str]]:
+    """Layers whose output is whole numbers -> written forms of a dtype that they refuse."""
+    policy_of_integers = {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": "int64"},
+        "registered_name": None,
+    }
+    configs: dict[str, dict[str, Thing]] = {
+        "Hashing": {"num_bins": 3},
+        "Discretization": {"bin_boundaries": [0.0, 1.0]},
+        "StringLookup": {"vocabulary": ["a"]},
+        "IntegerLookup": {"vocabulary": [1]},
+    }
+    forms: dict[str, Thing] = {"float": "float32", "policy": policy_of_integers}
+    found = {}
+    for name, config in sorted(configs.items()):
+        cls = getattr(keras.layers, name, None)
+        if cls is None or not works(partial(cls.from_config, dict(config, dtype="int64"))):
+            continue
+        found[name] = [
+            form
+            for form, dtype in sorted(forms.items())
+            if not works(partial(cls.from_config, dict(config, dtype=dtype)))
+        ]
+    return found
+
+
+def recurrent_defaults(keras: Thing) -> dict[str, Thing]:
+    """Defaults that a rebuilt recurrent layer gets."""
+    found = {}
+    for name in ("LSTM", "GRU"):
+        parameters = inspect.signature(getattr(keras.layers, name).__init__).parameters
+        for key in ("recurrent_activation", "reset_after"):
+            if key in parameters:
+                found[name + "." + key] = parameters[key].default
+    return found
+
+
+def lambda_globals(keras: Thing, keras3: bool) -> list[str]:
+    """Names that code in a Lambda layer can refer to."""
+    if keras3:
+        module = importlib.import_module("keras.src.utils.python_utils")
+    else:
+        module = sys.modules[keras.layers.Lambda.__module__]
+    return sorted(name for name in vars(module) if not name.startswith("__"))
+
+
+def imports_any_module(keras: Thing) -> bool:
+    """Whether a saved module path is imported whatever package it is in."""
+    try:
+        keras.saving.deserialize_keras_object(
+            {"module": "collections", "class_name": "Counter", "config": {}, "registered_name": "?"}
+        )
+    except Exception as error:
+        return "from_config" in str(error)
+    return True
+
+
+def resolves_strings() -> bool:
+    """Whether the old reader takes a text in a config for a function of `keras.layers`."""
+    reader = importlib.import_module("keras.src.legacy.saving.saving_utils").model_from_config
+    config = {"class_name": "Attention", "config": {"name": "a", "score_mode": "dot"}}
+    return not works(lambda: reader(config))
+
+
+def guards_h5_lambda() -> bool:
+    """Whether HDF5 files are read in safe mode."""
+    legacy = importlib.import_module("keras.src.legacy.saving.legacy_h5_format")
+    return "safe_mode" in inspect.signature(legacy.load_model_from_hdf5).parameters
+
+
+def add_misaligns(keras: Thing) -> bool:
+    """Whether (n, n) + (n, 1) is added along the wrong axis."""
+    numpy = importlib.import_module("numpy")
+    left, right = numpy.zeros((4, 4), "float32"), numpy.arange(4, dtype="float32").reshape(4, 1)
+    added = numpy.asarray(keras.layers.Add()([left, right]))
+    return bool(numpy.abs(added - (left + right)).max() > 1e-6)
+
+
+def loads_by_name(keras: Thing) -> bool:
+    """Whether HDF5 weights with an (empty) group of top-level weights load by name."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / "model.h5")
+        model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+        model.save(path)
+        return works(lambda: model.load_weights(path, by_name=True))
+
+
+def sequential_takes_lists(keras: Thing) -> bool:
+    """Whether a Sequential model can hold a Functional one whose output is a list of one."""
+    value = keras.layers.Input((2,))
+    config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
+    config["output_layers"] = [["last", 0, 0]]
+    inner = keras.Model.from_config(config)
+    outer = [keras.layers.Input((2,)), inner, keras.layers.Dense(1)]
+    return works(lambda: keras.Sequential(outer))
+
+
+def make_layer(keras: Thing, name: str, **arguments: Thing) -> Thing:
+    """A layer by name: not every runtime has it."""
+    return getattr(keras.layers, name)(**arguments)
+
+
+def round_trips(keras: Thing) -> dict[str, list[str]]:
+    """Layers with a state that is no plain weight -> the formats that bring it back."""
+    numpy = importlib.import_module("numpy")
+    numbers = numpy.array([[1.0, 5.0], [3.0, 9.0], [8.0, 4.0]], "float32")
+    words = numpy.array([["a b"], ["b c"], ["b b"]], dtype=object)
+    made = {
+        "Normalization": (partial(make_layer, keras, "Normalization"), numbers, "float32"),
+        "Discretization": (
+            partial(make_layer, keras, "Discretization", num_bins=2),
+            numbers,
+            "float32",
+        ),
+        "TextVectorization": (
+            partial(make_layer, keras, "TextVectorization", output_sequence_length=3),
+            words,
+            "string",
+        ),
+        "StringLookup": (partial(make_layer, keras, "StringLookup"), words, "string"),
+        "IntegerLookup": (
+            partial(make_layer, keras, "IntegerLookup"),
+            numbers.astype("int64"),
+            "int64",
+        ),
+    }
+    found = {}
+    for name, (make, data, dtype) in sorted(made.items()):
+        if hasattr(keras.layers, name):
+            found[name] = [f for f in ("h5", "keras") if returns(keras, make, data, dtype, "." + f)]
+    return found
+
+
+def returns(keras: Thing, make: Thing, data: Thing, dtype: str, suffix: str) -> bool:
+    """Whether a model of one adapted layer computes the same after saving and loading."""
+    numpy = importlib.import_module("numpy")
+    tensorflow = importlib.import_module("tensorflow")
+    data = tensorflow.constant(data.tolist(), dtype=dtype)
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / ("model" + suffix))
+        try:
+            layer = make()
+            layer.adapt(data)
+            value = keras.layers.Input(tuple(data.shape[1:]), dtype=dtype)
+            adapted = layer(value)
+            follow = (
+                keras.layers.Dense(2)
+                if "float" in str(adapted.dtype)
+                else keras.layers.Embedding(9, 2)
+            )
+            model = keras.Model(value, follow(adapted))
+            expected = numpy.asarray(model(data))
+            model.save(path)
+            loaded = keras.models.load_model(path, compile=False)
+            return bool(numpy.array_equal(expected, numpy.asarray(loaded(data))))
+        except Exception:
+            return False

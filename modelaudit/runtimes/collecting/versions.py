@@ -1,0 +1,40 @@
+"""Which TensorFlow and Keras run here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+
+from .sources import Thing
+
+
+def keras_of(legacy: bool) -> tuple[Thing, str]:
+    """The Keras that `load_model` belongs to, and its import name."""
+    if legacy:
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+        return importlib.import_module("tf_keras"), "tf_keras"
+    tensorflow = importlib.import_module("tensorflow")
+    if version_of(tensorflow) >= (2, 16):
+        return importlib.import_module("keras"), "keras"
+    return tensorflow.keras, "keras"
+
+
+def version_of(module: Thing) -> tuple[int, ...]:
+    """The first two numbers of a module's version (`tensorflow.keras` has none from 2.13 on)."""
+    return tuple(int(part) for part in version_text(module).split(".")[:2])
+
+
+def version_text(module: Thing) -> str:
+    """A module's version; that of the `keras` package for a module that has none."""
+    if hasattr(module, "__version__"):
+        return str(module.__version__)
+    return str(importlib.import_module("keras").__version__)
+
+
+def versions(keras: Thing) -> dict[str, str]:
+    """Versions of everything that takes part in loading a model."""
+    found = {"python": platform.python_version(), "keras": version_text(keras)}
+    for name in ("tensorflow", "h5py", "numpy"):
+        found[name] = str(importlib.import_module(name).__version__)
+    return found

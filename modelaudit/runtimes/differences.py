@@ -1,0 +1,184 @@
+"""Silent differences: the model loads and computes something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Artifact, GraphNode, Json, Layer
+from modelaudit.runtimes.model import Context, Predicted, Reason
+
+# The salt that TensorFlow 2.4 wrote for a Hashing layer that used none.
+UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
+IN_TRAINING = ("BatchNormalization", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout")
+
+
+def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reason]:
+    """Reasons of a whole model's config."""
+    architecture = artifact.architecture
+    if architecture is None:
+        return
+    for layer in architecture.layers:
+        yield from _activation(layer, context)
+        yield from _training(layer, context)
+        yield from _hashing(layer)
+        yield from _category(layer, context)
+        yield from _state(layer, context, archive)
+    yield from _addition(artifact, context)
+
+
+def _differs(code: str, text: str, fix: str, route: str) -> Reason:
+    return Reason(code, Predicted.DIFFERS, text, "no error", fix, route)
+
+
+def _texts(value: Json) -> Iterator[tuple[str, str]]:
+    """(key, text) of an object and of all objects inside it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, str):
+                yield key, inner
+            else:
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _activation(layer: Layer, context: Context) -> Iterator[Reason]:
+    """hard_sigmoid is clip(0.2 x + 0.5) in Keras 2 and relu6(x + 3) / 6 in Keras 3."""
+    here = context.profile.behaviour("hard_sigmoid_of_one")
+    there = context.writer.behaviour("hard_sigmoid_of_one") if context.writer else None
+    if here is None or there is None or here == there or layer.is_model:
+        return
+    for key, text in _texts(dict(layer.config)):
+        if text == "hard_sigmoid" and key != "name":
+            yield _differs(
+                "hard-sigmoid",
+                f"{key} of {layer.route} is hard_sigmoid, which is another function in "
+                f"{context.profile.name}: hard_sigmoid(1) is {here} and was {there}",
+                "rename it in the config and give the old formula as custom_objects",
+                layer.route,
+            )
+            return
+
+
+def _training(layer: Layer, context: Context) -> Iterator[Reason]:
+    """`training=True` frozen into the graph is overridden by Keras 3 from outside."""
+    if not context.profile.keras3 or layer.class_name not in IN_TRAINING:
+        return
+    if context.writer is None or context.writer.keras3:
+        return
+    if any(kwargs.get("training") is True for kwargs in layer.call_kwargs):
+        yield _differs(
+            "training-overridden",
+            f"{layer.route} was always called with training=True; Keras 3 overrides that when the "
+            "model is called with training=False, as predict does",
+            "wrap the call in a layer of your own, or use tf-keras",
+            layer.route,
+        )
+
+
+def _hashing(layer: Layer) -> Iterator[Reason]:
+    if layer.class_name == "Hashing" and layer.config.get("salt") == UNSALTED:
+        yield _differs(
+            "hashing-salt",
+            f"{layer.route} was saved by TensorFlow 2.4 with a salt that it did not use; reloaded "
+            "it hashes with it, into other bins",
+            'set "salt" to null in the config',
+            layer.route,
+        )
+
+
+def _category(layer: Layer, context: Context) -> Iterator[Reason]:
+    if layer.class_name != "CategoryEncoding" or layer.config.get("output_mode") != "one_hot":
+        return
+    here = context.profile.behaviour("category_rank")
+    there = context.writer.behaviour("category_rank") if context.writer else None
+    if here and there and here != there:
+        yield _differs(
+            "category-rank",
+            f"{layer.route} gives a code of rank {here} in {context.profile.name}, and gave rank "
+            f"{there} where it was saved",
+            "reshape the output, or use the version that saved it",
+            layer.route,
+        )
+
+
+def _state(layer: Layer, context: Context, archive: bool) -> Iterator[Reason]:
+    """State that is no plain weight, in a format from which this runtime does not bring it back."""
+    restores: Mapping[str, list[str]] = context.profile.behaviour("restores", {})
+    formats = restores.get(layer.class_name)
+    if formats is None or ("keras" if archive else "h5") in formats:
+        return
+    if layer.class_name == "Normalization" and layer.config.get("mean") is None:
+        yield _differs(
+            "state-not-restored",
+            f"{layer.route} is a {layer.class_name} that learned its state with adapt(); "
+            f"{context.profile.name} does not bring it back from this format",
+            "give the state to the constructor, or save as .keras",
+            layer.route,
+        )
+    elif layer.class_name != "Normalization" and layer.config.get("vocabulary") is None:
+        yield Reason(
+            "table-not-restored",
+            Predicted.FAILS,
+            f"{layer.route} is a {layer.class_name} with an adapted vocabulary, which "
+            f"{context.profile.name} does not bring back from this format",
+            "FailedPreconditionError: Table not initialized.",
+            "give vocabulary= to the constructor, or save as .keras",
+            layer.route,
+        )
+
+
+def _addition(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Keras 3 adds a column to a square matrix along the wrong axis, if its version does."""
+    writer = context.writer
+    if writer is None or not (writer.keras3 and context.profile.keras3):
+        return
+    assert artifact.architecture is not None
+    if writer.behaviour("add_misaligns") == context.profile.behaviour("add_misaligns"):
+        return
+    for layer in artifact.architecture.layers:
+        shapes = layer.input_shapes
+        if layer.class_name != "Add" or len(shapes) < 2:
+            continue
+        if any(len(s) == 2 and s[-1] == 1 for s in shapes) and any(
+            len(s) == 2 and s[-1] != 1 for s in shapes
+        ):
+            yield _differs(
+                "add-misaligned",
+                f"{layer.route} adds a column to rows; where the batch is as long as the rows, one "
+                "of the two versions adds it along the wrong axis",
+                "repeat the column before adding",
+                layer.route,
+            )
+
+
+def graph_addition(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """A column added to rows in a graph whose writer adds them otherwise outside of graphs."""
+    if context.writer is None or not context.writer.behaviour("add_misaligns"):
+        return
+    for graph in artifact.graphs:
+        for name, function in graph.functions.items():
+            shapes = {node.name: _output_shape(node) for node in function.nodes}
+            for node in function.nodes:
+                if node.op not in ("Add", "AddV2"):
+                    continue
+                given = [shapes.get(source.split(":")[0], []) for source in node.inputs]
+                ends = [shape[1] for shape in given if len(shape) == 2 and shape[0] is None]
+                if len(ends) == 2 and 1 in ends and ends != [1, 1]:
+                    yield _differs(
+                        "add-misaligned",
+                        f"{node.name} adds a column to rows; the Keras that saved it added them "
+                        "along the wrong axis wherever the batch was as long as the rows, and the "
+                        "graph does not",
+                        "repeat the column before adding",
+                        f"graph/functions/{name}/{node.name}",
+                    )
+                    return
+
+
+def _output_shape(node: GraphNode) -> list[Json]:
+    """Shape of a node's first output as the graph notes it, else none."""
+    noted = node.attrs.get("_output_shapes")
+    first = noted[0] if isinstance(noted, list) and noted else None
+    return first if isinstance(first, list) else []

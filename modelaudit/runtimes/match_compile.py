@@ -1,0 +1,119 @@
+"""Optimizer, losses and metrics, for `load_model(compile=True)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Artifact, Json
+from modelaudit.runtimes.match_config import FUNCTION, mapping, text
+from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.profile import Profile
+
+RECOMPILE = "load with compile=False, then compile again"
+# Packages that hold the optimizers which Keras 2.11 registered in place of the older ones.
+NEW_OPTIMIZER = "Custom>"
+
+
+def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reason]:
+    """Reasons of the compile configuration."""
+    training = artifact.training
+    if training is None:
+        return
+    if archive:
+        yield from _archived_optimizer(training.get("optimizer"), context)
+    else:
+        yield from _optimizer(training.get("optimizer_config"), context)
+        if context.profile.keras < (2, 3) and "sample_weight_mode" not in training:
+            yield _reason(
+                "training-config",
+                "the training config lacks sample_weight_mode",
+                "KeyError: 'sample_weight_mode'",
+            )
+    for name, form in _names(training.get("loss")):
+        yield from _loss(name, form, context, archive)
+
+
+def _reason(code: str, what: str, error: str) -> Reason:
+    return Reason(code, Predicted.FAILS, what, error, RECOMPILE)
+
+
+def _names(value: Json) -> Iterator[tuple[str, str]]:
+    """(name, form) of every loss: form is text, function or class."""
+    if isinstance(value, str):
+        yield value, "text"
+    elif isinstance(value, list):
+        for item in value:
+            yield from _names(item)
+    elif isinstance(value, dict):
+        if value.get("class_name") == FUNCTION:
+            yield text(value.get("config")), "function"
+        elif "class_name" in value:
+            yield text(value["class_name"]), "class"
+        else:
+            for item in value.values():
+                yield from _names(item)
+
+
+def _loss(name: str, form: str, context: Context, archive: bool) -> Iterator[Reason]:
+    profile = context.profile
+    if not name or name in context.request.custom:
+        return
+    if not profile.knows("losses", name):
+        yield _reason(
+            "unknown-loss",
+            f"the loss is {name}, which {profile.name} does not know",
+            f"ValueError: Unknown loss function: '{name}'",
+        )
+    elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
+        yield _reason(
+            "loss-by-short-name",
+            f"the loss is written as {name}, a short name that {profile.name} does not find when "
+            "it reads HDF5",
+            f"TypeError: Could not locate function '{name}'.",
+        )
+
+
+def _is_short(name: str, profile: Profile) -> bool:
+    """Whether it is the name of a function that no public module has."""
+    modules = ("keras.metrics", "keras.losses")
+    return name == name.lower() and not any(profile.is_public(m, name) for m in modules)
+
+
+def _optimizer(value: Json, context: Context) -> Iterator[Reason]:
+    """Optimizer of an HDF5 file."""
+    profile = context.profile
+    name = text(mapping(value).get("class_name"))
+    if name.startswith(NEW_OPTIMIZER) and profile.keras < (2, 11):
+        yield _reason(
+            "unknown-optimizer",
+            f"the optimizer is {name}, the form of Keras 2.11 and newer",
+            f"ValueError: Unknown optimizer: {name}",
+        )
+
+
+def _archived_optimizer(value: Json, context: Context) -> Iterator[Reason]:
+    """Optimizer of a .keras archive: looked up by module, made from its config."""
+    node = mapping(value)
+    name, module = text(node.get("class_name")), text(node.get("module"))
+    if not name or name in context.request.custom:
+        return
+    profile = context.profile
+    if profile.keras3 and module.endswith("optimizers.legacy"):
+        yield _reason(
+            "legacy-optimizer",
+            f"the optimizer is {module}.{name}, which Keras 3 does not have",
+            f"ValueError: Could not deserialize '{module}.{name}' because it is not a "
+            "KerasSaveable subclass",
+        )
+        return
+    kind = "optimizers.legacy" if module.endswith("optimizers.legacy") else "optimizers"
+    accepted = profile.accepts(kind, name)
+    if accepted is None:
+        return
+    if extra := sorted(set(mapping(node.get("config"))) - accepted):
+        listed = ", ".join(extra)
+        yield _reason(
+            "optimizer-argument",
+            f"the optimizer {name} has {listed}, which {profile.name} does not take",
+            f"ValueError: Argument(s) not recognized: {listed}",
+        )

@@ -1,0 +1,124 @@
+"""Connections between layers: node numbers and operations that Keras 3 reads otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.runtimes.match_config import is_model, items, mapping, text
+from modelaudit.runtimes.model import Context, Predicted, Reason
+
+
+def check_nodes(config: Mapping[str, Json], context: Context, archive: bool) -> Iterator[Reason]:
+    """Reasons of a whole config."""
+    yield from _model(config, context, "", archive)
+
+
+def _model(
+    node: Mapping[str, Json], context: Context, route: str, archive: bool
+) -> Iterator[Reason]:
+    layers = [mapping(item) for item in items(mapping(node.get("config")).get("layers"))]
+    models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
+    if text(node.get("class_name")) == "Sequential":
+        yield from _sequence(layers, context, route)
+    named = {text(layer.get("name")) for layer in layers}
+    for layer in layers:
+        name = text(layer.get("name")) or text(mapping(layer.get("config")).get("name"))
+        here = f"{route}/{name}".strip("/")
+        yield from _inbound(layer, models, context, here)
+        if context.profile.keras3:
+            yield from _keyword_tensors(layer, named, context, here)
+        if is_model(layer):
+            yield from _model(layer, context, here, archive)
+
+
+def _sequence(layers: list[Mapping[str, Json]], context: Context, route: str) -> Iterator[Reason]:
+    """A Functional model with lists of one, inside a Sequential model."""
+    if context.profile.behaviour("sequential_takes_lists") is not False:
+        return
+    for layer in layers[:-1]:
+        outputs = items(mapping(layer.get("config")).get("output_layers"))
+        if len(outputs) == 1 and isinstance(outputs[0], list):
+            name = text(mapping(layer.get("config")).get("name"))
+            yield Reason(
+                "list-of-one-output",
+                Predicted.FAILS,
+                f"the inner model {name} of {route or 'the model'} gives a list of one output, "
+                f"which {context.profile.name} hands on as a list",
+                "ValueError: Exception encountered when calling Sequential.call(). Layer expects 1 "
+                "input(s), but it received 2 input tensors.",
+                "write output_layers as one entry instead of a list of one into the config",
+                f"{route}/{name}".strip("/"),
+            )
+            return
+
+
+def _inbound(
+    layer: Mapping[str, Json], models: set[str], context: Context, route: str
+) -> Iterator[Reason]:
+    keras3 = context.profile.keras3
+    for call in items(layer.get("inbound_nodes")):
+        for entry in items(call):
+            parts = items(entry)
+            if not parts:
+                continue
+            source, index = parts[0], parts[1] if len(parts) > 1 else 0
+            if source == "_CONSTANT_VALUE" and len(items(call)) == 1:
+                yield _constant_first(route)
+            elif keras3 and source in models and isinstance(index, int) and index > 0:
+                yield _node_number(route, str(source))
+
+
+def _constant_first(route: str) -> Reason:
+    return Reason(
+        "constant-first-argument",
+        Predicted.FAILS,
+        f"{route} calls a TensorFlow function whose first argument is a constant, which no "
+        "version reads back",
+        'ValueError: Exception encountered when calling layer "…" (type TFOpLambda).',
+        "wrap the call in a layer of your own; load the weights into it",
+        route,
+    )
+
+
+def _node_number(route: str, source: str) -> Reason:
+    return Reason(
+        "node-number-of-inner-model",
+        Predicted.FAILS,
+        f"{route} refers to the second call of the inner model {source}, as Keras 2 counted; "
+        "Keras 3 counts otherwise and finds no such call",
+        "ValueError: Invalid Functional model configuration. The graph of the Functional model "
+        "either has loops or disconnected nodes. (3.3 and 3.8 loop for ever instead.)",
+        "use tf-keras",
+        route,
+    )
+
+
+def _keyword_tensors(
+    layer: Mapping[str, Json], named: set[str], context: Context, route: str
+) -> Iterator[Reason]:
+    """Tensors that Keras 2 passed by keyword: Keras 3 leaves their references as they are."""
+    for call in items(layer.get("inbound_nodes")):
+        for entry in items(call):
+            parts = items(entry)
+            keywords = mapping(parts[3]) if len(parts) > 3 else {}
+            for key, value in keywords.items():
+                if _is_reference(value, named):
+                    yield Reason(
+                        "tensor-by-keyword",
+                        Predicted.FAILS,
+                        f"{route} was called with the tensor {key} by keyword, which "
+                        f"{context.profile.name} does not look up in a model of Keras 2",
+                        f"TypeError: {text(layer.get('class_name'))}.build() missing 1 required "
+                        f"positional argument: '{key}_shape'",
+                        "use tf-keras, or build the model again and load the weights",
+                        route,
+                    )
+                    return
+
+
+def _is_reference(value: Json, named: set[str]) -> bool:
+    parts = items(value)
+    if len(parts) >= 3 and isinstance(parts[0], str) and isinstance(parts[1], int):
+        return parts[0] in named
+    return any(_is_reference(part, named) for part in parts)

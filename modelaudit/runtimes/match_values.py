@@ -1,0 +1,121 @@
+"""Values that a class takes by name, but not in the form in which they were saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.runtimes.model import Context, Predicted, Reason
+
+Config = Mapping[str, Json]
+
+
+def check(
+    name: str, config: Config, context: Context, route: str, by_module: bool
+) -> Iterator[Reason]:
+    """Reasons of one layer."""
+    yield from dtype_policy(config, context, route)
+    profile = context.profile
+    yield from _integer_dtype(name, config, context, route)
+    if (
+        profile.behaviour("list_axis") is False
+        and by_module
+        and isinstance(config.get("axis"), list)
+        and name == "BatchNormalization"
+    ):
+        yield Reason(
+            "axis-is-list",
+            Predicted.FAILS,
+            f"axis of {route} is a list, as Keras 2 wrote it",
+            "TypeError: int() argument must be a string, a bytes-like object or a real number, "
+            "not 'list'",
+            "write the number instead of the list into config.json",
+            route,
+        )
+    layer_name = config.get("name")
+    if profile.behaviour("slash_in_names") is False and "/" in str(layer_name):
+        yield Reason(
+            "slash-in-name",
+            Predicted.FAILS,
+            f"the layer name {layer_name} has a slash, which Keras 3 does not allow",
+            "ValueError: Argument `name` must be a string and cannot contain character `/`. "
+            f"Received: name={layer_name}",
+            "rename the layer in the config and in every inbound_nodes entry",
+            route,
+        )
+    if (
+        name == "Lambda"
+        and profile.behaviour("lambda_output_shape_list") is False
+        and isinstance(config.get("output_shape"), list)
+    ):
+        yield Reason(
+            "lambda-output-shape",
+            Predicted.FAILS,
+            f"{route} is a Lambda with an output_shape, which {profile.name} does not convert",
+            'TypeError: can only concatenate tuple (not "TrackedList") to tuple',
+            "use Keras 3.8 or newer",
+            route,
+        )
+    if profile.keras3 and profile.behaviour("resolves_strings") and not by_module:
+        yield from _resolved(config, context, route)
+
+
+def _resolved(config: Config, context: Context, route: str) -> Iterator[Reason]:
+    """Texts that Keras 3's reader of the old dialect takes for functions of keras.layers."""
+    for key, value in config.items():
+        if (
+            isinstance(value, str)
+            and key != "name"
+            and context.profile.is_function("layers", value)
+        ):
+            yield Reason(
+                "text-taken-for-function",
+                Predicted.FAILS,
+                f"{key} of {route} is the text {value}, which {context.profile.name} takes for "
+                f"the function keras.layers.{value} when it reads HDF5",
+                f"ValueError: Invalid value for argument {key}. Received: {key}=<function {value}>",
+                f"delete {key} from the config where it holds the default, or save as .keras",
+                route,
+            )
+
+
+def _integer_dtype(name: str, config: Config, context: Context, route: str) -> Iterator[Reason]:
+    """Layers that give whole numbers, with a dtype that their constructor does not take."""
+    refused = context.profile.behaviour("dtypes_refused", {}).get(name, ())
+    dtype = config.get("dtype")
+    if config.get("output_mode", "int") != "int":
+        return
+    form = "policy" if isinstance(dtype, dict) else "float" if "float" in str(dtype) else ""
+    if form in refused:
+        yield Reason(
+            "dtype-of-integer-layer",
+            Predicted.FAILS,
+            f"{route} ({name}) gives whole numbers, and its dtype is written as {dtype}",
+            'ValueError: When `output_mode="int"`, `dtype` should be an integer type',
+            'write "int64" as its dtype into the config',
+            route,
+        )
+
+
+def dtype_policy(config: Config, context: Context, route: str) -> Iterator[Reason]:
+    """Dtype policies that were written as an object."""
+    dtype = config.get("dtype")
+    if not isinstance(dtype, dict):
+        return
+    class_name = dtype.get("class_name")
+    policy = class_name in ("Policy", "PolicyV1")
+    worked = context.profile.behaviour("policy_object" if policy else "dtype_policy_object")
+    if not isinstance(worked, list) or worked[1 if "module" in dtype else 0]:
+        return
+    inner = dtype.get("config")
+    name = inner.get("name") if isinstance(inner, dict) else None
+    yield Reason(
+        "dtype-policy",
+        Predicted.FAILS,
+        f"dtype of {route} is a {class_name} object, which {context.profile.name} does not read",
+        "AttributeError: 'str' object has no attribute 'quantization_mode'"
+        if policy
+        else f"ValueError: Unknown dtype policy: '{class_name}'",
+        f'write "{name}" instead of the object into the config',
+        route,
+    )

@@ -1,0 +1,258 @@
+"""Weight files and checkpoints: what loading them into a model built from code would do.
+
+The model's code is not here, so the question is: with the same code under that runtime, do the
+weights of the file find their places?
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.runtimes.model import Call, Context, Predicted, Reason
+from modelaudit.runtimes.profile import Profile, find, numbers
+
+OLD_LAYOUT = "_layer_checkpoint_dependencies"
+# Attributes that only Keras 3's own objects have in an object checkpoint.
+KERAS3_ATTRIBUTES = frozenset(
+    ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
+)
+# First Keras whose HDF5 weights have a group for weights of the model itself (seen between 2.4
+# and 2.8).
+TOP_LEVEL_GROUP = (2, 6)
+_SLOT = "/.OPTIMIZER_SLOT/"
+REBUILD = "load it with the Keras that saved it, and save the weights as .weights.h5 from there"
+
+
+def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Reasons of `load_weights` and `Checkpoint.restore`."""
+    call = context.request.call
+    if artifact.format is Format.TF2_CHECKPOINT:
+        if call is Call.LOAD_WEIGHTS:
+            yield from _checkpoint_as_weights(context)
+        yield from _restored(artifact, context)
+    elif artifact.format is Format.WEIGHTS_H5_V3:
+        yield from v3_layout(artifact, context)
+    else:
+        yield from _legacy_layout(artifact, context)
+    yield from recurrent_defaults(artifact, context)
+
+
+def weights(artifact: Artifact) -> list[Tensor]:
+    """The tensors that are weights of layers."""
+    return [tensor for tensor in artifact.tensors if tensor.role == "weight"]
+
+
+def _checkpoint_as_weights(context: Context) -> Iterator[Reason]:
+    if context.profile.keras3:
+        yield Reason(
+            "checkpoint-in-keras-3",
+            Predicted.FAILS,
+            "Keras 3 loads no weights from a TensorFlow checkpoint",
+            "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
+            "and `.weights.h5` files, or legacy V1/V2 `.h5` files",
+            f"{REBUILD}; or copy the variables with tf.train.load_checkpoint. Never restore with "
+            "expect_partial(): that is silent",
+        )
+
+
+def written_by_keras3(artifact: Artifact) -> bool:
+    """Whether an object checkpoint's keys are those of Keras 3."""
+    return any(
+        not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
+    )
+
+
+def _restored(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """`Checkpoint(model).restore`: what does not match is left as it was, silently."""
+    profile = context.profile
+    slots = any(_SLOT in tensor.name and "optimizer" in tensor.name for tensor in artifact.tensors)
+    if slots and not profile.keras3 and profile.keras >= (2, 11):
+        yield Reason(
+            "legacy-optimizer-slots",
+            Predicted.FAILS,
+            "the checkpoint holds the slots of an optimizer from before Keras 2.11",
+            "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
+            "a v2.11+ Optimizer, which can cause errors.",
+            "use keras.optimizers.legacy, or restore the model alone: Checkpoint(model=model)",
+        )
+    if context.request.call is not Call.RESTORE:
+        return
+    keras3 = written_by_keras3(artifact)
+    if keras3 != profile.keras3:
+        old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
+        yield Reason(
+            "checkpoint-of-other-generation",
+            Predicted.DIFFERS,
+            f"the checkpoint's keys are those of {old}; objects of {new} have other names, "
+            "nothing matches, and the weights stay random",
+            "no error",
+            "status.assert_existing_objects_matched() tells; copy the variables with "
+            "tf.train.load_checkpoint",
+        )
+    elif profile.keras < (2, 3):
+        yield Reason(
+            "restored-later",
+            Predicted.DIFFERS,
+            "in graph mode restore() only prepares the values; without "
+            "initialize_or_restore(session) the weights stay random",
+            "no error",
+            "status.initialize_or_restore(session)",
+        )
+
+
+def v3_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """The layout of .weights.h5 and .keras against where the runtime looks."""
+    profile = context.profile
+    names = [tensor.name for tensor in weights(artifact)]
+    if not names:
+        return
+    top = {name.split("/")[0] for name in names}
+    if not profile.archives:
+        error = "ValueError: You are trying to load a weight file containing 0 layers"
+        yield _layout("is in the layout of Keras 2.12 and newer", error, context)
+    elif profile.keras < (2, 13):
+        if "layers" in top:
+            yield _layout("has layers/, as Keras 2.13 and newer write it", _received(), context)
+    elif not profile.keras3:
+        if OLD_LAYOUT in top:
+            yield _layout(f"has {OLD_LAYOUT}/, as Keras 2.12 wrote it", _received(), context)
+        elif "layers" not in top:
+            yield _layout("names layers by attributes of a subclassed model", _received(), context)
+        elif moved := _inner_names(names):
+            yield _layout(f"has {moved}, as Keras 3 writes it", _received(), context)
+    elif OLD_LAYOUT in top and (skipped := _skips_a_number(names)):
+        error = "ValueError: A total of 1 objects could not be loaded."
+        yield _layout(f"numbers layers as Keras 2.12 did ({skipped})", error, context)
+
+
+def _layout(what: str, error: str, context: Context) -> Reason:
+    return Reason(
+        "weights-layout",
+        Predicted.FAILS,
+        f"the weights file {what}, which {context.profile.name} does not look for",
+        error,
+        "rename the groups in the HDF5 file, or load it with the Keras that saved it and save as "
+        "legacy .h5",
+    )
+
+
+def _received() -> str:
+    return "ValueError: Layer '…' expected 2 variables, but received 0 variables during loading."
+
+
+def _inner_names(names: Iterable[str]) -> str | None:
+    """A sublayer of MultiHeadAttention by its attribute; Keras 2 had an underscore before it."""
+    for name in names:
+        for part in name.split("/"):
+            if part in ("query_dense", "key_dense", "value_dense", "output_dense"):
+                return part
+    return None
+
+
+def _skips_a_number(names: Iterable[str]) -> str | None:
+    """A group `dense_2` without a `dense_1`: Keras 2.12 counted the second of a class as 2."""
+    siblings: dict[str, set[str]] = {}
+    for name in names:
+        parts = name.split("/")
+        for index, part in enumerate(parts[:-1]):
+            siblings.setdefault("/".join(parts[:index]), set()).add(part)
+    for children in siblings.values():
+        for child in children:
+            base, _, number = child.rpartition("_")
+            if base in children and number == "2" and f"{base}_1" not in children:
+                return child
+    return None
+
+
+def _legacy_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """HDF5 weights of Keras 1 and 2: by order they fit everywhere, by name nearly everywhere."""
+    if not context.request.by_name:
+        return
+    profile = context.profile
+    top_level = numbers(artifact.provenance.keras or "") >= TOP_LEVEL_GROUP
+    if profile.behaviour("loads_by_name") is False and top_level:
+        yield Reason(
+            "top-level-weights",
+            Predicted.FAILS,
+            f"the file has an empty group top_level_model_weights, at which {profile.name} stops "
+            "when it loads by name",
+            "ValueError: Weight count mismatch for top-level weights of model. Model expects N "
+            "top-level weight(s). Received 0 saved top-level weight(s)",
+            "load by order (by_name=False), or use Keras 3.8 or newer",
+        )
+    elif profile.keras < (2, 3) and not _nested(artifact):
+        yield Reason(
+            "names-chosen-by-keras",
+            Predicted.DIFFERS,
+            "layers whose names Keras chose are called otherwise when TensorFlow 1 builds the "
+            "model again; by name nothing of them is loaded",
+            "no error",
+            "name the layers in the code, or load by order",
+        )
+
+
+def _nested(artifact: Artifact) -> bool:
+    """Whether the groups are those of whole models."""
+    return any(tensor.name.startswith(("sequential", "model")) for tensor in weights(artifact))
+
+
+def recurrent_defaults(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """LSTM and GRU weights whose layer, built again, would have other defaults."""
+    writer = context.writer or _writer_by_names(artifact)
+    if writer is None:
+        return
+    saved = writer.behaviour("kwargs_of_rnn", {})
+    built = context.profile.behaviour("kwargs_of_rnn", {})
+    kinds = Counter(_recurrent(weights(artifact)))
+    if kinds["GRU"] and _changed(saved, built, "GRU.reset_after"):
+        yield Reason(
+            "gru-reset-after",
+            Predicted.FAILS,
+            f"the GRU's weights are for reset_after={saved.get('GRU.reset_after')}, and "
+            f"{context.profile.name} builds it with {built.get('GRU.reset_after')}",
+            "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
+            'build it with reset_after=False, recurrent_activation="hard_sigmoid"',
+        )
+    for kind in ("LSTM", "GRU"):
+        key = f"{kind}.recurrent_activation"
+        if kinds[kind] and _changed(saved, built, key):
+            yield Reason(
+                "recurrent-activation",
+                Predicted.DIFFERS,
+                f"{kind} had recurrent_activation={saved[key]} by default where the weights were "
+                f"saved and has {built[key]} in {context.profile.name}; the file does not say it",
+                "no error",
+                f'say recurrent_activation="{saved[key]}" in the code that builds the model',
+            )
+
+
+def _writer_by_names(artifact: Artifact) -> Profile | None:
+    """The oldest or the newest profile of Keras 2, by what a checkpoint calls recurrent kernels.
+
+    In TensorFlow 2 the cell stands in the name (`lstm/lstm_cell/recurrent_kernel`).
+    """
+    for node in artifact.object_graph:
+        for attribute in node.attributes.values():
+            full_name = attribute.get("full_name", "")
+            if full_name.endswith("/recurrent_kernel"):
+                return find("tf==2.15" if "cell" in full_name else "tf==1.15")
+    return None
+
+
+def _changed(saved: Mapping[str, object], built: Mapping[str, object], key: str) -> bool:
+    return key in saved and key in built and saved[key] != built[key]
+
+
+_RECURRENT = re.compile(r"recurrent_kernel(?::0)?\Z")
+
+
+def _recurrent(tensors: Iterable[Tensor]) -> Iterator[str]:
+    """LSTM or GRU for each recurrent kernel, told by its shape (units, gates * units)."""
+    for tensor in tensors:
+        if _RECURRENT.search(tensor.name) and len(tensor.shape) == 2 and tensor.shape[0]:
+            gates = tensor.shape[1] / tensor.shape[0]
+            if gates in (3, 4):
+                yield "GRU" if gates == 3 else "LSTM"

@@ -1,0 +1,120 @@
+"""What is asked of a runtime, and what is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modelaudit.facts import Json
+from modelaudit.findings import Confidence
+from modelaudit.runtimes.profile import Profile
+
+
+class Predicted(StrEnum):
+    """What happens when a runtime loads a model. Ordered from bad to good: `rank`."""
+
+    FAILS = "fails"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+    LOADS = "loads"
+
+    @property
+    def rank(self) -> int:
+        """0 (fails) to 3 (loads): of several reasons the lowest decides."""
+        return list(Predicted).index(self)
+
+
+class Call(StrEnum):
+    """The ways into a saved model."""
+
+    LOAD_MODEL = "load_model"
+    FROM_JSON = "model_from_json"
+    SAVED_MODEL = "saved_model.load"
+    SESSION = "v1_loader_session"
+    TFSM_LAYER = "TFSMLayer"
+    LOAD_WEIGHTS = "load_weights"
+    RESTORE = "Checkpoint.restore"
+    LOAD_CHECKPOINT = "load_checkpoint"
+    META_GRAPH = "import_meta_graph"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One loading call with its options.
+
+    `custom` are the names of classes and functions given as `custom_objects` (or registered
+    before), `modules` the names of modules that can be imported and hold the model's own
+    classes. `by_name` belongs to `load_weights`.
+    """
+
+    call: Call
+    custom: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+    compile: bool = False
+    safe_mode: bool = True
+    by_name: bool = False
+
+    @property
+    def label(self) -> str:
+        """`load_model`, with the options that are not the default of an audit."""
+        words = [self.call.value]
+        words += ["custom_objects"] * bool(self.custom)
+        words += ["compile"] * self.compile
+        words += ["safe_mode=False"] * (not self.safe_mode)
+        words += ["by_name"] * self.by_name
+        return ",".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a call does not simply load.
+
+    `code` is stable and kebab-case. `text` says what in the file meets what in the runtime,
+    `error` what the user would read, `fix` what to do.
+    """
+
+    code: str
+    predicted: Predicted
+    text: str
+    error: str = ""
+    fix: str = ""
+    route: str = ""
+
+    def facts(self) -> dict[str, Json]:
+        """As JSON."""
+        return {
+            "code": self.code,
+            "text": self.text,
+            "error": self.error,
+            "fix": self.fix,
+            "route": self.route,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one runtime and one call; `because` has the deciding reason first.
+
+    `collected` is the runtime that the answer was read off; where that is not `runtime` itself,
+    the confidence is lower.
+    """
+
+    runtime: str
+    call: str
+    predicted: Predicted
+    because: tuple[Reason, ...] = ()
+    confidence: Confidence = Confidence.HIGH
+    collected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A request to a runtime: what every matching function is given.
+
+    `writer` is the profile nearest to the runtime that saved the model, None where nothing
+    tells which one that was.
+    """
+
+    profile: Profile
+    request: Request
+    writer: Profile | None = None

@@ -1,0 +1,152 @@
+"""Which runtimes load a model, told from its facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.findings import Confidence
+from modelaudit.runtimes import differences, match_compile, match_config, match_graph, match_weights
+from modelaudit.runtimes.match_nodes import check_nodes
+from modelaudit.runtimes.model import Call, Context, Predicted, Prediction, Reason, Request
+from modelaudit.runtimes.profile import Profile, find, writer_of
+
+_SAVED_MODELS = frozenset((Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2))
+_CALLS: dict[Format, tuple[Call, ...]] = {
+    Format.LEGACY_H5_FULL: (Call.LOAD_MODEL,),
+    Format.KERAS_ARCHIVE: (Call.LOAD_MODEL,),
+    Format.SAVEDMODEL_TF2: (Call.LOAD_MODEL, Call.SAVED_MODEL, Call.TFSM_LAYER),
+    Format.SAVEDMODEL_TF1: (Call.SAVED_MODEL, Call.TFSM_LAYER),
+    Format.WEIGHTS_H5_LEGACY: (Call.LOAD_WEIGHTS,),
+    Format.WEIGHTS_H5_V3: (Call.LOAD_WEIGHTS,),
+    Format.TF2_CHECKPOINT: (Call.LOAD_WEIGHTS, Call.RESTORE, Call.LOAD_CHECKPOINT),
+    Format.TF1_CHECKPOINT: (Call.LOAD_CHECKPOINT,),
+}
+
+
+def predict(
+    artifact: Artifact,
+    targets: Iterable[str],
+    custom: frozenset[str] = frozenset(),
+    own: tuple[Path, ...] = (),
+) -> tuple[Prediction, ...]:
+    """What happens when each target loads the model, by each call that its format has.
+
+    Args:
+        artifact: the model's facts.
+        targets: runtimes, `tf==2.21` or `tf-keras==2.21.0`.
+        custom: names of classes and functions that will be given as custom_objects.
+        own: profiles of the user's own.
+
+    Raises:
+        UsageError: a target is no runtime.
+    """
+    found = []
+    for target in targets:
+        profile = find(target, own)
+        for call in _CALLS.get(artifact.format, ()):
+            if call is Call.TFSM_LAYER and not profile.keras3:
+                continue
+            found.append(predict_call(artifact, profile, Request(call, custom)))
+    return tuple(found)
+
+
+def predict_call(artifact: Artifact, profile: Profile, request: Request) -> Prediction:
+    """What happens when one runtime loads the model by one call."""
+    context = Context(profile, request, writer_of(artifact))
+    reasons = tuple(_reasons(artifact, context))
+    if not artifact.complete and not reasons:
+        reasons = (_incomplete(artifact),)
+    decisive = min((reason.predicted for reason in reasons), key=_rank, default=Predicted.LOADS)
+    return Prediction(
+        runtime=profile.name,
+        call=request.label,
+        predicted=decisive,
+        because=tuple(sorted(reasons, key=lambda reason: _rank(reason.predicted))),
+        confidence=Confidence.HIGH if profile.exact else Confidence.MEDIUM,
+        collected=profile.collected,
+    )
+
+
+def _rank(predicted: Predicted) -> int:
+    return predicted.rank
+
+
+def _incomplete(artifact: Artifact) -> Reason:
+    why = artifact.problems[0].detail if artifact.problems else "parts could not be read"
+    return Reason("not-read", Predicted.UNKNOWN, f"the model could not be read whole: {why}")
+
+
+def _reasons(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    call = context.request.call
+    if call in (Call.LOAD_CHECKPOINT, Call.META_GRAPH):
+        return
+    if call is Call.SESSION or artifact.format in _SAVED_MODELS:
+        yield from match_graph.check(artifact, context)
+    elif call in (Call.LOAD_WEIGHTS, Call.RESTORE):
+        yield from match_weights.check(artifact, context)
+    elif call in (Call.LOAD_MODEL, Call.FROM_JSON):
+        yield from _model_file(artifact, context)
+
+
+def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """A model in one file, or its architecture alone."""
+    archive = artifact.format is Format.KERAS_ARCHIVE
+    refused = _container(artifact, context, archive)
+    if refused:
+        yield refused
+        return
+    architecture = artifact.architecture
+    if architecture is None or not artifact.documents:
+        yield Reason("no-config", Predicted.UNKNOWN, "no architecture could be read from the file")
+        return
+    document = artifact.documents[0].value
+    config = document if isinstance(document, dict) else {}
+    if not archive and artifact.tensors and not match_config.is_model(config):
+        yield _subclassed(str(config.get("class_name")))
+    yield from match_config.check_model(config, context, archive)
+    yield from check_nodes(config, context, archive)
+    if archive:
+        yield from match_weights.v3_layout(artifact, context)
+    yield from differences.check(artifact, context, archive)
+    if context.request.compile:
+        yield from match_compile.check(artifact, context, archive)
+
+
+def _subclassed(name: str) -> Reason:
+    return Reason(
+        "subclassed-model-in-hdf5",
+        Predicted.FAILS,
+        f"the model is a subclass of its own ({name}), of which HDF5 holds no layers to load the "
+        "weights into",
+        "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
+        "save it as .keras and give the class as custom_objects, or load the weights into the "
+        "model built from code",
+    )
+
+
+def _container(artifact: Artifact, context: Context, archive: bool) -> Reason | None:
+    """Why the loader does not even open the file."""
+    profile = context.profile
+    if archive and not profile.archives:
+        return Reason(
+            "archive-in-old-keras",
+            Predicted.FAILS,
+            f"{profile.name} reads no .keras archive",
+            "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}",
+            "load it in TensorFlow 2.13 or newer and save it again as .h5",
+        )
+    h5_named_keras = (
+        artifact.format is Format.LEGACY_H5_FULL and artifact.root.suffix.lower() == ".keras"
+    )
+    if h5_named_keras and profile.keras3:
+        return Reason(
+            "hdf5-named-keras",
+            Predicted.FAILS,
+            "the file is called .keras and is HDF5 inside, as Keras wrote it up to 2.12",
+            "ValueError: File not found: filepath=… Please ensure the file is an accessible "
+            "`.keras` zip file. (The file is there; the message is wrong.)",
+            "rename it to .h5",
+        )
+    return None
