@@ -203,3 +203,8 @@ def test_one_bad_class_is_found() -> None:
     few = flips.Pair(plain[:10], moved[:10])
     assert flips.per_class(few, "softmax") == ()
     assert flips.per_class(few, "regression") == ()
+
+
+def test_top_share_is_that_of_the_transformed_inputs() -> None:
+    scores = np.eye(4)
+    assert effect(scores, scores[[1, 1, 1, 0]], "softmax").detail["top_share"] == 0.75

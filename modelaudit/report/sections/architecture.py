@@ -11,6 +11,7 @@ from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as
 from modelaudit.schema import Audit
 
 PRINTED_LAYERS = 24
+PRINTED_BESIDE_STAGES = 12
 CLASSES_NAMED = 4
 
 
@@ -132,7 +133,10 @@ def _grids(profile: Map) -> Table | None:
 
 
 def _layers(layers: list[Map], profile: Map) -> Table:
-    fields = {as_text(f.get("route")): f for f in as_maps(profile.get("fields"))}
+    fields = {
+        as_text(f.get("route")): shape(f.get("maximum")) for f in as_maps(profile.get("fields"))
+    }
+    sees = {route: size for route, size in fields.items() if size}
     frozen = any(layer.get("trainable") is False for layer in layers)
     rows = tuple(
         (
@@ -145,15 +149,19 @@ def _layers(layers: list[Map], profile: Map) -> Table:
                 shape(as_list(layer.get("output_shape"))[1:]) if layer.get("output_shape") else "–"
             ),
             num(text.number(as_count(layer.get("params")))),
-            num(shape(as_map(fields.get(as_text(layer.get("route")))).get("maximum")) or "–"),
+            *((num(sees.get(as_text(layer.get("route")), "–")),) if sees else ()),
             *((Cell("frozen" if layer.get("trainable") is False else ""),) if frozen else ()),
         )
         for layer in layers
     )
-    more = ("Training",) if frozen else ()
-    columns = ("Layer", "Class", "Output", "Parameters", "Sees (pixels)", *more)
+    more = (*(("Sees (pixels)",) if sees else ()), *(("Training",) if frozen else ()))
+    columns = ("Layer", "Class", "Output", "Parameters", *more)
     return Table(
-        "All layers in order of execution", columns, rows, print_rows=PRINTED_LAYERS, open=False
+        "All layers in order of execution",
+        columns,
+        rows,
+        print_rows=PRINTED_LAYERS if len(layers) <= PRINTED_LAYERS else PRINTED_BESIDE_STAGES,
+        open=False,
     )
 
 

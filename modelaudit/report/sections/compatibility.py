@@ -26,7 +26,7 @@ def _observed(row: Map) -> tuple[Cell, str]:
     difference = as_number(observed.get("max_abs_diff"))
     if difference is not None:
         return cell, f"largest difference from the reference output: {text.number(difference)}"
-    return cell, text.cut(as_text(observed.get("error")), 260)
+    return cell, text.cut(as_text(observed.get("error")), 400)
 
 
 def _predicted(row: Map) -> str:
@@ -88,7 +88,6 @@ def build(audit: Audit) -> Section:
         blocks.append(Table("Where the model loads", (*columns, "Because"), rows, print_rows=30))
     else:
         blocks.append(prose("No runtime was predicted or tried for this model.", tone="note"))
-    failed = any(as_text(o.get("error")) for o in as_maps(audit.observations))
-    if (failed or not rows) and (attempts := _observations(audit)):
+    if not rows and (attempts := _observations(audit)):
         blocks.append(attempts)
     return Section("compatibility", "Compatibility", tuple(blocks))

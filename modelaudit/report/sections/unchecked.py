@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.report import text
-from modelaudit.report.blocks import Block, Bullets, Cell, Section, Table, bullets, num, prose
+from modelaudit.report.blocks import Block, Bullets, Cell, Facts, Section, Table, bullets, prose
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
@@ -58,17 +58,17 @@ def lines(audit: Audit, limit: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _passed(passed: list[RuleResult], rules: Rules) -> Table:
-    """Codes of the rules that passed, one row a family."""
+def _passed(passed: list[RuleResult], rules: Rules) -> Facts:
+    """Codes of the rules that passed, by family."""
     families: dict[str, list[str]] = {}
     for result in passed:
         info = rules.get(result.code)
         families.setdefault(info.family if info else "other", []).append(result.code)
-    rows = tuple(
-        (Cell(family), num(str(len(codes))), Cell(_ranges(codes)))
-        for family, codes in families.items()
+    return Facts(
+        tuple(
+            (f"{family} ({len(codes)})", Cell(_ranges(codes))) for family, codes in families.items()
+        )
     )
-    return Table(f"What passed ({len(passed)})", ("About", "Rules", "Codes"), rows)
 
 
 def _ranges(codes: list[str]) -> str:
@@ -83,7 +83,7 @@ def _ranges(codes: list[str]) -> str:
 
 
 def _passed_in_words(passed: list[RuleResult], rules: Rules) -> Bullets:
-    title = "What each of them says"
+    title = "What each rule that passed says"
     items = [f"{r.code} {_question(rules, r.code, r.name)}" for r in passed]
     return replace(bullets(title, items, is_open=False), print_items=0)
 
@@ -129,5 +129,9 @@ def build(audit: Audit, rules: Rules) -> Section:
         blocks.append(prose("Every question that the rules ask was answered.", tone="good"))
     passed = [r for r in audit.results if r.outcome is Outcome.PASS]
     if passed:
-        blocks += [_passed(passed, rules), _passed_in_words(passed, rules)]
+        blocks += [
+            prose(f"What passed, {text.plural(len(passed), 'rule')}:"),
+            _passed(passed, rules),
+            _passed_in_words(passed, rules),
+        ]
     return Section("not-checked", "What was not checked, and what passed", tuple(blocks))
