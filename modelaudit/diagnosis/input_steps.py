@@ -123,8 +123,8 @@ def _other_scale(
         )
     # Without statistics that agree, more information is no proof: values that are too large make
     # sound models surer as well. It counts where the output is constant otherwise.
-    if output.collapse.collapsed:
-        return Found(0.9 if first is None or fits else 0.6, (said,), output.name, name)
+    if output.collapse.collapsed and (first is None or fits):
+        return Found(0.9, (said,), where=output.name, transform=name)
     return _by_statistics(seen, output, first)
 
 
