@@ -27,7 +27,7 @@ RANKS = {
     "modelaudit.schema": 4,
     "modelaudit.formats": 5,
     "modelaudit.measures": 5,
-    "modelaudit.runtimes": 5,
+    "modelaudit.runtimes": 6,
     "modelaudit.probe.protocol": 5,
     "modelaudit.restore": 6,
     "modelaudit.probe": 7,
@@ -43,7 +43,12 @@ RANKS = {
     "modelaudit.__main__": 15,
     "modelaudit": 15,
 }
-PROBE_RUNNERS = ("modelaudit.probe.zygote", "modelaudit.probe.worker")
+# Files that run in another interpreter, where they find that interpreter's TensorFlow.
+PROBE_RUNNERS = (
+    "modelaudit.probe.zygote",
+    "modelaudit.probe.worker",
+    "modelaudit.runtimes.collecting",
+)
 ONLY_IN = {
     "tensorflow": PROBE_RUNNERS,
     "keras": PROBE_RUNNERS,
