@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -54,7 +55,14 @@ class LazyGroup(click.Group):
     },
 )
 @click.version_option(__version__, prog_name="modelaudit")
-def cli() -> None:
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar="MODELAUDIT_CONFIG",
+    help="Settings file; without it modelaudit.toml here, or [tool.modelaudit] in pyproject.toml.",
+)
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
     """Audit saved TensorFlow and Keras models without trusting them.
 
     Each option can also be set by a variable: MODELAUDIT_FAIL_ON is --fail-on.
@@ -64,6 +72,13 @@ def cli() -> None:
     2 usage or settings · 3 incomplete · 4 no model found · 70 internal error
     75 another run holds the lock · 130 interrupted
     """
+    from modelaudit import settings_file
+
+    path = config or settings_file.find(Path.cwd())
+    if path:
+        found = settings_file.load(path)
+        context.obj = found
+        context.default_map = {name: dict(found.options) for name in COMMANDS}
 
 
 def main() -> None:
