@@ -14,7 +14,7 @@ import numpy as np
 from modelaudit.probe.feeding import Fed
 from modelaudit.probe.runner import Runner
 
-TRIAL = 4  # inputs by which the pace is taken
+TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a call is spread
 SHARE = 0.4  # of the time that is planned for, since inner activations cost more than outputs
 FEWEST = 16
 PASSES, PASSES_A_MOVE, PASSES_OF_A_USER = 10, 3, 12
