@@ -28,9 +28,13 @@ def digest(array: Array) -> str:
 
 
 def alteration(before: Array, after: str) -> str:
-    """The alteration of `before` whose digest is `after`; "" where none is."""
+    """The alteration of `before` whose digest is `after`; "" where none is.
+
+    What is constant afterwards says nothing of where it came from.
+    """
     for name, change in _alterations(before):
-        if digest(change(before)) == after:
+        changed = change(before)
+        if digest(changed) == after and not bool(np.all(changed == changed.flat[:1])):
             return name
     return ""
 

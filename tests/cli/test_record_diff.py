@@ -1,0 +1,106 @@
+"""`modelaudit record` and `modelaudit diff`, as users run them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tests.made.files import minimal_h5
+
+
+def modelaudit(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "modelaudit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A model, and the same with its kernel scaled by 2."""
+    old, new = minimal_h5(tmp_path / "old.h5"), tmp_path / "new.h5"
+    shutil.copy(old, new)
+    with h5py.File(new, "r+") as file:
+        kernel = file["model_weights/dense/dense/kernel:0"]
+        kernel[...] = 2 * kernel[()]
+    return old, new
+
+
+def test_a_model_does_not_differ_from_itself(pair: tuple[Path, Path]) -> None:
+    done = modelaudit("diff", "--no-probe", pair[0], pair[0])
+    assert done.returncode == 0, done.stderr
+    assert "no difference" in done.stdout
+    assert "2 of 2 weights are identical" in done.stdout
+
+
+def test_a_scaled_kernel_is_named_in_80_columns(pair: tuple[Path, Path]) -> None:
+    done = modelaudit("diff", "--no-probe", *pair)
+    assert done.returncode == 1, done.stderr
+    assert "dense/kernel: scaled by 2" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_audit_files_can_be_compared(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    files = []
+    for model in pair:
+        out = tmp_path / f"{model.stem}-report"
+        modelaudit("audit", "--no-probe", model, "--out", out, "-f", "json")
+        files += out.glob("models/*/audit.json")
+    assert len(files) == 2
+    done = modelaudit("diff", "--json", *files)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["equal"], found["breaking"]) == (False, False)
+    (weights,) = [each for each in found["changes"] if each["section"] == "weights"]
+    assert "kernel:0: scaled by 2" in weights["what"]
+    assert modelaudit("diff", files[0], files[0]).returncode == 0
+
+
+def test_misuse_is_told(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    assert modelaudit("diff", pair[0], tmp_path / "none").returncode == 2
+    both = modelaudit("diff", "--no-probe", tmp_path, pair[0])
+    assert both.returncode == 2
+    assert "2 models" in both.stderr
+    (tmp_path / "empty").mkdir()
+    assert modelaudit("record", tmp_path / "empty").returncode == 4
+
+
+@pytest.mark.slow
+def test_a_record_is_written_kept_and_replayed(made: Path, tmp_path: Path) -> None:
+    model, sidecar = tmp_path / "m.keras", tmp_path / "m.keras.golden.json"
+    shutil.copy(made / "keras3_sequential.keras", model)
+    done = modelaudit("record", model)
+    assert (done.returncode, done.stdout.strip()) == (0, str(sidecar)), done.stderr
+    text = sidecar.read_text()
+    again = modelaudit("record", model)
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert sidecar.read_text() == text
+    out = tmp_path / "report"
+    modelaudit("audit", model, "--out", out, "-f", "json")
+    (file,) = out.glob("models/*/audit.json")
+    golden = json.loads(file.read_text())["restore"]["golden"]
+    assert golden["outputs_reproduced"] is True
+    assert golden["weights_recorded"] == golden["weights_identical"] == 8
+    assert golden["same_files"] is True
+    # Another model under the record: audited, it is told apart by weights and answers.
+    shutil.copy(made / "keras3_nested.keras", model)
+    modelaudit("audit", model, "--out", out, "-f", "json")
+    codes = {f["code"] for f in json.loads(file.read_text())["findings"]}
+    assert {"MA409", "MA410", "MA411"} <= codes
+
+
+@pytest.mark.slow
+def test_answers_to_the_same_inputs_are_compared(pair: tuple[Path, Path]) -> None:
+    done = modelaudit("diff", *pair)
+    assert done.returncode == 1, done.stderr
+    assert "answers to the same inputs are different" in done.stdout
+    assert "answers differ by up to" in done.stdout

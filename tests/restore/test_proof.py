@@ -1,0 +1,130 @@
+"""The restore proof, on made observations and on models that TensorFlow and Keras wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Artifact, Format, Tensor, TensorStats
+from modelaudit.pipeline import read_artifact
+from modelaudit.probe.here import here_probe
+from modelaudit.probe.protocol import Observation, Status, VariableDigest
+from modelaudit.restore.alterations import digest
+from modelaudit.restore.model import Change
+from modelaudit.restore.proof import RestoreProof, prove
+from modelaudit.rules import examples
+from modelaudit.settings import ProbeSettings, Settings
+
+RNG = np.random.default_rng(9)
+A, B = (RNG.normal(size=(5, 5)).astype("f4") for _ in range(2))
+BIAS = RNG.normal(size=5).astype("f4")
+
+
+class Held:
+    """A `TensorSource` of an array."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.values = array
+
+    def array(self) -> np.ndarray:
+        return self.values
+
+    def chunks(self, max_bytes: int = 0) -> Iterator[np.ndarray]:
+        yield self.values.reshape(-1)
+
+
+def stored(role: str = "weight", **arrays: np.ndarray) -> Artifact:
+    tensors = []
+    for name, array in arrays.items():
+        numbers = array.astype(float)
+        stats = TensorStats(numbers.min(), numbers.max(), numbers.mean(), numbers.std(), 0, 0)
+        tensor = Tensor(name, array.shape, array.dtype.name, array.nbytes, "", role)
+        tensors.append(replace(tensor, sha256=digest(array), stats=stats, source=Held(array)))
+    return Artifact(examples.ROOT, Format.KERAS_ARCHIVE, tensors=tuple(tensors))
+
+
+def restored(artifact: Artifact, **arrays: np.ndarray) -> RestoreProof:
+    held = tuple(
+        VariableDigest(path, array.shape, array.dtype.name, digest(array))
+        for path, array in arrays.items()
+    )
+    seen = Observation("here", "load_model", Status.LOADED, variables=held)
+    proof = prove(artifact, seen, arrays.get)
+    assert proof is not None
+    return proof
+
+
+def test_the_same_weights_are_proved() -> None:
+    proof = restored(stored(a=A, b=B), a=A, b=B)
+    assert proof.faithful
+    assert (proof.compared, proof.identical) == (2, 2)
+
+
+def test_what_restoring_changed_is_named() -> None:
+    proof = restored(stored(a=A, b=B), a=B, b=A)
+    assert [str(each) for each in proof.differing] == ["a: swapped with b", "b: swapped with a"]
+    (turned,) = restored(stored(a=A), a=np.ascontiguousarray(A.T)).differing
+    assert turned.how == "transposed"
+    (fresh,) = restored(stored(bias=BIAS), bias=np.zeros_like(BIAS)).differing
+    assert fresh.change is Change.INITIAL
+    (scaled,) = restored(stored(a=A), a=A * np.float32(3)).differing
+    assert (scaled.change, round(scaled.factor, 5)) == (Change.SCALED, 3)
+
+
+def test_what_only_one_side_has_is_named() -> None:
+    proof = restored(stored(a=A, bias=BIAS), a=A)
+    assert (proof.missing, proof.unexpected, proof.faithful) == (("bias",), (), False)
+    proof = restored(stored(a=A), a=A, extra=BIAS)
+    assert (proof.missing, proof.unexpected, proof.faithful) == ((), ("extra",), False)
+
+
+def test_a_weight_stored_twice_is_one_variable() -> None:
+    assert restored(stored(a=A, again=A), a=A).faithful
+    assert restored(stored(a=A), a=A, again=A).faithful
+
+
+def test_a_cast_that_leaves_the_values_is_no_fault() -> None:
+    half = A.astype("f2")
+    proof = restored(stored(a=half), a=half.astype("f4"))
+    assert proof.faithful
+    assert [each.how for each in proof.cast] == ["cast-to-float32"]
+    assert not restored(stored(a=A), a=A.astype("f2").astype("f4")).faithful
+
+
+def test_seeds_counters_and_optimisers_are_no_weights() -> None:
+    model, slots = stored(a=A), stored("optimizer", m=B)
+    artifact = replace(model, tensors=(*model.tensors, *slots.tensors))
+    seed = np.array([1, 2], "u4")
+    assert restored(artifact, a=A, m=BIAS, seed=seed, count=np.array(3)).faithful
+
+
+def test_nothing_to_compare_is_no_proof() -> None:
+    failed = Observation("here", "load_model", Status.FAILED)
+    assert prove(stored(a=A), failed) is None
+    loaded = Observation("here", "load_model", Status.LOADED)
+    assert prove(stored(a=A), loaded) is None
+
+
+HEALTHY = (
+    *("keras3_sequential.keras", "keras3_branches.keras", "keras3_nested.keras"),
+    *("keras3_shared.keras", "keras3_sequential.h5", "keras3_nested.h5", "keras3_export"),
+    *("keras2_sequential.h5", "keras2_nested.h5", "keras2_savedmodel", "module_savedmodel"),
+    *("tf1_checkpoint/model.ckpt", "tf1_savedmodel"),
+)
+
+
+@pytest.mark.slow
+def test_healthy_models_are_restored_faithfully(made: Path) -> None:
+    settings = Settings(probe=ProbeSettings(samples=4, timeout=60))
+    with here_probe(settings) as probe:
+        for name in HEALTHY:
+            artifact = read_artifact(made / name, settings)
+            proof = probe(artifact, settings).restore
+            assert proof is not None, name
+            assert proof.faithful, (name, proof)
+            assert proof.identical == proof.compared > 1, name
+            assert proof.cast == (), name
