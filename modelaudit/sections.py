@@ -169,12 +169,13 @@ def behaviour_section(facts: Facts) -> dict[str, Json]:
 
 
 def observation_sections(observations: tuple[Observation, ...]) -> tuple[dict[str, Json], ...]:
-    """Each attempt to load; without times, so that two runs compare equal."""
+    """Each attempt to load; without what a run costs, so that two compare equal."""
     rows = []
     for observation in observations:
         row = jsonable(observation)
         if isinstance(row, dict):
-            row.pop("seconds", None)
+            for measured in ("seconds", "peak_memory"):  # of this run, not of the model
+                row.pop(measured, None)
             row["variables"] = len(observation.variables)
             rows.append(row)
     return tuple(rows)
