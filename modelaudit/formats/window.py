@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.bounded import open_regular
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +141,10 @@ class WindowFile(io.RawIOBase):
         self._position = max(0, base + offset)
         return self._position
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill `buffer` from the current position; the number of bytes read."""
-        piece = self.pread(len(buffer), self._position)
-        buffer[: len(piece)] = piece
+        view = memoryview(buffer).cast("B")
+        piece = self.pread(len(view), self._position)
+        view[: len(piece)] = piece
         self._position += len(piece)
         return len(piece)
