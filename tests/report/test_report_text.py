@@ -4,7 +4,7 @@ import math
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelaudit.report import text
@@ -85,6 +85,7 @@ def test_instants():
 
 
 @given(JSON)
+@example(1.0000000000000001e45)
 def test_any_json_reads_as_one_line(value):
     shown = plain(value, 60)
     assert isinstance(shown, str)

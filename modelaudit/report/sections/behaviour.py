@@ -25,12 +25,13 @@ MOST_COLUMNS = 7
 TERMS = (
     "A probe input is an image (or other array) fed to the model to see what it does. Each one is "
     "fed as it is and again mirrored or turned, and the two answers are compared. Agreement is the "
-    "share of inputs whose most likely class stays the same, with a 95 % interval; κ (kappa) is "
-    "the agreement beyond chance, 1 at best. JS is the Jensen–Shannon divergence between the two "
-    "answers, from 0 (identical) to 1 bit. NFV, the normalised flip variation, compares the change "
-    "that a flip makes with the change between two different inputs: 0 means that the flip does "
-    "not matter, 1 that the flipped image is like another image to the model. A dash means that "
-    "the number is not defined here, for example because the output never changes."
+    "share of inputs whose most likely class stays the same, with its 95 % interval in brackets; "
+    "κ (kappa) is the agreement beyond chance, 1 at best. JS is the Jensen–Shannon divergence "
+    "between the two answers, from 0 (identical) to 1 bit. NFV, the normalised flip variation, "
+    "compares the change that a flip makes with the change between two different inputs: 0 means "
+    "that the flip does not matter, 1 that the flipped image is like another image to the model. "
+    "A dash means that the number is not defined here, for example because the output never "
+    "changes."
 )
 NOTES = {
     "Bits": "Bits: information that the answer carries about the input.",
@@ -101,7 +102,7 @@ def _of_effects(effects: list[Map]) -> list[Column]:
     acts = {key: as_text(effect.get("action")) for key, effect in named}
     return [
         (
-            "Agreement (95 %)",
+            "Agreement",
             {
                 key: text.percent(share) + _interval(effect.get("agreement_ci"))
                 for key, effect in named
