@@ -24,6 +24,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
 from modelaudit.rules.waivers import apply_waivers
+from modelaudit.runtimes import default_targets, predict
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
@@ -71,6 +72,7 @@ def static_facts(path: Path, settings: Settings) -> Facts:
         artifact=artifact,
         settings=settings,
         measurements=measurements,
+        predictions=predict(artifact, settings.targets or default_targets()),
         golden=read_golden(artifact, settings.limits),
     )
 
@@ -153,7 +155,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         verdict=verdict,
         reason=reason,
         results=results,
-        compatibility=sections.compatibility_section(facts.observations),
+        compatibility=sections.compatibility_section(facts.observations, facts.predictions),
         architecture=sections.architecture_section(facts),
         weights=sections.weights_section(facts),
         symmetry=sections.symmetry_section(facts.measurements),

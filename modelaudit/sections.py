@@ -16,6 +16,8 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden import Golden
 from modelaudit.rules.model import Facts
+from modelaudit.runtimes.model import Prediction
+from modelaudit.runtimes.profile import numbers
 from modelaudit.schema import jsonable
 
 WEIGHT_ROLES = frozenset({"weight"})
@@ -181,23 +183,51 @@ def observation_sections(observations: tuple[Observation, ...]) -> tuple[dict[st
     return tuple(rows)
 
 
-def compatibility_section(observations: tuple[Observation, ...]) -> tuple[dict[str, Json], ...]:
-    """Predicted and observed loading, a row a runtime."""
-    return tuple(
-        {
-            "runtime": observation.runtime,
-            "call": observation.call,
-            "versions": jsonable(observation.versions),
-            "predicted": "unknown",
-            "because": [],
-            "observed": {
-                "status": observation.status.value,
-                "error": f"{observation.error_type}: {observation.error}".strip(": "),
-                "max_abs_diff": None,
-            },
+def compatibility_section(
+    observations: tuple[Observation, ...], predictions: tuple[Prediction, ...] = ()
+) -> tuple[dict[str, Json], ...]:
+    """Predicted and observed loading, a row a runtime and call; what was observed comes first."""
+    left = {(each.runtime, each.call): each for each in predictions}
+    rows: list[dict[str, Json]] = []
+    for seen in observations:
+        prediction = left.pop((_target(seen), seen.call), None)
+        observed: dict[str, Json] = {
+            "status": seen.status.value,
+            "error": f"{seen.error_type}: {seen.error}".strip(": "),
+            "max_abs_diff": None,
         }
-        for observation in observations
-    )
+        rows.append(
+            {
+                "runtime": seen.runtime,
+                "call": seen.call,
+                "versions": jsonable(seen.versions),
+                **_predicted(prediction),
+                "observed": observed,
+            }
+        )
+    rows += [
+        {"runtime": each.runtime, "call": each.call, **_predicted(each), "observed": None}
+        for each in left.values()
+    ]
+    return tuple(rows)
+
+
+def _target(seen: Observation) -> str:
+    """The observed runtime in the words of a prediction."""
+    keras, tensorflow = seen.versions.get("keras", ""), seen.versions.get("tensorflow", "")
+    legacy = keras.startswith("2.") and tensorflow and numbers(tensorflow) >= (2, 16)
+    return f"tf-keras=={keras}" if legacy else f"tf=={tensorflow}"
+
+
+def _predicted(prediction: Prediction | None) -> dict[str, Json]:
+    if prediction is None:
+        return {"predicted": "unknown", "because": []}
+    return {
+        "predicted": prediction.predicted.value,
+        "because": [reason.facts() for reason in prediction.because],
+        "confidence": prediction.confidence.value,
+        "collected_from": prediction.collected,
+    }
 
 
 def restore_section(facts: Facts) -> dict[str, Json]:

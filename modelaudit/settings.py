@@ -121,3 +121,4 @@ class Settings:
     jobs: int = 2
     expectations: tuple[Expectation, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    targets: tuple[str, ...] = ()  # runtimes to predict for; empty: the installed and the newest

@@ -23,6 +23,7 @@ LARGEST = 1 << 20
 OPTIONS: Mapping[str, type | tuple[type, ...]] = {
     "fail_on": str,
     "jobs": int,
+    "target": str,
     "quiet": bool,
     "log_file": str,
     "no_probe": bool,

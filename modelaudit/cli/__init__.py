@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": "modelaudit.cli.diff:diff",
     "record": "modelaudit.cli.record:record",
     "rules": "modelaudit.cli.rules:rules",
+    "runtimes": "modelaudit.cli.runtimes:runtimes",
     "doctor": "modelaudit.cli.doctor:doctor",
 }
 

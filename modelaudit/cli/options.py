@@ -39,6 +39,13 @@ SHARED = (
         show_default=True,
         help="Models worked on at a time.",
     ),
+    option(
+        "--target",
+        default="",
+        metavar="RUNTIMES",
+        help="Runtimes to predict for, as in tf==2.21,tf==2.16,tf-keras==2.21. Default: those "
+        "installed here and the newest that is known.",
+    ),
     option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
     option(
         "--log-file",
@@ -108,6 +115,7 @@ def settings_from(
     *,
     fail_on: str,
     jobs: int,
+    target: str = "",
     no_probe: bool = True,
     probe_data: Path | None = None,
     resize: bool = False,
@@ -127,6 +135,7 @@ def settings_from(
         waivers=file.waivers,
         fail_on=Severity(fail_on),
         jobs=jobs,
+        targets=_targets(target),
         probe=ProbeSettings(
             enabled=not no_probe,
             timeout=timeout,
@@ -138,3 +147,17 @@ def settings_from(
             require_sandbox=require_sandbox,
         ),
     )
+
+
+def _targets(text: str) -> tuple[str, ...]:
+    """`tf==2.21, tf-keras==2.21` as a tuple.
+
+    Raises:
+        UsageError: one of them is no runtime.
+    """
+    from modelaudit.runtimes.profile import find
+
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    for word in words:
+        find(word)
+    return words

@@ -14,6 +14,7 @@ from modelaudit.rules import (
     restore,
     security,
     symmetry,
+    targets,
     weights,
 )
 from modelaudit.rules.model import Rule
@@ -24,6 +25,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *integrity.RULES,
             *completeness.RULES,
             *compatibility.RULES,
+            *targets.RULES,
             *architecture.RULES,
             *weights.RULES,
             *restore.RULES,

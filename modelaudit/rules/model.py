@@ -12,6 +12,7 @@ from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden import Golden
 from modelaudit.restore.proof import RestoreProof
+from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
 
 
@@ -49,6 +50,7 @@ class Facts:
     measurements: Measurements | None = None
     observations: tuple[Observation, ...] = ()
     behaviour: Behaviour | None = None
+    predictions: tuple[Prediction, ...] = ()
     probe_skipped: str = ""  # why no probe was tried, if none was
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model

@@ -159,11 +159,11 @@ def graph_addition(artifact: Artifact, context: Context) -> Iterator[Reason]:
         return
     for graph in artifact.graphs:
         for name, function in graph.functions.items():
-            shapes = {node.name: _output_shape(node) for node in function.nodes}
-            for node in function.nodes:
-                if node.op not in ("Add", "AddV2"):
-                    continue
-                given = [shapes.get(source.split(":")[0], []) for source in node.inputs]
+            sums = [node for node in function.nodes if node.op in ("Add", "AddV2")]
+            by_name = {node.name: node for node in function.nodes} if sums else {}
+            for node in sums:
+                sources = (by_name.get(source.split(":")[0]) for source in node.inputs)
+                given = [_output_shape(source) for source in sources if source is not None]
                 ends = [shape[1] for shape in given if len(shape) == 2 and shape[0] is None]
                 if len(ends) == 2 and 1 in ends and ends != [1, 1]:
                     yield _differs(

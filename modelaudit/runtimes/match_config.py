@@ -241,7 +241,8 @@ def _arguments(
         given = {_legacy_key(key, name) for key in given} - {""}
         if name == "Lambda":
             given -= match_lambda.FUNCTION_KEYS
-    yield from unknown_arguments(name, "layers", given, context, route)
+    kind = "layers" if context.profile.has_class("layers", name) else "ops"
+    yield from unknown_arguments(name, kind, given, context, route)
     yield from match_values.check(name, config, context, route, by_module)
 
 

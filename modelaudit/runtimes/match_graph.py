@@ -5,15 +5,15 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator
 
-from modelaudit.facts import Artifact, Format, Graph, GraphNode, Signature
+from modelaudit.facts import Artifact, Format, Signature
 from modelaudit.runtimes import differences, match_lambda
+from modelaudit.runtimes.graph_usage import graph_nodes, usage_of
 from modelaudit.runtimes.match_config import unknown_arguments
 from modelaudit.runtimes.model import Call, Context, Predicted, Reason
 from modelaudit.runtimes.profile import has_keras2_objects, numbers
 
 LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
 KERAS_METADATA = "keras_metadata.pb"
-GRAPH = "graph"
 # First TensorFlow that makes Python parameters of signature inputs and so wants names that can be
 # one: of functions saved by TensorFlow 2 (seen between 2.8 and 2.12), of object graphs of 1.15
 # (between 2.12 and 2.15) and of graphs without objects (between 2.18 and 2.21).
@@ -42,15 +42,6 @@ def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
             yield from _layer(artifact)
 
 
-def graph_nodes(graph: Graph) -> Iterator[tuple[str, GraphNode]]:
-    """(where, node) of the graph and of its functions."""
-    for node in graph.nodes:
-        yield GRAPH, node
-    for name, function in graph.functions.items():
-        for node in function.nodes:
-            yield f"{GRAPH}/functions/{name}", node
-
-
 def _operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
     """The first operation, and the first attribute, that the runtime does not have.
 
@@ -60,19 +51,25 @@ def _operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
     by_objects = (
         context.request.call is not Call.SESSION and artifact.format is Format.SAVEDMODEL_TF2
     )
-    unknown, attribute = None, None
-    for graph in artifact.graphs:
-        for where, node in graph_nodes(graph):
-            in_main = where == GRAPH
-            if node.op in graph.functions or (in_main and by_objects):
-                continue
-            attributes = context.profile.attributes(node.op)
-            if attributes is None:
-                unknown = unknown or (where, node)
-            elif attribute is None and in_main != by_objects:
-                extra = [a for a in node.attrs if a not in attributes and not a.startswith("_")]
-                if extra:
-                    attribute = (where, node, extra[0])
+    usage = usage_of(artifact)
+    unknown = next(
+        (
+            place
+            for (in_main, op), place in usage.operations.items()
+            if not (in_main and by_objects) and context.profile.attributes(op) is None
+        ),
+        None,
+    )
+    attribute = next(
+        (
+            (*place, name)
+            for (in_main, op, name), place in usage.attributes.items()
+            if in_main != by_objects
+            and (known := context.profile.attributes(op)) is not None
+            and name not in known
+        ),
+        None,
+    )
     if unknown:
         where, node = unknown
         yield Reason(
@@ -132,24 +129,25 @@ def _protocol(artifact: Artifact, context: Context) -> Iterator[Reason]:
     if context.writer is None or context.writer.tensorflow < (2, 13):
         return
     tables = ("HashTableV2", "MutableHashTableV2", "MutableHashTableOfTensorsV2")
-    for graph in artifact.graphs:
-        for where, node in graph_nodes(graph):
-            if node.op in tables:
-                yield Reason(
-                    "save-function-protocol",
-                    Predicted.FAILS,
-                    f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, whose "
-                    f"save functions {context.profile.name} cannot call",
-                    "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but "
-                    "got str value",
-                    "use TensorFlow 2.13 or newer",
-                    where,
-                )
-                return
+    for (_, op), (where, node) in usage_of(artifact).operations.items():
+        if op in tables:
+            yield Reason(
+                "save-function-protocol",
+                Predicted.FAILS,
+                f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, whose save "
+                f"functions {context.profile.name} cannot call",
+                "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but got "
+                "str value",
+                "use TensorFlow 2.13 or newer",
+                where,
+            )
+            return
 
 
 def _casts(artifact: Artifact) -> Iterator[Reason]:
     """Keras 3.3 traced text inputs as float32 and casts them, for which there is no kernel."""
+    if not any(op == "Cast" for _, op in usage_of(artifact).operations):
+        return
     for graph in artifact.graphs:
         for where, node in graph_nodes(graph):
             if node.op == "Cast" and node.attrs.get("DstT") == "string":

@@ -19,6 +19,9 @@ def _model(
 ) -> Iterator[Reason]:
     layers = [mapping(item) for item in items(mapping(node.get("config")).get("layers"))]
     models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
+    outputs = items(mapping(node.get("config")).get("output_layers"))
+    if outputs and isinstance(outputs[0], str):
+        yield from _flat(context, route)
     if text(node.get("class_name")) == "Sequential":
         yield from _sequence(layers, context, route)
     named = {text(layer.get("name")) for layer in layers}
@@ -30,6 +33,20 @@ def _model(
             yield from _keyword_tensors(layer, named, context, here)
         if is_model(layer):
             yield from _model(layer, context, here, archive)
+
+
+def _flat(context: Context, route: str) -> Iterator[Reason]:
+    """`output_layers` as one entry, which Keras 3 writes from 3.9 or so on."""
+    if context.profile.behaviour("takes_flat_outputs") is False:
+        yield Reason(
+            "flat-outputs",
+            Predicted.FAILS,
+            f"output_layers of {route or 'the model'} is one entry and no list of entries, which "
+            f"{context.profile.name} does not read",
+            "TypeError: get_tensor() takes 3 positional arguments but … were given",
+            "put the entry into a list in the config, or use a newer Keras 3",
+            route,
+        )
 
 
 def _sequence(layers: list[Mapping[str, Json]], context: Context, route: str) -> Iterator[Reason]:
@@ -58,15 +75,22 @@ def _inbound(
 ) -> Iterator[Reason]:
     keras3 = context.profile.keras3
     for call in items(layer.get("inbound_nodes")):
-        for entry in items(call):
+        entries = _entries(call)
+        for entry in entries:
             parts = items(entry)
             if not parts:
                 continue
             source, index = parts[0], parts[1] if len(parts) > 1 else 0
-            if source == "_CONSTANT_VALUE" and len(items(call)) == 1:
+            if source == "_CONSTANT_VALUE" and len(entries) == 1:
                 yield _constant_first(route)
             elif keras3 and source in models and isinstance(index, int) and index > 0:
                 yield _node_number(route, str(source))
+
+
+def _entries(call: Json) -> list[Json]:
+    """The inputs of one call; a call of one input may be that input itself."""
+    entries = items(call)
+    return [entries] if entries and isinstance(entries[0], str) else entries
 
 
 def _constant_first(route: str) -> Reason:
@@ -99,7 +123,7 @@ def _keyword_tensors(
 ) -> Iterator[Reason]:
     """Tensors that Keras 2 passed by keyword: Keras 3 leaves their references as they are."""
     for call in items(layer.get("inbound_nodes")):
-        for entry in items(call):
+        for entry in _entries(call):
             parts = items(entry)
             keywords = mapping(parts[3]) if len(parts) > 3 else {}
             for key, value in keywords.items():

@@ -102,6 +102,10 @@ class Profile:
         """Whether `module` can be imported in this runtime."""
         return module in self.data["internal"]
 
+    def has_class(self, kind: str, name: str) -> bool:
+        """Whether something is known of a class of this kind and name."""
+        return name in self.data["classes"].get(kind, {})
+
     def accepts(self, kind: str, name: str) -> frozenset[str] | None:
         """Config keys that the class takes; None where it takes any, or is not known."""
         entry = self.data["classes"].get(kind, {}).get(name)
@@ -196,8 +200,11 @@ def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
 def _distance(collected: tuple[int, ...], asked: tuple[int, ...]) -> tuple[int, int, int, bool]:
     """Generation of Keras first (it changed with 2.16), then the minor version, then the rest."""
     generation = (collected >= (2, 16)) != (asked >= (2, 16))
-    major, minor = collected[0] - asked[0], collected[1] - (asked[1] if len(asked) > 1 else 0)
-    return int(generation), abs(major), abs(minor), collected < asked
+    major = collected[0] - asked[0]
+    if major:  # the last one before it, or the first one after
+        return int(generation), abs(major), -collected[1] if major < 0 else collected[1], False
+    minor = collected[1] - (asked[1] if len(asked) > 1 else 0)
+    return int(generation), 0, abs(minor), collected < asked
 
 
 def writer_of(artifact: Artifact) -> Profile | None:

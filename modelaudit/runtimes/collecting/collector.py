@@ -153,6 +153,11 @@ def collect(legacy: bool = False) -> dict[str, Thing]:
         for name, value in public.get(path, {}).items():
             if inspect.isclass(value) and hasattr(value, "from_config"):
                 objects.setdefault(path or "root", {}).setdefault(name, describe(value))
+    for module, names in internal_classes(root).items():
+        if module.startswith(f"{root}.src.ops."):  # operations of Keras 3, saved as layers
+            for name in names:
+                described = describe(getattr(sys.modules[module], name))
+                objects.setdefault("ops", {}).setdefault(name, described)
     profile = {
         "schema": SCHEMA,
         "name": ("tf-keras" if legacy else "tf"),
@@ -170,9 +175,9 @@ def collect(legacy: bool = False) -> dict[str, Thing]:
 
 def savable(kind: str, value: Thing) -> bool:
     """Whether a table's entry is a class with a config, or a function."""
-    if kind == "layers":
-        return inspect.isclass(value) and hasattr(value, "from_config")
-    return (inspect.isclass(value) and hasattr(value, "from_config")) or inspect.isfunction(value)
+    if inspect.isclass(value):
+        return hasattr(value, "from_config") or hasattr(value, "get_config")
+    return kind != "layers" and inspect.isfunction(value)
 
 
 def main() -> None:

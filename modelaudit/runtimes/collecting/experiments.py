@@ -55,6 +55,7 @@ def experiments(keras: Thing, root: str) -> dict[str, Thing]:
             guards_h5_lambda=guards_h5_lambda,
             add_misaligns=lambda: add_misaligns(keras),
             loads_by_name=lambda: loads_by_name(keras),
+            takes_flat_outputs=lambda: takes_flat_outputs(keras),
             sequential_takes_lists=lambda: sequential_takes_lists(keras),
         )
     for name, attempt in sorted(tries.items()):
@@ -198,6 +199,14 @@ def loads_by_name(keras: Thing) -> bool:
         return works(lambda: model.load_weights(path, by_name=True))
 
 
+def takes_flat_outputs(keras: Thing) -> bool:
+    """Whether `output_layers` may be one entry instead of a list of entries."""
+    value = keras.layers.Input((2,))
+    config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
+    config["output_layers"] = ["last", 0, 0]
+    return works(lambda: keras.Model.from_config(config))
+
+
 def sequential_takes_lists(keras: Thing) -> bool:
     """Whether a Sequential model can hold a Functional one whose output is a list of one."""
     value = keras.layers.Input((2,))
@@ -256,12 +265,10 @@ def returns(keras: Thing, make: Thing, data: Thing, dtype: str, suffix: str) -> 
             layer.adapt(data)
             value = keras.layers.Input(tuple(data.shape[1:]), dtype=dtype)
             adapted = layer(value)
-            follow = (
-                keras.layers.Dense(2)
-                if "float" in str(adapted.dtype)
-                else keras.layers.Embedding(9, 2)
-            )
-            model = keras.Model(value, follow(adapted))
+            if "float" not in str(adapted.dtype):
+                adapted = keras.layers.Embedding(9, 2)(adapted)
+            adapted = keras.layers.Flatten()(keras.layers.Dense(2)(adapted))
+            model = keras.Model(value, keras.layers.Dense(2)(adapted))
             expected = numpy.asarray(model(data))
             model.save(path)
             loaded = keras.models.load_model(path, compile=False)

@@ -1,0 +1,52 @@
+"""Which operations and attributes a model's graphs use: collected once, asked by every target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from modelaudit.facts import Artifact, Graph, GraphNode
+
+GRAPH = "graph"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """First places of each operation, and of each attribute of one, as (where, node).
+
+    Keys have whether the place is in the main graph. Calls of the graph's own functions are left
+    out.
+    """
+
+    operations: dict[tuple[bool, str], tuple[str, GraphNode]] = field(default_factory=dict)
+    attributes: dict[tuple[bool, str, str], tuple[str, GraphNode]] = field(default_factory=dict)
+
+
+def graph_nodes(graph: Graph) -> Iterator[tuple[str, GraphNode]]:
+    """(where, node) of the graph and of its functions."""
+    for node in graph.nodes:
+        yield GRAPH, node
+    for name, function in graph.functions.items():
+        for node in function.nodes:
+            yield f"{GRAPH}/functions/{name}", node
+
+
+def usage_of(artifact: Artifact) -> Usage:
+    """What the graphs of `artifact` use. The last answer is kept: targets ask in turn."""
+    if _last and _last[0][0] is artifact:
+        return _last[0][1]
+    usage = Usage()
+    for graph in artifact.graphs:
+        for where, node in graph_nodes(graph):
+            if node.op in graph.functions:
+                continue
+            in_main = where == GRAPH
+            usage.operations.setdefault((in_main, node.op), (where, node))
+            for name in node.attrs:
+                if not name.startswith("_"):
+                    usage.attributes.setdefault((in_main, node.op, name), (where, node))
+    _last[:] = [(artifact, usage)]
+    return usage
+
+
+_last: list[tuple[Artifact, Usage]] = []

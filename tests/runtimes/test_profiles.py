@@ -1,0 +1,133 @@
+"""Profiles: what is shipped, which one answers for a version, and where the facts come from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.errors import UsageError
+from modelaudit.runtimes.collect import collect, write
+from modelaudit.runtimes.profile import (
+    SCHEMA,
+    default_targets,
+    find,
+    numbers,
+    read_profile,
+    shipped,
+)
+
+
+def test_every_shipped_profile_reads_and_names_its_versions():
+    names = [read_profile(path).collected for path in shipped()]
+    assert len(names) == len(set(names))
+    assert {"tf==1.15.5", "tf==2.21.0", "tf-keras==2.21.0"} <= set(names)
+    for path in shipped():
+        profile = read_profile(path)
+        assert path.stat().st_size < 300_000
+        assert path.stem == profile.collected.replace("==", "-")
+        assert set(profile.data["versions"]) >= {"tensorflow", "keras", "h5py", "numpy", "python"}
+
+
+def test_an_exact_version_is_answered_from_itself():
+    profile = find("tf==2.15.1")
+    assert profile.exact
+    assert profile.name == profile.collected == "tf==2.15.1"
+    assert find("tf==2.15").exact
+
+
+@pytest.mark.parametrize(
+    ("asked", "collected"),
+    [
+        ("tf==2.14.0", "tf==2.15.1"),
+        ("tf==2.17.0", "tf==2.18.1"),
+        ("tf==2.9", "tf==2.8.4"),
+        ("tf==1.14", "tf==1.15.5"),
+        ("tf==3.0", "tf==2.21.0"),
+        ("tf-keras==2.18.0", "tf-keras==2.21.0"),
+    ],
+)
+def test_a_version_in_between_is_answered_by_its_neighbour_and_says_so(asked, collected):
+    profile = find(asked)
+    assert (profile.name, profile.collected, profile.exact) == (asked, collected, False)
+
+
+def test_keras_2_never_answers_for_keras_3():
+    for minor in range(16, 30):
+        assert find(f"tf==2.{minor}").keras3
+    for minor in range(16):
+        assert not find(f"tf==2.{minor}").keras3
+
+
+@pytest.mark.parametrize("text", ["", "2.15", "torch==2.1", "tf==new", "tf>=2.15"])
+def test_what_is_no_runtime_is_refused(text):
+    with pytest.raises(UsageError, match="no runtime"):
+        find(text)
+
+
+def test_a_file_that_is_no_profile_is_refused(tmp_path: Path):
+    for content in ("no JSON", "[]", json.dumps({"schema": SCHEMA + 1})):
+        path = tmp_path / f"tf-{len(content)}.json"
+        path.write_text(content)
+        with pytest.raises(UsageError, match="profile"):
+            read_profile(path)
+
+
+def test_the_users_own_profile_comes_first(tmp_path: Path):
+    data = dict(find("tf==2.15.1").data)
+    data["versions"] = {**data["versions"], "tensorflow": "2.14.0"}
+    own = tmp_path / "tf-2.14.0.json"
+    own.write_text(json.dumps(data))
+    profile = find("tf==2.14.0", (own,))
+    assert profile.exact
+    assert profile.tensorflow == (2, 14, 0)
+
+
+def test_known_facts_of_real_versions():
+    # Sources: the constructors of Keras 2.15.0 and 3.3.3 as released.
+    assert "groups" in find("tf==2.15").accepts("layers", "DepthwiseConv2D")
+    assert "groups" not in find("tf==2.16").accepts("layers", "DepthwiseConv2D")
+    assert "dtype" in find("tf==2.15").accepts("initializers", "GlorotUniform")
+    assert "dtype" not in find("tf==2.21").accepts("initializers", "GlorotUniform")
+    assert find("tf==2.15").knows("layers", "TFOpLambda")
+    assert not find("tf==2.21").knows("layers", "TFOpLambda")
+    assert find("tf==2.8").attributes("DisableCopyOnRead") is None
+    assert find("tf==2.12").attributes("DisableCopyOnRead") is not None
+    assert find("tf==2.15").behaviour("hard_sigmoid_of_one") == 0.7
+    assert find("tf==2.21").behaviour("hard_sigmoid_of_one") == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_numbers_of_a_version():
+    assert numbers("2.2.4-tf") == (2, 2, 4)
+    assert numbers("nightly") == ()
+
+
+def test_default_targets_are_runtimes_and_hold_the_newest():
+    targets = default_targets()
+    assert "tf==2.21.0" in targets
+    for target in targets:
+        find(target)
+
+
+def test_an_interpreter_without_tensorflow_is_named(tmp_path: Path):
+    bare = tmp_path / "python"
+    bare.write_text(f"#!/bin/sh\nexec {sys.executable} -S -I -c 'import tensorflow'\n")
+    bare.chmod(0o755)
+    with pytest.raises(UsageError, match="could not describe"):
+        collect(bare)
+    with pytest.raises(UsageError, match="cannot be run"):
+        collect(tmp_path / "absent")
+
+
+@pytest.mark.slow
+def test_collecting_this_interpreter_gives_the_shipped_facts(tmp_path: Path):
+    collected = collect(Path(sys.executable))
+    reference = find(collected.collected)
+    assert write(collected, tmp_path).exists()
+    if not reference.exact or collected.keras != reference.keras:
+        pytest.skip("another Keras is installed than any profile was collected from")
+    assert collected.data["tables"] == reference.data["tables"]
+    assert collected.data["classes"]["layers"] == reference.data["classes"]["layers"]
+    assert collected.data["operations"] == reference.data["operations"]
