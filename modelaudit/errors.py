@@ -49,3 +49,7 @@ class SchemaError(ModelAuditError):
 
 class LockHeld(ModelAuditError):
     """Another run holds the lock of the output directory."""
+
+
+class StoreError(ModelAuditError):
+    """The history of runs cannot be opened, read or written."""

@@ -69,13 +69,13 @@ class Expectation:
     output: str = "*"
     transform: str = "H"
 
+    def about(self, path: str) -> bool:
+        """Whether it is about that model."""
+        return fnmatchcase(path, self.path)
+
     def covers(self, path: str, output: str, transform: str) -> bool:
         """Whether it is about that transform of that output of that model."""
-        return (
-            fnmatchcase(path, self.path)
-            and fnmatchcase(output, self.output)
-            and transform == self.transform
-        )
+        return self.about(path) and fnmatchcase(output, self.output) and transform == self.transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,10 @@ class Waiver:
     expires: datetime.date | None = None
     owner: str = ""
 
+    def about(self, path: str) -> bool:
+        """Whether it is about findings of that model."""
+        return fnmatchcase(path, self.path)
+
     def covers(self, codes: tuple[str, str], path: str, fingerprint: str) -> bool:
         """Whether it is about that finding, be it expired or not.
 
@@ -100,11 +104,7 @@ class Waiver:
             path: of the model, as in the audit.
             fingerprint: of the finding.
         """
-        return (
-            self.rule in codes
-            and fnmatchcase(path, self.path)
-            and self.fingerprint in (None, fingerprint)
-        )
+        return self.rule in codes and self.about(path) and self.fingerprint in (None, fingerprint)
 
     def expired(self, today: datetime.date) -> bool:
         """It no longer holds."""

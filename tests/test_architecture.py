@@ -38,6 +38,7 @@ RANKS = {
     "modelaudit.pipeline": 12,
     "modelaudit.report": 13,
     "modelaudit.registry": 13,
+    "modelaudit.store": 13,
     "modelaudit.api": 14,
     "modelaudit.cli": 14,
     "modelaudit.__main__": 15,
@@ -58,6 +59,7 @@ ONLY_IN = {
     "weasyprint": ("modelaudit.report",),
     "click": ("modelaudit.cli",),
     "rich": ("modelaudit.cli",),
+    "sqlite3": ("modelaudit.store",),
 }
 # Modules that run code out of data.
 UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
@@ -227,6 +229,8 @@ def test_no_module_breaks_the_structure(check):
         ),
         (foreign_violations, "modelaudit.measures.x", "import matplotlib.pyplot"),
         (foreign_violations, "modelaudit.pipeline", "import rich"),
+        (foreign_violations, "modelaudit.registry.x", "import sqlite3"),
+        (layer_violations, "modelaudit.store.x", "from modelaudit.registry import output"),
         (unsafe_violations, "modelaudit.formats.x", "import pickle"),
         (unsafe_violations, "modelaudit.formats.x", "from marshal import loads"),
         (unsafe_violations, "modelaudit.cli", "eval('1')"),

@@ -11,6 +11,7 @@ from modelaudit.settings import Limits
 
 _TEXT_FILES = ("labels.txt", "class_names.txt")
 _INDEX_FILE = "class_indices.json"
+LABEL_FILES = (*_TEXT_FILES, _INDEX_FILE)
 _MOST = 10_000
 
 
@@ -26,7 +27,7 @@ def read_labels(model: Path, limits: Limits) -> Json:
     """
     places = [model, model.parent] if model.is_dir() else [model.parent]
     for place in places:
-        for name in (*_TEXT_FILES, _INDEX_FILE):
+        for name in LABEL_FILES:
             path = place / name
             if not path.is_file():
                 continue

@@ -47,6 +47,12 @@ def checkpoint_prefix(name: str) -> str | None:
     return match["prefix"] if match else None
 
 
+def is_shard(name: str, prefix: str) -> bool:
+    """Whether a file called `name` is a data file of the V1 checkpoint `prefix`."""
+    match = _SHARD.fullmatch(name)
+    return match is not None and match["prefix"] == prefix
+
+
 def checkpoints(files: Collection[str]) -> tuple[Checkpoint, ...]:
     """Group the files of one directory into checkpoints, in order of their prefixes.
 

@@ -1,0 +1,136 @@
+"""Which files a model's audit depends on, and whether they are still the same.
+
+A file is taken for unchanged where its size, its two times and its inode are. None of them is
+compared with a clock of ours except to tell whether the file may have been written to in the very
+moment it was looked at; where it may, its bytes are hashed instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelaudit.formats.bounded import display_path, file_entry
+from modelaudit.formats.labels import LABEL_FILES
+from modelaudit.registry.grouping import STATE_FILE, is_shard
+from modelaudit.restore.record import record_path
+from modelaudit.settings import Limits
+
+# A file system's clock ticks in milliseconds (seconds on some); a write within the tick in which
+# a file was looked at leaves no trace in its times.
+SETTLED_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a directory entry says of a file. Times in nanoseconds; -1 for all where it is gone."""
+
+    name: str
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of one model at one moment, in byte order of their names.
+
+    `settled` says that all of them were last changed well before that moment.
+    """
+
+    files: tuple[FileState, ...]
+    settled: bool
+
+    @property
+    def text(self) -> str:
+        """All states as one line, equal where the files are."""
+        rows = [[f.name, f.size, f.modified, f.changed, f.inode] for f in self.files]
+        return json.dumps(rows, separators=(",", ":"))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all files together."""
+        return sum(max(file.size, 0) for file in self.files)
+
+
+@dataclass(slots=True)
+class Looker:
+    """Takes snapshots; lists each directory once, so use a new one for every look around."""
+
+    limits: Limits
+    _names: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+
+    def snapshot(self, model: Path) -> Snapshot:
+        """The files that an audit of `model` reads: its own, class names and a record beside it.
+
+        Args:
+            model: a file, a directory or the prefix of a checkpoint.
+        """
+        now = time.time_ns()
+        files = tuple(_state(path, model) for path in sorted(set(self._paths(model))))
+        newest = max((max(file.modified, file.changed) for file in files), default=0)
+        return Snapshot(files, newest + SETTLED_SECONDS * 1e9 < now)
+
+    def content(self, model: Path) -> str:
+        """One SHA-256 over the names, sizes and bytes of the same files."""
+        digest = hashlib.sha256()
+        for path in sorted(set(self._paths(model))):
+            entry = file_entry(path, model.parent, "", self.limits)
+            digest.update(f"{entry.path}\0{entry.size}\0{entry.sha256}\n".encode())
+        return digest.hexdigest()
+
+    def _paths(self, model: Path) -> Iterator[Path]:
+        if model.is_dir():
+            yield from self._below(model)
+            yield from (model / name for name in LABEL_FILES if (model / name).exists())
+        else:
+            yield from self._of_prefix(model)
+        beside = self._list(model.parent)
+        yield from (model.parent / name for name in LABEL_FILES if name in beside)
+        if record_path(model).name in beside:
+            yield record_path(model)
+
+    def _below(self, directory: Path) -> Iterator[Path]:
+        count = 0
+        for folder, inner, names in os.walk(directory):
+            for name in names:
+                yield Path(folder, name)
+            count += len(names) + len(inner)
+            if count > self.limits.files:
+                return
+
+    def _of_prefix(self, model: Path) -> Iterator[Path]:
+        """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`."""
+        name = model.name
+        names = self._list(model.parent)
+        parts = [each for each in names if each.startswith(f"{name}.") or is_shard(each, name)]
+        yield from (model.parent / each for each in parts)
+        if name in names:
+            yield model
+        if parts and STATE_FILE in names:
+            yield model.parent / STATE_FILE
+
+    def _list(self, directory: Path) -> tuple[str, ...]:
+        if directory not in self._names:
+            try:
+                self._names[directory] = tuple(sorted(each.name for each in directory.iterdir()))
+            except OSError:
+                self._names[directory] = ()
+        return self._names[directory]
+
+
+def _state(path: Path, model: Path) -> FileState:
+    name = display_path(path, model.parent)
+    try:
+        status = path.stat()
+    except OSError:
+        return FileState(name, -1, -1, -1, -1)
+    size = status.st_size if stat.S_ISREG(status.st_mode) else -1
+    return FileState(name, size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -1,0 +1,130 @@
+"""What changed from one run to the next, told by fingerprints and digests, never by wording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modelaudit.facts import Json
+from modelaudit.store.records import Line, Place
+
+WORST_FIRST = ("fail", "incomplete", "warn", "pass")
+
+
+class Kind(StrEnum):
+    """What happened to one model."""
+
+    WORSE = "worse"
+    NEW = "new"
+    CHANGED = "changed"  # findings came and went, the verdict is the same
+    GONE = "gone"
+    RENAMED = "renamed"
+    BETTER = "better"
+    SAVED = "saved again"  # other bytes, the same findings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One model that is not as it was.
+
+    `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
+    findings that only one of the two has.
+    """
+
+    kind: Kind
+    path: str
+    was: Line | None
+    now: Line | None
+    appeared: tuple[Line, ...] = ()
+    vanished: tuple[Line, ...] = ()
+
+    @property
+    def same_file(self) -> bool:
+        """The model's bytes are known to be the same: the rules, settings or runtimes changed."""
+        return self.was is not None and self.now is not None and _same(self.was, self.now, "sha256")
+
+
+def compare(before: Mapping[Place, Line], after: Mapping[Place, Line]) -> tuple[Change, ...]:
+    """The models that differ, by kind, then by path.
+
+    A model that went and one that came are the same if they have the same bytes, or the same
+    weights, and no others do.
+    """
+    gone = {place: line for place, line in before.items() if place not in after}
+    new = {place: line for place, line in after.items() if place not in before}
+    changes = []
+    for old, place in _renamed(gone, new):
+        changes.append(_change(gone.pop(old), new.pop(place), renamed=True))
+    changes += [Change(Kind.GONE, _path(line), line, None) for line in gone.values()]
+    changes += [
+        Change(Kind.NEW, _path(line), None, line, appeared=findings(line)) for line in new.values()
+    ]
+    changes += [_change(before[place], after[place]) for place in after if place in before]
+    order = list(Kind)
+    real = [change for change in changes if change is not None]
+    return tuple(sorted(real, key=lambda change: (order.index(change.kind), change.path)))
+
+
+def findings(line: Line) -> tuple[Line, ...]:
+    """The open findings of one audit."""
+    found = line.get("findings")
+    return tuple(f for f in found if isinstance(f, dict)) if isinstance(found, list) else ()
+
+
+def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
+    before, after = ({_identity(f): f for f in findings(line)} for line in (was, now))
+    appeared = tuple(f for key, f in after.items() if key not in before)
+    vanished = tuple(f for key, f in before.items() if key not in after)
+    step = _rank(now) - _rank(was)
+    if renamed:
+        kind = Kind.RENAMED
+    elif step < 0 or (step == 0 and appeared and not vanished):
+        kind = Kind.WORSE
+    elif step > 0 or (vanished and not appeared):
+        kind = Kind.BETTER
+    elif appeared:
+        kind = Kind.CHANGED
+    elif was.get("sha256") != now.get("sha256"):
+        kind = Kind.SAVED
+    else:
+        return None
+    return Change(kind, _path(now), was, now, appeared, vanished)
+
+
+def _identity(finding: Line) -> tuple[Json, Json]:
+    return finding.get("fingerprint"), finding.get("severity")
+
+
+def _rank(line: Line) -> int:
+    return WORST_FIRST.index(str(line["verdict"]))
+
+
+def _path(line: Line) -> str:
+    return str(line["path"])
+
+
+def _same(a: Line, b: Line, key: str) -> bool:
+    return bool(a.get(key)) and a.get(key) == b.get(key)
+
+
+def _renamed(
+    gone: Mapping[Place, Line], new: Mapping[Place, Line]
+) -> Sequence[tuple[Place, Place]]:
+    pairs: dict[Place, Place] = {}
+    for key in ("sha256", "weights"):
+        left = _alone(((p, line) for p, line in gone.items() if p not in pairs), key)
+        taken = set(pairs.values())
+        right = _alone(((p, line) for p, line in new.items() if p not in taken), key)
+        pairs |= {left[value]: right[value] for value in left if value in right}
+    return list(pairs.items())
+
+
+def _alone(lines: Iterable[tuple[Place, Line]], key: str) -> dict[Json, Place]:
+    """Places by their value of `key`, of those that share it with no other."""
+    places: dict[Json, list[Place]] = {}
+    for place, line in lines:
+        value = line.get(key)
+        if isinstance(value, str) and value:
+            places.setdefault(value, []).append(place)
+    return {value: found[0] for value, found in places.items() if len(found) == 1}

@@ -1,0 +1,123 @@
+"""One SQLite file that survives its process: opening, migrating, and errors in sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from modelaudit.errors import StoreError
+from modelaudit.store.migrations import MIGRATIONS
+
+BUSY_SECONDS = 30.0
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into a `StoreError` that names the file.
+
+    Raises:
+        StoreError: SQLite could not do what it was told.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = ""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        }:
+            advice = "; move it away to start a new history"
+        raise StoreError(f"{path}: {error}{advice}") from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a store for writing, make it if there is none, and bring its tables up to date.
+
+    Every commit is on the disk when it returns: write-ahead log, with a flush for each.
+
+    Raises:
+        StoreError: it cannot be opened, is damaged, or was made by a newer version.
+    """
+    with explained(path):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a store for reading only, also while a run writes to it.
+
+    Raises:
+        StoreError: there is none, it is damaged, or of another version.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no history here")
+    options = "mode=ro"
+    # SQLite keeps notes beside the file even to read it. Where it may not, and no run has left
+    # any, the file is all there is.
+    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        options = "immutable=1"
+    with explained(path):
+        connection = sqlite3.connect(
+            f"file:{quote(os.fsencode(path.absolute()))}?{options}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+        )
+        try:
+            _require_ours(_version(connection), path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have rolled it back already.
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _require_ours(version: int, path: Path) -> None:
+    if version != len(MIGRATIONS):
+        whose = "a newer" if version > len(MIGRATIONS) else "an older"
+        raise StoreError(
+            f"{path}: the history was written by {whose} modelaudit (version {version}; this one "
+            f"has {len(MIGRATIONS)})"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Take the steps that are left, each whole or not at all."""
+    with transaction(connection):
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            _require_ours(version, path)
+        for step in MIGRATIONS[version:]:
+            for statement in step:
+                connection.execute(statement)
+        # A PRAGMA takes no parameters; the number is ours.
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

@@ -1,0 +1,123 @@
+"""What an audit depends on besides the model: the tool's own code, the settings, the runtimes."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from modelaudit.facts import Json
+from modelaudit.findings import Severity
+from modelaudit.schema import jsonable
+from modelaudit.settings import Limits, ProbeSettings, Settings
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# What makes facts of a model, as against what judges and shows them.
+FACT_ROOMS = (
+    *("errors.py", "facts.py", "graphs.py", "kinds.py", "settings.py", "golden.py"),
+    *("formats", "measures", "probe", "restore"),
+)
+RUNTIME_PACKAGES = (
+    *("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),
+    *("numpy", "scipy", "h5py", "protobuf"),
+)
+
+
+def digest(*parts: Json) -> str:
+    """One short digest over JSON values, in their order."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@cache
+def code_digest(rooms: Sequence[str] = ("",)) -> str:
+    """A digest of this package's source files and data, or of some of its rooms.
+
+    A version number would not do: a rule that somebody is working on changes without one.
+    """
+    found = hashlib.sha256()
+    for path in sorted(_sources(rooms)):
+        found.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:32]
+
+
+def _sources(rooms: Iterable[str]) -> set[Path]:
+    paths: set[Path] = set()
+    for room in rooms:
+        place = PACKAGE / room
+        if place.is_file():
+            paths.add(place)
+        else:
+            paths |= {p for p in place.rglob("*") if p.suffix in {".py", ".json"} and p.is_file()}
+    return paths
+
+
+@cache
+def runtime_digest() -> str:
+    """A digest of the interpreter and of the packages that read and run models."""
+    versions: dict[str, Json] = {}
+    for name in RUNTIME_PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return digest(sys.version, platform.machine(), versions)
+
+
+def data_digest(settings: ProbeSettings) -> str:
+    """A digest of the probe data's file names, sizes and times; "" without any."""
+    if settings.data is None or not settings.enabled:
+        return ""
+    place = Path(settings.data)
+    rows: list[Json] = []
+    for path in sorted([place, *place.rglob("*")] if place.is_dir() else [place]):
+        status = path.stat()
+        rows.append([str(path), status.st_size, status.st_mtime_ns])
+    return digest(rows)
+
+
+@cache
+def seen_key(probe: ProbeSettings, data: str) -> str:
+    """What the observations of a model that was run depend on, besides its files.
+
+    Args:
+        probe: how it is run.
+        data: `data_digest` of the same settings.
+    """
+    return digest(code_digest(FACT_ROOMS), runtime_digest(), jsonable(probe), data)
+
+
+@cache
+def _general(
+    limits: Limits, probe: ProbeSettings, fail_on: Severity, targets: tuple[str, ...], data: str
+) -> str:
+    settings: list[Json] = [jsonable(limits), jsonable(probe), fail_on.value, [*targets]]
+    return digest(code_digest(), runtime_digest(), data, settings)
+
+
+def audit_key(settings: Settings, path: str, today: datetime.date, data: str) -> str:
+    """What a whole audit depends on, besides the model's files.
+
+    Waivers and expectations count where they are about this path, and a waiver counts anew on
+    the day that it expires.
+
+    Args:
+        settings: of the run, as they hold for this model.
+        path: of the model, as in its audit.
+        today: of the run.
+        data: `data_digest` of the same settings.
+    """
+    expected = [each for each in settings.expectations if each.about(path)]
+    waivers = [each for each in settings.waivers if each.about(path)]
+    return digest(
+        _general(settings.limits, settings.probe, settings.fail_on, settings.targets, data),
+        jsonable(expected),
+        [[jsonable(each), each.expired(today)] for each in waivers],
+    )

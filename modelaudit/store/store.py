@@ -1,0 +1,265 @@
+"""The history of one output directory: runs, what they found, and what can be used again.
+
+A result is on the disk when `add` returns. One process writes (the output directory's lock sees
+to that), any number may read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from modelaudit.errors import StoreError
+from modelaudit.store.database import connect, connect_to_read, explained, transaction
+from modelaudit.store.records import Audited, Cached, Line, Place, Run, State
+
+NAME = "history.sqlite3"
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Run))
+_RUN = f"SELECT {', '.join(_COLUMNS)} FROM run "
+
+
+class Store:
+    """A history that is open. Close it, or use it as a context."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection, self._path = connection, path
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open the history in an output directory, a new one where there is none.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        path = folder / NAME
+        return cls(connect(path), path)
+
+    @classmethod
+    def open_to_read(cls, folder: Path) -> Store:
+        """Open the history in an output directory for reading, also while a run goes on.
+
+        Raises:
+            StoreError: there is none, or it cannot be used.
+        """
+        path = folder / NAME
+        return cls(connect_to_read(path), path)
+
+    def __enter__(self) -> Self:
+        """The open history."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with explained(self._path):
+            self._connection.close()
+
+    # Writing
+
+    def begin(self, registry: str, command: str, tool: str, rules: str, started: str) -> int:
+        """Note that a run has begun; gives its number. Who writes is alone, so others have died."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.execute(
+                "UPDATE run SET state = ? WHERE state = ?", (State.INTERRUPTED, State.RUNNING)
+            )
+            cursor = self._connection.execute(
+                "INSERT INTO run (registry, command, tool, rules, started, state) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (registry, command, tool, rules, started, State.RUNNING),
+            )
+        if cursor.lastrowid is None:  # an INSERT that succeeded has one
+            raise StoreError(f"{self._path}: the run got no number")
+        return cursor.lastrowid
+
+    def resume(self, run: int) -> None:
+        """Note that an unfinished run goes on."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.execute("UPDATE run SET state = ? WHERE id = ?", (State.RUNNING, run))
+
+    def add(self, run: int, place: Place, audited: Audited) -> None:
+        """Keep one finished audit as the run's result for a model."""
+        line = json.dumps(audited.line, separators=(",", ":"))
+        document = zlib.compress(audited.document)
+        seen = zlib.compress(audited.seen.encode()) if audited.seen else None
+        with explained(self._path), transaction(self._connection):
+            model = self._model(place)
+            audit = self._connection.execute(
+                "INSERT INTO audit (model, line, document) VALUES (?, ?, ?)",
+                (model, line, document),
+            ).lastrowid
+            self._connection.execute(
+                "INSERT OR REPLACE INTO result (run, model, audit) VALUES (?, ?, ?)",
+                (run, model, audit),
+            )
+            self._connection.execute("UPDATE run SET audited = audited + 1 WHERE id = ?", (run,))
+            self._connection.execute("DELETE FROM cached WHERE model = ?", (model,))
+            if audited.reusable:
+                self._connection.execute(
+                    "INSERT INTO cached (model, audit, key, content, files, settled, seen_key, "
+                    "seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(model, audit, audited.key, audited.content, audited.files),
+                        *(audited.settled, audited.seen_key, seen),
+                    ),
+                )
+
+    def reuse(self, run: int, audits: Mapping[Place, int]) -> None:
+        """Keep earlier audits as the run's results for models that have not changed."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO result (run, model, audit) SELECT ?, id, ? FROM model "
+                "WHERE root = ? AND path = ?",
+                [(run, audit, place.root, place.path) for place, audit in audits.items()],
+            )
+
+    def touch(self, states: Iterable[tuple[Place, str, bool]]) -> None:
+        """Note other sizes, times or inodes of files whose bytes are known to be the same."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.executemany(
+                "UPDATE cached SET files = ?, settled = ? WHERE model = "
+                "(SELECT id FROM model WHERE root = ? AND path = ?)",
+                [(files, settled, place.root, place.path) for place, files, settled in states],
+            )
+
+    def finish(
+        self,
+        run: int,
+        state: State,
+        *,
+        finished: str,
+        seconds: float,
+        exit_code: int,
+        unseen: Iterable[str] = (),
+    ) -> None:
+        """Note how a run ended. `seconds` are added to those of its earlier parts."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.execute(
+                "UPDATE run SET state = ?, finished = ?, seconds = seconds + ?, exit_code = ?, "
+                "unseen = ? WHERE id = ?",
+                (state, finished, seconds, exit_code, json.dumps([*unseen]), run),
+            )
+
+    def mark_reported(self, run: int) -> None:
+        """Note that what a complete run changed has been handed over."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.execute("UPDATE run SET state = ? WHERE id = ?", (State.REPORTED, run))
+
+    def forget(self, keep: int) -> None:
+        """Drop all but the last `keep` runs, and audits that only those dropped refer to.
+
+        Runs are counted and not dated: a clock that jumps must not cost the history.
+        """
+        with explained(self._path), transaction(self._connection):
+            self._connection.execute(
+                "DELETE FROM run WHERE id NOT IN (SELECT id FROM run ORDER BY id DESC LIMIT ?)",
+                (keep,),
+            )
+            self._connection.execute(
+                "DELETE FROM cached WHERE model NOT IN (SELECT model FROM result)"
+            )
+            self._connection.execute(
+                "DELETE FROM audit WHERE id NOT IN (SELECT audit FROM result) "
+                "AND id NOT IN (SELECT audit FROM cached)"
+            )
+            self._connection.execute("DELETE FROM model WHERE id NOT IN (SELECT model FROM audit)")
+
+    def _model(self, place: Place) -> int:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO model (root, path) VALUES (?, ?)", (place.root, place.path)
+        )
+        row = self._connection.execute(
+            "SELECT id FROM model WHERE root = ? AND path = ?", (place.root, place.path)
+        ).fetchone()
+        return int(row[0])
+
+    # Reading
+
+    def runs(self, registry: str | None = None) -> list[Run]:
+        """All runs in the order in which they began, of one registry or of all."""
+        where, values = ("WHERE registry = ? ", (registry,)) if registry else ("", ())
+        return [_run(row) for row in self._all(f"{_RUN}{where}ORDER BY id", values)]
+
+    def last(self, registry: str, *states: State) -> Run | None:
+        """The newest run of a registry that is in one of these states."""
+        for run in reversed(self.runs(registry)):
+            if run.state in states:
+                return run
+        return None
+
+    def lines(self, run: int) -> dict[Place, Line]:
+        """What a run found, by model."""
+        rows = self._all(
+            "SELECT model.root, model.path, audit.line FROM result "
+            "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
+            "WHERE result.run = ? ORDER BY model.path",
+            (run,),
+        )
+        return {Place(root, path): json.loads(line) for root, path, line in rows}
+
+    def results(self, run: int) -> dict[Place, int]:
+        """The identities of a run's audits, by model."""
+        rows = self._all(
+            "SELECT model.root, model.path, result.audit FROM result "
+            "JOIN model ON model.id = result.model WHERE result.run = ?",
+            (run,),
+        )
+        return {Place(root, path): audit for root, path, audit in rows}
+
+    def cached(self) -> dict[Place, Cached]:
+        """What may be used again, by model."""
+        rows = self._all(
+            "SELECT root, path, audit, key, content, files, settled, seen_key FROM cached "
+            "JOIN model ON model.id = cached.model"
+        )
+        return {
+            Place(root, path): Cached(audit, key, content, files, bool(settled), seen_key)
+            for root, path, audit, key, content, files, settled, seen_key in rows
+        }
+
+    def seen(self, place: Place) -> str | None:
+        """What running a model showed, encoded, if that was kept."""
+        rows = self._all(
+            "SELECT seen FROM cached JOIN model ON model.id = cached.model "
+            "WHERE root = ? AND path = ?",
+            (place.root, place.path),
+        )
+        return self._text(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def document(self, audit: int) -> str:
+        """The audit file's text.
+
+        Raises:
+            StoreError: there is no such audit, or it is damaged.
+        """
+        rows = self._all("SELECT document FROM audit WHERE id = ?", (audit,))
+        if not rows:
+            raise StoreError(f"{self._path}: there is no audit {audit}")
+        return self._text(rows[0][0])
+
+    def check(self) -> str:
+        """SQLite's own word on the file: "ok", or what is wrong with it."""
+        return str(self._all("PRAGMA integrity_check")[0][0])
+
+    def _text(self, packed: bytes) -> str:
+        try:
+            return zlib.decompress(packed).decode()
+        except (zlib.error, UnicodeDecodeError) as error:
+            raise StoreError(f"{self._path}: an audit in it is damaged: {error}") from error
+
+    def _all(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with explained(self._path):
+            return self._connection.execute(statement, values).fetchall()
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    told = {"state": State(values["state"]), "unseen": tuple(json.loads(values["unseen"]))}
+    return Run(**values | told)

@@ -1,0 +1,113 @@
+"""Which files an audit depends on, and noticing that they changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from modelaudit.registry.snapshot import Looker
+from modelaudit.settings import Limits
+from tests.made import files
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+
+
+def look(model: Path):
+    return Looker(Limits()).snapshot(model)
+
+
+def content(model: Path) -> str:
+    return Looker(Limits()).content(model)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> dict[str, Path]:
+    """One model of every shape that a model on a disk can have, side by side."""
+    shutil.copytree(SAMPLES / "digits_tf1_savedmodel", tmp_path / "saved")
+    shutil.copytree(SAMPLES / "digits_tf1_checkpoint", tmp_path, dirs_exist_ok=True)
+    files.minimal_h5(tmp_path / "a.h5")
+    files.minimal_h5(tmp_path / "lenet.ckpt2.h5")
+    return {
+        "file": tmp_path / "a.h5",
+        "directory": tmp_path / "saved",
+        "prefix": tmp_path / "lenet.ckpt",
+    }
+
+
+def names(model: Path) -> list[str]:
+    return [file.name for file in look(model).files]
+
+
+def test_the_files_of_a_model(models) -> None:
+    assert names(models["file"]) == ["a.h5"]
+    whole = {
+        p.relative_to(models["directory"].parent).as_posix()
+        for p in models["directory"].rglob("*")
+        if p.is_file()
+    }
+    assert set(names(models["directory"])) == whole
+    parts = {"checkpoint", "lenet.ckpt.data-00000-of-00001", "lenet.ckpt.index", "lenet.ckpt.meta"}
+    assert set(names(models["prefix"])) == parts
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
+@pytest.mark.parametrize("name", ["labels.txt", "{}.golden.json"])
+def test_what_lies_beside_counts(models, kind, name) -> None:
+    model = models[kind]
+    before = look(model).text, content(model)
+    (model.parent / name.format(model.name)).write_text("x")
+    assert look(model).text != before[0]
+    assert content(model) != before[1]
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
+def test_every_way_to_change_a_file_is_noticed(models, kind) -> None:
+    model = models[kind]
+    first = model.parent / look(model).files[-1].name
+    assert look(model).text == look(model).text
+
+    before = look(model).text, content(model)
+    os.utime(first, ns=(1, 1))
+    assert look(model).text != before[0]
+    assert content(model) == before[1]
+
+    before, status = (look(model).text, content(model)), first.stat()
+    data = bytearray(first.read_bytes())
+    data[-1] ^= 1
+    time.sleep(0.01)
+    first.write_bytes(data)  # of the same size, and its time set back
+    os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert look(model).text != before[0]
+    assert content(model) != before[1]
+
+    before = look(model).text, content(model)
+    shutil.copy2(first, first.with_name("copy"))
+    first.with_name("copy").replace(first)  # the same bytes in another inode
+    assert look(model).text != before[0]
+    assert content(model) == before[1]
+
+    first.unlink()
+    assert look(model).text != before[0]
+    assert content(model) != before[1]
+
+
+def test_a_file_that_was_just_written_is_not_trusted(tmp_path, monkeypatch) -> None:
+    model = files.minimal_h5(tmp_path / "a.h5")
+    assert not look(model).settled
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 3 * 10**9)
+    assert look(model).settled
+    monkeypatch.setattr(time, "time_ns", lambda: now - 10**18)  # the clock was set back 30 years
+    assert not look(model).settled
+
+
+def test_what_is_gone_has_no_files(tmp_path) -> None:
+    assert look(tmp_path / "gone.h5").files == ()
+    assert look(tmp_path / "gone" / "deep.h5").files == ()
+    (tmp_path / "link.h5").symlink_to("nowhere")
+    (state,) = look(tmp_path / "link.h5").files
+    assert state.size == -1

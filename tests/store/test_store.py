@@ -1,0 +1,248 @@
+"""The history: what was committed stays, whatever happens to its process or its disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelaudit.errors import StoreError
+from modelaudit.store import database
+from modelaudit.store.database import connect
+from modelaudit.store.migrations import MIGRATIONS
+from modelaudit.store.records import Audited, Place, State
+from modelaudit.store.store import NAME, Store
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEN = "2026-01-02T03:04:05Z"
+
+
+def line(path: str, **more) -> dict:
+    return {"path": path, "verdict": "pass", "findings": [], "sha256": "ab"} | more
+
+
+def audited(path: str, **more) -> Audited:
+    values = {"key": "k", "content": "c", "files": "[]", "seen_key": "s", "seen": "{}"} | more
+    return Audited(line(path), b'{"audit": 1}', **values)
+
+
+def begin(store: Store, registry: str = "/models") -> int:
+    return store.begin(registry, "nightly", "tool 1", "rules", WHEN)
+
+
+def finish(store: Store, run: int, state: State = State.REPORTED) -> None:
+    store.finish(run, state, finished=WHEN, seconds=1.5, exit_code=0)
+
+
+def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        run = begin(store)
+        store.add(run, Place("/models", "a.h5"), audited("a.h5", settled=True))
+        store.add(run, Place("/models", "b.h5"), audited("b.h5", key="", seen=""))
+        store.finish(
+            run, State.COMPLETE, finished=WHEN, seconds=2.0, exit_code=1, unseen=["x: closed"]
+        )
+        store.mark_reported(run)
+    with Store.open_to_read(tmp_path) as store:
+        (only,) = store.runs()
+        assert (only.state, only.exit_code, only.audited) == (State.REPORTED, 1, 2)
+        assert (only.seconds, only.unseen) == (2.0, ("x: closed",))
+        assert store.lines(run)[Place("/models", "a.h5")] == line("a.h5")
+        cached = store.cached()
+        assert set(cached) == {Place("/models", "a.h5")}  # without a key nothing is used again
+        known = cached[Place("/models", "a.h5")]
+        assert (known.key, known.content, known.settled) == ("k", "c", True)
+        assert store.seen(Place("/models", "a.h5")) == "{}"
+        assert store.document(known.audit) == '{"audit": 1}'
+        assert store.check() == "ok"
+
+
+def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None:
+    place = Place("/models", "a.h5")
+    with Store.open(tmp_path) as store:
+        first = begin(store)
+        store.add(first, place, audited("a.h5"))
+        finish(store, first)
+        second = begin(store)
+        store.reuse(second, {place: store.cached()[place].audit})
+        finish(store, second)
+        assert store.results(first) == store.results(second)
+        assert [run.audited for run in store.runs()] == [1, 0]
+
+
+def test_the_last_run_is_told_by_order_and_not_by_the_clock(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        for when in ("2031-01-01T00:00:00Z", "2026-01-01T00:00:00Z"):  # the clock was set back
+            finish(store, store.begin("/models", "nightly", "", "", when))
+        last = store.last("/models", State.REPORTED)
+        assert last is not None
+        assert last.started == "2026-01-01T00:00:00Z"
+        assert store.last("/other", State.REPORTED) is None
+
+
+def test_forgetting_keeps_what_kept_runs_need(tmp_path: Path) -> None:
+    places = {name: Place("/models", name) for name in ("old.h5", "same.h5", "new.h5")}
+    with Store.open(tmp_path) as store:
+        first = begin(store)
+        for name in ("old.h5", "same.h5"):
+            store.add(first, places[name], audited(name))
+        finish(store, first)
+        for _ in range(3):
+            run = begin(store)
+            store.reuse(run, {places["same.h5"]: store.cached()[places["same.h5"]].audit})
+            store.add(run, places["new.h5"], audited("new.h5"))
+            finish(store, run)
+        store.forget(2)
+        assert [run.id for run in store.runs()] == [3, 4]
+        assert set(store.lines(3)) == set(store.lines(4)) == {places["same.h5"], places["new.h5"]}
+        assert set(store.cached()) == {places["same.h5"], places["new.h5"]}
+        assert store.check() == "ok"
+    with sqlite3.connect(tmp_path / NAME) as connection:
+        assert connection.execute("SELECT count(*) FROM audit").fetchone() == (3,)
+        assert connection.execute("SELECT count(*) FROM model").fetchone() == (2,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_run_that_died_is_told_apart(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        begin(store)
+    with Store.open(tmp_path) as store:
+        begin(store)
+        assert [run.state for run in store.runs()] == [State.INTERRUPTED, State.RUNNING]
+
+
+def test_a_reader_sees_committed_results_while_a_run_goes_on(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        run = begin(store)
+        for number in range(3):
+            store.add(run, Place("/models", str(number)), audited(str(number)))
+            with Store.open_to_read(tmp_path) as reader:
+                assert len(reader.lines(run)) == number + 1
+
+
+def test_a_damaged_file_is_an_error_with_advice(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        for number in range(50):
+            store.add(begin(store), Place("/models", str(number)), audited(str(number)))
+    sound = (tmp_path / NAME).read_bytes()
+    for content in (b"no database, but long enough to be one" * 99, sound[: len(sound) // 2]):
+        (tmp_path / NAME).write_bytes(content)
+        with pytest.raises(StoreError, match="move it away"), Store.open(tmp_path) as store:
+            store.add(begin(store), Place("/models", "a"), audited("a"))
+            store.check()
+            store.lines(1)
+        assert (tmp_path / NAME).stat().st_size >= len(content)  # nothing of it was thrown away
+
+
+def test_no_history_is_an_error_to_readers(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no history"):
+        Store.open_to_read(tmp_path)
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / NAME) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    for opened in (Store.open, Store.open_to_read):
+        with pytest.raises(StoreError, match="newer modelaudit"):
+            opened(tmp_path)
+
+
+def test_an_older_file_is_brought_up_to_date(tmp_path: Path, monkeypatch) -> None:
+    with Store.open(tmp_path) as store:
+        begin(store)
+    more = (*MIGRATIONS, ("ALTER TABLE run ADD COLUMN note TEXT",))
+    monkeypatch.setattr(database, "MIGRATIONS", more)
+    connection = connect(tmp_path / NAME)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(more),)
+    assert connection.execute("SELECT count(note), count(*) FROM run").fetchone() == (0, 1)
+    connection.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch) -> None:
+    with Store.open(tmp_path) as store:
+        begin(store)
+    steps = ("CREATE TABLE half (id INTEGER)", "CREATE TABLE run (id INTEGER)")
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, steps))
+    with pytest.raises(StoreError, match="already exists"):
+        connect(tmp_path / NAME)
+    monkeypatch.undo()
+    with Store.open(tmp_path) as store:
+        assert len(store.runs()) == 1
+
+
+def test_history_in_a_closed_directory_can_be_read(tmp_path: Path, monkeypatch) -> None:
+    with Store.open(tmp_path) as store:
+        finish(store, begin(store))
+    assert os.listdir(tmp_path) == [NAME]  # a clean end leaves one file
+    monkeypatch.setattr(database.os, "access", lambda *_: False)  # root may write everywhere
+    with Store.open_to_read(tmp_path) as store:
+        assert len(store.runs()) == 1
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from modelaudit.store.records import Audited, Place
+from modelaudit.store.store import Store
+
+with Store.open(Path(sys.argv[1])) as store:
+    run = store.begin("/models", "nightly", "", "", "2026-01-02T03:04:05Z")
+    print(0, flush=True)
+    for number in range(1, 100_000):
+        document = str(number).encode() * 5000
+        line = {"path": str(number), "verdict": "pass"}
+        store.add(run, Place("/models", str(number)), Audited(line, document, "k", "c"))
+        print(number, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path: Path) -> None:
+    for attempt in range(10):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.003 * attempt)
+        process.send_signal(signal.SIGKILL)
+        told = [0, *(int(word) for word in process.stdout.read().split())]
+        process.wait()
+        with Store.open(folder) as store:
+            assert store.check() == "ok"
+            kept = {int(place.path) for place in store.lines(1)}
+            # The one that was being told when the signal came may be kept as well.
+            assert kept in (set(range(1, told[-1] + 1)), set(range(1, told[-1] + 2)))
+            for place, audit in store.results(1).items():
+                assert store.document(audit) == place.path * 5000
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: the write fails half way."""
+    with Store.open(tmp_path) as store:
+        run = begin(store)
+        store.add(run, Place("/models", "a"), audited("a"))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        try:
+            with pytest.raises(StoreError):
+                for number in range(1000):
+                    store.add(
+                        run, Place("/models", str(number)), Audited(line("x"), os.urandom(20_000))
+                    )
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        kept = len(store.lines(run))
+        store.add(run, Place("/models", "last"), audited("last"))  # there is room again
+        assert store.check() == "ok"
+    with Store.open(tmp_path) as store:
+        assert len(store.lines(run)) == kept + 1
+        assert store.check() == "ok"
