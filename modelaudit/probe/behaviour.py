@@ -25,7 +25,7 @@ from modelaudit.probe import inner, interventions
 from modelaudit.probe.feeding import Fed, feed_for
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.output_study import Answers, Outputs, describe_output
-from modelaudit.probe.pacing import within_time
+from modelaudit.probe.pacing import few_of, within_time
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.repeats import Repeats, repeat
 from modelaudit.probe.runner import Array, Ended, Runner, Unavailable, Variant
@@ -78,13 +78,15 @@ class _Study:
         # The transforms of the study are those of the first input that has any.
         self.moves: Mapping[str, Transform] = next((m for m in fed.moves if m), {})
         self.user = fed.info.kind == "user"
+        self.few, self.few_n = "x", fed.info.n
         scaled = self.user and any(fed.rescaled)
         self.domains = domain_transforms(fed.info.value_range) if scaled else ()
 
     def run(self) -> Behaviour:
         """Ask everything, then measure."""
         self.runner.put("x", self.fed.arrays)
-        repeats = repeat(self.runner, self.artifact)
+        self._put_few()
+        repeats = repeat(self.runner, self.artifact, self.few)
         fits = self._try("batch normalisation", self._batchnorm) or ()
         answers = self._answers(repeats)
         outputs = tuple(
@@ -107,6 +109,14 @@ class _Study:
             skipped=self.skipped,
         )
 
+    def _put_few(self) -> None:
+        """Put some of the inputs under a name of their own, if all are more than needed."""
+        few = few_of(self.fed)
+        if few < self.fed.info.n:
+            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # may be sorted
+            self.few, self.few_n = "few", few
+            self.runner.put(self.few, [array[rows] for array in self.fed.arrays])
+
     def _try(self, name: str, ask: Callable[[], T]) -> T | None:
         """An answer, or None with the reason kept."""
         try:
@@ -117,7 +127,7 @@ class _Study:
 
     def _batchnorm(self) -> tuple[BatchNormFit, ...]:
         moves = tuple(self.moves) if self.user else ()
-        return inner.batchnorm_fits(self.runner, self.artifact, moves, self.domains)
+        return inner.batchnorm_fits(self.runner, self.artifact, moves, self.domains, self.few)
 
     def _dead(self) -> Mapping[str, float]:
         return inner.dead_shares(self.runner, self.artifact)
@@ -126,7 +136,7 @@ class _Study:
         mirror = next(iter(self.moves.values()), None)
         if mirror is None:
             return ()
-        return inner.residuals(self.runner, self.artifact, mirror, self.fed.info.n)
+        return inner.residuals(self.runner, self.artifact, mirror, self.few_n, self.few)
 
     def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
         consistent = all(fit.misfit <= FITS_ALIKE for fit in fits) if fits else None
@@ -166,7 +176,7 @@ class _Study:
         with interventions.symmetrised_kernels(
             self.runner, self.artifact, self.paths, move.element
         ):
-            return self.runner.predict(), self.runner.predict("x", Variant(move.name))
+            return self.runner.predict(self.few), self.runner.predict(self.few, Variant(move.name))
 
     def _mix(self) -> Outputs | None:
         if self.fed.mix is None:
@@ -248,7 +258,9 @@ class _Study:
         return {"output": output.name, "layer": best, "before": before, "after": after[best]}
 
     def _recalibrated(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
-        after = interventions.with_recalibrated_statistics(self.runner, self.artifact, self.paths)
+        after = interventions.with_recalibrated_statistics(
+            self.runner, self.artifact, self.paths, self.few
+        )
         before = _said(repeats.given[output.name], output.kind)
         return {
             "output": output.name,

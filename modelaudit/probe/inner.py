@@ -55,8 +55,12 @@ def batchnorm_fits(
     artifact: Artifact,
     moves: Sequence[str],
     domains: Sequence[DomainTransform],
+    few: str = "x",
 ) -> tuple[BatchNormFit, ...]:
     """How stored statistics fit what flows in, in execution order; under variants of the input.
+
+    Statistics over images and places need fewer inputs than statements on outputs do: those put
+    under `few` are enough.
 
     Raises:
         Unavailable: inner activations cannot be seen.
@@ -67,12 +71,12 @@ def batchnorm_fits(
     if artifact.architecture is None:
         raise Unavailable(NO_LAYERS)
     routes = [layer.route for layer in layers]
-    given = runner.activations(routes, into=True, statistics=True)
+    given = runner.activations(routes, few, into=True, statistics=True)
     by_move = {
-        m: runner.activations(routes, "x", Variant(m), into=True, statistics=True) for m in moves
+        m: runner.activations(routes, few, Variant(m), into=True, statistics=True) for m in moves
     }
     by_domain = {
-        d.name: runner.activations(routes, "x", Variant("e", d), into=True, statistics=True)
+        d.name: runner.activations(routes, few, Variant("e", d), into=True, statistics=True)
         for d in domains
     }
     fits = []
@@ -118,11 +122,11 @@ def _stored(tensor: Tensor) -> Array:
 
 
 def residuals(
-    runner: Runner, artifact: Artifact, move: Transform, n: int
+    runner: Runner, artifact: Artifact, move: Transform, n: int, few: str = "x"
 ) -> tuple[Mapping[str, Json], ...]:
     """How equivariant the features of kernel layers are under one move, in execution order.
 
-    Only layers whose features for all `n` inputs fit into memory together.
+    Only layers whose features for all `n` inputs put under `few` fit into memory together.
 
     Raises:
         Unavailable: inner activations cannot be seen.
@@ -132,8 +136,8 @@ def residuals(
     routes = list(_watched(artifact, n))
     if not routes:
         raise Unavailable("no layer's features are small enough to be compared")
-    plain = runner.activations(routes)
-    moved = runner.activations(routes, "x", Variant(move.name))
+    plain = runner.activations(routes, few)
+    moved = runner.activations(routes, few, Variant(move.name))
     rows: list[Mapping[str, Json]] = []
     for route in routes:
         if route not in plain or route not in moved:

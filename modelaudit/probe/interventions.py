@@ -20,7 +20,6 @@ from modelaudit.measures.dihedral import Element, elements
 from modelaudit.probe.runner import Array, Runner, Unavailable
 
 MOST_CLEARED = 256  # biases looked at; one pass over the inputs for each wholly negative one
-MOST_RECALIBRATED = 64  # batch normalisations; one pass over the inputs for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +84,22 @@ def with_cleared_biases(
 
 
 def with_recalibrated_statistics(
-    runner: Runner, artifact: Artifact, paths: Mapping[str, str]
+    runner: Runner, artifact: Artifact, paths: Mapping[str, str], few: str
 ) -> Mapping[str, Array]:
-    """Outputs for `x` with BatchNorm statistics recomputed on `x`, layer after layer.
+    """Outputs for `x` with BatchNorm statistics recomputed on the inputs `few`, layer after layer.
 
     Raises:
-        Unavailable: no BatchNormalization, or more than can be done in reasonable time.
+        Unavailable: no BatchNormalization, or none that can be seen and changed.
     """
-    layers = list(batchnorm_tensors(artifact))
+    layers = {}
+    for layer in batchnorm_tensors(artifact):
+        mean, variance = paths.get(layer.mean.name), paths.get(layer.variance.name)
+        if mean is None or variance is None:
+            raise Unavailable(f"the statistics of {layer.route} are not in the restored model")
+        layers[layer.route] = (mean, variance)
     if not layers:
         raise Unavailable("the model has no batch normalisation")
-    if len(layers) > MOST_RECALIBRATED:
-        raise Unavailable(f"{len(layers)} batch normalisations are too many to recalibrate")
-    with runner.assigned({}):
-        for layer in layers:
-            mean, variance = paths.get(layer.mean.name), paths.get(layer.variance.name)
-            if mean is None or variance is None:
-                raise Unavailable(f"the statistics of {layer.route} are not in the restored model")
-            seen = runner.activations([layer.route], into=True, statistics=True)
-            if f"{layer.route}:mean" not in seen:
-                raise Unavailable(f"what flows into {layer.route} cannot be seen")
-            dtype = layer.mean.dtype
-            runner.overwrite(
-                {
-                    mean: seen[f"{layer.route}:mean"].astype(dtype),
-                    variance: seen[f"{layer.route}:var"].astype(dtype),
-                }
-            )
+    with runner.refitted(layers, few):
         return runner.predict()
 
 

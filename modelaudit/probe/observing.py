@@ -1,4 +1,4 @@
-"""Watching what flows through a Keras model's layers while it runs.
+"""Watching what flows through a Keras model's layers while it runs, and refitting its statistics.
 
 Each watched layer's `call` is wrapped for the time of the watching. Unlike a second model built
 from the layers' symbolic outputs, that reaches layers inside nested and subclassed models too,
@@ -7,14 +7,17 @@ and shows every call of a layer that is used more than once. Python 3.7 syntax.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .adapters import AdapterError, KerasModel, Loaded
+from .adapters import AdapterError, KerasModel, Loaded, dtype_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -23,28 +26,21 @@ if TYPE_CHECKING:
 STATISTICS = ("mean", "var", "min", "max")
 
 
-class Capture:
-    """Context in which the named layers are watched.
+class Watched:
+    """Context in which the calls of the named layers go through `around`."""
 
-    Results are keyed `route` for a layer's first call in a forward pass, `route@1` for its
-    second, and so on; statistics add `:mean`, `:var`, `:min`, `:max` and `:count`.
-    """
-
-    def __init__(self, model: Loaded, routes: list[str], into: bool) -> None:
+    def __init__(self, model: Loaded, routes: Iterable[str]) -> None:
         if not isinstance(model, KerasModel) or not model.tf.executing_eagerly():
             raise AdapterError("layers can be watched in Keras models under TensorFlow 2 only")
         layers = dict(model.walk())
+        self.tf = model.tf
         self.missing = [route for route in routes if route not in layers]
         self.layers = {route: layers[route] for route in routes if route in layers}
-        self.into = into
-        self.calls: dict[str, NDArray[Any]] = {}
-        self.whole: dict[str, list[NDArray[Any]]] = {}
-        self.sums: dict[str, _Moments] = {}
 
-    def __enter__(self) -> Capture:
+    def __enter__(self) -> Self:
         """Wrap the layers' calls."""
         for route, layer in self.layers.items():
-            layer.call = self._watch(route, layer.call)
+            layer.call = functools.partial(self.around, route, layer.call)
         return self
 
     def __exit__(
@@ -57,36 +53,54 @@ class Capture:
         for layer in self.layers.values():
             del layer.call
 
-    def _watch(self, route: str, call: Untyped) -> Untyped:
-        def watched(*args: Untyped, **kwargs: Untyped) -> Untyped:
-            result = call(*args, **kwargs)
-            value = (args[0] if args else None) if self.into else result
-            if isinstance(value, (list, tuple)):
-                value = value[0] if value else None
-            if value is not None and hasattr(value, "numpy"):
-                key, count = route, 0
-                while key in self.calls:
-                    count += 1
-                    key = f"{route}@{count}"
-                self.calls[key] = np.asarray(value.numpy())
-            return result
+    def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
+        """What `call` returns for these arguments; more is done here."""
+        raise NotImplementedError
 
-        return watched
+
+class Capture(Watched):
+    """Context in which the named layers are watched.
+
+    Results are keyed `route` for a layer's first call in a forward pass, `route@1` for its
+    second, and so on; statistics add `:mean`, `:var`, `:min`, `:max` and `:count`.
+    """
+
+    def __init__(self, model: Loaded, routes: list[str], into: bool) -> None:
+        super().__init__(model, routes)
+        self.into = into
+        self.calls: dict[str, Any] = {}  # tensors of the last forward pass
+        self.whole: dict[str, list[NDArray[Any]]] = {}
+        self.sums: dict[str, _Moments] = {}
+
+    def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
+        """Run the layer and remember what went in or came out."""
+        result = call(*args, **kwargs)
+        value = (args[0] if args else None) if self.into else result
+        if isinstance(value, (list, tuple)):
+            value = value[0] if value else None
+        if value is not None and hasattr(value, "numpy"):
+            key, count = route, 0
+            while key in self.calls:
+                count += 1
+                key = f"{route}@{count}"
+            self.calls[key] = value
+        return result
 
     def keep(self, rows: int, statistics: bool) -> None:
         """Take over what one forward pass of `rows` samples showed."""
-        for key, value in self.calls.items():
+        for key, tensor in self.calls.items():
             route = key.rpartition("@")[0] or key
-            if value.ndim == 0 or value.dtype.kind in "OSU":
+            dtype = np.dtype(tensor.dtype.as_numpy_dtype)
+            if tensor.shape.rank == 0 or dtype.kind in "OSU":
                 continue
-            value = value[:rows]  # noqa: PLW2901 - the padded rows are no samples
+            value = tensor[:rows] if len(tensor) > rows else tensor  # padded rows are no samples
             if statistics:
-                first = getattr(self.layers[route], "data_format", None) == "channels_first"
-                self.sums.setdefault(key, _Moments()).add(value, 1 if first else value.ndim - 1)
+                axis = channel_axis(self.layers[route], value.shape.rank)
+                self.sums.setdefault(key, _Moments()).add(self.tf, value, axis)
             else:
-                narrow = value.dtype.kind == "V" or value.dtype.itemsize < 4
-                kept = value.astype(np.float32) if narrow else value
-                self.whole.setdefault(key, []).append(kept)
+                narrow = dtype.kind == "V" or dtype.itemsize < 4
+                kept = np.asarray(value.numpy())
+                self.whole.setdefault(key, []).append(kept.astype(np.float32) if narrow else kept)
         self.calls.clear()
 
     def results(self) -> dict[str, NDArray[Any]]:
@@ -96,6 +110,44 @@ class Capture:
             for name, value in moments.results().items():
                 found[f"{key}:{name}"] = value
         return found
+
+
+class Refit(Watched):
+    """Context in which BatchNormalization layers take their statistics from what flows in.
+
+    Each layer's stored mean and variance are overwritten right before it runs, so one forward
+    pass refits all of them in turn: what the second sees has been through the refitted first.
+    `variables` are the two variables of each route; `assign` overwrites one.
+    """
+
+    def __init__(self, model: Loaded, variables: dict[str, tuple[Untyped, Untyped]]) -> None:
+        super().__init__(model, list(variables))
+        if self.missing:
+            raise AdapterError(f"the model has no layer {self.missing[0]}")
+        self.variables, self.assign = variables, model.assign
+
+    def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
+        """Refit the layer, then run it."""
+        value = args[0] if args else kwargs["inputs"]
+        axis = channel_axis(self.layers[route], value.shape.rank)
+        moments = _Moments()
+        moments.add(self.tf, value, axis)
+        found = moments.results()
+        for variable, name in zip(self.variables[route], ("mean", "var")):  # noqa: B905
+            if found[name].shape != tuple(variable.shape):
+                raise AdapterError(f"what flows into {route} has another number of channels")
+            self.assign(variable, found[name].astype(dtype_name(variable.dtype)))
+        return call(*args, **kwargs)
+
+
+def channel_axis(layer: Untyped, rank: int) -> int:
+    """The axis that a layer holds one statistic for: its own, or that of its data format."""
+    axis = getattr(layer, "axis", None) if hasattr(layer, "moving_mean") else None
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        axis = axis[0]
+    if isinstance(axis, int):
+        return axis % rank
+    return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
 
 
 class _Moments:
@@ -111,21 +163,22 @@ class _Moments:
         self.low: Untyped = np.inf
         self.high: Untyped = -np.inf
 
-    def add(self, value: NDArray[Any], axis: int) -> None:
-        flat = np.moveaxis(value.astype(np.float64), axis, -1).reshape(-1, value.shape[axis])
-        if not len(flat):
+    def add(self, tf: Untyped, value: Untyped, axis: int) -> None:
+        count = 1
+        for i, size in enumerate(value.shape):
+            count *= 1 if i == axis else int(size)
+        if not count:
             return
-        total = self.count + len(flat)
-        mean = flat.mean(axis=0)
+        if value.dtype.is_bool or not value.dtype.is_floating or value.dtype.size < 4:
+            value = tf.cast(value, tf.float32)
+        others = [i for i in range(value.shape.rank) if i != axis]
+        mean, variance = (m.numpy().astype(np.float64) for m in tf.nn.moments(value, others))
+        total = self.count + count
         step = mean - self.mean
-        self.square = (
-            self.square
-            + ((flat - mean) ** 2).sum(axis=0)
-            + step**2 * self.count * len(flat) / total
-        )
-        self.mean = self.mean + step * len(flat) / total
-        self.low = np.minimum(self.low, flat.min(axis=0))
-        self.high = np.maximum(self.high, flat.max(axis=0))
+        self.square = self.square + variance * count + step**2 * self.count * count / total
+        self.mean = self.mean + step * count / total
+        self.low = np.minimum(self.low, tf.reduce_min(value, others).numpy())
+        self.high = np.maximum(self.high, tf.reduce_max(value, others).numpy())
         self.count = total
 
     def results(self) -> dict[str, NDArray[Any]]:

@@ -15,9 +15,12 @@ from modelaudit.probe.feeding import Fed
 from modelaudit.probe.runner import Runner
 
 TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a call is spread
-SHARE = 0.4  # of the time that is planned for, since inner activations cost more than outputs
-FEWEST = 16
-PASSES, PASSES_A_MOVE, PASSES_OF_A_USER = 10, 3, 12
+SHARE = 0.8  # of the time that is planned for
+FEWEST = 32  # what statements on orientation need
+FEW, FEW_BYTES = 64, 48 << 20  # inputs for what needs less than statements on outputs do
+# Passes of a study over all inputs, and over few; a pass that watches inner values counts double.
+ALL, ALL_A_MOVE, ALL_OF_A_USER = 6, 1, 6
+OF_FEW, OF_FEW_A_MOVE, OF_FEW_OF_A_USER, OF_FEW_OF_A_USER_A_MOVE = 11, 2, 10, 2
 
 
 def within_time(runner: Runner, fed: Fed, seconds: float) -> Fed:
@@ -40,14 +43,29 @@ def within_time(runner: Runner, fed: Fed, seconds: float) -> Fed:
     each = (time.monotonic() - start) / min(TRIAL, fed.info.n)
     runner.drop("trial")
     moves = max(len(moves) for moves in fed.moves)
-    passes = PASSES + PASSES_A_MOVE * moves
+    whole, of_few = ALL + ALL_A_MOVE * moves, OF_FEW + OF_FEW_A_MOVE * moves
     if fed.info.kind == "user":
-        passes += PASSES_OF_A_USER + moves
-    affordable = int(SHARE * seconds / (passes * max(each, 1e-9)))
+        whole += ALL_OF_A_USER
+        of_few += OF_FEW_OF_A_USER + OF_FEW_OF_A_USER_A_MOVE * moves
+    answers = SHARE * seconds / max(each, 1e-9)  # single inputs that can be asked about
+    few = few_of(fed)
+    if answers >= (whole + of_few) * few:
+        affordable = int((answers - of_few * few) / whole)
+    else:
+        affordable = int(answers / (whole + of_few))
     if affordable >= fed.info.n:
         return fed
     kept = max(FEWEST, 1 << max(affordable, 1).bit_length() - 1)
     return fed if kept >= fed.info.n else _thinned(fed, kept)
+
+
+def few_of(fed: Fed) -> int:
+    """How many of the inputs are enough for statistics over images and places.
+
+    As many as make one batch of `FEW_BYTES`, and not under `FEW` if there are so many.
+    """
+    size = sum(array.nbytes for array in fed.arrays)
+    return min(fed.info.n, max(FEW, fed.info.n * FEW_BYTES // max(size, 1)))
 
 
 def _thinned(fed: Fed, n: int) -> Fed:

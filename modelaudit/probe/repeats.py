@@ -37,8 +37,8 @@ class Repeats:
     training_flag_matters: bool | None
 
 
-def repeat(runner: Runner, artifact: Artifact) -> Repeats:
-    """Run the inputs `x` again in the same and in another batch size, and without a flag.
+def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
+    """Run the inputs `x`, then `few` again in the same and in another batch size, without a flag.
 
     Raises:
         Unavailable: the model gives no output at all.
@@ -46,24 +46,25 @@ def repeat(runner: Runner, artifact: Artifact) -> Repeats:
     given = runner.predict()
     if not given:
         raise Unavailable("the model gives no numeric output")
-    again = runner.predict()
-    other = runner.predict(batch_size=OTHER_BATCH)
+    first = given if few == "x" else runner.predict(few)
+    again = runner.predict(few)
+    other = runner.predict(few, batch_size=OTHER_BATCH)
     scale = max((_scale(values) for values in given.values()), default=1.0)
-    alone = largest_difference(given, other) <= OTHERS * scale
-    same = alone and largest_difference(given, again) <= ROUNDING * scale
+    alone = largest_difference(first, other) <= OTHERS * scale
+    same = alone and largest_difference(first, again) <= ROUNDING * scale
     try:
-        plain = [runner.predict(training=None) for _ in range(2)]
+        plain = [runner.predict(few, training=None) for _ in range(2)]
     except Unavailable:
         plain = []
     matters: bool | None = None
     if plain:
-        matters = largest_difference(given, plain[0]) > ROUNDING * scale
+        matters = largest_difference(first, plain[0]) > ROUNDING * scale
         random = largest_difference(plain[0], plain[1]) > ROUNDING * scale
         # Keras layers that augment are random in a bare call and silent in `predict`; only a
         # flag that was saved with the call makes the model itself random, or dependent on what
         # else is in the batch.
         same = same and not ((random or matters) and _saved_training_flag(artifact))
-    noise = max(largest_difference(given, again), largest_difference(given, other))
+    noise = max(largest_difference(first, again), largest_difference(first, other))
     return Repeats(given, noise, same, matters)
 
 

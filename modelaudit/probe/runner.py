@@ -128,9 +128,15 @@ class Runner:
             if self.session.alive:
                 self._need(self.session.restore())
 
-    def overwrite(self, values: Mapping[str, Array]) -> None:
-        """Give variables further values within `assigned`."""
-        self._need(self.session.assign(values))
+    @contextmanager
+    def refitted(self, layers: Mapping[str, tuple[str, str]], name: str) -> Iterator[None]:
+        """Within, batch normalisations hold the statistics of the inputs `name`."""
+        try:
+            self._need(self.session.refit(self._feeds(name, AS_GIVEN), layers))
+            yield
+        finally:
+            if self.session.alive:
+                self._need(self.session.restore())
 
     def _need(self, answer: T | Observation | None) -> T | None:
         if isinstance(answer, Observation):

@@ -216,7 +216,7 @@ class Session:
 
         A layer's second call in one pass is `route@1`. With `statistics`, in place of the
         values: `route:mean`, `:var` (population), `:min`, `:max` per channel over samples and
-        places, float64, and `:count`. Routes that the model does not have are not in the answer.
+        places, and `:count`. Routes that the model does not have are not in the answer.
         """
         request = self._run(feeds, batch_size, training)
         wanted = list(routes)
@@ -232,6 +232,21 @@ class Session:
             return arrays
 
         return self._ask("activations", request, {}, checked)
+
+    def refit(
+        self, feeds: Sequence[Feed], layers: Mapping[str, tuple[str, str]]
+    ) -> Observation | None:
+        """Give BatchNormalization layers the statistics of what flows in; `restore` undoes it.
+
+        All inputs are fed as one batch, and each layer is refitted before it runs.
+
+        Args:
+            feeds: the inputs.
+            layers: paths of the mean's and the variance's variable, by route.
+        """
+        request = self._run(feeds, self._expected_rows(feeds), training=False)
+        asked = {route: list(paths) for route, paths in layers.items()}
+        return self._ask("refit", request | {"layers": asked}, {}, lambda *_: None)
 
     def assign(self, values: Mapping[str, Array]) -> Observation | None:
         """Overwrite variables of this clone of the model; `restore` undoes it."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import frames, loading, sandbox
 from .adapters import AdapterError, Loaded, dtype_name
-from .observing import Capture
+from .observing import Capture, Refit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,6 +127,7 @@ class Worker:
             "put": self.put,
             "predict": self.predict,
             "activations": self.activations,
+            "refit": self.refit,
             "assign": self.assign,
             "restore": self.restore,
         }
@@ -210,6 +211,22 @@ class Worker:
             for rows, _ in self._batches(request):
                 capture.keep(rows, bool(request["statistics"]))
         return {"missing": capture.missing}, capture.results()
+
+    def refit(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Give BatchNormalization layers the statistics of what flows in, until `restore`.
+
+        `layers` are (mean, variance) variable paths by route. All inputs are one batch.
+        """
+        model = self.loaded()
+        held = model.variables()
+        variables = {r: (held[mean], held[var]) for r, (mean, var) in request["layers"].items()}
+        for paths in request["layers"].values():
+            for path in paths:
+                self.originals.setdefault(path, model.value(held[path]))
+        with Refit(model, variables):
+            for _ in self._batches(request):
+                pass
+        return {}, {}
 
     def _batches(self, request: dict[str, Any]) -> Iterator[tuple[int, Arrays]]:
         """Yield (rows, outputs by name) for each batch of the transformed inputs."""

@@ -203,6 +203,22 @@ def test_watching_leaves_the_model_as_it_was(plain: Session) -> None:
     np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
 
 
+def test_refitted_statistics_are_those_of_the_batch_and_are_undone(plain: Session) -> None:
+    before = only(plain.predict([Feed("x")]))
+    assert plain.refit([Feed("x")], {"norm": ("norm/moving_mean", "norm/moving_variance")}) is None
+    # In training mode the layer normalises by the statistics of its batch: Keras's own answer.
+    in_training = only(plain.predict([Feed("x")], training=True))
+    refitted = only(plain.predict([Feed("x")]))
+    assert np.abs(refitted - before).max() > 1e-3
+    np.testing.assert_allclose(refitted, in_training, atol=1e-5)
+    assert plain.restore() is None
+    np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
+    refused = plain.refit([Feed("x")], {"conv": ("conv/kernel", "conv/bias")})
+    assert isinstance(refused, Observation)
+    assert "number of channels" in refused.error
+    assert plain.restore() is None
+
+
 def test_assignments_act_and_are_undone(plain: Session) -> None:
     before = only(plain.predict([Feed("x")]))
     held = answered(plain.variables(["head/bias", "conv/kernel"]))
