@@ -20,9 +20,10 @@ from pathlib import Path
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras_parts import Notes, architecture_of, json_part
 from modelaudit.formats.reader import read
+from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Predicted, Prediction, Request
 from modelaudit.runtimes.predict import predict_call
-from modelaudit.runtimes.profile import Profile, find
+from modelaudit.runtimes.profile import Profile
 from modelaudit.settings import Limits
 
 TRUTH = {
@@ -83,6 +84,8 @@ def profiles_of(matrix: Path) -> dict[str, Profile]:
     for path in sorted(matrix.glob("loader_*.json")):
         loader = json.loads(path.read_text())
         name = f"tf-keras=={loader['keras']}" if loader["legacy"] else f"tf=={loader['tf']}"
+        if not loader["legacy"] and loader["keras"].startswith("3."):
+            name += f"+keras=={loader['keras']}"
         found[loader["label"]] = find(name)
     return found
 

@@ -43,8 +43,8 @@ SHARED = (
         "--target",
         default="",
         metavar="RUNTIMES",
-        help="Runtimes to predict for, as in tf==2.21,tf==2.16,tf-keras==2.21. Default: those "
-        "installed here and the newest that is known.",
+        help="Runtimes to predict for, as in tf==2.21,tf==2.18+keras==3.5,tf-keras==2.21. Default: "
+        "those installed here and the newest that is known.",
     ),
     option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
     option(
@@ -155,7 +155,7 @@ def _targets(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: one of them is no runtime.
     """
-    from modelaudit.runtimes.profile import find
+    from modelaudit.runtimes.catalogue import find
 
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     for word in words:

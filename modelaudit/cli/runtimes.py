@@ -20,7 +20,8 @@ def runtimes(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_runtimes(as_json: bool = False) -> None:
     """List the profiles that come with modelaudit, with the versions they were collected from."""
-    from modelaudit.runtimes.profile import default_targets, read_profile, shipped
+    from modelaudit.runtimes.catalogue import default_targets, shipped
+    from modelaudit.runtimes.profile import read_profile
 
     profiles = [read_profile(path) for path in shipped()]
     if as_json:
@@ -43,16 +44,21 @@ def list_runtimes(as_json: bool = False) -> None:
 )
 @click.option("--legacy-keras", is_flag=True, help="Describe its tf-keras instead of Keras 3.")
 @click.option(
+    "--keras-only",
+    is_flag=True,
+    help="Describe its Keras 3 alone, as a profile to be laid over that of any TensorFlow.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runtimes"),
     show_default=True,
     help="Directory that the profile is written into.",
 )
-def collect(python: Path, legacy_keras: bool, out: Path) -> None:
+def collect(python: Path, legacy_keras: bool, keras_only: bool, out: Path) -> None:
     """Collect the profile of another interpreter's TensorFlow (imports it, for about a minute)."""
     from modelaudit.runtimes.collect import collect as collect_profile
     from modelaudit.runtimes.collect import write
 
     profile = collect_profile(python, legacy=legacy_keras)
-    click.echo(write(profile, out))
+    click.echo(write(profile.without_tensorflow() if keras_only else profile, out))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from modelaudit.runtimes.catalogue import default_targets
 from modelaudit.runtimes.model import Predicted, Prediction, Reason
 from modelaudit.runtimes.predict import predict
-from modelaudit.runtimes.profile import default_targets
 
 __all__ = ["Predicted", "Prediction", "Reason", "default_targets", "predict"]

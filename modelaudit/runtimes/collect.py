@@ -63,7 +63,7 @@ def _profile(output: bytes, python: Path) -> Profile:
 def write(profile: Profile, directory: Path) -> Path:
     """Write a profile as `tf-2.15.1.json` into `directory`, which is where `find` looks it up."""
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{profile.collected.replace('==', '-')}.json"
+    path = directory / f"{profile.stem}.json"
     text = json.dumps(dict(profile.data), sort_keys=True, separators=(",", ":"))
     path.write_text(text + "\n", encoding="utf-8")
     return path

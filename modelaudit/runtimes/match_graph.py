@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Artifact, Format, Signature
 from modelaudit.runtimes import differences, match_lambda
+from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.graph_usage import graph_nodes, usage_of
 from modelaudit.runtimes.match_config import unknown_arguments
 from modelaudit.runtimes.model import Call, Context, Predicted, Reason
-from modelaudit.runtimes.profile import has_keras2_objects, numbers
+from modelaudit.runtimes.profile import numbers
 
 LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
 KERAS_METADATA = "keras_metadata.pb"

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Context, Predicted, Reason
-from modelaudit.runtimes.profile import Profile, find, numbers
+from modelaudit.runtimes.profile import Profile, numbers
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # Attributes that only Keras 3's own objects have in an object checkpoint.

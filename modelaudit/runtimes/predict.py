@@ -8,9 +8,10 @@ from pathlib import Path
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
 from modelaudit.runtimes import differences, match_compile, match_config, match_graph, match_weights
+from modelaudit.runtimes.catalogue import find, writer_of
 from modelaudit.runtimes.match_nodes import check_nodes
 from modelaudit.runtimes.model import Call, Context, Predicted, Prediction, Reason, Request
-from modelaudit.runtimes.profile import Profile, find, writer_of
+from modelaudit.runtimes.profile import Profile
 
 _SAVED_MODELS = frozenset((Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2))
 _CALLS: dict[Format, tuple[Call, ...]] = {
@@ -35,7 +36,7 @@ def predict(
 
     Args:
         artifact: the model's facts.
-        targets: runtimes, `tf==2.21` or `tf-keras==2.21.0`.
+        targets: runtimes as `catalogue.find` takes them: `tf==2.21`, `tf-keras==2.21.0`.
         custom: names of classes and functions that will be given as custom_objects.
         own: profiles of the user's own.
 

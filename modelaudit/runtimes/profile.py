@@ -7,18 +7,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from modelaudit.errors import UsageError
-from modelaudit.facts import Artifact
 
 Fact = Any  # a value of the collector's document: JSON of a shape that its name tells
 
-PROFILES = Path(__file__).parent / "profiles"
 SCHEMA = 1
-_SPECIFIER = re.compile(r"(tf|tensorflow|tf-keras)==(\d+(?:\.\d+){0,3})")
+KERAS_PARTS = ("root", "tables", "classes", "public", "internal", "behaviours")
+TENSORFLOW_PARTS = ("operations", "graph_def")
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -49,8 +47,32 @@ class Profile:
     @property
     def collected(self) -> str:
         """The runtime that the data come from."""
-        which = "keras" if self.legacy else "tensorflow"
-        return f"{self.data['name']}=={self.data['versions'][which]}"
+        kind, versions = self.data["name"], self.data["versions"]
+        if self.data.get("overlaid"):
+            return f"tf=={versions['tensorflow']}+keras=={versions['keras']}"
+        return f"{kind}=={versions['tensorflow' if kind == 'tf' else 'keras']}"
+
+    @property
+    def stem(self) -> str:
+        """Name of the profile's file: for a TensorFlow it holds the version of its Keras too."""
+        stem = self.collected.replace("==", "-")
+        if self.data["name"] == "tf":
+            stem += "+keras-" + ".".join(map(str, self.keras))
+        return stem
+
+    def with_keras(self, other: Profile) -> Profile:
+        """The same TensorFlow with the Keras of another profile."""
+        data = dict(self.data)
+        data.update((key, other.data[key]) for key in KERAS_PARTS)
+        keras = {"keras": other.data["versions"]["keras"]}
+        data["versions"] = {**data["versions"], **keras}
+        data["overlaid"] = True
+        return Profile(data)
+
+    def without_tensorflow(self) -> Profile:
+        """The Keras alone, to be laid over the profile of any TensorFlow."""
+        data = {key: value for key, value in self.data.items() if key not in TENSORFLOW_PARTS}
+        return Profile({**data, "name": "keras"})
 
     @cached_property
     def legacy(self) -> bool:
@@ -155,114 +177,3 @@ def read_profile(path: Path) -> Profile:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise UsageError(f"{path}: is no runtime profile of schema {SCHEMA}")
     return Profile(data)
-
-
-@cache
-def shipped() -> tuple[Path, ...]:
-    """Files of the profiles that come with the package, oldest runtime first."""
-    return tuple(sorted(PROFILES.glob("*.json"), key=_order))
-
-
-def _order(path: Path) -> tuple[bool, tuple[int, ...]]:
-    name, _, version = path.stem.rpartition("-")
-    return name == "tf-keras", numbers(version)
-
-
-@cache
-def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
-    """The profile for `tf==2.15.1`, `tf==2.16` or `tf-keras==2.21`.
-
-    A version that nothing was collected from is answered from the nearest one of its kind
-    and Keras generation, and `exact` is then False.
-
-    Args:
-        specifier: the runtime.
-        own: profiles of the user's own, which come first.
-
-    Raises:
-        UsageError: it is no specifier.
-    """
-    found = _SPECIFIER.fullmatch(specifier.strip().lower())
-    if not found:
-        raise UsageError(
-            f"{specifier!r} is no runtime: say tf==VERSION or tf-keras==VERSION, as in tf==2.15.1"
-        )
-    legacy, version = found[1] == "tf-keras", numbers(found[2])
-    paths = [path for path in (*own, *shipped()) if (_order(path)[0] or False) == legacy]
-    nearest = min(paths, key=lambda path: _distance(_order(path)[1], version))
-    profile = read_profile(nearest)
-    collected = _order(nearest)[1]
-    exact = collected[: len(version)] == version
-    name = f"{'tf-keras' if legacy else 'tf'}=={found[2]}"
-    return Profile(profile.data, asked=profile.collected if exact else name, exact=exact)
-
-
-def _distance(collected: tuple[int, ...], asked: tuple[int, ...]) -> tuple[int, int, int, bool]:
-    """Generation of Keras first (it changed with 2.16), then the minor version, then the rest."""
-    generation = (collected >= (2, 16)) != (asked >= (2, 16))
-    major = collected[0] - asked[0]
-    if major:  # the last one before it, or the first one after
-        return int(generation), abs(major), -collected[1] if major < 0 else collected[1], False
-    minor = collected[1] - (asked[1] if len(asked) > 1 else 0)
-    return int(generation), 0, abs(minor), collected < asked
-
-
-def writer_of(artifact: Artifact) -> Profile | None:
-    """The profile nearest to the runtime that saved a model, as far as the file tells."""
-    said = artifact.provenance
-    if said.tensorflow:
-        version = numbers(said.tensorflow)
-        if version >= (2, 16) and has_keras2_objects(artifact):
-            return find(f"tf-keras=={version[0]}.{version[1]}")
-        return _nearest(version, by_tensorflow=True)
-    if said.keras:
-        return _nearest(numbers(said.keras), by_tensorflow=False)
-    return None
-
-
-def has_keras2_objects(artifact: Artifact) -> bool:
-    """Whether a SavedModel's objects are models and layers of Keras 2."""
-    return any(
-        str(node.detail.get("identifier", "")).startswith("_tf_keras_")
-        for node in artifact.object_graph
-    )
-
-
-@cache
-def _nearest(version: tuple[int, ...], by_tensorflow: bool) -> Profile:
-    """The shipped profile whose TensorFlow (or Keras) comes nearest."""
-    profiles = [read_profile(path) for path in shipped()]
-    if by_tensorflow:
-        profiles = [profile for profile in profiles if not profile.legacy]
-
-    def distance(profile: Profile) -> tuple[int, int, int]:
-        own = profile.tensorflow if by_tensorflow else profile.keras
-        return (
-            abs(own[0] - version[0]),
-            abs(own[1] - (version[1] if len(version) > 1 else 0)),
-            abs(own[2] - (version[2] if len(version) > 2 else 0)),
-        )
-
-    return min(profiles, key=distance)
-
-
-def default_targets() -> tuple[str, ...]:
-    """The runtime that is installed here and its tf-keras, and the newest profile."""
-    found = {
-        f"{name}=={version}"
-        for name, package in (("tf", "tensorflow"), ("tf-keras", "tf-keras"))
-        if (version := _installed(package))
-    }
-    newest = [path for path in shipped() if not _order(path)[0]][-1]
-    found.add(read_profile(newest).collected)
-    return tuple(sorted(found))
-
-
-def _installed(package: str) -> str | None:
-    """Version of an installed distribution; it is not imported."""
-    for name in (package, f"{package}-cpu"):
-        try:
-            return ".".join(map(str, numbers(metadata.version(name))[:3]))
-        except metadata.PackageNotFoundError:
-            continue
-    return None

@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 
 from modelaudit.errors import UsageError
+from modelaudit.runtimes.catalogue import default_targets, find, shipped
 from modelaudit.runtimes.collect import collect, write
 from modelaudit.runtimes.profile import (
     SCHEMA,
-    default_targets,
-    find,
     numbers,
     read_profile,
-    shipped,
 )
 
 
@@ -27,7 +25,7 @@ def test_every_shipped_profile_reads_and_names_its_versions():
     for path in shipped():
         profile = read_profile(path)
         assert path.stat().st_size < 300_000
-        assert path.stem == profile.collected.replace("==", "-")
+        assert path.name == f"{profile.stem}.json"
         assert set(profile.data["versions"]) >= {"tensorflow", "keras", "h5py", "numpy", "python"}
 
 
@@ -41,12 +39,10 @@ def test_an_exact_version_is_answered_from_itself():
 @pytest.mark.parametrize(
     ("asked", "collected"),
     [
-        ("tf==2.14.0", "tf==2.15.1"),
-        ("tf==2.17.0", "tf==2.18.1"),
-        ("tf==2.9", "tf==2.8.4"),
+        ("tf==2.15.9", "tf==2.15.1"),
         ("tf==1.14", "tf==1.15.5"),
         ("tf==3.0", "tf==2.21.0"),
-        ("tf-keras==2.18.0", "tf-keras==2.21.0"),
+        ("tf-keras==2.30.0", "tf-keras==2.21.0"),
     ],
 )
 def test_a_version_in_between_is_answered_by_its_neighbour_and_says_so(asked, collected):
@@ -61,7 +57,38 @@ def test_keras_2_never_answers_for_keras_3():
         assert not find(f"tf==2.{minor}").keras3
 
 
-@pytest.mark.parametrize("text", ["", "2.15", "torch==2.1", "tf==new", "tf>=2.15"])
+def test_a_keras_of_another_time_lies_over_a_tensorflow():
+    both = find("tf==2.18+keras==3.15.1")
+    plain, newest = find("tf==2.18.1"), find("tf==2.21.0")
+    assert both.exact
+    assert both.name == "tf==2.18+keras==3.15.1"
+    assert both.collected == "tf==2.18.1+keras==3.15.1"
+    assert both.keras == (3, 15, 1)
+    assert both.tensorflow == (2, 18, 1)
+    assert both.data["classes"] == newest.data["classes"]
+    assert both.data["operations"] == plain.data["operations"]
+    assert plain.data["classes"] != newest.data["classes"]
+
+
+def test_the_keras_of_its_own_time_changes_nothing():
+    assert find("tf==2.18+keras==3.8").data == find("tf==2.18").data
+    assert find("keras==3.8").data == find("tf==2.18").data
+    assert find("tf==2.15+keras==2.15").data == find("tf==2.15").data
+
+
+def test_a_keras_alone_is_answered_by_its_number():
+    for version in ("2.4.0", "2.12.0", "2.15.0", "3.3.3", "3.8", "3.15.1"):
+        profile = find(f"keras=={version}")
+        assert profile.exact
+        assert profile.name == f"keras=={version}"
+        assert profile.keras[: len(numbers(version))] == numbers(version)
+        assert profile.attributes("MatMul")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2.15", "torch==2.1", "tf==new", "tf>=2.15", "keras==3.1+keras==3.2", "tf==2.18+keras"],
+)
 def test_what_is_no_runtime_is_refused(text):
     with pytest.raises(UsageError, match="no runtime"):
         find(text)

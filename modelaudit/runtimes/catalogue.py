@@ -1,0 +1,179 @@
+"""Which profile answers for a runtime, and which is nearest to the one that saved a model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Artifact
+from modelaudit.runtimes.profile import Profile, numbers, read_profile
+
+PROFILES = Path(__file__).parent / "profiles"
+_VERSION = r"(\d+(?:\.\d+){0,3})"
+_SPECIFIER = re.compile(rf"(tf|tensorflow|tf-keras|keras)=={_VERSION}(?:\+keras=={_VERSION})?")
+_STEM = re.compile(rf"(tf|tf-keras|keras)-{_VERSION}(?:\+keras-{_VERSION})?")
+_KERAS_3_BEGINS = (2, 16)  # of TensorFlow
+_FORMS = "say tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One profile's file, by what its name says; `keras` is empty for a name that says none."""
+
+    path: Path
+    kind: str
+    version: tuple[int, ...]
+    keras: tuple[int, ...]
+
+
+def _entry(path: Path) -> Entry | None:
+    found = _STEM.fullmatch(path.name.removesuffix(".json"))
+    if not found:
+        return None
+    version = numbers(found[2])
+    keras = numbers(found[3]) if found[3] else () if found[1] == "tf" else version
+    return Entry(path, found[1], version, keras)
+
+
+@cache
+def entries(paths: tuple[Path, ...]) -> tuple[Entry, ...]:
+    """The files that are named as profiles."""
+    return tuple(entry for path in paths if (entry := _entry(path)))
+
+
+@cache
+def shipped() -> tuple[Path, ...]:
+    """Files of the profiles that come with the package: TensorFlow, tf-keras, Keras, each oldest
+    first."""
+    kinds = ("tf", "tf-keras", "keras")
+    found = entries(tuple(PROFILES.glob("*.json")))
+    return tuple(e.path for e in sorted(found, key=lambda e: (kinds.index(e.kind), e.version)))
+
+
+@cache
+def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
+    """The profile for `tf==2.15.1`, `tf==2.16`, `tf==2.18+keras==3.5`, `keras==3.5` or
+    `tf-keras==2.21`.
+
+    A TensorFlow is the one with the Keras of its time, unless another is named; a Keras is the
+    one in the TensorFlow of its time. A version that nothing was collected from is answered from
+    the nearest one of its kind and Keras generation, and `exact` is then False.
+
+    Args:
+        specifier: the runtime.
+        own: profiles of the user's own, which come first.
+
+    Raises:
+        UsageError: it is no specifier.
+    """
+    found = _SPECIFIER.fullmatch(specifier.strip().lower())
+    if not found or (found[3] and found[1] not in ("tf", "tensorflow")):
+        raise UsageError(f"{specifier!r} is no runtime: {_FORMS}, as in tf==2.15.1")
+    kind, version = found[1].replace("tensorflow", "tf"), numbers(found[2])
+    name = f"{kind}=={found[2]}"
+    known = entries((*own, *shipped()))
+    if kind == "keras":
+        return replace(_keras(version, known), asked=name)
+    profile, exact = _nearest([entry for entry in known if entry.kind == kind], version)
+    if found[3] and (profile.keras3 or numbers(found[3]) >= (3,)):
+        name = f"{name}+keras=={found[3]}"
+        keras = _keras(numbers(found[3]), known)
+        if keras.keras != profile.keras:
+            profile = profile.with_keras(keras)
+        return replace(profile, asked=name, exact=exact and keras.exact)
+    return replace(profile, asked=profile.collected if exact else name, exact=exact)
+
+
+def _nearest(candidates: list[Entry], version: tuple[int, ...]) -> tuple[Profile, bool]:
+    """The profile whose version is nearest, and whether it is that version."""
+    entry = min(candidates, key=lambda entry: _distance(entry.version, version))
+    return read_profile(entry.path), entry.version[: len(version)] == version
+
+
+def _keras(version: tuple[int, ...], known: tuple[Entry, ...]) -> Profile:
+    """The nearest Keras; one that was collected alone lies over the TensorFlow nearest to it."""
+    candidates = [entry for entry in known if entry.kind != "tf-keras" and entry.keras]
+    entry = min(candidates, key=lambda entry: (_apart(entry.keras, version), entry.kind != "tf"))
+    exact = entry.keras[: len(version)] == version
+    if entry.kind == "tf":
+        return replace(read_profile(entry.path), exact=exact)
+    keras = read_profile(entry.path)
+    base, _ = _nearest([entry for entry in known if entry.kind == "tf"], keras.tensorflow)
+    return replace(base.with_keras(keras), exact=exact)
+
+
+def _apart(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int, int, bool]:
+    """How far two versions lie apart; of two as near the newer one counts as nearer."""
+    first, second, third = (
+        abs((one[i] if len(one) > i else 0) - (other[i] if len(other) > i else 0)) for i in range(3)
+    )
+    return first, second, third, one < other
+
+
+def _distance(
+    collected: tuple[int, ...], asked: tuple[int, ...]
+) -> tuple[int, int, int, int, bool]:
+    """Generation of Keras first (it changed with TensorFlow 2.16), then as `_apart`."""
+    generation = (collected >= _KERAS_3_BEGINS) != (asked >= _KERAS_3_BEGINS)
+    if collected[0] != asked[0]:  # the last one before it, or the first one after
+        minor = collected[1] if collected[0] > asked[0] else -collected[1]
+        return int(generation), abs(collected[0] - asked[0]), minor, 0, False
+    return (int(generation), *_apart(collected, asked))
+
+
+def writer_of(artifact: Artifact) -> Profile | None:
+    """The profile nearest to the runtime that saved a model, as far as the file tells."""
+    said = artifact.provenance
+    if said.tensorflow:
+        version = numbers(said.tensorflow)
+        if version >= _KERAS_3_BEGINS and has_keras2_objects(artifact):
+            return find(f"tf-keras=={'.'.join(map(str, version[:2]))}")
+        return _writer(version, by_tensorflow=True)
+    if said.keras:
+        return _writer(numbers(said.keras), by_tensorflow=False)
+    return None
+
+
+def has_keras2_objects(artifact: Artifact) -> bool:
+    """Whether a SavedModel's objects are models and layers of Keras 2."""
+    return any(
+        str(node.detail.get("identifier", "")).startswith("_tf_keras_")
+        for node in artifact.object_graph
+    )
+
+
+@cache
+def _writer(version: tuple[int, ...], by_tensorflow: bool) -> Profile | None:
+    """The shipped profile whose TensorFlow (or Keras) comes nearest; None for no version."""
+    if not version:
+        return None
+    known = entries(shipped())
+    if by_tensorflow:
+        return _nearest([entry for entry in known if entry.kind == "tf"], version)[0]
+    return read_profile(min(known, key=lambda entry: _apart(entry.keras, version)).path)
+
+
+def default_targets() -> tuple[str, ...]:
+    """The runtime that is installed here and its tf-keras, and the newest profile."""
+    found = {
+        f"{name}=={version}"
+        for name, package in (("tf", "tensorflow"), ("tf-keras", "tf-keras"))
+        if (version := _installed(package))
+    }
+    newest = [entry for entry in entries(shipped()) if entry.kind == "tf"][-1]
+    found.add(read_profile(newest.path).collected)
+    return tuple(sorted(found))
+
+
+def _installed(package: str) -> str | None:
+    """Version of an installed distribution; it is not imported."""
+    for name in (package, f"{package}-cpu"):
+        try:
+            return ".".join(map(str, numbers(metadata.version(name))[:3]))
+        except metadata.PackageNotFoundError:
+            continue
+    return None
