@@ -14,7 +14,9 @@ from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
 
-def audit(path: str | PathLike[str], settings: Settings | None = None) -> Iterator[Audit]:
+def audit(
+    path: str | PathLike[str], settings: Settings | None = None, *, all_versions: bool = False
+) -> Iterator[Audit]:
     """Audit every model at or under `path`, in byte order of the paths.
 
     Models are read in this process, one after another, and run (unless `settings` says not to)
@@ -23,6 +25,8 @@ def audit(path: str | PathLike[str], settings: Settings | None = None) -> Iterat
     Args:
         path: a model, or a directory of models.
         settings: limits and probe settings; the defaults are the command line's.
+        all_versions: whether of a directory of versions (as TF-Serving has them) not only the
+            newest is audited.
 
     Yields:
         One audit per model.
@@ -33,9 +37,10 @@ def audit(path: str | PathLike[str], settings: Settings | None = None) -> Iterat
     from modelaudit.probe.here import here_probe
 
     settings = settings or Settings()
-    found = discover(Path(path), settings.limits)
+    found = discover(Path(path), settings.limits, all_versions=all_versions)
     created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with here_probe(settings) as probe:
         for each in found.candidates:
-            target = Target(each.path, found.root, each.relative, slug(each.relative))
+            name = slug(each.relative)
+            target = Target(each.path, found.root, each.relative, name, each.origin, each.previous)
             yield audit_model(target, settings, created, probe)

@@ -37,6 +37,8 @@ class Target:
     root: Path
     relative: str
     slug: str
+    origin: str = ""  # where a registry says it comes from, as one line
+    previous: Path | None = None  # the version before it
 
 
 # Runs a model in the runtimes that there are and gives what was seen.
@@ -150,7 +152,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         },
         created=created,
         model=sections.model_section(
-            facts.artifact, str(target.root), target.relative, target.slug
+            facts.artifact, str(target.root), target.relative, target.slug, target.origin
         ),
         verdict=verdict,
         reason=reason,
@@ -194,6 +196,8 @@ def audit_model(
     timings: dict[str, Json] = {}
     with _Stopwatch(timings, "static"):
         facts = replace(static_facts(target.path, settings), path=target.relative)
+        if target.previous:
+            facts = replace(facts, previous=read_artifact(target.previous, settings))
     with _Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
     with _Stopwatch(timings, "judge"):

@@ -23,8 +23,11 @@ from modelaudit.schema import jsonable
 WEIGHT_ROLES = frozenset({"weight"})
 
 
-def model_section(artifact: Artifact, root: str, path: str, slug: str) -> dict[str, Json]:
-    """Identity: where it is, what it is, who made it."""
+def model_section(
+    artifact: Artifact, root: str, path: str, slug: str, origin: str = ""
+) -> dict[str, Json]:
+    """Identity: where it is, what it is, who made it, and where its registry has it from."""
+    come: dict[str, Json] = {"origin": origin} if origin else {}
     return {
         "root": root,
         "path": path,
@@ -36,6 +39,7 @@ def model_section(artifact: Artifact, root: str, path: str, slug: str) -> dict[s
         "files": len(artifact.files),
         "saved_with": jsonable(artifact.provenance),
         "complete": artifact.complete,
+        **come,
     }
 
 

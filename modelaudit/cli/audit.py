@@ -55,6 +55,7 @@ def audit(
     paths: tuple[Path, ...],
     out: Path,
     formats: tuple[str, ...],
+    all_versions: bool,
     quiet: bool,
     log_file: Path | None,
     **chosen: Any,
@@ -65,7 +66,16 @@ def audit(
 
     wanted = parse_formats(formats)
     settings = options.settings_from(**chosen)
-    ran = run(paths, settings, now(), quiet=quiet, log_file=log_file, out=out, formats=wanted)
+    ran = run(
+        paths,
+        settings,
+        now(),
+        quiet=quiet,
+        log_file=log_file,
+        out=out,
+        formats=wanted,
+        all_versions=all_versions,
+    )
     if not quiet:
         _show(ran)
     raise click.exceptions.Exit(ran.code)
@@ -76,7 +86,12 @@ def audit(
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 @options.shared
 def scan(
-    paths: tuple[Path, ...], as_json: bool, quiet: bool, log_file: Path | None, **chosen: Any
+    paths: tuple[Path, ...],
+    as_json: bool,
+    all_versions: bool,
+    quiet: bool,
+    log_file: Path | None,
+    **chosen: Any,
 ) -> None:
     """Static rules only: integrity, compatibility, weights, symmetry, security. Runs nothing."""
     import json
@@ -85,7 +100,8 @@ def scan(
     from modelaudit.cli.terminal import say
 
     settings = options.settings_from(**chosen)
-    ran = run(paths, settings, now(), quiet=quiet or as_json, log_file=log_file)
+    silent = quiet or as_json
+    ran = run(paths, settings, now(), quiet=silent, log_file=log_file, all_versions=all_versions)
     if as_json:
         say(json.dumps(ran.rows, indent=2))
     elif not quiet:

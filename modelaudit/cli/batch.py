@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelaudit.cli import exits
@@ -42,8 +42,16 @@ class Found:
     problems: tuple[Problem, ...]
 
 
-def find(paths: Sequence[Path], settings: Settings, *, apart: Path | None = None) -> Found:
+def find(
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    apart: Path | None = None,
+    all_versions: bool = False,
+) -> Found:
     """Every model under `paths`, each once, without looking into `apart` (our own reports).
+
+    Of a directory of versions only the newest is taken, unless all are wanted.
 
     Raises:
         UsageError: a path does not exist.
@@ -53,13 +61,14 @@ def find(paths: Sequence[Path], settings: Settings, *, apart: Path | None = None
     named: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for path in paths:
-        found = discover(path, settings.limits, apart=apart)
+        found = discover(path, settings.limits, apart=apart, all_versions=all_versions)
         for suffix, count in found.others.items():
             others[suffix] = others.get(suffix, 0) + count
         named += [(each.path, each.reason) for each in found.named]
         problems += found.problems
         for each in found.candidates:
-            target = Target(each.path, found.root, each.relative, slug(each.relative))
+            name = slug(each.relative)
+            target = Target(each.path, found.root, each.relative, name, each.origin, each.previous)
             targets.setdefault(each.path, target)
     return Found(
         root=", ".join(str(path) for path in paths),
@@ -80,7 +89,7 @@ def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
             salt += " "
             name = slug(f"{target.path}{salt}")
         taken.add(name)
-        result.append(Target(target.path, target.root, target.relative, name))
+        result.append(replace(target, slug=name))
     return tuple(result)
 
 
@@ -96,6 +105,7 @@ def row_of(audit: Audit) -> Row:
         "slug": model["slug"],
         "format": model["format"],
         "format_label": model["format_label"],
+        "origin": model.get("origin", ""),
         "verdict": audit.verdict.value,
         "reason": audit.reason,
         "severities": dict(severities),

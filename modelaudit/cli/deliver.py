@@ -12,6 +12,7 @@ from modelaudit import __version__
 from modelaudit.cli.batch import Deliver, Found, Row
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
+from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
 from modelaudit.schema import Audit, dumps, load
 
@@ -146,6 +147,7 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
         slug=str(row["slug"]),
         path=str(row["path"]),
         format_label=str(row["format_label"]),
+        origin=str(row.get("origin") or ""),
         verdict=Verdict(str(row["verdict"])),
         reason=str(row["reason"]),
         counts={k: int(str(n)) for k, n in counts.items()} if isinstance(counts, dict) else {},
@@ -177,6 +179,7 @@ def write_index(
         tool=f"tf-modelaudit {__version__}",
         exit=outcome,
         notes=tuple(notes),
+        together=tuple((each.title, each.detail, each.models) for each in together(rows)),
     )
     folder = out / "runs" / created.replace(":", "")
     for place, up in ((folder, "../../"), (out, "")):

@@ -46,6 +46,11 @@ SHARED = (
         help="Runtimes to predict for, as in tf==2.21,tf==2.18+keras==3.5,tf-keras==2.21. Default: "
         "those installed here and the newest that is known.",
     ),
+    option(
+        "--all-versions",
+        is_flag=True,
+        help="Of directories with numbered versions audit every version, not only the newest.",
+    ),
     option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
     option(
         "--log-file",

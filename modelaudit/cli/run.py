@@ -38,6 +38,7 @@ def run(
     log_file: Path | None,
     out: Path | None = None,
     formats: Formats | None = None,
+    all_versions: bool = False,
 ) -> Ran:
     """Audit every model under `paths`; with `out`, write reports there.
 
@@ -45,7 +46,7 @@ def run(
         UsageError: a path does not exist, or what is to be written cannot be.
         LockHeld: another run writes to `out`.
     """
-    found = find(paths, settings, apart=out)
+    found = find(paths, settings, apart=out, all_versions=all_versions)
     with ExitStack() as stack:
         if log_file:
             _writable(log_file)

@@ -9,6 +9,7 @@ from pathlib import Path
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, read_bytes
+from modelaudit.formats.links import is_inside
 from modelaudit.formats.messages import parse
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.table import read_table
@@ -149,14 +150,6 @@ def _extent(part: pb.TensorSliceProto) -> Extent:
     return tuple(
         (axis.start, axis.length if axis.HasField("length") else None) for axis in part.extent
     )
-
-
-def is_inside(path: Path, root: Path) -> bool:
-    """Whether `path`, all symbolic links followed, lies below `root`."""
-    try:
-        return path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):  # a loop of links
-        return False
 
 
 def shard_problems(bundle: Bundle) -> list[Problem]:

@@ -11,6 +11,7 @@ from typing import Protocol
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path
+from modelaudit.formats.links import is_inside
 from modelaudit.formats.window import Window
 from modelaudit.formats.zip_directory import (
     DEFLATED,
@@ -150,7 +151,7 @@ class DirectoryParts:
         self._links: list[str] = []
         for path in sorted(root.rglob("*")):
             name = display_path(path, root)
-            if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+            if path.is_symlink() and not is_inside(path, root):
                 self._links.append(name)
             elif path.is_file():
                 self._files[name] = path

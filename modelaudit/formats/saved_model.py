@@ -19,7 +19,6 @@ from modelaudit.facts import (
     Signature,
 )
 from modelaudit.formats.bounded import file_entry, model_digest, read_bytes
-from modelaudit.formats.bundle import is_inside
 from modelaudit.formats.captures import bound_functions, captured_nodes, unused_twins
 from modelaudit.formats.checkpoint import read_checkpoint, variable_holders
 from modelaudit.formats.fingerprint import INDEX, read_fingerprint
@@ -31,6 +30,7 @@ from modelaudit.formats.keras_metadata import (
     read_keras_metadata,
 )
 from modelaudit.formats.keras_variables import Binding, bind
+from modelaudit.formats.links import is_inside
 from modelaudit.formats.meta_graphs import (
     read_graphs,
     read_message,

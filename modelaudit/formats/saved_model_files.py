@@ -9,7 +9,7 @@ from pathlib import Path
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, file_entry
-from modelaudit.formats.bundle import is_inside
+from modelaudit.formats.links import is_inside
 from modelaudit.settings import Limits
 
 GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")

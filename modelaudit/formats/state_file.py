@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, read_bytes
-from modelaudit.formats.bundle import index_path, is_inside
+from modelaudit.formats.bundle import index_path
+from modelaudit.formats.links import is_inside
 from modelaudit.formats.messages import parse_text
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from modelaudit.facts import Artifact, Format, Json
+from modelaudit.formats.links import hub_blobs
 from modelaudit.probe.channel import Channel, ChildLimits, Ended
 from modelaudit.probe.protocol import Observation, Status, calls_for
 from modelaudit.probe.session import Session
@@ -213,7 +214,8 @@ def open_session(
 def _files(root: Path, format: Format) -> list[Path]:
     """What the child may read of the model."""
     if format not in CHECKPOINTS:
-        return [root]
+        blobs = hub_blobs(root) if root.is_dir() else None
+        return [root, blobs] if blobs else [root]
     names = (f"{root.name}.index", f"{root.name}.meta", f"{root.name}.data-")
     return sorted(path for path in root.parent.iterdir() if path.name.startswith(names))
 

@@ -19,7 +19,10 @@ class Candidate:
         format: told by the content.
         series: TF-Serving's base directory (relative) where this is one version of a model.
         version: its number in that series; TF-Serving serves the highest.
-        aliases: further relative paths of the very same file (hard or symbolic links).
+        aliases: further relative paths of the very same files (hard or symbolic links).
+        origin: where it comes from by its place in a registry (MLflow, a cache, a version), as
+            one line for people; "" where the place says nothing.
+        previous: the next lower version in its series.
     """
 
     path: Path
@@ -28,6 +31,8 @@ class Candidate:
     series: str | None = None
     version: int | None = None
     aliases: tuple[str, ...] = ()
+    origin: str = ""
+    previous: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,13 @@ from modelaudit.registry.walk import Walk, is_variables
 from modelaudit.settings import Limits
 
 
-def discover(path: Path, limits: Limits | None = None, *, apart: Path | None = None) -> Discovery:
+def discover(
+    path: Path,
+    limits: Limits | None = None,
+    *,
+    apart: Path | None = None,
+    all_versions: bool = True,
+) -> Discovery:
     """Find the models under a directory, or the one model that a path means.
 
     A file inside a model means the model: `saved_model.pb` its directory, `x.index` the
@@ -26,6 +32,7 @@ def discover(path: Path, limits: Limits | None = None, *, apart: Path | None = N
         path: a directory, a file, or the prefix of a checkpoint.
         limits: `files` bounds how many directory entries are looked at.
         apart: a directory below that is not looked into: where our own reports go.
+        all_versions: whether versions that TF-Serving would not load are rows, too.
 
     Raises:
         UsageError: there is nothing at the path.
@@ -33,7 +40,7 @@ def discover(path: Path, limits: Limits | None = None, *, apart: Path | None = N
     place = Path(os.path.realpath(path))
     limits = limits or Limits()
     if place.is_dir() and not is_variables(place):
-        return Walk(place, limits, apart).run()
+        return Walk(place, limits, apart).run(all_versions=all_versions)
     meant = _meant(place, limits)
     if not meant:
         raise UsageError(f"{path}: no such file, directory or checkpoint prefix")

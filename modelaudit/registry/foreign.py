@@ -25,6 +25,7 @@ _SUFFIXES = MappingProxyType(
         ".pkl": "Python pickle, never opened",
         ".pickle": "Python pickle, never opened",
         ".joblib": "joblib pickle, never opened",
+        ".cloudpickle": "Python pickle, never opened",
         ".mlmodel": "Core ML model",
         ".gguf": "GGUF weights",
     }

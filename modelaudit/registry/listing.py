@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from modelaudit.facts import ProblemKind
+from modelaudit.formats.links import is_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def list_directory(directory: Path, scope: Path, most: int) -> Listing:
 
     Args:
         directory: what to list.
-        scope: resolved directory that symbolic links must not leave.
+        scope: resolved directory that symbolic links must not leave (but see `links.is_inside`).
         most: how many entries to look at.
 
     Raises:
@@ -65,7 +66,7 @@ def list_directory(directory: Path, scope: Path, most: int) -> Listing:
         path = directory / name
         try:
             link = path.is_symlink()
-            if link and not (target := path.resolve(strict=True)).is_relative_to(scope):
+            if link and not is_inside(target := path.resolve(strict=True), scope):
                 reason = f"symbolic link out of the audited directory, to {_text(target)}"
                 refused[name] = (ProblemKind.UNSAFE_PATH, reason)
                 continue

@@ -12,7 +12,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, open_regular
 from modelaudit.formats.sniff import sniff
-from modelaudit.registry import foreign, grouping
+from modelaudit.registry import foreign, grouping, layouts, mlflow
 from modelaudit.registry.candidates import Candidate, Discovery, Named
 from modelaudit.registry.listing import File, Listing, list_directory
 from modelaudit.settings import Limits
@@ -52,18 +52,25 @@ class Walk:
         self._places: set[Path] = set()
         self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
         self._others: Counter[str] = Counter()
+        self._mlflow: dict[Path, mlflow.MlflowModel] = {}
         self._named: list[Named] = []
         self._problems: list[Problem] = []
 
-    def run(self) -> Discovery:
+    def run(self, *, all_versions: bool) -> Discovery:
         """Walk the tree and put what was met in order."""
         waiting = [(self._scope, False)]
         while waiting and not self._stopped:
             waiting.extend(self._visit(*waiting.pop()))
-        models = [*map(self._with_version, self._models), *self._one_row_for_each_file()]
+        found = [*map(self._with_version, self._models), *self._one_row_for_each_file()]
+        models = tuple(sorted(found, key=lambda model: os.fsencode(model.path)))
+        models = layouts.described(models, self._root, self._mlflow)
+        self._note_empty_mlflow(models)
+        if not all_versions:
+            models, left_out = layouts.newest_only(models)
+            self._named += left_out
         return Discovery(
             self._root,
-            tuple(sorted(models, key=lambda model: os.fsencode(model.path))),
+            models,
             dict(sorted(self._others.items())),
             tuple(sorted(self._named, key=lambda named: named.path)),
             tuple(sorted(self._problems, key=lambda problem: problem.file)),
@@ -149,7 +156,22 @@ class Walk:
         self._model(place, form)
         return True
 
+    def _look_at_mlmodel(self, path: Path) -> None:
+        try:
+            self._mlflow[path.parent] = mlflow.read_mlmodel(path, self._limits)
+        except ReadError as error:
+            self._name(path, f"MLflow's description of a model cannot be used: {error.reason}")
+
+    def _note_empty_mlflow(self, models: tuple[Candidate, ...]) -> None:
+        for directory, described in self._mlflow.items():
+            if not any(model.path.is_relative_to(directory) for model in models):
+                what = "its model is not there" if described.is_ours else "not TensorFlow/Keras"
+                self._name(directory / mlflow.FILE, f"{described}: {what}")
+
     def _look_at_file(self, file: File) -> None:
+        if file.path.name == mlflow.FILE:
+            self._look_at_mlmodel(file.path)
+            return
         suffix = file.path.suffix.lower()
         promised = suffix in foreign.MODEL_SUFFIXES
         try:

@@ -25,6 +25,7 @@ class IndexRow:
 
     `counts` is the number of open findings by severity value, `codes` the rules that failed.
     `links` is format name -> address of the report relative to the index (`html`, `pdf`, `json`).
+    `origin` is where the registry says the model comes from, as one line.
     """
 
     slug: str
@@ -38,6 +39,7 @@ class IndexRow:
     tensorflow: str = ""
     bytes: int | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -51,7 +53,8 @@ class Run:
     """What the index says of the run as a whole.
 
     `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
-    each with its reason, so that nothing is left out in silence.
+    each with its reason, so that nothing is left out in silence. `together` is what holds for
+    several models at once: title, detail and the models' paths.
     """
 
     root: str
@@ -59,6 +62,7 @@ class Run:
     tool: str
     exit: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    together: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
 
 def index_row(audit: Audit, links: Mapping[str, str]) -> IndexRow:
@@ -83,6 +87,7 @@ def index_row(audit: Audit, links: Mapping[str, str]) -> IndexRow:
         tensorflow=as_text(saved.get("tensorflow")),
         bytes=as_count(model.get("bytes")),
         links=links,
+        origin=as_text(model.get("origin")),
     )
 
 
@@ -96,6 +101,7 @@ class _Line:
     href: str
     reason: str
     format_label: str
+    origin: str
     counts: tuple[tuple[str, int], ...]
     weight: int
     versions: str
@@ -118,13 +124,16 @@ def _line(row: IndexRow) -> _Line:
         href=links.get("html", ""),
         reason=text.cut(row.reason, 200),
         format_label=text.shorten(row.format_label, 40),
+        origin=text.shorten(row.origin, 160),
         counts=counts,
         weight=sum(count * 1000 ** Severity(s).rank for s, count in counts),
         versions=text.shorten(", ".join(versions), 60) or "not named",
         size=text.file_size(row.bytes),
         nbytes=row.bytes or 0,
         links=tuple((kind.upper(), address) for kind, address in links.items()),
-        search=text.printable(" ".join((row.path, row.format_label, *row.codes))).lower(),
+        search=text.printable(
+            " ".join((row.path, row.format_label, row.origin, *row.codes))
+        ).lower(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,19 +88,24 @@ def _format(old: Audit, new: Audit) -> Iterator[Changed]:
             yield Changed("versions", f"{key}: {a.get(key)} became {b.get(key)}")
 
 
+def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[Changed]:
+    """What changed between the signatures of two SavedModels, as `schema.jsonable` gives them."""
+    before = {str(s.get("name")): s for s in old}
+    after = {str(s.get("name")): s for s in new}
+    for name, signature in before.items():
+        if name not in after:
+            yield Changed("signature", f"{name} was removed", breaking=True)
+        else:
+            yield from _ports(name, signature, after[name], "name")
+    for name in after:
+        if name not in before:
+            yield Changed("signature", f"{name} was added")
+
+
 def _interface(old: Audit, new: Audit) -> Iterator[Changed]:
     """Signatures of SavedModels; of Keras files the inputs and outputs of the config."""
-    before = {str(s.get("name")): s for s in old.signatures}
-    after = {str(s.get("name")): s for s in new.signatures}
-    if before and after:
-        for name, signature in before.items():
-            if name not in after:
-                yield Changed("signature", f"{name} was removed", breaking=True)
-            else:
-                yield from _ports(name, signature, after[name], "name")
-        for name in after:
-            if name not in before:
-                yield Changed("signature", f"{name} was added")
+    if old.signatures and new.signatures:
+        yield from signature_changes(old.signatures, new.signatures)
     elif old.architecture and new.architecture:
         yield from _ports("model", old.architecture, new.architecture, "route")
 

@@ -11,6 +11,7 @@ from modelaudit.rules import (
     golden,
     integrity,
     outputs,
+    registry,
     restore,
     security,
     symmetry,
@@ -34,6 +35,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *behaviour.RULES,
             *outputs.RULES,
             *security.RULES,
+            *registry.RULES,
         ),
         key=lambda rule: rule.code,
     )

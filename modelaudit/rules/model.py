@@ -55,6 +55,7 @@ class Facts:
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
     golden: Golden | None = None  # the record beside the model
+    previous: Artifact | None = None  # the version before it, in a directory of versions
 
 
 class NotApplicable(Exception):

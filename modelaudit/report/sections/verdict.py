@@ -111,6 +111,7 @@ def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
     parts = f" in {text.plural(files, 'file')}" if files else ""
     label = as_text(model.get("format_label")) or as_text(model.get("format")) or "unknown"
     version = f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}"
+    origin = as_text(model.get("origin"))
     rules = as_text(tool.get("rules_digest"))
     settings = as_text(tool.get("settings_digest"))
     checked = f"{version}, rules {rules[:12] or 'unknown'}"
@@ -118,6 +119,7 @@ def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
         checked += f", settings {settings[:12]}"
     return (
         ("Model", Cell(text.shorten(as_text(model.get("path")) or "–", 120), "name")),
+        *((("Comes from", Cell(text.shorten(origin, 160))),) if origin else ()),
         ("SHA-256", Cell(as_text(model.get("sha256")) or "not computed", "name")),
         ("Format", Cell(text.shorten(f"{label}, {size}{parts}", 110))),
         ("Saved with", Cell(text.shorten(saved_with(model), 140))),

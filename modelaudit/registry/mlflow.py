@@ -1,0 +1,93 @@
+"""MLflow's description of a model: the `MLmodel` file in the model's directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import ProblemKind
+from modelaudit.formats.bounded import read_bytes
+from modelaudit.registry.block_yaml import Node, parse
+from modelaudit.settings import Limits
+
+FILE = "MLmodel"
+# Flavours whose data are models of ours; `python_function` wraps any of them.
+OURS = ("tensorflow", "keras")
+_GENERIC = "python_function"
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowModel:
+    """What an `MLmodel` file says. Texts are the file's own and empty where it is silent.
+
+    Attributes:
+        flavors: names of the flavours, `python_function` last.
+        details: what the flavour that is ours says: `keras_version`, `save_format`, `model_type` …
+        signature: sides (`inputs`, `outputs`, `params`) that the file describes.
+    """
+
+    flavors: tuple[str, ...] = ()
+    details: Mapping[str, str] | None = None
+    version: str = ""
+    run: str = ""
+    signature: tuple[str, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether one of its flavours is TensorFlow's or Keras's."""
+        return self.details is not None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        said = [f"MLflow {self.version}".strip()]
+        flavors = [name for name in self.flavors if name != _GENERIC] or [*self.flavors]
+        said.append(f"flavour {', '.join(flavors)}" if flavors else "no flavour")
+        if self.details and (keras := self.details.get("keras_version")):
+            said.append(f"Keras {keras}")
+        if self.run:
+            said.append(f"run {self.run[:12]}")
+        said.append(f"signature of {' and '.join(self.signature)}" if self.signature
+                    else "no signature")  # fmt: skip
+        return ", ".join(said)
+
+
+def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
+    """Read an `MLmodel` file.
+
+    Raises:
+        ReadError: it cannot be read, or is not what MLflow writes.
+        LimitExceeded: larger than `limits.text_bytes`.
+    """
+    data = read_bytes(path, limits.text_bytes)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ReadError(ProblemKind.CORRUPT, path.name, "is not UTF-8 text") from error
+    found = parse(text, path.name)
+    if not isinstance(found, Mapping) or not isinstance(found.get("flavors"), Mapping):
+        raise ReadError(ProblemKind.CORRUPT, path.name, "names no flavours, as MLflow's file does")
+    flavors = found["flavors"]
+    names = sorted(_mapping(flavors), key=lambda name: (name == _GENERIC, name))
+    ours = next((_mapping(flavors)[name] for name in OURS if name in _mapping(flavors)), None)
+    signature = _mapping(found.get("signature"))
+    return MlflowModel(
+        flavors=tuple(name[:60] for name in names[:10]),
+        details=_texts(ours) if isinstance(ours, Mapping) else None,
+        version=_text(found.get("mlflow_version")),
+        run=_text(found.get("run_id")),
+        signature=tuple(side for side in ("inputs", "outputs", "params") if signature.get(side)),
+    )
+
+
+def _mapping(value: Node) -> Mapping[str, Node]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Node) -> str:
+    return value[:80] if isinstance(value, str) else ""
+
+
+def _texts(value: Node) -> dict[str, str]:
+    return {key: _text(item) for key, item in _mapping(value).items() if isinstance(item, str)}

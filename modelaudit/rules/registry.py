@@ -1,0 +1,69 @@
+"""MA8xx: does the model keep the promises of the registry that it lies in?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelaudit.facts import Artifact, Endpoint, Json, Signature
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.restore.audits import signature_changes
+from modelaudit.rules.examples import healthy
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.schema import jsonable
+
+
+def _signatures(artifact: Artifact) -> list[dict[str, Json]]:
+    rows = (jsonable(signature) for signature in artifact.signatures)
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.previous is None:
+        raise NotApplicable("it is not a version that follows another in a directory of versions")
+    before, after = _signatures(facts.previous), _signatures(facts.artifact)
+    if not before or not after:
+        which = "the version before it" if not before else "this version"
+        raise NotApplicable(f"{which} has no signatures to compare")
+    version = facts.previous.root.name
+    for change in signature_changes(before, after):
+        if change.breaking:
+            yield rule.finding(
+                f"Compared with version {version}: {change.what}.",
+                key=change.what,
+                evidence={"previous": version, "change": change.what},
+            )
+
+
+def _version(shape: tuple[int | None, ...]) -> Artifact:
+    port = Endpoint("x", "x:0", "float32", shape)
+    signature = Signature("serving_default", "predict", (port,), ())
+    return replace(healthy().artifact, signatures=(signature,))
+
+
+def _followed(shape: tuple[int | None, ...]) -> Facts:
+    return Facts(_version(shape), previous=_version((None, 28, 28, 1)))
+
+
+RULES = (
+    Rule(
+        code="MA801",
+        name="breaking-version",
+        family=Family.REGISTRY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="Callers of the version before this one fail on this version",
+        pass_title="Whoever could call the version before this one can call this version",
+        why="A server that watches a directory of numbered versions loads the highest number as "
+        "soon as it appears. Where that version takes other inputs or gives other outputs, every "
+        "client breaks in that moment, though nobody deployed anything.",
+        fix="Export the new model under the old signature (same names, types and shapes), or "
+        "under a name of its own until all clients are changed:\n\n"
+        "    saved_model_cli show --dir MODEL --all",
+        check=_check_breaking,
+        bad=lambda: _followed((None, 32, 32, 3)),
+        good=lambda: _followed((None, None, None, 1)),
+        references=("https://www.tensorflow.org/tfx/serving/serving_config",),
+    ),
+)
