@@ -33,7 +33,6 @@ from modelaudit.measures.summary import (
     OutputBehaviour,
     TransformEffect,
 )
-from modelaudit.probe.restore_proof import RestoreProof, restore_proof
 from modelaudit.rules.model import Facts
 
 # The flip that the founding question is about comes first.
@@ -134,11 +133,6 @@ class Case:
         """Labels say that (nearly) all images are of one class."""
         largest = self.behaviour.inputs.largest_class if self.behaviour else None
         return largest is not None and largest >= ONE_CLASS
-
-    @property
-    def proof(self) -> RestoreProof | None:
-        """Stored weights against those of the restored model."""
-        return restore_proof(self.facts.artifact, self.facts.observations)
 
     @property
     def fresh(self) -> tuple[KernelInitialization, ...]:

@@ -138,14 +138,16 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
     if not case.facts.artifact.tensors:
         return OPEN, "The file holds no weights that could be compared."
     said = ["The stored weights are whole."]
-    proof, tested = case.proof, len(case.kernels)
-    if proof is not None and proof.missing:
+    proof, tested = case.facts.restore, len(case.kernels)
+    if proof is not None and not proof.faithful:
+        changed = (*(each.tensor for each in proof.differing), *proof.missing, *proof.unexpected)
         return OPEN, (
-            f"{len(proof.missing)} of {proof.compared} stored weights are not in the restored "
-            f"model, first {proof.missing[0]}."
+            f"The restored model does not hold just what the file does. Weights that differ: "
+            f"{len(changed)}, first {changed[0]}."
         )
     if proof is not None:
-        said.append(f"All {proof.compared} are in the restored model, byte for byte.")
+        exact = "byte for byte" if not proof.cast else f"{len(proof.cast)} of them in another type"
+        said.append(f"All {proof.compared} are in the restored model, {exact}.")
     if tested:
         said.append(f"{tested - len(case.fresh)} of {tested} testable kernels are trained.")
     if case.batchnorm:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.advice import ADVICE, AUGMENT, NUMPY, next_steps
 from modelaudit.diagnosis.answer import SENTENCES
 from modelaudit.diagnosis.case import FLIPS, WORDS
@@ -17,9 +19,12 @@ from modelaudit.diagnosis.model import Diagnosis, Found
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
 from modelaudit.measures.summary import Collapse, TransformEffect
+from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.restore.proof import RestoreProof
 from tests.diagnosis.cases import (
     behaviour,
     diagnosed,
+    facts,
     fit,
     initial,
     labelled,
@@ -135,12 +140,30 @@ def test_orientation_mismatch_clears_the_training_data_and_is_the_only_cause():
     assert "another orientation" in training.text
 
 
+@pytest.mark.parametrize(
+    ("comparison", "state", "words"),
+    [
+        (Comparison(6, 6), CLEARED, "All 6 are in the restored model, byte for byte."),
+        (
+            Comparison(6, 5, missing=("head/bias",)),
+            OPEN,
+            "Weights that differ: 1, first head/bias.",
+        ),
+        (
+            Comparison(6, 5, differing=(Difference("a", "a", Change.ALTERED, "transposed"),)),
+            OPEN,
+            "Weights that differ: 1, first a.",
+        ),
+    ],
+)
+def test_the_restore_proof_clears_or_holds_the_restoration(comparison, state, words):
+    proof = RestoreProof("here", "load_model", comparison)
+    _, _, restoration = diagnose(replace(facts(), restore=proof), ()).suspects
+    assert restoration.state == state
+    assert words in restoration.text
+
+
 def test_suspects_of_a_model_that_was_not_run():
-    from dataclasses import replace
-
-    from modelaudit.diagnosis import diagnose
-    from tests.diagnosis.cases import facts
-
     found = replace(facts(), behaviour=None, probe_skipped="running was switched off")
     diagnosis = diagnose(found, ())
     check(diagnosis)
