@@ -152,7 +152,7 @@ def test_orientation_mismatch_clears_the_training_data_and_is_the_only_cause():
         (
             Comparison(6, 5, differing=(Difference("a", "a", Change.ALTERED, "transposed"),)),
             OPEN,
-            "Weights that differ: 1, first a.",
+            "differ: 1, first a.",
         ),
     ],
 )
