@@ -11,9 +11,11 @@ from modelaudit.cli import exits, options
 from modelaudit.cli.terminal import clean, columns
 
 if TYPE_CHECKING:
-    from modelaudit.diagnosis.model import Diagnosis
+    from modelaudit.diagnosis.model import Cause, Diagnosis
 
 WIDTH = 100
+NAMED = 3  # undecided causes that are named
+UNDECIDED = "undecided-without-images"
 STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("yellow", "?")}
 
 
@@ -34,7 +36,7 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
         "",
         _wrap(diagnosis.answer, ""),
         "",
-        click.style(f"Cause: {first.title} ({first.cause}, belief {first.belief:.0%})", bold=True),
+        click.style(_headline(first), bold=True),
     ]
     lines += [_wrap(each.text, "    ", "  + ") for each in first.evidence[:4]]
     lines += [_wrap(each.text, "    ", "  - ") for each in first.against[:2]]
@@ -53,9 +55,27 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
         lines.append(_wrap(step.text, "     ", f"  {number}. "))
         lines += [f"         {line}" for line in step.code.splitlines()]
     if diagnosis.undecidable:
-        names = "; ".join(f"{u.what.lower()}: needs {u.needs}" for u in diagnosis.undecidable[:3])
-        lines += ["", _wrap(f"Not decided: {names}", "  ")]
+        lines += ["", _wrap(f"Not decided: {_undecided(diagnosis)}.", "  ")]
     return "\n".join(lines)
+
+
+def _headline(first: Cause) -> str:
+    if first.cause == UNDECIDED:
+        return first.title
+    return f"Cause: {first.title} ({first.cause}, belief {first.belief:.0%})"
+
+
+def _undecided(diagnosis: Diagnosis) -> str:
+    """What is open, by what would decide it."""
+    by_need: dict[str, list[str]] = {}
+    for each in diagnosis.undecidable:
+        by_need.setdefault(each.needs, []).append(each.what[:1].lower() + each.what[1:])
+    return "; ".join(f"{_few(whats)} (needs {need})" for need, whats in by_need.items())
+
+
+def _few(words: list[str]) -> str:
+    more = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @click.command(short_help="Say why a model answers as it does.")

@@ -228,7 +228,7 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "undecided-without-images": Advice(
-        "Nothing is wrong that can be seen without images",
+        "Cannot be decided without real images",
         "",
         (
             NextStep("Give 64 images of different classes, as they reach the model in production.",

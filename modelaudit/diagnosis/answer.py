@@ -77,8 +77,9 @@ SENTENCES = {
         "is another thing than a mirrored cat."
     ),
     "undecided-without-images": (
-        "Nothing is wrong with the file as far as it can be judged without real images. "
-        "Orientation, scale and learned invariance cannot be judged on made-up inputs."
+        "Not decided yet: give some 64 real images (--probe-data), for orientation, scale and "
+        "what training taught show only on those. The file itself, its weights and its restore "
+        "are sound as far as they can be judged without."
     ),
     "healthy": "Nothing was found that would explain the symptom; the model behaves as it should.",
     "not-applicable": "There is no readable model here whose behaviour could be explained.",
