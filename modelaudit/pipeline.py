@@ -23,6 +23,7 @@ from modelaudit.restore.golden import read_golden
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
+from modelaudit.rules.policies import apply_severities
 from modelaudit.rules.waivers import apply_waivers
 from modelaudit.runtimes import default_targets, predict
 from modelaudit.schema import Audit
@@ -135,7 +136,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
     """Rules, verdict and sections: facts to `Audit`."""
     settings = facts.settings
     results = apply_waivers(
-        run_rules(CATALOGUE, facts),
+        apply_severities(run_rules(CATALOGUE, facts), settings.severities),
         settings.waivers,
         target.relative,
         datetime.date.fromisoformat(created[:10]),

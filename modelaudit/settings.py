@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from modelaudit.findings import Severity
@@ -112,6 +112,40 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for some models only; `path` is a glob. What is empty is as for all others.
+
+    `severities` are (rule's code or name, severity) that its findings get instead of their own.
+    """
+
+    path: str
+    fail_on: Severity | None = None
+    targets: tuple[str, ...] = ()
+    severities: tuple[tuple[str, Severity], ...] = ()
+
+    def about(self, path: str) -> bool:
+        """Whether it holds for that model."""
+        return fnmatchcase(path, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """What a nightly run does besides printing: the only settings that can reach a network.
+
+    Attributes:
+        notify: program and arguments that get the text of what changed on standard input.
+        webhook: address that gets the same as JSON.
+        ping: address of a health check, asked for at the start and the end of every run.
+        keep: number of runs that the history holds.
+    """
+
+    notify: tuple[str, ...] = ()
+    webhook: str = ""
+    ping: str = ""
+    keep: int = 400
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a run can be told."""
 
@@ -122,3 +156,18 @@ class Settings:
     expectations: tuple[Expectation, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     targets: tuple[str, ...] = ()  # runtimes to predict for; empty: the installed and the newest
+    policies: tuple[Policy, ...] = ()
+    severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`
+
+    def for_path(self, path: str) -> Settings:
+        """These settings as they hold for one model: policies in their order, the last one wins."""
+        mine = self
+        for policy in self.policies:
+            if policy.about(path):
+                mine = replace(
+                    mine,
+                    fail_on=policy.fail_on or mine.fail_on,
+                    targets=policy.targets or mine.targets,
+                    severities=(*policy.severities, *mine.severities),
+                )
+        return mine

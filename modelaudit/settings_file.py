@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit.errors import UsageError
-from modelaudit.settings import ACTIONS, Expectation, Limits, Waiver
+from modelaudit.findings import Severity
+from modelaudit.settings import ACTIONS, Expectation, Limits, Nightly, Policy, Waiver
 
 NAME = "modelaudit.toml"
 LARGEST = 1 << 20
@@ -45,6 +46,8 @@ class SettingsFile:
     limits: Limits = field(default_factory=Limits)
     expectations: tuple[Expectation, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    nightly: Nightly = field(default_factory=Nightly)
 
 
 def find(folder: Path) -> Path | None:
@@ -67,7 +70,7 @@ def load(path: Path) -> SettingsFile:
     data = _parse(path)
     if path.name == "pyproject.toml":
         data = _table(_table(data, "tool", path), "modelaudit", path)
-    known = {*OPTIONS, "limits", "expect", "ignore"}
+    known = {*OPTIONS, "limits", "expect", "ignore", "policy", "nightly"}
     _no_others(data, known, "the file", path)
     options = {key: _typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
     for key in ("probe_data", "log_file"):
@@ -79,6 +82,8 @@ def load(path: Path) -> SettingsFile:
         limits=_limits(_table(data, "limits", path), path),
         expectations=tuple(_expectation(e, path) for e in _tables(data, "expect", path)),
         waivers=tuple(_waiver(e, path) for e in _tables(data, "ignore", path)),
+        policies=tuple(_policy(e, path) for e in _tables(data, "policy", path)),
+        nightly=_nightly(_table(data, "nightly", path), path),
     )
 
 
@@ -175,3 +180,47 @@ def _waiver(data: Mapping[str, object], path: Path) -> Waiver:
         expires=expires,
         owner=_text(data, "owner", "[[ignore]]", path),
     )
+
+
+def _policy(data: Mapping[str, object], path: Path) -> Policy:
+    _no_others(data, {"path", "fail_on", "targets", "severity"}, "[[policy]]", path)
+    models = _text(data, "path", "[[policy]]", path)
+    if not models:
+        raise UsageError(f"{path}: [[policy]] needs a path, such as 'production/*'")
+    fail_on = data.get("fail_on")
+    return Policy(
+        path=models,
+        fail_on=None if fail_on is None else _severity(fail_on, "fail_on", path),
+        targets=_texts(data, "targets", "[[policy]]", path),
+        severities=tuple(
+            (rule, _severity(value, rule, path))
+            for rule, value in _table(data, "severity", path).items()
+        ),
+    )
+
+
+def _severity(value: object, key: str, path: Path) -> Severity:
+    try:
+        return Severity(str(value))
+    except ValueError:
+        names = ", ".join(severity.value for severity in Severity)
+        raise UsageError(f"{path}: {key} in [[policy]] must be one of {names}") from None
+
+
+def _texts(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple[str, ...]:
+    value = data.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UsageError(f"{path}: {key} in {where} must be an array of texts, not {value!r}")
+    return tuple(value)
+
+
+def _nightly(data: Mapping[str, object], path: Path) -> Nightly:
+    _no_others(data, {"notify", "webhook", "ping", "keep"}, "[nightly]", path)
+    keep = _typed(data.get("keep", Nightly().keep), int, "keep", path)
+    if not isinstance(keep, int) or keep < 2:
+        raise UsageError(f"{path}: keep in [nightly] must be 2 or more: a run and the one before")
+    addresses = {key: _text(data, key, "[nightly]", path) for key in ("webhook", "ping")}
+    for key, address in addresses.items():
+        if address and not address.startswith(("https://", "http://")):
+            raise UsageError(f"{path}: {key} in [nightly] must be an address with https://")
+    return Nightly(notify=_texts(data, "notify", "[nightly]", path), keep=keep, **addresses)

@@ -20,6 +20,8 @@ from modelaudit.errors import LockHeld, ModelAuditError
 
 COMMANDS = {
     "audit": "modelaudit.cli.audit:audit",
+    "nightly": "modelaudit.cli.nightly:nightly",
+    "history": "modelaudit.cli.history:history",
     "scan": "modelaudit.cli.audit:scan",
     "explain": "modelaudit.cli.explain:explain",
     "inspect": "modelaudit.cli.inspect:inspect",

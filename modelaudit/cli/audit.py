@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +10,21 @@ import click
 from modelaudit.cli import options
 
 if TYPE_CHECKING:
-    from modelaudit.cli.run import Ran
+    from modelaudit.cli.batch import Found, Row
 
 
-def now() -> str:
-    """The time for `created`: UTC, whole seconds, ISO 8601."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _show(ran: Ran) -> None:
+def _show(rows: list[Row], found: Found) -> None:
     from modelaudit.cli.run import summary
     from modelaudit.cli.terminal import say, table
 
-    if ran.rows:
-        say(table(ran.rows))
-    say(summary(ran.rows, ran.found))
-    if ran.index:
-        say(f"index: {ran.index}")
+    if rows:
+        say(table(rows))
+    say(summary(rows, found))
+
+
+def _warn(notes: list[str]) -> None:
+    for note in notes:
+        click.echo(f"modelaudit: {note}", err=True)
 
 
 @click.command(short_help="Audit models and write reports.")
@@ -40,14 +37,11 @@ def _show(ran: Ran) -> None:
     show_default=True,
     help="Directory for the reports.",
 )
+@options.FORMATS
 @options.option(
-    "--format",
-    "-f",
-    "formats",
-    multiple=True,
-    metavar="FORMAT[=FILE]",
-    help="html, pdf, json (per model; these are the default), sarif, junit, markdown (for the "
-    "whole run). Repeatable.",
+    "--resume",
+    is_flag=True,
+    help="Go on with the last run into --out if it was interrupted, instead of starting anew.",
 )
 @options.probing
 @options.shared
@@ -56,28 +50,29 @@ def audit(
     out: Path,
     formats: tuple[str, ...],
     all_versions: bool,
+    resume: bool,
     quiet: bool,
     log_file: Path | None,
     **chosen: Any,
 ) -> None:
     """Audit models and write reports: every model under PATHS, whatever its format."""
     from modelaudit.cli.deliver import parse_formats
-    from modelaudit.cli.run import run
+    from modelaudit.cli.recorded import Order, Recorded, now, record_run
+    from modelaudit.cli.run import waiver_notes
+    from modelaudit.cli.terminal import say
 
     wanted = parse_formats(formats)
     settings = options.settings_from(**chosen)
-    ran = run(
-        paths,
-        settings,
-        now(),
-        quiet=quiet,
-        log_file=log_file,
-        out=out,
-        formats=wanted,
-        all_versions=all_versions,
-    )
-    if not quiet:
-        _show(ran)
+    created = now()
+
+    def tell(ran: Recorded) -> None:
+        if not quiet:
+            _show(ran.rows, ran.found)
+            say(f"index: {ran.index}")
+            _warn(waiver_notes(settings, ran.rows, created))
+
+    order = Order(out, wanted, "audit", all_versions=all_versions, resume=resume)
+    ran = record_run(paths, settings, created, order, quiet=quiet, log_file=log_file, tell=tell)
     raise click.exceptions.Exit(ran.code)
 
 
@@ -96,14 +91,25 @@ def scan(
     """Static rules only: integrity, compatibility, weights, symmetry, security. Runs nothing."""
     import json
 
-    from modelaudit.cli.run import run
+    from modelaudit.cli.recorded import now
+    from modelaudit.cli.run import scan as scan_models
+    from modelaudit.cli.run import waiver_notes
     from modelaudit.cli.terminal import say
 
     settings = options.settings_from(**chosen)
+    created = now()
     silent = quiet or as_json
-    ran = run(paths, settings, now(), quiet=silent, log_file=log_file, all_versions=all_versions)
+    ran = scan_models(
+        paths,
+        settings,
+        created,
+        quiet=silent,
+        log_file=log_file,
+        all_versions=all_versions,
+    )
     if as_json:
         say(json.dumps(ran.rows, indent=2))
     elif not quiet:
-        _show(ran)
+        _show(ran.rows, ran.found)
+        _warn(waiver_notes(settings, ran.rows, created))
     raise click.exceptions.Exit(ran.code)

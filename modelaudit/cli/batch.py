@@ -6,13 +6,16 @@ directory know nothing of each other.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from modelaudit.cli import exits
+from modelaudit.cli.watch import Recalled, Watch
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Severity
@@ -29,6 +32,17 @@ Deliver = Callable[[Audit], None]
 Row = dict[str, Json]
 
 RENDER_SECONDS = 120.0
+
+
+class Finished(NamedTuple):
+    """One model's row, and what is needed to use its audit again; `notes` is {} where it may not.
+
+    See `watch.Watch.notes`.
+    """
+
+    target: Target
+    row: Row
+    notes: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +108,22 @@ def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
 
 
 def row_of(audit: Audit) -> Row:
-    """What the index says of one audit."""
+    """What the index and the history say of one audit."""
     severities = {level.value: 0 for level in Severity}
+    findings: list[Json] = []
     for finding in audit.findings:
         if not finding.waived_by:
             severities[finding.severity.value] += 1
+        findings.append(
+            {
+                "code": finding.code,
+                "name": finding.name,
+                "severity": finding.severity.value,
+                "fingerprint": finding.fingerprint,
+                "detail": finding.detail,
+                "waived_by": finding.waived_by,
+            }
+        )
     model = audit.model
     return {
         "path": model["path"],
@@ -114,7 +139,23 @@ def row_of(audit: Audit) -> Row:
         "sha256": model["sha256"],
         "bytes": model["bytes"],
         "exit": audit.exit["code"],
+        "created": audit.created,
+        "findings": findings,
+        "weights": weights_digest(audit),
     }
+
+
+def weights_digest(audit: Audit) -> str:
+    """One digest over the digests of all weights: the same after saving in another format.
+
+    "" where the audit lists none, or one without a digest.
+    """
+    rows = audit.weights.get("tensors")
+    weights = [r for r in rows if isinstance(r, dict)] if isinstance(rows, list) else []
+    digests = [str(r.get("sha256") or "") for r in weights if r.get("role") == "weight"]
+    if not digests or not all(digests):
+        return ""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
 
 
 def audit_all(
@@ -124,18 +165,28 @@ def audit_all(
     *,
     probe: Probe | None = None,
     deliver: Deliver | None = None,
-) -> Iterator[tuple[Target, Row]]:
+    recalled: Mapping[Path, Recalled] | None = None,
+) -> Iterator[Finished]:
     """Audit every target and yield rows as they come.
 
     A model that takes its process down gets its row from the parent, so none is missing.
+
+    Args:
+        targets: the models, in the order in which they are begun.
+        settings: of the run; each model is audited with what they say for its path.
+        created: ISO 8601 time in UTC for the audits.
+        probe: runs models; None runs none.
+        deliver: takes every finished audit.
+        recalled: by path what running a model showed earlier, so that it need not be run again.
 
     Raises:
         UsageError: a report cannot be written, so that going on is of no use.
     """
 
     def work(target: Target) -> dict[str, Json]:
+        own = settings.for_path(target.relative)
         try:
-            audit = audit_model(target, settings, created, probe)
+            audit, watch = _watched(target, own, created, probe, (recalled or {}).get(target.path))
         except Exception as error:
             traceback.print_exc()
             return {"bug": f"{type(error).__name__}: {error}"}
@@ -149,7 +200,8 @@ def audit_all(
             traceback.print_exc()
             reason = f"its report could not be made: {type(error).__name__}: {error}"
             row |= {"exit": exits.INTERNAL, "reason": f"{reason}. {audit.reason}"}
-        return {"row": row}
+            return {"row": row}
+        return {"row": row, "notes": watch.notes(audit)}
 
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     seconds += 2 * settings.probe.timeout if probe else 0.0
@@ -158,15 +210,31 @@ def audit_all(
         value = done.value or {}
         if "unwritten" in value:
             raise UsageError(f"cannot write a report: {value['unwritten']}")
-        row, bug = value.get("row"), value.get("bug")
+        row, bug, notes = value.get("row"), value.get("bug"), value.get("notes")
         if isinstance(row, dict):
-            yield target, row
+            yield Finished(target, row, notes if isinstance(notes, dict) else {})
             continue
         reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
         audit = lost(target, settings, created, reason)
         if deliver:
             deliver(audit)
-        yield target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {})
+        yield Finished(target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {}), {})
+
+
+def _watched(
+    target: Target,
+    settings: Settings,
+    created: str,
+    probe: Probe | None,
+    recalled: Recalled | None,
+) -> tuple[Audit, Watch]:
+    """The audit of a model; a second one where it was written to during the first."""
+    watch = Watch(target.path, settings.limits, probe, recalled)
+    audit = audit_model(target, settings, created, watch.probe)
+    if not watch.undisturbed():
+        watch = Watch(target.path, settings.limits, probe, None)
+        audit = audit_model(target, settings, created, watch.probe)
+    return audit, watch
 
 
 def lost(target: Target, settings: Settings, created: str, reason: str) -> Audit:

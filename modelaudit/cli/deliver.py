@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit import __version__
-from modelaudit.cli.batch import Deliver, Found, Row
-from modelaudit.errors import UsageError
-from modelaudit.facts import Json
+from modelaudit.cli.batch import Deliver, Found, Row, weights_digest
+from modelaudit.cli.change_text import described
+from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
 from modelaudit.schema import Audit, dumps, load
+from modelaudit.store.changes import Change
 
 if TYPE_CHECKING:
     from modelaudit.report.index import IndexRow
@@ -30,6 +33,16 @@ class Formats:
 
     per_model: tuple[str, ...]
     per_run: Mapping[str, Path | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, and what is not as it was when the run began that started at `since`."""
+
+    code: int
+    reasons: tuple[str, ...]
+    since: str = ""
+    changes: tuple[Change, ...] = ()
 
 
 def rule_infos() -> dict[str, RuleInfo]:
@@ -108,24 +121,63 @@ def _only(name: str, audits: Sequence[Audit]) -> Audit:
     return audits[0]
 
 
-def deliver_to(out: Path, formats: Sequence[str]) -> Deliver:
+def deliver_to(
+    out: Path, formats: Sequence[str], moved: Mapping[str, str] | None = None
+) -> Deliver:
     """What writes one finished audit below `out`: always the JSON, and the formats asked for.
 
     What an earlier run wrote in other formats goes, for it would tell of another audit.
+
+    Args:
+        out: the output directory.
+        formats: names out of `PER_MODEL`.
+        moved: slugs of models that are gone, by the digest of their files or weights: the same
+            model may have come back under another name.
     """
     for name in formats:
         _warm_up(name)
 
     def deliver(audit: Audit) -> None:
         folder = out / "models" / str(audit.model["slug"])
+        previous = _previous(out, audit, moved or {})
         for stale in folder.glob("report.*"):
             stale.unlink()
         write_atomic(folder / "audit.json", dumps(audit).encode())
-        for name in formats:
-            if name != "json":
-                write_atomic(folder / f"report.{name}", render_format(name, [audit]))
+        for name, data in _pages(audit, previous, [name for name in formats if name != "json"]):
+            write_atomic(folder / f"report.{name}", data)
 
     return deliver
+
+
+def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None:
+    """The last audit of the same model that was written there, if any can be read."""
+    slugs = [str(audit.model["slug"])]
+    slugs += [moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit)) if d in moved]
+    for slug in slugs:
+        with contextlib.suppress(OSError, SchemaError):
+            return load(out / "models" / slug / "audit.json")
+    return None
+
+
+def _pages(
+    audit: Audit, previous: Audit | None, formats: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    """One audit in formats that show the same: what they show is made once."""
+    if not formats:
+        return
+    from modelaudit.report import view
+
+    infos = rule_infos()
+    report = view.build(audit, infos, previous)
+    for name in formats:
+        if name == "html":
+            from modelaudit.report.html import render_html
+
+            yield name, render_html(audit, infos, report=report).encode()
+        else:
+            from modelaudit.report.pdf import render_pdf
+
+            yield name, render_pdf(audit, infos, report=report)
 
 
 def _warm_up(name: str) -> None:
@@ -164,24 +216,30 @@ def write_index(
     rows: Sequence[Row],
     found: Found,
     formats: Formats,
-    outcome: Mapping[str, Json],
+    outcome: Outcome,
     created: str,
-) -> Path:
+) -> None:
     """Write the pages and files about the whole run, and point `latest` at them."""
     from modelaudit.report.index import Run, index_json, render_index
 
-    entries = [index_entry(row, formats.per_model) for row in rows]
+    words = {change.path: change.kind.value for change in outcome.changes}
+    entries = [
+        replace(index_entry(row, formats.per_model), change=words.get(str(row["path"]), ""))
+        for row in rows
+    ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
     notes += [f"not looked at: {p.file}: {p.detail}" for p in found.problems]
     run = Run(
         root=found.root,
         created=created,
         tool=f"tf-modelaudit {__version__}",
-        exit=outcome,
+        exit={"code": outcome.code, "reasons": [*outcome.reasons]},
         notes=tuple(notes),
         together=tuple((each.title, each.detail, each.models) for each in together(rows)),
+        since=outcome.since,
+        changes=tuple(described(change) for change in outcome.changes),
     )
-    folder = out / "runs" / created.replace(":", "")
+    folder = _run_folder(out, created)
     for place, up in ((folder, "../../"), (out, "")):
         seen = [_linked_from(up, entry) for entry in entries]
         write_atomic(place / "index.html", render_index(seen, run).encode())
@@ -191,7 +249,16 @@ def write_index(
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
         for name, file in formats.per_run.items():
             write_atomic(file or out / PER_RUN[name], render_format(name, audits))
-    return out / "index.html"
+
+
+def _run_folder(out: Path, created: str) -> Path:
+    """A folder of its own for a run, also where the clock shows the same time again."""
+    name = created.replace(":", "")
+    for number in itertools.count(1):
+        folder = out / "runs" / (name if number == 1 else f"{name}-{number}")
+        if not (folder / "index.json").exists():
+            break
+    return folder
 
 
 def _linked_from(up: str, entry: IndexRow) -> IndexRow:

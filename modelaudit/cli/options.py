@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
-from modelaudit.settings import MIB, ProbeSettings, Settings
+from modelaudit.settings import MIB, Policy, ProbeSettings, Settings
 from modelaudit.settings_file import SettingsFile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -22,6 +23,16 @@ def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
     variable = names[0].removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=f"MODELAUDIT_{variable}", **attributes)
 
+
+FORMATS = option(
+    "--format",
+    "-f",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="html, pdf, json (per model; these are the default), sarif, junit, markdown (for the "
+    "whole run). Repeatable.",
+)
 
 SHARED = (
     option(
@@ -131,13 +142,14 @@ def settings_from(
     require_sandbox: bool = False,
 ) -> Settings:
     """Settings from options, and from the settings file for what has no option."""
-    context = click.get_current_context(silent=True)
-    file = context.find_object(SettingsFile) if context else None
-    file = file or SettingsFile()
+    file = settings_file()
+    for policy in file.policies:
+        _check(policy)
     return Settings(
         limits=file.limits,
         expectations=file.expectations,
         waivers=file.waivers,
+        policies=file.policies,
         fail_on=Severity(fail_on),
         jobs=jobs,
         targets=_targets(target),
@@ -152,6 +164,29 @@ def settings_from(
             require_sandbox=require_sandbox,
         ),
     )
+
+
+def _check(policy: Policy) -> None:
+    """Refuse runtimes and rules that do not exist.
+
+    Raises:
+        UsageError: see above.
+    """
+    _targets(",".join(policy.targets))
+    if policy.severities:
+        from modelaudit.rules.catalogue import CATALOGUE
+
+        known = {name for rule in CATALOGUE for name in (rule.code, rule.name)}
+        for rule, _ in policy.severities:
+            if rule not in known:
+                raise UsageError(f"[[policy]] for {policy.path}: no rule is called {rule!r}")
+
+
+def settings_file() -> SettingsFile:
+    """What the settings file says, or the defaults where there is none."""
+    context = click.get_current_context(silent=True)
+    file = context.find_object(SettingsFile) if context else None
+    return file or SettingsFile()
 
 
 def _targets(text: str) -> tuple[str, ...]:

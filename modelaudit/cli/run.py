@@ -1,22 +1,24 @@
-"""One run over many models: find, audit, deliver, and say how it went."""
+"""One run over many models, however it is asked for: audit side by side, and say how it went."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelaudit.cli.batch import Deliver, Found, Row, audit_all, exit_code, find, log_line
-from modelaudit.cli.deliver import Formats, deliver_to, write_index
+from modelaudit.cli.batch import Deliver, Finished, Found, Row, audit_all, exit_code, find, log_line
 from modelaudit.cli.terminal import ProgressBar, clean
+from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
-from modelaudit.facts import Json
-from modelaudit.registry.output import locked
-from modelaudit.settings import Settings
+from modelaudit.pipeline import Target
+from modelaudit.rules.waivers import unused_waivers
+from modelaudit.settings import Settings, Waiver
 
 ORDER = {"fail": 0, "incomplete": 1, "warn": 2, "pass": 3}
+WARN_DAYS = 14  # before a waiver expires
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,68 +28,65 @@ class Ran:
     rows: list[Row]
     found: Found
     code: int
-    index: Path | None = None
 
 
-def run(
+def scan(
     paths: tuple[Path, ...],
     settings: Settings,
     created: str,
     *,
     quiet: bool,
     log_file: Path | None,
-    out: Path | None = None,
-    formats: Formats | None = None,
     all_versions: bool = False,
 ) -> Ran:
-    """Audit every model under `paths`; with `out`, write reports there.
+    """Audit every model under `paths` by its files alone; write nothing.
 
     Raises:
-        UsageError: a path does not exist, or what is to be written cannot be.
-        LockHeld: another run writes to `out`.
+        UsageError: a path does not exist, or the log cannot be written.
     """
-    found = find(paths, settings, apart=out, all_versions=all_versions)
-    with ExitStack() as stack:
+    check_log(log_file)
+    found = find(paths, settings, all_versions=all_versions)
+    rows = []
+    for finished in work_on(found.targets, settings, created, quiet=quiet):
+        rows.append(finished.row)
         if log_file:
-            _writable(log_file)
-        if out:
-            stack.enter_context(locked(out))
-        deliver = deliver_to(out, formats.per_model) if out and formats else None
-        rows = worst_first(list(_rows(found, settings, created, deliver, quiet, log_file)))
-        code, reasons = exit_code(rows, found)
-        index = None
-        if out and formats:
-            outcome: dict[str, Json] = {"code": code, "reasons": [*reasons]}
-            index = write_index(out, rows, found, formats, outcome, created)
-    return Ran(rows, found, code, index)
+            log_line(log_file, finished.row, created)
+    return Ran(worst_first(rows), found, exit_code(rows, found)[0])
 
 
-def _rows(
-    found: Found,
+def work_on(
+    targets: Sequence[Target],
     settings: Settings,
     created: str,
-    deliver: Deliver | None,
+    *,
     quiet: bool,
-    log_file: Path | None,
-) -> Iterator[Row]:
+    deliver: Deliver | None = None,
+    recalled: Mapping[Path, Recalled] | None = None,
+) -> Iterator[Finished]:
+    """Audit every target and yield each as it is done; see `batch.audit_all`."""
     with ExitStack() as stack:
         probe = None
-        if settings.probe.enabled and found.targets:
+        known = recalled or {}
+        if settings.probe.enabled and any(target.path not in known for target in targets):
             from modelaudit.probe.here import here_probe
 
             probe = stack.enter_context(here_probe(settings))
-        bar = stack.enter_context(ProgressBar(len(found.targets), enabled=not quiet))
-        for target, row in audit_all(
-            found.targets, settings, created, probe=probe, deliver=deliver
+        bar = stack.enter_context(ProgressBar(len(targets), enabled=not quiet))
+        for finished in audit_all(
+            targets, settings, created, probe=probe, deliver=deliver, recalled=known
         ):
-            bar.advance(target.relative)
-            if log_file:
-                log_line(log_file, row, created)
-            yield row
+            bar.advance(finished.target.relative)
+            yield finished
 
 
-def _writable(log_file: Path) -> None:
-    """Find out before the work, not after the first model."""
+def check_log(log_file: Path | None) -> None:
+    """Find out before the work that a log can be written, not after the first model.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if log_file is None:
+        return
     try:
         log_file.open("a", encoding="utf-8").close()
     except OSError as error:
@@ -106,14 +105,47 @@ def worst_first(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
+def tally(rows: Sequence[Row]) -> str:
+    """How many models have which verdict: `2 fail, 1 pass`."""
+    verdicts = [str(row["verdict"]) for row in rows]
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in ORDER if verdicts.count(v)) or "none"
+
+
 def summary(rows: list[Row], found: Found) -> str:
     """One line of totals, and a line for whatever looked like a model and is none."""
-    verdicts = [str(row["verdict"]) for row in rows]
-    parts = [f"{verdicts.count(v)} {v}" for v in ORDER if verdicts.count(v)]
     others = sum(found.others.values())
     passed_over = f"{others or 'no'} other file{'s' * (others > 1)} passed over"
     count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
-    lines = [f"{count}: {', '.join(parts) or 'none'}; {passed_over}"]
+    lines = [f"{count}: {tally(rows)}; {passed_over}"]
     lines += [f"not a model: {clean(path)} ({clean(why)})" for path, why in found.named]
-    lines += [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
+    lines += unseen(found)
     return "\n".join(lines)
+
+
+def unseen(found: Found) -> list[str]:
+    """A sentence for every place that could not be looked at."""
+    return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
+
+
+def waiver_notes(settings: Settings, rows: Sequence[Row], created: str) -> list[str]:
+    """A sentence for every waiver that covers nothing, or that soon will not any more."""
+    marks = []
+    for row in rows:
+        found = row["findings"]
+        for each in found if isinstance(found, list) else ():
+            if isinstance(each, dict):
+                codes = (str(each["code"]), str(each["name"]))
+                marks.append((str(row["path"]), codes, str(each["fingerprint"])))
+    unused = unused_waivers(settings.waivers, marks)
+    notes = [f"{_told(waiver)} covers no finding and can go" for waiver in unused]
+    today = datetime.date.fromisoformat(created[:10])
+    for waiver in settings.waivers:
+        if waiver.expires and waiver not in unused:
+            left = (waiver.expires - today).days
+            if 0 <= left <= WARN_DAYS:
+                notes.append(f"{_told(waiver)} expires on {waiver.expires}")
+    return notes
+
+
+def _told(waiver: Waiver) -> str:
+    return clean(f"the waiver of {waiver.rule} for {waiver.path} ({waiver.reason})")

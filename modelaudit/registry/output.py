@@ -15,6 +15,8 @@ from modelaudit.errors import LockHeld, UsageError
 
 SLUG_LENGTH = 80
 UNSAFE = re.compile(r"[^a-z0-9._]+")
+# What `write_atomic` calls a file until it is whole: the name, and eight characters of tempfile's.
+LEFTOVER = re.compile(r"\.[a-z]+\.[a-z]+\.[a-z0-9_]{8}")
 
 
 def slug(relative: str) -> str:
@@ -77,3 +79,22 @@ def write_atomic(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+    _flush_directory(path.parent)
+
+
+def _flush_directory(directory: Path) -> None:
+    """Make the new name itself last. Some file systems cannot, and need not, do that."""
+    with contextlib.suppress(OSError):
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def sweep(directory: Path) -> None:
+    """Take away what a killed run had half written. Only for who holds the directory's lock."""
+    for place in (directory, *directory.glob("models/*"), *directory.glob("runs/*")):
+        for path in place.glob(".*"):
+            if LEFTOVER.fullmatch(path.name):
+                path.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ class IndexRow:
     `counts` is the number of open findings by severity value, `codes` the rules that failed.
     `links` is format name -> address of the report relative to the index (`html`, `pdf`, `json`).
     `origin` is where the registry says the model comes from, as one line.
+    `change` is a word for what happened to the model since the run before, "" for nothing.
     """
 
     slug: str
@@ -40,6 +41,7 @@ class IndexRow:
     bytes: int | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
+    change: str = ""
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -54,7 +56,8 @@ class Run:
 
     `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
     each with its reason, so that nothing is left out in silence. `together` is what holds for
-    several models at once: title, detail and the models' paths.
+    several models at once: title, detail and the models' paths. `changes` are sentences on what
+    changed after the run that began at `since` ("" where there was none).
     """
 
     root: str
@@ -63,6 +66,8 @@ class Run:
     exit: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     together: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    since: str = ""
+    changes: tuple[str, ...] = ()
 
 
 def index_row(audit: Audit, links: Mapping[str, str]) -> IndexRow:
@@ -108,6 +113,7 @@ class _Line:
     size: str
     nbytes: int
     links: tuple[tuple[str, str], ...]
+    change: str
     search: str
 
 
@@ -131,8 +137,9 @@ def _line(row: IndexRow) -> _Line:
         size=text.file_size(row.bytes),
         nbytes=row.bytes or 0,
         links=tuple((kind.upper(), address) for kind, address in links.items()),
+        change=row.change,
         search=text.printable(
-            " ".join((row.path, row.format_label, row.origin, *row.codes))
+            " ".join((row.path, row.format_label, row.origin, row.change, *row.codes))
         ).lower(),
     )
 
@@ -152,6 +159,7 @@ def render_index(rows: Iterable[IndexRow], run: Run, *, templates_dir: Path | No
     return env.get_template("index.html.j2").render(
         run=run,
         date=text.instant(run.created),
+        since=text.instant(run.since),
         lines=[_line(row) for row in ordered],
         totals=totals,
         codes=sorted({code for row in ordered for code in row.codes}),

@@ -62,14 +62,16 @@ def _finding(
 
 
 def unused_waivers(
-    waivers: Sequence[Waiver], findings: Sequence[tuple[str, Finding]]
+    waivers: Sequence[Waiver], findings: Sequence[tuple[str, tuple[str, str], str]]
 ) -> tuple[Waiver, ...]:
-    """Waivers that cover no finding of the whole run; findings come with their model's path."""
+    """Waivers that cover no finding of the whole run.
+
+    Args:
+        waivers: from the settings.
+        findings: of every model: its path, the rule's code and name, the fingerprint.
+    """
     return tuple(
         waiver
         for waiver in waivers
-        if not any(
-            waiver.covers((finding.code, finding.name), path, finding.fingerprint)
-            for path, finding in findings
-        )
+        if not any(waiver.covers(codes, path, mark) for path, codes, mark in findings)
     )

@@ -119,5 +119,6 @@ def audit_key(settings: Settings, path: str, today: datetime.date, data: str) ->
     return digest(
         _general(settings.limits, settings.probe, settings.fail_on, settings.targets, data),
         jsonable(expected),
+        jsonable(settings.severities),
         [[jsonable(each), each.expired(today)] for each in waivers],
     )

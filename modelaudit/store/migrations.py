@@ -22,7 +22,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             exit_code INTEGER,
             audited INTEGER NOT NULL DEFAULT 0,
             seconds REAL NOT NULL DEFAULT 0,
-            unseen TEXT NOT NULL DEFAULT '[]'
+            notes TEXT NOT NULL DEFAULT '[]'
         )
         """,
         """

@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `seconds` is wall clock; `unseen` are places that could not be looked at."""
+    """One run. `seconds` is wall clock; `notes` are sentences about the run as a whole."""
 
     id: int
     registry: str
@@ -44,7 +44,7 @@ class Run:
     exit_code: int | None
     audited: int
     seconds: float
-    unseen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

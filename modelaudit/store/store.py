@@ -120,6 +120,15 @@ class Store:
                 [(run, audit, place.root, place.path) for place, audit in audits.items()],
             )
 
+    def drop(self, run: int, places: Iterable[Place]) -> None:
+        """Take back a run's results for some models."""
+        with explained(self._path), transaction(self._connection):
+            self._connection.executemany(
+                "DELETE FROM result WHERE run = ? AND model = "
+                "(SELECT id FROM model WHERE root = ? AND path = ?)",
+                [(run, place.root, place.path) for place in places],
+            )
+
     def touch(self, states: Iterable[tuple[Place, str, bool]]) -> None:
         """Note other sizes, times or inodes of files whose bytes are known to be the same."""
         with explained(self._path), transaction(self._connection):
@@ -136,15 +145,15 @@ class Store:
         *,
         finished: str,
         seconds: float,
-        exit_code: int,
-        unseen: Iterable[str] = (),
+        exit_code: int | None,
+        notes: Iterable[str] = (),
     ) -> None:
         """Note how a run ended. `seconds` are added to those of its earlier parts."""
         with explained(self._path), transaction(self._connection):
             self._connection.execute(
                 "UPDATE run SET state = ?, finished = ?, seconds = seconds + ?, exit_code = ?, "
-                "unseen = ? WHERE id = ?",
-                (state, finished, seconds, exit_code, json.dumps([*unseen]), run),
+                "notes = ? WHERE id = ?",
+                (state, finished, seconds, exit_code, json.dumps([*notes]), run),
             )
 
     def mark_reported(self, run: int) -> None:
@@ -204,6 +213,31 @@ class Store:
         )
         return {Place(root, path): json.loads(line) for root, path, line in rows}
 
+    def verdicts(self) -> dict[int, dict[str, int]]:
+        """How many models had which verdict, by run."""
+        rows = self._all(
+            "SELECT result.run, json_extract(audit.line, '$.verdict'), count(*) FROM result "
+            "JOIN audit ON audit.id = result.audit GROUP BY 1, 2"
+        )
+        counts: dict[int, dict[str, int]] = {}
+        for run, verdict, count in rows:
+            counts.setdefault(run, {})[verdict] = count
+        return counts
+
+    def timeline(self, path: str) -> list[tuple[Run, Place, int, Line]]:
+        """Every run's result for models of this path: run, model, audit and line, in order."""
+        runs = {run.id: run for run in self.runs()}
+        rows = self._all(
+            "SELECT result.run, model.root, model.path, audit.id, audit.line FROM result "
+            "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
+            "WHERE model.path = ? ORDER BY model.root, result.run",
+            (path,),
+        )
+        return [
+            (runs[run], Place(root, name), audit, json.loads(line))
+            for run, root, name, audit, line in rows
+        ]
+
     def results(self, run: int) -> dict[Place, int]:
         """The identities of a run's audits, by model."""
         rows = self._all(
@@ -261,5 +295,5 @@ class Store:
 
 def _run(row: tuple[Any, ...]) -> Run:
     values = dict(zip(_COLUMNS, row, strict=True))
-    told = {"state": State(values["state"]), "unseen": tuple(json.loads(values["unseen"]))}
+    told = {"state": State(values["state"]), "notes": tuple(json.loads(values["notes"]))}
     return Run(**values | told)

@@ -14,6 +14,8 @@ import pytest
 
 from modelaudit.cli import batch
 from modelaudit.settings import Limits, Settings
+from modelaudit.store.records import State
+from modelaudit.store.store import Store
 from tests.cli.conftest import ROOT, SAMPLES, command
 from tests.made import files
 
@@ -93,7 +95,8 @@ def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
     batch.audit_model(batch.find((models / "a.h5",), Settings()).targets[0], Settings(), CREATED)
     monkeypatch.setattr(batch, "audit_model", audit_model)
     found = batch.find((models,), Settings())
-    rows = {t.relative: row for t, row in batch.audit_all(found.targets, Settings(), CREATED)}
+    done = batch.audit_all(found.targets, Settings(), CREATED)
+    rows = {each.target.relative: each.row for each in done}
     assert rows["closed.h5"]["exit"] in {1, 3}
     assert "ermission denied" in str(rows["closed.h5"]["reason"])
     assert rows["closed.h5"]["verdict"] in {"fail", "incomplete"}
@@ -116,9 +119,8 @@ def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
     monkeypatch.setattr(batch, "RENDER_SECONDS", 0.0)
     settings = Settings(limits=Limits(read_seconds=5.0))
     found = batch.find((models,), settings)
-    rows = {
-        target.relative: row for target, row in batch.audit_all(found.targets, settings, CREATED)
-    }
+    done = batch.audit_all(found.targets, settings, CREATED)
+    rows = {each.target.relative: each.row for each in done}
     assert sorted(rows) == ["a.h5", "b.keras", "truncated.h5"]
     assert rows["truncated.h5"]["verdict"] == "fail"
     for name, why in (("a.h5", "SIGSEGV"), ("b.keras", "longer than the time allowed")):
@@ -133,7 +135,7 @@ def test_our_own_bug_is_told_apart(models, monkeypatch, capfd):
 
     monkeypatch.setattr(batch, "audit_model", audit_model)
     found = batch.find((models / "a.h5",), Settings())
-    rows = [row for _, row in batch.audit_all(found.targets, Settings(), CREATED)]
+    rows = [each.row for each in batch.audit_all(found.targets, Settings(), CREATED)]
     assert batch.exit_code(rows, found)[0] == 70
     assert "please report" in str(rows[0]["reason"])
     assert "oops" in capfd.readouterr().err
@@ -155,7 +157,7 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not list(out.glob("models/*/audit.json")) and time.monotonic() < deadline:
+    while len(list(out.glob("models/*/audit.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(process.pid, number)  # what Ctrl-C in a terminal does
     stdout, stderr = process.communicate(timeout=30)
@@ -163,7 +165,11 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
     assert stderr.strip() == b"modelaudit: interrupted"
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # no process of the group is left
-    written = [path for path in out.rglob("*") if path.is_file() and path.name != ".lock"]
+    with Store.open_to_read(out) as store:  # what was done is kept, and the run not called done
+        (run,) = store.runs()
+        assert run.state is State.INTERRUPTED
+        assert len(store.results(run.id)) == run.audited >= 1  # one at work, the others done
+    written = [path for path in (out / "models").rglob("*") if path.is_file()]
     assert written
     for path in written:
         assert json.loads(path.read_text())["model"]

@@ -61,5 +61,6 @@ def test_an_expired_waiver_reopens_and_says_so() -> None:
 
 def test_unused_waivers_are_found() -> None:
     used, unused = Waiver("MA102", "known"), Waiver("MA103", "left over")
-    findings = [("vision/a.h5", _result().findings[0])]
+    finding = _result().findings[0]
+    findings = [("vision/a.h5", (finding.code, finding.name), finding.fingerprint)]
     assert unused_waivers([used, unused], findings) == (unused,)

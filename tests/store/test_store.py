@@ -47,13 +47,13 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         store.add(run, Place("/models", "a.h5"), audited("a.h5", settled=True))
         store.add(run, Place("/models", "b.h5"), audited("b.h5", key="", seen=""))
         store.finish(
-            run, State.COMPLETE, finished=WHEN, seconds=2.0, exit_code=1, unseen=["x: closed"]
+            run, State.COMPLETE, finished=WHEN, seconds=2.0, exit_code=1, notes=["x: closed"]
         )
         store.mark_reported(run)
     with Store.open_to_read(tmp_path) as store:
         (only,) = store.runs()
         assert (only.state, only.exit_code, only.audited) == (State.REPORTED, 1, 2)
-        assert (only.seconds, only.unseen) == (2.0, ("x: closed",))
+        assert (only.seconds, only.notes) == (2.0, ("x: closed",))
         assert store.lines(run)[Place("/models", "a.h5")] == line("a.h5")
         cached = store.cached()
         assert set(cached) == {Place("/models", "a.h5")}  # without a key nothing is used again

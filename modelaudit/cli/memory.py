@@ -1,0 +1,147 @@
+"""Between a run and its history: what can be used again, and keeping what was found."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit.cli.batch import Finished
+from modelaudit.cli.watch import SEEN_LAYOUT, Recalled
+from modelaudit.pipeline import Target
+from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.settings import Settings
+from modelaudit.store import keys
+from modelaudit.store.records import Audited, Cached, Place
+from modelaudit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about every model.
+
+    Attributes:
+        reused: audits that still hold, by model.
+        todo: models to audit, the largest first, so that none of them is begun last.
+        recalled: by path, what is known of those of `todo` that need not be run again.
+    """
+
+    reused: Mapping[Place, int]
+    todo: tuple[Target, ...]
+    recalled: Mapping[Path, Recalled]
+
+    @property
+    def runs_models(self) -> bool:
+        """Whether any model has to be run."""
+        return any(target.path not in self.recalled for target in self.todo)
+
+
+def place_of(target: Target) -> Place:
+    """Under what name the history knows a model."""
+    return Place(str(target.root), target.relative)
+
+
+class Memory:
+    """One run's use of the history.
+
+    Args:
+        store: the open history.
+        run: number of the run in it.
+        settings: of the run.
+        created: its ISO 8601 time.
+        out: where its reports go.
+        formats: made for each model.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run: int,
+        settings: Settings,
+        created: str,
+        out: Path,
+        formats: Sequence[str],
+    ) -> None:
+        self._store, self._run, self._settings, self._out = store, run, settings, out
+        self._formats = formats
+        self._today = datetime.date.fromisoformat(created[:10])
+        self._data = keys.data_digest(settings.probe)
+        self._keys: dict[Place, str] = {}
+        self._seen_key = keys.digest(SEEN_LAYOUT, keys.seen_key(settings.probe, self._data))
+
+    def plan(
+        self, targets: Iterable[Target], *, verify: bool, only: Mapping[Place, int] | None = None
+    ) -> Plan:
+        """Tell which models have to be audited, and keep the results of the others.
+
+        Args:
+            targets: every model that was found.
+            verify: compare the bytes of files also where their sizes, times and inodes are equal.
+            only: audits that may be used again; None allows all.
+        """
+        cached, looker = self._store.cached(), Looker(self._settings.limits)
+        reused: dict[Place, int] = {}
+        todo: list[tuple[int, Target]] = []
+        recalled: dict[Path, Recalled] = {}
+        moved: list[tuple[Place, str, bool]] = []
+        for target in targets:
+            place, now = place_of(target), looker.snapshot(target.path)
+            key = self._keys[place] = self._key(target, looker)
+            known = cached.get(place)
+            if known and only is not None and only.get(place) != known.audit:
+                known = None
+            if known and not _as_known(known, now, verify=verify):
+                if looker.content(target.path) == known.content:
+                    moved.append((place, now.text, now.settled))
+                else:
+                    known = None
+            if known and known.key == key and self._written(target):
+                reused[place] = known.audit
+                continue
+            todo.append((-now.nbytes, target))
+            if known and known.seen_key == self._seen_key:
+                seen = self._store.seen(place)
+                if seen:
+                    recalled[target.path] = Recalled(seen, now.text, known.content)
+        self._store.touch(moved)
+        self._store.reuse(self._run, reused)
+        todo.sort(key=lambda pair: (pair[0], pair[1].relative))
+        return Plan(reused, tuple(target for _, target in todo), recalled)
+
+    def add(self, finished: Finished) -> None:
+        """Keep one finished audit; it is on the disk when this returns."""
+        target, row, notes = finished
+        document = (self._out / "models" / target.slug / "audit.json").read_bytes()
+        audited = Audited(row, document)
+        if notes:
+            seen = str(notes["seen"])
+            audited = Audited(
+                line=row,
+                document=document,
+                key=self._keys[place_of(target)],
+                content=str(notes["content"]),
+                files=str(notes["files"]),
+                settled=bool(notes["settled"]),
+                seen_key=self._seen_key if seen else "",
+                seen=seen,
+            )
+        self._store.add(self._run, place_of(target), audited)
+
+    def _key(self, target: Target, looker: Looker) -> str:
+        """What an audit and its reports depend on, besides the model's files."""
+        own = self._settings.for_path(target.relative)
+        judged = keys.audit_key(own, target.relative, self._today, self._data)
+        before = looker.snapshot(target.previous).text if target.previous else ""
+        return keys.digest(judged, target.slug, target.origin, before, [*self._formats])
+
+    def _written(self, target: Target) -> bool:
+        """Whether the reports of an earlier audit are still there."""
+        folder = self._out / "models" / target.slug
+        names = [f"report.{name}" for name in self._formats if name != "json"]
+        return all((folder / name).is_file() for name in ("audit.json", *names))
+
+
+def _as_known(known: Cached, now: Snapshot, *, verify: bool) -> bool:
+    """Whether nothing but a look at the directory is needed."""
+    return known.settled and known.files == now.text and not verify

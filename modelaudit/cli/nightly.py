@@ -1,0 +1,153 @@
+"""`modelaudit nightly`: audits for cron, silent unless something changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelaudit.cli import exits, options
+
+if TYPE_CHECKING:
+    from modelaudit.cli.recorded import Recorded
+    from modelaudit.facts import Json
+
+FIRST_LISTED = 20  # models of the first run that are named: those that need a look
+
+
+@click.command(short_help="Audit a registry for cron: silent unless something changed.")
+@click.argument(
+    "registry", nargs=-1, required=True, metavar="REGISTRY...", type=click.Path(path_type=Path)
+)
+@options.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Directory for the reports and the history of runs.",
+)
+@options.FORMATS
+@options.option(
+    "--verify",
+    is_flag=True,
+    help="Compare the bytes of models that look unchanged, not only sizes, times and inodes.",
+)
+@options.probing
+@options.shared
+def nightly(
+    registry: tuple[Path, ...],
+    out: Path,
+    formats: tuple[str, ...],
+    verify: bool,
+    all_versions: bool,
+    quiet: bool,
+    log_file: Path | None,
+    **chosen: Any,
+) -> None:
+    """Audit what changed in REGISTRY since the last time, and print that only.
+
+    Models whose files, rules, settings and runtimes are as they were are not read again. Where
+    nothing changed, nothing is printed and the exit code is 0; else it is that of the models
+    that changed.
+    """
+    from modelaudit.cli import notices
+    from modelaudit.cli.batch import log_line
+    from modelaudit.cli.deliver import parse_formats
+    from modelaudit.cli.recorded import Order, now, record_run
+    from modelaudit.cli.terminal import say
+    from modelaudit.errors import LockHeld
+
+    wanted = parse_formats(formats)
+    settings, told = options.settings_from(**chosen), options.settings_file().nightly
+    created = now()
+
+    def tell(ran: Recorded) -> None:
+        if ran.quiet and ran.rows:
+            return
+        text = as_text(ran)
+        if not quiet:
+            say(text)
+        notices.changed(told, text, as_details(ran))
+
+    notices.started(told)
+    order = Order(
+        out,
+        wanted,
+        "nightly",
+        all_versions=all_versions,
+        reuse=True,
+        verify=verify,
+        keep=told.keep,
+    )
+    try:
+        ran = record_run(
+            registry, settings, created, order, quiet=True, log_file=log_file, tell=tell
+        )
+        code = code_of(ran)
+        if log_file:
+            counts: dict[str, Json] = {
+                "event": "run",
+                "models": len(ran.rows),
+                "audited": ran.audited,
+                "changed": len(ran.changes),
+                "exit": code,
+            }
+            log_line(log_file, counts, created)
+    except LockHeld:
+        notices.ended(told, exits.LOCKED)
+        raise
+    except BaseException:
+        notices.ended(told, None)
+        raise
+    notices.ended(told, code)
+    raise click.exceptions.Exit(code)
+
+
+def code_of(ran: Recorded) -> int:
+    """The exit code: of the first run the whole run's, later that of what changed."""
+    from modelaudit.cli.run import unseen
+
+    if not ran.since or not ran.rows:
+        return ran.code
+    codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]
+    if set(unseen(ran.found)) & set(ran.notes):
+        codes.append(exits.INCOMPLETE)
+    return exits.worst(codes)
+
+
+def as_text(ran: Recorded) -> str:
+    """What a mail says of a run: how many changed, each with its findings, where to read on."""
+    from modelaudit.cli.change_text import listed
+    from modelaudit.cli.run import tally
+    from modelaudit.cli.terminal import clean
+
+    count = f"{len(ran.rows):,} model{'s' * (len(ran.rows) != 1)}"
+    if ran.since:
+        head = f"{ran.found.root}: {len(ran.changes):,} of {count} changed since {ran.since}"
+    else:
+        head = f"{ran.found.root}: {count}, first run"
+    lines = [clean(head), f"now {tally(ran.rows)}"]
+    if ran.changes:
+        lines += ["", listed(ran.changes)]
+    if not ran.since:
+        bad = [row for row in ran.rows if row["verdict"] in {"fail", "incomplete"}]
+        lines += [f"{row['verdict']!s:<12}{clean(str(row['path']))}" for row in bad[:FIRST_LISTED]]
+        if len(bad) > FIRST_LISTED:
+            lines.append(f"and {len(bad) - FIRST_LISTED:,} more")
+    lines += ["", *ran.notes] if ran.notes else []
+    return "\n".join([*lines, "", f"reports: {ran.index}"])
+
+
+def as_details(ran: Recorded) -> dict[str, Json]:
+    """The same for programs."""
+    from modelaudit.cli.change_text import as_json
+
+    return {
+        "registry": ran.found.root,
+        "since": ran.since or None,
+        "models": len(ran.rows),
+        "exit": code_of(ran),
+        "changes": [as_json(change) for change in ran.changes],
+        "notes": [*ran.notes],
+    }

@@ -1,0 +1,82 @@
+"""Telling others how a nightly run went: a program, a webhook, a health check.
+
+Only addresses that the settings file names are ever asked for. Whatever goes wrong here is a line
+on stderr and changes nothing about the run.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import click
+
+from modelaudit import __version__
+from modelaudit.cli import exits
+from modelaudit.facts import Json
+from modelaudit.settings import Nightly
+
+NETWORK_SECONDS = 20.0
+PROGRAM_SECONDS = 300.0
+# The run did what it was to do; what it found is told by other ways.
+DONE = frozenset({exits.OK, exits.FINDINGS})
+
+
+def started(settings: Nightly) -> None:
+    """Tell the health check that a run begins."""
+    if settings.ping:
+        _ask(settings.ping.rstrip("/") + "/start")
+
+
+def ended(settings: Nightly, code: int | None) -> None:
+    """Tell the health check how the run ended; None where it did not come to an end."""
+    if settings.ping:
+        end = "" if code in DONE else "/fail" if code is None else f"/{code}"
+        _ask(settings.ping.rstrip("/") + end)
+
+
+def changed(settings: Nightly, text: str, details: dict[str, Json]) -> None:
+    """Hand over what changed: the text to the program, and both to the webhook."""
+    if settings.notify:
+        _run(settings.notify, text)
+    if settings.webhook:
+        _ask(settings.webhook, json.dumps({"text": text} | details).encode())
+
+
+def _run(command: tuple[str, ...], text: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            input=text.encode("utf-8", "replace"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=PROGRAM_SECONDS,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        _warn(f"{command[0]}: {error}")
+        return
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()[-500:]
+        _warn(f"{command[0]} ended with {done.returncode}{': ' + said if said else ''}")
+
+
+def _ask(address: str, data: bytes | None = None) -> None:
+    headers = {"User-Agent": f"tf-modelaudit/{__version__}"}
+    if data is not None:
+        headers["Content-Type"] = "application/json"
+    try:
+        request = urllib.request.Request(address, data, headers)
+        with urllib.request.urlopen(request, timeout=NETWORK_SECONDS):
+            pass
+    except (OSError, ValueError) as error:
+        # The path of such an address is often a secret, and this line may end in a mail.
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        _warn(f"{urlsplit(address).hostname}: {reason}")
+
+
+def _warn(what: str) -> None:
+    click.echo(f"modelaudit: could not notify: {what}", err=True)

@@ -1,0 +1,212 @@
+"""A run that writes reports and remembers: what is done again, what is kept, what changed."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit import __version__
+from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
+from modelaudit.cli.deliver import Formats, Outcome, deliver_to, write_index
+from modelaudit.cli.memory import Memory, place_of
+from modelaudit.cli.run import check_log, unseen, waiver_notes, work_on, worst_first
+from modelaudit.errors import StoreError
+from modelaudit.registry.output import locked, sweep
+from modelaudit.settings import Nightly, Settings
+from modelaudit.store import changes, keys
+from modelaudit.store.records import Line, Place, Run, State
+from modelaudit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is to do with its history.
+
+    Attributes:
+        out: directory of the reports and the history.
+        formats: reports to write.
+        command: name under which the run is kept.
+        all_versions: of numbered versions take all, not only the newest.
+        reuse: take earlier audits of models that have not changed.
+        verify: tell that by the bytes of their files, not by sizes, times and inodes.
+        resume: go on with the last run if it did not come to its end.
+        keep: number of runs that the history holds.
+    """
+
+    out: Path
+    formats: Formats
+    command: str
+    all_versions: bool = False
+    reuse: bool = False
+    verify: bool = False
+    resume: bool = False
+    keep: int = Nightly().keep
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run that came to its end.
+
+    Attributes:
+        rows: what was found, worst first, whether audited now or earlier.
+        found: where the models came from.
+        code: how the run as a whole ends.
+        index: the index page, as this run or an earlier one wrote it.
+        audited: number of models that were audited and not taken from the history.
+        since: when the run began with which this one is compared; "" for the first.
+        changes: models that are not as they were then.
+        notes: sentences about the run that were not said then.
+    """
+
+    rows: list[Row]
+    found: Found
+    code: int
+    index: Path
+    audited: int
+    since: str
+    changes: tuple[changes.Change, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is to be told: there was a run before, and all is as it was."""
+        return bool(self.since) and not self.changes and not self.notes
+
+
+def now() -> str:
+    """The time for `created`: UTC, whole seconds, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record_run(
+    paths: tuple[Path, ...],
+    settings: Settings,
+    created: str,
+    order: Order,
+    *,
+    quiet: bool,
+    log_file: Path | None,
+    tell: Callable[[Recorded], None],
+) -> Recorded:
+    """Audit what has to be audited under `paths` and keep every result as it comes.
+
+    Args:
+        paths: a registry, or several.
+        settings: of the run.
+        created: its ISO 8601 time in UTC.
+        order: what is done with the history.
+        quiet: show no progress.
+        log_file: gets a line of JSON for every model that is audited.
+        tell: is given the finished run; only what it has taken counts as told, so that what a
+            killed run found is told by the next.
+
+    Raises:
+        UsageError: a path does not exist, or what is to be written cannot be.
+        LockHeld: another run writes to the same directory.
+        StoreError: the history cannot be read or written.
+    """
+    started = time.monotonic()
+    check_log(log_file)
+    found = find(paths, settings, apart=order.out, all_versions=order.all_versions)
+    registry = ", ".join(str(path.resolve()) for path in paths)
+    with ExitStack() as stack:
+        stack.enter_context(locked(order.out))
+        store = stack.enter_context(Store.open(order.out))
+        base = store.last(registry, State.REPORTED)
+        before = store.lines(base.id) if base else {}
+        run, earlier = _begin(store, registry, created, order)
+        try:
+            memory = Memory(store, run, settings, created, order.out, order.formats.per_model)
+            plan = memory.plan(
+                found.targets, verify=order.verify, only=None if order.reuse else earlier
+            )
+            deliver = deliver_to(order.out, order.formats.per_model, _moved(before, found))
+            for finished in work_on(
+                plan.todo, settings, created, quiet=quiet, deliver=deliver, recalled=plan.recalled
+            ):
+                memory.add(finished)
+                if log_file:
+                    log_line(log_file, finished.row, created)
+            ended = _conclude(store, run, settings, created, order, found, base, before)
+        except BaseException:
+            with suppress(StoreError):  # what went wrong is what is to be told
+                _finish(store, run, State.INTERRUPTED, started, None, ())
+            raise
+        ran, notes = ended
+        _finish(store, run, State.COMPLETE, started, ran.code, notes)
+        tell(ran)
+        store.mark_reported(run)
+        store.forget(order.keep)
+    return ran
+
+
+def _begin(
+    store: Store, registry: str, created: str, order: Order
+) -> tuple[int, Mapping[Place, int]]:
+    """The run's number, and the results that it has already where it goes on with an earlier."""
+    runs = store.runs()
+    last = runs[-1] if runs else None
+    if last and last.state is State.RUNNING:  # its process was killed: the lock was free
+        sweep(order.out)
+    unfinished = last is not None and last.state in (State.RUNNING, State.INTERRUPTED)
+    if order.resume and last and unfinished and last.registry == registry:
+        store.resume(last.id)
+        return last.id, store.results(last.id)
+    tool = f"tf-modelaudit {__version__}"
+    return store.begin(registry, order.command, tool, keys.code_digest(), created), {}
+
+
+def _moved(before: Mapping[Place, Line], found: Found) -> dict[str, str]:
+    """Slugs of models that are no longer there, by the digests of their files and weights."""
+    present = {place_of(target) for target in found.targets}
+    return {
+        str(line[key]): str(line["slug"])
+        for place, line in before.items()
+        for key in ("sha256", "weights")
+        if place not in present and line.get(key)
+    }
+
+
+def _conclude(
+    store: Store,
+    run: int,
+    settings: Settings,
+    created: str,
+    order: Order,
+    found: Found,
+    base: Run | None,
+    before: Mapping[Place, Line],
+) -> tuple[Recorded, list[str]]:
+    """Compare with the run before, write the index where it changes, and give all notes."""
+    present = {place_of(target) for target in found.targets}
+    # A run that goes on may have results of models that have gone since it began.
+    store.drop(run, [place for place in store.results(run) if place not in present])
+    after = store.lines(run)
+    rows = worst_first([dict(line) for line in after.values()])
+    code, reasons = exit_code(rows, found)
+    notes = [*unseen(found), *waiver_notes(settings, rows, created)]
+    ran = Recorded(
+        rows=rows,
+        found=found,
+        code=code,
+        index=order.out / "index.html",
+        audited=next(each.audited for each in store.runs() if each.id == run),
+        since=base.started if base else "",
+        changes=changes.compare(before, after) if base else (),
+        notes=tuple(note for note in notes if base is None or note not in base.notes),
+    )
+    if ran.audited or not ran.quiet or not ran.index.is_file():
+        outcome = Outcome(code, tuple(reasons), ran.since, ran.changes)
+        write_index(order.out, rows, found, order.formats, outcome, created)
+    return ran, notes
+
+
+def _finish(
+    store: Store, run: int, state: State, started: float, code: int | None, notes: Sequence[str]
+) -> None:
+    seconds = round(time.monotonic() - started, 3)
+    store.finish(run, state, finished=now(), seconds=seconds, exit_code=code, notes=notes)
