@@ -60,9 +60,10 @@ ONLY_IN = {
     "click": ("modelaudit.cli",),
     "rich": ("modelaudit.cli",),
     "sqlite3": ("modelaudit.store",),
+    "yaml": ("modelaudit.registry.bounded_yaml",),  # which builds text, lists and dicts only
 }
 # Modules that run code out of data.
-UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
+UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 UNSAFE_CALLS = {"eval", "exec", "compile"}
 IO_MODULES = {
     *("os", "pathlib", "io", "subprocess", "socket", "tempfile", "shutil", "sqlite3", "h5py"),

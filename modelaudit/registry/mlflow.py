@@ -9,10 +9,12 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.bounded import read_bytes
-from modelaudit.registry.block_yaml import Node, parse
+from modelaudit.registry.bounded_yaml import Node, parse
 from modelaudit.settings import Limits
 
 FILE = "MLmodel"
+NOTHING = ("", "null", "~")  # what YAML has for no value
+LARGEST = 1 << 20  # bytes; such a file has some kilobytes
 # Flavours whose data are models of ours; `python_function` wraps any of them.
 OURS = ("tensorflow", "keras")
 _GENERIC = "python_function"
@@ -58,9 +60,9 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
 
     Raises:
         ReadError: it cannot be read, or is not what MLflow writes.
-        LimitExceeded: larger than `limits.text_bytes`.
+        LimitExceeded: larger than `LARGEST` or `limits.text_bytes`.
     """
-    data = read_bytes(path, limits.text_bytes)
+    data = read_bytes(path, min(LARGEST, limits.text_bytes))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -71,23 +73,28 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
     flavors = found["flavors"]
     names = sorted(_mapping(flavors), key=lambda name: (name == _GENERIC, name))
     ours = next((_mapping(flavors)[name] for name in OURS if name in _mapping(flavors)), None)
-    signature = _mapping(found.get("signature"))
+    said = _mapping(found.get("signature"))
+    sides = ("inputs", "outputs", "params")
     return MlflowModel(
         flavors=tuple(name[:60] for name in names[:10]),
         details=_texts(ours) if isinstance(ours, Mapping) else None,
         version=_text(found.get("mlflow_version")),
         run=_text(found.get("run_id")),
-        signature=tuple(side for side in ("inputs", "outputs", "params") if signature.get(side)),
+        signature=tuple(
+            side
+            for side in ("inputs", "outputs", "params")
+            if signature.get(side, "null") not in NOTHING
+        ),
     )
 
 
-def _mapping(value: Node) -> Mapping[str, Node]:
+def _mapping(value: Node | None) -> Mapping[str, Node]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: Node) -> str:
-    return value[:80] if isinstance(value, str) else ""
+def _text(value: Node | None) -> str:
+    return value[:80] if isinstance(value, str) and value not in NOTHING else ""
 
 
-def _texts(value: Node) -> dict[str, str]:
+def _texts(value: Node | None) -> dict[str, str]:
     return {key: _text(item) for key, item in _mapping(value).items() if isinstance(item, str)}

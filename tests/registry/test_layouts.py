@@ -75,7 +75,7 @@ def test_mlflow_models_that_are_not_ours_or_not_there_are_named(tmp_path):
     assert named["forest/MLmodel"] == (
         "MLflow, flavour sklearn, no signature: not TensorFlow/Keras"
     )
-    assert "line 1: a tag" in named["broken/MLmodel"]
+    assert "line 1: the tag" in named["broken/MLmodel"]
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "flavors: x\n", "a: b\n", "\ud800"])
