@@ -80,11 +80,7 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
         details=_texts(ours) if isinstance(ours, Mapping) else None,
         version=_text(found.get("mlflow_version")),
         run=_text(found.get("run_id")),
-        signature=tuple(
-            side
-            for side in ("inputs", "outputs", "params")
-            if signature.get(side, "null") not in NOTHING
-        ),
+        signature=tuple(side for side in sides if said.get(side, "") not in NOTHING),
     )
 
 
