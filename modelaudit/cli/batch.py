@@ -262,10 +262,10 @@ def exit_code(rows: Sequence[Row], found: Found) -> tuple[int, list[str]]:
 
 
 def log_line(path: Path, row: Row, created: str) -> None:
-    """Append one JSON line about one model.
+    """Append one JSON line, in one piece: a run that is killed leaves whole lines.
 
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps({"time": created} | row) + "\n")
+    with path.open("ab", buffering=0) as handle:
+        handle.write(json.dumps({"time": created} | row).encode() + b"\n")

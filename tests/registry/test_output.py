@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.registry.output import slug, write_atomic
+from modelaudit.registry.output import slug, sweep, write_atomic
 
 
 @given(st.text(min_size=1))
@@ -58,3 +58,21 @@ def test_written_files_follow_the_umask(tmp_path) -> None:
     finally:
         os.umask(old)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_a_kill_left_half_written_is_swept_up(tmp_path) -> None:
+    """The names are taken from the writer itself: it is stopped before the rename."""
+    places = [tmp_path, tmp_path / "models" / "a.h5", tmp_path / "runs" / "2026"]
+    for place, name in zip(places, ("index.html", "audit.json", "index.json"), strict=True):
+        write_atomic(place / name, b"whole")
+        pid = os.fork()
+        if pid == 0:
+            os.fsync = lambda _: os._exit(0)
+            write_atomic(place / name, b"half")
+        os.waitpid(pid, 0)
+        assert len(os.listdir(place)) >= 2
+    (tmp_path / ".lock").touch()
+    (tmp_path / "models" / "a.h5" / ".hidden").touch()
+    sweep(tmp_path)
+    left = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [".hidden", ".lock", "audit.json", "index.html", "index.json"]

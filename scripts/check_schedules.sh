@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Try the files in contrib/ on the real programs: cron, systemd-analyze, logrotate.
+#
+# Needs root and a machine of its own (a container): it makes a user, directories and a mail
+# program, and takes all of them away again. What cron does needs two minutes, because that is how
+# often cron looks. Ends with 1 where a file does not work as it stands.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+repository=$PWD
+mail=$(mktemp -d)/mail
+
+say() { echo "schedules: $*" >&2; }
+fail() {
+    say "FAILED: $*"
+    exit 1
+}
+
+[ "$(id -u)" = 0 ] || fail "this makes users and files below /etc, so it needs root"
+for place in /opt/modelaudit /srv/models /var/lib/modelaudit /var/log/modelaudit \
+    /etc/cron.d/modelaudit /usr/sbin/sendmail; do
+    [ ! -e "$place" ] || fail "$place exists already; this is for a machine of its own"
+done
+! id modelaudit >/dev/null 2>&1 || fail "there is a user modelaudit already"
+
+missing=()
+for pair in cron:cron logrotate:logrotate systemd-analyze:systemd; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        "${missing[@]}" >&2
+fi
+
+cron=
+clean_up() {
+    [ -z "$cron" ] || kill "$cron" 2>/dev/null || true
+    rm -rf /opt/modelaudit /srv/models /var/lib/modelaudit /var/log/modelaudit "$(dirname "$mail")"
+    rm -f /etc/cron.d/modelaudit /usr/sbin/sendmail
+    userdel modelaudit 2>/dev/null || true
+}
+trap clean_up EXIT
+
+useradd --system --no-create-home --shell /usr/sbin/nologin modelaudit
+mkdir -p /opt/modelaudit/bin /srv/models /var/lib/modelaudit /var/log/modelaudit
+ln -s "$repository/.venv/bin/modelaudit" /opt/modelaudit/bin/modelaudit
+cp sample_models/digits_robust.keras sample_models/digits_noaug.h5 /srv/models/
+chown modelaudit: /var/lib/modelaudit /var/log/modelaudit
+
+say "systemd: $(systemctl --version | head -n 1)"
+systemd-analyze verify --man=no contrib/systemd/modelaudit-nightly.timer \
+    contrib/systemd/modelaudit-nightly.service
+systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' contrib/systemd/modelaudit-nightly.timer)" \
+    >/dev/null
+
+# The rest of the table as it stands; a night becomes a minute, and the user is the one to whom
+# this checkout belongs, for another may not come into its directories.
+sed -e 's/^17 2 \* \* \* modelaudit /* * * * * root /' contrib/cron/modelaudit >/etc/cron.d/modelaudit
+grep -q '^\* \* \* \* \* root ' /etc/cron.d/modelaudit || fail "the cron table has another form"
+sed -i 's/ nightly / nightly --no-probe -f json /' /etc/cron.d/modelaudit
+cat >/usr/sbin/sendmail <<MAIL
+#!/bin/sh
+cat >>$mail
+MAIL
+chmod 755 /usr/sbin/sendmail
+
+log=/var/log/modelaudit/nightly.jsonl
+runs() { grep -c '"event": "run"' $log 2>/dev/null || true; }
+wait_for_run() { # NUMBER
+    for _ in $(seq 150); do
+        [ "$(runs)" -lt "$1" ] || return 0
+        sleep 1
+    done
+    fail "cron made no run $1 in 150 seconds"
+}
+
+say "cron: first run by hand, so that the first of cron's has nothing to tell"
+MODELAUDIT_OUT=/var/lib/modelaudit MODELAUDIT_LOG_FILE=$log \
+    /opt/modelaudit/bin/modelaudit nightly --no-probe -f json --quiet /srv/models
+cron -f &
+cron=$!
+wait_for_run 2
+sleep 2
+[ ! -s "$mail" ] || fail "a mail although nothing changed: $(cat "$mail")"
+say "cron: ran, and sent no mail"
+cp /srv/models/digits_noaug.h5 /srv/models/another.h5
+wait_for_run 3
+sleep 2
+grep -q 'new  *another.h5  pass' "$mail" || fail "no mail about the new model"
+say "cron: a new model, and a mail about it"
+kill "$cron"
+cron=
+
+# Rotated as the user that the file names, and the next line goes to a new file.
+chown modelaudit: $log
+logrotate --force --state "$(dirname "$mail")/state" contrib/logrotate/modelaudit ||
+    fail "logrotate refuses the file"
+[ -s $log.1 ] && [ -e $log ] && [ ! -s $log ] || fail "the log was not rotated"
+say "logrotate: $(logrotate --version 2>&1 | head -n 1), rotated"
+say "all of contrib/ works"

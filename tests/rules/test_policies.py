@@ -1,0 +1,46 @@
+"""Severities and settings for some models only."""
+
+from __future__ import annotations
+
+from modelaudit.findings import Severity
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.policies import apply_severities
+from modelaudit.settings import Policy, Settings
+
+RULE = rule("MA102")
+
+
+def severities(*chosen):
+    results = [run_rule(RULE, RULE.bad())]
+    assert results[0].findings
+    (result,) = apply_severities(results, chosen)
+    return {finding.severity for finding in result.findings}
+
+
+def test_without_any_nothing_changes():
+    results = (run_rule(RULE, RULE.bad()),)
+    assert apply_severities(results, ()) == results
+    assert apply_severities(results, [("MA101", Severity.LOW)]) == results
+
+
+def test_by_code_or_by_name_and_the_first_counts():
+    assert severities((RULE.code, Severity.INFO)) == {Severity.INFO}
+    assert severities((RULE.name, Severity.LOW)) == {Severity.LOW}
+    assert severities((RULE.code, Severity.LOW), (RULE.code, Severity.CRITICAL)) == {Severity.LOW}
+
+
+def test_the_last_policy_wins_and_others_stay_as_they_are():
+    settings = Settings(
+        targets=("tf==2.21",),
+        policies=(
+            Policy("prod/*", fail_on=Severity.LOW, severities=(("MA102", Severity.LOW),)),
+            Policy("prod/eu/*", targets=("tf==2.16",), severities=(("MA102", Severity.HIGH),)),
+        ),
+    )
+    assert settings.for_path("lab/a.h5") == settings
+    here = settings.for_path("prod/a.h5")
+    assert (here.fail_on, here.targets) == (Severity.LOW, ("tf==2.21",))
+    here = settings.for_path("prod/eu/a.h5")
+    assert (here.fail_on, here.targets) == (Severity.LOW, ("tf==2.16",))
+    assert dict(reversed(here.severities))["MA102"] is Severity.HIGH
