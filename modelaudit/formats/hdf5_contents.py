@@ -83,8 +83,9 @@ def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
 def _read(
     file: h5py.File, window: Window, superblock: Superblock | None, limits: Limits
 ) -> Hdf5Contents:
+    damaged = damaged_heap(window)
     try:
-        contents = walk(file, window.file, limits)
+        contents = walk(file, window.file, limits, texts=damaged is None)
         layout = layout_of(file)
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
@@ -96,7 +97,6 @@ def _read(
         "user_block": superblock.start if superblock else 0,
         "foreign_attributes": _foreign_attributes(contents),
     }
-    damaged = damaged_heap(window, contents.spans())
     if damaged is not None:
         detail = f"heap of texts at byte {damaged:,} is damaged: config and names are not read"
         evidence: dict[str, Json] = {"hdf5": "heap", "measured": damaged}

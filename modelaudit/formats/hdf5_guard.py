@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import h5py
@@ -47,15 +46,8 @@ class Contents:
     datasets: list[Found] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """Offset and bytes of every dataset that lies in one piece."""
-        for found in self.datasets:
-            offset = None if found.unreadable else found.dataset.id.get_offset()
-            if offset is not None:
-                yield int(offset), math.prod(found.shape) * found.kind.itemsize
 
-
-def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
+def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> Contents:
     """Every group and dataset of the file, and a problem for everything that is not plain.
 
     Links are looked at, never followed, unless they are hard; an object that was seen under an
@@ -67,6 +59,7 @@ def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
         file: an open HDF5 file.
         name: of the file, for problems.
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
+        texts: whether texts of variable length may be read, see `hdf5_heaps`.
     """
     contents = Contents(groups={"": file})
     seen = {_address(file)}
@@ -93,7 +86,7 @@ def walk(file: h5py.File, name: str, limits: Limits) -> Contents:
         for link in links:
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
             try:
-                found = _visit(group, link, route, name, limits)
+                found = _visit(group, link, route, name, limits, texts)
                 address = _address(found) if isinstance(found, h5py.Group) else 0
             except HDF5_ERRORS as error:
                 detail = f"object cannot be opened: {hdf5_reason(error)}"
@@ -125,7 +118,7 @@ def _address(thing: h5py.Group | h5py.Dataset) -> int:
 
 
 def _visit(
-    group: h5py.Group, link: bytes, route: str, file: str, limits: Limits
+    group: h5py.Group, link: bytes, route: str, file: str, limits: Limits, texts: bool
 ) -> h5py.Group | Found | Problem | None:
     kind = group.id.links.get_info(link).type
     if kind != h5py.h5l.TYPE_HARD:
@@ -137,7 +130,7 @@ def _visit(
         return None  # a named datatype: harmless, and no data
     dataset = h5py.Dataset(identifier)
     shape = tuple(int(n) for n in dataset.shape or ())
-    element = element_type(dataset)
+    element = element_type(dataset, texts=texts)
     problem = _dataset_problem(dataset, shape, element, route, file, limits)
     return Found(route, dataset, _address(dataset), shape, element, problem)
 

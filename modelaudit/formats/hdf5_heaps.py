@@ -7,7 +7,7 @@ Layout: HDF5 File Format Specification 3.0, section III.E.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from modelaudit.formats.window import Window
 
@@ -17,34 +17,22 @@ _PIECE_BYTES = 1 << 20
 _HEAP_BYTES = 1 << 26
 
 
-def damaged_heap(window: Window, data: Iterable[tuple[int, int]]) -> int | None:
+def damaged_heap(window: Window) -> int | None:
     """Offset of the first global heap that libhdf5 must not see; None if all are well.
 
-    Args:
-        window: the HDF5 file.
-        data: (offset, bytes) of contiguous datasets, which hold no heaps and are skipped.
+    All of the file is looked at: a heap can lie in what a dataset claims as its data.
     """
-    for start, end in _gaps(data, window.size):
-        for offset in _signatures(window, start, end):
-            if not _well_formed(window, offset):
-                return offset
+    for offset in _signatures(window):
+        if not _well_formed(window, offset):
+            return offset
     return None
 
 
-def _gaps(data: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
-    position = 0
-    for offset, nbytes in sorted(data):
-        if offset > position:
-            yield position, min(offset, size)
-        position = max(position, offset + nbytes)
-    if position < size:
-        yield position, size
-
-
-def _signatures(window: Window, start: int, end: int) -> Iterator[int]:
-    while start < end:
+def _signatures(window: Window) -> Iterator[int]:
+    start = 0
+    while start < window.size:
         # Pieces overlap, so that no signature is cut in two.
-        piece = window.head(min(_PIECE_BYTES, end - start), start)
+        piece = window.head(_PIECE_BYTES, start)
         at = piece.find(_SIGNATURE)
         while at >= 0:
             yield start + at
@@ -55,8 +43,10 @@ def _signatures(window: Window, start: int, end: int) -> Iterator[int]:
 def _well_formed(window: Window, offset: int) -> bool:
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
-    if len(head) < _HEADER_BYTES or head[4] != 1 or size > _HEAP_BYTES:
+    if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
         return True  # no heap, or one that libhdf5 refuses by itself
+    if size > _HEAP_BYTES:
+        return False  # larger than any config that would be read from it
     heap = window.head(size, offset)
     position = _HEADER_BYTES
     while position + _HEADER_BYTES <= len(heap):

@@ -52,8 +52,13 @@ class ElementType:
     plain: bool = False
 
 
-def element_type(dataset: h5py.Dataset) -> ElementType:
-    """The dataset's type; bfloat16 is what Keras marks so in an attribute of an opaque dataset."""
+def element_type(dataset: h5py.Dataset, *, texts: bool = True) -> ElementType:
+    """The dataset's type; bfloat16 is what Keras marks so in an attribute of an opaque dataset.
+
+    Args:
+        dataset: of any type.
+        texts: whether that attribute may be read, see `hdf5_heaps`.
+    """
     kind = dataset.id.get_type()
     size = int(kind.get_size())
     for known, name, big_endian in _NUMBERS:
@@ -63,11 +68,16 @@ def element_type(dataset: h5py.Dataset) -> ElementType:
     name = _CLASSES.get(family, "unknown")
     if family == h5py.h5t.ENUM and size == 1 and kind.dtype == np.dtype(bool):
         return ElementType("bool", 1, numeric=True, plain=True)
-    if family == h5py.h5t.OPAQUE and size == 2 and dataset.attrs.get("dtype") == "bfloat16":
+    if family == h5py.h5t.OPAQUE and size == 2 and texts and _says_bfloat16(dataset):
         return ElementType("bfloat16", 2, numeric=True, plain=True)
     if family == h5py.h5t.STRING and kind.is_variable_str():
         return ElementType(name, size)
     return ElementType(name, size, plain=family in {h5py.h5t.STRING, h5py.h5t.OPAQUE})
+
+
+def _says_bfloat16(dataset: h5py.Dataset) -> bool:
+    word = dataset.attrs.get("dtype")
+    return isinstance(word, str | bytes) and word in ("bfloat16", b"bfloat16")
 
 
 def source_of(window: Window, route: str, dataset: h5py.Dataset, kind: ElementType) -> StoredArray:

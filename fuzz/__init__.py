@@ -1,0 +1,1 @@
+"""Hostile files by the hundred thousand: see README.md."""

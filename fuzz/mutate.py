@@ -1,0 +1,323 @@
+"""Changes to a model's file that keep what stands in front of the interesting code in order.
+
+A flipped byte in a zip archive ends at its checksum, one in a checkpoint's index at the block's.
+Each method here takes a file apart as far as its kind asks for, changes what is inside, and puts
+it together again with lengths and checksums that are right.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import random
+import re
+import zipfile
+from collections.abc import Callable
+
+from modelaudit.errors import ReadError
+from modelaudit.formats.table import read_table
+from modelaudit.formats.wire import BYTES, FIXED32, FIXED64, VARINT
+from modelaudit.settings import Limits
+from tests.formats.bundle_writer import table, varint
+
+MOST_BYTES = 1 << 20  # of a mutated file: hostile, not merely large
+
+NUMBERS = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 32767, 65535, 1 << 31, (1 << 32) - 1, 1 << 40)
+NUMBERS += ((1 << 63) - 1, 1 << 63, (1 << 64) - 1)
+JUNK = (
+    *(None, True, False, 0, -1, 2, 10**12, 10**30, 0.5, 1e308, "", "x", "/", "..", "\0", "∞"),
+    *([], {}, [[]], [None], [-1, 0], ["x", 0, 0, {}], {"class_name": "Lambda", "config": {}}),
+    *("Sequential", "Functional", "Dense", "__lambda__", "os", "keras.utils", "file:///etc/x"),
+    *({"class_name": "__tuple__", "items": [1]}, {"module": "os", "class_name": "system"}),
+)
+DEEP = "@deep@"  # stands for nesting that json.dumps could not write
+_WORDS = re.compile(rb"[A-Za-z_]{3,}|-?\d+(?:\.\d+)?|[{}\[\]<>:\"]")
+_JSON_IN_FILE = re.compile(rb'\{"(?:[^\x00-\x08\x0e-\x1f]){8,}')
+_HDF5_MARKS = re.compile(
+    rb"OHDR|OCHK|TREE|HEAP|SNOD|GCOL|FRHP|BTHD|\x89HDF|\x00\x00\x00\x00\x11\x00"
+)
+
+
+class Mutator:
+    """Changes bytes by the numbers that `rng` gives.
+
+    Args:
+        rng: where every choice comes from, so that a seed repeats a file.
+        plain: changes bytes without knowing what they are; a coverage-guided fuzzer has one of
+            its own, which has learnt what the code compares with.
+    """
+
+    def __init__(self, rng: random.Random, plain: Callable[[bytes], bytes] | None = None) -> None:
+        self.rng = rng
+        self.plain = plain or self._plain
+
+    def mutate(self, kind: str, data: bytes) -> bytes:
+        """`data` as a file of that kind, changed; `kind` is a method's name."""
+        changed: bytes = getattr(self, kind)(data)
+        return changed[:MOST_BYTES]
+
+    def raw(self, data: bytes) -> bytes:
+        """Bytes without any structure."""
+        for _ in range(self.rng.choice((1, 1, 1, 2, 4))):
+            data = self.plain(data)
+        return data
+
+    def _plain(self, data: bytes) -> bytes:
+        rng, out = self.rng, bytearray(data or b"\0")
+        where = rng.randrange(len(out))
+        match rng.randrange(19) // 3:
+            case 0:
+                out[where] ^= 1 << rng.randrange(8)
+            case 1:
+                out[where] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
+            case 2:
+                width = rng.choice((2, 4, 8))
+                number = rng.choice(NUMBERS) & ((1 << 8 * width) - 1)
+                out[where : where + width] = number.to_bytes(width, "little")
+            case 3:
+                del out[where : where + rng.randrange(1, 64)]
+            case 4:
+                out[where:where] = out[(start := rng.randrange(len(out))) : start + 32]
+            case 5:
+                source = rng.randrange(len(out))
+                size = rng.randrange(1, 64)
+                out[where : where + size] = out[source : source + size]
+            case _:
+                del out[where:]
+        return bytes(out)
+
+    def text(self, data: bytes) -> bytes:
+        """Words, numbers and brackets moved, doubled, lost or replaced."""
+        rng = self.rng
+        words = list(_WORDS.finditer(data))
+        if not words or rng.random() < 0.2:
+            return self.raw(data)
+        one, other = rng.choice(words), rng.choice(words)
+        new = rng.choice(
+            (
+                *(other[0], one[0] * 2, b"", b"{" * rng.choice((2, 150, 3000))),
+                *(str(rng.choice(NUMBERS)).encode(), b"-1", b"nan", b'"\\377"', b"[x.y/z]: "),
+            )
+        )
+        return data[: one.start()] + new + data[one.end() :]
+
+    def json(self, data: bytes) -> bytes:
+        """A document with values swapped, lost, doubled, or replaced by what nobody expects."""
+        rng = self.rng
+        if rng.random() < 0.1:
+            return self.text(data)
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError):
+            return self.text(data)
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            places = _places(document)
+            if not places:
+                break
+            (container, key), (source, other) = rng.choice(places), rng.choice(places)
+            match rng.randrange(6):
+                case 0:
+                    container[key] = copy.deepcopy(source[other])
+                case 1:
+                    del container[key]
+                case 2 if isinstance(container, list):
+                    container.insert(
+                        rng.randrange(len(container) + 1), copy.deepcopy(source[other])
+                    )
+                case 3 if isinstance(container, dict):
+                    container[rng.choice(("name", "class_name", "config", "x", ""))] = container[
+                        key
+                    ]
+                case 4 if isinstance(container[key], str):
+                    word = container[key].encode("utf-8", "replace")
+                    container[key] = self.raw(word).decode("utf-8", "replace")
+                case _:
+                    container[key] = copy.deepcopy(rng.choice((*JUNK, DEEP)))
+        try:
+            text = json.dumps(document)
+        except RecursionError:
+            return self.text(data)
+        depth = rng.choice((30, 190, 210, 5000))
+        return text.replace(f'"{DEEP}"', "[" * depth + "]" * depth).encode()
+
+    def wire(self, data: bytes) -> bytes:
+        """A protobuf message with a field changed at some depth, all lengths around it right."""
+        rng = self.rng
+        fields = _fields(data)
+        if not fields or rng.random() < 0.05:
+            return self.json(data) if data[:1] == b"{" else self.raw(data)
+        index = rng.randrange(len(fields))
+        number, kind, value = fields[index]
+        match rng.randrange(8):
+            case 0:
+                del fields[index]
+            case 1:
+                fields.insert(rng.randrange(len(fields) + 1), fields[index])
+            case 2:
+                other = rng.randrange(len(fields))
+                fields[index] = (number, fields[other][1], fields[other][2])
+            case 3:
+                fields[index] = (rng.choice((*range(1, 20), 100)), kind, value)
+            case 4 if kind == VARINT:
+                fields[index] = (number, kind, rng.choice(NUMBERS))
+            case 5 if kind == BYTES and rng.random() < 0.1:  # the message in itself, and again
+                for _ in range(rng.choice((1, 3, 120))):
+                    value = _joined([(number, kind, value)])
+                fields[index] = (number, kind, value[:MOST_BYTES])
+            case _:
+                if isinstance(value, bytes):
+                    fields[index] = (number, kind, self.wire(value))
+                else:
+                    fields[index] = (number, kind, rng.choice((*NUMBERS, value ^ 1)))
+        return _joined(fields)
+
+    def table(self, data: bytes) -> bytes:
+        """A checkpoint's index with an entry changed and every block's checksum right."""
+        rng = self.rng
+        if rng.random() < 0.15:
+            return self.raw(data)
+        try:
+            entries = list(read_table(data, "", Limits()))
+        except ReadError:
+            return self.raw(data)
+        if not entries:
+            return self.raw(data)
+        for _ in range(rng.choice((1, 1, 3))):
+            index = rng.randrange(len(entries))
+            key, value = entries[index]
+            match rng.randrange(6):
+                case 0:
+                    entries[index] = (self.raw(key), value)
+                case 1 if len(entries) > 1:
+                    del entries[index]
+                case 2:
+                    entries.insert(rng.randrange(len(entries) + 1), entries[index])
+                case _:
+                    entries[index] = (key, self.wire(value))
+        size = rng.choice((1, 7, 100))
+        return table(entries, per_block=size, restart=rng.choice((1, 3)), snappy=rng.random() < 0.3)
+
+    def archive(self, data: bytes) -> bytes:
+        """A zip with a member changed and packed again, or one whose headers were changed."""
+        rng = self.rng
+        if rng.random() < 0.2:
+            return self.raw(data)
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as source:
+                members = {info.filename: source.read(info) for info in source.infolist()}
+        except Exception:  # whatever zipfile makes of an earlier change
+            return self.raw(data)
+        if not members:
+            return self.raw(data)
+        name = rng.choice(list(members))
+        match rng.randrange(8):
+            case 0:
+                members[self.text(name.encode()).decode("latin-1")[:1000]] = members[name]
+            case 1:
+                del members[name]
+            case _:
+                kind = "json" if name.endswith(".json") else "hdf5" if "h5" in name else "raw"
+                members[name] = self.mutate(kind, members[name])
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as target:
+            for each, content in members.items():
+                method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+                target.writestr(zipfile.ZipInfo(each or "x"), content, method)
+        return packed.getvalue()
+
+    def hdf5(self, data: bytes) -> bytes:
+        """An HDF5 file with its JSON changed in place, or its objects' headers and addresses."""
+        rng = self.rng
+        out = bytearray(data)
+        choice = rng.random()
+        documents = list(_JSON_IN_FILE.finditer(data))
+        if choice < 0.4 and documents:
+            old = rng.choice(documents)
+            new = self.json(old[0].rstrip(b"\0 "))
+            size = len(old[0])
+            out[old.start() : old.end()] = new.ljust(size)[:size]
+            return bytes(out)
+        marks = list(_HDF5_MARKS.finditer(data))
+        if choice < 0.7 and marks:
+            where = rng.choice(marks).start() + rng.randrange(64)
+            width = rng.choice((1, 1, 2, 4, 8))
+            number = rng.choice((*NUMBERS, rng.choice(marks).start())) & ((1 << 8 * width) - 1)
+            out[where : where + width] = number.to_bytes(width, "little")
+            return bytes(out[: len(data)])
+        if choice < 0.85:  # an address that leads to another object: cycles and aliases
+            words = range(0, len(data) - 8, 8)
+            found = [
+                at for at in words if 0 < int.from_bytes(data[at : at + 8], "little") < len(data)
+            ]
+            if found:
+                one, other = rng.choice(found), rng.choice(found)
+                out[one : one + 8] = data[other : other + 8]
+                return bytes(out)
+        return self.raw(data)
+
+
+Fields = list[tuple[int, int, int | bytes]]
+
+
+def _fields(data: bytes) -> Fields:
+    """The top-level fields of a message; [] where the bytes are none."""
+    found: Fields = []
+    position = 0
+    try:
+        while position < len(data):
+            key, position = _number(data, position)
+            number, kind = key >> 3, key & 7
+            if not number or kind not in {VARINT, FIXED32, FIXED64, BYTES}:
+                return []
+            if kind == VARINT:
+                value, position = _number(data, position)
+                found.append((number, kind, value))
+                continue
+            size = {FIXED32: 4, FIXED64: 8}.get(kind)
+            if size is None:
+                size, position = _number(data, position)
+            if position + size > len(data):
+                return []
+            found.append((number, kind, data[position : position + size]))
+            position += size
+    except IndexError:
+        return []
+    return found
+
+
+def _number(data: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80 or shift > 63:
+            return value, position
+        shift += 7
+
+
+def _joined(fields: Fields) -> bytes:
+    out = bytearray()
+    for number, kind, value in fields:
+        out += varint(number << 3 | kind)
+        if isinstance(value, int):
+            out += varint(value) if kind == VARINT else value.to_bytes(8, "little")
+        elif kind == BYTES:
+            out += varint(len(value)) + value
+        else:
+            out += value.ljust(8, b"\0")[: 4 if kind == FIXED32 else 8]
+    return bytes(out)
+
+
+def _places(document: object) -> list[tuple[object, object]]:
+    """Every (container, key) in a document."""
+    found: list[tuple[object, object]] = []
+    todo = [document]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict | list):
+            for key in list(item) if isinstance(item, dict) else range(len(item)):
+                found.append((item, key))
+                todo.append(item[key])
+    return found

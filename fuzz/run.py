@@ -1,0 +1,146 @@
+"""Coverage-guided fuzzing of everything that reads a model, with a table of how it went.
+
+    python -m fuzz.run --inputs 200000 --seed 1 --log fuzz/LOG.md
+
+Inputs are fed to children, so that one that takes its process down is an ending like others.
+Ends with 1 where an input crashed,
+hung, took too much memory or led to anything but a typed result; those inputs are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fuzz.targets import TARGETS
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGE_KIB = 300 * 1024
+_COVERED = re.compile(rb"cov: (\d+)")
+
+
+@dataclass
+class Tally:
+    """What came of one target's inputs."""
+
+    name: str
+    inputs: int = 0
+    endings: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+    largest: int = 0
+    edges: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add(self, line: str) -> None:
+        """Take in a line of a child's log; unchanged seeds are measured but not counted."""
+        mutated, ending, seconds, peak = line.split("\t")
+        self.slowest = max(self.slowest, float(seconds))
+        self.largest = max(self.largest, int(peak))
+        if ending.startswith("FAULT"):
+            self.faults[ending.removeprefix("FAULT ")] += 1
+        if int(peak) > LARGE_KIB:
+            self.faults["over 300 MiB"] += 1
+        if mutated == "1":
+            self.inputs += 1
+            self.endings[ending] += 1
+
+    def row(self) -> str:
+        """One line of the table."""
+        endings = ", ".join(f"{word} {count:,}" for word, count in self.endings.most_common())
+        faults = ", ".join(f"{word} {count:,}" for word, count in self.faults.items()) or "none"
+        return (
+            f"| {self.name} | {self.inputs:,} | {self.edges:,} | {self.slowest:.2f} | "
+            f"{self.largest / 1024:.0f} | {faults} | {endings} |"
+        )
+
+
+def fuzz(name: str, folder: Path, inputs: int, seed: int) -> Tally:
+    """Give one target its inputs, in a process of its own."""
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "fuzz.child", name, str(folder), str(inputs), str(seed)]
+    with (folder / "said").open("wb") as said:
+        done = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, check=False)
+    text = (folder / "said").read_bytes()
+    if done.returncode:
+        raise RuntimeError(f"{name} ended with {done.returncode}:\n{text[-2000:].decode()}")
+    tally = Tally(name, edges=max(int(each) for each in _COVERED.findall(text)))
+    for line in (folder / "log").read_text().splitlines():
+        tally.add(line)
+    print(tally.row(), flush=True)
+    return tally
+
+
+def report(tallies: list[Tally], seed: int, seconds: float) -> str:
+    """The table, with the command that makes it."""
+    import h5py
+    import numpy
+    from google import protobuf
+
+    command = shlex.join(["python", "-m", "fuzz.run", *sys.argv[1:]])
+    versions = f"Python {platform.python_version()}, h5py {h5py.version.version}, "
+    versions += f"HDF5 {h5py.version.hdf5_version}, protobuf {protobuf.__version__}, "
+    versions += f"numpy {numpy.__version__}"
+    total = sum(tally.inputs for tally in tallies)
+    faults: Counter[str] = sum((tally.faults for tally in tallies), Counter())
+    told = ", ".join(f"{word} {count:,}" for word, count in faults.items()) or "none"
+    lines = [
+        "# Fuzzing log",
+        "",
+        f"`{command}` took {seconds / 60:.0f} minutes, seed {seed}.",
+        f"{versions}, {platform.machine()}.",
+        "",
+        f"**{total:,} mutated inputs; faults: {told}.**",
+        "",
+        "A fault is a crash (the signal), more than 2 s of CPU, more than 300 MiB resident, or an",
+        "exception that is no typed result. Every input is read, every sixteenth audited to the",
+        "end. Edges are branches of `modelaudit.formats` that were taken;",
+        "endings are `read` for a model without a problem, else the kind of its first problem.",
+        "",
+        "| file | inputs | edges | slowest, s | peak, MiB | faults | endings |",
+        "|---|---:|---:|---:|---:|---|---|",
+        *(tally.row() for tally in tallies),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Fuzz, and tell."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--inputs", type=int, default=20_000, help="in all, shared by the targets")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
+    parser.add_argument("--log", type=Path, help="write the table here, too")
+    parser.add_argument("--keep", type=Path, help="folder for corpora and for inputs at fault")
+    names = [target.name for target in TARGETS]
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(names)}")
+    chosen = parser.parse_args()
+    wanted = chosen.targets or names
+    folder = chosen.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    start = time.monotonic()
+    share = -(-chosen.inputs // len(wanted))
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        jobs = [pool.submit(fuzz, name, folder / name, share, chosen.seed) for name in wanted]
+        tallies = [job.result() for job in jobs]
+    text = report(tallies, chosen.seed, time.monotonic() - start)
+    if chosen.log:
+        chosen.log.write_text(text)
+    print(text)
+    if any(tally.faults for tally in tallies):
+        print(f"inputs at fault: {folder}/*/found", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Valid models of every format, small, made without TensorFlow: what the mutations start from."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from pathlib import Path
+
+import google_crc32c
+import h5py
+import numpy as np
+from google.protobuf import text_format
+
+from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.table import masked, read_table
+from modelaudit.settings import Limits
+from tests.formats.bundle_writer import BundleWriter, table
+from tests.made import files, saved_models
+from tests.made.keras_configs import (
+    functional,
+    input_layer,
+    keras3_model,
+    layer,
+    nested_model,
+    shared_model,
+)
+from tests.made.marshalled import STREAMS
+
+SHARD = ".data-00000-of-00001"
+ROOM = 300  # blanks behind a config, so that it can grow where it stands in a file
+
+
+def _conv_model() -> dict:
+    """A convolution, batch normalisation and a dense head behind a Flatten."""
+    layers = [
+        input_layer("x", 4, 4, 1),
+        layer("Conv2D", "c", filters=2, kernel_size=[3, 3], inbound=[[["x", 0, 0, {}]]]),
+        layer("BatchNormalization", "bn", axis=[3], inbound=[[["c", 0, 0, {}]]]),
+        layer("Flatten", "f", inbound=[[["bn", 0, 0, {}]]]),
+        layer("Dense", "d", units=3, activation="softmax", inbound=[[["f", 0, 0, {}]]]),
+    ]
+    return functional(layers, [["x", 0, 0]], [["d", 0, 0]])
+
+
+def lambda_code() -> tuple[bytes, ...]:
+    """Marshalled code of several Pythons, as Keras stores a Lambda's."""
+    return tuple(base64.b64decode(stream) for stream in STREAMS.values())
+
+
+def lambda_model(code: bytes) -> dict:
+    """A Keras 3 config with a Lambda of that bytecode."""
+    function = {
+        "class_name": "__lambda__",
+        "config": {"code": base64.b64encode(code).decode(), "defaults": None, "closure": None},
+    }
+    call = [[["x", 0, 0, {}]]]
+    layers = [input_layer("x", 4), layer("Lambda", "l", function=function, inbound=call)]
+    return functional(layers, [["x", 0, 0]], [["l", 0, 0]])
+
+
+def configs() -> tuple[bytes, ...]:
+    """Keras configs of several dialects."""
+    models = (_conv_model(), keras3_model(), shared_model(), nested_model(1))
+    return tuple(json.dumps(each).encode() for each in (*models, lambda_model(lambda_code()[-1])))
+
+
+def full_h5(path: Path, text: str = "fixed", storage: str = "contiguous") -> bytes:
+    """A Keras 2 model: `_conv_model` with weights, training settings and optimizer slots."""
+    rng = np.random.default_rng(8)
+    weights = {
+        "c": {"kernel:0": (3, 3, 1, 2), "bias:0": (2,)},
+        "bn": {"gamma:0": (2,), "beta:0": (2,), "moving_mean:0": (2,), "moving_variance:0": (2,)},
+        "d": {"kernel:0": (8, 3), "bias:0": (3,)},
+    }
+    options = {}
+    if storage == "chunked":
+        options = {"chunks": True, "compression": "gzip", "shuffle": True, "fletcher32": True}
+    attributes = {
+        "keras_version": "2.11.0",
+        "backend": "tensorflow",
+        "model_config": json.dumps(_conv_model()) + " " * ROOM,
+        "training_config": json.dumps({"loss": "mse", "metrics": [["acc"]]}) + " " * 50,
+    }
+    with h5py.File(path, "w", libver="latest" if text == "latest" else "earliest") as file:
+        for name, value in attributes.items():
+            file.attrs[name] = value if text == "vlen" else np.bytes_(value.encode())
+        top = file.create_group("model_weights")
+        top.attrs["layer_names"] = [name.encode() for name in weights]
+        for name, shapes in weights.items():
+            group = top.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{role}".encode() for role in shapes]
+            for role, shape in shapes.items():
+                values = rng.normal(size=shape).astype("float32")
+                group.create_dataset(f"{name}/{role}", data=values, **options)
+        file["optimizer_weights/Adam/m:0"] = np.zeros((3, 3, 1, 2), "float32")
+    return path.read_bytes()
+
+
+def v3_weights(path: Path) -> bytes:
+    """A Keras 3 `.weights.h5` with an optimizer, a compact and a bfloat16 variable."""
+    rng = np.random.default_rng(9)
+    with h5py.File(path, "w") as file:
+        for name, shape in {"conv2d": (3, 3, 1, 2), "dense": (4, 3)}.items():
+            group = file.create_group(f"layers/{name}/vars")
+            group.attrs["name"] = name
+            group.create_dataset("0", data=rng.normal(size=shape).astype("float32"))
+            half = group.create_dataset("1", data=np.zeros(3, "V2"))
+            half.attrs["dtype"] = "bfloat16"
+        file["optimizer/vars/0"] = np.int64(3)
+        file.create_dataset("layers/dense/vars/2", data=np.ones((40, 5)), chunks=(8, 5))
+    return path.read_bytes()
+
+
+def archives(folder: Path) -> tuple[bytes, ...]:
+    """.keras archives: stored, deflated, with a Lambda, with weights as npz."""
+    plain = files.minimal_keras(folder / "plain.keras")
+    with zipfile.ZipFile(plain) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    kernel, bias = files.dense_weights()
+    np.savez(folder / "weights.npz", **{"layers/dense/vars/0": kernel, "layers/dense/vars/1": bias})
+    npz = {"model.weights.npz": (folder / "weights.npz").read_bytes()}
+    npz |= {name: members[name] for name in ("config.json", "metadata.json")}
+    found = [plain.read_bytes()]
+    variants = (members, members | {"config.json": configs()[-1], "assets/a.txt": b"a\n"}, npz)
+    for number, each in enumerate(variants):
+        path = folder / f"{number}.keras"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in each.items():
+                archive.writestr(name, content)
+        found.append(path.read_bytes())
+    return tuple(found)
+
+
+def unpacked(folder: Path) -> Path:
+    """The directory that a .keras archive was unpacked into."""
+    with zipfile.ZipFile(files.minimal_keras(folder.with_suffix(".keras"))) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def saved_model(folder: Path) -> Path:
+    """A Keras 2 SavedModel with every file that one can have."""
+    saved_models.tf2_model(folder)
+    fingerprint = pb.FingerprintDef(saved_model_checksum=1 << 63, uuid="12")
+    (folder / "fingerprint.pb").write_bytes(fingerprint.SerializeToString())
+    return folder
+
+
+def text_saved_model(folder: Path) -> Path:
+    """The same with its graph as text."""
+    binary = saved_model(folder) / "saved_model.pb"
+    message = pb.SavedModel.FromString(binary.read_bytes())
+    binary.unlink()
+    (folder / "saved_model.pbtxt").write_text(text_format.MessageToString(message))
+    return folder
+
+
+def graph_messages() -> tuple[bytes, ...]:
+    """SavedModel messages that the first one lacks the parts of: TF1, assets, a loop, a Const."""
+    message = saved_models.tf1_message()
+    nodes = message.meta_graphs[0].graph_def.node
+    for name, value in {
+        "path": b"/etc/passwd",
+        "nested": pb.GraphDef().SerializeToString(),
+    }.items():
+        node = nodes.add(name=name, op="Const")
+        node.attr["dtype"].type = pb.DT_STRING
+        node.attr["value"].tensor.dtype = pb.DT_STRING
+        node.attr["value"].tensor.string_val.append(value)
+    sizes = nodes.add(name="dims", op="Const")
+    sizes.attr["value"].tensor.dtype = pb.DT_INT32
+    sizes.attr["value"].tensor.tensor_shape.dim.add(size=2)
+    sizes.attr["value"].tensor.tensor_content = np.array([4, 5], "<i4").tobytes()
+    nodes.add(name="fill", op="Fill", input=["dims", "w"])
+    nodes.add(name="read", op="ReadFile", input=["path"])
+    nodes.add(name="loop", op="While", input=["x"]).attr["cond"].func.name = "c"
+    message.meta_graphs[0].graph_def.library.function.add().signature.name = "c"
+    return (message.SerializeToString(), saved_models.tf1_message().SerializeToString())
+
+
+def checkpoint(folder: Path) -> Path:
+    """A TF1 checkpoint `m` with `.meta` and state file."""
+    folder.mkdir(parents=True)
+    writer = BundleWriter(folder / "m")
+    writer.add("w", np.eye(2, 3, dtype="float32"))
+    writer.add("w/Adam", np.zeros((2, 3), "float32"))
+    writer.add("global_step", np.array(7, "int64"))
+    writer.add_strings("words", [b"a", b"bc"], (2,))
+    writer.write()
+    meta = saved_models.tf1_message().meta_graphs[0]
+    meta.saver_def.version = pb.SaverDef.V2
+    (folder / "m.meta").write_bytes(meta.SerializeToString())
+    state = 'model_checkpoint_path: "m"\nall_model_checkpoint_paths: "m"\n'
+    (folder / "checkpoint").write_text(state)
+    return folder
+
+
+def object_checkpoint(folder: Path, objects: bytes | None = None) -> Path:
+    """A TF2 checkpoint `m`, with those bytes for its object graph."""
+    if objects is None:
+        graph = pb.TrackableObjectGraph()
+        nodes = [graph.nodes.add() for _ in range(4)]
+        for parent, name, child in ((0, "model", 1), (1, "kernel", 2), (0, "optimizer", 3)):
+            nodes[parent].children.add(local_name=name, node_id=child)
+        nodes[2].attributes.add(name="VARIABLE_VALUE", checkpoint_key="k")
+        slot = nodes[3].slot_variables.add(original_variable_node_id=2, slot_name="m")
+        slot.slot_variable_node_id = 2
+        objects = graph.SerializeToString()
+    writer = BundleWriter(folder / "m")
+    writer.add("k", np.eye(2, 3, dtype="float32"))
+    writer.add_strings("_CHECKPOINTABLE_OBJECT_GRAPH", [objects], ())
+    writer.write()
+    return folder
+
+
+def frozen_graph() -> bytes:
+    """A GraphDef whose weights are constants."""
+    graph = pb.GraphDef()
+    graph.versions.producer = 27
+    graph.node.add(name="x", op="Placeholder")
+    kernel = graph.node.add(name="w", op="Const")
+    kernel.attr["dtype"].type = pb.DT_FLOAT
+    kernel.attr["value"].tensor.dtype = pb.DT_FLOAT
+    for size in (2, 3):
+        kernel.attr["value"].tensor.tensor_shape.dim.add(size=size)
+    kernel.attr["value"].tensor.tensor_content = np.eye(2, 3, dtype="<f4").tobytes()
+    graph.node.add(name="y", op="MatMul", input=["x", "w"])
+    return graph.SerializeToString()
+
+
+def with_right_checksums(prefix: Path) -> None:
+    """Give every entry of a checkpoint's index the checksum that its bytes really have."""
+    index, shard = (prefix.with_name(prefix.name + end) for end in (".index", SHARD))
+    data = shard.read_bytes()
+    rows = []
+    for key, value in read_table(index.read_bytes(), "", Limits()):
+        entry = pb.BundleEntryProto.FromString(value) if key else None
+        if entry and entry.dtype != pb.DT_STRING:  # strings' covers their lengths only
+            piece = data[entry.offset : entry.offset + entry.size]
+            entry.crc32c = masked(google_crc32c.value(piece))
+        rows.append((key, entry.SerializeToString() if entry else value))
+    index.write_bytes(table(rows))
