@@ -38,7 +38,7 @@ from fuzz.mutate import MOST_BYTES, Mutator
 
 CPU_SECONDS = 2.0
 SILENT_SECONDS = 120.0  # of wall clock without a finished input: blocked rather than busy
-JUDGED = 16  # every sixteenth input, by its hash, goes through the rest of a static audit
+AUDITED = 16  # every sixteenth input, by its hash, goes through the whole static audit
 ADDRESS_SPACE = 4 << 30  # a runaway ends as a MemoryError
 
 
@@ -68,13 +68,14 @@ class Fuzzer:
     def run(self, data: bytes) -> None:
         """One input."""
         (self.folder / "current").write_bytes(data)
-        judge = zlib.crc32(data) % JUDGED == 0
+        audited = zlib.crc32(data) % AUDITED == 0
+        work = self.target.audit if audited else self.target.look
         self.target.put(self.folder / "model", data)
         os.write(self.peak, b"5")  # start the peak anew, see proc_pid_clear_refs(5)
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         start = time.process_time()
         try:
-            ending = self.target.examine(self.folder / "model", judge=judge)
+            ending = work(self.folder / "model")
         except Exception as error:
             ending = f"FAULT {type(error).__name__}"
             self.keep(data, error)
@@ -105,7 +106,7 @@ class Fuzzer:
             where.with_suffix(".txt").write_text("".join(traceback.format_exception(error)))
 
 
-def work(target: Target, folder: Path, inputs: int, seed: int) -> NoReturn:
+def feed(target: Target, folder: Path, inputs: int, seed: int) -> NoReturn:
     """Feed inputs until there were enough, or one ends this process."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -159,7 +160,7 @@ def main() -> None:
             break
         child = os.fork()
         if child == 0:
-            work(target, folder, int(wanted) - done, int(seed) + attempt)
+            feed(target, folder, int(wanted) - done, int(seed) + attempt)
         status = wait(child, log)
         if os.WIFSIGNALED(status):
             with log.open("a") as handle:

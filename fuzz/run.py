@@ -10,6 +10,8 @@ hung, took too much memory or led to anything but a typed result; those inputs a
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import platform
 import re
 import shlex
@@ -102,9 +104,10 @@ def report(tallies: list[Tally], seed: int, seconds: float) -> str:
         f"**{total:,} mutated inputs; faults: {told}.**",
         "",
         "A fault is a crash (the signal), more than 2 s of CPU, more than 300 MiB resident, or an",
-        "exception that is no typed result. Every input is read, every sixteenth audited to the",
-        "end. Edges are branches of `modelaudit.formats` that were taken;",
-        "endings are `read` for a model without a problem, else the kind of its first problem.",
+        "exception that is no typed result. Every sixteenth input goes through the whole static",
+        "audit, the others through the reader of their file. Edges are branches of",
+        "`modelaudit.formats` that were taken. Endings are `read` for a file without a problem,",
+        "else the kind of the error or of the first problem.",
         "",
         "| file | inputs | edges | slowest, s | peak, MiB | faults | endings |",
         "|---|---:|---:|---:|---:|---|---|",
@@ -126,13 +129,15 @@ def main() -> None:
     names = [target.name for target in TARGETS]
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(names)}")
     chosen = parser.parse_args()
-    wanted = chosen.targets or names
+    wanted = [each for each in TARGETS if each.name in (chosen.targets or names)]
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     start = time.monotonic()
-    share = -(-chosen.inputs // len(wanted))
+    unit = chosen.inputs / sum(target.share for target in wanted)
     with ThreadPoolExecutor(chosen.jobs) as pool:
-        jobs = [pool.submit(fuzz, name, folder / name, share, chosen.seed) for name in wanted]
-        tallies = [job.result() for job in jobs]
+        counts = [math.ceil(unit * target.share) for target in wanted]
+        names = [target.name for target in wanted]
+        folders = [folder / name for name in names]
+        tallies = list(pool.map(fuzz, names, folders, counts, itertools.repeat(chosen.seed)))
     text = report(tallies, chosen.seed, time.monotonic() - start)
     if chosen.log:
         chosen.log.write_text(text)

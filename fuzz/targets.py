@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuzz import seeds
+from fuzz import readers, seeds
 from modelaudit import pipeline, schema
-from modelaudit.facts import Artifact, ProblemKind
+from modelaudit.errors import ReadError
+from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Outcome
-from modelaudit.formats.bytecode import Bytecode, read_bytecode
 from modelaudit.settings import Settings
 
 SETTINGS = Settings()
+SHARD = f"variables/variables{seeds.SHARD}"
 CREATED = "2026-01-01T00:00:00Z"
-Place = Callable[[Path, bytes], None]
 
 
 class Untyped(Exception):
@@ -30,20 +30,24 @@ class Target:
     Attributes:
         name: for people, and of the folder of the seeds.
         file: the file that is changed, relative to the model's folder.
-        read: what is audited, relative to that folder.
         kind: the method of `Mutator` that changes it.
         build: writes a valid model into a folder that does not exist, with `file` in it.
+        read: what is audited, relative to that folder; "" for `file`.
+        alone: reads that file by itself; None where the model is that file.
         others: further valid contents of `file`.
         place: puts changed bytes into the folder; None writes `file`.
+        share: of a run's inputs, relative to the other targets; less for what takes longer.
     """
 
     name: str
     file: str
-    read: str
     kind: str
     build: Callable[[Path], object]
+    read: str = ""
+    alone: Callable[[Path], Iterable[Problem]] | None = None
     others: Callable[[Path], tuple[bytes, ...]] = field(default=lambda _: ())
-    place: Place | None = None
+    place: Callable[[Path, bytes], None] | None = None
+    share: float = 1.0
 
     def contents(self, folder: Path) -> tuple[bytes, ...]:
         """Build the model in `folder`, and give all valid contents of `file`."""
@@ -57,34 +61,38 @@ class Target:
         else:
             (folder / self.file).write_bytes(data)
 
-    def examine(self, folder: Path, *, judge: bool) -> str:
-        """Read the model in `folder`.
-
-        Args:
-            folder: of the model.
-            judge: whether to go on with the rest of a static audit: measurements, predictions,
-                rules, diagnosis, and `audit.json` written and read again.
+    def look(self, folder: Path) -> str:
+        """Read the changed file by itself.
 
         Returns:
-            One word for how it ended: the kind of the first problem, or `read`.
+            One word for how it ended: the kind of the error or of the first problem, or `read`.
+        """
+        if self.alone is None:
+            return _word(pipeline.read_artifact(folder / self.file, SETTINGS).problems)
+        try:
+            return _word(self.alone(folder))
+        except ReadError as error:
+            return str(ProblemKind(error.kind))
+
+    def audit(self, folder: Path) -> str:
+        """Audit the model without running it, to the last byte of its `audit.json`.
 
         Raises:
             Untyped: a rule failed by itself.
         """
-        path = folder / self.read
-        if not judge:
-            return _ending(pipeline.read_artifact(path, SETTINGS))
+        path = folder / (self.read or self.file)
         facts = pipeline.static_facts(path, SETTINGS)
-        audit = pipeline.conclude(facts, pipeline.Target(path, folder, self.read, "x"), CREATED, {})
+        target = pipeline.Target(path, folder, self.file, "x")
+        audit = pipeline.conclude(facts, target, CREATED, {})
         schema.loads(schema.dumps(audit))
         for result in audit.results:
             if result.outcome is Outcome.ERROR:
                 raise Untyped(f"{result.code}: {result.reason}")
-        return _ending(facts.artifact)
+        return _word(facts.artifact.problems)
 
 
-def _ending(artifact: Artifact) -> str:
-    return str(ProblemKind(artifact.problems[0].kind)) if artifact.problems else "read"
+def _word(problems: Iterable[Problem]) -> str:
+    return next((str(ProblemKind(problem.kind)) for problem in problems), "read")
 
 
 def _file(name: str, make: Callable[[Path], bytes]) -> Callable[[Path], None]:
@@ -102,10 +110,6 @@ def _more_h5(folder: Path) -> tuple[bytes, ...]:
 
 
 def _place_code(folder: Path, data: bytes) -> None:
-    """Put bytecode into a Lambda; and read it by itself, as one who disassembles would."""
-    code = read_bytecode(data)
-    if isinstance(code, Bytecode):
-        json.dumps([code.all_names(), code.texts()])
     (folder / "code").write_bytes(data)
     (folder / "model" / "config.json").write_text(json.dumps(seeds.lambda_model(data)))
 
@@ -127,61 +131,95 @@ def _object_model(folder: Path) -> None:
     (folder / "objects").write_bytes(shard[24 + 1 + 4 :])  # after the kernel, a length, a checksum
 
 
+def _archive(folder: Path) -> None:
+    _file("m.keras", lambda path: seeds.archives(path.parent)[0])(folder)
+
+
+def _configs(_: Path) -> tuple[bytes, ...]:
+    return seeds.configs()
+
+
+def _codes(_: Path) -> tuple[bytes, ...]:
+    return seeds.lambda_code()
+
+
+def _messages(_: Path) -> tuple[bytes, ...]:
+    return seeds.graph_messages()
+
+
+def _frozen(_: Path) -> bytes:
+    return seeds.frozen_graph()
+
+
 def _place_shard(folder: Path, data: bytes) -> None:
-    (folder / f"variables/variables{seeds.SHARD}").write_bytes(data)
+    (folder / SHARD).write_bytes(data)
     seeds.with_right_checksums(folder / "variables" / "variables")
 
 
 TARGETS = (
-    Target("h5", "m.h5", "m.h5", "hdf5", _file("m.h5", seeds.full_h5), _more_h5),
-    Target(
-        "weights-h5",
-        "m.weights.h5",
-        "m.weights.h5",
-        "hdf5",
-        _file("m.weights.h5", seeds.v3_weights),
-    ),
-    Target(
-        "keras-zip",
-        "m.keras",
-        "m.keras",
-        "archive",
-        _file("m.keras", lambda path: seeds.archives(path.parent)[0]),
-        seeds.archives,
-    ),
-    Target("config-json", "config.json", ".", "json", seeds.unpacked, lambda _: seeds.configs()),
+    Target("h5", "m.h5", "hdf5", _file("m.h5", seeds.full_h5), others=_more_h5, share=0.5),
+    Target("weights-h5", "m.h5", "hdf5", _file("m.h5", seeds.v3_weights), share=0.5),
+    Target("keras-zip", "m.keras", "archive", _archive, others=seeds.archives, share=0.6),
+    Target("config-json", "config.json", "json", seeds.unpacked, ".", readers.config, _configs),
     Target(
         "lambda-bytecode",
         "code",
-        "model",
         "raw",
         _code_model,
-        lambda _: seeds.lambda_code(),
+        "model",
+        readers.bytecode,
+        _codes,
         _place_code,
     ),
     Target(
         "saved-model-pb",
         "saved_model.pb",
-        ".",
         "wire",
         seeds.saved_model,
-        lambda _: seeds.graph_messages(),
+        ".",
+        readers.graphs,
+        _messages,
     ),
-    Target("saved-model-pbtxt", "saved_model.pbtxt", ".", "text", seeds.text_saved_model),
-    Target("keras-metadata-pb", "keras_metadata.pb", ".", "wire", seeds.saved_model),
-    Target("fingerprint-pb", "fingerprint.pb", ".", "wire", seeds.saved_model),
-    Target("variables-index", "variables/variables.index", ".", "table", seeds.saved_model),
+    Target(
+        "saved-model-pbtxt",
+        "saved_model.pbtxt",
+        "text",
+        seeds.text_saved_model,
+        ".",
+        readers.graphs,
+    ),
+    Target(
+        "keras-metadata-pb", "keras_metadata.pb", "wire", seeds.saved_model, ".", readers.metadata
+    ),
+    Target("fingerprint-pb", "fingerprint.pb", "wire", seeds.saved_model, ".", readers.fingerprint),
+    Target(
+        "variables-index",
+        "variables/variables.index",
+        "table",
+        seeds.saved_model,
+        ".",
+        readers.index,
+    ),
     Target(
         "variables-data",
-        f"variables/variables{seeds.SHARD}",
-        ".",
+        SHARD,
         "raw",
         seeds.saved_model,
+        ".",
+        readers.variables,
         place=_place_shard,
     ),
-    Target("checkpoint-index", "m.index", "m", "table", seeds.checkpoint),
-    Target("checkpoint-meta", "m.meta", "m", "wire", seeds.checkpoint),
-    Target("checkpoint-state", "checkpoint", "m", "text", seeds.checkpoint),
-    Target("object-graph", "objects", "m", "wire", _object_model, place=_place_objects),
-    Target("frozen-graph", "m.pb", "m.pb", "wire", _file("m.pb", lambda _: seeds.frozen_graph())),
+    Target("checkpoint-index", "m.index", "table", seeds.checkpoint, "m", readers.index),
+    Target("checkpoint-meta", "m.meta", "wire", seeds.checkpoint, "m", readers.meta),
+    Target("checkpoint-state", "checkpoint", "text", seeds.checkpoint, "m", readers.state),
+    Target(
+        "object-graph",
+        "objects",
+        "wire",
+        _object_model,
+        "m",
+        readers.variables,
+        place=_place_objects,
+    ),
+    Target("frozen-graph", "m.pb", "wire", _file("m.pb", _frozen)),
 )

@@ -1,0 +1,101 @@
+"""The reader of one file by itself, where a model has files around it that take longer to read.
+
+Each takes the model's folder and gives the problems that it met, or raises a `ReadError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from modelaudit.facts import Problem
+from modelaudit.formats.bounded import json_loads
+from modelaudit.formats.bundle import read_bundle, shard_problems
+from modelaudit.formats.bytecode import Bytecode, read_bytecode
+from modelaudit.formats.checkpoint import read_meta
+from modelaudit.formats.fingerprint import read_fingerprint
+from modelaudit.formats.keras_config import parse_architecture
+from modelaudit.formats.keras_metadata import read_keras_metadata
+from modelaudit.formats.keras_variables import bind
+from modelaudit.formats.meta_graphs import (
+    read_graphs,
+    read_message,
+    read_objects,
+    read_provenance,
+    read_signatures,
+)
+from modelaudit.formats.sniff import sniff
+from modelaudit.formats.state_file import read_state_file
+from modelaudit.formats.variables import read_variables
+from modelaudit.settings import Limits
+
+LIMITS = Limits()
+
+
+def config(folder: Path) -> Iterable[Problem]:
+    """A Keras config."""
+    document = json_loads((folder / "config.json").read_bytes(), LIMITS, "config.json", [])
+    bind(parse_architecture(document, limits=LIMITS, file="config.json"), (), "h5_v3")
+    return ()
+
+
+def bytecode(folder: Path) -> Iterable[Problem]:
+    """A Lambda's code."""
+    code = read_bytecode((folder / "code").read_bytes())
+    if isinstance(code, Bytecode):
+        "".join((*code.all_names(), *code.texts())).encode("utf-8", "surrogatepass")
+    return ()
+
+
+def graphs(folder: Path) -> Iterable[Problem]:
+    """A SavedModel's message: graphs, functions, signatures, objects."""
+    sniff(folder)
+    message, file = read_message({path.name: path for path in folder.iterdir()}, LIMITS)
+    found, problems = read_graphs(message, file, LIMITS)
+    objects = read_objects(message, file)
+    read_signatures(message)
+    if message.meta_graphs:
+        read_provenance(message.meta_graphs[0], found[0] if found else None, objects, False)
+    for graph in found:
+        for nodes in (graph.nodes, *(each.nodes for each in graph.functions.values())):
+            for node in nodes:
+                dict(node.attrs)  # decoded when they are asked for
+    return problems
+
+
+def metadata(folder: Path) -> Iterable[Problem]:
+    """What Keras 2 writes beside a SavedModel, and the config in it."""
+    data = (folder / "keras_metadata.pb").read_bytes()
+    found, problems = read_keras_metadata(data, (), LIMITS)
+    found.documents()
+    if found.config is not None:
+        parse_architecture(found.config, limits=LIMITS, file=found.file)
+    return problems
+
+
+def fingerprint(folder: Path) -> Iterable[Problem]:
+    """A SavedModel's fingerprint."""
+    return read_fingerprint({"fingerprint.pb": folder / "fingerprint.pb"}, LIMITS)[1]
+
+
+def index(folder: Path) -> Iterable[Problem]:
+    """A checkpoint's index, of a SavedModel or by itself."""
+    (path,) = folder.glob("**/*.index")
+    sniff(path)
+    return shard_problems(read_bundle(path.with_suffix(""), folder, LIMITS))
+
+
+def variables(folder: Path) -> Iterable[Problem]:
+    """A checkpoint with its shard, of a SavedModel or by itself."""
+    (path,) = folder.glob("**/*.index")
+    return read_variables(path.with_suffix(""), folder, LIMITS).problems
+
+
+def meta(folder: Path) -> Iterable[Problem]:
+    """A TF1 checkpoint's graph."""
+    return read_meta(folder / "m.meta", folder, LIMITS).problems
+
+
+def state(folder: Path) -> Iterable[Problem]:
+    """The file that names the newest checkpoint."""
+    return read_state_file(folder, folder, LIMITS)[1]
