@@ -35,6 +35,7 @@ class Limits:
     files: int = 100_000
     text_bytes: int = 1 * MIB
     read_seconds: float = 300.0
+    read_memory: int = 8 * GIB  # address space of a process that reads models
 
 
 @dataclass(frozen=True, slots=True)

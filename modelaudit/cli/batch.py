@@ -187,6 +187,8 @@ def audit_all(
         own = settings.for_path(target.relative)
         try:
             audit, watch = _watched(target, own, created, probe, (recalled or {}).get(target.path))
+        except MemoryError:  # the slot's limit, which it reports itself
+            raise
         except Exception as error:
             traceback.print_exc()
             return {"bug": f"{type(error).__name__}: {error}"}
@@ -205,7 +207,8 @@ def audit_all(
 
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     seconds += 2 * settings.probe.timeout if probe else 0.0
-    for done in slots.run(targets, work, jobs=settings.jobs, seconds=seconds):
+    memory = settings.limits.read_memory
+    for done in slots.run(targets, work, jobs=settings.jobs, seconds=seconds, memory=memory):
         target = targets[done.index]
         value = done.value or {}
         if "unwritten" in value:
@@ -215,7 +218,7 @@ def audit_all(
             yield Finished(target, row, notes if isinstance(notes, dict) else {})
             continue
         reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
-        audit = lost(target, settings, created, reason)
+        audit = lost(target, settings, created, reason, done.limit)
         if deliver:
             deliver(audit)
         yield Finished(target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {}), {})
@@ -237,9 +240,10 @@ def _watched(
     return audit, watch
 
 
-def lost(target: Target, settings: Settings, created: str, reason: str) -> Audit:
-    """The audit of a model whose process went down."""
-    problem = Problem(ProblemKind.UNREADABLE, target.path.name, reason)
+def lost(target: Target, settings: Settings, created: str, reason: str, limit: str = "") -> Audit:
+    """The audit of a model whose process went down, or was ended by a limit."""
+    kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
+    problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
     facts = Facts(unreadable(target.path, problem), settings, probe_skipped="it could not be read")
     return conclude(facts, target, created, {})
 

@@ -47,29 +47,44 @@ def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
 
     Each is a model or an audit.json. Exit: 0 nothing changed, 1 something did.
     """
+    from modelaudit.cli.contained import contained, end_lost, show_lost
     from modelaudit.probe.here import here_probe
-    from modelaudit.restore.audits import changes, compare_audited, weight_changes
-    from modelaudit.restore.compare import compare
-    from modelaudit.restore.sides import stored_weights
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
         probe = stack.enter_context(here_probe(settings)) if wanted else None
-        before, after = (_side(path, settings, probe) for path in (old, new))
+
+        def work(_: None) -> dict[str, Json]:
+            return _compared(_side(old, settings, probe), _side(new, settings, probe), settings)
+
+        (told,) = contained([None], work, settings)
+    if told.lost:
+        show_lost(f"{old} and {new}", told.lost)
+        raise end_lost()
+    say(json.dumps(told.value["json"], indent=2) if as_json else str(told.value["text"]))
+    if told.value["changed"]:
+        raise click.exceptions.Exit(exits.FINDINGS)
+
+
+def _compared(before: Side, after: Side, settings: Settings) -> dict[str, Json]:
+    """Whether the two differ, and how, as JSON and as text."""
+    from modelaudit.restore.audits import changes, compare_audited, weight_changes
+    from modelaudit.restore.compare import compare
+    from modelaudit.restore.sides import stored_weights
+
     if before.artifact and after.artifact:
         weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
     else:
         weights = compare_audited(before.audit, after.audit)
     answers = _answers(before, after, settings)
     found = [*changes(before.audit, after.audit), *weight_changes(weights), *_told(answers)]
-    if as_json:
-        say(json.dumps(_json(before, after, found, answers), indent=2))
-    else:
-        compared = f"{weights.identical} of {weights.compared} weights are identical"
-        say(_text(before, after, found, [compared, _answered(answers)]))
-    if found:
-        raise click.exceptions.Exit(exits.FINDINGS)
+    compared = f"{weights.identical} of {weights.compared} weights are identical"
+    return {
+        "changed": bool(found),
+        "json": _json(before, after, found, answers),
+        "text": _text(before, after, found, [compared, _answered(answers)]),
+    }
 
 
 def _is_audit(path: Path) -> bool:

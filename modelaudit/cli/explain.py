@@ -12,6 +12,7 @@ from modelaudit.cli.terminal import clean, columns
 
 if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Cause, Diagnosis
+    from modelaudit.facts import Json
 
 WIDTH = 100
 NAMED = 3  # undecided causes that are named
@@ -87,8 +88,9 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     import json
 
     from modelaudit.cli.batch import find
+    from modelaudit.cli.contained import contained, end_lost, show_lost
     from modelaudit.diagnosis import diagnose
-    from modelaudit.pipeline import add_probe, static_facts
+    from modelaudit.pipeline import Target, add_probe, static_facts
     from modelaudit.probe.here import here_probe
     from modelaudit.rules.catalogue import CATALOGUE
     from modelaudit.rules.engine import run_rules
@@ -100,11 +102,22 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
         click.echo(f"modelaudit: no model found at {model}", err=True)
         raise click.exceptions.Exit(exits.NO_MODEL)
     with here_probe(settings) as probe:
-        for target in found.targets:
+
+        def work(target: Target) -> dict[str, Json]:
             facts = static_facts(target.path, settings)
             facts = add_probe(facts, probe if settings.probe.enabled else None)
             diagnosis = diagnose(facts, run_rules(CATALOGUE, facts))
             if as_json:
-                click.echo(json.dumps(jsonable(diagnosis), indent=2))
+                return {"text": json.dumps(jsonable(diagnosis), indent=2)}
+            return {"text": screen(target.relative, diagnosis)}
+
+        failed = False
+        told = contained(found.targets, work, settings)
+        for target, answer in zip(found.targets, told, strict=True):
+            if answer.lost:
+                failed = True
+                show_lost(target.relative, answer.lost)
             else:
-                click.echo(screen(target.relative, diagnosis))
+                click.echo(answer.value["text"])
+    if failed:
+        raise end_lost()

@@ -95,21 +95,40 @@ def _text(artifact: Artifact) -> str:
     return "\n".join(lines)
 
 
+def _shown(artifact: Artifact) -> dict[str, Json]:
+    return {"text": _text(artifact)}
+
+
 @click.command(short_help="Show what saved models say of themselves.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
     """Show what saved models say of themselves. Judges nothing, writes nothing."""
     from modelaudit.cli.batch import find
-    from modelaudit.pipeline import read_artifact
-    from modelaudit.settings import Settings
+    from modelaudit.cli.contained import contained
+    from modelaudit.facts import Problem, ProblemKind
+    from modelaudit.pipeline import Target, read_artifact, unreadable
 
-    settings = Settings()
+    settings = options.settings_from(fail_on="high", jobs=1)
     found = find(paths, settings)
-    artifacts = (read_artifact(target.path, settings) for target in found.targets)
+    show = facts_json if as_json else _shown
+
+    def work(target: Target) -> dict[str, Json]:
+        return show(read_artifact(target.path, settings))
+
+    answers, failed = [], False
+    for target, told in zip(found.targets, contained(found.targets, work, settings), strict=True):
+        if told.lost:
+            failed = True
+            problem = Problem(ProblemKind.UNREADABLE, target.path.name, told.lost)
+            answers.append(show(unreadable(target.path, problem)))
+        else:
+            answers.append(told.value)
     if as_json:
-        click.echo(json.dumps([facts_json(artifact) for artifact in artifacts], indent=2))
+        click.echo(json.dumps(answers, indent=2))
     else:
-        click.echo("\n\n".join(_text(artifact) for artifact in artifacts))
+        click.echo("\n\n".join(str(answer["text"]) for answer in answers))
     if not found.targets:
         raise click.exceptions.Exit(exits.NO_MODEL)
+    if failed:
+        raise click.exceptions.Exit(exits.INCOMPLETE)

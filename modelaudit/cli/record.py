@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelaudit.cli import exits, options
 from modelaudit.cli.terminal import clean, say
+
+if TYPE_CHECKING:
+    from modelaudit.facts import Json
 
 
 @click.command(short_help="Write a model's golden record beside it.")
@@ -22,9 +25,10 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     right after saving, from the program itself (`modelaudit.record(model, path)`).
     """
     from modelaudit.cli.batch import find
+    from modelaudit.cli.contained import contained, end_lost, show_lost
     from modelaudit.errors import UsageError
     from modelaudit.golden import record_saved
-    from modelaudit.pipeline import static_facts, why_not_run
+    from modelaudit.pipeline import Target, static_facts, why_not_run
     from modelaudit.restore.record import record_path
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
@@ -35,17 +39,26 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     kept = [t for t in found.targets if record_path(t.path).exists()]
     if kept and not force:
         raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
-    failed = False
-    for target in found.targets:
+
+    def work(target: Target) -> dict[str, Json]:
         facts = static_facts(target.path, settings)
         reason = why_not_run(facts)
         try:
-            if not reason:
-                say(clean(str(record_saved(facts.artifact, settings.probe))))
+            return (
+                {"reason": reason}
+                if reason
+                else {"path": str(record_saved(facts.artifact, settings.probe))}
+            )
         except UsageError as error:
-            reason = str(error)
-        if reason:
+            return {"reason": str(error)}
+
+    failed = False
+    told = contained(found.targets, work, settings)
+    for target, answer in zip(found.targets, told, strict=True):
+        if "path" in answer.value:
+            say(clean(str(answer.value["path"])))
+        else:
             failed = True
-            click.echo(f"modelaudit: {clean(target.relative)}: {clean(reason)}", err=True)
+            show_lost(target.relative, answer.lost or str(answer.value["reason"]))
     if failed:
-        raise click.exceptions.Exit(exits.INCOMPLETE)
+        raise end_lost()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -38,18 +39,23 @@ _WITHOUT_GRAPH = {
 _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
-def sniff(path: Path) -> Format:
+def sniff(path: Path, hdf5: Callable[[Window], Format] | None = None) -> Format:
     """The format of a file, a directory, or a checkpoint's prefix (which need not exist).
 
     Reads a few KiB, and never raises: what cannot be read is `Format.UNREADABLE`, what is
     nothing of ours `Format.UNKNOWN`.
+
+    Args:
+        path: what to look at.
+        hdf5: tells HDF5 files apart, for which libhdf5 has to open them; in this process by
+            default.
     """
     try:
         if path.is_dir():
             return _directory(path)
         if path.is_file():
             window = Window.of_file(path)
-            form = _file(window)
+            form = _file(window, hdf5 or _hdf5)
             if form is not Format.UNKNOWN and form is not Format.EMPTY_FILE:
                 return form
             # An empty file called like the prefix keeps older code happy that tests for it.
@@ -62,14 +68,14 @@ def sniff(path: Path) -> Format:
         return Format.UNREADABLE
 
 
-def _file(window: Window) -> Format:
+def _file(window: Window, hdf5: Callable[[Window], Format]) -> Format:
     head = window.head(512)
     if not head:
         return Format.EMPTY_FILE
     if head.startswith(LFS_HEAD):
         return Format.GIT_LFS_POINTER
     if head.startswith(HDF5_SIGNATURE):
-        return _hdf5(window)
+        return hdf5(window)
     if head.startswith(MANGLED_HDF5):
         return Format.CORRUPT_HDF5
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -80,7 +86,7 @@ def _file(window: Window) -> Format:
     if graph is not None:
         return graph
     if _hdf5_behind_user_block(window):
-        return _hdf5(window)
+        return hdf5(window)
     return _archive(window) if has_end_record(window) else Format.UNKNOWN
 
 
@@ -131,15 +137,20 @@ def _prefix(prefix: Path) -> Format:
     """A checkpoint by its prefix: `.index`, or V1 shards, or at least its `.meta`."""
     index = _beside(prefix, ".index")
     if index.is_file():
-        return _file(Window.of_file(index)) if index.stat().st_size else Format.UNKNOWN
+        return _checkpoint_part(index) if index.stat().st_size else Format.UNKNOWN
     shards = prefix.parent.glob(f"{_glob_escaped(prefix.name)}-?????-of-?????")
     for shard in sorted(shards)[:1]:
-        if _V1_SHARD.search(shard.name) and _file(Window.of_file(shard)) in _TABLES:
+        if _V1_SHARD.search(shard.name) and _checkpoint_part(shard) in _TABLES:
             return Format.TF1_CHECKPOINT_V1
     meta = _beside(prefix, ".meta")
     if meta.is_file():
         return checkpoint_meta(Window.of_file(meta)) or Format.UNKNOWN
     return Format.UNKNOWN
+
+
+def _checkpoint_part(path: Path) -> Format:
+    """What a file is that is named like a checkpoint's; HDF5 is none, whichever."""
+    return _file(Window.of_file(path), lambda _: Format.UNKNOWN)
 
 
 _TABLES = frozenset((Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT))

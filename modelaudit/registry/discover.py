@@ -7,10 +7,10 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.formats.bounded import display_path
-from modelaudit.formats.sniff import sniff
 from modelaudit.registry import grouping
 from modelaudit.registry.candidates import Candidate, Discovery
 from modelaudit.registry.listing import list_directory
+from modelaudit.registry.sniffing import sniff_apart
 from modelaudit.registry.walk import Walk, is_variables
 from modelaudit.settings import Limits
 
@@ -46,7 +46,11 @@ def discover(
         raise UsageError(f"{path}: no such file, directory or checkpoint prefix")
     root = meant[0].parent
     return Discovery(
-        root, tuple(Candidate(model, display_path(model, root), sniff(model)) for model in meant)
+        root,
+        tuple(
+            Candidate(model, display_path(model, root), sniff_apart(model, limits))
+            for model in meant
+        ),
     )
 
 

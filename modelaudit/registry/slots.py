@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import struct
@@ -24,17 +25,22 @@ Work = Callable[[Task], dict[str, Json]]
 
 HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-MESSAGE_BYTES = 64 << 20  # a row's summary is a few hundred bytes; more is a fault
+MESSAGE_BYTES = 256 << 20  # the facts of the largest models are some MB; more is a fault
+TOO_LONG = "it took longer than the time allowed and was stopped (limit read_seconds)"
 STOP_SECONDS = 2.0  # for a slot to take away what it has half written
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How one task ended: what the work gave, or why it gave nothing."""
+    """How one task ended: what the work gave, or why it gave nothing.
+
+    `limit` names the setting that ended it, "" where none did.
+    """
 
     index: int
     value: dict[str, Json] | None
     lost: str = ""
+    limit: str = ""
 
 
 @dataclass(slots=True)
@@ -73,16 +79,26 @@ def _stopped(number: int, _frame: object) -> NoReturn:
     raise _Stopped(number)
 
 
-def _serve(tasks: Sequence[Task], work: Work[Task], receive: int, answer: int) -> NoReturn:
+def _serve(
+    tasks: Sequence[Task], work: Work[Task], receive: int, answer: int, memory: int | None
+) -> NoReturn:
     """The child's life: index in, result out, until the parent closes the pipe."""
     status = 0
     try:
+        if memory:
+            # The soft limit alone: a runtime that is started from here has limits of its own.
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+            allowed = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+            resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
         signal.signal(signal.SIGTERM, _stopped)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
-            _send(answer, {"index": index, "value": work(tasks[index])})
+            try:
+                _send(answer, {"index": index, "value": work(tasks[index])})
+            except MemoryError:
+                _send(answer, {"index": index, "value": None, "limit": "read_memory"})
     except _Stopped:
         pass
     except BaseException:  # a forked child must never return into the parent's code
@@ -94,7 +110,9 @@ def _serve(tasks: Sequence[Task], work: Work[Task], receive: int, answer: int) -
         os._exit(status)
 
 
-def _start(tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot]) -> _Slot:
+def _start(
+    tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot], memory: int | None
+) -> _Slot:
     child_reads, to_child = os.pipe()
     from_child, child_writes = os.pipe()
     # An interrupt must not reach the child before it has left the parent's code for good.
@@ -110,7 +128,7 @@ def _start(tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot]) -> 
             *(s.from_child for s in others),
         ):
             os.close(fd)
-        _serve(tasks, work, child_reads, child_writes)
+        _serve(tasks, work, child_reads, child_writes, memory)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     os.close(child_reads)
     os.close(child_writes)
@@ -165,7 +183,14 @@ def _why_lost(status: int) -> str:
     return f"the process that read it ended with status {os.WEXITSTATUS(status)}"
 
 
-def run(tasks: Sequence[Task], work: Work[Task], *, jobs: int, seconds: float) -> Iterator[Done]:
+def run(
+    tasks: Sequence[Task],
+    work: Work[Task],
+    *,
+    jobs: int,
+    seconds: float,
+    memory: int | None = None,
+) -> Iterator[Done]:
     """Do `work` on every task, `jobs` at a time, and yield results as they come.
 
     Args:
@@ -173,6 +198,7 @@ def run(tasks: Sequence[Task], work: Work[Task], *, jobs: int, seconds: float) -
         work: gives a JSON object; runs in a child.
         jobs: number of slots, at least 1.
         seconds: wall clock that one task may take before its slot is killed.
+        memory: bytes of address space that a slot may have; None does not limit it.
 
     Yields:
         One `Done` for every task, in order of completion.
@@ -182,7 +208,7 @@ def run(tasks: Sequence[Task], work: Work[Task], *, jobs: int, seconds: float) -
     try:
         while waiting or any(slot.task is not None for slot in slots):
             while waiting and len(slots) < jobs:
-                slots.append(_start(tasks, work, slots))
+                slots.append(_start(tasks, work, slots, memory))
             for slot in slots:
                 if slot.task is None and waiting:
                     _assign(slot, waiting.pop(), seconds)
@@ -207,11 +233,12 @@ def _collect(slots: list[_Slot]) -> Iterator[Done]:
             yield Done(index, None, _why_lost(_stop(slot, kill=bool(piece))))
         elif message := _message(slot):
             slot.task = None
-            value = message.get("value")
-            yield Done(index, value if isinstance(value, dict) else None)
+            value, limit = message.get("value"), str(message.get("limit") or "")
+            lost = f"it needed more memory than the limit {limit} allows" if limit else ""
+            yield Done(index, value if isinstance(value, dict) else None, lost, limit)
     now = time.monotonic()
     for slot in [slot for slot in slots if slot.task is not None and slot.deadline <= now]:
         slots.remove(slot)
         _stop(slot, kill=True)
         assert slot.task is not None
-        yield Done(slot.task, None, "it took longer than the time allowed and was stopped")
+        yield Done(slot.task, None, TOO_LONG, "read_seconds")

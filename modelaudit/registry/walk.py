@@ -11,10 +11,10 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, open_regular
-from modelaudit.formats.sniff import sniff
 from modelaudit.registry import foreign, grouping, layouts, mlflow
 from modelaudit.registry.candidates import Candidate, Discovery, Named
 from modelaudit.registry.listing import File, Listing, list_directory
+from modelaudit.registry.sniffing import sniff_apart
 from modelaudit.settings import Limits
 
 # Version control keeps copies of the models beside it here, under names of its own.
@@ -93,7 +93,7 @@ class Walk:
         if own:
             if directory == self._scope:  # its own name then starts every relative path
                 self._root = directory.parent
-            self._model(directory, sniff(directory))
+            self._model(directory, sniff_apart(directory, self._limits))
         self._note_what_was_not_followed(directory, listing)
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
@@ -148,7 +148,7 @@ class Walk:
     def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> bool:
         """Make it a row, or say why not; whether it is one."""
         place = group.place(directory)
-        form = sniff(place)
+        form = sniff_apart(place, self._limits)
         if group.lone and form is Format.UNKNOWN:
             name = group.files[0]
             self._name(directory / name, f"named like a checkpoint's {name.rpartition('.')[2]}")
@@ -181,7 +181,8 @@ class Walk:
             if not promised:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
                 return
-        form = sniff(file.path) if promised or head.startswith(_MAGIC) else Format.UNKNOWN
+        looked = promised or head.startswith(_MAGIC)
+        form = sniff_apart(file.path, self._limits) if looked else Format.UNKNOWN
         if _is_row(suffix, form):
             self._files.setdefault(file.identity, []).append((file, form))
             return
