@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +44,16 @@ def _warn(notes: list[str]) -> None:
     is_flag=True,
     help="Go on with the last run into --out if it was interrupted, instead of starting anew.",
 )
+@options.look
 @options.probing
 @options.shared
 def audit(
     paths: tuple[Path, ...],
     out: Path,
     formats: tuple[str, ...],
+    templates: Path | None,
+    paper: str,
+    appendix: bool,
     all_versions: bool,
     resume: bool,
     quiet: bool,
@@ -56,13 +61,14 @@ def audit(
     **chosen: Any,
 ) -> None:
     """Audit models and write reports: every model under PATHS, whatever its format."""
-    from modelaudit.cli.deliver import parse_formats
+    from modelaudit.cli.deliver import Choices, parse_formats
     from modelaudit.cli.recorded import Order, Recorded, now, record_run
     from modelaudit.cli.run import waiver_notes
     from modelaudit.cli.terminal import say
 
-    wanted = parse_formats(formats)
     settings = options.settings_from(**chosen)
+    choices = Choices(settings.fail_on, paper, templates, appendix)
+    wanted = replace(parse_formats(formats), choices=choices)
     created = now()
 
     def tell(ran: Recorded) -> None:

@@ -196,7 +196,7 @@ def audit_all(
         try:
             if deliver:
                 deliver(audit)
-        except OSError as error:
+        except (OSError, UsageError) as error:  # a full disk, a template that is wrong
             return {"unwritten": str(error)}
         except Exception as error:
             traceback.print_exc()

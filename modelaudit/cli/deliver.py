@@ -14,6 +14,7 @@ from modelaudit import __version__
 from modelaudit.cli.batch import Deliver, Found, Row, weights_digest
 from modelaudit.cli.change_text import described
 from modelaudit.errors import SchemaError, UsageError
+from modelaudit.findings import Severity
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
 from modelaudit.schema import Audit, dumps, load
@@ -24,7 +25,30 @@ if TYPE_CHECKING:
     from modelaudit.report.ruleinfo import RuleInfo
 
 PER_MODEL = ("html", "pdf", "json")
-PER_RUN = {"sarif": "report.sarif", "junit": "junit.xml", "markdown": "report.md"}
+PER_RUN = {
+    "sarif": "report.sarif",
+    "junit": "junit.xml",
+    "gitlab": "gl-code-quality-report.json",
+    "cyclonedx": "bom.cdx.json",
+    "markdown": "report.md",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a user can choose about reports.
+
+    Attributes:
+        fail_on: severity from which a finding is a failure, for formats that know failures.
+        paper: of PDFs, one of `report.pdf.PAPERS`.
+        templates: directory of templates that take the place of ours.
+        appendix: whether PDFs print every row of every table.
+    """
+
+    fail_on: Severity = Severity.HIGH
+    paper: str = "A4"
+    templates: Path | None = None
+    appendix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +57,7 @@ class Formats:
 
     per_model: tuple[str, ...]
     per_run: Mapping[str, Path | None]
+    choices: Choices = Choices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +117,7 @@ def _unknown(name: str) -> UsageError:
     return UsageError(f"there is no format {name!r}; there are {known}")
 
 
-def render_format(name: str, audits: Sequence[Audit]) -> bytes:
+def render_format(name: str, audits: Sequence[Audit], choices: Choices = Choices()) -> bytes:
     """One report in one format.
 
     Raises:
@@ -100,18 +125,14 @@ def render_format(name: str, audits: Sequence[Audit]) -> bytes:
     """
     if name == "json":
         return dumps(_only(name, audits)).encode()
-    if name == "html":
-        from modelaudit.report.html import render_html
-
-        return render_html(_only(name, audits), rule_infos()).encode()
-    if name == "pdf":
-        from modelaudit.report.pdf import render_pdf
-
-        return render_pdf(_only(name, audits), rule_infos())
+    if name in PER_MODEL:
+        ((_, page),) = _pages(_only(name, audits), None, [name], choices)
+        return page
     if name in PER_RUN:
-        from modelaudit.report.machine import FORMATS
+        from modelaudit.report.machine import render
 
-        return FORMATS[name](audits, rule_infos()).encode()
+        base = str(Path.cwd())
+        return render(name, audits, rule_infos(), fail_on=choices.fail_on, base=base).encode()
     raise _unknown(name)
 
 
@@ -121,20 +142,19 @@ def _only(name: str, audits: Sequence[Audit]) -> Audit:
     return audits[0]
 
 
-def deliver_to(
-    out: Path, formats: Sequence[str], moved: Mapping[str, str] | None = None
-) -> Deliver:
+def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = None) -> Deliver:
     """What writes one finished audit below `out`: always the JSON, and the formats asked for.
 
     What an earlier run wrote in other formats goes, for it would tell of another audit.
 
     Args:
         out: the output directory.
-        formats: names out of `PER_MODEL`.
+        formats: which to write, and how.
         moved: slugs of models that are gone, by the digest of their files or weights: the same
             model may have come back under another name.
     """
-    for name in formats:
+    pages = [name for name in formats.per_model if name != "json"]
+    for name in pages:
         _warm_up(name)
 
     def deliver(audit: Audit) -> None:
@@ -143,7 +163,7 @@ def deliver_to(
         for stale in folder.glob("report.*"):
             stale.unlink()
         write_atomic(folder / "audit.json", dumps(audit).encode())
-        for name, data in _pages(audit, previous, [name for name in formats if name != "json"]):
+        for name, data in _pages(audit, previous, pages, formats.choices):
             write_atomic(folder / f"report.{name}", data)
 
     return deliver
@@ -160,7 +180,7 @@ def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None
 
 
 def _pages(
-    audit: Audit, previous: Audit | None, formats: Sequence[str]
+    audit: Audit, previous: Audit | None, formats: Sequence[str], choices: Choices
 ) -> Iterator[tuple[str, bytes]]:
     """One audit in formats that show the same: what they show is made once."""
     if not formats:
@@ -173,11 +193,22 @@ def _pages(
         if name == "html":
             from modelaudit.report.html import render_html
 
-            yield name, render_html(audit, infos, report=report).encode()
+            page = render_html(audit, infos, report=report, templates_dir=choices.templates)
+            yield name, page.encode()
         else:
             from modelaudit.report.pdf import render_pdf
 
-            yield name, render_pdf(audit, infos, report=report)
+            yield (
+                name,
+                render_pdf(
+                    audit,
+                    infos,
+                    report=report,
+                    paper=choices.paper,
+                    templates_dir=choices.templates,
+                    appendix=choices.appendix,
+                ),
+            )
 
 
 def _warm_up(name: str) -> None:
@@ -242,13 +273,14 @@ def write_index(
     folder = _run_folder(out, created)
     for place, up in ((folder, "../../"), (out, "")):
         seen = [_linked_from(up, entry) for entry in entries]
-        write_atomic(place / "index.html", render_index(seen, run).encode())
+        page = render_index(seen, run, templates_dir=formats.choices.templates)
+        write_atomic(place / "index.html", page.encode())
         write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)
     if formats.per_run:
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
         for name, file in formats.per_run.items():
-            write_atomic(file or out / PER_RUN[name], render_format(name, audits))
+            write_atomic(file or out / PER_RUN[name], render_format(name, audits, formats.choices))
 
 
 def _run_folder(out: Path, created: str) -> Path:

@@ -30,8 +30,8 @@ FORMATS = option(
     "formats",
     multiple=True,
     metavar="FORMAT[=FILE]",
-    help="html, pdf, json (per model; these are the default), sarif, junit, markdown (for the "
-    "whole run). Repeatable.",
+    help="html, pdf, json (per model; these are the default), sarif, junit, gitlab, cyclonedx, "
+    "markdown (for the whole run). Repeatable.",
 )
 
 SHARED = (
@@ -68,6 +68,22 @@ SHARED = (
         type=click.Path(path_type=Path, dir_okay=False),
         help="Append one JSON line per model to this file.",
     ),
+)
+
+LOOK = (
+    option(
+        "--templates",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="Directory of your own templates for HTML and PDF (see docs/templates.md).",
+    ),
+    option(
+        "--paper",
+        type=click.Choice(["A3", "A4", "A5", "letter", "legal"], case_sensitive=False),
+        default="A4",
+        show_default=True,
+        help="Paper of PDFs.",
+    ),
+    option("--appendix", is_flag=True, help="Print every row of every table in PDFs."),
 )
 
 PROBE = (
@@ -116,6 +132,13 @@ PROBE = (
 def shared(function: Function) -> Function:
     """Options of every command that audits."""
     for add in reversed(SHARED):
+        function = add(function)
+    return function
+
+
+def look(function: Function) -> Function:
+    """Options of commands that make pages."""
+    for add in reversed(LOOK):
         function = add(function)
     return function
 

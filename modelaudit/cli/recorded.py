@@ -124,7 +124,7 @@ def record_run(
             plan = memory.plan(
                 found.targets, verify=order.verify, only=None if order.reuse else earlier
             )
-            deliver = deliver_to(order.out, order.formats.per_model, _moved(before, found))
+            deliver = deliver_to(order.out, order.formats, _moved(before, found))
             for finished in work_on(
                 plan.todo, settings, created, quiet=quiet, deliver=deliver, recalled=plan.recalled
             ):

@@ -8,6 +8,7 @@ import click
 
 from modelaudit.cli import options
 from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
 
 
 @click.command(short_help="Make any report from a saved audit.")
@@ -19,20 +20,37 @@ from modelaudit.errors import UsageError
     multiple=True,
     required=True,
     metavar="FORMAT[=FILE]",
-    help="html, pdf, json, sarif, junit or markdown. Without FILE the report goes to stdout.",
+    help="html, pdf, json, sarif, junit, gitlab, cyclonedx or markdown. Without FILE the report "
+    "goes to stdout.",
 )
-def render(audit_file: Path, formats: tuple[str, ...]) -> None:
+@options.option(
+    "--fail-on",
+    type=click.Choice([s.value for s in Severity]),
+    default=Severity.HIGH.value,
+    show_default=True,
+    help="Severity from which a finding is a failure in JUnit.",
+)
+@options.look
+def render(
+    audit_file: Path,
+    formats: tuple[str, ...],
+    fail_on: str,
+    templates: Path | None,
+    paper: str,
+    appendix: bool,
+) -> None:
     """Make reports from AUDIT_FILE (an audit.json)."""
     from modelaudit import schema
-    from modelaudit.cli.deliver import render_format
+    from modelaudit.cli.deliver import Choices, render_format
     from modelaudit.registry.output import write_atomic
 
     audit = schema.load(audit_file)
+    choices = Choices(Severity(fail_on), paper, templates, appendix)
     if len([each for each in formats if "=" not in each]) > 1:
         raise UsageError("only one format can go to stdout; give the others a file: -f pdf=FILE")
     for each in formats:
         name, _, file = each.partition("=")
-        data = render_format(name, [audit])
+        data = render_format(name, [audit], choices)
         if file:
             write_atomic(Path(file), data)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.report import view
-from modelaudit.report.environment import asset, csp_hash, environment
+from modelaudit.report.environment import asset, csp_hash, environment, render
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.schema import Audit
 
@@ -28,12 +28,13 @@ def render_html(
         report: the same audit's `view.build`, where several formats share it; made here if None.
 
     Raises:
-        UsageError: `templates_dir` is not a directory, or a style sheet in it is unusable.
-        jinja2.TemplateError: a template of the user's is wrong.
+        UsageError: `templates_dir` is not a directory, or a file in it is wrong.
     """
     env = environment(templates_dir)
-    style = asset(env, "css/base.css", "css/screen.css")
-    return env.get_template("report.html.j2").render(
+    style = asset(env, "css/base.css", "css/screen.css", "css/extra.css")
+    return render(
+        env,
+        "report.html.j2",
         report=report or view.build(audit, rules, previous),
         medium="screen",
         style=style,

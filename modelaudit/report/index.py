@@ -12,7 +12,7 @@ from urllib.parse import quote
 from modelaudit.facts import Json
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.report import text, words
-from modelaudit.report.environment import asset, csp_hash, environment
+from modelaudit.report.environment import asset, csp_hash, environment, render
 from modelaudit.report.values import as_count, as_map, as_text
 from modelaudit.schema import SCHEMA_VERSION, Audit
 
@@ -148,15 +148,16 @@ def render_index(rows: Iterable[IndexRow], run: Run, *, templates_dir: Path | No
     """The index page: sorted worst first; filters and sorting by column need JavaScript.
 
     Raises:
-        UsageError: `templates_dir` is not a directory, or a style sheet in it is unusable.
-        jinja2.TemplateError: a template of the user's is wrong.
+        UsageError: `templates_dir` is not a directory, or a file in it is wrong.
     """
     ordered = sorted(rows, key=lambda row: row.order)
     env = environment(templates_dir)
-    style = asset(env, "css/base.css", "css/screen.css", "css/index.css")
+    style = asset(env, "css/base.css", "css/screen.css", "css/index.css", "css/extra.css")
     script = asset(env, "js/index.js")
     totals = tuple((v.value, sum(row.verdict is v for row in ordered)) for v in WORST_FIRST)
-    return env.get_template("index.html.j2").render(
+    return render(
+        env,
+        "index.html.j2",
         run=run,
         date=text.instant(run.created),
         since=text.instant(run.since),

@@ -11,8 +11,6 @@ from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import as_map, as_text, plain
 from modelaudit.schema import Audit
 
-FAILS = frozenset({Severity.CRITICAL, Severity.HIGH})
-
 
 def _describe(finding: Finding) -> str:
     lines = [f"{finding.severity.value}: {finding.title}", finding.detail]
@@ -24,7 +22,9 @@ def _describe(finding: Finding) -> str:
     return text.printable("\n".join(lines))
 
 
-def _case(suite: ET.Element, result: RuleResult, rules: Rules, classname: str) -> str:
+def _case(
+    suite: ET.Element, result: RuleResult, rules: Rules, classname: str, fail_on: Severity
+) -> str:
     """Add one test case and say how it counts: failure, error, skipped or passed."""
     info = rules.get(result.code)
     name = f"{result.code} {result.name or (info.name if info else '')}".strip()
@@ -40,7 +40,7 @@ def _case(suite: ET.Element, result: RuleResult, rules: Rules, classname: str) -
         return "skipped"
     still_open = [f for f in result.findings if f.outcome is not Outcome.WAIVED]
     said = "\n\n".join(map(_describe, still_open))
-    if any(finding.severity in FAILS for finding in still_open):
+    if any(finding.severity.rank >= fail_on.rank for finding in still_open):
         worst = max(still_open, key=lambda finding: finding.severity.rank)
         failure = ET.SubElement(
             case, "failure", type=worst.severity.value, message=text.cut(worst.title, 300)
@@ -52,13 +52,13 @@ def _case(suite: ET.Element, result: RuleResult, rules: Rules, classname: str) -
     return "passed"
 
 
-def _suite(audit: Audit, rules: Rules) -> ET.Element:
+def _suite(audit: Audit, rules: Rules, fail_on: Severity) -> ET.Element:
     model = as_map(audit.model)
     path = text.printable(as_text(model.get("path")) or as_text(model.get("slug")) or "model")
     suite = ET.Element("testsuite", name=path)
     counts = dict.fromkeys(("tests", "failures", "errors", "skipped", "passed"), 0)
     for result in audit.results:
-        counts[_case(suite, result, rules, path)] += 1
+        counts[_case(suite, result, rules, path, fail_on)] += 1
         counts["tests"] += 1
     if audit.verdict is Verdict.INCOMPLETE:
         case = ET.SubElement(suite, "testcase", name="complete", classname=path)
@@ -72,14 +72,14 @@ def _suite(audit: Audit, rules: Rules) -> ET.Element:
     return suite
 
 
-def render(audits: Sequence[Audit], rules: Rules) -> str:
+def render(audits: Sequence[Audit], rules: Rules, fail_on: Severity = Severity.HIGH) -> str:
     """All audits as JUnit XML.
 
-    Critical and high findings fail their rule; lesser ones pass it and are told in its output.
-    "Could not look" is skipped or, where the rule broke, an error, never a pass.
+    Findings of severity `fail_on` and worse fail their rule; lesser ones pass it and are told in
+    its output. "Could not look" is skipped or, where the rule broke, an error, never a pass.
     """
     root = ET.Element("testsuites", name="modelaudit")
-    root.extend(_suite(audit, rules) for audit in audits)
+    root.extend(_suite(audit, rules, fail_on) for audit in audits)
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from modelaudit import schema
-from modelaudit.report import junit, markdown, sarif
+from modelaudit.findings import Severity
+from modelaudit.report import cyclonedx, gitlab, junit, markdown, sarif
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.schema import Audit
 
@@ -25,5 +26,31 @@ FORMATS: Mapping[str, Renderer] = {
     "json": render_json,
     "sarif": sarif.render,
     "junit": junit.render,
+    "gitlab": gitlab.render,
+    "cyclonedx": cyclonedx.render,
     "markdown": markdown.render,
 }
+
+
+def render(
+    name: str,
+    audits: Sequence[Audit],
+    rules: Rules,
+    *,
+    fail_on: Severity = Severity.HIGH,
+    base: str = "",
+) -> str:
+    """The audits in the format called `name`.
+
+    Args:
+        name: a key of `FORMATS`.
+        audits: what to report on.
+        rules: wording of the rules by code.
+        fail_on: severity from which a finding fails its rule (`junit` alone tells failures).
+        base: absolute directory that `gitlab` gives paths relative to.
+    """
+    if name == "junit":
+        return junit.render(audits, rules, fail_on)
+    if name == "gitlab":
+        return gitlab.render(audits, rules, base)
+    return FORMATS[name](audits, rules)

@@ -20,7 +20,7 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse
 from modelaudit import schema
 from modelaudit.errors import UsageError
 from modelaudit.report import pdf_structure, resources, view
-from modelaudit.report.environment import asset, environment
+from modelaudit.report.environment import asset, environment, render
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.schema import Audit
 
@@ -73,6 +73,7 @@ def render_pdf(
     paper: str = "A4",
     previous: Audit | None = None,
     templates_dir: Path | None = None,
+    appendix: bool = False,
     report: view.Report | None = None,
 ) -> bytes:
     """The report as a PDF/A-3a and PDF/UA-1 file with `audit.json` attached.
@@ -83,33 +84,39 @@ def render_pdf(
         paper: one of `PAPERS`.
         previous: an earlier audit of the same model, for what changed since.
         templates_dir: templates that take the place of ours of the same name.
+        appendix: print every row of every table, however many pages that takes.
         report: the same audit's `view.build`, where several formats share it; made here if None.
 
     Raises:
-        UsageError: unknown paper, or `templates_dir` is unusable.
-        jinja2.TemplateError: a template of the user's is wrong.
+        UsageError: unknown paper, `templates_dir` is not a directory, or a file in it is wrong.
     """
     if paper not in PAPERS:
         raise UsageError(f"unknown paper {paper!r}, choose from {', '.join(PAPERS)}")
     shown = report or view.build(audit, rules, previous)
+    if appendix:
+        shown = view.unabridged(shown)
     created = _instant(audit.created)
     with _collector_paused():
         env = environment(templates_dir)
-        template = env.get_template("report.html.j2")
-        style = asset(env, "css/base.css", "css/print.css")
+        style = asset(env, "css/base.css", "css/print.css", "css/extra.css")
         when = created.isoformat(timespec="seconds")
-        page = template.render(report=shown, medium="print", paper=paper, created=when, style=style)
-        made, missing = _write(page, audit, created)
-        if missing:
-            charts = [replace(chart, svg=_spelled(chart.svg, missing)) for chart in shown.charts]
-            page = template.render(
-                report=replace(shown, charts=tuple(charts)),
+
+        def page(shown: view.Report) -> str:
+            return render(
+                env,
+                "report.html.j2",
+                report=shown,
                 medium="print",
                 paper=paper,
                 created=when,
                 style=style,
             )
-            made, _ = _write(_spelled(page, missing), audit, created)
+
+        made, missing = _write(page(shown), audit, created)
+        if missing:
+            charts = [replace(chart, svg=_spelled(chart.svg, missing)) for chart in shown.charts]
+            spelled = page(replace(shown, charts=tuple(charts)))
+            made, _ = _write(_spelled(spelled, missing), audit, created)
     return made
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelaudit.report import charts, text
-from modelaudit.report.blocks import Section
+from modelaudit.report.blocks import Block, Bullets, Section, Table
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.ruleinfo import RuleInfo, Rules
 from modelaudit.report.sections import (
@@ -72,6 +72,27 @@ def build(audit: Audit, rules: Rules, previous: Audit | None = None) -> Report:
             appendix.build(audit),
         ),
     )
+
+
+def unabridged(report: Report) -> Report:
+    """The report with everything that print leaves out for want of room."""
+    cards = tuple(replace(card, printed=len(card.occurrences)) for card in report.findings.cards)
+    return replace(
+        report,
+        findings=replace(report.findings, cards=cards),
+        sections=tuple(
+            replace(section, blocks=tuple(map(_whole, section.blocks)))
+            for section in report.sections
+        ),
+    )
+
+
+def _whole(block: Block) -> Block:
+    if isinstance(block, Table):
+        return replace(block, print_rows=len(block.rows))
+    if isinstance(block, Bullets):
+        return replace(block, print_items=len(block.items))
+    return block
 
 
 __all__ = ["Report", "RuleInfo", "Rules", "build"]

@@ -96,3 +96,13 @@ def test_doctor_tells_every_layer_of_the_sandbox(modelaudit):
     told = lines[lines.index("Sandbox for running models") + 1 :]
     assert [line.split()[1].rstrip(":") for line in told] == list(LAYERS)
     assert any(line.split()[:2] == ["ok", "numpy"] for line in lines)
+
+
+def test_a_template_that_is_wrong_is_named_with_file_and_line(modelaudit, sound, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "report.html.j2").write_text("<p>\n{{ modle }}")
+    ran = modelaudit("audit", sound, "--no-probe", "--templates", mine, "-f", "html", "-q")
+    assert ran.returncode == 2
+    assert f"{mine}/report.html.j2:2: UndefinedError: 'modle' is undefined" in ran.stderr
+    assert "Traceback" not in ran.stderr

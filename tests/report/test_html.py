@@ -8,9 +8,7 @@ from itertools import pairwise
 
 import pytest
 import report_samples as samples
-from jinja2 import UndefinedError
 
-from modelaudit.errors import UsageError
 from modelaudit.report.html import render_html
 from modelaudit.report.resources import templates_root
 
@@ -192,26 +190,6 @@ def test_sections_of_any_shape_are_survived():
             observations=value, files=value,
         )  # fmt: skip
         Page(render_html(changed, samples.RULES))
-
-
-def test_templates_of_the_users_come_first(tmp_path):
-    (tmp_path / "report.html.j2").write_text("<h1>{{ report.heading }}</h1>{{ style_hash }}")
-    made = render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path)
-    assert made.startswith("<h1>vision/digits-v3.keras</h1>")
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "report.html.j2").write_text("{{ nothing.such }}")
-    with pytest.raises(UndefinedError):
-        render_html(samples.healthy(), samples.RULES, templates_dir=broken)
-    with pytest.raises(UsageError):
-        render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path / "absent")
-
-
-def test_a_style_sheet_cannot_end_its_element(tmp_path):
-    (tmp_path / "css").mkdir()
-    (tmp_path / "css" / "screen.css").write_text("</style><script>alert(1)</script>")
-    with pytest.raises(UsageError):
-        render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path)
 
 
 def luminance(colour: str) -> float:

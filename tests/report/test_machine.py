@@ -7,11 +7,13 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+import referencing
 import report_samples as samples
+from lxml import etree
 
 from modelaudit import schema
 from modelaudit.findings import Outcome, Severity, Verdict
-from modelaudit.report import markdown
+from modelaudit.report import machine, markdown
 from modelaudit.report.machine import FORMATS
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
@@ -152,3 +154,167 @@ def test_markdown_escapes(text):
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_no_audits_at_all_is_a_valid_report(name):
     assert FORMATS[name]([], {})
+
+
+def failing_at(fail_on):
+    root = ET.fromstring(machine.render("junit", AUDITS, samples.RULES, fail_on=fail_on))
+    return sum(int(suite.get("failures")) for suite in root)
+
+
+def test_junit_fails_from_the_severity_that_was_asked_for():
+    def expected(fail_on):
+        return sum(
+            any(f.outcome is Outcome.FAIL and f.severity.rank >= fail_on.rank for f in r.findings)
+            for audit in AUDITS
+            for r in audit.results
+            if r.outcome is Outcome.FAIL
+        )
+
+    assert [failing_at(level) for level in Severity] == [expected(level) for level in Severity]
+    assert failing_at(Severity.INFO) > failing_at(Severity.HIGH) > failing_at(Severity.CRITICAL)
+
+
+# There is no published schema of the one dialect that all CI servers read. This one holds the
+# elements and attributes that Jenkins, GitLab and Azure document, and no others.
+JUNIT = """
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
+  <xs:complexType name="why"><xs:simpleContent><xs:extension base="xs:string">
+    <xs:attribute name="message" type="xs:string"/><xs:attribute name="type" type="xs:string"/>
+  </xs:extension></xs:simpleContent></xs:complexType>
+  <xs:complexType name="case">
+    <xs:choice minOccurs="0">
+      <xs:element name="failure" type="why"/><xs:element name="error" type="why"/>
+      <xs:element name="skipped" type="why"/><xs:element name="system-out" type="xs:string"/>
+    </xs:choice>
+    <xs:attribute name="name" type="xs:string" use="required"/>
+    <xs:attribute name="classname" type="xs:string" use="required"/>
+  </xs:complexType>
+  <xs:attributeGroup name="counts">
+    <xs:attribute name="tests" type="xs:nonNegativeInteger" use="required"/>
+    <xs:attribute name="failures" type="xs:nonNegativeInteger" use="required"/>
+    <xs:attribute name="errors" type="xs:nonNegativeInteger" use="required"/>
+    <xs:attribute name="skipped" type="xs:nonNegativeInteger" use="required"/>
+    <xs:attribute name="name" type="xs:string" use="required"/>
+  </xs:attributeGroup>
+  <xs:complexType name="suite">
+    <xs:sequence><xs:element name="testcase" type="case" maxOccurs="unbounded" minOccurs="0"/>
+    </xs:sequence>
+    <xs:attributeGroup ref="counts"/><xs:attribute name="timestamp" type="xs:dateTime"/>
+  </xs:complexType>
+  <xs:element name="testsuites"><xs:complexType>
+    <xs:sequence><xs:element name="testsuite" type="suite" maxOccurs="unbounded" minOccurs="0"/>
+    </xs:sequence><xs:attributeGroup ref="counts"/>
+  </xs:complexType></xs:element>
+</xs:schema>
+"""
+
+
+@pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
+def test_junit_holds_what_ci_servers_document_and_nothing_else(audits):
+    checker = etree.XMLSchema(etree.fromstring(JUNIT))
+    document = etree.fromstring(FORMATS["junit"](audits, samples.RULES).encode())
+    checker.validate(document)
+    assert [f"{e.line}: {e.message}" for e in checker.error_log] == []
+    document.attrib.pop("tests")
+    assert not checker.validate(document)
+
+
+def test_gitlab_entries_hold_what_gitlab_reads():
+    entries = json.loads(machine.render("gitlab", AUDITS, samples.RULES))
+    still_open = [f for a in AUDITS for f in a.findings if f.outcome is Outcome.FAIL]
+    incomplete = [audit for audit in AUDITS if audit.verdict is Verdict.INCOMPLETE]
+    assert len(entries) == len(still_open) + len(incomplete)
+    for entry in entries:
+        assert set(entry) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert entry["severity"] in {"info", "minor", "major", "critical", "blocker"}
+        assert entry["location"]["lines"] == {"begin": 1}
+        assert entry["location"]["path"]
+        assert not entry["location"]["path"].startswith("./")
+        assert entry["description"].strip()
+    prints = [entry["fingerprint"] for entry in entries]
+    assert len(set(prints)) == len(prints)
+    assert any(entry["description"].startswith("MA402 ") for entry in entries)
+    assert sum(entry["check_name"] == "incomplete" for entry in entries) == len(incomplete)
+
+
+def test_gitlab_paths_are_relative_to_the_repository():
+    audit = samples.failing()
+    root, path = audit.model["root"], audit.model["path"]
+
+    def shown(base):
+        text = machine.render("gitlab", [audit], samples.RULES, base=base)
+        return {entry["location"]["path"] for entry in json.loads(text)}
+
+    above, _, last = root.rpartition("/")
+    assert shown(root) == {path}
+    assert shown(above) == {f"{last}/{path}"}
+    assert shown("/somewhere/else") == {path}
+
+
+@pytest.fixture(scope="module")
+def cyclonedx_checker():
+    """CycloneDX 1.6 as its own project publishes it."""
+    folder = resources.files("cyclonedx.schema._res")
+    loaded = {
+        name: json.loads(folder.joinpath(f"{name}.SNAPSHOT.schema.json").read_text())
+        for name in ("bom-1.6", "spdx", "jsf-0.82", "cryptography-defs")
+    }
+    registry = referencing.Registry().with_resources(
+        (schema["$id"], referencing.Resource.from_contents(schema)) for schema in loaded.values()
+    )
+    return jsonschema.Draft7Validator(
+        loaded["bom-1.6"],
+        registry=registry,
+        format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER,
+    )
+
+
+@pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
+def test_cyclonedx_is_valid_by_the_published_schema(cyclonedx_checker, audits):
+    bom = json.loads(FORMATS["cyclonedx"](audits, samples.RULES))
+    errors = cyclonedx_checker.iter_errors(bom)
+    assert [f"{list(e.path)}: {e.message[:300]}" for e in errors] == []
+    assert len(bom["components"]) == len(audits)
+    bom["components"] = [{"type": "model"}]  # the schema does tell right from wrong
+    assert not cyclonedx_checker.is_valid(bom)
+
+
+def test_cyclonedx_says_what_was_measured_and_no_more():
+    audit = samples.healthy()
+    bom = json.loads(FORMATS["cyclonedx"]([audit], samples.RULES))
+    (component,) = bom["components"]
+    assert component["type"] == "machine-learning-model"
+    assert component["name"] == audit.model["path"]
+    card = component["modelCard"]
+    assert card["modelParameters"]["task"] == "classification"
+    assert "datasets" not in card["modelParameters"]
+    metrics = {m["type"]: m for m in card["quantitativeAnalysis"]["performanceMetrics"]}
+    mirrored = metrics["agreement, input mirrored left–right"]
+    effects = audit.behaviour["outputs"][0]["transforms"]
+    (effect,) = [effect for effect in effects if effect["name"] == "H"]
+    assert float(mirrored["value"]) == pytest.approx(effect["agreement"], abs=5e-4)
+    assert "inputs" in mirrored["slice"]
+    told = {p["name"]: p["value"] for p in component["properties"]}
+    assert told["modelaudit:verdict"] == audit.verdict.value
+
+
+def test_cyclonedx_lists_security_findings_as_vulnerabilities():
+    bom = json.loads(FORMATS["cyclonedx"](AUDITS, samples.RULES))
+    expected = [
+        finding
+        for audit in AUDITS
+        for finding in audit.findings
+        if finding.code in samples.RULES and samples.RULES[finding.code].family == "security"
+    ]
+    assert len(bom["vulnerabilities"]) == len(expected)
+    known = {component["bom-ref"] for component in bom["components"]}
+    assert len(known) == len(AUDITS)
+    for item in bom["vulnerabilities"]:
+        assert {each["ref"] for each in item["affects"]} <= known
+
+
+def test_two_bills_of_one_audit_are_equal():
+    once, again = (FORMATS["cyclonedx"]([samples.failing()], samples.RULES) for _ in range(2))
+    assert once == again
+    other = FORMATS["cyclonedx"]([samples.healthy()], samples.RULES)
+    assert json.loads(once)["serialNumber"] != json.loads(other)["serialNumber"]

@@ -58,27 +58,31 @@ def stages(layers: list[Map]) -> list[Stage]:
     return found
 
 
+def ports(data: Map, side: str) -> list[str]:
+    """`inputs` or `outputs` of an architecture, each as `name (shape) dtype`."""
+    return [
+        " ".join(
+            filter(
+                None,
+                (
+                    text.shorten(as_text(port.get("route")), 50),
+                    f"({shape(port.get('shape')) or 'shape unknown'})",
+                    as_text(port.get("dtype"))[:20],
+                ),
+            )
+        )
+        for port in as_maps(data.get(side))
+    ]
+
+
 def _facts(data: Map, profile: Map) -> Facts:
     params, trainable = as_count(data.get("params")), as_count(data.get("trainable_params"))
     rows = [("Class", name(text.shorten(as_text(data.get("class")) or "unknown", 60)))]
     if dialect := as_text(data.get("dialect")):
         rows.append(("Saved in the style of", Cell(text.shorten(dialect, 30))))
     for key, title in (("inputs", "Inputs"), ("outputs", "Outputs")):
-        ports = [
-            " ".join(
-                filter(
-                    None,
-                    (
-                        text.shorten(as_text(port.get("route")), 50),
-                        f"({shape(port.get('shape')) or 'shape unknown'})",
-                        as_text(port.get("dtype"))[:20],
-                    ),
-                )
-            )
-            for port in as_maps(data.get(key))
-        ]
-        if ports:
-            rows.append((title, name(text.listing(ports, 4))))
+        if shown := ports(data, key):
+            rows.append((title, name(text.listing(shown, 4))))
     if params is not None:
         known = f", of which {trainable:,} are trainable" if trainable is not None else ""
         rows.append(("Parameters", Cell(f"{params:,}{known}")))

@@ -42,11 +42,7 @@ class Card:
     fix: tuple[Paragraph, ...]
     references: tuple[str, ...]
     occurrences: tuple[Occurrence, ...]
-
-    @property
-    def printed(self) -> int:
-        """How many occurrences fit the PDF."""
-        return PRINTED_OCCURRENCES
+    printed: int = PRINTED_OCCURRENCES  # how many occurrences the PDF shows
 
 
 @dataclass(frozen=True, slots=True)
