@@ -23,7 +23,7 @@ from modelaudit.restore.golden import read_golden
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
-from modelaudit.rules.policies import apply_severities
+from modelaudit.rules.policies import apply_baseline, apply_severities
 from modelaudit.rules.waivers import apply_waivers
 from modelaudit.runtimes import default_targets, predict
 from modelaudit.schema import Audit
@@ -141,6 +141,12 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         target.relative,
         datetime.date.fromisoformat(created[:10]),
     )
+    weights = sections.weights_section(facts)
+    if settings.baseline:
+        known = settings.baseline.model(
+            target.relative, facts.artifact.sha256 or "", sections.weights_digest(weights)
+        )
+        results = apply_baseline(results, known, settings.baseline.created)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
     diagnosis = diagnose(facts, results)
@@ -160,7 +166,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         results=results,
         compatibility=sections.compatibility_section(facts.observations, facts.predictions),
         architecture=sections.architecture_section(facts),
-        weights=sections.weights_section(facts),
+        weights=weights,
         symmetry=sections.symmetry_section(facts.measurements),
         behaviour=sections.behaviour_section(facts),
         restore=sections.restore_section(facts),

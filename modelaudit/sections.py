@@ -119,6 +119,19 @@ def architecture_section(facts: Facts) -> dict[str, Json]:
     }
 
 
+def weights_digest(section: Mapping[str, Json]) -> str:
+    """One digest over the digests of all weights: the same after saving in another format.
+
+    "" where the section lists no weight, or one without a digest.
+    """
+    rows = section.get("tensors")
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    digests = [str(row.get("sha256") or "") for row in found if row.get("role") in WEIGHT_ROLES]
+    if not digests or not all(digests):
+        return ""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
+
+
 def weights_section(facts: Facts) -> dict[str, Json]:
     """Every stored tensor with its digest and statistics."""
     artifact = facts.artifact

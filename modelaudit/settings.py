@@ -130,6 +130,35 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownModel:
+    """One model of a baseline and its findings then, as (fingerprint, severity).
+
+    `weights` is a digest over its weights that is the same in every format, "" if unknown.
+    """
+
+    path: str
+    sha256: str
+    weights: str
+    findings: frozenset[tuple[str, Severity]]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Findings that were there on a day, and that are not to fail a model from then on."""
+
+    created: str
+    models: tuple[KnownModel, ...]
+
+    def model(self, path: str, sha256: str, weights: str) -> KnownModel | None:
+        """What is known of a model: told by its path, else by its bytes, else by its weights."""
+        for name, value in (("path", path), ("sha256", sha256), ("weights", weights)):
+            for known in self.models:
+                if value and getattr(known, name) == value:
+                    return known
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Nightly:
     """What a nightly run does besides printing: the only settings that can reach a network.
 
@@ -159,6 +188,7 @@ class Settings:
     targets: tuple[str, ...] = ()  # runtimes to predict for; empty: the installed and the newest
     policies: tuple[Policy, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`
+    baseline: Baseline | None = None
 
     def for_path(self, path: str) -> Settings:
         """These settings as they hold for one model: policies in their order, the last one wins."""

@@ -26,6 +26,7 @@ OPTIONS: Mapping[str, type | tuple[type, ...]] = {
     "jobs": int,
     "target": str,
     "quiet": bool,
+    "baseline": str,
     "log_file": str,
     "no_probe": bool,
     "probe_data": str,
@@ -73,7 +74,7 @@ def load(path: Path) -> SettingsFile:
     known = {*OPTIONS, "limits", "expect", "ignore", "policy", "nightly"}
     _no_others(data, known, "the file", path)
     options = {key: _typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
-    for key in ("probe_data", "log_file"):
+    for key in ("probe_data", "log_file", "baseline"):
         if key in options:  # relative to the file, wherever the command is run
             options[key] = str(path.parent / str(options[key]))
     return SettingsFile(

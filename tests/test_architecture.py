@@ -35,6 +35,7 @@ RANKS = {
     "modelaudit.rules": 9,
     "modelaudit.diagnosis": 10,
     "modelaudit.sections": 11,
+    "modelaudit.baseline": 12,
     "modelaudit.pipeline": 12,
     "modelaudit.report": 13,
     "modelaudit.registry": 13,

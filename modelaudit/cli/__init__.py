@@ -22,6 +22,7 @@ COMMANDS = {
     "audit": "modelaudit.cli.audit:audit",
     "nightly": "modelaudit.cli.nightly:nightly",
     "history": "modelaudit.cli.history:history",
+    "baseline": "modelaudit.cli.baseline:baseline",
     "scan": "modelaudit.cli.audit:scan",
     "explain": "modelaudit.cli.explain:explain",
     "inspect": "modelaudit.cli.inspect:inspect",

@@ -6,7 +6,6 @@ directory know nothing of each other.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from modelaudit.registry.discover import discover
 from modelaudit.registry.output import slug
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
+from modelaudit.sections import weights_digest
 from modelaudit.settings import Settings
 
 # What is done with one finished audit, in the slot that made it.
@@ -141,21 +141,8 @@ def row_of(audit: Audit) -> Row:
         "exit": audit.exit["code"],
         "created": audit.created,
         "findings": findings,
-        "weights": weights_digest(audit),
+        "weights": weights_digest(audit.weights),
     }
-
-
-def weights_digest(audit: Audit) -> str:
-    """One digest over the digests of all weights: the same after saving in another format.
-
-    "" where the audit lists none, or one without a digest.
-    """
-    rows = audit.weights.get("tensors")
-    weights = [r for r in rows if isinstance(r, dict)] if isinstance(rows, list) else []
-    digests = [str(r.get("sha256") or "") for r in weights if r.get("role") == "weight"]
-    if not digests or not all(digests):
-        return ""
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
 
 
 def audit_all(

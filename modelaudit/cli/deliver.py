@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit import __version__
-from modelaudit.cli.batch import Deliver, Found, Row, weights_digest
+from modelaudit.cli.batch import Deliver, Found, Row
 from modelaudit.cli.change_text import described
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.findings import Severity
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
 from modelaudit.schema import Audit, dumps, load
+from modelaudit.sections import weights_digest
 from modelaudit.store.changes import Change
 
 if TYPE_CHECKING:
@@ -172,7 +173,9 @@ def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = No
 def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None:
     """The last audit of the same model that was written there, if any can be read."""
     slugs = [str(audit.model["slug"])]
-    slugs += [moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit)) if d in moved]
+    slugs += [
+        moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit.weights)) if d in moved
+    ]
     for slug in slugs:
         with contextlib.suppress(OSError, SchemaError):
             return load(out / "models" / slug / "audit.json")

@@ -11,6 +11,7 @@ from modelaudit.cli.batch import Finished
 from modelaudit.cli.watch import SEEN_LAYOUT, Recalled
 from modelaudit.pipeline import Target
 from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.schema import jsonable
 from modelaudit.settings import Settings
 from modelaudit.store import keys
 from modelaudit.store.records import Audited, Cached, Place
@@ -67,6 +68,7 @@ class Memory:
         self._formats = formats
         self._today = datetime.date.fromisoformat(created[:10])
         self._data = keys.data_digest(settings.probe)
+        self._baseline = keys.digest(jsonable(settings.baseline))
         self._keys: dict[Place, str] = {}
         self._seen_key = keys.digest(SEEN_LAYOUT, keys.seen_key(settings.probe, self._data))
 
@@ -133,7 +135,8 @@ class Memory:
         own = self._settings.for_path(target.relative)
         judged = keys.audit_key(own, target.relative, self._today, self._data)
         before = looker.snapshot(target.previous).text if target.previous else ""
-        return keys.digest(judged, target.slug, target.origin, before, [*self._formats])
+        judged = keys.digest(judged, self._baseline, target.origin, before)
+        return keys.digest(judged, target.slug, [*self._formats])
 
     def _written(self, target: Target) -> bool:
         """Whether the reports of an earlier audit are still there."""

@@ -10,7 +10,7 @@ import click
 
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
-from modelaudit.settings import MIB, Policy, ProbeSettings, Settings
+from modelaudit.settings import MIB, Baseline, Policy, ProbeSettings, Settings
 from modelaudit.settings_file import SettingsFile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -61,6 +61,11 @@ SHARED = (
         "--all-versions",
         is_flag=True,
         help="Of directories with numbered versions audit every version, not only the newest.",
+    ),
+    option(
+        "--baseline",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Findings in this file (see `modelaudit baseline`) are known and fail no model.",
     ),
     option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
     option(
@@ -155,6 +160,7 @@ def settings_from(
     fail_on: str,
     jobs: int,
     target: str = "",
+    baseline: Path | None = None,
     no_probe: bool = True,
     probe_data: Path | None = None,
     resize: bool = False,
@@ -173,6 +179,7 @@ def settings_from(
         expectations=file.expectations,
         waivers=file.waivers,
         policies=file.policies,
+        baseline=_baseline(baseline),
         fail_on=Severity(fail_on),
         jobs=jobs,
         targets=_targets(target),
@@ -187,6 +194,19 @@ def settings_from(
             require_sandbox=require_sandbox,
         ),
     )
+
+
+def _baseline(path: Path | None) -> Baseline | None:
+    """What a baseline file holds.
+
+    Raises:
+        SchemaError: it is none.
+    """
+    if path is None:
+        return None
+    from modelaudit.baseline import load
+
+    return load(path)
 
 
 def _check(policy: Policy) -> None:

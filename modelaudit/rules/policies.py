@@ -1,11 +1,12 @@
-"""Severities that the settings give to the findings of some rules."""
+"""What the settings make of findings: other severities, and those that a baseline knows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelaudit.findings import RuleResult, Severity
+from modelaudit.findings import Finding, Outcome, RuleResult, Severity
+from modelaudit.settings import KnownModel
 
 
 def apply_severities(
@@ -27,3 +28,35 @@ def _result(result: RuleResult, chosen: dict[str, Severity]) -> RuleResult:
         return result
     findings = tuple(replace(finding, severity=severity) for finding in result.findings)
     return replace(result, findings=findings)
+
+
+def apply_baseline(
+    results: Sequence[RuleResult], known: KnownModel | None, created: str
+) -> tuple[RuleResult, ...]:
+    """Results in which findings that the baseline has are waived, unless they have become worse.
+
+    Args:
+        results: of one model.
+        known: the same model in the baseline, if it is there.
+        created: when the baseline was made.
+    """
+    if known is None:
+        return tuple(results)
+    severities: dict[str, int] = {}
+    for fingerprint, severity in known.findings:
+        severities[fingerprint] = max(severity.rank, severities.get(fingerprint, 0))
+    return tuple(_known(result, severities, f"in the baseline of {created}") for result in results)
+
+
+def _known(result: RuleResult, severities: dict[str, int], reason: str) -> RuleResult:
+    def covered(finding: Finding) -> bool:
+        return finding.severity.rank <= severities.get(finding.fingerprint, -1)
+
+    findings = tuple(
+        replace(each, waived_by=reason) if covered(each) and not each.waived_by else each
+        for each in result.findings
+    )
+    if not findings:
+        return result
+    outcome = Outcome.WAIVED if all(each.waived_by for each in findings) else Outcome.FAIL
+    return replace(result, findings=findings, outcome=outcome)

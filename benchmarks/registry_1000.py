@@ -1,0 +1,227 @@
+"""A registry of many small models by night: a first run, an unchanged one, one with three changes.
+
+    python benchmarks/registry_1000.py [N] [--jobs 2] [--keep FOLDER]
+
+Makes N models (1,000 unless told otherwise) out of the sample models: Keras archives and HDF5
+files, each with weights of its own, SavedModels of TensorFlow 1 and 2 and checkpoints. Measured
+are, in fresh processes and in wall clock and CPU seconds:
+
+    plain loop   one process that loads each model once and predicts twice, and does no more
+    first run    `modelaudit nightly` with probes and HTML reports: at most 1.3 times the loop
+    unchanged    the same again: silent, under 2 s
+    three        after three models changed: these three and no other are audited
+
+Ends with 1 where a limit is passed. On a machine that others use, compare CPU seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "sample_models"
+ARCHIVES = ("digits_robust.keras", "digits_mirrored.keras")
+HDF5 = ("digits_noaug.h5", "digits_one_answer.h5")
+FOLDERS = ("digits_tf1_savedmodel", "digits_random_export", "digits_tf1_checkpoint")
+MOST = 1.3
+UNCHANGED_SECONDS = 2.0
+
+# The peer: no limits, no sandbox, no second look, one import of TensorFlow for all.
+LOOP = """
+import sys
+from pathlib import Path
+import numpy as np
+import keras
+import tensorflow as tf
+
+def calls(path):
+    if path.suffix in {".keras", ".h5"}:
+        model = keras.models.load_model(path, compile=False)
+        return [i.shape for i in model.inputs], lambda x: model.predict(x, verbose=0)
+    if (path / "saved_model.pb").exists():
+        loaded = tf.saved_model.load(str(path))
+        signature = loaded.signatures["serving_default"]
+        (name, spec), = signature.structured_input_signature[1].items()
+        return [spec.shape], lambda x: signature(**{name: tf.constant(x[0])})
+    prefix = str(next(path.glob("*.meta")))[: -len(".meta")]
+    graph = tf.Graph()
+    with graph.as_default():
+        saver = tf.compat.v1.train.import_meta_graph(prefix + ".meta", clear_devices=True)
+        session = tf.compat.v1.Session(graph=graph)
+        saver.restore(session, prefix)
+        source = next(o for o in graph.get_operations() if o.type == "Placeholder").outputs[0]
+        last = [o for o in graph.get_operations() if o.type in {"BiasAdd", "Softmax"}][-1]
+    return [source.shape], lambda x: session.run(last.outputs[0], {source: x[0]})
+
+rng = np.random.default_rng(0)
+for path in sorted(Path(sys.argv[1]).glob("*/*")):
+    shapes, predict = calls(path)
+    x = [rng.random((64, *(s or 1 for s in shape[1:])), dtype=np.float32) for shape in shapes]
+    predict(x)
+    predict(x)
+"""
+
+# A child of its own waits for the command, so that the usage is that of the command's processes.
+MEASURE = """
+import json, resource, subprocess, sys, time
+start = time.monotonic()
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+wall = time.monotonic() - start
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu = usage.ru_utime + usage.ru_stime
+print(json.dumps([done.returncode, wall, cpu, done.stdout, done.stderr]))
+"""
+
+
+def measure(*command):
+    """Exit code, wall seconds, CPU seconds of the process and its children, stdout."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    words = [sys.executable, "-c", MEASURE, sys.executable, *map(str, command)]
+    environment = os.environ | quiet
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    code, wall, cpu, stdout, stderr = json.loads(done.stdout)
+    assert code in {0, 1, 3}, f"ended with {code}: {stderr[-2000:]}"
+    return code, wall, cpu, stdout
+
+
+def other_weights(file, seed):
+    """Change every weight of an HDF5 file a little, so that no two models are the same bytes."""
+    rng = np.random.default_rng(seed)
+
+    def change(_name, item):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and item.size > 1:
+            values = item[()]
+            item[...] = values + rng.normal(scale=1e-3 * (values.std() + 1e-6), size=values.shape)
+
+    file.visititems(change)
+
+
+def make_archive(source, path, seed):
+    """A Keras archive with other weights."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            if name.endswith(".h5"):
+                inner = path.with_suffix(".part")
+                inner.write_bytes(old.read(name))
+                with h5py.File(inner, "r+") as file:
+                    other_weights(file, seed)
+                new.write(inner, name)
+                inner.unlink()
+            else:
+                new.writestr(name, old.read(name))
+
+
+def make(folder, number):
+    """The model of this number, in one of the formats in turn."""
+    team = folder / f"team{number % 20:02}"
+    team.mkdir(exist_ok=True)
+    kind, pick = number % 5, number // 5
+    if kind in (0, 1):
+        source = ARCHIVES[pick % len(ARCHIVES)]
+        make_archive(SAMPLES / source, team / f"m{number:05}.keras", number)
+    elif kind in (2, 3):
+        path = team / f"m{number:05}.h5"
+        shutil.copy(SAMPLES / HDF5[pick % len(HDF5)], path)
+        with h5py.File(path, "r+") as file:
+            other_weights(file, number)
+    else:
+        shutil.copytree(SAMPLES / FOLDERS[pick % len(FOLDERS)], team / f"m{number:05}")
+
+
+def audited(out):
+    """How many models the last run looked at."""
+    done = subprocess.run(
+        [sys.executable, "-m", "modelaudit", "history", str(out), "--json", "-n", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)[0]["audited"]
+
+
+def told(name, wall, cpu, more=""):
+    print(f"{name:<12}{wall:9.1f} s wall {cpu:9.1f} s CPU  {more}", flush=True)
+
+
+def phases(out):
+    """Seconds per model that the audits say they spent, by phase."""
+    totals = {}
+    files = list(out.glob("models/*/audit.json"))
+    for path in files:
+        for phase, seconds in json.loads(path.read_text())["timings"].items():
+            totals[phase] = totals.get(phase, 0.0) + float(seconds)
+    return ", ".join(f"{name} {seconds / len(files):.3f}" for name, seconds in totals.items())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("count", nargs="?", type=int, default=1000, metavar="N")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
+    chosen = parser.parse_args()
+    folder = chosen.keep or Path(tempfile.mkdtemp())
+    try:
+        failed = compare(folder, chosen.count, chosen.jobs)
+    finally:
+        if not chosen.keep:
+            shutil.rmtree(folder)
+    print("\n".join(failed) or "within all limits")
+    return bool(failed)
+
+
+def compare(folder, count, jobs):
+    """Measure all four, and give the limits that were passed."""
+    registry, out = folder / "models", folder / "out"
+    registry.mkdir(parents=True)
+    for number in range(count):
+        make(registry, number)
+    print(f"{count} models, {jobs} jobs, {os.cpu_count()} cores", flush=True)
+    _, loop, loop_cpu, _ = measure("-c", LOOP, registry)
+    told("plain loop", loop, loop_cpu)
+    nightly = ("-m", "modelaudit", "nightly", registry, "--out", out, "-f", "html")
+    nightly = (*nightly, "--jobs", jobs)
+    _, first, first_cpu, _ = measure(*nightly)
+    ratio = f"{first / loop:.2f} of the loop's wall, {first_cpu / loop_cpu:.2f} of its CPU"
+    told("first run", first, first_cpu, ratio)
+    print(f"{'':12}seconds a model: {phases(out)}", flush=True)
+    time.sleep(2.5)  # files written to a moment ago are hashed, which is not what is measured
+    code, again, again_cpu, said = measure(*nightly)
+    told("unchanged", again, again_cpu, f"{len(said)} characters printed, exit {code}")
+    changed = sorted(registry.glob("*/*.h5"))[:3]
+    for number, path in enumerate(changed):
+        with h5py.File(path, "r+") as file:
+            other_weights(file, 10**6 + number)
+    _, three, three_cpu, stdout = measure(*nightly)
+    told("three", three, three_cpu, f"{audited(out)} audited")
+    failed = []
+    if first > MOST * loop:
+        failed.append(f"first run: {first / loop:.2f} times the loop, over {MOST}")
+    if again > UNCHANGED_SECONDS:
+        failed.append(f"unchanged: {again:.1f} s, over {UNCHANGED_SECONDS:g}")
+    if said or code:
+        failed.append(f"unchanged: not silent (exit {code}): {said[:200]}")
+    if audited(out) != len(changed):
+        failed.append(f"three: {audited(out)} models were audited")
+    if not all(re.search(re.escape(path.name), stdout) for path in changed):
+        failed.append("three: not all of them were told")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

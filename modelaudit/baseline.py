@@ -1,0 +1,81 @@
+"""Baseline files: the findings of one day, told by fingerprints, as JSON that belongs into git."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from modelaudit.errors import SchemaError
+from modelaudit.facts import Json
+from modelaudit.findings import Severity
+from modelaudit.schema import Audit
+from modelaudit.sections import weights_digest
+from modelaudit.settings import Baseline, KnownModel
+
+KIND = "modelaudit-baseline"
+VERSION = 1
+
+
+def of_audits(audits: Iterable[Audit], created: str) -> Baseline:
+    """A baseline of all open findings in these audits."""
+    models = [
+        KnownModel(
+            path=str(audit.model["path"]),
+            sha256=str(audit.model["sha256"] or ""),
+            weights=weights_digest(audit.weights),
+            findings=frozenset(
+                (finding.fingerprint, finding.severity)
+                for finding in audit.findings
+                if not finding.waived_by
+            ),
+        )
+        for audit in audits
+    ]
+    return Baseline(created, tuple(sorted(models, key=lambda model: model.path)))
+
+
+def dumps(baseline: Baseline) -> str:
+    """The file's text; a line a finding, so that a diff shows what came and went."""
+    models: list[Json] = [
+        {
+            "path": model.path,
+            "sha256": model.sha256,
+            "weights": model.weights,
+            "findings": [
+                {"fingerprint": fingerprint, "severity": severity.value}
+                for fingerprint, severity in sorted(model.findings)
+            ],
+        }
+        for model in baseline.models
+    ]
+    data = {"kind": KIND, "version": VERSION, "created": baseline.created, "models": models}
+    return json.dumps(data, indent=1) + "\n"
+
+
+def load(path: Path) -> Baseline:
+    """A baseline from its file.
+
+    Raises:
+        SchemaError: it is none, or of another version.
+        OSError: it cannot be read.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["kind"] != KIND or data["version"] != VERSION:
+            raise SchemaError(f"{path}: no baseline that this version reads")
+        return Baseline(str(data["created"]), tuple(_model(each) for each in data["models"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SchemaError(f"{path}: not a baseline file: {error!r}") from error
+
+
+def _model(data: dict[str, Any]) -> KnownModel:
+    return KnownModel(
+        path=str(data["path"]),
+        sha256=str(data["sha256"]),
+        weights=str(data["weights"]),
+        findings=frozenset(
+            (str(each["fingerprint"]), Severity(each["severity"])) for each in data["findings"]
+        ),
+    )

@@ -1,0 +1,165 @@
+"""Baselines: what was known passes, also under another name or in another format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit import baseline as files_of
+from modelaudit.cli import cli
+from modelaudit.errors import SchemaError
+from modelaudit.findings import Outcome, Severity
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.policies import apply_baseline
+from modelaudit.sections import weights_digest
+from modelaudit.settings import Baseline, KnownModel
+from tests.made import files
+
+SAMPLE = Path(__file__).parents[2] / "sample_models" / "digits_partial_restore.keras"
+
+
+def invoke(*words):
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def scan(models: Path, known: Path):
+    return json.loads(invoke("scan", models, "--json", "--baseline", known).stdout)
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """A directory with a model that fails, its baseline, and the directory's path."""
+    models, out, known = tmp_path / "models", tmp_path / "out", tmp_path / "known.json"
+    models.mkdir()
+    shutil.copy(SAMPLE, models / "a.keras")
+    assert invoke("audit", models, "--no-probe", "-f", "json", "--out", out).exit_code == 1
+    assert invoke("baseline", out, "--out", known).exit_code == 0
+    return models, known
+
+
+def test_what_is_known_passes_and_is_still_shown(registry):
+    models, known = registry
+    assert invoke("scan", models).exit_code == 1
+    assert invoke("scan", models, "--baseline", known).exit_code == 0
+    (row,) = scan(models, known)
+    assert (row["verdict"], [f["code"] for f in row["findings"]]) == ("pass", ["MA405"])
+    assert row["findings"][0]["waived_by"].startswith("in the baseline of 20")
+
+
+def test_a_renamed_model_is_known_by_its_bytes(registry):
+    models, known = registry
+    (models / "a.keras").rename(models / "b.keras")
+    assert scan(models, known)[0]["verdict"] == "pass"
+
+
+def test_a_model_that_was_renamed_and_saved_again_is_known_by_its_weights(registry, tmp_path):
+    models, known = registry
+    with (
+        zipfile.ZipFile(models / "a.keras") as old,
+        zipfile.ZipFile(models / "c.keras", "w") as new,
+    ):
+        for name in old.namelist():  # other metadata, other bytes, the same weights
+            data = old.read(name)
+            if name == "metadata.json":
+                data = data.replace(b"{", b'{"note": 1, ', 1)
+            new.writestr(name, data)
+    (models / "a.keras").unlink()
+    assert scan(models, known)[0]["verdict"] == "pass"
+
+
+def test_another_model_is_not_known(registry):
+    models, known = registry
+    files.truncated_h5(models)
+    rows = {row["path"]: row["verdict"] for row in scan(models, known)}
+    assert rows["a.keras"] == "pass"
+    assert rows["truncated.h5"] == "fail"
+
+
+def test_a_new_finding_of_a_known_model_fails(registry):
+    models, known = registry
+    data = json.loads(known.read_text())
+    data["models"][0]["findings"] = []
+    known.write_text(json.dumps(data))
+    assert scan(models, known)[0]["verdict"] == "fail"
+
+
+def test_a_night_takes_a_baseline_as_a_change_of_settings(registry, tmp_path):
+    models, known = registry
+    words = ["nightly", models, "--no-probe", "-f", "json", "--out", tmp_path / "night"]
+    assert invoke(*words).exit_code == 1
+    done = invoke(*words, "--baseline", known)
+    assert "better      a.keras  fail -> pass; the file is the same" in done.stdout
+    assert invoke(*words, "--baseline", known).stdout == ""
+
+
+def test_a_finding_that_became_worse_is_not_covered():
+    low = rule("MA102")
+    result = run_rule(low, low.bad())
+    finding = result.findings[0]
+    rank = finding.severity.rank
+    for severity in Severity:
+        known = KnownModel("a", "", "", frozenset({(finding.fingerprint, severity)}))
+        (after,) = apply_baseline([result], known, "2026-01-02T03:04:05Z")
+        covered = after.findings[0].waived_by is not None
+        assert covered == (severity.rank >= rank)
+        assert (after.outcome is Outcome.WAIVED) == (covered and len(after.findings) == 1)
+    waived = replace(result, findings=(replace(finding, waived_by="a person"),))
+    known = KnownModel("a", "", "", frozenset({(finding.fingerprint, Severity.CRITICAL)}))
+    (after,) = apply_baseline([waived], known, "2026")
+    assert after.findings[0].waived_by == "a person"
+
+
+@given(
+    st.builds(
+        Baseline,
+        st.text(),
+        st.lists(
+            st.builds(
+                KnownModel,
+                st.text(),
+                st.text(),
+                st.text(),
+                st.frozensets(st.tuples(st.text(), st.sampled_from(Severity))),
+            )
+        ).map(tuple),
+    )
+)
+def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
+    path = tmp_path_factory.mktemp("known") / "known.json"
+    path.write_text(files_of.dumps(known), encoding="utf-8")
+    assert files_of.load(path) == known
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"kind": "modelaudit-baseline", "version": 2}', "[" * 99999]
+)
+def test_another_file_is_refused(tmp_path, text):
+    path = tmp_path / "known.json"
+    path.write_text(text)
+    with pytest.raises(SchemaError):
+        files_of.load(path)
+    done = invoke("scan", tmp_path, "--baseline", path)
+    assert isinstance(done.exception, SchemaError)
+
+
+def test_the_weights_digest_is_of_all_weights_in_any_order():
+    rng = np.random.default_rng(0)
+    digests = [rng.bytes(32).hex() for _ in range(3)]
+
+    def section(names):
+        return {"tensors": [{"role": "weight", "sha256": digest} for digest in names]}
+
+    assert weights_digest(section(digests)) == weights_digest(section(digests[::-1])) != ""
+    assert weights_digest(section(digests[:2])) != weights_digest(section(digests))
+    assert weights_digest(section([*digests, None])) == ""
+    assert weights_digest(section([])) == weights_digest({}) == ""
