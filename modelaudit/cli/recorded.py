@@ -15,7 +15,7 @@ from modelaudit.cli.deliver import Formats, Outcome, deliver_to, write_index
 from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, waiver_notes, work_on, worst_first
 from modelaudit.errors import StoreError
-from modelaudit.registry.output import locked, sweep
+from modelaudit.registry.output import forget, locked, sweep
 from modelaudit.settings import Nightly, Settings
 from modelaudit.store import changes, keys
 from modelaudit.store.records import Line, Place, Run, State
@@ -141,6 +141,8 @@ def record_run(
         tell(ran)
         store.mark_reported(run)
         store.forget(order.keep)
+        if ran.audited or ran.changes:
+            forget(order.out, store.slugs(), order.keep)
     return ran
 
 

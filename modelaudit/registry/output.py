@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from modelaudit.errors import LockHeld, UsageError
@@ -56,6 +56,27 @@ def locked(directory: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise LockHeld(f"{directory}: another run is writing to it") from error
         yield
+
+
+def forget(directory: Path, slugs: Collection[str], runs: int) -> None:
+    """Take away the reports of models that are not in `slugs`, and all but the newest run pages.
+
+    Nothing goes that was not written here, and never what `latest` points to.
+    """
+    for folder in directory.glob("models/*"):
+        if folder.name not in slugs:
+            for path in (*folder.glob("audit.json"), *folder.glob("report.*")):
+                path.unlink()
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    newest = Path(os.path.realpath(directory / "latest")).name
+    pages = [path for path in directory.glob("runs/*") if path.name != newest]
+    pages.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for folder in pages[max(runs - 1, 0) :]:
+        for path in folder.glob("index.*"):
+            path.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -224,6 +224,14 @@ class Store:
             counts.setdefault(run, {})[verdict] = count
         return counts
 
+    def slugs(self) -> set[str]:
+        """Names under which reports of any run's models are filed."""
+        rows = self._all(
+            "SELECT DISTINCT json_extract(line, '$.slug') FROM audit WHERE id IN "
+            "(SELECT audit FROM result)"
+        )
+        return {slug for (slug,) in rows}
+
     def timeline(self, path: str) -> list[tuple[Run, Place, int, Line]]:
         """Every run's result for models of this path: run, model, audit and line, in order."""
         runs = {run.id: run for run in self.runs()}

@@ -72,8 +72,16 @@ def test_what_is_not_there(nights, tmp_path):
 def test_only_so_many_runs_are_kept(sound, tmp_path):
     out, config = tmp_path / "kept", tmp_path / "modelaudit.toml"
     config.write_text("[nightly]\nkeep = 2\n")
-    for _ in range(4):
-        words = ["--config", config, "nightly", sound, "--no-probe", "-f", "json", "--out", out]
+    words = ["--config", config, "nightly", sound, "--no-probe", "-f", "json", "--out", out]
+    for number in range(4):
+        if number == 1:
+            (sound / "a.h5").rename(sound / "c.h5")
         assert invoke(*words).exit_code == 0
     rows = json.loads(invoke("history", out, "--json").stdout)
     assert [(row["run"], row["models"]) for row in rows] == [(3, 2), (4, 2)]
+    (sound / "b.keras").rename(sound / "d.keras")
+    assert invoke(*words).exit_code == 0
+    # b.keras is in run 4, which is kept; a.h5 was in runs 1 and 2 only
+    assert {path.name for path in (out / "models").iterdir()} == {"b.keras", "c.h5", "d.keras"}
+    assert len(list((out / "runs").iterdir())) == 2
+    assert (out / "latest" / "index.html").is_file()

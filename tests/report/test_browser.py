@@ -20,7 +20,11 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (scripts/setup.sh dev)"),
 ]
 
-RUN = Run("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",))
+RUN = Run(
+    *("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)),
+    since=samples.CREATED,
+    changes=tuple(f"new: m{number}.h5 (pass)" for number in range(25)),
+)
 ROWS, SOME = 5000, 200
 
 

@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -86,3 +87,22 @@ def test_json_holds_every_row():
 def test_an_empty_run_says_so():
     page = render_index([], RUN)
     assert "No model was found." in page
+
+
+def test_what_changed_stands_above_the_models_and_is_no_markup():
+    changes = tuple(f"new: <b>m{number}</b>.h5 (pass)" for number in range(25))
+    run = replace(RUN, since="2026-01-01T02:00:00Z", changes=changes)
+    marked = [replace(row, change="new") for row in rows()[:1]]
+    page = render_index(marked, run)
+    assert page.index("What changed since 2026-01-01") < page.index("<table")
+    assert page.count("&lt;b&gt;m") == 25
+    assert "5 more</summary>" in page
+    assert '<span class="change">new</span>' in page
+    data = json.loads(index_json(marked, run))
+    assert (data["since"], data["changes"]) == (run.since, list(changes))
+    assert data["models"][0]["change"] == "new"
+
+
+def test_without_a_run_before_nothing_is_said_of_changes(page):
+    assert "What changed" not in page
+    assert "Nothing: the same models" in render_index(rows(), replace(RUN, since=samples.CREATED))
