@@ -28,13 +28,20 @@ class ReadError(ModelAuditError):
 
 
 class LimitExceeded(ReadError):
-    """A bound on untrusted input was hit (size, ratio, depth, count)."""
+    """A bound on untrusted input was hit (size, ratio, depth, count).
 
-    def __init__(self, file: str, limit: str, measured: float, allowed: float) -> None:
+    `setting` is the field of `settings.Limits` that moves the bound, "" for one that is fixed.
+    """
+
+    def __init__(
+        self, file: str, limit: str, measured: float, allowed: float, setting: str = ""
+    ) -> None:
+        reason = f"limit {limit} exceeded: {measured:,.0f} over {allowed:,.0f}"
         super().__init__(
-            "limit-exceeded", file, f"limit {limit} exceeded: {measured:,.0f} over {allowed:,.0f}"
+            "limit-exceeded", file, f"{reason} (setting {setting})" if setting else reason
         )
         self.limit = limit
+        self.setting = setting
         self.measured = measured
         self.allowed = allowed
 

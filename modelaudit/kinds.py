@@ -19,6 +19,7 @@ class Format(StrEnum):
     TF1_CHECKPOINT_V1 = "tf1_checkpoint_v1"
     SESSION_BUNDLE = "session_bundle_v1"
     TF2_CHECKPOINT = "tf2_checkpoint"
+    ORBAX = "orbax_checkpoint"
     FROZEN_GRAPH = "tf1_frozen_graphdef"
     GIT_LFS_POINTER = "git_lfs_pointer"
     EMPTY_FILE = "empty_file"
@@ -47,6 +48,7 @@ FORMAT_LABELS: Mapping[Format, str] = {
     Format.TF1_CHECKPOINT_V1: "TF1 checkpoint (V1)",
     Format.SESSION_BUNDLE: "SessionBundle (V1)",
     Format.TF2_CHECKPOINT: "TF2 object checkpoint",
+    Format.ORBAX: "Orbax checkpoint",
     Format.FROZEN_GRAPH: "Frozen GraphDef",
     Format.GIT_LFS_POINTER: "Git LFS pointer",
     Format.EMPTY_FILE: "Empty file",

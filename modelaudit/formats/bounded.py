@@ -57,13 +57,14 @@ def open_regular(path: Path, file: str = "") -> FileIO:
     return FileIO(descriptor, "rb")
 
 
-def read_bytes(path: Path, max_bytes: int, file: str = "") -> bytes:
+def read_bytes(path: Path, max_bytes: int, file: str = "", setting: str = "") -> bytes:
     """The whole file, if it has at most `max_bytes`.
 
     Args:
         path: a regular file.
         max_bytes: most bytes to hold in memory.
         file: name to use in errors; the path's last part by default.
+        setting: the field of `Limits` that `max_bytes` is, for the error.
 
     Raises:
         ReadError: `unreadable`.
@@ -74,13 +75,13 @@ def read_bytes(path: Path, max_bytes: int, file: str = "") -> bytes:
         try:
             size = os.fstat(handle.fileno()).st_size
             if size > max_bytes:
-                raise LimitExceeded(label, "file bytes", size, max_bytes)
-            return read_up_to(handle, max_bytes, label)
+                raise LimitExceeded(label, "file bytes", size, max_bytes, setting)
+            return read_up_to(handle, max_bytes, label, setting)
         except OSError as error:
             raise ReadError(ProblemKind.UNREADABLE, label, _os_reason(error)) from error
 
 
-def read_up_to(handle: BinaryIO, max_bytes: int, file: str) -> bytes:
+def read_up_to(handle: BinaryIO, max_bytes: int, file: str, setting: str = "") -> bytes:
     """Everything up to the end of `handle`, counted while reading: promised sizes can lie.
 
     Raises:
@@ -92,7 +93,7 @@ def read_up_to(handle: BinaryIO, max_bytes: int, file: str) -> bytes:
         pieces.append(piece)
         total += len(piece)
         if total > max_bytes:
-            raise LimitExceeded(file, "bytes", total, max_bytes)
+            raise LimitExceeded(file, "bytes", total, max_bytes, setting)
     return b"".join(pieces)
 
 
@@ -156,7 +157,7 @@ def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | N
         LimitExceeded: too large, too deep or too many elements.
     """
     if len(data) > limits.config_bytes:
-        raise LimitExceeded(file, "JSON bytes", len(data), limits.config_bytes)
+        raise LimitExceeded(file, "JSON bytes", len(data), limits.config_bytes, "config_bytes")
     _check_structure(data, limits, file)
     try:
         text = data.decode("utf-8-sig")
@@ -194,12 +195,12 @@ def _check_structure(data: bytes, limits: Limits, file: str) -> None:
     opens = (skeleton == ord("{")) | (skeleton == ord("["))
     nodes = int(np.count_nonzero(opens)) + int(np.count_nonzero(skeleton == ord(",")))
     if nodes > limits.json_nodes:
-        raise LimitExceeded(file, "JSON elements", nodes, limits.json_nodes)
+        raise LimitExceeded(file, "JSON elements", nodes, limits.json_nodes, "json_nodes")
     closes = (skeleton == ord("}")) | (skeleton == ord("]"))
     steps = opens.astype(np.int8) - closes.astype(np.int8)
     depth = int(np.cumsum(steps, dtype=np.int64).max(initial=0))
     if depth > limits.json_depth:
-        raise LimitExceeded(file, "JSON depth", depth, limits.json_depth)
+        raise LimitExceeded(file, "JSON depth", depth, limits.json_depth, "json_depth")
 
 
 def _os_reason(error: OSError | ValueError) -> str:

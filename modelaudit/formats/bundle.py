@@ -97,13 +97,13 @@ def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
         raise ReadError(ProblemKind.MISSING_FILE, file, "the index of the variables is not there")
     if not is_inside(path, root):
         raise ReadError(ProblemKind.UNSAFE_PATH, file, "a link out of the model; not followed")
-    table = read_table(read_bytes(path, limits.config_bytes, file), file, limits)
+    table = read_table(read_bytes(path, limits.config_bytes, file, "config_bytes"), file, limits)
     key, value = next(table, (None, b""))
     if key != b"":
         raise ReadError(ProblemKind.CORRUPT, file, "a table without a checkpoint's header")
     header = parse(pb.BundleHeaderProto, value, file, limits)
     if not 0 <= header.num_shards <= limits.files:
-        raise LimitExceeded(file, "shards", header.num_shards, limits.files)
+        raise LimitExceeded(file, "shards", header.num_shards, limits.files, "files")
     entries: dict[str, Entry] = {}
     parts: dict[bytes, Entry] = {}
     for key, value in table:

@@ -84,7 +84,9 @@ class BundleStrings(StoredArray):
         # Each string takes at least the byte of its length.
         if max(entry.size, count) > self.max_bytes:
             size = max(entry.size, count)
-            raise LimitExceeded(self.file, "string tensor bytes", size, self.max_bytes)
+            raise LimitExceeded(
+                self.file, "string tensor bytes", size, self.max_bytes, "config_bytes"
+            )
         window = Window.of_file(self.path, self.file)
         data = b"".join(window.pieces(entry.offset, entry.size, PIECE_BYTES))
         lengths, position = [], 0
@@ -205,7 +207,7 @@ def read_tensor(
         source = source_of(bundle, entry, limits)
         total = math.prod(entry.shape) * (stored_dtype(entry.dtype) or np.dtype("u1")).itemsize
         if total > limits.tensor_bytes:
-            raise LimitExceeded(file, "tensor bytes", total, limits.tensor_bytes)
+            raise LimitExceeded(file, "tensor bytes", total, limits.tensor_bytes, "tensor_bytes")
     except ReadError as error:
         problem = Problem(ProblemKind(error.kind), error.file, error.reason, name)
         return Tensor(name, entry.shape, entry.dtype, entry.size, file, role), problem

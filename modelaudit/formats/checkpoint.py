@@ -109,7 +109,8 @@ def read_meta(path: Path, root: Path, limits: Limits) -> MetaFile:
         reason = "a link out of the model"
         return MetaFile(problems=(Problem(ProblemKind.UNSAFE_PATH, file, reason),))
     try:
-        meta = parse(pb.MetaGraphDef, read_bytes(path, limits.proto_bytes, file), file, limits)
+        data = read_bytes(path, limits.proto_bytes, file, "proto_bytes")
+        meta = parse(pb.MetaGraphDef, data, file, limits)
         graph = graph_facts(meta.graph_def, file, limits, tuple(meta.meta_info_def.tags), meta)
         graphs = (graph, *nested_graphs(meta.graph_def, file, limits))
     except ReadError as error:

@@ -45,7 +45,7 @@ def read_fingerprint(
     if path is None:
         return {}, []
     try:
-        data = read_bytes(path, limits.text_bytes, FINGERPRINT)
+        data = read_bytes(path, limits.text_bytes, FINGERPRINT, "text_bytes")
         message = parse(pb.FingerprintDef, data, FINGERPRINT, limits)
     except ReadError as error:
         return {}, [Problem(ProblemKind(error.kind), FINGERPRINT, error.reason)]

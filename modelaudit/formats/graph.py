@@ -33,7 +33,7 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
         ReadError: the file is no GraphDef.
         LimitExceeded: too large or too many nodes.
     """
-    data = read_bytes(path, limits.proto_bytes)
+    data = read_bytes(path, limits.proto_bytes, setting="proto_bytes")
     file = path.name
     parser = parse_text if looks_textual(data) else parse
     message = parser(pb.GraphDef, data, file, limits)

@@ -76,7 +76,7 @@ def graph_facts(
     library = message.library.function
     count = len(message.node) + sum(len(function.node_def) for function in library)
     if count > limits.graph_nodes:
-        raise LimitExceeded(file, "graph nodes", count, limits.graph_nodes)
+        raise LimitExceeded(file, "graph nodes", count, limits.graph_nodes, "graph_nodes")
     versioned = message.HasField("versions")
     return Graph(
         tags=tags,

@@ -25,7 +25,7 @@ from modelaudit.formats.hdf5_file import (
     text_of,
 )
 from modelaudit.formats.hdf5_guard import Contents, Found, walk
-from modelaudit.formats.hdf5_heaps import damaged_heap
+from modelaudit.formats.hdf5_heaps import damaged_heaps
 from modelaudit.formats.hdf5_layout import FULL, LEGACY, V3, layout_of
 from modelaudit.formats.hdf5_tensors import source_of
 from modelaudit.formats.tensors import summarise_or_problem
@@ -71,9 +71,13 @@ def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
     """
     superblock = read_superblock(window)
     cut = _cut_off(window, superblock)
+    heaps = damaged_heaps(window, superblock.start if superblock else 0)
+    if heaps.names is not None:
+        reason = f"heap of names at byte {heaps.names:,} is damaged: its free space has no end"
+        raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     try:
         with opened_hdf5(window) as file:
-            return _read(file, window, superblock, limits)
+            return _read(file, window, superblock, heaps.texts, limits)
     except ReadError as error:
         if cut is not None:
             raise ReadError(cut.kind, cut.file, cut.detail) from error
@@ -81,9 +85,12 @@ def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
 
 
 def _read(
-    file: h5py.File, window: Window, superblock: Superblock | None, limits: Limits
+    file: h5py.File,
+    window: Window,
+    superblock: Superblock | None,
+    damaged: int | None,
+    limits: Limits,
 ) -> Hdf5Contents:
-    damaged = damaged_heap(window)
     try:
         contents = walk(file, window.file, limits, texts=damaged is None)
         layout = layout_of(file)
@@ -217,15 +224,23 @@ def _tensors(
     done: dict[int, Tensor] = {}
     tensors: list[Tensor] = []
     total = 0
-    for found in contents.datasets[: limits.tensors]:
+    for found in contents.datasets:
         first = done.get(found.address)
         if first is not None:  # a second hard link: the bytes were read once
             tensors.append(replace(first, name=found.route))
             continue
         if found.unreadable is None:
             total += math.prod(found.shape) * found.kind.itemsize
-        if total > limits.total_bytes or time.monotonic() > deadline:
+        setting = ""
+        if len(tensors) >= limits.tensors:
+            setting = "tensors"
+        elif total > limits.total_bytes:
+            setting = "total_bytes"
+        elif time.monotonic() > deadline:
+            setting = "read_seconds"
+        if setting:
             detail = f"stopped after {len(tensors)} of {len(contents.datasets)} tensors"
+            detail += f" (setting {setting})"
             problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, found.route))
             break
         tensor = _tensor(found, _role(found.route, layout), window, limits, problems)

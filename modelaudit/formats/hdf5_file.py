@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 # libhdf5 loads filter plugins, which are shared libraries, from this path when a file names an
 # unknown filter. It reads the variable once, when it starts, hence before the import.
@@ -101,6 +102,9 @@ def _open(window: Window, handle: WindowFile) -> h5py.File:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
 
 
+Names = tuple[list[bytes], bool]
+
+
 def hdf5_reason(error: BaseException) -> str:
     """libhdf5's message without h5py's wrapping."""
     text = str(error) or type(error).__name__
@@ -113,12 +117,38 @@ def text_of(name: bytes | str) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
-def attribute_names(thing: h5py.Group | h5py.Dataset) -> list[str]:
+def link_names(group: h5py.Group, most: int) -> tuple[list[bytes], bool]:
+    """Names of a group's links, and whether the list is whole.
+
+    It is not where there are more than `most` or one comes twice: an index that leads back to
+    itself has no end for libhdf5, which must neither count nor collect by itself.
+
+    Raises:
+        One of `HDF5_ERRORS`: the index is damaged in another way.
+    """
+    return _names(group.id.links.iterate, most)
+
+
+def attribute_names(thing: h5py.Group | h5py.Dataset, most: int = 10_000) -> list[str]:
     """Names of the attributes; empty where their list is damaged."""
     try:
-        return [str(name) for name in thing.attrs]
+        return [text_of(name) for name in _names(partial(h5py.h5a.iterate, thing.id), most)[0]]
     except HDF5_ERRORS:
         return []
+
+
+def _names(iterate: Callable[[Callable[[bytes], bool | None]], object], most: int) -> Names:
+    names: dict[bytes, None] = {}
+    whole = True
+
+    def note(name: bytes) -> bool | None:
+        nonlocal whole
+        whole = name not in names and len(names) < most
+        names[bytes(name)] = None
+        return None if whole else True  # True ends the iteration
+
+    iterate(note)
+    return list(names)[:most], whole
 
 
 def attribute_bytes(thing: h5py.Group, name: str, limits: Limits) -> bytes | None:
@@ -147,7 +177,7 @@ def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[byte
         if 0 in stored.shape:
             return []  # Keras writes an empty list of names as an empty array of floats
         if stored.get_storage_size() > limits.config_bytes:
-            reason = f"{route} has {stored.get_storage_size():,} bytes"
+            reason = f"{route} has {stored.get_storage_size():,} bytes (setting config_bytes)"
             raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
         if stored.get_type().get_class() != h5py.h5t.STRING:
             raise ReadError(ProblemKind.CORRUPT, "", f"{route} is no text")
@@ -178,5 +208,7 @@ def chunked_attribute(thing: h5py.Group, name: str, limits: Limits) -> list[str]
         parts.extend(text_of(item) for item in part)
         number += 1
         if len(parts) > limits.tensors:
-            raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", f"{name} lists too many names")
+            raise ReadError(
+                ProblemKind.LIMIT_EXCEEDED, "", f"{name} lists too many names (setting tensors)"
+            )
     return parts if number else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import h5py
 
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, text_of
+from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, link_names, text_of
 from modelaudit.formats.hdf5_tensors import ElementType, element_type
 from modelaudit.settings import Limits
 
@@ -72,15 +72,11 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
             contents.problems.append(_limit(name, prefix, detail, "depth"))
             continue
         below: list[tuple[str, h5py.Group, int]] = []
-        try:
-            links = [bytes(link) for link in group.id]
-        except HDF5_ERRORS as error:
-            detail = f"group cannot be listed: {hdf5_reason(error)}"
-            contents.problems.append(_broken(name, prefix, detail))
-            continue
+        links = _links(group, prefix, name, limits.hdf5_objects - count, contents)
         count += len(links)
         if count > limits.hdf5_objects:
-            detail = f"more than {limits.hdf5_objects:,} links; the rest is not read"
+            detail = f"more than {limits.hdf5_objects:,} links; the rest is not read "
+            detail += "(setting hdf5_objects)"
             contents.problems.append(_limit(name, prefix, detail, "objects"))
             break
         for link in links:
@@ -113,8 +109,25 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
     return contents
 
 
+def _links(group: h5py.Group, route: str, file: str, left: int, contents: Contents) -> list[bytes]:
+    """Names of a group's links, one more than `left` at most; what is wrong goes to `contents`."""
+    try:
+        links, whole = link_names(group, left + 1)
+    except HDF5_ERRORS as error:
+        detail = f"group cannot be listed: {hdf5_reason(error)}"
+        contents.problems.append(_broken(file, route, detail))
+        return []
+    if not whole and len(links) <= left:
+        detail = "the group's index leads back to itself; what follows is not read"
+        contents.problems.append(_broken(file, route, detail))
+    return links
+
+
 def _address(thing: h5py.Group | h5py.Dataset) -> int:
-    return int(h5py.h5o.get_info(thing.id).addr)
+    # Not `h5o.get_info`: it adds up the size of the group's index, and never ends in one that
+    # leads back to itself.
+    low, high = h5py.h5g.get_objinfo(thing.id).objno
+    return int(low) | int(high) << 64
 
 
 def _visit(
@@ -195,7 +208,9 @@ def _storage_problem(
     evidence: dict[str, Json] = {"declared": declared, "stored": stored}
     if declared > limits.tensor_bytes:
         evidence |= {"hdf5": "ratio", "measured": declared, "threshold": limits.tensor_bytes}
-        detail = f"declares {declared:,} bytes and stores {stored:,}; not read"
+        detail = (
+            f"declares {declared:,} bytes and stores {stored:,}; not read (setting tensor_bytes)"
+        )
         return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
     if not stored:
         evidence["hdf5"] = "unallocated"
@@ -210,12 +225,13 @@ def _storage_problem(
     chunks = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
     if chunks > limits.hdf5_chunks:
         evidence |= {"hdf5": "chunks", "measured": chunks, "threshold": limits.hdf5_chunks}
-        detail = f"{chunks:,} chunks; not read"
+        detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
         return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
     ratio = declared / stored
     if ratio > limits.hdf5_ratio and declared > _RATIO_FLOOR:
         evidence |= {"hdf5": "ratio", "measured": round(ratio, 1), "threshold": limits.hdf5_ratio}
         detail = f"{stored:,} bytes would decode to {declared:,}, {ratio:,.0f} times; not read"
+        detail += " (setting hdf5_ratio)"
         return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
     return None
 

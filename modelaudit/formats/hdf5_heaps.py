@@ -1,52 +1,73 @@
-"""A look at an HDF5 file's global heaps before libhdf5 walks them.
+"""A look at an HDF5 file's heaps before libhdf5 walks them.
 
-Texts of variable length (Keras's configs and names) lie in these heaps. libhdf5 never comes back
-from a heap whose free space claims to be 0 bytes long, which is what a zeroed block looks like.
-Layout: HDF5 File Format Specification 3.0, section III.E.
+Global heaps hold texts of variable length (Keras's configs and names), local heaps the names of
+links. libhdf5 never comes back from a global heap whose free space claims to be 0 bytes long,
+which is what a zeroed block looks like, nor from a local heap whose list of free blocks leads back
+to itself. Layouts: HDF5 File Format Specification 3.0, sections III.D and III.E.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from modelaudit.formats.window import Window
 
-_SIGNATURE = b"GCOL"
-_HEADER_BYTES = 16  # of a heap, and of each object in it
+_GLOBAL, _LOCAL = b"GCOL", b"HEAP"
+_HEADER_BYTES = 16  # of a global heap, and of each object in it
+_LOCAL_HEADER = struct.Struct("<4sB3sQQQ")  # …, bytes, first free block, address of the data
+_END = 1  # of a list of free blocks
 _PIECE_BYTES = 1 << 20
-_HEAP_BYTES = 1 << 26
+_HEAP_BYTES = 1 << 26  # larger than any config or list of names that would be read
 
 
-def damaged_heap(window: Window) -> int | None:
-    """Offset of the first global heap that libhdf5 must not see; None if all are well.
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Offsets of the first heaps that libhdf5 must not see; None where all are well."""
+
+    texts: int | None
+    names: int | None
+
+
+def damaged_heaps(window: Window, base: int = 0) -> Damage:
+    """Look at every heap.
 
     All of the file is looked at: a heap can lie in what a dataset claims as its data.
+
+    Args:
+        window: the HDF5 file.
+        base: what the file's addresses count from, which is its signature's offset.
     """
-    for offset in _signatures(window):
-        if not _well_formed(window, offset):
-            return offset
-    return None
+    texts = names = None
+    for kind, offset in _signatures(window):
+        if kind == _GLOBAL and texts is None and not _global_ends(window, offset):
+            texts = offset
+        if kind == _LOCAL and names is None and not _local_ends(window, offset, base):
+            names = offset
+    return Damage(texts, names)
 
 
-def _signatures(window: Window) -> Iterator[int]:
+def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
     start = 0
     while start < window.size:
         # Pieces overlap, so that no signature is cut in two.
         piece = window.head(_PIECE_BYTES, start)
-        at = piece.find(_SIGNATURE)
-        while at >= 0:
-            yield start + at
-            at = piece.find(_SIGNATURE, at + 1)
-        start += max(len(piece) - len(_SIGNATURE) + 1, 1)
+        for kind in (_GLOBAL, _LOCAL):
+            at = piece.find(kind)
+            while at >= 0:
+                yield kind, start + at
+                at = piece.find(kind, at + 1)
+        start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
-def _well_formed(window: Window, offset: int) -> bool:
+def _global_ends(window: Window, offset: int) -> bool:
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
     if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
         return True  # no heap, or one that libhdf5 refuses by itself
     if size > _HEAP_BYTES:
-        return False  # larger than any config that would be read from it
+        return False
     heap = window.head(size, offset)
     position = _HEADER_BYTES
     while position + _HEADER_BYTES <= len(heap):
@@ -56,4 +77,23 @@ def _well_formed(window: Window, offset: int) -> bool:
         if step < _HEADER_BYTES or step >= 1 << 63:
             return False
         position += step
+    return True
+
+
+def _local_ends(window: Window, offset: int, base: int) -> bool:
+    head = window.head(_LOCAL_HEADER.size, offset)
+    if len(head) < _LOCAL_HEADER.size or head[4:8] != bytes(4):
+        return True  # no heap
+    *_, size, free, address = _LOCAL_HEADER.unpack(head)
+    if size > window.size - base - address:
+        return True  # libhdf5 refuses it by itself
+    if size > _HEAP_BYTES:
+        return False
+    data = window.head(size, base + address)
+    seen: set[int] = set()
+    while free != _END and free + 16 <= len(data):
+        if free in seen:
+            return False
+        seen.add(free)
+        free = int.from_bytes(data[free : free + 8], "little")
     return True

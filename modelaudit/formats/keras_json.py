@@ -40,7 +40,7 @@ def _find_wrapped(config: Json, max_depth: int, file: str) -> bool:
     while level:
         depth += 1
         if depth > max_depth:
-            raise LimitExceeded(file, "json_depth", depth, max_depth)
+            raise LimitExceeded(file, "JSON depth", depth, max_depth, "json_depth")
         below: list[Json] = []
         for value in level:
             if isinstance(value, dict):

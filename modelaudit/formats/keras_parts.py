@@ -48,6 +48,7 @@ class Notes:
                 "limit": error.limit,
                 "measured": error.measured,
                 "threshold": error.allowed,
+                "setting": error.setting,
             }
         self.problems.append(Problem(ProblemKind(error.kind), file, error.reason, route, evidence))
 

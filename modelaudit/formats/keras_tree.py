@@ -98,7 +98,9 @@ class TreeReader:
         if isinstance(config, list):  # Sequential before Keras 2.2.3
             config = {"layers": config}
         config = kj.mapping(config)
-        name = kj.text(saved.get("name")) or kj.text(config.get("name")) or snake_case(class_name)
+        # A route is never empty: that is the root's.
+        given = kj.text(saved.get("name")) or kj.text(config.get("name"))
+        name = given or snake_case(class_name) or class_name
         return Entry(
             name=name,
             route=self._route(prefix, name, config_route) if config_route else "",
@@ -119,7 +121,9 @@ class TreeReader:
             self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
             route = f"{wanted}#{self._repeats[wanted]}"
         if len(self._routes) >= self.max_layers:
-            raise LimitExceeded(self.file, "layers", len(self._routes) + 1, self.max_layers)
+            raise LimitExceeded(
+                self.file, "layers", len(self._routes) + 1, self.max_layers, "layers"
+            )
         self._routes.add(route)
         return route
 

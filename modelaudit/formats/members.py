@@ -132,10 +132,14 @@ class ZipParts:
     def _check_promise(self, member: Member, file: str) -> None:
         ratio = member.size / max(member.stored, 1)
         if ratio > self.limits.archive_ratio and member.size > _RATIO_FLOOR:
-            raise LimitExceeded(file, "compression ratio", ratio, self.limits.archive_ratio)
+            raise LimitExceeded(
+                file, "compression ratio", ratio, self.limits.archive_ratio, "archive_ratio"
+            )
         self._inflated += member.size
         if self._inflated > self.limits.archive_bytes:
-            raise LimitExceeded(file, "archive bytes", self._inflated, self.limits.archive_bytes)
+            raise LimitExceeded(
+                file, "archive bytes", self._inflated, self.limits.archive_bytes, "archive_bytes"
+            )
 
 
 class DirectoryParts:
@@ -157,7 +161,9 @@ class DirectoryParts:
                 self._files[name] = path
             if len(self._files) > limits.archive_members:
                 allowed = limits.archive_members
-                raise LimitExceeded(root.name, "archive members", len(self._files), allowed)
+                raise LimitExceeded(
+                    root.name, "archive members", len(self._files), allowed, "archive_members"
+                )
 
     def names(self) -> tuple[str, ...]:
         """See `Parts.names`."""

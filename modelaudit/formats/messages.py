@@ -28,7 +28,7 @@ def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
         LimitExceeded: more than `proto_bytes`.
     """
     if len(data) > limits.proto_bytes:
-        raise LimitExceeded(file, "protobuf bytes", len(data), limits.proto_bytes)
+        raise LimitExceeded(file, "protobuf bytes", len(data), limits.proto_bytes, "proto_bytes")
     try:
         return message_type.FromString(data)
     except (DecodeError, ValueError, RecursionError) as error:
@@ -44,7 +44,9 @@ def parse_text(message_type: type[M], data: bytes, file: str, limits: Limits) ->
         LimitExceeded: more than `config_bytes`, or nested deeper than `proto_depth`.
     """
     if len(data) > limits.config_bytes:
-        raise LimitExceeded(file, "protobuf text bytes", len(data), limits.config_bytes)
+        raise LimitExceeded(
+            file, "protobuf text bytes", len(data), limits.config_bytes, "config_bytes"
+        )
     name = message_type.DESCRIPTOR.name
     message = message_type()
     try:
@@ -67,4 +69,6 @@ def _check_depth(text: str, file: str, limits: Limits) -> None:
     for character in re.findall(r"[{}<>\[\]]", _OPAQUE.sub("", text)):
         depth += 1 if character in "{<[" else -1
         if depth > limits.proto_depth:
-            raise LimitExceeded(file, "protobuf text depth", depth, limits.proto_depth)
+            raise LimitExceeded(
+                file, "protobuf text depth", depth, limits.proto_depth, "proto_depth"
+            )

@@ -37,7 +37,7 @@ def read_message(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedMod
     """
     for file, parser in ((BINARY, parse), (TEXT, parse_text)):
         if file in paths:
-            data = read_bytes(paths[file], limits.proto_bytes, file)
+            data = read_bytes(paths[file], limits.proto_bytes, file, "proto_bytes")
             if not data:
                 raise ReadError(ProblemKind.EMPTY, file, "0 bytes")
             return parser(pb.SavedModel, data, file, limits), file

@@ -46,7 +46,8 @@ def read(path: Path, limits: Limits) -> Artifact:
     """
     if path.name in _SAVED_MODEL_FILES and path.is_file():
         path = path.parent
-    form = sniff(path)
+    # Every kind of HDF5 has one reader, which says what it is: no need to open the file for it.
+    form = sniff(path, lambda _: Format.HDF5_OTHER)
     if form is Format.UNKNOWN and not path.exists():
         raise UsageError(f"{path}: no such file or directory")
     try:
@@ -92,6 +93,12 @@ def _checkpoint(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.checkpoint import read_checkpoint
 
     return read_checkpoint(path.with_suffix("") if path.suffix == ".index" else path, limits)
+
+
+def _orbax(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.orbax import read_orbax
+
+    return read_orbax(path, limits)
 
 
 def _frozen_graph(path: Path, limits: Limits) -> Artifact:
@@ -194,6 +201,7 @@ _READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
     Format.TF1_CHECKPOINT: _checkpoint,
     Format.TF1_CHECKPOINT_V1: _checkpoint,
     Format.TF2_CHECKPOINT: _checkpoint,
+    Format.ORBAX: _orbax,
     Format.FROZEN_GRAPH: _frozen_graph,
     Format.GIT_LFS_POINTER: _lfs_pointer,
     Format.UNREADABLE: _unreadable,

@@ -198,7 +198,8 @@ def _read_metadata(
     data = None
     if KERAS_METADATA in listing.paths:
         try:
-            data = read_bytes(listing.paths[KERAS_METADATA], limits.config_bytes, KERAS_METADATA)
+            path = listing.paths[KERAS_METADATA]
+            data = read_bytes(path, limits.config_bytes, KERAS_METADATA, "config_bytes")
         except ReadError as error:
             problem = Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)
             return KerasMetadata(), [problem]

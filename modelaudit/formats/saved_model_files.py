@@ -53,7 +53,7 @@ def list_files(root: Path, limits: Limits) -> Listing:
             elif path.is_file():
                 listing.paths[file] = path
                 if len(listing.paths) > limits.files:
-                    raise LimitExceeded(file, "files", len(listing.paths), limits.files)
+                    raise LimitExceeded(file, "files", len(listing.paths), limits.files, "files")
             elif not path.is_dir():
                 detail = "neither a file nor a directory: a special file, or a link to nothing"
                 listing.problems.append(Problem(ProblemKind.UNREADABLE, file, detail))

@@ -9,6 +9,7 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
 from modelaudit.formats.sniff_graph import checkpoint_meta, graph_file, saved_model_graph
+from modelaudit.formats.sniff_orbax import is_orbax
 from modelaudit.formats.window import Window
 from modelaudit.formats.zip_directory import has_end_record, read_directory
 from modelaudit.settings import Limits
@@ -162,8 +163,11 @@ def _directory(directory: Path) -> Format:
             return saved_model_graph(Window.of_file(directory / name))
     if (directory / "export.meta").is_file():
         return Format.SESSION_BUNDLE
-    if _is_keras({entry.name for entry in directory.iterdir()}):
+    names = {entry.name for entry in directory.iterdir()}
+    if _is_keras(names):
         return Format.KERAS_ARCHIVE
+    if is_orbax(names):
+        return Format.ORBAX
     if (directory / "variables" / "variables.index").is_file():
         # The graph is gone; the checkpoint still tells which generation it was saved with.
         form = _prefix(directory / "variables" / "variables")

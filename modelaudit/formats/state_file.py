@@ -41,7 +41,7 @@ def read_state_file(
         detail = "a link out of the model"
         return None, [Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence={"link": file})]
     try:
-        data = read_bytes(path, limits.text_bytes, file)
+        data = read_bytes(path, limits.text_bytes, file, "text_bytes")
         message = parse_text(pb.CheckpointState, data, file, limits)
     except ReadError as error:
         return None, [Problem(ProblemKind(error.kind), file, error.reason)]
@@ -68,7 +68,7 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
     latest = _base(state.latest)
     history = [_base(name) for name in state.all]
     in_order = not history or history[-1] == latest
-    exists = index_path(prefix.with_name(latest)).exists() if latest else False
+    exists = bool(latest) and _exists(index_path(prefix.with_name(latest)))
     if in_order and (latest == prefix.name or (prefix.name in history and exists)):
         return None
     if in_order and exists:
@@ -83,6 +83,13 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
         detail,
         evidence={"latest": state.latest, "prefix": prefix.name, "exists": exists},
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than names can be
+        return False
 
 
 def _base(name: str) -> str:

@@ -78,7 +78,7 @@ def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, 
         for entry in _entries(block, file):
             count += 1
             if count > limits.tensors:
-                raise LimitExceeded(file, "table entries", count, limits.tensors)
+                raise LimitExceeded(file, "table entries", count, limits.tensors, "tensors")
             yield entry
 
 
@@ -104,14 +104,14 @@ def _block(data: bytes, handle: tuple[int, int], file: str, max_bytes: int) -> b
         reason = f"the block at byte {offset} has unknown compression {kind}"
         raise ReadError(ProblemKind.UNSUPPORTED, file, reason)
     if size > max_bytes:
-        raise LimitExceeded(file, "table bytes", size, max_bytes)
+        raise LimitExceeded(file, "table bytes", size, max_bytes, "config_bytes")
     return body
 
 
 def _unsnapped(body: bytes, file: str, max_bytes: int) -> bytes:
     size, _ = varint(body, 0, file)  # Snappy starts with the size it decompresses to
     if size > max_bytes:
-        raise LimitExceeded(file, "table bytes", size, max_bytes)
+        raise LimitExceeded(file, "table bytes", size, max_bytes, "config_bytes")
     try:
         return bytes(cramjam.snappy.decompress_raw(body, output_len=size))
     except cramjam.DecompressionError as error:

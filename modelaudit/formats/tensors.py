@@ -132,7 +132,7 @@ def summarise(
     stored = stored_dtype(dtype)
     promised = math.prod(shape) * stored.itemsize if stored else None
     if promised is not None and promised > limits.tensor_bytes:
-        raise LimitExceeded(file, "tensor bytes", promised, limits.tensor_bytes)
+        raise LimitExceeded(file, "tensor bytes", promised, limits.tensor_bytes, "tensor_bytes")
     digest = hashlib.sha256()
     moments = _Moments() if stored is not None and stored.kind != "c" else None
     nbytes = 0
@@ -140,7 +140,9 @@ def summarise(
         for piece in source.raw():
             nbytes += len(piece)
             if nbytes > limits.tensor_bytes:
-                raise LimitExceeded(file, "tensor bytes", nbytes, limits.tensor_bytes)
+                raise LimitExceeded(
+                    file, "tensor bytes", nbytes, limits.tensor_bytes, "tensor_bytes"
+                )
             digest.update(piece)
             if moments is not None:
                 moments.add(decode(piece, dtype))

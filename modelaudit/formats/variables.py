@@ -97,6 +97,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
             problems.append(fault)
     if budget < 0:
         detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest was not read"
+        detail += " (setting total_bytes)"
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
     return Variables(
         bundle=bundle,
@@ -145,7 +146,7 @@ def _objects(bundle: Bundle, limits: Limits) -> tuple[ObjectNode, ...]:
     source = BundleStrings(bundle, entry, limits.config_bytes)
     message = parse(pb.TrackableObjectGraph, source.strings()[0], source.file, limits)
     if len(message.nodes) > limits.graph_nodes:
-        reason = f"an object graph of {len(message.nodes):,} nodes"
+        reason = f"an object graph of {len(message.nodes):,} nodes (setting graph_nodes)"
         raise ReadError(ProblemKind.LIMIT_EXCEEDED, source.file, reason)
     return checkpoint_objects(message, source.file)
 

@@ -94,9 +94,13 @@ def read_directory(window: Window, limits: Limits) -> Directory:
     end_offset, record = found
     count, size, offset, comment = record
     if count > limits.archive_members:
-        raise LimitExceeded(window.file, "archive members", count, limits.archive_members)
+        raise LimitExceeded(
+            window.file, "archive members", count, limits.archive_members, "archive_members"
+        )
     if size > limits.config_bytes:
-        raise LimitExceeded(window.file, "archive directory bytes", size, limits.config_bytes)
+        raise LimitExceeded(
+            window.file, "archive directory bytes", size, limits.config_bytes, "config_bytes"
+        )
     # Offsets count from the archive's first byte, which need not be the file's: like zipfile,
     # take the directory to end where the end record starts.
     prefix = end_offset - size - offset
@@ -189,7 +193,9 @@ def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterat
     while position < len(data):
         count += 1
         if count > limits.archive_members:
-            raise LimitExceeded(window.file, "archive members", count, limits.archive_members)
+            raise LimitExceeded(
+                window.file, "archive members", count, limits.archive_members, "archive_members"
+            )
         if data[position : position + 4] != b"PK\x01\x02" or position + _CENTRAL.size > len(data):
             reason = f"central directory is broken at entry {count}"
             raise ReadError(ProblemKind.CORRUPT, window.file, reason)

@@ -11,7 +11,7 @@ from modelaudit.formats.window import Window
 from modelaudit.registry import slots
 from modelaudit.settings import Limits
 
-SECONDS = 30.0  # for a look at a few links
+SECONDS = 5.0  # for a look at a few links; what takes longer is a row, and is read as one
 
 
 def sniff_apart(path: Path, limits: Limits) -> Format:

@@ -11,6 +11,7 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, open_regular
+from modelaudit.formats.sniff_orbax import is_orbax
 from modelaudit.registry import foreign, grouping, layouts, mlflow
 from modelaudit.registry.candidates import Candidate, Discovery, Named
 from modelaudit.registry.listing import File, Listing, list_directory
@@ -89,7 +90,7 @@ class Walk:
         if directory != self._scope and _VIRTUAL_ENVIRONMENT in listing.files:
             self._name(directory, "Python virtual environment, not searched")
             return []
-        own = _own_of_directory(directory, listing)
+        own = _own_of_directory(directory, listing, inside)
         if own:
             if directory == self._scope:  # its own name then starts every relative path
                 self._root = directory.parent
@@ -114,7 +115,8 @@ class Walk:
             reason = f"symbolic link to {where} that is searched itself: {self._show(target)}"
             self._name(directory / name, reason)
         if listing.cut:
-            reason = f"stopped after {self._limits.files:,} entries; what follows is unseen"
+            reason = f"stopped after {self._limits.files:,} entries; what follows is unseen "
+            reason += "(setting files)"
             self._problem(ProblemKind.LIMIT_EXCEEDED, directory, reason)
             self._stopped = True
 
@@ -237,14 +239,20 @@ class Walk:
         return display_path(path, self._root)
 
 
-def _own_of_directory(directory: Path, listing: Listing) -> frozenset[str]:
-    """Names in the directory that belong to the one model that it is, none if it is none."""
+def _own_of_directory(directory: Path, listing: Listing, inside: bool) -> frozenset[str]:
+    """Names in the directory that belong to the one model that it is, none if it is none.
+
+    An Orbax checkpoint has directories in it that look like checkpoints themselves.
+    """
     has_variables = "variables" in listing.directories
     variables = _names(directory / "variables") if has_variables else []
     if grouping.is_saved_model(listing.files, variables):
         return grouping.SAVED_MODEL_FILES | grouping.SAVED_MODEL_DIRECTORIES
     if grouping.is_keras_archive(listing.files):
         return grouping.KERAS_FILES | grouping.KERAS_DIRECTORIES
+    everything = frozenset((*listing.files, *listing.directories))
+    if not inside and is_orbax(everything):
+        return everything
     return frozenset()
 
 

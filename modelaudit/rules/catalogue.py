@@ -16,6 +16,7 @@ from modelaudit.rules import (
     security,
     symmetry,
     targets,
+    versions,
     weights,
 )
 from modelaudit.rules.model import Rule
@@ -26,6 +27,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *integrity.RULES,
             *completeness.RULES,
             *compatibility.RULES,
+            *versions.RULES,
             *targets.RULES,
             *architecture.RULES,
             *weights.RULES,

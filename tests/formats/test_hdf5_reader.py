@@ -12,10 +12,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from modelaudit.errors import ModelAuditError
+from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Format
 from modelaudit.formats.hdf5 import read_hdf5
-from modelaudit.formats.hdf5_heaps import damaged_heap
+from modelaudit.formats.hdf5_contents import read_contents
+from modelaudit.formats.hdf5_heaps import damaged_heaps
 from modelaudit.formats.reader import read
 from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
@@ -272,7 +273,7 @@ def test_a_zeroed_heap_is_refused_before_libhdf5_loops_in_it(tmp_path):
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     heap = data.index(b"GCOL")
-    assert damaged_heap(Window.of_file(path)) is None
+    assert damaged_heaps(Window.of_file(path)).texts is None
     data[heap + 16 : heap + 4096] = bytes(4096 - 16)
     path.write_bytes(data)
     artifact = read(path, LIMITS)
@@ -309,6 +310,38 @@ def test_a_heap_inside_a_dataset_is_looked_at(tmp_path):
     path.write_bytes(data)
     artifact = read(path, LIMITS)
     assert {"hdf5": "heap", "measured": heap} in [dict(p.evidence) for p in artifact.problems]
+
+
+def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_path):
+    """Found by fuzzing: a free block of a local heap that is its own successor."""
+    path = legacy(tmp_path / "m.h5")
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"HEAP")
+    free, address = (int.from_bytes(data[heap + at : heap + at + 8], "little") for at in (16, 24))
+    assert damaged_heaps(Window.of_file(path)).names is None
+    data[address + free : address + free + 8] = free.to_bytes(8, "little")
+    path.write_bytes(data)
+    artifact = read(path, LIMITS)
+    (problem,) = artifact.problems
+    assert (artifact.format, problem.kind.value) == (Format.CORRUPT_HDF5, "corrupt")
+    assert f"heap of names at byte {heap:,}" in problem.detail
+    with pytest.raises(ReadError, match="no end"):
+        read_contents(Window.of_file(path), LIMITS)
+
+
+def test_an_index_that_leads_back_to_itself_is_cut(tmp_path):
+    """Found by fuzzing: a group's tree lists one node of links over and over."""
+    path = legacy(tmp_path / "m.h5")
+    data = bytearray(path.read_bytes())
+    tree = data.index(b"TREE")
+    data[tree + 6 : tree + 8] = (30).to_bytes(2, "little")  # entries in use: one until now
+    child = data[tree + 32 : tree + 40]
+    for entry in range(1, 30):
+        data[tree + 32 + 16 * entry : tree + 40 + 16 * entry] = child
+    path.write_bytes(data)
+    artifact = read(path, LIMITS)
+    assert any("leads back to itself" in p.detail for p in artifact.problems)
+    assert not artifact.complete
 
 
 def test_limits_on_objects_and_total_bytes(tmp_path):

@@ -107,6 +107,14 @@ def test_many_layers_of_one_name_cost_no_squares() -> None:
     assert time.process_time() - start < 30
 
 
+@pytest.mark.parametrize("class_name", ["..", "/", "∞∞"])
+def test_a_layer_without_any_letter_in_its_name_is_not_its_own_model(class_name: str) -> None:
+    """Found by fuzzing: an empty route is the root's, and the walk over containers never ended."""
+    model = parse({"class_name": "Sequential", "config": {"layers": [{"class_name": class_name}]}})
+    assert [each.route for each in model.layers] == [class_name]
+    assert bind(model, (), "h5_v3").architecture.layers == model.layers
+
+
 SEEDS = (keras3_model(), shared_model(), nested_model(1))
 JUNK = st.one_of(
     st.none(),

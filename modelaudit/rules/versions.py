@@ -1,0 +1,119 @@
+"""MA203 and MA204: what the version that a file says it was saved with means by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from modelaudit.facts import Provenance
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+
+# The newest releases that the profiles in `runtimes` know; held to them by a test.
+NEWEST_KERAS = (3, 15)
+NEWEST_TENSORFLOW = (2, 21)
+
+# Holes in loading, by the first Keras that has them closed.
+_CLOSED_IN = (
+    ((2, 13), ("CVE-2024-3660",)),
+    ((3, 9), ("CVE-2025-1550",)),
+    ((3, 11), ("CVE-2025-8747", "CVE-2025-9906")),
+    ((3, 11, 3), ("CVE-2025-9905", "CVE-2025-49655")),
+    ((3, 12), ("CVE-2025-12058", "CVE-2025-12060")),
+    ((3, 13, 2), ("CVE-2026-0897", "CVE-2026-1462", "CVE-2026-1669")),
+    ((3, 15), ("CVE-2026-12570",)),
+)
+
+
+def _numbers(version: str | None) -> tuple[int, ...]:
+    """Its leading numbers; () for what is no version."""
+    match = re.match(r"\d{1,6}(?:\.\d{1,6}){0,2}", version or "")
+    return tuple(map(int, match[0].split("."))) if match else ()
+
+
+def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    said = facts.artifact.provenance
+    if not (said.keras or said.tensorflow):
+        raise NotApplicable("the file says no version")
+    for name, version, newest in (
+        ("Keras", said.keras, NEWEST_KERAS),
+        ("TensorFlow", said.tensorflow, NEWEST_TENSORFLOW),
+    ):
+        if _numbers(version)[:2] > newest:
+            known = ".".join(map(str, newest))
+            yield rule.finding(
+                f"It says that {name} {str(version)[:40]} saved it; the newest known here is "
+                f"{known}.",
+                evidence={"measured": str(version)[:40], "threshold": known},
+                key=name,
+            )
+
+
+def _open_holes(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    version = facts.artifact.provenance.keras
+    numbers = _numbers(version)
+    if not numbers:
+        raise NotApplicable("the file says no Keras version")
+    holes = [
+        hole
+        for closed, named in _CLOSED_IN
+        # What Keras 3 brought, older ones do not have, but for the first.
+        if numbers < closed and (numbers[0] == 3 or closed == _CLOSED_IN[0][0])
+        for hole in named
+    ]
+    if holes:
+        yield rule.finding(
+            f"Keras {str(version)[:40]}, which saved it, loads files of others with "
+            f"{len(holes)} known hole{'s' * (len(holes) > 1)}: {', '.join(holes)}.",
+            evidence={"measured": str(version)[:40], "holes": [*holes]},
+            key="keras",
+        )
+
+
+def _saved_with(keras: str) -> Callable[[], Facts]:
+    def facts() -> Facts:
+        healthy = examples.healthy()
+        return replace(
+            healthy, artifact=replace(healthy.artifact, provenance=Provenance(keras=keras))
+        )
+
+    return facts
+
+
+RULES = (
+    Rule(
+        code="MA203",
+        name="version-from-the-future",
+        family=Family.COMPATIBILITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="The file says that a version saved it which is not known to exist",
+        pass_title="The version that saved it is known",
+        why="Either the file is newer than this auditor, which then cannot tell what loads it, or "
+        "its metadata were made up. Loaders believe them: some refuse the file, others skip checks.",
+        fix="Look the version up. If it exists, update `tf-modelaudit`; if not, ask who made the file.",
+        check=_from_the_future,
+        bad=_saved_with("99.0.0"),
+        good=_saved_with("3.8.0"),
+    ),
+    Rule(
+        code="MA204",
+        name="saved-by-vulnerable-keras",
+        family=Family.COMPATIBILITY,
+        severity=Severity.INFO,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="The Keras that saved it has published holes in loading",
+        pass_title="No hole in loading is known of the Keras that saved it",
+        why="Nothing is wrong with this file. But where it was saved, files of others are likely to "
+        "be loaded, too, and that Keras lets a file do more than it should.",
+        fix="Update Keras where models are loaded; a file loads in a newer one as this report says.",
+        check=_open_holes,
+        bad=_saved_with("3.8.0"),
+        good=_saved_with("3.15.1"),
+        references=tuple(hole for _, named in _CLOSED_IN for hole in named),
+    ),
+)

@@ -1,0 +1,77 @@
+"""The quick part of the fuzzing in `fuzz/`, and every input that it once found a fault with."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzz.mutate import Mutator
+from fuzz.targets import TARGETS, Target
+from modelaudit.facts import Json, ProblemKind
+from modelaudit.pipeline import read_artifact
+from modelaudit.registry import slots
+from modelaudit.settings import Settings
+
+FOUND = sorted((Path(__file__).parent / "found").iterdir())
+ENDINGS = {"read", *map(str, ProblemKind)}
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory) -> dict[str, tuple[Path, tuple[bytes, ...]]]:
+    """By target: a folder with a valid model, and all valid contents of the file to change."""
+    top = tmp_path_factory.mktemp("seeds")
+    found = {}
+    for target in TARGETS:
+        folder = top / target.name / "model"
+        folder.parent.mkdir()
+        found[target.name] = (folder, target.contents(folder))
+    return found
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_seeds_are_valid(target: Target, valid) -> None:
+    folder, contents = valid[target.name]
+    for data in contents:
+        target.put(folder, data)
+        assert target.look(folder) == target.audit(folder) == "read"
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32), changes=st.integers(1, 3))
+def test_changed_files_end_as_a_typed_result(target: Target, valid, seed, changes) -> None:
+    folder, contents = valid[target.name]
+    rng = random.Random(seed)
+    data = rng.choice(contents)
+    for _ in range(changes):
+        data = Mutator(rng).mutate(target.kind, data)
+    target.put(folder, data)
+    look = target.audit if seed % 4 == 0 else target.look
+    assert look(folder) in ENDINGS
+
+
+def _read(path: Path) -> dict[str, Json]:
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name) / path.name
+        if path.suffix == ".json":  # the config of an archive
+            place = Path(name)
+            next(each for each in TARGETS if each.name == "config-json").build(place / "model")
+            shutil.copy(path, place / "model" / "config.json")
+            place /= "model"
+        else:
+            shutil.copy(path, place)
+        artifact = read_artifact(place, Settings())
+    return {"problems": [str(problem.kind) for problem in artifact.problems]}
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_was_found_ends_in_time(path: Path) -> None:
+    (done,) = slots.run([path], _read, jobs=1, seconds=20.0, memory=2 << 30)
+    assert not done.lost
+    assert done.value is not None
