@@ -3,14 +3,16 @@
     python benchmarks/compat_matrix.py MATRIX [--holdout] [--wrong N]
 
 MATRIX holds `results.jsonl` (one cell a line: saver_version, arch, format, path, loader_version,
-api, status), `loader_<label>.json` (versions of each loader) and `models/`. Cells that say
-`n/a` are left out. `--holdout` also prints the accuracy for every third architecture, which
+api, status), `loader_<label>.json` (versions of each loader), `customs.py` (the classes and
+functions that loaders were given as custom_objects) and `models/`. Cells that say `n/a` are
+left out. `--holdout` also prints the accuracy for every third architecture, which
 are the ones not to look at while working on the mechanism.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import collections
 import json
 import sys
@@ -34,19 +36,8 @@ TRUTH = {
     "timeout": Predicted.FAILS,
     "ok_but_outputs_differ": Predicted.DIFFERS,
 }
-# The classes and functions that the matrix's loaders had at hand where `custom_objects` says so.
+# Modules that loaders can import and that hold the models' own classes.
 MODULES = frozenset(("customs", "archs"))
-CUSTOM = frozenset(
-    [
-        "CustomScaleReg",
-        "CustomScaleUnreg",
-        "CustomNoConfig",
-        "SubModel",
-        "named_fn",
-        "my_act",
-        "my_loss",
-    ]
-)
 
 
 def read_any(path: Path) -> Artifact:
@@ -63,14 +54,20 @@ def read_any(path: Path) -> Artifact:
     )
 
 
-def request_of(api: str) -> Request:
+def defined_in(path: Path) -> frozenset[str]:
+    """Names of the classes and functions of a Python file."""
+    tree = ast.parse(path.read_text())
+    return frozenset(n.name for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef))
+
+
+def request_of(api: str, names: frozenset[str]) -> Request:
     """A cell's loading call. A crash is noted without one: the call that executes most."""
     if api == "-":
-        return Request(Call.LOAD_MODEL, CUSTOM, MODULES, safe_mode=False)
+        return Request(Call.LOAD_MODEL, names, MODULES, safe_mode=False)
     call, *options = api.split(",")
     return Request(
         Call(call),
-        custom=CUSTOM if "custom_objects" in options else frozenset(),
+        custom=names if "custom_objects" in options else frozenset(),
         modules=MODULES,
         compile="compile" in options,
         safe_mode="safe_mode=False" not in options,
@@ -121,6 +118,7 @@ def main() -> int:
     parser.add_argument("--wrong", type=int, default=0, help="print so many wrong cells a group")
     options = parser.parse_args()
     profiles = profiles_of(options.matrix)
+    names = defined_in(options.matrix / "customs.py")
     lines = (options.matrix / "results.jsonl").read_text().splitlines()
     cells = [cell for cell in map(json.loads, lines) if cell["status"] in TRUTH]
     by_path: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
@@ -133,7 +131,7 @@ def main() -> int:
         artifact = read_any(options.matrix / "models" / path)
         start = time.process_time()
         for cell in group:
-            request = request_of(cell["api"])
+            request = request_of(cell["api"], names)
             prediction = predict_call(artifact, profiles[cell["loader_version"]], request)
             pair = (prediction.predicted, TRUTH[cell["status"]])
             pairs.append(pair)

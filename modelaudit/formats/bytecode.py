@@ -34,7 +34,7 @@ class Code:
         names: globals, attributes and modules that the code refers to, in order of first use.
         variables: arguments and local variables.
         constants: literals in it; containers as tuples. Code among them is what is defined inside.
-        instructions: number of bytes of bytecode.
+        bytecode: the instructions, as they are stored.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Code:
     names: tuple[str, ...]
     variables: tuple[str, ...]
     constants: tuple[Value, ...]
-    instructions: int
+    bytecode: bytes
 
     def nested(self) -> Iterator[Code]:
         """The code itself and all that is defined inside of it."""
@@ -240,7 +240,7 @@ class _Stream:
             names=_texts(fields["names"]),
             variables=_texts(fields["variables"]),
             constants=constants,
-            instructions=len(instructions),
+            bytecode=instructions,
         )
 
     def check(self, name: str, kind: str, value: Value) -> None:

@@ -9,6 +9,11 @@ from modelaudit.runtimes.model import Context, Predicted, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer that used none.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
+# Argument of a layer that gives its state to the constructor, in place of adapt().
+GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
+# Layers whose table is a file in an archive; Keras 3 looks for it by the newer layout alone.
+TABLES = ("TextVectorization", "StringLookup", "IntegerLookup")
+OLD_LAYOUT = "_layer_checkpoint_dependencies/"
 IN_TRAINING = ("BatchNormalization", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout")
 
 
@@ -17,12 +22,13 @@ def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reaso
     architecture = artifact.architecture
     if architecture is None:
         return
+    old_layout = any(tensor.name.startswith(OLD_LAYOUT) for tensor in artifact.tensors)
     for layer in architecture.layers:
         yield from _activation(layer, context)
         yield from _training(layer, context)
         yield from _hashing(layer)
         yield from _category(layer, context)
-        yield from _state(layer, context, archive)
+        yield from _state(layer, context, archive, old_layout)
     yield from _addition(artifact, context)
 
 
@@ -103,13 +109,16 @@ def _category(layer: Layer, context: Context) -> Iterator[Reason]:
         )
 
 
-def _state(layer: Layer, context: Context, archive: bool) -> Iterator[Reason]:
+def _state(layer: Layer, context: Context, archive: bool, old_layout: bool) -> Iterator[Reason]:
     """State that is no plain weight, in a format from which this runtime does not bring it back."""
     restores: Mapping[str, list[str]] = context.profile.behaviour("restores", {})
     formats = restores.get(layer.class_name)
-    if formats is None or ("keras" if archive else "h5") in formats:
+    elsewhere = old_layout and context.profile.keras3 and layer.class_name in TABLES
+    if formats is None or (("keras" if archive else "h5") in formats and not elsewhere):
         return
-    if layer.class_name == "Normalization" and layer.config.get("mean") is None:
+    if layer.config.get(GIVEN_AS.get(layer.class_name, "vocabulary")) is not None:
+        return
+    if layer.class_name == "Normalization":
         yield _differs(
             "state-not-restored",
             f"{layer.route} is a {layer.class_name} that learned its state with adapt(); "
@@ -117,14 +126,14 @@ def _state(layer: Layer, context: Context, archive: bool) -> Iterator[Reason]:
             "give the state to the constructor, or save as .keras",
             layer.route,
         )
-    elif layer.class_name != "Normalization" and layer.config.get("vocabulary") is None:
+    else:
         yield Reason(
             "table-not-restored",
             Predicted.FAILS,
-            f"{layer.route} is a {layer.class_name} with an adapted vocabulary, which "
-            f"{context.profile.name} does not bring back from this format",
+            f"{layer.route} is a {layer.class_name} that learned its table with adapt(); "
+            f"{context.profile.name} does not bring it back from this format",
             "FailedPreconditionError: Table not initialized.",
-            "give vocabulary= to the constructor, or save as .keras",
+            "give the table to the constructor, or save as .keras",
             layer.route,
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.runtimes.match_config import FUNCTION, mapping, text
 from modelaudit.runtimes.model import Context, Predicted, Reason
 from modelaudit.runtimes.profile import Profile
+from modelaudit.runtimes.saved_config import FUNCTION, mapping, text
 
 RECOMPILE = "load with compile=False, then compile again"
 # Packages that hold the optimizers which Keras 2.11 registered in place of the older ones.
@@ -29,29 +29,54 @@ def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reaso
                 "the training config lacks sample_weight_mode",
                 "KeyError: 'sample_weight_mode'",
             )
-    for name, form in _names(training.get("loss")):
+    for name, form, _ in _objects(training.get("loss")):
         yield from _loss(name, form, context, archive)
+    for kind, word in (("losses", "loss"), ("metrics", "metrics")):
+        for name, form, config in _objects(training.get(word)):
+            if form == "class" and name not in context.request.custom:
+                yield from _arguments(kind, word, name, config, context)
 
 
 def _reason(code: str, what: str, error: str) -> Reason:
     return Reason(code, Predicted.FAILS, what, error, RECOMPILE)
 
 
-def _names(value: Json) -> Iterator[tuple[str, str]]:
-    """(name, form) of every loss: form is text, function or class."""
+def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
+    """(name, form, config) of every loss or metric: form is text, function or class."""
     if isinstance(value, str):
-        yield value, "text"
+        yield value, "text", {}
     elif isinstance(value, list):
         for item in value:
-            yield from _names(item)
+            yield from _objects(item)
     elif isinstance(value, dict):
         if value.get("class_name") == FUNCTION:
-            yield text(value.get("config")), "function"
+            yield text(value.get("config")), "function", {}
         elif "class_name" in value:
-            yield text(value["class_name"]), "class"
+            yield text(value["class_name"]), "class", mapping(value.get("config"))
         else:
             for item in value.values():
-                yield from _names(item)
+                yield from _objects(item)
+
+
+def _arguments(
+    kind: str, word: str, name: str, config: Mapping[str, Json], context: Context
+) -> Iterator[Reason]:
+    """Keys of a loss or metric that its class does not take."""
+    accepted = context.profile.accepts(kind, name)
+    extra = sorted(set(config) - accepted) if accepted is not None else []
+    if extra:
+        listed = ", ".join(extra)
+        yield _reason(
+            f"{word}-argument",
+            f"the {word} {name} has {listed}, which {name} of {context.profile.name} does not take",
+            f"TypeError: {name}.__init__() got an unexpected keyword argument '{extra[0]}'",
+        )
+    elif context.profile.keras3 and config.get("reduction") == "auto":
+        yield _reason(
+            "reduction-auto",
+            f"the {word} {name} has the reduction auto of Keras 2, which Keras 3 does not have",
+            "ValueError: Invalid value for argument `reduction`. Received: reduction=auto",
+        )
 
 
 def _loss(name: str, form: str, context: Context, archive: bool) -> Iterator[Reason]:
@@ -88,6 +113,14 @@ def _optimizer(value: Json, context: Context) -> Iterator[Reason]:
             "unknown-optimizer",
             f"the optimizer is {name}, the form of Keras 2.11 and newer",
             f"ValueError: Unknown optimizer: {name}",
+        )
+    rate = mapping(mapping(mapping(value).get("config")).get("learning_rate"))
+    if profile.keras3 and "class_name" in rate and "module" not in rate:
+        schedule = text(rate["class_name"])
+        yield _reason(
+            "schedule-without-module",
+            f"the learning rate is a {schedule} without its module, which {profile.name} needs",
+            f"TypeError: Could not locate class '{schedule}'.",
         )
 
 

@@ -8,83 +8,30 @@ decided for every object of the config as the loader would.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from modelaudit.facts import Json
-from modelaudit.runtimes import match_lambda, match_values
+from modelaudit.runtimes import match_lambda, match_parts, match_values
 from modelaudit.runtimes.match_values import dtype_policy
 from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.saved_config import (
+    MODELS,
+    Config,
+    Place,
+    is_custom,
+    items,
+    mapping,
+    reads_modules,
+    text,
+    unknown_arguments,
+)
 
-Config = Mapping[str, Json]
-MODELS = frozenset(("Functional", "Model", "Sequential"))
-KIND_OF_SUFFIX = {
-    "_initializer": "initializers",
-    "_regularizer": "regularizers",
-    "_constraint": "constraints",
-    "activation": "activations",
-}
 # Objects that a wrapper holds in its config.
 WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
-FUNCTION = "function"
-UPGRADE = "load it with the version that saved it, or with a newer one of that generation"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an object stands: how its siblings were looked up, its route, and its kind."""
-
-    route: str
-    kind: str = "layers"
-    wrapped: bool = False  # inside a layer's own config, not in a model's list of layers
-    archive: bool = False  # the document is that of a .keras archive
 
 
 def check_model(config: Config, context: Context, archive: bool) -> Iterator[Reason]:
     """Reasons of the whole config, a model at the top."""
     yield from _object(config, context, Place("", archive=archive))
-
-
-def mapping(value: Json) -> Config:
-    """The value if it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def text(value: Json) -> str:
-    """The value if it is text, else nothing."""
-    return value if isinstance(value, str) else ""
-
-
-def items(value: Json) -> list[Json]:
-    """The value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def is_custom(node: Config, context: Context) -> bool:
-    """Whether the caller supplies the object."""
-    custom = context.request.custom
-    name = text(node.get("class_name"))
-    registered = text(node.get("registered_name"))
-    if context.profile.keras < (2, 3):  # before packages, `lab>Scale` was a name like any other
-        return name in custom
-    return bool(custom) and (
-        name in custom
-        or name.rpartition(">")[2] in custom
-        or registered in custom
-        or registered.rpartition(">")[2] in custom
-    )
-
-
-def reads_modules(context: Context) -> bool:
-    """Whether the loader knows objects with a `module` key."""
-    return context.profile.keras >= (2, 13)
-
-
-def is_model(node: Config) -> bool:
-    """Whether it is a Sequential or Functional model, of any name, or one of Keras' own."""
-    config = node.get("config")
-    name = text(node.get("class_name"))
-    return name in MODELS or (isinstance(config, dict) and isinstance(config.get("layers"), list))
 
 
 def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
@@ -105,6 +52,8 @@ def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
         return
     if custom:
         yield from dtype_policy(config, context, route)
+        if context.profile.keras3:
+            yield from _wrapped_by_custom(config, route, context)
         return
     yield from _arguments(node, config, context, place, route)
     yield from match_lambda.check(name, config, context, route, archive=place.archive)
@@ -114,7 +63,16 @@ def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
             yield from _object(mapping(config[key]), context, inside)
     for cell in items(config.get("cells")):
         yield from _object(mapping(cell), context, Place(route, "layers", True, place.archive))
-    yield from _parts(config, context, route)
+    yield from match_parts.check(config, context, route, place.archive)
+
+
+def _wrapped_by_custom(config: Config, route: str, context: Context) -> Iterator[Reason]:
+    """Layers that a wrapper of the user's holds: what it is read with needs their modules."""
+    for key in WRAPPED:
+        inner = mapping(config.get(key))
+        if "class_name" in inner and "module" not in inner:
+            place = Place(route, wrapped=True)
+            yield from filter(None, (_missing(inner, context, place, f"{route}/{key}"),))
 
 
 def _missing(node: Config, context: Context, place: Place, route: str) -> Reason | None:
@@ -128,8 +86,8 @@ def _missing(node: Config, context: Context, place: Place, route: str) -> Reason
         return Reason(
             "wrapped-without-module",
             Predicted.FAILS,
-            f"{route} is wrapped by another layer and says no module, which Keras "
-            f"{_version(context)} needs",
+            f"{route} ({name}) is wrapped by another layer, and the file does not say its module, "
+            f"which Keras {_version(context)} asks for",
             f"TypeError: Could not locate class '{name}'.",
             'add "module": "keras.layers" and "registered_name": null to the inner object',
             route,
@@ -167,7 +125,7 @@ def _unknown_layer(name: str, context: Context, route: str) -> Reason:
     return Reason(
         "unknown-class",
         Predicted.FAILS,
-        f"{route or name} is a {name}, which {context.profile.name} does not know",
+        f"{route or name} is of the class {name}, which is none of {context.profile.name}'s own",
         f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
         "`keras.utils.custom_object_scope`",
         fix,
@@ -183,12 +141,11 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
         # Keras 2.13 and later still ask the table first, and drop the module.
         if profile.knows(place.kind, name):
             return None
-        if module in context.request.modules and place.wrapped:
-            return None
         return Reason(
             "unknown-class",
             Predicted.FAILS,
-            f"{route} is a {name} of {module or 'no module'}, which {profile.name} does not know",
+            f"{route} is of the class {name} (module {module or 'not said'}), which is none of "
+            f"{profile.name}'s own",
             "TypeError: The added layer must be an instance of class Layer. Received: "
             f"layer={name} of type <class 'str'>.",
             "give the class as custom_objects={...}, or import the module that registers it",
@@ -200,8 +157,8 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
     return Reason(
         "module-moved" if moved else "unknown-class",
         Predicted.FAILS,
-        f"{route or name} is a {name} of the module {module or 'null'}, which "
-        f"{profile.name} does not have",
+        f"the file says that {route or name} is the class {name} of the module "
+        f"{module or 'null'}, and {profile.name} has no such class there",
         f"TypeError: Could not deserialize class '{name}' because its parent module {module} "
         "cannot be imported."
         if moved
@@ -241,7 +198,8 @@ def _arguments(
         given = {_legacy_key(key, name) for key in given} - {""}
         if name == "Lambda":
             given -= match_lambda.FUNCTION_KEYS
-    kind = "layers" if context.profile.has_class("layers", name) else "ops"
+    is_operation = by_module and ".ops." in text(node.get("module"))
+    kind = "layers" if context.profile.has_class("layers", name) and not is_operation else "ops"
     yield from unknown_arguments(name, kind, given, context, route)
     yield from match_values.check(name, config, context, route, by_module)
 
@@ -251,87 +209,6 @@ def _legacy_key(key: str, name: str) -> str:
     if key == "batch_input_shape":
         return "batch_shape" if name == "InputLayer" else "input_shape"
     return key
-
-
-def unknown_arguments(
-    name: str, kind: str, given: set[str], context: Context, route: str
-) -> Iterator[Reason]:
-    """Reasons for keys that the class does not take or that it misses."""
-    profile = context.profile
-    accepted = profile.accepts(kind, name)
-    if accepted is not None and (extra := sorted(given - accepted)):
-        listed = ", ".join(extra)
-        yield Reason(
-            "unknown-argument",
-            Predicted.FAILS,
-            f"{route} ({name}) has {listed}, which {name} of {profile.name} does not take",
-            f"TypeError: Unrecognized keyword arguments passed to {name}: {listed}"
-            if profile.keras3
-            else f"TypeError: ('Keyword argument not understood:', '{extra[0]}')",
-            f"delete {listed} from the saved config where it holds the default, or {UPGRADE}",
-            route,
-        )
-    if absent := sorted(set(profile.needs(kind, name)) - given):
-        yield Reason(
-            "missing-argument",
-            Predicted.FAILS,
-            f"{route} ({name}) lacks {', '.join(absent)}, which {name} of {profile.name} needs",
-            f"KeyError: '{absent[0]}'",
-            "load it with the version that saved it and save it again as weights",
-            route,
-        )
-
-
-def _parts(config: Config, context: Context, route: str) -> Iterator[Reason]:
-    """Initializers, regularizers, constraints, activations of a layer."""
-    for key, value in config.items():
-        kind = next((k for suffix, k in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
-        if kind and value is not None:
-            yield from _part(kind, key, value, context, route)
-
-
-def _part(kind: str, key: str, value: Json, context: Context, route: str) -> Iterator[Reason]:
-    profile = context.profile
-    node = mapping(value)
-    name = text(value) or text(node.get("class_name"))
-    if name == FUNCTION:
-        yield from _function(kind, node, context, f"{route}/{key}")
-        return
-    if name in context.request.custom or is_custom(node, context) or not name:
-        return
-    custom = "module" in node and node["module"] is None
-    known = profile.knows(kind, name) and not (custom and reads_modules(context))
-    if not known:
-        yield Reason(
-            "unknown-object",
-            Predicted.FAILS,
-            f"{key} of {route} is {name}, which is not among the {kind} of {profile.name}",
-            f"ValueError: Could not interpret {kind[:-1]} identifier: {name}"
-            if profile.keras3
-            else f"ValueError: Unknown {kind[:-1]}: {name}",
-            f"give it as custom_objects={{...}}, or {UPGRADE}",
-            route,
-        )
-    elif node:
-        given = set(mapping(node.get("config")))
-        yield from unknown_arguments(name, kind, given, context, f"{route}/{key}")
-
-
-def _function(kind: str, node: Config, context: Context, route: str) -> Iterator[Reason]:
-    """`{"class_name": "function", "config": name}`: a function that is not Keras' own."""
-    name = text(node.get("config"))
-    known = context.profile.knows(kind, name) or name in context.request.custom
-    if known and reads_modules(context):
-        return
-    yield Reason(
-        "unknown-object",
-        Predicted.FAILS,
-        f"{route} is the function {name}, written in a form that {context.profile.name} does not "
-        "read here",
-        "TypeError: Unknown activation function: 'function'",
-        f'write the plain string "{name}" into the config, and give it as custom_objects',
-        route,
-    )
 
 
 def _version(context: Context) -> str:

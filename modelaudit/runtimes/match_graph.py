@@ -6,15 +6,10 @@ import keyword
 from collections.abc import Iterator
 
 from modelaudit.facts import Artifact, Format, Signature
-from modelaudit.runtimes import differences, match_lambda
-from modelaudit.runtimes.catalogue import has_keras2_objects
+from modelaudit.runtimes import differences
 from modelaudit.runtimes.graph_usage import graph_nodes, usage_of
-from modelaudit.runtimes.match_config import unknown_arguments
 from modelaudit.runtimes.model import Call, Context, Predicted, Reason
-from modelaudit.runtimes.profile import numbers
 
-LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
-KERAS_METADATA = "keras_metadata.pb"
 # First TensorFlow that makes Python parameters of signature inputs and so wants names that can be
 # one: of functions saved by TensorFlow 2 (seen between 2.8 and 2.12), of object graphs of 1.15
 # (between 2.12 and 2.15) and of graphs without objects (between 2.18 and 2.21).
@@ -29,21 +24,20 @@ BY_NAME = "call the signature with keyword arguments: tf.saved_model.load(...).s
 def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
     """Reasons of one of the calls that take a SavedModel's directory."""
     call = context.request.call
-    if call is Call.LOAD_MODEL:
-        yield from _load_model(artifact, context)
-    elif call is Call.SESSION:
-        yield from _operations(artifact, context)
+    if call is Call.SESSION:
+        yield from operations(artifact, context)
     elif call in (Call.SAVED_MODEL, Call.TFSM_LAYER):
-        yield from _operations(artifact, context)
+        yield from operations(artifact, context)
         yield from _casts(artifact)
         yield from differences.graph_addition(artifact, context)
-        yield from _argument_names(artifact, context)
-        yield from _protocol(artifact, context)
+        yield from argument_names(artifact, context)
+        yield from protocol(artifact, context)
+        yield from _slots(artifact, context)
         if call is Call.TFSM_LAYER:
             yield from _layer(artifact)
 
 
-def _operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
     """The first operation, and the first attribute, that the runtime does not have.
 
     A session imports the main graph, and takes functions as they are until one is called. The
@@ -96,7 +90,7 @@ def _operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
         )
 
 
-def _argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
     """Signature inputs that are no Python parameter names."""
     if artifact.format is Format.SAVEDMODEL_TF1:
         first = NAMES_CHECKED_IN_TF1_GRAPHS
@@ -122,7 +116,7 @@ def _argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
                 return
 
 
-def _protocol(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def protocol(artifact: Artifact, context: Context) -> Iterator[Reason]:
     """Lookup tables: their save functions take tensors up to 2.12 and text from 2.13 on."""
     tensorflow = context.profile.tensorflow
     if tensorflow >= (2, 13) or tensorflow < (2, 7):
@@ -141,6 +135,22 @@ def _protocol(artifact: Artifact, context: Context) -> Iterator[Reason]:
                 "str value",
                 "use TensorFlow 2.13 or newer",
                 where,
+            )
+            return
+
+
+def _slots(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Slot variables of an optimizer of Keras 2, which only a Keras 2 makes objects of."""
+    for node in artifact.object_graph if context.profile.keras3 else ():
+        if node.slots and node.kind == "user_object":
+            yield Reason(
+                "optimizer-slots",
+                Predicted.FAILS,
+                "the SavedModel holds the slots of an optimizer of Keras 2, which "
+                f"{context.profile.name} cannot make again where tf-keras is not installed",
+                "AttributeError: '_UserObject' object has no attribute 'add_slot'",
+                "install tf-keras, or save it again with include_optimizer=False",
+                f"object_graph/{node.index}",
             )
             return
 
@@ -211,137 +221,3 @@ def _exported(artifact: Artifact) -> bool:
     return artifact.provenance.exporter == "keras3-export" and any(
         signature.name == "serve" for signature in artifact.signatures
     )
-
-
-def _load_model(artifact: Artifact, context: Context) -> Iterator[Reason]:
-    """`load_model` on a directory: Keras 2 makes its own objects, Keras 3 refuses."""
-    profile = context.profile
-    if profile.keras3:
-        yield Reason(
-            "savedmodel-in-keras-3",
-            Predicted.FAILS,
-            "Keras 3 reads no SavedModel as a model",
-            "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
-            "files and legacy H5 format files",
-            'keras.layers.TFSMLayer(path, call_endpoint="serving_default"), tf.saved_model.load, '
-            "or tf-keras (TF_USE_LEGACY_KERAS=1)",
-        )
-        return
-    if not has_keras2_objects(artifact):
-        yield Reason(
-            "no-keras-model",
-            Predicted.FAILS,
-            "the SavedModel holds functions and no Keras model",
-            "AttributeError: '_UserObject' object has no attribute 'predict'",
-            "tf.saved_model.load and call its signature",
-        )
-        return
-    yield from _metadata(artifact, context)
-    yield from _operations(artifact, context)
-    yield from _argument_names(artifact, context)
-    yield from _protocol(artifact, context)
-    yield from _revived(artifact, context)
-
-
-def _metadata(artifact: Artifact, context: Context) -> Iterator[Reason]:
-    """From 2.5 on the Keras metadata stand in a file of their own."""
-    own_file = any(entry.path == KERAS_METADATA for entry in artifact.files)
-    inside = not own_file and bool(artifact.documents)
-    old_loader = context.profile.keras < (2, 3) and _newer_than(artifact, (2, 3))
-    if inside and old_loader and not _revived_whole(artifact):
-        yield Reason(
-            "keras-objects-of-newer-version",
-            Predicted.FAILS,
-            f"{context.profile.name} makes no Keras model of what a newer Keras saved",
-            "AttributeError: 'Functional' object has no attribute 'predict'",
-            "tf.saved_model.load and call its signature",
-        )
-    elif own_file and context.profile.keras < (2, 5):
-        yield Reason(
-            "metadata-in-other-file",
-            Predicted.FAILS,
-            f"the Keras metadata stand in {KERAS_METADATA}, where {context.profile.name} does not "
-            "look",
-            "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-            "tf.saved_model.load and call its signature",
-        )
-    elif not own_file and not inside:
-        yield Reason(
-            "no-keras-metadata",
-            Predicted.FAILS,
-            "the SavedModel was written by tf.saved_model.save and lacks the Keras metadata",
-            "ValueError: Unable to create a Keras model from SavedModel. This SavedModel was "
-            "exported with `tf.saved_model.save`, and lacks the Keras metadata file.",
-            "tf.saved_model.load and call its signature; save with model.save",
-        )
-
-
-def _revived_whole(artifact: Artifact) -> bool:
-    """Whether TensorFlow 1.15 revives the model from its functions, not from its config.
-
-    It does so for what it cannot make: subclassed models, own layers, ragged inputs.
-    """
-    architecture = artifact.architecture
-    if architecture is None or not architecture.layers:
-        return True
-    return any(layer.custom or layer.config.get("ragged") is True for layer in architecture.layers)
-
-
-def _old_table(context: Context) -> bool:
-    """Lookup tables of the preprocessing layers moved in Keras 2.7."""
-    writer = context.writer
-    return writer is not None and writer.keras < (2, 7) <= context.profile.keras
-
-
-def _newer_than(artifact: Artifact, version: tuple[int, ...]) -> bool:
-    return numbers(artifact.provenance.keras or "") >= version
-
-
-def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
-    """Layers that are made again from their config, Lambdas among them.
-
-    A layer whose config does not fit is revived from its saved functions instead, so an unknown
-    argument matters only in the InputLayers of a Sequential model, which has nothing else.
-    Keras 2.5 to 2.11 refuse such a layer if its class is one of their own.
-    """
-    architecture = artifact.architecture
-    if architecture is None:
-        return
-    profile = context.profile
-    for layer in architecture.layers:
-        if (2, 5) <= profile.keras < (2, 12) and not layer.is_model:
-            name, given = layer.class_name, set(layer.config)
-            yield from unknown_arguments(name, "layers", given, context, layer.route)
-        if layer.class_name in LOOKUPS and _old_table(context):
-            yield Reason(
-                "lookup-table-of-old-version",
-                Predicted.FAILS,
-                f"the table of {layer.route} was saved by TensorFlow 2.6 or older, and "
-                f"{profile.name} looks for it elsewhere",
-                "AssertionError: Found 2 Python objects that were not bound to checkpointed values",
-                "tf.saved_model.load and call its signature",
-                layer.route,
-            )
-        if profile.keras < (2, 5) and layer.class_name == "MultiHeadAttention":
-            yield Reason(
-                "attention-of-old-version",
-                Predicted.DIFFERS,
-                f"{profile.name} makes {layer.route} again without the shapes that it was built "
-                "with, and it computes something else",
-                "no error",
-                "tf.saved_model.load and call its signature",
-                layer.route,
-            )
-    for layer in architecture.layers:
-        if layer.class_name == "Lambda":
-            found = [
-                reason
-                for reason in match_lambda.check(
-                    "Lambda", layer.config, context, layer.route, archive=False
-                )
-                if reason.code == "lambda-may-crash"
-            ]
-            yield from found
-        elif layer.class_name == "InputLayer" and architecture.class_name == "Sequential":
-            given = set(layer.config)
-            yield from unknown_arguments("InputLayer", "layers", given, context, layer.route)

@@ -159,9 +159,10 @@ def _running(
             "define the layer again in code and load the weights",
             route,
         )
-    elif names and (writer := _writer(context)) and writer != profile.python:
+    elif (writer := _writer(context)) and writer != profile.python:
         between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
-        if any(v <= max(writer, profile.python) for v in between):
+        changed = any(v <= max(writer, profile.python) for v in between)
+        if changed and (names or _other_instructions(read, context)):
             yield Reason(
                 "lambda-may-crash",
                 Predicted.FAILS,
@@ -171,6 +172,22 @@ def _running(
                 RESAVE,
                 route,
             )
+
+
+def _other_instructions(read: Bytecode, context: Context) -> bool:
+    """Whether an instruction of the code is another one, or takes another space, in this Python."""
+    there = context.writer.instructions if context.writer else {}
+    here = context.profile.instructions
+    if not there or not here:
+        return False
+    for code in read.code.nested():
+        position = 0
+        while position < len(code.bytecode):
+            instruction = there.get(code.bytecode[position])
+            if instruction is None or instruction != here.get(code.bytecode[position]):
+                return True
+            position += 2 + 2 * instruction[1]
+    return False
 
 
 def _writer(context: Context) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json
-from modelaudit.runtimes.match_config import is_model, items, mapping, text
 from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.saved_config import is_model, items, mapping, text
 
 
 def check_nodes(config: Mapping[str, Json], context: Context, archive: bool) -> Iterator[Reason]:
@@ -19,9 +19,10 @@ def _model(
 ) -> Iterator[Reason]:
     layers = [mapping(item) for item in items(mapping(node.get("config")).get("layers"))]
     models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
-    outputs = items(mapping(node.get("config")).get("output_layers"))
-    if outputs and isinstance(outputs[0], str):
-        yield from _flat(context, route)
+    for key in ("input_layers", "output_layers"):
+        ends = items(mapping(node.get("config")).get(key))
+        if ends and isinstance(ends[0], str):
+            yield from _flat(key, context, route)
     if text(node.get("class_name")) == "Sequential":
         yield from _sequence(layers, context, route)
     named = {text(layer.get("name")) for layer in layers}
@@ -35,13 +36,13 @@ def _model(
             yield from _model(layer, context, here, archive)
 
 
-def _flat(context: Context, route: str) -> Iterator[Reason]:
-    """`output_layers` as one entry, which Keras 3 writes from 3.9 or so on."""
+def _flat(key: str, context: Context, route: str) -> Iterator[Reason]:
+    """`output_layers` (or `input_layers`) as one entry, which newer Keras 3 writes."""
     if context.profile.behaviour("takes_flat_outputs") is False:
         yield Reason(
             "flat-outputs",
             Predicted.FAILS,
-            f"output_layers of {route or 'the model'} is one entry and no list of entries, which "
+            f"{key} of {route or 'the model'} is one entry and no list of entries, which "
             f"{context.profile.name} does not read",
             "TypeError: get_tensor() takes 3 positional arguments but … were given",
             "put the entry into a list in the config, or use a newer Keras 3",
@@ -81,7 +82,7 @@ def _inbound(
             if not parts:
                 continue
             source, index = parts[0], parts[1] if len(parts) > 1 else 0
-            if source == "_CONSTANT_VALUE" and len(entries) == 1:
+            if source == "_CONSTANT_VALUE" and len(entries) == 1 and not mapping(parts[-1]):
                 yield _constant_first(route)
             elif keras3 and source in models and isinstance(index, int) and index > 0:
                 yield _node_number(route, str(source))

@@ -45,6 +45,7 @@ def check(
         )
     if (
         name == "Lambda"
+        and profile.keras3
         and profile.behaviour("lambda_output_shape_list") is False
         and isinstance(config.get("output_shape"), list)
     ):
@@ -102,8 +103,10 @@ def dtype_policy(config: Config, context: Context, route: str) -> Iterator[Reaso
     dtype = config.get("dtype")
     if not isinstance(dtype, dict):
         return
-    class_name = dtype.get("class_name")
+    class_name = str(dtype.get("class_name"))
     policy = class_name in ("Policy", "PolicyV1")
+    if context.profile.keras3 and not policy:
+        yield from _policy_class(class_name, dtype, context, route)
     worked = context.profile.behaviour("policy_object" if policy else "dtype_policy_object")
     if not isinstance(worked, list) or worked[1 if "module" in dtype else 0]:
         return
@@ -117,5 +120,28 @@ def dtype_policy(config: Config, context: Context, route: str) -> Iterator[Reaso
         if policy
         else f"ValueError: Unknown dtype policy: '{class_name}'",
         f'write "{name}" instead of the object into the config',
+        route,
+    )
+
+
+def _policy_class(name: str, dtype: Config, context: Context, route: str) -> Iterator[Reason]:
+    """A policy of a class, or with arguments, that this Keras 3 does not have."""
+    profile = context.profile
+    if not profile.has_class("dtype_policies", "DTypePolicy"):
+        return  # nothing is known of policies
+    inner = dtype.get("config")
+    given = set(inner) if isinstance(inner, dict) else set()
+    accepted = profile.accepts("dtype_policies", name) or frozenset()
+    needed = profile.needs("dtype_policies", name)
+    extra = sorted(given - accepted)
+    if profile.has_class("dtype_policies", name) and not extra and given.issuperset(needed):
+        return
+    shown = f" with {', '.join(extra)}" if extra else ""
+    yield Reason(
+        "dtype-policy-class",
+        Predicted.FAILS,
+        f"dtype of {route} is a {name}{shown}, which {profile.name} does not have",
+        f"TypeError: <class '{name}'> could not be deserialized properly.",
+        "load it with a newer Keras 3",
         route,
     )

@@ -20,9 +20,8 @@ OLD_LAYOUT = "_layer_checkpoint_dependencies"
 KERAS3_ATTRIBUTES = frozenset(
     ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
 )
-# First Keras whose HDF5 weights have a group for weights of the model itself (seen between 2.4
-# and 2.8).
-TOP_LEVEL_GROUP = (2, 6)
+# First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
+TOP_LEVEL_GROUP = (2, 7)
 _SLOT = "/.OPTIMIZER_SLOT/"
 REBUILD = "load it with the Keras that saved it, and save the weights as .weights.h5 from there"
 
@@ -82,6 +81,8 @@ def _restored(artifact: Artifact, context: Context) -> Iterator[Reason]:
     if context.request.call is not Call.RESTORE:
         return
     keras3 = written_by_keras3(artifact)
+    if not weights(artifact):
+        return
     if keras3 != profile.keras3:
         old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
         yield Reason(
@@ -110,37 +111,68 @@ def v3_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
     names = [tensor.name for tensor in weights(artifact)]
     if not names:
         return
-    top = {name.split("/")[0] for name in names}
+    layouts, described = layouts_of(names)
+    moved = None if profile.keras3 else _inner_names(names)
+    reads = profile.behaviour("layouts_read")
     if not profile.archives:
         error = "ValueError: You are trying to load a weight file containing 0 layers"
         yield _layout("is in the layout of Keras 2.12 and newer", error, context)
-    elif profile.keras < (2, 13):
-        if "layers" in top:
-            yield _layout("has layers/, as Keras 2.13 and newer write it", _received(), context)
-    elif not profile.keras3:
-        if OLD_LAYOUT in top:
-            yield _layout(f"has {OLD_LAYOUT}/, as Keras 2.12 wrote it", _received(), context)
-        elif "layers" not in top:
-            yield _layout("names layers by attributes of a subclassed model", _received(), context)
-        elif moved := _inner_names(names):
-            yield _layout(f"has {moved}, as Keras 3 writes it", _received(), context)
-    elif OLD_LAYOUT in top and (skipped := _skips_a_number(names)):
-        error = "ValueError: A total of 1 objects could not be loaded."
-        yield _layout(f"numbers layers as Keras 2.12 did ({skipped})", error, context)
+    elif reads is not None and layouts.isdisjoint(reads):
+        yield _layout(described, _received(profile), context)
+    elif moved:
+        yield _layout(f"has {moved}, as Keras 3 writes it", _received(profile), context)
+
+
+def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
+    """The layouts that a weights file may be in, by its groups, and how to say it.
+
+    They are called as in the experiment with layouts. Where layers of one class do not meet, their
+    numbers tell nothing and both ways of counting are possible.
+    """
+    paths = [name.split("/") for name in names]
+    groups = {path[0] for path in paths}
+    if OLD_LAYOUT in groups:
+        skipped = _skips_a_number(paths)
+        if skipped:
+            described = f"numbers layers as Keras 2.12 and 2.13 did ({skipped})"
+            return frozenset(("dependencies-doubled",)), described
+        described = f"has {OLD_LAYOUT}/, as Keras 2.12 to 2.14 wrote it"
+        if _has_second(paths):
+            return frozenset(("dependencies",)), described
+        return frozenset(("dependencies", "dependencies-doubled")), described
+    attributes = sorted(groups - {"layers"})
+    if not attributes:
+        return frozenset(("layers",)), "has layers/, as Keras 2.15 and newer write it"
+    listed = ", ".join(attributes[:3])
+    if attributes[0] > "layers":
+        described = f"names layers of a subclassed model as Keras 2.15 does ({listed})"
+        return frozenset(("layers-first",)), described
+    described = f"names layers of a subclassed model by attributes ({listed})"
+    if _counts_others({path[1] for path in paths if path[0] == "layers" and len(path) > 1}):
+        return frozenset(("attributes-first-counted",)), described
+    return frozenset(("attributes-first", "attributes-first-counted")), described
+
+
+def _counts_others(layers: set[str]) -> bool:
+    """Whether there is a `dense_1` without a `dense`, which then stands elsewhere."""
+    split = [name.rpartition("_") for name in layers]
+    return any(number.isdigit() and base not in layers for base, _, number in split)
 
 
 def _layout(what: str, error: str, context: Context) -> Reason:
     return Reason(
         "weights-layout",
         Predicted.FAILS,
-        f"the weights file {what}, which {context.profile.name} does not look for",
+        f"the weights file {what}, and {context.profile.name} looks for other names",
         error,
         "rename the groups in the HDF5 file, or load it with the Keras that saved it and save as "
         "legacy .h5",
     )
 
 
-def _received() -> str:
+def _received(profile: Profile) -> str:
+    if profile.keras3:
+        return "ValueError: A total of N objects could not be loaded."
     return "ValueError: Layer '…' expected 2 variables, but received 0 variables during loading."
 
 
@@ -153,19 +185,32 @@ def _inner_names(names: Iterable[str]) -> str | None:
     return None
 
 
-def _skips_a_number(names: Iterable[str]) -> str | None:
-    """A group `dense_2` without a `dense_1`: Keras 2.12 counted the second of a class as 2."""
-    siblings: dict[str, set[str]] = {}
-    for name in names:
-        parts = name.split("/")
+def _siblings(paths: Iterable[list[str]]) -> Iterator[set[str]]:
+    """Names of the groups that stand in one group, for each."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for parts in paths:
         for index, part in enumerate(parts[:-1]):
-            siblings.setdefault("/".join(parts[:index]), set()).add(part)
-    for children in siblings.values():
+            found.setdefault(tuple(parts[:index]), set()).add(part)
+    yield from found.values()
+
+
+def _skips_a_number(paths: Iterable[list[str]]) -> str | None:
+    """A group `dense_2` without a `dense_1`: Keras 2.12 counted the second of a class as 2."""
+    for children in _siblings(paths):
         for child in children:
             base, _, number = child.rpartition("_")
             if base in children and number == "2" and f"{base}_1" not in children:
                 return child
     return None
+
+
+def _has_second(paths: Iterable[list[str]]) -> bool:
+    """Whether two layers of one class stand side by side."""
+    return any(
+        name.rpartition("_")[0] in children and name.endswith("_1")
+        for children in _siblings(paths)
+        for name in children
+    )
 
 
 def _legacy_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
@@ -174,7 +219,7 @@ def _legacy_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
         return
     profile = context.profile
     top_level = numbers(artifact.provenance.keras or "") >= TOP_LEVEL_GROUP
-    if profile.behaviour("loads_by_name") is False and top_level:
+    if profile.behaviour("loads_by_name") is False and top_level and weights(artifact):
         yield Reason(
             "top-level-weights",
             Predicted.FAILS,

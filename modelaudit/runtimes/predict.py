@@ -7,11 +7,19 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
-from modelaudit.runtimes import differences, match_compile, match_config, match_graph, match_weights
+from modelaudit.runtimes import (
+    differences,
+    match_compile,
+    match_config,
+    match_graph,
+    match_saved_keras,
+    match_weights,
+)
 from modelaudit.runtimes.catalogue import find, writer_of
 from modelaudit.runtimes.match_nodes import check_nodes
 from modelaudit.runtimes.model import Call, Context, Predicted, Prediction, Reason, Request
 from modelaudit.runtimes.profile import Profile
+from modelaudit.runtimes.saved_config import is_model
 
 _SAVED_MODELS = frozenset((Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2))
 _CALLS: dict[Format, tuple[Call, ...]] = {
@@ -83,7 +91,9 @@ def _reasons(artifact: Artifact, context: Context) -> Iterator[Reason]:
     call = context.request.call
     if call in (Call.LOAD_CHECKPOINT, Call.META_GRAPH):
         return
-    if call is Call.SESSION or artifact.format in _SAVED_MODELS:
+    if call is Call.LOAD_MODEL and artifact.format in _SAVED_MODELS:
+        yield from match_saved_keras.check(artifact, context)
+    elif call is Call.SESSION or artifact.format in _SAVED_MODELS:
         yield from match_graph.check(artifact, context)
     elif call in (Call.LOAD_WEIGHTS, Call.RESTORE):
         yield from match_weights.check(artifact, context)
@@ -104,7 +114,7 @@ def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:
         return
     document = artifact.documents[0].value
     config = document if isinstance(document, dict) else {}
-    if not archive and artifact.tensors and not match_config.is_model(config):
+    if not archive and artifact.tensors and not is_model(config):
         yield _subclassed(str(config.get("class_name")))
     yield from match_config.check_model(config, context, archive)
     yield from check_nodes(config, context, archive)
@@ -134,8 +144,11 @@ def _container(artifact: Artifact, context: Context, archive: bool) -> Reason | 
         return Reason(
             "archive-in-old-keras",
             Predicted.FAILS,
-            f"{profile.name} reads no .keras archive",
-            "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}",
+            f"{profile.name} is older than the .keras archive (Keras 2.12) and takes it for "
+            "another format",
+            "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
+            if profile.keras < (2, 5)
+            else "OSError: Unable to open file (file signature not found)",
             "load it in TensorFlow 2.13 or newer and save it again as .h5",
         )
     h5_named_keras = (

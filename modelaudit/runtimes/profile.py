@@ -154,6 +154,15 @@ class Profile:
         """GraphDef version that this runtime writes."""
         return int(self.data["graph_def"]["producer"])
 
+    @cached_property
+    def instructions(self) -> Mapping[int, tuple[str, int]]:
+        """Instructions of the Python, by number: name, and cache entries that follow.
+
+        Empty for Python before 3.11 and for a profile that does not tell.
+        """
+        found = self.data.get("instructions", {})
+        return {int(number): (name, caches) for number, (name, caches) in found.items()}
+
     def _set(self, table: str, key: str) -> frozenset[str]:
         return self._set_of((table, key), self.data[table].get(key, ()))
 

@@ -56,7 +56,7 @@ def codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def facts(code: types.CodeType) -> tuple[object, ...]:
-    return code.co_name, code.co_filename, code.co_firstlineno, code.co_names, len(code.co_code)
+    return code.co_name, code.co_filename, code.co_firstlineno, code.co_names, code.co_code
 
 
 def read(data: bytes) -> Bytecode:
@@ -70,7 +70,7 @@ def test_agrees_with_this_interpreter(version: int) -> None:
     code = compile(RICH, "some/where.py", "exec")
     result = read(marshal.dumps(code, version))
     ours = [
-        (each.name, each.filename, each.first_line, each.names, each.instructions)
+        (each.name, each.filename, each.first_line, each.names, each.bytecode)
         for each in result.code.nested()
     ]
     assert sorted(ours) == sorted(facts(each) for each in codes(code))

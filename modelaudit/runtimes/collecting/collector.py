@@ -17,7 +17,7 @@ import sys
 
 from .experiments import experiments
 from .sources import Thing, describe
-from .versions import keras_of, version_of, versions
+from .versions import instructions, keras_of, version_of, versions
 
 SCHEMA = 1
 KINDS = (
@@ -162,6 +162,7 @@ def collect(legacy: bool = False) -> dict[str, Thing]:
         "schema": SCHEMA,
         "name": ("tf-keras" if legacy else "tf"),
         "versions": versions(keras),
+        "instructions": instructions(),
         "root": root,
         "tables": kinds,
         "classes": objects,

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
+from .layouts import layouts_read
 from .sources import Thing
 from .versions import version_of
 
@@ -28,28 +30,17 @@ def experiments(keras: Thing, root: str) -> dict[str, Thing]:
         ),
         "policy_object": lambda: policy(keras, "Policy", root + ".mixed_precision"),
         "dtype_policy_object": lambda: policy(keras, "DTypePolicy", "keras"),
-        "lambda_output_shape_list": lambda: works(
-            lambda: keras.layers.Lambda.from_config(
-                {
-                    "name": "double",
-                    "function": {
-                        "class_name": "function",
-                        "config": "relu",
-                        "module": root + ".activations",
-                        "registered_name": "relu",
-                    },
-                    "output_shape": [4],
-                }
-            )(keras.layers.Input((4,)))
-        ),
         "category_rank": lambda: category_rank(keras),
         "kwargs_of_rnn": lambda: recurrent_defaults(keras),
         "lambda_globals": lambda: lambda_globals(keras, keras3),
         "restores": lambda: round_trips(keras),
+        "layouts_read": lambda: layouts_read(keras),
+        "function_forms": lambda: function_forms(keras),
         "dtypes_refused": lambda: dtypes_refused(keras),
     }
     if keras3:
         tries.update(
+            lambda_output_shape_list=lambda: works(lambda: lambda_with_shape(keras)),
             imports_any_module=lambda: imports_any_module(keras),
             resolves_strings=resolves_strings,
             guards_h5_lambda=guards_h5_lambda,
@@ -156,6 +147,43 @@ def lambda_globals(keras: Thing, keras3: bool) -> list[str]:
     else:
         module = sys.modules[keras.layers.Lambda.__module__]
     return sorted(name for name in vars(module) if not name.startswith("__"))
+
+
+def lambda_with_shape(keras: Thing) -> Thing:
+    """A Lambda whose output_shape is a list, as JSON makes it, called once."""
+    function = {
+        "class_name": "function",
+        "config": "relu",
+        "module": "keras.activations",
+        "registered_name": "relu",
+    }
+    config = {"name": "double", "function": function, "output_shape": [4]}
+    return keras.layers.Lambda.from_config(config)(keras.layers.Input((4,)))
+
+
+def function_forms(keras: Thing) -> list[str]:
+    """Forms in which an HDF5 file may name a user's function: its name, or the object that Keras
+    2.13 to 2.15 write."""
+    written = {"module": "builtins", "class_name": "function", "config": "halved"}
+    written["registered_name"] = "function"
+    forms = {"name": "halved", "object": written}
+    return [form for form, value in sorted(forms.items()) if function_is_read(keras, value)]
+
+
+def function_is_read(keras: Thing, written: Thing) -> bool:
+    """Whether an HDF5 file loads whose activation is `written`, a function called halved."""
+    h5py = importlib.import_module("h5py")
+    value = keras.layers.Input((2,))
+    model = keras.Model(value, keras.layers.Dense(2, activation="relu")(value))
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / "model.h5")
+        model.save(path)
+        with h5py.File(path, "r+") as file:
+            config = file.attrs["model_config"]
+            config = config.decode() if isinstance(config, bytes) else config
+            file.attrs["model_config"] = config.replace('"relu"', json.dumps(written))
+        objects = {"halved": lambda tensor: tensor * 0.5}
+        return works(lambda: keras.models.load_model(path, custom_objects=objects, compile=False))
 
 
 def imports_any_module(keras: Thing) -> bool:

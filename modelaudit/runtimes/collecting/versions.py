@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import opcode
 import os
 import platform
 
@@ -30,6 +31,21 @@ def version_text(module: Thing) -> str:
     if hasattr(module, "__version__"):
         return str(module.__version__)
     return str(importlib.import_module("keras").__version__)
+
+
+def instructions() -> dict[str, list[Thing]]:
+    """Number of an instruction of this Python -> its name, and how many cache entries follow it.
+
+    Python before 3.11 has no caches: nothing is said of it.
+    """
+    caches: Thing = getattr(opcode, "_inline_cache_entries", None)
+    if caches is None:
+        return {}
+    found = {}
+    for name, number in opcode.opmap.items():
+        count = caches.get(name, 0) if isinstance(caches, dict) else caches[number : number + 1]
+        found[str(number)] = [name, sum(count) if isinstance(count, list) else count]
+    return found
 
 
 def versions(keras: Thing) -> dict[str, str]:

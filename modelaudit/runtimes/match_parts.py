@@ -1,0 +1,105 @@
+"""Initializers, regularizers, constraints and activations in a layer's config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Json
+from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.saved_config import (
+    FUNCTION,
+    UPGRADE,
+    Config,
+    Place,
+    is_custom,
+    mapping,
+    reads_modules,
+    text,
+    unknown_arguments,
+)
+
+KIND_OF_SUFFIX = {
+    "_initializer": "initializers",
+    "_regularizer": "regularizers",
+    "_constraint": "constraints",
+    "activation": "activations",
+}
+
+
+def check(config: Config, context: Context, route: str, archive: bool) -> Iterator[Reason]:
+    """Initializers, regularizers, constraints, activations of a layer."""
+    for key, value in config.items():
+        kind = next((k for suffix, k in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
+        if kind and value is not None:
+            place = Place(route, kind, archive=archive)
+            yield from _part(key, value, context, place)
+
+
+def _part(key: str, value: Json, context: Context, place: Place) -> Iterator[Reason]:
+    profile, kind, route = context.profile, place.kind, place.route
+    node = mapping(value)
+    name = text(value) or text(node.get("class_name"))
+    if name == FUNCTION:
+        yield from _function(key, node, context, place)
+        return
+    if name in context.request.custom or is_custom(node, context) or not name:
+        if name and not node and not place.archive:
+            yield from _by_name(key, name, context, place)
+        return
+    custom = "module" in node and node["module"] is None
+    known = profile.knows(kind, name) and not (custom and reads_modules(context))
+    if not known:
+        yield Reason(
+            "unknown-object",
+            Predicted.FAILS,
+            f"{key} of {route} is {name}, which is not among the {kind} of {profile.name}",
+            f"ValueError: Could not interpret {kind[:-1]} identifier: {name}"
+            if profile.keras3
+            else f"ValueError: Unknown {kind[:-1]}: {name}",
+            f"give it as custom_objects={{...}}, or {UPGRADE}",
+            route,
+        )
+    elif node:
+        given = set(mapping(node.get("config")))
+        yield from unknown_arguments(name, kind, given, context, f"{route}/{key}")
+
+
+def _by_name(key: str, name: str, context: Context, place: Place) -> Iterator[Reason]:
+    """The user's function by its name alone, in an HDF5 file."""
+    profile = context.profile
+    if place.kind == "activations" and "name" not in profile.behaviour("function_forms", ("name",)):
+        yield Reason(
+            "unknown-object",
+            Predicted.FAILS,
+            f"{key} of {place.route} is the function {name} by its name alone, which "
+            f"{profile.name} reads wrongly even if it is given",
+            "TypeError: Object of type function is not JSON serializable",
+            "use Keras 3.8 or newer",
+            place.route,
+        )
+
+
+def _function(key: str, node: Config, context: Context, place: Place) -> Iterator[Reason]:
+    """`{"class_name": "function", "config": name}`: a function that is not Keras' own."""
+    name = text(node.get("config"))
+    profile = context.profile
+    built_in = profile.knows(place.kind, name)
+    given = name in context.request.custom
+    read = place.archive or "object" in profile.behaviour("function_forms", ("object",))
+    if reads_modules(context) and (built_in or (given and read)):
+        return
+    if given or built_in:
+        what = f"in a form that {profile.name} does not read here"
+        fix = f'write the plain string "{name}" into the config, and give it as custom_objects'
+    else:
+        what, fix = "which the file does not hold", f'custom_objects={{"{name}": ...}}'
+    yield Reason(
+        "unknown-object",
+        Predicted.FAILS,
+        f"{key} of {place.route} is the function {name}, {what}",
+        f"TypeError: Could not locate function '{name}'."
+        if profile.keras3
+        else "ValueError: Unknown activation function: 'function'",
+        fix,
+        place.route,
+    )

@@ -1,0 +1,99 @@
+"""What the matching modules share: reading a saved config of any shape, and constructor keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modelaudit.facts import Json
+from modelaudit.runtimes.model import Context, Predicted, Reason
+
+Config = Mapping[str, Json]
+MODELS = frozenset(("Functional", "Model", "Sequential"))
+FUNCTION = "function"
+UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object stands: how its siblings were looked up, its route, and its kind."""
+
+    route: str
+    kind: str = "layers"
+    wrapped: bool = False  # inside a layer's own config, not in a model's list of layers
+    archive: bool = False  # the document is that of a .keras archive
+
+
+def mapping(value: Json) -> Config:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: Json) -> str:
+    """The value if it is text, else nothing."""
+    return value if isinstance(value, str) else ""
+
+
+def items(value: Json) -> list[Json]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def is_custom(node: Config, context: Context) -> bool:
+    """Whether the caller supplies the object."""
+    custom = context.request.custom
+    name = text(node.get("class_name"))
+    registered = text(node.get("registered_name"))
+    if context.profile.keras < (2, 3):  # before packages, `lab>Scale` was a name like any other
+        return name in custom
+    return bool(custom) and (
+        name in custom
+        or name.rpartition(">")[2] in custom
+        or registered in custom
+        or registered.rpartition(">")[2] in custom
+    )
+
+
+def reads_modules(context: Context) -> bool:
+    """Whether the loader knows objects with a `module` key."""
+    return context.profile.keras >= (2, 13)
+
+
+def is_model(node: Config) -> bool:
+    """Whether it is a Sequential or Functional model, of any name, or one of Keras' own."""
+    config = node.get("config")
+    name = text(node.get("class_name"))
+    return name in MODELS or (isinstance(config, dict) and isinstance(config.get("layers"), list))
+
+
+def unknown_arguments(
+    name: str, kind: str, given: set[str], context: Context, route: str
+) -> Iterator[Reason]:
+    """Reasons for keys that the class does not take or that it misses."""
+    profile = context.profile
+    accepted = profile.accepts(kind, name)
+    if accepted is not None and (extra := sorted(given - accepted)):
+        listed = ", ".join(extra)
+        yield Reason(
+            "unknown-argument",
+            Predicted.FAILS,
+            f"{route} ({name}) was saved with {listed}, and {name} of {profile.name} takes no such "
+            "argument",
+            f"TypeError: Unrecognized keyword arguments passed to {name}: {listed}"
+            if profile.keras3
+            else f"TypeError: Unrecognized keyword arguments: {extra}"
+            if name == "InputLayer"
+            else f"TypeError: ('Keyword argument not understood:', '{extra[0]}')",
+            f"delete {listed} from the saved config if the value is the default, or {UPGRADE}",
+            route,
+        )
+    if absent := sorted(set(profile.needs(kind, name)) - given):
+        yield Reason(
+            "missing-argument",
+            Predicted.FAILS,
+            f"{route} ({name}) was saved without {', '.join(absent)}, which {name} of "
+            f"{profile.name} cannot do without",
+            f"KeyError: '{absent[0]}'",
+            "load it with the version that saved it and save it again as weights",
+            route,
+        )

@@ -1,0 +1,105 @@
+"""Layouts of weight files: how a file's groups are told apart, and which runtime reads which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.runtimes.catalogue import find
+from modelaudit.runtimes.match_weights import layouts_of
+from modelaudit.runtimes.model import Call, Predicted, Request
+from modelaudit.runtimes.predict import predict_call
+
+OLD = "_layer_checkpoint_dependencies"
+
+
+def weights(*groups: str) -> Artifact:
+    """A weights file with two variables in each group."""
+    tensors = tuple(
+        Tensor(f"{group}/vars/{index}", (2, 2), "float32", 16, "m.weights.h5")
+        for group in groups
+        for index in range(2)
+    )
+    return Artifact(root=Path("/m.weights.h5"), format=Format.WEIGHTS_H5_V3, tensors=tensors)
+
+
+def loads(artifact: Artifact, runtime: str) -> bool:
+    answer = predict_call(artifact, find(runtime), Request(Call.LOAD_WEIGHTS))
+    return answer.predicted is Predicted.LOADS
+
+
+@pytest.mark.parametrize(
+    ("groups", "layouts"),
+    [
+        (("layers/dense", "layers/dense_1"), {"layers"}),
+        ((f"{OLD}/dense", f"{OLD}/dense_1"), {"dependencies"}),
+        ((f"{OLD}/dense", f"{OLD}/dense_2"), {"dependencies-doubled"}),
+        ((f"{OLD}/dense",), {"dependencies", "dependencies-doubled"}),
+        (("a", "layers/dense_1"), {"attributes-first-counted"}),
+        (("a", "b"), {"attributes-first", "attributes-first-counted"}),
+        (("layers/dense", "z"), {"layers-first"}),
+    ],
+)
+def test_layouts_are_told_by_their_groups(groups, layouts):
+    names = [tensor.name for tensor in weights(*groups).tensors]
+    assert layouts_of(names)[0] == layouts
+
+
+# Seen when real files of each version were read by each other version.
+@pytest.mark.parametrize(
+    ("groups", "reading", "refusing"),
+    [
+        (
+            ("layers/dense", "layers/dense_1"),
+            ("tf==2.15", "tf==2.16", "tf==2.21", "tf-keras==2.21"),
+            ("tf==2.12", "tf==2.13", "tf==2.14", "tf==2.8"),
+        ),
+        (
+            (f"{OLD}/dense", f"{OLD}/dense_2"),
+            ("tf==2.12", "tf==2.13"),
+            ("tf==2.14", "tf==2.15", "tf==2.16", "tf==2.21"),
+        ),
+        (
+            (f"{OLD}/dense", f"{OLD}/dense_1"),
+            ("tf==2.14", "tf==2.16", "tf==2.21"),
+            ("tf==2.12", "tf==2.13", "tf==2.15"),
+        ),
+        (
+            ("a", "layers/dense_1"),
+            ("tf==2.12", "tf==2.13", "tf==2.16", "tf==2.21"),
+            ("tf==2.14", "tf==2.15", "tf-keras==2.21"),
+        ),
+        (
+            ("layers/dense", "z"),
+            ("tf==2.15", "tf==2.16", "tf==2.21", "tf-keras==2.21"),
+            ("tf==2.12", "tf==2.13", "tf==2.14"),
+        ),
+    ],
+)
+def test_who_reads_which_layout(groups, reading, refusing):
+    artifact = weights(*groups)
+    assert [runtime for runtime in (*reading, *refusing) if loads(artifact, runtime)] == list(
+        reading
+    )
+
+
+def test_a_profile_that_tells_nothing_of_layouts_refuses_none():
+    profile = find("tf==2.21")
+    behaviours = {k: v for k, v in profile.data["behaviours"].items() if k != "layouts_read"}
+    silent = type(profile)({**profile.data, "behaviours": behaviours})
+    answer = predict_call(weights(f"{OLD}/dense_2"), silent, Request(Call.LOAD_WEIGHTS))
+    assert answer.predicted is Predicted.LOADS
+
+
+def test_random_groups_never_raise():
+    rng = np.random.default_rng(0)
+    parts = ("layers", "vars", OLD, "dense", "dense_1", "_", "", "a_2", "optimizer", "0")
+    for _ in range(200):
+        layouts, described = layouts_of(
+            ["/".join(rng.choice(parts, rng.integers(1, 5))) for _ in range(3)]
+        )
+        assert layouts
+        assert described
