@@ -25,6 +25,7 @@ def _model(
             yield from _flat(key, context, route)
     if text(node.get("class_name")) == "Sequential":
         yield from _sequence(layers, context, route)
+    yield from _unknown_sizes(node, layers, context, route)
     named = {text(layer.get("name")) for layer in layers}
     for layer in layers:
         name = text(layer.get("name")) or text(mapping(layer.get("config")).get("name"))
@@ -69,6 +70,44 @@ def _sequence(layers: list[Mapping[str, Json]], context: Context, route: str) ->
                 f"{route}/{name}".strip("/"),
             )
             return
+
+
+def _unknown_sizes(
+    node: Mapping[str, Json],
+    layers: list[Mapping[str, Json]],
+    context: Context,
+    route: str,
+) -> Iterator[Reason]:
+    """EinsumDense with a size left open, flattened: Keras 2 took the size from the input."""
+    if not context.profile.keras3 or context.writer is None or context.writer.keras3:
+        return
+    unsized: set[str] = set()
+    before = ""
+    for layer in layers:
+        config = mapping(layer.get("config"))
+        name = text(config.get("name"))
+        sources = {str(items(e)[0]) for e in _all_entries(layer) if items(e)}
+        if text(node.get("class_name")) == "Sequential":
+            sources = {before}
+        if layer.get("class_name") == "EinsumDense" and None in items(config.get("output_shape")):
+            unsized.add(name)
+        elif layer.get("class_name") == "Flatten" and not unsized.isdisjoint(sources):
+            yield Reason(
+                "size-left-open",
+                Predicted.FAILS,
+                f"{name} flattens the output of an EinsumDense whose output_shape leaves a size "
+                "open; Keras 3 does not take it from the input, and layers behind it have no size",
+                "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
+                "dimensions).",
+                "write the size into output_shape in the config",
+                f"{route}/{name}".strip("/"),
+            )
+        before = name
+
+
+def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
+    for call in items(layer.get("inbound_nodes")):
+        yield from _entries(call)
 
 
 def _inbound(
