@@ -8,14 +8,25 @@ if TYPE_CHECKING:
     from modelaudit.api import audit
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
+    from modelaudit.restored import prove_restored
     from modelaudit.schema import Audit
     from modelaudit.settings import Settings
 
 __version__ = "0.1.0"
-__all__ = ["Audit", "Finding", "Settings", "Severity", "Verdict", "audit", "record"]
+__all__ = [
+    "Audit",
+    "Finding",
+    "Settings",
+    "Severity",
+    "Verdict",
+    "audit",
+    "prove_restored",
+    "record",
+]
 
 _HOMES = {
     "audit": "modelaudit.api",
+    "prove_restored": "modelaudit.restored",
     "record": "modelaudit.golden",
     "Audit": "modelaudit.schema",
     "Finding": "modelaudit.findings",

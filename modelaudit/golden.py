@@ -31,8 +31,8 @@ from modelaudit.probe.live import Outputs, described, live
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.replay import answers, recipes, replay
 from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import here, here_legacy, observe, start_runtime
-from modelaudit.restore.golden import Golden
+from modelaudit.probe.supervisor import RuntimeHandle, observe
+from modelaudit.restore.golden import Golden, precision_of
 from modelaudit.restore.model import Weight
 from modelaudit.restore.probes import make
 from modelaudit.restore.record import Given, Record, answer, write_record
@@ -89,7 +89,9 @@ def record(
     return write_record(kept, place)
 
 
-def record_saved(artifact: Artifact, settings: ProbeSettings) -> Path:
+def record_saved(
+    artifact: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
+) -> Path:
     """Write the golden record of a saved model, run in isolation.
 
     The first runtime that loads it is the one that is asked; samples and seed are the settings'.
@@ -98,40 +100,43 @@ def record_saved(artifact: Artifact, settings: ProbeSettings) -> Path:
         UsageError: no runtime loads it, nothing can be fed to it, or it gives no answer.
         OSError: the record cannot be written.
     """
-    with _restored(artifact, settings) as session:
+    with _restored(artifact, settings, handles) as session:
         return write_record(_session_record(session, artifact, settings), artifact.root)
 
 
-def replayed_saved(old: Artifact, new: Artifact, settings: ProbeSettings) -> Golden:
+def replayed_saved(
+    old: Artifact, new: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
+) -> Golden:
     """What a saved model answers to the inputs that another one was asked, without a file.
 
     Where either cannot be asked, `not_replayed` says why.
     """
     try:
-        with _restored(old, settings) as session:
+        with _restored(old, settings, handles) as session:
             recorded = _session_record(session, old, settings)
-        with _restored(new, settings) as session:
+        with _restored(new, settings, handles) as session:
             return replay(session, recorded, Golden(file=""))
     except UsageError as error:
         return Golden(file="", not_replayed=str(error))
 
 
 @contextmanager
-def _restored(artifact: Artifact, settings: ProbeSettings) -> Iterator[Session]:
+def _restored(
+    artifact: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
+) -> Iterator[Session]:
     """A session with the model in it, in the first runtime that loads it.
 
     Raises:
         UsageError: none does.
     """
     failures = []
-    for runtime in (here(), here_legacy()):
-        with start_runtime(runtime) as handle:
-            seen, session = observe(handle, artifact, settings)
-            if session is not None:
-                with session:
-                    yield session
-                return
-        failures.append(f"{runtime.name}: {seen.error_type} {seen.error}".strip())
+    for handle in handles:
+        seen, session = observe(handle, artifact, settings)
+        if session is not None:
+            with session:
+                yield session
+            return
+        failures.append(f"{handle.runtime.name}: {seen.error_type} {seen.error}".strip())
     raise UsageError("no runtime loads it: " + "; ".join(failures))
 
 
@@ -172,7 +177,7 @@ def _record(
 ) -> Record:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = {"modelaudit": __version__, **versions, "created": now}
-    precision = _precision(artifact)
+    precision = precision_of(artifact)
     made |= {"precision": precision} if precision else {}
     outputs, noise = answered
     return Record(
@@ -191,13 +196,6 @@ def _versions() -> dict[str, str]:
     loaded = {name: sys.modules[name] for name in names if name in sys.modules}
     found = {name: getattr(module, "__version__", None) for name, module in loaded.items()}
     return {name: str(version) for name, version in found.items() if version}
-
-
-def _precision(artifact: Artifact) -> str:
-    """`float16` or `bfloat16` where layers compute in it, else ""."""
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    said = " ".join(str(layer.config.get("dtype")) for layer in layers)
-    return next((name for name in ("bfloat16", "float16") if name in said), "")
 
 
 def callback(path: str | PathLike[str], base: type | None = None, **options: Untyped) -> Untyped:

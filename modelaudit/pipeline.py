@@ -14,6 +14,12 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, Severity, Verdict
+from modelaudit.formats.beside import (
+    WEIGHTS,
+    find_architecture,
+    read_architecture,
+    with_architecture,
+)
 from modelaudit.formats.reader import read
 from modelaudit.measures.gallery import galleries
 from modelaudit.measures.measure import measure
@@ -25,7 +31,8 @@ from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
 from modelaudit.rules.policies import apply_baseline, apply_severities
 from modelaudit.rules.waivers import apply_waivers
-from modelaudit.runtimes import default_targets, predict
+from modelaudit.runtimes import Prediction, default_targets, predict
+from modelaudit.runtimes.catalogue import specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
@@ -59,6 +66,23 @@ def read_artifact(path: Path, settings: Settings) -> Artifact:
     return unreadable(path, problem)
 
 
+def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
+    """Weights with the architecture that the settings name, or that lies beside them.
+
+    Raises:
+        UsageError: the file that the settings name holds none.
+    """
+    if artifact.format not in WEIGHTS:
+        return artifact
+    limits = settings.limits
+    if settings.architecture:
+        return with_architecture(
+            artifact, read_architecture(Path(settings.architecture), limits), limits
+        )
+    found = find_architecture(artifact.root, limits)
+    return with_architecture(artifact, found, limits) if found else artifact
+
+
 def unreadable(path: Path, problem: Problem) -> Artifact:
     """An artefact of which nothing is known but why."""
     return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=(problem,))
@@ -66,7 +90,7 @@ def unreadable(path: Path, problem: Problem) -> Artifact:
 
 def static_facts(path: Path, settings: Settings) -> Facts:
     """Everything that can be known without running the model."""
-    artifact = read_artifact(path, settings)
+    artifact = add_architecture(read_artifact(path, settings), settings)
     measurements = None
     if artifact.tensors or artifact.architecture:
         measured = measure(artifact, limits=settings.limits)
@@ -75,9 +99,17 @@ def static_facts(path: Path, settings: Settings) -> Facts:
         artifact=artifact,
         settings=settings,
         measurements=measurements,
-        predictions=predict(artifact, settings.targets or default_targets()),
+        predictions=predictions_for(artifact, settings, settings.targets or default_targets()),
         golden=read_golden(artifact, settings.limits),
     )
+
+
+def predictions_for(
+    artifact: Artifact, settings: Settings, targets: Sequence[str]
+) -> tuple[Prediction, ...]:
+    """What each runtime is predicted to do, with the user's profiles and custom objects."""
+    custom, own = frozenset(settings.custom_objects), tuple(map(Path, settings.profiles))
+    return predict(artifact, targets, custom, own)
 
 
 def why_not_run(facts: Facts) -> str:
@@ -111,14 +143,38 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         reason = f"the probe itself failed: {error}"
         failed = Observation("here", "", Status.UNAVAILABLE, type(error).__name__, reason)
         return replace(facts, observations=(failed,), probe_skipped=reason)
+    observations, elsewhere = _targets(seen.observations), _targets(seen.elsewhere)
     return replace(
         facts,
-        observations=seen.observations,
+        observations=observations,
+        elsewhere=elsewhere,
+        predictions=facts.predictions + _predicted(facts, (*observations, *elsewhere)),
         behaviour=seen.behaviour,
         restore=seen.restore,
         golden=seen.golden or facts.golden,
         probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
     )
+
+
+def _targets(seen: Sequence[Observation]) -> tuple[Observation, ...]:
+    """The observations with the name that predictions have for their runtime."""
+    return tuple(
+        replace(each, target=specifier(each.versions)) if "tensorflow" in each.versions else each
+        for each in seen
+    )
+
+
+def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, ...]:
+    """Predictions for the runtimes that were met and that nobody had asked about.
+
+    Where models are run at home alone, those asked about do.
+    """
+    if not facts.settings.runtimes:
+        return ()
+    asked = {each.runtime for each in facts.predictions}
+    met = dict.fromkeys(each.target for each in seen if each.target)
+    others = [target for target in met if target not in asked]
+    return predictions_for(facts.artifact, facts.settings, others)
 
 
 def _endings(observations: Sequence[Observation]) -> str:
@@ -164,7 +220,9 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         verdict=verdict,
         reason=reason,
         results=results,
-        compatibility=sections.compatibility_section(facts.observations, facts.predictions),
+        compatibility=sections.compatibility_section(
+            (*facts.observations, *facts.elsewhere), facts.predictions
+        ),
         architecture=sections.architecture_section(facts),
         weights=weights,
         symmetry=sections.symmetry_section(facts.measurements),
@@ -173,7 +231,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         diagnosis=sections.diagnosis_section(diagnosis),
         signatures=sections.signature_section(facts.artifact),
         files=sections.files_section(facts.artifact),
-        observations=sections.observation_sections(facts.observations),
+        observations=sections.observation_sections((*facts.observations, *facts.elsewhere)),
         exit=exit_of(verdict, reason),
         timings=timings,
     )

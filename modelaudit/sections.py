@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from modelaudit.diagnosis import Diagnosis
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
 from modelaudit.measures.summary import Measurements
-from modelaudit.probe.protocol import Observation
+from modelaudit.probe.protocol import Agreement, Observation
 from modelaudit.restore.golden import Golden
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import Prediction
-from modelaudit.runtimes.profile import numbers
+from modelaudit.runtimes.model import Prediction, predicted_call
 from modelaudit.schema import jsonable
 
 WEIGHT_ROLES = frozenset({"weight"})
@@ -204,14 +203,17 @@ def compatibility_section(
     observations: tuple[Observation, ...], predictions: tuple[Prediction, ...] = ()
 ) -> tuple[dict[str, Json], ...]:
     """Predicted and observed loading, a row a runtime and call; what was observed comes first."""
-    left = {(each.runtime, each.call): each for each in predictions}
+    known = {(each.runtime, each.call): each for each in predictions}
+    left = dict(known)
     rows: list[dict[str, Json]] = []
     for seen in observations:
-        prediction = left.pop((_target(seen), seen.call), None)
+        asked = (seen.target, predicted_call(seen.call))
+        prediction = known.get(asked)
+        left.pop(asked, None)
         observed: dict[str, Json] = {
             "status": seen.status.value,
             "error": f"{seen.error_type}: {seen.error}".strip(": "),
-            "max_abs_diff": None,
+            **_agreement(seen.agreement),
         }
         rows.append(
             {
@@ -229,11 +231,22 @@ def compatibility_section(
     return tuple(rows)
 
 
-def _target(seen: Observation) -> str:
-    """The observed runtime in the words of a prediction."""
-    keras, tensorflow = seen.versions.get("keras", ""), seen.versions.get("tensorflow", "")
-    legacy = keras.startswith("2.") and tensorflow and numbers(tensorflow) >= (2, 16)
-    return f"tf-keras=={keras}" if legacy else f"tf=={tensorflow}"
+def _agreement(found: Agreement | None) -> dict[str, Json]:
+    """What the runtime computed against another one; nulls where that was not compared."""
+    if found is None:
+        return {"max_abs_diff": None}
+    section: dict[str, Json] = {"reference": found.reference, "max_abs_diff": None}
+    if found.not_compared:
+        return section | {"same": None, "not_compared": found.not_compared}
+    return section | {
+        "same": found.same,
+        "max_abs_diff": jsonable(found.difference),
+        "max_rel_diff": jsonable(found.relative),
+        "noise": jsonable(found.noise),
+        "tolerance": jsonable(found.tolerance),
+        "output": found.output,
+        "samples": found.samples,
+    }
 
 
 def _predicted(prediction: Prediction | None) -> dict[str, Json]:
@@ -262,6 +275,8 @@ def restore_section(facts: Facts) -> dict[str, Json]:
             "differing": [str(each) for each in proof.differing],
             "cast": [str(each) for each in proof.cast],
             "changes": jsonable((*proof.differing, *proof.cast)),
+            "layers_compared": proof.layers_compared,
+            "layers_differing": [str(each) for each in proof.layers],
         }
     if facts.golden is not None:
         section["golden"] = _golden(facts.golden)

@@ -176,6 +176,24 @@ class Nightly:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignRuntime:
+    """Another TensorFlow that models are tried in.
+
+    Attributes:
+        name: the user's word for it.
+        python: path of an interpreter that has TensorFlow; with `requirements` the version of
+            Python (`3.11`) that an environment is made with, "" for the running one's.
+        requirements: what to install into that environment (`tensorflow-cpu==2.15.*`).
+        legacy_keras: use its tf-keras in place of Keras 3.
+    """
+
+    name: str
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+    legacy_keras: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a run can be told."""
 
@@ -189,6 +207,10 @@ class Settings:
     policies: tuple[Policy, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`
     baseline: Baseline | None = None
+    runtimes: tuple[ForeignRuntime, ...] = ()  # to try models in, besides what is installed here
+    profiles: tuple[str, ...] = ()  # files of the user's own profiles, for predictions
+    architecture: str | None = None  # file with the architecture of weights and checkpoints
+    custom_objects: tuple[str, ...] = ()  # names that the user's code will give to loaders
 
     def for_path(self, path: str) -> Settings:
         """These settings as they hold for one model: policies in their order, the last one wins."""

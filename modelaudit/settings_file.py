@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,15 @@ from typing import Any
 
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
-from modelaudit.settings import ACTIONS, Expectation, Limits, Nightly, Policy, Waiver
+from modelaudit.settings import (
+    ACTIONS,
+    Expectation,
+    ForeignRuntime,
+    Limits,
+    Nightly,
+    Policy,
+    Waiver,
+)
 
 NAME = "modelaudit.toml"
 LARGEST = 1 << 20
@@ -25,6 +34,7 @@ OPTIONS: Mapping[str, type | tuple[type, ...]] = {
     "fail_on": str,
     "jobs": int,
     "target": str,
+    "architecture": str,
     "quiet": bool,
     "baseline": str,
     "log_file": str,
@@ -49,6 +59,9 @@ class SettingsFile:
     waivers: tuple[Waiver, ...] = ()
     policies: tuple[Policy, ...] = ()
     nightly: Nightly = field(default_factory=Nightly)
+    runtimes: tuple[ForeignRuntime, ...] = ()
+    profiles: tuple[str, ...] = ()
+    custom_objects: tuple[str, ...] = ()
 
 
 def find(folder: Path) -> Path | None:
@@ -72,9 +85,10 @@ def load(path: Path) -> SettingsFile:
     if path.name == "pyproject.toml":
         data = _table(_table(data, "tool", path), "modelaudit", path)
     known = {*OPTIONS, "limits", "expect", "ignore", "policy", "nightly"}
+    known |= {"runtimes", "profiles", "custom_objects"}
     _no_others(data, known, "the file", path)
     options = {key: _typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
-    for key in ("probe_data", "log_file", "baseline"):
+    for key in ("probe_data", "log_file", "architecture", "baseline"):
         if key in options:  # relative to the file, wherever the command is run
             options[key] = str(path.parent / str(options[key]))
     return SettingsFile(
@@ -85,6 +99,9 @@ def load(path: Path) -> SettingsFile:
         waivers=tuple(_waiver(e, path) for e in _tables(data, "ignore", path)),
         policies=tuple(_policy(e, path) for e in _tables(data, "policy", path)),
         nightly=_nightly(_table(data, "nightly", path), path),
+        runtimes=_runtimes(_table(data, "runtimes", path), path),
+        profiles=_profiles(data, path),
+        custom_objects=_one_or_more(data, "custom_objects", "the file", path),
     )
 
 
@@ -135,6 +152,45 @@ def _text(data: Mapping[str, object], key: str, where: str, path: Path) -> str:
     if not isinstance(value, str):
         raise UsageError(f"{path}: {key} in {where} must be text, not {value!r}")
     return value
+
+
+def _one_or_more(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple[str, ...]:
+    """One text, or an array of them."""
+    value = data.get(key, [])
+    return (value,) if isinstance(value, str) else _texts(data, key, where, path)
+
+
+def _profiles(data: Mapping[str, object], path: Path) -> tuple[str, ...]:
+    """Profile files: those named, and those in the directories named."""
+    found = []
+    for name in _one_or_more(data, "profiles", "the file", path):
+        place = path.parent / name
+        if not place.exists():
+            raise UsageError(f"{path}: profiles names {name}, which is not there")
+        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    return tuple(map(str, found))
+
+
+def _runtimes(data: Mapping[str, object], path: Path) -> tuple[ForeignRuntime, ...]:
+    """`[runtimes.NAME]`, in the order of the file."""
+    found = []
+    for name in data:
+        entry, where = _table(data, name, path), f"[runtimes.{name}]"
+        _no_others(entry, {"python", "requirement", "legacy_keras"}, where, path)
+        python = _text(entry, "python", where, path)
+        requirements = _one_or_more(entry, "requirement", where, path)
+        if not python and not requirements:
+            raise UsageError(f"{path}: {where} needs python (a path) or requirement")
+        if requirements and python and not re.fullmatch(r"\d+(\.\d+){1,2}", python):
+            raise UsageError(f"{path}: python in {where} must be a version, such as 3.11")
+        if python and not requirements:
+            # Not resolved: a virtual environment's interpreter is a link to another one.
+            python = str(path.parent.absolute() / Path(python).expanduser())
+        legacy = bool(
+            _typed(entry.get("legacy_keras", False), bool, f"legacy_keras in {where}", path)
+        )
+        found.append(ForeignRuntime(name, python, requirements, legacy))
+    return tuple(found)
 
 
 def _limits(data: Mapping[str, object], path: Path) -> Limits:

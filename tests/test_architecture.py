@@ -32,6 +32,7 @@ RANKS = {
     "modelaudit.restore": 6,
     "modelaudit.probe": 7,
     "modelaudit.golden": 8,
+    "modelaudit.restored": 8,
     "modelaudit.rules": 9,
     "modelaudit.diagnosis": 10,
     "modelaudit.sections": 11,

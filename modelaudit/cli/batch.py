@@ -193,7 +193,8 @@ def audit_all(
         return {"row": row, "notes": watch.notes(audit)}
 
     seconds = settings.limits.read_seconds + RENDER_SECONDS
-    seconds += 2 * settings.probe.timeout if probe else 0.0
+    if probe:
+        seconds += attempts(settings) * settings.probe.timeout
     memory = settings.limits.read_memory
     for done in slots.run(targets, work, jobs=settings.jobs, seconds=seconds, memory=memory):
         target = targets[done.index]
@@ -209,6 +210,11 @@ def audit_all(
         if deliver:
             deliver(audit)
         yield Finished(target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {}), {})
+
+
+def attempts(settings: Settings) -> int:
+    """How often one model may be loaded: at home in two runtimes; elsewhere by three calls each."""
+    return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
 
 
 def _watched(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from modelaudit.facts import Artifact, Json
     from modelaudit.pipeline import Probe
+    from modelaudit.probe.supervisor import RuntimeHandle
     from modelaudit.restore.audits import Changed
     from modelaudit.restore.golden import Golden
     from modelaudit.schema import Audit
@@ -41,6 +42,7 @@ class Side:
 @click.argument("old", type=click.Path(path_type=Path, exists=True))
 @click.argument("new", type=click.Path(path_type=Path, exists=True))
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@options.ARCHITECTURE
 @options.probing
 def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
     """What changed from OLD to NEW: versions, signatures, architecture, weights, answers.
@@ -48,15 +50,17 @@ def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
     Each is a model or an audit.json. Exit: 0 nothing changed, 1 something did.
     """
     from modelaudit.cli.contained import contained, end_lost, show_lost
-    from modelaudit.probe.here import here_probe
+    from modelaudit.probe.here import probe_in, start_all
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
-        probe = stack.enter_context(here_probe(settings)) if wanted else None
+        handles = stack.enter_context(start_all(settings)) if wanted else ()
+        probe = probe_in(handles) if wanted else None
 
         def work(_: None) -> dict[str, Json]:
-            return _compared(_side(old, settings, probe), _side(new, settings, probe), settings)
+            before, after = (_side(path, settings, probe) for path in (old, new))
+            return _compared(before, after, _answers(before, after, settings, handles))
 
         (told,) = contained([None], work, settings)
     if told.lost:
@@ -67,7 +71,7 @@ def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
         raise click.exceptions.Exit(exits.FINDINGS)
 
 
-def _compared(before: Side, after: Side, settings: Settings) -> dict[str, Json]:
+def _compared(before: Side, after: Side, answers: Golden | None) -> dict[str, Json]:
     """Whether the two differ, and how, as JSON and as text."""
     from modelaudit.restore.audits import changes, compare_audited, weight_changes
     from modelaudit.restore.compare import compare
@@ -77,7 +81,6 @@ def _compared(before: Side, after: Side, settings: Settings) -> dict[str, Json]:
         weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
     else:
         weights = compare_audited(before.audit, after.audit)
-    answers = _answers(before, after, settings)
     found = [*changes(before.audit, after.audit), *weight_changes(weights), *_told(answers)]
     compared = f"{weights.identical} of {weights.compared} weights are identical"
     return {
@@ -106,13 +109,15 @@ def _side(path: Path, settings: Settings, probe: Probe | None) -> Side:
     return Side(path, conclude(facts, targets[0], CREATED, {}), facts.artifact)
 
 
-def _answers(before: Side, after: Side, settings: Settings) -> Golden | None:
+def _answers(
+    before: Side, after: Side, settings: Settings, handles: Sequence[RuntimeHandle]
+) -> Golden | None:
     """Both models on the same inputs; None where that was not asked for or is not possible."""
     from modelaudit.golden import replayed_saved
 
     if not (settings.probe.enabled and before.artifact and after.artifact):
         return None
-    return replayed_saved(before.artifact, after.artifact, settings.probe)
+    return replayed_saved(before.artifact, after.artifact, settings.probe, handles)
 
 
 def _told(answers: Golden | None) -> list[Changed]:

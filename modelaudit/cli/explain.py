@@ -82,6 +82,7 @@ def _few(words: list[str]) -> str:
 @click.command(short_help="Say why a model answers as it does.")
 @click.argument("model", type=click.Path(path_type=Path))
 @options.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+@options.ARCHITECTURE
 @options.probing
 def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     """Say why MODEL answers as it does: causes ranked, evidence, what to try next."""

@@ -67,8 +67,8 @@ class Memory:
         self._store, self._run, self._settings, self._out = store, run, settings, out
         self._formats = formats
         self._today = datetime.date.fromisoformat(created[:10])
-        self._data = keys.data_digest(settings.probe)
         self._baseline = keys.digest(jsonable(settings.baseline))
+        self._data = keys.given_digest(settings)
         self._keys: dict[Place, str] = {}
         self._seen_key = keys.digest(SEEN_LAYOUT, keys.seen_key(settings.probe, self._data))
 

@@ -10,7 +10,14 @@ import click
 
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
-from modelaudit.settings import MIB, Baseline, Policy, ProbeSettings, Settings
+from modelaudit.settings import (
+    MIB,
+    Baseline,
+    ForeignRuntime,
+    Policy,
+    ProbeSettings,
+    Settings,
+)
 from modelaudit.settings_file import SettingsFile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,6 +41,12 @@ FORMATS = option(
     "markdown (for the whole run). Repeatable.",
 )
 
+ARCHITECTURE = option(
+    "--architecture",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Architecture of weights files and checkpoints: a JSON file or a model. Default: JSON "
+    "of that name beside them, or model.json.",
+)
 SHARED = (
     option(
         "--fail-on",
@@ -67,6 +80,7 @@ SHARED = (
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         help="Findings in this file (see `modelaudit baseline`) are known and fail no model.",
     ),
+    ARCHITECTURE,
     option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
     option(
         "--log-file",
@@ -93,6 +107,14 @@ LOOK = (
 
 PROBE = (
     option("--no-probe", is_flag=True, help="Do not run any model."),
+    option(
+        "--runtime",
+        "runtimes",
+        multiple=True,
+        metavar="NAME",
+        help="Try models in this runtime of the settings file, too; `all` for every one. "
+        "Repeatable.",
+    ),
     option(
         "--probe-data",
         type=click.Path(path_type=Path, exists=True),
@@ -161,6 +183,8 @@ def settings_from(
     jobs: int,
     target: str = "",
     baseline: Path | None = None,
+    architecture: Path | None = None,
+    runtimes: tuple[str, ...] = (),
     no_probe: bool = True,
     probe_data: Path | None = None,
     resize: bool = False,
@@ -183,6 +207,10 @@ def settings_from(
         fail_on=Severity(fail_on),
         jobs=jobs,
         targets=_targets(target),
+        architecture=str(architecture.resolve()) if architecture else None,
+        runtimes=_chosen(runtimes, file.runtimes),
+        profiles=file.profiles,
+        custom_objects=file.custom_objects,
         probe=ProbeSettings(
             enabled=not no_probe,
             timeout=timeout,
@@ -230,6 +258,27 @@ def settings_file() -> SettingsFile:
     context = click.get_current_context(silent=True)
     file = context.find_object(SettingsFile) if context else None
     return file or SettingsFile()
+
+
+def _chosen(
+    names: tuple[str, ...], known: tuple[ForeignRuntime, ...]
+) -> tuple[ForeignRuntime, ...]:
+    """The runtimes asked for.
+
+    A settings file only describes them: it may have come along with the models, and starting an
+    interpreter that it names is the user's decision.
+
+    Raises:
+        UsageError: the settings file has no runtime of that name.
+    """
+    if "all" in names:
+        return known
+    by_name = {each.name: each for each in known}
+    for name in names:
+        if name not in by_name:
+            there = ", ".join(by_name) or "none"
+            raise UsageError(f"no [runtimes.{name}] in the settings file; there are: {there}")
+    return tuple(by_name[name] for name in dict.fromkeys(names))
 
 
 def _targets(text: str) -> tuple[str, ...]:

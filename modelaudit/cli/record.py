@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Write a model's golden record beside it.")
 @click.argument("model", type=click.Path(path_type=Path))
 @options.option("--force", is_flag=True, help="Replace a record that is there.")
+@options.ARCHITECTURE
 @options.probing
 def record(model: Path, force: bool, **chosen: Any) -> None:
     """Write the golden record of MODEL beside it: digests of weights, answers to made-up inputs.
@@ -29,6 +30,7 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     from modelaudit.errors import UsageError
     from modelaudit.golden import record_saved
     from modelaudit.pipeline import Target, static_facts, why_not_run
+    from modelaudit.probe.here import start_all
     from modelaudit.restore.record import record_path
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
@@ -40,25 +42,25 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     if kept and not force:
         raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
 
-    def work(target: Target) -> dict[str, Json]:
-        facts = static_facts(target.path, settings)
-        reason = why_not_run(facts)
-        try:
-            return (
-                {"reason": reason}
-                if reason
-                else {"path": str(record_saved(facts.artifact, settings.probe))}
-            )
-        except UsageError as error:
-            return {"reason": str(error)}
-
     failed = False
-    told = contained(found.targets, work, settings)
-    for target, answer in zip(found.targets, told, strict=True):
-        if "path" in answer.value:
-            say(clean(str(answer.value["path"])))
-        else:
-            failed = True
-            show_lost(target.relative, answer.lost or str(answer.value["reason"]))
+    with start_all(settings) as handles:
+
+        def work(target: Target) -> dict[str, Json]:
+            facts = static_facts(target.path, settings)
+            reason = why_not_run(facts)
+            if reason:
+                return {"reason": reason}
+            try:
+                return {"path": str(record_saved(facts.artifact, settings.probe, handles))}
+            except UsageError as error:
+                return {"reason": str(error)}
+
+        told = contained(found.targets, work, settings)
+        for target, answer in zip(found.targets, told, strict=True):
+            if "path" in answer.value:
+                say(clean(str(answer.value["path"])))
+            else:
+                failed = True
+                show_lost(target.relative, answer.lost or str(answer.value["reason"]))
     if failed:
         raise end_lost()

@@ -30,8 +30,10 @@ def list_runtimes(as_json: bool = False) -> None:
         return
     for profile in profiles:
         versions = profile.data["versions"]
-        words = ", ".join(f"{name} {versions[name]}" for name in ("keras", "h5py", "numpy"))
-        click.echo(f"{profile.collected:<20} {words}, Python {versions['python']}")
+        keras = "tf-keras" if profile.legacy else "keras"
+        words = ", ".join(f"{name} {versions[name]}" for name in ("h5py", "numpy"))
+        words = f"{keras} {versions['keras']}, {words}, Python {versions['python']}"
+        click.echo(f"{profile.collected:<20} {words}")
     click.echo(f"default targets: {', '.join(default_targets())}")
 
 

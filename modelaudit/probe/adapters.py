@@ -6,6 +6,7 @@ zygote alone decides which one it is. Python 3.7 syntax; TensorFlow 1.15 and lat
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .frames import Untyped
 
     Values = dict[str, NDArray[Any]]
+
+
+CONFIG_CHARACTERS = 1 << 16  # of one layer
 
 
 class AdapterError(Exception):
@@ -127,9 +131,15 @@ class KerasModel(Loaded):
         return below(self.model, "")
 
     def layers(self) -> list[dict[str, Any]]:
-        """Route, class and trainable flag of every layer."""
+        """Route, class, trainable flag, config and output shape of every layer."""
         return [
-            {"route": route, "class": type(layer).__name__, "trainable": bool(layer.trainable)}
+            {
+                "route": route,
+                "class": type(layer).__name__,
+                "trainable": bool(layer.trainable),
+                "config": _config(layer),
+                "shape": _output_shape(layer),
+            }
             for route, layer in self.walk()
         ]
 
@@ -195,101 +205,36 @@ class KerasModel(Loaded):
                 variable.assign(value)
 
 
-class SignatureModel(Loaded):
-    """A signature of a SavedModel. Variables are named by their checkpoint keys."""
-
-    def __init__(self, tf: Untyped, root: Untyped, function: Untyped, call: Untyped = None) -> None:
-        super().__init__()
-        self.tf, self.root, self.function = tf, root, function
-        self.call = call or (lambda tensors: function(**tensors))
-        if function is None:
-            self.notes.append("no signature to call")
-            return
-        specs = function.structured_input_signature[1]
-        self.inputs = [port(name, specs[name]) for name in sorted(specs)]
-        outputs = function.structured_outputs
-        if isinstance(outputs, dict):
-            self.outputs = [port(name, outputs[name]) for name in sorted(outputs)]
-
-    def variables(self) -> OrderedDict[str, Any]:
-        """Breadth first over the object graph: the order that gives checkpoints their keys."""
-        found: OrderedDict[str, Any] = OrderedDict()
-        queue, seen = [("", self.root)], {id(self.root)}
-        while queue:
-            path, node = queue.pop(0)
-            if isinstance(node, self.tf.Variable):
-                found[path] = node
-            for name, child in _children(node):
-                if id(child) not in seen:
-                    seen.add(id(child))
-                    escaped = name.replace(".", "..").replace("/", ".S")
-                    queue.append((f"{path}/{escaped}".lstrip("/"), child))
-        held = set(map(id, found.values()))
-        for variable in getattr(self.function, "variables", None) or ():
-            if id(variable) not in held:
-                found.setdefault(variable.name.split(":")[0], variable)
-        return found
-
-    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
-        """Call the signature by input names."""
-        if self.function is None:
-            raise AdapterError("the SavedModel has no signature to call")
-        if training:
-            raise AdapterError("a signature has no training flag: it is frozen into the graph")
-        tensors = {}
-        for i, entry in enumerate(self.inputs):
-            tensors[entry["name"]] = self.tf.cast(self.tf.constant(feeds[i]), entry["dtype"])
-        return named_outputs(self.call(tensors), [entry["name"] for entry in self.outputs])
-
-
-class SessionModel(Loaded):
-    """A TensorFlow 1 graph in a session. Variables are named by their ops."""
-
-    def __init__(self, tf: Untyped, session: Untyped, inputs: Untyped, outputs: Untyped) -> None:
-        super().__init__()
-        self.v1, self.session = tf.compat.v1, session
-        self.fetch_in, self.fetch_out = dict(inputs), dict(outputs)
-        self.inputs = [port(name, self.fetch_in[name]) for name in self.fetch_in]
-        self.outputs = [port(name, self.fetch_out[name]) for name in self.fetch_out]
-
-    def variables(self) -> OrderedDict[str, Any]:
-        """The graph's variables; those outside of its collection as the tensor that reads them."""
-        graph = self.session.graph
-        with graph.as_default():
-            found = OrderedDict((v.op.name, v) for v in self.v1.global_variables())
-        for op in graph.get_operations():
-            if op.type == "VarHandleOp" and op.name not in found:
-                for reader in op.outputs[0].consumers():
-                    if reader.type == "ReadVariableOp":
-                        found[op.name] = reader.outputs[0]
-        return found
-
-    def value(self, variable: Untyped) -> NDArray[Any]:
-        """Current value in the session."""
-        return np.asarray(self.session.run(variable))
-
-    def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
-        """Overwrite through the initialiser's input, which adds no op to the graph."""
-        initializer = getattr(variable, "initializer", None)
-        if initializer is None:
-            raise AdapterError(f"{variable.name} is outside of the graph's variables")
-        self.session.run(initializer, {initializer.inputs[1]: value})
-
-    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
-        """Fetch the outputs."""
-        if training:
-            raise AdapterError("a frozen graph has no training flag")
-        values = {}
-        for i, entry in enumerate(self.inputs):
-            values[self.fetch_in[entry["name"]]] = feeds[i]
-        return {k: np.asarray(v) for k, v in self.session.run(self.fetch_out, values).items()}
-
-
 def _attribute(owner: Untyped, name: str) -> Untyped:
     """An attribute, or None where Keras raises because the model was never built."""
     try:
         return getattr(owner, name, None)
     except (AttributeError, ValueError, RuntimeError, TypeError):
+        return None
+
+
+def _config(layer: Untyped) -> Untyped:
+    """The layer's config as JSON; None where it has none, or it is large (vocabularies)."""
+    try:
+        text = json.dumps(layer.get_config(), default=_named)
+    except Exception:  # a layer's own code may raise anything
+        return None
+    return json.loads(text) if len(text) <= CONFIG_CHARACTERS else None
+
+
+def _named(value: Untyped) -> Untyped:
+    """What JSON does not have: arrays and tuples as lists, functions by their names."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return getattr(value, "__name__", None) or str(value)
+
+
+def _output_shape(layer: Untyped) -> Untyped:
+    """The shape of the only output of the only call; None where there are several, or none."""
+    shape = getattr(_attribute(layer, "output"), "shape", None)
+    try:
+        return None if shape is None else shape_list(shape)
+    except (TypeError, ValueError):
         return None
 
 
@@ -306,14 +251,6 @@ def _tail(variable: Untyped, layer: str) -> str:
     path = _path(variable)
     _, mark, tail = ("/" + path).rpartition("/" + layer + "/")
     return tail if mark else path.rsplit("/", 1)[-1]
-
-
-def _children(node: Untyped) -> list[tuple[str, Any]]:
-    """Named children in TensorFlow's object graph (the method was renamed in 2.8)."""
-    if hasattr(node, "_trackable_children"):
-        return list(node._trackable_children().items())
-    pairs = getattr(node, "_checkpoint_dependencies", ())
-    return [(pair.name, pair.ref) for pair in pairs]
 
 
 def named_outputs(result: Untyped, names: list[str]) -> Values:

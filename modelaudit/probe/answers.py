@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from modelaudit.facts import Json
 from modelaudit.probe.protocol import Port, VariableDigest
 
 NAME = 1000  # characters of a name that are kept
@@ -82,3 +83,14 @@ def digest(value: object) -> VariableDigest:
     require(len(digest) in {0, 64} and set(digest) <= set("0123456789abcdef"), "no sha256")
     shape = tuple(size(n) for n in items(entry.get("shape")))
     return VariableDigest(text(entry.get("path")), shape, text(entry.get("dtype")), digest)
+
+
+def details(entry: Mapping[str, Any]) -> Mapping[str, Json]:
+    """A restored layer's config and output shape; JSON is all that they can be."""
+    config, shape = entry.get("config"), entry.get("shape")
+    found: dict[str, Json] = {}
+    if isinstance(config, dict):
+        found["config"] = config
+    if isinstance(shape, list):
+        found["shape"] = [None if n is None else size(n) for n in shape]
+    return found

@@ -1,11 +1,11 @@
-"""Running models in this interpreter's TensorFlow: Keras 3 first, then tf-keras."""
+"""Running models in this interpreter's TensorFlow: Keras 3 first, then tf-keras; then elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
 from modelaudit.measures.summary import Behaviour
+from modelaudit.probe.agreement import reference
 from modelaudit.probe.behaviour import study
+from modelaudit.probe.foreign import start_foreign, try_everywhere
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.replay import replay
@@ -37,7 +39,7 @@ class Seen:
     """What running a model showed; `skipped` says why there is no behaviour, if there is none.
 
     `restore` compares the first model that was loaded with its file, `golden` with what was
-    recorded when it was saved.
+    recorded when it was saved. `elsewhere` are attempts after the first that loaded it.
     """
 
     observations: tuple[Observation, ...]
@@ -45,31 +47,56 @@ class Seen:
     skipped: str = ""
     restore: RestoreProof | None = None
     golden: Golden | None = None
+    elsewhere: tuple[Observation, ...] = ()
 
 
 @contextlib.contextmanager
 def here_probe(settings: Settings) -> Iterator[Callable[[Artifact, Settings], Seen]]:
-    """Start both runtimes for as long as the context lasts and give what runs a model in them.
+    """Start the runtimes for as long as the context lasts and give what runs a model in them.
 
     The probe may be called from any number of forked processes at a time.
+    """
+    with start_all(settings) as handles:
+        yield probe_in(handles)
+
+
+@contextlib.contextmanager
+def start_all(settings: Settings) -> Iterator[Sequence[RuntimeHandle]]:
+    """Keras 3 and tf-keras of this interpreter, and the runtimes of the settings.
+
+    None where running models is switched off.
     """
     with contextlib.ExitStack() as stack:
         handles: list[RuntimeHandle] = []
         if settings.probe.enabled:
-            # Both at once: an import of TensorFlow takes seconds. The threads are gone again
+            # Two at a time: an import of TensorFlow takes seconds. The threads are gone again
             # before anything is forked.
             with ThreadPoolExecutor(2) as pool:
                 runtimes = [start_runtime(here()), start_runtime(here_legacy())]
+                runtimes += [start_foreign(each) for each in settings.runtimes]
                 handles = list(pool.map(stack.enter_context, runtimes))
-
-        def probe(artifact: Artifact, settings: Settings) -> Seen:
-            return run_in(handles, artifact, settings.probe)
-
-        yield probe
+        yield handles
 
 
-def run_in(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: ProbeSettings) -> Seen:
+def probe_in(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings], Seen]:
+    """What runs a model in runtimes that were started."""
+
+    def probe(artifact: Artifact, settings: Settings) -> Seen:
+        return run_in(handles, artifact, settings.probe, everywhere=bool(settings.runtimes))
+
+    return probe
+
+
+def run_in(
+    handles: Sequence[RuntimeHandle],
+    artifact: Artifact,
+    settings: ProbeSettings,
+    *,
+    everywhere: bool = False,
+) -> Seen:
     """Try the runtimes in order until one loads the model, and study it there.
+
+    With `everywhere`, load it then in all others, too, and compare what they compute.
 
     Returns:
         One observation per runtime tried, and the behaviour where one loaded it. A child that
@@ -77,24 +104,29 @@ def run_in(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Probe
     """
     data = Path(settings.data) if settings.data else None
     observations: list[Observation] = []
+    seen, first = Seen(()), None
     for handle in handles:
-        seen, session = observe(handle, artifact, settings)
+        observation, session = observe(handle, artifact, settings)
         if session is None:
-            observations.append(seen)
+            observations.append(observation)
             continue
         with session:
-            proof = prove(artifact, seen, partial(_values, session))
+            proof = prove(artifact, observation, partial(_values, session))
             golden = _replayed(session, artifact)
+            if everywhere:
+                first = reference(session, artifact, settings, data)
             outcome = study(session, artifact, settings, data)
-        behaviour, skipped = None, ""
+        seen = Seen((), restore=proof, golden=golden)
         if isinstance(outcome, Observation):
-            seen = outcome
+            observation = outcome
         elif isinstance(outcome, Unprobeable):
-            skipped = outcome.reason
+            seen = replace(seen, skipped=outcome.reason)
         else:
-            behaviour = outcome
-        return Seen((*observations, seen), behaviour, skipped, proof, golden)
-    return Seen(tuple(observations))
+            seen = replace(seen, behaviour=outcome)
+        observations.append(observation)
+        break
+    others = try_everywhere(handles, artifact, settings, observations, first) if everywhere else ()
+    return replace(seen, observations=tuple(observations), elsewhere=others)
 
 
 def _replayed(session: Session, artifact: Artifact) -> Golden | None:

@@ -6,12 +6,12 @@ the sandbox. Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed 
 
 from __future__ import annotations
 
-import json
 import os
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from .adapters import AdapterError, KerasModel, Loaded, SessionModel, SignatureModel
+from .adapters import AdapterError, KerasModel, Loaded
+from .graph_adapters import SessionModel, SignatureModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,9 +61,9 @@ def load_model(context: Context) -> Loaded:
 
 
 def saved_model_load(context: Context) -> Loaded:
-    """`tf.saved_model.load(path)` and a signature of it."""
+    """`tf.saved_model.load(path)` and a signature of it; in TensorFlow 1 that needs a session."""
     if not context.tf.executing_eagerly():
-        raise AdapterError("tf.saved_model.load of this shape needs TensorFlow 2")
+        return session(context)
     root = context.tf.saved_model.load(context.path)
     signatures = getattr(root, "signatures", {})
     return SignatureModel(context.tf, root, _choose(signatures, context.signature))
@@ -188,14 +188,11 @@ def _placeholders(tensor: Untyped) -> list[Any]:
 
 
 def _rebuilt(context: Context) -> tuple[Any, Any]:
-    """The Keras module and the model rebuilt from the architecture file beside the weights."""
+    """The Keras module and the model rebuilt from the architecture that belongs to the weights."""
     keras = _need_keras(context)
     if not context.architecture:
         raise AdapterError("weights alone: no architecture to put them in")
-    with open(context.architecture) as handle:  # noqa: PTH123 - same on every Python
-        text = handle.read()
-    json.loads(text)  # a clear error before Keras gives an obscure one
-    return keras, keras.models.model_from_json(text)
+    return keras, keras.models.model_from_json(context.architecture)
 
 
 def load_weights(context: Context) -> Loaded:

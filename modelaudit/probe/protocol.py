@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from modelaudit.facts import Format, Json, Shape
 
+TFSM_LAYER = "TFSMLayer"  # only Keras 3 has it
+
 
 class Status(StrEnum):
     """How an attempt to load and run a model in one runtime ended."""
@@ -41,6 +43,36 @@ class VariableDigest:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a runtime computes against what another one does, for the same inputs.
+
+    Attributes:
+        reference: the other runtime, and `reference_call` how the model was loaded there.
+        output: the one that differs most.
+        difference: largest absolute difference; `relative` in units of the largest |reference|.
+        noise: largest difference between runs in either runtime, in batches of another size too.
+        tolerance: up to which absolute difference rounding and noise explain it.
+        samples: number of inputs.
+        not_compared: why there are no numbers, "" where there are.
+    """
+
+    reference: str
+    reference_call: str
+    output: str = ""
+    difference: float = 0.0
+    relative: float = 0.0
+    noise: float = 0.0
+    tolerance: float = 0.0
+    samples: int = 0
+    not_compared: str = ""
+
+    @property
+    def same(self) -> bool:
+        """Both compute the same, up to rounding; false where that is not known."""
+        return not self.not_compared and self.difference <= self.tolerance
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One runtime's attempt at one model.
 
@@ -63,8 +95,25 @@ class Observation:
     log: str = ""
     seconds: float = 0.0
     layers: Mapping[str, str] = field(default_factory=dict)  # route -> class of the restored model
+    # route -> `config` and output `shape` of the restored layer, as far as they can be had
+    details: Mapping[str, Mapping[str, Json]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     notes: tuple[str, ...] = ()
     peak_memory: int = 0  # bytes of resident memory, 0 where it was not seen
+    agreement: Agreement | None = None  # of its outputs with those of another runtime
+    target: str = ""  # the runtime in the words of predictions, `tf==2.15.1`
+
+
+def all_calls(format: Format) -> tuple[str, ...]:
+    """Every loading call that makes a model of a format, in some runtime or other."""
+    match format:
+        case Format.SAVEDMODEL_TF2:
+            return ("load_model", "saved_model.load", TFSM_LAYER)
+        case Format.SAVEDMODEL_TF1:
+            return ("saved_model.load", "session", TFSM_LAYER)
+        case _:
+            return calls_for(format, legacy_keras=True)
 
 
 def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from modelaudit.probe.answers import (
     NAME,
     TEXT,
     UntrustedAnswer,
+    details,
     digest,
     error_text,
     items,
@@ -151,6 +152,7 @@ class Session:
                 inputs=tuple(port(entry) for entry in items(header.get("inputs"))),
                 outputs=tuple(port(entry) for entry in items(header.get("outputs"))),
                 layers={text(entry.get("route")): text(entry.get("class")) for entry in layers},
+                details={text(entry.get("route")): details(entry) for entry in layers},
                 notes=tuple(text(note) for note in items(header.get("notes"))),
             )
 

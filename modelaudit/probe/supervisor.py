@@ -31,11 +31,12 @@ START_SECONDS = 180.0
 STOP_SECONDS = 5.0
 LOG_CHARACTERS = 2000
 CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
-ARCHITECTURE_BYTES = 64 << 20
 SCRATCH_BYTES = 64 << 20  # of a file that a child writes, beside a copy of the model
 
 # What a runtime inherits: enough to find its libraries and no secret of the user's.
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+Flavour = Literal["keras", "tf_keras"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Runtime:
 
     name: str
     python: str
-    flavour: Literal["keras", "tf_keras"] = "keras"
+    flavour: Flavour = "keras"
 
 
 def here() -> Runtime:
@@ -164,7 +165,7 @@ def open_session(
     format: Format,
     settings: ProbeSettings,
     *,
-    architecture: Path | None = None,
+    architecture: str | None = None,
     options: Mapping[str, Json] | None = None,
 ) -> Session:
     """A child for the model at `root`, restricted but with nothing loaded yet.
@@ -173,7 +174,7 @@ def open_session(
 
     Args:
         root: absolute path of the file or directory, or a checkpoint's prefix.
-        architecture: Keras JSON for formats that hold weights alone.
+        architecture: Keras JSON, for formats that hold weights alone.
         options: for loaders: `signature` (name), `tags` (of a TF1 SavedModel's MetaGraph),
             `inputs` and `outputs` (tensor names, for graphs without signatures).
     """
@@ -181,7 +182,7 @@ def open_session(
     if handle.failure:
         return Session(replace(blank, error=handle.failure), {}, None)
     try:
-        readable = _files(root, format) + ([architecture] if architecture else [])
+        readable = _files(root, format)
         size = sum(path.stat().st_size for path in readable if path.is_file())
         scratch = Path(tempfile.mkdtemp(dir=handle.scratch))
     except OSError as error:  # the model or the runtime is gone
@@ -196,7 +197,7 @@ def open_session(
     model: dict[str, Json] = {
         **(options or {}),
         "path": str(root),
-        "architecture": str(architecture) if architecture else None,
+        "architecture": architecture,
         "threads": handle.threads,
     }
     limits = ChildLimits(settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads)
@@ -220,26 +221,12 @@ def _files(root: Path, format: Format) -> list[Path]:
     return sorted(path for path in root.parent.iterdir() if path.name.startswith(names))
 
 
-def find_architecture(root: Path) -> Path | None:
-    """The architecture that lies beside a file of weights, as `model.to_json()` writes it."""
-    stem = root.name.partition(".")[0]
-    for name in (f"{stem}.json", "model.json", "architecture.json", "config.json"):
-        path = root.with_name(name)
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            if path.stat().st_size <= ARCHITECTURE_BYTES:
-                found = json.loads(path.read_bytes())
-                if isinstance(found, dict) and {"class_name", "config"} <= found.keys():
-                    return path
-    return None
-
-
 def observe(
     handle: RuntimeHandle,
     artifact: Artifact,
     settings: ProbeSettings,
     *,
     calls: Sequence[str] | None = None,
-    architecture: Path | None = None,
 ) -> tuple[Observation, Session | None]:
     """Load a model, describe it, and take the digest of every variable.
 
@@ -252,11 +239,12 @@ def observe(
     if not tried:
         return replace(refusal, error=f"{artifact.format.label}: nothing in it can be run"), None
     refusal = replace(refusal, call=tried[0])
+    architecture = None
     if tried[0] in {"load_weights", "load_checkpoint"}:
-        architecture = architecture or find_architecture(artifact.root)
-        if architecture is None:
+        if artifact.architecture is None:
             reason = "weights alone, and no architecture beside them to put them in"
             return replace(refusal, error=reason), None
+        architecture = json.dumps(dict(artifact.architecture.config))
     if settings.device != "cpu":
         reason = f"isolated probing is on the CPU; device {settings.device!r} is not open to it"
         return replace(refusal, error=reason), None

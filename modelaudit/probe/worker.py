@@ -4,9 +4,9 @@ Requests and answers are frames (see `frames`) on one descriptor that only this 
 and that is none of the standard streams: whatever a model prints goes to the log. Every answer
 repeats the session's token.
 
-Why several files and not one: `frames`, `sandbox`, `landlock`, `seccomp`, `adapters` and
-`loading` stand beside this one and are loaded with it as a package of their own (see `zygote`),
-so foreign interpreters need nothing installed. All keep to Python 3.7 syntax.
+Why several files and not one: `frames`, `sandbox`, `landlock`, `seccomp`, `adapters`,
+`graph_adapters` and `loading` stand beside this one and are loaded with it as a package of their
+own (see `zygote`), so foreign interpreters need nothing installed. All keep to Python 3.7 syntax.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
     with contextlib.suppress(ImportError, AttributeError):
         keras = tf.keras  # Keras 3, or tf-keras where TF_USE_LEGACY_KERAS says so
         _ = keras.layers.Dense  # lazily loaded: have it before the fork
-        versions["keras"] = _keras_version(keras)
+        name, version = _keras_version(keras)
+        versions[name] = version
     for name in ("numpy", "h5py"):
         with contextlib.suppress(ImportError):
             versions[name] = str(__import__(name).__version__)
@@ -71,10 +72,11 @@ def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
     return tf, keras, versions
 
 
-def _keras_version(keras: types.ModuleType) -> str:
-    """Keras's own version; tf-keras says it at its root, not where TensorFlow shows it."""
+def _keras_version(keras: types.ModuleType) -> tuple[str, str]:
+    """`keras` or `tf-keras`, and its version; tf-keras says it at its root, not below `tf`."""
     root = sys.modules[keras.Model.__module__.split(".")[0]]
-    return str(getattr(keras, "__version__", None) or root.__version__)
+    name = "tf-keras" if root.__name__ == "tf_keras" else "keras"
+    return name, str(getattr(keras, "__version__", None) or root.__version__)
 
 
 class Children:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelaudit.formats.beside import architecture_names
 from modelaudit.formats.bounded import display_path, file_entry
 from modelaudit.formats.labels import LABEL_FILES
 from modelaudit.registry.grouping import STATE_FILE, is_shard
@@ -68,7 +69,7 @@ class Looker:
     _names: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def snapshot(self, model: Path) -> Snapshot:
-        """The files that an audit of `model` reads: its own, class names and a record beside it.
+        """The files that an audit of `model` reads: its own, and what belongs to it beside it.
 
         Args:
             model: a file, a directory or the prefix of a checkpoint.
@@ -96,6 +97,9 @@ class Looker:
         yield from (model.parent / name for name in LABEL_FILES if name in beside)
         if record_path(model).name in beside:
             yield record_path(model)
+        if not model.is_dir():
+            names = architecture_names(model)
+            yield from (model.parent / name for name in names if name in beside)
 
     def _below(self, directory: Path) -> Iterator[Path]:
         count = 0

@@ -122,7 +122,8 @@ def _line(row: IndexRow) -> _Line:
     counts = tuple(
         (s.value, row.counts[s.value]) for s in reversed(Severity) if row.counts.get(s.value)
     )
-    versions = [f"{n} {v}" for n, v in (("Keras", row.keras), ("TF", row.tensorflow)) if v]
+    versions = [words.keras(row.keras)] if row.keras else []
+    versions += [f"TF {row.tensorflow}"] if row.tensorflow else []
     return _Line(
         state=row.verdict.value,
         rank=WORST_FIRST.index(row.verdict),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -125,7 +126,11 @@ RUNTIMES: Mapping[str, str] = {
 CALLS: Mapping[str, str] = {
     "load_model": "load the whole model",
     "load_weights": "load the weights into code",
-    "load_checkpoint": "read the checkpoint",
+    "load_checkpoint": "restore the checkpoint into a model",
+    "Checkpoint.restore": "restore the checkpoint into a model",
+    "session": "load into a TensorFlow 1 session",
+    "import_meta_graph": "import the graph and restore",
+    "import_graph_def": "import the frozen graph",
     "saved_model.load": "load the SavedModel",
     "TFSMLayer": "wrap the SavedModel as a layer",
 }
@@ -179,6 +184,15 @@ def transform(code: str) -> str:
 def runtime(code: str) -> str:
     """A runtime in words, or its name."""
     return RUNTIMES.get(code, code)
+
+
+def keras(version: str) -> str:
+    """`Keras 3.15.1` or `tf-keras 2.21.0`.
+
+    Keras itself went from 2.15 to 3.0; what counts on with TensorFlow's numbers is tf-keras.
+    """
+    found = re.match(r"2\.(\d+)", version)
+    return f"{'tf-keras' if found and int(found[1]) > 15 else 'Keras'} {version}"
 
 
 def cause(code: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,24 +120,45 @@ def _partner(
 
 
 def _compared(answer: Answer, value: NDArray[Any], record: Record, noise: float) -> OutputReplay:
-    now = np.ascontiguousarray(value).reshape(-1)[:: answer.step].astype(np.float64)
-    then = answer.values.astype(np.float64)
+    now = np.ascontiguousarray(value).reshape(-1)[:: answer.step]
+    kinds = {answer.values.dtype.name, *(weight.dtype for weight in record.tensors)}
+    kinds |= {record.made.get("precision", "")}
+    floor = max(x for x in (0.0, record.noise, noise) if np.isfinite(x))
+    return compare_output(answer.name, now, answer.values, rounding(kinds), floor)
+
+
+def compare_output(
+    name: str, now: NDArray[Any], then: NDArray[Any], rounding: float, noise: float
+) -> OutputReplay:
+    """One output against another of the same shape.
+
+    Args:
+        name: of the output.
+        now, then: values; NaN equals NaN, and anything else differs from it infinitely.
+        rounding: what other kernels may change, in units of 1 + max |then|.
+        noise: largest absolute difference between two runs.
+    """
+    now, then = now.astype(np.float64), then.astype(np.float64)
     finite = then[np.isfinite(then)]
     scale = float(np.abs(finite).max(initial=0.0))
-    allowed = _rounding(record, answer) * (1 + scale)
-    floor = max(x for x in (0.0, record.noise, noise) if np.isfinite(x))
     same = (now == then) | (np.isnan(now) & np.isnan(then))
     with np.errstate(invalid="ignore"):
         gaps = np.where(same, 0.0, np.abs(now - then))
     difference = float(np.nan_to_num(gaps, nan=np.inf, posinf=np.inf).max(initial=0.0))
-    tolerance = max(allowed, NOISE_FACTOR * floor)
-    return OutputReplay(answer.name, difference, tolerance, difference / (1e-12 + scale))
+    tolerance = max(rounding * (1 + scale), NOISE_FACTOR * noise)
+    return OutputReplay(name, difference, tolerance, difference / (1e-12 + scale))
 
 
-def _rounding(record: Record, answer: Answer) -> float:
-    kinds = {answer.values.dtype.name, *(weight.dtype for weight in record.tensors)}
-    if "bfloat16" in kinds or record.made.get("precision") == "bfloat16":
+def rounding(dtypes: Iterable[str]) -> float:
+    """What other kernels may change in a model of weights and outputs of these types."""
+    kinds = set(dtypes)
+    if "bfloat16" in kinds:
         return BRAIN_ROUNDING
-    if "float16" in kinds or record.made.get("precision") == "float16":
-        return HALF_ROUNDING
-    return ROUNDING
+    return HALF_ROUNDING if "float16" in kinds else ROUNDING
+
+
+def precision_of(artifact: Artifact) -> str:
+    """`float16` or `bfloat16` where layers compute in it, else ""."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    said = " ".join(str(layer.config.get("dtype")) for layer in layers)
+    return next((name for name in ("bfloat16", "float16") if name in said), "")

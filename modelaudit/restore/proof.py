@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from modelaudit.facts import Artifact
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.restore.compare import compare
+from modelaudit.restore.layers import LayerDifference, compare_layers
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.sides import Fetch, held_weights, stored_weights
 
@@ -16,13 +17,16 @@ class RestoreProof:
     """What one runtime restored, against the file. See `Comparison` for the tensors' names.
 
     `cast` are weights that the model holds in another type, with the values that this leaves:
-    what Keras does with a float16 file is no fault of the restore.
+    what Keras does with a float16 file is no fault of the restore. `layers` are the differences
+    between the restored architecture and the saved config, of `layers_compared` layers.
     """
 
     runtime: str
     call: str
     comparison: Comparison
     cast: tuple[Difference, ...] = ()
+    layers: tuple[LayerDifference, ...] = ()
+    layers_compared: int = 0
 
     @property
     def compared(self) -> int:
@@ -54,6 +58,13 @@ class RestoreProof:
         """The model holds the file's weights, all of them and nothing else."""
         return not (self.differing or self.missing or self.unexpected)
 
+    def describe(self) -> str:
+        """What is wrong, one line a weight; "" where nothing is."""
+        told = [str(each) for each in self.differing]
+        told += [f"{name}: not in the restored model" for name in self.missing]
+        told += [f"{path}: has no value in the file" for path in self.unexpected]
+        return "\n".join(told)
+
 
 def prove(
     artifact: Artifact, observation: Observation, fetch: Fetch | None = None
@@ -77,6 +88,7 @@ def prove(
     # A variable that only the model holds, with the bytes of a stored tensor, is its copy.
     own = {tensor.sha256 for tensor in artifact.tensors if tensor.sha256}
     copies = {v.path for v in observation.variables if v.sha256 in own}
+    architecture = artifact.architecture if observation.layers else None
     cast = tuple(each for each in found.differing if _is_cast(each))
     return RestoreProof(
         runtime=observation.runtime,
@@ -89,6 +101,8 @@ def prove(
             unexpected=tuple(path for path in found.unexpected if path not in copies),
         ),
         cast=cast,
+        layers=compare_layers(architecture, observation) if architecture else (),
+        layers_compared=len(architecture.layers) if architecture else 0,
     )
 
 

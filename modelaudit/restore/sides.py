@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Json, Kernel, Tensor
+from modelaudit.facts import Artifact, Kernel, Tensor
+from modelaudit.formats.beside import program_names
 from modelaudit.measures.initialization import Companions, kernel_initialization
 from modelaudit.measures.kernel_values import load_kernel
 from modelaudit.probe.protocol import VariableDigest
@@ -26,13 +27,13 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
     Optimiser state, metrics and counters are no weights; text has no digest and is left out.
     """
     owners = owner_names(artifact)
-    programs = _program_names(artifact)
+    programs = program_names(artifact)
     kernels = {kernel.tensor: kernel for kernel in artifact.kernels}
     weights = []
     for tensor in artifact.tensors:
         if tensor.role != "weight" or not tensor.sha256 or _is_state(tensor):
             continue
-        names = (*owners.get(tensor.name, ()), tensor.name, *programs.get(tensor.name, ()))
+        names = (*owners.get(tensor.name, ()), tensor.name, programs.get(tensor.name, tensor.name))
         weights.append(
             Weight(
                 names=tuple(dict.fromkeys(names)),
@@ -84,19 +85,6 @@ def owner_names(artifact: Artifact) -> Mapping[str, tuple[str, ...]]:
     for layer in layers:
         for role, name in layer.variables.items():
             found[name] = (*found.get(name, ()), f"{layer.route}/{role}")
-    return found
-
-
-def _program_names(artifact: Artifact) -> Mapping[str, tuple[str, ...]]:
-    """Tensor name -> the name that the variable had in the program that saved it."""
-    restore = artifact.extra.get("restore")
-    names: Json = restore.get("names") if isinstance(restore, dict) else None
-    found = {}
-    for entry in names if isinstance(names, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("full_name"), str):
-            key = str(entry.get("key")).removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
-            if entry["full_name"]:
-                found[key] = (str(entry["full_name"]),)
     return found
 
 

@@ -72,7 +72,7 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if current.status is Status.FAILED and legacy.status is Status.LOADED:
         yield rule.finding(
             f"Keras {current.versions.get('keras', '3')} refuses the model, tf-keras "
-            f"{legacy.versions.get('keras', '')} loads it. Keras says: {_message(current)}",
+            f"{legacy.versions.get('tf-keras', '')} loads it. Keras says: {_message(current)}",
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
         )

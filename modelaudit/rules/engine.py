@@ -67,6 +67,9 @@ def could_not_look(facts: Facts) -> str:
         contained = all(state is True for state in observation.sandbox.values())
         if observation.status is Status.REFUSED and observation.sandbox and not contained:
             return f"running it in {observation.runtime}: refused ({observation.error})"
+    for observation in facts.elsewhere:
+        if observation.status is Status.UNAVAILABLE:
+            return f"the runtime {observation.runtime} could not be had: {observation.error}"
     return ""
 
 

@@ -49,6 +49,7 @@ class Facts:
     settings: Settings = field(default_factory=Settings)
     measurements: Measurements | None = None
     observations: tuple[Observation, ...] = ()
+    elsewhere: tuple[Observation, ...] = ()  # further attempts, compared with the one that loaded
     behaviour: Behaviour | None = None
     predictions: tuple[Prediction, ...] = ()
     probe_skipped: str = ""  # why no probe was tried, if none was

@@ -1,4 +1,4 @@
-"""MA407, MA408, MA413 to MA417: does the restored model hold what the file does, and can it?"""
+"""MA407, MA408, MA413 to MA418: does the restored model hold what the file does, and can it?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Status
+from modelaudit.restore.layers import LayerDifference
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
@@ -62,6 +63,25 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "measured": len(proof.unexpected),
                 "threshold": 0,
                 "variables": [*proof.unexpected[:KEPT]],
+            },
+        )
+
+
+def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    proof = _proof(facts)
+    if not proof.layers_compared:
+        raise NotApplicable("the file holds no Keras architecture, or no layers were restored")
+    if proof.layers:
+        yield rule.finding(
+            f"{len(proof.layers)} differences to the saved config in the model that {proof.call} "
+            f"restored in {proof.runtime}. {listing(map(str, proof.layers))}.",
+            route=proof.layers[0].route,
+            evidence={
+                "measured": len(proof.layers),
+                "threshold": 0,
+                "n": proof.layers_compared,
+                "runtime": proof.runtime,
+                "layers": jsonable(proof.layers[:KEPT]),
             },
         )
 
@@ -159,6 +179,12 @@ def _with_proof(*differences: Difference, unexpected: tuple[str, ...] = ()) -> F
     found = Comparison(2, 2 - len(differences), differences, (), unexpected)
     proof = RestoreProof("here", "load_model", comparison=found)
     return replace(examples.observed(Status.LOADED)(), restore=proof)
+
+
+def _with_layers(*layers: LayerDifference) -> Facts:
+    facts = _with_proof()
+    assert facts.restore is not None
+    return replace(facts, restore=replace(facts.restore, layers=layers, layers_compared=3))
 
 
 def _saved_model(**extra: Json) -> Facts:
@@ -294,5 +320,23 @@ RULES = (
         check=_asked_for,
         bad=lambda: _restoring(missing=["head/kernel"]),
         good=_restoring,
+    ),
+    Rule(
+        code="MA418",
+        name="restored-architecture-differs",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=LOADED,
+        summary="The restored model has other layers than were saved",
+        pass_title="Every layer came back as it was saved",
+        why="The model was loaded without an error, and a layer is missing, of another class, or "
+        "has another setting than the file says. Compared are classes, output shapes, and the "
+        "settings that change what a model computes.",
+        fix="Load it with the version that saved it. Of custom classes look at `from_config`: it must "
+        "give back what `get_config` said.",
+        check=_layers,
+        bad=lambda: _with_layers(LayerDifference("conv", "strides is [1, 1], saved as [2, 2]")),
+        good=_with_layers,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
@@ -86,6 +87,23 @@ def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
             profile = profile.with_keras(keras)
         return replace(profile, asked=name, exact=exact and keras.exact)
     return replace(profile, asked=profile.collected if exact else name, exact=exact)
+
+
+def specifier(versions: Mapping[str, str]) -> str:
+    """What `find` takes for the runtime that has these versions: `tf==2.15.1`.
+
+    Its Keras is named where it is another one than that TensorFlow's profile has.
+    """
+    if "tf-keras" in versions:
+        return f"tf-keras=={_plain(versions['tf-keras'])}"
+    name, keras = f"tf=={_plain(versions['tensorflow'])}", _plain(versions.get("keras", ""))
+    if numbers(keras) < (3,) or numbers(keras) == find(name).keras:
+        return name
+    return f"{name}+keras=={keras}"
+
+
+def _plain(version: str) -> str:
+    return ".".join(map(str, numbers(version)[:3]))
 
 
 def _nearest(candidates: list[Entry], version: tuple[int, ...]) -> tuple[Profile, bool]:

@@ -153,7 +153,15 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
         )
     if _resolves(module, name, context):
         return None
-    moved = module.split(".")[0] in ("keras", "tf_keras")
+    package = module.split(".")[0]
+    moved = package in ("keras", "tf_keras")
+    # Since 3.9 Keras imports no other package's modules on a file's word.
+    imported = package == "keras" or profile.keras < (3, 9)
+    fix = "give the class as custom_objects={...}, or import the module that registers it"
+    if moved and place.archive:
+        fix = "rewrite the module in config.json, or save as .h5 in the old version"
+    elif moved:
+        fix = "load it with tf-keras (pip install tf-keras, and tf_keras.models.load_model)"
     return Reason(
         "module-moved" if moved else "unknown-class",
         Predicted.FAILS,
@@ -161,11 +169,9 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
         f"{module or 'null'}, and {profile.name} has no such class there",
         f"TypeError: Could not deserialize class '{name}' because its parent module {module} "
         "cannot be imported."
-        if moved
+        if moved and imported
         else f"TypeError: Could not locate class '{name}'.",
-        "rewrite the module in config.json, or save as .h5 in the old version"
-        if moved
-        else "give the class as custom_objects={...}, or import the module that registers it",
+        fix,
         route,
     )
 

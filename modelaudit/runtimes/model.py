@@ -38,6 +38,12 @@ class Call(StrEnum):
     META_GRAPH = "import_meta_graph"
 
 
+def predicted_call(observed: str) -> str:
+    """The call that predictions mean by what the probe calls so."""
+    # The probe restores a checkpoint into a model; reading it as a dict of arrays always works.
+    return Call.RESTORE.value if observed == Call.LOAD_CHECKPOINT.value else observed
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One loading call with its options.

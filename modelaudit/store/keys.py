@@ -71,16 +71,32 @@ def runtime_digest() -> str:
     return digest(sys.version, platform.machine(), versions)
 
 
-def data_digest(settings: ProbeSettings) -> str:
-    """A digest of the probe data's file names, sizes and times; "" without any."""
-    if settings.data is None or not settings.enabled:
-        return ""
-    place = Path(settings.data)
-    rows: list[Json] = []
-    for path in sorted([place, *place.rglob("*")] if place.is_dir() else [place]):
+def given_digest(settings: Settings) -> str:
+    """A digest of what the user gives besides the models: names, sizes and times of the files.
+
+    These are probe data, an architecture, profiles, and other runtimes with what is installed
+    in them.
+    """
+    probe = settings.probe
+    places = [Path(each) for each in (settings.architecture, *settings.profiles) if each]
+    runtimes = settings.runtimes if probe.enabled else ()
+    for runtime in runtimes:
+        if not runtime.requirements:
+            home = Path(runtime.python).parent.parent
+            places += [Path(runtime.python), *home.glob("lib/python*/site-packages")]
+    rows = [_state(path) for path in places]
+    if probe.data is not None and probe.enabled:
+        data = Path(probe.data)
+        rows += [_state(p) for p in sorted([data, *data.rglob("*")] if data.is_dir() else [data])]
+    return digest(rows, jsonable(runtimes), [*settings.custom_objects])
+
+
+def _state(path: Path) -> Json:
+    try:
         status = path.stat()
-        rows.append([str(path), status.st_size, status.st_mtime_ns])
-    return digest(rows)
+    except OSError:  # a runtime that is not there is an observation
+        return [str(path), None, None]
+    return [str(path), status.st_size, status.st_mtime_ns]
 
 
 @cache
@@ -89,7 +105,7 @@ def seen_key(probe: ProbeSettings, data: str) -> str:
 
     Args:
         probe: how it is run.
-        data: `data_digest` of the same settings.
+        data: `given_digest` of the same settings.
     """
     return digest(code_digest(FACT_ROOMS), runtime_digest(), jsonable(probe), data)
 
@@ -112,7 +128,7 @@ def audit_key(settings: Settings, path: str, today: datetime.date, data: str) ->
         settings: of the run, as they hold for this model.
         path: of the model, as in its audit.
         today: of the run.
-        data: `data_digest` of the same settings.
+        data: `given_digest` of the same settings.
     """
     expected = [each for each in settings.expectations if each.about(path)]
     waivers = [each for each in settings.waivers if each.about(path)]

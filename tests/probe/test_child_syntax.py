@@ -12,7 +12,7 @@ import modelaudit.probe
 
 FOLDER = Path(modelaudit.probe.__file__).parent
 CHILD = (
-    *("zygote", "worker", "frames", "adapters", "loading", "observing"),
+    *("zygote", "worker", "frames", "adapters", "graph_adapters", "loading", "observing"),
     *("sandbox", "landlock", "seccomp"),
 )
 SINCE_3_8 = {

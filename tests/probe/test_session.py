@@ -12,18 +12,19 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format
+from modelaudit.formats.beside import find_architecture, with_architecture
+from modelaudit.formats.reader import read
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.session import Feed, Session, Transform
 from modelaudit.probe.supervisor import (
     Runtime,
     RuntimeHandle,
-    find_architecture,
     here,
     observe,
     open_session,
     start_runtime,
 )
-from modelaudit.settings import ProbeSettings
+from modelaudit.settings import Limits, ProbeSettings
 
 pytestmark = pytest.mark.slow
 SETTINGS = ProbeSettings(timeout=60)
@@ -282,14 +283,17 @@ def test_weights_need_an_architecture_and_take_it(
 
     weights = tmp_path / "net.weights.h5"
     weights.write_bytes((made / "keras3_sequential.weights.h5").read_bytes())
-    artifact = Artifact(root=weights, format=Format.WEIGHTS_H5_V3)
+    artifact = read(weights, Limits())
     seen, session = observe(keras3, artifact, SETTINGS)
     assert (seen.status, session) == (Status.REFUSED, None)
     assert "architecture" in seen.error
     with zipfile.ZipFile(made / "keras3_sequential.keras") as archive:
         (tmp_path / "net.json").write_bytes(archive.read("config.json"))
-    assert find_architecture(weights) == tmp_path / "net.json"
-    with opened(keras3, weights, Format.WEIGHTS_H5_V3) as session:
+    beside = find_architecture(weights, Limits())
+    assert beside is not None
+    seen, session = observe(keras3, with_architecture(artifact, beside, Limits()), SETTINGS)
+    assert session is not None, seen.error
+    with session:
         session.put({"x": golden["x"]})
         y = only(session.predict([Feed("x")]))
     np.testing.assert_allclose(y, golden["keras3_sequential.weights.h5"], atol=1e-5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from modelaudit.report import text
+from modelaudit.report import text, words
 from modelaudit.report.blocks import (
     Block,
     Cell,
@@ -33,6 +33,10 @@ def command(audit: Audit) -> str:
         options = f" --probe-data {shlex.quote(text.printable(as_text(inputs['source'])))}"
     elif not inputs and not audit.observations:
         options = " --no-probe"
+    tried = dict.fromkeys(as_text(seen.get("runtime")) for seen in as_maps(audit.observations))
+    for runtime in tried:
+        if runtime and runtime not in words.RUNTIMES:
+            options += f" --runtime {shlex.quote(text.printable(runtime))}"
     return (
         f"modelaudit audit {shlex.quote(text.printable(whole) or '.')}{options} --out audit-again"
     )
@@ -50,7 +54,7 @@ def _environment(audit: Audit) -> Facts:
             rows.append((f"Versions in {runtime}", Cell(plain(versions, 240))))
         if sandbox := as_map(observation.get("sandbox")):
             rows.append((f"Sandbox in {runtime}", Cell(plain(sandbox, 240))))
-    return Facts(tuple(rows))
+    return Facts(tuple(dict.fromkeys(rows)))
 
 
 def _files(audit: Audit) -> Table | None:

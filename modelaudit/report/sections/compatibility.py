@@ -17,16 +17,45 @@ FORETOLD = (
 )
 
 
+COMPARED = (
+    " Runtimes that load it are given the same inputs, and what they compute is compared with the "
+    "first that did. A difference counts where rounding and the noise of repeated runs do not "
+    "explain it."
+)
+
+
 def _observed(row: Map) -> tuple[Cell, str]:
     observed = as_map(row.get("observed"))
     status = as_text(observed.get("status"))
     if not status:
         return Cell("Not tried", mark="not-tried"), ""
+    if observed.get("same") is False:
+        status = "differs"
     cell = Cell(words.mark(status).word, mark=status)
+    said = text.cut(as_text(observed.get("error")), 400) or _compared(observed)
+    return cell, said
+
+
+def _compared(observed: Map) -> str:
+    """How far what the runtime computes is from the reference's outputs."""
+    whom = words.runtime(text.shorten(as_text(observed.get("reference")), 40))
+    if reason := as_text(observed.get("not_compared")):
+        return f"not compared with {whom}: {text.cut(reason, 200)}"
     difference = as_number(observed.get("max_abs_diff"))
-    if difference is not None:
-        return cell, f"largest difference from the reference output: {text.number(difference)}"
-    return cell, text.cut(as_text(observed.get("error")), 400)
+    if difference is None:
+        return ""
+    relative, tolerance, noise = (
+        as_number(observed.get(key)) for key in ("max_rel_diff", "tolerance", "noise")
+    )
+    numbers = [f"largest difference {text.number(difference)}"]
+    if relative is not None:
+        numbers.append(f"{text.number(relative)} of the largest value")
+    if tolerance is not None:
+        numbers.append(f"allowed {text.number(tolerance)}")
+    if noise is not None:
+        numbers.append(f"noise {text.number(noise)}")
+    same = "other outputs than" if observed.get("same") is False else "the same outputs as"
+    return f"{same} {whom} ({', '.join(numbers)})"
 
 
 def _predicted(row: Map) -> str:
@@ -83,7 +112,9 @@ def build(audit: Audit) -> Section:
     foretold = any(_predicted(row) != "unknown" for row in found)
     rows = tuple(_row(row, foretold=foretold) for row in found)
     if rows:
-        blocks.append(prose(RUNTIME + (FORETOLD if foretold else "")))
+        compared = any(as_map(row.get("observed")).get("reference") for row in found)
+        said = RUNTIME + (FORETOLD if foretold else "") + (COMPARED if compared else "")
+        blocks.append(prose(said))
         columns = ("Runtime", "To do what", *(("Predicted",) if foretold else ()), "Observed")
         blocks.append(Table("Where the model loads", (*columns, "Because"), rows, print_rows=30))
     else:

@@ -73,13 +73,14 @@ def saved_with(model: object) -> str:
     """The versions that the file says it was saved with, as one line."""
     said = as_map(as_map(model).get("saved_with"))
     names = (
-        ("keras", "Keras"),
         ("tensorflow", "TensorFlow"),
         ("backend", "backend"),
         ("producer", "graph version"),
         ("exporter", "by"),
     )
-    parts = [
+    keras = text.shorten(as_text(said.get("keras")), 40)
+    parts = [words.keras(keras)] if keras else []
+    parts += [
         f"{word} {text.shorten(as_text(said[key]), 40)}"
         for key, word in names
         if said.get(key) is not None

@@ -1,0 +1,166 @@
+"""The restored architecture against the saved config, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modelaudit.facts import Architecture, Json, Layer, Shape
+from modelaudit.formats.keras_dialects import modern
+from modelaudit.probe.protocol import Observation
+
+# Settings that a model in use does not feel, or that every version writes in a way of its own.
+IGNORED = frozenset(
+    {
+        *(
+            "name",
+            "module",
+            "registered_name",
+            "build_config",
+            "class_name",
+            "seed",
+            "seed_generator",
+        ),
+        *(
+            "batch_input_shape",
+            "batch_shape",
+            "input_shape",
+            "input_dim",
+            "input_length",
+            "input_spec",
+        ),
+        *("dtype", "dynamic", "sparse", "ragged", "optional", "implementation", "layers"),
+        *("query_shape", "key_shape", "value_shape", "input_layers", "output_layers"),
+        *("function_type", "output_shape_type"),
+        *("module_name", "output_shape_module", "shared_object_id", "synchronized", "renorm"),
+        *("lora_rank", "lora_alpha", "quantization_config", "zero_output_for_mask", "rng_type"),
+    }
+)
+TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
+# Layers whose function comes back as a name only.
+CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+CLOSE = 1e-6  # relative, between two writings of one float
+SHOWN = 80  # characters of a value
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDifference:
+    """One layer that did not come back as it was saved. `what` is for people."""
+
+    route: str
+    what: str
+
+    def __str__(self) -> str:
+        """`conv: strides is [1, 1], saved as [2, 2]`."""
+        return f"{self.route}: {self.what}"
+
+
+def compare_layers(architecture: Architecture, seen: Observation) -> tuple[LayerDifference, ...]:
+    """Every difference between the saved layers and those of a restored Keras model.
+
+    Compared are the layers themselves, their classes, their output shapes, and those settings that
+    both sides name and that change what a model computes. Layers inside of wrappers are settings
+    of these.
+    """
+    return tuple(_differences(architecture, seen))
+
+
+def _differences(architecture: Architecture, seen: Observation) -> Iterator[LayerDifference]:
+    saved = {layer.route: layer for layer in architecture.layers if _listed(layer, architecture)}
+    for route, layer in saved.items():
+        found = seen.layers.get(route)
+        if found is None:
+            yield LayerDifference(route, f"the saved {layer.class_name} is not in the model")
+            continue
+        expected, restored = _class(layer.class_name), _class(found)
+        if expected != restored and not layer.is_model:
+            yield LayerDifference(route, f"is of class {found}, saved as {layer.class_name}")
+            continue
+        details = seen.details.get(route, {})
+        for text in _settings(layer.config, _mapping(details.get("config")), layer):
+            yield LayerDifference(route, text)
+        shape = details.get("shape")
+        saved_shape = layer.output_shape
+        if saved_shape is not None and isinstance(shape, list) and _other(saved_shape, shape):
+            told = f"gives shape {_text(shape)}, the saved one {_text([*saved_shape])}"
+            yield LayerDifference(route, told)
+    for route, found in seen.layers.items():
+        if route not in saved and _class(found) != "InputLayer":
+            yield LayerDifference(route, f"a {found} that was not saved")
+
+
+def _listed(layer: Layer, architecture: Architecture) -> bool:
+    """Whether a restored model lists it: not inputs, operations, and what stands in wrappers."""
+    if layer.class_name == "InputLayer" or (layer.module or "").startswith("keras.src.ops"):
+        return False
+    wrappers = (each.route for each in architecture.layers if not each.is_model)
+    return not any(layer.route.startswith(f"{route}/") for route in wrappers)
+
+
+def _class(name: str) -> str:
+    """A class by the name that Keras has for it now."""
+    plain = name.rpartition(">")[2].removesuffix("V1").removesuffix("V2")
+    return modern(plain, {})[0]
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _settings(
+    saved: Mapping[str, Json], restored: Mapping[str, Json], layer: Layer, above: str = ""
+) -> Iterator[str]:
+    for key, value in saved.items():
+        if key in IGNORED or key.endswith(TRAINING_ONLY) or key not in restored:
+            continue
+        if layer.class_name in CODE and key in {"function", "arguments", "output_shape", "mask"}:
+            continue
+        found, name = restored[key], f"{above}{key}"
+        inner = _mapping(value).get("config"), _mapping(found).get("config")
+        if isinstance(inner[0], dict) and isinstance(inner[1], dict) and key != "activation":
+            yield from _settings(inner[0], inner[1], layer, f"{name}.")
+        elif not _equal(_plain(value), _plain(found), layer):
+            yield f"{name} is {_text(found)}, saved as {_text(value)}"
+
+
+def _plain(value: Json) -> Json:
+    """A function or class by its name, a tuple as the list that it is."""
+    if isinstance(value, dict) and "class_name" in value:
+        inner = value.get("config")
+        if isinstance(inner, str):
+            return inner
+        if value["class_name"] in {"__tuple__", "TensorShape"}:
+            return value.get("items", inner)
+        return str(value["class_name"]).lower()
+    return value
+
+
+def _equal(saved: Json, restored: Json, layer: Layer) -> bool:
+    if isinstance(saved, list) and isinstance(restored, list):
+        return len(saved) == len(restored) and all(
+            _equal(_plain(a), _plain(b), layer) for a, b in zip(saved, restored, strict=True)
+        )
+    if isinstance(saved, list):  # 3 stands for [3, 3]
+        return bool(saved) and all(_equal(each, restored, layer) for each in saved)
+    if isinstance(restored, list):
+        return bool(restored) and all(_equal(saved, each, layer) for each in restored)
+    if isinstance(saved, int | float) and isinstance(restored, int | float):
+        if math.isclose(saved, restored, rel_tol=CLOSE):
+            return True
+        ranks = {len(shape) for shape in (layer.output_shape, *layer.input_shapes) if shape}
+        return abs(saved - restored) in ranks and min(saved, restored) < 0  # one axis, two ways
+    return saved == restored
+
+
+def _other(saved: Shape, restored: list[Json]) -> bool:
+    """Whether two shapes cannot be the same; batch and open axes fit anything."""
+    if len(saved) != len(restored):
+        return True
+    pairs = list(zip(saved, restored, strict=True))[1:]
+    return any(a is not None and b is not None and a != b for a, b in pairs)
+
+
+def _text(value: Json) -> str:
+    said = str(_plain(value))
+    return said if len(said) <= SHOWN else said[:SHOWN] + " …"

@@ -1,0 +1,209 @@
+"""MA223, MA224: what was predicted of a runtime against what it did, and runtimes among each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.probe.protocol import Agreement, Observation, Status
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.runtimes.model import Predicted, Prediction, predicted_call
+
+# What an attempt says about a prediction; how others ended says nothing about the file.
+FAILED = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
+QUOTED = 300  # characters of a loader's message
+
+Predictions = Mapping[tuple[str, str], Prediction]
+
+
+def _attempts(facts: Facts) -> tuple[Observation, ...]:
+    return (*facts.observations, *facts.elsewhere)
+
+
+def _predictions(facts: Facts) -> Predictions:
+    return {(each.runtime, each.call): each for each in facts.predictions}
+
+
+def _of(seen: Observation, known: Predictions) -> Prediction | None:
+    return known.get((seen.target, predicted_call(seen.call)))
+
+
+def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    known = _predictions(facts)
+    asked = [(seen, found) for seen in _attempts(facts) if (found := _of(seen, known))]
+    told = [(seen, found) for seen, found in asked if found.predicted is not Predicted.UNKNOWN]
+    if not told:
+        raise NotApplicable("no attempt was made of which anything had been predicted")
+    by_attempt = {(seen.runtime, seen.call): seen for seen in _attempts(facts)}
+    answered = _answered(facts)
+    for seen, found in told:
+        if seen.status is Status.LOADED and (seen.runtime, seen.call) not in answered:
+            continue  # some failures show at the first call only
+        why = _contradiction(seen, found, by_attempt, known)
+        if why:
+            yield rule.finding(
+                f"{found.runtime}: {seen.call} was predicted to be: {found.predicted.value}. {why}",
+                evidence={
+                    "runtime": found.runtime,
+                    "call": seen.call,
+                    "expected": found.predicted.value,
+                    "measured": seen.status.value,
+                    "because": [reason.facts() for reason in found.because[:3]],
+                    "versions": dict(seen.versions),
+                },
+                key=f"{found.runtime} {seen.call}",
+            )
+
+
+def _answered(facts: Facts) -> set[tuple[str, str]]:
+    """Attempts that loaded the model and gave outputs."""
+    found = set()
+    for seen in _attempts(facts):
+        if seen.agreement and not seen.agreement.not_compared:
+            found |= {(seen.runtime, seen.call)}
+            found |= {(seen.agreement.reference, seen.agreement.reference_call)}
+    if facts.behaviour:
+        studied = facts.behaviour.runtime
+        found |= {(s.runtime, s.call) for s in facts.observations if s.runtime == studied}
+    return found
+
+
+def _contradiction(
+    seen: Observation,
+    found: Prediction,
+    attempts: Mapping[tuple[str, str], Observation],
+    known: Predictions,
+) -> str:
+    """What was observed, where it is not what was predicted."""
+    if seen.status in FAILED and found.predicted is not Predicted.FAILS:
+        said = f"{seen.error_type}: {seen.error}".strip(": \n")[:QUOTED]
+        return f"It did not load ({seen.status.value}): {said}"
+    if seen.status is not Status.LOADED:
+        return ""
+    if found.predicted is Predicted.FAILS:
+        return "It loaded without an error."
+    agreement = seen.agreement
+    if agreement is None or agreement.not_compared:
+        return ""
+    # Two runtimes must differ where one of them is known to change the model, and only there.
+    other = attempts.get((agreement.reference, agreement.reference_call))
+    reference = _of(other, known) if other else None
+    if reference is None or reference.predicted not in (Predicted.LOADS, Predicted.DIFFERS):
+        return ""
+    changed = [each.predicted is Predicted.DIFFERS for each in (found, reference)]
+    if agreement.same and sum(changed) == 1:
+        return f"It computes the same as {agreement.reference}, which was not expected."
+    if not agreement.same and not any(changed):
+        return f"It computes something else than {agreement.reference}: {_numbers(agreement)}."
+    return ""
+
+
+def _numbers(found: Agreement) -> str:
+    return (
+        f"output {found.output} differs by up to {found.difference:.3g} "
+        f"({found.relative:.2g} of its largest value; rounding and noise explain "
+        f"{found.tolerance:.2g})"
+    )
+
+
+def _disagree(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    compared = [
+        (seen, seen.agreement)
+        for seen in facts.elsewhere
+        if seen.agreement and not seen.agreement.not_compared
+    ]
+    if not compared:
+        raise NotApplicable("no two runtimes were given the same inputs")
+    others = [(seen, found) for seen, found in compared if not found.same]
+    if not others:
+        return
+    worst = max((found for _, found in others), key=lambda each: each.difference / each.tolerance)
+    first = _called(worst.reference, worst.reference_call)
+    listed = ", ".join(_called(seen.runtime, seen.call) for seen, _ in others)
+    yield rule.finding(
+        f"{first} and {listed} load the model without an error and compute different things from "
+        f"the same {worst.samples} inputs: {_numbers(worst)}.",
+        evidence={
+            "measured": worst.difference,
+            "threshold": worst.tolerance,
+            "n": worst.samples,
+            "reference": first,
+            "differing": {
+                _called(seen.runtime, seen.call): [found.difference, found.relative]
+                for seen, found in others
+            },
+            "same": [_called(seen.runtime, seen.call) for seen, found in compared if found.same],
+            "versions": {each.runtime: dict(each.versions) for each in _attempts(facts)},
+        },
+        key=f"{first} {listed}",
+    )
+
+
+def _called(runtime: str, call: str) -> str:
+    return f"{runtime} ({call})"
+
+
+def _example(predicted: Predicted, status: Status, difference: float = 0.0) -> Facts:
+    versions = {"tensorflow": "2.15.1", "keras": "2.15.0"}
+    agreement = Agreement("here", "load_model", "dense", difference, difference, 0.0, 1e-5, 16)
+    there = Observation(
+        "tf215",
+        "load_model",
+        status,
+        versions=versions,
+        agreement=agreement if status is Status.LOADED else None,
+        target="tf==2.15.1",
+    )
+    here = Observation("here", "load_model", Status.LOADED, target="tf==2.21.0")
+    return replace(
+        examples.healthy(),
+        observations=(here,),
+        elsewhere=(there,),
+        predictions=(
+            Prediction("tf==2.15.1", "load_model", predicted),
+            Prediction("tf==2.21.0", "load_model", Predicted.LOADS),
+        ),
+    )
+
+
+RULES = (
+    Rule(
+        code="MA223",
+        name="observed-otherwise",
+        family=Family.COMPATIBILITY,
+        severity=Severity.LOW,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="A runtime did something else with the model than was predicted from the file",
+        pass_title="Every runtime did with the model what was predicted from the file",
+        why="What was observed is right. Either that installation is not what its version says "
+        "(another h5py, a patched Keras), or the prediction is wrong: then it is for every model "
+        "like this one.",
+        fix="Believe the observation. `modelaudit runtimes collect --python …` describes that very "
+        "installation, and `profiles` in the settings makes predictions use it. If it still "
+        "differs, report it with the model's `modelaudit inspect --json`.",
+        check=_otherwise,
+        bad=lambda: _example(Predicted.LOADS, Status.FAILED),
+        good=lambda: _example(Predicted.FAILS, Status.FAILED),
+    ),
+    Rule(
+        code="MA224",
+        name="runtimes-disagree",
+        family=Family.COMPATIBILITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="Two runtimes load the model and compute different things",
+        pass_title="All runtimes that load the model compute the same",
+        why="The same file is two models: whoever moves between the two runtimes gets other answers "
+        "and no error.",
+        fix="Find out which one computes what the model computed when it was saved (a golden record "
+        "tells), and serve it with that one. The predictions for both runtimes name the part of the "
+        "file that they read differently, where that is known.",
+        check=_disagree,
+        bad=lambda: _example(Predicted.DIFFERS, Status.LOADED, 0.17),
+        good=lambda: _example(Predicted.LOADS, Status.LOADED),
+    ),
+)

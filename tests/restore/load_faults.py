@@ -1,0 +1,154 @@
+"""Faults of loading, done by real loaders: five architectures, four formats, seven faults.
+
+`python -m tests.restore.load_faults DIR` saves each healthy model, restores it wrongly as a
+program would, asks `prove_restored`, and prints what was said beside what was done, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from modelaudit.restored import prove_restored
+from tests.restore.fault_models import ARCHITECTURES, Build, Expected, named, of, trained
+
+Model = keras.Model
+WHOLE = ("model.h5", "model.keras")  # loaded by `load_model`; the others into a model from code
+FORMATS = (*WHOLE, "model.weights.h5", "ckpt")
+
+
+def save(model: Model, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in WHOLE:
+        model.save(folder / name)
+    model.save_weights(folder / "model.weights.h5")
+    tf.train.Checkpoint(model=model).write(str(folder / "ckpt"))
+
+
+def load(build: Build, file: Path) -> Model:
+    """The model as its saved file gives it, by the call that belongs to the format."""
+    if file.name in WHOLE:
+        return keras.models.load_model(file, compile=False)
+    model = build(5, "head")
+    if file.name == "ckpt":
+        tf.train.Checkpoint(model=model).read(str(file)).assert_existing_objects_matched()
+    else:
+        model.load_weights(file)
+    return model
+
+
+def healthy(build: Build, file: Path) -> tuple[Model, Expected]:
+    return load(build, file), {}
+
+
+def drop(build: Build, file: Path) -> tuple[Model, Expected]:
+    """The code that loads has one layer less; the others get their weights by name."""
+    whole, model = load(build, file), build(5, "head", "third")
+    stored = named(whole)
+    for route, variable in named(model).items():
+        variable.assign(stored[route])
+    return model, dict.fromkeys(of(whole, "third"), "missing")
+
+
+def swap(build: Build, file: Path) -> tuple[Model, Expected]:
+    """Two layers of equal shape get each other's weights."""
+    model = load(build, file)
+    one, two = of(model, "second"), of(model, "third")
+    for a, b in zip(one.values(), two.values(), strict=True):
+        first, second = np.array(a), np.array(b)
+        a.assign(second)
+        b.assign(first)
+    pairs = list(zip(one, two, strict=True))
+    return model, {a: f"swapped with {b}" for x, y in pairs for a, b in ((x, y), (y, x))}
+
+
+def redraw(build: Build, file: Path) -> tuple[Model, Expected]:
+    """One layer is initialised again after the restore."""
+    model, fresh = load(build, file), of(build(5, "head"), "second")
+    for mine, new in zip(of(model, "second").values(), fresh.values(), strict=True):
+        mine.assign(new)
+    return model, dict.fromkeys(fresh, "at initial values")
+
+
+def epoch(build: Build, file: Path) -> tuple[Model, Expected]:
+    """One layer comes from the file of another epoch."""
+    model, later = load(build, file), load(build, file.parent / "later" / file.name)
+    for mine, other in zip(of(model, "second").values(), of(later, "second").values(), strict=True):
+        mine.assign(other)
+    return model, dict.fromkeys(of(model, "second"), "other values")
+
+
+def transpose(build: Build, file: Path) -> tuple[Model, Expected]:
+    """One kernel is transposed on its way in."""
+    model = load(build, file)
+    (route, kernel), *_ = of(model, "second").items()
+    value = np.array(kernel)
+    kernel.assign(value.T if value.ndim == 2 else np.swapaxes(value, 0, 1))
+    return model, {route: "transposed"}
+
+
+def skip_mismatch(build: Build, file: Path) -> tuple[Model, Expected]:
+    """The code has another number of classes, and the loader was told to look away."""
+    model = build(7, "head")
+    options = {"by_name": True} if file.suffix == ".h5" and "weights" not in file.name else {}
+    model.load_weights(file, skip_mismatch=True, **options)
+    return model, dict.fromkeys(of(model, "head"), "of another shape")
+
+
+def by_name(build: Build, file: Path) -> tuple[Model, Expected]:
+    """The head has another name in the code, and the loader goes by names."""
+    model = build(5, "classifier")
+    model.load_weights(file, by_name=True)
+    return model, dict.fromkeys(of(build(5, "head"), "head"), "at initial values")
+
+
+FAULTS = (healthy, drop, swap, redraw, epoch, transpose, skip_mismatch, by_name)
+# What the formats' own loaders can be told: checkpoints cannot look away, only HDF5 has names.
+CANNOT = {("skip_mismatch", "ckpt")} | {("by_name", name) for name in FORMATS[1:]}
+
+
+def further(build: Build) -> Model:
+    """The model after a little more training of one layer."""
+    model, rng = trained(build), np.random.default_rng(1)
+    for variable in of(model, "second").values():
+        variable.assign(np.array(variable) + rng.normal(0, 0.02, variable.shape))
+    return model
+
+
+def said(model: Model, file: Path) -> dict[str, str]:
+    """Weight -> what the proof says of it, without the numbers."""
+    proof = prove_restored(model, file, architecture=file.with_name("model.keras"))
+    found = {}
+    for line in proof.describe().splitlines():
+        name, _, what = line.partition(": ")
+        found[name] = what.partition(" (")[0]
+    found |= dict.fromkeys(proof.missing, "missing")
+    assert proof.faithful == (not found)
+    return found
+
+
+def run(folder: Path, faults: tuple[Callable[..., tuple[Model, Expected]], ...] = FAULTS) -> list:
+    rows = []
+    for build in ARCHITECTURES:
+        place = folder / build.__name__
+        save(trained(build), place)
+        save(further(build), place / "later")
+        for fault in faults:
+            for name in FORMATS:
+                if (fault.__name__, name) not in CANNOT:
+                    model, done = fault(build, place / name)
+                    row = (build.__name__, fault.__name__, name, done, said(model, place / name))
+                    rows.append(row)
+        keras.backend.clear_session()
+    return rows
+
+
+if __name__ == "__main__":
+    keras.utils.set_random_seed(4)
+    print(json.dumps(run(Path(sys.argv[1]))))  # noqa: T201

@@ -1,0 +1,99 @@
+"""The restored architecture against the saved one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.facts import Architecture, Json, Layer
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.restore.layers import compare_layers
+
+CONV: dict[str, Json] = {
+    "name": "conv",
+    "filters": 4,
+    "kernel_size": [3, 3],
+    "strides": [1, 1],
+    "activation": "relu",
+    "dtype": "float32",
+    "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}},
+}
+SAVED = Architecture(
+    class_name="Functional",
+    name="model",
+    dialect="keras3",
+    layers=(
+        Layer("image", "image", "InputLayer"),
+        Layer("conv", "conv", "Conv2D", config=CONV, output_shape=(None, 8, 8, 4)),
+        Layer("trunk", "trunk", "Functional", is_model=True),
+        Layer("trunk/norm", "norm", "BatchNormalization", config={"axis": [3], "epsilon": 0.001}),
+        Layer("both", "both", "Bidirectional", config={"merge_mode": "concat"}),
+        Layer("both/lstm", "lstm", "LSTM", config={"units": 3}),
+    ),
+    inputs=("image",),
+    outputs=("both",),
+)
+
+
+def restored(
+    conv: dict[str, Json] | None = None,
+    shape: list[Json] | None = None,
+    **classes: str,
+) -> list[str]:
+    """What is told of a model that came back like `SAVED` but for what is given."""
+    layers = {
+        "conv": "Conv2D",
+        "trunk": "Functional",
+        "trunk/norm": "BatchNormalizationV2",
+        "both": "Bidirectional",
+    }
+    layers = {k: v for k, v in (layers | classes).items() if v}
+    details = {
+        "conv": {"config": CONV | (conv or {}), "shape": shape or [None, 8, 8, 4]},
+        "trunk/norm": {"config": {"axis": 3, "epsilon": 0.0010000000474974513}},
+    }
+    seen = Observation("here", "load_model", Status.LOADED, layers=layers, details=details)
+    return [str(each) for each in compare_layers(SAVED, seen)]
+
+
+def test_what_came_back_as_it_was_saved_is_not_named() -> None:
+    assert restored() == []
+    same: dict[str, Json] = {
+        "strides": 1,
+        "activation": {"module": "builtins", "class_name": "function", "config": "relu"},
+        "dtype": {"class_name": "DTypePolicy", "config": {"name": "float32"}},
+        "kernel_initializer": {"class_name": "Zeros", "config": {}},
+    }
+    assert restored(same) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"conv": {"strides": [2, 2]}}, "conv: strides is [2, 2], saved as [1, 1]"),
+        ({"conv": {"activation": "tanh"}}, "conv: activation is tanh, saved as relu"),
+        ({"conv": {"filters": 5}}, "conv: filters is 5, saved as 4"),
+        (
+            {"shape": [None, 7, 7, 4]},
+            "conv: gives shape [None, 7, 7, 4], the saved one [None, 8, 8, 4]",
+        ),
+    ],
+)
+def test_settings_and_shapes_are_named(change: dict[str, object], said: str) -> None:
+    assert restored(**change) == [said]
+
+
+def test_lost_new_and_exchanged_layers_are_named() -> None:
+    assert restored(conv={}, both="") == ["both: the saved Bidirectional is not in the model"]
+    assert restored(extra="Dense") == ["extra: a Dense that was not saved"]
+    assert restored(both="LSTM") == ["both: is of class LSTM, saved as Bidirectional"]
+
+
+def test_operations_are_no_layers_and_names_may_hold_slashes() -> None:
+    layers = (
+        Layer("add", "add", "Add", module="keras.src.ops.numpy"),
+        Layer("block/dense", "block/dense", "Dense"),
+    )
+    seen = Observation("here", "load_model", Status.LOADED, layers={"block/dense": "Dense"})
+    assert compare_layers(replace(SAVED, layers=layers), seen) == ()

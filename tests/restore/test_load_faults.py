@@ -1,0 +1,75 @@
+"""Real loaders that restore wrongly: each weight named, and none where the load is right."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
+FORMATS = ("model.h5", "model.keras", "model.weights.h5", "ckpt")
+FAULTS = ("drop", "swap", "redraw", "epoch", "transpose", "skip_mismatch", "by_name")
+# Only HDF5 models are loaded by name, and checkpoints cannot be told to skip what does not fit.
+CANNOT = {("by_name", name) for name in FORMATS[1:]} | {("skip_mismatch", "ckpt")}
+
+Row = tuple[dict[str, str], dict[str, str]]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Row]:
+    """(architecture, fault, format) -> what was done to which weight, and what was said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.restore.load_faults", str(tmp_path_factory.mktemp("load"))],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {(a, fault, name): (expected, said) for a, fault, name, expected, said in found}
+
+
+def test_every_fault_was_tried_in_every_architecture_and_format(
+    rows: dict[tuple[str, str, str], Row],
+) -> None:
+    wanted = {
+        (architecture, fault, name)
+        for architecture in ARCHITECTURES
+        for fault in ("healthy", *FAULTS)
+        for name in FORMATS
+        if (fault, name) not in CANNOT
+    }
+    assert set(rows) == wanted
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_of_loading_are_named_exactly(
+    rows: dict[tuple[str, str, str], Row], fault: str
+) -> None:
+    """`pytest -rP` prints the table: faults named exactly, of all, for each format."""
+    for name in FORMATS:
+        tried = {a: row for (a, f, n), row in rows.items() if (f, n) == (fault, name)}
+        named = [architecture for architecture, (done, said) in tried.items() if said == done]
+        if tried:
+            print(f"{fault:<14} {name:<17} {len(named)} of {len(tried)}")  # noqa: T201
+        for architecture, (done, said) in tried.items():
+            assert done, "the fault did nothing"
+            assert said == done, (architecture, name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_is_named_where_loading_is_right(
+    rows: dict[tuple[str, str, str], Row], name: str
+) -> None:
+    for architecture in ARCHITECTURES:
+        done, said = rows[architecture, "healthy", name]
+        assert done == said == {}, architecture

@@ -1,0 +1,74 @@
+"""Other TensorFlows for the tests: three runtimes in two environments, made once and kept.
+
+They are made as for a user, by requirement, below the cache directory. Which versions depends on
+the Pythons that there are: TensorFlow 2.15, the last one with Keras 2, needs Python 3.11.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from modelaudit.errors import ProbeError
+from modelaudit.probe import environments
+from modelaudit.settings import ForeignRuntime
+
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+# Python -> the requirements of the older and of the newer environment.
+BY_PYTHON = {
+    "3.11": (
+        ["tensorflow-cpu==2.15.*"],
+        ["tensorflow-cpu==2.16.*", "keras==3.3.*", "tf-keras==2.16.*"],
+    ),
+    "3.12": (
+        ["tensorflow-cpu==2.16.*", "keras==3.3.*"],
+        ["tensorflow-cpu==2.18.*", "keras==3.8.*", "tf-keras==2.18.*"],
+    ),
+    "3.13": (
+        ["tensorflow-cpu==2.20.*", "keras==3.10.*"],
+        ["tensorflow-cpu==2.20.*", "keras==3.11.*", "tf-keras==2.20.*"],
+    ),
+}
+OFFLINE = (
+    *("dns error", "error sending request", "Could not connect", "tcp connect error"),
+    *("Failed to establish a new connection", "Temporary failure in name resolution"),
+    *("Network is unreachable", "timed out", "operation timed out"),
+)
+
+
+def _there(version: str) -> bool:
+    """Whether that Python is on this machine: on the PATH (and no empty shim), or known to uv."""
+    if version == HERE:
+        return True
+    uv = environments.find_uv()
+    command = [uv, "python", "find", version] if uv else [f"python{version}", "--version"]
+    if not shutil.which(command[0]):
+        return False
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def wanted() -> tuple[ForeignRuntime, ...]:
+    """Three runtimes: an old one, a newer one, and the newer one's tf-keras."""
+    python = "3.11" if _there("3.11") else HERE
+    older, newer = (tuple(each) for each in BY_PYTHON[python])
+    return (
+        ForeignRuntime("older", python, older),
+        ForeignRuntime("newer", python, newer),
+        ForeignRuntime("newer-legacy", python, newer, legacy_keras=True),
+    )
+
+
+def interpreters() -> dict[str, str]:
+    """Name of each wanted runtime -> its interpreter; skips the test where there is no network."""
+    found = {}
+    for runtime in wanted():
+        try:
+            found[runtime.name] = environments.interpreter(runtime)
+        except ProbeError as error:
+            if any(word in str(error) for word in OFFLINE):
+                pytest.skip(f"no network to install another TensorFlow by: {error}")
+            raise
+    return found

@@ -1,0 +1,203 @@
+"""Models in other TensorFlows: the observed column is what a direct load in that runtime does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.findings import Confidence
+from modelaudit.pipeline import Target, add_probe, conclude, static_facts
+from modelaudit.probe.here import here_probe
+from modelaudit.probe.protocol import Status
+from modelaudit.rules.model import Facts
+from modelaudit.runtimes.model import Predicted, predicted_call
+from modelaudit.settings import ProbeSettings, Settings
+from tests.made import files
+from tests.probe.restricted import needs_linux
+from tests.runtimes.environments import interpreters, wanted
+
+pytestmark = [pytest.mark.slow, needs_linux]
+
+DIRECT = Path(__file__).with_name("direct_load.py")
+MODELS = (
+    *("keras2_sequential.h5", "keras2_nested.h5", "keras2_sequential.keras", "keras2_savedmodel"),
+    *("keras3_sequential.keras", "keras3_nested.h5", "keras3_export", "hard_sigmoid.h5"),
+)
+HOME = ("here", "here-legacy")
+ENDINGS = {Status.LOADED: "outputs", Status.FAILED: "error"}
+
+
+@pytest.fixture(scope="module")
+def pythons() -> dict[str, str]:
+    return interpreters()
+
+
+@pytest.fixture(scope="module")
+def models(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    changed = tmp_path_factory.mktemp("foreign") / "hard_sigmoid.h5"
+    files.minimal_h5(changed)
+    with h5py.File(changed, "r+") as file:  # as Keras 2 writes it, in words that Keras 3 knows
+        model = json.loads(file.attrs["model_config"])
+        (dense,) = model["config"]["layers"]
+        shape = dense["config"].pop("batch_input_shape")
+        first = {"class_name": "InputLayer", "config": {"batch_input_shape": shape, "name": "x"}}
+        dense["config"]["activation"] = "hard_sigmoid"
+        model["config"]["layers"] = [first, dense]
+        file.attrs["model_config"] = json.dumps(model).encode()
+        file.attrs["keras_version"] = b"2.15.0"
+    return {name: changed if name == changed.name else made / name for name in MODELS}
+
+
+@pytest.fixture(scope="module")
+def seen(pythons: dict[str, str], models: dict[str, Path]) -> Iterator[dict[str, Facts]]:
+    """Facts of every model, tried in all runtimes."""
+    assert pythons
+    settings = Settings(probe=ProbeSettings(samples=8, timeout=120), runtimes=wanted())
+    with here_probe(settings) as probe:
+        yield {n: add_probe(static_facts(path, settings), probe) for n, path in models.items()}
+
+
+@pytest.fixture(scope="module")
+def direct(
+    pythons: dict[str, str],
+    models: dict[str, Path],
+    seen: dict[str, Facts],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[tuple[str, str, str], dict[str, object]]:
+    """(model, runtime, call) -> what a plain script met that made the same call there."""
+    found = {}
+    folder = tmp_path_factory.mktemp("direct")
+    homes = dict.fromkeys(HOME, sys.executable)
+    for runtime, python in (homes | pythons).items():
+        wanted = [
+            (name, each.call)
+            for name, facts in seen.items()
+            for each in (*facts.observations, *facts.elsewhere)
+            if each.runtime == runtime
+        ]
+        request = folder / f"{runtime}.json"
+        request.write_text(json.dumps([[os.fspath(models[n]), call] for n, call in wanted]))
+        legacy = {"TF_USE_LEGACY_KERAS": "1" if runtime.endswith("legacy") else "0"}
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        done = subprocess.run(
+            [python, "-E", os.fspath(DIRECT), os.fspath(request)],
+            env=os.environ | legacy | quiet,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        answers = json.loads(done.stdout.splitlines()[-1])
+        for (name, call), answer in zip(wanted, answers, strict=True):
+            found[name, runtime, call] = answer
+    return found
+
+
+def test_every_runtime_was_tried_by_every_call(seen: dict[str, Facts]) -> None:
+    names = {*HOME, *(runtime.name for runtime in wanted())}
+    for name, facts in seen.items():
+        tried = [(each.runtime, each.call) for each in (*facts.observations, *facts.elsewhere)]
+        assert {runtime for runtime, _ in tried} == names, name
+        assert len(tried) == len(set(tried))
+        saved_model = name in {"keras2_savedmodel", "keras3_export"}
+        calls = {"load_model", "saved_model.load", "TFSMLayer"} if saved_model else {"load_model"}
+        assert {call for _, call in tried} == calls, name
+
+
+def test_observations_are_those_of_a_direct_load(
+    seen: dict[str, Facts], direct: dict[tuple[str, str, str], dict[str, object]]
+) -> None:
+    endings = set()
+    for name, facts in seen.items():
+        for each in (*facts.observations, *facts.elsewhere):
+            answer = direct[name, each.runtime, each.call]
+            where = (name, each.runtime, each.call, each.error[:200], str(answer)[:80])
+            assert ENDINGS[each.status] in answer, where
+            if each.status is Status.FAILED:
+                assert each.error_type == answer["error"], where
+            endings.add((each.runtime, each.status))
+    # Each runtime loads something and refuses something: the column says more than one thing.
+    assert len(endings) == 2 * (2 + len(wanted()))
+
+
+def test_agreement_is_that_of_direct_outputs(
+    seen: dict[str, Facts], direct: dict[tuple[str, str, str], dict[str, object]]
+) -> None:
+    verdicts = []
+    for name, facts in seen.items():
+        for each in facts.elsewhere:
+            if each.status is not Status.LOADED:
+                continue
+            found = each.agreement
+            assert found is not None, (name, each.runtime)
+            assert found.not_compared == "", (name, each.runtime)
+            mine = np.asarray(direct[name, each.runtime, each.call]["outputs"])
+            theirs = np.asarray(direct[name, found.reference, found.reference_call]["outputs"])
+            assert found.same == bool(np.allclose(mine, theirs, rtol=2e-5, atol=2e-5)), (
+                name,
+                each.runtime,
+                found,
+            )
+            assert found.noise < 1e-5
+            verdicts.append((name, found.same))
+    assert ("hard_sigmoid.h5", False) in verdicts
+    assert sum(same for _, same in verdicts) > len(verdicts) / 2
+
+
+def test_predictions_hold_for_the_versions_that_have_a_profile(seen: dict[str, Facts]) -> None:
+    exact = 0
+    for name, facts in seen.items():
+        known = {(each.runtime, each.call): each for each in facts.predictions}
+        for each in (*facts.observations, *facts.elsewhere):
+            found = known[each.target, predicted_call(each.call)]
+            if found.confidence is not Confidence.HIGH:
+                continue
+            exact += 1
+            loads = found.predicted is not Predicted.FAILS
+            assert (each.status is Status.LOADED) == loads, (name, each.runtime, found)
+    assert exact > len(MODELS)
+
+
+def test_an_audit_shows_predicted_beside_observed(
+    seen: dict[str, Facts], models: dict[str, Path]
+) -> None:
+    name = "hard_sigmoid.h5"
+    target = Target(models[name], models[name].parent, name, name)
+    audit = conclude(seen[name], target, "2026-01-01T00:00:00Z", {})
+    rows = {(row["runtime"], row["call"]): row for row in audit.compatibility if row["observed"]}
+    assert {runtime for runtime, _ in rows} == {*HOME, *(each.name for each in wanted())}
+    observed = rows["here-legacy", "load_model"]["observed"]
+    assert isinstance(observed, dict)
+    assert observed["reference"] == "here"
+    assert observed["same"] is False
+    assert observed["max_abs_diff"] > observed["tolerance"] > observed["noise"]
+    assert "MA224" in [finding.code for finding in audit.findings]
+    same = conclude(seen["keras2_savedmodel"], target, "2026-01-01T00:00:00Z", {})
+    assert "MA224" not in [finding.code for finding in same.findings]
+    # Nothing is told of a version that has a profile: there the prediction is right.
+    exact = {p.runtime for p in seen[name].predictions if p.confidence is Confidence.HIGH}
+    otherwise = [f for a in (audit, same) for f in a.findings if f.code == "MA223"]
+    assert not exact & {f.evidence["runtime"] for f in otherwise}
+
+
+def test_a_runtime_that_is_not_there_is_said(models: dict[str, Path]) -> None:
+    missing = replace(wanted()[0], python="/nowhere/python", requirements=())
+    settings = Settings(probe=ProbeSettings(samples=4), runtimes=(missing,))
+    name = "keras3_sequential.keras"
+    with here_probe(settings) as probe:
+        facts = add_probe(static_facts(models[name], settings), probe)
+    (absent,) = [each for each in facts.elsewhere if each.runtime == missing.name]
+    assert absent.status is Status.UNAVAILABLE
+    assert "/nowhere/python cannot be started" in absent.error
+    target = Target(models[name], models[name].parent, name, name)
+    audit = conclude(facts, target, "2026-01-01T00:00:00Z", {})
+    assert "could not be had" in audit.reason or audit.verdict.value == "fail"
