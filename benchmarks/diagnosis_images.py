@@ -1,4 +1,4 @@
-"""Drawn images for the diagnosis benchmark: letters, objects, pointers, roads and blobs, in colour.
+"""Drawn images for the diagnosis benchmark: letters, objects, textures, roads and so on, in colour.
 
 Each task gives images (n, H, W, 3) float32 in [0, 1] and what is to be said of them. What a mirror
 image means differs on purpose: letters and objects keep their name, a pointer's side is exchanged,
@@ -148,7 +148,39 @@ def sizes(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generato
     return np.stack(x), y
 
 
+def textures(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generator):
+    """Stripes and dots all over the image; which. A mirror leaves each what it is."""
+    x, y = [], rng.permutation(np.arange(n) % classes)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    for label in y:
+        _, back, colour = _canvas(shape, rng)
+        pitch, shift = rng.uniform(4, 5), rng.uniform(0, 2 * np.pi, 2)
+        down = np.sin(2 * np.pi * rows / pitch + shift[0])
+        along = np.sin(2 * np.pi * columns / pitch + shift[1])
+        form = (down, along, down * along, np.maximum(down, along))[label]
+        ink = np.clip(0.5 + form, 0, 1)[..., None]
+        mixed = (1 - ink) * np.array(back) + ink * np.array(colour)
+        x.append(_finished(Image.fromarray(mixed.astype(np.uint8)), rng))
+    return np.stack(x), y
+
+
+def presence(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generator):
+    """Several small objects beside each other; which are there, as (n, classes) of 0 and 1."""
+    x, y = [], (rng.random((n, classes)) < 0.5).astype(np.float32)
+    for row in y:
+        image, _, colour = _canvas(shape, rng)
+        places = rng.permutation(classes)
+        cell = shape[1] / classes
+        size = min(shape[0], cell) * 0.95
+        for label in np.flatnonzero(row):
+            top = rng.uniform(0, shape[0] - size)
+            points = np.array(OBJECTS[label]) * size + (places[label] * cell, top)
+            ImageDraw.Draw(image).polygon([tuple(point) for point in points], fill=colour)
+        x.append(_finished(image, rng))
+    return np.stack(x), y
+
+
 TASKS = {
-    "letters": letters, "objects": objects, "pointers": pointers,
-    "roads": roads, "blobs": blobs, "sizes": sizes,
+    "letters": letters, "objects": objects, "pointers": pointers, "roads": roads,
+    "blobs": blobs, "sizes": sizes, "textures": textures, "presence": presence,
 }  # fmt: skip

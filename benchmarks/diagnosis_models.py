@@ -1,12 +1,13 @@
-"""Small healthy models of many kinds, and what can go wrong with each, for `diagnosis_table.py`.
+"""Small sound models of many kinds, and broken copies of them, for `diagnosis_table.py`.
 
-Everything is drawn and trained here. A healthy model is one net, one task, one way of training;
-the faults are made from a copy of it, so that each stands beside its sound twin.
+Everything is drawn and trained here, in two sets. `fixed` are chosen networks, each trained in
+each of its ways; limits may be chosen by looking at them. `drawn` are networks drawn at random, in
+task, form, size, training and file format; no limit was chosen by them: they are the hold-out.
 
-    python benchmarks/diagnosis_models.py DIRECTORY [--seeds 2]
+    python benchmarks/diagnosis_models.py DIRECTORY [--fixed SEEDS] [--drawn FIRST LAST]
 
-writes models, their images (`<name>.npz`: x as the model takes it, y) and `cases.jsonl`, one case
-a line. Models that are there already are kept, so that an interrupted run goes on.
+writes models, their images (`<name>.npz`: x as the model takes it, y) and for each sound model
+`<name>.jsonl`, one case a line. What is there already is kept, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -14,61 +15,34 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diagnosis_images import TASKS
+from diagnosis_drawn import DRAWN, drawn
+from diagnosis_faults import FAULTS, ONE_CLASS, Bench, Fault, Unsuited, suits
+from diagnosis_images import TASKS as IMAGES
+from diagnosis_nets import BODIES, NETS, Net
+from diagnosis_series import tables, tokens, waves
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-TRAINED, FED = 900, 96  # images trained on, and images given to the diagnosis
+TRAINED, FED = 900, 96  # inputs trained on, and given to the diagnosis
 SENSITIVE = ("orientation-sensitive-data", "orientation-sensitive-architecture")
-
-
-@dataclass(frozen=True)
-class Net:
-    """One healthy model: `ways` are plain (no augmentation), mirrored, or d4."""
-
-    task: str
-    body: str
-    shape: tuple[int, int]
-    classes: int
-    scale: str  # unit, byte, signed, uint8
-    form: str  # keras, h5, export, tf_keras
-    ways: tuple[str, ...] = ("plain", "mirrored")
-
-
-NETS = (
-    Net("letters", "plain", (24, 40), 12, "unit", "keras"),
-    Net("letters", "plain", (32, 32), 6, "byte", "h5", ("plain", "d4")),
-    Net("letters", "residual", (32, 32), 8, "signed", "keras"),
-    Net("letters", "depthwise", (24, 40), 5, "uint8", "keras"),
-    Net("letters", "bias_free", (32, 32), 10, "unit", "export"),
-    Net("letters", "no_norm", (24, 40), 6, "unit", "h5"),
-    Net("letters", "max_logits", (32, 32), 12, "unit", "keras"),
-    Net("letters", "flat_valid", (24, 40), 4, "byte", "tf_keras"),
-    Net("objects", "plain", (32, 32), 6, "signed", "export", ("plain", "mirrored", "d4")),
-    Net("objects", "trunk", (24, 40), 4, "unit", "keras"),
-    Net("objects", "strided", (32, 32), 5, "unit", "tf_keras"),
-    Net("objects", "no_norm", (32, 32), 3, "byte", "keras"),
-    Net("objects", "even", (24, 40), 6, "unit", "keras", ("plain",)),
-    Net("pointers", "plain", (24, 40), 2, "unit", "keras", ("plain",)),
-    Net("pointers", "no_norm", (32, 32), 2, "byte", "h5", ("plain",)),
-    Net("roads", "plain", (24, 40), 0, "signed", "keras", ("plain", "mirrored")),
-    Net("roads", "no_norm", (24, 40), 0, "unit", "h5", ("plain", "mirrored")),
-    Net("roads", "odd", (24, 40), 0, "unit", "keras", ("plain",)),
-    Net("sizes", "plain", (32, 32), 0, "unit", "keras", ("mirrored",)),
-    Net("blobs", "unet", (32, 32), 0, "unit", "keras"),
-    Net("blobs", "unet", (24, 40), 0, "byte", "tf_keras"),
-)
+TASKS = IMAGES | {"waves": waves, "tables": tables, "tokens": tokens}
+NAMED = {"letters", "objects", "textures", "presence"}  # a mirror leaves their names
+HARMLESS = 0.03  # accuracy lost in the mirror by a model that is invariant to it
 
 
 @dataclass
 class Case:
-    """One diagnosis to make. `accepted` are the causes that are right; `transform` of the first."""
+    """One diagnosis to make. `accepted` are the causes that are right; `transform` of the first.
+
+    `labels`: only labels can tell. `net`: the network, its score on the images and on their
+    mirror images (accuracy or R2).
+    """
 
     model: str
     images: str
@@ -80,152 +54,21 @@ class Case:
     net: dict[str, Any] = field(default_factory=dict)
 
 
-# ---- nets ---------------------------------------------------------------------------------------
+# ---- training -----------------------------------------------------------------------------------
 
 
 def build(k: Any, net: Net) -> Any:
     """The untrained net."""
     layers = k.layers
-    dtype = "uint8" if net.scale == "uint8" else "float32"
-    image = layers.Input((*net.shape, 3), dtype=dtype, name="image")
-    x = image
+    image = net.task in IMAGES
+    shape = (*net.shape, net.channels) if image else net.shape + (1,) * (net.task == "waves")
+    dtype = {"uint8": "uint8"}.get(net.scale, "int32" if net.task == "tokens" else "float32")
+    given = x = layers.Input(shape, dtype=dtype, name="image")
     if net.scale in {"byte", "uint8"}:
         x = layers.Rescaling(1 / 255)(x)
-    x = BODIES[net.body](k, x, net)
-    return k.Model(image, x, name="net")
-
-
-def _block(k: Any, x: Any, width: int, name: str, **options: Any) -> Any:
-    norm = options.pop("norm", True)
-    settings = {"padding": "same", "name": name} | options
-    x = k.layers.Conv2D(width, 3, **settings)(x)
-    if norm:
-        x = k.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-    return k.layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _head(k: Any, x: Any, net: Net) -> Any:
-    if net.classes:
-        return k.layers.Dense(net.classes, activation="softmax", name="head")(x)
-    return k.layers.Dense(1, name="head")(x)
-
-
-def _plain(k: Any, x: Any, net: Net, **options: Any) -> Any:
-    for i, width in enumerate((12, 20, 28)):
-        x = _block(k, x, width, f"conv{i}", **options)
-        x = k.layers.MaxPooling2D()(x) if i < 2 else x
-    return _pooled(k, x, net)
-
-
-def _pooled(k: Any, x: Any, net: Net) -> Any:
-    """Classes and sizes by averages over places; directions need to know where."""
-    if net.task == "roads":
-        x = k.layers.Flatten()(k.layers.AveragePooling2D(2)(x))
-    else:
-        x = k.layers.GlobalAveragePooling2D()(x)
-    return _head(k, x, net)
-
-
-def _residual(k: Any, x: Any, net: Net) -> Any:
-    x = _block(k, x, 16, "stem")
-    for i in range(3):
-        inner = _block(k, x, 16, f"unit{i}_a")
-        inner = k.layers.Conv2D(16, 3, padding="same", use_bias=False, name=f"unit{i}_b")(inner)
-        inner = k.layers.BatchNormalization(momentum=0.9, name=f"unit{i}_norm")(inner)
-        x = k.layers.ReLU()(k.layers.Add()([x, inner]))
-        x = k.layers.MaxPooling2D()(x) if i < 2 else x
-    return _pooled(k, x, net)
-
-
-def _depthwise(k: Any, x: Any, net: Net) -> Any:
-    x = _block(k, x, 16, "stem")
-    for i, width in enumerate((24, 32)):
-        x = k.layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"deep{i}")(x)
-        x = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9, name=f"deep{i}_norm")(x))
-        x = k.layers.Conv2D(width, 1, use_bias=False, name=f"point{i}")(x)
-        x = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9, name=f"point{i}_norm")(x))
-        x = k.layers.MaxPooling2D()(x)
-    return _pooled(k, x, net)
-
-
-def _max_logits(k: Any, x: Any, net: Net) -> Any:
-    for i, width in enumerate((12, 24, 32)):
-        x = _block(k, x, width, f"conv{i}", norm=False)
-        x = k.layers.MaxPooling2D()(x) if i < 2 else x
-    return k.layers.Dense(net.classes, name="head")(k.layers.GlobalMaxPooling2D()(x))
-
-
-def _flat_valid(k: Any, x: Any, net: Net) -> Any:
-    for i, width in enumerate((12, 20)):
-        x = _block(k, x, width, f"conv{i}", padding="valid")
-        x = k.layers.MaxPooling2D()(x)
-    x = k.layers.Dense(32, activation="relu", name="hidden")(k.layers.Flatten()(x))
-    return _head(k, k.layers.Dropout(0.2)(x), net)
-
-
-def _trunk(k: Any, x: Any, net: Net) -> Any:
-    """One nested trunk that looks twice: at the image and at a coarser version of it."""
-    inner = k.layers.Input((None, None, 3))
-    y = _block(k, inner, 16, "trunk0")
-    y = _block(k, k.layers.MaxPooling2D()(y), 24, "trunk1")
-    trunk = k.Model(inner, k.layers.GlobalAveragePooling2D()(y), name="trunk")
-    both = k.layers.Concatenate()([trunk(x), trunk(k.layers.AveragePooling2D(2)(x))])
-    return _head(k, k.layers.Dense(24, activation="relu", name="hidden")(both), net)
-
-
-def _strided(k: Any, x: Any, net: Net) -> Any:
-    for i, width in enumerate((12, 20, 28)):
-        x = _block(k, x, width, f"conv{i}", strides=2)
-    return _pooled(k, x, net)
-
-
-def _mirrored_pair(k: Any, x: Any, net: Net) -> tuple[Any, Any]:
-    """Outputs of one trunk for the image and for its mirror image."""
-    inner = k.layers.Input((*net.shape, 3))
-    y = inner
-    for i, width in enumerate((12, 20)):
-        y = k.layers.MaxPooling2D()(_block(k, y, width, f"twin{i}"))
-    y = k.layers.Flatten()(k.layers.AveragePooling2D(2)(y)) if net.body == "odd" else (
-        k.layers.GlobalAveragePooling2D()(y)
-    )  # fmt: skip
-    trunk = k.Model(inner, k.layers.Dense(24, activation="relu", name="mix")(y), name="trunk")
-    return trunk(x), trunk(k.ops.flip(x, axis=2))
-
-
-def _even(k: Any, x: Any, net: Net) -> Any:
-    return _head(k, k.layers.Average()(list(_mirrored_pair(k, x, net))), net)
-
-
-def _odd(k: Any, x: Any, net: Net) -> Any:
-    pair = k.layers.Subtract()(list(_mirrored_pair(k, x, net)))
-    return k.layers.Dense(1, use_bias=False, name="head")(pair)
-
-
-def _unet(k: Any, x: Any, _net: Net) -> Any:
-    fine = _block(k, x, 12, "down0")
-    coarse = _block(k, k.layers.MaxPooling2D()(fine), 20, "down1")
-    up = k.layers.UpSampling2D()(coarse)
-    x = _block(k, k.layers.Concatenate()([fine, up]), 12, "up0")
-    return k.layers.Conv2D(1, 1, activation="sigmoid", name="head")(x)
-
-
-BODIES: dict[str, Callable[[Any, Any, Net], Any]] = {
-    "plain": _plain,
-    "residual": _residual,
-    "depthwise": _depthwise,
-    "bias_free": lambda k, x, net: _plain(k, x, net, use_bias=False),
-    "no_norm": lambda k, x, net: _plain(k, x, net, norm=False),
-    "max_logits": _max_logits,
-    "flat_valid": _flat_valid,
-    "trunk": _trunk,
-    "strided": _strided,
-    "even": _even,
-    "odd": _odd,
-    "unet": _unet,
-}
-
-
-# ---- training -----------------------------------------------------------------------------------
+    if net.flips_inside:
+        x = layers.RandomFlip("horizontal")(x)
+    return k.Model(given, (BODIES | DRAWN)[net.body](k, x, net), name="net")
 
 
 def fed(x: np.ndarray, scale: str) -> np.ndarray:
@@ -237,8 +80,18 @@ def fed(x: np.ndarray, scale: str) -> np.ndarray:
             return (x * 255).round().astype(np.uint8)
         case "signed":
             return (2 * x - 1).astype(np.float32)
+        case "standard":
+            return ((x - 0.5) / 0.25).astype(np.float32)
         case _:
             return x
+
+
+def made(net: Net, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """`n` inputs in [0, 1] (images) or as they are, and what is to be said of them."""
+    x, y = TASKS[net.task](n, net.shape, net.classes, rng)
+    if net.task in IMAGES and net.channels == 1:
+        x = x.mean(axis=-1, keepdims=True)
+    return x, y
 
 
 def _augmented(x: np.ndarray, y: np.ndarray, net: Net, way: str, rng: np.random.Generator):
@@ -256,181 +109,69 @@ def _augmented(x: np.ndarray, y: np.ndarray, net: Net, way: str, rng: np.random.
     return x, y
 
 
-def train(k: Any, net: Net, way: str, seed: int) -> Any:
-    """A trained model; the number of epochs suits two slow cores."""
+def _loss(k: Any, net: Net) -> Any:
+    if not net.classes:
+        return "binary_crossentropy" if net.task == "blobs" else "mse"
+    if net.head in {"several", "sigmoid"}:
+        return "binary_crossentropy"
+    logits = net.body == "max_logits" or net.head == "logits"
+    return k.losses.SparseCategoricalCrossentropy(from_logits=logits)
+
+
+def train(k: Any, net: Net, way: str, seed: int, share: float = 1.0) -> Any:
+    """A trained model; `share` of the epochs, whose number suits two slow cores."""
     k.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    x, y = TASKS[net.task](TRAINED, net.shape, net.classes, rng)
+    x, y = made(net, TRAINED, rng)
     model = build(k, net)
-    loss = {"roads": "mse", "sizes": "mse", "blobs": "binary_crossentropy"}.get(net.task)
-    if loss is None:
-        logits = net.body == "max_logits"
-        loss = k.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    model.compile(k.optimizers.Adam(4e-3), loss=loss)
-    epochs = {"plain": 14, "mirrored": 18, "d4": 26}[way]
+    start = 4e-3 if net.optimizer == "adam" else 3e-2
+    start /= 1 if net.norm == "batch" else 2
+    kind = k.optimizers.Adam(start) if net.optimizer == "adam" else k.optimizers.SGD(start, 0.9)
+    model.compile(kind, loss=_loss(k, net))
+    epochs = int(share * {"plain": 14, "mirrored": 18, "d4": 26}[way])
     for epoch in range(epochs):
-        now = (x, y) if way == "plain" else _augmented(x, y, net, way, rng)
+        outside = way != "plain" and not net.flips_inside
+        now = _augmented(x, y, net, way, rng) if outside else (x, y)
         if epoch == epochs - 4:
-            model.optimizer.learning_rate.assign(1e-3)
+            model.optimizer.learning_rate.assign(start / 4)
         model.fit(fed(now[0], net.scale), now[1], batch_size=32, verbose=0)
     return model
 
 
-# ---- faults -------------------------------------------------------------------------------------
-
-
-def _layers(model: Any) -> Iterator[Any]:
-    """All layers with weights, nested ones included, in the order in which they were built."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _layers(layer)
-        elif layer.weights:
-            yield layer
-
-
-def _kernels(model: Any) -> list[Any]:
-    return [x for x in _layers(model) if len(x.weights[0].shape) in {2, 4}]
-
-
-def _norms(model: Any) -> list[Any]:
-    return [x for x in _layers(model) if type(x).__name__ == "BatchNormalization"]
-
-
-def _set(layer: Any, **at: Any) -> None:
-    """Overwrite weights by place in `get_weights`: w0, w1, …."""
-    weights = layer.get_weights()
-    for place, value in at.items():
-        weights[int(place[1:])] = np.asarray(value, np.float32)
-    layer.set_weights(weights)
-
-
-def _redraw(layer: Any, rng: np.random.Generator) -> None:
-    """Glorot uniform, as Keras draws it; the bias is 0."""
-    kernel, *bias = layer.get_weights()
-    area = int(np.prod(kernel.shape[:-2]))
-    limit = np.sqrt(6 / (area * (kernel.shape[-2] + kernel.shape[-1])))
-    layer.set_weights([rng.uniform(-limit, limit, kernel.shape), *(0 * b for b in bias)])
-
-
-def fresh(model: Any, rng: np.random.Generator) -> None:
-    for layer in _kernels(model):
-        _redraw(layer, rng)
-    for norm in _norms(model):
-        ones, zeros = np.ones(norm.weights[0].shape), np.zeros(norm.weights[0].shape)
-        norm.set_weights([ones, zeros, zeros, ones])
-
-
-def redrawn_layer(model: Any, rng: np.random.Generator) -> None:
-    _redraw(_kernels(model)[1], rng)
-
-
-def redrawn_head(model: Any, rng: np.random.Generator) -> None:
-    _redraw(_kernels(model)[-1], rng)
-
-
-def statistics_lost(model: Any, _rng: np.random.Generator) -> None:
-    for norm in _norms(model):
-        _set(norm, w2=np.zeros(norm.weights[2].shape), w3=np.ones(norm.weights[3].shape))
-
-
-def one_statistic_lost(model: Any, _rng: np.random.Generator) -> None:
-    norm = _norms(model)[1]
-    _set(norm, w2=np.zeros(norm.weights[2].shape), w3=np.ones(norm.weights[3].shape))
-
-
-def unconverged(model: Any, _rng: np.random.Generator) -> None:
-    """Statistics a few steps away from where they start, as after a short fine-tuning."""
-    for norm in _norms(model):
-        mean, variance = norm.get_weights()[2:]
-        _set(norm, w2=0.1 * mean, w3=0.9 + 0.1 * variance)
-
-
-def head_bias(model: Any, rng: np.random.Generator) -> None:
-    head = _kernels(model)[-1]
-    bias = head.get_weights()[1]
-    bias[int(rng.integers(bias.size))] += 60
-    _set(head, w1=bias)
-
-
-def dead(model: Any, _rng: np.random.Generator) -> None:
-    """The bias before a rectifier far below zero: of a convolution, or of its normalisation."""
-    layer = _norms(model)[-1] if _norms(model) else _kernels(model)[-2]
-    _set(layer, w1=layer.get_weights()[1] * 0 - 60)
-
-
-def swapped(model: Any, rng: np.random.Generator) -> None:
-    """Filters of one layer in another order, as when two files of weights are mixed up."""
-    layer = _kernels(model)[1]
-    weights = layer.get_weights()
-    order = rng.permutation(weights[0].shape[2])
-    _set(layer, w0=weights[0][:, :, order])
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault of weights, or of the images (`feed`), and the causes that name it."""
-
-    name: str
-    accepted: tuple[str, ...]
-    harm: Callable[[Any, np.random.Generator], None] | None = None
-    feed: Callable[[np.ndarray], np.ndarray] | None = None
-    transform: str = ""
-    needs: str = ""  # norm, classes, many, square, unit
-
-
-WRONG = ("wrong-weights-upstream",)
-FAULTS = (
-    Fault("never loaded", ("never-loaded",), fresh),
-    Fault("layer redrawn", ("partial-restore", *WRONG), redrawn_layer),
-    Fault("head redrawn", ("partial-restore", *WRONG), redrawn_head, needs="classes"),
-    Fault("BN statistics lost", ("bn-statistics-lost",), statistics_lost, needs="norm"),
-    Fault("one BN lost", ("bn-statistics-lost",), one_statistic_lost, needs="norm"),
-    Fault("BN unconverged", ("bn-statistics-lost", *WRONG), unconverged, needs="norm"),
-    Fault("head bias +60", ("head-bias",), head_bias, needs="classes"),
-    Fault("dead layer", ("dead-units",), dead, needs="layers"),
-    Fault("filters permuted", (*WRONG, "little-information"), swapped, needs="layers"),
-    Fault("images mirrored", ("orientation-mismatch",), None, lambda x: x[:, :, ::-1], "H", "many"),
-    Fault("images turned", ("orientation-mismatch",), None, lambda x: x[:, ::-1, ::-1], "r180",
-          "many"),
-    Fault("images x255", ("input-domain",), None, lambda x: x * 255, "/255", "unit"),
-    Fault("images /255", ("input-domain",), None, lambda x: x / 255, "*255", "byte"),
-    Fault("images inverted", ("input-domain",), None, lambda x: 1 - x, "1-x", "unit"),
-)  # fmt: skip
-
-
-def suits(fault: Fault, net: Net, way: str) -> bool:
-    """A fault that this net can have, and that its training does not make harmless."""
-    normed = net.body not in {"no_norm", "max_logits"}
-    asymmetric = way == "plain" and net.task in {"letters", "objects"} and net.body != "even"
-    return {
-        "": True,
-        "norm": normed,
-        "classes": net.classes > 2 and net.body != "odd",
-        "layers": net.classes > 2 and net.body not in {"trunk", "even", "depthwise"},
-        "many": asymmetric and net.classes > 2,
-        "unit": net.classes > 2 and net.scale == "unit" and normed,
-        "byte": net.classes > 2 and net.scale == "byte",
-    }[fault.needs]
+def score(model: Any, net: Net, x: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy, or R2 where there are no classes."""
+    outputs = model.predict(x, verbose=0)
+    if net.head in {"several", "sigmoid"}:
+        return float(np.mean((outputs > 0.5) == y.reshape(outputs.shape)))
+    if net.classes:
+        return float(np.mean(outputs.argmax(axis=1) == y))
+    return float(1 - ((outputs - y) ** 2).sum() / ((y - y.mean(axis=0)) ** 2).sum())
 
 
 # ---- cases --------------------------------------------------------------------------------------
 
 
-def healthy_causes(net: Net, way: str) -> tuple[str, ...]:
-    """What is right to say of a sound model."""
+def sound_causes(net: Net, way: str, lost: float) -> tuple[str, ...]:
+    """What is right to say of a sound model that loses this much accuracy in the mirror."""
     if net.body in {"even", "odd"}:
         return ("invariant-by-construction", "output-follows-flip")
+    if net.task in {"tables", "tokens"}:
+        return ("healthy",)  # nothing to flip
     if net.task in {"roads", "pointers"}:
         return ("output-follows-flip", *(SENSITIVE if way == "plain" else ()))
     if net.task in {"blobs", "sizes"}:
         return ("learned-invariance", *SENSITIVE)
-    return SENSITIVE if way == "plain" else ("learned-invariance",)
+    if net.task == "waves":
+        return ("learned-invariance", "output-follows-flip", *SENSITIVE)
+    invariant = lost < HARMLESS
+    return ("learned-invariance",) * (invariant or way != "plain") + SENSITIVE * (
+        way == "plain" or not invariant
+    )
 
 
 def _save(model: Any, form: str, path: Path) -> Path:
-    path = path.with_name(
-        path.name + {"keras": ".keras", "export": "", "h5": ".h5"}.get(form, ".h5")
-    )
+    ending = {"keras": ".keras", "h5": ".h5", "tf_keras": ".h5"}.get(form, "")
+    path = path.with_name(path.name + ending)
     if form == "export":
         model.export(path, verbose=False)
     else:
@@ -438,77 +179,102 @@ def _save(model: Any, form: str, path: Path) -> Path:
     return path
 
 
-def make(out: Path, seeds: int) -> list[Case]:
-    """Train what is not there yet; returns all cases."""
+def fixed(out: Path, seeds: int) -> None:
+    """The chosen networks; faults for the first seed only."""
+    every = [(number, net, way) for number, net in enumerate(NETS) for way in net.ways]
+    for seed, (number, net, way) in product(range(seeds), every):
+        stem = f"{number:02d}_{net.task}_{net.body}_{way}_s{seed}"
+        faults = [fault for fault in FAULTS if suits(fault, net, way)] if not seed else []
+        # Each net takes its share of the faults, in turn, so that all meet many kinds of net.
+        chosen = faults[number % 2 :: 2] if way == "plain" else faults[:2]
+        _make(out, stem, net, way, 1000 * seed + number, chosen)
+
+
+def random(out: Path, first: int, last: int) -> None:
+    """The networks drawn at random, each with the fault that was rarest so far."""
+    taken = dict.fromkeys((fault.name for fault in FAULTS), 0)
+    for number in range(last):
+        net, way = drawn(number)
+        faults = [fault for fault in FAULTS if suits(fault, net, way)]
+        rarest = sorted(faults, key=lambda fault: taken[fault.name])[:1]
+        for fault in rarest:
+            taken[fault.name] += 1
+        stem = f"d{number:03d}_{net.task}_{net.body}_{way}_s0"
+        if number >= first:
+            _make(out, stem, net, way, 50_000 + number, rarest)
+
+
+def _make(out: Path, stem: str, net: Net, way: str, seed: int, faults: list[Fault]) -> None:
+    """Train one network and break copies of it, unless that was done before."""
     import keras
     import tf_keras
 
-    cases = []
-    nets = [(number, net, way) for number, net in enumerate(NETS) for way in net.ways]
-    for seed, (number, net, way) in product(range(seeds), nets):
-        k = tf_keras if net.form == "tf_keras" else keras
-        stem = f"{number:02d}_{net.task}_{net.body}_{way}_s{seed}"
-        done = out / f"{stem}.jsonl"
-        if not done.exists():
-            k.backend.clear_session()
-            found = list(_cases_of(k, net, way, seed, out, stem, number))
-            done.write_text("".join(json.dumps(asdict(c)) + "\n" for c in found))
-            print(stem, len(found), flush=True)
-        cases += [Case(**json.loads(line)) for line in done.read_text().splitlines()]
-    return cases
+    done = out / f"{stem}.jsonl"
+    if done.exists():
+        return
+    k = tf_keras if net.form.startswith("tf_keras") else keras
+    k.backend.clear_session()
+    found = list(_cases_of(k, net, way, seed, out, stem, faults))
+    done.write_text("".join(json.dumps(asdict(c)) + "\n" for c in found))
+    print(stem, len(found), f"{found[0].net['score']:.2f}", flush=True)
 
 
 def _cases_of(
-    k: Any, net: Net, way: str, seed: int, out: Path, stem: str, number: int
+    k: Any, net: Net, way: str, seed: int, out: Path, stem: str, faults: list[Fault]
 ) -> Iterator[Case]:
-    model = train(k, net, way, 1000 * seed + number)
+    model = train(k, net, way, seed)
     rng = np.random.default_rng(10_000 + seed)
-    drawn, y = TASKS[net.task](FED, net.shape, net.classes, rng)
-    x = fed(drawn, net.scale)
+    drawn_x, y = made(net, FED, rng)
+    x = fed(drawn_x, net.scale)
     np.savez(out / f"{stem}.npz", x=x, y=y)
-    sound = healthy_causes(net, way)
+    right = score(model, net, x, y)
+    told = asdict(net) | {"way": way, "seed": seed, "score": right}
+    lost = 0.0
+    if net.task in NAMED:
+        told["mirrored"] = score(model, net, np.ascontiguousarray(x[:, :, ::-1]), y)
+        lost = right - told["mirrored"]
     path = _save(model, net.form, out / stem).name
-    told = asdict(net) | {"way": way, "seed": seed, "score": _score(model, net, x, y)}
-    yield Case(path, f"{stem}.npz", "sound", True, sound, net=told)
-    if seed:  # faults of the first seed only: they are the same kinds again
-        return
+    sound = Case(path, f"{stem}.npz", "sound", True, sound_causes(net, way, lost), net=told)
+    yield sound
     kept = model.get_weights()
-    suitable = [fault for fault in FAULTS if suits(fault, net, way)]
-    # Each net takes its share of the faults, in turn, so that all meet many kinds of net.
-    for fault in suitable[number % 2 :: 2] if way == "plain" else suitable[:2]:
-        name = f"{stem}__{fault.name.replace(' ', '_').replace('/', 'by')}"
-        shown, images = path, f"{stem}.npz"
+    bench = Bench(rng, x, lambda: build(k, net), lambda: train(k, net, way, seed + 500, 0.5))
+    for fault in faults:
+        name = f"{stem}__{fault.name.replace(' ', '_').replace('/', 'by').replace(',', '')}"
+        case = replace(
+            sound, condition=fault.name, healthy=False, accepted=fault.accepted,
+            transform=fault.transform, labels=fault.labels,
+        )  # fmt: skip
         if fault.harm is not None:
-            fault.harm(model, rng)
-            shown = _save(model, net.form, out / name).name
+            try:
+                fault.harm(model, bench)
+            except Unsuited:
+                continue
+            finally:
+                harmed, changed = model.get_weights(), model.set_weights(kept)
+            model.set_weights(harmed)
+            case = replace(case, model=_save(model, net.form, out / name).name)
             model.set_weights(kept)
-        if fault.feed is not None:
-            images = f"{name}.npz"
+        elif fault.name == ONE_CLASS:
+            more, labels = made(net, 64 * net.classes, rng)
+            changed = fed(more[labels == labels[0]], net.scale)
+            np.savez(out / f"{name}.npz", x=changed, y=labels[labels == labels[0]])
+            case = replace(case, images=f"{name}.npz", accepted=(*fault.accepted, *sound.accepted))
+        else:
             changed = fault.feed(x)
-            np.savez(out / images, x=np.ascontiguousarray(changed.astype(x.dtype)), y=y)
-        yield Case(shown, images, fault.name, False, fault.accepted, fault.transform, net=told)
-
-
-def _score(model: Any, net: Net, x: np.ndarray, y: np.ndarray) -> float:
-    """Accuracy, or R2 where there are no classes, on the images given to the diagnosis."""
-    outputs = model.predict(x, verbose=0)
-    if net.classes:
-        return float(np.mean(outputs.argmax(axis=1) == y))
-    return float(1 - ((outputs - y) ** 2).sum() / ((y - y.mean(axis=0)) ** 2).sum())
+            np.savez(out / f"{name}.npz", x=np.ascontiguousarray(changed.astype(x.dtype)), y=y)
+            case = replace(case, images=f"{name}.npz")
+        yield case
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--fixed", type=int, metavar="SEEDS", default=0)
+    parser.add_argument("--drawn", type=int, nargs=2, metavar=("FIRST", "LAST"), default=(0, 0))
     asked = parser.parse_args()
     asked.directory.mkdir(parents=True, exist_ok=True)
-    cases = make(asked.directory, asked.seeds)
-    (asked.directory / "cases.jsonl").write_text(
-        "".join(json.dumps(asdict(case)) + "\n" for case in cases)
-    )
-    sound = sum(case.healthy for case in cases)
-    print(f"{len(cases)} cases, {sound} sound")
+    fixed(asked.directory, asked.fixed)
+    random(asked.directory, *asked.drawn)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,13 @@ from modelaudit.diagnosis.thresholds import (
     ACCURACY_GAIN,
     ENOUGH_IMAGES,
     FIT_GAIN,
-    GAIN,
-    INFORMED,
-    INFORMED_PEAK,
     LITTLE,
     MISFIT,
     MISFIT_ALIKE,
     ONE_CLASS,
-    PEAK,
     RIGHT_ACCURACY,
     RIGHT_FIT,
     SAME_SCORE,
-    TIED,
 )
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.initialization import with_first_inconsistent
@@ -181,26 +176,9 @@ def information(output: OutputBehaviour) -> float:
     return output.collapse.information or 0.0
 
 
-def better(profile: Mapping[str, float], given: float, room: float) -> list[tuple[str, float]]:
-    """Variants of the input that carry much more information than the one given, with their bits.
-
-    Empty where there is none. Variants that are as good as the best come along: a model that was
-    trained with mirrored images cannot tell a quarter turn from a transposition. The simplest
-    comes first.
-
-    Args:
-        profile: bits by transform.
-        given: bits of the input as it was given.
-        room: log2 K.
-    """
-    others = {name: bits for name, bits in profile.items() if name != "e"}
-    *rest, best = sorted((*others.values(), given)) or (0.0,)
-    alone = bool(rest) and best - rest[-1] > PEAK
-    enough = (INFORMED_PEAK if alone else INFORMED) * room
-    if room <= 0 or best - given <= GAIN or best <= enough:
-        return []
-    tied = [(name, bits) for name, bits in others.items() if best - bits <= TIED]
-    return sorted(tied, key=lambda each: SIMPLEST.index(each[0]))
+def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Equally good variants of the input, the simplest to name first."""
+    return sorted(variants.items(), key=lambda each: SIMPLEST.index(each[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.diagnosis import thresholds as at
-from modelaudit.diagnosis.case import Case, capacity, classes_said, information
+from modelaudit.diagnosis.case import IMAGES, Case, capacity, classes_said, information
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.facts import Json
 from modelaudit.measures.collapse import MIN_SPREAD, bits_limit
@@ -158,6 +158,10 @@ def collapse_open(case: Case) -> Answer:
     output = case.collapsed
     if output is None:
         return Excluded("the output depends on the input")
+    if not case.images:
+        return Unknown(
+            f"{IMAGES}: inputs that mean nothing to a sound model may all get one answer"
+        )
     return Found(0.6, (_collapse_evidence(case.behaviour, output),), where=output.name)
 
 

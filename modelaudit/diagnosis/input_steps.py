@@ -12,14 +12,15 @@ from modelaudit.diagnosis.case import (
     NO_FLIP,
     WORDS,
     Case,
-    better,
     capacity,
     classes_said,
     information,
     labelled_better,
     labels_contradict,
+    simplest_first,
 )
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.measures.orientation import understood_better
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 
 MANY = 3  # classes from which information tells an orientation; with two, only labels do
@@ -64,9 +65,10 @@ def _informed(output: OutputBehaviour) -> list[str]:
     """Orientations that answers say much more in, beyond sampling error; the simplest first."""
     if (output.collapse.classes or 0) < MANY:
         return []
-    given = information(output)
-    found = better(output.orientation, given, capacity(output))
-    return [n for n, bits in found if output.orientation_ci.get(n, (bits, bits))[0] > given]
+    found = understood_better(
+        output.orientation, information(output), capacity(output), output.orientation_ci
+    )
+    return [name for name, _ in simplest_first(found)]
 
 
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
@@ -90,6 +92,10 @@ def input_domain(case: Case) -> Answer:
         found = _other_scale(seen, output, first)
         if found is not None:
             return found
+    if first is None and not any(o.accuracy or o.fit for o in case.outputs):
+        return Unknown(
+            f"{LABELS}: without batch statistics sound models answer alike on two scales"
+        )
     return Excluded("no other scale of the pixel values (/255, x255, 2x-1, 1-x) suits the model")
 
 
@@ -102,7 +108,8 @@ def _other_scale(
     if labelled:
         evidence = Evidence(labelled.text, "", labelled.other, labelled.given, n)
         return Found(0.95, (evidence,), where=output.name, transform=labelled.name)
-    found = better(output.domain, information(output), capacity(output))
+    better = understood_better(output.domain, information(output), capacity(output))
+    found = simplest_first(better)
     if not found:
         return _by_statistics(seen, output, first)
     name, bits = _best_fitting(seen, found)
@@ -122,10 +129,19 @@ def _other_scale(
             0.95, (said, _statistics_evidence(first, name)), where=output.name, transform=name
         )
     # Without statistics that agree, more information is no proof: values that are too large make
-    # sound models surer as well. It counts where the output is constant otherwise.
+    # sound models surer as well. It counts where the output is constant otherwise, and for
+    # inversion, which keeps the range of values.
     if output.collapse.collapsed and (first is None or fits):
         return Found(0.9, (said,), where=output.name, transform=name)
+    if first is None and name == "1-x" and _turned_round(output, bits):
+        return Found(0.8, (said,), where=output.name, transform=name)
     return _by_statistics(seen, output, first)
+
+
+def _turned_round(output: OutputBehaviour, bits: float) -> bool:
+    """Too little is said of images as given, and far more of inverted ones."""
+    given = information(output)
+    return given < at.INFORMED * capacity(output) and bits - given > at.PEAK
 
 
 def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
@@ -145,7 +161,8 @@ def _by_statistics(
 ) -> Found | None:
     """Statistics that are off, and fit on another scale on which the model says no less.
 
-    Without classes there is no information to agree, so they must be far off.
+    They decide alone where they are far off, and where a constant output has nothing to add. They
+    must be far off where there are no classes whose information could agree.
     """
     room = capacity(output)
     limit = at.MISFIT if room else at.MISFIT_DOMAIN_ALONE
@@ -154,8 +171,10 @@ def _by_statistics(
     best = min(first.domain, key=lambda name: _strain(seen, name), default="")
     if not best or _strain(seen, best) >= at.FIT_DOMAIN or labels_contradict(output, best):
         return None
-    bits = output.domain.get(best, 0.0)
-    if room and (bits <= at.LITTLE * room or bits < information(output) - at.TIED):
+    bits, said = output.domain.get(best, 0.0), (information(output), *output.domain.values())
+    alone = first.mean_deviation > at.MISFIT_DOMAIN_ALONE
+    alone |= output.collapse.collapsed and max(said) < at.LITTLE * room
+    if room and not alone and (bits <= at.LITTLE * room or bits < information(output) - at.TIED):
         return None
     return Found(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
 

@@ -115,6 +115,12 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
     waiting = [each for each in unknown if IMAGES in each.needs]
     if waiting and not case.images:
         given = "Weights, restore and output are sound as far as built-in inputs can show."
+        if case.collapsed:
+            given = (
+                "Weights and restore are sound as far as they can be judged. The answer to all "
+                "built-in inputs is nearly the same, which may be right for inputs that mean "
+                "nothing to the model."
+            )
         if seen.inputs.kind == "user":
             given = f"Only {seen.inputs.n} images were given; statements on flips take more."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]

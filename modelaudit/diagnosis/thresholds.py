@@ -8,16 +8,12 @@ not significance levels: each is reported beside the measured value.
 
 from __future__ import annotations
 
-# Share of log2(K) that an orientation must reach to be called the right one. True repairs reach
-# 0.88 to 0.99, false ones at most 0.504.
-INFORMED = 0.75
-# The same where it stands out of all others by a wide margin: a small 12-class net that is right
-# about 98 % of its images reaches no more than 0.72, the next orientation 0.44.
-INFORMED_PEAK, PEAK = 0.60, 0.60
-# Bits by which another orientation, scale or intervention must be better. Healthy: 0.06 at most.
-GAIN = 0.30
-# Bits within which two variants of the input are equally good.
-TIED = 0.06
+from modelaudit.measures import orientation
+
+# What tells that another orientation or scale is understood better; the reasons stand there.
+INFORMED, GAIN = orientation.INFORMED, orientation.GAIN
+INFORMED_PEAK, PEAK = orientation.INFORMED_PEAK, orientation.PEAK
+TIED = orientation.TIED
 # Share of log2(K) below which an output says too little to be a working classifier.
 UNINFORMED = 0.50
 # NFV below which a flip changes nothing but rounding. Exact networks: 1e-13 and less.
@@ -59,6 +55,6 @@ ONE_CLASS = 0.90
 TOP_SHARE, BIAS_EXCESS = 0.50, 2.0
 # Part of the measured NFV that the architecture alone must explain to be named as its cause.
 FLOOR_SHARE = 0.50
-# Images from which orientation statements hold (all faults found, no false alarm in 3,750).
-ENOUGH_IMAGES = 32
+# Images from which orientation statements hold, and those that are asked for.
+ENOUGH_IMAGES = orientation.MIN_INPUTS
 ADVISED_IMAGES = 64

@@ -18,6 +18,8 @@ DIVERSE = 0.9  # largest class of labelled inputs below which they are diverse
 MIN_BIAS_GAIN = 0.3
 MIN_TOP_SHARE = 0.5
 MIN_BIAS_EXCESS = 2.0  # logit spreads; healthy heads stay below .12
+# A bias so large explains a collapse even where what it hides says little, as on made-up inputs.
+LARGE_BIAS_EXCESS, LARGE_BIAS_GAIN, LARGE_BIAS_RATIO = 5.0, 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,10 @@ def bias_effect(
 ) -> BiasEffect:
     """Is the head's bias why the output says little?
 
-    Responsible where centring restores an output that had collapsed, or, for a moderate bias,
-    where one class takes more than half, centring gains more than .3 bits and the bias stands out
-    by more than two deviations of what it is added to.
+    Responsible where centring restores an output that had collapsed, by .05 bits and tenfold if
+    the bias is very large; or, for a moderate bias, where one class takes more than half,
+    centring gains more than .3 bits and the bias stands out by more than two deviations of what
+    it is added to.
 
     Args:
         stored, centred: (n, ...) outputs with the bias as stored and as `centred_bias`.
@@ -142,7 +145,9 @@ def bias_effect(
     before, after = information(p), information(p_centred)
     share = collapse(stored, kind, Diversity(synthetic=True)).top_share or 0.0
     limit = bits_limit(class_count(stored, kind) or 2)
-    restored = before < limit and after - before > MIN_BIAS_GAIN
+    large = excess > LARGE_BIAS_EXCESS and after > LARGE_BIAS_RATIO * before
+    gain = LARGE_BIAS_GAIN if large else MIN_BIAS_GAIN
+    restored = before < limit and after - before > gain
     moderate = after - before > MIN_BIAS_GAIN and share > MIN_TOP_SHARE
     return BiasEffect(
         before, after, excess, share, restored or (moderate and excess > MIN_BIAS_EXCESS)

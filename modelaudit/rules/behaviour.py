@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.orientation import GAIN, MIN_INPUTS, understood_better
 from modelaudit.measures.summary import Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status
 from modelaudit.rules import behaviour_examples as made
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 
-ORIENTATION_GAIN = 0.30  # bits by which another orientation must be better
-ORIENTATION_SHARE = 0.75  # of log2 K that it must then reach
+SAME_ACCURACY = 0.02  # gain on labels under which they do not confirm another orientation
 SENSITIVE = 0.20  # NFV over which a flip matters as much as a fifth of another input
 ENDINGS = {
     Status.CRASHED: "crashed the process",
@@ -49,8 +49,21 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _confirmed(behaviour: Behaviour) -> bool:
+    """Something inside the model says, too, that the output is constant."""
+    dead = any(share >= 1.0 for share in behaviour.dead.values())
+    bias = behaviour.interventions.get("centre_head_bias", {}).get("responsible")
+    return dead or bias is True
+
+
 def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
+    made_up = behaviour.inputs.kind != "user" and not _confirmed(behaviour)
+    if made_up and any(output.collapse.collapsed for output in behaviour.outputs):
+        raise NotApplicable(
+            "undecidable without inputs of your own (--probe-data): the answer to all built-in "
+            "inputs is nearly the same, which may be right for inputs that mean nothing"
+        )
     for output in behaviour.outputs:
         seen = output.collapse
         if not seen.collapsed:
@@ -78,21 +91,23 @@ def best_orientation(output: OutputBehaviour) -> tuple[str, float, float] | None
 
     None where the orientation given is as good as any, or where classes are not known.
     """
-    classes, profile = output.collapse.classes, output.orientation
+    classes, profile, labelled = output.collapse.classes, output.orientation, output.accuracy
     if not classes or classes < 3 or "e" not in profile:
         return None
-    best = max(profile, key=lambda name: profile[name])
-    gain = profile[best] - profile["e"]
-    enough = profile[best] >= ORIENTATION_SHARE * math.log2(classes)
-    if best == "e" or gain < ORIENTATION_GAIN or not enough:
+    given, room = profile["e"], math.log2(classes)
+    better = understood_better(profile, given, room, output.orientation_ci)
+    best = next(iter(better), None)  # transforms are listed in order of simplicity
+    if best is None or labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_ACCURACY:
         return None
-    return best, profile[best], profile["e"]
+    return best, profile[best], given
 
 
 def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
         raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
+    if behaviour.inputs.n < MIN_INPUTS:
+        raise NotApplicable(f"{behaviour.inputs.n} images are too few: give 64 by --probe-data")
     for output in behaviour.outputs:
         found = best_orientation(output)
         if found:
@@ -104,7 +119,7 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=output.name,
                 evidence={
                     "measured": bits - given,
-                    "threshold": ORIENTATION_GAIN,
+                    "threshold": GAIN,
                     "n": behaviour.inputs.n,
                     "profile": dict(output.orientation),
                 },

@@ -1,0 +1,62 @@
+"""What the behaviour rules leave undecided, and the finer points of MA603."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.findings import Outcome
+from modelaudit.measures.summary import Collapse
+from modelaudit.rules import behaviour_examples as made
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Facts
+
+
+def outcome(facts: Facts, code: str):
+    return next(result for result in run_rules(CATALOGUE, facts) if result.code == code)
+
+
+def on_built_in_inputs(facts: Facts, **changes) -> Facts:
+    seen = facts.behaviour
+    inputs = replace(seen.inputs, kind="synthetic")
+    return replace(facts, behaviour=replace(seen, inputs=inputs, **changes))
+
+
+def test_a_constant_answer_to_made_up_inputs_is_undecided_unless_the_inside_confirms_it():
+    constant = made.collapsed()
+    assert outcome(constant, "MA602").outcome is Outcome.FAIL
+    alone = outcome(on_built_in_inputs(constant), "MA602")
+    assert alone.outcome is Outcome.NOT_APPLICABLE
+    assert "undecidable without" in alone.reason
+    silenced = on_built_in_inputs(constant, dead={"relu": 1.0})
+    assert outcome(silenced, "MA602").outcome is Outcome.FAIL
+    biased = on_built_in_inputs(constant, interventions={"centre_head_bias": {"responsible": True}})
+    assert outcome(biased, "MA602").outcome is Outcome.FAIL
+
+
+def test_made_up_inputs_that_get_different_answers_pass():
+    assert outcome(on_built_in_inputs(made.lively()), "MA602").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "fails"),
+    [
+        ({"e": 0.4, "H": 2.2}, {}, True),  # 66 % of log2 10, and no other comes near
+        ({"e": 0.4, "H": 2.2, "V": 1.9}, {}, False),
+        ({"e": 0.4, "H": 2.99}, {"orientation_ci": {"H": (0.3, 3.0)}}, False),
+        ({"e": 0.4, "H": 2.99}, {"accuracy": {"e": 0.9, "H": 0.2}}, False),
+        ({"e": 0.4, "H": 2.99}, {"accuracy": {"e": 0.2, "H": 0.9}}, True),
+        ({"e": 0.0, "H": 0.99}, {"collapse": Collapse(False, 0.0, 2, 0, 1.0, 0.1)}, False),
+    ],
+)
+def test_another_orientation(profile, changes, fails):
+    facts = made.behave(replace(made.HEALTHY, orientation=profile, **changes))
+    assert (outcome(facts, "MA603").outcome is Outcome.FAIL) is fails
+
+
+def test_few_images_tell_no_orientation():
+    facts = made.wrong_way_round()
+    few = replace(facts.behaviour, inputs=replace(facts.behaviour.inputs, n=31))
+    assert outcome(replace(facts, behaviour=few), "MA603").outcome is Outcome.NOT_APPLICABLE
