@@ -258,7 +258,9 @@ def _cases_of(
             more, labels = made(net, 64 * net.classes, rng)
             changed = fed(more[labels == labels[0]], net.scale)
             np.savez(out / f"{name}.npz", x=changed, y=labels[labels == labels[0]])
-            case = replace(case, images=f"{name}.npz", accepted=(*fault.accepted, *sound.accepted))
+            case = replace(
+                case, images=f"{name}.npz", accepted=(*fault.accepted, "healthy", *sound.accepted)
+            )
         else:
             changed = fault.feed(x)
             np.savez(out / f"{name}.npz", x=np.ascontiguousarray(changed.astype(x.dtype)), y=y)

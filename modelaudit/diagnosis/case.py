@@ -17,6 +17,7 @@ from modelaudit.diagnosis.thresholds import (
     RIGHT_ACCURACY,
     RIGHT_FIT,
     SAME_SCORE,
+    TOP_SHARE,
 )
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.initialization import with_first_inconsistent
@@ -119,8 +120,7 @@ class Case:
         """
         if self.behaviour is None or not self.images or self.one_class:
             return None
-        alike = any(0 < information(o) < LITTLE * capacity(o) for o in self.outputs)
-        limit = MISFIT_ALIKE if alike else MISFIT
+        limit = MISFIT_ALIKE if any(answered_alike(o) for o in self.outputs) else MISFIT
         return next((fit for fit in self.behaviour.batchnorm if fit.misfit > limit), None)
 
     @property
@@ -174,6 +174,15 @@ def classes_said(output: OutputBehaviour, bits: float) -> str:
 def information(output: OutputBehaviour) -> float:
     """I_e in bits; 0 where it is not defined."""
     return output.collapse.information or 0.0
+
+
+def answered_alike(output: OutputBehaviour) -> bool:
+    """Most inputs get one answer and the answers say little: inputs of one kind, or a blind model.
+
+    An unsure model says little too, but not the same.
+    """
+    share = output.collapse.top_share or 0.0
+    return share > TOP_SHARE and information(output) < LITTLE * capacity(output)
 
 
 def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from modelaudit.diagnosis import thresholds as at
-from modelaudit.diagnosis.case import IMAGES, Case, capacity, classes_said, information
+from modelaudit.diagnosis.case import (
+    IMAGES,
+    Case,
+    answered_alike,
+    capacity,
+    classes_said,
+    information,
+)
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.facts import Json
 from modelaudit.measures.collapse import MIN_SPREAD, bits_limit
@@ -171,11 +178,7 @@ def little_information(case: Case) -> Answer:
     if seen is None or not case.images:
         return Excluded("no images were given whose answers could be too alike")
     quiet = next(
-        (
-            o
-            for o in case.outputs
-            if capacity(o) and not o.collapse.collapsed and information(o) < at.LITTLE * capacity(o)
-        ),
+        (o for o in case.outputs if not o.collapse.collapsed and answered_alike(o)),
         None,
     )
     if quiet is None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from modelaudit.diagnosis import thresholds as at
-from modelaudit.diagnosis.case import FLIPS, IMAGES, NO_FLIP, WORDS, Case, flip_of
+from modelaudit.diagnosis.case import (
+    FLIPS,
+    IMAGES,
+    NO_FLIP,
+    WORDS,
+    Case,
+    answered_alike,
+    flip_of,
+)
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 
@@ -99,9 +107,18 @@ def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
         return accuracy["e"] - accuracy[effect.name] < at.ACCURACY_LOSS
     other = next((e.nfv for e in output.transforms if e.name == "V"), None)
     agreed = effect.kappa is None or effect.kappa > at.KAPPA
+    if agreed and _takes_all_alike(output):
+        return True
     if effect.name == "H" and other and agreed:
-        return True if nfv / other < at.MIRROR_RATIO else None
+        steady = effect.kappa is None or effect.kappa > at.KAPPA_MIRROR
+        return True if steady and nfv / other < at.MIRROR_RATIO else None
     return None
+
+
+def _takes_all_alike(output: OutputBehaviour) -> bool:
+    """No orientation matters plainly, not even a quarter turn: training showed all of them."""
+    left = {effect.name: effect.nfv for effect in output.transforms}
+    return "r90" in left and all(nfv is not None and nfv < at.SENSITIVE for nfv in left.values())
 
 
 def output_follows(case: Case) -> Answer:
@@ -142,6 +159,11 @@ def uneven_layers(case: Case) -> list[str]:
     return [g.route for g in profile.grids if not all(g.symmetric)] if profile else []
 
 
+def _diverse(case: Case) -> bool:
+    """The images tell what a different input changes, against which a flip is measured."""
+    return not case.one_class and not any(answered_alike(output) for output in case.outputs)
+
+
 def sensitive_architecture(case: Case) -> Answer:
     """Even with perfectly symmetric kernels this architecture would answer differently."""
     if case.behaviour is None or not case.images:
@@ -152,6 +174,8 @@ def sensitive_architecture(case: Case) -> Answer:
     output, effect, nfv = found
     if learned(output, effect):
         return Excluded("the output does not change under the flip")
+    if not _diverse(case):
+        return Unknown(IMAGES)
     floor = output.floor.get(effect.name)
     if floor is None:
         return Unknown("a model whose kernels can be found and made symmetric in a copy")
@@ -188,6 +212,8 @@ def sensitive_data(case: Case) -> Answer:
     verdict = learned(output, effect)
     if verdict:
         return Excluded("the output does not change under the flip")
+    if not _diverse(case):
+        return Unknown(IMAGES)
     evidence = [_evidence(effect, output, at.LEARNED)]
     floor = output.floor.get(effect.name)
     if floor is not None and floor <= at.FLOOR_SHARE * nfv:

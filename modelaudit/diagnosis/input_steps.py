@@ -109,6 +109,8 @@ def _other_scale(
         evidence = Evidence(labelled.text, "", labelled.other, labelled.given, n)
         return Found(0.95, (evidence,), where=output.name, transform=labelled.name)
     better = understood_better(output.domain, information(output), capacity(output))
+    if not better and output.collapse.collapsed:
+        better = _awakened(output)
     found = simplest_first(better)
     if not found:
         return _by_statistics(seen, output, first)
@@ -136,6 +138,13 @@ def _other_scale(
     if first is None and name == "1-x" and _turned_round(output, bits):
         return Found(0.8, (said,), where=output.name, transform=name)
     return _by_statistics(seen, output, first)
+
+
+def _awakened(output: OutputBehaviour) -> dict[str, float]:
+    """The scale on which a constant output says at least half of what it could, if there is one."""
+    best = max(output.domain, key=lambda name: output.domain[name], default="")
+    enough = bool(best) and output.domain[best] > at.UNINFORMED * capacity(output)
+    return {best: output.domain[best]} if enough and capacity(output) else {}
 
 
 def _turned_round(output: OutputBehaviour, bits: float) -> bool:

@@ -14,7 +14,7 @@ def unconverged_statistics(case: Case) -> Answer:
     if seen is None or not case.images:
         return Unknown(IMAGES)
     tried = seen.interventions.get("recalibrate_batchnorm")
-    if not tried:
+    if not tried or case.misfit is None:
         return Excluded("no batch normalisation is so far off that recomputing it could help")
     before, after = number(tried.get("before")), number(tried.get("after"))
     output = output_called(case, tried.get("output"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Json
 from modelaudit.measures.actions import Action, best_action
-from modelaudit.measures.outputs import comparable, predicted, probabilities
+from modelaudit.measures.outputs import comparable, decisions, predicted, probabilities
 from modelaudit.measures.statistics import (
     bootstrap_indices,
     bootstrap_mean_ci,
@@ -60,8 +60,8 @@ def transform_effect(
 
     Returns:
         the effect; its `detail` has what `actions` found and, of outputs with classes,
-        `top_share` (share of the transformed inputs that get the most frequent class) and
-        `kappa_ci`.
+        `top_share` (share of the most frequent decision on transformed inputs) and `kappa_ci`.
+        Agreement and kappa are over `outputs.decisions`.
     """
     action = (
         Action("invariant", None)
@@ -69,15 +69,16 @@ def transform_effect(
         else best_action(pair.plain, pair.moved, kind, transform, noise)
     )
     detail: dict[str, Json] = dict(action.detail)
-    labels, labels_moved = predicted(pair.plain, kind), predicted(pair.moved, kind)
+    labels, labels_moved = decisions(pair.plain, kind), decisions(pair.moved, kind)
     n = len(pair.plain)
     agreement: float | None = None
     interval: tuple[float, float] | None = None
     kappa: float | None = None
     if labels is not None and labels_moved is not None and n:
-        agreed = int(np.count_nonzero(labels == labels_moved))
-        agreement, interval = agreed / n, wilson(agreed, n)
-        detail["top_share"] = int(np.bincount(labels_moved).max()) / n
+        agreement = float(np.mean(labels == labels_moved))
+        # Decisions on one input depend on each other, so the interval counts inputs.
+        interval = wilson(round(agreement * n), n)
+        detail["top_share"] = int(np.bincount(labels_moved).max()) / len(labels_moved)
         kappa = None if collapsed else cohen_kappa(labels, labels_moved)
         if kappa is not None:
             spread = kappa_interval(labels, labels_moved, rng)

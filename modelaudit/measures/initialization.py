@@ -82,11 +82,16 @@ def kernel_initialization(
             return replace(verdict, state="trained", reason="the bias has moved")
         return replace(verdict, reason=f"the initializer {name!r} is not one that can be tested")
     rounding = 2.0**-8 if dtype in ("bfloat16", "float16") else 1e-5
+    level = LEVEL / max(kernels, 1) / len(options)
     label, best = max(
         ((label, _fit(d, values, rounding)) for label, d in options.items()),
-        key=lambda option: (option[1].inside, option[1].p),
+        key=lambda option: (
+            option[1].fits(level),
+            option[1].bounded,
+            option[1].inside,
+            option[1].p,
+        ),
     )
-    level = LEVEL / max(kernels, 1) / len(options)
     tests = dict(verdict.tests) | best.as_json() | {"level": level}
     verdict = replace(verdict, initializer=label if not known else display_name(name), tests=tests)
     if companions.bias_initial is False:
@@ -96,7 +101,7 @@ def kernel_initialization(
     elif best.p <= level:
         reason = "weights are not distributed as the initializer draws them"
     else:
-        return _still_initial(verdict, values, companions, known)
+        return _still_initial(verdict, values, companions, best.bounded and known)
     if known:
         return replace(verdict, state="trained", reason=reason)
     return replace(verdict, reason="weights fit none of the nine usual initializers")
@@ -119,9 +124,15 @@ def with_first_inconsistent(
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
+    """`bounded`: training soon carries some weight over an edge, so that staying inside tells."""
+
     inside: bool
     p: float
+    bounded: bool
     details: Mapping[str, Json]
+
+    def fits(self, level: float) -> bool:
+        return self.inside and self.p > level
 
     def as_json(self) -> dict[str, Json]:
         return {"inside_bound": self.inside, "ks_p": self.p, **self.details}
@@ -137,22 +148,27 @@ def _options(kernel: Kernel, shape: tuple[int, ...]) -> dict[str, Distribution]:
 def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _Fit:
     if distribution.kind == "constant":
         exact = values.minimum == values.maximum == np.float32(distribution.mean)
-        return _Fit(exact, float(exact), {"value": distribution.mean})
+        return _Fit(exact, float(exact), True, {"value": distribution.mean})
     if distribution.kind == "orthogonal":
         error = _orthogonality_error(values, distribution.gain)
         exact = error is not None and error < max(1e-3, rounding)
-        return _Fit(exact, float(exact), {"orthogonality_error": error})
+        return _Fit(exact, float(exact), True, {"orthogonality_error": error})
     if distribution.kind == "identity":
         exact = _is_identity(values, distribution.gain)
-        return _Fit(exact, float(exact), {"gain": distribution.gain})
+        return _Fit(exact, float(exact), True, {"gain": distribution.gain})
     margin = rounding * max(abs(distribution.low), abs(distribution.high))
     inside = math.isinf(margin) or (
         distribution.low - margin <= values.minimum and values.maximum <= distribution.high + margin
     )
     drawn = _drawn(values.matrix)
     distance, p = kolmogorov_smirnov(distribution.cdf(np.sort(drawn)))
-    bound = distribution.high if math.isfinite(distribution.high) else None
-    return _Fit(inside, p, {"bound": bound, "ks_distance": distance, "ks_weights": len(drawn)})
+    bounded = math.isfinite(distribution.high)
+    details = {
+        "bound": distribution.high if bounded else None,
+        "ks_distance": distance,
+        "ks_weights": len(drawn),
+    }
+    return _Fit(inside, p, bounded, details)
 
 
 def _drawn(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -164,9 +180,13 @@ def _drawn(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _still_initial(
-    verdict: KernelInitialization, values: KernelValues, companions: Companions, known: bool
+    verdict: KernelInitialization, values: KernelValues, companions: Companions, strict: bool
 ) -> KernelInitialization:
-    """All tests of the weights passed: is that enough?"""
+    """All tests of the weights passed: is that enough?
+
+    `strict`: they were held to one known initializer, and to its bound. Without a bound, trained
+    kernels of thousands of weights pass.
+    """
     tests = dict(verdict.tests) | {"fits": True}
     excess = None if values.sampled else spectrum_excess(values.matrix, values.shape)
     if excess is not None and "ks_distance" in tests:
@@ -183,8 +203,8 @@ def _still_initial(
     if companions.batchnorm_initial:
         reason = "weights and the batch normalisation behind are at their initial values"
         return replace(fresh, reason=reason)
-    if not known:
-        return replace(verdict, reason="neither an initializer nor a bias to test")
+    if not strict:
+        return replace(verdict, reason="neither an initializer with a bound nor a bias to test")
     if values.weights >= MIN_WEIGHTS_ALONE:
         return replace(fresh, reason="weights are at their initial values; there is no bias")
     reason = f"{values.weights} weights and no bias: trained kernels this small can pass as fresh"

@@ -78,6 +78,17 @@ def predicted(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | Non
     return None
 
 
+def decisions(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | None:
+    """What is decided of (n, ...) outputs: top classes (n,); of L > 1 sigmoids on or off (n * L,).
+
+    None without classes.
+    """
+    wide = values.reshape(len(values), -1)
+    if kind == "sigmoid" and wide.shape[1] > 1:
+        return (wide > 0.5).astype(np.intp).reshape(-1)
+    return predicted(values, kind)
+
+
 def saturated_share(values: NDArray[np.floating], kind: str) -> float:
     """Share of (n, ...) probabilities so sure that float32 kept nothing of the other classes.
 

@@ -24,7 +24,12 @@ def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
 
 
 def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
-    """Share of (n, ...) outputs whose class is the labelled one; None without classes."""
+    """Share of (n, ...) outputs whose class is the labelled one; None without classes.
+
+    Of several sigmoids with 0 or 1 for each (n, L), the share of these that are right.
+    """
+    if kind == "sigmoid" and y.shape == values.shape and values.ndim == 2 and y.shape[1] > 1:
+        return float(np.mean((values > 0.5) == (y > 0.5)))
     labels, answers = class_labels(y), predicted(values, kind)
     if labels is None or answers is None or len(labels) != len(answers):
         return None

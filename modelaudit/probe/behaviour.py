@@ -34,7 +34,7 @@ from modelaudit.probe.variables import variable_paths
 from modelaudit.settings import ProbeSettings
 
 FITS = 0.35  # misfit up to which BatchNorm statistics belong to what flows in
-FITS_ALIKE = 0.45  # the same if inputs may be all of one class, which strains the last layers
+FITS_ALIKE = 0.70  # the same if inputs may be all of one class, which strains the last layers
 T = TypeVar("T")
 
 
