@@ -88,7 +88,13 @@ def seen_as(*outputs, **changes):
             ),
         ),
         ("wrong-weights-upstream", "", *seen_as(batchnorm=(fit(), fit(0.6, "later")))),
+        # Inversion keeps the range of values, so that more information is proof.
+        ("input-domain", "1-x", *seen_as(quiet(domain={"1-x": 3.0, "*255": 2.0}))),
+        # Far off statistics that fit on another scale need no information beside them.
+        ("input-domain", "/255", *seen_as(output(domain={"/255": 0.0}), batchnorm=(DISTANT,))),
+        ("input-domain", "*255", *seen_as(silent(domain={"*255": 0.55 * TEN}))),
         ("collapse-open", "", *seen_as(silent())),
+        ("undecided-without-images", "", *seen_as(silent(orientation={}), user=False)),
         ("little-information", "", *seen_as(quiet())),
         ("invariant-by-construction", "H", *seen_as(output(transforms=(mirror(1e-14), turned())))),
         ("output-follows-flip", "H", *seen_as(regression(transforms=(ODD,)))),
@@ -138,6 +144,19 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
         ),
         # Larger values make a sound model surer.
         (behaviour(output(domain={"*255": TEN})), "input-domain"),
+        # An unsure model says little, but not the same to all.
+        (behaviour(quiet(collapse=Collapse(False, 0.6, 10, 1, 0.3, 0.1))), "little-information"),
+        # Images of one kind are no measure of a flip, and strain the statistics.
+        (behaviour(quiet(transforms=SENSITIVE), batchnorm=(fit(),)), "orientation-sensitive-data"),
+        (behaviour(quiet(), batchnorm=(fit(0.6),)), "wrong-weights-upstream"),
+        (
+            behaviour(
+                quiet(),
+                batchnorm=(fit(0.6),),
+                interventions={"recalibrate_batchnorm": RECALIBRATED},
+            ),
+            "bn-statistics-lost",
+        ),
         # A silent layer beside others that speak is no collapse.
         (behaviour(dead={"side": 1.0, "relu": 0.1}), "dead-units"),
         # Few images of one class strain the statistics.
@@ -175,6 +194,14 @@ def test_labels_overrule_information_and_decide_where_there_is_none():
 def test_grey_zone_of_flip_variation(h, v, accuracy, cause):
     shown = output(transforms=(mirror(h), turned(v)), accuracy=accuracy)
     assert diagnosed(behaviour(shown)).causes[0].cause == cause
+
+
+def test_in_the_grey_zone_answers_must_stay_or_all_orientations_be_alike():
+    shaky = output(transforms=(mirror(0.12, 0.87), turned(1.7)))
+    assert diagnosed(behaviour(shaky)).causes[0].cause == "orientation-sensitive-data"
+    quarter = replace(turned(0.15), name="r90")
+    alike = output(transforms=(mirror(0.12, 0.87), turned(0.1), quarter))
+    assert diagnosed(behaviour(alike)).causes[0].cause == "learned-invariance"
 
 
 def test_small_kernel_without_bias_counts_behind_its_first_misfit():

@@ -79,6 +79,28 @@ def test_small_kernels_without_a_bias_cannot_be_decided(
     assert judged(glorot(1, shape), GLOROT, companions).state == state
 
 
+@pytest.mark.parametrize(
+    ("companions", "state"),
+    [
+        (Companions(), "undecidable"),
+        (Companions(bias_initial=True), "fresh"),
+        (Companions(batchnorm_initial=True), "fresh"),
+    ],
+)
+def test_normal_weights_beyond_the_cut_need_a_bias_or_a_normalisation(
+    companions: Companions, state: str
+) -> None:
+    """Old versions do not cut `he_normal`; trained kernels look like that, too."""
+    rng, std = np.random.default_rng(5), math.sqrt(2 / (9 * 16))
+    uncut = rng.normal(0, std, SHAPE).astype(np.float32)
+    he = {"class_name": "HeNormal", "config": {}}
+    assert judged(uncut, he, companions).state == state
+    wide = std / initializers.TRUNCATED_STD
+    drawn = rng.normal(0, wide, 3 * uncut.size)
+    cut = drawn[np.abs(drawn) < 2 * wide][: uncut.size].reshape(SHAPE).astype(np.float32)
+    assert judged(cut, he, companions).state == "fresh"
+
+
 def test_inconsistent_statistics_behind_decide_small_kernels() -> None:
     found = judged(glorot(1, (3, 3, 3, 16)), GLOROT, Companions(batchnorm_initial=False))
     assert with_first_inconsistent(found, False) == found

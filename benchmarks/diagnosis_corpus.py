@@ -1,0 +1,73 @@
+"""What is claimed of models that others made: fresh layers, orientation, diagnosis.
+
+    python benchmarks/diagnosis_corpus.py DIRECTORY [--probe-data IMAGES] [--timeout SECONDS]
+
+Diagnoses every model below DIRECTORY, on built-in inputs unless images are given. Nothing is known
+of these models' history, so the claims are for a reader to check: a trained model has no fresh
+layer, and without images none may be said to see them the wrong way round or to have collapsed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.diagnosis import diagnose
+from modelaudit.findings import Outcome
+from modelaudit.pipeline import add_probe, static_facts
+from modelaudit.probe.here import here_probe
+from modelaudit.registry.discover import discover
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.settings import ProbeSettings, Settings
+
+ALARMS = {"MA602": "constant answer", "MA603": "other orientation", "MA606": "dead layer"}
+HEAD = "| model | kernels | fresh layers | alarms of behaviour | diagnosis | belief |"
+
+
+def row(path: Path, name: str, settings: Settings, probe) -> tuple[str, str, int, list[str]]:
+    """One line of the table; its diagnosis, number of fresh layers, and alarms."""
+    facts = add_probe(static_facts(path, settings), probe)
+    results = run_rules(CATALOGUE, facts)
+    first = diagnose(facts, results).causes[0]
+    kernels = facts.measurements.initialization if facts.measurements else ()
+    fresh = [kernel.route for kernel in kernels if kernel.state == "fresh"]
+    tested = sum(kernel.state != "undecidable" for kernel in kernels)
+    alarms = [
+        ALARMS[result.code]
+        for result in results
+        if result.code in ALARMS and result.outcome is Outcome.FAIL
+    ]
+    shown = (
+        f"| {name} | {tested} of {len(kernels)} tested | {', '.join(fresh) or 'none'} "
+        f"| {', '.join(alarms) or 'none'} | {first.cause} {first.transform} | {first.belief:.2f} |"
+    )
+    return shown, first.cause, len(fresh), alarms
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--probe-data", default="")
+    parser.add_argument("--timeout", type=float, default=120.0)
+    asked = parser.parse_args()
+    settings = Settings(probe=ProbeSettings(timeout=asked.timeout))
+    settings = replace(settings, probe=replace(settings.probe, data=asked.probe_data or None))
+    causes: Counter[str] = Counter()
+    fresh, alarms = 0, Counter[str]()
+    print(f"{HEAD}\n|---|---|---|---|---|---|")
+    with here_probe(settings) as probe:
+        for candidate in discover(asked.directory).candidates:
+            line, cause, layers, raised = row(candidate.path, candidate.relative, settings, probe)
+            print(line, flush=True)
+            causes[cause] += 1
+            fresh += bool(layers)
+            alarms.update(raised)
+    print(f"\n{causes.total()} models; {fresh} with a fresh layer; alarms: {dict(alarms)}")
+    print(", ".join(f"{cause} {count}" for cause, count in causes.most_common()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Sound sample models, broken in one way, get the diagnosis of what was done to them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.diagnosis import diagnose
+from modelaudit.pipeline import add_probe, static_facts
+from modelaudit.probe.here import here_probe
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.settings import Settings
+
+pytestmark = pytest.mark.slow
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+
+
+@pytest.fixture(scope="module")
+def probe():
+    with here_probe(Settings()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def digits():
+    with np.load(SAMPLES / "digits_probe.npz") as held:
+        return held["x"], held["y"]
+
+
+def sound():
+    """The digits classifier that was trained without augmentation."""
+    import keras
+
+    return keras.models.load_model(SAMPLES / "digits_noaug.h5", compile=False)
+
+
+def causes(model, images, folder, probe):
+    """Diagnosed causes of a model on images, from its file."""
+    path, data = folder / "model.keras", folder / "images.npz"
+    if model is not None:
+        model.save(path)
+    np.savez(data, x=images)
+    settings = Settings()
+    settings = replace(settings, probe=replace(settings.probe, data=str(data)))
+    facts = add_probe(static_facts(path, settings), probe)
+    return diagnose(facts, run_rules(CATALOGUE, facts)).causes
+
+
+def raised_bias(model, images):
+    """Raises the bias of class 3 until most images get this answer, and not all."""
+    head = model.layers[-1]
+    kernel, bias = head.get_weights()
+    for by in np.arange(1.0, 60.0, 0.5):
+        head.set_weights([kernel, bias + by * (np.arange(10) == 3)])
+        share = np.mean(model.predict(images, verbose=0).argmax(axis=1) == 3)
+        if 0.75 <= share <= 0.95:
+            return
+    raise AssertionError("no bias does this")
+
+
+def test_a_moderate_bias_of_the_head_is_found(digits, tmp_path, probe):
+    model = sound()
+    raised_bias(model, digits[0])
+    first = causes(model, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.where) == ("head-bias", "digit")
+
+
+def test_images_of_one_class_are_no_collapse(digits, tmp_path, probe):
+    x, y = digits
+    rng = np.random.default_rng(0)
+    threes = np.concatenate([np.roll(x[y == 3], s, axis=(1, 2)) for s in ((0, 0), (0, 1), (1, 0))])
+    threes = np.concatenate([threes, threes])
+    threes = np.clip(threes + rng.normal(0, 0.02, threes.shape), 0, 1).astype("float32")
+    found = causes(sound(), threes, tmp_path, probe)
+    assert {cause.cause for cause in found} <= {"healthy", "little-information"}
+
+
+def test_a_trunk_called_twice_and_a_biased_head_behind_it(digits, tmp_path, probe):
+    import keras
+
+    model = sound()
+    trunk = keras.Sequential([keras.Input((16, 16, 1)), *model.layers[:-1]], name="trunk")
+    image = keras.Input((16, 16, 1))
+    both = keras.layers.Average()([trunk(image), trunk(keras.ops.flip(image, axis=2))])
+    twice = keras.Model(image, keras.layers.Dense(10, activation="softmax", name="digit")(both))
+    kernel, bias = model.layers[-1].get_weights()
+    twice.get_layer("digit").set_weights([kernel, bias])
+    first = causes(twice, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.transform) == ("invariant-by-construction", "H")
+    twice.get_layer("digit").set_weights([kernel, bias + 60.0 * (np.arange(10) == 3)])
+    first = causes(twice, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.where) == ("head-bias", "digit")
+
+
+def test_a_call_that_was_saved_with_training_set_is_random(digits, tmp_path, probe):
+    import keras
+
+    model = sound()
+    features = keras.Sequential([keras.Input((16, 16, 1)), *model.layers[:-1]], name="features")
+    image = keras.Input((16, 16, 1))
+    dropped = keras.layers.Dropout(0.5)(features(image), training=True)
+    random = keras.Model(image, keras.layers.Dense(10, activation="softmax")(dropped))
+    random.layers[-1].set_weights(model.layers[-1].get_weights())
+    assert causes(random, digits[0], tmp_path, probe)[0].cause == "nondeterministic"
+
+
+def test_permuted_channels_and_turned_kernels(digits, tmp_path, probe):
+    model = sound()
+    for layer in model.layers:
+        if layer.name.startswith("conv"):
+            kernel, *bias = layer.get_weights()
+            layer.set_weights([kernel[::-1, ::-1], *bias])
+    first = causes(model, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "r180")
+    model = sound()
+    kernel, *bias = model.get_layer("conv_2").get_weights()
+    order = np.random.default_rng(0).permutation(kernel.shape[2])
+    model.get_layer("conv_2").set_weights([kernel[:, :, order], *bias])
+    first = causes(model, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.where) == ("wrong-weights-upstream", "norm_3")
