@@ -133,7 +133,8 @@ def _other_scale(
     # Without statistics that agree, more information is no proof: values that are too large make
     # sound models surer as well. It counts where the output is constant otherwise, and for
     # inversion, which keeps the range of values.
-    if output.collapse.collapsed and (first is None or fits):
+    many = (output.collapse.classes or 0) >= MANY
+    if output.collapse.collapsed and (fits or (first is None and many)):
         return Found(0.9, (said,), where=output.name, transform=name)
     if first is None and name == "1-x" and _turned_round(output, bits):
         return Found(0.8, (said,), where=output.name, transform=name)

@@ -29,7 +29,7 @@ def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) ->
     Of several sigmoids with 0 or 1 for each (n, L), the share of these that are right.
     """
     if kind == "sigmoid" and y.shape == values.shape and values.ndim == 2 and y.shape[1] > 1:
-        return float(np.mean((values > 0.5) == (y > 0.5)))
+        return float(np.mean((values > 0.5) == (y.astype(np.float64) > 0.5)))
     labels, answers = class_labels(y), predicted(values, kind)
     if labels is None or answers is None or len(labels) != len(answers):
         return None

@@ -16,6 +16,8 @@ ROUNDING = 1e-4
 # Over this share an answer depends on what else is in its batch, as in training.
 OTHERS = 1e-2
 OTHER_BATCH = 7
+# Keras' layers that augment and are not called Random…
+AUGMENTING = frozenset({"AugMix", "CutMix", "MixUp", "RandAugment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,22 @@ def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
 
 
 def _saved_training_flag(artifact: Artifact) -> bool:
+    """Some call has training=True, other than of augmentation.
+
+    Keras 3 itself writes the flag into every call of an augmenting layer, where it is the default;
+    these rest in `predict` all the same.
+    """
     layers = artifact.architecture.layers if artifact.architecture else ()
-    return any(kwargs.get("training") is True for layer in layers for kwargs in layer.call_kwargs)
+    return any(
+        kwargs.get("training") is True
+        for layer in layers
+        if not _augments(layer.class_name)
+        for kwargs in layer.call_kwargs
+    )
+
+
+def _augments(class_name: str) -> bool:
+    return class_name.startswith("Random") or class_name in AUGMENTING
 
 
 def _scale(values: Array) -> float:

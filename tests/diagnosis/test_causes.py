@@ -142,6 +142,10 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
             ),
             "orientation-mismatch",
         ),
+        (
+            behaviour(output(collapse=Collapse(True, 0.0, 2, 0, 1.0, 0.1), domain={"2x-1": 0.7})),
+            "input-domain",
+        ),
         # Larger values make a sound model surer.
         (behaviour(output(domain={"*255": TEN})), "input-domain"),
         # An unsure model says little, but not the same to all.
