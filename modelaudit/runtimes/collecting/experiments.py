@@ -181,7 +181,8 @@ def function_is_read(keras: Thing, written: Thing) -> bool:
         with h5py.File(path, "r+") as file:
             config = file.attrs["model_config"]
             config = config.decode() if isinstance(config, bytes) else config
-            file.attrs["model_config"] = config.replace('"relu"', json.dumps(written))
+            # Bytes: TensorFlow up to 2.4 decodes what it finds.
+            file.attrs["model_config"] = config.replace('"relu"', json.dumps(written)).encode()
         objects = {"halved": lambda tensor: tensor * 0.5}
         return works(lambda: keras.models.load_model(path, custom_objects=objects, compile=False))
 

@@ -1,0 +1,41 @@
+"""Code of a Lambda from one Python in another: instructions that moved or grew."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.formats.bytecode import Bytecode, Code
+from modelaudit.runtimes.catalogue import find
+from modelaudit.runtimes.match_lambda import _other_instructions
+from modelaudit.runtimes.model import Call, Context, Request
+
+# Numbers of instructions in CPython 3.11 and 3.12, after its Include/opcode.h.
+RESUME, LOAD_FAST, LOAD_CONST, BINARY_OP, RETURN = 151, 124, 100, 122, 83
+BINARY_SUBSCR = 25  # with four cache entries in 3.11, one in 3.12
+
+
+def code(*instructions: int, caches: int = 0) -> Bytecode:
+    raw = b"".join(bytes((number, 0)) for number in instructions) + bytes(2 * caches)
+    return Bytecode("3.11 to 3.14", Code("<lambda>", "f", 1, (), ("t",), (), raw))
+
+
+@pytest.mark.parametrize(
+    ("read", "other"),
+    [
+        (code(RESUME, LOAD_FAST, RETURN), False),
+        (code(RESUME, LOAD_FAST, LOAD_CONST, BINARY_OP, caches=1), False),
+        (code(RESUME, LOAD_FAST, LOAD_CONST, BINARY_SUBSCR, caches=4), True),
+        (code(255), True),
+    ],
+)
+def test_instructions_of_3_11_in_3_12(read, other):
+    context = Context(find("tf==2.16"), Request(Call.LOAD_MODEL), find("tf==2.15"))
+    assert context.writer.python == (3, 11)
+    assert context.profile.python == (3, 12)
+    assert _other_instructions(read, context) is other
+
+
+def test_nothing_is_said_of_pythons_without_a_table():
+    context = Context(find("tf==2.8"), Request(Call.LOAD_MODEL), find("tf==2.15"))
+    assert not context.profile.instructions
+    assert not _other_instructions(code(255), context)
