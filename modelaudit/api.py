@@ -39,7 +39,7 @@ def audit(
     settings = settings or Settings()
     found = discover(Path(path), settings.limits, all_versions=all_versions)
     created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with here_probe(settings) as probe:
+    with here_probe(settings, [found.root]) as probe:
         for each in found.candidates:
             name = slug(each.relative)
             target = Target(each.path, found.root, each.relative, name, each.origin, each.previous)

@@ -38,9 +38,15 @@ class Limits:
     read_memory: int = 8 * GIB  # address space of a process that reads models
 
 
+SANDBOXES = ("builtin", "bwrap")
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeSettings:
-    """How models are run. `memory` in bytes, `timeout` in seconds of wall clock per model."""
+    """How models are run. `memory` in bytes, `timeout` in seconds of wall clock per model.
+
+    `sandbox` is `builtin` (what the child takes on itself) or `bwrap` (the same inside bubblewrap).
+    """
 
     enabled: bool = True
     timeout: float = 120.0
@@ -51,6 +57,7 @@ class ProbeSettings:
     resize: bool = False
     unsafe: bool = False
     require_sandbox: bool = False
+    sandbox: str = "builtin"
     device: str = "cpu"
 
 

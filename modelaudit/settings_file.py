@@ -44,6 +44,7 @@ OPTIONS: Mapping[str, type | tuple[type, ...]] = {
     "samples": int,
     "timeout": (int, float),
     "memory": int,
+    "sandbox": str,
     "require_sandbox": bool,
 }
 

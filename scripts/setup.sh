@@ -45,6 +45,7 @@ missing_packages() {
         echo python3-venv
     if [ "$level" = dev ]; then
         command -v pdftoppm >/dev/null || echo poppler-utils
+        command -v bwrap >/dev/null || [ "$(uname)" != Linux ] || echo bubblewrap
         command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo chromium
     fi
 }
@@ -62,7 +63,7 @@ system_packages() {
         done
     else
         say "missing from the system: ${packages[*]}"
-        say "PDF reports need Pango and HarfBuzz; tests need poppler-utils and chromium. Install by:"
+        say "PDF reports need Pango and HarfBuzz; tests need the others. Install by:"
         say "    sudo apt-get install ${packages[*]}        (macOS: brew install pango poppler)"
     fi
 }

@@ -55,7 +55,8 @@ def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
-        handles = stack.enter_context(start_all(settings)) if wanted else ()
+        roots = [path.resolve().parent for path in (old, new)]
+        handles = stack.enter_context(start_all(settings, roots)) if wanted else ()
         probe = probe_in(handles) if wanted else None
 
         def work(_: None) -> dict[str, Json]:

@@ -47,11 +47,17 @@ def _libraries() -> bool:
 
 
 def _sandbox() -> None:
-    from modelaudit.probe.doctor import sandbox_layers
+    from modelaudit.probe.bubblewrap import why_not
+    from modelaudit.probe.doctor import containment, sandbox_layers
 
-    for layer, state in sandbox_layers().items():
+    layers = sandbox_layers()
+    for layer, state in layers.items():
         word = "ok     " if state is True else "absent "
         click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
+    reason = why_not()
+    word = "absent " if reason else "ok     "
+    click.echo(f"  {word}  bubblewrap, for --sandbox bwrap only" + (reason and f": {reason}"))
+    click.echo(f"  {containment(layers)}")
 
 
 @click.command(short_help="Say what is installed and what is missing.")

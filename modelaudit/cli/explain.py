@@ -102,7 +102,7 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     if not found.targets:
         click.echo(f"modelaudit: no model found at {model}", err=True)
         raise click.exceptions.Exit(exits.NO_MODEL)
-    with here_probe(settings) as probe:
+    with here_probe(settings, {t.root for t in found.targets}) as probe:
 
         def work(target: Target) -> dict[str, Json]:
             facts = static_facts(target.path, settings)

@@ -12,6 +12,7 @@ from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.settings import (
     MIB,
+    SANDBOXES,
     Baseline,
     ForeignRuntime,
     Policy,
@@ -149,6 +150,14 @@ PROBE = (
         help="Run models that have a critical finding, too (in the sandbox).",
     ),
     option(
+        "--sandbox",
+        type=click.Choice(SANDBOXES),
+        default=ProbeSettings().sandbox,
+        show_default=True,
+        help="What models are run in: what the kernel offers every process, or that inside "
+        "bubblewrap's namespaces.",
+    ),
+    option(
         "--require-sandbox",
         is_flag=True,
         help="Refuse to run models where the sandbox is not complete.",
@@ -192,6 +201,7 @@ def settings_from(
     timeout: float = ProbeSettings().timeout,
     memory: int = ProbeSettings().memory // MIB,
     probe_unsafe: bool = False,
+    sandbox: str = ProbeSettings().sandbox,
     require_sandbox: bool = False,
 ) -> Settings:
     """Settings from options, and from the settings file for what has no option."""
@@ -220,6 +230,7 @@ def settings_from(
             resize=resize,
             unsafe=probe_unsafe,
             require_sandbox=require_sandbox,
+            sandbox=sandbox,
         ),
     )
 

@@ -43,7 +43,7 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
         raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
 
     failed = False
-    with start_all(settings) as handles:
+    with start_all(settings, {t.root for t in found.targets}) as handles:
 
         def work(target: Target) -> dict[str, Json]:
             facts = static_facts(target.path, settings)

@@ -70,7 +70,7 @@ def work_on(
         if settings.probe.enabled and any(target.path not in known for target in targets):
             from modelaudit.probe.here import here_probe
 
-            probe = stack.enter_context(here_probe(settings))
+            probe = stack.enter_context(here_probe(settings, {t.root for t in targets}))
         bar = stack.enter_context(ProgressBar(len(targets), enabled=not quiet))
         for finished in audit_all(
             targets, settings, created, probe=probe, deliver=deliver, recalled=known

@@ -11,11 +11,14 @@ from modelaudit.probe.protocol import Port, VariableDigest
 
 NAME = 1000  # characters of a name that are kept
 TEXT = 2000  # characters of an error that are kept
+NOT_PERMITTED = ("PermissionError", "PermissionDeniedError")  # Python's and TensorFlow's
+HELD = "(In the sandbox a model reads its own files alone, and starts and reaches nothing.)"
 COUNT = 500_000  # entries of one list
 
 
 _NODE_LINES = re.compile(
-    r"^(Detected at node .*|Node: .*|\s*\[\[\{\{node .*\}\}\]\]|Original stack trace for .*)\n?",
+    r"^(Graph execution error:|<stack traces unavailable>|Detected at node .*|Node: .*"
+    r"|\s*\[\[\{\{node .*\}\}\]\]|Original stack trace for .*)\n?",
     re.MULTILINE,
 )
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
@@ -57,7 +60,13 @@ def error_text(value: object) -> str:
 
     Which of several failing nodes TensorFlow names is chance, and so are addresses.
     """
-    return _ADDRESS.sub("0x…", _NODE_LINES.sub("", str(value)))[:TEXT]
+    return _ADDRESS.sub("0x…", _NODE_LINES.sub("", str(value))).strip()[:TEXT]
+
+
+def failure_text(kind: str, value: object) -> str:
+    """The same, and where something was not permitted, what the sandbox permits."""
+    said = error_text(value)
+    return f"{said[: TEXT - len(HELD) - 1]}\n{HELD}" if kind in NOT_PERMITTED else said
 
 
 def size(value: object) -> int:

@@ -15,6 +15,7 @@ import secrets
 import select
 import signal
 import socket
+import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit.facts import Json
-from modelaudit.probe import frames
+from modelaudit.probe import disk, frames
 from modelaudit.probe.protocol import Status
 
 POLL_SECONDS = 0.05  # between two looks at memory
 LOG_BYTES = 16 << 10
 GRACE_SECONDS = 10.0  # for the runtime to report the end of a child that was killed
 TIME_SIGNALS = (signal.SIGXCPU, signal.SIGALRM)
+CREDENTIALS = struct.Struct("iII")  # process, user, group
+CREDENTIALS_SPACE = socket.CMSG_SPACE(CREDENTIALS.size)
+# Linux alone has it, and is alone in needing it: memory is watched by /proc.
+PASS_CREDENTIALS: int | None = getattr(socket, "SO_PASSCRED", None)
 
 
 @dataclass
@@ -43,12 +48,16 @@ class Ended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
-    """Bounds on one child: seconds of waiting for it in total, bytes beyond the bare runtime."""
+    """Bounds on one child: seconds of waiting for it in total, bytes beyond the bare runtime.
+
+    `file_size` bounds each file that it writes, and all of them in `scratch` together.
+    """
 
     seconds: float
     memory: int
     file_size: int = 64 << 20
     threads: int = 1
+    scratch: Path | None = None
 
 
 class Channel:
@@ -81,6 +90,8 @@ class Channel:
         self._data, self._log_fd = ours, log
         self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            if PASS_CREDENTIALS is not None:
+                self._control.setsockopt(socket.SOL_SOCKET, PASS_CREDENTIALS, 1)
             self._control.settimeout(GRACE_SECONDS)
             self._control.connect(connect_path)
             text = json.dumps(message).encode() + b"\n"
@@ -103,9 +114,7 @@ class Channel:
             Ended: REFUSED where a required sandbox layer is missing.
         """
         greeting, _ = self._receive()
-        started = self._control_message()
-        pid = started.get("pid") if started else None
-        self._pid = pid if isinstance(pid, int) else None
+        self._control_message()  # the child's own: that it has started
         self._base_memory = self._resident()
         return greeting
 
@@ -177,7 +186,7 @@ class Channel:
                 raise self._post_mortem() from error
 
     def _wait(self, event: int) -> None:
-        """Until the channel is ready: take what is printed, watch the clock and the memory."""
+        """Until the channel is ready: take what is printed, watch clock, memory and disk."""
         poll = select.poll()
         poll.register(self._data, event)
         poll.register(self._log_fd, select.POLLIN)
@@ -202,6 +211,10 @@ class Channel:
                 raise Ended(
                     Status.MEMORY, "MemoryError", f"used more than {self.limits.memory:,} bytes"
                 )
+            scratch = self.limits.scratch
+            if scratch and (reason := disk.excess(scratch, self.limits.file_size)):
+                self._kill()
+                raise Ended(Status.DISK, "OSError", reason)
 
     def _drain(self) -> bool:
         """Take what is in the log; False once it is closed."""
@@ -228,11 +241,13 @@ class Channel:
         """The runtime's next line about the child; None once it says no more."""
         while b"\n" not in self._messages:
             try:
-                piece = self._control.recv(4096)
+                piece, ancillary, _, _ = self._control.recvmsg(4096, CREDENTIALS_SPACE)
             except OSError:
                 return None
             if not piece:
                 return None
+            if self._pid is None:  # the first to speak is the child
+                self._pid = _sender(ancillary)
             self._messages += piece
         line, _, self._messages = self._messages.partition(b"\n")
         message = json.loads(line)
@@ -268,3 +283,11 @@ class Channel:
             return Ended(Status.MEMORY, "MemoryError", f"died for want of memory ({name})", number)
         hint = ", perhaps by the kernel for want of memory" if number == signal.SIGKILL else ""
         return Ended(Status.CRASHED, "", f"killed by {name}{hint}", number)
+
+
+def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The process that sent a message, by its number in our process namespace."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == getattr(socket, "SCM_CREDENTIALS", None):
+            return int(CREDENTIALS.unpack(data[: CREDENTIALS.size])[0])
+    return None

@@ -6,10 +6,23 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 
-from modelaudit.probe import sandbox
+from modelaudit.probe import bubblewrap, sandbox
 
 POLICY = {"readable": [], "listable": [], "address_space": 1 << 30, "cpu": 10, "file_size": 0}
+
+
+def containment(layers: Mapping[str, bool | str]) -> str:
+    """What the layers that are there mean for running models, in a sentence."""
+    missing = [layer for layer in sandbox.REQUIRED if layers[layer] is not True]
+    if not missing:
+        return "Models are contained here; --require-sandbox changes nothing."
+    lost = " and ".join(missing)
+    advice = "add --require-sandbox, which then runs none, or --no-probe"
+    if missing == ["landlock"] and not bubblewrap.why_not():
+        advice = "add --sandbox bwrap, which hides all other files"
+    return f"Models are NOT fully contained here for want of {lost}. For untrusted ones: {advice}."
 
 
 def sandbox_layers() -> dict[str, bool | str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact
@@ -16,7 +17,9 @@ from modelaudit.settings import ForeignRuntime, ProbeSettings
 
 
 @contextmanager
-def start_foreign(wanted: ForeignRuntime) -> Iterator[RuntimeHandle]:
+def start_foreign(
+    wanted: ForeignRuntime, jail: Collection[Path] | None = None
+) -> Iterator[RuntimeHandle]:
     """Start a runtime of the user's; where that fails, the handle says why."""
     flavour: Flavour = "tf_keras" if wanted.legacy_keras else "keras"
     try:
@@ -24,7 +27,7 @@ def start_foreign(wanted: ForeignRuntime) -> Iterator[RuntimeHandle]:
     except ProbeError as error:
         yield RuntimeHandle(Runtime(wanted.name, wanted.python, flavour), "", "", str(error))
         return
-    with start_runtime(Runtime(wanted.name, python, flavour)) as handle:
+    with start_runtime(Runtime(wanted.name, python, flavour), jail=jail) as handle:
         yield handle
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -51,29 +51,35 @@ class Seen:
 
 
 @contextlib.contextmanager
-def here_probe(settings: Settings) -> Iterator[Callable[[Artifact, Settings], Seen]]:
+def here_probe(
+    settings: Settings, roots: Collection[Path] = ()
+) -> Iterator[Callable[[Artifact, Settings], Seen]]:
     """Start the runtimes for as long as the context lasts and give what runs a model in them.
 
-    The probe may be called from any number of forked processes at a time.
+    The probe may be called from any number of forked processes at a time. The models are those
+    below the absolute paths `roots`: bubblewrap, where it is asked for, shows nothing else.
     """
-    with start_all(settings) as handles:
+    with start_all(settings, roots) as handles:
         yield probe_in(handles)
 
 
 @contextlib.contextmanager
-def start_all(settings: Settings) -> Iterator[Sequence[RuntimeHandle]]:
+def start_all(
+    settings: Settings, roots: Collection[Path] = ()
+) -> Iterator[Sequence[RuntimeHandle]]:
     """Keras 3 and tf-keras of this interpreter, and the runtimes of the settings.
 
-    None where running models is switched off.
+    None where running models is switched off. `roots` as in `here_probe`.
     """
     with contextlib.ExitStack() as stack:
         handles: list[RuntimeHandle] = []
         if settings.probe.enabled:
             # Two at a time: an import of TensorFlow takes seconds. The threads are gone again
             # before anything is forked.
+            jail = roots if settings.probe.sandbox == "bwrap" else None
             with ThreadPoolExecutor(2) as pool:
-                runtimes = [start_runtime(here()), start_runtime(here_legacy())]
-                runtimes += [start_foreign(each) for each in settings.runtimes]
+                runtimes = [start_runtime(each, jail=jail) for each in (here(), here_legacy())]
+                runtimes += [start_foreign(each, jail) for each in settings.runtimes]
                 handles = list(pool.map(stack.enter_context, runtimes))
         yield handles
 

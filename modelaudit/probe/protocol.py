@@ -19,6 +19,7 @@ class Status(StrEnum):
     CRASHED = "crashed"  # the child died of a signal or exited without answering
     TIMEOUT = "timeout"
     MEMORY = "out-of-memory"
+    DISK = "out-of-disk"  # it wrote more than allowed
     REFUSED = "refused"  # we did not run it (critical finding, no sandbox, unsupported format)
     UNAVAILABLE = "unavailable"  # the runtime itself could not start
 

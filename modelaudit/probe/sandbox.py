@@ -64,7 +64,7 @@ LAYERS = (
     "landlock-signals",
     "seccomp",
 )
-REQUIRED = ("landlock", "seccomp")  # what --require-sandbox insists on
+REQUIRED = ("limits", "landlock", "seccomp")  # what --require-sandbox insists on
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -134,7 +134,7 @@ def _limit(policy: Mapping[str, Any]) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_FSIZE, int(policy["file_size"])),
-        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_NOFILE, 256),  # a deleted file that is open is out of sight
         (resource.RLIMIT_NPROC, 4096),
     ]
     mapped = _mapped_bytes()

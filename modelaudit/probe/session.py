@@ -27,6 +27,7 @@ from modelaudit.probe.answers import (
     details,
     digest,
     error_text,
+    failure_text,
     items,
     mapping,
     port,
@@ -309,7 +310,10 @@ class Session:
         self._blank = replace(
             self._blank,
             versions={text(key): text(value) for key, value in versions.items()},
-            sandbox={text(k): v if v is True else text(v) for k, v in sandbox.items()},
+            sandbox={
+                **self._blank.sandbox,
+                **{text(k): v if v is True else text(v) for k, v in sandbox.items()},
+            },
         )
         return header, {}
 
@@ -318,7 +322,7 @@ class Session:
         if verb == HELLO:
             refused = header.get("refused")
             if refused is not None:
-                reason = f"sandbox layers are missing here: {text(refused)}"
+                reason = f"--require-sandbox, and the sandbox lacks {text(refused)}"
                 self._dead = self._observe(Status.REFUSED, "", reason)
             else:
                 reason = error_text(header.get("error"))
@@ -328,7 +332,7 @@ class Session:
             return self._dead
         kind = str(header.get("error_type"))[:NAME]
         status = Status.MEMORY if kind in OUT_OF_MEMORY else Status.FAILED
-        return self._observe(status, kind, error_text(header.get("error")))
+        return self._observe(status, kind, failure_text(kind, header.get("error")))
 
     def _observe(
         self, status: Status, error_type: str = "", error: str = "", signal: int | None = None

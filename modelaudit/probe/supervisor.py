@@ -14,13 +14,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.links import hub_blobs
+from modelaudit.probe import bubblewrap, sandbox
 from modelaudit.probe.channel import Channel, ChildLimits, Ended
 from modelaudit.probe.protocol import Observation, Status, calls_for
 from modelaudit.probe.session import Session
@@ -64,6 +65,7 @@ class RuntimeHandle:
 
     `scratch` is the directory that holds the children's private directories. `failure` is
     empty, or why the runtime did not start: every session on it is then UNAVAILABLE.
+    `jailed` says that it runs inside bubblewrap.
     """
 
     runtime: Runtime
@@ -71,16 +73,22 @@ class RuntimeHandle:
     scratch: str
     failure: str = ""
     threads: int = 1
+    jailed: bool = False
 
 
 @contextlib.contextmanager
 def start_runtime(
-    runtime: Runtime, *, threads: int = 1, fork: bool = sys.platform.startswith("linux")
+    runtime: Runtime,
+    *,
+    threads: int = 1,
+    fork: bool = sys.platform.startswith("linux"),
+    jail: Collection[Path] | None = None,
 ) -> Iterator[RuntimeHandle]:
     """Start a runtime for as long as the context lasts.
 
     With `fork` TensorFlow is imported once and each session costs milliseconds; without, each
-    session is a fresh process. `threads` bounds TensorFlow's two thread pools.
+    session is a fresh process. `threads` bounds TensorFlow's two thread pools. With `jail` the
+    runtime runs inside bubblewrap, where of the user's files it sees those paths alone.
     """
     folder = tempfile.mkdtemp(prefix="modelaudit-")
     # Children that drop root's user must pass through; names below are random or mode 0700.
@@ -91,11 +99,11 @@ def start_runtime(
     try:
         with Path(folder, "log").open("wb") as log:
             try:
-                process, failure = _launch(runtime, path, alive, threads, fork, log.fileno())
+                process, failure = _launch(runtime, path, alive, threads, fork, log.fileno(), jail)
             finally:
                 os.close(alive)
             if failure == "ready":
-                yield RuntimeHandle(runtime, path, folder, "", threads)
+                yield RuntimeHandle(runtime, path, folder, "", threads, jail is not None)
             else:
                 text = Path(folder, "log").read_text(errors="backslashreplace")
                 reason = f"{failure}\n{text[-LOG_CHARACTERS:]}".strip()
@@ -112,7 +120,13 @@ def start_runtime(
 
 
 def _launch(
-    runtime: Runtime, path: str, alive: int, threads: int, fork: bool, log: int
+    runtime: Runtime,
+    path: str,
+    alive: int,
+    threads: int,
+    fork: bool,
+    log: int,
+    jail: Collection[Path] | None,
 ) -> tuple[subprocess.Popen[bytes] | None, str]:
     """The process, and `ready` or why it is not."""
     ready, ready_end = os.pipe()
@@ -120,6 +134,8 @@ def _launch(
     command = [runtime.python, "-E", str(ZYGOTE), path]
     command += [str(alive), str(ready_end), str(threads), mode]
     try:
+        if jail is not None:
+            command = bubblewrap.around(command, [*jail, ZYGOTE.parent], Path(path).parent)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -132,7 +148,7 @@ def _launch(
         )
     except OSError as error:
         os.close(ready)
-        return None, f"{runtime.python} cannot be started: {error.strerror}"
+        return None, f"{command[0]} cannot be started: {error.strerror or error}"
     finally:
         os.close(ready_end)
     with os.fdopen(ready, "rb") as pipe:
@@ -141,7 +157,7 @@ def _launch(
             return process, f"not ready after {START_SECONDS:g} s"
         if pipe.read():
             return process, "ready"
-    return process, f"{runtime.python} ended before it was ready"
+    return process, f"{command[0]} ended before it was ready"
 
 
 def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
@@ -178,7 +194,15 @@ def open_session(
         options: for loaders: `signature` (name), `tags` (of a TF1 SavedModel's MetaGraph),
             `inputs` and `outputs` (tensor names, for graphs without signatures).
     """
-    blank = Observation(runtime=handle.runtime.name, call="", status=Status.UNAVAILABLE)
+    blank = Observation(
+        runtime=handle.runtime.name,
+        call="",
+        status=Status.UNAVAILABLE,
+        sandbox={bubblewrap.LAYER: True} if handle.jailed else {},
+    )
+    # Bubblewrap shows the audited files alone, which is what Landlock is required for.
+    spared = {"landlock"} if handle.jailed else set()
+    required = [*sandbox.REQUIRED] if settings.require_sandbox else []
     if handle.failure:
         return Session(replace(blank, error=handle.failure), {}, None)
     try:
@@ -191,7 +215,7 @@ def open_session(
         "readable": [str(path) for path in readable],
         "listable": [str(root.parent)] if format in CHECKPOINTS else [],
         "scratch": str(scratch),
-        "require_sandbox": settings.require_sandbox,
+        "required": [layer for layer in required if layer not in spared],
         "seed": settings.seed,
     }
     model: dict[str, Json] = {
@@ -200,7 +224,9 @@ def open_session(
         "architecture": architecture,
         "threads": handle.threads,
     }
-    limits = ChildLimits(settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads)
+    limits = ChildLimits(
+        settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads, scratch
+    )
     try:
         channel = Channel(handle.connect_path, policy, limits)
     except Ended as end:

@@ -46,10 +46,11 @@ def main(data: int, log: int, policy: dict[str, Any], import_runtime: ImportRunt
     token = str(policy["token"])
     try:
         report = sandbox.enter(policy)
-        missing = [layer for layer in sandbox.REQUIRED if report[layer] is not True]
+        missing = [layer for layer in policy["required"] if report[layer] is not True]
         hello: dict[str, Any] = {"sandbox": report}
-        if policy["require_sandbox"] and missing:
-            _send(data, dict(hello, token=token, ok=False, refused=", ".join(missing)), {})
+        if missing:
+            refused = "; ".join(f"{layer} ({report[layer]})" for layer in missing)
+            _send(data, dict(hello, token=token, ok=False, refused=refused), {})
             os._exit(0)
         tf, keras, versions = import_runtime(policy)
     except BaseException as error:  # whatever it is, the supervisor is told
@@ -105,6 +106,9 @@ def _send(descriptor: int, header: dict[str, Any], arrays: Arrays) -> None:
 def _failure(error: BaseException) -> dict[str, Any]:
     """The error as the user would see it; of a long text the ends, where causes are named."""
     text, half = str(error), ERROR_CHARACTERS // 2 - 2
+    cause = error.__context__
+    if isinstance(cause, OSError) and type(cause) is type(error) and error.strerror is None:
+        text = str(cause) + "\n" + text  # Keras words it anew and keeps only the number
     if len(text) > ERROR_CHARACTERS:
         text = text[:half] + " … " + text[-half:]
     return {"ok": False, "error_type": type(error).__name__, "error": text}

@@ -90,9 +90,11 @@ class Children:
         """Start a child that serves on `fds` (channel, log) under the policy in `message`."""
         pid = os.fork()
         if pid == 0:
+            # The child says it itself: the kernel then tells its number as the owner knows it,
+            # which in a process namespace is another than `pid`.
+            _tell(connection, {"started": True})
             _become_worker(fds, message.decode(), self.forking)
         self.connections[pid] = connection
-        _tell(connection, {"pid": pid})
 
     def kill(self, connection: socket.socket) -> None:
         """End the child of `connection` and whatever it may have started."""

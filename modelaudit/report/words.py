@@ -51,6 +51,7 @@ MARKS: Mapping[str, Mark] = {
     "crashed": Mark("Crashed", "✗"),
     "timeout": Mark("Timed out", "✗"),
     "out-of-memory": Mark("Out of memory", "✗"),
+    "out-of-disk": Mark("Wrote too much", "✗"),
     "refused": Mark("Not run", "?"),
     "unavailable": Mark("Runtime missing", "?"),
     "differs": Mark("Loads, computes differently", "!"),

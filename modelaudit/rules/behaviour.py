@@ -19,6 +19,7 @@ ENDINGS = {
     Status.CRASHED: "crashed the process",
     Status.TIMEOUT: "did not finish in the time allowed",
     Status.MEMORY: "used more memory than allowed",
+    Status.DISK: "wrote more to its private directory than allowed",
 }
 WORDS = {
     "H": "mirrored left-right",

@@ -10,7 +10,9 @@ from modelaudit.probe.protocol import Status
 from modelaudit.rules.model import Facts, Need, NotApplicable, Rule
 
 # A model that the probe could not run to an end has not been looked at in full.
-UNFINISHED = frozenset({Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
+UNFINISHED = frozenset(
+    {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
+)
 
 
 def missing_need(need: Need, facts: Facts) -> str:

@@ -159,7 +159,7 @@ def probe(monkeypatch):
     starts = []
 
     @contextmanager
-    def started(settings):
+    def started(settings, roots):
         starts.append(settings)
         yield seen
 

@@ -31,11 +31,8 @@ def keras2() -> Iterator[RuntimeHandle]:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the directory of `hostile_models`; `secret.txt` and `canary/` are what they go for."""
+    """Return the directory of `hostile_models`."""
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "secret.txt").write_text("swordfish")
-    (folder / "canary").mkdir(mode=0o777)
-    (folder / "canary").chmod(0o777)
     done = subprocess.run(
         [sys.executable, "-m", "tests.probe.hostile_models", str(folder)],
         cwd=ROOT,

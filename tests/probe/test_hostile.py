@@ -1,4 +1,4 @@
-"""Models that attack, hang, eat or die: the auditor stays whole and says what happened."""
+"""Models that hang, eat or die: the session stays whole and says what happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.session import Feed, Session
 from modelaudit.probe.supervisor import RuntimeHandle, observe
 from modelaudit.settings import ProbeSettings
-from tests.probe.hostile_models import ATTEMPTS
 
 pytestmark = pytest.mark.slow
 X = np.ones((3, 2), "float32")
@@ -22,9 +21,8 @@ X = np.ones((3, 2), "float32")
 def load(
     handle: RuntimeHandle, path: Path, timeout: float = 30.0, memory: int = 1 << 30
 ) -> tuple[Observation, Session | None]:
-    format = Format.LEGACY_H5_FULL if path.suffix == ".h5" else Format.SAVEDMODEL_TF2
     settings = ProbeSettings(timeout=timeout, memory=memory)
-    return observe(handle, Artifact(root=path, format=format), settings)
+    return observe(handle, Artifact(root=path, format=Format.SAVEDMODEL_TF2), settings)
 
 
 def run(handle: RuntimeHandle, path: Path, **bounds: float) -> dict[str, np.ndarray] | Observation:
@@ -38,10 +36,6 @@ def run(handle: RuntimeHandle, path: Path, **bounds: float) -> dict[str, np.ndar
             assert session.predict([Feed("x")]) == answer
             assert session.digests() == answer
         return answer
-
-
-def untouched(hostile: Path) -> bool:
-    return not list((hostile / "canary").iterdir()) and (hostile / "canary").stat().st_mode & 0o002
 
 
 def test_a_model_that_aborts_is_an_observation(keras3: RuntimeHandle, hostile: Path) -> None:
@@ -82,29 +76,10 @@ def test_a_model_that_wants_all_memory(keras3: RuntimeHandle, hostile: Path, nam
     assert end.peak_memory < 2 << 30
 
 
-@pytest.mark.parametrize("name", ["write", "read", "print_file"])
-def test_files_outside_are_closed(keras3: RuntimeHandle, hostile: Path, name: str) -> None:
-    end = run(keras3, hostile / name)
-    assert isinstance(end, Observation)
-    assert end.status is Status.FAILED
-    assert end.error_type == "PermissionDeniedError"
-    assert untouched(hostile)
-
-
 def test_what_a_model_prints_is_no_answer(keras3: RuntimeHandle, hostile: Path) -> None:
     answer = run(keras3, hostile / "print")
     assert isinstance(answer, dict)
     np.testing.assert_array_equal(answer["y"], X)
-
-
-def test_python_code_of_a_model_gets_nowhere(keras2: RuntimeHandle, hostile: Path) -> None:
-    answer = run(keras2, hostile / "lambda.h5")
-    assert isinstance(answer, dict)
-    (outcome,) = answer.values()
-    succeeded = {attempt for attempt, done in zip(ATTEMPTS, outcome[0], strict=True) if done}
-    assert succeeded == {"scratch"}
-    assert untouched(hostile)
-    assert not list(Path(keras2.scratch).glob("*/mine.txt"))
 
 
 def test_the_runtime_outlives_its_dead(keras3: RuntimeHandle, hostile: Path) -> None:

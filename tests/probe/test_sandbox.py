@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe import landlock, sandbox
+from modelaudit.probe import doctor, landlock, sandbox
 from tests.probe.restricted import needs_linux, run_restricted
 
 pytestmark = needs_linux
@@ -160,6 +160,19 @@ def test_a_plain_user_is_restricted_alike(places: dict[str, Path]) -> None:
     assert_restricted(outcome, places)
     report = outcome["report"]
     assert all(report[layer] is True for layer in ("unprivileged", "capabilities", "landlock"))
+
+
+def test_what_is_missing_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = dict.fromkeys(sandbox.LAYERS, True)
+    assert "are contained" in doctor.containment(whole)
+    assert "are contained" in doctor.containment(whole | {"capabilities": "keeps one"})
+    monkeypatch.setattr(doctor.bubblewrap, "why_not", lambda: "not installed")
+    assert "--require-sandbox" in doctor.containment(whole | {"landlock": "no"})
+    monkeypatch.setattr(doctor.bubblewrap, "why_not", lambda: "")
+    assert "--sandbox bwrap" in doctor.containment(whole | {"landlock": "no"})
+    both = doctor.containment(whole | {"landlock": "no", "seccomp": "no"})
+    assert "landlock and seccomp" in both
+    assert "--require-sandbox" in both
 
 
 def test_a_kernel_without_landlock_is_said(places: dict[str, Path]) -> None:

@@ -1,0 +1,135 @@
+"""What the sandbox adds to running a model: the same models with and without it, in turns.
+
+Loads the sample models in three runtimes at once: one as it is, one inside bubblewrap (where that
+can be used), and one made for this purpose whose children restrict nothing. Prints what a model
+takes of processor time, in the child and in the runtime that forks it, and of wall clock (the least
+of all rounds: what is over it is the machine's doing). Ends with 1 where the sandbox adds more
+processor time than the limit.
+
+    python benchmarks/sandbox_cost.py [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelaudit.facts import Artifact
+from modelaudit.pipeline import read_artifact
+from modelaudit.probe import bubblewrap, supervisor
+from modelaudit.probe.protocol import Status
+from modelaudit.settings import ProbeSettings, Settings
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"
+MODELS = ("digits_noaug.h5", "digits_robust.keras", "digits_one_answer.h5", "digits_mirrored.keras")
+LIMIT = 20.0  # ms
+BARE, HELD, JAILED = "without", "builtin", "bwrap"
+UNHELD = '\n\ndef enter(policy):\n    return dict.fromkeys(LAYERS, "left out")\n'
+
+
+@contextlib.contextmanager
+def unheld_runtime() -> Iterator[supervisor.RuntimeHandle]:
+    """A runtime from a copy of the child's files in which the sandbox does nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "probe")
+        shutil.copytree(supervisor.ZYGOTE.parent, copy)
+        with (copy / "sandbox.py").open("a") as file:
+            file.write(UNHELD)
+        with contextlib.ExitStack() as stack:
+            original, supervisor.ZYGOTE = supervisor.ZYGOTE, copy / "zygote.py"
+            try:
+                handle = stack.enter_context(supervisor.start_runtime(supervisor.here()))
+            finally:
+                supervisor.ZYGOTE = original
+            yield handle
+
+
+class Meter:
+    """What one runtime and its children take."""
+
+    def __init__(self, handle: supervisor.RuntimeHandle) -> None:
+        self.handle = handle
+        self.walls: dict[Path, list[float]] = {}
+        self._process = process_of(handle)
+        self._ticks = 0.0
+
+    def load(self, artifact: Artifact, *, count: bool) -> None:
+        """Ask for a child, let it load a model and tell about it, and end it."""
+        start = time.perf_counter()
+        seen, session = supervisor.observe(self.handle, artifact, ProbeSettings())
+        assert seen.status is Status.LOADED, seen.error
+        assert session is not None
+        session.close()
+        if count:
+            took = 1000 * (time.perf_counter() - start)
+            self.walls.setdefault(artifact.root, []).append(took)
+
+    def start(self) -> None:
+        """Count processor time from here."""
+        self._ticks = self._cpu()
+
+    def cpu(self) -> float:
+        """Processor time per model since `start`, ms."""
+        return 1000 * (self._cpu() - self._ticks) / sum(map(len, self.walls.values()))
+
+    def wall(self) -> float:
+        """Wall clock per model, ms: the mean over models of the least of each."""
+        return statistics.mean(min(walls) for walls in self.walls.values())
+
+    def _cpu(self) -> float:
+        """Seconds of the runtime and of every child that has ended."""
+        fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def process_of(handle: supervisor.RuntimeHandle) -> int:
+    """The runtime's process, found by its command line while it has no child."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = file.read_bytes().split(b"\0")
+            if (
+                words[0] == os.fsencode(sys.executable)
+                and os.fsencode(handle.connect_path) in words
+            ):
+                return int(file.parent.name)
+    raise LookupError("the runtime is not running")
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
+    artifacts = [read_artifact(SAMPLES / name, Settings()) for name in MODELS]
+    with contextlib.ExitStack() as stack:
+        meters = {BARE: Meter(stack.enter_context(unheld_runtime()))}
+        meters[HELD] = Meter(stack.enter_context(supervisor.start_runtime(supervisor.here())))
+        if not bubblewrap.why_not():
+            jail = supervisor.start_runtime(supervisor.here(), jail=[SAMPLES])
+            meters[JAILED] = Meter(stack.enter_context(jail))
+        for number in range(rounds + 1):  # the first fills caches and does not count
+            for artifact in artifacts:
+                for meter in meters.values():
+                    meter.load(artifact, count=number > 0)
+            if not number:
+                for meter in meters.values():
+                    meter.start()
+        taken = {kind: (meter.cpu(), meter.wall()) for kind, meter in meters.items()}
+    bare_cpu, bare_wall = taken[BARE]
+    over = False
+    print(f"{rounds} rounds of {len(MODELS)} models; milliseconds per model")
+    for kind, (cpu, wall) in taken.items():
+        line = f"{kind:<8} processor {cpu:6.1f}   wall {wall:6.1f}"
+        if kind != BARE:
+            over |= cpu - bare_cpu > LIMIT
+            line += f"   adds {cpu - bare_cpu:5.1f} (limit {LIMIT:g}) and {wall - bare_wall:5.1f}"
+        print(line)
+    sys.exit(over)
+
+
+if __name__ == "__main__":
+    main()

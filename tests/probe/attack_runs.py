@@ -1,0 +1,95 @@
+"""Carrying out all attacks: unheld against targets of their own, then in the sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelaudit.probe import bubblewrap
+from tests.probe import plain_user
+from tests.probe.outside import Outside, open_to_all, outside
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONTROL = "control"
+ROOT, PLAIN_USER, BUBBLEWRAP = "root", "plain user", "bubblewrap"
+RUNS = (ROOT, PLAIN_USER, BUBBLEWRAP)
+
+
+def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
+    """Build the models, attack, and write to `results` one JSON file a run.
+
+    `names` are the models of each run. Each file holds `before` and `after` (see
+    `Outside.files`), `reached`, and as `said` what the run printed: for `CONTROL` what the attacks
+    came to know, for `RUNS` an audit by name. Or it holds `skipped`, why there was no such run.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="modelaudit-attacks-"))
+    models = folder / "models"
+    models.mkdir()
+    try:
+        with outside(folder / "real") as real, outside(folder / CONTROL) as control:
+            places = [json.dumps(each.place) for each in (real, control)]
+            build = module("tests.probe.attack_models", str(models), *places)
+            save(results, CONTROL, watched(build, control))
+            open_to_all(folder)
+            for run in RUNS:
+                try:
+                    save(results, run, watched(audits(run, models, names[run]), real))
+                except LookupError as reason:
+                    save(results, run, {"skipped": str(reason)})
+    finally:
+        shutil.rmtree(folder)
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+def save(results: Path, run: str, outcome: dict[str, Any]) -> None:
+    (results / f"{run}.json").write_text(json.dumps(outcome))
+
+
+def audits(run: str, models: Path, names: list[str]) -> list[str]:
+    """The command that audits the models.
+
+    Raises:
+        LookupError: this run is not possible here, and why.
+    """
+    command = module("tests.probe.contained", str(models), "builtin", *names)
+    root = os.geteuid() == 0
+    if run == BUBBLEWRAP:
+        if reason := bubblewrap.why_not():
+            raise LookupError(f"no bubblewrap: {reason}")
+        return module("tests.probe.contained", str(models), "bwrap", *names)
+    if run == PLAIN_USER:
+        return plain_user.command(command, [REPOSITORY]) if root else command
+    if not root:
+        raise LookupError("only root can be root")
+    return command
+
+
+def watched(command: list[str], targets: Outside) -> dict[str, Any]:
+    """Run a command, and look at the targets before and after."""
+    before = targets.files()
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    said = json.loads(done.stdout.splitlines()[-1])
+    return {
+        "before": before,
+        "after": targets.files(),
+        "reached": targets.reached(),
+        "said": said,
+    }

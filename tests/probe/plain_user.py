@@ -1,0 +1,50 @@
+"""Running a command as a user who owns nothing, where the suite is run by root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from modelaudit.probe import bubblewrap
+
+USER = 12345
+
+
+def command(argv: list[str], needed: Iterable[Path]) -> list[str]:
+    """`argv` as user `USER`, who gets to `needed` and to the interpreter.
+
+    An interpreter below root's home is closed to that user. Then the command gets a mount
+    namespace in which the way there is open.
+
+    Raises:
+        LookupError: that cannot be had here, with the reason.
+    """
+    change = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    if shutil.which("setpriv") is None:
+        raise LookupError("no setpriv here (util-linux)")
+    closed = {door for path in [*_interpreter(), *needed] for door in _closed_above(path)}
+    if not closed:
+        return [*change, *argv]
+    if reason := bubblewrap.why_not():
+        raise LookupError(f"{min(closed)} is closed to other users, and bubblewrap: {reason}")
+    opened = ["bwrap", "--dev-bind", "/", "/"]
+    for door in sorted(closed):
+        opened += ["--tmpfs", str(door)]
+    behind = [path.resolve() for path in [*_interpreter(), *needed] if _closed_above(path)]
+    opened += bubblewrap.way_to(behind)
+    for path in behind:
+        opened += ["--bind", str(path), str(path)]
+    return [*opened, "--", *change, *argv]
+
+
+def _interpreter() -> list[Path]:
+    prefixes = {sys.prefix, sys.base_prefix}
+    return [Path(os.path.realpath(prefix)) for prefix in sorted(prefixes)]
+
+
+def _closed_above(path: Path) -> list[Path]:
+    """Directories above `path` that other users cannot pass through."""
+    return [parent for parent in path.resolve().parents if not parent.stat().st_mode & 0o001]
