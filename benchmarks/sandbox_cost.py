@@ -54,8 +54,8 @@ def unheld_runtime() -> Iterator[supervisor.RuntimeHandle]:
 class Meter:
     """What one runtime and its children take."""
 
-    def __init__(self, handle: supervisor.RuntimeHandle) -> None:
-        self.handle = handle
+    def __init__(self, handle: supervisor.RuntimeHandle, *, held: bool = True) -> None:
+        self.handle, self.held = handle, held
         self.walls: dict[Path, list[float]] = {}
         self._process = process_of(handle)
         self._ticks = 0.0
@@ -66,6 +66,7 @@ class Meter:
         seen, session = supervisor.observe(self.handle, artifact, ProbeSettings())
         assert seen.status is Status.LOADED, seen.error
         assert session is not None
+        assert (seen.sandbox["seccomp"] is True) == self.held, "the wrong files were run"
         session.close()
         if count:
             took = 1000 * (time.perf_counter() - start)
@@ -106,7 +107,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     artifacts = [read_artifact(SAMPLES / name, Settings()) for name in MODELS]
     with contextlib.ExitStack() as stack:
-        meters = {BARE: Meter(stack.enter_context(unheld_runtime()))}
+        meters = {BARE: Meter(stack.enter_context(unheld_runtime()), held=False)}
         meters[HELD] = Meter(stack.enter_context(supervisor.start_runtime(supervisor.here())))
         if not bubblewrap.why_not():
             jail = supervisor.start_runtime(supervisor.here(), jail=[SAMPLES])
