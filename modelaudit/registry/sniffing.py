@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import importlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from modelaudit.facts import Format, Json
@@ -11,20 +12,36 @@ from modelaudit.formats.window import Window
 from modelaudit.registry import slots
 from modelaudit.settings import Limits
 
-SECONDS = 5.0  # for a look at a few links; what takes longer is a row, and is read as one
+SECONDS = 30.0  # for a look at a few links
 
 
 def sniff_apart(path: Path, limits: Limits) -> Format:
-    """`sniff`, with HDF5 files opened in a child; one that takes its child down is corrupt."""
-    return sniff(path, partial(_layout, limits))
+    """`sniff`, with an HDF5 file opened in a child; one that takes its child down is corrupt."""
+    return sniff_all([path], limits)[path]
 
 
-def _layout(limits: Limits, window: Window) -> Format:
-    from modelaudit.formats import hdf5_layout  # here, so that children need not import h5py
+def sniff_all(paths: Iterable[Path], limits: Limits) -> dict[Path, Format]:
+    """The same for many paths: one child after another opens all the HDF5 files among them."""
+    forms: dict[Path, Format] = {}
+    waiting: list[Path] = []
+    for path in paths:
+        asked: list[Window] = []
 
-    def look(each: Window) -> dict[str, Json]:
-        return {"format": hdf5_layout.sniff_layout(each)}
+        def ask(window: Window, asked: list[Window] = asked) -> Format:
+            asked.append(window)
+            return Format.CORRUPT_HDF5
 
-    (done,) = slots.run([window], look, jobs=1, seconds=SECONDS, memory=limits.read_memory)
-    word = (done.value or {}).get("format")
-    return Format(word) if isinstance(word, str) else Format.CORRUPT_HDF5
+        forms[path] = sniff(path, ask)
+        if asked:
+            waiting.append(path)
+    if waiting:  # import h5py here, so that no child need do it
+        importlib.import_module("modelaudit.formats.hdf5_layout")
+    for done in slots.run(waiting, _look, jobs=1, seconds=SECONDS, memory=limits.read_memory):
+        word = (done.value or {}).get("format")
+        if isinstance(word, str):
+            forms[waiting[done.index]] = Format(word)
+    return forms
+
+
+def _look(path: Path) -> dict[str, Json]:
+    return {"format": sniff(path)}

@@ -15,7 +15,7 @@ from modelaudit.formats.sniff_orbax import is_orbax
 from modelaudit.registry import foreign, grouping, layouts, mlflow
 from modelaudit.registry.candidates import Candidate, Discovery, Named
 from modelaudit.registry.listing import File, Listing, list_directory
-from modelaudit.registry.sniffing import sniff_apart
+from modelaudit.registry.sniffing import sniff_all, sniff_apart
 from modelaudit.settings import Limits
 
 # Version control keeps copies of the models beside it here, under names of its own.
@@ -51,6 +51,7 @@ class Walk:
         self._stopped = False
         self._models: list[Candidate] = []
         self._places: set[Path] = set()
+        self._loose: list[File] = []
         self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
         self._others: Counter[str] = Counter()
         self._mlflow: dict[Path, mlflow.MlflowModel] = {}
@@ -62,6 +63,7 @@ class Walk:
         waiting = [(self._scope, False)]
         while waiting and not self._stopped:
             waiting.extend(self._visit(*waiting.pop()))
+        self._look_at_loose_files()
         found = [*map(self._with_version, self._models), *self._one_row_for_each_file()]
         models = tuple(sorted(found, key=lambda model: os.fsencode(model.path)))
         models = layouts.described(models, self._root, self._mlflow)
@@ -174,17 +176,33 @@ class Walk:
         if file.path.name == mlflow.FILE:
             self._look_at_mlmodel(file.path)
             return
-        suffix = file.path.suffix.lower()
-        promised = suffix in foreign.MODEL_SUFFIXES
+        promised = file.path.suffix.lower() in foreign.MODEL_SUFFIXES
         try:
             head = _head(file.path)
         except ReadError as error:
-            head = b""
             if not promised:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
                 return
-        looked = promised or head.startswith(_MAGIC)
-        form = sniff_apart(file.path, self._limits) if looked else Format.UNKNOWN
+            head = b""
+        if promised or head.startswith(_MAGIC):
+            self._loose.append(file)
+        else:
+            self._place_file(file, head, Format.UNKNOWN)
+
+    def _look_at_loose_files(self) -> None:
+        """Tell the formats of all files that may be models, with one child for the HDF5 files."""
+        forms = sniff_all((file.path for file in self._loose), self._limits)
+        for file in self._loose:
+            try:
+                head = _head(file.path)
+            except ReadError:
+                head = b""
+            self._place_file(file, head, forms[file.path])
+
+    def _place_file(self, file: File, head: bytes, form: Format) -> None:
+        """Make a file a row, or count it among the others, or say why it is none."""
+        suffix = file.path.suffix.lower()
+        promised = suffix in foreign.MODEL_SUFFIXES
         if _is_row(suffix, form):
             self._files.setdefault(file.identity, []).append((file, form))
             return

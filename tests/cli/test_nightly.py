@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import shutil
+import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -23,6 +27,7 @@ from modelaudit.probe.protocol import Observation, Status
 from modelaudit.store import keys
 from modelaudit.store.records import State
 from modelaudit.store.store import Store
+from tests.cli.conftest import ROOT, SAMPLES, command
 from tests.made import files
 
 
@@ -351,3 +356,59 @@ def test_the_index_and_the_reports_tell_what_changed(models):
     report = (out / "models" / "truncated.h5" / "report.html").read_text()
     assert "fixed" in report
     assert "The model file has changed." in report
+
+
+@pytest.mark.slow
+def test_what_running_a_model_showed_comes_back_whole(tmp_path, monkeypatch):
+    """A real probe, and a second night that judges by another line and may run nothing."""
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copy(SAMPLES / "digits_robust.keras", models)
+    nightly(models, "--probe")
+    path = tmp_path / "out" / "models" / "digits_robust.keras" / "audit.json"
+    first = json.loads(path.read_text())
+    assert first["behaviour"]["outputs"]
+    assert first["restore"]["identical"] > 0
+
+    def refused(settings):
+        raise AssertionError("no runtime is to be started")
+
+    monkeypatch.setattr(here, "here_probe", refused)
+    nightly(models, "--probe", "--fail-on", "low")
+    second = json.loads(path.read_text())
+    assert audited(models) == 1
+    for each in (first, second):
+        for key in ("created", "timings", "verdict", "reason", "exit"):
+            del each[key]
+    assert first == second
+
+
+@pytest.mark.slow
+def test_an_unchanged_registry_of_1000_models_costs_less_than_2_seconds(tmp_path, monkeypatch):
+    models = tmp_path / "models"
+    files.minimal_h5(tmp_path / "one.h5")
+    for number in range(1000):
+        team = models / f"team{number % 20}"
+        team.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / "one.h5", team / f"m{number}.h5")
+    real, copies = batch.audit_model, []
+
+    def audit_model(target, *arguments):
+        """One real audit a process, and copies of it for the others: only the second run counts."""
+        copies.append(copies[0] if copies else real(target, *arguments))
+        names = {"path": target.relative, "slug": target.slug}
+        return replace(copies[-1], model=copies[-1].model | names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "audit_model", audit_model)
+        patch.setattr(os, "fsync", lambda _: None)  # what is durable is tested elsewhere
+        nightly(models)
+    time.sleep(2.1)  # files written to a moment ago are hashed
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    words = command("nightly", models, "--out", tmp_path / "out", "-f", "json", "--no-probe")
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert audited(models) == 0
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 2.0
