@@ -228,7 +228,9 @@ def _watched(
     watch = Watch(target.path, settings.limits, probe, recalled)
     audit = audit_model(target, settings, created, watch.probe)
     if not watch.undisturbed():
-        watch = Watch(target.path, settings.limits, probe, None)
+        # What is recalled was of other bytes; without a runtime the second audit says so.
+        asked = watch.probe is not None
+        watch = Watch(target.path, settings.limits, probe, None, asked=asked)
         audit = audit_model(target, settings, created, watch.probe)
     return audit, watch
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelaudit.cli.batch import Finished
+from modelaudit.cli.deliver import Formats
 from modelaudit.cli.watch import SEEN_LAYOUT, Recalled
 from modelaudit.pipeline import Target
 from modelaudit.registry.snapshot import Looker, Snapshot
@@ -52,7 +53,7 @@ class Memory:
         settings: of the run.
         created: its ISO 8601 time.
         out: where its reports go.
-        formats: made for each model.
+        formats: what its reports are.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class Memory:
         settings: Settings,
         created: str,
         out: Path,
-        formats: Sequence[str],
+        formats: Formats,
     ) -> None:
         self._store, self._run, self._settings, self._out = store, run, settings, out
-        self._formats = formats
+        self._formats = formats.per_model
+        self._shown = keys.digest([*self._formats], jsonable(formats.choices), _templates(formats))
         self._today = datetime.date.fromisoformat(created[:10])
         self._baseline = keys.digest(jsonable(settings.baseline))
         self._data = keys.given_digest(settings)
@@ -136,13 +138,19 @@ class Memory:
         judged = keys.audit_key(own, target.relative, self._today, self._data)
         before = looker.snapshot(target.previous).text if target.previous else ""
         judged = keys.digest(judged, self._baseline, target.origin, before)
-        return keys.digest(judged, target.slug, [*self._formats])
+        return keys.digest(judged, target.slug, self._shown)
 
     def _written(self, target: Target) -> bool:
         """Whether the reports of an earlier audit are still there."""
         folder = self._out / "models" / target.slug
         names = [f"report.{name}" for name in self._formats if name != "json"]
         return all((folder / name).is_file() for name in ("audit.json", *names))
+
+
+def _templates(formats: Formats) -> str:
+    """A digest of the templates of one's own, "" without any."""
+    folder = formats.choices.templates
+    return keys.files_digest(folder) if folder else ""
 
 
 def _as_known(known: Cached, now: Snapshot, *, verify: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ FIRST_LISTED = 20  # models of the first run that are named: those that need a l
     is_flag=True,
     help="Compare the bytes of models that look unchanged, not only sizes, times and inodes.",
 )
+@options.look
 @options.probing
 @options.shared
 def nightly(
@@ -40,6 +42,9 @@ def nightly(
     out: Path,
     formats: tuple[str, ...],
     verify: bool,
+    templates: Path | None,
+    paper: str,
+    appendix: bool,
     all_versions: bool,
     quiet: bool,
     log_file: Path | None,
@@ -53,13 +58,14 @@ def nightly(
     """
     from modelaudit.cli import notices
     from modelaudit.cli.batch import log_line
-    from modelaudit.cli.deliver import parse_formats
+    from modelaudit.cli.deliver import Choices, parse_formats
     from modelaudit.cli.recorded import Order, now, record_run
     from modelaudit.cli.terminal import say
     from modelaudit.errors import LockHeld
 
-    wanted = parse_formats(formats)
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
+    choices = Choices(settings.fail_on, paper, templates, appendix)
+    wanted = replace(parse_formats(formats), choices=choices)
     created = now()
 
     def tell(ran: Recorded) -> None:

@@ -120,7 +120,7 @@ def record_run(
         before = store.lines(base.id) if base else {}
         run, earlier = _begin(store, registry, created, order)
         try:
-            memory = Memory(store, run, settings, created, order.out, order.formats.per_model)
+            memory = Memory(store, run, settings, created, order.out, order.formats)
             plan = memory.plan(
                 found.targets, verify=order.verify, only=None if order.reuse else earlier
             )

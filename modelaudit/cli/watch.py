@@ -36,13 +36,26 @@ class Recalled(NamedTuple):
 class Watch:
     """One model while it is audited.
 
+    Args:
+        model: what is audited.
+        limits: bounds on what is read.
+        probe: runs models, if any are run.
+        recalled: what is known of running this one.
+        asked: the model is to be run, whether or not there is a way.
+
     Attributes:
-        probe: runs the model and remembers what was seen, or recalls what was seen earlier; None
-            where there is neither.
+        probe: runs the model and remembers what was seen, or recalls what was seen earlier, or
+            fails because there is neither; None where nothing is to be run.
     """
 
     def __init__(
-        self, model: Path, limits: Limits, probe: Probe | None, recalled: Recalled | None
+        self,
+        model: Path,
+        limits: Limits,
+        probe: Probe | None,
+        recalled: Recalled | None,
+        *,
+        asked: bool = False,
     ) -> None:
         self._model, self._limits, self._live = model, limits, probe
         self._seen: Seen | None = None
@@ -50,7 +63,7 @@ class Watch:
         # Times tell nothing about a file that was just written to; its bytes do.
         self._content = "" if self._before.settled else Looker(limits).content(model)
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
-        self.probe = self._probe if probe or recalled else None
+        self.probe = self._probe if probe or recalled or asked else None
 
     def undisturbed(self) -> bool:
         """Whether the files are still as they were when the audit began."""

@@ -86,9 +86,14 @@ def given_digest(settings: Settings) -> str:
             places += [Path(runtime.python), *home.glob("lib/python*/site-packages")]
     rows = [_state(path) for path in places]
     if probe.data is not None and probe.enabled:
-        data = Path(probe.data)
-        rows += [_state(p) for p in sorted([data, *data.rglob("*")] if data.is_dir() else [data])]
+        rows.append(files_digest(Path(probe.data)))
     return digest(rows, jsonable(runtimes), [*settings.custom_objects])
+
+
+def files_digest(place: Path) -> str:
+    """A digest of the names, sizes and times of a file or of all files in a directory."""
+    paths = sorted([place, *place.rglob("*")] if place.is_dir() else [place])
+    return digest([_state(path) for path in paths])
 
 
 def _state(path: Path) -> Json:

@@ -19,7 +19,7 @@ import pytest
 from click.exceptions import Abort
 from click.testing import CliRunner, Result
 
-from modelaudit.cli import batch, cli, recorded, watch
+from modelaudit.cli import batch, cli, memory, recorded
 from modelaudit.cli.nightly import nightly as nightly_command
 from modelaudit.probe import here
 from modelaudit.probe.here import Seen
@@ -118,8 +118,9 @@ def test_new_gone_renamed_worse_and_better(models):
     (models / "truncated.h5").write_bytes(whole)
     (models / "kept").unlink()
     done = nightly(models, code=1)
-    assert "worse       a.h5  pass -> fail\n  + MA1" in done.stdout
-    assert "better      truncated.h5  fail -> pass\n  - MA1" in done.stdout
+    assert "worse       a.h5  pass -> fail\n  + MA102 truncated-file (high): " in done.stdout
+    assert "better      truncated.h5  fail -> pass\n" in done.stdout
+    assert "  - MA102 truncated-file (high): truncated.h5: " in done.stdout
     assert "renamed     c.keras  was b.keras, still pass" in done.stdout
     (models / "a.h5").unlink()
     shutil.copy(models / "c.keras", models / "d.keras")
@@ -316,15 +317,42 @@ def test_a_model_that_goes_during_the_run_is_a_row(models, monkeypatch):
     assert "gone        b.keras" in nightly(models).stdout
 
 
-def test_what_is_recalled_is_not_put_to_another_model(sound, monkeypatch, probe):
+def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch):
     """Between planning and auditing the file was replaced: the old answers are not its own."""
-    model = sound / "a.h5"
-    kept = watch.Watch(model, recorded.Settings().limits, None, None)
-    old = watch.Recalled("{}", kept._before.text, kept._content)
-    assert watch.Watch(model, recorded.Settings().limits, None, old).probe
-    scale(model)
-    changed = watch.Watch(model, recorded.Settings().limits, None, old)
-    assert changed._recalled is None
+    nightly(sound, "--probe", code=1)
+    real = memory.Memory.plan
+
+    def plan(self, *arguments, **options):
+        planned = real(self, *arguments, **options)
+        scale(sound / "a.h5")
+        return planned
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.Memory, "plan", plan)
+        nightly(sound, "--probe", "--fail-on", "critical", code=3)
+    assert len(probe) == 1  # no runtime was there for it, so it was not looked at in full
+    assert "written to while the run went on" in observed(sound)[0]["error"]
+    assert observed(sound, "b.keras")[0]["error"] == "no such layer"
+    nightly(sound, "--probe", "--fail-on", "critical")
+    assert (audited(sound), len(probe)) == (1, 2)
+    assert observed(sound)[0]["error"] == "no such layer"
+
+
+def test_what_is_recalled_does_not_outlive_a_change_during_the_audit(sound, probe, monkeypatch):
+    nightly(sound, "--probe", code=1)
+    real, once = batch.audit_model, sound.parent / "once"
+
+    def audit_model(target, *arguments):
+        audit = real(target, *arguments)
+        if target.relative == "a.h5" and not once.exists():
+            once.touch()
+            scale(target.path)
+        return audit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "audit_model", audit_model)
+        nightly(sound, "--probe", "--fail-on", "critical", code=3)
+    assert "written to while the run went on" in observed(sound)[0]["error"]
 
 
 def test_policies_hold_for_their_models(models, tmp_path):
