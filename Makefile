@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev demo test lint check lock docs samples clean
+.PHONY: help setup setup-dev demo test lint check lock docs samples fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ docs: setup ## write the generated pages, and the output in the README
 samples: ## rebuild the sample models
 	@scripts/setup.sh samples
 	$(BIN)/python sample_models/make.py
+
+fuzz: ## a short run of the fuzzer (see fuzz/README.md)
+	@scripts/setup.sh fuzz
+	$(BIN)/python -m fuzz.run --inputs 5000
 
 clean: ## remove everything that the other targets made
 	rm -rf .venv build dist demo-report .mypy_cache .ruff_cache .pytest_cache .hypothesis

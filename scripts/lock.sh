@@ -20,3 +20,4 @@ compile requirements/runtime.txt
 # What is in both has one version: what the tests run with is what users get.
 compile requirements/dev.txt --group dev --constraint requirements/runtime.txt
 compile requirements/samples.txt --group samples --constraint requirements/runtime.txt
+compile requirements/fuzz.txt --group fuzz --constraint requirements/runtime.txt

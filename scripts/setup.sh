@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv from nothing: scripts/setup.sh [runtime|dev|samples]. Does nothing when nothing changed.
+# Make .venv from nothing: scripts/setup.sh [runtime|dev|samples|fuzz]. Does nothing when nothing changed.
 #
 #   PYTHON=/path/to/python  the interpreter to use (3.11 to 3.13); found by itself otherwise.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 level=${1:-runtime}
 lock=requirements/$level.txt
 venv=.venv
-[ -f "$lock" ] || { echo "setup: no such level: $level (runtime, dev or samples)" >&2; exit 2; }
+[ -f "$lock" ] || { echo "setup: no such level: $level (runtime, dev, samples or fuzz)" >&2; exit 2; }
 
 say() { echo "setup: $*" >&2; }
 

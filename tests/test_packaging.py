@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("runtime", "dev", "samples")
+LOCKS = ("runtime", "dev", "samples", "fuzz")
 USES_WHEEL = """
 import modelaudit, modelaudit.report.resources as resources
 print(modelaudit.__version__, modelaudit.__file__, resources.templates_root())
@@ -64,7 +64,7 @@ def test_lock_is_exact_and_hashed(level):
             assert pin.url is None, name
 
 
-@pytest.mark.parametrize("level", ["dev", "samples"])
+@pytest.mark.parametrize("level", ["dev", "samples", "fuzz"])
 def test_tests_run_on_what_users_get(level):
     def versions(pins):
         return {name: sorted(str(pin) for pin, _ in group) for name, group in pins.items()}

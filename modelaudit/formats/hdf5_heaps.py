@@ -12,13 +12,20 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from modelaudit.formats.window import Window
 
 _GLOBAL, _LOCAL = b"GCOL", b"HEAP"
+_PAIRS = tuple(
+    (kind, shift, int.from_bytes(kind[shift : shift + 2], "little"))
+    for kind in (_GLOBAL, _LOCAL)
+    for shift in (0, 1)
+)
 _HEADER_BYTES = 16  # of a global heap, and of each object in it
 _LOCAL_HEADER = struct.Struct("<4sB3sQQQ")  # …, bytes, first free block, address of the data
 _END = 1  # of a list of free blocks
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 18
 _HEAP_BYTES = 1 << 26  # larger than any config or list of names that would be read
 
 
@@ -40,34 +47,46 @@ def damaged_heaps(window: Window, base: int = 0) -> Damage:
         base: what the file's addresses count from, which is its signature's offset.
     """
     texts = names = None
+    left = window.size  # heaps that take more bytes than the file has lie over each other
     for kind, offset in _signatures(window):
-        if kind == _GLOBAL and texts is None and not _global_ends(window, offset):
-            texts = offset
-        if kind == _LOCAL and names is None and not _local_ends(window, offset, base):
-            names = offset
+        if kind == _GLOBAL and texts is None:
+            size = _global_bytes(window, offset)
+            left -= size or 0
+            texts = offset if size is None or left < 0 else None
+        if kind == _LOCAL and names is None:
+            size = _local_bytes(window, offset, base)
+            left -= size or 0
+            names = offset if size is None or left < 0 else None
     return Damage(texts, names)
 
 
 def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
+    """Both signatures, wherever they stand.
+
+    A search for four bytes is slower than one for two that are aligned: of every signature, the
+    first two or the middle two are.
+    """
     start = 0
-    while start < window.size:
-        # Pieces overlap, so that no signature is cut in two.
-        piece = window.head(_PIECE_BYTES, start)
-        for kind in (_GLOBAL, _LOCAL):
-            at = piece.find(kind)
-            while at >= 0:
-                yield kind, start + at
-                at = piece.find(kind, at + 1)
-        start += max(len(piece) - len(_GLOBAL) + 1, 1)
+    with window.opened() as handle:
+        while piece := handle.pread(_PIECE_BYTES, start):
+            pairs = np.frombuffer(piece, "<u2", len(piece) // 2)
+            for kind, shift, pair in _PAIRS:
+                for index in np.flatnonzero(pairs == pair):
+                    at = 2 * int(index) - shift
+                    if at >= 0 and piece.startswith(kind, at):
+                        yield kind, start + at
+            # Pieces overlap, so that every signature is whole in one of them, and in no other.
+            start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
-def _global_ends(window: Window, offset: int) -> bool:
+def _global_bytes(window: Window, offset: int) -> int | None:
+    """The heap's size, 0 for none or one that libhdf5 refuses by itself; None if it has no end."""
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
     if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
-        return True  # no heap, or one that libhdf5 refuses by itself
+        return 0
     if size > _HEAP_BYTES:
-        return False
+        return None
     heap = window.head(size, offset)
     position = _HEADER_BYTES
     while position + _HEADER_BYTES <= len(heap):
@@ -75,25 +94,26 @@ def _global_ends(window: Window, offset: int) -> bool:
         length = int.from_bytes(heap[position + 8 : position + 16], "little")
         step = _HEADER_BYTES + (length + 7) // 8 * 8 if index else length
         if step < _HEADER_BYTES or step >= 1 << 63:
-            return False
+            return None
         position += step
-    return True
+    return size
 
 
-def _local_ends(window: Window, offset: int, base: int) -> bool:
+def _local_bytes(window: Window, offset: int, base: int) -> int | None:
+    """As `_global_bytes`, for a heap of names."""
     head = window.head(_LOCAL_HEADER.size, offset)
     if len(head) < _LOCAL_HEADER.size or head[4:8] != bytes(4):
-        return True  # no heap
+        return 0
     *_, size, free, address = _LOCAL_HEADER.unpack(head)
     if size > window.size - base - address:
-        return True  # libhdf5 refuses it by itself
+        return 0
     if size > _HEAP_BYTES:
-        return False
+        return None
     data = window.head(size, base + address)
     seen: set[int] = set()
     while free != _END and free + 16 <= len(data):
         if free in seen:
-            return False
+            return None
         seen.add(free)
         free = int.from_bytes(data[free : free + 8], "little")
-    return True
+    return len(data)

@@ -120,11 +120,11 @@ def _inbound(
             parts = items(entry)
             if not parts:
                 continue
-            source, index = parts[0], parts[1] if len(parts) > 1 else 0
+            source, index = text(parts[0]), parts[1] if len(parts) > 1 else 0
             if source == "_CONSTANT_VALUE" and len(entries) == 1 and not mapping(parts[-1]):
                 yield _constant_first(route)
             elif keras3 and source in models and isinstance(index, int) and index > 0:
-                yield _node_number(route, str(source))
+                yield _node_number(route, source)
 
 
 def _entries(call: Json) -> list[Json]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fuzz.mutate import Mutator
 from fuzz.targets import TARGETS, Target
 from modelaudit.facts import Json, ProblemKind
-from modelaudit.pipeline import read_artifact
+from modelaudit.pipeline import static_facts
 from modelaudit.registry import slots
 from modelaudit.settings import Settings
 
@@ -66,7 +66,7 @@ def _read(path: Path) -> dict[str, Json]:
             place /= "model"
         else:
             shutil.copy(path, place)
-        artifact = read_artifact(place, Settings())
+        artifact = static_facts(place, Settings()).artifact
     return {"problems": [str(problem.kind) for problem in artifact.problems]}
 
 

@@ -330,7 +330,7 @@ def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_p
 
 
 def test_an_index_that_leads_back_to_itself_is_cut(tmp_path):
-    """Found by fuzzing: a group's tree lists one node of links over and over."""
+    """A group's tree lists one node of links over and over."""
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     tree = data.index(b"TREE")
