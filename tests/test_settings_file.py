@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit import settings_file
 from modelaudit.errors import UsageError
-from modelaudit.settings import Expectation, Limits, Waiver
+from modelaudit.settings import Expectation, ForeignRuntime, Limits, Waiver
 
 
 def _write(folder: Path, text: str, name: str = "modelaudit.toml") -> Path:
@@ -124,3 +124,45 @@ def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
     assert found.expectations == (Expectation("odd", "driving/*", "steering"),)
     assert found.waivers[0].owner == "vision team"
     assert found.limits.archive_bytes == 2_000_000_000
+
+
+def test_runtimes_profiles_and_custom_objects(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tf-2.14.0.json").touch()
+    path = _write(
+        tmp_path,
+        """
+        profiles = "mine"
+        custom_objects = ["MyLayer", "my_loss"]
+        [runtimes.old]
+        python = "env/bin/python"
+        [runtimes.made]
+        python = "3.11"
+        requirement = ["tensorflow-cpu==2.16.*", "tf-keras==2.16.*"]
+        legacy_keras = true
+        """,
+    )
+    found = settings_file.load(path)
+    assert found.runtimes == (
+        ForeignRuntime("old", str(tmp_path / "env/bin/python")),
+        ForeignRuntime("made", "3.11", ("tensorflow-cpu==2.16.*", "tf-keras==2.16.*"), True),
+    )
+    assert found.profiles == (str(tmp_path / "mine" / "tf-2.14.0.json"),)
+    assert found.custom_objects == ("MyLayer", "my_loss")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[runtimes.x]", "needs python"),
+        ('[runtimes.x]\npyhton = "/x"', "unknown key 'pyhton'"),
+        ('[runtimes.x]\nrequirement = "tensorflow"\npython = "/opt/python"', "must be a version"),
+        ("[runtimes.x]\nrequirement = 3", "must be an array of texts"),
+        ('[runtimes.x]\npython = "/x"\nlegacy_keras = "yes"', "must be bool"),
+        ('profiles = "nowhere"', "nowhere, which is not there"),
+        ("runtimes = 1", "runtimes must be a table"),
+    ],
+)
+def test_wrong_runtimes_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        settings_file.load(_write(tmp_path, text))

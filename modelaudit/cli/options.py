@@ -217,7 +217,7 @@ def settings_from(
         fail_on=Severity(fail_on),
         jobs=jobs,
         targets=_targets(target),
-        architecture=str(architecture.resolve()) if architecture else None,
+        architecture=_architecture(architecture, file),
         runtimes=_chosen(runtimes, file.runtimes),
         profiles=file.profiles,
         custom_objects=file.custom_objects,
@@ -269,6 +269,20 @@ def settings_file() -> SettingsFile:
     context = click.get_current_context(silent=True)
     file = context.find_object(SettingsFile) if context else None
     return file or SettingsFile()
+
+
+def _architecture(path: Path | None, file: SettingsFile) -> str | None:
+    """The file's absolute path, once it is known to hold an architecture.
+
+    Raises:
+        UsageError: it holds none.
+    """
+    if path is None:
+        return None
+    from modelaudit.formats.beside import read_architecture
+
+    read_architecture(path, file.limits)
+    return str(path.resolve())
 
 
 def _chosen(

@@ -48,3 +48,22 @@ def test_a_wrong_file_is_a_usage_error(tmp_path: Path, text: str) -> None:
     result = _scan("--config", str(config), "scan", str(SAMPLE))
     assert isinstance(result.exception, UsageError)
     assert str(config) in str(result.exception)
+
+
+def test_runtimes_are_started_on_demand_only(tmp_path: Path) -> None:
+    config = tmp_path / "audit.toml"
+    config.write_text('[runtimes.old]\npython = "/nowhere/python"\n')
+    out = ("--out", str(tmp_path / "out"))
+    assert _scan("--config", str(config), "scan", str(SAMPLE)).exit_code == 1
+    result = _scan("--config", str(config), "audit", "--runtime", "new", str(SAMPLE), *out)
+    assert isinstance(result.exception, UsageError)
+    assert "no [runtimes.new]" in str(result.exception)
+    assert "there are: old" in str(result.exception)
+
+
+def test_an_architecture_is_checked_before_the_work(tmp_path: Path) -> None:
+    other = tmp_path / "model.json"
+    other.write_text('{"epochs": 3}')
+    result = _scan("scan", "--architecture", str(other), str(SAMPLE))
+    assert isinstance(result.exception, UsageError)
+    assert "no Keras architecture" in str(result.exception)
