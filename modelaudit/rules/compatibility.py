@@ -48,7 +48,7 @@ def _version_unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = _tried(facts)
-    if any(each.status is Status.LOADED for each in tried.values()):
+    if any(each.status is Status.LOADED for each in (*tried.values(), *facts.elsewhere)):
         return
     first = next(iter(tried.values()))
     yield rule.finding(
