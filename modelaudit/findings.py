@@ -107,10 +107,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """How one rule ended: its findings, or the reason why there are none."""
+    """How one rule ended: its findings, or the reason why there are none.
+
+    `moot` tells, of rules without an answer, those whose question does not arise for a model of
+    this kind from those that lacked something to look at.
+    """
 
     code: str
     name: str
     outcome: Outcome
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    moot: bool = False

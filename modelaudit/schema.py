@@ -120,7 +120,13 @@ def finding_to_json(finding: Finding) -> dict[str, Json]:
 def to_json(audit: Audit) -> dict[str, Json]:
     """The audit as the JSON object that the schema describes."""
     skipped: list[Json] = [
-        {"code": r.code, "name": r.name, "outcome": r.outcome.value, "reason": r.reason}
+        {
+            "code": r.code,
+            "name": r.name,
+            "outcome": r.outcome.value,
+            "reason": r.reason,
+            "moot": r.moot,
+        }
         for r in audit.skipped
     ]
     passed: list[Json] = [r.code for r in audit.results if r.outcome is Outcome.PASS]
@@ -183,7 +189,13 @@ def _results(data: Mapping[str, Any]) -> tuple[RuleResult, ...]:
         results.append(RuleResult(code, findings[0].name, outcome, findings=tuple(findings)))
     results += [RuleResult(code, "", Outcome.PASS) for code in data.get("passed", ())]
     results += [
-        RuleResult(s["code"], s.get("name", ""), Outcome(s["outcome"]), s["reason"])
+        RuleResult(
+            s["code"],
+            s.get("name", ""),
+            Outcome(s["outcome"]),
+            s["reason"],
+            moot=bool(s.get("moot")),
+        )
         for s in data["skipped"]
     ]
     return tuple(sorted(results, key=lambda result: result.code))

@@ -43,15 +43,27 @@ class Side:
 @click.argument("new", type=click.Path(path_type=Path, exists=True))
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @options.ARCHITECTURE
+@options.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page that shows both side by side.",
+)
 @options.probing
-def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
+def diff(old: Path, new: Path, as_json: bool, html: Path | None, **chosen: Any) -> None:
     """What changed from OLD to NEW: versions, signatures, architecture, weights, answers.
 
-    Each is a model or an audit.json. Exit: 0 nothing changed, 1 something did.
+    Each is a model or an audit.json. With --html both can also be the index.json of a run.
+    Exit: 0 nothing changed, 1 something did.
     """
     from modelaudit.cli.contained import contained, end_lost, show_lost
     from modelaudit.probe.here import probe_in, start_all
+    from modelaudit.registry.output import write_atomic
 
+    if html and (runs := _runs(old, new)):
+        page, changed = _compared_runs(*runs)
+        write_atomic(html, page.encode())
+        say(f"page: {clean(str(html))}")
+        raise click.exceptions.Exit(exits.FINDINGS if changed else exits.OK)
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
@@ -61,19 +73,54 @@ def diff(old: Path, new: Path, as_json: bool, **chosen: Any) -> None:
 
         def work(_: None) -> dict[str, Json]:
             before, after = (_side(path, settings, probe) for path in (old, new))
-            return _compared(before, after, _answers(before, after, settings, handles))
+            answers = _answers(before, after, settings, handles)
+            return _compared(before, after, answers, with_page=html is not None)
 
         (told,) = contained([None], work, settings)
     if told.lost:
         show_lost(f"{old} and {new}", told.lost)
         raise end_lost()
+    if html:
+        write_atomic(html, str(told.value["page"]).encode())
     say(json.dumps(told.value["json"], indent=2) if as_json else str(told.value["text"]))
     if told.value["changed"]:
         raise click.exceptions.Exit(exits.FINDINGS)
 
 
-def _compared(before: Side, after: Side, answers: Golden | None) -> dict[str, Json]:
-    """Whether the two differ, and how, as JSON and as text."""
+def _runs(old: Path, new: Path) -> tuple[dict[str, Json], dict[str, Json]] | None:
+    """What the two files hold, if each is the `index.json` of a run."""
+    found = []
+    for path in (old, new):
+        if not _is_audit(path):
+            return None
+        try:
+            run = json.loads(path.read_bytes())
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(run, dict) or not isinstance(run.get("models"), list):
+            return None
+        found.append(run)
+    return found[0], found[1]
+
+
+def _compared_runs(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, bool]:
+    """The page on two runs, and whether any model changed between them."""
+    from modelaudit.report.comparison import between_runs, render_comparison
+
+    shown = between_runs(old, new)
+    return render_comparison(shown), shown.changed
+
+
+def _page(before: Side, after: Side, found: Sequence[Changed], notes: Sequence[str]) -> str:
+    from modelaudit.report.comparison import between_models, render_comparison
+
+    return render_comparison(between_models(before.audit, after.audit, found, notes))
+
+
+def _compared(
+    before: Side, after: Side, answers: Golden | None, *, with_page: bool
+) -> dict[str, Json]:
+    """Whether the two differ, and how, as JSON, as text and (where wanted) as a page."""
     from modelaudit.restore.audits import changes, compare_audited, weight_changes
     from modelaudit.restore.compare import compare
     from modelaudit.restore.sides import stored_weights
@@ -84,10 +131,12 @@ def _compared(before: Side, after: Side, answers: Golden | None) -> dict[str, Js
         weights = compare_audited(before.audit, after.audit)
     found = [*changes(before.audit, after.audit), *weight_changes(weights), *_told(answers)]
     compared = f"{weights.identical} of {weights.compared} weights are identical"
+    notes = [compared, _answered(answers)]
     return {
+        "page": _page(before, after, found, notes) if with_page else "",
         "changed": bool(found),
         "json": _json(before, after, found, answers),
-        "text": _text(before, after, found, [compared, _answered(answers)]),
+        "text": _text(before, after, found, notes),
     }
 
 

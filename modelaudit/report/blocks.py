@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modelaudit.report.text import printable
+from modelaudit.report.text import percent_signs, printable
 
 _FENCE = re.compile(r"^```")
 PAGE_CHARACTERS = 114  # that fit one line of an A4 page in the size of tables
@@ -74,9 +74,7 @@ class Table:
         table layout, which costs more than all other layout together.
         """
         wanted = [
-            max(
-                [len(head), *(len(row[i].text) + 4 * bool(row[i].mark) for row in self.rows[:rows])]
-            )
+            max([_room(head), *(_room(row[i].text, row[i].mark) for row in self.rows[:rows])])
             + COLUMN_GAP
             for i, head in enumerate(self.columns)
         ]
@@ -91,6 +89,11 @@ class Table:
         page = max(total, min(len(self.caption) * CAPTION_SCALE, PAGE_CHARACTERS))
         share = min(100.0, round(100 * page / PAGE_CHARACTERS, 1))
         return share, tuple(round(100 * width / total, 2) for width in widths)
+
+
+def _room(text: str, mark: str = "") -> float:
+    """Room of a text in characters of ordinary width: capitals are wider, a badge has a sign."""
+    return len(text) + 0.4 * sum(map(str.isupper, text)) + 4 * bool(mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,11 @@ class Section:
 def spans(text: str) -> tuple[Span, ...]:
     """`text` as spans; what stands between backticks is code."""
     parts = _CODE.split(printable(text))
-    found = (Span(part, code=index % 2 == 1) for index, part in enumerate(parts) if part)
-    return tuple(found)
+    return tuple(
+        Span(part, code=True) if index % 2 else Span(percent_signs(part))
+        for index, part in enumerate(parts)
+        if part
+    )
 
 
 def paragraphs(text: str) -> tuple[Paragraph, ...]:

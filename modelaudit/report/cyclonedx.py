@@ -133,7 +133,7 @@ def _component(audit: Audit, ref: str) -> dict[str, Json]:
                 "layers": len(as_list(as_map(audit.architecture).get("layers"))) or None,
                 "saved-with-keras": saved.get("keras"),
                 "saved-with-tensorflow": saved.get("tensorflow"),
-                "questions-without-answer": len(audit.skipped),
+                "questions-without-answer": sum(not result.moot for result in audit.skipped),
             }
         ),
     }

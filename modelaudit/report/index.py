@@ -129,7 +129,7 @@ def _line(row: IndexRow) -> _Line:
         rank=WORST_FIRST.index(row.verdict),
         path=text.shorten(row.path or row.slug, 120) or "unnamed model",
         href=links.get("html", ""),
-        reason=text.cut(row.reason, 200),
+        reason=text.plain_text(row.reason, 200),
         format_label=text.shorten(row.format_label, 40),
         origin=text.shorten(row.origin, 160),
         counts=counts,

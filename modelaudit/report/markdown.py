@@ -71,8 +71,8 @@ def _model(audit: Audit, *, opened: bool) -> str:
     if causes:
         cause = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
         lines += ["", f"**Most likely cause:** {escape(cause)}"]
-    if audit.skipped:
-        said = text.plural(len(audit.skipped), "question")
+    if missing := [result for result in audit.skipped if not result.moot]:
+        said = text.plural(len(missing), "question")
         lines += ["", f"Not answered: {said}; “could not look” is not a pass."]
     return "\n".join([*lines, "", "</details>"])
 

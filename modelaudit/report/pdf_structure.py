@@ -52,6 +52,9 @@ def finish(pdf: pydyf.PDF) -> None:
             element["S"] = "/Div"
         elif element["S"] == "/TH":
             tree.scope(element)
+    for element in reversed(inside):  # what is below goes before what is above
+        if element["S"] == "/Span" and not element.get("K"):
+            tree.drop(element)
     _end_streams(pdf)  # last: nothing may be drawn after it
 
 
@@ -70,12 +73,11 @@ def _end_streams(pdf: pydyf.PDF) -> None:
     the low one of its Adler-32 (RFC 1950), which one more line feed in a drawing changes.
     """
     for stream in pdf.objects:
-        while (
-            isinstance(stream, Stream)
-            and stream.compress
-            and zlib.adler32(_content(stream)) & 0xFF == CARRIAGE_RETURN
-        ):
-            stream.stream.append(b"")
+        if isinstance(stream, Stream) and stream.compress:
+            content = _content(stream)
+            while zlib.adler32(content) & 0xFF == CARRIAGE_RETURN:
+                content += b"\n"
+            stream.stream = [content]  # put together once, not again when it is written
 
 
 def _content(stream: pydyf.Stream) -> bytes:
@@ -159,6 +161,12 @@ class _Tree:
         item["K"] = pydyf.Array([*labels, body.reference])
         for element in self.kids(body):
             element["P"] = body.reference
+
+    def drop(self, element: pydyf.Dictionary) -> None:
+        """Take an element without content out of the tree: a drawing that says nothing."""
+        above = self.parent(element)
+        above["K"] = pydyf.Array(kid for kid in above["K"] if kid != element.reference)
+        element.free = "f"
 
     def scope(self, cell: pydyf.Dictionary) -> None:
         """Say whether a header cell heads its column or its row."""

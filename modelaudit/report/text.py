@@ -11,6 +11,7 @@ INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 KEPT = frozenset("\n\t")
 SIZE_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _PLAIN = re.compile(r"[\x20-\x7e\n\t]*")
+_PERCENT = re.compile(r"(?<=\d)[ \u00a0]?%(?!\w)")
 _SPACES = re.compile(r"[ \t\n\r\f\v]+")  # not the no-break space between number and unit
 
 
@@ -53,6 +54,16 @@ def cut(text: str, limit: int) -> str:
     if len(flat) <= limit:
         return flat
     return f"{flat[: limit - 1].rsplit(' ', 1)[0]}…"
+
+
+def percent_signs(text: str) -> str:
+    """`text` with one no-break space between every number and its percent sign."""
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", text)
+
+
+def plain_text(text: str, limit: int) -> str:
+    """Running text where no markup can stand: cut at a word, and code without its backticks."""
+    return percent_signs(cut(text.replace("`", ""), limit))
 
 
 def number(value: float | None, digits: int = 3) -> str:

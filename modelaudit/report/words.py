@@ -26,9 +26,9 @@ VERDICTS: Mapping[Verdict, Mark] = {
 }
 
 VERDICT_MEANING: Mapping[Verdict, str] = {
-    Verdict.PASS: "Every question that could be asked of this model was answered well.",
+    Verdict.PASS: "Every rule that could look at this model passed it.",
     Verdict.WARN: "Nothing here blocks the use of the model, but read the warnings first.",
-    Verdict.FAIL: "At least one finding is serious enough that the model should not be used as is.",
+    Verdict.FAIL: "At least one finding has to be settled before the model is used.",
     Verdict.INCOMPLETE: "The audit could not look at everything; this is not a pass.",
 }
 
@@ -163,7 +163,7 @@ COLUMNS: Mapping[str, str] = {
     "transform": "Input",
     "class": "Class",
     "agreement": "Agreement",
-    "agreement_ci": "95 % interval",
+    "agreement_ci": "95\N{NO-BREAK SPACE}% interval",
     "nfv": "NFV",
     "intervention": "Repair",
     "output": "Output",

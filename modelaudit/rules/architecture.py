@@ -12,7 +12,7 @@ from modelaudit.measures.summary import (
     WindowGrid,
 )
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 
 AXES = ("height", "width", "depth")
 
@@ -51,7 +51,7 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not profile.fields or None in profile.input_size or not profile.input_size:
         raise NotApplicable("no convolution could be followed from an input of known size")
     if profile.head != "gap":
-        raise NotApplicable("the head sees every position of the last feature map")
+        raise DoesNotArise("the head sees every position of the last feature map")
     last = profile.fields[-1]
     size = [n for n in profile.input_size if n is not None]
     short = [f < n for f, n in zip(last.maximum, size, strict=False)]

@@ -11,7 +11,7 @@ from modelaudit.measures.summary import Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status
 from modelaudit.rules import behaviour_examples as made
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 
 SAME_ACCURACY = 0.02  # gain on labels under which they do not confirm another orientation
 SENSITIVE = 0.20  # NFV over which a flip matters as much as a fifth of another input
@@ -133,7 +133,7 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if behaviour.inputs.kind != "user":
         raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
     if any(best_orientation(output) for output in behaviour.outputs):
-        raise NotApplicable("the images come in another orientation than in training (MA603)")
+        raise DoesNotArise("the images come in another orientation than in training (MA603)")
     for output in behaviour.outputs:
         if output.collapse.collapsed:
             continue

@@ -5,10 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from modelaudit.facts import Format
 from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import Status
-from modelaudit.rules.model import Facts, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Need, NotApplicable, Rule
 
+# Formats that hold layers and weights, and never a graph.
+GRAPHLESS = frozenset(
+    {
+        Format.LEGACY_H5_FULL,
+        Format.WEIGHTS_H5_LEGACY,
+        Format.WEIGHTS_H5_V3,
+        Format.KERAS_ARCHIVE,
+        Format.TF2_CHECKPOINT,
+    }
+)
 # A model that the probe could not run to an end has not been looked at in full.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
@@ -38,11 +49,13 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     for need in rule.needs:
         reason = missing_need(need, facts)
         if reason:
-            return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason)
+            moot = need is Need.GRAPH and facts.artifact.format in GRAPHLESS
+            return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason, moot=moot)
     try:
         findings = tuple(rule.check(rule, facts))
     except NotApplicable as reason:
-        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, str(reason))
+        moot = isinstance(reason, DoesNotArise)
+        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, str(reason), moot=moot)
     except Exception as error:
         detail = f"the rule itself failed: {type(error).__name__}: {error}"
         return RuleResult(rule.code, rule.name, Outcome.ERROR, detail[:500])

@@ -60,7 +60,11 @@ class Facts:
 
 
 class NotApplicable(Exception):
-    """A check raises this to say why its question does not arise for this model."""
+    """A check raises this to say why it has no answer for this model."""
+
+
+class DoesNotArise(NotApplicable):
+    """Its question makes no sense for a model of this kind: nothing was left unchecked."""
 
 
 Check = Callable[["Rule", Facts], Iterable[Finding]]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import TransformEffect
 from modelaudit.rules import behaviour_examples as made
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
 from modelaudit.settings import Expectation, Settings
 
 HOLDS = 0.20  # variation up to which a declared action is taken to hold
@@ -46,7 +46,7 @@ def declared(facts: Facts, output: str, transform: str) -> Expectation | None:
 
 def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.settings.expectations:
-        raise NotApplicable("the settings declare no expectation ([[expect]])")
+        raise DoesNotArise("the settings declare no expectation ([[expect]])")
     assert facts.behaviour is not None
     judged = 0
     for output in facts.behaviour.outputs:
@@ -77,7 +77,7 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     key=effect.name,
                 )
     if not judged:
-        raise NotApplicable("no measured output and transform is covered by an expectation")
+        raise DoesNotArise("no measured output and transform is covered by an expectation")
 
 
 def remaining(effect: TransformEffect, action: str) -> float | None:

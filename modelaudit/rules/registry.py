@@ -9,7 +9,7 @@ from modelaudit.facts import Artifact, Endpoint, Json, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.restore.audits import signature_changes
 from modelaudit.rules.examples import healthy
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 from modelaudit.schema import jsonable
 
 
@@ -20,7 +20,7 @@ def _signatures(artifact: Artifact) -> list[dict[str, Json]]:
 
 def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.previous is None:
-        raise NotApplicable("it is not a version that follows another in a directory of versions")
+        raise DoesNotArise("it is not a version that follows another in a directory of versions")
     before, after = _signatures(facts.previous), _signatures(facts.artifact)
     if not before or not after:
         which = "the version before it" if not before else "this version"

@@ -12,7 +12,7 @@ from modelaudit.restore.layers import LayerDifference
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 from modelaudit.schema import jsonable
 
 LISTED = 20  # spelled out in one finding
@@ -89,7 +89,7 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = facts.artifact.extra.get("fingerprint")
     if not isinstance(said, dict):
-        raise NotApplicable("there is no fingerprint.pb (TensorFlow writes one since 2.11)")
+        raise DoesNotArise("there is no fingerprint.pb (TensorFlow writes one since 2.11)")
     written, measured = said.get("checkpoint_hash"), said.get("index_hash")
     if written == "0" or not measured:
         raise NotApplicable("fingerprint.pb has no hash of the variables that could be checked")
@@ -105,7 +105,7 @@ def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told = facts.artifact.extra.get("config_differs")
     if not isinstance(told, list):
-        raise NotApplicable("only a SavedModel of Keras 2 holds both a graph and a config")
+        raise DoesNotArise("only a SavedModel of Keras 2 holds both a graph and a config")
     for text in told:
         yield rule.finding(
             f"{text}. Keras follows the config, TensorFlow and TF-Serving follow the graph.",
@@ -119,7 +119,7 @@ def _restore_facts(facts: Facts, key: str) -> list[Json]:
     """What the reader found out about restoring, by its key in `extra["restore"]`."""
     restore = facts.artifact.extra.get("restore")
     if not isinstance(restore, dict):
-        raise NotApplicable("only checkpoints and SavedModels are restored by name")
+        raise DoesNotArise("only checkpoints and SavedModels are restored by name")
     found = restore.get(key)
     return found if isinstance(found, list) else []
 

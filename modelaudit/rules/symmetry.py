@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import KernelSymmetry, Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
 
 EXACT = 1.0 - 1e-6
 NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}
@@ -22,7 +22,7 @@ def _defined(facts: Facts) -> list[KernelSymmetry]:
     layers = facts.measurements.symmetry if facts.measurements else ()
     defined = [layer for layer in layers if not layer.undefined]
     if not defined:
-        raise NotApplicable("the model has no kernel with spatial extent")
+        raise DoesNotArise("the model has no kernel with spatial extent")
     return defined
 
 

@@ -8,7 +8,7 @@ from modelaudit.facts import TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
 
 LISTED = 8
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
@@ -22,7 +22,7 @@ def _measurements(facts: Facts) -> Measurements:
 def _batchnorm(facts: Facts) -> tuple[BatchNormState, ...]:
     states = _measurements(facts).batchnorm
     if not states:
-        raise NotApplicable("the model has no batch normalisation")
+        raise DoesNotArise("the model has no batch normalisation")
     return states
 
 
@@ -70,7 +70,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _fresh_split(facts: Facts) -> tuple[list[KernelInitialization], int]:
     tested = [k for k in _measurements(facts).initialization if k.state != "undecidable"]
     if not tested:
-        raise NotApplicable("no kernel is large enough to be tested against its initialiser")
+        raise DoesNotArise("no kernel is large enough to be tested against its initialiser")
     return [k for k in tested if k.state == "fresh"], len(tested)
 
 

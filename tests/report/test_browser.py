@@ -11,7 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from modelaudit.findings import Severity, Verdict
+from modelaudit.report.comparison import between_models, render_comparison
 from modelaudit.report.index import IndexRow, Run, index_row, render_index
+from modelaudit.restore.audits import changes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -55,6 +57,9 @@ def site(tmp_path_factory, pages):
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     rows = [index_row(make(), {"html": f"{name}.html"}) for name, make in samples.SAMPLES.items()]
     (folder / "index.html").write_text(render_index(rows, RUN), encoding="utf-8")
+    two = samples.healthy(), samples.failing()
+    shown = between_models(*two, changes(*two), ["3 of 4 weights are identical"])
+    (folder / "comparison.html").write_text(render_comparison(shown), encoding="utf-8")
     (folder / "many.html").write_text(render_index(many_rows(ROWS), RUN), encoding="utf-8")
     (folder / "some.html").write_text(render_index(many_rows(SOME), RUN), encoding="utf-8")
     cells = "".join(
@@ -95,7 +100,9 @@ def shown(page):
     return page.locator("#table tbody tr:visible th code").all_inner_texts()
 
 
-@pytest.mark.parametrize("name", ["healthy", "failing", "hostile", "unreadable", "index"])
+@pytest.mark.parametrize(
+    "name", ["healthy", "failing", "hostile", "unreadable", "index", "comparison"]
+)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
 def test_axe_finds_nothing(browser, site, name, scheme, width):
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}

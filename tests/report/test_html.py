@@ -3,12 +3,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 import report_samples as samples
 
+from modelaudit.findings import Outcome
 from modelaudit.report.html import render_html
 from modelaudit.report.resources import templates_root
 
@@ -136,10 +138,10 @@ def test_evidence_stands_with_the_finding(pages):
 
 def test_could_not_look_is_never_told_as_a_pass(pages):
     shown = " ".join("".join(Page(pages["unreadable"]).text).split())
-    assert "9 of 9 questions have no answer" in shown
+    assert "9 of 9 questions that arise have no answer" in shown
     assert "0 of 9" in shown
     assert "Nothing has to be done" not in shown
-    assert "Every question that the rules ask was answered" not in shown
+    assert "Every question that arises was answered" not in shown
 
 
 def test_an_audit_without_anything_says_so(pages):
@@ -222,3 +224,28 @@ def test_text_has_enough_contrast_in_light_and_dark():
 def test_states_of_an_audit_file_cannot_name_a_style(pages):
     classes = {attrs.get("class", "") for _, attrs in Page(pages["hostile"]).elements}
     assert not any("script" in name or len(name) > 40 for name in classes)
+
+
+def test_questions_that_do_not_arise_are_not_told_as_unanswered():
+    audit = samples.healthy()
+    moot = tuple(
+        replace(result, moot=True) if result.outcome is Outcome.NOT_APPLICABLE else result
+        for result in audit.results
+    )
+    head = {}
+    for name, results in (("open", audit.results), ("moot", moot)):
+        page = Page(render_html(replace(audit, results=results), samples.RULES))
+        shown = " ".join("".join(page.text).split())
+        head[name] = shown[: shown.index("Contents")]
+        assert ("Questions that do not arise" in shown) == (name == "moot")
+    assert "1 question not answered" in head["open"]
+    assert "not answered" not in head["moot"]
+    assert "every question has its answer" in head["moot"]
+
+
+def test_percent_signs_and_code_are_written_in_one_way_everywhere():
+    audit = replace(samples.healthy(), reason="98% of `x%` and 5 % are 7%; see `modelaudit diff`.")
+    page = Page(render_html(audit, samples.RULES))
+    shown = "".join(page.text)
+    assert "98\u00a0% of x% and 5\u00a0% are 7\u00a0%; see modelaudit diff." in shown
+    assert not re.findall(r"\d %|[^x]\d%", shown)

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import outloud
 import page
 import pypdf
 import pytest
@@ -68,10 +69,26 @@ def test_it_conforms_to_archiving_and_accessibility_standards(named, made, profi
     assert report.rules.total > 50
 
 
+def test_a_checker_of_what_a_screen_reader_is_told_finds_no_error(named, made, tmp_path):
+    name, _ = named
+    path = tmp_path / "report.pdf"
+    path.write_bytes(made[name])
+    result = outloud.check(str(path))
+    assert result.error is None
+    assert len(result.runs) > 50
+    assert [(f.rule, f.message) for f in result.findings if f.severity == "error"] == []
+
+
 def test_headers_of_tables_say_what_they_head(named):
     _, reader = named
     cells = [element for element in structure(reader) if element.get("/S") == "/TH"]
     assert {cell["/A"]["/Scope"] for cell in cells} <= {"/Column", "/Row"}
+
+
+def test_the_structure_holds_no_empty_elements(named):
+    _, reader = named
+    spans = [element for element in structure(reader) if element.get("/S") == "/Span"]
+    assert all("/K" in span and len(span["/K"]) for span in spans)
 
 
 def test_running_headers_are_no_content(made):

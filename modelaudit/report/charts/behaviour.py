@@ -79,7 +79,7 @@ def flips(audit: Audit) -> Chart | None:
                 "o-",
                 color=style.BLUE,
                 markersize=5,
-                label="Agreement with its 95 % interval",
+                label="Agreement with its 95\N{NO-BREAK SPACE}% interval",
             )[0]
         )
     if any(as_number(e.get("nfv")) is not None for e in effects):
@@ -109,7 +109,7 @@ def flips(audit: Audit) -> Chart | None:
     )
     if as_map(_first_output(audit).get("collapse")).get("collapsed") is True:
         summary += " But the output hardly depends on its input at all, so agreement means nothing."
-    columns = ("Input", "Agreement", "95 % interval", "NFV")
+    columns = ("Input", "Agreement", "95\N{NO-BREAK SPACE}% interval", "NFV")
     return style.chart(
         "figure-flips",
         "How much the answer changes when the input is flipped or turned",
@@ -169,7 +169,7 @@ def orientation(audit: Audit) -> Chart | None:
         on,
         Table(
             "Information by orientation of the input",
-            ("Input", "Bits", "95 % interval"),
+            ("Input", "Bits", "95\N{NO-BREAK SPACE}% interval"),
             tuple(rows),
             open=False,
         ),
@@ -194,7 +194,8 @@ def answers(audit: Audit) -> Chart | None:
         on.barh(y, share, height=0.6, color=style.BLUE if y == 0 else style.GREY)
     style.label_rows(on, [label for label, _ in known])
     on.set_xlim(0, 1.0)
-    on.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    ticks = (0.0, 0.25, 0.5, 0.75, 1.0)
+    on.set_xticks(ticks, [text.percent(tick) for tick in ticks])
     on.set_xlabel("share of inputs that get the most frequent answer")
     on.grid(axis="x")
     if classes:
@@ -218,7 +219,8 @@ def answers(audit: Audit) -> Chart | None:
         "figure-answers",
         "How often the most frequent answer is given",
         f"{text.percent(original)} of the inputs get one and the same answer{spread}.",
-        "A model whose output ignores its input gives one answer to everything: a bar at 100 %.",
+        "A model whose output ignores its input gives one answer to everything: a bar "
+        "at 100\N{NO-BREAK SPACE}%.",
         on,
         Table("Share of the most frequent answer", ("Input", "Share"), rows, open=False),
     )

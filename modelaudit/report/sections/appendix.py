@@ -18,8 +18,10 @@ from modelaudit.report.blocks import (
     num,
     prose,
 )
-from modelaudit.report.values import as_count, as_map, as_maps, as_text, plain
+from modelaudit.report.values import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
+
+TOOL = {"name": "Tool", "version": "Version", "rules_digest": "Rule set"}
 
 
 def command(audit: Audit) -> str:
@@ -42,18 +44,25 @@ def command(audit: Audit) -> str:
     )
 
 
+def _sandbox(layers: Map) -> str:
+    """How many layers of the sandbox held, and the names of those that did not in full."""
+    partly = [str(name).replace("-", " ") for name, state in layers.items() if state is not True]
+    held = f"{len(layers) - len(partly)} of {text.plural(len(layers), 'layer')} in place"
+    return held + (f"; not in full: {text.listing(partly)}" if partly else "")
+
+
 def _environment(audit: Audit) -> Facts:
-    tool = as_map(audit.tool)
     rows = [
-        (text.shorten(str(key).replace("_", " "), 40), Cell(plain(value, 140)))
-        for key, value in tool.items()
+        (TOOL.get(str(key), text.shorten(str(key).replace("_", " "), 40)), Cell(plain(value, 140)))
+        for key, value in as_map(audit.tool).items()
+        if key != "rules"
     ]
     for observation in as_maps(audit.observations):
         runtime = plain(observation.get("runtime"), 40)
         if versions := as_map(observation.get("versions")):
             rows.append((f"Versions in {runtime}", Cell(plain(versions, 240))))
         if sandbox := as_map(observation.get("sandbox")):
-            rows.append((f"Sandbox in {runtime}", Cell(plain(sandbox, 240))))
+            rows.append((f"Sandbox in {runtime}", Cell(_sandbox(sandbox))))
     return Facts(tuple(dict.fromkeys(rows)))
 
 

@@ -25,7 +25,8 @@ MOST_COLUMNS = 7
 TERMS = (
     "A probe input is an image (or other array) fed to the model to see what it does. Each one is "
     "fed as it is and again mirrored or turned, and the two answers are compared. Agreement is the "
-    "share of inputs whose most likely class stays the same, with its 95 % interval in brackets; "
+    "share of inputs whose most likely class stays the same, with its "
+    "95\N{NO-BREAK SPACE}% interval in brackets; "
     "κ (kappa) is the agreement beyond chance, 1 at best. JS is the Jensen–Shannon divergence "
     "between the two answers, from 0 (identical) to 1 bit. NFV, the normalised flip variation, "
     "compares the change that a flip makes with the change between two different inputs: 0 means "

@@ -73,7 +73,7 @@ def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
         Cell(words.CALLS.get(call, text.shorten(call, 40))),
         *((Cell(words.mark(predicted).word, mark=predicted),) if foretold else ()),
         observed,
-        Cell(why or "–"),
+        Cell(text.plain_text(why, 700) or "–"),
     )
 
 

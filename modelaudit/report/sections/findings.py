@@ -105,13 +105,15 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
 
 
 def _nothing(audit: Audit) -> str:
-    unanswered, asked = len(audit.skipped), len(audit.results)
-    if not asked:
+    if not audit.results:
         return "No rule was asked, so this is no statement about the model."
+    asked = [result for result in audit.results if not result.moot]
+    unanswered = sum(r.outcome in (Outcome.NOT_APPLICABLE, Outcome.ERROR) for r in asked)
     if unanswered:
+        said = f"{unanswered:,} of {text.plural(len(asked), 'question')} that arise"
         return (
-            f"No rule found anything wrong, but {unanswered:,} of {text.plural(asked, 'question')} "
-            "have no answer; they are listed under “What was not checked”."
+            f"No rule found anything wrong, but {said} {'has' if unanswered == 1 else 'have'} no "
+            "answer; they are listed under “What was not checked”."
         )
     return "No rule found anything wrong."
 
@@ -149,7 +151,7 @@ def build(audit: Audit, rules: Rules) -> Findings:
             Cell(_span_of(card), "number", href=card.anchor),
             Cell(words.mark(card.mark).word, mark=card.mark),
             Cell(card.code),
-            Cell(text.cut("".join(span.text for span in card.title), 110)),
+            Cell(text.plain_text("".join(span.text for span in card.title), 110)),
             name(_places(card)),
         )
         for card in cards

@@ -31,7 +31,7 @@ class KeyNumber:
 
 
 def _questions(audit: Audit) -> KeyNumber | None:
-    asked = [r for r in audit.results if r.outcome is not Outcome.WAIVED]
+    asked = [r for r in audit.results if r.outcome is not Outcome.WAIVED and not r.moot]
     if not asked:
         return None
     passed = sum(r.outcome is Outcome.PASS for r in asked)
@@ -39,7 +39,7 @@ def _questions(audit: Audit) -> KeyNumber | None:
     if not answered:
         return KeyNumber(f"0 of {len(asked)}", "questions answered", "see what was not checked")
     open_ones = len(asked) - answered
-    note = f"{open_ones} more do not apply or could not be looked at" if open_ones else ""
+    note = f"{open_ones} more have no answer" if open_ones else "every question has its answer"
     return KeyNumber(f"{passed} of {answered}", "checks passed", note)
 
 
@@ -62,7 +62,8 @@ def _mirrored(output: Map) -> KeyNumber | None:
     if agreement is not None:
         interval = pair(effect.get("agreement_ci"))
         note = (
-            f"{how}; 95 % interval {text.percent(interval[0])} to {text.percent(interval[1])}"
+            f"{how}; {text.percent(0.95)} interval "
+            f"{text.percent(interval[0])} to {text.percent(interval[1])}"
             if interval
             else how
         )

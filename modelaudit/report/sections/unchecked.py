@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.report import text
-from modelaudit.report.blocks import Block, Bullets, Cell, Facts, Section, Table, bullets, prose
+from modelaudit.report.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Facts,
+    Section,
+    Span,
+    Table,
+    bullets,
+    num,
+    prose,
+    spans,
+)
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
@@ -19,9 +32,14 @@ def _question(rules: Rules, code: str, name: str) -> str:
     return info.pass_title if info and info.pass_title else name.replace("-", " ") or code
 
 
-def _by_reason(audit: Audit) -> dict[tuple[str, str], list[str]]:
+def unanswered(audit: Audit) -> tuple[RuleResult, ...]:
+    """Rules whose question arises and has no answer."""
+    return tuple(result for result in audit.skipped if not result.moot)
+
+
+def _by_reason(results: Iterable[RuleResult]) -> dict[tuple[str, str], list[str]]:
     groups: dict[tuple[str, str], list[str]] = {}
-    for result in audit.skipped:
+    for result in results:
         reason = text.one_line(result.reason) or NO_REASON
         groups.setdefault((result.outcome.value, reason), []).append(result.code)
     return groups
@@ -42,9 +60,11 @@ def measurements(audit: Audit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def lines(audit: Audit, limit: int) -> tuple[str, ...]:
+def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
     """The shortest honest summary for the first page, at most `limit` lines."""
-    groups = sorted(_by_reason(audit).items(), key=lambda item: (item[0][0], -len(item[1])))
+    groups = sorted(
+        _by_reason(unanswered(audit)).items(), key=lambda item: (item[0][0], -len(item[1]))
+    )
     found = [
         f"{text.plural(len(codes), 'question')} "
         f"{'ended in an error' if outcome == Outcome.ERROR.value else 'not answered'}: "
@@ -55,7 +75,19 @@ def lines(audit: Audit, limit: int) -> tuple[str, ...]:
     if len(found) > limit:
         more = len(found) - limit + 1
         found = [*found[: limit - 1], f"and {more} more, listed under “What was not checked”"]
-    return tuple(found)
+    return tuple(map(spans, found))
+
+
+def _moot(results: Sequence[RuleResult]) -> Table:
+    """Questions that do not arise, a row for each reason."""
+    rows = tuple(
+        (Cell(_ranges(codes)), num(f"{len(codes):,}"), Cell(text.plain_text(reason, 200)))
+        for (_, reason), codes in sorted(
+            _by_reason(results).items(), key=lambda item: (-len(item[1]), item[1])
+        )
+    )
+    caption = "Questions that do not arise for a model of this kind"
+    return Table(caption, ("Rules", "Questions", "Because"), rows, open=len(rows) <= 8)
 
 
 def _passed(passed: list[RuleResult], rules: Rules) -> Facts:
@@ -91,18 +123,18 @@ def _passed_in_words(passed: list[RuleResult], rules: Rules) -> Bullets:
 def build(audit: Audit, rules: Rules) -> Section:
     """The chapter: unanswered questions, measurements not made, waivers, and what passed."""
     blocks: list[Block] = []
-    if audit.skipped:
+    if missing := unanswered(audit):
         rows = tuple(
             (
                 Cell(result.code),
                 Cell(text.cut(_question(rules, result.code, result.name), 140)),
                 Cell(
-                    "Error" if result.outcome is Outcome.ERROR else "Not applicable",
+                    "Error" if result.outcome is Outcome.ERROR else "No answer",
                     mark="error" if result.outcome is Outcome.ERROR else "not-applicable",
                 ),
-                Cell(text.cut(result.reason, 300) or NO_REASON),
+                Cell(text.plain_text(result.reason, 300) or NO_REASON),
             )
-            for result in audit.skipped
+            for result in missing
         )
         blocks.append(
             prose(
@@ -126,7 +158,9 @@ def build(audit: Audit, rules: Rules) -> Section:
             )
         )
     if not blocks:
-        blocks.append(prose("Every question that the rules ask was answered.", tone="good"))
+        blocks.append(prose("Every question that arises was answered.", tone="good"))
+    if moot := [result for result in audit.skipped if result.moot]:
+        blocks.append(_moot(moot))
     passed = [r for r in audit.results if r.outcome is Outcome.PASS]
     if passed:
         blocks += [

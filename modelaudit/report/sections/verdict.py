@@ -32,7 +32,7 @@ class VerdictPage:
     state: str
     word: str
     glyph: str
-    reason: str
+    reason: tuple[Span, ...]
     meaning: str
     counts: tuple[tuple[str, int], ...]
     waived: int
@@ -40,7 +40,12 @@ class VerdictPage:
     changes: changes.Changes | None
     actions: tuple[Action, ...]
     identity: tuple[tuple[str, Cell], ...]
-    not_checked: tuple[str, ...]
+    not_checked: tuple[tuple[Span, ...], ...]
+
+    @property
+    def summary(self) -> str:
+        """The verdict and its reason as plain text."""
+        return f"{self.word}: {''.join(span.text for span in self.reason)}"
 
 
 def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
@@ -137,7 +142,7 @@ def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPa
         state=audit.verdict.value,
         word=mark.word,
         glyph=mark.glyph,
-        reason=text.cut(as_text(audit.reason), 300) or words.VERDICT_MEANING[audit.verdict],
+        reason=spans(text.cut(as_text(audit.reason), 300) or words.VERDICT_MEANING[audit.verdict]),
         meaning=words.VERDICT_MEANING[audit.verdict] if audit.reason else "",
         counts=findings.counts,
         waived=findings.waived,
