@@ -81,8 +81,8 @@ class ZipParts:
                 pass  # for the checksum
             start = self.archive.start + member.start
             return Window(self.archive.path, start, member.stored, file, self.archive.held)
-        # Closed, and thereby deleted, when the last window that refers to it is gone.
-        held = tempfile.TemporaryFile(prefix="modelaudit-")  # noqa: SIM115
+        # No `with`: the window keeps it, and the last one that is gone closes and deletes it.
+        held = tempfile.TemporaryFile(prefix="modelaudit-")  # noqa: SIM115 - outlives this call
         for piece in self._pieces(member, file):
             held.write(piece)
         held.flush()

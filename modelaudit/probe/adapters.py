@@ -7,6 +7,7 @@ zygote alone decides which one it is. Python 3.7 syntax; TensorFlow 1.15 and lat
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def port(name: Untyped, spec: Untyped) -> dict[str, Any]:
     }
 
 
-class Loaded:
+class Loaded(ABC):
     """A loaded model. `inputs` and `outputs` are port descriptions."""
 
     def __init__(self) -> None:
@@ -63,9 +64,9 @@ class Loaded:
         """Route and class of every layer; empty where the model has none (graphs)."""
         return []
 
+    @abstractmethod
     def variables(self) -> OrderedDict[str, Any]:
         """Path -> variable, each variable once, in a stable order."""
-        raise NotImplementedError
 
     def value(self, variable: Untyped) -> NDArray[Any]:
         """Current value of a variable."""
@@ -75,9 +76,9 @@ class Loaded:
         """Overwrite a variable."""
         variable.assign(value)
 
+    @abstractmethod
     def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
         """Outputs of one batch, by name."""
-        raise NotImplementedError
 
 
 class KerasModel(Loaded):
@@ -271,7 +272,6 @@ def named_outputs(result: Untyped, names: list[str]) -> Values:
     keyed = isinstance(result, dict)
     values = {}
     for i, (name, value) in enumerate(flat):
-        if not keyed and len(names) == len(flat):
-            name = names[i]  # noqa: PLW2901 - the model's own name is the better one
-        values[name or "output_0"] = np.asarray(value)
+        own = not keyed and len(names) == len(flat)  # the model's own names are the better ones
+        values[(names[i] if own else name) or "output_0"] = np.asarray(value)
     return values

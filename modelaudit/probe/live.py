@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,23 +30,23 @@ def live(model: Untyped) -> Live:
     return LiveKeras(model) if hasattr(model, "layers") else LiveCallable(model)
 
 
-class Live:
+class Live(ABC):
     """A model in this process."""
 
     def __init__(self, model: Untyped) -> None:
         self.model = model
 
+    @abstractmethod
     def ports(self) -> list[Port]:
         """Its inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, feeds: list[NDArray[Any]]) -> Outputs:
         """Outputs by name in inference mode."""
-        raise NotImplementedError
 
+    @abstractmethod
     def variables(self) -> Mapping[str, Any]:
         """Its variables by path."""
-        raise NotImplementedError
 
     def answers(self, feeds: list[NDArray[Any]]) -> tuple[Outputs, float]:
         """Numeric outputs, and the largest difference to running the samples one by one."""

@@ -6,8 +6,8 @@ the sandbox. Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed 
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .adapters import AdapterError, KerasModel, Loaded
@@ -136,8 +136,7 @@ def import_graph_def(context: Context) -> Loaded:
     """`tf.import_graph_def` of a frozen graph."""
     v1 = context.tf.compat.v1
     definition = v1.GraphDef()
-    with open(context.path, "rb") as handle:  # noqa: PTH123 - same on every Python
-        definition.ParseFromString(handle.read())
+    definition.ParseFromString(Path(context.path).read_bytes())
     graph = v1.Graph()
     with graph.as_default():
         v1.import_graph_def(definition, name="")
@@ -229,6 +228,6 @@ LOADERS: dict[str, Loader] = {
 def load(tf: Untyped, keras: Untyped, request: dict[str, Any]) -> Loaded:
     """Load as `request["call"]` says."""
     context = Context(tf, keras, request)
-    if not os.path.isabs(context.path):  # noqa: PTH117 - same on every Python
+    if not Path(context.path).is_absolute():
         raise AdapterError("the path must be absolute")
     return LOADERS[str(request["call"])](context)

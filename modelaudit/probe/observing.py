@@ -8,6 +8,7 @@ and shows every call of a layer that is used more than once. Python 3.7 syntax.
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 STATISTICS = ("mean", "var", "min", "max")
 
 
-class Watched:
+class Watched(ABC):
     """Context in which the calls of the named layers go through `around`."""
 
     def __init__(self, model: Loaded, routes: Iterable[str]) -> None:
@@ -53,9 +54,9 @@ class Watched:
         for layer in self.layers.values():
             del layer.call
 
+    @abstractmethod
     def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """What `call` returns for these arguments; more is done here."""
-        raise NotImplementedError
 
 
 class Capture(Watched):
@@ -133,10 +134,11 @@ class Refit(Watched):
         moments = _Moments()
         moments.add(self.tf, value, axis)
         found = moments.results()
-        for variable, name in zip(self.variables[route], ("mean", "var")):  # noqa: B905
-            if found[name].shape != tuple(variable.shape):
+        mean, variance = self.variables[route]
+        for variable, seen in ((mean, found["mean"]), (variance, found["var"])):
+            if seen.shape != tuple(variable.shape):
                 raise AdapterError(f"what flows into {route} has another number of channels")
-            self.assign(variable, found[name].astype(dtype_name(variable.dtype)))
+            self.assign(variable, seen.astype(dtype_name(variable.dtype)))
         return call(*args, **kwargs)
 
 

@@ -16,6 +16,7 @@ import resource
 import signal
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import landlock, seccomp
@@ -151,8 +152,7 @@ def _limit(policy: Mapping[str, Any]) -> None:
 def _mapped_bytes() -> int | None:
     """Address space in use: TensorFlow maps gigabytes that it never touches."""
     try:
-        with open("/proc/self/statm") as handle:  # noqa: PTH123 - same on every Python
-            return int(handle.read().split()[0]) * resource.getpagesize()
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
         return None
 
@@ -207,7 +207,7 @@ def _first_closed(paths: Iterable[str]) -> str | None:
     for path in paths:
         entries = [path]
         for folder, folders, names in os.walk(path):
-            entries += [os.path.join(folder, name) for name in folders + names]  # noqa: PTH118
+            entries += [str(Path(folder, name)) for name in folders + names]
             seen += len(folders) + len(names)
             if seen > 1000:
                 break

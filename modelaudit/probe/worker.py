@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _take_over(data: int, log: int) -> int:
     if data != channel:
         os.dup2(data, channel)
     os.set_inheritable(channel, False)
-    highest = max((int(name) for name in os.listdir("/dev/fd")), default=1024)  # noqa: PTH208
+    highest = max((int(entry.name) for entry in Path("/dev/fd").iterdir()), default=1024)
     os.closerange(channel + 1, highest + 1)
     return channel
 

@@ -24,6 +24,7 @@ import signal
 import socket
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ RECEIVE_SECONDS = 10.0
 
 def _load_siblings() -> None:
     """Make the files beside this one importable as a package, and nothing else of its folder."""
-    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - sys.path's type
+    folder = str(Path(__file__).absolute().parent)
     sys.path[:] = [path for path in sys.path if path not in ("", folder)]
     package = types.ModuleType(PACKAGE)
     package.__path__ = [folder]
@@ -127,7 +128,7 @@ def _become_worker(fds: list[int], policy: str, forking: bool) -> None:
             _worker().main(fds[0], fds[1], json.loads(policy), import_runtime)
         for fd in fds:
             os.set_inheritable(fd, True)
-        command = [sys.executable, "-E", os.path.abspath(__file__), "--worker", policy]  # noqa: PTH100
+        command = [sys.executable, "-E", str(Path(__file__).absolute()), "--worker", policy]
         os.execv(sys.executable, command + [str(fd) for fd in fds])
     finally:
         os._exit(70)

@@ -3,73 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import random
-from pathlib import Path
 
 import h5py
 import ml_dtypes
 import numpy as np
 import pytest
 
-from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Format
 from modelaudit.formats.hdf5 import read_hdf5
-from modelaudit.formats.hdf5_contents import read_contents
-from modelaudit.formats.hdf5_heaps import damaged_heaps
 from modelaudit.formats.reader import read
-from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
-
-LIMITS = Limits()
-CONFIG = {
-    "class_name": "Sequential",
-    "config": {
-        "name": "sequential",
-        "layers": [
-            {
-                "class_name": "Dense",
-                "config": {"name": "dense", "units": 3, "batch_input_shape": [None, 4]},
-            }
-        ],
-    },
-}
-KERNEL = np.arange(12, dtype=np.float32).reshape(4, 3)
-TEXT_TYPES = {
-    "vlen_utf8": h5py.string_dtype("utf-8"),
-    "vlen_ascii": h5py.string_dtype("ascii"),
-    "fixed": None,
-}
-
-
-def legacy(path: Path, *, base: str = "model_weights", text: str = "vlen_utf8", chunked=False):
-    """A Keras 2 model (or with base "" its weights) with one Dense layer and a slot."""
-
-    def attribute(thing, name, value):
-        dtype = TEXT_TYPES[text]
-        thing.attrs.create(name, np.bytes_(value.encode()) if dtype is None else value, dtype=dtype)
-
-    with h5py.File(path, "w") as file:
-        attribute(file, "keras_version", "2.4.0")
-        attribute(file, "backend", "tensorflow")
-        if base:
-            attribute(file, "model_config", json.dumps(CONFIG))
-            attribute(file, "training_config", json.dumps({"loss": "mse"}))
-            file["optimizer_weights/Adam/m:0"] = KERNEL
-        group = file.require_group(base) if base else file
-        names = {"layer_names0": [b"dense"], "layer_names1": [b"drop"]}
-        for name, value in (names if chunked else {"layer_names": [b"dense", b"drop"]}).items():
-            group.attrs[name] = value
-        dense = group.create_group("dense")
-        dense.attrs["weight_names"] = [b"dense/kernel:0", b"dense/bias:0"]
-        dense["dense/kernel:0"] = KERNEL
-        dense["dense/bias:0"] = np.zeros(3, np.float32)
-        group.create_group("drop").attrs["weight_names"] = []
-    return path
-
-
-def problem_words(artifact) -> dict[str, str]:
-    return {p.route: p.evidence.get("hdf5", p.kind.value) for p in artifact.problems}
+from tests.formats.hdf5_files import KERNEL, LIMITS, TEXT_TYPES, legacy, problem_words
 
 
 @pytest.mark.parametrize("text", TEXT_TYPES)
@@ -217,22 +161,6 @@ def test_bombs_and_foreign_types_are_not_decoded(tmp_path):
     assert pickle.evidence["head"].startswith("8004")
 
 
-def test_a_wrong_chunk_checksum_is_named(tmp_path):
-    path = tmp_path / "w.h5"
-    values = np.arange(4096, dtype=np.float32)
-    with h5py.File(path, "w") as file:
-        dataset = file.create_dataset(
-            "layers/x/vars/0", data=values, chunks=(4096,), fletcher32=True
-        )
-        offset = dataset.id.get_chunk_info(0).byte_offset
-    data = bytearray(path.read_bytes())
-    data[offset + 100] ^= 1
-    path.write_bytes(data)
-    artifact = read_hdf5(path, LIMITS)
-    assert problem_words(artifact) == {"layers/x/vars/0": "tensor-unreadable"}
-    assert artifact.tensors[0].sha256 is None and not artifact.complete
-
-
 def test_lists_that_promise_more_than_there_is(tmp_path):
     path = legacy(tmp_path / "m.h5")
     with h5py.File(path, "a") as file:
@@ -258,92 +186,6 @@ def test_user_block_and_trailing_bytes(tmp_path):
     np.testing.assert_array_equal(artifact.tensors[0].source.array(), KERNEL)
 
 
-def test_truncation_is_told_with_numbers(tmp_path):
-    path = legacy(tmp_path / "m.h5")
-    size = path.stat().st_size
-    path.write_bytes(path.read_bytes()[: size // 2])
-    artifact = read(path, LIMITS)
-    assert artifact.format is Format.CORRUPT_HDF5 and not artifact.complete
-    (problem,) = artifact.problems
-    assert problem.kind == "truncated"
-    assert f"{size // 2:,}" in problem.detail and f"{size:,}" in problem.detail
-
-
-def test_a_zeroed_heap_is_refused_before_libhdf5_loops_in_it(tmp_path):
-    path = legacy(tmp_path / "m.h5")
-    data = bytearray(path.read_bytes())
-    heap = data.index(b"GCOL")
-    assert damaged_heaps(Window.of_file(path)).texts is None
-    data[heap + 16 : heap + 4096] = bytes(4096 - 16)
-    path.write_bytes(data)
-    artifact = read(path, LIMITS)
-    assert {"hdf5": "heap", "measured": heap} in [dict(p.evidence) for p in artifact.problems]
-    assert artifact.tensor("model_weights/dense/dense/kernel:0").sha256
-
-
-def test_a_bfloat16_mark_in_a_zeroed_heap_is_not_read(tmp_path):
-    """Found by fuzzing: the mark was read, and libhdf5 looped, before heaps were looked at."""
-    path = tmp_path / "m.weights.h5"
-    with h5py.File(path, "w") as file:
-        half = file.create_dataset("layers/dense/vars/0", data=np.zeros(3, "V2"))
-        half.attrs["dtype"] = "bfloat16"
-    assert read(path, LIMITS).tensors[0].dtype == "bfloat16"
-    data = bytearray(path.read_bytes())
-    heap = data.index(b"GCOL")
-    data[heap + 16 : heap + 4096] = bytes(4096 - 16)
-    path.write_bytes(data)
-    artifact = read(path, LIMITS)
-    assert {"hdf5": "heap", "measured": heap} in [dict(p.evidence) for p in artifact.problems]
-    assert artifact.tensors[0].dtype == "opaque"
-
-
-def test_a_heap_inside_a_dataset_is_looked_at(tmp_path):
-    """A dataset's address is moved onto the heap, so that it seems to be that dataset's data."""
-    path = legacy(tmp_path / "m.h5")
-    data = bytearray(path.read_bytes())
-    heap = data.index(b"GCOL")
-    with h5py.File(path) as file:
-        kernel = file["model_weights/dense/dense/kernel:0"].id.get_offset()
-    at = data.index(kernel.to_bytes(8, "little"))
-    data[at : at + 8] = heap.to_bytes(8, "little")
-    data[heap + 16 : heap + 4096] = bytes(4096 - 16)
-    path.write_bytes(data)
-    artifact = read(path, LIMITS)
-    assert {"hdf5": "heap", "measured": heap} in [dict(p.evidence) for p in artifact.problems]
-
-
-def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_path):
-    """Found by fuzzing: a free block of a local heap that is its own successor."""
-    path = legacy(tmp_path / "m.h5")
-    data = bytearray(path.read_bytes())
-    heap = data.index(b"HEAP")
-    free, address = (int.from_bytes(data[heap + at : heap + at + 8], "little") for at in (16, 24))
-    assert damaged_heaps(Window.of_file(path)).names is None
-    data[address + free : address + free + 8] = free.to_bytes(8, "little")
-    path.write_bytes(data)
-    artifact = read(path, LIMITS)
-    (problem,) = artifact.problems
-    assert (artifact.format, problem.kind.value) == (Format.CORRUPT_HDF5, "corrupt")
-    assert f"heap of names at byte {heap:,}" in problem.detail
-    with pytest.raises(ReadError, match="no end"):
-        read_contents(Window.of_file(path), LIMITS)
-
-
-def test_an_index_that_leads_back_to_itself_is_cut(tmp_path):
-    """A group's tree lists one node of links over and over."""
-    path = legacy(tmp_path / "m.h5")
-    data = bytearray(path.read_bytes())
-    tree = data.index(b"TREE")
-    data[tree + 6 : tree + 8] = (30).to_bytes(2, "little")  # entries in use: one until now
-    child = data[tree + 32 : tree + 40]
-    for entry in range(1, 30):
-        data[tree + 32 + 16 * entry : tree + 40 + 16 * entry] = child
-    path.write_bytes(data)
-    artifact = read(path, LIMITS)
-    assert any("leads back to itself" in p.detail for p in artifact.problems)
-    assert not artifact.complete
-
-
 def test_limits_on_objects_and_total_bytes(tmp_path):
     path = legacy(tmp_path / "m.h5")
     few = read_hdf5(path, Limits(hdf5_objects=3))
@@ -359,20 +201,3 @@ def test_hard_links_to_one_dataset_are_read_once_under_both_names(tmp_path):
     artifact = read_hdf5(path, LIMITS)
     one, two = (artifact.tensor(f"model_weights/dense/{n}") for n in ("again", "dense/kernel:0"))
     assert one.source is two.source and one.sha256 == two.sha256
-
-
-def test_damaged_bytes_never_raise_anything_of_others(tmp_path):
-    original = legacy(tmp_path / "m.h5").read_bytes()
-    path = tmp_path / "fuzzed.h5"
-    generator = random.Random(0)
-    for _ in range(150):
-        data = bytearray(original)
-        for _ in range(generator.choice((1, 3, 10))):
-            data[generator.randrange(len(data))] = generator.choice(
-                (0, 255, generator.randrange(256))
-            )
-        path.write_bytes(data[: generator.choice((len(data), generator.randrange(len(data))))])
-        try:
-            read(path, Limits(tensor_bytes=1 << 24))
-        except ModelAuditError:
-            pytest.fail("reading an existing path never raises")

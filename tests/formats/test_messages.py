@@ -65,7 +65,7 @@ def test_schema_agrees_with_tensorflows_own():
         saved_model_pb2,
         tensor_bundle_pb2,
     )
-    from tensorflow.python.training import checkpoint_state_pb2  # noqa: F401
+    from tensorflow.python.training import checkpoint_state_pb2  # noqa: F401 - the same
     from tf_keras.protobuf import saved_metadata_pb2
 
     pool = descriptor_pool.Default()

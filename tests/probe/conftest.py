@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelaudit.probe.supervisor import RuntimeHandle, here, here_legacy, start_runtime
@@ -43,3 +44,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return folder
+
+
+@pytest.fixture(scope="module")
+def golden(made: Path) -> dict[str, np.ndarray]:
+    with np.load(made / "golden.npz") as arrays:
+        return dict(arrays)

@@ -7,42 +7,13 @@ import zipfile
 
 import h5py
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format, ProblemKind
 from modelaudit.registry.discover import discover
 from modelaudit.settings import Limits
 from tests.made import files
-
-# The smallest thing that is a SavedModel by its bytes: saved_model_schema_version = 1, and an
-# empty MetaGraphDef.
-SAVED_MODEL = b"\x08\x01\x12\x00"
-
-
-def saved_model(directory):
-    directory.mkdir(parents=True)
-    (directory / "saved_model.pb").write_bytes(SAVED_MODEL)
-    variables = directory / "variables"
-    variables.mkdir()
-    for name in ("variables.index", "variables.data-00000-of-00001", "checkpoint"):
-        (variables / name).write_bytes(b"x")
-    (directory / "assets").mkdir()
-    (directory / "assets" / "vocabulary.txt").write_bytes(b"x")
-    return directory
-
-
-def rows(path, **limits):
-    return {model.relative: model for model in discover(path, Limits(**limits)).candidates}
-
-
-def formats(path):
-    return {relative: model.format for relative, model in rows(path).items()}
-
-
-def reasons(path):
-    return {named.path: named.reason for named in discover(path).named}
+from tests.registry.trees import checkpoint, formats, reasons, rows, saved_model
 
 
 def test_single_files_whatever_they_are_called(tmp_path):
@@ -112,14 +83,6 @@ def test_a_number_inside_a_saved_model_is_another_model_and_no_version(tmp_path)
     saved_model(outer / "1")
     assert {name: row.version for name, row in rows(tmp_path).items()} == {"m": None, "m/1": None}
     assert list(rows(outer)) == ["m", "m/1"]
-
-
-def checkpoint(directory, prefix="model.ckpt"):
-    directory.mkdir(parents=True, exist_ok=True)
-    for part in (".index", ".meta", ".data-00000-of-00001"):
-        (directory / f"{prefix}{part}").write_bytes(b"x")
-    (directory / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"\n')
-    return directory
 
 
 def test_a_checkpoint_is_one_row_with_all_that_belongs_to_it(tmp_path):
@@ -332,56 +295,3 @@ def test_what_tensorflow_and_keras_write_is_one_row_each(made):
         "tf1_savedmodel": Format.SAVEDMODEL_TF1,
         "tf2_checkpoint/ckpt-1": Format.TF2_CHECKPOINT,
     }
-
-
-NAMES = st.sampled_from(
-    [
-        *("saved_model.pb", "variables", "assets", "config.json", "metadata.json", "model.h5"),
-        *("m.index", "m.meta", "m.data-00000-of-00001", "m", "checkpoint", "export.meta", "1"),
-        *("a.txt", "a.zip", "model.weights.h5", "link"),
-    ]
-)
-CONTENT = st.sampled_from(
-    [b"", b"x", SAVED_MODEL, b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"{"]
-)
-TREES = st.recursive(CONTENT, lambda inner: st.dictionaries(NAMES, inner, max_size=6))
-
-
-def grow(directory, tree):
-    directory.mkdir()
-    for name, content in tree.items():
-        if isinstance(content, dict):
-            grow(directory / name, content)
-        elif name == "link":
-            (directory / name).symlink_to("..")
-        else:
-            (directory / name).write_bytes(content)
-
-
-@given(st.dictionaries(NAMES, TREES, max_size=6))
-@example({"m": b"PK\x03\x04", "m.index": b"", "m.meta": b""})
-@example({"saved_model.pb": b"", "export.meta": b""})
-@example({"m.index": b"", "checkpoint": b""})
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
-    """Whatever the tree: no exception, one row a path, and nothing without an entry."""
-    root = tmp_path_factory.mktemp("tree") / "root"
-    grow(root, tree)
-    found = discover(root)
-    assert found == discover(root)
-    assert len({row.relative for row in found.candidates}) == len(found.candidates)
-    places = [row.path for row in found.candidates]
-    files_there = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
-    named = {found.root / entry.path for entry in found.named}
-    accounted = sum(found.others.values()) + sum(path in named for path in files_there)
-    belonging = sum(
-        any(
-            path == place
-            or path.is_relative_to(place)
-            or (path.parent == place.parent and path.name.startswith(f"{place.name}."))
-            or (path.parent == place.parent and path.name == "checkpoint")
-            for place in places
-        )
-        for path in files_there
-    )
-    assert accounted + belonging >= len(files_there)

@@ -7,6 +7,7 @@ of the package, and runs under Python 3.8 and later.
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +49,6 @@ def attempt(path, call):
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1]) as request:  # noqa: PTH123 - same on every Python
+    with Path(sys.argv[1]).open() as request:
         wanted = json.load(request)
-    print(json.dumps([attempt(path, call) for path, call in wanted]))  # noqa: T201
+    print(json.dumps([attempt(path, call) for path, call in wanted]))  # noqa: T201 - its answer

@@ -1,0 +1,34 @@
+"""A night of a small registry, as the tests of nightly runs need it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+from click.testing import CliRunner, Result
+
+from modelaudit.cli import cli
+from modelaudit.store.store import Store
+
+
+def nightly(models: Path, *more: str, code: int = 0, config: Path | None = None) -> Result:
+    """One night of static audits, with reports beside the registry."""
+    first = ["--config", str(config)] if config else []
+    chosen = ["nightly", str(models), "--out", str(models.parent / "out"), "-f", "json", *more]
+    probing = [] if "--probe" in more else ["--no-probe"]
+    chosen = [word for word in chosen if word != "--probe"]
+    done = CliRunner().invoke(cli, [*first, *chosen, *probing], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def audited(models: Path) -> int:
+    """How many models the last run audited."""
+    with Store.open_to_read(models.parent / "out") as store:
+        return store.runs()[-1].audited
+
+
+def scale(model: Path, factor: float = 2.0) -> None:
+    with h5py.File(model, "r+") as file:
+        kernel = file["model_weights/dense/dense/kernel:0"]
+        kernel[...] = factor * kernel[()]

@@ -1,0 +1,59 @@
+"""Whatever a directory holds, each of its files is accounted for."""
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from modelaudit.registry.discover import discover
+from tests.registry.trees import SAVED_MODEL
+
+NAMES = st.sampled_from(
+    [
+        *("saved_model.pb", "variables", "assets", "config.json", "metadata.json", "model.h5"),
+        *("m.index", "m.meta", "m.data-00000-of-00001", "m", "checkpoint", "export.meta", "1"),
+        *("a.txt", "a.zip", "model.weights.h5", "link"),
+    ]
+)
+CONTENT = st.sampled_from(
+    [b"", b"x", SAVED_MODEL, b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"{"]
+)
+TREES = st.recursive(CONTENT, lambda inner: st.dictionaries(NAMES, inner, max_size=6))
+
+
+def grow(directory, tree):
+    directory.mkdir()
+    for name, content in tree.items():
+        if isinstance(content, dict):
+            grow(directory / name, content)
+        elif name == "link":
+            (directory / name).symlink_to("..")
+        else:
+            (directory / name).write_bytes(content)
+
+
+@given(st.dictionaries(NAMES, TREES, max_size=6))
+@example({"m": b"PK\x03\x04", "m.index": b"", "m.meta": b""})
+@example({"saved_model.pb": b"", "export.meta": b""})
+@example({"m.index": b"", "checkpoint": b""})
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
+    """Whatever the tree: no exception, one row a path, and nothing without an entry."""
+    root = tmp_path_factory.mktemp("tree") / "root"
+    grow(root, tree)
+    found = discover(root)
+    assert found == discover(root)
+    assert len({row.relative for row in found.candidates}) == len(found.candidates)
+    places = [row.path for row in found.candidates]
+    files_there = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    named = {found.root / entry.path for entry in found.named}
+    accounted = sum(found.others.values()) + sum(path in named for path in files_there)
+    belonging = sum(
+        any(
+            path == place
+            or path.is_relative_to(place)
+            or (path.parent == place.parent and path.name.startswith(f"{place.name}."))
+            or (path.parent == place.parent and path.name == "checkpoint")
+            for place in places
+        )
+        for path in files_there
+    )
+    assert accounted + belonging >= len(files_there)
