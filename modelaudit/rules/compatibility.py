@@ -160,7 +160,7 @@ RULES = (
         pass_title="Keras 3 needs no help to load the model",
         why="Code that calls `keras.models.load_model` stops with an error after an upgrade to "
         "TensorFlow 2.16 or newer.",
-        fix="pip install tf-keras, then\n\n"
+        fix="Load it with tf-keras (`pip install tf-keras`), which is Keras 2.\n\n"
         "    import os\n"
         '    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before importing tensorflow\n'
         "    import tf_keras\n"
