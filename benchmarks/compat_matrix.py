@@ -40,6 +40,9 @@ TRUTH = {
 MODULES = frozenset(("customs", "archs"))
 
 
+CALLS = {"v1_loader_session": Call.SESSION.value}  # what cells call it
+
+
 def read_any(path: Path) -> Artifact:
     """The artefact at `path`; `to_json()` text is an architecture without weights."""
     if path.suffix != ".json":
@@ -66,7 +69,7 @@ def request_of(api: str, names: frozenset[str]) -> Request:
         return Request(Call.LOAD_MODEL, names, MODULES, safe_mode=False)
     call, *options = api.split(",")
     return Request(
-        Call(call),
+        Call(CALLS.get(call, call)),
         custom=names if "custom_objects" in options else frozenset(),
         modules=MODULES,
         compile="compile" in options,

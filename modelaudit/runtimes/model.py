@@ -30,7 +30,7 @@ class Call(StrEnum):
     LOAD_MODEL = "load_model"
     FROM_JSON = "model_from_json"
     SAVED_MODEL = "saved_model.load"
-    SESSION = "v1_loader_session"
+    SESSION = "session"
     TFSM_LAYER = "TFSMLayer"
     LOAD_WEIGHTS = "load_weights"
     RESTORE = "Checkpoint.restore"

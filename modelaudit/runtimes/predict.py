@@ -26,7 +26,7 @@ _CALLS: dict[Format, tuple[Call, ...]] = {
     Format.LEGACY_H5_FULL: (Call.LOAD_MODEL,),
     Format.KERAS_ARCHIVE: (Call.LOAD_MODEL,),
     Format.SAVEDMODEL_TF2: (Call.LOAD_MODEL, Call.SAVED_MODEL, Call.TFSM_LAYER),
-    Format.SAVEDMODEL_TF1: (Call.SAVED_MODEL, Call.TFSM_LAYER),
+    Format.SAVEDMODEL_TF1: (Call.SAVED_MODEL, Call.SESSION, Call.TFSM_LAYER),
     Format.WEIGHTS_H5_LEGACY: (Call.LOAD_WEIGHTS,),
     Format.WEIGHTS_H5_V3: (Call.LOAD_WEIGHTS,),
     Format.TF2_CHECKPOINT: (Call.LOAD_WEIGHTS, Call.RESTORE, Call.LOAD_CHECKPOINT),
