@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.runtimes.profile import numbers
 
 # The newest releases that the profiles in `runtimes` know; held to them by a test.
 NEWEST_KERAS = (3, 15)
@@ -27,12 +27,6 @@ _CLOSED_IN = (
 )
 
 
-def _numbers(version: str | None) -> tuple[int, ...]:
-    """Its leading numbers; () for what is no version."""
-    match = re.match(r"\d{1,6}(?:\.\d{1,6}){0,2}", version or "")
-    return tuple(map(int, match[0].split("."))) if match else ()
-
-
 def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = facts.artifact.provenance
     if not (said.keras or said.tensorflow):
@@ -41,7 +35,7 @@ def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
         ("Keras", said.keras, NEWEST_KERAS),
         ("TensorFlow", said.tensorflow, NEWEST_TENSORFLOW),
     ):
-        if _numbers(version)[:2] > newest:
+        if numbers(version or "")[:2] > newest:
             known = ".".join(map(str, newest))
             yield rule.finding(
                 f"It says that {name} {str(version)[:40]} saved it; the newest known here is "
@@ -53,14 +47,14 @@ def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _open_holes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     version = facts.artifact.provenance.keras
-    numbers = _numbers(version)
-    if not numbers:
+    saved_with = numbers(version or "")
+    if not saved_with:
         raise NotApplicable("the file says no Keras version")
     holes = [
         hole
         for closed, named in _CLOSED_IN
         # What Keras 3 brought, older ones do not have, but for the first.
-        if numbers < closed and (numbers[0] == 3 or closed == _CLOSED_IN[0][0])
+        if saved_with < closed and (saved_with[0] == 3 or closed == _CLOSED_IN[0][0])
         for hole in named
     ]
     if holes:

@@ -20,8 +20,12 @@ TENSORFLOW_PARTS = ("operations", "graph_def")
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """`2.15.1` as (2, 15, 1); letters end it."""
-    found = re.match(r"\d+(?:\.\d+)*", version)
+    """`2.15.1` as (2, 15, 1); letters end it, and so do more digits than versions have.
+
+    Files say versions, too, and a file may say anything: Python refuses to make an integer of
+    thousands of digits.
+    """
+    found = re.match(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", version)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 

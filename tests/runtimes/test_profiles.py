@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from modelaudit.errors import UsageError
+from modelaudit.facts import Artifact, Format, Provenance
+from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import default_targets, find, shipped
 from modelaudit.runtimes.collect import collect, write
 from modelaudit.runtimes.profile import (
@@ -129,6 +131,15 @@ def test_known_facts_of_real_versions():
 def test_numbers_of_a_version():
     assert numbers("2.2.4-tf") == (2, 2, 4)
     assert numbers("nightly") == ()
+
+
+def test_a_file_may_say_any_version():
+    root = Path("/saved")
+    for said in ("9" * 5000, "2." + "1" * 5000, "2" + ".1" * 5000, "٣.٢", "-1", ""):
+        provenance = Provenance(tensorflow=said, keras=said)
+        saved = Artifact(root=root, format=Format.SAVEDMODEL_TF2, provenance=provenance)
+        assert all(each.runtime == "tf==2.15.1" for each in predict(saved, ("tf==2.15.1",)))
+    assert not find("tf==" + "9" * 5000).exact
 
 
 def test_default_targets_are_runtimes_and_hold_the_newest():
