@@ -24,7 +24,7 @@ from modelaudit.formats.keras_parts import Notes, architecture_of, json_part
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Predicted, Prediction, Request
-from modelaudit.runtimes.predict import predict_call
+from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import Profile
 from modelaudit.settings import Limits
 
@@ -133,9 +133,8 @@ def main() -> int:
     for path, group in by_path.items():
         artifact = read_any(options.matrix / "models" / path)
         start = time.process_time()
-        for cell in group:
-            request = request_of(cell["api"], names)
-            prediction = predict_call(artifact, profiles[cell["loader_version"]], request)
+        asked = [(profiles[c["loader_version"]], request_of(c["api"], names)) for c in group]
+        for cell, prediction in zip(group, predict_calls(artifact, asked), strict=True):
             pair = (prediction.predicted, TRUTH[cell["status"]])
             pairs.append(pair)
             if cell["arch"] in held_out:

@@ -1,4 +1,4 @@
-"""Which operations and attributes a model's graphs use: collected once, asked by every target."""
+"""Which operations and attributes a model's graphs use: collected once for all targets."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def graph_nodes(graph: Graph) -> Iterator[tuple[str, GraphNode]]:
 
 
 def usage_of(artifact: Artifact) -> Usage:
-    """What the graphs of `artifact` use. The last answer is kept: targets ask in turn."""
-    if _last and _last[0][0] is artifact:
-        return _last[0][1]
+    """What the graphs of `artifact` use."""
     usage = Usage()
     for graph in artifact.graphs:
         for where, node in graph_nodes(graph):
@@ -45,8 +43,4 @@ def usage_of(artifact: Artifact) -> Usage:
             for name in node.attrs:
                 if not name.startswith("_"):
                     usage.attributes.setdefault((in_main, node.op, name), (where, node))
-    _last[:] = [(artifact, usage)]
     return usage
-
-
-_last: list[tuple[Artifact, Usage]] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Artifact, Format, Signature
 from modelaudit.runtimes import differences
-from modelaudit.runtimes.graph_usage import graph_nodes, usage_of
+from modelaudit.runtimes.graph_usage import graph_nodes
 from modelaudit.runtimes.model import Call, Context, Predicted, Reason
 
 # First TensorFlow that makes Python parameters of signature inputs and so wants names that can be
@@ -28,10 +28,10 @@ def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
         yield from operations(artifact, context)
     elif call in (Call.SAVED_MODEL, Call.TFSM_LAYER):
         yield from operations(artifact, context)
-        yield from _casts(artifact)
+        yield from _casts(artifact, context)
         yield from differences.graph_addition(artifact, context)
         yield from argument_names(artifact, context)
-        yield from protocol(artifact, context)
+        yield from protocol(context)
         yield from _slots(artifact, context)
         if call is Call.TFSM_LAYER:
             yield from _layer(artifact)
@@ -46,7 +46,7 @@ def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
     by_objects = (
         context.request.call is not Call.SESSION and artifact.format is Format.SAVEDMODEL_TF2
     )
-    usage = usage_of(artifact)
+    usage = context.usage
     unknown = next(
         (
             place
@@ -116,7 +116,7 @@ def argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
                 return
 
 
-def protocol(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def protocol(context: Context) -> Iterator[Reason]:
     """Lookup tables: their save functions take tensors up to 2.12 and text from 2.13 on."""
     tensorflow = context.profile.tensorflow
     if tensorflow >= (2, 13) or tensorflow < (2, 7):
@@ -124,7 +124,7 @@ def protocol(artifact: Artifact, context: Context) -> Iterator[Reason]:
     if context.writer is None or context.writer.tensorflow < (2, 13):
         return
     tables = ("HashTableV2", "MutableHashTableV2", "MutableHashTableOfTensorsV2")
-    for (_, op), (where, node) in usage_of(artifact).operations.items():
+    for (_, op), (where, node) in context.usage.operations.items():
         if op in tables:
             yield Reason(
                 "save-function-protocol",
@@ -155,9 +155,9 @@ def _slots(artifact: Artifact, context: Context) -> Iterator[Reason]:
             return
 
 
-def _casts(artifact: Artifact) -> Iterator[Reason]:
+def _casts(artifact: Artifact, context: Context) -> Iterator[Reason]:
     """Keras 3.3 traced text inputs as float32 and casts them, for which there is no kernel."""
-    if not any(op == "Cast" for _, op in usage_of(artifact).operations):
+    if not any(op == "Cast" for _, op in context.usage.operations):
         return
     for graph in artifact.graphs:
         for where, node in graph_nodes(graph):

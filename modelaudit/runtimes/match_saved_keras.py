@@ -42,7 +42,7 @@ def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
     yield from _metadata(artifact, context)
     yield from operations(artifact, context)
     yield from argument_names(artifact, context)
-    yield from protocol(artifact, context)
+    yield from protocol(context)
     yield from _revived(artifact, context)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence
+from modelaudit.runtimes.graph_usage import Usage
 from modelaudit.runtimes.profile import Profile
 
 
@@ -118,9 +119,10 @@ class Context:
     """A request to a runtime: what every matching function is given.
 
     `writer` is the profile nearest to the runtime that saved the model, None where nothing
-    tells which one that was.
+    tells which one that was. `usage` is what the model's graphs use.
     """
 
     profile: Profile
     request: Request
     writer: Profile | None = None
+    usage: Usage = field(default_factory=Usage)

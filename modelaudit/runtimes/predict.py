@@ -16,6 +16,7 @@ from modelaudit.runtimes import (
     match_weights,
 )
 from modelaudit.runtimes.catalogue import find, writer_of
+from modelaudit.runtimes.graph_usage import usage_of
 from modelaudit.runtimes.match_nodes import check_nodes
 from modelaudit.runtimes.model import Call, Context, Predicted, Prediction, Reason, Request
 from modelaudit.runtimes.profile import Profile
@@ -51,26 +52,35 @@ def predict(
     Raises:
         UsageError: a target is no runtime.
     """
-    found = []
-    for target in targets:
-        profile = find(target, own)
-        for call in _CALLS.get(artifact.format, ()):
-            if call is Call.TFSM_LAYER and not profile.keras3:
-                continue
-            found.append(predict_call(artifact, profile, Request(call, custom)))
-    return tuple(found)
+    asked = [
+        (profile, Request(call, custom))
+        for profile in (find(target, own) for target in targets)
+        for call in _CALLS.get(artifact.format, ())
+        if profile.keras3 or call is not Call.TFSM_LAYER
+    ]
+    return predict_calls(artifact, asked)
 
 
-def predict_call(artifact: Artifact, profile: Profile, request: Request) -> Prediction:
-    """What happens when one runtime loads the model by one call."""
-    context = Context(profile, request, writer_of(artifact))
+def predict_calls(
+    artifact: Artifact, asked: Iterable[tuple[Profile, Request]]
+) -> tuple[Prediction, ...]:
+    """What happens when each runtime loads the model by the call that goes with it."""
+    writer, usage = writer_of(artifact), usage_of(artifact)
+    return tuple(
+        _prediction(artifact, Context(profile, request, writer, usage))
+        for profile, request in asked
+    )
+
+
+def _prediction(artifact: Artifact, context: Context) -> Prediction:
+    profile = context.profile
     reasons = tuple(_reasons(artifact, context))
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=Predicted.LOADS)
     return Prediction(
         runtime=profile.name,
-        call=request.label,
+        call=context.request.label,
         predicted=decisive,
         because=tuple(sorted(reasons, key=lambda reason: _rank(reason.predicted))),
         confidence=Confidence.HIGH if profile.exact else Confidence.MEDIUM,

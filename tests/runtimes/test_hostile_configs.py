@@ -14,7 +14,7 @@ from modelaudit.facts import Artifact, Format, Json, Provenance
 from modelaudit.formats.keras_parts import Notes, architecture_of
 from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Predicted, Request
-from modelaudit.runtimes.predict import predict_call
+from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 from tests.made import keras_configs
 
@@ -113,7 +113,7 @@ def answers(artifact: Artifact) -> None:
             Request(Call.LOAD_MODEL, frozenset(("Mine", "Dense")), safe_mode=False),
             Request(Call.FROM_JSON, modules=frozenset(("m",))),
         ):
-            prediction = predict_call(artifact, find(runtime), request)
+            (prediction,) = predict_calls(artifact, [(find(runtime), request)])
             if prediction.predicted is not Predicted.LOADS:
                 assert prediction.because[0].predicted is prediction.predicted
             for reason in prediction.because:

@@ -10,7 +10,7 @@ import pytest
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Predicted, Request
-from modelaudit.runtimes.predict import predict_call
+from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,7 @@ def test_what_loads_is_predicted(runtimes, saved):
     for path in saved:
         artifact = read(path, Limits())
         for name, keras in runtimes.items():
-            answer = predict_call(artifact, find(name), Request(Call.LOAD_MODEL))
+            (answer,) = predict_calls(artifact, [(find(name), Request(Call.LOAD_MODEL))])
             loads = outcome(keras, path)
             # Whether the outputs differ is not looked at here: such a model loads.
             if loads != (answer.predicted in (Predicted.LOADS, Predicted.DIFFERS)):

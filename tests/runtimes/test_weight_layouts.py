@@ -11,7 +11,7 @@ from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.match_weights import layouts_of
 from modelaudit.runtimes.model import Call, Predicted, Request
-from modelaudit.runtimes.predict import predict_call
+from modelaudit.runtimes.predict import predict_calls
 
 OLD = "_layer_checkpoint_dependencies"
 
@@ -27,7 +27,7 @@ def weights(*groups: str) -> Artifact:
 
 
 def loads(artifact: Artifact, runtime: str) -> bool:
-    answer = predict_call(artifact, find(runtime), Request(Call.LOAD_WEIGHTS))
+    (answer,) = predict_calls(artifact, [(find(runtime), Request(Call.LOAD_WEIGHTS))])
     return answer.predicted is Predicted.LOADS
 
 
@@ -90,7 +90,7 @@ def test_a_profile_that_tells_nothing_of_layouts_refuses_none():
     profile = find("tf==2.21")
     behaviours = {k: v for k, v in profile.data["behaviours"].items() if k != "layouts_read"}
     silent = type(profile)({**profile.data, "behaviours": behaviours})
-    answer = predict_call(weights(f"{OLD}/dense_2"), silent, Request(Call.LOAD_WEIGHTS))
+    (answer,) = predict_calls(weights(f"{OLD}/dense_2"), [(silent, Request(Call.LOAD_WEIGHTS))])
     assert answer.predicted is Predicted.LOADS
 
 
