@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
@@ -12,30 +12,20 @@ from modelaudit.probe.protocol import Observation
 
 # Settings that a model in use does not feel, or that every version writes in a way of its own.
 IGNORED = frozenset(
-    {
-        *(
-            "name",
-            "module",
-            "registered_name",
-            "build_config",
-            "class_name",
-            "seed",
-            "seed_generator",
-        ),
-        *(
-            "batch_input_shape",
-            "batch_shape",
-            "input_shape",
-            "input_dim",
-            "input_length",
-            "input_spec",
-        ),
-        *("dtype", "dynamic", "sparse", "ragged", "optional", "implementation", "layers"),
-        *("query_shape", "key_shape", "value_shape", "input_layers", "output_layers"),
-        *("function_type", "output_shape_type"),
-        *("module_name", "output_shape_module", "shared_object_id", "synchronized", "renorm"),
-        *("lora_rank", "lora_alpha", "quantization_config", "zero_output_for_mask", "rng_type"),
-    }
+    (
+        # What it is called and where its code is.
+        *("name", "module", "module_name", "registered_name", "class_name", "shared_object_id"),
+        *("function_type", "output_shape_type", "output_shape_module"),
+        # What it was built with.
+        *("batch_input_shape", "batch_shape", "input_shape", "input_dim", "input_length"),
+        *("input_spec", "build_config", "query_shape", "key_shape", "value_shape"),
+        # What stands elsewhere: the layers of a model are compared one by one.
+        *("layers", "input_layers", "output_layers"),
+        # How it is computed, or random, or trained.
+        *("dtype", "dynamic", "sparse", "ragged", "optional", "implementation", "synchronized"),
+        *("renorm", "zero_output_for_mask", "quantization_config", "lora_rank", "lora_alpha"),
+        *("seed", "seed_generator", "rng_type"),
+    )
 )
 TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
 # Layers whose function comes back as a name only.
@@ -56,18 +46,24 @@ class LayerDifference:
         return f"{self.route}: {self.what}"
 
 
-def compare_layers(architecture: Architecture, seen: Observation) -> tuple[LayerDifference, ...]:
+def compare_layers(
+    architecture: Architecture, seen: Observation
+) -> tuple[tuple[LayerDifference, ...], int]:
     """Every difference between the saved layers and those of a restored Keras model.
+
+    Returns:
+        The differences, and how many saved layers were looked for.
 
     Compared are the layers themselves, their classes, their output shapes, and those settings that
     both sides name and that change what a model computes. Layers inside of wrappers are settings
     of these.
     """
-    return tuple(_differences(architecture, seen))
+    wrappers = {layer.route for layer in architecture.layers if not layer.is_model}
+    saved = {layer.route: layer for layer in architecture.layers if _listed(layer, wrappers)}
+    return tuple(_differences(saved, seen)), len(saved)
 
 
-def _differences(architecture: Architecture, seen: Observation) -> Iterator[LayerDifference]:
-    saved = {layer.route: layer for layer in architecture.layers if _listed(layer, architecture)}
+def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[LayerDifference]:
     for route, layer in saved.items():
         found = seen.layers.get(route)
         if found is None:
@@ -90,12 +86,12 @@ def _differences(architecture: Architecture, seen: Observation) -> Iterator[Laye
             yield LayerDifference(route, f"a {found} that was not saved")
 
 
-def _listed(layer: Layer, architecture: Architecture) -> bool:
+def _listed(layer: Layer, wrappers: Set[str]) -> bool:
     """Whether a restored model lists it: not inputs, operations, and what stands in wrappers."""
     if layer.class_name == "InputLayer" or (layer.module or "").startswith("keras.src.ops"):
         return False
-    wrappers = (each.route for each in architecture.layers if not each.is_model)
-    return not any(layer.route.startswith(f"{route}/") for route in wrappers)
+    parts = layer.route.split("/")
+    return not any("/".join(parts[:end]) in wrappers for end in range(1, len(parts)))
 
 
 def _class(name: str) -> str:

@@ -89,6 +89,7 @@ def prove(
     own = {tensor.sha256 for tensor in artifact.tensors if tensor.sha256}
     copies = {v.path for v in observation.variables if v.sha256 in own}
     architecture = artifact.architecture if observation.layers else None
+    layers, layers_compared = compare_layers(architecture, observation) if architecture else ((), 0)
     cast = tuple(each for each in found.differing if _is_cast(each))
     return RestoreProof(
         runtime=observation.runtime,
@@ -101,8 +102,8 @@ def prove(
             unexpected=tuple(path for path in found.unexpected if path not in copies),
         ),
         cast=cast,
-        layers=compare_layers(architecture, observation) if architecture else (),
-        layers_compared=len(architecture.layers) if architecture else 0,
+        layers=layers,
+        layers_compared=layers_compared,
     )
 
 

@@ -69,8 +69,8 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
     proof = _proof(facts)
-    if not proof.layers_compared:
-        raise NotApplicable("the file holds no Keras architecture, or no layers were restored")
+    if not (proof.layers_compared or proof.layers):
+        raise NotApplicable("the file names no layers of Keras, or no layers were restored")
     if proof.layers:
         yield rule.finding(
             f"{len(proof.layers)} differences to the saved config in the model that {proof.call} "
