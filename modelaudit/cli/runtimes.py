@@ -23,7 +23,7 @@ def list_runtimes(as_json: bool = False) -> None:
     from modelaudit.runtimes.catalogue import default_targets, shipped
     from modelaudit.runtimes.profile import read_profile
 
-    profiles = [read_profile(path) for path in shipped()]
+    profiles = [read_profile(entry.path) for entry in shipped()]
     if as_json:
         rows = [{"runtime": p.collected, "versions": p.data["versions"]} for p in profiles]
         click.echo(json.dumps({"profiles": rows, "default": default_targets()}, indent=2))

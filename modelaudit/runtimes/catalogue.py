@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.profile import Profile, numbers, read_profile
+from modelaudit.runtimes.profile import KINDS, Profile, numbers, read_profile
 
 PROFILES = Path(__file__).parent / "profiles"
 _VERSION = r"(\d+(?:\.\d+){0,3})"
@@ -23,7 +23,7 @@ _FORMS = "say tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-kera
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One profile's file, by what its name says; `keras` is empty for a name that says none."""
+    """One profile's file. A shipped one is known by its name, which spares reading them all."""
 
     path: Path
     kind: str
@@ -31,28 +31,27 @@ class Entry:
     keras: tuple[int, ...]
 
 
-def _entry(path: Path) -> Entry | None:
-    found = _STEM.fullmatch(path.name.removesuffix(".json"))
-    if not found:
-        return None
-    version = numbers(found[2])
-    keras = numbers(found[3]) if found[3] else () if found[1] == "tf" else version
-    return Entry(path, found[1], version, keras)
+@cache
+def shipped() -> tuple[Entry, ...]:
+    """The profiles that come with the package: TensorFlow, tf-keras, Keras, each oldest first."""
+    found = []
+    for path in PROFILES.glob("*.json"):
+        if named := _STEM.fullmatch(path.name.removesuffix(".json")):
+            version = numbers(named[2])
+            found.append(Entry(path, named[1], version, numbers(named[3] or named[2])))
+    return tuple(sorted(found, key=lambda entry: (KINDS.index(entry.kind), entry.version)))
 
 
 @cache
-def entries(paths: tuple[Path, ...]) -> tuple[Entry, ...]:
-    """The files that are named as profiles."""
-    return tuple(entry for path in paths if (entry := _entry(path)))
-
-
-@cache
-def shipped() -> tuple[Path, ...]:
-    """Files of the profiles that come with the package: TensorFlow, tf-keras, Keras, each oldest
-    first."""
-    kinds = ("tf", "tf-keras", "keras")
-    found = entries(tuple(PROFILES.glob("*.json")))
-    return tuple(e.path for e in sorted(found, key=lambda e: (kinds.index(e.kind), e.version)))
+def _of_user(paths: tuple[Path, ...]) -> tuple[Entry, ...]:
+    """The user's profiles, by what is in them: their files may be called anything."""
+    found = []
+    for path in paths:
+        profile = read_profile(path)
+        kind = profile.data["name"]
+        version = profile.tensorflow if kind == "tf" else profile.keras
+        found.append(Entry(path, kind, version, profile.keras))
+    return tuple(found)
 
 
 @cache
@@ -69,14 +68,14 @@ def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
         own: profiles of the user's own, which come first.
 
     Raises:
-        UsageError: it is no specifier.
+        UsageError: it is no specifier, or a file of the user's own is no profile.
     """
     found = _SPECIFIER.fullmatch(specifier.strip().lower())
     if not found or (found[3] and found[1] not in ("tf", "tensorflow")):
         raise UsageError(f"{specifier!r} is no runtime: {_FORMS}, as in tf==2.15.1")
     kind, version = found[1].replace("tensorflow", "tf"), numbers(found[2])
     name = f"{kind}=={found[2]}"
-    known = entries((*own, *shipped()))
+    known = (*_of_user(own), *shipped())
     if kind == "keras":
         return replace(_keras(version, known), asked=name)
     profile, exact = _nearest([entry for entry in known if entry.kind == kind], version)
@@ -114,7 +113,7 @@ def _nearest(candidates: list[Entry], version: tuple[int, ...]) -> tuple[Profile
 
 def _keras(version: tuple[int, ...], known: tuple[Entry, ...]) -> Profile:
     """The nearest Keras; one that was collected alone lies over the TensorFlow nearest to it."""
-    candidates = [entry for entry in known if entry.kind != "tf-keras" and entry.keras]
+    candidates = [entry for entry in known if entry.kind != "tf-keras"]
     entry = min(candidates, key=lambda entry: (_apart(entry.keras, version), entry.kind != "tf"))
     exact = entry.keras[: len(version)] == version
     if entry.kind == "tf":
@@ -169,7 +168,7 @@ def _writer(version: tuple[int, ...], by_tensorflow: bool) -> Profile | None:
     """The shipped profile whose TensorFlow (or Keras) comes nearest; None for no version."""
     if not version:
         return None
-    known = entries(shipped())
+    known = shipped()
     if by_tensorflow:
         return _nearest([entry for entry in known if entry.kind == "tf"], version)[0]
     return read_profile(min(known, key=lambda entry: _apart(entry.keras, version)).path)
@@ -182,7 +181,7 @@ def default_targets() -> tuple[str, ...]:
         for name, package in (("tf", "tensorflow"), ("tf-keras", "tf-keras"))
         if (version := _installed(package))
     }
-    newest = [entry for entry in entries(shipped()) if entry.kind == "tf"][-1]
+    newest = [entry for entry in shipped() if entry.kind == "tf"][-1]
     found.add(read_profile(newest.path).collected)
     return tuple(sorted(found))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
-from modelaudit.runtimes.profile import SCHEMA, Profile
+from modelaudit.runtimes.profile import Profile, as_profile
 
 # Appended to the path, not put before it: `profile` is a module of the standard library too.
 _START = (
@@ -55,13 +55,11 @@ def _profile(output: bytes, python: Path) -> Profile:
         data: Json = json.loads(lines[-1]) if lines else None
     except ValueError as error:
         raise UsageError(f"{python}: its answer is no JSON: {error}") from error
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise UsageError(f"{python}: its answer is no runtime profile")
-    return Profile(data)
+    return as_profile(data, f"what {python} says")
 
 
 def write(profile: Profile, directory: Path) -> Path:
-    """Write a profile as `tf-2.15.1.json` into `directory`, which is where `find` looks it up."""
+    """Write a profile as `tf-2.15.1+keras-2.15.0.json` into `directory`, and give its path."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{profile.stem}.json"
     text = json.dumps(dict(profile.data), sort_keys=True, separators=(",", ":"))

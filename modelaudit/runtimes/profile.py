@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit.errors import UsageError
+from modelaudit.facts import Json
 
 Fact = Any  # a value of the collector's document: JSON of a shape that its name tells
 
 SCHEMA = 1
+KINDS = ("tf", "tf-keras", "keras")
 KERAS_PARTS = ("root", "tables", "classes", "public", "internal", "behaviours")
 TENSORFLOW_PARTS = ("operations", "graph_def")
 
@@ -187,6 +189,26 @@ def read_profile(path: Path) -> Profile:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as a runtime profile: {error}") from error
+    return as_profile(data, str(path))
+
+
+def as_profile(data: Json, where: str) -> Profile:
+    """A profile of the collector's document.
+
+    Raises:
+        UsageError: it is none, or parts of it are missing.
+    """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise UsageError(f"{path}: is no runtime profile of schema {SCHEMA}")
+        raise UsageError(f"{where}: is no runtime profile of schema {SCHEMA}")
+    kind, versions = data.get("name"), data.get("versions")
+    parts = KERAS_PARTS if kind == "keras" else (*KERAS_PARTS, *TENSORFLOW_PARTS)
+    missing = [part for part in parts if part not in data]
+    if isinstance(versions, dict):
+        said = ("tensorflow", "keras", "python")
+        missing += [f"versions.{name}" for name in said if not isinstance(versions.get(name), str)]
+    else:
+        missing.append("versions")
+    if kind not in KINDS or missing:
+        listed = ", ".join(missing) or "name"
+        raise UsageError(f"{where}: is no whole runtime profile: {listed} is missing or wrong")
     return Profile(data)

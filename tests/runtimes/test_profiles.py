@@ -11,7 +11,7 @@ import pytest
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Provenance
 from modelaudit.runtimes import predict
-from modelaudit.runtimes.catalogue import default_targets, find, shipped
+from modelaudit.runtimes.catalogue import PROFILES, default_targets, find, shipped
 from modelaudit.runtimes.collect import collect, write
 from modelaudit.runtimes.profile import (
     SCHEMA,
@@ -21,11 +21,13 @@ from modelaudit.runtimes.profile import (
 
 
 def test_every_shipped_profile_reads_and_names_its_versions():
-    names = [read_profile(path).collected for path in shipped()]
+    names = [read_profile(entry.path).collected for entry in shipped()]
+    assert {entry.path for entry in shipped()} == set(PROFILES.glob("*.json"))
     assert len(names) == len(set(names))
     assert {"tf==1.15.5", "tf==2.21.0", "tf-keras==2.21.0"} <= set(names)
-    for path in shipped():
-        profile = read_profile(path)
+    for entry in shipped():
+        path, profile = entry.path, read_profile(entry.path)
+        assert (entry.kind, entry.keras) == (profile.data["name"], profile.keras)
         assert path.stat().st_size < 300_000
         assert path.name == f"{profile.stem}.json"
         assert set(profile.data["versions"]) >= {"tensorflow", "keras", "h5py", "numpy", "python"}
@@ -104,14 +106,28 @@ def test_a_file_that_is_no_profile_is_refused(tmp_path: Path):
             read_profile(path)
 
 
-def test_the_users_own_profile_comes_first(tmp_path: Path):
+@pytest.mark.parametrize("name", ["tf-2.14.0+keras-2.15.0", "tf-2.14.0", "mine", "tf-2.99"])
+@pytest.mark.parametrize("version", ["2.14.0", "2.14.0-rc1"])
+def test_the_users_own_profile_comes_first_whatever_its_file_is_called(
+    tmp_path: Path, name: str, version: str
+):
     data = dict(find("tf==2.15.1").data)
-    data["versions"] = {**data["versions"], "tensorflow": "2.14.0"}
-    own = tmp_path / "tf-2.14.0.json"
+    data["versions"] = {**data["versions"], "tensorflow": version}
+    own = tmp_path / f"{name}.json"
     own.write_text(json.dumps(data))
     profile = find("tf==2.14.0", (own,))
     assert profile.exact
-    assert profile.tensorflow == (2, 14, 0)
+    assert profile.data == data
+
+
+@pytest.mark.parametrize("part", ["name", "versions", "tables", "behaviours", "operations"])
+def test_a_profile_that_lacks_a_part_is_refused(tmp_path: Path, part: str):
+    data = dict(find("tf==2.15.1").data)
+    del data[part]
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match=f"no whole runtime profile.*{part}"):
+        find("tf==2.14.0", (own,))
 
 
 def test_known_facts_of_real_versions():
