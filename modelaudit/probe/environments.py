@@ -18,11 +18,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelaudit.errors import ProbeError
+from modelaudit.runtimes.programs import QUIET, output_of
 from modelaudit.settings import ForeignRuntime
 
 INSTALL_SECONDS = 1800.0
 CHECK_SECONDS = 300.0
-QUOTED = 600  # characters of an installer's complaint
 READY = "modelaudit-ready.json"  # written last: an environment without it is half made
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -122,16 +122,11 @@ def _runs(command: Sequence[str]) -> bool:
 
 
 def _run(command: Sequence[str], seconds: float) -> None:
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME"}}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=seconds, env=environment | quiet
-        )
-    except OSError as error:
-        raise ProbeError(f"{command[0]} cannot be run: {error.strerror or error}") from error
-    except subprocess.TimeoutExpired as error:
-        raise ProbeError(f"{command[0]} was not done in {seconds:.0f} s") from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "backslashreplace").strip()[-QUOTED:]
-        raise ProbeError(f"{' '.join(command[:4])} … failed: {said}")
+    output_of(
+        command,
+        seconds=seconds,
+        environment=environment | QUIET,
+        failed=f"{' '.join(command[:4])} … failed",
+        error=ProbeError,
+    )

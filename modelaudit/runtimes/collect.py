@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
 from modelaudit.runtimes.profile import Profile, as_profile
+from modelaudit.runtimes.programs import QUIET, output_of
 
 # Appended to the path, not put before it: `profile` is a module of the standard library too.
 _START = (
     "import sys; sys.path.append(sys.argv.pop(1)); from collecting.collector import main; main()"
 )
-_QUOTED = 400
 
 
 def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Profile:
@@ -33,19 +32,14 @@ def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Pr
     """
     command = [str(python), "-c", _START, str(Path(__file__).parent)]
     command += ["--legacy-keras"] * legacy
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    try:
-        ended = subprocess.run(
-            command, capture_output=True, timeout=timeout, check=False, env=environment
-        )
-    except OSError as error:
-        raise UsageError(f"{python}: cannot be run: {error.strerror or error}") from error
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(f"{python}: did not describe itself in {timeout:.0f} s") from error
-    if ended.returncode:
-        said = ended.stderr.decode("utf-8", "backslashreplace").strip()[-_QUOTED:]
-        raise UsageError(f"{python}: could not describe its TensorFlow: {said}")
-    return _profile(ended.stdout, python)
+    output = output_of(
+        command,
+        seconds=timeout,
+        environment=os.environ | QUIET,
+        failed=f"{python}: could not describe its TensorFlow",
+        error=UsageError,
+    )
+    return _profile(output, python)
 
 
 def _profile(output: bytes, python: Path) -> Profile:
