@@ -219,7 +219,7 @@ def settings_from(
         targets=_targets(target),
         architecture=_architecture(architecture, file),
         runtimes=_chosen(runtimes, file.runtimes),
-        profiles=file.profiles,
+        profiles=_profiles(file.profiles),
         custom_objects=file.custom_objects,
         probe=ProbeSettings(
             enabled=not no_probe,
@@ -304,6 +304,20 @@ def _chosen(
             there = ", ".join(by_name) or "none"
             raise UsageError(f"no [runtimes.{name}] in the settings file; there are: {there}")
     return tuple(by_name[name] for name in dict.fromkeys(names))
+
+
+def _profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The user's profiles, refused here rather than once a model.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    if paths:
+        from modelaudit.runtimes.profile import read_profile
+
+        for path in paths:
+            read_profile(Path(path))
+    return paths
 
 
 def _targets(text: str) -> tuple[str, ...]:

@@ -67,3 +67,12 @@ def test_an_architecture_is_checked_before_the_work(tmp_path: Path) -> None:
     result = _scan("scan", "--architecture", str(other), str(SAMPLE))
     assert isinstance(result.exception, UsageError)
     assert "no Keras architecture" in str(result.exception)
+
+
+def test_a_file_that_is_no_profile_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"schema": 1, "name": "tf"}')
+    config = tmp_path / "audit.toml"
+    config.write_text('profiles = "mine.json"\n')
+    result = _scan("--config", str(config), "scan", str(SAMPLE))
+    assert isinstance(result.exception, UsageError)
+    assert "mine.json: is no whole runtime profile" in str(result.exception)
