@@ -8,6 +8,12 @@ from modelaudit.facts import Json
 from modelaudit.runtimes.model import Context, Predicted, Reason
 from modelaudit.runtimes.saved_config import is_model, items, mapping, text
 
+# Layers whose output has the shape of their input, those that keep each axis of it that an
+# EinsumDense may have left open, and those whose weights have the size of the last axis.
+SAME_SHAPE = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Dropout", "GaussianNoise")
+SAME_AXES = ("Dense", "BatchNormalization", "LayerNormalization", "Conv1D", "MaxPooling1D")
+SIZED_WEIGHTS = ("Dense", "BatchNormalization", "LayerNormalization")
+
 
 def check_nodes(config: Mapping[str, Json], context: Context, archive: bool) -> Iterator[Reason]:
     """Reasons of a whole config."""
@@ -78,31 +84,48 @@ def _unknown_sizes(
     context: Context,
     route: str,
 ) -> Iterator[Reason]:
-    """EinsumDense with a size left open, flattened: Keras 2 took the size from the input."""
+    """EinsumDense with a size left open, flattened: Keras 2 took the size from the input.
+
+    In Keras 3 the size stays open up to a layer whose weights depend on it.
+    """
     if not context.profile.keras3 or context.writer is None or context.writer.keras3:
         return
-    unsized: set[str] = set()
+    inside: dict[str, str] = {}  # layer with an open size -> the EinsumDense that it comes from
+    flattened: dict[str, str] = {}  # the same, where the size is that of the last axis
     before = ""
     for layer in layers:
-        config = mapping(layer.get("config"))
+        config, kind = mapping(layer.get("config")), text(layer.get("class_name"))
         name = text(config.get("name"))
-        sources = {str(items(e)[0]) for e in _all_entries(layer) if items(e)}
+        sources = [text(items(entry)[0]) for entry in _all_entries(layer) if items(entry)]
         if text(node.get("class_name")) == "Sequential":
-            sources = {before}
-        if layer.get("class_name") == "EinsumDense" and None in items(config.get("output_shape")):
-            unsized.add(name)
-        elif layer.get("class_name") == "Flatten" and not unsized.isdisjoint(sources):
-            yield Reason(
-                "size-left-open",
-                Predicted.FAILS,
-                f"{name} flattens the output of an EinsumDense whose output_shape leaves a size "
-                "open; Keras 3 does not take it from the input, and layers behind it have no size",
-                "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
-                "dimensions).",
-                "write the size into output_shape in the config",
-                f"{route}/{name}".strip("/"),
-            )
+            sources = [before]
+        opened = next((inside[source] for source in sources if source in inside), "")
+        flat = next((flattened[source] for source in sources if source in flattened), "")
+        if kind == "EinsumDense" and None in items(config.get("output_shape")):
+            inside[name] = name
+        elif kind == "Flatten" and opened:
+            flattened[name] = opened
+        elif kind in SIZED_WEIGHTS and flat:
+            yield _size_left_open(flat, f"{route}/{name}".strip("/"))
+        elif opened and kind in (*SAME_SHAPE, *SAME_AXES):
+            inside[name] = opened
+        elif flat and kind in SAME_SHAPE:
+            flattened[name] = flat
         before = name
+
+
+def _size_left_open(source: str, route: str) -> Reason:
+    return Reason(
+        "size-left-open",
+        Predicted.FAILS,
+        f"{route} needs the size of what it is given, which comes flattened from {source}, an "
+        "EinsumDense whose output_shape leaves a size open; Keras 3 does not take it from the "
+        "input, as Keras 2 did",
+        "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
+        "dimensions).",
+        f"write the size into output_shape of {source} in the config",
+        route,
+    )
 
 
 def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
