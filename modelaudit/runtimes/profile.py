@@ -126,10 +126,6 @@ class Profile:
         """Whether `module` is a module inside the package with a savable class of this name."""
         return name in self._set("internal", module)
 
-    def has_module(self, module: str) -> bool:
-        """Whether `module` can be imported in this runtime."""
-        return module in self.data["internal"]
-
     def has_class(self, kind: str, name: str) -> bool:
         """Whether something is known of a class of this kind and name."""
         return name in self.data["classes"].get(kind, {})
