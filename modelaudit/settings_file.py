@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
@@ -279,6 +280,17 @@ def _nightly(data: Mapping[str, object], path: Path) -> Nightly:
         raise UsageError(f"{path}: keep in [nightly] must be 2 or more: a run and the one before")
     addresses = {key: _text(data, key, "[nightly]", path) for key in ("webhook", "ping")}
     for key, address in addresses.items():
-        if address and not address.startswith(("https://", "http://")):
+        if address and not _is_web_address(address):
             raise UsageError(f"{path}: {key} in [nightly] must be an address with https://")
     return Nightly(notify=_texts(data, "notify", "[nightly]", path), keep=keep, **addresses)
+
+
+def _is_web_address(text: str) -> bool:
+    """Whether it is one of http or https, with a host and, if any, a port that there can be."""
+    if not text.isprintable() or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port of letters
+        return False

@@ -1,7 +1,7 @@
 """Telling others how a nightly run went: a program, a webhook, a health check.
 
-Only addresses that the settings file names are ever asked for. Whatever goes wrong here is a line
-on stderr and changes nothing about the run.
+Only addresses that the settings file names are ever asked for; where one answers that it has moved,
+nobody follows. Whatever goes wrong here is a line on stderr and changes nothing about the run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
+from http.client import HTTPException, HTTPMessage
+from typing import IO, NoReturn
 from urllib.parse import urlsplit
 
 import click
@@ -23,6 +25,19 @@ NETWORK_SECONDS = 20.0
 PROGRAM_SECONDS = 300.0
 # The run did what it was to do; what it found is told by other ways.
 DONE = frozenset({exits.OK, exits.FINDINGS})
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: the place may be anyone's, and a POST would get there without its data."""
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> NoReturn:
+        """Take an answer that leads elsewhere for the failure that it is."""
+        reason = f"answers {code} ({msg}), which is not followed"
+        raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def started(settings: Nightly) -> None:
@@ -70,9 +85,10 @@ def _ask(address: str, data: bytes | None = None) -> None:
         headers["Content-Type"] = "application/json"
     try:
         request = urllib.request.Request(address, data, headers)
-        with urllib.request.urlopen(request, timeout=NETWORK_SECONDS):
+        opener = urllib.request.build_opener(_Stay)
+        with opener.open(request, timeout=NETWORK_SECONDS):
             pass
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         # The path of such an address is often a secret, and this line may end in a mail.
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         _warn(f"{urlsplit(address).hostname}: {reason}")

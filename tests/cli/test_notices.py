@@ -17,7 +17,11 @@ from tests.made import files
 
 @pytest.fixture
 def server():
-    """A web server that keeps what it is asked; a path with `broken` is answered by 500."""
+    """A web server that keeps what it is asked.
+
+    A path with `broken` is answered by 500, one with `moved` leads to `/elsewhere`, and to one
+    with `nonsense` the answer is no HTTP.
+    """
     asked: list[tuple[str, str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,7 +33,12 @@ def server():
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked.append((self.command, self.path, body))
-            self.send_response(500 if "broken" in self.path else 200)
+            if "nonsense" in self.path:
+                self.wfile.write(b"220 this is another service\r\n")
+                return
+            codes = {"broken": 500, "moved": 302}
+            self.send_response(next((c for word, c in codes.items() if word in self.path), 200))
+            self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -118,6 +127,23 @@ def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
     assert "secret" not in done.output
 
 
+def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
+    address, asked = server
+    done = night(f'[nightly]\nwebhook = "{address}/moved/secret"\n')
+    assert done.exit_code == 0
+    assert [(method, path) for method, path, _ in asked] == [("POST", "/moved/secret")]
+    assert "could not notify: 127.0.0.1: answers 302" in done.stderr
+    assert "secret" not in done.output
+
+
+def test_an_answer_that_is_no_http_is_a_line(server, night):
+    address, _ = server
+    done = night(f'[nightly]\nping = "{address}/nonsense"\n')
+    assert done.exit_code == 0
+    assert "first run" in done.stdout
+    assert done.stderr.count("could not notify: 127.0.0.1: ") == 2
+
+
 def test_a_program_gets_the_text(night, tmp_path):
     said = tmp_path / "said"
     settings = f"[nightly]\nnotify = ['sh', '-c', 'cat > \"$1\"', 'sh', '{said}']\n"
@@ -146,6 +172,6 @@ def test_without_settings_nobody_is_asked(night, monkeypatch):
     def refused(*_args, **_options):
         raise AssertionError("no network without a setting")
 
-    monkeypatch.setattr("urllib.request.urlopen", refused)
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", refused)
     monkeypatch.setattr("modelaudit.cli.notices._run", refused)
     assert night("").exit_code == 0
