@@ -12,6 +12,7 @@ from modelaudit.cli.deliver import Formats
 from modelaudit.cli.watch import SEEN_LAYOUT, Recalled
 from modelaudit.pipeline import Target
 from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.report.resources import templates_root
 from modelaudit.schema import jsonable
 from modelaudit.settings import Settings
 from modelaudit.store import keys
@@ -148,9 +149,9 @@ class Memory:
 
 
 def _templates(formats: Formats) -> str:
-    """A digest of the templates of one's own, "" without any."""
-    folder = formats.choices.templates
-    return keys.files_digest(folder) if folder else ""
+    """A digest of the templates that make the reports: ours, and any of the user's own."""
+    own = formats.choices.templates
+    return keys.digest(keys.bytes_digest([templates_root()]), keys.files_digest(own) if own else "")
 
 
 def _as_known(known: Cached, now: Snapshot, *, verify: bool) -> bool:

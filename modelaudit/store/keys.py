@@ -37,26 +37,26 @@ def digest(*parts: Json) -> str:
 
 @cache
 def code_digest(rooms: Sequence[str] = ("",)) -> str:
-    """A digest of this package's source files and data, or of some of its rooms.
+    """A digest of all of this package's files, or of some of its rooms'.
 
     A version number would not do: a rule that somebody is working on changes without one.
     """
+    return bytes_digest([PACKAGE / room for room in rooms])
+
+
+def bytes_digest(places: Iterable[Path]) -> str:
+    """A digest of the names and bytes of files, and of all files in directories.
+
+    What Python compiled and the directories' own place do not count: another installation of
+    the same files gives the same.
+    """
     found = hashlib.sha256()
-    for path in sorted(_sources(rooms)):
-        found.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
+    for place in places:
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                found.update(f"{place.name}/{path.relative_to(place).as_posix()}\0".encode())
+                found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()[:32]
-
-
-def _sources(rooms: Iterable[str]) -> set[Path]:
-    paths: set[Path] = set()
-    for room in rooms:
-        place = PACKAGE / room
-        if place.is_file():
-            paths.add(place)
-        else:
-            paths |= {p for p in place.rglob("*") if p.suffix in {".py", ".json"} and p.is_file()}
-    return paths
 
 
 @cache

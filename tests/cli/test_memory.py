@@ -1,0 +1,42 @@
+"""When an earlier audit still holds: what it, and the pages made of it, were made from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from modelaudit.cli import cli, memory
+from modelaudit.report.resources import templates_root
+from modelaudit.store.store import Store
+from tests.made import files
+
+
+@pytest.fixture
+def night(tmp_path: Path):
+    """Run a night over `night.models` into `night.out`; gives the number of models audited."""
+    models, out = tmp_path / "models", tmp_path / "out"
+    models.mkdir()
+
+    def run(*more: str) -> int:
+        words = ["nightly", str(models), "--out", str(out), "--no-probe", *more]
+        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        with Store.open_to_read(out) as store:
+            return store.runs()[-1].audited
+
+    run.models, run.out = models, out
+    return run
+
+
+def test_pages_are_made_again_when_our_templates_change(night, tmp_path, monkeypatch):
+    files.minimal_h5(night.models / "a.h5")
+    ours = tmp_path / "templates"
+    shutil.copytree(templates_root(), ours)
+    monkeypatch.setattr(memory, "templates_root", lambda: ours)
+    assert [night("-f", "html"), night("-f", "html")] == [1, 0]
+    style = ours / "css" / "base.css"
+    style.write_text(style.read_text() + "\n")
+    assert [night("-f", "html"), night("-f", "html")] == [1, 0]
