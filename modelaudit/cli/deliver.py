@@ -282,8 +282,22 @@ def write_index(
     _point_latest(out, folder)
     if formats.per_run:
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
-        for name, file in formats.per_run.items():
-            write_atomic(file or out / PER_RUN[name], render_format(name, audits, formats.choices))
+        for name, file in _run_files(out, formats).items():
+            write_atomic(file, render_format(name, audits, formats.choices))
+
+
+def is_index_written(out: Path, formats: Formats) -> bool:
+    """Whether everything that `write_index` makes is there, and made together with the page."""
+    try:
+        page = (out / "index.html").stat().st_mtime_ns
+        return all(f.stat().st_mtime_ns >= page for f in _run_files(out, formats).values())
+    except OSError:
+        return False
+
+
+def _run_files(out: Path, formats: Formats) -> dict[str, Path]:
+    """Where the formats go that are made once a run."""
+    return {name: file or out / PER_RUN[name] for name, file in formats.per_run.items()}
 
 
 def _run_folder(out: Path, created: str) -> Path:

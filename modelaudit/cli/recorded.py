@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelaudit import __version__
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
-from modelaudit.cli.deliver import Formats, Outcome, deliver_to, write_index
+from modelaudit.cli.deliver import Formats, Outcome, deliver_to, is_index_written, write_index
 from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, waiver_notes, work_on, worst_first
 from modelaudit.errors import StoreError
@@ -201,7 +201,7 @@ def _conclude(
         changes=changes.compare(before, after) if base else (),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
     )
-    if ran.audited or not ran.quiet or not ran.index.is_file():
+    if ran.audited or not ran.quiet or not is_index_written(order.out, order.formats):
         outcome = Outcome(code, tuple(reasons), ran.since, ran.changes)
         write_index(order.out, rows, found, order.formats, outcome, created)
     return ran, notes

@@ -40,3 +40,23 @@ def test_pages_are_made_again_when_our_templates_change(night, tmp_path, monkeyp
     style = ours / "css" / "base.css"
     style.write_text(style.read_text() + "\n")
     assert [night("-f", "html"), night("-f", "html")] == [1, 0]
+
+
+def test_a_file_about_the_run_that_is_asked_for_is_written_though_nothing_changed(night):
+    files.minimal_h5(night.models / "a.h5")
+    assert night("-f", "json", "-f", "sarif") == 1
+    report = night.out / "report.sarif"
+    first = report.read_bytes()
+    report.unlink()
+    assert night("-f", "json", "-f", "sarif") == 0
+    assert report.read_bytes() == first
+
+
+def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
+    files.minimal_h5(night.models / "a.h5")
+    night("-f", "json", "-f", "junit")
+    files.minimal_keras(night.models / "b.keras")
+    night("-f", "json")
+    assert "b.keras" not in (night.out / "junit.xml").read_text()
+    assert night("-f", "json", "-f", "junit") == 0
+    assert "b.keras" in (night.out / "junit.xml").read_text()
