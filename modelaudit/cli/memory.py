@@ -86,6 +86,7 @@ class Memory:
             only: audits that may be used again; None allows all.
         """
         cached, looker = self._store.cached(), Looker(self._settings.limits)
+        filed = self._store.last_filed()
         reused: dict[Place, int] = {}
         todo: list[tuple[int, Target]] = []
         recalled: dict[Path, Recalled] = {}
@@ -101,7 +102,8 @@ class Memory:
                     moved.append((place, now.text, now.settled))
                 else:
                     known = None
-            if known and known.key == key and self._written(target):
+            here = known and filed.get(target.slug) == known.audit and self._written(target)
+            if known and known.key == key and here:
                 reused[place] = known.audit
                 continue
             todo.append((-now.nbytes, target))
@@ -142,7 +144,7 @@ class Memory:
         return keys.digest(judged, target.slug, self._shown)
 
     def _written(self, target: Target) -> bool:
-        """Whether the reports of an earlier audit are still there."""
+        """Whether all reports of an earlier audit are still there."""
         folder = self._out / "models" / target.slug
         names = [f"report.{name}" for name in self._formats if name != "json"]
         return all((folder / name).is_file() for name in ("audit.json", *names))

@@ -191,17 +191,19 @@ def _conclude(
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
     notes = [*unseen(found), *waiver_notes(settings, rows, created)]
+    *others, this = store.runs()
     ran = Recorded(
         rows=rows,
         found=found,
         code=code,
         index=order.out / "index.html",
-        audited=next(each.audited for each in store.runs() if each.id == run),
+        audited=this.audited,
         since=base.started if base else "",
         changes=changes.compare(before, after) if base else (),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
     )
-    if ran.audited or not ran.quiet or not is_index_written(order.out, order.formats):
+    ours = any(each.registry == this.registry for each in others[-1:])  # else of another registry
+    if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
         outcome = Outcome(code, tuple(reasons), ran.since, ran.changes)
         write_index(order.out, rows, found, order.formats, outcome, created)
     return ran, notes

@@ -232,6 +232,11 @@ class Store:
         )
         return {slug for (slug,) in rows}
 
+    def last_filed(self) -> dict[str, int]:
+        """Whose reports lie under each name: the newest audit of any registry's models."""
+        rows = self._all("SELECT json_extract(line, '$.slug'), max(id) FROM audit GROUP BY 1")
+        return dict(rows)
+
     def timeline(self, path: str) -> list[tuple[Run, Place, int, Line]]:
         """Every run's result for models of this path: run, model, audit and line, in order."""
         runs = {run.id: run for run in self.runs()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -20,8 +21,8 @@ def night(tmp_path: Path):
     models, out = tmp_path / "models", tmp_path / "out"
     models.mkdir()
 
-    def run(*more: str) -> int:
-        words = ["nightly", str(models), "--out", str(out), "--no-probe", *more]
+    def run(*more: str, registry: Path = models) -> int:
+        words = ["nightly", str(registry), "--out", str(out), "--no-probe", *more]
         done = CliRunner().invoke(cli, words, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         with Store.open_to_read(out) as store:
@@ -60,3 +61,16 @@ def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
     assert "b.keras" not in (night.out / "junit.xml").read_text()
     assert night("-f", "json", "-f", "junit") == 0
     assert "b.keras" in (night.out / "junit.xml").read_text()
+
+
+def test_two_registries_that_share_their_reports_do_not_take_one_another_s(night, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    files.minimal_h5(night.models / "a.h5")
+    files.minimal_h5(other / "a.h5")
+    assert [night("-f", "json"), night("-f", "json", registry=other)] == [1, 1]
+    for registry in (night.models, other):
+        night("-f", "json", registry=registry)
+        assert json.loads((night.out / "index.json").read_text())["root"] == str(registry)
+        told = json.loads((night.out / "models" / "a.h5" / "audit.json").read_text())
+        assert told["model"]["root"] == str(registry)

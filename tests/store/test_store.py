@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,17 @@ def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None
         finish(store, second)
         assert store.results(first) == store.results(second)
         assert [run.audited for run in store.runs()] == [1, 0]
+
+
+def test_reports_are_of_the_audit_that_was_filed_last(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        for root in ("/one", "/two"):
+            run = begin(store, root)
+            found = audited("a.h5")
+            store.add(run, Place(root, "a.h5"), replace(found, line={**found.line, "slug": "a"}))
+            finish(store, run)
+        known = store.cached()
+        assert store.last_filed() == {"a": known[Place("/two", "a.h5")].audit}
 
 
 def test_the_last_run_is_told_by_order_and_not_by_the_clock(tmp_path: Path) -> None:
