@@ -93,7 +93,7 @@ class Memory:
         moved: list[tuple[Place, str, bool]] = []
         for target in targets:
             place, now = place_of(target), looker.snapshot(target.path)
-            key = self._keys[place] = self._key(target, looker)
+            key = self._keys[place] = self._key(target, looker, verify=verify)
             known = cached.get(place)
             if known and only is not None and only.get(place) != known.audit:
                 known = None
@@ -135,11 +135,11 @@ class Memory:
             )
         self._store.add(self._run, place_of(target), audited)
 
-    def _key(self, target: Target, looker: Looker) -> str:
+    def _key(self, target: Target, looker: Looker, *, verify: bool) -> str:
         """What an audit and its reports depend on, besides the model's files."""
         own = self._settings.for_path(target.relative)
         judged = keys.audit_key(own, target.relative, self._today, self._data)
-        before = looker.snapshot(target.previous).text if target.previous else ""
+        before = _state(target.previous, looker, verify=verify) if target.previous else ""
         judged = keys.digest(judged, self._baseline, target.origin, before)
         return keys.digest(judged, target.slug, self._shown)
 
@@ -154,6 +154,15 @@ def _templates(formats: Formats) -> str:
     """A digest of the templates that make the reports: ours, and any of the user's own."""
     own = formats.choices.templates
     return keys.digest(keys.bytes_digest([templates_root()]), keys.files_digest(own) if own else "")
+
+
+def _state(previous: Path, looker: Looker, *, verify: bool) -> str:
+    """The version before as its directory entries tell it or, where they cannot, its bytes.
+
+    A model that is held against one that may still be written to is judged again by the next run.
+    """
+    now = looker.snapshot(previous)
+    return now.text if now.settled and not verify else looker.content(previous)
 
 
 def _as_known(known: Cached, now: Snapshot, *, verify: bool) -> bool:
