@@ -34,11 +34,6 @@ class Plan:
     todo: tuple[Target, ...]
     recalled: Mapping[Path, Recalled]
 
-    @property
-    def runs_models(self) -> bool:
-        """Whether any model has to be run."""
-        return any(target.path not in self.recalled for target in self.todo)
-
 
 def place_of(target: Target) -> Place:
     """Under what name the history knows a model."""

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from modelaudit.errors import LockHeld, UsageError
@@ -29,11 +29,6 @@ def slug(relative: str) -> str:
         return plain
     digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return f"{plain[:SLUG_LENGTH].rstrip('-.')}-{digest}" if plain else digest
-
-
-def slugs(relatives: Iterable[str]) -> list[str]:
-    """One slug for each path."""
-    return [slug(relative) for relative in relatives]
 
 
 @contextlib.contextmanager
