@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import sys
 
@@ -13,7 +12,8 @@ from modelaudit.cli import exits
 
 PACKAGES = (
     "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
-    "matplotlib", "weasyprint", "click", "rich", "cramjam", "google-crc32c", "pillow", "pyyaml",
+    "matplotlib", "weasyprint", "pydyf", "click", "rich", "cramjam", "google-crc32c", "pillow",
+    "pyyaml",
 )  # fmt: skip
 LIBRARIES = {
     "pango-1.0": ("libpango-1.0-0", "PDF reports"),
@@ -23,11 +23,13 @@ LIBRARIES = {
 
 
 def _packages() -> bool:
+    from importlib import metadata
+
     whole = True
     for name in PACKAGES:
         try:
-            click.echo(f"  ok       {name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
+            click.echo(f"  ok       {name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
             click.echo(f"  MISSING  {name} (pip install {name})")
             whole = False
     return whole

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.bounded import read_bytes
-from modelaudit.registry.bounded_yaml import Node, parse
 from modelaudit.settings import Limits
+
+if TYPE_CHECKING:
+    from modelaudit.registry.bounded_yaml import Node
 
 FILE = "MLmodel"
 NOTHING = ("", "null", "~")  # what YAML has for no value
@@ -62,6 +65,8 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
         ReadError: it cannot be read, or is not what MLflow writes.
         LimitExceeded: larger than `LARGEST` or `limits.text_bytes`.
     """
+    from modelaudit.registry.bounded_yaml import parse  # few registries need PyYAML
+
     data = read_bytes(path, min(LARGEST, limits.text_bytes))
     try:
         text = data.decode("utf-8")

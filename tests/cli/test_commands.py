@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 
 import h5py
 import numpy as np
 import pytest
 
+from modelaudit.cli.doctor import PACKAGES
 from modelaudit.rules.catalogue import CATALOGUE
+from tests.cli.conftest import ROOT
 from tests.made import files
 
 
@@ -87,6 +90,12 @@ def test_rules_are_all_listed_and_each_explained(modelaudit):
     by_name = modelaudit("rules", CATALOGUE[0].name).stdout
     assert by_name == modelaudit("rules", CATALOGUE[0].code).stdout
     assert "Why it matters" in by_name
+
+
+def test_doctor_looks_for_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {each.partition(">")[0] for each in project["dependencies"]}
+    assert {*PACKAGES} == named | {"keras"}  # which comes with TensorFlow
 
 
 def test_doctor_tells_every_layer_of_the_sandbox(modelaudit):
