@@ -53,6 +53,10 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
 
 
+# The order in which models are shown and in which one run is worse than another.
+WORST_FIRST = (Verdict.FAIL, Verdict.INCOMPLETE, Verdict.WARN, Verdict.PASS)
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where in a model: a file (POSIX, relative to the artefact's root) and a route inside it.

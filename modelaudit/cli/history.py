@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelaudit.cli import options
+from modelaudit.findings import WORST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from modelaudit.store.records import Line, Place, Run
     from modelaudit.store.store import Store
 
-VERDICTS = ("fail", "incomplete", "warn", "pass")
+VERDICTS = tuple(verdict.value for verdict in WORST_FIRST)
 HEAD = ("run", "began (UTC)", "state", "models", *VERDICTS, "audited", "seconds")
 CHANGES = 8  # that are listed of one audit
 

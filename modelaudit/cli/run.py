@@ -13,11 +13,11 @@ from modelaudit.cli.batch import Deliver, Finished, Found, Row, audit_all, exit_
 from modelaudit.cli.terminal import ProgressBar, clean
 from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
+from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.pipeline import Target
 from modelaudit.rules.waivers import unused_waivers
 from modelaudit.settings import Settings, Waiver
 
-ORDER = {"fail": 0, "incomplete": 1, "warn": 2, "pass": 3}
 WARN_DAYS = 14  # before a waiver expires
 
 
@@ -100,7 +100,7 @@ def worst_first(rows: list[Row]) -> list[Row]:
         counts = row["severities"]
         levels = ("critical", "high", "medium", "low")
         found = [-int(str(counts[x])) for x in levels] if isinstance(counts, Mapping) else []
-        return (ORDER[str(row["verdict"])], found, str(row["path"]))
+        return (WORST_FIRST.index(Verdict(str(row["verdict"]))), found, str(row["path"]))
 
     return sorted(rows, key=key)
 
@@ -108,7 +108,7 @@ def worst_first(rows: list[Row]) -> list[Row]:
 def tally(rows: Sequence[Row]) -> str:
     """How many models have which verdict: `2 fail, 1 pass`."""
     verdicts = [str(row["verdict"]) for row in rows]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in ORDER if verdicts.count(v)) or "none"
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in WORST_FIRST if verdicts.count(v)) or "none"
 
 
 def summary(rows: list[Row], found: Found) -> str:

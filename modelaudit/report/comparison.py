@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity, Verdict
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Bullets, Cell, Section, Table, bullets, name, num, prose
 from modelaudit.report.environment import asset, csp_hash, environment, render
@@ -251,7 +251,7 @@ def _codes(row: Map) -> list[Any]:
 
 def _worst(rows: Mapping[str, Map]) -> str:
     found = [as_text(row.get("verdict")) for row in rows.values()]
-    return next((v for v in ("fail", "incomplete", "warn", "pass") if v in found), "pass")
+    return next((v.value for v in WORST_FIRST if v in found), Verdict.PASS.value)
 
 
 def _run_table(

@@ -10,13 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from modelaudit.facts import Json
-from modelaudit.findings import Outcome, Severity, Verdict
+from modelaudit.findings import WORST_FIRST, Outcome, Severity, Verdict
 from modelaudit.report import text, words
 from modelaudit.report.environment import asset, csp_hash, environment, render
 from modelaudit.report.values import as_count, as_map, as_text
 from modelaudit.schema import SCHEMA_VERSION, Audit
-
-WORST_FIRST = (Verdict.FAIL, Verdict.INCOMPLETE, Verdict.WARN, Verdict.PASS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from modelaudit.findings import Finding, Outcome
+from modelaudit.findings import WORST_FIRST, Finding, Outcome
 from modelaudit.report import text, words
-from modelaudit.report.index import WORST_FIRST
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit

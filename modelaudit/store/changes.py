@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modelaudit.facts import Json
+from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.store.records import Line, Place
-
-WORST_FIRST = ("fail", "incomplete", "warn", "pass")
 
 
 class Kind(StrEnum):
@@ -97,7 +96,7 @@ def _identity(finding: Line) -> tuple[Json, Json]:
 
 
 def _rank(line: Line) -> int:
-    return WORST_FIRST.index(str(line["verdict"]))
+    return WORST_FIRST.index(Verdict(str(line["verdict"])))
 
 
 def _path(line: Line) -> str:
