@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +13,8 @@ from typing import Any
 from modelaudit.probe import bubblewrap
 from tests.probe import plain_user
 from tests.probe.outside import Outside, open_to_all, outside
+from tests.sharing import REPOSITORY, answer_of, module
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CONTROL = "control"
 ROOT, PLAIN_USER, BUBBLEWRAP = "root", "plain user", "bubblewrap"
 RUNS = (ROOT, PLAIN_USER, BUBBLEWRAP)
@@ -47,10 +45,6 @@ def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
         shutil.rmtree(folder)
 
 
-def module(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", name, *arguments]
-
-
 def save(results: Path, run: str, outcome: dict[str, Any]) -> None:
     (results / f"{run}.json").write_text(json.dumps(outcome))
 
@@ -77,16 +71,7 @@ def audits(run: str, models: Path, names: list[str]) -> list[str]:
 def watched(command: list[str], targets: Outside) -> dict[str, Any]:
     """Run a command, and look at the targets before and after."""
     before = targets.files()
-    done = subprocess.run(
-        command,
-        cwd=REPOSITORY,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    said = json.loads(done.stdout.splitlines()[-1])
+    said = answer_of(command)
     return {
         "before": before,
         "after": targets.files(),

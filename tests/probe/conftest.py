@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +9,7 @@ import numpy as np
 import pytest
 
 from modelaudit.probe.supervisor import RuntimeHandle, here, here_legacy, start_runtime
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.sharing import module, output_of
 
 
 @pytest.fixture(scope="session")
@@ -34,15 +30,7 @@ def keras2() -> Iterator[RuntimeHandle]:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of `hostile_models`."""
     folder = tmp_path_factory.mktemp("hostile")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.probe.hostile_models", str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    output_of(module("tests.probe.hostile_models", str(folder)))
     return folder
 
 

@@ -6,9 +6,7 @@ each attack works where nothing holds it is shown on targets of their own.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from modelaudit.probe.landlock import LandlockError, abi
 from tests.probe.attack_runs import BUBBLEWRAP, CONTROL, PLAIN_USER, ROOT, RUNS, carry_out
 from tests.probe.outside import OLD, SECRET
 from tests.probe.restricted import needs_linux
+from tests.sharing import made_once
 
 try:
     LANDLOCK = abi()
@@ -101,17 +100,8 @@ CASES = [(run, attack) for run, ends in ENDS_BY_RUN.items() for attack in ends]
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of `carry_out`, made once for all workers of pytest-xdist."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, finished = shared / "attacks", shared / "attacks.finished"
-    with (shared / "attacks.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            folder.mkdir()
-            carry_out(folder, {run: [HONEST, *ends] for run, ends in ENDS_BY_RUN.items()})
-            finished.touch()
-    return folder
+    names = {run: [HONEST, *ends] for run, ends in ENDS_BY_RUN.items()}
+    return made_once(tmp_path_factory, "attacks", lambda folder: carry_out(folder, names))
 
 
 def outcome(results: Path, run: str) -> dict[str, Any]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +13,8 @@ from modelaudit.restore.golden import Golden, read_golden
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.golden import RULES
 from modelaudit.settings import Limits, Settings
+from tests.sharing import module, output_of
 
-ROOT = Path(__file__).resolve().parents[2]
 ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
 FORMATS = ("model.h5", "model.keras", "export", "ckpt")
 FAULTS = ("drop", "swap", "redraw", "epoch", "transpose", "skip_mismatch", "by_name")
@@ -28,15 +25,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.restore.fault_models", str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    output_of(module("tests.restore.fault_models", str(folder)))
     return folder
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.sharing import answer_of, module
+
 ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
 FORMATS = ("model.h5", "model.keras", "model.weights.h5", "ckpt")
 FAULTS = ("drop", "swap", "redraw", "epoch", "transpose", "skip_mismatch", "by_name")
@@ -25,16 +20,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Row]:
     """(architecture, fault, format) -> what was done to which weight, and what was said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.restore.load_faults", str(tmp_path_factory.mktemp("load"))],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    folder = tmp_path_factory.mktemp("load")
+    found = answer_of(module("tests.restore.load_faults", str(folder)))
     return {(a, fault, name): (expected, said) for a, fault, name, expected, said in found}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -20,6 +19,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Predicted
 from modelaudit.settings import ProbeSettings, Settings
+from tests.sharing import answer_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 MODEL = SAMPLES / "teachable_digits" / "keras_model.h5"
@@ -66,15 +66,7 @@ def test_the_advice_works_as_it_stands(facts: Facts) -> None:
         data = numpy.load({os.fspath(images)!r})
         print(model.predict(data["x"], verbose=0).argmax(axis=1).tolist())
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    answers = np.array(json.loads(done.stdout.splitlines()[-1]))
+    answers = np.array(answer_of([sys.executable, "-c", program]))
     rows = json.loads((SAMPLES / "manifest.json").read_text())["models"]
     (row,) = [each for each in rows if each["file"] == "teachable_digits/keras_model.h5"]
     share = float((answers == np.load(images)["y"]).mean())
