@@ -8,7 +8,7 @@ not significance levels: each is reported beside the measured value.
 
 from __future__ import annotations
 
-from modelaudit.measures import orientation
+from modelaudit.measures import batchnorm, collapse, orientation
 
 # What tells that another orientation or scale is understood better; the reasons stand there.
 INFORMED, GAIN = orientation.INFORMED, orientation.GAIN
@@ -31,10 +31,8 @@ MIRROR_RATIO = 0.25
 # Cohen's kappa that must go with learned invariance, and with that told by the ratio above (an
 # untrained three-class net reached 0.87 beside a ratio of 0.07).
 KAPPA, KAPPA_MIRROR = 0.80, 0.90
-# Misfit of BatchNorm statistics. Healthy: 0.11 at most; behind a redrawn layer: 0.48 to 1.02.
-MISFIT = 0.35
-# The same where the inputs may be all of one kind, which strains the last statistics up to 0.48.
-MISFIT_ALIKE = 0.70
+# Misfit of BatchNorm statistics; the reasons stand there.
+MISFIT, MISFIT_ALIKE = batchnorm.MISFIT, batchnorm.MISFIT_ALIKE
 # Mean deviation at the first BatchNorm that only a wrong input scale brings about, and the one
 # that the right scale must bring back.
 MISFIT_DOMAIN, FIT_DOMAIN = 1.0, 0.10
@@ -51,9 +49,9 @@ RIGHT_FIT, FIT_GAIN = 0.50, 0.20
 # Gain under which labels do not confirm what the information says.
 SAME_SCORE = 0.02
 # Share of one label from which images count as being of one class.
-ONE_CLASS = 0.90
+ONE_CLASS = collapse.DIVERSE
 # Share of one class, and bias excess in logit spreads, that mark a head biased to it.
-TOP_SHARE, BIAS_EXCESS = 0.50, 2.0
+TOP_SHARE, BIAS_EXCESS = collapse.MIN_TOP_SHARE, collapse.MIN_BIAS_EXCESS
 # Part of the measured NFV that the architecture alone must explain to be named as its cause.
 FLOOR_SHARE = 0.50
 # Images from which orientation statements hold, and those that are asked for.

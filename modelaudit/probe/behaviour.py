@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from modelaudit.facts import Artifact, Json
+from modelaudit.measures.batchnorm import MISFIT, MISFIT_ALIKE
 from modelaudit.measures.collapse import Diversity, bias_effect, relative_spread
 from modelaudit.measures.flips import phase_scrambled
 from modelaudit.measures.orientation import information
@@ -33,8 +34,6 @@ from modelaudit.probe.session import Session
 from modelaudit.probe.variables import variable_paths
 from modelaudit.settings import ProbeSettings
 
-FITS = 0.35  # misfit up to which BatchNorm statistics belong to what flows in
-FITS_ALIKE = 0.70  # the same if inputs may be all of one class, which strains the last layers
 T = TypeVar("T")
 
 
@@ -139,7 +138,7 @@ class _Study:
         return inner.residuals(self.runner, self.artifact, mirror, self.few_n, self.few)
 
     def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
-        consistent = all(fit.misfit <= FITS_ALIKE for fit in fits) if fits else None
+        consistent = all(fit.misfit <= MISFIT_ALIKE for fit in fits) if fits else None
         return Diversity(
             synthetic=not self.user,
             largest_class=self.fed.info.largest_class,
@@ -216,7 +215,7 @@ class _Study:
             cleared = self._try("cleared biases", partial(self._cleared, repeats, output))
             if cleared is not None:
                 found["clear_negative_bias"] = cleared
-        doubtful = output.collapse.collapsed or any(fit.misfit > FITS for fit in fits)
+        doubtful = output.collapse.collapsed or any(fit.misfit > MISFIT for fit in fits)
         if self.user and fits and doubtful:
             ask = partial(self._recalibrated, repeats, output)
             again = self._try("recalibrated batch normalisation", ask)

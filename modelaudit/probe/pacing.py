@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from modelaudit.measures.orientation import MIN_INPUTS
 from modelaudit.probe.feeding import Fed
 from modelaudit.probe.runner import Runner
 
 TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a call is spread
 SHARE = 0.8  # of the time that is planned for
-FEWEST = 32  # what statements on orientation need
 FEW, FEW_BYTES = 64, 48 << 20  # inputs for what needs less than statements on outputs do
 # Passes of a study over all inputs, and over few; a pass that watches inner values counts double.
 ALL, ALL_A_MOVE, ALL_OF_A_USER = 6, 1, 6
@@ -55,7 +55,7 @@ def within_time(runner: Runner, fed: Fed, seconds: float) -> Fed:
         affordable = int(answers / (whole + of_few))
     if affordable >= fed.info.n:
         return fed
-    kept = max(FEWEST, 1 << max(affordable, 1).bit_length() - 1)
+    kept = max(MIN_INPUTS, 1 << max(affordable, 1).bit_length() - 1)
     return fed if kept >= fed.info.n else _thinned(fed, kept)
 
 

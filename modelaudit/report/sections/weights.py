@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelaudit.measures.batchnorm import MISFIT
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
 from modelaudit.report.values import (
@@ -18,7 +19,6 @@ from modelaudit.report.values import (
 from modelaudit.schema import Audit
 
 LISTED = 20
-MISFIT = 0.35
 
 SYMMETRY_TERMS = (
     "A kernel is the small grid of weights that a convolution slides over the image. The symmetry "
