@@ -120,8 +120,13 @@ class Case:
         """
         if self.behaviour is None or not self.images or self.one_class:
             return None
-        limit = MISFIT_ALIKE if any(answered_alike(o) for o in self.outputs) else MISFIT
+        limit = MISFIT_ALIKE if self.alike else MISFIT
         return next((fit for fit in self.behaviour.batchnorm if fit.misfit > limit), None)
+
+    @property
+    def alike(self) -> bool:
+        """Some output gives most inputs one answer that says little."""
+        return any(answered_alike(output) for output in self.outputs)
 
     @property
     def one_class(self) -> bool:

@@ -9,7 +9,6 @@ from modelaudit.diagnosis.case import (
     NO_FLIP,
     WORDS,
     Case,
-    answered_alike,
     flip_of,
 )
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
@@ -161,7 +160,7 @@ def uneven_layers(case: Case) -> list[str]:
 
 def _diverse(case: Case) -> bool:
     """The images tell what a different input changes, against which a flip is measured."""
-    return not case.one_class and not any(answered_alike(output) for output in case.outputs)
+    return not case.one_class and not case.alike
 
 
 def sensitive_architecture(case: Case) -> Answer:

@@ -21,7 +21,7 @@ from modelaudit.diagnosis import (
 )
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
-from modelaudit.diagnosis.case import IMAGES, Case, answered_alike
+from modelaudit.diagnosis.case import IMAGES, Case
 from modelaudit.diagnosis.model import (
     Answer,
     Cause,
@@ -125,7 +125,7 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
             given = f"Only {seen.inputs.n} images were given; statements on flips take more."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
         return _cause("undecided-without-images", Found(0.9, tuple(evidence)))
-    if any(answered_alike(output) for output in case.outputs):
+    if case.alike:
         text = (
             "Nearly all images given get one answer, and what can be held against it fits: they "
             f"seem to be of one kind. What flips do shows on {IMAGES}."
