@@ -84,6 +84,18 @@ def test_a_moderate_bias_is_found() -> None:
     assert found.responsible
 
 
+@pytest.mark.parametrize(("by", "responsible"), [(60.0, True), (1.5, False)])
+def test_a_very_large_bias_is_found_even_if_it_hides_little(by: float, responsible: bool) -> None:
+    """Two classes at scores s and -s: without the bias 1 - h(sigmoid(2 s)) bits are said."""
+    s = 0.4
+    scores = s * np.where(np.arange(200) % 2, 1, -1)[:, None] * np.array([1, -1])
+    p = 1 / (1 + np.exp(-2 * s))
+    found = bias_case(np.array([by, 0.0]), scores)
+    assert found.after == pytest.approx(1 + p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    assert c.LARGE_BIAS_GAIN < found.after < c.MIN_BIAS_GAIN
+    assert found.responsible is responsible
+
+
 def test_a_collapsed_trunk_is_not_the_bias_s_fault() -> None:
     assert not bias_case(5.0 * np.eye(10)[4], 1e-9 * SCORES).responsible
 

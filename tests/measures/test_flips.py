@@ -122,6 +122,22 @@ def test_a_sensitive_classifier_is_not_excused_by_a_swap() -> None:
     assert found.nfv == found.detail["nfv_invariant"]
 
 
+@pytest.mark.parametrize(("hesitant", "action"), [(0.1, "swap"), (0.3, "invariant")])
+def test_an_exchange_must_be_followed_by_answers_and_not_by_scores_alone(
+    hesitant: float, action: str
+) -> None:
+    """Hesitant answers stay, all others are exchanged: in the scores these hardly weigh."""
+    n = 200
+    side = np.where(np.arange(n) % 2, 1.0, -1.0)
+    doubtful = np.arange(n) < hesitant * n
+    score = side * np.where(doubtful, 0.01, 3.0)
+    moved = np.where(doubtful, score, -score)
+    plain, other = (softmax(np.stack([s, -s, 0 * s - 9], axis=1)) for s in (score, moved))
+    found = effect(plain, other, "softmax")
+    assert found.action == action
+    assert found.agreement == pytest.approx(hesitant)
+
+
 def test_a_mask_moves_along() -> None:
     x = images()
     found = effect(x**2, H.apply(x) ** 2, "spatial")
