@@ -63,7 +63,7 @@ def build(k: Any, net: Net) -> Any:
     layers = k.layers
     image = net.task in IMAGES
     shape = (*net.shape, net.channels) if image else net.shape + (1,) * (net.task == "waves")
-    dtype = {"uint8": "uint8"}.get(net.scale, "int32" if net.task == "tokens" else "float32")
+    dtype = "uint8" if net.scale == "uint8" else "int32" if net.task == "tokens" else "float32"
     given = x = layers.Input(shape, dtype=dtype, name="image")
     if net.scale in {"byte", "uint8"}:
         x = layers.Rescaling(1 / 255)(x)
@@ -251,13 +251,11 @@ def _cases_of(
         if fault.harm is not None:
             try:
                 fault.harm(model, bench)
+                case = replace(case, model=_save(model, net.form, out / name).name)
             except Unsuited:
                 continue
             finally:
-                harmed, changed = model.get_weights(), model.set_weights(kept)
-            model.set_weights(harmed)
-            case = replace(case, model=_save(model, net.form, out / name).name)
-            model.set_weights(kept)
+                model.set_weights(kept)
         elif fault.name == ONE_CLASS:
             more, labels = made(net, 64 * net.classes, rng)
             changed = fed(more[labels == labels[0]], net.scale)
