@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -27,6 +26,7 @@ from diagnosis_models import Case
 
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.procedure import FAULTS
+from modelaudit.measures.statistics import wilson
 from modelaudit.pipeline import add_probe, static_facts
 from modelaudit.probe.here import here_probe
 from modelaudit.rules.catalogue import CATALOGUE
@@ -37,7 +37,6 @@ from modelaudit.settings import ProbeSettings, Settings
 STATIC = ("never loaded", "layer redrawn", "head redrawn", "BN statistics lost", "one BN lost")
 SILENT = ("head bias +60", "dead layer")
 TRAINED_ACCURACY, TRAINED_FIT = 0.8, 0.7
-Z = 1.959964  # two-sided 95 %
 MEANINGS = {
     "pointers": "a mirror exchanges the classes",
     "roads": "a mirror changes the sign",
@@ -66,14 +65,6 @@ def trained(case: Case) -> bool:
     """The model that the case was made from does what it was trained to do."""
     limit = TRAINED_ACCURACY if case.net["classes"] else TRAINED_FIT
     return bool(case.net["score"] >= limit)
-
-
-def interval(k: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    p, square = k / n, Z * Z
-    middle = (p + square / (2 * n)) / (1 + square / n)
-    half = Z * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def run(cases: list[Case], root: Path, kept: Path, *, labels: bool, images: bool) -> None:
@@ -140,12 +131,12 @@ def report(cases: list[Case], found: dict[str, dict[str, str]], *, images: bool)
         named = ", ".join(f"{cause} {count}" for cause, count in counts.most_common())
         print(f"| {row[1]} | {counts.total()} | {right[row]} | {named} |")
     if sound:
-        low, high = interval(alarms, sound)
+        low, high = wilson(alarms, sound)
         print(f"\nfalse alarms: {alarms} of {sound} sound models (95 %: {low:.1%} to {high:.1%})")
     faulty = len(cases) - sound
     named = sum(count for (is_faulty, _), count in right.items() if is_faulty)
     if faulty:
-        low, high = interval(named, faulty)
+        low, high = wilson(named, faulty)
         print(f"faults named: {named} of {faulty} (95 %: {low:.1%} to {high:.1%})")
     print(f"as expected: {sum(right.values())} of {len(cases)}")
     print("\n".join(["not as expected:", *wrong] if wrong else ["all as expected"]))
