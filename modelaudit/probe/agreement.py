@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelaudit.facts import Artifact
 from modelaudit.probe.feeding import feed_for
 from modelaudit.probe.inputs import Unprobeable
-from modelaudit.probe.protocol import Agreement, Observation, Port
-from modelaudit.probe.replay import answers
+from modelaudit.probe.protocol import Agreement, Observation
+from modelaudit.probe.replay import answers, in_order
 from modelaudit.probe.runner import Array
 from modelaudit.probe.session import Outputs, Session
-from modelaudit.restore.golden import compare_output, precision_of, rounding
+from modelaudit.restore.golden import compare_output, partner, precision_of, rounding
 from modelaudit.settings import ProbeSettings
 
 SAMPLES = 16  # of the probe inputs that go to every runtime
@@ -67,7 +67,9 @@ def agreement(session: Session, artifact: Artifact, first: Reference) -> Agreeme
     if first.outputs is None or first.reason:
         reason = f"{first.seen.runtime} gave nothing to compare with: {first.reason}"
         return replace(blank, not_compared=reason)
-    arrays = _in_order(session.observation.inputs, first)
+    names = (port.name for port in first.seen.inputs)
+    given = dict(zip(names, first.arrays, strict=True))
+    arrays = in_order(given, session.observation.inputs)
     if arrays is None:
         reason = "its inputs have other names, and their shapes do not tell them apart"
         return replace(blank, not_compared=reason)
@@ -79,7 +81,7 @@ def agreement(session: Session, artifact: Artifact, first: Reference) -> Agreeme
     allowed = rounding({*(t.dtype for t in artifact.tensors), precision_of(artifact)})
     found = []
     for place, (name, then) in enumerate(first.outputs.items()):
-        now = _partner(name, place, then, first.outputs, outputs)
+        now = _partner(name, place, first.outputs, outputs)
         if now is None:
             reason = f"it has no output that can be matched with {name!r} of shape {then.shape}"
             return replace(blank, not_compared=reason)
@@ -100,44 +102,14 @@ def _why(seen: Observation) -> str:
     return f"it gave no answer: {seen.error_type}: {seen.error}".strip(": ")
 
 
-def _in_order(ports: Sequence[Port], first: Reference) -> list[Array] | None:
-    """The inputs in the order of another runtime's ports."""
-    given = dict(zip((port.name for port in first.seen.inputs), first.arrays, strict=True))
-    if len(given) == len(ports) == 1:
-        return list(given.values())
-    if {port.name for port in ports} == set(given):
-        return [given[port.name] for port in ports]
-    found = []
-    for port in ports:
-        fitting = [name for name, array in given.items() if _fits(array, port)]
-        if len(fitting) != 1:
-            return None
-        found.append(fitting[0])
-    return [given[name] for name in found] if sorted(found) == sorted(given) else None
-
-
-def _fits(array: Array, port: Port) -> bool:
-    shape = port.shape
-    return shape is None or (
-        array.ndim == len(shape)
-        and all(want in (None, have) for want, have in zip(shape[1:], array.shape[1:], strict=True))
-    )
-
-
-def _partner(
-    name: str, place: int, then: Array, wanted: Mapping[str, Array], outputs: Outputs
-) -> Array | None:
+def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:
     """The output of that name; else the only one of its shape; else the one of its number."""
-    named = outputs.get(name)
-    if named is not None and named.shape == then.shape:
-        return named
-    fitting = [value for value in outputs.values() if value.shape == then.shape]
-    rivals = [value for value in wanted.values() if value.shape == then.shape]
-    if len(fitting) == len(rivals) == 1:
-        return fitting[0]
-    numbers = [_NUMBERED.fullmatch(each) for each in outputs]
-    if len(outputs) == len(wanted) and all(numbers):
+    shape = wanted[name].shape
+    found = partner(name, shape, (value.shape for value in wanted.values()), outputs)
+    if found is not None:
+        return found
+    if len(outputs) == len(wanted) and all(map(_NUMBERED.fullmatch, outputs)):
         numbered = outputs.get(f"output_{place}")
-        if numbered is not None and numbered.shape == then.shape:
+        if numbered is not None and numbered.shape == shape:
             return numbered
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -82,14 +82,14 @@ def replay(session: Session, record: Record, golden: Golden) -> Golden:
     """`golden` with what the restored model answers to the record's inputs."""
     if not record.outputs:
         return replace(golden, not_replayed="the record holds no outputs")
-    given = _in_order(record.inputs, session.observation.inputs)
-    if given is None:
-        reason = "the restored model has other inputs than were recorded"
-        return replace(golden, not_replayed=reason)
     try:
-        arrays = [values(each) for each in given]
+        given = {each.name: values(each) for each in record.inputs}
     except ValueError as error:
         return replace(golden, not_replayed=str(error))
+    arrays = in_order(given, session.observation.inputs)
+    if arrays is None or len(given) < len(record.inputs):  # two of one name
+        reason = "the restored model has other inputs than were recorded"
+        return replace(golden, not_replayed=reason)
     answered = answers(session, arrays)
     if isinstance(answered, Observation):
         reason = f"{answered.error_type}: {answered.error}".strip(": ")
@@ -100,28 +100,27 @@ def replay(session: Session, record: Record, golden: Golden) -> Golden:
     return replace(golden, outputs=found, not_replayed="")
 
 
-def _in_order(given: Sequence[Given], ports: Sequence[Port]) -> list[Given] | None:
-    """The record's inputs in the model's order: by name, else by their only possible shape."""
-    by_name = {each.name: each for each in given}
-    if {port.name for port in ports} == set(by_name):
-        return [by_name[port.name] for port in ports]
+def in_order(given: Mapping[str, Array], ports: Sequence[Port]) -> list[Array] | None:
+    """Inputs in the order of a model's ports: by name, else by their only possible shape."""
+    if {port.name for port in ports} == set(given):
+        return [given[port.name] for port in ports]
     if len(given) != len(ports):
         return None
     found = []
     for port in ports:
-        fitting = [each for each in given if _fits(each, port)]
+        fitting = [name for name, array in given.items() if _fits(array.shape, port)]
         if len(fitting) != 1:
             return None
         found.append(fitting[0])
-    return found if len({each.name for each in found}) == len(found) else None
+    return [given[name] for name in found] if len(set(found)) == len(found) else None
 
 
-def _fits(given: Given, port: Port) -> bool:
-    """Whether the recorded input has a shape that this port takes."""
-    if port.shape is None:
-        return True
-    shape = given.recipe.shape if given.recipe else values(given).shape
-    return len(shape) == len(port.shape) and all(
-        want is None or want < 0 or want == have
-        for want, have in zip(port.shape[1:], shape[1:], strict=True)
+def _fits(shape: tuple[int, ...], port: Port) -> bool:
+    """Whether the port takes inputs of this shape."""
+    return port.shape is None or (
+        len(shape) == len(port.shape)
+        and all(
+            want is None or want < 0 or want == have
+            for want, have in zip(port.shape[1:], shape[1:], strict=True)
+        )
     )

@@ -99,23 +99,34 @@ def replayed(
         outputs: of the restored model for the record's inputs.
         noise: largest difference between two runs now, absolute.
     """
+    shapes = [answer.shape for answer in record.outputs]
     found = []
     for answer in record.outputs:
-        value = _partner(answer, record, outputs)
+        value = partner(answer.name, answer.shape, shapes, outputs)
         if value is None:
             return f"the model has no output {answer.name!r} of shape {list(answer.shape)}"
         found.append(_compared(answer, value, record, noise))
     return tuple(found)
 
 
-def _partner(
-    answer: Answer, record: Record, outputs: Mapping[str, NDArray[Any]]
+def partner(
+    name: str,
+    shape: tuple[int, ...],
+    shapes: Iterable[tuple[int, ...]],
+    outputs: Mapping[str, NDArray[Any]],
 ) -> NDArray[Any] | None:
-    named = outputs.get(answer.name)
-    if named is not None and named.shape == answer.shape:
+    """The output that is to be compared: of that name, else the only one of its shape.
+
+    Args:
+        name, shape: of what it is compared with.
+        shapes: of all outputs that are looked for.
+        outputs: those there are.
+    """
+    named = outputs.get(name)
+    if named is not None and named.shape == shape:
         return named
-    fitting = [value for value in outputs.values() if value.shape == answer.shape]
-    rivals = [each for each in record.outputs if each.shape == answer.shape]
+    fitting = [value for value in outputs.values() if value.shape == shape]
+    rivals = [each for each in shapes if each == shape]
     return fitting[0] if len(fitting) == len(rivals) == 1 else None
 
 

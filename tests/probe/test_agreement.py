@@ -60,6 +60,14 @@ def test_renamed_inputs_go_by_shape_and_are_never_guessed() -> None:
     assert "do not tell them apart" in found.not_compared
 
 
+@pytest.mark.parametrize(("shape", "same"), [((None, 3), True), (None, True), ((None, 4), False)])
+def test_a_renamed_only_input_must_fit(shape: tuple[int | None, ...] | None, same: bool) -> None:
+    there = Asked(lambda x: {"y": x}, ("renamed", shape))
+    found = agreement(there, ARTIFACT, reference({"y": A}, x=A))
+    assert found.same is same
+    assert bool(found.not_compared) is not same
+
+
 @pytest.mark.parametrize(
     "names",
     [("first", "second"), ("output_0", "output_1")],
