@@ -147,7 +147,7 @@ def _session_record(session: Session, artifact: Artifact, settings: ProbeSetting
         raise UsageError(made.reason)
     answered = answers(session, [make(recipe) for recipe in made])
     if isinstance(answered, Observation):
-        raise UsageError(f"the model gave no answer: {answered.error_type}: {answered.error}")
+        raise UsageError(f"the model gave no answer: {answered.failure}")
     weights = [
         _described(session, weight)
         for weight in held_weights(artifact, session.observation.variables, None)

@@ -212,7 +212,7 @@ def compatibility_section(
         left.pop(asked, None)
         observed: dict[str, Json] = {
             "status": seen.status.value,
-            "error": f"{seen.error_type}: {seen.error}".strip(": "),
+            "error": seen.failure,
             **_agreement(seen.agreement),
         }
         rows.append(

@@ -99,7 +99,7 @@ def agreement(session: Session, artifact: Artifact, first: Reference) -> Agreeme
 
 
 def _why(seen: Observation) -> str:
-    return f"it gave no answer: {seen.error_type}: {seen.error}".strip(": ")
+    return f"it gave no answer: {seen.failure}"
 
 
 def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:

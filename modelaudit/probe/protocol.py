@@ -105,6 +105,11 @@ class Observation:
     agreement: Agreement | None = None  # of its outputs with those of another runtime
     target: str = ""  # the runtime in the words of predictions, `tf==2.15.1`
 
+    @property
+    def failure(self) -> str:
+        """What went wrong, the error's type before its text; "" where nothing did."""
+        return f"{self.error_type}: {self.error}".strip(": \n")
+
 
 def all_calls(format: Format) -> tuple[str, ...]:
     """Every loading call that makes a model of a format, in some runtime or other."""

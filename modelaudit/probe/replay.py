@@ -92,8 +92,7 @@ def replay(session: Session, record: Record, golden: Golden) -> Golden:
         return replace(golden, not_replayed=reason)
     answered = answers(session, arrays)
     if isinstance(answered, Observation):
-        reason = f"{answered.error_type}: {answered.error}".strip(": ")
-        return replace(golden, not_replayed=reason)
+        return replace(golden, not_replayed=answered.failure)
     found = replayed(record, *answered)
     if isinstance(found, str):
         return replace(golden, not_replayed=found)

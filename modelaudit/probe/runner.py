@@ -142,5 +142,5 @@ class Runner:
         if isinstance(answer, Observation):
             if not self.session.alive:
                 raise Ended(answer)
-            raise Unavailable(f"{answer.error_type}: {answer.error}".strip(": "))
+            raise Unavailable(answer.failure)
         return answer

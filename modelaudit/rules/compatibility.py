@@ -30,7 +30,7 @@ def _tried(facts: Facts) -> dict[str, Observation]:
 
 
 def _message(observation: Observation) -> str:
-    text = f"{observation.error_type}: {observation.error}".strip(": \n")
+    text = observation.failure
     return text[:QUOTED] + (" …" if len(text) > QUOTED else "")
 
 

@@ -78,7 +78,7 @@ def _contradiction(
 ) -> str:
     """What was observed, where it is not what was predicted."""
     if seen.status in FAILED and found.predicted is not Predicted.FAILS:
-        said = f"{seen.error_type}: {seen.error}".strip(": \n")[:QUOTED]
+        said = seen.failure[:QUOTED]
         return f"It did not load ({seen.status.value}): {said}"
     if seen.status is not Status.LOADED:
         return ""
