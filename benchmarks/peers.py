@@ -32,7 +32,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from usage import ROOT, measure
+
 NOTHING, MEDIUM, HIGH = 0, 1, 2
 QUIET = {
     "CUDA_VISIBLE_DEVICES": "-1",
@@ -40,13 +41,6 @@ QUIET = {
     "NO_COLOR": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
-# A process of its own waits for the tool, so that its usage is that of the tool alone.
-MEASURE = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], "wb"), stderr=subprocess.DEVNULL)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-"""
 SAVED_MODEL_CLI = """
 import contextlib, io, json, pathlib, sys
 from tensorflow.python.tools import saved_model_cli as cli, saved_model_utils
@@ -192,17 +186,12 @@ def version(tool: Tool, env: Path) -> str:
 
 def run(tool: Tool, env: Path, folder: Path) -> Run:
     with tempfile.TemporaryDirectory() as name:
-        out, said = Path(name, "out"), Path(name, "said")
-        out.mkdir()
-        command = [sys.executable, "-c", MEASURE, str(said), *tool.command(env, folder, out)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | QUIET, capture_output=True, text=True, check=True
-        )
-        cpu, memory = (float(word) for word in done.stdout.split())
-        return Run(tool.levels(Output(folder, out, said.read_text())), cpu, memory)
+        out = Path(name)
+        used = measure(tool.command(env, folder, out), QUIET)
+        return Run(tool.levels(Output(folder, out, used.said)), used.cpu, used.peak)
 
 
-def link(models: list[Path], folder: Path) -> Path:
+def copied(models: list[Path], folder: Path) -> Path:
     """One directory that holds copies of all models, each under its own name."""
     folder.mkdir()
     for number, model in enumerate(models):
@@ -253,9 +242,9 @@ def main() -> None:
         honest += [entry for folder in chosen.honest for entry in sorted(folder.iterdir())]
         honest += [] if chosen.honest else built(work)
         places = {
-            "attacks": link(attacks, work / "attacks"),
-            "damage": link(damage, work / "damage"),
-            "honest": link(honest, work / "honest"),
+            "attacks": copied(attacks, work / "attacks"),
+            "damage": copied(damage, work / "damage"),
+            "honest": copied(honest, work / "honest"),
         }
         names = {kind: sorted(p.name for p in place.iterdir()) for kind, place in places.items()}
         print("| tool | version | " + " | ".join(f"{len(names[k])} {k}" for k in names), end="")

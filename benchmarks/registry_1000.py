@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -30,14 +29,15 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from usage import ROOT, measure
 
-ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "sample_models"
 ARCHIVES = ("digits_robust.keras", "digits_mirrored.keras")
 HDF5 = ("digits_noaug.h5", "digits_one_answer.h5")
 FOLDERS = ("digits_tf1_savedmodel", "digits_random_export", "digits_tf1_checkpoint")
 MOST = 1.3
 UNCHANGED_SECONDS = 2.0
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 # The peer: no limits, no sandbox, no second look, one import of TensorFlow for all.
 LOOP = """
@@ -74,29 +74,12 @@ for path in sorted(Path(sys.argv[1]).glob("*/*")):
     predict(x)
 """
 
-# A child of its own waits for the command, so that the usage is that of the command's processes.
-MEASURE = """
-import json, resource, subprocess, sys, time
-start = time.monotonic()
-done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-wall = time.monotonic() - start
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-cpu = usage.ru_utime + usage.ru_stime
-print(json.dumps([done.returncode, wall, cpu, done.stdout, done.stderr]))
-"""
 
-
-def measure(*command):
-    """Exit code, wall seconds, CPU seconds of the process and its children, stdout."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    words = [sys.executable, "-c", MEASURE, sys.executable, *map(str, command)]
-    environment = os.environ | quiet
-    done = subprocess.run(
-        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    code, wall, cpu, stdout, stderr = json.loads(done.stdout)
-    assert code in {0, 1, 3}, f"ended with {code}: {stderr[-2000:]}"
-    return code, wall, cpu, stdout
+def run(*command):
+    """What Python takes for a command, which must not fail."""
+    used = measure([sys.executable, *map(str, command)], QUIET)
+    assert used.code in {0, 1, 3}, f"ended with {used.code}: {used.errors[-2000:]}"
+    return used
 
 
 def other_weights(file, seed):
@@ -155,8 +138,8 @@ def audited(out):
     return json.loads(done.stdout)[0]["audited"]
 
 
-def told(name, wall, cpu, more=""):
-    print(f"{name:<12}{wall:9.1f} s wall {cpu:9.1f} s CPU  {more}", flush=True)
+def told(name, used, more=""):
+    print(f"{name:<12}{used.wall:9.1f} s wall {used.cpu:9.1f} s CPU  {more}", flush=True)
 
 
 def phases(out):
@@ -192,33 +175,34 @@ def compare(folder, count, jobs):
     for number in range(count):
         make(registry, number)
     print(f"{count} models, {jobs} jobs, {os.cpu_count()} cores", flush=True)
-    _, loop, loop_cpu, _ = measure("-c", LOOP, registry)
-    told("plain loop", loop, loop_cpu)
+    loop = run("-c", LOOP, registry)
+    told("plain loop", loop)
     nightly = ("-m", "modelaudit", "nightly", registry, "--out", out, "-f", "html")
     nightly = (*nightly, "--jobs", jobs)
-    _, first, first_cpu, _ = measure(*nightly)
-    ratio = f"{first / loop:.2f} of the loop's wall, {first_cpu / loop_cpu:.2f} of its CPU"
-    told("first run", first, first_cpu, ratio)
+    first = run(*nightly)
+    ratio = first.wall / loop.wall
+    more = f"{ratio:.2f} of the loop's wall, {first.cpu / loop.cpu:.2f} of its CPU"
+    told("first run", first, more)
     print(f"{'':12}seconds a model: {phases(out)}", flush=True)
     time.sleep(2.5)  # files written to a moment ago are hashed, which is not what is measured
-    code, again, again_cpu, said = measure(*nightly)
-    told("unchanged", again, again_cpu, f"{len(said)} characters printed, exit {code}")
+    again = run(*nightly)
+    told("unchanged", again, f"{len(again.said)} characters printed, exit {again.code}")
     changed = sorted(registry.glob("*/*.h5"))[:3]
     for number, path in enumerate(changed):
         with h5py.File(path, "r+") as file:
             other_weights(file, 10**6 + number)
-    _, three, three_cpu, stdout = measure(*nightly)
-    told("three", three, three_cpu, f"{audited(out)} audited")
+    three = run(*nightly)
+    told("three", three, f"{audited(out)} audited")
     failed = []
-    if first > MOST * loop:
-        failed.append(f"first run: {first / loop:.2f} times the loop, over {MOST}")
-    if again > UNCHANGED_SECONDS:
-        failed.append(f"unchanged: {again:.1f} s, over {UNCHANGED_SECONDS:g}")
-    if said or code:
-        failed.append(f"unchanged: not silent (exit {code}): {said[:200]}")
+    if ratio > MOST:
+        failed.append(f"first run: {ratio:.2f} times the loop, over {MOST}")
+    if again.wall > UNCHANGED_SECONDS:
+        failed.append(f"unchanged: {again.wall:.1f} s, over {UNCHANGED_SECONDS:g}")
+    if again.said or again.code:
+        failed.append(f"unchanged: not silent (exit {again.code}): {again.said[:200]}")
     if audited(out) != len(changed):
         failed.append(f"three: {audited(out)} models were audited")
-    if not all(re.search(re.escape(path.name), stdout) for path in changed):
+    if not all(path.name in three.said for path in changed):
         failed.append("three: not all of them were told")
     return failed
 

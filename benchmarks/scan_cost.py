@@ -8,44 +8,31 @@ Makes its own inputs and prints each number beside its limit; ends with 1 where 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import h5py
 import numpy as np
+from usage import ROOT, measure
 
-ROOT = Path(__file__).resolve().parent.parent
 COPIES = 10
 SAVED_MODEL = ROOT / "sample_models" / "digits_tf1_savedmodel"
 H5 = ROOT / "sample_models" / "digits_noaug.h5"
 ARCHIVE = ROOT / "sample_models" / "digits_robust.keras"
 LARGE = 1 << 30  # bytes
 
-# A child of its own waits for the command, so that its usage is that of the command alone.
-MEASURE = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(code, usage.ru_utime, usage.ru_stime, usage.ru_maxrss)
-"""
 
-
-def measure(*arguments):
+def run(*arguments):
     """User seconds, user and system seconds, and peak resident MiB of one process of the run."""
-    command = [sys.executable, "-c", MEASURE, sys.executable, "-m", "modelaudit", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    code, user, system, peak = (float(word) for word in done.stdout.split())
-    assert code in {0, 1}, f"modelaudit ended with {code:g}: {done.stderr}"
-    return user, user + system, peak / 1024
+    used = measure([sys.executable, "-m", "modelaudit", *arguments])
+    assert used.code in {0, 1}, f"modelaudit ended with {used.code}: {used.errors}"
+    return used.user, used.cpu, used.peak
 
 
 def best(*arguments, of=3):
     """The least of some runs: what is over it is the machine's doing."""
-    return tuple(
-        min(values) for values in zip(*(measure(*arguments) for _ in range(of)), strict=True)
-    )
+    return tuple(min(values) for values in zip(*(run(*arguments) for _ in range(of)), strict=True))
 
 
 def small_models(folder):
@@ -82,7 +69,7 @@ def main():
         small_models(folder / "small")
         _, help_cpu, _ = best("--help", of=5)
         scan_user, _, _ = best("scan", os.fspath(folder / "small"))
-        _, large_cpu, large_peak = measure("scan", os.fspath(large_model(folder / "large.h5")))
+        _, large_cpu, large_peak = run("scan", os.fspath(large_model(folder / "large.h5")))
     rows = [
         ("--help, CPU", help_cpu, 0.3, "s"),
         (f"scan of {3 * COPIES} small models, user", scan_user, 2.0, "s"),
