@@ -3,8 +3,8 @@
     python -m fuzz.run --inputs 200000 --seed 1 --log fuzz/LOG.md
 
 Inputs are fed to children, so that one that takes its process down is an ending like others.
-Ends with 1 where an input crashed,
-hung, took too much memory or led to anything but a typed result; those inputs are kept.
+Ends with 1 where an input crashed, hung, took too much memory or led to anything but a typed
+result; those inputs are kept.
 """
 
 from __future__ import annotations

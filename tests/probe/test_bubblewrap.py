@@ -17,6 +17,7 @@ from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.supervisor import here, open_session, start_runtime
 from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import needs_linux
+from tests.sharing import output_of
 
 pytestmark = needs_linux
 needs_bubblewrap = pytest.mark.skipif(bool(bubblewrap.why_not()), reason=bubblewrap.why_not())
@@ -77,10 +78,9 @@ def test_a_machine_without_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_container_without_namespaces_says_so() -> None:
     ask = "from modelaudit.probe.bubblewrap import why_not; print(why_not())"
     command = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", ask]
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert "namespace" in done.stdout
-    assert "the other layers need none" in done.stdout
+    said = output_of(command)
+    assert "namespace" in said
+    assert "the other layers need none" in said
 
 
 @pytest.fixture
