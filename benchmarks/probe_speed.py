@@ -77,12 +77,13 @@ def main() -> int:
         started = os.times()
         with here_probe(settings) as runtime:
             wall = time.monotonic()
-            behaviour = add_probe(facts, runtime).behaviour
+            facts = add_probe(facts, runtime)
             wall = time.monotonic() - wall
         ended = os.times()
         after = plain(asked.model, data)
+    behaviour = facts.behaviour
     if behaviour is None:
-        print("the model was not asked")
+        print(f"the model was not asked: {facts.probe_skipped or facts.observations[0].error}")
         return 1
     cpu = sum(ended[:4]) - sum(started[:4])
     transforms = len(behaviour.outputs[0].transforms)

@@ -28,6 +28,7 @@ from modelaudit.probe.protocol import Status
 
 POLL_SECONDS = 0.05  # between two looks at memory
 LOG_BYTES = 16 << 10
+DRAINED_BYTES = 1 << 20  # of the log between two looks at the clock; a pipe holds 64 KiB
 GRACE_SECONDS = 10.0  # for the runtime to report the end of a child that was killed
 TIME_SIGNALS = (signal.SIGXCPU, signal.SIGALRM)
 CREDENTIALS = struct.Struct("iII")  # process, user, group
@@ -199,9 +200,9 @@ class Channel:
                     Status.TIMEOUT, "TimeoutError", f"no answer in {self.limits.seconds:g} s"
                 )
             ready = dict(poll.poll(1000 * min(left, POLL_SECONDS)))
-            self.waited += time.monotonic() - start
-            if self._log_fd in ready and not self._drain():
+            if self._log_fd in ready and not self._drain(DRAINED_BYTES):
                 poll.unregister(self._log_fd)  # closed: it would be ready for ever
+            self.waited += time.monotonic() - start
             if self._data.fileno() in ready:
                 return
             used = (self._resident() or 0) - (self._base_memory or 0)
@@ -216,16 +217,24 @@ class Channel:
                 self._kill()
                 raise Ended(Status.DISK, "OSError", reason)
 
-    def _drain(self) -> bool:
-        """Take what is in the log; False once it is closed."""
+    def _drain(self, most: int) -> bool:
+        """Take up to `most` bytes out of the log; False once it is closed.
+
+        A child that prints without end fills it as fast as it is emptied.
+        """
+        taken = 0
         try:
-            while piece := os.read(self._log_fd, 1 << 16):
+            while taken < most:
+                piece = os.read(self._log_fd, 1 << 16)
+                if not piece:
+                    return False
+                taken += len(piece)
                 room = LOG_BYTES - len(self._log)
                 self._log += piece[:room]
                 self._lost += len(piece) - len(piece[:room])
         except BlockingIOError:
-            return True
-        return False
+            pass
+        return True
 
     def _resident(self) -> int | None:
         """Resident bytes of the child, where /proc tells."""
@@ -262,7 +271,7 @@ class Channel:
 
     def _post_mortem(self) -> Ended:
         """How a child ended that closed its channel by itself."""
-        self._drain()
+        self._drain(DRAINED_BYTES)
         status = None
         with contextlib.suppress(OSError):
             # It may have closed the channel and gone on: then it is ended now.

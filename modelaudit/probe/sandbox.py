@@ -144,7 +144,9 @@ def _limit(policy: Mapping[str, Any]) -> None:
     for which, value in wanted:
         _, hard = resource.getrlimit(which)
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (bound, bound))
+        # At the hard limit on time the kernel kills; at the soft one it says why (SIGXCPU).
+        soft = max(bound - 1, 1) if which == resource.RLIMIT_CPU else bound
+        resource.setrlimit(which, (soft, bound))
     if mapped is None:
         raise OSError("no bound on memory: it needs /proc")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -167,6 +168,17 @@ def test_lies_end_the_child(playing: Callable[[Play], Channel], play: Play) -> N
 
 def test_silence_is_a_timeout(playing: Callable[..., Channel]) -> None:
     end = ended(playing(Child.begin, ChildLimits(seconds=0.3, memory=1 << 30)))
+    assert end.status is Status.TIMEOUT
+
+
+def test_printing_without_end_is_a_timeout(playing: Callable[..., Channel]) -> None:
+    def flood(child: Child) -> None:
+        child.begin()
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(child.log, b"x" * (1 << 16))
+
+    end = ended(playing(flood, ChildLimits(seconds=1.0, memory=1 << 30)))
     assert end.status is Status.TIMEOUT
 
 
