@@ -111,10 +111,9 @@ def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status):
     assert (audited(sound), len(probe)) == (2, 2)
 
 
-def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
-    """It changes during the first audit; the result is that of a second, on what is there then."""
-    real = batch.audit_model
-    once = sound.parent / "once"
+def written_to_once(models: Path):
+    """`batch.audit_model`, with `a.h5` changed after the first audit of it."""
+    real, once = batch.audit_model, models.parent / "once"
 
     def audit_model(target, *arguments):
         audit = real(target, *arguments)
@@ -123,7 +122,12 @@ def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
             scale(target.path)
         return audit
 
-    monkeypatch.setattr(batch, "audit_model", audit_model)
+    return audit_model
+
+
+def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
+    """It changes during the first audit; the result is that of a second, on what is there then."""
+    monkeypatch.setattr(batch, "audit_model", written_to_once(sound))
     nightly(sound)
     document = json.loads((sound.parent / "out" / "models" / "a.h5" / "audit.json").read_text())
     assert document["model"]["sha256"] == hashlib.sha256((sound / "a.h5").read_bytes()).hexdigest()
@@ -170,17 +174,8 @@ def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch)
 
 def test_what_is_recalled_does_not_outlive_a_change_during_the_audit(sound, probe, monkeypatch):
     nightly(sound, "--probe", code=1)
-    real, once = batch.audit_model, sound.parent / "once"
-
-    def audit_model(target, *arguments):
-        audit = real(target, *arguments)
-        if target.relative == "a.h5" and not once.exists():
-            once.touch()
-            scale(target.path)
-        return audit
-
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "audit_model", audit_model)
+        patch.setattr(batch, "audit_model", written_to_once(sound))
         nightly(sound, "--probe", "--fail-on", "critical", code=3)
     assert "written to while the run went on" in observed(sound)[0]["error"]
 

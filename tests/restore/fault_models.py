@@ -119,6 +119,17 @@ def of(model: keras.Model, name: str) -> dict[str, object]:
     return {r: v for r, v in named(model).items() if f"/{name}/" in f"/{r}"}
 
 
+def exchange(model: keras.Model) -> Expected:
+    """Give `second` and `third`, of equal shape, each other's weights; what is to be said of it."""
+    one, two = of(model, "second"), of(model, "third")
+    for a, b in zip(one.values(), two.values(), strict=True):
+        first, second = np.array(a), np.array(b)
+        a.assign(second)
+        b.assign(first)
+    pairs = list(zip(one, two, strict=True))
+    return {a: f"swapped with {b}" for x, y in pairs for a, b in ((x, y), (y, x))}
+
+
 def healthy(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
     return trained(build), {}
 
@@ -132,13 +143,7 @@ def drop(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
 def swap(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
     """Two layers of equal shape got each other's weights."""
     model = trained(build)
-    one, two = of(model, "second"), of(model, "third")
-    for a, b in zip(one.values(), two.values(), strict=True):
-        first, second = np.array(a), np.array(b)
-        a.assign(second)
-        b.assign(first)
-    pairs = list(zip(one, two, strict=True))
-    return model, {a: f"swapped with {b}" for x, y in pairs for a, b in ((x, y), (y, x))}
+    return model, exchange(model)
 
 
 def redraw(build: Build, folder: Path) -> tuple[keras.Model, Expected]:

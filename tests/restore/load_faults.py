@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from modelaudit.restored import prove_restored
-from tests.restore.fault_models import ARCHITECTURES, Build, Expected, named, of, trained
+from tests.restore.fault_models import ARCHITECTURES, Build, Expected, exchange, named, of, trained
 
 Model = keras.Model
 WHOLE = ("model.h5", "model.keras")  # loaded by `load_model`; the others into a model from code
@@ -59,13 +59,7 @@ def drop(build: Build, file: Path) -> tuple[Model, Expected]:
 def swap(build: Build, file: Path) -> tuple[Model, Expected]:
     """Two layers of equal shape get each other's weights."""
     model = load(build, file)
-    one, two = of(model, "second"), of(model, "third")
-    for a, b in zip(one.values(), two.values(), strict=True):
-        first, second = np.array(a), np.array(b)
-        a.assign(second)
-        b.assign(first)
-    pairs = list(zip(one, two, strict=True))
-    return model, {a: f"swapped with {b}" for x, y in pairs for a, b in ((x, y), (y, x))}
+    return model, exchange(model)
 
 
 def redraw(build: Build, file: Path) -> tuple[Model, Expected]:
