@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -124,7 +125,7 @@ def assert_restricted(outcome: dict[str, object], places: dict[str, Path]) -> No
     for open_ in ("random", "null", "scratch"):
         assert outcome[open_] == 0, open_
     assert outcome["core"] == [0, 0]
-    assert outcome["cpu"] == [50, 50]
+    assert outcome["cpu"] == [49, 50]
     assert outcome["cwd"] == outcome["home"] == str(places["scratch"])
     assert outcome["session"] is True
 
@@ -221,8 +222,22 @@ from modelaudit.probe import sandbox
 report = sandbox.enter({policy(places)!r})
 outcome = {{"cpu": resource.getrlimit(resource.RLIMIT_CPU), "limits": report["limits"]}}
 """
-    assert run_restricted(body) == {"cpu": [low, low], "limits": True}
+    assert run_restricted(body) == {"cpu": [low - 1, low], "limits": True}
     assert resource.getrlimit(resource.RLIMIT_CPU)[0] != low
+
+
+def test_who_is_out_of_time_dies_of_the_signal_that_says_so(places: dict[str, Path]) -> None:
+    body = f"""
+import os
+from modelaudit.probe import sandbox
+pid = os.fork()
+if pid == 0:
+    sandbox.enter({dict(policy(places), cpu=2)!r})
+    while True:
+        pass
+outcome = os.WTERMSIG(os.waitpid(pid, 0)[1])
+"""
+    assert run_restricted(body) == signal.SIGXCPU
 
 
 def test_the_child_dies_with_its_parent(places: dict[str, Path]) -> None:
