@@ -19,7 +19,9 @@ def _describe(finding: Finding) -> str:
     lines += [f"{key}: {plain(value)}" for key, value in finding.evidence.items()]
     if finding.fix:
         lines.append(f"fix: {finding.fix}")
-    return text.printable("\n".join(lines))
+    # Jenkins and GitLab take `[[ATTACHMENT|path]]` in an output for a file to publish: from a name
+    # in a model, that would be a file of the server.
+    return text.printable("\n".join(lines)).replace("[[ATTACHMENT", r"\u{005B}[ATTACHMENT")
 
 
 def _case(
@@ -80,7 +82,7 @@ def render(audits: Sequence[Audit], rules: Rules, fail_on: Severity = Severity.H
     """
     root = ET.Element("testsuites", name="modelaudit")
     root.extend(_suite(audit, rules, fail_on) for audit in audits)
-    for key in ("tests", "failures", "errors", "skipped"):
+    for key in ("tests", "failures", "errors"):  # `skipped` is for the suites alone
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
