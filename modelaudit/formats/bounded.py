@@ -23,6 +23,9 @@ from modelaudit.settings import Limits
 # on unterminated strings full of escaped quotes.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MOST_DIGITS = 1000
+
 # One escape: a surrogate pair, a lone surrogate (captured), or any other.
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -143,35 +146,45 @@ def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | N
     """Parse JSON from an untrusted file.
 
     Depth and number of elements are bounded before the parser (which recurses) sees the text.
-    Lone surrogate escapes become U+FFFD, so every string can be written as UTF-8.
-    Of duplicate keys the last wins, as in Keras's own parser.
+    Whatever Python's own parser takes is taken, since Keras hands it the bytes: UTF-16 and
+    UTF-32, surrogates in UTF-8. Lone surrogates become U+FFFD, so every string can be written as
+    UTF-8, and integers of thousands of digits infinity. Of duplicate keys the last wins.
 
     Args:
-        data: UTF-8 text, with or without a byte order mark.
+        data: text in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
         limits: `config_bytes`, `json_depth` and `json_nodes` apply.
         file: name for errors.
         duplicates: where given, receives each key that an object names more than once.
 
     Raises:
-        ReadError: `config-invalid` for broken UTF-8 or JSON.
+        ReadError: `config-invalid` for broken text or JSON.
         LimitExceeded: too large, too deep or too many elements.
     """
     if len(data) > limits.config_bytes:
         raise LimitExceeded(file, "JSON bytes", len(data), limits.config_bytes, "config_bytes")
-    _check_structure(data, limits, file)
+    encoding = json.detect_encoding(data)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(encoding, "surrogatepass")
     except UnicodeDecodeError as error:
-        reason = f"JSON is not UTF-8 (byte {error.start})"
+        name = encoding.removesuffix("-sig").upper()
+        reason = f"JSON is not {name} (byte {error.start})"
         raise ReadError(ProblemKind.CONFIG_INVALID, file, reason) from error
+    text = _SURROGATE.sub("\ufffd", text)
+    wide = not encoding.startswith("utf-8")
+    _check_structure(text.encode() if wide else data, limits, file)
     if "\\ud" in text or "\\uD" in text:
         text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
     hook = None if duplicates is None else _noting_duplicates(duplicates)
     try:
         # json.loads is typed Any; by construction it returns nothing but JSON values.
-        return cast(Json, json.loads(text, object_pairs_hook=hook))
+        return cast(Json, json.loads(text, object_pairs_hook=hook, parse_int=_integer))
     except (ValueError, RecursionError) as error:
         raise ReadError(ProblemKind.CONFIG_INVALID, file, f"not valid JSON: {error}") from error
+
+
+def _integer(digits: str) -> int | float:
+    """An integer; Python refuses to convert one of more than 4,300 digits, older ones do not."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _noting_duplicates(

@@ -98,7 +98,7 @@ class Unreadable:
 
 def looks_like_bytecode(data: bytes) -> bool:
     """Whether `data` starts as a marshalled code object does: type code, small argument count."""
-    return len(data) >= 24 and data[0] & ~_REF == ord("c") and data[2:5] == b"\0\0\0"
+    return len(data) >= 24 and data[0] & ~_REF == ord("c") and data[3:5] == b"\0\0"
 
 
 def read_bytecode(data: bytes) -> Bytecode | Unreadable:

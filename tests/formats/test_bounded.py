@@ -107,10 +107,33 @@ def test_duplicate_keys_are_named_and_the_last_wins():
     assert sorted(names) == ["a", "c"]
 
 
-def test_huge_integers_and_bad_utf8_are_read_errors():
-    for data in (b"9" * 10_000, b'"\xff"', b"{", b""):
+def test_broken_text_is_a_read_error():
+    for data in (b'"\xff"', b"{", b"", b'"\0', b"\xff\xfe{"):
         with pytest.raises(ReadError):
             bounded.json_loads(data, LIMITS, "c")
+
+
+def test_huge_integers_hide_nothing_beside_them():
+    data = b'{"a": ' + b"9" * 10_000 + b', "b": -1}'
+    assert bounded.json_loads(data, LIMITS, "c") == {"a": float("inf"), "b": -1}
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
+)
+def test_every_encoding_that_python_detects_is_read(encoding: str):
+    """Keras gives the bytes to `json.loads`, which takes all of these."""
+    data = '{"class_name": "Lämbda", "n": [1]}'.encode(encoding)
+    assert bounded.json_loads(data, LIMITS, "c") == json.loads(data)
+    deep = ("[" * 1000).encode(encoding)
+    with pytest.raises(LimitExceeded, match="depth"):
+        bounded.json_loads(deep, LIMITS, "c")
+
+
+def test_surrogates_in_utf8_are_replaced_as_python_would_read_them():
+    data = b'{"a": "x\xed\xa0\x80y"}'
+    assert json.loads(data) == {"a": "x\ud800y"}
+    assert bounded.json_loads(data, LIMITS, "c") == {"a": "x\ufffdy"}
 
 
 def test_read_bytes_is_bounded(tmp_path: Path):

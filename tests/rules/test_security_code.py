@@ -109,6 +109,15 @@ def test_a_way_out_is_critical(encoding: str) -> None:
         "lambda x: tf.py_function(len, [x], tf.int32)",
         "lambda x: tf.keras.utils.get_file('a', 'http://localhost')",
         "lambda x: tf.raw_ops.WriteFile(filename='a', contents='b')",
+        "lambda x: tf.data.FixedLengthRecordDataset('a', 1)",
+        "lambda x: tf.train.load_checkpoint('a')",
+        "lambda x: tf.lookup.TextFileInitializer('a', 1, 1, 1, 1)",
+        "lambda x: tf.distribute.Server(x)",
+        "lambda x: keras.layers.deserialize(x)",
+        "lambda x: operator.attrgetter('__globals__')(x)",
+        "lambda x: timeit.timeit('1')",
+        "lambda x: pandas.read_csv('a')",
+        "lambda x: cv2.imread('a')",
     ],
 )
 def test_every_way_out_is_known(source: str) -> None:
@@ -122,12 +131,28 @@ def test_every_way_out_is_known(source: str) -> None:
         "lambda x: x / 255 - 0.5",
         "lambda t: tf.image.resize(t, (64, 64))",
         "lambda v: tf.io.decode_raw(v, tf.uint8)",
+        "lambda v: tf.abs(tf.signal.stft(v, 256, 128))",
         "lambda p: p[0] + K.exp(p[1] / 2) * K.random_normal(shape=K.shape(p[0]))",
         "lambda x: tf.squeeze(tf.nn.softmax(x, axis=-1), axis=[1, 2])",
     ],
 )
 def test_honest_layers_are_no_attack(source: str) -> None:
     assert names(lambda_layer(function=keras3(in_base64(source)))) == {"lambda-layer"}
+
+
+@pytest.mark.parametrize("before", ["\n  ", "!", "%$-~ ", "é"])
+def test_what_base64_passes_over_hides_nothing(before: str) -> None:
+    code = in_base64(HOSTILE)
+    dirty = before + code[:10] + before + code[10:]
+    for function in (keras3(dirty), [dirty, None, None]):
+        assert names(lambda_layer(function=function, function_type="lambda")) == {"dangerous-code"}
+    assert names({"class_name": "Dense", "config": {"note": dirty}}) == {"dangerous-code"}
+
+
+def test_many_arguments_hide_nothing() -> None:
+    arguments = ", ".join(f"a{number}" for number in range(300))
+    code = in_base64(f"lambda {arguments}: __import__('os').system('true')")
+    assert names(lambda_layer(function=keras3(code))) == {"dangerous-code"}
 
 
 @pytest.mark.parametrize(

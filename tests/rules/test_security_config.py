@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import pickle
 import re
 import time
 from dataclasses import replace
@@ -19,7 +20,7 @@ from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.rules.security.paths import leads_out
-from modelaudit.rules.security.resources import repeats_a_repeat
+from modelaudit.rules.security.resources import repeats_a_repeat, repeats_often
 from modelaudit.settings import Limits
 
 
@@ -48,6 +49,17 @@ def function(module: str | None, name: str) -> dict[str, Json]:
     return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
 
+def typespec(module: str, name: str) -> dict[str, Json]:
+    """What Keras 3 calls with the items of its config."""
+    return {
+        "module": module,
+        "class_name": "__typespec__",
+        "spec_name": name,
+        "config": ["x"],
+        "registered_name": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -60,6 +72,11 @@ def function(module: str | None, name: str) -> dict[str, Json]:
         ("numpy", "load"),
         ("torch", "load"),
         ("pickle", "loads"),
+        ("distutils.spawn", "spawn"),
+        ("imp", "load_source"),
+        ("commands", "getoutput"),
+        ("PIL.Image", "open"),
+        ("sklearn.externals.joblib", "load"),
     ],
 )
 def test_functions_from_elsewhere(module: str, name: str) -> None:
@@ -80,15 +97,25 @@ def test_functions_from_elsewhere(module: str, name: str) -> None:
             "class_name": "Lambda",
             "config": {"function": "system", "function_type": "function", "module": "os"},
         },
+        typespec("posixpath", "exists"),
+        {"module": "joblib", "class_name": "load", "config": {}},
+        {"class_name": "Dense", "config": {"name": "d", "activation": "os.system"}},
+        {"class_name": "Dense", "config": {"name": "d", "metrics": ["mse", "subprocess.call"]}},
     ],
 )
 def test_objects_from_elsewhere(layer: Json) -> None:
     assert names(layer) == {"arbitrary-module"}
 
 
-def test_a_user_s_module_called_like_python_s_is_a_hint_only() -> None:
-    (found,) = judged(wrapped({"module": "code.layers", "class_name": "Mix", "config": {}}))
+@pytest.mark.parametrize("module", ["code.layers", "types"])
+def test_a_user_s_module_called_like_python_s_is_a_hint_only(module: str) -> None:
+    (found,) = judged(wrapped({"module": module, "class_name": "Mix", "config": {}}))
     assert found.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize("module", ["jax._src.nn.functions", "torch.nn.functional"])
+def test_activations_of_other_frameworks_are_no_attack(module: str) -> None:
+    assert names(dense(activation=function(module, "gelu"))) == {"custom-object"}
 
 
 PICKLE = base64.b64encode(b"\x80\x04N.").decode()
@@ -109,7 +136,31 @@ LAMBDA_LOAD = {
         (function(None, "get_file"), {"config-downloads-file"}),
         (dense(activation=function("keras.src.utils.file_utils", "get_file")),
          {"config-downloads-file"}),
+        ({"class_name": "function", "config": "system", "registered_name": "os>system"},
+         {"arbitrary-module", "custom-object"}),
+        (function("keras_hub.src.utils.preset_utils", "get_file"),
+         {"config-downloads-file", "custom-object"}),
+        (typespec("keras.utils", "get_file"), {"config-downloads-file"}),
+        (dense(activation="keras.utils.get_file"), {"config-downloads-file"}),
+        ({"class_name": "Lambda", "config": {"function": "get_file", "function_type": "function"}},
+         {"config-downloads-file"}),
+        ({"class_name": "Lambda", "config": {
+            "function": "get_file", "function_type": "function", "module": "keras.utils"}},
+         {"config-downloads-file"}),
         (function("keras.config", "enable_unsafe_deserialization"), {"config-disables-safe-mode"}),
+        (typespec("keras.config", "enable_unsafe_deserialization"), {"config-disables-safe-mode"}),
+        (dense(safe_mode=0), {"config-disables-safe-mode"}),
+        (dense(safe_mode=None), {"config-disables-safe-mode"}),
+        (function("tensorflow.keras.utils", "plot_model"), {"non-modelling-function"}),
+        (function("keras._tf_keras.keras.utils", "split_dataset"), {"non-modelling-function"}),
+        (function("keras.applications", "ResNet50"), {"non-modelling-function"}),
+        (function("keras.layers", "deserialize"), {"non-modelling-function"}),
+        (function("keras.backend", "set_floatx"), {"non-modelling-function"}),
+        (function("tensorflow.io.gfile", "remove"), {"tensorflow-function-call"}),
+        (function("tensorflow.python.lib.io.file_io", "delete_recursively"),
+         {"tensorflow-function-call"}),
+        ({"module": "tensorflow.raw_ops", "class_name": "ReadFile", "config": {}},
+         {"tensorflow-function-call"}),
         (LAMBDA_LOAD, {"config-disables-safe-mode", "non-modelling-function"}),
         (function("keras.preprocessing.image", "save_img"), {"non-modelling-function"}),
         (function("keras.src.utils.python_utils", "func_load"), {"non-modelling-function"}),
@@ -124,13 +175,25 @@ LAMBDA_LOAD = {
         (dense(extra={"class_name": "__bytes__",
                       "config": {"value": base64.b64encode(b"\x7fELF\2\1").decode()}}),
          {"pickle-in-config"}),
+        *((dense(extra={"class_name": "__bytes__", "config": {
+            "value": "\n" + base64.b64encode(pickle.dumps({"a": print}, protocol)).decode()}}),
+           {"pickle-in-config"}) for protocol in range(6)),
+        (dense(state=base64.b64encode(pickle.dumps({"a": [1] * 9}, 4)).decode()),
+         {"pickle-in-config"}),
+        (dense(name="t", registered_name="x") | {"registered_name": "keras>TFSMLayer"},
+         {"external-saved-model", "custom-object"}),
         ({"class_name": "TFSMLayer", "config": {"name": "t", "filepath": "/x"}},
          {"external-saved-model"}),
         ({"class_name": "StringLookup", "config": {"name": "s", "vocabulary": "../x"}},
          {"vocabulary-from-path"}),
         ({"class_name": "TextVectorization", "config": {"name": "s", "idf_weights": "gs://b/x"}},
          {"vocabulary-from-path"}),
+        ({"class_name": "IndicatorColumn", "config": {"categorical_column": {
+            "class_name": "VocabularyFileCategoricalColumn",
+            "config": {"key": "k", "vocabulary_file": "/x"}}}},
+         {"vocabulary-from-path"}),
         (dense(name="../../x"), {"layer-name-traversal"}),
+        (dense() | {"name": "../../x"}, {"layer-name-traversal"}),
         (dense(name="a\\b"), {"layer-name-traversal"}),
         (dense(dtype={"class_name": "DTypePolicyMap", "config": {"policy_map": {"(a|a)*$": "x"}}}),
          {"regular-expression-bomb"}),
@@ -138,6 +201,10 @@ LAMBDA_LOAD = {
          {"regular-expression-bomb"}),
         (dense(units=10**12), {"oversized-layer"}),
         (dense(kernel_size=[3, 10**11]), {"oversized-layer"}),
+        ({"class_name": "UpSampling2D", "config": {"name": "u", "size": [10**6, 10**6]}},
+         {"oversized-layer"}),
+        ({"class_name": "Resizing", "config": {"name": "u", "height": 10**6, "width": 10**6}},
+         {"oversized-layer"}),
         ({"module": "lab.layers", "class_name": "Mix", "config": {}}, {"custom-object"}),
         ({"class_name": "Mix", "registered_name": "lab>Mix", "config": {}}, {"custom-object"}),
     ],
@@ -161,6 +228,25 @@ def test_gadgets(layer: Json, expected: set[str]) -> None:
         dense(dtype={"class_name": "DTypePolicyMap", "config": {"policy_map": {"enc/.*": "x"}}}),
         {"class_name": "TensorFlowOpLayer", "config": {"name": "a", "node_def": '{"op": "AddV2"}'}},
         dense(activation=function("keras.utils", "normalize")),
+        dense(activation=function("keras.applications.vgg16", "preprocess_input")),
+        {
+            "class_name": "Lambda",
+            "config": {
+                "function": "relu6",
+                "function_type": "function",
+                "module": "keras.applications.mobilenet",
+            },
+        },
+        {"class_name": "TFOpLambda", "config": {"name": "s", "function": "signal.stft"}},
+        {"class_name": "StringLookup", "config": {"name": "s", "vocabulary": ["os.system"]}},
+        {"class_name": "Resizing", "config": {"name": "r", "height": 4096, "width": 4096}},
+        typespec("tensorflow.python.framework.tensor", "TensorSpec"),
+        dense(
+            values={
+                "class_name": "__bytes__",
+                "config": {"value": base64.b64encode(b"cat\ndog\npig\n").decode()},
+            }
+        ),
         dense(values={"class_name": "__bytes__", "config": {"value": "aGVsbG8="}}),
     ],
 )
@@ -192,9 +278,19 @@ def test_arguments_of_a_download_are_shown() -> None:
     assert found.evidence["arguments"] == {"origin": "http://localhost:9/x.tar", "extract": True}
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(a*)*", "((ab)+c)*", "(a|a)+", "(x{2,}){3,}"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(a*)*", "((ab)+c)*", "(a|a)+", "(x{2,}){3,}", "(a?){30}a{30}"],
+)
 def test_patterns_that_explode_are_found(pattern: str) -> None:
     assert repeats_a_repeat(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "often"), [(".*.*.*.*.*.*=", True), (r".*/enc\*[*]/.*/[0-9]+.*", False)]
+)
+def test_parts_that_repeat_without_end_are_counted(pattern: str, often: bool) -> None:
+    assert repeats_often(pattern) is often
 
 
 @pytest.mark.parametrize("pattern", ["enc/.*", "a+b+", "(ab)+", "[(+)]+", r"\(a+\)+", "a|b"])
@@ -208,7 +304,8 @@ def test_patterns_that_do_not_explode_pass(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("path", "out"),
     [("/x", True), ("C:\\x", True), ("a/../../x", True), ("..\\x", True), ("s3://b/x", True),
-     ("a\0b", True), ("words.txt", False), ("a/b..c", False), ("b:0", False), ("", False)],
+     ("a\0b", True), ("file:/x", True), ("~/x", True), ("words.txt", False),
+     ("a/b..c", False), ("b:0", False), ("", False)],
 )  # fmt: skip
 def test_paths_that_lead_out(path: str, out: bool) -> None:
     assert bool(leads_out(path)) is out

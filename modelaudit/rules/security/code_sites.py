@@ -27,6 +27,9 @@ _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
 # Possessive, so that hostile texts cost no more than their length.
 _NAME = re.compile(r"[^\W\d]\w*+(?:[.>][^\W\d]\w*+)*+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}\s*+")
+# Python's decoder, and so Keras, passes over everything that is not in the alphabet.
+# The first eight bits of a code object's type are followed by those of its argument count.
+_IN_BASE64 = re.compile(r"[^A-Za-z0-9+/]*+[Y4][^A-Za-z0-9+/]*+[w-z0-9+/]")
 
 # Where a Lambda keeps functions, and how each says that it is one.
 _SLOTS = ("function", "output_shape", "mask")
@@ -92,9 +95,9 @@ def _code_at(text: Text) -> CodeSite | None:
 
 def _decoded(value: str) -> Iterator[tuple[str, bytes]]:
     """The bytes that a text may stand for, where its first characters fit a code object's."""
-    if value[:1] in {"c", "\xe3"} and value[2:5] == "\0\0\0":
+    if value[:1] in {"c", "\xe3"} and value[3:5] == "\0\0":
         yield "raw", value.encode("raw_unicode_escape")  # as the old Keras decodes it
-    elif value[:2] in {"Yw", "4w"}:
+    elif _IN_BASE64.match(value):
         try:
             yield "base64", base64.b64decode(value.encode("ascii", "replace"))
         except binascii.Error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.facts import Json
@@ -17,9 +18,12 @@ from modelaudit.rules.security.modules import (
     is_tool,
     suspicious_module,
 )
+from modelaudit.rules.security.named import named
 from modelaudit.rules.security.op_threats import WATCHED
 from modelaudit.rules.security.references import Reference, references
 from modelaudit.rules.security.walk import Site, require_documents, walked
+
+_COMMON_WORDS = frozenset({"code", "types", "site", "glob", "profile", "modules"})
 
 
 def _ask(
@@ -45,14 +49,16 @@ def _ask(
 def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Objects from modules that hold no parts of models."""
     require_documents(facts)
-    for reference in references(facts.artifact):
+    for reference in (*references(facts.artifact), *named(facts.artifact)):
         why = suspicious_module(reference)
         if not why:
             continue
-        dangerous = abilities((reference.module, reference.name))
-        if dangerous or reference.is_function or reference.module == "builtins":
+        # A user's own module can be called like one of Python's.
+        module = "" if reference.module in _COMMON_WORDS else reference.module
+        dangerous = abilities((module, reference.name))
+        if dangerous or reference.is_called or reference.module == "builtins":
             yield _ask(rule, reference, why)
-        else:  # a user's own module can be called like one of Python's: `code`, `types`
+        else:
             yield _ask(rule, reference, why, severity=Severity.MEDIUM, confidence=Confidence.LOW)
 
 
@@ -64,9 +70,9 @@ def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         require_documents(facts)
-        for reference in references(facts.artifact):
+        for reference in (*references(facts.artifact), *named(facts.artifact)):
             last = reference.name.rpartition(".")[2].rpartition(">")[2]
-            ours = reference.root in KERAS or reference.root in {"", "builtins"}
+            ours = reference.root in KERAS | {"", "builtins"} or last in {GET_FILE, UNSAFE}
             if ours and (last in names or (toolboxes and is_tool(reference))):
                 arguments = _arguments(reference.site)
                 yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
@@ -91,12 +97,13 @@ def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Ways to switch safe mode off from inside of a file."""
     yield from _check_names(frozenset({UNSAFE}), "which switches safe mode off")(rule, facts)
     for site in walked(facts.artifact).sites:
-        if site.value.get("safe_mode") is False:
+        if "safe_mode" in site.value and not site.value["safe_mode"]:
             yield rule.finding(
-                f"{site.layer or 'The config'} sets safe_mode to false.",
+                f"{site.layer or 'The config'} sets safe_mode to "
+                f"{json.dumps(site.value['safe_mode'])}.",
                 file=site.file,
                 route=f"{site.route}/safe_mode",
-                evidence={"safe_mode": False},
+                evidence={"safe_mode": site.value["safe_mode"]},
                 key="safe_mode",
             )
 
@@ -105,9 +112,13 @@ def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that call a function of TensorFlow that leaves the graph."""
     require_documents(facts)
     for reference in references(facts.artifact):
-        if reference.root == "tensorflow" and reference.is_function:
+        parts = reference.module.split(".")
+        if parts[0] == "tensorflow" and not KERAS & {*parts[1:]}:
             threat = WATCHED.get(reference.name)
-            found = [threat.does] if threat else list(abilities(reference.name.split(".")))
+            names = reference.name.split(".")
+            # A class of `raw_ops` or `saved_model` can be anything; a function there does it.
+            found = list(abilities((*parts, *names) if reference.is_called else names))
+            found = [threat.does] if threat else found
             if found:
                 yield _ask(rule, reference, f"which {' and '.join(found)}")
 

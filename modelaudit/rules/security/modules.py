@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 import sys
 
+from modelaudit.rules.security.capabilities import abilities
 from modelaudit.rules.security.references import Reference
 
 KERAS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
+
+# Python's library, with what only older or newer Pythons than this one have in it.
+STANDARD = sys.stdlib_module_names | {
+    *("nt", "__builtin__", "distutils", "imp", "asyncore", "asynchat", "smtpd", "pipes", "cgi"),
+    *("telnetlib", "crypt", "nis", "msilib", "spwd", "imghdr", "sndhdr", "lib2to3", "nntplib"),
+    *("commands", "popen2", "urllib2", "httplib", "cPickle", "StringIO", "posixfile", "dl"),
+}
 
 # Modules of other packages that a class of theirs can be used through, but never a function:
 # it would read pickles, open connections, run programs.
@@ -15,8 +23,16 @@ _FOREIGN = frozenset(
     {
         *("numpy", "scipy", "pandas", "torch", "joblib", "dill", "cloudpickle", "requests"),
         *("yaml", "IPython", "pip", "setuptools", "urllib3", "httpx", "aiohttp", "paramiko"),
-        *("cffi", "pexpect", "fsspec", "jax", "h5py", "posix", "nt", "__builtin__"),
+        *("cffi", "pexpect", "fsspec", "jax", "h5py", "sklearn", "skimage", "matplotlib", "PIL"),
+        *("cv2", "imageio", "huggingface_hub", "pkg_resources", "sh", "plumbum", "fabric"),
+        *("invoke", "boto3", "google", "pyarrow", "tables", "psutil", "zmq", "pytest", "wandb"),
+        *("mlflow", "tensorboard", "jinja2", "flask", "django", "twisted", "tornado", "lxml"),
     }
+)
+# Where those keep activations and the like.
+_NUMERIC = re.compile(
+    r"jax\.(?:_src\.)?(?:nn|numpy|lax|scipy)(?:\.|\Z)|torch\.nn\.functional\Z|torch\._C\._nn\Z"
+    r"|scipy\.special(?:\.|\Z)|numpy\Z"
 )
 # Names of builtins that Keras writes for its own functions' module are losses and activations;
 # these are Python's.
@@ -103,15 +119,17 @@ NON_MODELLING = frozenset(
         "deserialize_keras_object",
         "serialize_keras_object",
         "register_keras_serializable",
+        "deserialize",
+        "plot_model",
+        "decode_predictions",
     ]
 )
 
 
-# Modules of Keras that hold tools: for files, for saving, for settings, for data sets.
-_TOOLBOXES = re.compile(
-    r"(?:tf_)?keras\.(?:src\.)?(?:utils|saving|legacy\.saving|config|export|datasets)(?:\.|\Z)"
-)
-_HONEST_TOOLS = frozenset({"normalize", "to_categorical", GET_FILE, UNSAFE})
+# Modules of Keras that hold tools: for files, saving, settings, data sets, training, whole models.
+_TOOLBOXES = frozenset(["utils", "saving", "config", "export", "datasets", "callbacks"])
+_HONEST_TOOLS = frozenset({"*", "normalize", "to_categorical", GET_FILE, UNSAFE})
+_SWITCHES = ("set_", "enable_", "disable_", "load_", "save_")
 
 
 def is_tool(reference: Reference) -> bool:
@@ -119,8 +137,13 @@ def is_tool(reference: Reference) -> bool:
 
     `get_file` and the switch for safe mode have rules of their own.
     """
-    toolbox = _TOOLBOXES.match(reference.module)
-    return bool(toolbox) and reference.is_function and reference.name not in _HONEST_TOOLS
+    parts = frozenset(reference.module.split("."))
+    name = reference.name.rpartition(".")[2]
+    if not parts & (KERAS - {"tensorflow"}) or name in _HONEST_TOOLS or not reference.is_called:
+        return False
+    if "applications" in parts and name[:1].isupper():  # builds a model, with weights from a path
+        return True
+    return bool(parts & _TOOLBOXES) or name.startswith(_SWITCHES) or bool(abilities((name,)))
 
 
 def suspicious_module(reference: Reference) -> str:
@@ -131,8 +154,10 @@ def suspicious_module(reference: Reference) -> str:
         else:
             called = reference.name not in _HARMLESS_BUILTINS
         return "a Python builtin" if called else ""
-    if reference.root in sys.stdlib_module_names or reference.root in {"nt", "__builtin__"}:
+    if reference.root in STANDARD:
         return "part of Python's standard library"
-    if reference.root in _FOREIGN and reference.is_function:
-        return "a function of a general-purpose package"
+    dangerous = bool(abilities((reference.name,)))
+    if reference.root in _FOREIGN and (reference.is_called if dangerous else reference.is_function):
+        numeric = _NUMERIC.match(reference.module) and not dangerous
+        return "" if numeric else "a function of a general-purpose package"
     return ""

@@ -12,7 +12,10 @@ from modelaudit.rules.security.walk import require_documents, walked
 
 _VOCABULARIES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"})
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://")
+# Of feature columns and tokenisers; where they are relative, they come from the layer's own code.
+_OTHER_KEYS = ("vocabulary", "vocabulary_file", "vocab_file", "merges", "proto")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://|[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
+_HOME = re.compile(r"~[\w.-]*/")
 _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
@@ -25,6 +28,8 @@ def leads_out(path: str) -> str:
         return "has a NUL in it"
     if plain.startswith("/") or _DRIVE.match(plain):
         return "is an absolute path"
+    if _HOME.match(plain):
+        return "is in somebody's home directory"
     if ".." in plain.split("/"):
         return "climbs out of its directory"
     return ""
@@ -35,13 +40,16 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
     require_documents(facts)
     for site in walked(facts.artifact).sites:
         config = site.value.get("config")
-        if site.class_name not in _VOCABULARIES or not isinstance(config, dict):
+        if not isinstance(config, dict):
             continue
-        for key in _VOCABULARY_KEYS:
+        lookup = site.is_a(*_VOCABULARIES)
+        for key in _VOCABULARY_KEYS if lookup else _OTHER_KEYS:
             path = config.get(key)
             if not isinstance(path, str):
                 continue
             how = leads_out(path)
+            if not how and not lookup:
+                continue
             yield rule.finding(
                 f"{site.layer} reads its {key} from {path[:300]!r}"
                 + (f", which {how}." if how else ", relative to wherever it is loaded."),
@@ -58,11 +66,12 @@ def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
     require_documents(facts)
     for site in walked(facts.artifact).sites:
         config = site.value.get("config")
-        name = config.get("name") if isinstance(config, dict) else None
-        if not isinstance(name, str) or not site.class_name:
-            continue
-        how = leads_out(name) or ("has a backslash in it" if "\\" in name else "")
-        if how:
+        holders = (config, site.value) if site.class_name else ()
+        names = [holder.get("name") for holder in holders if isinstance(holder, dict)]
+        for name in dict.fromkeys(name for name in names if isinstance(name, str)):
+            how = leads_out(name) or ("has a backslash in it" if "\\" in name else "")
+            if not how:
+                continue
             yield rule.finding(
                 f"The {site.class_name} called {name[:300]!r} has a name that {how}.",
                 file=site.file,

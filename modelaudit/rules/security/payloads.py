@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 
 from modelaudit.facts import Json
@@ -22,8 +23,38 @@ _SIGNATURES = (
     (b"\x7fELF", "a native library"),
     (b"MZ", "a Windows program"),
     (b"\xcf\xfa\xed\xfe", "a native library"),
+    (b"\xce\xfa\xed\xfe", "a native library"),
+    (b"\xfe\xed\xfa\xcf", "a native library"),
+    (b"\xfe\xed\xfa\xce", "a native library"),
+    (b"\xca\xfe\xba\xbe", "a native library or Java class"),
     (b"#!", "a script"),
 )
+# Protocols 0 and 1 have no mark of their own: a container, or a module's object, that is kept.
+_OLD_PICKLE = re.compile(
+    rb"\((?:[dl]p\d+\n|[\]}]q[\x00-\x0f])|[\]})]q[\x00-\x0f]"
+    rb"|\(*c[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n(?:p\d+\n|q[\x00-\x0f]|[().]|S['\"])"
+    rb"|\(+i[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n"
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
+_ENCODED = 1024
+# A pickle of protocol 2 to 5, a zip archive, ELF; what is shorter is no program.
+_IN_BASE64 = (
+    "gAI",
+    "gAJ",
+    "gAM",
+    "gAN",
+    "gAQ",
+    "gAR",
+    "gAS",
+    "gAT",
+    "gAU",
+    "gAV",
+    "UEsDB",
+    "f0VMR",
+)
+_SHORTEST = 24
+HEAD_BYTES = 64
+"""How much of something `payload` wants to see."""
 
 
 def payload(head: bytes) -> str:
@@ -31,7 +62,7 @@ def payload(head: bytes) -> str:
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
-    return ""
+    return "a pickle" if _OLD_PICKLE.match(head) else ""
 
 
 def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -41,7 +72,7 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         inner = site.value.get("config")
         if not isinstance(inner, dict):
             continue
-        if site.class_name == "TorchModuleWrapper":
+        if site.is_a("TorchModuleWrapper"):
             what = f"{site.layer} wraps a PyTorch module, which is stored as a pickle"
             yield _carried(rule, site, what, _module_head(inner))
         elif site.class_name == "__bytes__" and not _inside_torch(site):
@@ -49,6 +80,32 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if what := payload(head):
                 where = site.layer or "The config"
                 yield _carried(rule, site, f"{where} holds bytes that are {what}", head)
+    for text in walked(facts.artifact).texts:
+        if text.site.parent is None or text.site.parent.class_name != "__bytes__":
+            head = _in_base64(text.value)
+            if what := payload(head):
+                where = text.site.layer or "The config"
+                yield rule.finding(
+                    f"{where} holds, as text in base64, {what}.",
+                    file=text.site.file,
+                    route=text.route,
+                    evidence={"head": head[:16].hex(), "content": what},
+                    key="base64",
+                )
+
+
+def _in_base64(value: str) -> bytes:
+    """First bytes of what a text encodes, where it can be told from a word: b"" elsewhere.
+
+    Signatures of two bytes are too short to tell; a pickle is one that also ends like one.
+    """
+    if len(value) < _SHORTEST or not value.lstrip().startswith(_IN_BASE64):
+        return b""
+    try:
+        data = base64.b64decode("".join(value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return data[:HEAD_BYTES] if data[:1] != b"\x80" or data.endswith(b".") else b""
 
 
 def _carried(rule: Rule, site: Site, what: str, head: bytes) -> Finding:
@@ -78,7 +135,8 @@ def _head(value: Json) -> bytes:
     if not isinstance(value, str):
         return b""
     try:
-        return base64.b64decode(value[:32].encode("ascii", "replace"))
+        alphabet = "".join(_BASE64.findall(value[:_ENCODED]))  # Python passes over all else
+        return base64.b64decode(alphabet[: len(alphabet) // 4 * 4] or alphabet)[:HEAD_BYTES]
     except binascii.Error:
         return b""
 
@@ -88,7 +146,7 @@ def check_saved_models(rule: Rule, facts: Facts) -> Iterator[Finding]:
     require_documents(facts)
     for site in walked(facts.artifact).sites:
         inner = site.value.get("config")
-        if site.class_name == "TFSMLayer":
+        if site.is_a("TFSMLayer"):
             path = inner.get("filepath") if isinstance(inner, dict) else None
             path = path[:500] if isinstance(path, str) else None
             yield rule.finding(

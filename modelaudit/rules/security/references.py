@@ -29,6 +29,11 @@ class Reference:
         """The module's first part."""
         return self.module.partition(".")[0]
 
+    @property
+    def is_called(self) -> bool:
+        """Whether it is a function: Keras 3 takes one in a class's place, too."""
+        return self.is_function or self.name[:1].islower()
+
     def __str__(self) -> str:
         return f"{self.module}.{self.name}" if self.module else self.name
 
@@ -45,6 +50,10 @@ def _at(site: Site) -> Iterator[Reference]:
     if isinstance(class_name, str):
         if class_name == "function" and isinstance(config, str):
             yield Reference(site, module, config, True)
+            return
+        if class_name == "__typespec__":  # called with its config's items
+            spec = value.get("spec_name")
+            yield Reference(site, module, spec if isinstance(spec, str) else "", True)
             return
         yield Reference(site, module, class_name, False)
         if isinstance(config, dict) and (called := _tensorflow_call(site.class_name, config)):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
@@ -18,8 +19,12 @@ _SIZES = (
     *("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim"),
     *("depth_multiplier", "kernel_size", "pool_size", "height", "width", "n", "num_tokens"),
     *("num_bins", "max_tokens", "size", "padding", "target_shape", "batch_shape"),
-    *("batch_input_shape", "shape", "output_shape", "dim", "num_oov_indices"),
+    *("batch_input_shape", "shape", "output_shape", "dim", "num_oov_indices", "lora_rank"),
 )
+_SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
+_SIDES = ("height", "width")
+_REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
+_MOST_REPEATS = 5  # without an upper bound: time grows with the name's length to that power
 
 
 def repeats_a_repeat(pattern: str) -> bool:
@@ -54,11 +59,18 @@ def repeats_a_repeat(pattern: str) -> bool:
             if closed:
                 return True
             open_groups = [True] * len(open_groups)
+        elif character == "?" and pattern[position - 1 : position] not in {"", "("}:
+            open_groups = [True] * len(open_groups)  # (a?){30} is matched in 2^30 ways
         elif character == "|" and open_groups:
             open_groups[-1] = True
         closed = False
         position += 1
     return False
+
+
+def repeats_often(pattern: str) -> bool:
+    """Whether more than a handful of parts repeat without end, as in `.*.*.*.*.*.*=`."""
+    return sum(bool(match) for match in _REPEATS.findall(pattern)) > _MOST_REPEATS
 
 
 def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -72,9 +84,11 @@ def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for pattern in patterns if isinstance(patterns, dict) else ():
             long = len(pattern) > _PATTERN_LENGTH
             nested = repeats_a_repeat(pattern[:_PATTERN_LENGTH])
-            if not nested and not long:
+            often = repeats_often(pattern[:_PATTERN_LENGTH])
+            if not nested and not long and not often:
                 continue
-            what = "repeats a repetition" if nested else f"is {len(pattern):,} characters long"
+            what = "repeats many parts" if often else f"is {len(pattern):,} characters long"
+            what = "repeats a repetition" if nested else what
             yield rule.finding(
                 f"The pattern {pattern[:80]!r} for layers' types {what}.",
                 file=site.file,
@@ -114,6 +128,28 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     evidence={"measured": largest, "threshold": _LARGEST, "what": key},
                     key=key,
                 )
+        key, elements = _elements(config)
+        if elements * _ITEM_BYTES > budget:
+            yield rule.finding(
+                f"{site.layer} has a {key} of {elements:,} elements.",
+                file=site.file,
+                route=f"{site.route}/config/{key}",
+                evidence={"measured": elements * _ITEM_BYTES, "threshold": budget, "what": key},
+                key=key,
+            )
+
+
+def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
+    """The setting that asks for the most elements by itself, and how many."""
+    shapes: dict[str, Json] = {key: config.get(key) for key in _SHAPES}
+    shapes["height"] = [config.get(side) for side in _SIDES]
+    sizes = [
+        (math.prod(n for n in value if isinstance(n, int) and n > 0), key)
+        for key, value in shapes.items()
+        if isinstance(value, list)
+    ]
+    largest, key = max(sizes, default=(0, ""))
+    return key, largest
 
 
 def _needed(layer: Layer) -> tuple[int, str]:

@@ -58,6 +58,12 @@ class Site:
         name = self.value.get("class_name")
         return name.rpartition(">")[2] if isinstance(name, str) else ""
 
+    def is_a(self, *classes: str) -> bool:
+        """Whether it says, by its class or by the name that one was registered under, to be one."""
+        registered = self.value.get("registered_name")
+        name = registered.rpartition(">")[2] if isinstance(registered, str) else ""
+        return self.class_name in classes or name in classes
+
     @property
     def layer(self) -> str:
         """Name of the object that this is, or is a part of; its class where it has no name."""
