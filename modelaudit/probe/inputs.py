@@ -6,6 +6,7 @@ show learned invariance, which holds near the training images only (Azulay and W
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["InputSpec", "ProbeData", "Unprobeable", "input_spec", "load_probe_da
 
 OPEN_IMAGE, OPEN_STEPS, OPEN_VOLUME, OPEN_OTHER = 64, 32, 16, 8
 MAX_BYTES = 512 << 20
+KEPT_BYTES = 4 << 20  # of inputs that are kept for the next model
 UNKNOWN_VOCABULARY = 2
 LOOKAHEAD = 12  # layers behind the input that are searched for a rescaling
 
@@ -114,7 +116,8 @@ def synthetic(spec: InputSpec, n: int, seed: int) -> ProbeData | Unprobeable:
     if dtype.kind == "b":
         x = rng.random((n, *fixed)) < 0.5
         return ProbeData(x, value_range=(0.0, 1.0), notes=whole, kinds=("coin",) * n)
-    values, kinds = _mixture(n, fixed, rng)
+    # Many models of a registry share a shape.
+    values, kinds = (_recalled if n * each <= KEPT_BYTES else _mixture)(n, fixed, seed)
     low, high = spec.value_range
     values = low + values * (high - low)
     if dtype.kind in "iu":
@@ -184,10 +187,9 @@ def _open_size(rank: int, axis: int) -> int:
     return OPEN_OTHER
 
 
-def _mixture(
-    n: int, fixed: tuple[int, ...], rng: np.random.Generator
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Values in [0, 1] of shape (n, *fixed), kinds taking turns."""
+def _mixture(n: int, fixed: tuple[int, ...], seed: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Values in [0, 1] of shape (n, *fixed), not to be written to, kinds taking turns."""
+    rng = np.random.default_rng(seed)
     first = len(fixed) == 3 and fixed[0] in {1, 3} and fixed[2] not in {1, 3}
     *size, channels = (*fixed[1:], fixed[0]) if first else (fixed or (1,))
     kinds = {3: textures.IMAGES, 4: textures.VOLUMES, 2: textures.SEQUENCES}.get(
@@ -205,7 +207,11 @@ def _mixture(
             names[mine] = [kind.__name__] * count
     if first:
         values = np.moveaxis(values, -1, 1)
+    values.setflags(write=False)
     return values.reshape(n, *fixed), tuple(names)
+
+
+_recalled = functools.lru_cache(maxsize=4)(_mixture)
 
 
 def _behind(architecture: Architecture, name: str) -> Iterator[Layer]:

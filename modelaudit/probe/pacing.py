@@ -1,7 +1,8 @@
-"""How many inputs a model can be asked about within its time.
+"""How many inputs a model can be asked about within its time, and how many at once.
 
 A study is some dozens of passes over the inputs. A large network would be stopped half-way and
-leave nothing, so it is asked about fewer inputs instead, and the report says so.
+leave nothing, so it is asked about fewer inputs instead, and the report says so. Of a small one
+nearly all that a call costs is the call itself, so it gets more inputs a call.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from modelaudit.probe.runner import Runner
 TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a call is spread
 SHARE = 0.8  # of the time that is planned for
 FEW, FEW_BYTES = 64, 48 << 20  # inputs for what needs less than statements on outputs do
+BATCH, LARGEST_BATCH, BATCH_BYTES = 32, 128, 1 << 20  # inputs a call, and what they may weigh
 # Passes of a study over all inputs, and over few; a pass that watches inner values counts double.
 ALL, ALL_A_MOVE, ALL_OF_A_USER = 6, 1, 6
 OF_FEW, OF_FEW_A_MOVE, OF_FEW_OF_A_USER, OF_FEW_OF_A_USER_A_MOVE = 11, 2, 10, 2
@@ -66,6 +68,19 @@ def few_of(fed: Fed) -> int:
     """
     size = sum(array.nbytes for array in fed.arrays)
     return min(fed.info.n, max(FEW, fed.info.n * FEW_BYTES // max(size, 1)))
+
+
+def batch_of(fed: Fed) -> int:
+    """How many inputs go into one call, a power of two.
+
+    Small images go in larger batches. Tokens do not: attention over a sequence takes memory with
+    the square of its length, whatever the tokens weigh.
+    """
+    if not all(fed.rescaled):
+        return BATCH
+    each = sum(array.nbytes for array in fed.arrays) // max(fed.info.n, 1)
+    fitting = 1 << (BATCH_BYTES // max(each, 1)).bit_length() - 1 if each <= BATCH_BYTES else 1
+    return min(LARGEST_BATCH, max(BATCH, fitting))
 
 
 def _thinned(fed: Fed, n: int) -> Fed:

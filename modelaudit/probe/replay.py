@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from modelaudit.facts import Artifact
+from modelaudit.probe.feed import Feed
 from modelaudit.probe.inputs import InputSpec, Unprobeable, input_spec, sample_shape
 from modelaudit.probe.protocol import Observation, Port
 from modelaudit.probe.repeats import largest_difference
 from modelaudit.probe.runner import Array
-from modelaudit.probe.session import Feed, Outputs, Session
+from modelaudit.probe.session import Outputs, Session
 from modelaudit.restore.golden import Golden, replayed
 from modelaudit.restore.probes import Recipe, make
 from modelaudit.restore.record import Given, Record

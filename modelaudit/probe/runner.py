@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from modelaudit.measures.transforms import DomainTransform, Transform
-from modelaudit.probe import session as child
+from modelaudit.probe import feed
 from modelaudit.probe.protocol import Observation
+from modelaudit.probe.session import Session
 
 Array = NDArray[Any]
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Runner:
         rescaled: for each input whether a change of the value range is meant for it.
     """
 
-    session: child.Session
+    session: Session
     moves: tuple[Mapping[str, Transform], ...]
     rescaled: tuple[bool, ...]
     batch_size: int = 32
@@ -68,18 +69,18 @@ class Runner:
         """Forget what was put under `name`."""
         self._need(self.session.put({}, drop=[f"{name}.{i}" for i in range(len(self.moves))]))
 
-    def _feeds(self, name: str, variant: Variant) -> list[child.Feed]:
+    def _feeds(self, name: str, variant: Variant) -> list[feed.Feed]:
         feeds = []
         for i, (moves, rescaled) in enumerate(zip(self.moves, self.rescaled, strict=True)):
             move = moves.get(variant.move)
             domain = variant.domain if rescaled else None
-            done = child.Transform(
+            done = feed.Transform(
                 perm=move.perm if move else None,
                 flip=move.flip if move else (),
                 scale=domain.scale if domain else 1.0,
                 offset=domain.offset if domain else 0.0,
             )
-            feeds.append(child.Feed(f"{name}.{i}", done))
+            feeds.append(feed.Feed(f"{name}.{i}", done))
         return feeds
 
     def predict(
@@ -89,15 +90,17 @@ class Runner:
         *,
         training: bool | None = False,
         batch_size: int | None = None,
+        rows: int | None = None,
     ) -> Mapping[str, Array]:
-        """Outputs by name for the inputs `name`, one row a sample.
+        """Outputs by name for the inputs `name` (for the first `rows` of them), one row a sample.
 
         Raises:
             Ended: the child is gone.
             Unavailable: the model has no answer to this.
         """
         feeds, size = self._feeds(name, variant), batch_size or self.batch_size
-        return self._need(self.session.predict(feeds, batch_size=size, training=training)) or {}
+        answer = self.session.predict(feeds, batch_size=size, training=training, rows=rows)
+        return self._need(answer) or {}
 
     def activations(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -35,6 +35,7 @@ from modelaudit.probe.answers import (
     text,
 )
 from modelaudit.probe.channel import Channel, Ended
+from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Observation, Status, VariableDigest
 
 Array = NDArray[Any]
@@ -43,37 +44,6 @@ T = TypeVar("T")
 
 HELLO = "hello"  # the child says it unasked
 OUT_OF_MEMORY = ("ResourceExhaustedError", "MemoryError")
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """What the child does to an input before it is fed; axes count the batch axis 0.
-
-    First `perm` (the new order of all axes), then `flip`, then `scale * x + offset`, which is
-    computed in float64 and, for integer inputs, rounded and clipped.
-    """
-
-    perm: tuple[int, ...] | None = None
-    flip: tuple[int, ...] = ()
-    scale: float = 1.0
-    offset: float = 0.0
-
-    def as_json(self) -> dict[str, Json]:
-        """The transform as it travels."""
-        return {
-            "perm": None if self.perm is None else list(self.perm),
-            "flip": list(self.flip),
-            "scale": self.scale,
-            "offset": self.offset,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """An input of the model: the name of a kept array and what is done to it."""
-
-    put: str
-    transform: Transform = Transform()
 
 
 class Session:
@@ -188,19 +158,27 @@ class Session:
         return answer
 
     def predict(
-        self, feeds: Sequence[Feed], *, batch_size: int = 32, training: bool | None = False
+        self,
+        feeds: Sequence[Feed],
+        *,
+        batch_size: int = 32,
+        training: bool | None = False,
+        rows: int | None = None,
     ) -> Outputs | Observation:
         """Outputs by name, one row a sample; outputs of text are left out.
 
+        With `rows`, of that many first samples; else of all.
         `training` None calls the model without the flag, so that flags frozen into it act.
         Graphs and signatures have no flag: False is then the same as None.
         """
         request = self._run(feeds, batch_size, training)
-        rows = self._expected_rows(feeds)
+        expected = self._expected_rows(feeds)
+        if rows is not None:
+            request["rows"] = expected = min(expected, rows)
 
         def checked(_: dict[str, Any], arrays: Outputs) -> Outputs:
             for array in arrays.values():
-                require(array.ndim > 0 and len(array) == rows, "an output of another length")
+                require(array.ndim > 0 and len(array) == expected, "an output of another length")
             return arrays
 
         return self._ask("predict", request, {}, checked)

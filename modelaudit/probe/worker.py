@@ -201,7 +201,7 @@ class Worker:
     def predict(self, request: dict[str, Any], arrays: Arrays) -> Answer:
         """Outputs for kept inputs, each transformed as its feed says."""
         outputs: dict[str, list[NDArray[Any]]] = {}
-        for rows, values in self._batches(request):
+        for rows, values in self._batches(request, watched=False):
             for name, value in values.items():
                 if value.dtype.kind in "OSU":
                     continue
@@ -233,10 +233,19 @@ class Worker:
                 pass
         return {}, {}
 
-    def _batches(self, request: dict[str, Any]) -> Iterator[tuple[int, Arrays]]:
-        """Yield (rows, outputs by name) for each batch of the transformed inputs."""
-        model = self.loaded()
-        feeds = [transformed(self.kept[f["put"]], f.get("transform")) for f in request["feeds"]]
+    def _batches(
+        self, request: dict[str, Any], watched: bool = True
+    ) -> Iterator[tuple[int, Arrays]]:
+        """Yield (rows, outputs by name) for each batch of the transformed inputs.
+
+        Layers that are `watched` must run one by one.
+        """
+        model, training = self.loaded(), request.get("training")
+        rows = request.get("rows")
+        feeds = [
+            transformed(self.kept[feed["put"]][:rows], feed.get("transform"))
+            for feed in request["feeds"]
+        ]
         if len(model.inputs) not in {0, len(feeds)}:
             raise AdapterError(f"the model has {len(model.inputs)} inputs, {len(feeds)} were fed")
         size = int(request["batch_size"])
@@ -249,7 +258,8 @@ class Worker:
             rows = len(batch[0])
             if rows < size and any(n is not None for n in fixed):  # the graph insists on its size
                 batch = [np.concatenate([b, np.repeat(b[-1:], size - rows, 0)]) for b in batch]
-            values = model.run(batch, request.get("training"))
+            inferring = training is False and not watched
+            values = model.infer(batch) if inferring else model.run(batch, training)
             self._last_names = list(values)
             yield rows, values
 

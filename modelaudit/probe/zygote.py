@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -216,6 +217,7 @@ def main(arguments: list[str]) -> None:
     if mode == "fork":
         import_runtime({"threads": threads})
         _worker()
+        gc.freeze()  # or each child would copy every page that its collector visits
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         os.umask(0o077)
         listener.bind(path)

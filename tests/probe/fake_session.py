@@ -72,11 +72,12 @@ class FakeSession:
             self.arrays |= arrays
         return failed
 
-    def predict(self, feeds, *, batch_size=32, training=False):
+    def predict(self, feeds, *, batch_size=32, training=False, rows=None):
         failed = self._ask("predict" if training is not None else "call")
         if failed is not None:
             return failed
-        return self.function(self.variables, [self._fed(feed) for feed in feeds], training)
+        fed = [self._fed(feed)[:rows] for feed in feeds]
+        return self.function(self.variables, fed, training)
 
     def _fed(self, feed):
         x, how = self.arrays[feed.put], feed.transform

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from modelaudit.facts import Artifact, Format
+from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.session import Feed, Session
+from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import RuntimeHandle, observe
 from modelaudit.settings import ProbeSettings
 

@@ -143,7 +143,7 @@ def test_inputs_that_are_no_images_stay_as_they_are():
 def test_outputs_that_are_no_numbers_are_counted():
     def broken(variables, inputs, training):
         outputs = linear(variables, inputs, training)
-        outputs["digit"][: len(outputs["digit"]) // 4, 0] = np.nan
+        outputs["digit"][::4, 0] = np.nan
         return outputs
 
     session, artifact = make(random_kernel(), function=broken)

@@ -17,8 +17,9 @@ import pytest
 
 from modelaudit.probe import frames
 from modelaudit.probe.channel import LOG_BYTES, Channel, ChildLimits, Ended
+from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Observation, Port, Status
-from modelaudit.probe.session import Feed, Session
+from modelaudit.probe.session import Session
 
 LIMITS = ChildLimits(seconds=5.0, memory=1 << 30)
 

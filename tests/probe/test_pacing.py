@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from modelaudit.measures.orientation import MIN_INPUTS
 from modelaudit.measures.summary import ProbeInputs
 from modelaudit.probe.feeding import Fed
-from modelaudit.probe.pacing import within_time
+from modelaudit.probe.pacing import batch_of, within_time
 
 
 @dataclass
@@ -69,3 +69,19 @@ def test_the_rest_is_unchanged(kind: str) -> None:
     assert thinned.moves == fed.moves
     assert thinned.info.kind == kind
     assert len(thinned.mix[0]) == min(64, thinned.info.n)
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels", "batch"),
+    [
+        ((16, 16, 1), True, 128),
+        ((32, 32, 3), True, 64),
+        ((64, 64, 3), True, 32),
+        ((512, 512, 3), True, 32),
+        ((12,), False, 32),  # tokens: what a layer makes of them may be much larger
+    ],
+)
+def test_small_images_go_in_large_batches(shape, pixels, batch) -> None:
+    x = np.zeros((2, *shape), "float32")
+    fed = replace(_fed(n=2), arrays=(x,), rescaled=(pixels,))
+    assert batch_of(fed) == batch

@@ -41,7 +41,7 @@ class _RandomWhenCalled:
     def __init__(self):
         self.rng = np.random.default_rng(0)
 
-    def predict(self, _name="x", _variant=None, *, training=False, batch_size=None):
+    def predict(self, _name="x", _variant=None, *, training=False, batch_size=None, rows=None):
         noise = self.rng.normal(size=(4, 2)) if training is None else 0.0
         return {"y": np.arange(8.0).reshape(4, 2) + noise}
 

@@ -12,8 +12,9 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Format
+from modelaudit.probe.feed import Feed, Transform
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.session import Feed, Session, Transform
+from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import RuntimeHandle
 from tests.probe.sessions import answered, only, opened
 
@@ -89,6 +90,13 @@ def test_batches_and_padding_change_nothing(plain: Session, golden: dict) -> Non
     for size in (1, 3):
         parts = only(plain.predict([Feed("x")], batch_size=size))
         np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+def test_only_as_many_samples_as_asked_for(plain: Session, golden: dict) -> None:
+    whole = only(plain.predict([Feed("x")]))
+    for rows in (1, 3, 100):
+        some = only(plain.predict([Feed("x")], batch_size=2, rows=rows))
+        np.testing.assert_allclose(some, whole[:rows], atol=1e-6)
 
 
 def test_training_flag_reaches_batch_normalisation(plain: Session) -> None:

@@ -10,8 +10,8 @@ import pytest
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.beside import find_architecture, with_architecture
 from modelaudit.formats.reader import read
+from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Status
-from modelaudit.probe.session import Feed
 from modelaudit.probe.supervisor import (
     Runtime,
     RuntimeHandle,
