@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.report.charts import architecture, behaviour, kernels, residuals
-from modelaudit.report.charts.style import Chart, styled
+from modelaudit.report.charts.style import Chart
 from modelaudit.schema import Audit
 
 
@@ -18,5 +18,4 @@ def build(audit: Audit) -> tuple[Chart, ...]:
         kernels.symmetry,
         kernels.gallery,
     )
-    with styled():
-        return tuple(chart for make in makers if (chart := make(audit)) is not None)
+    return tuple(chart for make in makers if (chart := make(audit)) is not None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from modelaudit.report import text
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import style
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.scales import Scale, powers_of_two
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, shape
 from modelaudit.schema import Audit
 
-HEIGHT = 1.6
+HEIGHT = 154  # pixels
 
 
 def _largest(value: object) -> float | None:
@@ -35,31 +36,26 @@ def receptive_field(audit: Audit) -> Chart | None:
         return None
     limit = _largest(profile.get("input_size"))
     sizes = [size for _, size, _ in steps]
-    on = style.axes(HEIGHT, left=0.75, right=0.2, bottom=0.45)
-    depth = range(1, len(steps) + 1)
-    on.step(depth, sizes, where="mid", color=style.BLUE, linewidth=1.6)
-    on.plot(depth, sizes, "o", color=style.BLUE, markersize=3)
-    on.set_yscale("log", base=2)
-    highest = max([*sizes, limit or 1.0])
-    ticks = [2**k for k in range(int(highest).bit_length() + 1)]
-    ticks = ticks[:: max(1, len(ticks) // 6)]
-    on.set_yticks(ticks, [str(tick) for tick in ticks])
-    on.minorticks_off()
-    on.set_ylim(min(sizes) / 1.3, highest * 1.5)
-    on.set_ylabel("pixels seen")
-    on.set_xlabel("layers at which the receptive field grows, from input to output")
-    on.grid(axis="y")
+    highest, least = max([*sizes, limit or 1.0]), min(sizes) / 1.3
+    on = plot.Plot(
+        HEIGHT,
+        Scale(0.5, len(steps) + 0.5),
+        Scale(highest * 1.5, least, log=True),
+        left=72,
+        right=20,
+        bottom=19,
+    )
+    on.levels([size for size in powers_of_two(highest) if size > least])
+    on.name_y("pixels seen")
+    middle = (len(steps) + 1) / 2
+    on.captions([(middle, "layers at which the receptive field grows, from input to output")])
+    depth = [(at, size) for at, size in enumerate(sizes, 1)]
+    stairs = [(at + side, size) for at, size in depth for side in (-0.5, 0.5)]
+    on.lines([stairs], style.BLUE, 2)
+    on.marks(plot.DOT, depth, style.BLUE)
     said = f"The deepest layer sees {text.number(sizes[-1])} pixels along the longer side"
     if limit:
-        on.axhline(limit, color=style.ORANGE, linewidth=1.2, linestyle=(0, (4, 2)))
-        on.text(
-            1,
-            limit,
-            f"input: {text.number(limit)} pixels",
-            va="bottom",
-            ha="left",
-            color=style.ORANGE,
-        )
+        on.ceiling(f"input: {text.number(limit)} pixels", style.ORANGE, y=limit)
         said += f"; the input has {text.number(limit)}"
         if sizes[-1] < limit:
             said += ", so no layer sees the whole image at once"
@@ -71,13 +67,12 @@ def receptive_field(audit: Audit) -> Chart | None:
         )
         for route, _, field in steps
     )
-    return style.chart(
+    return on.chart(
         "figure-receptive-field",
         "How much of the image each layer can see",
         said + ".",
         "The receptive field is the patch of the input that one number inside the network can "
         "depend on. Layers that add to it after it covers the input add little.",
-        on,
         Table(
             "Receptive field by layer",
             ("Layer", "Pixels seen", "Step"),

@@ -7,17 +7,20 @@ from numpy.typing import NDArray
 
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import style
+from modelaudit.report.charts import heatmap, plot, style
+from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
-ROW = 0.18  # inches
-LABELS = 2.35
+ROW = 17.3  # pixels
+LABELS = 226
 MOST_LAYERS = 16
 MOST_FILTERS = 8
 MOST_SIDE = 15  # larger kernels are not drawn
+LEFT, CELL = 101, 13.4  # pixels: room for words, one value of a filter
 AXES = ("H", "V")
+COLOURS = {"H": style.BLUE, "V": style.ORANGE}
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -37,27 +40,31 @@ def symmetry(audit: Audit) -> Chart | None:
     if not layers:
         return None
     chosen = [layers[i] for i in _spread(len(layers), MOST_LAYERS)]
-    on = style.axes(0.67 + ROW * len(chosen), left=LABELS, top=0.3)
-    scores: list[float] = []
-    for offset, g, colour in ((-0.18, "H", style.BLUE), (0.18, "V", style.ORANGE)):
-        points = [
-            (y, as_number(as_map(layer.get("score")).get(g))) for y, layer in enumerate(chosen)
+    series = {
+        g: [
+            (score, y + offset)
+            for y, layer in enumerate(chosen)
+            if (score := as_number(as_map(layer.get("score")).get(g))) is not None
         ]
-        known = [(y, score) for y, score in points if score is not None]
-        scores += [score for _, score in known]
-        on.barh(
-            [y + offset for y, _ in known],
-            [score for _, score in known],
-            height=0.32,
-            color=colour,
-            label=words.transform(g),
-        )
-    style.label_rows(on, [text.shorten(as_text(layer.get("route")), 34) for layer in chosen])
-    on.axvline(0, color=style.QUIET, linewidth=0.9)
-    on.set_xlim(min(-0.1, *scores) * 1.1, max(0.5, *scores) * 1.05)
-    on.set_xlabel("symmetry score (0: as random weights, 1: exactly symmetric)")
-    on.grid(axis="x")
-    on.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, handlelength=1.0)
+        for g, offset in (("H", -0.18), ("V", 0.18))
+    }
+    scores = [score for points in series.values() for score, _ in points]
+    low, high = min(-0.1, *scores) * 1.1, max(0.5, *scores) * 1.05
+    on = plot.Plot(
+        63 + ROW * len(chosen),
+        Scale(low, high),
+        Scale(-0.5, len(chosen) - 0.5),
+        left=LABELS,
+        top=29,
+        bottom=34,
+    )
+    on.rows([text.shorten(as_text(layer.get("route")), 34) for layer in chosen])
+    on.ticks(round_numbers(low, high))
+    on.name_x("symmetry score (0: as random weights, 1: exactly symmetric)")
+    on.legend(*((plot.BAR, COLOURS[g], words.transform(g)) for g in series))
+    for g, points in series.items():
+        on.bars(points, 0.32 * ROW, COLOURS[g])
+    on.lines([[(0, -0.5), (0, len(chosen) - 0.5)]], style.QUIET, 1.2)
     top = max(layers, key=lambda layer: as_number(as_map(layer.get("score")).get("H")) or -9.0)
     best = as_number(as_map(top.get("score")).get("H"))
     rows = tuple(
@@ -72,14 +79,13 @@ def symmetry(audit: Audit) -> Chart | None:
     shown = (
         f" Shown are {len(chosen)} of {len(layers)} layers." if len(chosen) < len(layers) else ""
     )
-    return style.chart(
+    return on.chart(
         "figure-symmetry",
         "How mirror-symmetric the kernels are",
         f"Closest to left–right symmetry is {text.shorten(as_text(top.get('route')), 50)} with a "
         f"score of {text.number(best, 2)}.{shown}",
         "Bars near 0 are what random weights give. A longer blue than orange bar in the last "
         "layers is what training with mirrored images often leaves behind.",
-        on,
         Table(
             "Symmetry by layer: score, and the share of symmetric energy with its random baseline",
             (
@@ -135,18 +141,26 @@ def gallery(audit: Audit) -> Chart | None:
         left = i * (wide + 1)
         canvas[:high, left : left + wide] = _unit(own)
         canvas[high + 1 :, left : left + wide] = _unit(partner)
-    left, room = 1.05, style.WIDTH - 1.05 - 0.2
-    cell = min(room / canvas.shape[1], 0.14)
-    height = cell * canvas.shape[0] + 0.3
-    on = style.axes(
-        height, left=left, right=style.WIDTH - left - cell * canvas.shape[1], top=0.06, bottom=0.28
+    deep, across = canvas.shape
+    cell = min((style.WIDTH - LEFT - 19) / across, CELL)
+    edge = high / 2 / (high + 1)  # the middle of a row of filters, in rows
+    on = plot.Plot(
+        cell * deep + 25,
+        Scale(0, across),
+        Scale(-edge, 1 + edge),
+        left=LEFT,
+        right=style.WIDTH - LEFT - cell * across,
+        top=6,
+        bottom=19,
     )
-    on.imshow(canvas, cmap="PuOr", vmin=-1, vmax=1, interpolation="none", aspect="auto")
-    on.spines[:].set_visible(False)
-    on.set_yticks([(high - 1) / 2, high + 1 + (high - 1) / 2], ["filter", "closest mirror"])
-    on.set_xticks(
-        [i * (wide + 1) + (wide - 1) / 2 for i in range(len(pairs))],
-        [f"{as_text(item.get('index'))} | {as_text(item.get('partner'))}" for item, _, _ in pairs],
+    on.image(heatmap.png(canvas))
+    on.rows(["filter", "closest mirror"])
+    on.captions(
+        (
+            i * (wide + 1) + wide / 2,
+            f"{as_text(item.get('index'))} | {as_text(item.get('partner'))}",
+        )
+        for i, (item, _, _) in enumerate(pairs)
     )
     route = text.shorten(as_text(entry.get("route")), 50)
     how = words.transform(text.shorten(as_text(entry.get("transform")), 40))
@@ -162,12 +176,11 @@ def gallery(audit: Audit) -> Chart | None:
     said = f"{len(pairs)} filters of {route}, each above the filter closest to it when {how}"
     if known:
         said += f"; similarity {text.number(min(known), 2)} to {text.number(max(known), 2)}"
-    return style.chart(
+    return on.chart(
         "figure-gallery",
         f"Filters of {route} and their mirrored partners",
         said + ".",
         "Purple is positive and brown negative, each filter scaled on its own; pale is near zero. "
         "The numbers under each pair are the two filters' indices.",
-        on,
         Table("Matched filters", ("Filter", "Partner", "Similarity"), rows, open=False),
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import style
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
-ROW = 0.18  # inches
-LABELS = 2.35
+ROW = 17.3  # pixels
+LABELS = 226
 LIMIT = 2.0  # drawn no further right: beyond 1 nothing is left to tell
 SERIES = (
-    ("identity", style.BLUE, "o", -0.15, "same channels"),
-    ("permutation", style.ORANGE, "D", 0.15, "channels matched"),
+    ("identity", style.BLUE, plot.DOT, -0.15, "same channels"),
+    ("permutation", style.ORANGE, plot.DIAMOND, 0.15, "channels matched"),
 )
 
 
@@ -30,20 +31,22 @@ def residuals(audit: Audit) -> Chart | None:
     transform = as_text(found[0].get("transform"))
     found = [entry for entry in found if as_text(entry.get("transform")) == transform]
     how = words.transform(text.shorten(transform, 40))
-    on = style.axes(0.6 + ROW * len(found), left=LABELS, top=0.3, bottom=0.24)
-    for key, colour, marker, offset, label in SERIES:
+    on = plot.Plot(
+        48 + ROW * len(found),
+        Scale(0, LIMIT),
+        Scale(-0.5, len(found) - 0.5),
+        left=LABELS,
+        top=29,
+        bottom=19,
+    )
+    on.rows([text.shorten(as_text(entry.get("route")), 34) for entry in found])
+    on.ticks([0, 0.5, 1, 1.5, 2], ["0: exactly", "0.5", "1: like another input", "1.5", "≥ 2"])
+    on.legend(*((mark, colour, label) for _, colour, mark, _, label in SERIES))
+    on.limit("", style.QUIET, x=1, after=True)
+    for key, colour, mark, offset, _ in SERIES:
         known = [(y, v) for y, e in enumerate(found) if (v := as_number(e.get(key))) is not None]
-        within = [(y + offset, v) for y, v in known if v <= LIMIT]
-        beyond = [y + offset for y, v in known if v > LIMIT]
-        on.plot([v for _, v in within], [y for y, _ in within], marker, color=colour, markersize=4)
-        on.plot([LIMIT] * len(beyond), beyond, ">", color=colour, markersize=5, clip_on=False)
-        on.plot([], [], marker, color=colour, markersize=4, label=label)
-    style.label_rows(on, [text.shorten(as_text(entry.get("route")), 34) for entry in found])
-    on.axvline(1, color=style.QUIET, linewidth=0.9, linestyle=(0, (3, 2)))
-    on.set_xlim(0, LIMIT)
-    on.set_xticks([0, 0.5, 1, 1.5, 2], ["0: exactly", "0.5", "1: like another input", "1.5", "≥ 2"])
-    on.grid(axis="x")
-    on.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, handletextpad=0.3)
+        on.marks(mark, [(v, y + offset) for y, v in known if v <= LIMIT], colour)
+        on.marks(plot.ARROW, [(LIMIT, y + offset) for y, v in known if v > LIMIT], colour)
     last = found[-1]
     least = min(v for key, *_ in SERIES if (v := as_number(last.get(key))) is not None)
     rows = tuple(
@@ -53,14 +56,13 @@ def residuals(audit: Audit) -> Chart | None:
         )
         for entry in found
     )
-    return style.chart(
+    return on.chart(
         "figure-residuals",
         f"How well each layer follows when the input is {how}",
         f"The last layer watched, {text.shorten(as_text(last.get('route')), 50)}, is left with a "
         f"residual of {text.number(least, 2)}.",
         "Each dot compares a layer's features for the mirrored input with the mirrored features of "
         "the plain one. Early layers far from 0 are normal; what counts is the end of the network.",
-        on,
         Table(
             "Residual by layer", ("Layer", "Same channels", "Channels matched"), rows, open=False
         ),

@@ -1,0 +1,206 @@
+"""A chart drawn as SVG: axes, bars, marks, lines and words, in as few elements as it takes.
+
+What has one colour is one path, because a PDF pays for every element; bars are thick lines, and
+dots are lines without length and with round ends. The same numbers give the same text.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+
+from markupsafe import escape
+
+from modelaudit.report import text
+from modelaudit.report.blocks import Table
+from modelaudit.report.charts.scales import Scale
+from modelaudit.report.charts.style import CLASSES, INK, RULE, STYLE, WIDTH, Chart
+
+SIZE = 10.67  # pixels: letters of 8 points
+MIDDLE = 0.36 * SIZE  # from the middle of a line of text down to its baseline
+LETTER = 0.61 * SIZE  # what a letter takes in a row in the wider ones of common fonts
+GAP = 8  # between words and what they belong to
+DASHED = "4 3"
+
+Point = tuple[float, float]
+Mark = str
+DOT, INTERVAL, DIAMOND, ARROW, BAR = "dot", "interval", "diamond", "arrow", "bar"
+
+
+class Plot:
+    """Axes of the page's width. Pixels on paper, numbers of the two scales within the axes."""
+
+    def __init__(
+        self,
+        height: float,
+        x: Scale,
+        y: Scale,
+        *,
+        left: float,
+        right: float = 24,
+        top: float = 12,
+        bottom: float = 36,
+    ) -> None:
+        self.height = round(height)
+        self._x, self._y = x, y
+        self._left, self._right = left, WIDTH - right
+        self._top, self._bottom = top, self.height - bottom
+        self._parts: list[str] = []
+
+    # Axes
+
+    def rows(self, labels: Sequence[str]) -> None:
+        """Words to the left of the axes at 0, 1, 2 …"""
+        for place, label in enumerate(labels):
+            self._words(self._left - GAP, self._down(place) + MIDDLE, label, "end")
+
+    def ticks(self, at: Sequence[float], labels: Sequence[str] | None = None) -> None:
+        """Numbers below the axes, with a line through the axes above each."""
+        lines = "".join(f"M{_n(self._across(x))} {_n(self._top)}V{_n(self._bottom)}" for x in at)
+        self._stroke(lines + self._floor(), RULE, 0.8)
+        self.captions(zip(at, labels or map(text.number, at), strict=True))
+
+    def captions(self, below: Iterable[tuple[float, str]]) -> None:
+        """Words below the axes, at numbers."""
+        for x, label in below:
+            self._words(self._across(x), self._bottom + SIZE + 4, label, "middle")
+
+    def levels(self, at: Sequence[float]) -> None:
+        """Numbers to the left of the axes, with a line through the axes beside each."""
+        lines = "".join(f"M{_n(self._left)} {_n(self._down(y))}H{_n(self._right)}" for y in at)
+        self._stroke(lines + self._floor(), RULE, 0.8)
+        for y in at:
+            self._words(self._left - GAP, self._down(y) + MIDDLE, text.number(y), "end")
+
+    def name_x(self, label: str) -> None:
+        """What the numbers below the axes are."""
+        middle = (self._left + self._right) / 2
+        self._words(middle, self._bottom + 2 * SIZE + GAP, label, "middle")
+
+    def name_y(self, label: str) -> None:
+        """What the numbers to the left of the axes are."""
+        middle = (self._top + self._bottom) / 2
+        self._words(SIZE, middle, label, "middle", turned=True)
+
+    def legend(self, *entries: tuple[Mark, str, str]) -> None:
+        """What the marks mean, above the axes: (mark, colour, words)."""
+        key = 16 + GAP / 2
+        room = sum(key + LETTER * len(label) for *_, label in entries) + 3 * GAP * len(entries)
+        x, y = min(self._left, max(WIDTH - room, 0)), self._top - SIZE - 2
+        for mark, colour, label in entries:
+            self._draw(mark, [(x + 8, y)], colour)
+            self._words(x + key, y + MIDDLE, label)
+            x += key + LETTER * len(label) + 3 * GAP
+
+    # Marks
+
+    def bars(self, ends: Iterable[tuple[float, float]], thick: float, colour: str) -> None:
+        """Bars from 0 to x in the row y, for every (x, y); `thick` in pixels."""
+        zero = _n(self._across(0.0))
+        path = "".join(f"M{zero} {_n(self._down(y))}H{_n(self._across(x))}" for x, y in ends)
+        self._stroke(path, colour, thick)
+
+    def lines(self, runs: Iterable[Sequence[Point]], colour: str, wide: float) -> None:
+        """Lines from point to point; `wide` in pixels."""
+        path = "".join(
+            "M" + "L".join(f"{_n(self._across(x))} {_n(self._down(y))}" for x, y in run)
+            for run in runs
+        )
+        self._stroke(path, colour, wide)
+
+    def marks(self, mark: Mark, points: Iterable[Point], colour: str) -> None:
+        """A mark at each point."""
+        self._draw(mark, [(self._across(x), self._down(y)) for x, y in points], colour)
+
+    def limit(self, label: str, colour: str, *, x: float, after: bool) -> None:
+        """A dashed line through the axes, with words above it and before or after it."""
+        place = self._across(x)
+        self._stroke(f"M{_n(place)} {_n(self._top)}V{_n(self._bottom)}", colour, 1.2, DASHED)
+        self._words(place, self._top - 4, label, "start" if after else "end", colour)
+
+    def ceiling(self, label: str, colour: str, *, y: float) -> None:
+        """A dashed line across the axes, with words on it."""
+        place = self._down(y)
+        self._stroke(f"M{_n(self._left)} {_n(place)}H{_n(self._right)}", colour, 1.4, DASHED)
+        self._words(self._left + GAP, place - 4, label, "start", colour)
+
+    def image(self, png: bytes) -> None:
+        """A picture that fills the axes, its pixels as they are."""
+        data = base64.b64encode(png).decode("ascii")
+        self._parts.append(
+            f'<image x="{_n(self._left)}" y="{_n(self._top)}" '
+            f'width="{_n(self._right - self._left)}" height="{_n(self._bottom - self._top)}" '
+            'preserveAspectRatio="none" style="image-rendering:crisp-edges;'
+            f'image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
+        )
+
+    # The result
+
+    def chart(self, anchor: str, title: str, summary: str, explanation: str, table: Table) -> Chart:
+        """The finished chart, with what it says and the numbers behind it."""
+        svg = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{self.height}" '
+            f'viewBox="0 0 {WIDTH} {self.height}" font-family="Inter,sans-serif" '
+            f'font-size="{SIZE}">{STYLE}{"".join(self._parts)}</svg>'
+        )
+        return Chart(anchor, title, summary, explanation, svg, (WIDTH, self.height), table)
+
+    def _across(self, x: float) -> float:
+        return self._left + self._x.fraction(x) * (self._right - self._left)
+
+    def _down(self, y: float) -> float:
+        return self._top + self._y.fraction(y) * (self._bottom - self._top)
+
+    def _floor(self) -> str:
+        return f"M{_n(self._left)} {_n(self._bottom)}H{_n(self._right)}"
+
+    def _draw(self, mark: Mark, at: Sequence[Point], colour: str) -> None:
+        """Marks around these places in pixels."""
+        if mark in (DIAMOND, ARROW):
+            outline = "l3.6 3.6l-3.6 3.6l-3.6-3.6z" if mark == DIAMOND else "l6.6 3.6l-6.6 3.6z"
+            left = 0.0 if mark == DIAMOND else 3.3
+            path = "".join(f"M{_n(x - left)} {_n(y - 3.6)}{outline}" for x, y in at)
+            self._parts += [f'<path fill="{colour}" d="{path}"/>'] if at else []
+            return
+        if mark in (BAR, INTERVAL):
+            path = "".join(f"M{_n(x - 8)} {_n(y)}h16" for x, y in at)
+            self._stroke(path, colour, SIZE * 0.7 if mark == BAR else 2)
+        if mark in (DOT, INTERVAL):
+            path = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in at)
+            self._stroke(path, colour, 6.4, more=' stroke-linecap="round"')
+
+    def _stroke(
+        self, path: str, colour: str, wide: float, dashes: str = "", *, more: str = ""
+    ) -> None:
+        if not path:
+            return
+        kind = f' class="{CLASSES[colour]}"' if colour in CLASSES else ""
+        dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+        self._parts.append(
+            f'<path{kind} fill="none" stroke="{colour}" stroke-width="{_n(wide)}"{dashed}{more} '
+            f'd="{path}"/>'
+        )
+
+    def _words(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        anchor: str = "start",
+        colour: str = INK,
+        *,
+        turned: bool = False,
+    ) -> None:
+        place = f'x="{_n(x)}" y="{_n(y)}"'
+        if turned:
+            place = f'transform="translate({_n(x)} {_n(y)})rotate(-90)"'
+        kind = f' class="{CLASSES[colour]}"' if colour in CLASSES else ""
+        aligned = f' text-anchor="{anchor}"' if anchor != "start" else ""
+        self._parts.append(
+            f'<text{kind} {place}{aligned} fill="{colour}">{escape(text.printable(words))}</text>'
+        )
+
+
+def _n(pixels: float) -> str:
+    """A length with one decimal, as short as it gets."""
+    return f"{pixels:.1f}".removesuffix(".0")

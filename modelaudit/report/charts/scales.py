@@ -1,0 +1,51 @@
+"""From numbers to places on paper, and the round numbers that stand beside an axis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FARTHEST = 1e300  # the ends of a scale stay finite, and so does their difference
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The numbers from `low` to `high` along an axis; what lies beyond is drawn at its end.
+
+    `low` may be over `high`: then the axis runs backwards. A logarithmic scale needs both over 0.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def fraction(self, value: float) -> float:
+        """Where a number lies, from 0 at `low` to 1 at `high`."""
+        ends = [min(max(end, -FARTHEST), FARTHEST) for end in (self.low, self.high, value)]
+        low, high, at = (math.log(max(end, 1e-300)) if self.log else end / 2 for end in ends)
+        return min(max((at - low) / (high - low), 0.0), 1.0) if high != low else 0.0
+
+
+def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
+    """Evenly spaced numbers within [low, high] in steps of 1, 2 or 5 times a power of ten.
+
+    The smallest step that gives at most `most` numbers is taken; 0 is among them where it lies
+    within.
+    """
+    span = high - low
+    if not (0 < span < FARTHEST) or span < 1e-300:
+        return []
+    power = math.floor(math.log10(span / most))
+    for factor in (1, 2, 5, 10, 20):
+        step = factor * 10.0**power
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            digits = max(0, 15 - math.ceil(math.log10(max(abs(low), abs(high)))))
+            return [round(k * step, min(digits, 300)) for k in range(first, last + 1)]
+    return []
+
+
+def powers_of_two(highest: float, most: int = 6) -> list[int]:
+    """Powers of two from 1 to `highest`, every so many left out so that some `most` remain."""
+    found = [2**k for k in range(int(highest).bit_length())]
+    return found[:: max(1, len(found) // most)]
