@@ -7,6 +7,7 @@ nothing that a child sends can run in the parent.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -84,6 +85,7 @@ def _serve(
 ) -> NoReturn:
     """The child's life: index in, result out, until the parent closes the pipe."""
     status = 0
+    gc.freeze()  # what came with the fork stays: the collector need not visit, and so copy it
     try:
         if memory:
             # The soft limit alone: a runtime that is started from here has limits of its own.
