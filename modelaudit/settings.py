@@ -51,7 +51,7 @@ class ProbeSettings:
     enabled: bool = True
     timeout: float = 120.0
     memory: int = 8 * GIB
-    samples: int = 64
+    samples: int = 128
     seed: int = 20240229
     data: str | None = None
     resize: bool = False

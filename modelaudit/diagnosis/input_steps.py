@@ -21,6 +21,7 @@ from modelaudit.diagnosis.case import (
 )
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.measures.orientation import understood_better
+from modelaudit.measures.outputs import LARGEST_MARGIN
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 
 MANY = 3  # classes from which information tells an orientation; with two, only labels do
@@ -89,7 +90,7 @@ def input_domain(case: Case) -> Answer:
         return Unknown(IMAGES)
     first = seen.batchnorm[0] if seen.batchnorm else None
     for output in case.outputs:
-        found = _other_scale(seen, output, first)
+        found = _other_scale(seen, output, first) or _by_margin(seen, output)
         if found is not None:
             return found
     if first is None and not any(o.accuracy or o.fit for o in case.outputs):
@@ -187,6 +188,37 @@ def _by_statistics(
     if room and not alone and (bits <= at.LITTLE * room or bits < information(output) - at.TIED):
         return None
     return Found(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
+
+
+def _by_margin(seen: Behaviour, output: OutputBehaviour) -> Found | None:
+    """Answers far surer than training makes any, and on another scale as sure as it does.
+
+    All that tells where nothing normalises: rectified layers answer alike on every scale.
+    """
+    if output.margin is None or output.margin <= at.MARGIN:
+        return None
+    usual = {
+        name: output.domain.get(name, 0.0)
+        for name, margin in output.domain_margin.items()
+        if margin < at.MARGIN_TRAINED and not _less_right(output, name)
+    }
+    best = max(usual, key=lambda name: usual[name], default="")
+    if not best or usual[best] <= at.INFORMED * capacity(output):
+        return None
+    least = "at least " if output.margin >= LARGEST_MARGIN else ""
+    said = classes_said(output, usual[best])
+    text = (
+        f"As given, the likeliest class is {least}e^{output.margin:.0f} times as likely as the "
+        f"next (median), surer than training makes a network. For inputs {WORDS.get(best, best)} "
+        f"it is e^{output.domain_margin[best]:.1f} times, and the answers say {said}."
+    )
+    evidence = Evidence(text, "", output.margin, at.MARGIN, seen.inputs.n)
+    return Found(0.85, (evidence,), where=output.name, transform=best)
+
+
+def _less_right(output: OutputBehaviour, name: str) -> bool:
+    """Labels were given, and speak against this scale."""
+    return output.accuracy.get(name, 1.0) < output.accuracy.get("e", 0.0) - at.SAME_SCORE
 
 
 def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:

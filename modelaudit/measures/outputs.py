@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 CLASSES = ("softmax", "logits")
 _CLIP = 1e-12  # float32 softmax underflows: probabilities below are taken as this
+_SMALLEST = float(np.finfo(np.float32).tiny)
+LARGEST_MARGIN = -float(np.log(_SMALLEST))  # 87.3
 _SUM_TOLERANCE = 1e-3
 _REGRESSION_LOSSES = ("mse", "mae", "mape", "msle", "squared", "absolute", "huber", "logcosh")
 _CLASS_LOSSES = ("categorical", "hinge")
@@ -102,6 +104,23 @@ def saturated_share(values: NDArray[np.floating], kind: str) -> float:
     else:
         sure = np.sort(wide, axis=1)[:, :-1].max(axis=1, initial=0.0) <= _CLIP
     return float(np.mean(sure))
+
+
+def median_margin(values: NDArray[np.floating], kind: str) -> float | None:
+    """Median over (n, K) outputs of the best class's lead on the second, in nats; None without.
+
+    log(p1 / p2), which for logits is their difference. A softmax in float32 keeps no more of it
+    than `LARGEST_MARGIN`. None for other kinds, one class, or no inputs.
+    """
+    if kind not in CLASSES or len(values) == 0:
+        return None
+    wide = values.reshape(len(values), -1).astype(np.float64)
+    if wide.shape[1] < 2:
+        return None
+    if kind == "softmax":
+        wide = np.log(np.maximum(wide, _SMALLEST))
+    best = np.sort(wide, axis=1)[:, -2:]
+    return float(np.median(best[:, 1] - best[:, 0]))
 
 
 def class_count(values: NDArray[np.floating], kind: str) -> int | None:

@@ -199,6 +199,8 @@ class OutputBehaviour:
     orientation: Mapping[str, float] = field(default_factory=dict)  # I_g in bits
     orientation_ci: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     domain: Mapping[str, float] = field(default_factory=dict)  # bits per value transform
+    margin: float | None = None  # median lead of the best class, nats
+    domain_margin: Mapping[str, float] = field(default_factory=dict)  # the same per value transform
     accuracy: Mapping[str, float] = field(default_factory=dict)  # per transform, with labels
     fit: Mapping[str, float] = field(default_factory=dict)  # R2 on targets per transform
     per_class: tuple[Mapping[str, Json], ...] = ()

@@ -14,6 +14,7 @@ from modelaudit.measures.flips import Pair, per_class, transform_effect
 from modelaudit.measures.orientation import information, orientation_profile
 from modelaudit.measures.outputs import (
     comparable,
+    median_margin,
     output_kind,
     probabilities,
     saturated_share,
@@ -78,6 +79,12 @@ def describe_output(
             key: bits
             for key in answers.rescaled
             if (bits := _information(answers.rescaled[key], name, kind)) is not None
+        },
+        margin=median_margin(values, kind),
+        domain_margin={
+            key: margin
+            for key, outputs in answers.rescaled.items()
+            if (margin := median_margin(_finite(outputs[name]), kind)) is not None
         },
         accuracy=_accuracies(name, kind, answers),
         fit=_fit(name, kind, answers, moves),

@@ -33,6 +33,7 @@ from tests.diagnosis.cases import (
 CENTRED = {"output": "digit", "layer": "head", "before": 0.0, "after": 3.0, "excess": 20.0}
 CLEARED = {"output": "digit", "layer": "conv", "before": 0.0, "after": 2.9}
 RECALIBRATED = {"output": "digit", "before": 0.4, "after": 3.0}
+SURE = {"margin": 87.3, "domain_margin": {"/255": 9.0, "1-x": 70.0}, "domain": {"/255": 3.0}}
 DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
 LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
 ODD = mirror(0.02, None, action="odd")
@@ -93,6 +94,8 @@ def seen_as(*outputs, **changes):
         # Far off statistics that fit on another scale need no information beside them.
         ("input-domain", "/255", *seen_as(output(domain={"/255": 0.0}), batchnorm=(DISTANT,))),
         ("input-domain", "*255", *seen_as(silent(domain={"*255": 0.55 * TEN}))),
+        # Nothing normalises: only far too sure answers show that the values are too large.
+        ("input-domain", "/255", *seen_as(output(**SURE))),
         ("collapse-open", "", *seen_as(silent())),
         ("undecided-without-images", "", *seen_as(silent(orientation={}), user=False)),
         ("little-information", "", *seen_as(quiet())),
@@ -148,6 +151,11 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
         ),
         # Larger values make a sound model surer.
         (behaviour(output(domain={"*255": TEN})), "input-domain"),
+        # Sure as training makes a network; as sure on every scale; unsure of all on the other.
+        (behaviour(output(**SURE | {"margin": 41.0})), "input-domain"),
+        (behaviour(output(**SURE | {"domain_margin": {"/255": 60.0}})), "input-domain"),
+        (behaviour(output(**SURE | {"domain": {"/255": 0.7 * TEN}})), "input-domain"),
+        (labelled(behaviour(output(**SURE, accuracy={"e": 0.9, "/255": 0.5}))), "input-domain"),
         # An unsure model says little, but not the same to all.
         (behaviour(quiet(collapse=Collapse(False, 0.6, 10, 1, 0.3, 0.1))), "little-information"),
         # Images of one kind are no measure of a flip, and strain the statistics.

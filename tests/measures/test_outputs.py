@@ -62,3 +62,25 @@ def test_predicted() -> None:
     assert outputs.class_count(SCORES, "logits") == 5
     assert outputs.class_count(SCORES[:, :1], "sigmoid") == 2
     assert outputs.class_count(SCORES, "embedding") is None
+
+
+def test_the_margin_is_the_lead_of_the_best_class_whichever_way_it_is_written() -> None:
+    first, second = np.sort(SCORES, axis=1)[:, :-3:-1].T
+    lead = np.median(first - second)
+    assert outputs.median_margin(SCORES, "logits") == pytest.approx(lead)
+    assert outputs.median_margin(SOFTMAX, "softmax") == pytest.approx(lead)
+    assert outputs.median_margin(255 * SCORES, "logits") == pytest.approx(255 * lead)
+
+
+def test_a_softmax_keeps_a_margin_as_far_as_float32_does() -> None:
+    certain = np.eye(3, dtype="float32")
+    assert outputs.median_margin(certain, "softmax") == pytest.approx(outputs.LARGEST_MARGIN)
+    assert np.exp(-outputs.LARGEST_MARGIN) == pytest.approx(np.finfo("float32").tiny)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [(SCORES, "regression"), (SOFTMAX[:, :1], "sigmoid"), (SOFTMAX[:0], "softmax")],
+)
+def test_where_no_class_can_lead_there_is_no_margin(values: np.ndarray, kind: str) -> None:
+    assert outputs.median_margin(values, kind) is None
