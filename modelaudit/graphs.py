@@ -34,7 +34,8 @@ class Signature:
 @dataclass(frozen=True, slots=True)
 class GraphNode:
     """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
-    functions as `{"function": name}`, tensors as `{"dtype", "shape", "value"?}` with the value
+    functions as `{"function": name}` (with `"functions": [names]` where it is given further
+    ones), tensors as `{"dtype", "shape", "value"?}` with the value
     only where it is a string or small (64 elements at most), strings decoded with
     backslashreplace and cut at 4 KiB."""
 
@@ -63,7 +64,8 @@ class Graph:
 
     `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
     version) where there is one. `collections` are names -> decoded entries (strings only).
-    `init_ops` are node or function names that run at load time.
+    `init_ops` are node or function names that run at load time. `held_by` is where the constant
+    is that holds this graph, `function/node` or `node`; empty for a graph of the model's own.
     """
 
     tags: tuple[str, ...]
@@ -75,6 +77,7 @@ class Graph:
     collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     init_ops: tuple[str, ...] = ()
     assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
+    held_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ from modelaudit.facts import (
 )
 from modelaudit.formats.bounded import display_path, file_entry, model_digest, read_bytes
 from modelaudit.formats.bundle import Bundle, index_path
-from modelaudit.formats.graph_facts import graph_facts, nested_graphs
+from modelaudit.formats.graph_facts import graph_facts
 from modelaudit.formats.graph_kernels import find_kernels
 from modelaudit.formats.links import is_inside
 from modelaudit.formats.messages import parse
+from modelaudit.formats.nested_graphs import nested_graphs
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.restore_ops import VARIABLES, restored_variables
 from modelaudit.formats.state_file import STATE_FILE, read_state_file, state_mismatch

@@ -17,10 +17,11 @@ from modelaudit.facts import (
     Tensor,
 )
 from modelaudit.formats.bounded import file_entry, model_digest, read_bytes
-from modelaudit.formats.graph_facts import graph_facts, nested_graphs
+from modelaudit.formats.graph_facts import graph_facts
 from modelaudit.formats.graph_kernels import find_kernels
 from modelaudit.formats.graph_values import MAX_VALUES, ConstArray
 from modelaudit.formats.messages import looks_textual, parse, parse_text
+from modelaudit.formats.nested_graphs import nested_graphs
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.tensors import summarise_or_problem
 from modelaudit.settings import Limits

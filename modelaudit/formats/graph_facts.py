@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.errors import LimitExceeded, ReadError
@@ -20,9 +19,11 @@ from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.tf_dtypes import dtype_name
 from modelaudit.settings import Limits
 
-_OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
-# A nested graph inside a nested graph inside …: deeper is not looked at, and said so.
-_NESTING = 4
+# Nodes that a TF1 loader, or whoever imports the MetaGraph, runs before anything else.
+_INITIALISERS = (
+    *("saved_model_main_op", "legacy_init_op", "table_initializer", "init_op", "local_init_op"),
+    *("ready_op", "ready_for_local_init_op"),
+)
 
 
 class NodeAttributes(Mapping[str, Json]):
@@ -60,6 +61,7 @@ def graph_facts(
     limits: Limits,
     tags: tuple[str, ...] = (),
     meta: pb.MetaGraphDef | None = None,
+    held_by: str = "",
 ) -> Graph:
     """A GraphDef, with what its MetaGraph (if any) says about it.
 
@@ -67,8 +69,9 @@ def graph_facts(
         message: the graph.
         file: name for errors.
         limits: `graph_nodes` bounds nodes, those of functions included.
-        tags: tags of the MetaGraph, or how the graph was found.
+        tags: tags of the MetaGraph.
         meta: saver, collections and assets come from here.
+        held_by: where the constant is that holds the graph.
 
     Raises:
         LimitExceeded: too many nodes.
@@ -88,6 +91,7 @@ def graph_facts(
         collections=_collections(meta) if meta else {},
         init_ops=_init_ops(meta) if meta else (),
         assets=_assets(meta) if meta else {},
+        held_by=held_by,
     )
 
 
@@ -167,7 +171,7 @@ def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
 def _init_ops(meta: pb.MetaGraphDef) -> tuple[str, ...]:
     """Nodes that a loader runs, and functions that it calls to make and fill resources."""
     names: list[str] = []
-    for collection in ("saved_model_main_op", "legacy_init_op"):
+    for collection in _INITIALISERS:
         if collection in meta.collection_def:
             names.extend(meta.collection_def[collection].node_list.value)
     if "__saved_model_init_op" in meta.signature_def:
@@ -182,51 +186,3 @@ def _init_ops(meta: pb.MetaGraphDef) -> tuple[str, ...]:
                 names.extend(target.function.concrete_functions)
                 names.append(target.bare_concrete_function.concrete_function_name)
     return tuple(dict.fromkeys(name for name in names if name))
-
-
-def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[Graph]:
-    """Graphs that string constants of `message` hold; each tagged `nested` and where it is.
-
-    `DatasetFromGraph` runs such constants, so an operation can hide in one.
-    """
-    yield from _nested(message, "", file, limits, _NESTING)
-
-
-def _nested(
-    message: pb.GraphDef, route: str, file: str, limits: Limits, levels: int
-) -> Iterator[Graph]:
-    if levels == 0:
-        raise LimitExceeded(file, "graphs inside graphs", _NESTING + 1, _NESTING)
-    places = [(route, message.node)]
-    places += [
-        (f"{route}{function.signature.name}/", function.node_def)
-        for function in message.library.function
-    ]
-    for prefix, nodes in places:
-        for node in nodes:
-            if node.op != "Const" or "value" not in node.attr:
-                continue
-            for value in node.attr["value"].tensor.string_val:
-                inner = _as_graph(value)
-                if inner is not None:
-                    where = f"{prefix}{node.name}"
-                    yield graph_facts(inner, file, limits, ("nested", where))
-                    yield from _nested(inner, f"{where}/", file, limits, levels - 1)
-
-
-def _as_graph(value: bytes) -> pb.GraphDef | None:
-    """The graph that a string is, if it is one: nodes or functions, all with names and ops.
-
-    Nothing is asked of the first bytes, since fields may stand in any order.
-    """
-    if len(value) < 8:
-        return None
-    try:
-        graph = parse(pb.GraphDef, value, "", Limits())
-    except ReadError:
-        return None
-    functions = graph.library.function
-    named = all(node.name and _OP.fullmatch(node.op) for node in graph.node) and all(
-        function.signature.name for function in functions
-    )
-    return graph if named and (graph.node or functions) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from modelaudit.formats.elements import stored_dtype
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.tensors import PIECE_BYTES, StoredArray
 from modelaudit.formats.tf_dtypes import dtype_name
+from modelaudit.formats.wire import WireError, varint
 
 MAX_VALUES = 64  # numeric constants with more elements are not shown as JSON
 MAX_TEXT = 4096  # bytes of a string that are shown
@@ -75,7 +77,32 @@ def attr_json(value: pb.AttrValue) -> Json:
 
 
 def _function_json(function: pb.NameAttrList) -> Json:
-    return {"function": function.name}
+    named: dict[str, Json] = {"function": function.name}
+    given = [attr.func.name for _, attr in sorted(function.attr.items()) if attr.HasField("func")]
+    return {**named, "functions": [*given]} if given else named
+
+
+def strings(tensor: pb.TensorProto) -> Sequence[bytes]:
+    """The elements of a string tensor, which may stand packed in `tensor_content`.
+
+    Packed, their sizes come first, as varints, then their bytes (`port::DecodeStringList`).
+    """
+    packed = tensor.tensor_content
+    count = _count(tensor)
+    if not packed or count > len(packed):
+        return tensor.string_val
+    sizes: list[int] = []
+    position = 0
+    try:
+        for _ in range(count):
+            size, position = varint(packed, position)
+            sizes.append(size)
+    except WireError:
+        return tensor.string_val
+    if position + sum(sizes) != len(packed):
+        return tensor.string_val
+    ends = list(accumulate(sizes, initial=position))
+    return [packed[start:end] for start, end in pairwise(ends)]
 
 
 def _list_json(values: pb.AttrValue.ListValue) -> list[Json]:
@@ -97,7 +124,7 @@ def tensor_json(tensor: pb.TensorProto) -> Json:
     dtype = dtype_name(tensor.dtype)
     result: dict[str, Json] = {"dtype": dtype, "shape": _shape_json(tensor.tensor_shape)}
     if dtype == "string":
-        result["value"] = [text(value) for value in tensor.string_val]
+        result["value"] = [text(value) for value in strings(tensor)]
     elif _count(tensor) <= MAX_VALUES:
         try:
             array = ConstArray(tensor, "").array()

@@ -16,9 +16,10 @@ from modelaudit.facts import (
     Signature,
 )
 from modelaudit.formats.bounded import read_bytes
-from modelaudit.formats.graph_facts import graph_facts, nested_graphs
+from modelaudit.formats.graph_facts import graph_facts
 from modelaudit.formats.graph_values import dims
 from modelaudit.formats.messages import parse, parse_text
+from modelaudit.formats.nested_graphs import nested_graphs
 from modelaudit.formats.object_graph import saved_objects
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.tf_dtypes import dtype_name

@@ -40,14 +40,14 @@ def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterato
             if position >= end:
                 return
             header = handle.pread(min(_HEADER_BYTES, end - position), position)
-            key, used = _varint(header, 0)
+            key, used = varint(header, 0)
             number, wire_type = key >> 3, key & 7
             payload = position + used
             if wire_type == VARINT:
-                value, after = _varint(header, used)
+                value, after = varint(header, used)
                 field = Field(number, wire_type, payload, after - used, value)
             elif wire_type == BYTES:
-                size, after = _varint(header, used)
+                size, after = varint(header, used)
                 field = Field(number, wire_type, position + after, size)
             elif wire_type in {FIXED64, FIXED32}:
                 field = Field(number, wire_type, payload, 8 if wire_type == FIXED64 else 4)
@@ -59,7 +59,12 @@ def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterato
             yield field
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def varint(data: bytes, position: int) -> tuple[int, int]:
+    """The number at `position` and the offset behind it.
+
+    Raises:
+        WireError: it is cut off or too long.
+    """
     value = shift = 0
     while position < len(data) and shift < 70:
         byte = data[position]

@@ -6,9 +6,10 @@ import pytest
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Kernel, Signature, Tensor
 from modelaudit.formats.graph import read_frozen_graph
-from modelaudit.formats.graph_facts import graph_facts, nested_graphs
+from modelaudit.formats.graph_facts import graph_facts
 from modelaudit.formats.graph_kernels import config_differences, find_kernels
 from modelaudit.formats.graph_values import ConstArray, attr_json
+from modelaudit.formats.nested_graphs import nested_graphs
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.restore_ops import restored_variables, unrestored
 from modelaudit.settings import Limits
@@ -288,11 +289,7 @@ def test_graphs_in_string_constants_are_found_at_every_level():
         add(body, f"c{level}", "Const", value=value, dtype=pb.AttrValue(type=pb.DT_STRING))
         message = outer
     found = list(nested_graphs(message, "g", LIMITS))
-    assert [graph.tags for graph in found] == [
-        ("nested", "c2"),
-        ("nested", "c2/f/c1"),
-        ("nested", "c2/f/c1/c0"),
-    ]
+    assert [graph.held_by for graph in found] == ["c2", "c2/f/c1", "c2/f/c1/c0"]
     assert found[-1].nodes[0].op == "WriteFile"
 
 

@@ -20,6 +20,10 @@ _ATTRIBUTES = {
     "PrintV2": "output_stream",
     "DecodeProtoV2": "descriptor_source",
     "EncodeProto": "descriptor_source",
+    "DumpTensor": "log_dir_path",
+    "CalibrationStatisticsSaver": "output_file_path",
+    "ImmutableConst": "memory_region_name",
+    "RecordInput": "file_pattern",
     **dict.fromkeys(
         (
             *("DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DebugNanCount"),
@@ -31,6 +35,7 @@ _ATTRIBUTES = {
 _NO_PLACE = frozenset({"", "local://", "stdout", "stderr", "log(info)", "log(warning)"}) | {
     "log(error)"
 }
+_INSIDE = "memmapped_package://"  # of a frozen graph that lies in one file with its weights
 _SHOWN = 300
 _MOST = 1000  # operations of one kind to follow; an honest graph has none
 
@@ -85,7 +90,8 @@ def _sources(threat: OpThreat, operation: Operation) -> tuple[Source, ...] | Non
     if attribute is not None:
         value = operation.node.attrs.get(attribute)
         values = value if isinstance(value, list) else [value]
-        named = [v for v in values if isinstance(v, str) and v not in _NO_PLACE]
+        texts = [v for v in values if isinstance(v, str) and not v.startswith(_INSIDE)]
+        named = [v for v in texts if v not in _NO_PLACE]
         return tuple(Source("constant", value) for value in named) or None
     found: list[Source] = []
     for position in threat.operations[operation.node.op]:

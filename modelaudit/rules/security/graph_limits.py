@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from modelaudit.facts import GraphFunction, Json
 from modelaudit.findings import Confidence, Finding, Severity
@@ -14,9 +15,10 @@ from modelaudit.rules.security.graph_examples import (
     graph_with,
     harmless,
 )
-from modelaudit.rules.security.op_threats import LOOPS, SIZED
+from modelaudit.rules.security.loops import is_endless
+from modelaudit.rules.security.op_threats import LOOPS, PADS, SIZED
 from modelaudit.rules.security.operations import Operation, graph_file, operations
-from modelaudit.rules.security.reach import Reach, functions_of
+from modelaudit.rules.security.reach import CALLS, Reach
 
 _ITEM_BYTES = 4
 
@@ -24,38 +26,49 @@ _ITEM_BYTES = 4
 def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Loops whose condition is always true, and operations that end the process."""
     for operation in operations(facts.artifact).watched:
-        what = _stalls(operation) if operation.node.op in LOOPS else ""
+        what = _stalls(operation) if operation.node.op in LOOPS | CALLS else ""
         if what:
             yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
 
 
 def _stalls(operation: Operation) -> str:
-    node, sources = operation.node, operation.sources
-    if node.op == "Abort":
+    if operation.node.op == "Abort":
         return "ends the process that runs it"
-    if node.op == "LoopCond":
-        always = [sources.constants(operation.function, each) for each in node.inputs[:1]]
-    else:
-        condition = sources.graph.functions.get(next(functions_of(node), ""))
-        returned = list(condition.returns.values())[:1] if condition else []
-        always = [sources.constants(condition, each) for each in returned]
-    return "loops for ever: its condition is the constant true" if always == [[True]] else ""
+    if operation.node.op in CALLS:
+        return "calls, with no condition between, what calls it again"
+    endless = is_endless(operation.sources, operation.function, operation.node)
+    return "loops for ever: nothing changes its condition" if endless else ""
 
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Tensors of a constant shape that no machine holds."""
-    budget = facts.settings.limits.tensor_bytes
     for operation in operations(facts.artifact).watched:
-        position = SIZED.get(operation.node.op)
+        if operation.node.op == "Const":
+            tensor = operation.node.attrs.get("value")
+            declared = tensor.get("shape") if isinstance(tensor, dict) else None
+            yield from _oversized(rule, facts, operation, declared)
+            continue
+        position = PADS.get(operation.node.op, SIZED.get(operation.node.op))
         if position is None or position >= len(operation.node.inputs):
             continue
         reference = operation.node.inputs[position]
-        shape = operation.sources.constants(operation.function, reference) or []
-        axes = [n for n in shape if isinstance(n, int)]
-        needed = math.prod(axes) * _ITEM_BYTES if axes else 0
-        if needed > budget:
-            what = f"{operation.node.op} makes a tensor of shape {axes}, {needed:,} bytes"
-            yield _finding(rule, facts, operation, what, needed, budget)
+        shape = operation.sources.constants(operation.function, reference)
+        if operation.node.op in PADS and shape:
+            shape = [max(n for n in shape if _is_size(n))] if any(map(_is_size, shape)) else None
+        yield from _oversized(rule, facts, operation, shape)
+
+
+def _oversized(rule: Rule, facts: Facts, operation: Operation, shape: Json) -> Iterator[Finding]:
+    budget = facts.settings.limits.tensor_bytes
+    axes = [int(n) for n in shape if _is_size(n)] if isinstance(shape, list) else []
+    needed = math.prod(axes) * _ITEM_BYTES if axes else 0
+    if needed > budget:
+        what = f"{operation.node.op} makes a tensor of shape {axes}, {needed:,} bytes"
+        yield _finding(rule, facts, operation, what, needed, budget)
+
+
+def _is_size(value: Json) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
 
 
 def _finding(

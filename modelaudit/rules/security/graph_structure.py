@@ -16,24 +16,36 @@ from modelaudit.rules.security.graph_examples import (
     graph_with,
     harmless,
 )
-from modelaudit.rules.security.op_threats import WATCHED
+from modelaudit.rules.security.op_threats import NATIVE, RUNS_GRAPH, WATCHED
 from modelaudit.rules.security.operations import Operation, graph_file, operations
 from modelaudit.rules.security.paths import leads_out
-from modelaudit.rules.security.reach import NESTED, Reach, every_node
+from modelaudit.rules.security.reach import Reach, every_node
 
 
 def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Graphs inside of string constants."""
-    for found in operations(facts.artifact).embedded:
+    """Graphs inside of string constants, and graphs that are made when the model runs."""
+    held = operations(facts.artifact)
+    for operation in held.watched:
+        if operation.node.op == RUNS_GRAPH and not held.embedded:
+            when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
+            yield rule.finding(
+                f"{RUNS_GRAPH} runs a graph that cannot be seen here; {when}.",
+                file=graph_file(facts.artifact),
+                route=operation.route,
+                evidence={"op": RUNS_GRAPH, "reached": operation.via or None},
+                key=RUNS_GRAPH,
+                severity=lowered(rule.severity, 2) if operation.reach is Reach.DEAD else None,
+            )
+    for found in held.embedded:
         ops = sorted({node.op for _, node in every_node(found.graph)})
         reaching = [op for op in ops if op in WATCHED]
         names = f", {', '.join(reaching[:8])} among them" if reaching else ""
         yield rule.finding(
             f"The constant {found.where} holds a graph of {len(ops)} kinds of operation{names}.",
             file=graph_file(facts.artifact),
-            route=f"{NESTED}/{found.where}",
+            route=f"nested/{found.where}",
             evidence={"ops": [*ops[:64]], "reached": found.via or None},
-            key=NESTED,
+            key="nested",
             severity=lowered(rule.severity, 2) if found.reach is Reach.DEAD else None,
         )
 
@@ -46,9 +58,11 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for op, found in uses.items():
         live = [each for each in found if each.reach is not Reach.DEAD]
         first = (live or found)[0]
+        native = op in NATIVE
+        what = "calls native code by its name" if native else "is no operation of TensorFlow's"
         when = f"run by {first.via}" if first.via else "which nothing in the file runs"
         yield rule.finding(
-            f"{op} is no operation of TensorFlow's ({len(found)} times); {when}.",
+            f"{op} {what} ({len(found)} times); {when}.",
             file=graph_file(facts.artifact),
             route=first.route,
             evidence={"op": op, "measured": len(found), "reached": first.via or None},
@@ -74,7 +88,7 @@ def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Names of stored tensors that climb out of a directory."""
     for each in facts.artifact.tensors:
-        if ".." in each.name.replace("\\", "/").split("/") or "\0" in each.name:
+        if leads_out(each.name):
             yield rule.finding(
                 f"A stored tensor is called {each.name[:300]!r}.",
                 file=each.file,
@@ -85,7 +99,7 @@ def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _embedded() -> Facts:
-    inner = Graph((NESTED, "x"), (GraphNode("write", "WriteFile", ()),))
+    inner = Graph((), (GraphNode("write", "WriteFile", ()),), held_by="x")
     facts = harmless()
     return replace(facts, artifact=replace(facts.artifact, graphs=(*facts.artifact.graphs, inner)))
 

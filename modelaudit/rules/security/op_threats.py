@@ -48,8 +48,9 @@ THREATS = (
         "Calling the model, or only loading it, writes to the disk of whoever does so, with their "
         "rights: over a start-up script, for one.",
         _NO_SERVE,
-        {**_at(0, "WriteFile DistributedSave"), **_at(1, "SaveDataset SaveDatasetV2")}
-        | _at(1, "DatasetToTFRecord ExperimentalDatasetToTFRecord"),
+        {**_at(0, "WriteFile"), **_at(1, "SaveDataset SaveDatasetV2 DistributedSave")}
+        | _at(1, "DatasetToTFRecord ExperimentalDatasetToTFRecord")
+        | dict.fromkeys(("DumpTensor", "CalibrationStatisticsSaver"), ()),
         (_POLICY,),
     ),
     OpThreat(
@@ -62,7 +63,7 @@ THREATS = (
         "The model can carry a file of its user's, a key for one, out through its outputs. Paths "
         "may be addresses: TensorFlow opens gs:// and others like files.",
         _NO_SERVE,
-        _at(0, "ReadFile"),
+        {**_at(0, "ReadFile"), "ImmutableConst": ()},
         (_POLICY,),
     ),
     OpThreat(
@@ -132,6 +133,10 @@ THREATS = (
                 "FixedLengthRecordReader",
                 "FixedLengthRecordReaderV2",
                 "LMDBReader",
+                "IdentityReader",
+                "IdentityReaderV2",
+                "RecordInput",
+                "SnapshotNestedDatasetReader",
             ],
             (),
         ),
@@ -150,7 +155,7 @@ THREATS = (
         _at(
             0,
             """SaveV2 Save SaveSlices RestoreV2 Restore RestoreSlice MergeV2Checkpoints
-            CheckpointHasKey""",
+            CheckpointHasKey DTensorRestoreV2""",
         ),
     ),
     OpThreat(
@@ -196,6 +201,16 @@ THREATS = (
                 "DebugNanCount",
                 "DebugNumericSummary",
                 "DebugNumericSummaryV2",
+                "StatsAggregatorSetSummaryWriter",
+                "FlushSummaryWriter",
+                "ImportEvent",
+                "WriteSummary",
+                "WriteScalarSummary",
+                "WriteHistogramSummary",
+                "WriteImageSummary",
+                "WriteAudioSummary",
+                "WriteGraphSummary",
+                "WriteRawProtoSummary",
             ],
             (),
         ),
@@ -217,6 +232,15 @@ THREATS = (
             [
                 "RpcCall",
                 "RpcServerStart",
+                "RpcServerRegister",
+                "RpcGetValue",
+                "RpcCheckStatus",
+                "NcclAllReduce",
+                "NcclBroadcast",
+                "NcclReduce",
+                "CollectiveReduceScatterV2",
+                "CollectiveInitializeCommunicator",
+                "FileSystemSetConfiguration",
                 "RemoteCall",
                 "Send",
                 "Recv",
@@ -245,14 +269,30 @@ THREATS = (
 WATCHED: Mapping[str, OpThreat] = {op: threat for threat in THREATS for op in threat.operations}
 """Operation -> its threat."""
 
+PADS: Mapping[str, int] = dict.fromkeys(("Pad", "PadV2", "MirrorPad"), 1)
+"""Operations that make a tensor larger by amounts for each axis -> position of the amounts."""
+
 LOOPS = frozenset({"While", "StatelessWhile", "LoopCond", "Abort"})
 """Operations that can keep or end the process; `graph_limits` looks at them."""
+
+NATIVE = frozenset({"XlaCustomCall", "XlaCustomCallV2"})
+"""Operations of TensorFlow's that call a native function by its name."""
+
+RUNS_GRAPH = "DatasetFromGraph"
+"""The operation that runs a graph that it is given as text."""
 
 SIZED: Mapping[str, int] = {
     **dict.fromkeys(("Fill", "Empty", "RandomUniform", "RandomStandardNormal"), 0),
     **dict.fromkeys(("TruncatedNormal", "RandomUniformInt", "StatelessRandomUniform"), 0),
     **dict.fromkeys(("StatelessRandomNormal", "StatelessRandomUniformV2"), 0),
     **dict.fromkeys(("StatelessRandomNormalV2", "StatelessTruncatedNormal"), 0),
-    "BroadcastTo": 1,
+    **dict.fromkeys(("StatelessRandomUniformInt", "StatelessRandomUniformIntV2"), 0),
+    **dict.fromkeys(("StatelessTruncatedNormalV2", "ParameterizedTruncatedNormal"), 0),
+    **dict.fromkeys(("RandomGamma", "RandomPoissonV2", "TensorArrayV2", "TensorArrayV3"), 0),
+    **dict.fromkeys(("BroadcastTo", "Tile", "OneHot", "Multinomial", "TensorListReserve"), 1),
+    **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"), 1),
+    **dict.fromkeys(("ResizeArea", "SparseToDense", "Bincount", "DenseBincount", "Range"), 1),
+    **dict.fromkeys(("StatefulUniform", "StatefulStandardNormalV2", "StatefulTruncatedNormal"), 2),
+    **dict.fromkeys(("LinSpace", "ScatterNd", "UnsortedSegmentSum"), 2),
 }
 """Operations that make a tensor of a given shape -> position of the shape."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
 from modelaudit.formats.op_registry import known_operations
-from modelaudit.rules.security.op_threats import LOOPS, SIZED, WATCHED
-from modelaudit.rules.security.reach import NESTED, CallGraph, Reach, every_node
+from modelaudit.rules.security.op_threats import LOOPS, NATIVE, PADS, RUNS_GRAPH, SIZED, WATCHED
+from modelaudit.rules.security.reach import (
+    CALLS,
+    CallGraph,
+    Reach,
+    every_node,
+    functions_of,
+    recursive_functions,
+)
 from modelaudit.rules.security.sources import Source, Sources
 from modelaudit.rules.security.walk import PerArtifact
 
-_INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED})
+_VAST = 1 << 30
+_INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,21 +92,40 @@ def _find(artifact: Artifact) -> Operations:
         calls = CallGraph(graph, artifact)
         sources = Sources(calls, artifact)
         prefix, inside = "", None
-        if graph.tags[:1] == (NESTED,):
-            where = graph.tags[1]
+        if where := graph.held_by:
             prefix = f"nested/{where}/"
             inside = Embedded(graph, where, *_holder(outer, where))
             embedded.append(inside)
         else:
             outer.append(calls)
+        recursive = recursive_functions(graph)
         for function, node in every_node(graph):
-            if node.op in _INTERESTING or node.op not in known:
+            if node.op in graph.functions and node.op not in known:
+                continue  # a call
+            again = node.op in CALLS and _in_circle(function, node, recursive)
+            if again or node.op in _INTERESTING or node.op not in known or _is_vast(node):
                 reach, via = calls.reach(function, node.name)
                 if inside is not None:  # runs when what holds it does
                     reach, via = inside.reach, inside.via
                 found = Operation(node, function, reach, via, prefix, sources)
-                (watched if node.op in known else foreign).append(found)
+                ours = (node.op in known or node.op in WATCHED) and node.op not in NATIVE
+                (watched if ours else foreign).append(found)
     return Operations(tuple(watched), tuple(foreign), tuple(embedded))
+
+
+def _in_circle(function: GraphFunction | None, node: GraphNode, recursive: frozenset[str]) -> bool:
+    """Whether a call goes from one function of a circle to the next."""
+    if function is None or function.name not in recursive:
+        return False
+    return not recursive.isdisjoint(functions_of(node))
+
+
+def _is_vast(node: GraphNode) -> bool:
+    """A constant that declares far more elements than the file could hold: the last one repeats."""
+    tensor = node.attrs.get("value") if node.op == "Const" else None
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    axes = shape if isinstance(shape, list) else []
+    return math.prod(n for n in axes if isinstance(n, int)) > _VAST
 
 
 def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:

@@ -14,7 +14,9 @@ from enum import Enum
 from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.op_registry import known_operations
 
-NESTED = "nested"
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Operations that do nothing but call a function, once."""
+
 _CHECKPOINTS = frozenset({Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT, Format.SESSION_BUNDLE})
 
 
@@ -67,16 +69,16 @@ class CallGraph:
         return Reach.DEAD, ""
 
     def holder(self, route: str) -> tuple[Reach, str]:
-        """When the node at the start of `route` (`function/node/…` or `node/…`) runs."""
-        for name, function in self.graph.functions.items():
-            if route.startswith(f"{name}/"):
-                return self.reach(function, "")
+        """When the node at the start of `route` (`function/node/…` or `node/…`) runs.
+
+        Names have slashes too, so that several may fit; of those, one that runs.
+        """
         parts = route.split("/")
-        for end in range(len(parts), 0, -1):
-            name = "/".join(parts[:end])
-            if name in self.main:
-                return self.reach(None, name)
-        return Reach.DEAD, ""
+        starts = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+        functions = [self.graph.functions[name] for name in starts if name in self.graph.functions]
+        found = [self.reach(function, "") for function in functions]
+        found += [self.reach(None, name) for name in starts if name in self.main]
+        return next((each for each in found if each[0] is not Reach.DEAD), (Reach.DEAD, ""))
 
     def _reached(self, roots: Iterator[Root]) -> Reached:
         """Everything that the roots lead to."""
@@ -115,20 +117,57 @@ def node_name(reference: str) -> str:
 
 
 def functions_of(node: GraphNode) -> Iterator[str]:
-    """Names of functions that a node calls."""
+    """Names of functions that a node calls; in TF1 a function's name can be the operation."""
     known = known_operations().get(node.op)
-    keys = known if known is not None else tuple(node.attrs)
-    for key in keys:
+    if known is None:
+        yield node.op
+    for key in known if known is not None else tuple(node.attrs):
         value = node.attrs.get(key)
         for item in value if isinstance(value, list) else (value,):
-            called = item.get("function") if isinstance(item, dict) else None
-            if isinstance(called, str):
-                yield called
+            if not isinstance(item, dict):
+                continue
+            given = item.get("functions")
+            for called in (item.get("function"), *(given if isinstance(given, list) else ())):
+                if isinstance(called, str):
+                    yield called
+
+
+def recursive_functions(graph: Graph) -> frozenset[str]:
+    """Functions that, with no condition between, call themselves again."""
+    calls = {
+        name: {each for node in function.nodes if node.op in CALLS for each in functions_of(node)}
+        for name, function in graph.functions.items()
+    }
+    left = _endless(calls)  # what leads into a circle; of that, what a circle leads to
+    return frozenset(_endless(_turned(left)))
+
+
+def _endless(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The part of a directed graph from which one can go on for ever."""
+    left = {name: targets & edges.keys() for name, targets in edges.items()}
+    sources = _turned(left)
+    ended = [name for name, targets in left.items() if not targets]
+    for name in ended:
+        del left[name]
+        for source in sources[name]:
+            left[source].discard(name)
+            if not left[source]:
+                ended.append(source)
+    return left
+
+
+def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The same graph with every edge the other way round."""
+    turned: dict[str, set[str]] = {name: set() for name in edges}
+    for name, targets in edges.items():
+        for target in targets:
+            turned[target].add(name)
+    return turned
 
 
 def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[Root]:
     anyone = [Root(name, "whoever runs the graph") for name in main]
-    if NESTED in graph.tags[:1] or artifact.format is Format.FROZEN_GRAPH:
+    if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
         yield from anyone
         return
     found = False

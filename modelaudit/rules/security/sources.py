@@ -6,31 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
-from modelaudit.rules.security.reach import CallGraph, every_node, functions_of, node_name
+from modelaudit.rules.security.folding import PASSING, fold
+from modelaudit.rules.security.reach import CALLS, CallGraph, every_node, functions_of, node_name
 
-_PASSING = frozenset(
-    [
-        "Identity",
-        "IdentityN",
-        "Snapshot",
-        "StopGradient",
-        "PreventGradient",
-        "EnsureShape",
-        "Reshape",
-        "ExpandDims",
-        "Squeeze",
-        "Cast",
-        "Enter",
-        "Switch",
-        "Exit",
-        "NextIteration",
-        "StringStrip",
-        "StringLower",
-        "StringUpper",
-        "ShardedFilename",
-        "ShardedFilespec",
-    ]
-)
+# For constants alone they are evaluated, for the rest their first input is followed.
+_PASSING = PASSING | {"StringLower", "StringUpper", "ShardedFilename", "ShardedFilespec"}
 _GATHERING = frozenset(
     [
         "Pack",
@@ -50,6 +30,17 @@ _GATHERING = frozenset(
         "Substr",
         "StringFormat",
         "AsString",
+        "Fill",
+        "Tile",
+        "StridedSlice",
+        "Slice",
+        "GatherV2",
+        "StringSplit",
+        "StringSplitV2",
+        "UnicodeEncode",
+        "UnicodeTranscode",
+        "DecodeBase64",
+        "DecodeCompressed",
         "TensorSliceDataset",
         "TensorDataset",
         "DatasetToSingleElement",
@@ -57,6 +48,8 @@ _GATHERING = frozenset(
 )
 _BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
 _MOST_STEPS = 300
+_MOST_INPUTS = 64
+_DEPTH = 48
 _MOST_CALLERS = 4
 
 
@@ -85,6 +78,7 @@ class Sources:
         self._objects = artifact.object_graph
         self._captures = dict(_captures(artifact.object_graph))
         self._nodes: dict[str, dict[str, GraphNode]] = {}
+        self._values: dict[tuple[str, str], list[Json] | None] = {}
         self._callers: dict[str, list[tuple[GraphFunction | None, GraphNode]]] | None = None
 
     def of(self, function: GraphFunction | None, reference: str) -> tuple[Source, ...]:
@@ -110,28 +104,43 @@ class Sources:
         return tuple(found.values())
 
     def constants(self, function: GraphFunction | None, reference: str) -> list[Json] | None:
-        """The value at `reference` in order, where it is made of constants alone; else None."""
-        values: list[Json] = []
-        pending = [Place(function, reference)]
-        for _ in range(_MOST_STEPS):
-            if not pending:
-                return values
-            place = pending.pop()
-            nodes = self._index(place.function) if place.function else self._main
-            node = nodes.get(node_name(place.reference))
-            if node is None or node.op not in _PASSING | {"Const", "Pack", "ConcatV2"}:
-                return None
-            if node.op == "Const":
-                tensor = node.attrs.get("value")
-                stored = tensor.get("value") if isinstance(tensor, dict) else None
-                if not isinstance(stored, list):
-                    return None
-                values.extend(stored)
-                continue
-            data = [each for each in node.inputs if not each.startswith("^")]
-            last = {"Pack": len(data), "ConcatV2": len(data) - 1}.get(node.op, 1)
-            pending.extend(Place(place.function, each) for each in reversed(data[:last]))
-        return None
+        """The value at `reference`, flat, where it is made of constants alone; else None."""
+        return self._value(Place(function, reference), 0)
+
+    def _value(self, place: Place, depth: int) -> list[Json] | None:
+        key = (place.function.name if place.function else "", place.reference)
+        if depth > _DEPTH or place.reference.startswith("^"):
+            return None
+        if key not in self._values:
+            self._values[key] = None  # what a value is that leads back to itself
+            self._values[key] = self._evaluated(place, depth + 1)
+        return self._values[key]
+
+    def _evaluated(self, place: Place, depth: int) -> list[Json] | None:
+        function, name = place.function, node_name(place.reference)
+        node = (self._index(function) if function else self._main).get(name)
+        if node is None or node.op in CALLS:
+            steps: list[Source | Place] = []
+            if node is not None:
+                steps.extend(self._returned(node, place.reference))
+            elif function is not None and self._is_plainly_called(function, name):
+                steps.extend(self._argument(function, function.args.index(name)))
+            one = steps[0] if len(steps) == 1 else None
+            return self._value(one, depth) if isinstance(one, Place) else None
+        if node.op == "Const":
+            tensor = node.attrs.get("value")
+            stored = tensor.get("value") if isinstance(tensor, dict) else None
+            return stored if isinstance(stored, list) else None
+        data = [each for each in node.inputs if not each.startswith("^")]
+        used = data[:1] if node.op in PASSING else data
+        if len(used) > _MOST_INPUTS:
+            return None
+        return fold(node.op, [self._value(Place(function, e), depth) for e in used], node.attrs)
+
+    def _is_plainly_called(self, function: GraphFunction, argument: str) -> bool:
+        """Whether an argument has one value: loops and datasets call a function again and again."""
+        callers = self._calling(function.name)
+        return argument in function.args and all(node.op in CALLS for _, node in callers)
 
     def _step(self, place: Place) -> Iterator[Source | Place]:
         """One step back from a place: origins, or places further back."""
@@ -152,8 +161,12 @@ class Sources:
         elif node.op in _PASSING:
             yield from (Place(function, each) for each in node.inputs[:1])
         elif node.op in _GATHERING:
+            made = self.constants(function, place.reference)
+            if made is not None and all(isinstance(value, str) for value in made):
+                yield from (Source("constant", value) for value in made)
+                return
             yield from (Place(function, each) for each in node.inputs)
-        elif node.op in {"PartitionedCall", "StatefulPartitionedCall"}:
+        elif node.op in CALLS | _BRANCHES or node.op in self.graph.functions:
             yield from self._returned(node, place.reference)
         else:
             yield Source("computed", node.op)

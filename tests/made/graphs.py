@@ -1,0 +1,83 @@
+"""SavedModels whose graph a test fills with operations, judged by the security rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelaudit.findings import Finding, Outcome
+from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.reader import read
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Facts
+from modelaudit.rules.security import RULES
+from modelaudit.settings import Limits
+
+
+class Graph:
+    """A TF2-style SavedModel: one signature, a saver, and whatever a test adds."""
+
+    def __init__(self) -> None:
+        self.message = pb.SavedModel(saved_model_schema_version=1)
+        self.meta = self.message.meta_graphs.add()
+        self.meta.meta_info_def.tags.append("serve")
+        self.graph = self.meta.graph_def
+        self.node(self.graph.node, "x", "Placeholder")
+        self.node(self.graph.node, "saver_filename", "Placeholder")
+        self.call("call", "served", "x")
+        signature = self.meta.signature_def["serving_default"]
+        signature.outputs["y"].name = "call:0"
+        saver = self.meta.saver_def
+        saver.filename_tensor_name = "saver_filename:0"
+        saver.restore_op_name = "restore"
+        saver.save_tensor_name = "save:0"
+        self.function("restoring", "prefix")
+        self.function("saving", "prefix")
+        self.call("restore", "restoring", "saver_filename")
+        self.call("save", "saving", "saver_filename")
+        self.node(self.functions["restoring"].node_def, "RestoreV2", "RestoreV2", "prefix")
+        self.node(self.functions["saving"].node_def, "SaveV2", "SaveV2", "prefix")
+        self.node(self.functions["saving"].node_def, "m", "MergeV2Checkpoints", "prefix")
+        self.served = self.function("served", "x").node_def
+
+    @property
+    def functions(self) -> dict[str, pb.FunctionDef]:
+        return {each.signature.name: each for each in self.graph.library.function}
+
+    def node(self, nodes, name: str, op: str, *inputs: str) -> pb.NodeDef:
+        return nodes.add(name=name, op=op, input=inputs)
+
+    def text(self, nodes, name: str, *values: bytes) -> str:
+        node = self.node(nodes, name, "Const")
+        node.attr["dtype"].type = pb.DT_STRING
+        node.attr["value"].tensor.dtype = pb.DT_STRING
+        node.attr["value"].tensor.string_val.extend(values)
+        return name if nodes is self.graph.node else f"{name}:output:0"
+
+    def numbers(self, nodes, name: str, *values: int, shape: tuple[int, ...] | None = None) -> str:
+        """A constant of integers, a vector unless `shape` says otherwise."""
+        node = self.node(nodes, name, "Const")
+        tensor = node.attr["value"].tensor
+        tensor.dtype = pb.DT_INT64
+        tensor.int64_val.extend(values)
+        for size in (len(values),) if shape is None else shape:
+            tensor.tensor_shape.dim.add(size=size)
+        return name if nodes is self.graph.node else f"{name}:output:0"
+
+    def function(self, name: str, *args: str) -> pb.FunctionDef:
+        function = self.graph.library.function.add()
+        function.signature.name = name
+        for arg in args:
+            function.signature.input_arg.add(name=arg)
+        return function
+
+    def call(self, node: str, function: str, *inputs: str, nodes=None) -> None:
+        where = self.graph.node if nodes is None else nodes
+        made = self.node(where, node, "StatefulPartitionedCall", *inputs)
+        made.attr["f"].func.name = function
+
+    def findings(self, folder: Path) -> list[Finding]:
+        folder.mkdir(exist_ok=True)
+        (folder / "saved_model.pb").write_bytes(self.message.SerializeToString())
+        results = run_rules(RULES, Facts(read(folder, Limits())))
+        assert not [result for result in results if result.outcome is Outcome.ERROR]
+        return [finding for result in results for finding in result.findings]
