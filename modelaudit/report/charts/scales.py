@@ -46,6 +46,6 @@ def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
 
 
 def powers_of_two(highest: float, most: int = 6) -> list[int]:
-    """Powers of two from 1 to `highest`, every so many left out so that some `most` remain."""
+    """Powers of two from 1 to `highest`, evenly thinned out to at most `most`."""
     found = [2**k for k in range(int(highest).bit_length())]
-    return found[:: max(1, len(found) // most)]
+    return found[:: max(1, math.ceil(len(found) / most))]
