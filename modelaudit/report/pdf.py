@@ -7,7 +7,9 @@ audit, and nothing is fetched but the bundled fonts.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import json
+import unicodedata
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +21,7 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from modelaudit import schema
 from modelaudit.errors import UsageError
-from modelaudit.report import pdf_structure, resources, view
+from modelaudit.report import charts, pdf_structure, resources, text, view
 from modelaudit.report.environment import asset, environment, render
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.schema import Audit
@@ -27,6 +29,7 @@ from modelaudit.schema import Audit
 PAPERS = ("A3", "A4", "A5", "letter", "legal")
 FONT_SCHEME = "font:"
 IMAGE_SCHEME = "data:image/"
+RIGHT_TO_LEFT = ("R", "AL", "AN")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,9 +95,6 @@ def render_pdf(
     """
     if paper not in PAPERS:
         raise UsageError(f"unknown paper {paper!r}, choose from {', '.join(PAPERS)}")
-    shown = report or view.build(audit, rules, previous)
-    if appendix:
-        shown = view.unabridged(shown)
     created = _instant(audit.created)
     with _collector_paused():
         env = environment(templates_dir)
@@ -105,18 +105,23 @@ def render_pdf(
             return render(
                 env,
                 "report.html.j2",
-                report=shown,
+                report=view.unabridged(shown) if appendix else shown,
                 medium="print",
                 paper=paper,
                 created=when,
                 style=style,
             )
 
+        def spelled(missing: Set[int]) -> view.Report:
+            before = _spelled(previous, missing) if previous else None
+            return view.build(_spelled(audit, missing), rules, before)
+
+        joined = _joined(audit)
+        shown = _charts_spelled(report or spelled(set()), audit, joined)
         made, missing = _write(page(shown), audit, created)
         if missing:
-            charts = [replace(chart, svg=_spelled(chart.svg, missing)) for chart in shown.charts]
-            spelled = page(replace(shown, charts=tuple(charts)))
-            made, _ = _write(_spelled(spelled, missing), audit, created)
+            shown = _charts_spelled(spelled(missing), audit, joined and joined | missing)
+            made, _ = _write(page(shown).translate(_written_out(missing)), audit, created)
     return made
 
 
@@ -143,10 +148,38 @@ def _write(page: str, audit: Audit, created: datetime) -> tuple[bytes, set[int]]
     return made, missing
 
 
-def _spelled(text: str, missing: set[int]) -> str:
-    """`text` with characters that could not be shown written out as `\\u{4E16}`.
+def _written_out(points: Set[int]) -> dict[int, str]:
+    return {point: text.spelled(point) for point in points}
+
+
+def _spelled(audit: Audit, points: Set[int]) -> Audit:
+    """The audit with these characters written out as `\\u{4E16}`.
 
     PDF/A and PDF/UA allow no placeholder in a character's place, and a reader of two empty boxes
-    could not tell one name from another.
+    could not tell one name from another. Written out, names are longer: therefore a report is built
+    from this audit anew, and shortens them and makes room for them as for any others.
     """
-    return text.translate({point: f"\\u{{{point:04X}}}" for point in missing})
+    if not points:
+        return audit
+    in_json = {point: json.dumps(said)[1:-1] for point, said in _written_out(points).items()}
+    data = json.dumps(schema.to_json(audit), ensure_ascii=False)
+    return schema.loads(data.translate(in_json))
+
+
+def _joined(audit: Audit) -> set[int]:
+    """The code points in an audit that go to the left of the one before, join it or stand on it."""
+    used = set(json.dumps(schema.to_json(audit), ensure_ascii=False))
+    return {
+        ord(c)
+        for c in used
+        if unicodedata.bidirectional(c) in RIGHT_TO_LEFT or unicodedata.category(c).startswith("M")
+    }
+
+
+def _charts_spelled(shown: view.Report, audit: Audit, points: Set[int]) -> view.Report:
+    """The report with these characters written out in its charts.
+
+    WeasyPrint sets the letters of a drawing one by one from left to right: Hebrew would be read
+    backwards, and Arabic not at all.
+    """
+    return replace(shown, charts=charts.build(_spelled(audit, points))) if points else shown

@@ -9,9 +9,11 @@ from datetime import datetime
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 KEPT = frozenset("\n\t")
+MOST_MARKS = 3  # pointed Hebrew has as many on one letter
 SIZE_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _PLAIN = re.compile(r"[\x20-\x7e\n\t]*")
 _PERCENT = re.compile(r"(?<=\d)[ \u00a0]?%(?!\w)")
+_SPELLED = re.compile(r"\\u\{[0-9A-F]{4,6}\}")
 _SPACES = re.compile(r"[ \t\n\r\f\v]+")  # not the no-break space between number and unit
 
 
@@ -20,19 +22,39 @@ def printable(text: str) -> str:
 
     Names come out of untrusted files. Control characters, bidirectional overrides, zero-width
     joiners, lone surrogates and unassigned code points would let a name hide or reverse what a
-    reader sees (Boucher and Anderson 2021, "Trojan Source"). Line breaks and tabs stay.
+    reader sees (Boucher and Anderson 2021, "Trojan Source"). So would accents piled on one letter,
+    which cover the lines around: the fourth and further ones are written out. Line breaks and tabs
+    stay.
     """
     if _PLAIN.fullmatch(text):
         return text
-    return "".join(
-        f"\\u{{{ord(c):04X}}}" if c not in KEPT and unicodedata.category(c) in INVISIBLE else c
-        for c in text
-    )
+    shown, marks = [], 0
+    for c in text:
+        category = unicodedata.category(c)
+        marks = marks + 1 if category.startswith("M") else 0
+        hides = (category in INVISIBLE and c not in KEPT) or marks > MOST_MARKS
+        shown.append(spelled(ord(c)) if hides else c)
+    return "".join(shown)
 
 
 def one_line(text: str) -> str:
     """`text` with every run of white space as one space."""
     return _SPACES.sub(" ", text).strip()
+
+
+def spelled(point: int) -> str:
+    """A character written out, `\\u{202E}`."""
+    return f"\\u{{{point:04X}}}"
+
+
+def _between(text: str, at: int) -> tuple[int, int]:
+    """The places nearest to `at`, before and after it, where no written-out character is cut."""
+    for found in _SPELLED.finditer(text, max(at - len(spelled(0x10FFFF)), 0)):
+        if found.start() >= at:
+            break
+        if at < found.end():
+            return found.span()
+    return at, at
 
 
 def shorten(text: str, limit: int) -> str:
@@ -45,7 +67,26 @@ def shorten(text: str, limit: int) -> str:
         return flat
     head = (limit - 1) * 2 // 3
     tail = limit - 1 - head
-    return f"{flat[:head]}…{flat[len(flat) - tail :]}"
+    return f"{flat[: _between(flat, head)[0]]}…{flat[_between(flat, len(flat) - tail)[1] :]}"
+
+
+def fitted(text: str, room: float) -> str:
+    """`text` on one line, shortened to the room of `room` small letters such as n, in any font."""
+    limit = int(room)
+    while _width(short := shorten(text, limit)) > room and limit > 1:
+        limit -= 1
+    return short
+
+
+def _width(text: str) -> float:
+    """About the width of a text in small letters such as n."""
+    return sum(
+        2 if unicodedata.east_asian_width(c) in "WF"
+        else 1.65 if c in "MWmw@%"
+        else 1.2 if c.isupper()
+        else 1
+        for c in text
+    )  # fmt: skip
 
 
 def cut(text: str, limit: int) -> str:
@@ -53,7 +94,7 @@ def cut(text: str, limit: int) -> str:
     flat = one_line(printable(text))
     if len(flat) <= limit:
         return flat
-    return f"{flat[: limit - 1].rsplit(' ', 1)[0]}…"
+    return f"{flat[: _between(flat, limit - 1)[0]].rsplit(' ', 1)[0]}…"
 
 
 def percent_signs(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sample_audits import CREATED, TOOL, failing, finding, healthy, model, results
+from sample_foreign import foreign
 from sample_parts import SHA, architecture, behaviour, symmetry, weights
 from sample_rules import RULES
 
@@ -163,9 +164,10 @@ SAMPLES = {
     "empty": empty,
     "large": large,
     "hostile": hostile,
+    "foreign": foreign,
 }
 
 __all__ = [
     "CREATED", "HOSTILE_NAME", "RULES", "SAMPLES", "SHA", "behaviour", "empty", "failing",
-    "healthy", "hostile", "large", "model", "unreadable",
+    "foreign", "healthy", "hostile", "large", "model", "unreadable",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ def page():
 
 def test_worst_first(page):
     found = re.findall(r'data-verdict="(\w+)"', page)
-    assert found == ["fail", "fail", "incomplete", "incomplete", "warn", "pass"]
+    assert found == ["fail", "fail", "fail", "incomplete", "incomplete", "warn", "pass"]
 
 
 COUNTS = st.fixed_dictionaries({s.value: st.integers(0, 3) for s in Severity})
@@ -75,7 +75,7 @@ def test_script_is_small():
 
 def test_json_holds_every_row():
     data = json.loads(index_json(rows(), RUN))
-    assert data["verdicts"] == {"pass": 1, "warn": 1, "fail": 2, "incomplete": 2}
+    assert data["verdicts"] == {"pass": 1, "warn": 1, "fail": 3, "incomplete": 2}
     assert data["root"] == "/srv/models"
     assert data["notes"] == ["a.txt: no model"]
     worst = data["models"][0]

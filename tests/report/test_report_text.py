@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 import pytest
@@ -36,6 +37,11 @@ def test_a_right_to_left_override_is_written_out():
     assert text.printable("a\u202egnp.exe") == "a\\u{202E}gnp.exe"
 
 
+def test_accents_do_not_pile_up():
+    piled = "z" + "\u0301" * 9 + "y" + "\u0301"
+    assert text.printable(piled) == "z" + "\u0301" * 3 + "\\u{0301}" * 6 + "y\u0301"
+
+
 @given(ANY_TEXT, st.integers(min_value=4, max_value=60))
 def test_shortened_text_keeps_its_limit_and_both_ends(given_text, limit):
     flat = text.one_line(text.printable(given_text))
@@ -49,6 +55,29 @@ def test_shortened_text_keeps_its_limit_and_both_ends(given_text, limit):
     else:
         assert short == flat
     assert len(text.cut(given_text, limit)) <= limit
+
+
+@given(st.lists(st.sampled_from(["a", " ", "卷", "\u202e", "\U0001f996"])).map("".join), st.data())
+def test_no_written_out_character_is_cut(given_text, data):
+    written = "".join(f"\\u{{{ord(c):04X}}}" if ord(c) > 127 else c for c in given_text)
+    limit = data.draw(st.integers(4, 60))
+    for short in (text.shorten(written, limit), text.cut(written, limit)):
+        assert len(short) <= limit
+        assert set(re.sub(r"\\u\{[0-9A-F]{4,5}\}", "", short)) <= set("a …")
+
+
+@given(ANY_TEXT, st.floats(4, 60))
+def test_a_fitted_name_is_a_shortened_one(given_text, room):
+    short = text.fitted(given_text, room)
+    assert len(short) <= room
+    assert short in {text.shorten(given_text, limit) for limit in range(1, 61)}
+
+
+@pytest.mark.parametrize(("letter", "most"), [("n", 20), ("N", 17), ("W", 12), ("卷", 10)])
+def test_wide_letters_take_more_room(letter, most):
+    assert text.fitted(letter * most, 20.4) == letter * most
+    assert len(text.fitted(letter * 50, 20.4)) in (most, most + 1)  # the ellipsis is narrow
+    assert "…" in text.fitted(letter * (most + 1), 20.4)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def symmetry(audit: Audit) -> Chart | None:
         top=29,
         bottom=34,
     )
-    on.rows([text.shorten(as_text(layer.get("route")), 34) for layer in chosen])
+    on.rows([plot.row_name(as_text(layer.get("route")), LABELS) for layer in chosen])
     on.ticks(round_numbers(low, high))
     on.name_x("symmetry score (0: as random weights, 1: exactly symmetric)")
     on.legend(*((plot.BAR, COLOURS[g], words.transform(g)) for g in series))

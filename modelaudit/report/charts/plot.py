@@ -27,6 +27,11 @@ Mark = str
 DOT, INTERVAL, DIAMOND, ARROW, BAR = "dot", "interval", "diamond", "arrow", "bar"
 
 
+def row_name(given: str, left: float) -> str:
+    """A name from a model in the room that is left of axes which begin at `left` pixels."""
+    return text.fitted(given, (left - GAP) / LETTER)
+
+
 class Plot:
     """Axes of the page's width. Pixels on paper, numbers of the two scales within the axes."""
 

@@ -39,7 +39,7 @@ def residuals(audit: Audit) -> Chart | None:
         top=29,
         bottom=19,
     )
-    on.rows([text.shorten(as_text(entry.get("route")), 34) for entry in found])
+    on.rows([plot.row_name(as_text(entry.get("route")), LABELS) for entry in found])
     on.ticks([0, 0.5, 1, 1.5, 2], ["0: exactly", "0.5", "1: like another input", "1.5", "≥ 2"])
     on.legend(*((mark, colour, label) for _, colour, mark, _, label in SERIES))
     on.limit("", style.QUIET, x=1, after=True)
