@@ -30,6 +30,7 @@ from modelaudit.formats.keras_parts import (
 )
 from modelaudit.formats.members import DirectoryParts, Parts, ZipParts
 from modelaudit.formats.npz import read_npz
+from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
 from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
 
@@ -78,6 +79,7 @@ class _ArchiveReader:
         self.parts = parts
         self.limits = limits
         self.names = set(parts.names())
+        self.weights: set[str] = set()  # that were read as HDF5
         self.notes = Notes(list(parts.problems()))
 
     def read(self, files: tuple[FileEntry, ...]) -> Artifact:
@@ -130,6 +132,7 @@ class _ArchiveReader:
     def _weights(self) -> Hdf5Contents:
         """Tensors of whichever weights file Keras would take, in its order of preference."""
         if WEIGHTS in self.names:
+            self._npz()  # Keras takes the other; this one can still do harm
             return self._hdf5((WEIGHTS,))
         if WEIGHTS_MAP in self.names:
             return self._hdf5(self._shards())
@@ -138,13 +141,19 @@ class _ArchiveReader:
             detail = "has no weights: saving ended before they were written, or they were removed"
             self._problem(ProblemKind.MISSING_FILE, WEIGHTS, detail)
             return nothing
+        return replace(nothing, tensors=self._npz())
+
+    def _npz(self) -> tuple[Tensor, ...]:
+        """Arrays of the npz file, if there is one."""
+        if WEIGHTS_NPZ not in self.names:
+            return ()
         try:
             tensors, problems = read_npz(self.parts.window(WEIGHTS_NPZ), self.limits)
         except ReadError as error:
             self.notes.add(error, self._label(WEIGHTS_NPZ), WEIGHTS_NPZ)
-            return nothing
+            return ()
         self.notes.problems.extend(problems)
-        return replace(nothing, tensors=tensors)
+        return tensors
 
     def _shards(self) -> tuple[str, ...]:
         """Weight files that the map of a sharded model names; missing ones are noted."""
@@ -164,6 +173,7 @@ class _ArchiveReader:
         whole = Hdf5Contents(V3, (), ())
         tensors: dict[str, Tensor] = {}
         for name in names:
+            self.weights.add(name)
             try:
                 contents = read_contents(self.parts.window(name), self.limits)
             except ReadError as error:
@@ -181,17 +191,23 @@ class _ArchiveReader:
 
     def _check_the_rest(self) -> None:
         """Checksums and sizes of the other members, and members that no Keras writes."""
-        read = {CONFIG, METADATA, WEIGHTS_MAP, WEIGHTS_NPZ if WEIGHTS not in self.names else ""}
+        read = {CONFIG, METADATA, WEIGHTS_MAP, WEIGHTS_NPZ}
         for name in sorted(self.names):
             own = _OWN_MEMBER.match(name)
             head = b""
-            if name not in read and not name.endswith("weights.h5"):
+            if name not in read | self.weights:
                 try:
-                    head = self.parts.window(name).head(16)
+                    head = self.parts.window(name).head(HEAD_BYTES)
                 except ReadError as error:
                     self.notes.add(error, self._label(name), name)
+            what = program_by_bytes(head)
+            if own and what:
+                detail = f"{name} is {what} by its first bytes"
+                evidence: dict[str, Json] = {"program": what, "head": head.hex()}
+                problem = Problem(ProblemKind.OTHER, self._label(name), detail, name, evidence)
+                self.notes.problems.append(problem)
             if not own:
-                evidence: dict[str, Json] = {"zip": "member", "head": head.hex()}
+                evidence = {"zip": "member", "head": head.hex()}
                 detail = f"{name} is nothing that Keras puts into a model"
                 problem = Problem(ProblemKind.LEFTOVER, self._label(name), detail, name, evidence)
                 self.notes.problems.append(problem)

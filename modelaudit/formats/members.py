@@ -12,9 +12,9 @@ from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path
 from modelaudit.formats.links import is_inside
+from modelaudit.formats.unpacking import PIECE_BYTES, READABLE, unpacked
 from modelaudit.formats.window import Window
 from modelaudit.formats.zip_directory import (
-    DEFLATED,
     STORED,
     Directory,
     Member,
@@ -22,8 +22,6 @@ from modelaudit.formats.zip_directory import (
     read_directory,
 )
 from modelaudit.settings import Limits
-
-_PIECE_BYTES = 1 << 20
 
 # Ratios matter from this size on: a JSON file of blanks compresses well and harms nobody.
 _RATIO_FLOOR = 1 << 20
@@ -109,13 +107,13 @@ class ZipParts:
         """The member's bytes, counted and checked while they come: headers can lie."""
         if member.encrypted:
             raise ReadError(ProblemKind.UNSUPPORTED, file, "is encrypted")
-        if member.method not in {STORED, DEFLATED}:
+        if member.method not in READABLE:
             reason = f"is compressed by method {member.method}, which no Keras writes"
             raise ReadError(ProblemKind.UNSUPPORTED, file, reason)
         self._check_promise(member, file)
-        stored = self.archive.pieces(member.start, member.stored, _PIECE_BYTES)
+        stored = self.archive.pieces(member.start, member.stored, PIECE_BYTES)
         total = crc = 0
-        for piece in stored if member.method == STORED else _inflated(stored, file):
+        for piece in unpacked(member.method, stored, file):
             total += len(piece)
             if total > member.size:
                 reason = f"holds more than the {member.size:,} bytes that its header promises"
@@ -186,17 +184,3 @@ class DirectoryParts:
         for name in self._links:
             detail = f"{name} is a symbolic link out of the model"
             yield Problem(ProblemKind.UNSAFE_PATH, name, detail, evidence={"link": name})
-
-
-def _inflated(pieces: Iterator[bytes], file: str) -> Iterator[bytes]:
-    """Raw deflate data, a bounded piece at a time."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        for piece in pieces:
-            rest = piece
-            while rest:
-                yield inflater.decompress(rest, _PIECE_BYTES)
-                rest = inflater.unconsumed_tail
-        yield inflater.flush()
-    except zlib.error as error:
-        raise ReadError(ProblemKind.CORRUPT, file, f"does not inflate: {error}") from error

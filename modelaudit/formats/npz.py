@@ -8,9 +8,10 @@ import re
 import numpy as np
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Problem, ProblemKind, Tensor
+from modelaudit.facts import Json, Problem, ProblemKind, Tensor
 from modelaudit.formats.elements import stored_dtype
 from modelaudit.formats.members import ZipParts
+from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
 from modelaudit.formats.tensors import FileArray, summarise_or_problem
 from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
@@ -25,6 +26,13 @@ _HEADER = re.compile(
 )
 
 
+_OBJECTS = re.compile(rb"'[<>|=]?O\d*'")
+
+
+class _ObjectsError(Exception):
+    """An array holds pickles, or is one."""
+
+
 def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[Problem, ...]]:
     """Every array of the archive in `window` as a tensor, named by its member without `.npy`.
 
@@ -37,6 +45,12 @@ def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[
     for name in parts.names():
         try:
             tensor, problem = _read_array(parts.window(name), name.removesuffix(".npy"), limits)
+        except _ObjectsError as error:
+            evidence: dict[str, Json] = {"npy": "object"}
+            detail = f"{name} {error}; not loaded"
+            kind = ProblemKind.UNSUPPORTED
+            problems.append(Problem(kind, window.file, detail, name, evidence))
+            continue
         except ReadError as error:
             problems.append(Problem(ProblemKind(error.kind), window.file, error.reason, name))
             continue
@@ -64,11 +78,15 @@ def _read_array(window: Window, name: str, limits: Limits) -> tuple[Tensor, Prob
 def _header(window: Window) -> tuple[int, str, bool, tuple[int, ...]]:
     """Offset of the data, dtype string, order and shape (NumPy Enhancement Proposal 1)."""
     head = window.head(_HEADER_BYTES)
+    if what := program_by_bytes(head[:HEAD_BYTES]):
+        raise _ObjectsError(f"is {what}")
     if head[:6] != _MAGIC or len(head) < 12:
         raise ReadError(ProblemKind.CORRUPT, window.file, "is no .npy array")
     width = 2 if head[6] == 1 else 4
     start = 8 + width + int.from_bytes(head[8 : 8 + width], "little")
     match = _HEADER.fullmatch(head[8 + width : start]) if start <= len(head) else None
+    if match is None and _OBJECTS.search(head[8 + width : start]):
+        raise _ObjectsError("has Python objects, that is, pickles, in its records")
     if match is None:
         raise ReadError(ProblemKind.CORRUPT, window.file, "has a header that numpy does not write")
     shape = tuple(int(n) for n in match[3].split(b",") if n.strip())

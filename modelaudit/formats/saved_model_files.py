@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelaudit.errors import LimitExceeded
-from modelaudit.facts import FileEntry, Problem, ProblemKind
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import FileEntry, Json, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, file_entry
 from modelaudit.formats.links import is_inside
+from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
 
 GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")
@@ -90,10 +93,20 @@ def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntr
     )
 
 
-def foreign_problems(listing: Listing) -> list[Problem]:
-    """A `leftover` for each file that is no part of a SavedModel."""
-    return [
-        Problem(ProblemKind.LEFTOVER, file, "no part of a SavedModel")
-        for file in sorted(listing.paths)
-        if role_of(file) == "foreign"
-    ]
+def foreign_problems(listing: Listing) -> Iterator[Problem]:
+    """A `leftover` for each file that is no part of a SavedModel; remarks on programs in assets."""
+    for file, path in sorted(listing.paths.items()):
+        role = role_of(file)
+        if role not in {"foreign", "asset"}:
+            continue
+        try:
+            head = Window.of_file(path, file).head(HEAD_BYTES)
+        except ReadError:
+            head = b""
+        evidence: dict[str, Json] = {"head": head.hex()}
+        if role == "foreign":
+            detail = "no part of a SavedModel"
+            yield Problem(ProblemKind.LEFTOVER, file, detail, evidence=evidence)
+        elif what := program_by_bytes(head):
+            detail = f"an asset that is {what} by its first bytes"
+            yield Problem(ProblemKind.OTHER, file, detail, evidence={"program": what, **evidence})

@@ -1,21 +1,30 @@
 """A zip archive's directory, parsed by ourselves so that nothing it says is taken on trust.
 
-Python's zipfile believes the central directory, other programs the local headers; where the two
-disagree, or bytes lie outside both, different readers see different archives.
-Field layout after PKWARE's APPNOTE 6.3.10, sections 4.3.7 to 4.3.16.
+Where its records disagree with each other, or bytes lie outside of all, different readers see
+different archives. Field layout after PKWARE's APPNOTE 6.3.10, sections 4.3.12 to 4.3.16.
 """
 
 from __future__ import annotations
 
+import posixpath
 import stat
 import struct
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.window import Window
+from modelaudit.formats.zip_headers import (
+    DESCRIPTOR_BYTES,
+    ENCRYPTED,
+    SIZES_FOLLOW,
+    UNKNOWN32,
+    Header,
+    conflict,
+    local_header,
+    wide,
+)
 from modelaudit.settings import Limits
 
 STORED, DEFLATED = 0, 8
@@ -24,10 +33,12 @@ _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")  # without its extensible part
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
-_LOCAL = struct.Struct("<4s5H3L2H")
+_END_SIGNATURE = b"PK\x05\x06"
 _TAIL = _END.size + 0xFFFF
-_ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 1, 8, 0x800
-_UNKNOWN32 = 0xFFFFFFFF
+_PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
+_UTF8 = 0x800
+_LONG_COMMENT = 1024
+_RECORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,8 @@ class Member:
     """An entry of the central directory. `start` is where its data begin in the archive.
 
     `size` is what inflating promises to give, `stored` what lies in the archive. `local_name` is
-    the name in the local header.
+    the name in the local header, `conflict` what else it contradicts; `tail` bytes behind its data
+    may describe it once more.
     """
 
     name: str
@@ -48,7 +60,8 @@ class Member:
     start: int
     header: int
     mode: int
-    local_size: int | None
+    conflict: str
+    tail: int
 
     @property
     def is_directory(self) -> bool:
@@ -61,7 +74,9 @@ class Directory:
     """All members in the order of the central directory, and bytes that belong to none.
 
     `prefix` and `suffix` are numbers of bytes before the first and after the last record of the
-    archive; `comment` is the archive comment's length, `gaps` bytes between members.
+    archive; `comment` is the archive comment's length, `gaps` bytes between records, `overlaps`
+    those that belong to two. `conflict` is how its end contradicts itself, `hidden` whether the
+    comment holds records of an archive.
     """
 
     members: tuple[Member, ...]
@@ -69,6 +84,9 @@ class Directory:
     suffix: int
     comment: int
     gaps: int
+    overlaps: int = 0
+    conflict: str = ""
+    hidden: bool = False
 
 
 def has_end_record(window: Window) -> bool:
@@ -91,8 +109,7 @@ def read_directory(window: Window, limits: Limits) -> Directory:
     if found is None:
         reason = "zip archive without an end record: it is cut off or damaged"
         raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
-    end_offset, record = found
-    count, size, offset, comment = record
+    end_offset, (count, size, offset, comment), conflict = found
     if count > limits.archive_members:
         raise LimitExceeded(
             window.file, "archive members", count, limits.archive_members, "archive_members"
@@ -109,22 +126,49 @@ def read_directory(window: Window, limits: Limits) -> Directory:
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     data = window.head(size, offset + prefix)
     members = tuple(_members(window, data, prefix, limits))
-    spans = sorted((member.header, member.start + member.stored) for member in members)
-    covered, gaps = prefix, 0
-    for start, end in spans:
-        gaps += max(0, start - covered)
-        covered = max(covered, end)
-    tail = window.size - (end_offset + _end_size(window, end_offset) + comment)
-    return Directory(members, prefix, max(tail, 0), comment, gaps)
+    if count not in {len(members), len(members) & 0xFFFF}:
+        conflict = conflict or f"promises {count:,} members and lists {len(members):,}"
+    tail_start = end_offset + _end_size(window, end_offset)
+    text = window.head(comment, tail_start)
+    first = min((member.header for member in members), default=prefix)
+    gaps, overlaps = _gaps(members, first, offset + prefix)
+    return Directory(
+        members,
+        prefix=max(prefix, first),
+        suffix=max(window.size - tail_start - comment, 0),
+        comment=comment,
+        gaps=gaps,
+        overlaps=overlaps,
+        conflict=conflict,
+        hidden=comment > _LONG_COMMENT or any(record in text for record in _RECORDS),
+    )
+
+
+def _gaps(members: tuple[Member, ...], first: int, end: int) -> tuple[int, int]:
+    """Bytes from the first member to the directory that no member has, and that two have."""
+    covered, loose, gaps, overlaps = first, 0, 0, 0
+    spans = sorted((member.header, member.start + member.stored, member.tail) for member in members)
+    for start, stop, tail in [*spans, (end, end, 0)]:
+        gap = start - covered
+        gaps += gap if gap > loose else 0
+        overlaps += max(-gap, 0)
+        covered, loose = max(covered, stop), tail
+    return gaps, overlaps
 
 
 def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
     """What is irregular about names, headers and bytes outside the members."""
-    for name, count in Counter(member.name for member in directory.members).items():
-        if count > 1:
-            detail = f"{count} members are called {name}; readers disagree on which one counts"
-            evidence: dict[str, Json] = {"measured": count, "threshold": 1}
-            yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, name, evidence)
+    evidence: dict[str, Json]
+    alike: dict[str, list[str]] = {}
+    for member in directory.members:
+        if not member.is_directory:
+            alike.setdefault(_unpacked_name(member.name), []).append(member.name)
+    for names in alike.values():
+        if len(names) > 1:
+            called = " and ".join(dict.fromkeys(names))
+            detail = f"{len(names)} members are called {called}; readers disagree which one counts"
+            evidence = {"measured": len(names), "threshold": 1}
+            yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, names[0], evidence)
     for member in directory.members:
         if reason := unsafe_name(member.name) or unsafe_name(member.local_name):
             yield Problem(ProblemKind.UNSAFE_PATH, file, reason, member.name, {"zip": "name"})
@@ -132,17 +176,51 @@ def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
             detail = f"{member.name} is a symbolic link"
             evidence = {"zip": "link", "link": member.name}
             yield Problem(ProblemKind.UNSAFE_PATH, file, detail, member.name, evidence)
+        elif stat.S_IFMT(member.mode) not in _PLAIN_MODES:
+            detail = f"{member.name} is a device, a pipe or a socket"
+            yield Problem(ProblemKind.UNSAFE_PATH, file, detail, member.name, {"zip": "device"})
         if member.encrypted:
             detail = f"{member.name} is encrypted"
-            yield Problem(ProblemKind.UNSUPPORTED, file, detail, member.name, {"zip": "encrypted"})
+            yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "encrypted"})
+        elif member.method not in {STORED, DEFLATED}:
+            detail = f"{member.name} is compressed by method {member.method}"
+            yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "method"})
         if member.local_name != member.name:
             detail = f"{member.name} calls itself {member.local_name} in its own header"
             evidence = {"zip": "local-name", "local": member.local_name}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
-        elif member.local_size not in {None, member.size}:
-            detail = f"{member.name} has two sizes: {member.size:,} and {member.local_size:,} bytes"
-            evidence = {"zip": "local-size", "measured": member.local_size}
+        elif member.conflict:
+            detail = f"{member.name} {member.conflict}"
+            evidence = {"zip": "local-header"}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
+    yield from _archive_problems(directory, file)
+
+
+def _unpacked_name(name: str) -> str:
+    """Where a member ends up on a file system that knows no case."""
+    return posixpath.normpath(name.replace("\\", "/")).casefold()
+
+
+def _archive_problems(directory: Directory, file: str) -> Iterator[Problem]:
+    """What is irregular about the archive as a whole."""
+    evidence: dict[str, Json]
+    if directory.conflict:
+        detail = f"the end of the archive {directory.conflict}"
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", {"zip": "end"})
+    if directory.hidden:
+        detail = (
+            f"a comment of {directory.comment:,} bytes, as large as an archive or with one in it"
+        )
+        evidence = {"zip": "suffix", "measured": directory.comment}
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
+    if directory.gaps:
+        detail = f"{directory.gaps:,} bytes between the members belong to none that is listed"
+        evidence = {"zip": "gap", "measured": directory.gaps}
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
+    if directory.overlaps:
+        detail = f"members share {directory.overlaps:,} bytes with others"
+        evidence = {"zip": "overlap", "measured": directory.overlaps}
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
     for what, size in (("before", directory.prefix), ("after", directory.suffix)):
         if size:
             detail = f"{size:,} bytes {what} the archive: the file is something else as well"
@@ -163,24 +241,33 @@ def unsafe_name(name: str) -> str:
     return ""
 
 
-def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int]] | None:
-    """Offset of the end record, and (members, directory size, directory offset, comment)."""
+def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int], str] | None:
+    """Offset of the end record, (members, directory size, directory offset, comment), conflict.
+
+    As Python's zipfile looks for it: without a comment first, and with a 64-bit record counting
+    wherever there is one. Other programs ask for that only where 32 bits do not suffice.
+    """
     start = max(0, window.size - _TAIL)
     tail = window.head(_TAIL, start)
-    position = tail.rfind(b"PK\x05\x06")
+    position = len(tail) - _END.size
+    if position < 0 or tail[position : position + 4] != _END_SIGNATURE or any(tail[-2:]):
+        position = tail.rfind(_END_SIGNATURE)
     if position < 0 or position + _END.size > len(tail):
         return None
     _, _, _, _, count, size, offset, comment = _END.unpack_from(tail, position)
-    end = start + position
-    if _UNKNOWN32 in {size, offset} or count == 0xFFFF:
-        locator = window.head(_END64_LOCATOR.size, end - _END64_LOCATOR.size)
-        if locator[:4] == b"PK\x06\x07":
-            at = end - _END64_LOCATOR.size - _END64.size
-            record = window.head(_END64.size, at)
-            if record[:4] == b"PK\x06\x06":
-                _, _, _, _, _, _, _, count, size, offset = _END64.unpack(record)
-                end = at
-    return end, (count, size, offset, comment)
+    end, conflict = start + position, ""
+    locator = window.head(_END64_LOCATOR.size, end - _END64_LOCATOR.size)
+    if locator[:4] == b"PK\x06\x07":
+        at = end - _END64_LOCATOR.size - _END64.size
+        record = window.head(_END64.size, at)
+        if record[:4] == b"PK\x06\x06":
+            narrow = (count, size, offset)
+            _, _, _, _, _, _, _, count, size, offset = _END64.unpack(record)
+            pairs = zip(narrow, (count, size, offset), (0xFFFF, UNKNOWN32, UNKNOWN32), strict=True)
+            if any(few not in {many, unknown} for few, many, unknown in pairs):
+                conflict = "describes two directories, in 32 and in 64 bits"
+            end = at
+    return end, (count, size, offset, comment), conflict
 
 
 def _end_size(window: Window, offset: int) -> int:
@@ -205,53 +292,27 @@ def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterat
         at = position + _CENTRAL.size
         raw_name = data[at : at + lengths[0]]
         extra = data[at + lengths[0] : at + lengths[0] + lengths[1]]
-        size, stored, header = _wide(extra, (size, stored, header), window.file)
+        size, stored, header = wide(extra, (size, stored, header), window.file)
         position = at + sum(lengths)
-        start, local_name, local_size = _local(window, header + prefix)
+        local, local_name, start = local_header(window, header + prefix)
         if start + stored > window.size:
             reason = f"data of {_text(raw_name, flags)} end after the file"
             raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
+        central = Header(flags, method, crc, stored, size)
         yield Member(
             name=_text(raw_name, flags),
             local_name=_text(local_name, flags),
             method=method,
-            encrypted=bool(flags & _ENCRYPTED),
+            encrypted=bool(flags & ENCRYPTED),
             crc=crc,
             stored=stored,
             size=size,
             start=start,
             header=header + prefix,
             mode=mode,
-            local_size=None if flags & _SIZES_FOLLOW or local_size == _UNKNOWN32 else local_size,
+            conflict=conflict(window, central, local, start + stored),
+            tail=DESCRIPTOR_BYTES if local.flags & SIZES_FOLLOW else 0,
         )
-
-
-def _local(window: Window, offset: int) -> tuple[int, bytes, int]:
-    """Start of the data, name and size by the local header."""
-    record = window.head(_LOCAL.size, offset)
-    if record[:4] != b"PK\x03\x04" or len(record) < _LOCAL.size:
-        reason = f"no member's header at byte {offset}"
-        raise ReadError(ProblemKind.CORRUPT, window.file, reason)
-    *_, size, name_length, extra_length = _LOCAL.unpack(record)
-    name = window.head(name_length, offset + _LOCAL.size)
-    return offset + _LOCAL.size + name_length + extra_length, name, size
-
-
-def _wide(extra: bytes, values: tuple[int, int, int], file: str) -> tuple[int, int, int]:
-    """Size, stored size and offset, with those that need 64 bits taken from the extra field."""
-    position = 0
-    while position + 4 <= len(extra):
-        tag, length = struct.unpack_from("<HH", extra, position)
-        if tag == 1:
-            wanted = [index for index, value in enumerate(values) if value == _UNKNOWN32]
-            if length < 8 * len(wanted) or position + 4 + length > len(extra):
-                raise ReadError(ProblemKind.CORRUPT, file, "zip64 field is cut off")
-            wide = list(values)
-            for slot, index in enumerate(wanted):
-                (wide[index],) = struct.unpack_from("<Q", extra, position + 4 + 8 * slot)
-            return wide[0], wide[1], wide[2]
-        position += 4 + length
-    return values
 
 
 def _text(name: bytes, flags: int) -> str:

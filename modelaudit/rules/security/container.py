@@ -1,4 +1,4 @@
-"""MA720 to MA735, MA738: the container that the model comes in."""
+"""MA720 to MA735, MA738, MA757: the container that the model comes in."""
 
 from __future__ import annotations
 

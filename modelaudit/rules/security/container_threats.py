@@ -268,4 +268,17 @@ THREATS = (
         "hdf5",
         ("user-block", "trailing"),
     ),
+    Threat(
+        ProblemKind.OTHER,
+        "MA757",
+        "unusual-archive-member",
+        Severity.HIGH,
+        "An archive member is encrypted, or compressed in a way that Keras never uses",
+        "All archive members are stored or deflated",
+        "Python loads members that are compressed by bzip2 or LZMA, and many scanners do not: they "
+        "pass over what they cannot read. An encrypted member nobody can look into.",
+        _REPACK,
+        "zip",
+        ("encrypted", "method"),
+    ),
 )

@@ -9,32 +9,11 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.examples import dense, example, keras_layer
 from modelaudit.rules.security.walk import Site, require_documents, walked
 
-# First bytes of things that are programs, or become programs when they are read.
-_SIGNATURES = (
-    (b"\x80\x02", "a pickle"),
-    (b"\x80\x03", "a pickle"),
-    (b"\x80\x04", "a pickle"),
-    (b"\x80\x05", "a pickle"),
-    (b"PK\x03\x04", "a zip archive (PyTorch keeps pickles in one)"),
-    (b"\x7fELF", "a native library"),
-    (b"MZ", "a Windows program"),
-    (b"\xcf\xfa\xed\xfe", "a native library"),
-    (b"\xce\xfa\xed\xfe", "a native library"),
-    (b"\xfe\xed\xfa\xcf", "a native library"),
-    (b"\xfe\xed\xfa\xce", "a native library"),
-    (b"\xca\xfe\xba\xbe", "a native library or Java class"),
-    (b"#!", "a script"),
-)
-# Protocols 0 and 1 have no mark of their own: a container, or a module's object, that is kept.
-_OLD_PICKLE = re.compile(
-    rb"\((?:[dl]p\d+\n|[\]}]q[\x00-\x0f])|[\]})]q[\x00-\x0f]"
-    rb"|\(*c[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n(?:p\d+\n|q[\x00-\x0f]|[().]|S['\"])"
-    rb"|\(+i[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n"
-)
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _ENCODED = 1024
 # A pickle of protocol 2 to 5, a zip archive, ELF; what is shorter is no program.
@@ -53,16 +32,6 @@ _IN_BASE64 = (
     "f0VMR",
 )
 _SHORTEST = 24
-HEAD_BYTES = 64
-"""How much of something `payload` wants to see."""
-
-
-def payload(head: bytes) -> str:
-    """What some bytes are by their beginning, if they are a program; else empty."""
-    for signature, what in _SIGNATURES:
-        if head.startswith(signature):
-            return what
-    return "a pickle" if _OLD_PICKLE.match(head) else ""
 
 
 def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -77,13 +46,13 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _carried(rule, site, what, _module_head(inner))
         elif site.class_name == "__bytes__" and not _inside_torch(site):
             head = _head(inner.get("value"))
-            if what := payload(head):
+            if what := program_by_bytes(head):
                 where = site.layer or "The config"
                 yield _carried(rule, site, f"{where} holds bytes that are {what}", head)
     for text in walked(facts.artifact).texts:
         if text.site.parent is None or text.site.parent.class_name != "__bytes__":
             head = _in_base64(text.value)
-            if what := payload(head):
+            if what := program_by_bytes(head):
                 where = text.site.layer or "The config"
                 yield rule.finding(
                     f"{where} holds, as text in base64, {what}.",
@@ -113,7 +82,7 @@ def _carried(rule: Rule, site: Site, what: str, head: bytes) -> Finding:
         f"{what}.",
         file=site.file,
         route=site.route,
-        evidence={"head": head[:16].hex(), "content": payload(head)},
+        evidence={"head": head[:16].hex(), "content": program_by_bytes(head)},
         key=site.class_name,
     )
 

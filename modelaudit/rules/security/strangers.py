@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.programs import program_by_bytes
 from modelaudit.rules.examples import healthy, model, with_problem
 from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.security.payloads import payload
 
 # Suffixes of files that run, or run when they are opened by the usual function.
 _NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
@@ -26,7 +26,7 @@ def program(path: str, head: bytes) -> tuple[str, Severity]:
         return "native code", Severity.HIGH
     if suffixes & _PICKLES:
         return "a pickle", Severity.HIGH
-    what = payload(head)
+    what = program_by_bytes(head)
     if what:
         return what, Severity.MEDIUM if what == "a script" else Severity.HIGH
     if suffixes & _SCRIPTS:
@@ -35,15 +35,28 @@ def program(path: str, head: bytes) -> tuple[str, Severity]:
 
 
 def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Foreign members and files by name and first bytes, then every other file by name."""
+    """Members and files that are foreign or programs by their bytes, then the others by name."""
     seen: set[str] = set()
     for problem in facts.artifact.problems:
-        if problem.kind is ProblemKind.LEFTOVER:
-            seen.add(problem.file)
+        if problem.kind is ProblemKind.LEFTOVER or "program" in problem.evidence:
+            seen.add(problem.route or problem.file)
             yield from _program(rule, problem.file, problem.route, _head(problem))
     for entry in facts.artifact.files:
         if entry.path not in seen and (len(facts.artifact.files) > 1 or entry.role == "foreign"):
             yield from _program(rule, entry.path, "", b"")
+    for name in _members(facts):
+        if name not in seen:
+            yield from _program(rule, facts.artifact.files[0].path, name, b"")
+
+
+def _members(facts: Facts) -> Iterator[str]:
+    """Names of an archive's members."""
+    archive = facts.artifact.extra.get("archive")
+    members = archive.get("members") if isinstance(archive, dict) else None
+    for member in members if isinstance(members, list) else ():
+        name = member.get("name") if isinstance(member, dict) else None
+        if isinstance(name, str):
+            yield name
 
 
 def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
@@ -75,7 +88,7 @@ def _is_foreign_data(problem: Problem) -> bool:
 def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets whose bytes are a pickle or a program."""
     for problem in facts.artifact.problems:
-        if _is_foreign_data(problem) and (what := payload(_head(problem))):
+        if _is_foreign_data(problem) and (what := program_by_bytes(_head(problem))):
             yield rule.finding(
                 f"{problem.file}: {problem.route} holds {what}.",
                 file=problem.file,
@@ -88,7 +101,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets of text, references and other things that are no numbers."""
     for problem in facts.artifact.problems:
-        if _is_foreign_data(problem) and not payload(_head(problem)):
+        if _is_foreign_data(problem) and not program_by_bytes(_head(problem)):
             yield describe(rule, problem)
 
 

@@ -1,0 +1,60 @@
+"""Programs, and what becomes one when it is read, told by their first bytes."""
+
+from __future__ import annotations
+
+import re
+
+HEAD_BYTES = 64
+"""How much of something `program_by_bytes` wants to see."""
+
+_PICKLE = "a pickle"
+_SIGNATURES = (
+    (b"\x80\x02", _PICKLE),
+    (b"\x80\x03", _PICKLE),
+    (b"\x80\x04", _PICKLE),
+    (b"\x80\x05", _PICKLE),
+    (b"PK\x03\x04", "a zip archive (PyTorch keeps pickles in one)"),
+    (b"\x7fELF", "a native library"),
+    (b"\xcf\xfa\xed\xfe", "a native library"),
+    (b"\xce\xfa\xed\xfe", "a native library"),
+    (b"\xfe\xed\xfa\xcf", "a native library"),
+    (b"\xfe\xed\xfa\xce", "a native library"),
+    (b"\xca\xfe\xba\xbe", "a native library or Java class"),
+    (b"#!", "a script"),
+)
+# Protocols 0 and 1 have no mark of their own: a container, or a module's object, that is kept.
+_OLD_PICKLE = re.compile(
+    rb"\((?:[dl]p\d+\n|[\]}]q[\x00-\x0f])|[\]})]q[\x00-\x0f]"
+    rb"|\(*c[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n(?:p\d+\n|q[\x00-\x0f]|[().]|S['\"])"
+    rb"|\(+i[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n"
+)
+_FRAME = b"\x95"
+
+
+def program_by_bytes(head: bytes) -> str:
+    """What some bytes are by their beginning, if they are a program; else empty."""
+    for signature, what in _SIGNATURES:
+        if head.startswith(signature):
+            return what
+    if head.startswith(b"MZ") and b"\0" in head:  # a word list can start with these letters
+        return "a Windows program"
+    return _PICKLE if _OLD_PICKLE.match(head) else ""
+
+
+def program_among_numbers(head: bytes, size: int, last: bytes) -> str:
+    """The same for bytes that should be numbers and can be any: two alike are no sign.
+
+    Args:
+        head: the first bytes.
+        size: of all of them.
+        last: the last of them; empty where it was not looked at.
+    """
+    what = program_by_bytes(head)
+    if what == _PICKLE:
+        framed = head[2:3] == _FRAME and int.from_bytes(head[3:11], "little") <= size
+        marked = head[:1] == b"\x80" and head[2:3] in {b"}", b"]", b"(", b")", b"c", b"C", b"X"}
+        old = head[:1] != b"\x80"
+        return what if framed or (last == b"." and (marked or old)) else ""
+    if what == "a script":
+        return what if head.startswith((b"#!/", b"#! /")) else ""
+    return what
