@@ -136,3 +136,9 @@ def test_letters_that_need_their_neighbours_are_written_out_in_charts(made, tmp_
         needing = [c for c in NAMES[name] if not unicodedata.name(c).startswith("LATIN")]
         assert not set(needing) - {" "} & set(labels)
     assert r"\u{0637}" in labels  # the first letter of the Arabic name
+
+
+def test_an_audit_written_out_still_equals_the_one_before():
+    made = render_pdf(samples.foreign(), samples.RULES, previous=samples.foreign())
+    shown = " ".join(pypdf.PdfReader(io.BytesIO(made)).pages[0].extract_text().split())
+    assert "0 new, 0 fixed, 29 unchanged" in shown

@@ -11,6 +11,7 @@ from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, a
 from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
+MOST_PLACES = 6
 NUMBERS = (("measured", "measured"), ("threshold", "compared with"), ("n", "n ="))
 
 
@@ -31,7 +32,7 @@ class Cause:
     title: str
     belief: str
     share: int
-    where: str
+    where: tuple[Span, ...]
     evidence: tuple[Evidence, ...]
     against: tuple[tuple[Span, ...], ...]
     refute: tuple[Paragraph, ...]
@@ -81,14 +82,19 @@ def _line(item: object) -> tuple[Span, ...]:
     return spans(text.cut(said, 600))
 
 
-def _where(item: Map) -> str:
-    parts = []
+def _where(item: Map) -> tuple[Span, ...]:
+    """The transform and the layers that a cause is about; names are code, each kept to itself."""
+    said: list[Span] = []
     if transform := as_text(item.get("transform")):
-        parts.append(f"transform: {text.shorten(words.transform(transform), 80)}")
+        said.append(Span(f"transform: {text.shorten(words.transform(transform), 80)}"))
     where = item.get("where")
-    if where:
-        parts.append(f"where: {plain(where, 160)}")
-    return " · ".join(parts)
+    names = [where] if isinstance(where, str) else as_list(where)
+    for index, name in enumerate(filter(None, names[:MOST_PLACES])):
+        said.append(Span(", " if index else " · where: " if said else "where: "))
+        said.append(Span(plain(name, 60), code=True))
+    if len(names) > MOST_PLACES:
+        said.append(Span(f" and {len(names) - MOST_PLACES:,} more"))
+    return tuple(said)
 
 
 def _cause(item: Map, findings: Findings) -> Cause:
