@@ -13,6 +13,7 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
+from modelaudit.formats.hdf5_bombs import bomb_in_chunk, bomb_of_many
 from modelaudit.formats.hdf5_file import (
     HDF5_ERRORS,
     Superblock,
@@ -27,6 +28,7 @@ from modelaudit.formats.hdf5_file import (
 from modelaudit.formats.hdf5_guard import Contents, Found, walk
 from modelaudit.formats.hdf5_heaps import damaged_heaps
 from modelaudit.formats.hdf5_layout import FULL, LEGACY, V3, layout_of
+from modelaudit.formats.hdf5_programs import program_in_dataset, programs_in_attributes
 from modelaudit.formats.hdf5_tensors import source_of
 from modelaudit.formats.tensors import summarise_or_problem
 from modelaudit.formats.window import Window
@@ -97,6 +99,7 @@ def _read(
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *_outside(window, superblock)]
+    problems += programs_in_attributes(contents, window, frozenset(_TEXTS), texts=damaged is None)
     tensors = _tensors(contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
         "layout": layout,
@@ -220,6 +223,10 @@ def _tensors(
     contents: Contents, layout: str, window: Window, limits: Limits, problems: list[Problem]
 ) -> tuple[Tensor, ...]:
     """A tensor for each dataset; one that cannot be read keeps its shape, dtype and problem."""
+    bomb = bomb_of_many(contents, window.file, limits)
+    if bomb is not None:
+        problems.append(bomb)
+        return ()
     deadline = time.monotonic() + limits.read_seconds
     done: dict[int, Tensor] = {}
     tensors: list[Tensor] = []
@@ -259,12 +266,19 @@ def _tensor(
     if found.unreadable is not None or found.dataset.shape is None:
         return unread
     try:
+        bomb = bomb_in_chunk(found, window.file)
+        if bomb is not None:
+            problems.append(bomb)
+            return unread
         source = source_of(window, route, found.dataset, kind)
     except (ReadError, *HDF5_ERRORS) as error:
         reason = error.reason if isinstance(error, ReadError) else hdf5_reason(error)
         word = error.kind if isinstance(error, ReadError) else ProblemKind.TENSOR_UNREADABLE
         problems.append(Problem(ProblemKind(word), window.file, reason, route))
         return unread
+    program = program_in_dataset(found, source, window)
+    if program is not None:
+        problems.append(program)
     tensor, problem = summarise_or_problem(
         route, found.shape, kind.name, window.file, role, source, limits
     )

@@ -212,9 +212,18 @@ def _storage_problem(
             f"declares {declared:,} bytes and stores {stored:,}; not read (setting tensor_bytes)"
         )
         return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+    if layout == h5py.h5d.CHUNKED:
+        chunks = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
+        if chunks > limits.hdf5_chunks:
+            evidence |= {"hdf5": "chunks", "measured": chunks, "threshold": limits.hdf5_chunks}
+            detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
+            return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
     if not stored:
-        evidence["hdf5"] = "unallocated"
         detail = f"{declared:,} bytes declared, none were ever written"
+        if declared > _RATIO_FLOOR:
+            evidence |= {"hdf5": "ratio", "measured": declared, "threshold": _RATIO_FLOOR}
+            return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+        evidence["hdf5"] = "unallocated"
         return Problem(ProblemKind.TENSOR_UNREADABLE, file, detail, route, evidence)
     if layout != h5py.h5d.CHUNKED:
         if stored == declared:
@@ -222,11 +231,6 @@ def _storage_problem(
         evidence["hdf5"] = "size"
         detail = f"declares {declared:,} bytes and stores {stored:,}"
         return Problem(ProblemKind.SIZE_MISMATCH, file, detail, route, evidence)
-    chunks = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
-    if chunks > limits.hdf5_chunks:
-        evidence |= {"hdf5": "chunks", "measured": chunks, "threshold": limits.hdf5_chunks}
-        detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
-        return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
     ratio = declared / stored
     if ratio > limits.hdf5_ratio and declared > _RATIO_FLOOR:
         evidence |= {"hdf5": "ratio", "measured": round(ratio, 1), "threshold": limits.hdf5_ratio}

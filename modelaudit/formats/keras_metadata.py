@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from modelaudit.errors import ReadError
 from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
 from modelaudit.formats.bounded import json_loads
+from modelaudit.formats.keras_parts import duplicate_keys
 from modelaudit.formats.messages import parse
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
@@ -25,11 +26,13 @@ class KerasMetadata:
         objects: node index -> metadata as JSON.
         root: the saved model's own metadata; None where the root is no Keras model.
         file: where it was found.
+        others: further metadata of nodes that have some already, which other versions may take.
     """
 
     objects: Mapping[int, dict[str, Json]] = field(default_factory=dict)
     root: dict[str, Json] | None = None
     file: str = ""
+    others: tuple[tuple[int, dict[str, Json]], ...] = ()
 
     @property
     def config(self) -> dict[str, Json] | None:
@@ -49,14 +52,14 @@ class KerasMetadata:
         A model's config lists its layers, whose objects then repeat it.
         """
         listed = {
-            json.dumps(layer.get("config"), sort_keys=True)
+            _identity(layer)
             for metadata in self.objects.values()
             for layer in _listed_layers(metadata)
         }
         return tuple(
             Document(self.file, f"nodes/{index}", metadata)
-            for index, metadata in sorted(self.objects.items())
-            if json.dumps(metadata.get("config"), sort_keys=True) not in listed
+            for index, metadata in (*sorted(self.objects.items()), *self.others)
+            if _identity(metadata) not in listed
         )
 
     @property
@@ -78,34 +81,44 @@ def read_keras_metadata(
     """
     file = KERAS_METADATA if data is not None else "saved_model.pb"
     problems: list[Problem] = []
-    texts: dict[int, str] = {}
+    texts: list[tuple[int, str]] = []
     identifiers: dict[int, str] = {}
     for node in nodes:
         text, identifier = node.detail.get("metadata"), node.detail.get("identifier")
         if isinstance(identifier, str) and identifier.startswith("_tf_keras"):
             identifiers[node.index] = identifier
-            if isinstance(text, str):
-                texts[node.index] = text
+            if isinstance(text, str) and text:
+                texts.append((node.index, text))
     if data is not None:
         try:
             message = parse(pb.KerasMetadata, data, file, limits)
         except ReadError as error:
             return KerasMetadata(), [Problem(ProblemKind(error.kind), file, error.reason)]
         for entry in message.nodes:
-            texts[entry.node_id] = entry.metadata
+            texts.append((entry.node_id, entry.metadata))
             identifiers[entry.node_id] = entry.identifier
     objects: dict[int, dict[str, Json]] = {}
-    for index, text in texts.items():
+    others: list[tuple[int, dict[str, Json]]] = []
+    for index, text in texts:
+        duplicates: list[str] = []
         try:
-            value = json_loads(text.encode(), limits, file)
+            value = json_loads(text.encode(), limits, file, duplicates)
         except ReadError as error:
             route = f"nodes/{index}"
             problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
             continue
+        if duplicates:
+            problems.append(duplicate_keys(duplicates, file, f"nodes/{index}"))
         if isinstance(value, dict):
+            if index in objects:  # the last one counts
+                others.append((index, objects[index]))
             objects[index] = value
     root = objects.get(0) if identifiers.get(0) in _MODELS else None
-    return KerasMetadata(objects, root, file), problems
+    return KerasMetadata(objects, root, file, tuple(others)), problems
+
+
+def _identity(metadata: Mapping[str, Json]) -> str:
+    return json.dumps([metadata.get("class_name"), metadata.get("config")], sort_keys=True)
 
 
 def _listed_layers(metadata: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:

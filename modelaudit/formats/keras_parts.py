@@ -69,13 +69,17 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
         notes.add(error, file, route)
         return None
     if duplicates:
-        names = ", ".join(sorted(set(duplicates))[:8])
-        detail = f"JSON objects name keys more than once, of which the last counts: {names}"
-        evidence: dict[str, Json] = {"json": "keys", "measured": len(duplicates)}
-        kind = ProblemKind.DUPLICATE_MEMBER
-        notes.problems.append(Problem(kind, file, detail, route, evidence))
+        notes.problems.append(duplicate_keys(duplicates, file, route))
     notes.documents.append(Document(file, route, value))
     return value
+
+
+def duplicate_keys(names: list[str], file: str, route: str) -> Problem:
+    """The problem that JSON objects of a document name keys more than once."""
+    shown = ", ".join(sorted(set(names))[:8])
+    detail = f"JSON objects name keys more than once, of which the last counts: {shown}"
+    evidence: dict[str, Json] = {"json": "keys", "measured": len(names)}
+    return Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
 
 
 def architecture_of(

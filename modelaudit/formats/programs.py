@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 
 HEAD_BYTES = 64
@@ -29,6 +31,12 @@ _OLD_PICKLE = re.compile(
     rb"|\(+i[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n"
 )
 _FRAME = b"\x95"
+# A pickle of protocol 2 to 5, a zip archive, ELF; what is shorter is no program.
+_IN_BASE64 = (
+    *(b"gAI", b"gAJ", b"gAM", b"gAN", b"gAQ", b"gAR", b"gAS", b"gAT", b"gAU", b"gAV"),
+    *(b"UEsDB", b"f0VMR"),
+)
+_SHORTEST = 24
 
 
 def program_by_bytes(head: bytes) -> str:
@@ -39,6 +47,21 @@ def program_by_bytes(head: bytes) -> str:
     if head.startswith(b"MZ") and b"\0" in head:  # a word list can start with these letters
         return "a Windows program"
     return _PICKLE if _OLD_PICKLE.match(head) else ""
+
+
+def program_in_base64(text: bytes) -> str:
+    """What a text encodes, where it is a program and can be told from a word; else empty.
+
+    Signatures of two bytes are too short to tell; a pickle is one that also ends like one.
+    """
+    if len(text) < _SHORTEST or not text.lstrip().startswith(_IN_BASE64):
+        return ""
+    try:
+        data = base64.b64decode(b"".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    ends = data[:1] != b"\x80" or data.endswith(b".")
+    return program_by_bytes(data[:HEAD_BYTES]) if ends else ""
 
 
 def program_among_numbers(head: bytes, size: int, last: bytes) -> str:

@@ -9,29 +9,13 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes, program_in_base64
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.examples import dense, example, keras_layer
 from modelaudit.rules.security.walk import Site, require_documents, walked
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _ENCODED = 1024
-# A pickle of protocol 2 to 5, a zip archive, ELF; what is shorter is no program.
-_IN_BASE64 = (
-    "gAI",
-    "gAJ",
-    "gAM",
-    "gAN",
-    "gAQ",
-    "gAR",
-    "gAS",
-    "gAT",
-    "gAU",
-    "gAV",
-    "UEsDB",
-    "f0VMR",
-)
-_SHORTEST = 24
 
 
 def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -50,31 +34,17 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 where = site.layer or "The config"
                 yield _carried(rule, site, f"{where} holds bytes that are {what}", head)
     for text in walked(facts.artifact).texts:
-        if text.site.parent is None or text.site.parent.class_name != "__bytes__":
-            head = _in_base64(text.value)
-            if what := program_by_bytes(head):
-                where = text.site.layer or "The config"
-                yield rule.finding(
-                    f"{where} holds, as text in base64, {what}.",
-                    file=text.site.file,
-                    route=text.route,
-                    evidence={"head": head[:16].hex(), "content": what},
-                    key="base64",
-                )
-
-
-def _in_base64(value: str) -> bytes:
-    """First bytes of what a text encodes, where it can be told from a word: b"" elsewhere.
-
-    Signatures of two bytes are too short to tell; a pickle is one that also ends like one.
-    """
-    if len(value) < _SHORTEST or not value.lstrip().startswith(_IN_BASE64):
-        return b""
-    try:
-        data = base64.b64decode("".join(value.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-    return data[:HEAD_BYTES] if data[:1] != b"\x80" or data.endswith(b".") else b""
+        if text.site.parent is not None and text.site.parent.class_name == "__bytes__":
+            continue
+        if what := program_in_base64(text.value.encode("utf-8", "replace")):
+            where = text.site.layer or "The config"
+            yield rule.finding(
+                f"{where} holds, as text in base64, {what}.",
+                file=text.site.file,
+                route=text.route,
+                evidence={"head": text.value[:24], "content": what},
+                key="base64",
+            )
 
 
 def _carried(rule: Rule, site: Site, what: str, head: bytes) -> Finding:

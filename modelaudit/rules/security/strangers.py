@@ -38,7 +38,8 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Members and files that are foreign or programs by their bytes, then the others by name."""
     seen: set[str] = set()
     for problem in facts.artifact.problems:
-        if problem.kind is ProblemKind.LEFTOVER or "program" in problem.evidence:
+        data = "hdf5" in problem.evidence
+        if problem.kind is ProblemKind.LEFTOVER or ("program" in problem.evidence and not data):
             seen.add(problem.route or problem.file)
             yield from _program(rule, problem.file, problem.route, _head(problem))
     for entry in facts.artifact.files:
@@ -86,9 +87,12 @@ def _is_foreign_data(problem: Problem) -> bool:
 
 
 def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Datasets whose bytes are a pickle or a program."""
+    """Datasets and attributes whose bytes are a pickle or a program."""
     for problem in facts.artifact.problems:
-        if _is_foreign_data(problem) and (what := program_by_bytes(_head(problem))):
+        what = program_by_bytes(_head(problem)) if _is_foreign_data(problem) else ""
+        if problem.evidence.get("hdf5") == "program":
+            what = str(problem.evidence.get("program"))
+        if what:
             yield rule.finding(
                 f"{problem.file}: {problem.route} holds {what}.",
                 file=problem.file,
@@ -119,8 +123,8 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A dataset holds a pickle or a program instead of numbers",
-        pass_title="No dataset holds a pickle or a program",
+        summary="A dataset or attribute holds a pickle or a program",
+        pass_title="No dataset and no attribute holds a pickle or a program",
         why="Nothing in Keras reads it, so somebody else's code will, and unpickling runs whatever "
         "the bytes say. It is also a place to carry a program past scanners.",
         fix="Do not unpickle it. Ask the maker for the model without it.",
