@@ -224,6 +224,33 @@ def test_a_path_is_shown_as_it_will_be(tmp_path: Path, make: Callable[[Graph], s
     assert found.evidence["targets"] == [PATH.decode()]
 
 
+def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path) -> None:
+    """What is saved to is a constant there, which whoever saves replaces."""
+    graph = Graph()
+    nodes = graph.graph.node
+    parts = [graph.text(nodes, name, name.encode()) for name in ("model", "_temp/part")]
+    graph.node(nodes, "join", "StringJoin", *parts)
+    graph.node(nodes, "name", "ShardedFilename", "join")
+    graph.node(nodes, "SaveV2", "SaveV2", "name")
+    graph.node(nodes, "merge", "MergeV2Checkpoints", "name", "model")
+    graph.node(nodes, "saved", "Identity", "model", "^merge", "^SaveV2")
+    graph.meta.saver_def.filename_tensor_name = "model:0"
+    graph.meta.saver_def.save_tensor_name = "saved:0"
+    assert graph.findings(tmp_path) == []
+
+
+def test_a_path_behind_an_asset_is_shown(tmp_path: Path) -> None:
+    graph = Graph()
+    nodes = graph.graph.node
+    entry = graph.meta.asset_file_def.add(filename="words.txt")
+    entry.tensor_info.name = graph.text(nodes, "asset", b"ignored") + ":0"
+    graph.node(nodes, "join", "StringJoin", "asset", graph.text(nodes, "more", b"/../../key"))
+    graph.node(nodes, "table", "InitializeTableFromTextFileV2", "x", "join")
+    graph.meta.collection_def["table_initializer"].node_list.value.append("table")
+    (found,) = graph.findings(tmp_path)
+    assert (found.name, found.evidence["from"]) == ("table-from-path", ["asset", "constant"])
+
+
 def test_a_saver_with_a_packed_path_of_its_own(tmp_path: Path) -> None:
     graph = Graph()
     nodes = graph.functions["restoring"].node_def

@@ -128,6 +128,8 @@ class Sources:
             one = steps[0] if len(steps) == 1 else None
             return self._value(one, depth) if isinstance(one, Place) else None
         if node.op == "Const":
+            if function is None and self._stands_for(node) is not None:
+                return None  # a default, for which the loader puts something else
             tensor = node.attrs.get("value")
             stored = tensor.get("value") if isinstance(tensor, dict) else None
             return stored if isinstance(stored, list) else None
@@ -172,18 +174,21 @@ class Sources:
             yield Source("computed", node.op)
 
     def _constant(self, function: GraphFunction | None, node: GraphNode) -> Iterator[Source]:
-        if function is None:
-            asset = self.graph.assets.get(f"{node.name}:0", self.graph.assets.get(node.name))
-            if asset is not None:
-                yield Source("asset", asset)
-                return
-            if node.name == self._saver_filename():
-                yield Source("saver")
-                return
+        other = self._stands_for(node) if function is None else None
+        if other is not None:
+            yield other
+            return
         tensor = node.attrs.get("value")
         values = tensor.get("value") if isinstance(tensor, dict) else None
         for value in values if isinstance(values, list) else ():
             yield Source("constant", value)
+
+    def _stands_for(self, node: GraphNode) -> Source | None:
+        """What a loader puts in a constant's place, if it does: an asset's path, the saver's."""
+        asset = self.graph.assets.get(f"{node.name}:0", self.graph.assets.get(node.name))
+        if asset is not None:
+            return Source("asset", asset)
+        return Source("saver") if node.name == self._saver_filename() else None
 
     def _placeholder(self, function: GraphFunction | None, node: GraphNode) -> Source:
         saver = function is None and node.name == self._saver_filename()
