@@ -20,6 +20,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
+from tests.formats.bundle_writer import write_bundle
 from tests.made.files import minimal_h5, minimal_keras
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
@@ -230,3 +231,21 @@ def test_models_that_tensorflow_and_keras_saved(made: Path) -> None:
             bad = [f for f in findings(path) if f.severity.rank >= 3]
             assert not bad, (path.name, bad[:2])
     assert looked_at > 5
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("../other/m", Severity.HIGH),
+        ("gs://bucket/m", Severity.HIGH),
+        ("\\\\\\\\server\\\\share", Severity.HIGH),
+        ("/home/me/run/m", Severity.MEDIUM),
+        ("m", None),
+    ],
+)
+def test_a_state_file_s_path(tmp_path: Path, path: str, severity: Severity | None) -> None:
+    """Absolute paths of the machine that trained are a habit of TF1; other ways out are not."""
+    write_bundle(tmp_path / "m", {"w": np.ones(3, "float32")})
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{path}"\n')
+    found = [(each.name, each.severity) for each in findings(tmp_path / "m")]
+    assert found == ([("checkpoint-path-traversal", severity)] if severity else [])

@@ -220,3 +220,14 @@ def test_a_flood_of_operations_is_counted(tmp_path: Path) -> None:
     found = graph.findings(tmp_path)
     assert len(found) == 1001
     assert found[-1].evidence == {"measured": 1001, "threshold": 1000}
+
+
+def test_a_path_that_doubles_with_every_step_is_followed_so_far(tmp_path: Path) -> None:
+    graph = Graph()
+    value = graph.text(graph.served, "p", b"/srv")
+    for number in range(60):
+        graph.node(graph.served, f"j{number}", "StringJoin", value, value)
+        value = f"j{number}:output:0"
+    graph.node(graph.served, "r", "ReadFile", value)
+    (target,) = only(graph, tmp_path).evidence["targets"]
+    assert target == ("/srv" * 100)[:300]

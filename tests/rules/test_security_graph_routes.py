@@ -8,12 +8,17 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelaudit.findings import Severity
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.reader import read
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Facts
+from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
+from tests.formats.bundle_writer import write_bundle
 from tests.made.graphs import Graph
 
 PATH = b"/srv/there"
@@ -96,6 +101,22 @@ def test_what_initialising_runs(tmp_path: Path, collection: str) -> None:
     graph.node(graph.graph.node, "init", "WriteFile", path, "x")
     graph.meta.collection_def[collection].node_list.value.append("init")
     assert is_written(graph, tmp_path)
+
+
+def test_a_checkpoint_s_graph_is_not_initialised(tmp_path: Path) -> None:
+    """It is the graph of the training, with the path of the vocabulary that it used."""
+    graph = Graph()
+    nodes = graph.graph.node
+    path = graph.text(nodes, "p", b"/home/me/words.txt")
+    graph.node(nodes, "table", "InitializeTableFromTextFileV2", "x", path)
+    graph.meta.collection_def["table_initializer"].node_list.value.append("table")
+    graph.meta.saver_def.version = pb.SaverDef.V2
+    prefix = tmp_path / "model.ckpt"
+    write_bundle(prefix, {"w": np.ones(3, "float32")})
+    prefix.with_name("model.ckpt.meta").write_bytes(graph.meta.SerializeToString())
+    results = run_rules(RULES, Facts(read(prefix, Limits())))
+    found = [finding for result in results for finding in result.findings]
+    assert [(each.name, each.severity) for each in found] == [("table-from-path", Severity.LOW)]
 
 
 def test_a_tag_does_not_make_a_graph_one_that_a_constant_holds(tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ def _check(threat: Threat) -> Check:
 
 def _climbs(problem: Problem) -> bool:
     """Whether a state file's path is more than absolute, as TF1 wrote them by habit."""
-    path = str(problem.evidence.get("path"))
-    return ".." in path.replace("\\", "/").split("/") or "://" in path or "\0" in path
+    path = str(problem.evidence.get("path")).replace("\\", "/")
+    elsewhere = path.startswith("//") or "://" in path  # another machine
+    return elsewhere or ".." in path.split("/") or "\0" in path
 
 
 def _example(threat: Threat) -> Callable[[], Facts]:

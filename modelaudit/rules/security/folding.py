@@ -27,6 +27,7 @@ PASSING = frozenset(
 """Operations whose first input is, for our purpose, the value itself."""
 
 _MOST_VALUES = 1024
+_LONGEST_TEXT = 4096
 _LARGEST = 1 << 128  # larger than any size; keeps numbers from growing with every step
 
 _NUMBERS: Mapping[str, Callable[[float, float], float]] = {
@@ -56,7 +57,13 @@ _REDUCTIONS: Mapping[str, Callable[[list[float]], float]] = {
 def fold(op: str, inputs: Sequence[Values], attributes: Attributes) -> Values:
     """The output of an operation on constants; None where it is not one of those known here."""
     made = _fold(op, inputs, attributes)
-    return made if made is None or len(made) <= _MOST_VALUES else None
+    return made if made is not None and is_small(made) else None
+
+
+def is_small(values: list[Json]) -> bool:
+    """Whether values are few and short: a text that is joined with itself doubles every time."""
+    long = any(isinstance(value, str) and len(value) > _LONGEST_TEXT for value in values)
+    return len(values) <= _MOST_VALUES and not long
 
 
 def _fold(op: str, inputs: Sequence[Values], attributes: Attributes) -> Values:

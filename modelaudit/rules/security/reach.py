@@ -176,7 +176,9 @@ def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> I
             found = True
             label = f"signature {signature.name}"
             yield from (Root(node_name(output.tensor), label) for output in signature.outputs)
-    for name in graph.init_ops:
+    # A checkpoint's `.meta` is the graph of the training, vocabularies' paths and all: restoring
+    # runs none of it.
+    for name in graph.init_ops if artifact.format not in _CHECKPOINTS else ():
         yield Root(node_name(name), "loading the model")
         yield Root(name, "loading the model", True)
     for item in artifact.object_graph:

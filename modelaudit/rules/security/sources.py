@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
-from modelaudit.rules.security.folding import PASSING, fold
+from modelaudit.rules.security.folding import PASSING, fold, is_small
 from modelaudit.rules.security.reach import CALLS, CallGraph, every_node, functions_of, node_name
 
 # For constants alone they are evaluated, for the rest their first input is followed.
@@ -132,7 +132,7 @@ class Sources:
                 return None  # a default, for which the loader puts something else
             tensor = node.attrs.get("value")
             stored = tensor.get("value") if isinstance(tensor, dict) else None
-            return stored if isinstance(stored, list) else None
+            return stored if isinstance(stored, list) and is_small(stored) else None
         data = [each for each in node.inputs if not each.startswith("^")]
         used = data[:1] if node.op in PASSING else data
         if len(used) > _MOST_INPUTS:
