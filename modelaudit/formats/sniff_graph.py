@@ -13,6 +13,8 @@ _SCHEMA_VERSION, _META_GRAPHS = 1, 2
 _META_INFO, _GRAPH, _SAVER, _OBJECT_GRAPH = 1, 2, 3, 7
 _SAVER_VERSION, _SAVER_V2 = 7, 2
 _NODE = 1
+_GRAPH_FIELDS = frozenset({_NODE, 2, 3, 4})  # with library, version and versions
+_FIELDS = 64
 _NODE_NAME, _NODE_OP = 1, 2
 
 _OP_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_>.]{0,255}\Z")
@@ -60,7 +62,7 @@ def graph_file(window: Window, head: bytes) -> Format | None:
         if (first.number, first.wire_type) == (_SCHEMA_VERSION, VARINT):
             form = saved_model_graph(window)
             return None if form is Format.CORRUPT_SAVEDMODEL else form
-        if (first.number, first.wire_type) == (_NODE, BYTES) and _is_node(window, first):
+        if first.number in _GRAPH_FIELDS and _has_node(window):
             return Format.FROZEN_GRAPH
     except WireError:
         return None
@@ -91,6 +93,16 @@ def checkpoint_meta(window: Window) -> Format | None:
 def _has_field(window: Window, message: Field, number: int) -> bool:
     inner = fields(window, message.start, message.start + message.size)
     return any(field.number == number and field.size > 0 for field in inner)
+
+
+def _has_node(window: Window) -> bool:
+    """Whether it is a GraphDef as far as the first node; TensorFlow writes nodes first."""
+    for field in fields(window, 0, window.size, most=_FIELDS):
+        if (field.number, field.wire_type) == (_NODE, BYTES):
+            return _is_node(window, field)
+        if field.number not in _GRAPH_FIELDS:
+            return False
+    return False
 
 
 def _is_node(window: Window, message: Field) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelaudit.errors import LimitExceeded, ReadError
-from modelaudit.facts import Kernel, Signature, Tensor
+from modelaudit.facts import Format, Kernel, Signature, Tensor
 from modelaudit.formats.graph import read_frozen_graph
 from modelaudit.formats.graph_facts import graph_facts
 from modelaudit.formats.graph_kernels import config_differences, find_kernels
@@ -12,6 +12,7 @@ from modelaudit.formats.graph_values import ConstArray, attr_json
 from modelaudit.formats.nested_graphs import nested_graphs
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.restore_ops import restored_variables, unrestored
+from modelaudit.formats.sniff import sniff
 from modelaudit.settings import Limits
 
 LIMITS = Limits()
@@ -291,6 +292,16 @@ def test_graphs_in_string_constants_are_found_at_every_level():
     found = list(nested_graphs(message, "g", LIMITS))
     assert [graph.held_by for graph in found] == ["c2", "c2/f/c1", "c2/f/c1/c0"]
     assert found[-1].nodes[0].op == "WriteFile"
+
+
+def test_a_graph_is_known_whatever_stands_first_in_it(tmp_path):
+    graph = conv_graph()
+    function(graph, "f", [], {})
+    library = pb.GraphDef(library=graph.library)
+    graph.ClearField("library")
+    path = tmp_path / "g.pb"
+    path.write_bytes(library.SerializeToString() + graph.SerializeToString())
+    assert sniff(path) is Format.FROZEN_GRAPH
 
 
 def test_plain_strings_are_no_graphs():

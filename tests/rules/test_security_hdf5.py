@@ -168,3 +168,11 @@ def test_metadata_inside_of_the_graph_s_file_count_as_well(tmp_path: Path) -> No
     node.identifier, node.metadata = "_tf_keras_layer", json.dumps(HOSTILE)
     file.write_bytes(message.SerializeToString())
     assert names(root) == {"dangerous-code"}
+
+
+@pytest.mark.parametrize(("place", "key"), [("", "layer_names"), ("dense", "weight_names")])
+def test_a_list_of_weights_that_climbs_out(tmp_path: Path, place: str, key: str) -> None:
+    def rename(group: h5py.Group) -> None:
+        (group[place] if place else group).attrs[key] = [b"../../../outside"]
+
+    assert changed(tmp_path, rename) == {"tensor-name-traversal"}

@@ -21,6 +21,8 @@ from modelaudit.rules.security.operations import Operation, graph_file, operatio
 from modelaudit.rules.security.paths import leads_out
 from modelaudit.rules.security.reach import Reach, every_node
 
+_LISTS = ("layer_names", "weight_names_missing")
+
 
 def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Graphs inside of string constants, and graphs that are made when the model runs."""
@@ -86,14 +88,21 @@ def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Names of stored tensors that climb out of a directory."""
-    for each in facts.artifact.tensors:
-        if leads_out(each.name):
+    """Names of stored tensors, and in a file's own list of them, that lead out of a directory."""
+    named = [("A stored tensor is called", each.file, each.name) for each in facts.artifact.tensors]
+    h5 = facts.artifact.extra.get("h5")
+    for key in _LISTS if isinstance(h5, dict) else ():
+        listed = h5.get(key) if isinstance(h5, dict) else None
+        names = listed if isinstance(listed, list) else []
+        file = facts.artifact.root.name
+        named += [("The list of weights has", file, n) for n in names if isinstance(n, str)]
+    for what, file, name in named:
+        if leads_out(name):
             yield rule.finding(
-                f"A stored tensor is called {each.name[:300]!r}.",
-                file=each.file,
-                route=each.name[:300],
-                evidence={"name": each.name[:1000]},
+                f"{what} {name[:300]!r}.",
+                file=file,
+                route=name[:300],
+                evidence={"name": name[:1000]},
                 key="name",
             )
 
