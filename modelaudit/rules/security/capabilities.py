@@ -43,11 +43,13 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         enable_dump_debug_info file_io zipfile ZipFile tarfile linecache fileinput tokenize
         sqlite3 dbm mmap DataSource h5py read_csv read_json read_table read_excel read_hdf
         read_parquet read_pickle read_sql read_html read_xml to_csv to_pickle to_hdf
-        imread imwrite imsave VideoCapture VideoWriter"""
+        imread imwrite imsave VideoCapture VideoWriter dump Checkpoint CheckpointManager Saver
+        fcntl winreg msvcrt"""
     ),
     "uses the network": _words(
         """socket ssl urllib urllib2 urllib3 urlopen urlretrieve requests http httplib httplib2
         ftplib smtplib telnetlib xmlrpc aiohttp websocket websockets socketserver grpc boto3
+        imaplib poplib nntplib selectors
         get_file hf_hub_download snapshot_download experimental_connect_to_host
         experimental_connect_to_cluster DispatchServer WorkerServer Server"""
     ),
