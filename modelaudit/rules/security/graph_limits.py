@@ -24,18 +24,22 @@ _ITEM_BYTES = 4
 
 
 def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Loops whose condition is always true, and operations that end the process."""
-    for operation in operations(facts.artifact).watched:
-        what = _stalls(operation) if operation.node.op in LOOPS | CALLS else ""
+    """Loops and calls that never end, and operations that end the process."""
+    watched = operations(facts.artifact).watched
+    for operation in watched:
+        what = _stalls(operation) if operation.node.op in LOOPS else ""
         if what:
             yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
+    circle = [operation for operation in watched if operation.node.op in CALLS]
+    live = [operation for operation in circle if operation.reach is not Reach.DEAD]
+    for operation in (live or circle)[:1]:
+        what = f"calls, with no condition between, what calls it again ({len(circle)} such calls)"
+        yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
 
 
 def _stalls(operation: Operation) -> str:
     if operation.node.op == "Abort":
         return "ends the process that runs it"
-    if operation.node.op in CALLS:
-        return "calls, with no condition between, what calls it again"
     endless = is_endless(operation.sources, operation.function, operation.node)
     return "loops for ever: nothing changes its condition" if endless else ""
 
