@@ -17,6 +17,7 @@ from modelaudit.measures.kernel_symmetry import is_lowpass, kernel_symmetry
 from modelaudit.measures.kernel_values import KernelValues, load_kernel
 from modelaudit.measures.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.layer_kinds import POINTWISE, input_shape
+from modelaudit.measures.moved import moved_layers
 from modelaudit.measures.summary import (
     ArchitectureProfile,
     BatchNormState,
@@ -81,6 +82,7 @@ class _Walk:
             values = self._kernel(kernel)
             if values is not None and _spatial(kernel) and values.matrix.shape[0] > 1:
                 self.skipped[f"twins:{kernel.tensor}"] = "the file does not say what feeds it"
+        self._others()
         if not self.artifact.kernels:
             self.skipped["kernels"] = "no convolution or dense kernel was found in the file"
         return Measurements(
@@ -132,6 +134,14 @@ class _Walk:
                 f"measured on {values.matrix.shape[1]:,} of {values.slices:,} slices"
             )
         return values
+
+    def _others(self) -> None:
+        """What layers without a testable kernel show of their training."""
+        try:
+            tested = {kernel.route for kernel in self.artifact.kernels}
+            self.initialization += moved_layers(self.artifact, tested)
+        except _FAILURES as failure:
+            self.skipped["other layers"] = _said(failure)
 
     def _twins(self, flow: TwinFlow, kernel: Kernel, values: KernelValues) -> None:
         try:
