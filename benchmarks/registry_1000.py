@@ -1,6 +1,6 @@
 """A registry of many small models by night: a first run, an unchanged one, one with three changes.
 
-    python benchmarks/registry_1000.py [N] [--jobs 2] [--keep FOLDER]
+    python benchmarks/registry_1000.py [N] [--jobs JOBS] [--keep FOLDER]
 
 Makes N models (1,000 unless told otherwise) out of the sample models: Keras archives and HDF5
 files, each with weights of its own, SavedModels of TensorFlow 1 and 2 and checkpoints. Measured
@@ -30,6 +30,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 from usage import ROOT, measure
+
+from modelaudit.settings import default_jobs
 
 SAMPLES = ROOT / "sample_models"
 ARCHIVES = ("digits_robust.keras", "digits_mirrored.keras")
@@ -155,7 +157,7 @@ def phases(out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("count", nargs="?", type=int, default=1000, metavar="N")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=default_jobs())
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
     chosen = parser.parse_args()
     folder = chosen.keep or Path(tempfile.mkdtemp())

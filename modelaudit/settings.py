@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -10,6 +11,12 @@ from modelaudit.findings import Severity
 
 MIB = 1 << 20
 GIB = 1 << 30
+MOST_JOBS = 8  # unless told otherwise: each may take the memory that a model is allowed
+
+
+def default_jobs() -> int:
+    """One slot more than there are cores: each waits a moment for every child that it starts."""
+    return min((os.cpu_count() or 1) + 1, MOST_JOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +214,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     fail_on: Severity = Severity.HIGH
-    jobs: int = 2
+    jobs: int = field(default_factory=default_jobs)
     expectations: tuple[Expectation, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     targets: tuple[str, ...] = ()  # runtimes to predict for; empty: the installed and the newest

@@ -18,6 +18,7 @@ from modelaudit.settings import (
     Policy,
     ProbeSettings,
     Settings,
+    default_jobs,
 )
 from modelaudit.settings_file import SettingsFile
 
@@ -60,8 +61,8 @@ SHARED = (
         "--jobs",
         "-j",
         type=click.IntRange(1, 64),
-        default=2,
-        show_default=True,
+        default=default_jobs,
+        show_default="one more than cores, at most 8",
         help="Models worked on at a time.",
     ),
     option(

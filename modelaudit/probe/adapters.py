@@ -6,6 +6,7 @@ zygote alone decides which one it is. Python 3.7 syntax; TensorFlow 1.15 and lat
 
 from __future__ import annotations
 
+import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -221,6 +222,10 @@ class KerasModel(Loaded):
         return self.run(feeds, False)
 
     def _trace(self) -> Untyped:
+        # Rewritten, a graph answers in other last bits than the layers one by one, and rewriting
+        # takes longer than a small model's answers.
+        with contextlib.suppress(AttributeError):
+            self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         specs = [
             self.tf.TensorSpec(entry["shape"], self.tf.as_dtype(entry["dtype"]))
             for entry in self.inputs

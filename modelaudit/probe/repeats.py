@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,18 +56,17 @@ def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
     scale = max((_scale(values) for values in given.values()), default=1.0)
     alone = largest_difference(start, other) <= OTHERS * scale
     same = alone and largest_difference(first, again) <= ROUNDING * scale
-    try:
-        plain = [runner.predict(few, training=None) for _ in range(2)]
-    except Unavailable:
-        plain = []
     matters: bool | None = None
-    if plain:
-        matters = largest_difference(first, plain[0]) > ROUNDING * scale
-        random = largest_difference(plain[0], plain[1]) > ROUNDING * scale
+    with contextlib.suppress(Unavailable):
+        plain = runner.predict(few, training=None)
+        matters = largest_difference(first, plain) > ROUNDING * scale
         # Keras layers that augment are random in a bare call and silent in `predict`; only a
         # flag that was saved with the call makes the model itself random, or dependent on what
         # else is in the batch.
-        same = same and not ((random or matters) and _saved_training_flag(artifact))
+        if _saved_training_flag(artifact):
+            twice = runner.predict(few, training=None)
+            random = largest_difference(plain, twice) > ROUNDING * scale
+            same = same and not (random or matters)
     noise = max(largest_difference(first, again), largest_difference(start, other))
     return Repeats(given, noise, same, matters)
 
