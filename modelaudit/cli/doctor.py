@@ -12,7 +12,8 @@ from modelaudit.cli import exits
 
 PACKAGES = (
     "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
-    "weasyprint", "pydyf", "click", "rich", "cramjam", "google-crc32c", "pillow", "pyyaml",
+    "matplotlib", "weasyprint", "pydyf", "click", "rich", "cramjam", "google-crc32c", "pillow",
+    "pyyaml",
 )  # fmt: skip
 LIBRARIES = {
     "pango-1.0": ("libpango-1.0-0", "PDF reports"),

@@ -213,7 +213,7 @@ def test_a_terminal_of_80_columns(models):
 
 
 def test_no_heavy_import_where_it_is_not_needed(modelaudit):
-    heavy = {"tensorflow", "keras", "tf_keras", "weasyprint", "scipy.stats", "yaml"}
+    heavy = {"tensorflow", "keras", "tf_keras", "matplotlib", "weasyprint", "scipy.stats", "yaml"}
     script = "import sys; from modelaudit.cli import main\ntry: main()\nexcept SystemExit: pass\n"
     script += "import json; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
     sample = SAMPLES / "digits_robust.keras"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from matplotlib.ticker import MaxNLocator
+
 FARTHEST = 1e300  # the ends of a scale stay finite, and so does their difference
 
 
@@ -29,20 +31,13 @@ class Scale:
 def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
     """Evenly spaced numbers within [low, high] in steps of 1, 2 or 5 times a power of ten.
 
-    The smallest step that gives at most `most` numbers is taken; 0 is among them where it lies
-    within.
+    At most `most`; 0 is among them where it lies within.
     """
-    span = high - low
-    if not (0 < span < FARTHEST) or span < 1e-300:
+    if not (0 < high - low < FARTHEST):
         return []
-    power = math.floor(math.log10(span / most))
-    for factor in (1, 2, 5, 10, 20):
-        step = factor * 10.0**power
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        if last - first < most:
-            digits = max(0, 15 - math.ceil(math.log10(max(abs(low), abs(high)))))
-            return [round(k * step, min(digits, 300)) for k in range(first, last + 1)]
-    return []
+    ticks = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
+    slack = 1e-9 * (high - low)
+    return [float(tick) for tick in ticks if low - slack <= tick <= high + slack]
 
 
 def powers_of_two(highest: float, most: int = 6) -> list[int]:
