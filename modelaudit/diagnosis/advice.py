@@ -43,6 +43,20 @@ AUGMENT = {
     "T": "keras.layers.RandomRotation(0.25)",
     "AT": "keras.layers.RandomRotation(0.25)",
 }
+# What brings images to a model in another orientation.
+ORIGINS = {
+    "H": "a camera that mirrors, as those for selfies do, a flip of augmentation left on in one of "
+    "the two, columns read backwards, EXIF orientation 2",
+    "V": "rows read from the bottom up, as in BMP and OpenGL, a flip of augmentation left on in "
+    "one of the two, EXIF orientation 4",
+    "r180": "a camera mounted upside down, EXIF orientation 3, or convolutions converted from "
+    "Theano, whose kernels are turned by 180°",
+    "r90": "EXIF rotation that one of the two obeys and the other does not",
+    "r270": "EXIF rotation that one of the two obeys and the other does not",
+    "T": "height and width exchanged, as between (x, y) and (row, column), or kernels converted "
+    "with their axes exchanged",
+}
+OTHER_ORIGIN = "axes that are read in another order or direction"
 RELOAD = """\
 model = build_model()                          # the code that built it for training
 before = [w.numpy() for w in model.weights]
@@ -123,14 +137,16 @@ ADVICE: dict[str, Advice] = {
     ),
     "orientation-mismatch": Advice(
         "The images arrive in another orientation than the model was trained on",
-        "Images exported from the training pipeline that are upright and fail in the same way.",
+        "Some images saved from the training pipeline just before the model that face the same "
+        "way as those given here.",
         (
-            NextStep("Compare one decoded image of training with one of serving, pixel by pixel: "
-                     "EXIF rotation, camera mounting, row order, height and width exchanged."),
-            NextStep("Until that is mended, undo the difference before the model.",
-                     "images = {numpy}   # {words}\npredictions = model.predict(images)"),
-            NextStep("If the kernels were converted from Theano or Caffe, convert them again: such "
-                     "kernels are turned by 180° or transposed."),
+            NextStep("For now, undo the difference before the model, and take this out again once "
+                     "the cause is mended.",
+                     "# {words}\nimages = {numpy}\npredictions = model.predict(images)"),
+            NextStep("Send one and the same picture through the loading code of training and of "
+                     "serving, and compare the arrays. What does this: {origin}."),
+            NextStep("Then audit again with images as they now arrive: MA603 must pass.",
+                     "modelaudit explain MODEL --probe-data IMAGES"),
         ),
     ),
     "head-bias": Advice(
@@ -252,6 +268,7 @@ def next_steps(cause: str, found: Found) -> tuple[NextStep, ...]:
     """The steps with this model's flip filled in."""
     flip = found.transform or "H"
     values = {
+        "origin": ORIGINS.get(flip, OTHER_ORIGIN),
         "numpy": NUMPY.get(flip, NUMPY["H"]),
         "words": WORDS.get(flip, flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
@@ -262,4 +279,4 @@ def next_steps(cause: str, found: Found) -> tuple[NextStep, ...]:
             code = code.replace("{" + key + "}", value)
         return code
 
-    return tuple(NextStep(step.text, fill(step.code)) for step in ADVICE[cause].steps)
+    return tuple(NextStep(fill(step.text), fill(step.code)) for step in ADVICE[cause].steps)

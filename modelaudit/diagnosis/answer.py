@@ -31,8 +31,9 @@ SENTENCES = {
         "cannot depend on the input, flipped or not."
     ),
     "orientation-mismatch": (
-        "The model is sound, but it was trained on images that are {flip} compared with the ones "
-        "it gets now. Fed as they are, they look alike to it; {flip}, it understands them."
+        "The model is sound, but the images it gets now are {flip} compared with those it was "
+        "trained on. When this is undone, it understands them{right}. Which side has them the "
+        "wrong way round, training or serving, does not show in the model."
     ),
     "head-bias": (
         "The bias of the last layer is so large that one class wins whatever the features say. "
@@ -89,10 +90,19 @@ SENTENCES = {
 def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
-    text = fill(first)
+    text = fill(first).replace("{right}", _right(case, first))
     if case.behaviour is None and first.cause not in {"damaged-restore", "not-applicable"}:
         text += f" The model was not run ({case.not_run()})."
     return text
+
+
+def _right(case: Case, cause: Cause) -> str:
+    """How much righter the answers get, where labels tell; with a colon before it."""
+    for output in case.outputs:
+        given, undone = output.accuracy.get("e"), output.accuracy.get(cause.transform)
+        if given is not None and undone is not None:
+            return f": {undone:.0%} of the answers are right then, {given:.0%} as given"
+    return ""
 
 
 def fill(cause: Cause) -> str:

@@ -187,7 +187,8 @@ def little_information(case: Case) -> Answer:
         return Excluded("your labels say that the images are of one class")
     if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= at.SOUND_FIT:
         return Excluded(
-            "the answers are alike, but all batch statistics fit, as with images of one class"
+            "all batch statistics fit what flows in, so the weights are in their places; images of "
+            "one kind, or given in another way than in training, are answered alike"
         )
     if quiet.accuracy:
         return Excluded("the answers are alike; your labels tell how right they are")

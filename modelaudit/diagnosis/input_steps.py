@@ -43,15 +43,15 @@ def orientation_mismatch(case: Case) -> Answer:
         if not name or (labelled is None and labels_contradict(output, name)):
             continue
         evidence = []
-        if name in output.orientation:
-            evidence.append(_profile_evidence(output, name, seen.inputs.n))
         if labelled:
             text, given, other = labelled.text, labelled.given, labelled.other
             evidence.append(Evidence(text, "", other, given, seen.inputs.n))
+        if name in output.orientation:
+            evidence.append(_profile_evidence(output, name, seen.inputs.n))
         top = output.collapse.top_share
         if top is not None and top > at.TOP_SHARE:
             text = f"As given, {top:.0%} of the images get the same answer."
-            evidence.append(Evidence(text, "MA602", top, None, seen.inputs.n))
+            evidence.append(Evidence(text, "", top, None, seen.inputs.n))
         if len(names) > 1:
             also = ", ".join(WORDS[each] for each in names[1:])
             evidence.append(Evidence(f"The model takes them as well {also}: to it, that is alike."))

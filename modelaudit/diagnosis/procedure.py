@@ -163,7 +163,8 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
             causes.append(cause)
         elif isinstance(answer, Excluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
-        else:
+        elif not any(cause.cause in step.explained_by for cause in causes):
+            # Behind a cause that would bring it about, the question does not arise.
             unknown.setdefault(step.cause, Undecidable(step.cause, title, answer.needs))
     seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
     open_ = tuple(each for name, each in unknown.items() if name not in seen)

@@ -41,8 +41,9 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
         )
     if first.cause == "orientation-mismatch":
         return CLEARED, (
-            f"The model learnt its images well: {words}, they are understood. It is the images fed "
-            "now that come in another orientation than those of training."
+            f"What the model learnt is sound: {words}, the images are understood. Images of "
+            "training and images fed now differ in orientation; which of the two come the wrong "
+            "way round does not show in the model."
         )
     if first.cause == "input-domain":
         return CLEARED, f"The model learnt its images well: {words}, they are understood."
@@ -91,9 +92,10 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
         floor = output.floor.get(effect.name)
         if floor is not None and floor <= FLOOR_SHARE * max(nfv, floor):
             return CLEARED, (
-                "With every kernel made symmetric in a copy of the model, the same architecture "
-                f"changes its output by {floor:.2g} under the flip, against {nfv:.2g} as it is."
-                f"{sampling} {_symmetry(case)}"
+                "The architecture asks for no direction: in a copy with every kernel made "
+                f"symmetric, the flip changes the output by {floor:.2g} of what another input "
+                f"does. That it is {nfv:.2g} as trained, the filters learnt from the images; "
+                f"where left and right mean something, they must.{sampling} {_symmetry(case)}"
             )
         if learned(output, effect):
             return CLEARED, (
@@ -147,9 +149,15 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
         )
     if proof is not None:
         exact = "byte for byte" if not proof.cast else f"{len(proof.cast)} of them in another type"
-        said.append(f"All {proof.compared} are in the restored model, {exact}.")
+        said.append(
+            f"All {proof.compared} stored arrays are in the model as it was loaded here, {exact}; "
+            "code that loads it elsewhere was not run."
+        )
     if tested:
-        said.append(f"{tested - len(case.fresh)} of {tested} testable kernels are trained.")
+        moved = tested - len(case.fresh)
+        said.append(
+            f"{moved} of {tested} layers that can be tested have moved from their initial values."
+        )
     if case.batchnorm:
         lost = sum(state.statistics_initial for state in case.batchnorm)
         said.append(
@@ -158,6 +166,6 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
         )
     fits: list[Json] = [f.misfit for f in case.behaviour.batchnorm] if case.behaviour else []
     if fits and case.images and case.misfit is None:
-        said.append("These statistics fit what flows in.")
+        said.append("What flows in now fits these statistics.")
     state = CLEARED if tested or proof is not None else OPEN
     return state, " ".join(said)

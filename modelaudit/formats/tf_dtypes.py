@@ -43,6 +43,6 @@ def dtype_name(number: int) -> str:
 
     Reference types (TF1 variables) carry the suffix `_ref`.
     """
-    if number > _REFERENCE:
+    if _REFERENCE < number <= 2 * _REFERENCE:
         return f"{dtype_name(number - _REFERENCE)}_ref"
     return _NAMES.get(pb.DataType.ValueType(number), f"type_{number}")

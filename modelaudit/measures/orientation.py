@@ -75,7 +75,10 @@ def orientation_profile(
     drawn = {name: _resampled(p, weights) for name, p in outputs.items()}
     return Profile(
         information={name: information(p) for name, p in outputs.items()},
-        interval={name: percentile_interval(values) for name, values in drawn.items()},
+        interval={
+            name: _centred(percentile_interval(drawn[name]), drawn[name], information(p))
+            for name, p in outputs.items()
+        },
     )
 
 
@@ -108,6 +111,17 @@ def understood_better(
         for name, bits in others.items()
         if best - bits <= TIED and known.get(name, (bits, bits))[0] > given
     }
+
+
+def _centred(
+    interval: tuple[float, float], drawn: NDArray[np.float64], measured: float
+) -> tuple[float, float]:
+    """The interval without the resamples' bias: with repeated inputs, all say less than the whole.
+
+    Efron and Tibshirani (1993), section 10.6.
+    """
+    bias = float(drawn.mean()) - measured
+    return interval[0] - bias, interval[1] - bias
 
 
 def _resampled(p: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from modelaudit.probe import inner, interventions
 from modelaudit.probe.feeding import Fed, feed_for
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.output_study import Answers, Outputs, describe_output
-from modelaudit.probe.pacing import batch_of, few_of, within_time
+from modelaudit.probe.pacing import batch_of, few_of, most_of, within_time
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.repeats import Repeats, repeat
 from modelaudit.probe.runner import Array, Ended, Runner, Unavailable, Variant
@@ -71,7 +71,7 @@ class _Study:
         self.artifact, self.fed = artifact, fed
         self.runtime = session.observation.runtime
         self.paths = variable_paths(artifact, session.observation)
-        self.runner = Runner(session, fed.moves, fed.rescaled, batch_of(fed))
+        self.runner = Runner(session, fed.moves, fed.rescaled, batch_of(fed), most_of(fed))
         self.rng = np.random.default_rng(seed)
         self.skipped: dict[str, str] = {}
         # The transforms of the study are those of the first input that has any.

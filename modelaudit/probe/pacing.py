@@ -20,6 +20,9 @@ TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a 
 SHARE = 0.8  # of the time that is planned for
 FEW, FEW_BYTES = 64, 48 << 20  # inputs for what needs less than statements on outputs do
 BATCH, LARGEST_BATCH, BATCH_BYTES = 32, 128, 1 << 20  # inputs a call, and what they may weigh
+# What the inputs of one call may weigh in any case: called layer by layer, Keras keeps what every
+# layer gave until the end, which is some 200 times the input (EfficientNetB0).
+MOST_BYTES = 20 << 20
 # Passes of a study over all inputs, and over few; a pass that watches inner values counts double.
 ALL, ALL_A_MOVE, ALL_OF_A_USER = 6, 1, 6
 OF_FEW, OF_FEW_A_MOVE, OF_FEW_OF_A_USER, OF_FEW_OF_A_USER_A_MOVE = 11, 2, 10, 2
@@ -66,8 +69,7 @@ def few_of(fed: Fed) -> int:
 
     As many as make one batch of `FEW_BYTES`, and not under `FEW` if there are so many.
     """
-    size = sum(array.nbytes for array in fed.arrays)
-    return min(fed.info.n, max(FEW, fed.info.n * FEW_BYTES // max(size, 1)))
+    return min(fed.info.n, max(FEW, FEW_BYTES // _weight(fed)))
 
 
 def batch_of(fed: Fed) -> int:
@@ -78,9 +80,18 @@ def batch_of(fed: Fed) -> int:
     """
     if not all(fed.rescaled):
         return BATCH
-    each = sum(array.nbytes for array in fed.arrays) // max(fed.info.n, 1)
-    fitting = 1 << (BATCH_BYTES // max(each, 1)).bit_length() - 1 if each <= BATCH_BYTES else 1
-    return min(LARGEST_BATCH, max(BATCH, fitting))
+    usual = min(LARGEST_BATCH, max(BATCH, BATCH_BYTES // _weight(fed)))
+    return 1 << min(usual, most_of(fed)).bit_length() - 1
+
+
+def most_of(fed: Fed) -> int:
+    """How many inputs may go into one call at all."""
+    return max(1, MOST_BYTES // _weight(fed))
+
+
+def _weight(fed: Fed) -> int:
+    """Bytes of one input."""
+    return max(1, sum(array.nbytes for array in fed.arrays) // max(fed.info.n, 1))
 
 
 def _thinned(fed: Fed, n: int) -> Fed:

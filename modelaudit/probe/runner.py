@@ -53,12 +53,15 @@ class Runner:
         moves: for each input the transforms that it has, by name; an input without a transform
             of that name stays as it is (a vector beside an image).
         rescaled: for each input whether a change of the value range is meant for it.
+        batch_size: samples a call.
+        most: samples that may be in one call at all; None where any number may.
     """
 
     session: Session
     moves: tuple[Mapping[str, Transform], ...]
     rescaled: tuple[bool, ...]
     batch_size: int = 32
+    most: int | None = None
 
     def put(self, name: str, arrays: Sequence[Array]) -> None:
         """Keep one array per input under `name`."""
@@ -133,9 +136,9 @@ class Runner:
 
     @contextmanager
     def refitted(self, layers: Mapping[str, tuple[str, str]], name: str) -> Iterator[None]:
-        """Within, batch normalisations hold the statistics of the inputs `name`."""
+        """Within, batch normalisations hold the statistics of the inputs `name`, `most` of them."""
         try:
-            self._need(self.session.refit(self._feeds(name, AS_GIVEN), layers))
+            self._need(self.session.refit(self._feeds(name, AS_GIVEN), layers, rows=self.most))
             yield
         finally:
             if self.session.alive:

@@ -8,6 +8,7 @@ observation.
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -215,7 +216,11 @@ class Session:
         return self._ask("activations", request, {}, checked)
 
     def refit(
-        self, feeds: Sequence[Feed], layers: Mapping[str, tuple[str, str]]
+        self,
+        feeds: Sequence[Feed],
+        layers: Mapping[str, tuple[str, str]],
+        *,
+        rows: int | None = None,
     ) -> Observation | None:
         """Give BatchNormalization layers the statistics of what flows in; `restore` undoes it.
 
@@ -224,8 +229,10 @@ class Session:
         Args:
             feeds: the inputs.
             layers: paths of the mean's and the variance's variable, by route.
+            rows: that many first samples; None for all.
         """
-        request = self._run(feeds, self._expected_rows(feeds), training=False)
+        together = min(self._expected_rows(feeds), rows or sys.maxsize)
+        request = self._run(feeds, together, training=False) | {"rows": together}
         asked = {route: list(paths) for route, paths in layers.items()}
         return self._ask("refit", request | {"layers": asked}, {}, lambda *_: None)
 
