@@ -72,7 +72,6 @@ class BatchNormState:
     statistics_initial: bool
     affine_initial: bool
     min_variance: float
-    consistency: float | None = None  # max(mean deviation, |log variance| / 3) on probe inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,10 +113,15 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
         found = best_orientation(output)
         if found:
             best, bits, given = found
+            words, scores = WORDS.get(best, best), output.accuracy
+            right = (
+                f"{scores[best]:.0%} of its answers are right like that, {scores['e']:.0%} as given"
+                if best in scores and "e" in scores
+                else f"its answers ({output.name}) say {bits:.2f} bits about them like that, "
+                f"{given:.2f} as given, of {math.log2(output.collapse.classes or 1):.2f} possible"
+            )
             yield rule.finding(
-                f"The model expects images {WORDS.get(best, best)}: fed like that, output "
-                f"{output.name} holds {bits:.2f} bits of information about them, fed as given "
-                f"{given:.2f} bits.",
+                f"The model expects images {words} compared with those it gets: {right}.",
                 route=output.name,
                 evidence={
                     "measured": bits - given,

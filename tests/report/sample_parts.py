@@ -168,7 +168,6 @@ def symmetry(depth: int = 12, *, fresh: tuple[str, ...] = ()) -> dict[str, Any]:
             "statistics_initial": False,
             "affine_initial": False,
             "min_variance": 0.03,
-            "consistency": 0.04 + i / 100,
         }
         for i in range(depth)
     ]

@@ -127,7 +127,7 @@ def test_the_first_page_says_what_matters(pages):
     for said in ("Fail", "1 critical", "25 high", "82 of 130", samples.SHA, "SavedModel (TF2)",
                  "What to do first", "What was not checked", "2026-03-14 09:26 UTC"):  # fmt: skip
         assert said in head
-    assert "same answer when flipped" not in head  # a collapsed model agrees with itself
+    assert "keep their answer when flipped" not in head  # a collapsed model agrees with itself
 
 
 def test_evidence_stands_with_the_finding(pages):

@@ -130,7 +130,7 @@ def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def gallery(audit: Audit) -> Chart | None:
-    """Filters of one layer above the filters that come closest to their mirror images."""
+    """Filters of one layer above the mirror images of the filters that come closest to them."""
     entries = [(e, _pairs(e)) for e in as_maps(as_map(audit.symmetry).get("gallery"))]
     entry, pairs = next(((e, p) for e, p in entries if p), ({}, []))
     if not pairs:
@@ -140,7 +140,7 @@ def gallery(audit: Audit) -> Chart | None:
     for i, (_, own, partner) in enumerate(pairs):
         left = i * (wide + 1)
         canvas[:high, left : left + wide] = _unit(own)
-        canvas[high + 1 :, left : left + wide] = _unit(partner)
+        canvas[high + 1 :, left : left + wide] = _unit(partner[:, ::-1])
     deep, across = canvas.shape
     cell = min((style.WIDTH - LEFT - 19) / across, CELL)
     edge = high / 2 / (high + 1)  # the middle of a row of filters, in rows
@@ -154,12 +154,9 @@ def gallery(audit: Audit) -> Chart | None:
         bottom=19,
     )
     on.image(heatmap.png(canvas))
-    on.rows(["filter", "closest mirror"])
+    on.rows(["filter", "partner, mirrored"])
     on.captions(
-        (
-            i * (wide + 1) + wide / 2,
-            f"{as_text(item.get('index'))} | {as_text(item.get('partner'))}",
-        )
+        (i * (wide + 1) + wide / 2, text.number(as_number(item.get("score")), 2))
         for i, (item, _, _) in enumerate(pairs)
     )
     route = text.shorten(as_text(entry.get("route")), 50)
@@ -180,7 +177,8 @@ def gallery(audit: Audit) -> Chart | None:
         "figure-gallery",
         f"Filters of {route} and their mirrored partners",
         said + ".",
-        "Purple is positive and brown negative, each filter scaled on its own; pale is near zero. "
-        "The numbers under each pair are the two filters' indices.",
+        "Where both pictures of a pair are alike, the layer holds a filter and its mirror image; "
+        "the number under a pair is their similarity, 1 for exact mirror images. Purple is "
+        "positive and brown negative, each filter scaled on its own; pale is near zero.",
         Table("Matched filters", ("Filter", "Partner", "Similarity"), rows, open=False),
     )

@@ -48,7 +48,9 @@ def _restored(restore: Map) -> KeyNumber | None:
     if not compared or identical is None:
         return None
     return KeyNumber(
-        f"{identical:,} of {compared:,}", "weights restored exactly", "file against loaded model"
+        f"{identical:,} of {compared:,}",
+        "arrays restored exactly",
+        "file against loaded model",
     )
 
 
@@ -67,7 +69,7 @@ def _mirrored(output: Map) -> KeyNumber | None:
             if interval
             else how
         )
-        return KeyNumber(text.percent(agreement), "same answer when flipped", note)
+        return KeyNumber(text.percent(agreement), "keep their answer when flipped", note)
     if nfv is not None:
         return KeyNumber(
             text.number(nfv), "change when flipped", f"{how}; 1 = as much as another input"
@@ -85,7 +87,7 @@ def _collapse(output: Map) -> KeyNumber | None:
         if classes
         else ""
     )
-    return KeyNumber(text.percent(share), "of inputs get the same answer", note)
+    return KeyNumber(text.percent(share), "of inputs share one answer", note)
 
 
 def _loads(audit: Audit) -> KeyNumber | None:

@@ -12,7 +12,7 @@ from modelaudit.report.sections.findings import Findings
 from modelaudit.report.values import as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
-ACTIONS = 3
+ACTIONS, DIAGNOSED = 3, 2
 NOT_CHECKED_LINES = 4
 
 
@@ -52,7 +52,7 @@ def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     found: list[Action] = []
     causes = as_maps(as_map(audit.diagnosis).get("causes"))
     if causes and audit.verdict is not Verdict.PASS:
-        for step in as_maps(causes[0].get("next_steps"))[:1]:
+        for step in as_maps(causes[0].get("next_steps"))[:DIAGNOSED]:
             title = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
             said = text.cut(as_text(step.get("text")), 200).rstrip(":")
             found.append(Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis"))

@@ -165,26 +165,33 @@ def _initialization(symmetry: Map) -> list[Block]:
     return [prose(said, tone="bad" if "fresh" in states else "plain"), table]
 
 
-def _unusual(item: Map) -> bool:
+def _unusual(item: Map, misfit: float | None) -> bool:
     """Statistics that look lost: at their initial values, or far from those of the probes."""
-    misfit = as_number(item.get("consistency"))
     return item.get("statistics_initial") is True or (misfit is not None and misfit > MISFIT)
 
 
-def _batchnorm(symmetry: Map) -> list[Block]:
-    items = sorted(as_maps(symmetry.get("batchnorm")), key=lambda item: not _unusual(item))
+def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
+    fits = as_maps(behaviour.get("batchnorm"))
+    misfits = {as_text(fit.get("route")): as_number(fit.get("misfit")) for fit in fits}
+    # How much made-up inputs strain statistics says nothing of the weights.
+    user = as_map(behaviour.get("inputs")).get("kind") == "user"
+    found = [
+        (item, misfits.get(as_text(item.get("route"))) if user else None)
+        for item in as_maps(symmetry.get("batchnorm"))
+    ]
+    items = sorted(found, key=lambda each: not _unusual(*each))
     if not items:
         return []
-    unusual = sum(map(_unusual, items))
+    unusual = sum(_unusual(*each) for each in items)
     rows = tuple(
         (
             name(text.shorten(as_text(item.get("route")), 60)),
             num(text.number(as_count(item.get("channels")))),
             Cell("still 0 and 1" if item.get("statistics_initial") is True else "learned"),
             Cell("still 1 and 0" if item.get("affine_initial") is True else "learned"),
-            num(text.number(as_number(item.get("consistency")), 2)),
+            num(text.number(misfit, 2)),
         )
-        for item in items
+        for item, misfit in items
     )
     said = (
         f"Batch normalisation rescales by means and variances that are stored in the file; "
@@ -193,10 +200,10 @@ def _batchnorm(symmetry: Map) -> list[Block]:
     )
     table = Table(
         "Batch normalisation by layer",
-        ("Layer", "Channels", "Statistics", "Scale and shift", "Misfit on probes"),
+        ("Layer", "Channels", "Statistics", "Scale and shift", "Misfit on images"),
         rows,
-        note="Misfit: how far the stored statistics are from those of the probe inputs; 0 is a "
-        "perfect fit, a dash means that it was not measured.",
+        note="Misfit: how far the stored statistics are from those of your images; 0 is a "
+        "perfect fit, a dash means that it was not measured (it takes --probe-data).",
         print_rows=min(unusual, 12),
         open=len(rows) <= 12,
     )
@@ -237,5 +244,6 @@ def build(audit: Audit) -> Section:
     """The chapter's content."""
     symmetry = as_map(audit.symmetry)
     blocks = _restore(as_map(audit.restore)) + _tensors(as_map(audit.weights))
-    blocks += _initialization(symmetry) + _batchnorm(symmetry) + _kernels(symmetry)
+    blocks += _initialization(symmetry) + _batchnorm(symmetry, as_map(audit.behaviour))
+    blocks += _kernels(symmetry)
     return Section("weights", "Weights", tuple(blocks))
