@@ -56,9 +56,10 @@ def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
             title = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
             said = text.cut(as_text(step.get("text")), 200).rstrip(":")
             found.append(Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis"))
+    told = {as_text(e.get("code")) for c in causes[:1] for e in as_maps(c.get("evidence"))}
     for card in findings.cards:
-        if card.mark in ("info", "waived"):
-            continue
+        if card.mark in ("info", "waived") or (found and card.code in told):
+            continue  # the diagnosis rests on it, and says what to do about it
         first = next((p for p in card.fix if not p.code), None)
         said = text.cut("".join(map(_backticked, first.spans)), 200).rstrip(":") if first else ""
         title = text.cut("".join(s.text for s in card.title), 90)
