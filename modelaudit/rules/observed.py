@@ -13,6 +13,8 @@ from modelaudit.runtimes.model import Predicted, Prediction, predicted_call
 
 # What an attempt says about a prediction; how others ended says nothing about the file.
 FAILED = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
+# Reasons that hold only where tf-keras is not installed, which a runtime's name does not say.
+CONDITIONAL = frozenset({"optimizer-slots"})
 QUOTED = 300  # characters of a loader's message
 
 Predictions = Mapping[tuple[str, str], Prediction]
@@ -83,7 +85,8 @@ def _contradiction(
     if seen.status is not Status.LOADED:
         return ""
     if found.predicted is Predicted.FAILS:
-        return "It loaded without an error."
+        reasons = {r.code for r in found.because if r.predicted is Predicted.FAILS}
+        return "" if reasons and reasons <= CONDITIONAL else "It loaded without an error."
     agreement = seen.agreement
     if agreement is None or agreement.not_compared:
         return ""

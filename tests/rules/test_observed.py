@@ -1,0 +1,46 @@
+"""What was predicted against what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.findings import Outcome
+from modelaudit.probe.protocol import Agreement, Observation, Status
+from modelaudit.rules import examples
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.observed import RULES
+from modelaudit.runtimes.model import Predicted, Prediction, Reason
+
+OTHERWISE = next(rule for rule in RULES if rule.code == "MA223")
+CALL = ("tf==2.16.1", "saved_model.load")
+
+
+def loaded_against(*codes: str):
+    """How the rule ends where a model was to fail for these reasons, and loaded."""
+    reasons = tuple(Reason(code, Predicted.FAILS, f"because of {code}") for code in codes)
+    agreement = Agreement("here", "load_model", "dense", 0.0, 0.0, 0.0, 1e-5, 16)
+    seen = Observation(
+        "tf216", CALL[1], Status.LOADED, target=CALL[0], agreement=agreement, versions={}
+    )
+    facts = replace(
+        examples.healthy(),
+        elsewhere=(seen,),
+        predictions=(Prediction(*CALL, Predicted.FAILS, because=reasons),),
+    )
+    return run_rule(OTHERWISE, facts).outcome
+
+
+@pytest.mark.parametrize(
+    ("codes", "outcome"),
+    [
+        (("save-function-protocol",), Outcome.FAIL),
+        (("optimizer-slots", "save-function-protocol"), Outcome.FAIL),
+        ((), Outcome.FAIL),
+        # Holds only where tf-keras is not installed, and that it is the runtime's name hides.
+        (("optimizer-slots",), Outcome.PASS),
+    ],
+)
+def test_only_what_holds_in_every_installation_can_be_contradicted(codes, outcome):
+    assert loaded_against(*codes) is outcome
