@@ -26,6 +26,7 @@ def loaded_against(*codes: str):
     )
     facts = replace(
         examples.healthy(),
+        observations=(Observation("here", "load_model", Status.LOADED, target="tf==2.21.0"),),
         elsewhere=(seen,),
         predictions=(Prediction(*CALL, Predicted.FAILS, because=reasons),),
     )
