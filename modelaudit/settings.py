@@ -15,8 +15,8 @@ MOST_JOBS = 8  # unless told otherwise: each may take the memory that a model is
 
 
 def default_jobs() -> int:
-    """One slot more than there are cores: each waits a moment for every child that it starts."""
-    return min((os.cpu_count() or 1) + 1, MOST_JOBS)
+    """A slot for each core."""
+    return min(os.cpu_count() or 1, MOST_JOBS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ SHARED = (
         "-j",
         type=click.IntRange(1, 64),
         default=default_jobs,
-        show_default="one more than cores, at most 8",
+        show_default="one a core, at most 8",
         help="Models worked on at a time.",
     ),
     option(

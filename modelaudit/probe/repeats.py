@@ -58,13 +58,13 @@ def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
     same = alone and largest_difference(first, again) <= ROUNDING * scale
     matters: bool | None = None
     with contextlib.suppress(Unavailable):
-        plain = runner.predict(few, training=None)
-        matters = largest_difference(first, plain) > ROUNDING * scale
+        plain = runner.predict(few, training=None, rows=OTHER_ROWS)
+        matters = largest_difference(start, plain) > ROUNDING * scale
         # Keras layers that augment are random in a bare call and silent in `predict`; only a
         # flag that was saved with the call makes the model itself random, or dependent on what
         # else is in the batch.
         if _saved_training_flag(artifact):
-            twice = runner.predict(few, training=None)
+            twice = runner.predict(few, training=None, rows=OTHER_ROWS)
             random = largest_difference(plain, twice) > ROUNDING * scale
             same = same and not (random or matters)
     noise = max(largest_difference(first, again), largest_difference(start, other))
