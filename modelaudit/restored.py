@@ -75,9 +75,14 @@ def prove_restored(
 
 
 def _with_architecture_of(model: Untyped, artifact: Artifact) -> Artifact:
-    """Weights with the live model's own architecture, which tells whose they are."""
+    """Weights with the live model's own architecture, which tells whose they are.
+
+    Without one they are compared all the same, by names and shapes alone. That is so for a model
+    that is not Keras' (no `to_json`), for one whose class or layers do not say how to make them
+    again (each Keras has another error for that), and where our reader does not know the config.
+    """
     try:
         document = Document("the live model", "", json.loads(model.to_json()))
         return with_architecture(artifact, document, Limits())
     except (AttributeError, NotImplementedError, ValueError, TypeError, ReadError):
-        return artifact  # no Keras model, or one of a class that has no config
+        return artifact

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -79,11 +80,13 @@ class ZipParts:
                 pass  # for the checksum
             start = self.archive.start + member.start
             return Window(self.archive.path, start, member.stored, file, self.archive.held)
-        # No `with`: the window keeps it, and the last one that is gone closes and deletes it.
-        held = tempfile.TemporaryFile(prefix="modelaudit-")  # noqa: SIM115 - outlives this call
-        for piece in self._pieces(member, file):
-            held.write(piece)
-        held.flush()
+        with contextlib.ExitStack() as stack:
+            held = stack.enter_context(tempfile.TemporaryFile(prefix="modelaudit-"))
+            for piece in self._pieces(member, file):
+                held.write(piece)
+            held.flush()
+            # Whole: now the window keeps it, and the last one that is gone closes and deletes it.
+            stack.pop_all()
         return Window(self.archive.path, 0, member.size, file, held)
 
     def facts(self) -> Mapping[str, Json]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -17,6 +18,10 @@ from modelaudit.formats.messages import looks_textual, parse, parse_text
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
 
+TENSORFLOWS = (
+    *("core.protobuf.fingerprint", "core.protobuf.saved_model", "core.protobuf.tensor_bundle"),
+    "python.training.checkpoint_state",
+)
 LIMITS = Limits()
 FOLDER = Path(protos.__path__[0])
 ROOT = FOLDER.parent.parent.parent
@@ -60,14 +65,10 @@ def test_type_stub_names_every_message_and_field():
 @pytest.mark.slow
 def test_schema_agrees_with_tensorflows_own():
     from google.protobuf import descriptor_pool
-    from tensorflow.core.protobuf import (  # noqa: F401 - importing registers the messages
-        fingerprint_pb2,
-        saved_model_pb2,
-        tensor_bundle_pb2,
-    )
-    from tensorflow.python.training import checkpoint_state_pb2  # noqa: F401 - the same
     from tf_keras.protobuf import saved_metadata_pb2
 
+    for name in TENSORFLOWS:  # importing registers the messages
+        importlib.import_module(f"tensorflow.{name}_pb2")
     pool = descriptor_pool.Default()
     for name, ours in pb.DESCRIPTOR.message_types_by_name.items():
         if name == "Any":

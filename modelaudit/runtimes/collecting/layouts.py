@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
+import types
 from pathlib import Path
 
 from .sources import Thing
@@ -64,13 +65,13 @@ def two_layers(keras: Thing) -> Thing:
 def two_attributes(keras: Thing) -> Thing:
     """The same as a subclass."""
 
-    class TwoLayers(keras.Model):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.a = keras.layers.Dense(2)
-            self.z = keras.layers.Dense(2)
+    def start(self: Thing) -> None:
+        keras.Model.__init__(self)
+        self.a = keras.layers.Dense(2)
+        self.z = keras.layers.Dense(2)
 
-        def call(self, value: Thing) -> Thing:
-            return self.z(self.a(value))
+    def call(self: Thing, value: Thing) -> Thing:
+        return self.z(self.a(value))
 
-    return TwoLayers()
+    methods = {"__init__": start, "call": call}
+    return types.new_class("TwoLayers", (keras.Model,), {}, lambda body: body.update(methods))()
