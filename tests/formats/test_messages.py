@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 import subprocess
 import sys
@@ -27,7 +26,6 @@ FOLDER = Path(protos.__path__[0])
 ROOT = FOLDER.parent.parent.parent
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("grpc_tools"), reason="needs grpcio-tools")
 def test_committed_code_is_what_the_schema_gives(tmp_path):
     schema = FOLDER / "saved_messages.proto"
     out = tmp_path / "set"
