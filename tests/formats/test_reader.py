@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from modelaudit.formats.labels import read_labels
 from modelaudit.formats.reader import read
 from modelaudit.formats.sniff import sniff
 from modelaudit.settings import Limits
+from tests.plain_rights import folder_of_a_plain_user
 
 LIMITS = Limits()
 POINTER = (
@@ -161,12 +161,14 @@ def test_what_is_not_there_is_the_callers_mistake(tmp_path):
         read(tmp_path / "nothing.h5", LIMITS)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission(tmp_path):
-    path = tmp_path / "model.h5"
-    path.write_bytes(b"\x89HDF\r\n\x1a\n")
-    path.chmod(0)
-    assert read(path, LIMITS).format is Format.UNREADABLE
+def test_no_permission():
+    with folder_of_a_plain_user() as folder:
+        path = folder / "model.h5"
+        path.write_bytes(b"\x89HDF\r\n\x1a\n")
+        path.chmod(0)
+        artifact = read(path, LIMITS)
+    assert artifact.format is Format.UNREADABLE
+    assert "Permission denied" in artifact.problems[0].detail
 
 
 def test_saved_model_graph_under_another_name(tmp_path):

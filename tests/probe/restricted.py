@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+needs_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="Landlock and seccomp are parts of Linux"
+)
 
 
 def run_restricted(body: str) -> dict[str, Any]:

@@ -74,7 +74,9 @@ def test_a_machine_without_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @needs_bubblewrap
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="gives up rights")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root has a right to give up"
+)
 def test_a_container_without_namespaces_says_so() -> None:
     ask = "from modelaudit.probe.bubblewrap import why_not; print(why_not())"
     command = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", ask]
