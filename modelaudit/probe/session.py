@@ -8,7 +8,6 @@ observation.
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -173,9 +172,7 @@ class Session:
         Graphs and signatures have no flag: False is then the same as None.
         """
         request = self._run(feeds, batch_size, training)
-        expected = self._expected_rows(feeds)
-        if rows is not None:
-            request["rows"] = expected = min(expected, rows)
+        request["rows"] = expected = self._expected_rows(feeds, rows)
 
         def checked(_: dict[str, Any], arrays: Outputs) -> Outputs:
             for array in arrays.values():
@@ -231,7 +228,7 @@ class Session:
             layers: paths of the mean's and the variance's variable, by route.
             rows: that many first samples; None for all.
         """
-        together = min(self._expected_rows(feeds), rows or sys.maxsize)
+        together = self._expected_rows(feeds, rows)
         request = self._run(feeds, together, training=False) | {"rows": together}
         asked = {route: list(paths) for route, paths in layers.items()}
         return self._ask("refit", request | {"layers": asked}, {}, lambda *_: None)
@@ -250,11 +247,12 @@ class Session:
         described = [{"put": f.put, "transform": f.transform.as_json()} for f in feeds]
         return {"feeds": described, "batch_size": batch_size, "training": training}
 
-    def _expected_rows(self, feeds: Sequence[Feed]) -> int:
+    def _expected_rows(self, feeds: Sequence[Feed], most: int | None = None) -> int:
         unknown = [feed.put for feed in feeds if feed.put not in self.rows]
         if unknown or not feeds:
             raise ProbeError(f"inputs that were never put: {unknown}")
-        return min(self.rows[feed.put] for feed in feeds)
+        given = min(self.rows[feed.put] for feed in feeds)
+        return given if most is None else min(given, most)
 
     def _ask(
         self,
