@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 NAMED = 3  # undecided causes that are named
 UNDECIDED = "undecided-without-images"
+CAUSE = "Cause: "
 STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("yellow", "?")}
 
 
@@ -37,7 +38,7 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
         "",
         _wrap(diagnosis.answer, ""),
         "",
-        click.style(_headline(first), bold=True),
+        click.style(_wrap(_headline(first), " " * len(CAUSE), ""), bold=True),
     ]
     lines += [_wrap(each.text, "    ", "  + ") for each in first.evidence[:4]]
     lines += [_wrap(each.text, "    ", "  - ") for each in first.against[:2]]
@@ -56,27 +57,29 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
         lines.append(_wrap(step.text, "     ", f"  {number}. "))
         lines += [f"         {line}" for line in step.code.splitlines()]
     if diagnosis.undecidable:
-        lines += ["", _wrap(f"Not decided: {_undecided(diagnosis)}.", "  ")]
+        lines += ["", click.style("Not decided", bold=True)]
+        lines += [_wrap(each, "    ", "  ? ") for each in _undecided(diagnosis)]
     return "\n".join(lines)
 
 
 def _headline(first: Cause) -> str:
     if first.cause == UNDECIDED:
         return first.title
-    return f"Cause: {first.title} ({first.cause}, belief {first.belief:.0%})"
+    return f"{CAUSE}{first.title} ({first.cause}, belief {first.belief:.0%})"
 
 
-def _undecided(diagnosis: Diagnosis) -> str:
+def _undecided(diagnosis: Diagnosis) -> list[str]:
     """What is open, by what would decide it."""
     by_need: dict[str, list[str]] = {}
     for each in diagnosis.undecidable:
-        by_need.setdefault(each.needs, []).append(each.what[:1].lower() + each.what[1:])
-    return "; ".join(f"{_few(whats)} (needs {need})" for need, whats in by_need.items())
+        what = f"whether {each.what[:1].lower()}{each.what[1:]}"
+        by_need.setdefault(each.needs, []).append(what)
+    return [f"{_few(whats)}: it needs {need}." for need, whats in by_need.items()]
 
 
 def _few(words: list[str]) -> str:
     more = len(words) - NAMED
-    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return "; ".join(words[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 @click.command(short_help="Say why a model answers as it does.")

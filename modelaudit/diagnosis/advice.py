@@ -58,28 +58,33 @@ ORIGINS = {
 }
 OTHER_ORIGIN = "axes that are read in another order or direction"
 RELOAD = """\
-model = build_model()                          # the code that built it for training
+model = build_model()   # the code that built it for training
 before = [w.numpy() for w in model.weights]
 status = tf.train.Checkpoint(model=model).restore(path)
-status.assert_existing_objects_matched()       # raises where a variable got no value
+# Raises where a variable got no value.
+status.assert_existing_objects_matched()
 for weight, old in zip(model.weights, before):
     if np.array_equal(weight.numpy(), old):
         print("not restored:", weight.name)"""
 RECALIBRATE = """\
-for layer in model.submodules:                 # unlabelled training images are enough
+# Unlabelled training images are enough.
+for layer in model.submodules:
     if isinstance(layer, keras.layers.BatchNormalization):
         layer.momentum = 0.9
-for batch in images:                           # 50 batches or more
+for batch in images:   # 50 batches or more
     model(batch, training=True)
 model.save("recalibrated.keras")"""
 COMPARE = """\
-x = np.load("reference_inputs.npy")            # 8 inputs and the outputs of the day of training
+# 8 inputs, and the outputs of the day of training.
+x = np.load("reference_inputs.npy")
 y = np.load("reference_outputs.npy")
-print(abs(model.predict(x) - y).max())         # over 1e-4: this is not the model that was saved"""
+# Over 1e-4: this is not the model that was saved.
+print(abs(model.predict(x) - y).max())"""
 HEAD = """\
 head = model.layers[-1]
 kernel, bias = head.get_weights()
-print(bias - np.median(bias))                  # one entry far from the others
+# One entry is far from the others.
+print(bias - np.median(bias))
 head.set_weights([kernel, np.full_like(bias, np.median(bias))])"""
 
 ADVICE: dict[str, Advice] = {
@@ -163,7 +168,7 @@ ADVICE: dict[str, Advice] = {
         "The training code's own preprocessing giving the same values as were fed here.",
         (
             NextStep("Feed the model what it was trained on.",
-                     "images = {numpy}   # {words}\npredictions = model.predict(images)"),
+                     "# {words}\nimages = {numpy}\npredictions = model.predict(images)"),
             NextStep("Put the scaling into the model, so that it cannot be forgotten.",
                      "keras.layers.Rescaling(1 / 255)"),
         ),

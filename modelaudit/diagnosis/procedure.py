@@ -46,11 +46,13 @@ class Step:
 
     What is seen in this step is a mere consequence where a cause of `explained_by` was confirmed
     before: a constant output says nothing new about a model whose weights were never loaded.
+    What cannot be decided there, or behind a cause of `unasked_behind`, is not asked.
     """
 
     cause: str
     look: Callable[[Case], Answer]
     explained_by: frozenset[str] = frozenset()
+    unasked_behind: frozenset[str] = frozenset()
 
 
 RESTORE = frozenset({"damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost"})
@@ -74,7 +76,7 @@ PROCEDURE: tuple[Step, ...] = (
     Step("wrong-weights-upstream", statistics_steps.wrong_weights, MISFED | {"input-domain"}),
     Step("collapse-open", collapse_steps.collapse_open, EXPLAINED),
     Step("little-information", collapse_steps.little_information, EXPLAINED),
-    Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER),
+    Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS),
     Step("output-follows-flip", flip_steps.output_follows, FAULTS | {"invariant-by-construction"}),
     Step(
         "learned-invariance", flip_steps.learned_invariance, FAULTS | {"invariant-by-construction"}
@@ -163,8 +165,7 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
             causes.append(cause)
         elif isinstance(answer, Excluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
-        elif not any(cause.cause in step.explained_by for cause in causes):
-            # Behind a cause that would bring it about, the question does not arise.
+        elif not any(cause.cause in step.explained_by | step.unasked_behind for cause in causes):
             unknown.setdefault(step.cause, Undecidable(step.cause, title, answer.needs))
     seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
     open_ = tuple(each for name, each in unknown.items() if name not in seen)

@@ -113,7 +113,7 @@ def check(diagnosis: Diagnosis) -> None:
     assert len(named) == len(set(named))
     confirmed = {cause.cause for cause in diagnosis.causes}
     for step in PROCEDURE:  # what is not named does not arise behind a cause that is
-        assert step.cause in named or step.explained_by & confirmed
+        assert step.cause in named or (step.explained_by | step.unasked_behind) & confirmed
 
 
 def test_consequences_name_what_brings_them_about():
