@@ -134,7 +134,7 @@ def row_of(audit: Audit) -> Row:
         "verdict": audit.verdict.value,
         "reason": audit.reason,
         "severities": dict(severities),
-        "rules": [*sorted({finding.code for finding in audit.findings})],
+        "rules": [*sorted({finding.code for finding in audit.findings if not finding.waived_by})],
         "saved_with": model["saved_with"],
         "sha256": model["sha256"],
         "bytes": model["bytes"],

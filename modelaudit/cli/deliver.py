@@ -274,9 +274,10 @@ def write_index(
         changes=tuple(described(change) for change in outcome.changes),
     )
     folder = _run_folder(out, created)
+    infos = rule_infos()
     for place, up in ((folder, "../../"), (out, "")):
         seen = [_linked_from(up, entry) for entry in entries]
-        page = render_index(seen, run, templates_dir=formats.choices.templates)
+        page = render_index(seen, run, infos, templates_dir=formats.choices.templates)
         write_atomic(place / "index.html", page.encode())
         write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 from modelaudit.facts import Json
-from modelaudit.findings import WORST_FIRST, Outcome, Severity, Verdict
+from modelaudit.findings import WORST_FIRST, Severity, Verdict
 from modelaudit.report import text, words
 from modelaudit.report.environment import asset, csp_hash, environment, render
-from modelaudit.report.values import as_count, as_map, as_text
-from modelaudit.schema import SCHEMA_VERSION, Audit
+from modelaudit.report.ruleinfo import Rules
+from modelaudit.schema import SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +69,6 @@ class Run:
     changes: tuple[str, ...] = ()
 
 
-def index_row(audit: Audit, links: Mapping[str, str]) -> IndexRow:
-    """The row of one audit."""
-    model = as_map(audit.model)
-    saved = as_map(model.get("saved_with"))
-    counts = {severity.value: 0 for severity in reversed(Severity)}
-    codes: dict[str, None] = {}
-    for finding in audit.findings:
-        if finding.outcome is not Outcome.WAIVED:
-            counts[finding.severity.value] += 1
-            codes[finding.code] = None
-    return IndexRow(
-        slug=as_text(model.get("slug")),
-        path=as_text(model.get("path")),
-        format_label=as_text(model.get("format_label")) or as_text(model.get("format")),
-        verdict=audit.verdict,
-        reason=audit.reason,
-        counts=counts,
-        codes=tuple(codes),
-        keras=as_text(saved.get("keras")),
-        tensorflow=as_text(saved.get("tensorflow")),
-        bytes=as_count(model.get("bytes")),
-        links=links,
-        origin=as_text(model.get("origin")),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Line:
     """A row as the page shows it; the numbers are what its columns are sorted by."""
@@ -113,22 +88,38 @@ class _Line:
     links: tuple[tuple[str, str], ...]
     change: str
     search: str
+    choices: Mapping[str, tuple[str, ...]]
 
 
-def _line(row: IndexRow) -> _Line:
+# What rows can be chosen by, in the order of the page: key of `_Line.choices`, and its label.
+FILTERS = {
+    "verdict": "Verdict",
+    "severity": "Severity",
+    "family": "Family",
+    "rule": "Rule",
+    "format": "Format",
+    "version": "Saved with",
+}
+# A list longer than this is no help, and files can name as many versions as they like.
+MOST_CHOICES = 300
+
+
+def _line(row: IndexRow, rules: Rules) -> _Line:
     links = {kind: quote(address, safe="/") for kind, address in row.links.items()}
     counts = tuple(
         (s.value, row.counts[s.value]) for s in reversed(Severity) if row.counts.get(s.value)
     )
     versions = [words.keras(row.keras)] if row.keras else []
     versions += [f"TF {row.tensorflow}"] if row.tensorflow else []
+    format_label = text.shorten(row.format_label, 40)
+    families = {rules[code].family for code in row.codes if code in rules}
     return _Line(
         state=row.verdict.value,
         rank=WORST_FIRST.index(row.verdict),
         path=text.shorten(row.path or row.slug, 120) or "unnamed model",
         href=links.get("html", ""),
         reason=text.plain_text(row.reason, 200),
-        format_label=text.shorten(row.format_label, 40),
+        format_label=format_label,
         origin=text.shorten(row.origin, 160),
         counts=counts,
         weight=sum(count * 1000 ** Severity(s).rank for s, count in counts),
@@ -140,10 +131,37 @@ def _line(row: IndexRow) -> _Line:
         search=text.printable(
             " ".join((row.path, row.format_label, row.origin, row.change, *row.codes))
         ).lower(),
+        choices={
+            "verdict": (row.verdict.value,),
+            "severity": tuple(severity for severity, _ in counts),
+            "family": tuple(sorted(families)),
+            "rule": tuple(sorted(row.codes)),
+            "format": (format_label,),
+            "version": tuple(text.shorten(version, 60) for version in versions),
+        },
     )
 
 
-def render_index(rows: Iterable[IndexRow], run: Run, *, templates_dir: Path | None = None) -> str:
+def _natural(value: str) -> list[str | int]:
+    """Sort key by which 3.9 comes before 3.10."""
+    return [int(p) if n % 2 else p.lower() for n, p in enumerate(re.split(r"([0-9]{1,9})", value))]
+
+
+def _options(lines: Sequence[_Line], key: str) -> list[tuple[str, str]]:
+    """What the filter `key` offers: each value that a row has, and the word for it."""
+    found = {value for line in lines for value in line.choices[key] if value}
+    if key == "verdict":
+        return [(v.value, words.mark(v.value).word) for v in WORST_FIRST if v.value in found]
+    if key == "severity":
+        worst_first = reversed(Severity)
+        return [(s.value, words.mark(s.value).word) for s in worst_first if s.value in found]
+    ordered = sorted(found, key=_natural)[:MOST_CHOICES]
+    return [(value, value.capitalize() if key == "family" else value) for value in ordered]
+
+
+def render_index(
+    rows: Iterable[IndexRow], run: Run, rules: Rules, *, templates_dir: Path | None = None
+) -> str:
     """The index page: sorted worst first; filters and sorting by column need JavaScript.
 
     Raises:
@@ -154,16 +172,16 @@ def render_index(rows: Iterable[IndexRow], run: Run, *, templates_dir: Path | No
     style = asset(env, "css/base.css", "css/screen.css", "css/index.css", "css/extra.css")
     script = asset(env, "js/index.js")
     totals = tuple((v.value, sum(row.verdict is v for row in ordered)) for v in WORST_FIRST)
+    lines = [_line(row, rules) for row in ordered]
     return render(
         env,
         "index.html.j2",
         run=run,
         date=text.instant(run.created),
         since=text.instant(run.since),
-        lines=[_line(row) for row in ordered],
+        lines=lines,
         totals=totals,
-        codes=sorted({code for row in ordered for code in row.codes}),
-        severities=[(s.value, words.mark(s.value).word) for s in reversed(Severity)],
+        filters=[(key, label, _options(lines, key)) for key, label in FILTERS.items()],
         style=style,
         script=script,
         style_hash=csp_hash(style),

@@ -4,19 +4,32 @@
   var body = table.tBodies[0];
   var rows = Array.from(body.rows).filter(function (row) { return row.dataset.rank; });
   var form = document.getElementById("filters");
-  function value(id) { return document.getElementById(id).value.trim().toLowerCase(); }
+  var controls = Array.from(form.querySelectorAll("input, select"));
+  var selects = controls.filter(function (control) { return control.tagName === "SELECT"; });
   function filter() {
-    var find = value("find"), verdict = value("verdict"), severity = value("severity"), rule = value("rule");
+    var find = document.getElementById("find").value.trim().toLowerCase();
+    var chosen = selects.filter(function (select) { return select.value; });
     var shown = 0;
     rows.forEach(function (row) {
       var data = row.dataset;
-      var keep = data.search.includes(find) && (!verdict || data.verdict === verdict) &&
-        (!severity || data.severities.split(" ").includes(severity)) &&
-        (!rule || data.search.split(" ").includes(rule));
-      row.hidden = !keep;
-      shown += keep ? 1 : 0;
+      row.hidden = !(data.search.includes(find) && chosen.every(function (select) {
+        return data[select.id].split("\n").includes(select.value);
+      }));
+      shown += row.hidden ? 0 : 1;
     });
     document.getElementById("shown").textContent = shown + " of " + rows.length + " shown";
+  }
+  // The choice stands in the address, so that it can be sent as a link.
+  function remember() {
+    var said = new URLSearchParams();
+    controls.forEach(function (control) { if (control.value) said.set(control.id, control.value); });
+    history.replaceState(null, "", "#" + said);
+  }
+  function recall() {
+    if (location.hash && !location.hash.includes("=")) { return; } // a place in the page
+    var said = new URLSearchParams(location.hash.slice(1));
+    controls.forEach(function (control) { control.value = said.get(control.id) || ""; });
+    filter();
   }
   function sort(head) {
     var key = head.dataset.key;
@@ -37,8 +50,10 @@
     button.addEventListener("click", function () { sort(head); });
     head.replaceChildren(button);
   });
-  form.addEventListener("input", filter);
+  form.addEventListener("input", function () { filter(); remember(); });
+  window.addEventListener("hashchange", recall);
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   form.hidden = false;
   filter();
+  recall();
 }());

@@ -7,7 +7,10 @@ from sample_foreign import foreign
 from sample_parts import SHA, architecture, behaviour, symmetry, weights
 from sample_rules import RULES
 
+from modelaudit.cli.batch import row_of
+from modelaudit.cli.deliver import index_entry
 from modelaudit.findings import Location, Verdict
+from modelaudit.report.index import IndexRow
 from modelaudit.schema import Audit
 
 
@@ -53,6 +56,7 @@ def large() -> Audit:
         restore=base.restore,
         observations=base.observations,
         files=base.files,
+        exit=base.exit,
     )
 
 
@@ -167,7 +171,18 @@ SAMPLES = {
     "foreign": foreign,
 }
 
+
+def index_rows() -> dict[str, IndexRow]:
+    """The row of each sample; an audit that names no model has none."""
+    audits = {name: make() for name, make in SAMPLES.items()}
+    return {
+        name: index_entry(row_of(audit), ["html", "pdf"])
+        for name, audit in audits.items()
+        if audit.model
+    }
+
+
 __all__ = [
     "CREATED", "HOSTILE_NAME", "RULES", "SAMPLES", "SHA", "behaviour", "empty", "failing",
-    "foreign", "healthy", "hostile", "large", "model", "unreadable",
+    "foreign", "healthy", "hostile", "index_rows", "large", "model", "unreadable",
 ]  # fmt: skip

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import report_samples as samples
 
+from modelaudit.cli.batch import row_of
+from modelaudit.cli.deliver import index_entry
 from modelaudit.findings import Verdict
 from modelaudit.report.comparison import between_models, between_runs, render_comparison
-from modelaudit.report.index import Run, index_json, index_row
+from modelaudit.report.index import Run, index_json
 from modelaudit.restore.audits import Changed, changes
 
 
@@ -72,7 +74,7 @@ def test_a_model_beside_itself_has_not_changed():
 
 
 def run_of(*audits):
-    rows = [index_row(audit, {}) for audit in audits]
+    rows = [index_entry(row_of(audit), []) for audit in audits]
     return json.loads(index_json(rows, Run("/srv", samples.CREATED, "modelaudit 0.1.0")))
 
 
@@ -85,7 +87,7 @@ def test_two_runs_tell_which_models_changed():
                  named(samples.failing(), "gone"), named(samples.failing(), "same"))  # fmt: skip
     new = run_of(named(samples.healthy(), "a", verdict=Verdict.FAIL),
                  named(samples.healthy(), "b", results=()),
-                 named(samples.failing(), "same"), named(samples.empty(), "new"))  # fmt: skip
+                 named(samples.failing(), "same"), named(samples.unreadable(), "new"))  # fmt: skip
     shown = between_runs(old, new)
     page = render_comparison(shown)
     assert shown.changed

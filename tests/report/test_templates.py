@@ -67,7 +67,10 @@ def test_the_page_lists_the_files_and_the_blocks_that_there_are():
 
 def test_a_style_of_ones_own_is_allowed_by_the_policy(tmp_path):
     write(tmp_path, "css/extra.css", CODE["css"])
-    for made in (render(tmp_path), render_index([], Run("r", "2026", "m"), templates_dir=tmp_path)):
+    for made in (
+        render(tmp_path),
+        render_index([], Run("r", "2026", "m"), {}, templates_dir=tmp_path),
+    ):
         (style,) = re.findall(r"<style>(.*?)</style>", made, re.DOTALL)
         assert style.rstrip().endswith(CODE["css"].strip())
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
