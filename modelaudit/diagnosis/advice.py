@@ -146,7 +146,7 @@ ADVICE: dict[str, Advice] = {
         "way as those given here.",
         (
             NextStep("For now, undo the difference before the model, and take this out again once "
-                     "the cause is mended.",
+                     "the cause is fixed.",
                      "# {words}\nimages = {numpy}\npredictions = model.predict(images)"),
             NextStep("Send one and the same picture through the loading code of training and of "
                      "serving, and compare the arrays. What does this: {origin}."),

@@ -57,6 +57,11 @@ WORDS = {
 }
 
 
+def amount(change: float) -> str:
+    """A change in parts of what another input changes, to two digits; a tiny one as that."""
+    return f"{change:.2g}" if change >= 0.001 else "less than 0.001"
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Facts, findings so far, and what is asked of them again and again."""

@@ -9,6 +9,7 @@ from modelaudit.diagnosis.case import (
     NO_FLIP,
     WORDS,
     Case,
+    amount,
     flip_of,
 )
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
@@ -182,8 +183,8 @@ def sensitive_architecture(case: Case) -> Answer:
     if floor <= at.FLOOR_SHARE * nfv:
         where = f" ({', '.join(uneven[:3])} sample unevenly and contribute)" if uneven else ""
         return Excluded(
-            f"with every kernel made symmetric in a copy the output changes by {floor:.2g} only, "
-            f"against {nfv:.2g} as it is{where}"
+            "with every kernel made symmetric in a copy the output changes by "
+            f"{amount(floor)} only, against {nfv:.2g} as it is{where}"
         )
     text = (
         f"With every kernel made symmetric in a copy, the output still changes by {floor:.2g}: "
@@ -218,7 +219,7 @@ def sensitive_data(case: Case) -> Answer:
     if floor is not None and floor <= at.FLOOR_SHARE * nfv:
         text = (
             "With every kernel made symmetric in a copy it would change by "
-            f"{floor:.2g}: the architecture does not ask for this."
+            f"{amount(floor)}: the architecture does not ask for this."
         )
         evidence.append(Evidence(text, "", floor, at.FLOOR_SHARE * nfv, effect.n))
     if verdict is None:

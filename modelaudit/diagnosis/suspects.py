@@ -3,7 +3,7 @@ training data, filters and architecture, restoration. Each is addressed for ever
 
 from __future__ import annotations
 
-from modelaudit.diagnosis.case import IMAGES, WORDS, Case
+from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount
 from modelaudit.diagnosis.flip_steps import effect_text, flipped, learned, uneven_layers
 from modelaudit.diagnosis.model import Cause, Diagnosis, Suspect
 from modelaudit.diagnosis.thresholds import FLOOR_SHARE
@@ -93,7 +93,7 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
         if floor is not None and floor <= FLOOR_SHARE * max(nfv, floor):
             return CLEARED, (
                 "The architecture asks for no direction: in a copy with every kernel made "
-                f"symmetric, the flip changes the output by {floor:.2g} of what another input "
+                f"symmetric, the flip changes the output by {amount(floor)} of what another input "
                 f"does. That it is {nfv:.2g} as trained, the filters learnt from the images; "
                 f"where left and right mean something, they must.{sampling} {_symmetry(case)}"
             )

@@ -22,10 +22,11 @@ _CODE = re.compile(r"`([^`\n]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of text, or of code."""
+    """A run of text, of code, or (`lead`) the words that a list is skimmed by."""
 
     text: str
     code: bool = False
+    lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,14 @@ def paragraphs(text: str) -> tuple[Paragraph, ...]:
 def prose(*texts: str, tone: str = "plain") -> Prose:
     """Paragraphs of running text from one or more texts."""
     return Prose(tuple(p for text in texts for p in paragraphs(text)), tone)
+
+
+def led(title: str, items: Iterable[tuple[str, str]]) -> Bullets:
+    """A list of texts that each say what they are about first: pairs of that and the rest."""
+    return Bullets(
+        title,
+        tuple((Span(f"{printable(lead)}: ", lead=True), *spans(said)) for lead, said in items),
+    )
 
 
 def bullets(title: str, items: Iterable[str], *, is_open: bool = True) -> Bullets:

@@ -68,7 +68,7 @@ MARKS: Mapping[str, Mark] = {
 
 SEVERITY_MEANING: Mapping[Severity, str] = {
     Severity.CRITICAL: "do not load or use the model before this is settled",
-    Severity.HIGH: "the model is wrong or unusable for its purpose",
+    Severity.HIGH: "as it stands it answers wrongly, or cannot be used",
     Severity.MEDIUM: "works, but can mislead or break",
     Severity.LOW: "worth tidying up",
     Severity.INFO: "for your information",
@@ -82,7 +82,7 @@ CONFIDENCE: Mapping[Confidence, str] = {
 }
 
 TRANSFORMS: Mapping[str, str] = {
-    "e": "unchanged",
+    "e": "as given",
     "H": "mirrored left–right",
     "V": "mirrored top–bottom",
     "r90": "turned 90° left",
@@ -94,6 +94,10 @@ TRANSFORMS: Mapping[str, str] = {
     "x0": "mirrored along the first axis",
     "x1": "mirrored along the second axis",
     "x2": "mirrored along the third axis",
+    "/255": "values divided by 255",
+    "*255": "values times 255",
+    "2x-1": "values stretched (2x − 1)",
+    "1-x": "values inverted (1 − x)",
 }
 
 ACTIONS: Mapping[str, str] = {

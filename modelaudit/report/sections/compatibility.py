@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Cell, Section, Table, prose
 from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text
@@ -62,11 +64,19 @@ def _predicted(row: Map) -> str:
     return as_text(row.get("predicted")) or "unknown"
 
 
+def _because(reasons: list[Map]) -> str:
+    """The first reasons, whole ones, and how many more there are."""
+    said = [text.cut(reason, 260) for r in reasons if (reason := as_text(r.get("text")))]
+    room = list(accumulate(map(len, said)))
+    shown = [reason for reason, taken in zip(said, room, strict=True) if taken <= 260] or said[:1]
+    more = len(said) - len(shown)
+    return "; ".join(shown) + (f"; and {more:,} more, listed in audit.json" if more else "")
+
+
 def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
     predicted = _predicted(row)
     observed, said = _observed(row)
-    because = "; ".join(filter(None, (as_text(b.get("text")) for b in as_maps(row.get("because")))))
-    why = " — ".join(filter(None, (text.cut(because, 260), said)))
+    why = " — ".join(filter(None, (_because(as_maps(row.get("because"))), said)))
     call = as_text(row.get("call"))
     return (
         Cell(words.runtime(text.shorten(as_text(row.get("runtime")), 40))),

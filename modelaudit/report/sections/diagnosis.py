@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.report import text, words
-from modelaudit.report.blocks import Bullets, Paragraph, Span, bullets, paragraphs, spans
+from modelaudit.report.blocks import Bullets, Paragraph, Span, bullets, led, paragraphs, spans
 from modelaudit.report.sections.findings import Findings
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, plain
 from modelaudit.schema import Audit
@@ -62,7 +62,7 @@ class Diagnosis:
 
 def _numbers(item: Map) -> str:
     parts = [f"{word} {plain(item[key], 80)}" for key, word in NUMBERS if item.get(key) is not None]
-    return ", ".join(parts)
+    return " · ".join(parts)
 
 
 def _evidence(item: object, findings: Findings) -> Evidence:
@@ -97,11 +97,16 @@ def _where(item: Map) -> tuple[Span, ...]:
     return tuple(said)
 
 
+def _title(item: Map) -> str:
+    """A cause's title on one line, or the words for its code."""
+    return text.cut(as_text(item.get("title")), 140) or words.cause(as_text(item.get("cause")))
+
+
 def _cause(item: Map, findings: Findings) -> Cause:
     belief = as_number(item.get("belief"))
     inside = min(max(belief, 0.0), 1.0) if belief is not None else None
     return Cause(
-        title=text.cut(as_text(item.get("title")), 140) or words.cause(as_text(item.get("cause"))),
+        title=_title(item),
         belief=text.percent(inside) if inside is not None else "not weighed",
         share=round((inside or 0.0) * 20) * 5,
         where=_where(item),
@@ -132,19 +137,17 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
     data = as_map(audit.diagnosis)
     lists: list[Bullets] = []
     follows = [
-        f"{as_text(item.get('title')) or words.cause(as_text(item.get('cause')))} (follows from: "
-        f"{words.cause(as_text(item.get('of'))).lower()}). {plain(item.get('text'), 300)}"
+        (_title(item), f"follows from: {of}. {plain(item.get('text'), 300)}")
         for item in as_maps(data.get("consequences"))
+        for of in [words.cause(as_text(item.get("of"))).lower()]
     ]
     if follows:
-        lists.append(bullets("Seen as well, but only a consequence", follows))
+        lists.append(led("Seen as well, but only a consequence", follows))
     ruled_out = [
-        f"{as_text(item.get('title')) or words.cause(as_text(item.get('cause')))}: "
-        f"{plain(item.get('by'), 300)}"
-        for item in as_maps(data.get("ruled_out"))
+        (_title(item), plain(item.get("by"), 300)) for item in as_maps(data.get("ruled_out"))
     ]
     if ruled_out:
-        lists.append(bullets("Ruled out, and by what", ruled_out))
+        lists.append(led("Ruled out, and by what", ruled_out))
     undecidable = [
         f"{plain(item.get('what'), 200)}; this needs {plain(item.get('needs'), 200)}"
         for item in as_maps(data.get("undecidable"))

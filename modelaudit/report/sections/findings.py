@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome, Severity
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
 from modelaudit.report.ruleinfo import RuleInfo, Rules
-from modelaudit.report.values import plain
+from modelaudit.report.values import numbers, plain
 from modelaudit.schema import Audit
 
 PRINTED_OCCURRENCES = 5
 SALIENT = ("measured", "threshold", "n")
-SALIENT_WORDS = {"measured": "measured", "threshold": "threshold", "n": "sample size (n)"}
+EVIDENCE_WORDS = {"n": "sample size (n)", "profile": "bits by orientation of the input"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,20 @@ class Findings:
 
 
 def _evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
-    rows = [
-        (SALIENT_WORDS[key], plain(finding.evidence[key]))
-        for key in SALIENT
-        if key in finding.evidence
-    ]
-    others = (key for key in finding.evidence if key not in SALIENT)
-    rows += [
-        (text.shorten(key.replace("_", " "), 40), plain(finding.evidence[key])) for key in others
-    ]
-    return tuple(rows)
+    keys = [key for key in SALIENT if key in finding.evidence]
+    keys += [key for key in finding.evidence if key not in SALIENT]
+    return tuple((_evidence_word(key), _value(key, finding.evidence[key])) for key in keys)
+
+
+def _evidence_word(key: str) -> str:
+    return EVIDENCE_WORDS.get(key) or text.shorten(key.replace("_", " "), 40)
+
+
+def _value(key: str, value: Json) -> str:
+    if key == "profile":
+        found = numbers(value).items()
+        return text.listing([f"{words.transform(k)} {text.number(v, 2)}" for k, v in found], 10)
+    return plain(value)
 
 
 def _mark(finding: Finding) -> str:
