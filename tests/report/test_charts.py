@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import math
 import re
 from dataclasses import replace
@@ -10,13 +11,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 import report_samples as samples
+from chart_reading import PLACE, PLAIN, chart_of, drawn, read_off
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from modelaudit.report import charts
-from modelaudit.report.charts import heatmap, style
-from modelaudit.report.charts.scales import Scale, powers_of_two, round_numbers
+from modelaudit.report.charts import heatmap, shown, style
+from modelaudit.report.charts.scales import Scale, every, powers_of_two, round_numbers
 
 NUMBER = st.floats(-1e6, 1e6)
 
@@ -62,53 +64,83 @@ def test_powers_of_two_stay_few():
     assert len(powers_of_two(1e308)) <= 6
 
 
-def drawn(audit, anchor):
-    """The words of a chart with their places, and its paths by colour."""
-    (svg,) = (chart.svg for chart in charts.build(audit) if chart.anchor == anchor)
-    root = ET.fromstring(svg)
-    space = "{http://www.w3.org/2000/svg}"
-    words = [
-        (e.text, float(e.get("x", 0)), float(e.get("y", 0))) for e in root.iter(space + "text")
-    ]
-    paths = {}
-    for e in root.iter(space + "path"):
-        paths.setdefault(e.get("stroke", e.get("fill")), []).append(e.get("d"))
-    return words, paths
+def test_a_residual_is_said_in_words():
+    def said(value):
+        base = samples.healthy()
+        last = {"route": "head", "transform": "H", "identity": value, "permutation": 99.0}
+        found = dict(base.behaviour, residuals=[*base.behaviour["residuals"], last])
+        chart = chart_of(replace(base, behaviour=found), "figure-residuals")
+        assert "residual" not in chart.summary
+        assert "residual" in chart.explanation
+        return chart.summary
+
+    assert "head, does not follow" in said(33.88)
+    assert "34 times as much as another input" in said(33.88)
+    assert "head, follows in part" in said(0.44)
+    assert "44\N{NO-BREAK SPACE}% as much as another input" in said(0.44)
+    assert "head, follows:" in said(0.0054)
 
 
-def read_off(words, pattern):
-    """What turns a place on paper into a number: by the numbers beside the axis."""
-    ticks = [(float(t.replace("−", "-")), x) for t, x, _ in words if re.fullmatch(pattern, t)]
-    numbers, places = zip(*ticks, strict=True)
-    slope, start = np.polyfit(places, numbers, 1)
-    return lambda x: slope * x + start
+def deep(count, limit):
+    """An audit of a network with as many layers, each of which sees two pixels more."""
+    fields = [{"route": f"stage/conv_{i}", "maximum": [2 * i + 3, 2]} for i in range(count)]
+    profile = {"fields": fields, "input_size": [limit, limit]}
+    return replace(samples.healthy(), architecture={"profile": profile})
 
 
-def test_bars_end_where_the_axis_says():
-    audit = samples.healthy()
-    profile = audit.behaviour["outputs"][0]["orientation"]
-    words, paths = drawn(audit, "figure-orientation")
-    number = read_off(words, r"[0-9.]+")
-    ends = [
-        float(end)
-        for path in paths[style.BLUE] + paths[style.GREY]
-        for end in re.findall(r"H([0-9.]+)", path)
-    ]
-    assert sorted(map(number, ends)) == pytest.approx(sorted(profile.values()), abs=0.01)
-
-
-def test_rows_stand_beside_their_words():
-    audit = samples.healthy()
-    effects = audit.behaviour["outputs"][0]["transforms"]
-    words, paths = drawn(audit, "figure-flips")
-    number = read_off(words, r"[0-9.]+")
-    dots = re.findall(r"M([0-9.]+) ([0-9.]+)h0", "".join(paths[style.BLUE]))[1:]  # after the key
-    rows = sorted(y for text, x, y in words if x < 200 and not text.startswith(("Agree", "NFV")))
-    assert [number(float(x)) for x, _ in dots] == pytest.approx(
-        [effect["agreement"] for effect in effects], abs=0.01
+@pytest.mark.parametrize("count", [3, 6, 12, 13, 25, 400])
+def test_layers_are_named_beside_what_they_see(count):
+    words, paths = drawn(deep(count, 224), "figure-receptive-field")
+    number = read_off(words, PLAIN, math.log2)
+    ends = sorted(
+        (float(y), float(x))
+        for y, x in re.findall(rf"M[0-9.]+ {PLACE}H{PLACE}", *paths[style.BLUE])
     )
-    for row, (_, y) in zip(rows, dots, strict=True):
-        assert abs(row - float(y)) < 8  # pixels: less than half a row
+    assert [2 ** number(x) for _, x in ends] == pytest.approx(
+        [2 * i + 3 for i in range(count)], rel=0.02
+    )
+    names = [(int(t.removeprefix("stage/conv_")), y) for t, _, y in words if t.startswith("stage")]
+    assert names[-1][0] == count - 1
+    assert min(count, 6) <= len(names) <= 12
+    places = [y for _, y in names]
+    assert min(np.diff(places)) >= 12  # pixels: letters are 10.67 high
+    for layer, place in names:
+        assert abs(ends[layer][0] + 0.36 * 10.67 - place) < 0.2
+    (line,) = re.findall(rf"M{PLACE} [0-9.]+V", "".join(paths[style.QUIET]))
+    assert 2 ** number(float(line)) == pytest.approx(224, rel=0.02)
+
+
+def test_numbers_below_an_axis_do_not_meet():
+    for chart in charts.build(samples.large()):
+        root = ET.fromstring(chart.svg)
+        rows = {}
+        for e in root.iter("{http://www.w3.org/2000/svg}text"):
+            if e.get("text-anchor") == "middle":
+                rows.setdefault(e.get("y"), []).append((float(e.get("x")), len(e.text)))
+        for found in rows.values():
+            for (x, length), (other, others) in itertools.pairwise(sorted(found)):
+                assert other - x > 0.55 * 10.67 * (length + others) / 2
+
+
+@given(st.integers(1, 2000), st.integers(1, 30))
+def test_some_of_many_are_even_and_end_with_the_last(count, most):
+    chosen = list(every(count, most))
+    assert 1 <= len(chosen) <= most
+    assert chosen[-1] == count - 1
+    assert chosen[0] >= 0
+    assert len(set(np.diff(chosen))) <= 1
+    assert len(chosen) == count or count > most
+
+
+@given(st.floats(-1e300, 1e300))
+def test_what_is_next_to_nothing_is_shown_so(value):
+    said = shown.number(value)
+    if 0 < abs(value) < 0.001:
+        assert said in ("<\N{NO-BREAK SPACE}0.001", ">\N{NO-BREAK SPACE}−0.001")
+        assert said.startswith("<") is (value > 0)
+    else:
+        read = float(said.replace(",", "").replace("−", "-"))
+        assert read == pytest.approx(value, rel=0.005)
 
 
 def test_wild_numbers_break_no_chart():
@@ -117,11 +149,12 @@ def test_wild_numbers_break_no_chart():
         output = dict(base.behaviour["outputs"][0])
         output["transforms"] = [dict(e, nfv=wild, agreement=wild) for e in output["transforms"]]
         output["orientation"] = dict.fromkeys(output["orientation"], wild)
+        output["accuracy"] = dict.fromkeys(output["orientation"], min(abs(wild), 0.5))
         layers = [dict(layer, score={"H": wild, "V": wild}) for layer in base.symmetry["layers"]]
         fields = [{"route": f"l{i}", "maximum": [wild * i]} for i in range(1, 5)]
         audit = replace(
             base,
-            behaviour=dict(base.behaviour, outputs=[output]),
+            behaviour=dict(base.behaviour, outputs=[output], inputs={"n": wild}),
             symmetry=dict(base.symmetry, layers=layers),
             architecture={"profile": {"fields": fields, "input_size": [wild]}},
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelaudit.report.charts import architecture, behaviour, kernels, residuals
+from modelaudit.report.charts import architecture, behaviour, flips, kernels, residuals
 from modelaudit.report.charts.style import Chart
 from modelaudit.schema import Audit
 
@@ -10,8 +10,8 @@ from modelaudit.schema import Audit
 def build(audit: Audit) -> tuple[Chart, ...]:
     """All charts of one audit in reading order."""
     makers = (
-        behaviour.flips,
-        behaviour.orientation,
+        flips.flips,
+        _orientation,
         behaviour.answers,
         residuals.residuals,
         architecture.receptive_field,
@@ -19,3 +19,8 @@ def build(audit: Audit) -> tuple[Chart, ...]:
         kernels.gallery,
     )
     return tuple(chart for make in makers if (chart := make(audit)) is not None)
+
+
+def _orientation(audit: Audit) -> Chart | None:
+    """With labels what is right, else what is told: a report has room for one of the two."""
+    return behaviour.right(audit) or behaviour.orientation(audit)

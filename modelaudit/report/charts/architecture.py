@@ -5,12 +5,15 @@ from __future__ import annotations
 from modelaudit.report import text
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import plot, style
-from modelaudit.report.charts.scales import Scale, powers_of_two
+from modelaudit.report.charts.scales import Scale, every, powers_of_two
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, shape
 from modelaudit.schema import Audit
 
-HEIGHT = 154  # pixels
+ROW = 15.5  # pixels
+LABELS = 226
+MANY = 1e6  # pixels: such numbers would not fit side by side
+MOST_ROWS = 12  # deeper networks are drawn with every layer, but only some are named
 
 
 def _largest(value: object) -> float | None:
@@ -36,29 +39,26 @@ def receptive_field(audit: Audit) -> Chart | None:
         return None
     limit = _largest(profile.get("input_size"))
     sizes = [size for _, size, _ in steps]
-    highest, least = max([*sizes, limit or 1.0]), min(sizes) / 1.3
-    on = plot.Plot(
-        HEIGHT,
-        Scale(0.5, len(steps) + 0.5),
-        Scale(highest * 1.5, least, log=True),
-        left=72,
-        right=20,
-        bottom=19,
-    )
-    on.levels([size for size in powers_of_two(highest) if size > least])
-    on.name_y("pixels seen")
-    middle = (len(steps) + 1) / 2
-    on.captions([(middle, "layers at which the receptive field grows, from input to output")])
-    depth = [(at, size) for at, size in enumerate(sizes, 1)]
-    stairs = [(at + side, size) for at, size in depth for side in (-0.5, 0.5)]
-    on.lines([stairs], style.BLUE, 2)
-    on.marks(plot.DOT, depth, style.BLUE)
+    highest = max([*sizes, limit or 1.0])
+    deep = ROW * min(len(steps), MOST_ROWS)
+    x = Scale(1, highest * 1.1, log=True)
+    y = Scale(-0.5, len(steps) - 0.5)
+    on = plot.Plot(deep + 55, x, y, left=LABELS, top=21, bottom=34)
+    named = every(len(steps), MOST_ROWS)
+    on.rows([plot.row_name(steps[i][0], LABELS) for i in named], named)
+    powers = powers_of_two(highest)
+    on.ticks(powers, [text.number(n) if n < MANY else f"{n:.1e}" for n in powers])
+    on.name_x("pixels seen along the longer side")
+    full = 1.2 if named.step > 1 else 0.6  # a narrow bar touches the next
+    on.bars([(size, at) for at, size in enumerate(sizes)], full * deep / len(steps), style.BLUE)
     said = f"The deepest layer sees {text.number(sizes[-1])} pixels along the longer side"
     if limit:
-        on.ceiling(f"input: {text.number(limit)} pixels", style.ORANGE, y=limit)
+        after = x.fraction(limit) < 0.5
+        on.limit(f"input: {text.number(limit)} pixels", style.QUIET, x=limit, after=after)
         said += f"; the input has {text.number(limit)}"
         if sizes[-1] < limit:
             said += ", so no layer sees the whole image at once"
+    some = f" One layer in {named.step} is named." if named.step > 1 else ""
     rows = tuple(
         (
             name(text.shorten(route, 60)),
@@ -72,7 +72,8 @@ def receptive_field(audit: Audit) -> Chart | None:
         "How much of the image each layer can see",
         said + ".",
         "The receptive field is the patch of the input that one number inside the network can "
-        "depend on. Layers that add to it after it covers the input add little.",
+        "depend on. Shown are the layers at which it grows, from input to output; those that add "
+        f"to it after it covers the input add little.{some}",
         Table(
             "Receptive field by layer",
             ("Layer", "Pixels seen", "Step"),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import heatmap, plot, style
+from modelaudit.report.charts import heatmap, plot, shown, style
 from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text
@@ -70,20 +70,18 @@ def symmetry(audit: Audit) -> Chart | None:
     rows = tuple(
         (
             name(text.shorten(as_text(layer.get("route")), 60)),
-            *(num(text.number(as_number(as_map(layer.get("score")).get(g)), 2)) for g in AXES),
-            *(num(text.number(as_number(as_map(layer.get("even")).get(g)), 2)) for g in AXES),
-            num(text.number(as_number(as_map(layer.get("baseline")).get("H")), 2)),
+            *(num(shown.number(as_number(as_map(layer.get("score")).get(g)), 2)) for g in AXES),
+            *(num(shown.number(as_number(as_map(layer.get("even")).get(g)), 2)) for g in AXES),
+            num(shown.number(as_number(as_map(layer.get("baseline")).get("H")), 2)),
         )
         for layer in layers
     )
-    shown = (
-        f" Shown are {len(chosen)} of {len(layers)} layers." if len(chosen) < len(layers) else ""
-    )
+    cut = f" Shown are {len(chosen)} of {len(layers)} layers." if len(chosen) < len(layers) else ""
     return on.chart(
         "figure-symmetry",
         "How mirror-symmetric the kernels are",
         f"Closest to left–right symmetry is {text.shorten(as_text(top.get('route')), 50)} with a "
-        f"score of {text.number(best, 2)}.{shown}",
+        f"score of {shown.number(best, 2)}.{cut}",
         "Bars near 0 are what random weights give. A longer blue than orange bar in the last "
         "layers is what training with mirrored images often leaves behind.",
         Table(
@@ -156,7 +154,7 @@ def gallery(audit: Audit) -> Chart | None:
     on.image(heatmap.png(canvas))
     on.rows(["filter", "partner, mirrored"])
     on.captions(
-        (i * (wide + 1) + wide / 2, text.number(as_number(item.get("score")), 2))
+        (i * (wide + 1) + wide / 2, shown.number(as_number(item.get("score")), 2))
         for i, (item, _, _) in enumerate(pairs)
     )
     route = text.shorten(as_text(entry.get("route")), 50)
@@ -165,14 +163,14 @@ def gallery(audit: Audit) -> Chart | None:
         (
             num(as_text(item.get("index"))),
             num(as_text(item.get("partner"))),
-            num(text.number(as_number(item.get("score")), 2)),
+            num(shown.number(as_number(item.get("score")), 2)),
         )
         for item, _, _ in pairs
     )
     known = [s for s in (as_number(item.get("score")) for item, _, _ in pairs) if s is not None]
     said = f"{len(pairs)} filters of {route}, each above the filter closest to it when {how}"
     if known:
-        said += f"; similarity {text.number(min(known), 2)} to {text.number(max(known), 2)}"
+        said += f"; similarity {shown.number(min(known), 2)} to {shown.number(max(known), 2)}"
     return on.chart(
         "figure-gallery",
         f"Filters of {route} and their mirrored partners",

@@ -7,6 +7,7 @@ dots are lines without length and with round ends. The same numbers give the sam
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Iterable, Sequence
 
 from markupsafe import escape
@@ -24,7 +25,7 @@ DASHED = "4 3"
 
 Point = tuple[float, float]
 Mark = str
-DOT, INTERVAL, DIAMOND, ARROW, BAR = "dot", "interval", "diamond", "arrow", "bar"
+DOT, DIAMOND, ARROW, BAR = "dot", "diamond", "arrow", "bar"
 
 
 def row_name(given: str, left: float) -> str:
@@ -33,7 +34,7 @@ def row_name(given: str, left: float) -> str:
 
 
 class Plot:
-    """Axes of the page's width. Pixels on paper, numbers of the two scales within the axes."""
+    """Axes on paper of the page's width. Pixels on paper, numbers of the scales within the axes."""
 
     def __init__(
         self,
@@ -54,9 +55,9 @@ class Plot:
 
     # Axes
 
-    def rows(self, labels: Sequence[str]) -> None:
-        """Words to the left of the axes at 0, 1, 2 …"""
-        for place, label in enumerate(labels):
+    def rows(self, labels: Iterable[str], at: Iterable[float] | None = None) -> None:
+        """Words to the left of the axes at 0, 1, 2 … or at these numbers."""
+        for place, label in zip(itertools.count() if at is None else at, labels, strict=False):
             self._words(self._left - GAP, self._down(place) + MIDDLE, label, "end")
 
     def ticks(self, at: Sequence[float], labels: Sequence[str] | None = None) -> None:
@@ -70,22 +71,10 @@ class Plot:
         for x, label in below:
             self._words(self._across(x), self._bottom + SIZE + 4, label, "middle")
 
-    def levels(self, at: Sequence[float]) -> None:
-        """Numbers to the left of the axes, with a line through the axes beside each."""
-        lines = "".join(f"M{_n(self._left)} {_n(self._down(y))}H{_n(self._right)}" for y in at)
-        self._stroke(lines + self._floor(), RULE, 0.8)
-        for y in at:
-            self._words(self._left - GAP, self._down(y) + MIDDLE, text.number(y), "end")
-
     def name_x(self, label: str) -> None:
         """What the numbers below the axes are."""
         middle = (self._left + self._right) / 2
         self._words(middle, self._bottom + 2 * SIZE + GAP, label, "middle")
-
-    def name_y(self, label: str) -> None:
-        """What the numbers to the left of the axes are."""
-        middle = (self._top + self._bottom) / 2
-        self._words(SIZE, middle, label, "middle", turned=True)
 
     def legend(self, *entries: tuple[Mark, str, str]) -> None:
         """What the marks mean, above the axes: (mark, colour, words)."""
@@ -123,12 +112,6 @@ class Plot:
         self._stroke(f"M{_n(place)} {_n(self._top)}V{_n(self._bottom)}", colour, 1.2, DASHED)
         self._words(place, self._top - 4, label, "start" if after else "end", colour)
 
-    def ceiling(self, label: str, colour: str, *, y: float) -> None:
-        """A dashed line across the axes, with words on it."""
-        place = self._down(y)
-        self._stroke(f"M{_n(self._left)} {_n(place)}H{_n(self._right)}", colour, 1.4, DASHED)
-        self._words(self._left + GAP, place - 4, label, "start", colour)
-
     def image(self, png: bytes) -> None:
         """A picture that fills the axes, its pixels as they are."""
         data = base64.b64encode(png).decode("ascii")
@@ -138,6 +121,10 @@ class Plot:
             'preserveAspectRatio="none" style="image-rendering:crisp-edges;'
             f'image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
         )
+
+    def beside(self, other: Plot) -> None:
+        """Take in what is drawn on other axes of the same paper."""
+        self._parts += other._parts
 
     # The result
 
@@ -166,11 +153,10 @@ class Plot:
             left = 0.0 if mark == DIAMOND else 3.3
             path = "".join(f"M{_n(x - left)} {_n(y - 3.6)}{outline}" for x, y in at)
             self._parts += [f'<path fill="{colour}" d="{path}"/>'] if at else []
-            return
-        if mark in (BAR, INTERVAL):
+        elif mark == BAR:
             path = "".join(f"M{_n(x - 8)} {_n(y)}h16" for x, y in at)
-            self._stroke(path, colour, SIZE * 0.7 if mark == BAR else 2)
-        if mark in (DOT, INTERVAL):
+            self._stroke(path, colour, SIZE * 0.7)
+        else:
             path = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in at)
             self._stroke(path, colour, 6.4, more=' stroke-linecap="round"')
 
@@ -193,16 +179,12 @@ class Plot:
         words: str,
         anchor: str = "start",
         colour: str = INK,
-        *,
-        turned: bool = False,
     ) -> None:
-        place = f'x="{_n(x)}" y="{_n(y)}"'
-        if turned:
-            place = f'transform="translate({_n(x)} {_n(y)})rotate(-90)"'
         kind = f' class="{CLASSES[colour]}"' if colour in CLASSES else ""
         aligned = f' text-anchor="{anchor}"' if anchor != "start" else ""
         self._parts.append(
-            f'<text{kind} {place}{aligned} fill="{colour}">{escape(text.printable(words))}</text>'
+            f'<text{kind} x="{_n(x)}" y="{_n(y)}"{aligned} fill="{colour}">'
+            f"{escape(text.printable(words))}</text>"
         )
 
 

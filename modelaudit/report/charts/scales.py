@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # where an axis of shares has its numbers
 FARTHEST = 1e300  # the ends of a scale stay finite, and so does their difference
 
 
@@ -44,3 +45,9 @@ def powers_of_two(highest: float, most: int = 6) -> list[int]:
     """Powers of two from 1 to `highest`, evenly thinned out to at most `most`."""
     found = [2**k for k in range(int(highest).bit_length())]
     return found[:: max(1, math.ceil(len(found) / most))]
+
+
+def every(count: int, most: int) -> range:
+    """At most `most` evenly spaced indices of `count`, the last one always among them."""
+    step = max(1, math.ceil(count / most))
+    return range((count - 1) % step, count, step)

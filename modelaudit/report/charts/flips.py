@@ -1,0 +1,131 @@
+"""Chart of how much the answer changes when the input is flipped or turned."""
+
+from __future__ import annotations
+
+from modelaudit.report import text
+from modelaudit.report.blocks import Cell, Table, num
+from modelaudit.report.charts import plot, rows, shown, style
+from modelaudit.report.charts.rows import INTERVAL, LABELS, ROW, label
+from modelaudit.report.charts.scales import QUARTERS, Scale, round_numbers
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text, pair
+from modelaudit.schema import Audit
+
+TOP, BELOW = 21, 34  # pixels: for the words of a limit; for numbers and what they are
+RIGHT, GAP = 24, 38  # beside the axes and between them: half of the outer numbers stands there
+
+
+def flips(audit: Audit) -> Chart | None:
+    """Agreement with its interval, and NFV, for each transform; each on axes of its own."""
+    output = rows.first_output(audit)
+    effects = [
+        effect
+        for effect in as_maps(output.get("transforms"))
+        if as_number(effect.get("agreement")) is not None
+        or as_number(effect.get("nfv")) is not None
+    ][: rows.MOST_ROWS]
+    if not effects:
+        return None
+    labels = [label(as_text(effect.get("name"))) for effect in effects]
+    kept, nfv = _column(effects, "agreement"), _column(effects, "nfv")
+    collapsed = as_map(output.get("collapse")).get("collapsed") is True
+    worst = None if collapsed else _worst(kept, nfv)
+    panels = [draw for draw, found in ((_agreement, kept), (_variation, nfv)) if found]
+    wide = (style.WIDTH - LABELS - RIGHT - GAP * (len(panels) - 1)) / len(panels)
+    paper, *others = [
+        draw(effects, worst, LABELS + place * (wide + GAP), wide)
+        for place, draw in enumerate(panels)
+    ]
+    paper.rows(labels)
+    for other in others:
+        paper.beside(other)
+    cells = tuple(
+        (
+            Cell(name),
+            num(text.percent(kept.get(i))),
+            num(shown.span(pair(effect.get("agreement_ci")), text.percent)),
+            num(shown.number(nfv.get(i))),
+        )
+        for i, (name, effect) in enumerate(zip(labels, effects, strict=True))
+    )
+    return paper.chart(
+        "figure-flips",
+        "How much the answer changes when the input is flipped or turned",
+        _said(labels, kept, collapsed=collapsed),
+        "A transform does not matter to the model where its dot is at the right of the first axes "
+        "and at the left of the second. Lines are 95\N{NO-BREAK SPACE}% intervals; NFV compares "
+        "the change with that between two different inputs."
+        + (" Orange is the transform that changes most." if worst is not None else ""),
+        Table("Agreement and NFV by transform", ("Input", "Agreement", INTERVAL, "NFV"), cells,
+              open=False),
+    )  # fmt: skip
+
+
+def _column(effects: list[Map], field: str) -> dict[int, float]:
+    """The numbers that are known, by row."""
+    found = {row: as_number(effect.get(field)) for row, effect in enumerate(effects)}
+    return {row: number for row, number in found.items() if number is not None}
+
+
+def _worst(kept: dict[int, float], nfv: dict[int, float]) -> int | None:
+    """The row whose transform changes the answers most; None where all do the same."""
+    change = {row: -share for row, share in kept.items()} or nfv
+    worst = max(change, key=lambda row: change[row])
+    return worst if change[worst] > min(change.values()) else None
+
+
+def _said(labels: list[str], kept: dict[int, float], *, collapsed: bool) -> str:
+    if not kept:
+        return f"{text.plural(len(labels), 'transform')} measured on an output without classes."
+    least = min(kept, key=lambda row: kept[row])
+    same = kept[least] == max(kept.values())
+    share = text.percent(kept[least])
+    if collapsed:
+        return (
+            f"{share} {'' if same else 'or more '}of the inputs keep their answer, but that means "
+            "nothing: the output hardly depends on its input at all."
+        )
+    if same:
+        return f"{share} of inputs keep their answer, however the input is flipped or turned."
+    return (
+        f"The answer changes most when the input is {labels[least]}: {share} of inputs keep "
+        "their answer."
+    )
+
+
+def _axes(x: Scale, left: float, wide: float, count: int) -> plot.Plot:
+    """Axes for `count` rows, `wide` pixels wide."""
+    y = Scale(-0.5, count - 0.5)
+    right = style.WIDTH - left - wide
+    return plot.Plot(TOP + ROW * count + BELOW, x, y, left=left, right=right, top=TOP, bottom=BELOW)
+
+
+def _dots(on: plot.Plot, values: dict[int, float], worst: int | None) -> None:
+    for colour, outstanding in ((style.GREY, False), (style.ORANGE, True)):
+        on.marks(
+            plot.DOT, [(x, y) for y, x in values.items() if (y == worst) == outstanding], colour
+        )
+
+
+def _agreement(effects: list[Map], worst: int | None, left: float, wide: float) -> plot.Plot:
+    """Shares from 0 to 1 with their intervals."""
+    on = _axes(Scale(-0.02, 1.02), left, wide, len(effects))
+    on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
+    on.name_x("inputs that keep their answer")
+    ends = enumerate(pair(effect.get("agreement_ci")) for effect in effects)
+    on.lines([[(end, row) for end in found] for row, found in ends if found], style.INK, 1.6)
+    _dots(on, _column(effects, "agreement"), worst)
+    return on
+
+
+def _variation(effects: list[Map], worst: int | None, left: float, wide: float) -> plot.Plot:
+    """NFV beside the line that other inputs stand at."""
+    values = _column(effects, "nfv")
+    most = max(1.0, *values.values())
+    x = Scale(-0.02 * most, 1.02 * most)
+    on = _axes(x, left, wide, len(effects))
+    on.ticks(round_numbers(0, most, 5))
+    on.name_x("NFV: size of the change")
+    on.limit("1: like another input", style.QUIET, x=1, after=x.fraction(1) < 0.5)
+    _dots(on, values, worst)
+    return on

@@ -1,0 +1,77 @@
+"""Reading numbers off the charts of a report, as someone does who sees only the drawing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import report_samples as samples
+
+from modelaudit.report import charts
+from modelaudit.report.charts import style
+
+
+def chart_of(audit, anchor):
+    (found,) = (chart for chart in charts.build(audit) if chart.anchor == anchor)
+    return found
+
+
+def drawn(audit, anchor):
+    """The words of a chart with their places, and its paths by colour."""
+    root = ET.fromstring(chart_of(audit, anchor).svg)
+    space = "{http://www.w3.org/2000/svg}"
+    words = [(e.text, float(e.get("x")), float(e.get("y"))) for e in root.iter(space + "text")]
+    paths = {}
+    for e in root.iter(space + "path"):
+        paths.setdefault(e.get("stroke", e.get("fill")), []).append(e.get("d"))
+    return words, paths
+
+
+def read_off(words, pattern, scale=float):
+    """What turns a place on paper into a number: by the numbers beside the axis."""
+    found = [(re.fullmatch(pattern, t), x) for t, x, _ in words]
+    ticks = [(scale(float(t[1].replace(",", ""))), x) for t, x in found if t]
+    assert len(ticks) >= 3
+    numbers, places = zip(*ticks, strict=True)
+    slope, start = np.polyfit(places, numbers, 1)
+    return lambda x: slope * x + start
+
+
+# What numbers beside an axis look like, and a number in a path.
+PLAIN = r"([0-9.,]+)"
+SHARE = r"([0-9]+)\N{NO-BREAK SPACE}%"
+PLACE = r"([0-9.]+)"
+
+
+def bars(words, paths):
+    """(words beside a bar, its end in pixels, its colour), from top to bottom."""
+    rows = {y - 0.36 * 10.67: text for text, x, y in words if x < 200}
+    ends = sorted(
+        (float(y), float(x), colour)
+        for colour in (style.BLUE, style.ORANGE, style.GREY)
+        for path in paths.get(colour, [])
+        for y, x in re.findall(rf"M[0-9.]+ {PLACE}H{PLACE}", path)
+    )
+    return [(rows[min(rows, key=lambda at: abs(at - y))], x, colour) for y, x, colour in ends]
+
+
+def dots(paths):
+    """(y, x, colour) of every dot, from top to bottom."""
+    return sorted(
+        (float(y), float(x), colour)
+        for colour, found in paths.items()
+        for x, y in re.findall(rf"M{PLACE} {PLACE}h0", "".join(found))
+    )
+
+
+def with_output(audit, **changes):
+    """The audit with something else in its first output."""
+    output = dict(audit.behaviour["outputs"][0]) | changes
+    return replace(audit, behaviour=dict(audit.behaviour, outputs=[output]))
+
+
+def labelled(**shares):
+    """An audit of 64 labelled inputs with these shares of right answers."""
+    return with_output(samples.healthy(), accuracy=shares)
