@@ -49,8 +49,13 @@ def rules(code: str | None, as_json: bool) -> None:
     click.echo(f"{found.code} {found.name} ({found.severity.value}, {found.family.value})\n")
     click.echo(click.wrap_text(found.summary + "."))
     click.echo("\nWhy it matters")
-    click.echo(click.wrap_text(found.why, initial_indent="  ", subsequent_indent="  "))
+    click.echo(_indented(found.why))
     click.echo("\nWhat to do")
-    click.echo("\n".join(f"  {line}".rstrip() for line in found.fix.splitlines()))
+    for line in found.fix.splitlines():
+        click.echo(f"  {line}".rstrip() if line[:1] in ("", " ") else _indented(line))
     for reference in found.references:
         click.echo(f"\nSee: {reference}")
+
+
+def _indented(text: str) -> str:
+    return click.wrap_text(text, initial_indent="  ", subsequent_indent="  ")

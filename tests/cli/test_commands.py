@@ -82,6 +82,18 @@ def test_render_makes_a_pdf(modelaudit, sound, tmp_path):
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
 
 
+def test_what_a_rule_says_fits_a_terminal_and_its_code_stays_as_it_is(modelaudit):
+    for number, each in enumerate(CATALOGUE):
+        if "\n" not in each.fix and number % 12:
+            continue  # those with code, and some of the others
+        told = modelaudit("rules", each.code).stdout
+        code = [line for line in each.fix.splitlines() if line.startswith(" ")]
+        assert all(f"  {line}\n" in told for line in code)
+        prose = [line for line in told.splitlines() if line.strip() not in map(str.strip, code)]
+        assert max(map(len, prose)) <= 80
+        assert " ".join(each.fix.split()) in " ".join(told.split())  # nothing is left out
+
+
 def test_rules_are_all_listed_and_each_explained(modelaudit):
     listed = modelaudit("rules").stdout.splitlines()
     assert [line.split()[0] for line in listed] == [rule.code for rule in CATALOGUE]
