@@ -31,7 +31,7 @@ def first_output(audit: Audit) -> Map:
 
 def label(code: str) -> str:
     """A way of feeding the input in words."""
-    return "as given" if code == GIVEN else words.transform(text.shorten(code, 28))
+    return words.transform(text.shorten(code, 28))
 
 
 def leader(values: Mapping[str, float], intervals: Mapping[str, Interval]) -> str | None:

@@ -36,9 +36,11 @@ def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
     """
     if not (0 < high - low < FARTHEST):
         return []
+    # A number at an end lies within, whatever was rounded: else matplotlib takes smaller steps.
+    slack = max(1e-9 * (high - low), 4 * math.ulp(max(abs(low), abs(high))))
+    low, high = low - slack, high + slack
     ticks = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
-    slack = 1e-9 * (high - low)
-    return [float(tick) for tick in ticks if low - slack <= tick <= high + slack]
+    return [float(tick) for tick in ticks if low <= tick <= high]
 
 
 def powers_of_two(highest: float, most: int = 6) -> list[int]:
