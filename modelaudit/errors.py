@@ -58,5 +58,9 @@ class LockHeld(ModelAuditError):
     """Another run holds the lock of the output directory."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A run was told to stop; its text says how far it came and how it goes on."""
+
+
 class StoreError(ModelAuditError):
     """The history of runs cannot be opened, read or written."""

@@ -16,7 +16,7 @@ import click
 
 from modelaudit import __version__
 from modelaudit.cli import exits
-from modelaudit.errors import LockHeld, ModelAuditError
+from modelaudit.errors import Interrupted, LockHeld, ModelAuditError
 
 COMMANDS = {
     "audit": "modelaudit.cli.audit:audit",
@@ -98,8 +98,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = exits.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("modelaudit: interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        cause = error.__cause__ or error  # click makes an Abort of every interrupt
+        said = f": {cause}" if isinstance(cause, Interrupted) else ""
+        click.echo(f"modelaudit: interrupted{said}", err=True)
         code = exits.INTERRUPTED
     except LockHeld as error:
         click.echo(f"modelaudit: {error}", err=True)

@@ -63,12 +63,16 @@ class Formats:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended, and what is not as it was when the run began that started at `since`."""
+    """How a run ended, and what is not as it was when the run began that started at `since`.
+
+    `missing` are models that an interrupted run did not come to.
+    """
 
     code: int
     reasons: tuple[str, ...]
     since: str = ""
     changes: tuple[Change, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def rule_infos() -> dict[str, RuleInfo]:
@@ -253,7 +257,10 @@ def write_index(
     outcome: Outcome,
     created: str,
 ) -> None:
-    """Write the pages and files about the whole run, and point `latest` at them."""
+    """Write the pages and files about the whole run, and point `latest` at them.
+
+    Of an interrupted run the pages alone are written: programs are given whole runs.
+    """
     from modelaudit.report.index import Run, index_json, render_index
 
     words = {change.path: change.kind.value for change in outcome.changes}
@@ -263,12 +270,14 @@ def write_index(
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
     notes += [f"not looked at: {p.file}: {p.detail}" for p in found.problems]
+    notes += [f"not reached: {path}" for path in outcome.missing]
     run = Run(
         root=found.root,
         created=created,
         tool=f"tf-modelaudit {__version__}",
         exit={"code": outcome.code, "reasons": [*outcome.reasons]},
         notes=tuple(notes),
+        missing=len(outcome.missing),
         together=tuple((each.title, each.detail, each.models) for each in together(rows)),
         since=outcome.since,
         changes=tuple(described(change) for change in outcome.changes),
@@ -281,7 +290,7 @@ def write_index(
         write_atomic(place / "index.html", page.encode())
         write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)
-    if formats.per_run:
+    if formats.per_run and not outcome.missing:
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
         for name, file in _run_files(out, formats).items():
             write_atomic(file, render_format(name, audits, formats.choices))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelaudit import __version__
+from modelaudit.cli import exits
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
 from modelaudit.cli.deliver import Formats, Outcome, deliver_to, is_index_written, write_index
 from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, waiver_notes, work_on, worst_first
-from modelaudit.errors import StoreError
+from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.registry.output import forget, locked, sweep
 from modelaudit.settings import Nightly, Settings
 from modelaudit.store import changes, keys
@@ -107,6 +108,7 @@ def record_run(
     Raises:
         UsageError: a path does not exist, or what is to be written cannot be.
         LockHeld: another run writes to the same directory.
+        Interrupted: the run was told to stop; an index of what it has is written.
         StoreError: the history cannot be read or written.
     """
     started = time.monotonic()
@@ -125,13 +127,20 @@ def record_run(
                 found.targets, verify=order.verify, only=None if order.reuse else earlier
             )
             deliver = deliver_to(order.out, order.formats, _moved(before, found))
-            for finished in work_on(
-                plan.todo, settings, created, quiet=quiet, deliver=deliver, recalled=plan.recalled
-            ):
-                memory.add(finished)
-                if log_file:
-                    log_line(log_file, finished.row, created)
+            todo, known = plan.todo, plan.recalled
+            work = work_on(todo, settings, created, quiet=quiet, deliver=deliver, recalled=known)
+            with closing(work):  # an interrupt stops the slots before anything is told of it
+                for finished in work:
+                    memory.add(finished)
+                    if log_file:
+                        log_line(log_file, finished.row, created)
             ended = _conclude(store, run, settings, created, order, found, base, before)
+        except KeyboardInterrupt as signal:
+            with suppress(StoreError):
+                _finish(store, run, State.INTERRUPTED, started, exits.INTERRUPTED, ())
+            if _is_second(signal):
+                raise
+            raise _interrupted(store, run, created, order, found) from signal
         except BaseException:
             with suppress(StoreError):  # what went wrong is what is to be told
                 _finish(store, run, State.INTERRUPTED, started, None, ())
@@ -154,8 +163,7 @@ def _begin(
     last = runs[-1] if runs else None
     if last and last.state is State.RUNNING:  # its process was killed: the lock was free
         sweep(order.out)
-    unfinished = last is not None and last.state in (State.RUNNING, State.INTERRUPTED)
-    if order.resume and last and unfinished and last.registry == registry:
+    if order.resume and last and not last.is_whole and last.registry == registry:
         store.resume(last.id)
         return last.id, store.results(last.id)
     tool = f"tf-modelaudit {__version__}"
@@ -171,6 +179,35 @@ def _moved(before: Mapping[Place, Line], found: Found) -> dict[str, str]:
         for key in ("sha256", "weights")
         if place not in present and line.get(key)
     }
+
+
+def _is_second(signal: BaseException) -> bool:
+    """Whether an interrupt came while another was being dealt with: then it ends at once."""
+    while earlier := signal.__context__:
+        if isinstance(earlier, KeyboardInterrupt):
+            return True
+        signal = earlier
+    return False
+
+
+def _interrupted(store: Store, run: int, created: str, order: Order, found: Found) -> Interrupted:
+    """Write an index of what an interrupted run has, and say how far it came.
+
+    Where it has nothing, what an earlier run wrote stays.
+    """
+    places = [place_of(target) for target in found.targets]
+    with suppress(OSError, UsageError, StoreError):  # the interrupt is what is to be told
+        lines = store.lines(run)
+        rows = worst_first([dict(lines[place]) for place in places if place in lines])
+        missing = tuple(place.path for place in places if place not in lines)
+        so_far = f"{len(rows):,} of {len(places):,} models"
+        if rows and missing:
+            reasons = (f"interrupted after {so_far}",)
+            outcome = Outcome(exits.INTERRUPTED, reasons, missing=missing)
+            write_index(order.out, rows, found, order.formats, outcome, created)
+        how = "the next run goes on" if order.reuse else "go on with --resume"
+        return Interrupted(f"{so_far} audited; {how}")
+    return Interrupted("nothing could be written any more")
 
 
 def _conclude(
@@ -202,7 +239,8 @@ def _conclude(
         changes=changes.compare(before, after) if base else (),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
     )
-    ours = any(each.registry == this.registry for each in others[-1:])  # else of another registry
+    # Else the index is of another registry, or of a run that was interrupted.
+    ours = any(each.registry == this.registry and each.is_whole for each in others[-1:])
     if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
         outcome = Outcome(code, tuple(reasons), ran.since, ran.changes)
         write_index(order.out, rows, found, order.formats, outcome, created)

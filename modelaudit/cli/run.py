@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ def work_on(
     quiet: bool,
     deliver: Deliver | None = None,
     recalled: Mapping[Path, Recalled] | None = None,
-) -> Iterator[Finished]:
+) -> Generator[Finished]:
     """Audit every target and yield each as it is done; see `batch.audit_all`."""
     with ExitStack() as stack:
         probe = None

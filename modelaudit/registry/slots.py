@@ -147,18 +147,24 @@ def _stop(slot: _Slot, *, kill: bool) -> int:
 
 
 def _stop_all(slots: Sequence[_Slot]) -> None:
-    """End every slot; those at work get a moment to take away what they have half written."""
+    """End every slot; those at work get a moment to take away what they have half written.
+
+    An interrupt in that moment ends it.
+    """
     busy = [slot for slot in slots if slot.task is not None]
-    for slot in busy:
-        os.kill(slot.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    for slot in slots:
-        left = max(0.0, deadline - time.monotonic())
-        # A slot that ends closes its pipe; what it still sends is nobody's any more.
-        while slot in busy and select.select([slot.from_child], [], [], left)[0]:
-            if not os.read(slot.from_child, 1 << 20):
-                busy.remove(slot)
-        _stop(slot, kill=slot in busy)
+    try:
+        for slot in busy:
+            os.kill(slot.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for slot in tuple(busy):
+            left = max(0.0, deadline - time.monotonic())
+            # A slot that ends closes its pipe; what it still sends is nobody's any more.
+            while slot in busy and select.select([slot.from_child], [], [], left)[0]:
+                if not os.read(slot.from_child, 1 << 20):
+                    busy.remove(slot)
+    finally:
+        for slot in slots:
+            _stop(slot, kill=slot in busy)
 
 
 def _assign(slot: _Slot, index: int, seconds: float) -> None:

@@ -56,7 +56,8 @@ class Run:
     `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
     each with its reason, so that nothing is left out in silence. `together` is what holds for
     several models at once: title, detail and the models' paths. `changes` are sentences on what
-    changed after the run that began at `since` ("" where there was none).
+    changed after the run that began at `since` ("" where there was none). `missing` is the number
+    of models that an interrupted run did not come to.
     """
 
     root: str
@@ -67,6 +68,7 @@ class Run:
     together: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     since: str = ""
     changes: tuple[str, ...] = ()
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

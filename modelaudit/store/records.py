@@ -46,6 +46,11 @@ class Run:
     seconds: float
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every model has its result."""
+        return self.state in (State.COMPLETE, State.REPORTED)
+
 
 @dataclass(frozen=True, slots=True)
 class Cached:

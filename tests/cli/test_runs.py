@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -141,12 +142,23 @@ def test_our_own_bug_is_told_apart(models, monkeypatch, capfd):
     assert "oops" in capfd.readouterr().err
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
     out = tmp_path / "out"
     slow = "import modelaudit.cli.batch as b, signal, time; real = b.audit_model\n"
     slow += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored behind a `&`
-    slow += "b.audit_model = lambda *a: (time.sleep(1), real(*a))[1]\n"
+    slow += "from pathlib import Path; begun = []\n"
+    slow += "b.audit_model = lambda *a: begun.append(a) or (\n"
+    third = os.fspath(tmp_path / "third")
+    slow += f"    len(begun) > 2 and (Path({third!r}).touch(), time.sleep(600)),"
+    slow += "    real(*a))[1]\n"
     slow += "from modelaudit.cli import main; main()"
     arguments = command("audit", models, "--no-probe", "--jobs", "1", "-f", "json", "--out", out)
     process = subprocess.Popen(
@@ -156,23 +168,68 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while len(list(out.glob("models/*/audit.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(tmp_path / "third")  # the third model is at work, so the others are done
     os.killpg(process.pid, number)  # what Ctrl-C in a terminal does
     stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (130, b"")
-    assert stderr.strip() == b"modelaudit: interrupted"
+    said = b"modelaudit: interrupted: 2 of 3 models audited; go on with --resume"
+    assert stderr.strip() == said
+    index = json.loads((out / "index.json").read_text())
+    assert (len(index["models"]), index["missing"], index["exit"]["code"]) == (2, 1, 130)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # no process of the group is left
     with Store.open_to_read(out) as store:  # what was done is kept, and the run not called done
         (run,) = store.runs()
         assert run.state is State.INTERRUPTED
-        assert len(store.results(run.id)) == run.audited >= 1  # one at work, the others done
+        assert len(store.results(run.id)) == run.audited == 2
     written = [path for path in (out / "models").rglob("*") if path.is_file()]
     assert written
     for path in written:
         assert json.loads(path.read_text())["model"]
+
+
+def test_a_second_interrupt_ends_at_once(models, tmp_path):
+    """The first waits for a slot that will not stop, here for ten minutes; the second does not."""
+    out, told = tmp_path / "out", tmp_path / "told"
+    stubborn = f"""
+import signal, time
+from pathlib import Path
+import modelaudit.cli.batch as batch
+from modelaudit.registry import slots
+signal.signal(signal.SIGINT, signal.default_int_handler)
+slots.STOP_SECONDS = 600
+real = batch.audit_model
+def audit_model(target, *rest):
+    if target.relative != "a.h5":
+        return real(target, *rest)
+    signal.signal(signal.SIGTERM, lambda *_: Path({os.fspath(told)!r}).touch())
+    Path({os.fspath(tmp_path / "stuck")!r}).touch()
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline:
+        time.sleep(1)
+batch.audit_model = audit_model
+from modelaudit.cli import main
+main()
+"""
+    arguments = command("audit", models, "--no-probe", "--jobs", "1", "-f", "json", "--out", out)
+    process = subprocess.Popen(
+        [arguments[0], "-c", stubborn, *arguments[3:]],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_for(tmp_path / "stuck")
+    process.send_signal(signal.SIGINT)
+    wait_for(told)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=240)
+    assert (process.returncode, stderr.strip()) == (130, b"modelaudit: interrupted")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert not (out / "index.html").exists()
+    with Store.open_to_read(out) as store:
+        assert store.runs()[-1].state is State.INTERRUPTED
 
 
 def test_a_terminal_of_80_columns(models):

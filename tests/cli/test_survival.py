@@ -290,7 +290,13 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
     with Store.open(out) as store:
         assert [(run.state, run.audited) for run in store.runs()] == [(State.INTERRUPTED, 3)]
         done = {place.path for place in store.results(1)}
-    assert not (out / "index.html").exists()  # it would look like a whole run
+    partial = json.loads((out / "index.json").read_text())
+    assert (partial["exit"]["code"], partial["missing"]) == (130, 2)
+    assert {row["path"] for row in partial["models"]} == done
+    assert {note for note in partial["notes"] if note.startswith("not reached: ")} == {
+        f"not reached: {path.name}" for path in models.iterdir() if path.name not in done
+    }
+    assert "Interrupted after 3 of 5 models." in (out / "latest" / "index.html").read_text()
 
     first = sorted(done)[0]
     (models / first).unlink()  # a change between the two parts
@@ -305,6 +311,8 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
         assert {place.path for place in store.results(1)} == names
     index = json.loads((out / "index.json").read_text())
     assert {row["path"] for row in index["models"]} == names
+    assert (index["exit"]["code"], index["missing"], index["notes"]) == (0, 0, [])
+    assert "Interrupted" not in (out / "index.html").read_text()
     valid(out)
     # A whole run is not resumed: the next one is a run of its own.
     assert CliRunner().invoke(cli, [*words, "--resume"]).exit_code == 0
