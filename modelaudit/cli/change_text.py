@@ -14,6 +14,25 @@ DETAILS = 4  # findings of one model
 WIDTH = 100
 
 
+def counted(changes: Sequence[Change], before: int, now: int) -> str:
+    """How many models there were and are, and to how many of them what happened."""
+    kinds = [change.kind for change in changes]
+    new, gone = kinds.count(Kind.NEW), kinds.count(Kind.GONE)
+    changed = len(kinds) - new - gone
+    if new or gone:
+        told = [(new, "new"), (gone, "gone"), (changed, "changed")]
+        what = ", ".join(f"{count:,} {word}" for count, word in told if count)
+        return f"{models(before)} before, {f'{now:,}' if now else 'none'} now: {what}"
+    if not now:
+        return "still no model"
+    return f"{f'{changed:,}' if changed else 'none'} of {models(now)} changed"
+
+
+def models(count: int) -> str:
+    """A number of models in words."""
+    return f"{count:,} model{'s' * (count != 1)}" if count else "no model"
+
+
 def described(change: Change) -> str:
     """One change in one line, without its findings."""
     return clean(f"{change.kind.value}: {change.path} ({_how(change)})")
@@ -29,6 +48,16 @@ def listed(changes: Sequence[Change]) -> str:
             lines += [clean(head), *_details(change)]
         if len(mine) > LISTED:
             lines.append(f"{kind.value:<12}and {len(mine) - LISTED:,} more")
+    return "\n".join(lines)
+
+
+def listed_first(new: Sequence[Change]) -> str:
+    """Models of a first run as text: the verdict of each, and below it its findings."""
+    lines = []
+    for change in new[:LISTED]:
+        lines += [clean(f"{_how(change):<12}{change.path}"), *_details(change)]
+    if len(new) > LISTED:
+        lines.append(f"and {len(new) - LISTED:,} more")
     return "\n".join(lines)
 
 
@@ -58,10 +87,18 @@ def _how(change: Change) -> str:
     if change.kind is Kind.RENAMED:
         how = f"was {was['path']}, {how}"
     elif change.same_file:
-        how += "; the file is the same, so the rules, the settings or a runtime changed"
+        how += f"; the file is the same, {_why(change)}"
     elif change.kind is Kind.SAVED:
         how += ", other bytes"
     return how
+
+
+def _why(change: Change) -> str:
+    """What may have changed where the file did not."""
+    for found, what in ((change.unwaived, "no longer waived"), (change.waived, "waived now")):
+        if found:
+            return f"{', '.join(dict.fromkeys(str(each['code']) for each in found))} is {what}"
+    return "so the rules, the settings or a runtime changed"
 
 
 def _details(change: Change) -> list[str]:

@@ -13,8 +13,7 @@ from modelaudit.cli import exits, options
 if TYPE_CHECKING:
     from modelaudit.cli.recorded import Recorded
     from modelaudit.facts import Json
-
-FIRST_LISTED = 20  # models of the first run that are named: those that need a look
+    from modelaudit.store.changes import Change
 
 
 @click.command(short_help="Audit a registry for cron: silent unless something changed.")
@@ -124,25 +123,27 @@ def code_of(ran: Recorded) -> int:
 
 def as_text(ran: Recorded) -> str:
     """What a mail says of a run: how many changed, each with its findings, where to read on."""
-    from modelaudit.cli.change_text import listed
+    from modelaudit.cli.change_text import counted, listed, listed_first, models
     from modelaudit.cli.run import tally
     from modelaudit.cli.terminal import clean
 
-    count = f"{len(ran.rows):,} model{'s' * (len(ran.rows) != 1)}"
     if ran.since:
-        head = f"{ran.found.root}: {len(ran.changes):,} of {count} changed since {ran.since}"
+        count = f"{counted(ran.changes, ran.before, len(ran.rows))} since {ran.since}"
     else:
-        head = f"{ran.found.root}: {count}, first run"
-    lines = [clean(head), f"now {tally(ran.rows)}"]
-    if ran.changes:
-        lines += ["", listed(ran.changes)]
-    if not ran.since:
-        bad = [row for row in ran.rows if row["verdict"] in {"fail", "incomplete"}]
-        lines += [f"{row['verdict']!s:<12}{clean(str(row['path']))}" for row in bad[:FIRST_LISTED]]
-        if len(bad) > FIRST_LISTED:
-            lines.append(f"and {len(bad) - FIRST_LISTED:,} more")
+        count = f"{models(len(ran.rows))}, first run"
+    lines = [clean(f"{ran.found.root}: {count}")]
+    lines += [f"now {tally(ran.rows)}"] if ran.rows else []
+    told = listed(ran.changes) if ran.since else listed_first(_first(ran))
+    lines += ["", told] if told else []
     lines += ["", *ran.notes] if ran.notes else []
     return "\n".join([*lines, "", f"reports: {ran.index}"])
+
+
+def _first(ran: Recorded) -> tuple[Change, ...]:
+    """Of a first run, for which everything is new, the models that need a look."""
+    from modelaudit.store.changes import new
+
+    return tuple(new(row) for row in ran.rows if row["verdict"] in {"fail", "incomplete"})
 
 
 def as_details(ran: Recorded) -> dict[str, Json]:
@@ -154,6 +155,6 @@ def as_details(ran: Recorded) -> dict[str, Json]:
         "since": ran.since or None,
         "models": len(ran.rows),
         "exit": code_of(ran),
-        "changes": [as_json(change) for change in ran.changes],
+        "changes": [as_json(change) for change in (ran.changes if ran.since else _first(ran))],
         "notes": [*ran.notes],
     }

@@ -59,6 +59,7 @@ class Recorded:
         index: the index page, as this run or an earlier one wrote it.
         audited: number of models that were audited and not taken from the history.
         since: when the run began with which this one is compared; "" for the first.
+        before: number of models that it had.
         changes: models that are not as they were then.
         notes: sentences about the run that were not said then.
     """
@@ -69,6 +70,7 @@ class Recorded:
     index: Path
     audited: int
     since: str
+    before: int
     changes: tuple[changes.Change, ...]
     notes: tuple[str, ...]
 
@@ -236,6 +238,7 @@ def _conclude(
         index=order.out / "index.html",
         audited=this.audited,
         since=base.started if base else "",
+        before=len(before),
         changes=changes.compare(before, after) if base else (),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
     )

@@ -43,6 +43,21 @@ class Change:
         """The model's bytes are known to be the same: the rules, settings or runtimes changed."""
         return self.was is not None and self.now is not None and _same(self.was, self.now, "sha256")
 
+    @property
+    def unwaived(self) -> tuple[Line, ...]:
+        """Findings that were waived and are open now."""
+        return _waived_in(self.appeared, self.was)
+
+    @property
+    def waived(self) -> tuple[Line, ...]:
+        """Findings that were open and are waived now."""
+        return _waived_in(self.vanished, self.now)
+
+
+def new(line: Line) -> Change:
+    """A model that was not there before."""
+    return Change(Kind.NEW, _path(line), None, line, appeared=findings(line))
+
 
 def compare(before: Mapping[Place, Line], after: Mapping[Place, Line]) -> tuple[Change, ...]:
     """The models that differ, by kind, then by path.
@@ -51,14 +66,12 @@ def compare(before: Mapping[Place, Line], after: Mapping[Place, Line]) -> tuple[
     weights, and no others do.
     """
     gone = {place: line for place, line in before.items() if place not in after}
-    new = {place: line for place, line in after.items() if place not in before}
+    came = {place: line for place, line in after.items() if place not in before}
     changes = []
-    for old, place in _renamed(gone, new):
-        changes.append(_change(gone.pop(old), new.pop(place), renamed=True))
+    for old, place in _renamed(gone, came):
+        changes.append(_change(gone.pop(old), came.pop(place), renamed=True))
     changes += [Change(Kind.GONE, _path(line), line, None) for line in gone.values()]
-    changes += [
-        Change(Kind.NEW, _path(line), None, line, appeared=findings(line)) for line in new.values()
-    ]
+    changes += [new(line) for line in came.values()]
     changes += [_change(before[place], after[place]) for place in after if place in before]
     order = list(Kind)
     real = [change for change in changes if change is not None]
@@ -67,8 +80,18 @@ def compare(before: Mapping[Place, Line], after: Mapping[Place, Line]) -> tuple[
 
 def findings(line: Line) -> tuple[Line, ...]:
     """The open findings of one audit."""
+    return tuple(each for each in _findings(line) if not each.get("waived_by"))
+
+
+def _findings(line: Line) -> list[Line]:
     found = line.get("findings")
-    return tuple(f for f in found if isinstance(f, dict)) if isinstance(found, list) else ()
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _waived_in(found: Iterable[Line], other: Line | None) -> tuple[Line, ...]:
+    """Those of `found` that are waived in the other audit."""
+    known = {each.get("fingerprint") for each in _findings(other or {}) if each.get("waived_by")}
+    return tuple(each for each in found if each.get("fingerprint") in known)
 
 
 def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:

@@ -15,7 +15,9 @@ from click.exceptions import Abort
 from click.testing import CliRunner
 
 from modelaudit.cli import batch, cli, recorded
+from modelaudit.cli.change_text import counted
 from modelaudit.cli.nightly import nightly as nightly_command
+from modelaudit.store.changes import Change, Kind
 from modelaudit.store.records import State
 from modelaudit.store.store import Store
 from tests.cli.conftest import ROOT, command
@@ -26,7 +28,9 @@ from tests.made import files
 def test_the_first_run_tells_the_state_and_the_second_nothing(models):
     done = nightly(models, code=1)
     assert f"{models}: 3 models, first run\nnow 1 fail, 2 pass\n" in done.stdout
-    assert "fail        truncated.h5" in done.stdout
+    assert (
+        "\nfail        truncated.h5\n  + MA102 truncated-file (high): truncated.h5: " in done.stdout
+    )
     index = models.parent / "out" / "index.json"
     before = index.read_bytes()
     done = nightly(models)  # the failing model is no news
@@ -65,6 +69,7 @@ def test_new_gone_renamed_worse_and_better(models):
     (models / "a.h5").unlink()
     shutil.copy(models / "c.keras", models / "d.keras")
     done = nightly(models)
+    assert f"{models}: 3 models before, 3 now: 1 new, 1 gone since " in done.stdout
     assert "gone        a.h5  was fail" in done.stdout
     assert "new         d.keras  pass" in done.stdout
 
@@ -82,8 +87,41 @@ def test_a_registry_without_models_is_told_every_night(sound):
     nightly(sound)
     shutil.move(sound / "a.h5", sound.parent)
     shutil.move(sound / "b.keras", sound.parent)
-    for _ in range(2):
-        assert nightly(sound, code=4).stdout
+    first, second = (nightly(sound, code=4).stdout for _ in range(2))
+    assert first.startswith(f"{sound}: 2 models before, none now: 2 gone since ")
+    assert second.startswith(f"{sound}: still no model since ")
+    assert "now none" not in first + second
+
+
+@pytest.mark.parametrize(
+    ("before", "came", "went", "changed", "said"),
+    [
+        (4, 0, 3, 0, "4 models before, 1 now: 3 gone"),
+        (1, 0, 1, 0, "1 model before, none now: 1 gone"),
+        (0, 2, 0, 0, "no model before, 2 now: 2 new"),
+        (3, 1, 2, 1, "3 models before, 2 now: 1 new, 2 gone, 1 changed"),
+        (1000, 0, 0, 1000, "1,000 of 1,000 models changed"),
+        (1, 0, 0, 1, "1 of 1 model changed"),
+        (9, 0, 0, 0, "none of 9 models changed"),
+        (0, 0, 0, 0, "still no model"),
+    ],
+)
+def test_numbers_of_models_in_words(before, came, went, changed, said):
+    kinds = [Kind.NEW] * came + [Kind.GONE] * went + [Kind.WORSE] * changed
+    found = [Change(kind, "a", None, None) for kind in kinds]
+    assert counted(found, before, before + came - went) == said
+
+
+def test_a_first_run_names_the_worst_findings_of_so_many_models(models):
+    for number in range(24):
+        shutil.copy(models / "truncated.h5", models / f"cut{number:02}.h5")
+    lines = nightly(models, code=1).stdout.splitlines()
+    assert lines[:2] == [f"{models}: 27 models, first run", "now 25 fail, 2 pass"]
+    assert [line for line in lines if line.startswith("fail ")] == [
+        f"fail        cut{number:02}.h5" for number in range(20)
+    ]
+    assert sum(line.startswith("  + MA102 truncated-file (high): ") for line in lines) == 20
+    assert "and 5 more" in lines
 
 
 def test_reports_that_were_deleted_are_made_again(sound):
@@ -115,7 +153,9 @@ def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypat
     assert "expires on 2026-03-01" in night("2026-02-20", 0)
     assert night("2026-02-21", 0) == ""
     assert night("2026-03-01", 0) == ""
-    assert "worse       truncated.h5" in night("2026-03-02", 1)
+    said = night("2026-03-02", 1)
+    assert "worse       truncated.h5  pass -> fail; the file is the same, MA102" in said
+    assert "no longer waived\n  + MA102 truncated-file (high)" in said
 
 
 def test_an_unused_waiver_is_told_once(sound, tmp_path):

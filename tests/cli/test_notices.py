@@ -95,6 +95,17 @@ def test_a_webhook_and_a_health_check(server, night):
     assert (change["kind"], change["path"], change["now"]) == ("new", "b.keras", "pass")
 
 
+def test_of_the_first_run_the_findings_of_failing_models_are_sent(server, night):
+    address, asked = server
+    files.truncated_h5(night.models)
+    night(f'[nightly]\nwebhook = "{address}/hook"\n')
+    sent = json.loads(asked[0][2])
+    (change,) = sent["changes"]
+    assert (change["kind"], change["path"], change["was"]) == ("new", "truncated.h5", None)
+    assert "MA102" in {finding["code"] for finding in change["appeared"]}
+    assert sent["text"].count("MA102 truncated-file (high): ") == 1
+
+
 def test_the_health_check_learns_of_runs_that_did_not_do_their_work(server, night, tmp_path):
     address, asked = server
     settings = f'[nightly]\nping = "{address}/check"\n'

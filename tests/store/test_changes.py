@@ -50,6 +50,20 @@ def test_what_appeared_and_vanished_is_named():
     assert change.same_file
 
 
+def test_a_finding_that_a_waiver_covers_is_not_open():
+    """Waiving it takes it away, the waiver's end brings it back; a finding of its own is neither."""
+    waived, opened = run(line("a", "pass", "f")), run(line("a", "fail", "f", "g"))
+    waived[Place("/models", "a")]["findings"][0]["waived_by"] = "known"
+    (change,) = compare(waived, opened)
+    assert [f["fingerprint"] for f in change.appeared] == ["f", "g"]
+    assert [f["fingerprint"] for f in change.unwaived] == ["f"]
+    assert (change.vanished, change.waived) == ((), ())
+    (back,) = compare(opened, waived)
+    assert [f["fingerprint"] for f in back.vanished] == ["f", "g"]
+    assert [f["fingerprint"] for f in back.waived] == ["f"]
+    assert back.unwaived == ()
+
+
 def test_a_finding_of_another_severity_is_another():
     before, after = run(line("a", "warn", "f")), run(line("a", "fail", "f"))
     before[Place("/models", "a")]["findings"][0]["severity"] = "low"
