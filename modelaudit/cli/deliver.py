@@ -228,6 +228,7 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
     """One model's line of the index, with links relative to it."""
     from modelaudit.findings import Verdict
     from modelaudit.report.index import IndexRow
+    from modelaudit.report.values import as_maps
 
     saved, counts, rules = row["saved_with"], row["severities"], row["rules"]
     versions = saved if isinstance(saved, dict) else {}
@@ -241,6 +242,7 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
         verdict=Verdict(str(row["verdict"])),
         reason=str(row["reason"]),
         counts={k: int(str(n)) for k, n in counts.items()} if isinstance(counts, dict) else {},
+        waived=len([each for each in as_maps(row.get("findings")) if each.get("waived_by")]),
         codes=tuple(str(code) for code in rules) if isinstance(rules, list) else (),
         keras=str(versions.get("keras") or ""),
         tensorflow=str(versions.get("tensorflow") or ""),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 NAMED = 3  # undecided causes that are named
-UNDECIDED = "undecided-without-images"
+UNDECIDED = ("undecided-without-images", "not-run")
 CAUSE = "Cause: "
 STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("yellow", "?")}
 
@@ -63,7 +63,7 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
 
 
 def _headline(first: Cause) -> str:
-    if first.cause == UNDECIDED:
+    if first.cause in UNDECIDED:
         return first.title
     return f"{CAUSE}{first.title} ({first.cause}, belief {first.belief:.0%})"
 

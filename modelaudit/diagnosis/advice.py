@@ -256,6 +256,15 @@ ADVICE: dict[str, Advice] = {
                      "modelaudit explain MODEL --probe-data IMAGES"),
         ),
     ),
+    "not-run": Advice(
+        "Cannot be decided without running the model",
+        "",
+        (
+            NextStep("Settle first what kept the model from being run. Then ask again, with images "
+                     "as they reach it in production.",
+                     "modelaudit explain MODEL --probe-data IMAGES"),
+        ),
+    ),
     "healthy": Advice(
         "Nothing was found that explains wrong answers",
         "An input that gets a wrong answer here and the right one in training.",

@@ -82,6 +82,10 @@ SENTENCES = {
         "what training taught show only on those. The file itself, its weights and its restore "
         "are sound as far as they can be judged without."
     ),
+    "not-run": (
+        "Not decided. {evidence} Weights and restore are sound as far as the file shows; what the "
+        "model answers, and to what, shows only when it runs."
+    ),
     "healthy": "Nothing was found that would explain the symptom; the model behaves as it should.",
     "not-applicable": "There is no readable model here whose behaviour could be explained.",
 }
@@ -91,7 +95,11 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
     text = fill(first).replace("{right}", _right(case, first))
-    if case.behaviour is None and first.cause not in {"damaged-restore", "not-applicable"}:
+    if case.behaviour is None and first.cause not in {
+        "damaged-restore",
+        "not-applicable",
+        "not-run",
+    }:
         text += f" The model was not run ({case.not_run()})."
     return text
 

@@ -113,7 +113,7 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         return _cause("not-applicable", Found(1.0, (Evidence(text),)))
     if seen is None:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("undecided-without-images", Found(0.5, (Evidence(text),)))
+        return _cause("not-run", Found(0.5, (Evidence(text),)))
     waiting = [each for each in unknown if IMAGES in each.needs]
     if waiting and not case.images:
         given = "Weights, restore and output are sound as far as built-in inputs can show."

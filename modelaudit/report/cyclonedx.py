@@ -102,9 +102,9 @@ def _card(audit: Audit) -> dict[str, Json]:
     if metrics := _metrics(audit):
         card["quantitativeAnalysis"] = {"performanceMetrics": metrics}
     limits: list[Json] = [
-        text.printable(f"{finding.code} {finding.severity.value}: {finding.title}")
+        text.printable(f"{finding.code} {finding.severity.value}: {finding.title}{waived}")
         for finding in audit.findings
-        if finding.outcome is not Outcome.WAIVED
+        for waived in [f" (waived: {finding.waived_by})" if finding.waived_by else ""]
     ]
     if limits:
         card["considerations"] = {"technicalLimitations": list(dict.fromkeys(map(str, limits)))}
@@ -178,7 +178,7 @@ def render(audits: Sequence[Audit], rules: Rules) -> str:
     """One bill of materials over all audits.
 
     A model is a component of type `machine-learning-model` with a model card; findings of the
-    security rules are vulnerabilities, all open ones limitations in the card.
+    security rules are vulnerabilities, all findings limitations in the card.
     """
     first: Mapping[str, Any] = as_map(audits[0].tool) if audits else {}
     references = _references(audits)

@@ -22,7 +22,8 @@ from modelaudit.schema import SCHEMA_VERSION
 class IndexRow:
     """One model of a run.
 
-    `counts` is the number of open findings by severity value, `codes` the rules that failed.
+    `counts` is the number of open findings by severity value, `codes` the rules that failed,
+    `waived` the number of findings that a waiver or the baseline covers.
     `links` is format name -> address of the report relative to the index (`html`, `pdf`, `json`).
     `origin` is where the registry says the model comes from, as one line.
     `change` is a word for what happened to the model since the run before, "" for nothing.
@@ -35,6 +36,7 @@ class IndexRow:
     reason: str
     counts: Mapping[str, int] = field(default_factory=dict)
     codes: tuple[str, ...] = ()
+    waived: int = 0
     keras: str = ""
     tensorflow: str = ""
     bytes: int | None = None
@@ -83,6 +85,7 @@ class _Line:
     format_label: str
     origin: str
     counts: tuple[tuple[str, int], ...]
+    waived: int
     weight: int
     versions: str
     size: str
@@ -124,6 +127,7 @@ def _line(row: IndexRow, rules: Rules) -> _Line:
         format_label=format_label,
         origin=text.shorten(row.origin, 160),
         counts=counts,
+        waived=row.waived,
         weight=sum(count * 1000 ** Severity(s).rank for s, count in counts),
         versions=text.shorten(", ".join(versions), 60) or "not named",
         size=text.file_size(row.bytes),

@@ -39,18 +39,20 @@ def _numbers(finding: Finding) -> str:
 
 
 def _findings(audit: Audit) -> list[str]:
-    still_open = [f for f in audit.findings if f.outcome is not Outcome.WAIVED]
-    if not still_open:
+    ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
+    if not ordered:
         return []
     lines = ["| | Rule | What | Where | Evidence |", "|---|---|---|---|---|"]
-    for finding in still_open[:MOST_FINDINGS]:
-        mark = words.mark(finding.severity.value)
+    for finding in ordered[:MOST_FINDINGS]:
+        state = "waived" if finding.waived_by else finding.severity.value
+        mark = words.mark(state)
+        said = escape(f"waived: {finding.waived_by}") if finding.waived_by else _numbers(finding)
         lines.append(
             f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {escape(finding.title, 110)} "
-            f"| {_code(str(finding.location), 70)} | {_numbers(finding)} |"
+            f"| {_code(str(finding.location), 70)} | {said} |"
         )
-    if len(still_open) > MOST_FINDINGS:
-        lines.append(f"\n… and {len(still_open) - MOST_FINDINGS} more in the full report.")
+    if len(ordered) > MOST_FINDINGS:
+        lines.append(f"\n… and {len(ordered) - MOST_FINDINGS} more in the full report.")
     return lines
 
 

@@ -121,15 +121,16 @@ def _notifications(audit: Audit) -> list[Json]:
             "associatedRule": {"id": skipped.code},
         }
         for skipped in audit.skipped
+        if not skipped.moot
     ]
 
 
 def render(audits: Sequence[Audit], rules: Rules) -> str:
     """One SARIF run over all audits.
 
-    All rules are listed, not only those that failed. Unanswered questions become tool
-    notifications. A binary model has no lines, so every result points at line 1 and names the
-    place inside the model as its logical location.
+    All rules are listed, not only those that failed. Unanswered questions (not those that do not
+    arise for a model of its kind) become tool notifications. A binary model has no lines, so every
+    result points at line 1 and names the place inside the model as its logical location.
     """
     ordered = sorted(rules.values(), key=lambda info: info.code)
     indices = {info.code: index for index, info in enumerate(ordered)}

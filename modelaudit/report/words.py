@@ -157,6 +157,7 @@ CAUSES: Mapping[str, str] = {
     "orientation-sensitive-architecture": "Sensitive to orientation, partly by its architecture",
     "orientation-sensitive-data": "Sensitive to orientation by its training data",
     "undecided-without-images": "Cannot be decided without real images",
+    "not-run": "Cannot be decided without running the model",
     "healthy": "No fault found",
     "not-applicable": "The question does not arise for this model",
 }

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from modelaudit.facts import Format
-from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
+from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import Status
 from modelaudit.rules.model import DoesNotArise, Facts, Need, NotApplicable, Rule
 
@@ -110,7 +110,20 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
         return Verdict.INCOMPLETE, f"Rule {broken[0].code} could not finish: {broken[0].reason}"
     if worst and worst.severity.rank >= Severity.LOW.rank:
         return Verdict.WARN, worst.detail
+    waived = [f for result in results for f in result.findings if f.waived_by]
+    if waived:
+        return Verdict.PASS, _but_for(waived)
     return Verdict.PASS, "Nothing was found that speaks against using this model."
+
+
+def _but_for(waived: Sequence[Finding]) -> str:
+    """The reason of a pass that rests on waivers: it must not read like one without."""
+    first = max(waived, key=lambda finding: finding.severity.rank)
+    rest = f", and {len(waived) - 1} more" if len(waived) > 1 else ""
+    return (
+        f"Nothing is open that speaks against using this model. Waived: {first.code}, "
+        f"{first.severity.value} ({first.waived_by}){rest}."
+    )
 
 
 def rules_digest(rules: Sequence[Rule]) -> str:

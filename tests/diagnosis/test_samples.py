@@ -30,7 +30,7 @@ EXPECTED = {
     "partial restore": ("partial-restore", "partial-restore"),
     "collapsed": ("head-bias", "head-bias"),
     "batch-normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
-    "unsafe": (UNDECIDED, UNDECIDED),  # not run: it would run its own code
+    "unsafe": ("not-run", "not-run"),  # it would run its own code
 }  # fmt: skip
 PREFIXES = {"digits_tf1_checkpoint": "digits_tf1_checkpoint/lenet.ckpt"}
 MODELS = {

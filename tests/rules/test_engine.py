@@ -88,7 +88,11 @@ def test_waived_findings_do_not_count() -> None:
         replace(result, findings=tuple(replace(f, waived_by="known") for f in result.findings))
         for result in run_rules(CATALOGUE, facts)
     ]
-    assert judge(results, facts, Severity.HIGH)[0] is Verdict.PASS
+    verdict, reason = judge(results, facts, Severity.HIGH)
+    assert verdict is Verdict.PASS
+    waived = [finding for result in results for finding in result.findings]
+    assert any(f"{f.code}, {f.severity.value} (known)" in reason for f in waived)
+    assert (f"and {len(waived) - 1} more" in reason) is (len(waived) > 1)
 
 
 def test_digest_follows_the_declarations() -> None:

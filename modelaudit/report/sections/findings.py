@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,9 +21,13 @@ EVIDENCE_WORDS = {"n": "sample size (n)", "profile": "bits by orientation of the
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One finding of a rule: where it is, what was seen and the numbers behind it."""
+    """One finding of a rule: where it is, what was seen and the numbers behind it.
+
+    `anchor` stays the same from audit to audit: links to a finding go on leading there.
+    """
 
     number: int
+    anchor: str
     where: str
     detail: tuple[Paragraph, ...]
     evidence: tuple[tuple[str, str], ...]
@@ -66,7 +71,8 @@ class Findings:
 def _evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
     keys = [key for key in SALIENT if key in finding.evidence]
     keys += [key for key in finding.evidence if key not in SALIENT]
-    return tuple((_evidence_word(key), _value(key, finding.evidence[key])) for key in keys)
+    rows = [(_evidence_word(key), _value(key, finding.evidence[key])) for key in keys]
+    return (*rows, ("fingerprint", finding.fingerprint))
 
 
 def _evidence_word(key: str) -> str:
@@ -99,6 +105,7 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
         occurrences=tuple(
             Occurrence(
                 number,
+                f"{_fragment(finding.code)}-{finding.fingerprint[:8]}",
                 text.shorten(str(finding.location), 160),
                 paragraphs(finding.detail[:4000]),
                 _evidence(finding),
@@ -107,6 +114,21 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
             for number, finding in enumerate(group, number)
         ),
     )
+
+
+def _fragment(code: str) -> str:
+    """A rule's code as a fragment of an address; codes of a file can hold anything."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", code)[:20].strip("-") or "finding"
+
+
+def _free(fragment: str, taken: set[str]) -> str:
+    """`fragment`, or with a number behind it where another card has it already."""
+    found, number = fragment, 1
+    while found in taken:
+        number += 1
+        found = f"{fragment}-{number}"
+    taken.add(found)
+    return found
 
 
 def _nothing(audit: Audit) -> str:
@@ -145,8 +167,11 @@ def build(audit: Audit, rules: Rules) -> Findings:
     cards: list[Card] = []
     anchors: dict[str, str] = {}
     number = 1
-    for index, group in enumerate(groups.values(), 1):
-        card = _card(f"finding-{index}", number, group, rules.get(group[0].code))
+    taken: set[str] = set()
+    for group in groups.values():
+        card = _card(
+            _free(_fragment(group[0].code), taken), number, group, rules.get(group[0].code)
+        )
         number += len(group)
         cards.append(card)
         anchors.setdefault(card.code, card.anchor)

@@ -39,7 +39,10 @@ def _questions(audit: Audit) -> KeyNumber | None:
     if not answered:
         return KeyNumber(f"0 of {len(asked)}", "questions answered", "see what was not checked")
     open_ones = len(asked) - answered
-    note = f"{open_ones} more have no answer" if open_ones else "every question has its answer"
+    waived = sum(result.outcome is Outcome.WAIVED for result in audit.results)
+    notes = [f"{waived} more found something that is waived"] if waived else []
+    notes += [f"{open_ones} more have no answer"] if open_ones else []
+    note = "; ".join(notes) or "every question has its answer"
     return KeyNumber(f"{passed} of {answered}", "checks passed", note)
 
 

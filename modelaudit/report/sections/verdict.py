@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelaudit.findings import Verdict
+from modelaudit.findings import Severity, Verdict
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
-from modelaudit.report.sections.findings import Findings
-from modelaudit.report.values import as_count, as_map, as_maps, as_text, plain
+from modelaudit.report.sections.findings import Card, Findings
+from modelaudit.report.values import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2
@@ -50,25 +50,36 @@ class VerdictPage:
 
 def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     found: list[Action] = []
+    open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
+    # What must be settled before the model is even loaded comes before what explains its answers.
+    found += [_of_card(card) for card in open_cards if card.mark == Severity.CRITICAL]
     causes = as_maps(as_map(audit.diagnosis).get("causes"))
-    if causes and audit.verdict is not Verdict.PASS:
-        for step in as_maps(causes[0].get("next_steps"))[:DIAGNOSED]:
-            title = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
-            said = text.cut(as_text(step.get("text")), 200).rstrip(":")
-            found.append(Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis"))
+    steps = as_maps(causes[0].get("next_steps"))[:DIAGNOSED] if causes else []
+    if audit.verdict is not Verdict.PASS:
+        found += [_of_diagnosis(causes[0], step) for step in steps]
     told = {as_text(e.get("code")) for c in causes[:1] for e in as_maps(c.get("evidence"))}
-    for card in findings.cards:
-        if card.mark in ("info", "waived") or (found and card.code in told):
-            continue  # the diagnosis rests on it, and says what to do about it
-        first = next((p for p in card.fix if not p.code), None)
-        said = text.cut("".join(map(_backticked, first.spans)), 200).rstrip(":") if first else ""
-        title = text.cut("".join(s.text for s in card.title), 90)
-        word = words.mark(card.mark).word
-        found.append(Action(spans(said or title), f"{word}, {card.code}: {title}", card.anchor))
+    for card in open_cards:
+        if card.mark != Severity.CRITICAL and not (steps and card.code in told):
+            found.append(_of_card(card))  # else the diagnosis rests on it, and says what to do
     if audit.verdict is Verdict.INCOMPLETE:
         said = "Give the audit what it lacked (see what was not checked), then run it again"
         found.append(Action(spans(said), "What was not checked, and why", "not-checked"))
     return tuple(found[:ACTIONS])
+
+
+def _of_diagnosis(cause: Map, step: Map) -> Action:
+    title = as_text(cause.get("title")) or words.cause(as_text(cause.get("cause")))
+    said = text.cut(as_text(step.get("text")), 200).rstrip(":")
+    return Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis")
+
+
+def _of_card(card: Card) -> Action:
+    first = next((p for p in card.fix if not p.code), None)
+    said = text.cut("".join(map(_backticked, first.spans)), 200).rstrip(":") if first else ""
+    title = text.cut("".join(s.text for s in card.title), 90)
+    word = words.mark(card.mark).word
+    said = said or title
+    return Action(spans(said[:1].upper() + said[1:]), f"{word}, {card.code}: {title}", card.anchor)
 
 
 def _backticked(span: Span) -> str:
@@ -136,6 +147,12 @@ def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
     )
 
 
+def _meaning(audit: Audit, findings: Findings) -> str:
+    if audit.verdict is Verdict.PASS and findings.waived:
+        return "Every rule that could look at this model passed it, or what it found is waived."
+    return words.VERDICT_MEANING[audit.verdict]
+
+
 def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPage:
     """The first page's content."""
     mark = words.VERDICTS[audit.verdict]
@@ -144,7 +161,7 @@ def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPa
         word=mark.word,
         glyph=mark.glyph,
         reason=spans(text.cut(as_text(audit.reason), 300) or words.VERDICT_MEANING[audit.verdict]),
-        meaning=words.VERDICT_MEANING[audit.verdict] if audit.reason else "",
+        meaning=_meaning(audit, findings) if audit.reason else "",
         counts=findings.counts,
         waived=findings.waived,
         numbers=key_numbers.build(audit),
