@@ -209,9 +209,8 @@ class Channel:
             self.peak = max(self.peak, used)
             if self._base_memory is not None and used > self.limits.memory:
                 self._kill()
-                raise Ended(
-                    Status.MEMORY, "MemoryError", f"used more than {self.limits.memory:,} bytes"
-                )
+                most = f"{self.limits.memory // 2**20:,} MiB"
+                raise Ended(Status.MEMORY, "MemoryError", f"used more than {most}")
             scratch = self.limits.scratch
             if scratch and (reason := disk.excess(scratch, self.limits.file_size)):
                 self._kill()

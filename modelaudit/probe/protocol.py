@@ -24,6 +24,26 @@ class Status(StrEnum):
     UNAVAILABLE = "unavailable"  # the runtime itself could not start
 
 
+# The runtimes that are installed beside this program, for people.
+INSTALLED: Mapping[str, str] = {
+    "here": "the installed TensorFlow and Keras",
+    "here-legacy": "the installed TensorFlow with tf-keras",
+}
+ENDED: Mapping[Status, str] = {
+    Status.CRASHED: "it crashed",
+    Status.TIMEOUT: "it took too long",
+    Status.MEMORY: "it took too much memory",
+    Status.DISK: "it wrote too much",
+    Status.REFUSED: "it was not run",
+    Status.UNAVAILABLE: "the runtime could not start",
+}
+
+
+def runtime_name(code: str) -> str:
+    """A runtime as a sentence names it."""
+    return INSTALLED.get(code, code)
+
+
 @dataclass(frozen=True, slots=True)
 class Port:
     """A named input or output of a loaded model; shape with None for open axes."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelaudit.findings import Confidence, Severity, Verdict
+from modelaudit.probe.protocol import runtime_name
 from modelaudit.report.text import shorten
 
 
@@ -123,11 +124,6 @@ HEADS: Mapping[str, str] = {
     "dense": "dense layers only",
 }
 
-RUNTIMES: Mapping[str, str] = {
-    "here": "the installed TensorFlow and Keras",
-    "here-legacy": "the installed TensorFlow with tf-keras",
-}
-
 CALLS: Mapping[str, str] = {
     "load_model": "load the whole model",
     "load_weights": "load the weights into code",
@@ -189,7 +185,7 @@ def transform(code: str) -> str:
 
 def runtime(code: str) -> str:
     """A runtime in words, or its name."""
-    return RUNTIMES.get(code, code)
+    return runtime_name(code)
 
 
 def keras(version: str) -> str:

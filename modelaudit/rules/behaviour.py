@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.orientation import GAIN, MIN_INPUTS, understood_better
 from modelaudit.measures.summary import Behaviour, OutputBehaviour
-from modelaudit.probe.protocol import Status
+from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.rules import behaviour_examples as made
 from modelaudit.rules import examples
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
@@ -43,7 +43,7 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if each.status in ENDINGS:
             signal = f" (signal {each.signal})" if each.signal else ""
             yield rule.finding(
-                f"Running the model by {each.call or 'its loader'} in {each.runtime} "
+                f"Running the model by {each.call or 'its loader'} in {runtime_name(each.runtime)} "
                 f"{ENDINGS[each.status]}{signal}.",
                 evidence={"measured": each.status.value, "signal": each.signal, "log": each.log},
                 key=f"{each.runtime}/{each.status.value}",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from modelaudit.facts import Format
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
-from modelaudit.probe.protocol import Status
+from modelaudit.probe.protocol import ENDED, Status, runtime_name
 from modelaudit.rules.model import DoesNotArise, Facts, Need, NotApplicable, Rule
 
 # Formats that hold layers and weights, and never a graph.
@@ -76,12 +76,13 @@ def could_not_look(facts: Facts) -> str:
         if problem.kind in {"unreadable", "unsupported", "limit-exceeded"}:
             return f"{problem.file or artifact.root.name}: {problem.detail}"
     for observation in facts.observations:
+        where = runtime_name(observation.runtime)
         if observation.status in UNFINISHED:
             why = f" ({observation.error.splitlines()[-1]})" if observation.error else ""
-            return f"running it in {observation.runtime}: {observation.status.value}{why}"
+            return f"running it in {where}: {ENDED[observation.status]}{why}"
         contained = all(state is True for state in observation.sandbox.values())
         if observation.status is Status.REFUSED and observation.sandbox and not contained:
-            return f"running it in {observation.runtime}: refused ({observation.error})"
+            return f"running it in {where}: {ENDED[observation.status]} ({observation.error})"
     for observation in facts.elsewhere:
         if observation.status is Status.UNAVAILABLE:
             return f"the runtime {observation.runtime} could not be had: {observation.error}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Status
+from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.restore.layers import LayerDifference
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.proof import RestoreProof
@@ -39,7 +39,7 @@ def _restored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if told:
         yield rule.finding(
             f"{len(told)} of {proof.compared} stored weights are not what {proof.call} in "
-            f"{proof.runtime} restored. {listing(told)}.",
+            f"{runtime_name(proof.runtime)} restored. {listing(told)}.",
             route=proof.differing[0].tensor if proof.differing else proof.missing[0],
             evidence={
                 "measured": len(told),
@@ -57,7 +57,7 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if proof.unexpected:
         yield rule.finding(
             f"{len(proof.unexpected)} variables of the model that {proof.call} restored in "
-            f"{proof.runtime} have no value in the file: {listing(proof.unexpected)}.",
+            f"{runtime_name(proof.runtime)} have no value in the file: {listing(proof.unexpected)}.",
             route=proof.unexpected[0],
             evidence={
                 "measured": len(proof.unexpected),
@@ -74,7 +74,7 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if proof.layers:
         yield rule.finding(
             f"{len(proof.layers)} differences to the saved config in the model that {proof.call} "
-            f"restored in {proof.runtime}. {listing(map(str, proof.layers))}.",
+            f"restored in {runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",
             route=proof.layers[0].route,
             evidence={
                 "measured": len(proof.layers),

@@ -37,7 +37,7 @@ def command(audit: Audit) -> str:
         options = " --no-probe"
     tried = dict.fromkeys(as_text(seen.get("runtime")) for seen in as_maps(audit.observations))
     for runtime in tried:
-        if runtime and runtime not in words.RUNTIMES:
+        if runtime and words.runtime(runtime) == runtime:  # none of the installed ones
             options += f" --runtime {shlex.quote(text.printable(runtime))}"
     return (
         f"modelaudit audit {shlex.quote(text.printable(whole) or '.')}{options} --out audit-again"
