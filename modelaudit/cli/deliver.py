@@ -65,7 +65,8 @@ class Formats:
 class Outcome:
     """How a run ended, and what is not as it was when the run began that started at `since`.
 
-    `missing` are models that an interrupted run did not come to.
+    `missing` are models that an interrupted run did not come to, `trend` the registry's runs up to
+    this one, as `report.index.Run` takes them.
     """
 
     code: int
@@ -73,6 +74,7 @@ class Outcome:
     since: str = ""
     changes: tuple[Change, ...] = ()
     missing: tuple[str, ...] = ()
+    trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
 def rule_infos() -> dict[str, RuleInfo]:
@@ -280,6 +282,7 @@ def write_index(
         exit={"code": outcome.code, "reasons": [*outcome.reasons]},
         notes=tuple(notes),
         missing=len(outcome.missing),
+        trend=outcome.trend,
         together=tuple((each.title, each.detail, each.models) for each in together(rows)),
         since=outcome.since,
         changes=tuple(described(change) for change in outcome.changes),

@@ -17,6 +17,7 @@ from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, waiver_notes, work_on, worst_first
 from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.registry.output import forget, locked, sweep
+from modelaudit.report.trend import LAST
 from modelaudit.settings import Nightly, Settings
 from modelaudit.store import changes, keys
 from modelaudit.store.records import Line, Place, Run, State
@@ -245,9 +246,17 @@ def _conclude(
     # Else the index is of another registry, or of a run that was interrupted.
     ours = any(each.registry == this.registry and each.is_whole for each in others[-1:])
     if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
-        outcome = Outcome(code, tuple(reasons), ran.since, ran.changes)
+        told = _trend(store, this)
+        outcome = Outcome(code, tuple(reasons), ran.since, ran.changes, trend=told)
         write_index(order.out, rows, found, order.formats, outcome, created)
     return ran, notes
+
+
+def _trend(store: Store, this: Run) -> tuple[tuple[str, Mapping[str, int]], ...]:
+    """The registry's last whole runs and this one: when each began, and its verdicts."""
+    runs = [run for run in store.runs(this.registry) if run.is_whole or run.id == this.id]
+    counts = store.verdicts()
+    return tuple((run.started, counts.get(run.id, {})) for run in runs[-LAST:])
 
 
 def _finish(

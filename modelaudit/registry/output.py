@@ -8,12 +8,15 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO
 
 from modelaudit.errors import LockHeld, UsageError
 
 SLUG_LENGTH = 80
+LOCK_TRIES, LOCK_SECONDS = 3, 0.05
 UNSAFE = re.compile(r"[^a-z0-9._]+")
 # What `write_atomic` calls a file until it is whole: the name, and eight characters of tempfile's.
 LEFTOVER = re.compile(r"\.[a-z]+\.[a-z]+\.[a-z0-9_]{8}")
@@ -47,10 +50,35 @@ def locked(directory: Path) -> Iterator[None]:
         raise UsageError(f"{directory}: cannot be written to: {reason}") from error
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except BlockingIOError as error:
             raise LockHeld(f"{directory}: another run is writing to it") from error
         yield
+
+
+def _lock(handle: IO[str]) -> None:
+    """Take the lock; whoever only asked `is_locked` gives it back in a moment."""
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(LOCK_SECONDS)
+        else:
+            return
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a run writes to `directory` now."""
+    try:
+        with (directory / ".lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no run ever wrote here, or others may not look
+        return False
+    return False
 
 
 def forget(directory: Path, slugs: Collection[str], runs: int) -> None:

@@ -15,6 +15,7 @@ from modelaudit.findings import WORST_FIRST, Severity, Verdict
 from modelaudit.report import text, words
 from modelaudit.report.environment import asset, csp_hash, environment, render
 from modelaudit.report.ruleinfo import Rules
+from modelaudit.report.trend import trend
 from modelaudit.schema import SCHEMA_VERSION
 
 
@@ -59,7 +60,8 @@ class Run:
     each with its reason, so that nothing is left out in silence. `together` is what holds for
     several models at once: title, detail and the models' paths. `changes` are sentences on what
     changed after the run that began at `since` ("" where there was none). `missing` is the number
-    of models that an interrupted run did not come to.
+    of models that an interrupted run did not come to. `trend` are the registry's runs up to this
+    one, oldest first: when each began, and its number of models by verdict.
     """
 
     root: str
@@ -71,6 +73,7 @@ class Run:
     since: str = ""
     changes: tuple[str, ...] = ()
     missing: int = 0
+    trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ def render_index(
         since=text.instant(run.since),
         lines=lines,
         totals=totals,
+        trend=trend(run.trend),
         filters=[(key, label, _options(lines, key)) for key, label in FILTERS.items()],
         style=style,
         script=script,

@@ -85,7 +85,8 @@ def _format(old: Audit, new: Audit) -> Iterator[Changed]:
     a, b = _map(old.model.get("saved_with")), _map(new.model.get("saved_with"))
     for key in sorted({*a, *b} - {"date_saved"}):
         if a.get(key) != b.get(key):
-            yield Changed("versions", f"{key}: {a.get(key)} became {b.get(key)}")
+            was, became = ("not named" if x.get(key) is None else x[key] for x in (a, b))
+            yield Changed("versions", f"{key}: {was} became {became}")
 
 
 def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[Changed]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import h5py
 import pytest
 from click.testing import CliRunner
 
-from modelaudit.cli import cli
+from modelaudit.cli import cli, recorded, timeline
+from modelaudit.registry.output import locked
+from modelaudit.store.store import Store
 from tests.made import files
 
 
@@ -40,13 +43,14 @@ def test_runs_of_a_registry(nights):
     assert {row["registry"] for row in rows} == {str(models)}
     lines = invoke("history", out).stdout.splitlines()
     assert lines[0] == str(models)
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert lines[1].split() == [
         *("run", "began", "(UTC)", "state", "models", "fail", "incomplete", "warn", "pass"),
         *("audited", "seconds"),
     ]
-    assert lines[-1].split()[3:9] == ["reported", "2", "1", "0", "0", "1"]
-    assert len(invoke("history", out, "-n", "1").stdout.splitlines()) == 3
+    assert lines[-2].split()[3:9] == ["reported", "2", "1", "0", "0", "1"]
+    assert lines[-1] == "last 3 runs: fail 0 → 0 → 1, pass 2 → 2 → 1"
+    assert len(invoke("history", out, "-n", "1").stdout.splitlines()) == 3  # no trend of one
 
 
 def test_what_became_of_a_model(nights):
@@ -59,7 +63,104 @@ def test_what_became_of_a_model(nights):
     text = invoke("history", out, "a.h5").stdout
     assert "dense/kernel:0: scaled by 2" in text
     unchanged = invoke("history", out, "b.keras").stdout.splitlines()
-    assert len(unchanged) == 2  # its name, and the one audit that there was
+    assert len(unchanged) == 3  # its name, the one audit that there was, and how long it held
+    assert unchanged[2].startswith("    the same in 2 more runs, until 2")
+    assert [line.split("  ")[-1] for line in text.splitlines() if line.startswith("2")] == [
+        *["MA204 saved-by-vulnerable-keras (info)"] * 2,
+        "MA102 truncated-file (high)",
+    ]
+
+
+def audits(out, name):
+    return json.loads(invoke("history", out, name, "--json").stdout)
+
+
+def test_audits_that_say_the_same_are_one(sound, tmp_path):
+    out = tmp_path / "out"
+    for _ in range(3):
+        assert invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
+    (audit,) = audits(out, "a.h5")
+    assert (audit["runs"], audit["run"]) == (3, 1)
+
+
+@pytest.fixture
+def night(models, tmp_path):
+    """A night over a truncated model and others, with the settings given as TOML."""
+    config = tmp_path / "modelaudit.toml"
+
+    def run(settings=""):
+        config.write_text(settings)
+        words = ["--config", config, "nightly", models, "--no-probe", "-f", "json"]
+        assert invoke(*words, "--out", tmp_path / "out").exit_code in (0, 1)
+
+    return run
+
+
+def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
+    waiver = '[[ignore]]\nrule = "MA102"\nreason = "known"\nexpires = 2026-03-01\n'
+    for day in ("02-01", "03-02"):
+        monkeypatch.setattr(recorded, "now", lambda day=day: f"2026-{day}T02:00:00Z")
+        night(waiver)
+    night(waiver + '[[policy]]\npath = "*"\n[policy.severity]\nMA102 = "low"\n')
+    first, second, third = audits(tmp_path / "out", "truncated.h5")
+    assert first["because"] == []
+    assert second["because"] == ["a waiver expired on 2026-03-01"]
+    assert "findings: no longer waived: MA102 truncated-file" in second["changes"]
+    assert third["because"] == ["the settings changed, or what they name"]
+    assert "findings: MA102 truncated-file is low now, was high" in third["changes"]
+    said = invoke("history", tmp_path / "out", "truncated.h5").stdout
+    assert "    the file is the same; a waiver expired on 2026-03-01\n" in said
+
+
+def test_rules_and_runtimes_as_reasons():
+    """Of two audits that say of themselves what made them."""
+    before, after = SimpleNamespace(rules="code 1"), SimpleNamespace(rules="code 2")
+    seen = {"runtime": "keras", "versions": {"keras": "3.0"}, "status": "ok"}
+    old = SimpleNamespace(
+        model={"sha256": "aa"}, findings=(), tool={"rules_digest": "1"}, observations=(seen,)
+    )
+
+    def why(now=before, **other):
+        return timeline.reasons(old, SimpleNamespace(**vars(old) | other), before, now)
+
+    assert why(after, tool={"rules_digest": "2"}) == ["the rules changed"]
+    assert why(after) == ["modelaudit itself changed"]
+    assert why(observations=(seen | {"versions": {"keras": "3.1"}},)) == ["a runtime changed"]
+    assert why(observations=(seen | {"status": "timeout"},)) == ["running it ended otherwise"]
+    assert why(observations=()) == ["it was not run"]
+    assert why(after, model={"sha256": "bb"}) == []
+
+
+def test_no_finding_is_hidden_behind_other_changes():
+    others = [f"weights: kernel {number} changed" for number in range(30)]
+    found = [f"findings: new: MA{number}" for number in range(100, 140)]
+    told = [*found, "versions: keras: not named became 3.0", *others]
+    audit = {"root": "/m", "path": "a", "started": "2026-01-01T00:00:00Z", "verdict": "fail",
+             "sha256": "aa", "worst": None, "because": [], "runs": 1, "changes": told}  # fmt: skip
+    lines = timeline.as_text([audit]).splitlines()
+    assert [line.strip() for line in lines[2:-1]] == told[: 40 + 1 + 8]
+    assert lines[-1] == "    and 22 more (--json lists them all)"
+
+
+def test_what_a_file_does_not_say_is_not_named(nights):
+    models, out = nights
+    files.minimal_h5(models / "a.h5")
+    invoke("nightly", models, "--no-probe", "-f", "json", "--out", out)
+    told = audits(out, "a.h5")[-1]["changes"]
+    assert any(each.startswith("versions: ") and "not named became" in each for each in told)
+    assert "None" not in "".join(told)
+    sections = [each.partition(":")[0] for each in told]
+    first = [section for section in sections if section in {"findings", "versions"}]
+    assert sections[: len(first)] == sorted(first)
+
+
+def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
+    out = tmp_path / "out"
+    with locked(out), Store.open(out) as store:
+        store.begin(str(sound), "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
+        assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "running"
+    assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "broken off"
+    assert "  broken off  " in invoke("history", out).stdout
 
 
 def test_what_is_not_there(nights, tmp_path):

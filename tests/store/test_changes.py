@@ -51,7 +51,7 @@ def test_what_appeared_and_vanished_is_named():
 
 
 def test_a_finding_that_a_waiver_covers_is_not_open():
-    """Waiving it takes it away, the waiver's end brings it back; a finding of its own is neither."""
+    """Waiving it takes it away, and the waiver's end brings it back."""
     waived, opened = run(line("a", "pass", "f")), run(line("a", "fail", "f", "g"))
     waived[Place("/models", "a")]["findings"][0]["waived_by"] = "known"
     (change,) = compare(waived, opened)
