@@ -16,6 +16,7 @@ PAGE_CHARACTERS = 114  # that fit one line of an A4 page in the size of tables
 CAPTION_SCALE = 1.2  # captions are larger and bold
 COLUMN_GAP = 4
 NARROW, WIDEST = 13, 64
+LONG_ROWS = 20  # a table of more can be searched and sorted on a screen
 
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -67,6 +68,11 @@ class Table:
     print_rows: int = 40
     open: bool = True
     block: str = "table"
+
+    @property
+    def long(self) -> bool:
+        """Whether it takes searching to find a row."""
+        return len(self.rows) > LONG_ROWS
 
     def layout(self, rows: int) -> tuple[float, tuple[float, ...]]:
         """Width of the table in percent of the page, and of its columns in percent of the table.

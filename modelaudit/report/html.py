@@ -1,4 +1,7 @@
-"""The HTML report: one file, no request, no script, nothing from the model taken as markup."""
+"""The HTML report: one file, no request, nothing from the model taken as markup.
+
+It holds no script, but where a table is long one that searches and sorts it.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,16 @@ def render_html(
         UsageError: `templates_dir` is not a directory, or a file in it is wrong.
     """
     env = environment(templates_dir)
+    report = report or view.build(audit, rules, previous)
     style = asset(env, "css/base.css", "css/screen.css", "css/extra.css")
+    script = asset(env, "js/tables.js") if any(t.long for t in report.tables) else ""
     return render(
         env,
         "report.html.j2",
-        report=report or view.build(audit, rules, previous),
+        report=report,
         medium="screen",
         style=style,
+        script=script,
         style_hash=csp_hash(style),
+        script_hash=csp_hash(script) if script else "",
     )

@@ -46,6 +46,16 @@ class Report:
             rows.append(("figures", "Figures"))
         return tuple(rows + [(section.anchor, section.title) for section in self.sections])
 
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables, in reading order."""
+        blocks = (block for section in self.sections for block in section.blocks)
+        return (
+            *((self.findings.table,) if self.findings.table else ()),
+            *(chart.table for chart in self.charts),
+            *(block for block in blocks if isinstance(block, Table)),
+        )
+
 
 def build(audit: Audit, rules: Rules, previous: Audit | None = None) -> Report:
     """The report of one audit; `previous` is an earlier audit of the same model, if any."""

@@ -120,7 +120,8 @@ def shown(page):
 
 
 @pytest.mark.parametrize(
-    "name", ["healthy", "failing", "hostile", "foreign", "unreadable", "index", "comparison"]
+    "name",
+    ["healthy", "failing", "hostile", "foreign", "unreadable", "large", "index", "comparison"],
 )
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
 def test_axe_finds_nothing(browser, site, name, scheme, width):
@@ -232,6 +233,39 @@ def test_what_is_chosen_stands_in_the_address(browser, site):
     assert shown(page) == chosen
     assert page.locator("#find").input_value() == "digits"
     context.close()
+
+
+def test_a_long_table_of_a_report_is_searched_and_sorted(browser, site):
+    audit = samples.large()
+    sizes = [layer["params"] for layer in audit.architecture["layers"]]
+    with opened(browser, site / "large.html") as page:
+        page.locator("summary", has_text="All layers in order of execution").click()
+        table = page.locator("table", has_text="All layers in order of execution")
+        rows = table.locator("tbody tr")
+        assert rows.count() == len(sizes) > 400
+        first = rows.nth(0).inner_text()
+        params = [*table.locator("thead th").all_inner_texts()].index("Parameters")
+        read = f"rows => rows.map(row => Number(row.cells[{params}].textContent.replace(/,/g, '')))"
+        assert rows.evaluate_all(read) == sizes
+        head = table.get_by_role("button", name="Parameters")
+        head.click()
+        assert rows.evaluate_all(read) == sorted(sizes)
+        head.press("Enter")
+        assert rows.evaluate_all(read) == sorted(sizes, reverse=True)
+        head.click()
+        assert rows.evaluate_all(read) == sizes  # in order of execution again
+        place = page.locator("details", has=table)
+        place.get_by_role("searchbox").fill(first.split()[0])
+        assert first.split()[0] in rows.locator("visible=true").first.inner_text()
+        shown = rows.locator("visible=true").count()
+        assert 0 < shown < len(sizes)
+        assert place.get_by_role("status").inner_text() == f"{shown} of {len(sizes)} shown"
+
+
+def test_a_long_table_is_whole_without_scripts(browser, site):
+    with opened(browser, site / "large.html", java_script_enabled=False) as page:
+        assert page.locator(".long tbody tr").count() > 400
+        assert page.locator(".find, th button").count() == 0
 
 
 def test_columns_sort_both_ways_by_keyboard_too(browser, site):
