@@ -16,8 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from modelaudit.report import charts
-from modelaudit.report.charts import heatmap, shown, style
+from modelaudit.report import charts, shown
+from modelaudit.report.charts import heatmap, style
 from modelaudit.report.charts.scales import Scale, every, powers_of_two, round_numbers
 
 NUMBER = st.floats(-1e6, 1e6)

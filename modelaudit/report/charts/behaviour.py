@@ -6,9 +6,9 @@ import math
 from itertools import islice
 
 from modelaudit.measures.statistics import wilson
-from modelaudit.report import text
+from modelaudit.report import shown, text
 from modelaudit.report.blocks import Cell, Table, num
-from modelaudit.report.charts import plot, rows, shown, style
+from modelaudit.report.charts import plot, rows, style
 from modelaudit.report.charts.rows import GIVEN, INTERVAL, Interval, label
 from modelaudit.report.charts.scales import QUARTERS, round_numbers
 from modelaudit.report.charts.style import Chart

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modelaudit.report import text
+from modelaudit.report import shown, text
 from modelaudit.report.blocks import Cell, Table, num
-from modelaudit.report.charts import plot, rows, shown, style
+from modelaudit.report.charts import plot, rows, style
 from modelaudit.report.charts.rows import INTERVAL, LABELS, ROW, label
 from modelaudit.report.charts.scales import QUARTERS, Scale, round_numbers
 from modelaudit.report.charts.style import Chart

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.report import text, words
+from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import heatmap, plot, shown, style
+from modelaudit.report.charts import heatmap, plot, style
 from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text

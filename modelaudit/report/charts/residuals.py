@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modelaudit.report import text, words
+from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import plot, shown, style
+from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text

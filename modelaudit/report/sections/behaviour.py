@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from modelaudit.report import text, words
+from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, bullets, name, num, prose
 from modelaudit.report.values import (
     Map,
@@ -84,7 +84,7 @@ def _collapse(output: Map) -> str:
         said.append("The answer depends on the input.")
     if information is not None:
         most = f" of at most {text.number(math.log2(classes))}" if classes and classes > 1 else ""
-        said.append(f"It carries {text.number(information)}{most} bits of information about it.")
+        said.append(f"It carries {shown.number(information)}{most} bits of information about it.")
     share = as_number(collapse.get("top_share"))
     if share is not None:
         said.append(
@@ -114,7 +114,7 @@ def _of_effects(effects: list[Map]) -> list[Column]:
             (
                 head,
                 {
-                    key: text.number(found, 2)
+                    key: shown.number(found, 2)
                     for key, effect in named
                     if (found := as_number(effect.get(field))) is not None
                 },
@@ -137,30 +137,30 @@ def _by_input(output: Map, title: str) -> Table | None:
     accuracy, floor = numbers(output.get("accuracy")), numbers(output.get("floor"))
     columns: list[Column] = [
         *_of_effects(effects),
-        ("Bits", {key: text.number(bits) for key, bits in information.items()}),
+        ("Bits", {key: shown.number(bits) for key, bits in information.items()}),
         ("Accuracy", {key: text.percent(share, 1) for key, share in accuracy.items()}),
-        ("R²", {key: text.number(fit, 2) for key, fit in numbers(output.get("fit")).items()}),
-        ("NFV floor", {key: text.number(nfv, 2) for key, nfv in floor.items()}),
+        ("R²", {key: shown.number(fit, 2) for key, fit in numbers(output.get("fit")).items()}),
+        ("NFV floor", {key: shown.number(nfv, 2) for key, nfv in floor.items()}),
     ]
-    shown = [(head, values) for head, values in columns if values]
-    keys = dict.fromkeys(key for _, values in shown for key in values)
+    filled = [(head, values) for head, values in columns if values]
+    keys = dict.fromkeys(key for _, values in filled for key in values)
     if not keys:
         return None
     ordered = sorted(keys, key=lambda key: key != "e")  # the input as it is comes first
     rows = tuple(
         (
             Cell(words.transform(text.shorten(key, 60))),
-            *(num(values.get(key, "–")) for _, values in shown),
+            *(num(values.get(key, "–")) for _, values in filled),
         )
         for key in ordered
     )
-    heads = {head for head, _ in shown}
+    heads = {head for head, _ in filled}
     counts = {as_count(effect.get("n")) for effect in effects}
     notes = [note for head, note in NOTES.items() if head in heads]
     size = f", n = {next(iter(counts)):,}" if len(counts) == 1 and None not in counts else ""
     return Table(
         f"{title}: what happens when the input is fed in another way{size}",
-        ("Input", *(head for head, _ in shown)),
+        ("Input", *(head for head, _ in filled)),
         rows,
         note=" ".join(notes),
         print_rows=20,

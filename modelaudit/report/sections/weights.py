@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.measures.batchnorm import MISFIT
-from modelaudit.report import text, words
+from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
 from modelaudit.report.values import (
     Map,
@@ -189,7 +189,7 @@ def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
             num(text.number(as_count(item.get("channels")))),
             Cell("still 0 and 1" if item.get("statistics_initial") is True else "learned"),
             Cell("still 1 and 0" if item.get("affine_initial") is True else "learned"),
-            num(text.number(misfit, 2)),
+            num(shown.number(misfit, 2)),
         )
         for item, misfit in items
     )
@@ -216,11 +216,13 @@ def _kernels(symmetry: Map) -> list[Block]:
             name(text.shorten(as_text(item.get("route")), 60)),
             num(shape(item.get("shape"))),
             *(
-                num(text.number(as_number(as_map(item.get("score")).get(g)), 2))
+                num(shown.number(as_number(as_map(item.get("score")).get(g)), 2))
                 for g in ("H", "V", "r180")
             ),
-            num(text.number(as_number(as_map(item.get("z")).get("H")), 2)),
-            num(text.number(as_number(as_map(as_map(item.get("twins")).get("H")).get("score")), 2)),
+            num(shown.number(as_number(as_map(item.get("z")).get("H")), 2)),
+            num(
+                shown.number(as_number(as_map(as_map(item.get("twins")).get("H")).get("score")), 2)
+            ),
         )
         for item in as_maps(symmetry.get("layers"))
         if not as_text(item.get("undefined"))

@@ -1,4 +1,4 @@
-"""Numbers as a chart shows them: what is too small to tell from nothing is shown as that."""
+"""Measured numbers as a reader needs them: what cannot be told from nothing is shown as that."""
 
 from __future__ import annotations
 
