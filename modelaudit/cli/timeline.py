@@ -10,6 +10,7 @@ from modelaudit import schema
 from modelaudit.cli.terminal import clean, columns, mark, shorten
 from modelaudit.errors import UsageError
 from modelaudit.findings import Finding
+from modelaudit.report.words import transform
 from modelaudit.restore.audits import changes, compare_audited, weight_changes
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
 
 def between(old: Audit, new: Audit) -> list[str]:
     """What changed from one audit to the next: findings first, then versions, then the rest."""
-    found = [*changes(old, new), *weight_changes(compare_audited(old, new))]
+    found = [*changes(old, new, transform), *weight_changes(compare_audited(old, new))]
     told = [f"{each.section}: {each.what}" for each in found]
     told += [f"findings: {each}" for each in _reconsidered(old, new)]
     return sorted(told, key=_place)

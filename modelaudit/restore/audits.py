@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +26,17 @@ class Changed:
     breaking: bool = False
 
 
-def changes(old: Audit, new: Audit) -> list[Changed]:
-    """Everything but the weights, which `audited_weights` and `compare` are for."""
+def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> list[Changed]:
+    """Everything but the weights, which `audited_weights` and `compare` are for.
+
+    `in_words` says a transform's code for a reader; without it codes stay codes.
+    """
     return [
         *_format(old, new),
         *_interface(old, new),
         *_architecture(old.architecture, new.architecture),
         *_findings(old, new),
-        *_behaviour(old.behaviour, new.behaviour),
+        *_behaviour(old.behaviour, new.behaviour, in_words),
     ]
 
 
@@ -192,7 +195,7 @@ def _findings(old: Audit, new: Audit) -> Iterator[Changed]:
                 yield Changed("findings", f"{sign}: {each.code} {each.name}{place}")
 
 
-def _behaviour(old: Map, new: Map) -> Iterator[Changed]:
+def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[Changed]:
     """Accuracy and agreement under transforms, where both models saw the same inputs."""
     if not old.get("inputs") or old.get("inputs") != new.get("inputs"):
         return
@@ -205,15 +208,16 @@ def _behaviour(old: Map, new: Map) -> Iterator[Changed]:
         if was is None:
             continue
         name = output.get("name")
-        a, b = _numbers(was), _numbers(output)
+        a, b = _numbers(was, in_words), _numbers(output, in_words)
         for key in sorted(a.keys() & b.keys()):
             if abs(a[key] - b[key]) >= 0.005:
-                what = f"{name}: {key} {a[key]:.1%} became {b[key]:.1%}"
+                what = f"{name}: {key}: {a[key]:.1%} became {b[key]:.1%}"
                 yield Changed("behaviour", what)
 
 
-def _numbers(output: Map) -> dict[str, float]:
-    shares = {f"accuracy ({key})": v for key, v in _map(output.get("accuracy")).items()}
+def _numbers(output: Map, in_words: Callable[[str], str]) -> dict[str, float]:
+    right = _map(output.get("accuracy"))
+    shares = {f"accuracy, {in_words(str(key))}": share for key, share in right.items()}
     for effect in _items(output.get("transforms")):
-        shares[f"agreement under {effect.get('name')}"] = effect.get("agreement")
+        shares[f"agreement, {in_words(str(effect.get('name')))}"] = effect.get("agreement")
     return {key: float(v) for key, v in shares.items() if isinstance(v, int | float)}

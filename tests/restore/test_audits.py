@@ -86,6 +86,21 @@ def test_findings_come_and_go() -> None:
     assert kinds(sick, healthy) == ["gone:"]
 
 
+def test_behaviour_is_told_in_the_words_that_are_given() -> None:
+    def seen(right: float, agreement: float, n: int = 8) -> Audit:
+        output = {"name": "y", "accuracy": {"e": right}, "transforms": [
+            {"name": "AT", "agreement": agreement}]}  # fmt: skip
+        behaviour = {"inputs": {"n": n}, "outputs": [output]}
+        return replace(audited(examples.healthy()), behaviour=behaviour)
+
+    words = {"e": "as given", "AT": "turned over"}
+    assert [c.what for c in changes(seen(1.0, 0.5), seen(0.25, 1.0), words.__getitem__)] == [
+        "y: accuracy, as given: 100.0% became 25.0%",
+        "y: agreement, turned over: 50.0% became 100.0%",
+    ]
+    assert changes(seen(1.0, 0.5), seen(0.25, 1.0, n=9), words.__getitem__) == []
+
+
 def test_weights_are_compared_by_the_digests_of_the_audits() -> None:
     def of(**digests: str) -> Audit:
         tensors = tuple(
