@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli import options
+from modelaudit.cli.look import look
 
 if TYPE_CHECKING:
     from modelaudit.cli.batch import Found, Row
@@ -44,7 +45,7 @@ def _warn(notes: list[str]) -> None:
     is_flag=True,
     help="Go on with the last run into --out if it was interrupted, instead of starting anew.",
 )
-@options.look
+@look
 @options.probing
 @options.shared
 def audit(

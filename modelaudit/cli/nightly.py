@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli import exits, options
+from modelaudit.cli.look import look
 
 if TYPE_CHECKING:
     from modelaudit.cli.recorded import Recorded
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compare the bytes of models that look unchanged, not only sizes, times and inodes.",
 )
-@options.look
+@look
 @options.probing
 @options.shared
 def nightly(

@@ -91,22 +91,6 @@ SHARED = (
     ),
 )
 
-LOOK = (
-    option(
-        "--templates",
-        type=click.Path(path_type=Path, exists=True, file_okay=False),
-        help="Directory of your own templates for HTML and PDF (see docs/templates.md).",
-    ),
-    option(
-        "--paper",
-        type=click.Choice(["A3", "A4", "A5", "letter", "legal"], case_sensitive=False),
-        default="A4",
-        show_default=True,
-        help="Paper of PDFs.",
-    ),
-    option("--appendix", is_flag=True, help="Print every row of every table in PDFs."),
-)
-
 PROBE = (
     option("--no-probe", is_flag=True, help="Do not run any model."),
     option(
@@ -169,13 +153,6 @@ PROBE = (
 def shared(function: Function) -> Function:
     """Options of every command that audits."""
     for add in reversed(SHARED):
-        function = add(function)
-    return function
-
-
-def look(function: Function) -> Function:
-    """Options of commands that make pages."""
-    for add in reversed(LOOK):
         function = add(function)
     return function
 

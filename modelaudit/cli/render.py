@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from modelaudit.cli import options
+from modelaudit.cli.look import look
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 
@@ -30,7 +31,7 @@ from modelaudit.findings import Severity
     show_default=True,
     help="Severity from which a finding is a failure in JUnit.",
 )
-@options.look
+@look
 def render(
     audit_file: Path,
     formats: tuple[str, ...],

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from modelaudit.errors import UsageError
 from modelaudit.report import words
+from modelaudit.report.own_templates import check
 from modelaudit.report.resources import templates_root
 from modelaudit.report.text import printable
 
@@ -44,7 +45,7 @@ def environment(templates_dir: Path | None = None) -> Environment:
     call nor change anything else.
 
     Raises:
-        UsageError: `templates_dir` is not a directory.
+        UsageError: `templates_dir` is not a directory, or a file in it has a wrong name.
     """
     ours = FileSystemLoader(templates_root())
     kind: type[Environment] = Environment
@@ -52,6 +53,7 @@ def environment(templates_dir: Path | None = None) -> Environment:
     if templates_dir is not None:
         if not templates_dir.is_dir():
             raise UsageError(f"not a directory of templates: {templates_dir}")
+        check(templates_dir)
         kind = ImmutableSandboxedEnvironment
         loaders = [FileSystemLoader(templates_dir), ours, PrefixLoader({OURS: ours})]
     made = kind(

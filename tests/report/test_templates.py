@@ -16,6 +16,7 @@ from jinja2 import Environment, nodes
 
 from modelaudit.errors import UsageError
 from modelaudit.report import resources, view
+from modelaudit.report.comparison import between_models, render_comparison
 from modelaudit.report.html import render_html
 from modelaudit.report.index import Run, render_index
 from modelaudit.report.pdf import render_pdf
@@ -114,6 +115,47 @@ def test_values_stay_escaped_in_templates_of_the_user(tmp_path):
 def test_a_directory_that_is_not_there_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="not a directory of templates"):
         render(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("reprot.html.j2", "report.html.j2"),
+        ("report.html", "report.html.j2"),
+        ("indx.html.j2", "index.html.j2"),
+        ("extra.css", "css/extra.css"),
+        ("css/screeen.css", "css/screen.css"),
+        ("js/index.ts", "js/index.js"),
+        ("fonts/extra.css", "css/extra.css"),
+    ],
+)
+def test_a_file_that_replaces_nothing_is_told_with_the_nearest_name(tmp_path, name, near):
+    write(tmp_path, "css/extra.css", "")
+    path = write(tmp_path, name, "")
+    with pytest.raises(UsageError, match=f"{path} replaces no template; .* is {near}\\. "):
+        render(tmp_path)
+
+
+def test_files_of_ones_own_are_included_from_a_folder_or_by_an_underscore(tmp_path):
+    write(tmp_path, "report.html.j2", "{% include '_head.j2' %}{% include 'parts/foot.j2' %}")
+    write(tmp_path, "_head.j2", "<h1>{{ report.heading }}</h1>")
+    write(tmp_path, "parts/foot.j2", "<footer>")
+    write(tmp_path, ".gitignore", "*~")
+    assert render(tmp_path) == "<h1>vision/digits-v3.keras</h1><footer>"
+
+
+def test_a_directory_that_replaces_nothing_is_a_usage_error(tmp_path):
+    write(tmp_path, "ccs/extra.css", "")
+    with pytest.raises(UsageError, match=r"replaces no template; there are .*css/extra.css"):
+        render(tmp_path)
+
+
+def test_a_comparison_has_a_look_of_ones_own(tmp_path):
+    write(tmp_path, "comparison.html.j2", '{% extends "modelaudit/comparison.html.j2" %}'
+          "{% block kicker %}<p>Acme compares</p>{% endblock %}")  # fmt: skip
+    shown = between_models(samples.healthy(), samples.failing(), [], [])
+    assert "<p>Acme compares</p>" in render_comparison(shown, templates_dir=tmp_path)
+    assert "Acme" not in render_comparison(shown)
 
 
 def test_an_appendix_leaves_nothing_out():
