@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli import exits, options
-from modelaudit.cli.terminal import clean, columns, say, shorten
+from modelaudit.cli.look import TEMPLATES
+from modelaudit.cli.terminal import apart, clean, columns, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Side:
     artifact: Artifact | None = None
 
 
-@click.command(short_help="What changed between two models or audit files.")
+@click.command(short_help="What changed between two models, audit files or runs.")
 @click.argument("old", type=click.Path(path_type=Path, exists=True))
 @click.argument("new", type=click.Path(path_type=Path, exists=True))
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -48,23 +49,42 @@ class Side:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a page that shows both side by side.",
 )
+@TEMPLATES
 @options.probing
-def diff(old: Path, new: Path, as_json: bool, html: Path | None, **chosen: Any) -> None:
+def diff(
+    old: Path, new: Path, as_json: bool, html: Path | None, templates: Path | None, **chosen: Any
+) -> None:
     """What changed from OLD to NEW: versions, signatures, architecture, weights, answers.
 
-    Each is a model or an audit.json. With --html both can also be the index.json of a run.
+    Each is a model or its audit.json. Or both are runs, each the directory that `audit` wrote or
+    an index.json in it: which models have other verdicts and findings, which came, which are gone.
     Exit: 0 nothing changed, 1 something did.
     """
+    from modelaudit.cli.diff_runs import diff_runs, opened
+
+    runs = opened(old, new)
+    if runs:
+        changed = diff_runs(*runs, as_json=as_json, html=html, templates=templates)
+    else:
+        settings = options.settings_from(fail_on="high", jobs=1, **chosen)
+        changed = _diff_models(old, new, settings, as_json, html, templates)
+    if changed:
+        raise click.exceptions.Exit(exits.FINDINGS)
+
+
+def _diff_models(
+    old: Path,
+    new: Path,
+    settings: Settings,
+    as_json: bool,
+    html: Path | None,
+    templates: Path | None,
+) -> bool:
+    """Tell what changed from one model to the other, and whether anything did."""
     from modelaudit.cli.contained import contained, end_lost, show_lost
     from modelaudit.probe.here import probe_in, start_all
     from modelaudit.registry.output import write_atomic
 
-    if html and (runs := _runs(old, new)):
-        page, changed = _compared_runs(*runs)
-        write_atomic(html, page.encode())
-        say(f"page: {clean(str(html))}")
-        raise click.exceptions.Exit(exits.FINDINGS if changed else exits.OK)
-    settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
         roots = [path.resolve().parent for path in (old, new)]
@@ -74,7 +94,7 @@ def diff(old: Path, new: Path, as_json: bool, html: Path | None, **chosen: Any) 
         def work(_: None) -> dict[str, Json]:
             before, after = (_side(path, settings, probe) for path in (old, new))
             answers = _answers(before, after, settings, handles)
-            return _compared(before, after, answers, with_page=html is not None)
+            return _compared(before, after, answers, html is not None, templates)
 
         (told,) = contained([None], work, settings)
     if told.lost:
@@ -83,44 +103,15 @@ def diff(old: Path, new: Path, as_json: bool, html: Path | None, **chosen: Any) 
     if html:
         write_atomic(html, str(told.value["page"]).encode())
     say(json.dumps(told.value["json"], indent=2) if as_json else str(told.value["text"]))
-    if told.value["changed"]:
-        raise click.exceptions.Exit(exits.FINDINGS)
-
-
-def _runs(old: Path, new: Path) -> tuple[dict[str, Json], dict[str, Json]] | None:
-    """What the two files hold, if each is the `index.json` of a run."""
-    found = []
-    for path in (old, new):
-        if not _is_audit(path):
-            return None
-        try:
-            run = json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(run, dict) or not isinstance(run.get("models"), list):
-            return None
-        found.append(run)
-    return found[0], found[1]
-
-
-def _compared_runs(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, bool]:
-    """The page on two runs, and whether any model changed between them."""
-    from modelaudit.report.comparison import between_runs, render_comparison
-
-    shown = between_runs(old, new)
-    return render_comparison(shown), shown.changed
-
-
-def _page(before: Side, after: Side, found: Sequence[Changed], notes: Sequence[str]) -> str:
-    from modelaudit.report.comparison import between_models, render_comparison
-
-    return render_comparison(between_models(before.audit, after.audit, found, notes))
+    return bool(told.value["changed"])
 
 
 def _compared(
-    before: Side, after: Side, answers: Golden | None, *, with_page: bool
+    before: Side, after: Side, answers: Golden | None, with_page: bool, templates: Path | None
 ) -> dict[str, Json]:
     """Whether the two differ, and how, as JSON, as text and (where wanted) as a page."""
+    from modelaudit.report.comparison import between_models, render_comparison
+    from modelaudit.report.words import transform
     from modelaudit.restore.audits import changes, compare_audited, weight_changes
     from modelaudit.restore.compare import compare
     from modelaudit.restore.sides import stored_weights
@@ -129,15 +120,34 @@ def _compared(
         weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
     else:
         weights = compare_audited(before.audit, after.audit)
-    found = [*changes(before.audit, after.audit), *weight_changes(weights), *_told(answers)]
+    found = changes(before.audit, after.audit, transform)
+    found += [*weight_changes(weights), *_told(answers)]
     compared = f"{weights.identical} of {weights.compared} weights are identical"
-    notes = [compared, _answered(answers)]
+    notes = [compared, _answered(before, after, answers)]
+    names = _names(before, after)
+    page = ""
+    if with_page:
+        shown = between_models(before.audit, after.audit, found, notes, names)
+        page = render_comparison(shown, templates_dir=templates)
     return {
-        "page": _page(before, after, found, notes) if with_page else "",
+        "page": page,
         "changed": bool(found),
-        "json": _json(before, after, found, answers),
-        "text": _text(before, after, found, notes),
+        "json": _json(before, after, found, answers, notes[-1]),
+        "text": _text(names, found, notes),
     }
+
+
+def _names(before: Side, after: Side) -> tuple[str, str]:
+    """What to call the two: their models, and where those have one name, where they were."""
+    from modelaudit.report.comparison import model_name
+
+    old, new = (
+        side.path.name if side.artifact else model_name(side.audit) for side in (before, after)
+    )
+    if old != new or before.path == after.path:
+        return old, new
+    parts = apart(before.path, after.path)
+    return f"{old} ({parts[0]})", f"{new} ({parts[1]})"
 
 
 def _is_audit(path: Path) -> bool:
@@ -184,21 +194,28 @@ def _told(answers: Golden | None) -> list[Changed]:
     ]
 
 
-def _answered(answers: Golden | None) -> str:
+def _answered(before: Side, after: Side, answers: Golden | None) -> str:
+    from modelaudit.report.comparison import inputs_told
+
     if answers is None:
-        return "the models were not run on the same inputs"
+        if before.artifact and after.artifact:
+            return "the models were not run, so their answers are not compared"
+        return inputs_told(before.audit, after.audit)
     if answers.not_replayed:
         return f"answers not compared: {answers.not_replayed}"
     same = all(output.reproduced for output in answers.outputs)
     return f"answers to the same inputs are {'equal' if same else 'different'}"
 
 
-def _text(before: Side, after: Side, found: Sequence[Changed], notes: Sequence[str]) -> str:
+def _text(names: tuple[str, str], found: Sequence[Changed], notes: Sequence[str]) -> str:
+    from modelaudit.report.text import plural
+
     width = min(columns(), WIDTH)
-    head = f"{before.path.name} -> {after.path.name}: "
-    head += f"{len(found)} changes" if found else "no difference"
+    head = f"{names[0]} -> {names[1]}: "
+    head += plural(len(found), "change") if found else "no difference"
     breaking = sum(each.breaking for each in found)
-    lines = [shorten(clean(head + (f", {breaking} breaking" if breaking else "")), width)]
+    head += f", {breaking} breaking" if breaking else ""
+    lines = [click.wrap_text(clean(head), width, "", "  ")]
     for section in dict.fromkeys(each.section for each in found):
         mine = [each for each in found if each.section == section]
         lines.append(section)
@@ -212,16 +229,23 @@ def _text(before: Side, after: Side, found: Sequence[Changed], notes: Sequence[s
 
 
 def _json(
-    before: Side, after: Side, found: Sequence[Changed], answers: Golden | None
+    before: Side, after: Side, found: Sequence[Changed], answers: Golden | None, answered: str
 ) -> dict[str, Json]:
     from modelaudit.schema import jsonable
 
+    sides = {
+        which: {
+            "path": str(side.path),
+            "model": side.audit.model.get("path"),
+            "sha256": side.audit.model.get("sha256"),
+        }
+        for which, side in (("old", before), ("new", after))
+    }
     return {
-        "old": {"path": str(before.path), "sha256": before.audit.model.get("sha256")},
-        "new": {"path": str(after.path), "sha256": after.audit.model.get("sha256")},
+        **sides,
         "equal": not found,
         "breaking": any(each.breaking for each in found),
         "changes": jsonable(tuple(found)),
         "outputs": jsonable(answers.outputs) if answers else [],
-        "not_compared": answers.not_replayed if answers else "the models were not run",
+        "not_compared": answers.not_replayed if answers else answered,
     }

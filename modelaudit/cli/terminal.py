@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -44,6 +45,16 @@ def shorten_path(text: str, width: int) -> str:
         return text
     tail = width * 2 // 3
     return text[: width - tail - 1] + "…" + text[-tail:]
+
+
+def apart(old: Path, new: Path) -> tuple[str, str]:
+    """The parts in which two paths differ; the whole of both where one has no such part."""
+    a, b = list(old.parts), list(new.parts)
+    for end in (0, -1):
+        while a and b and a[end] == b[end]:
+            a.pop(end)
+            b.pop(end)
+    return (str(Path(*a)), str(Path(*b))) if a and b else (str(old), str(new))
 
 
 def mark(verdict: str) -> str:

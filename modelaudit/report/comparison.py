@@ -1,13 +1,12 @@
-"""Two models, or two runs, side by side on one page: what changed and what did not."""
+"""Two models side by side on one page: what changed and what did not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity, Verdict
+from modelaudit.findings import Finding, Outcome, Severity
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Bullets, Cell, Section, Table, bullets, name, num, prose
 from modelaudit.report.environment import asset, csp_hash, environment, render
@@ -38,18 +37,54 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a model stood in one of two runs. `report` is the address of its report, "" for none."""
+
+    verdict: str
+    reason: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model that is not the same in two runs; None stands for a run that lacks it.
+
+    `said` is what changed: sentences. `why` is the reason of the later verdict.
+    """
+
+    path: str
+    old: Standing | None
+    new: Standing | None
+    said: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Models to which the same happened."""
+
+    title: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything that the page shows, in reading order."""
+    """Everything that the page shows, in reading order: `groups` of two runs, sections of both."""
 
     title: str
     sides: tuple[Side, Side]
     lead: str
     changed: bool
     sections: tuple[Section, ...]
+    groups: tuple[Group, ...] = ()
 
 
 def between_models(
-    old: Audit, new: Audit, found: Sequence[Changed], notes: Iterable[str]
+    old: Audit,
+    new: Audit,
+    found: Sequence[Changed],
+    notes: Iterable[str],
+    names: tuple[str, str] | None = None,
 ) -> Comparison:
     """The page on two models.
 
@@ -57,13 +92,15 @@ def between_models(
         old, new: their audits.
         found: everything that changed, as `restore.audits` tells it.
         notes: sentences on what was compared and what could not be.
+        names: what to call the two; else as their audits do.
     """
+    labels = [text.shorten(each, 90) for each in names or map(model_name, (old, new))]
     breaking = sum(each.breaking for each in found)
     lead = text.plural(len(found), "change") if found else "Nothing that was compared has changed"
     if breaking:
         lead += f", {breaking:,} of which may break what uses the model"
     sections = [
-        Section("overview", "Side by side", (_overview(old, new), bullets("Compared", notes))),
+        Section("overview", "Side by side", (*_overview(old, new), bullets("Compared", notes))),
         Section("findings", "Findings", tuple(_findings(old, new))),
         Section("behaviour-table", "Behaviour side by side", tuple(_behaviour(old, new))),
     ]
@@ -71,11 +108,11 @@ def between_models(
         if mine := [each for each in found if each.section == part]:
             sections.append(Section(f"part-{part}", f"{title}: what changed", (_changes(mine),)))
     sides = tuple(
-        Side(_label(audit), audit.verdict.value, text.plain_text(audit.reason, 300))
-        for audit in (old, new)
+        Side(label, audit.verdict.value, text.plain_text(audit.reason, 300))
+        for label, audit in zip(labels, (old, new), strict=True)
     )
     return Comparison(
-        title=text.shorten(f"{_label(old)} and {_label(new)} compared", 160),
+        title=text.shorten(f"{labels[0]} and {labels[1]} compared", 200),
         sides=(sides[0], sides[1]),
         lead=f"{lead}.",
         changed=bool(found),
@@ -83,13 +120,38 @@ def between_models(
     )
 
 
-def _label(audit: Audit) -> str:
+def model_name(audit: Audit) -> str:
+    """The model's path as its audit gives it."""
     model = as_map(audit.model)
-    return text.shorten(as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed", 90)
+    return as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed"
 
 
-def _overview(old: Audit, new: Audit) -> Table:
-    rows = []
+def inputs_told(old: Audit, new: Audit) -> str:
+    """Whether two audits ran their models on the same inputs, as far as the audits tell."""
+    was, now = (as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new))
+    if not was or not now:
+        return "not both models were run, so their behaviour is not compared"
+    if was != now:
+        return (
+            f"the models were run on different inputs ({_inputs(was)}; {_inputs(now)}), so "
+            "agreement and accuracy are not compared"
+        )
+    return (
+        f"by their audits both models were run on the same inputs ({_inputs(now)}): agreement and "
+        "accuracy are compared, the answers themselves are not kept in an audit"
+    )
+
+
+def _inputs(inputs: Map) -> str:
+    count = text.number(as_number(inputs.get("n")))
+    if seed := as_text(inputs.get("seed")):
+        return f"{count} made up from seed {seed}"
+    return f"{count} of {text.shorten(as_text(inputs.get('source')), 60) or 'an unnamed source'}"
+
+
+def _overview(old: Audit, new: Audit) -> Iterator[Table]:
+    """What differs, and what both have: two narrow tables, which a phone shows whole."""
+    differing, same = [], []
     for title, before, after in (
         ("Format", *(as_text(as_map(a.model).get("format_label")) for a in (old, new))),
         ("Saved with", *(saved_with(a.model) for a in (old, new))),
@@ -101,9 +163,15 @@ def _overview(old: Audit, new: Audit) -> Table:
         *((word, *(_severity(a, level) for a in (old, new))) for level, word in _levels()),
         ("Most likely cause", *(_cause(a) for a in (old, new))),
     ):
-        same = "the same" if before == after else "changed"
-        rows.append((Cell(title), Cell(before or "–"), Cell(after or "–"), Cell(same)))
-    return Table("The two models", ("", "Old", "New", ""), tuple(rows))
+        if before == after:
+            same.append((Cell(title), Cell(before or "–")))
+        else:
+            differing.append((Cell(title), Cell(before or "–"), Cell(after or "–")))
+    if differing:
+        yield Table("What differs", ("What", "Old", "New"), tuple(differing))
+    if same:
+        columns = ("What", "Old and new")
+        yield Table("What is the same", columns, tuple(same), open=not differing)
 
 
 def _levels() -> list[tuple[Severity, str]]:
@@ -150,14 +218,13 @@ def _findings(old: Audit, new: Audit) -> list[Block]:
         rows = tuple(
             (
                 Cell(words.mark(f.severity.value).word, mark=f.severity.value),
-                Cell(f.code),
-                Cell(text.plain_text(f.title, 140)),
+                Cell(f"{f.code}: {text.plain_text(f.title, 140)}"),
                 name(text.shorten(str(f.location), 80) or "the whole model"),
             )
             for f in found
         )
         if rows:
-            columns = ("Severity", "Rule", "What", "Where")
+            columns = ("Severity", "What", "Where")
             blocks.append(Table(f"{title} ({len(rows):,})", columns, rows, open=is_open))
     return blocks or [prose("Neither model has an open finding.")]
 
@@ -168,35 +235,41 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
     if not all(inputs):
         return [prose("Not both models were run, so their behaviour cannot be set side by side.")]
     before, after = (_measured(audit) for audit in (old, new))
-    rows = tuple(
-        (
-            Cell(output),
-            Cell(what),
-            num(text.percent(before.get((output, what)), 1)),
-            num(text.percent(after.get((output, what)), 1)),
+    found: list[Block] = []
+    for output in dict.fromkeys((*before, *after)):
+        was, now = before.get(output, {}), after.get(output, {})
+        rows = tuple(
+            (
+                Cell(what[:1].upper() + what[1:]),
+                num(text.percent(was.get(what), 1)),
+                num(text.percent(now.get(what), 1)),
+            )
+            for what in dict.fromkeys((*was, *now))
         )
-        for output, what in dict.fromkeys((*before, *after))
-    )
-    if not rows:
+        found.append(Table(f"Output {output} under flips and turns", ("What", "Old", "New"), rows))
+    if not found:
         return [prose("Neither model's output is one of which agreement is defined.")]
-    columns = ("Output", "Measured", "Old", "New")
-    found: list[Block] = [Table("Answers under flips and turns", columns, rows)]
     if inputs[0] != inputs[1]:
         found.append(prose("The two were run on different inputs, so differences may be theirs."))
     return found
 
 
-def _measured(audit: Audit) -> dict[tuple[str, str], float]:
-    found: dict[tuple[str, str], float] = {}
+def _measured(audit: Audit) -> dict[str, dict[str, float]]:
+    """By output, its accuracy and agreement in [0, 1] under each transform."""
+    found: dict[str, dict[str, float]] = {}
     for number, output in enumerate(as_maps(as_map(audit.behaviour).get("outputs")), 1):
-        label = text.shorten(as_text(output.get("name")), 40) or f"output {number}"
-        for key, share in as_map(output.get("accuracy")).items():
-            if (value := as_number(share)) is not None:
-                found[label, f"accuracy, {words.transform(text.shorten(key, 40))}"] = value
-        for effect in as_maps(output.get("transforms")):
-            if (value := as_number(effect.get("agreement"))) is not None:
-                how = words.transform(text.shorten(as_text(effect.get("name")), 40))
-                found[label, f"agreement, {how}"] = value
+        shares = [("accuracy", key, share) for key, share in as_map(output.get("accuracy")).items()]
+        shares += [
+            ("agreement", as_text(effect.get("name")), effect.get("agreement"))
+            for effect in as_maps(output.get("transforms"))
+        ]
+        mine = {
+            f"{what}, {words.transform(text.shorten(key, 40))}": value
+            for what, key, share in shares
+            if (value := as_number(share)) is not None
+        }
+        if mine:
+            found[text.shorten(as_text(output.get("name")), 40) or str(number)] = mine
     return found
 
 
@@ -209,72 +282,6 @@ def _changes(mine: Sequence[Changed]) -> Bullets:
     return bullets(text.plural(len(mine), "change"), said, is_open=len(mine) <= 40)
 
 
-def between_runs(old: Map, new: Map) -> Comparison:
-    """The page on two runs, from what their `index.json` hold."""
-    before, after = (_by_path(run) for run in (old, new))
-    both = [path for path in after if path in before]
-    moved = [p for p in both if before[p].get("verdict") != after[p].get("verdict")]
-    other = [p for p in both if p not in moved and _codes(before[p]) != _codes(after[p])]
-    blocks: list[Block] = []
-    for title, paths, rows in (
-        ("Another verdict", moved, (before, after)),
-        ("The same verdict for other reasons", other, (before, after)),
-        ("New models", [p for p in after if p not in before], ({}, after)),
-        ("Models that are gone", [p for p in before if p not in after], (before, {})),
-    ):
-        if paths:
-            blocks.append(_run_table(title, paths, *rows))
-    same = len(both) - len(moved) - len(other)
-    blocks.append(prose(f"As before: {text.plural(same, 'model')}."))
-    changed = len(moved) + len(other) + len(set(before) ^ set(after))
-    sides = tuple(
-        Side(f"{text.instant(as_text(run.get('created')))}, {text.plural(len(rows), 'model')}",
-             _worst(rows), text.shorten(as_text(run.get("root")), 160))
-        for run, rows in ((old, before), (new, after))
-    )  # fmt: skip
-    return Comparison(
-        title="Two runs compared",
-        sides=(sides[0], sides[1]),
-        lead=f"{text.plural(changed, 'model')} changed." if changed else "No model changed.",
-        changed=changed > 0,
-        sections=(Section("models", "Models", tuple(blocks)),),
-    )
-
-
-def _by_path(run: Map) -> dict[str, Map]:
-    return {as_text(row.get("path")): row for row in as_maps(run.get("models"))}
-
-
-def _codes(row: Map) -> list[Any]:
-    return sorted(map(str, as_list(row.get("codes"))))
-
-
-def _worst(rows: Mapping[str, Map]) -> str:
-    found = [as_text(row.get("verdict")) for row in rows.values()]
-    return next((v.value for v in WORST_FIRST if v in found), Verdict.PASS.value)
-
-
-def _run_table(
-    title: str, paths: list[str], old: Mapping[str, Map], new: Mapping[str, Map]
-) -> Table:
-    def verdict(row: Map | None) -> Cell:
-        if row is None:
-            return Cell("not there")
-        state = as_text(row.get("verdict"))
-        return Cell(words.mark(state).word, mark=state)
-
-    rows = tuple(
-        (
-            name(text.shorten(path, 100)),
-            verdict(old.get(path)),
-            verdict(new.get(path)),
-            Cell(text.plain_text(as_text((new.get(path) or old[path]).get("reason")), 200)),
-        )
-        for path in paths
-    )
-    return Table(f"{title} ({len(rows):,})", ("Model", "Old", "New", "Why"), rows)
-
-
 def render_comparison(shown: Comparison, *, templates_dir: Path | None = None) -> str:
     """The page as one self-contained HTML file.
 
@@ -282,5 +289,5 @@ def render_comparison(shown: Comparison, *, templates_dir: Path | None = None) -
         UsageError: `templates_dir` is not a directory, or a file in it is wrong.
     """
     env = environment(templates_dir)
-    style = asset(env, "css/base.css", "css/screen.css", "css/extra.css")
+    style = asset(env, "css/base.css", "css/screen.css", "css/comparison.css", "css/extra.css")
     return render(env, "comparison.html.j2", page=shown, style=style, style_hash=csp_hash(style))

@@ -62,6 +62,32 @@ def test_audit_files_can_be_compared(pair: tuple[Path, Path], tmp_path: Path) ->
     (weights,) = [each for each in found["changes"] if each["section"] == "weights"]
     assert "kernel:0: scaled by 2" in weights["what"]
     assert modelaudit("diff", files[0], files[0]).returncode == 0
+    mixed = modelaudit("diff", "--no-probe", pair[1], files[0])
+    assert mixed.returncode == 1, mixed.stderr
+
+
+def test_two_audits_of_one_model_are_told_apart_by_their_directories(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for out in "AB":
+        modelaudit("audit", "--no-probe", pair[0], "--out", tmp_path / out, "-f", "json")
+    (one,), (other,) = ((tmp_path / out).glob("models/*/audit.json") for out in "AB")
+    said = modelaudit("diff", one, other).stdout
+    assert said.startswith("old.h5 (A) -> old.h5 (B): no difference\n")
+    assert "not both models were run" in said
+    assert modelaudit("diff", one, one).stdout.startswith("old.h5 -> old.h5: no difference\n")
+
+
+@pytest.mark.slow
+def test_an_audit_that_ran_its_model_says_so_beside_itself(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    modelaudit("audit", pair[0], "--out", tmp_path / "A", "-f", "json", "--samples", 16)
+    (file,) = (tmp_path / "A").glob("models/*/audit.json")
+    assert json.loads(file.read_text())["behaviour"]["inputs"]["n"] == 16
+    said = " ".join(modelaudit("diff", file, file).stdout.split())
+    assert "both models were run on the same inputs (16 made up from seed" in said
+    assert "not run" not in said
 
 
 def test_misuse_is_told(pair: tuple[Path, Path], tmp_path: Path) -> None:

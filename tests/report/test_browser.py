@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import pytest
@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from modelaudit.findings import Severity, Verdict
-from modelaudit.report import charts
+from modelaudit.report import charts, run_comparison
 from modelaudit.report.charts.style import WIDTH
 from modelaudit.report.comparison import between_models, render_comparison
 from modelaudit.report.index import IndexRow, Run, render_index
@@ -54,6 +54,20 @@ def many_rows(count):
     ]
 
 
+def two_runs(rows, folder):
+    """The rows without the first as a run after one without the last, and with fewer findings."""
+    runs = {"A": rows[:-1], "B": [replace(row, codes=row.codes[1:]) for row in rows[1:]]}
+    old, new = (
+        run_comparison.Run(
+            {"created": samples.CREATED, "root": "/srv", "models": [asdict(row) for row in mine]},
+            name,
+            lambda row: run_comparison.Kept(report=str(folder / row["links"]["html"])),
+        )
+        for name, mine in runs.items()
+    )
+    return run_comparison.between_runs(old, new, samples.RULES)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, pages):
     """Directory with the samples' reports, their index and a large one."""
@@ -67,6 +81,8 @@ def site(tmp_path_factory, pages):
     two = samples.healthy(), samples.failing()
     shown = between_models(*two, changes(*two), ["3 of 4 weights are identical"])
     (folder / "comparison.html").write_text(render_comparison(shown), encoding="utf-8")
+    page = render_comparison(run_comparison.page_of(two_runs(rows, folder), folder))
+    (folder / "runs.html").write_text(page, encoding="utf-8")
     (folder / "many.html").write_text(
         render_index(many_rows(ROWS), RUN, samples.RULES), encoding="utf-8"
     )
@@ -121,7 +137,10 @@ def shown(page):
 
 @pytest.mark.parametrize(
     "name",
-    ["healthy", "failing", "hostile", "foreign", "unreadable", "large", "index", "comparison"],
+    [
+        *("healthy", "failing", "hostile", "foreign", "unreadable", "large"),
+        *("index", "comparison", "runs"),
+    ],
 )
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
 def test_axe_finds_nothing(browser, site, name, scheme, width):
@@ -131,6 +150,17 @@ def test_axe_finds_nothing(browser, site, name, scheme, width):
         assert [f"{v['id']}: {v['nodes'][0]['html']}" for v in result.response["violations"]] == []
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width  # tables scroll by themselves, the page never does
+
+
+def test_a_comparison_is_whole_on_a_phone(browser, site):
+    """Of no table a column is cut off, which is what moving it sideways would show."""
+    sideways = """() => [...document.querySelectorAll(".scroll")].map(box => {
+      box.closest("details")?.setAttribute("open", "");
+      return box.scrollWidth - box.clientWidth; })"""
+    with opened(browser, site / "comparison.html", viewport={"width": 360, "height": 900}) as page:
+        cut = page.evaluate(sideways)
+        assert len(cut) >= 4
+        assert max(cut) <= 0
 
 
 OVERFULL = """() => [...document.querySelectorAll("body *")].filter(element =>
