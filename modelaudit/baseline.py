@@ -58,16 +58,25 @@ def load(path: Path) -> Baseline:
     """A baseline from its file.
 
     Raises:
-        SchemaError: it is none, or of another version.
+        SchemaError: it is none, of another version, or not whole.
         OSError: it cannot be read.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["kind"] != KIND or data["version"] != VERSION:
-            raise SchemaError(f"{path}: no baseline that this version reads")
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"{path}: not a baseline: it is no JSON") from error
+    if not isinstance(data, dict) or data.get("kind") != KIND:
+        made = "`modelaudit baseline REPORTS --out FILE` writes one"
+        raise SchemaError(f"{path}: JSON, but not a baseline; {made}")
+    if data.get("version") != VERSION:
+        version = data.get("version")
+        raise SchemaError(f"{path}: a baseline of version {version!r}, this reads {VERSION}")
+    try:
         return Baseline(str(data["created"]), tuple(_model(each) for each in data["models"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SchemaError(f"{path}: not a baseline file: {error!r}") from error
+    except KeyError as error:
+        raise SchemaError(f"{path}: a baseline that is not whole: {error} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SchemaError(f"{path}: a baseline with a part of the wrong kind: {error}") from error
 
 
 def _model(data: dict[str, Any]) -> KnownModel:

@@ -121,14 +121,21 @@ def architecture_section(facts: Facts) -> dict[str, Json]:
 def weights_digest(section: Mapping[str, Json]) -> str:
     """One digest over the digests of all weights: the same after saving in another format.
 
+    The state of random generators is left out: of all formats only exported SavedModels hold it.
     "" where the section lists no weight, or one without a digest.
     """
     rows = section.get("tensors")
     found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    digests = [str(row.get("sha256") or "") for row in found if row.get("role") in WEIGHT_ROLES]
+    weights = [row for row in found if row.get("role") in WEIGHT_ROLES and not _is_seed(row)]
+    digests = [str(row.get("sha256") or "") for row in weights]
     if not digests or not all(digests):
         return ""
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
+
+
+def _is_seed(row: Mapping[str, Json]) -> bool:
+    """Whether it is what Keras' SeedGenerator counts in: two integers."""
+    return row.get("shape") == [2] and row.get("dtype") in {"int64", "uint32"}
 
 
 def weights_section(facts: Facts) -> dict[str, Json]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from modelaudit.sections import weights_digest
 from modelaudit.settings import Baseline, KnownModel
 from tests.made import files
 
+HEAD = '{"kind": "modelaudit-baseline", "version": 1'
 SAMPLE = Path(__file__).parents[2] / "sample_models" / "digits_partial_restore.keras"
 
 
@@ -45,6 +48,26 @@ def registry(tmp_path):
     assert invoke("audit", models, "--no-probe", "-f", "json", "--out", out).exit_code == 1
     assert invoke("baseline", out, "--out", known).exit_code == 0
     return models, known
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """`model.keras` and its `export`, of a network with random layers and lost statistics."""
+    folder = tmp_path_factory.mktemp("saved")
+    code = f"""
+import keras, numpy
+image = keras.Input((16, 16, 1))
+x = keras.layers.RandomFlip("horizontal")(image)
+x = keras.layers.Conv2D(4, 3, name="conv")(x)
+x = keras.layers.BatchNormalization(name="norm")(x)
+x = keras.layers.Dropout(0.3)(keras.layers.Flatten()(x))
+model = keras.Model(image, keras.layers.Dense(3, name="digit")(x))
+model.get_layer("norm").gamma.assign(numpy.array([0.5, 0.7, 1.3, 1.1]))
+model.save({str(folder / "model.keras")!r})
+model.export({str(folder / "export")!r}, verbose=False)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    return folder
 
 
 def test_what_is_known_passes_and_is_still_shown(registry):
@@ -74,6 +97,22 @@ def test_a_model_that_was_renamed_and_saved_again_is_known_by_its_weights(regist
                 data = data.replace(b"{", b'{"note": 1, ', 1)
             new.writestr(name, data)
     (models / "a.keras").unlink()
+    assert scan(models, known)[0]["verdict"] == "pass"
+
+
+@pytest.mark.slow
+def test_an_export_is_known_by_its_weights_though_it_keeps_the_state_of_its_random_layers(
+    tmp_path, saved
+):
+    """Keras 3's `export` writes the seeds of augmentation and dropout, `save` does not."""
+    models, out, known = tmp_path / "models", tmp_path / "out", tmp_path / "known.json"
+    models.mkdir()
+    shutil.copy(saved / "model.keras", models)
+    assert invoke("audit", models, "--no-probe", "-f", "json", "--out", out).exit_code == 1
+    assert invoke("baseline", out, "--out", known).exit_code == 0
+    (models / "model.keras").unlink()
+    shutil.copytree(saved / "export", models / "export")
+    assert scan(models, known)[0]["findings"]
     assert scan(models, known)[0]["verdict"] == "pass"
 
 
@@ -141,12 +180,22 @@ def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"kind": "modelaudit-baseline", "version": 2}', "[" * 99999]
+    ("text", "says"),
+    [
+        ("", "it is no JSON"),
+        ("[" * 99999, "it is no JSON"),
+        ("[]", "JSON, but not a baseline"),
+        ('{"models": []}', "JSON, but not a baseline"),
+        ('{"kind": "modelaudit-baseline", "version": 2}', "a baseline of version 2"),
+        (HEAD + "}", "not whole: 'created' is missing"),
+        (HEAD + ', "created": "", "models": [{"path": "a"}]}', "not whole: 'sha256' is missing"),
+        (HEAD + ', "created": "", "models": 3}', "a part of the wrong kind"),
+    ],
 )
-def test_another_file_is_refused(tmp_path, text):
+def test_another_file_is_refused_in_words(tmp_path, text, says):
     path = tmp_path / "known.json"
     path.write_text(text)
-    with pytest.raises(SchemaError):
+    with pytest.raises(SchemaError, match=says):
         files_of.load(path)
     done = invoke("scan", tmp_path, "--baseline", path)
     assert isinstance(done.exception, SchemaError)
@@ -162,4 +211,7 @@ def test_the_weights_digest_is_of_all_weights_in_any_order():
     assert weights_digest(section(digests)) == weights_digest(section(digests[::-1])) != ""
     assert weights_digest(section(digests[:2])) != weights_digest(section(digests))
     assert weights_digest(section([*digests, None])) == ""
+    seeds = {"role": "weight", "sha256": "0", "shape": [2], "dtype": "int64"}
+    with_seeds = {"tensors": [*section(digests)["tensors"], seeds]}
+    assert weights_digest(with_seeds) == weights_digest(section(digests))
     assert weights_digest(section([])) == weights_digest({}) == ""
