@@ -25,7 +25,7 @@ from modelaudit.measures.gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, Status, calls_for
-from modelaudit.restore.golden import read_golden
+from modelaudit.restore.golden import Golden, allowing, read_golden
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
@@ -151,9 +151,15 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         predictions=facts.predictions + _predicted(facts, (*observations, *elsewhere)),
         behaviour=seen.behaviour,
         restore=seen.restore,
-        golden=seen.golden or facts.golden,
+        golden=_allowed(seen.golden or facts.golden, facts.settings),
         probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
     )
+
+
+def _allowed(golden: Golden | None, settings: Settings) -> Golden | None:
+    """The record's outputs with the tolerance that the settings ask for."""
+    share = settings.threshold("MA410", "golden-outputs-differ")
+    return golden if golden is None or share is None else allowing(golden, share)
 
 
 def _targets(seen: Sequence[Observation]) -> tuple[Observation, ...]:
@@ -189,12 +195,12 @@ def exit_of(verdict: Verdict, reason: str) -> dict[str, Json]:
 
 
 def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json]) -> Audit:
-    """Rules, verdict and sections: facts to `Audit`."""
-    settings = facts.settings
+    """Rules, verdict and sections: facts to `Audit`, by the settings as they hold for the model."""
+    settings = facts.settings.for_model(target.relative, target.path)
+    facts = replace(facts, settings=settings)
     results = apply_waivers(
         apply_severities(run_rules(CATALOGUE, facts), settings.severities),
         settings.waivers,
-        target.relative,
         datetime.date.fromisoformat(created[:10]),
     )
     weights = sections.weights_section(facts)
@@ -254,10 +260,11 @@ def audit_model(
 
     Args:
         target: the model.
-        settings: limits, probe settings and what fails a model.
+        settings: of the run; the model is audited with what they say for it.
         created: ISO 8601 time in UTC to put into the audit.
         probe: runs the model in isolation; None audits statically.
     """
+    settings = settings.for_model(target.relative, target.path)
     timings: dict[str, Json] = {}
     with _Stopwatch(timings, "static"):
         facts = replace(static_facts(target.path, settings), path=target.relative)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import PurePath
 
 from modelaudit.findings import Severity
 
@@ -69,14 +71,33 @@ class ProbeSettings:
 
 
 ACTIONS = ("invariant", "equivariant", "odd", "swap", "none")
+# What is done to an input, in words that go behind "the input is".
+TRANSFORMS = {
+    "H": "mirrored left-right",
+    "V": "mirrored up-down",
+    "r90": "turned by 90° counter-clockwise",
+    "r180": "turned by 180°",
+    "r270": "turned by 90° clockwise",
+    "T": "transposed (height and width exchanged)",
+    "AT": "transposed across the other diagonal",
+    "flip": "reversed in time",
+    "x0": "mirrored along depth",
+    "x1": "mirrored along height",
+    "x2": "mirrored along width",
+}
+
+
+def _fits(pattern: str, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What the user declares of an output: how it must move when the input is transformed.
 
-    `path` and `output` are globs. `action` is invariant (stays), equivariant (a map that moves
-    along), odd (changes sign), swap (classes change places) or none (do not judge).
+    `path` and `output` are globs, `transform` is one of `TRANSFORMS`. `action` is invariant
+    (stays), equivariant (a map that moves along), odd (changes sign), swap (classes change places)
+    or none (do not judge).
     """
 
     action: str
@@ -84,20 +105,21 @@ class Expectation:
     output: str = "*"
     transform: str = "H"
 
-    def about(self, path: str) -> bool:
-        """Whether it is about that model."""
-        return fnmatchcase(path, self.path)
+    def about(self, names: Iterable[str]) -> bool:
+        """Whether it is about the model that has these names."""
+        return _fits(self.path, names)
 
-    def covers(self, path: str, output: str, transform: str) -> bool:
-        """Whether it is about that transform of that output of that model."""
-        return self.about(path) and fnmatchcase(output, self.output) and transform == self.transform
+    def covers(self, output: str, transform: str) -> bool:
+        """Whether it is about that transform of that output of a model that it is about."""
+        return fnmatchcase(output, self.output) and transform == self.transform
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """A finding that somebody answers for. `reason` is required; `path` is a glob.
 
-    A waiver holds up to and including the day `expires`.
+    What is left out (`rule` "", `path` "*", `fingerprint` None) may be anything. A waiver holds
+    up to and including the day `expires`.
     """
 
     rule: str
@@ -107,19 +129,18 @@ class Waiver:
     expires: datetime.date | None = None
     owner: str = ""
 
-    def about(self, path: str) -> bool:
-        """Whether it is about findings of that model."""
-        return fnmatchcase(path, self.path)
+    def about(self, names: Iterable[str]) -> bool:
+        """Whether it is about findings of the model that has these names."""
+        return _fits(self.path, names)
 
-    def covers(self, codes: tuple[str, str], path: str, fingerprint: str) -> bool:
-        """Whether it is about that finding, be it expired or not.
+    def covers(self, codes: tuple[str, str], fingerprint: str) -> bool:
+        """Whether it is about that finding of a model that it is about, be it expired or not.
 
         Args:
             codes: the rule's code and name.
-            path: of the model, as in the audit.
             fingerprint: of the finding.
         """
-        return self.rule in codes and self.about(path) and self.fingerprint in (None, fingerprint)
+        return self.rule in ("", *codes) and self.fingerprint in (None, fingerprint)
 
     def expired(self, today: datetime.date) -> bool:
         """It no longer holds."""
@@ -130,17 +151,19 @@ class Waiver:
 class Policy:
     """What holds for some models only; `path` is a glob. What is empty is as for all others.
 
-    `severities` are (rule's code or name, severity) that its findings get instead of their own.
+    `severities` are (rule's code or name, severity) that its findings get instead of their own,
+    `thresholds` (rule's code or name, value) from which there is a finding.
     """
 
     path: str
     fail_on: Severity | None = None
     targets: tuple[str, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
 
-    def about(self, path: str) -> bool:
-        """Whether it holds for that model."""
-        return fnmatchcase(path, self.path)
+    def about(self, names: Iterable[str]) -> bool:
+        """Whether it holds for the model that has these names."""
+        return _fits(self.path, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,21 +243,59 @@ class Settings:
     targets: tuple[str, ...] = ()  # runtimes to predict for; empty: the installed and the newest
     policies: tuple[Policy, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`
+    thresholds: tuple[tuple[str, float], ...] = ()  # as in `Policy`
+    base: str = ""  # the settings file's directory, resolved; patterns of paths may begin there
     baseline: Baseline | None = None
     runtimes: tuple[ForeignRuntime, ...] = ()  # to try models in, besides what is installed here
     profiles: tuple[str, ...] = ()  # files of the user's own profiles, for predictions
     architecture: str | None = None  # file with the architecture of weights and checkpoints
     custom_objects: tuple[str, ...] = ()  # names that the user's code will give to loaders
 
-    def for_path(self, path: str) -> Settings:
-        """These settings as they hold for one model: policies in their order, the last one wins."""
-        mine = self
+    def names(self, path: str, place: PurePath) -> tuple[str, ...]:
+        """What patterns of paths are held against: a model has one name or two.
+
+        Args:
+            path: of the model below what is audited, as in its audit.
+            place: where it is, absolute.
+
+        Returns:
+            `path` and, if the model lies below the settings file's directory, its path there.
+        """
+        if not self.base or not place.is_relative_to(self.base):
+            return (path,)
+        below = os.fsencode(place.relative_to(self.base).as_posix())
+        return path, below.decode("utf-8", "backslashreplace")
+
+    def for_model(self, path: str, place: PurePath) -> Settings:
+        """These settings as they hold for one model, without what is about others only.
+
+        Policies come in their order, so the last one wins.
+
+        Args:
+            path, place: of the model, see `names`.
+        """
+        names = self.names(path, place)
+        mine = replace(
+            self,
+            policies=(),
+            waivers=tuple(each for each in self.waivers if each.about(names)),
+            expectations=tuple(each for each in self.expectations if each.about(names)),
+        )
         for policy in self.policies:
-            if policy.about(path):
+            if policy.about(names):
                 mine = replace(
                     mine,
                     fail_on=policy.fail_on or mine.fail_on,
                     targets=policy.targets or mine.targets,
                     severities=(*policy.severities, *mine.severities),
+                    thresholds=(*policy.thresholds, *mine.thresholds),
                 )
         return mine
+
+    def threshold(self, *names: str) -> float | None:
+        """What the settings say of a rule's threshold; None where they say nothing.
+
+        Args:
+            names: the rule's code and name.
+        """
+        return next((value for rule, value in self.thresholds if rule in names), None)

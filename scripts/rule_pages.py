@@ -46,6 +46,11 @@ def page(rule: Rule) -> str:
         f"**{rule.summary}**",
         f"When it passes: {rule.pass_title}",
         facts(rule),
+        *(
+            [f"Threshold: {rule.limit}, as in `[thresholds]` `{rule.code} = …`"]
+            if rule.limit
+            else []
+        ),
         f"## Why it matters\n\n{rule.why}",
         f"## Example\n\n{example(rule)}",
         f"## What to do\n\n{fix(rule)}",

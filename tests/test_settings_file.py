@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from modelaudit import settings_file
+from modelaudit.cli.settings_check import check
 from modelaudit.errors import UsageError
-from modelaudit.settings import Expectation, ForeignRuntime, Limits, Waiver
+from modelaudit.findings import Severity
+from modelaudit.measures.transforms import transforms_for
+from modelaudit.settings import TRANSFORMS, Expectation, ForeignRuntime, Limits, Waiver
 
 
 def _write(folder: Path, text: str, name: str = "modelaudit.toml") -> Path:
@@ -68,7 +71,20 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ("[limits]\nfiles = 1.5", "must be a number"),
         ("limits = 3", "limits must be a table"),
         ("ignore = 3", "array of tables"),
-        ("[[ignore]]\nrule = 'MA405'", "needs a rule and a reason"),
+        ("[[ignore]]\nrule = 'MA405'", "[[ignore]] number 1 needs a reason"),
+        ("[[ignore]]\nreason = 'x'", "[[ignore]] number 1 needs a rule, a path or a fingerprint"),
+        (
+            "[[ignore]]\npath = 'a'\nreason = 'x'\n[[ignore]]\npath = 'b'\nreason = ' '",
+            "[[ignore]] number 2 needs a reason",
+        ),
+        ("[[ignore]]\nfingerprint = 'abc'\nreason = 'x'", "must be the 32 hexadecimal digits"),
+        ("[[expect]]\naction = 'odd'\ntransform = 'LR'", "H (mirrored left-right), V"),
+        ("[[expect]]\naction = 'odd'\ntransform = 'LR'", "not 'LR'"),
+        ("[[expect]]\naction = 'sideways'", "action in [[expect]] number 1 must be one of inv"),
+        ("[thresholds]\nMA604 = 'low'", "MA604 in [thresholds] must be a number"),
+        ("[thresholds]\nMA604 = nan", "MA604 in [thresholds] must be a number"),
+        ("[thresholds]\nMA604 = true", "MA604 in [thresholds] must be a number"),
+        ("[[policy]]\npath = '*'\nthresholds = 3", "thresholds must be a table"),
         ("[[ignore]]\nrule = 'MA405'\nreason = 'x'\nexpires = 'soon'", "must be a date"),
         ("[[ignore]]\nrule = 'MA405'\nreason = 'x'\nuntil = 3", "unknown key 'until'"),
         ("[[expect]]\naction = 'upside-down'", "must be one of"),
@@ -76,7 +92,10 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ("[[policy]]\nfail_on = 'high'", "needs a path"),
         ("[[policy]]\npath = '*'\nfail_on = 'worst'", "must be one of info, low"),
         ("[[policy]]\npath = '*'\ntargets = 'tf==2.16'", "must be an array of texts"),
-        ("[[policy]]\npath = '*'\n[policy.severity]\nMA101 = 3", "MA101 in [[policy]] must be"),
+        (
+            "[[policy]]\npath = '*'\n[policy.severity]\nMA101 = 3",
+            "MA101 in [[policy]] number 1 must",
+        ),
         ("[[policy]]\npath = '*'\njobs = 3", "unknown key 'jobs'"),
         ("[nightly]\nkeep = 1", "must be 2 or more"),
         ("[nightly]\nkeep = true", "keep must be int"),
@@ -96,6 +115,42 @@ def test_what_means_nothing_is_refused(tmp_path: Path, text: str, says: str) -> 
         settings_file.load(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_one_of_rule_path_and_fingerprint_is_enough_for_a_waiver(tmp_path: Path) -> None:
+    mark = "0123456789abcdef" * 2
+    entries = ["rule = 'MA405'", "path = 'lab/*'", f"fingerprint = '{mark}'"]
+    found = settings_file.load(
+        _write(tmp_path, "".join(f"[[ignore]]\n{each}\nreason = 'r'\n" for each in entries))
+    )
+    assert found.waivers == (
+        Waiver("MA405", "r"),
+        Waiver("", "r", path="lab/*"),
+        Waiver("", "r", fingerprint=mark),
+    )
+
+
+def test_thresholds_of_all_models_and_of_some(tmp_path: Path) -> None:
+    found = settings_file.load(
+        _write(
+            tmp_path,
+            "[thresholds]\nMA604 = 0.3\n[[policy]]\npath = 'a/*'\nthresholds = { MA606 = 1 }",
+        )
+    )
+    assert found.thresholds == (("MA604", 0.3),)
+    assert found.policies[0].thresholds == (("MA606", 1.0),)
+
+
+def test_every_transform_that_is_measured_can_be_declared_and_no_other() -> None:
+    shapes = [
+        (None, 8, 8, 3),
+        (None, 8, 9, 3),
+        (None, 8, 3),
+        (None, 4, 5, 6, 1),
+        (None, 6, 6, 6, 1),
+    ]
+    measured = {move.name for shape in shapes for move in transforms_for(shape)}
+    assert measured == set(TRANSFORMS)
 
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
@@ -127,6 +182,8 @@ def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
     found = settings_file.load(_write(tmp_path, example))
     assert found.expectations == (Expectation("odd", "driving/*", "steering"),)
     assert found.waivers[0].owner == "vision team"
+    assert found.policies[0].severities == (("MA601", Severity.CRITICAL),)
+    check(found)
     assert found.limits.archive_bytes == 2_000_000_000
 
 

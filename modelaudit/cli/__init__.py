@@ -63,7 +63,8 @@ class LazyGroup(click.Group):
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     envvar="MODELAUDIT_CONFIG",
-    help="Settings file; without it modelaudit.toml here, or [tool.modelaudit] in pyproject.toml.",
+    help="Settings file; without it modelaudit.toml here, or [tool.modelaudit] in pyproject.toml. "
+    "Patterns of paths in it are relative to what is audited or to its directory.",
 )
 @click.pass_context
 def cli(context: click.Context, config: Path | None) -> None:

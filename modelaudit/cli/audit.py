@@ -64,7 +64,7 @@ def audit(
     """Audit models and write reports: every model under PATHS, whatever its format."""
     from modelaudit.cli.deliver import Choices, parse_formats
     from modelaudit.cli.recorded import Order, Recorded, now, record_run
-    from modelaudit.cli.run import waiver_notes
+    from modelaudit.cli.settings_notes import settings_notes
     from modelaudit.cli.terminal import say
 
     settings = options.settings_from(**chosen)
@@ -76,7 +76,7 @@ def audit(
         if not quiet:
             _show(ran.rows, ran.found)
             say(f"index: {ran.index}")
-            _warn(waiver_notes(settings, ran.rows, created))
+            _warn(settings_notes(settings, ran.found, ran.rows, created))
 
     order = Order(out, wanted, "audit", all_versions=all_versions, resume=resume)
     ran = record_run(paths, settings, created, order, quiet=quiet, log_file=log_file, tell=tell)
@@ -100,7 +100,7 @@ def scan(
 
     from modelaudit.cli.recorded import now
     from modelaudit.cli.run import scan as scan_models
-    from modelaudit.cli.run import waiver_notes
+    from modelaudit.cli.settings_notes import settings_notes
     from modelaudit.cli.terminal import say
 
     settings = options.settings_from(**chosen)
@@ -118,5 +118,5 @@ def scan(
         say(json.dumps(ran.rows, indent=2))
     elif not quiet:
         _show(ran.rows, ran.found)
-        _warn(waiver_notes(settings, ran.rows, created))
+        _warn(settings_notes(settings, ran.found, ran.rows, created))
     raise click.exceptions.Exit(ran.code)

@@ -17,7 +17,7 @@ from modelaudit.cli import exits
 from modelaudit.cli.watch import Recalled, Watch
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.findings import Severity
+from modelaudit.findings import Outcome, RuleResult, Severity
 from modelaudit.pipeline import Probe, Target, audit_model, conclude, unreadable
 from modelaudit.registry import slots
 from modelaudit.registry.discover import discover
@@ -47,13 +47,17 @@ class Finished(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the paths hold: models to audit, and what else there was."""
+    """What the paths hold: models to audit, and what else there was.
+
+    `whole`: some path is a directory of models, not a model.
+    """
 
     root: str
     targets: tuple[Target, ...]
     others: dict[str, int]
     named: tuple[tuple[str, str], ...]
     problems: tuple[Problem, ...]
+    whole: bool
 
 
 def find(
@@ -90,6 +94,7 @@ def find(
         others=others,
         named=tuple(named),
         problems=tuple(problems),
+        whole=any(path.is_dir() and path.resolve() not in targets for path in paths),
     )
 
 
@@ -142,7 +147,30 @@ def row_of(audit: Audit) -> Row:
         "created": audit.created,
         "findings": findings,
         "weights": weights_digest(audit.weights),
+        "outputs": _outputs(audit),
+        "unanswered": [result.code for result in audit.results if _unanswered(result)],
     }
+
+
+def _unanswered(result: RuleResult) -> bool:
+    """Whether a rule had too little to look at, or broke."""
+    lacking = result.outcome is Outcome.NOT_APPLICABLE and not result.moot
+    return lacking or result.outcome is Outcome.ERROR
+
+
+def _outputs(audit: Audit) -> dict[str, Json]:
+    """Measured outputs by name, each with the transforms of the input that were tried.
+
+    {} for a model that was not run.
+    """
+    return {
+        str(output.get("name")): [each.get("name") for each in _objects(output.get("transforms"))]
+        for output in _objects(audit.behaviour.get("outputs"))
+    }
+
+
+def _objects(value: Json) -> list[dict[str, Json]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def audit_all(
@@ -171,9 +199,9 @@ def audit_all(
     """
 
     def work(target: Target) -> dict[str, Json]:
-        own = settings.for_path(target.relative)
         try:
-            audit, watch = _watched(target, own, created, probe, (recalled or {}).get(target.path))
+            known = (recalled or {}).get(target.path)
+            audit, watch = _watched(target, settings, created, probe, known)
         except MemoryError:  # the slot's limit, which it reports itself
             raise
         except Exception as error:

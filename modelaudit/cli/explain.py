@@ -108,7 +108,8 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     with here_probe(settings, {t.root for t in found.targets}) as probe:
 
         def work(target: Target) -> dict[str, Json]:
-            facts = static_facts(target.path, settings)
+            own = settings.for_model(target.relative, target.path)
+            facts = static_facts(target.path, own)
             facts = add_probe(facts, probe if settings.probe.enabled else None)
             diagnosis = diagnose(facts, run_rules(CATALOGUE, facts))
             if as_json:

@@ -132,8 +132,8 @@ class Memory:
 
     def _key(self, target: Target, looker: Looker, *, verify: bool) -> str:
         """What an audit and its reports depend on, besides the model's files."""
-        own = self._settings.for_path(target.relative)
-        judged = keys.audit_key(own, target.relative, self._today, self._data)
+        own = self._settings.for_model(target.relative, target.path)
+        judged = keys.audit_key(own, self._today, self._data)
         before = _state(target.previous, looker, verify=verify) if target.previous else ""
         judged = keys.digest(judged, self._baseline, target.origin, before)
         return keys.digest(judged, target.slug, self._shown)

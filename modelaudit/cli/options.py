@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from modelaudit.cli.settings_check import check, check_targets
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.settings import (
@@ -15,7 +16,6 @@ from modelaudit.settings import (
     SANDBOXES,
     Baseline,
     ForeignRuntime,
-    Policy,
     ProbeSettings,
     Settings,
     default_jobs,
@@ -184,17 +184,18 @@ def settings_from(
 ) -> Settings:
     """Settings from options, and from the settings file for what has no option."""
     file = settings_file()
-    for policy in file.policies:
-        _check(policy)
+    check(file)
     return Settings(
         limits=file.limits,
         expectations=file.expectations,
         waivers=file.waivers,
         policies=file.policies,
+        thresholds=file.thresholds,
+        base=str(file.path.parent.resolve()) if file.path else "",
         baseline=_baseline(baseline),
         fail_on=Severity(fail_on),
         jobs=jobs,
-        targets=_targets(target),
+        targets=_targets(target, file),
         architecture=_architecture(architecture, file),
         runtimes=_chosen(runtimes, file.runtimes),
         profiles=_profiles(file.profiles),
@@ -224,22 +225,6 @@ def _baseline(path: Path | None) -> Baseline | None:
     from modelaudit.baseline import load
 
     return load(path)
-
-
-def _check(policy: Policy) -> None:
-    """Refuse runtimes and rules that do not exist.
-
-    Raises:
-        UsageError: see above.
-    """
-    _targets(",".join(policy.targets))
-    if policy.severities:
-        from modelaudit.rules.catalogue import CATALOGUE
-
-        known = {name for rule in CATALOGUE for name in (rule.code, rule.name)}
-        for rule, _ in policy.severities:
-            if rule not in known:
-                raise UsageError(f"[[policy]] for {policy.path}: no rule is called {rule!r}")
 
 
 def settings_file() -> SettingsFile:
@@ -298,15 +283,12 @@ def _profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
     return paths
 
 
-def _targets(text: str) -> tuple[str, ...]:
+def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:
     """`tf==2.21, tf-keras==2.21` as a tuple.
 
     Raises:
-        UsageError: one of them is no runtime.
+        UsageError: one of them is no runtime, or none that anything is known of.
     """
-    from modelaudit.runtimes.catalogue import find
-
     words = tuple(word.strip() for word in text.split(",") if word.strip())
-    for word in words:
-        find(word)
+    check_targets(words, file.profiles, "--target")
     return words

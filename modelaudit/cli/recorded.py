@@ -14,7 +14,8 @@ from modelaudit.cli import exits
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
 from modelaudit.cli.deliver import Formats, Outcome, deliver_to, is_index_written, write_index
 from modelaudit.cli.memory import Memory, place_of
-from modelaudit.cli.run import check_log, unseen, waiver_notes, work_on, worst_first
+from modelaudit.cli.run import check_log, unseen, work_on, worst_first
+from modelaudit.cli.settings_notes import settings_notes
 from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.registry.output import forget, locked, sweep
 from modelaudit.report.trend import LAST
@@ -230,7 +231,7 @@ def _conclude(
     after = store.lines(run)
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
-    notes = [*unseen(found), *waiver_notes(settings, rows, created)]
+    notes = [*unseen(found), *settings_notes(settings, found, rows, created)]
     *others, this = store.runs()
     ran = Recorded(
         rows=rows,

@@ -17,6 +17,7 @@ def rules(code: str | None, as_json: bool) -> None:
     """List the rules, or explain one (by CODE such as MA401, or by name)."""
     from modelaudit.rules.catalogue import CATALOGUE, rule
     from modelaudit.rules.model import Rule
+    from modelaudit.schema import jsonable
 
     def describe(each: Rule) -> dict[str, object]:
         return {
@@ -28,6 +29,7 @@ def rules(code: str | None, as_json: bool) -> None:
             "summary": each.summary,
             "why": each.why,
             "fix": each.fix,
+            "threshold": jsonable(each.limit),
             "since": each.since,
             "references": list(each.references),
         }
@@ -48,6 +50,8 @@ def rules(code: str | None, as_json: bool) -> None:
         return
     click.echo(f"{found.code} {found.name} ({found.severity.value}, {found.family.value})\n")
     click.echo(click.wrap_text(found.summary + "."))
+    if found.limit:
+        click.echo("\n" + click.wrap_text(f"Threshold: {found.limit} ([thresholds])."))
     click.echo("\nWhy it matters")
     click.echo(_indented(found.why))
     click.echo("\nWhat to do")

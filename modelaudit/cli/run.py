@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,10 +14,7 @@ from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
 from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.pipeline import Target
-from modelaudit.rules.waivers import unused_waivers
-from modelaudit.settings import Settings, Waiver
-
-WARN_DAYS = 14  # before a waiver expires
+from modelaudit.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +121,3 @@ def summary(rows: list[Row], found: Found) -> str:
 def unseen(found: Found) -> list[str]:
     """A sentence for every place that could not be looked at."""
     return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
-
-
-def waiver_notes(settings: Settings, rows: Sequence[Row], created: str) -> list[str]:
-    """A sentence for every waiver that covers nothing, or that soon will not any more."""
-    marks = []
-    for row in rows:
-        found = row["findings"]
-        for each in found if isinstance(found, list) else ():
-            if isinstance(each, dict):
-                codes = (str(each["code"]), str(each["name"]))
-                marks.append((str(row["path"]), codes, str(each["fingerprint"])))
-    unused = unused_waivers(settings.waivers, marks)
-    notes = [f"{_told(waiver)} covers no finding and can go" for waiver in unused]
-    today = datetime.date.fromisoformat(created[:10])
-    for waiver in settings.waivers:
-        if waiver.expires and waiver not in unused:
-            left = (waiver.expires - today).days
-            if 0 <= left <= WARN_DAYS:
-                notes.append(f"{_told(waiver)} expires on {waiver.expires}")
-    return notes
-
-
-def _told(waiver: Waiver) -> str:
-    return clean(f"the waiver of {waiver.rule} for {waiver.path} ({waiver.reason})")

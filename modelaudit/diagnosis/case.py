@@ -30,6 +30,7 @@ from modelaudit.measures.summary import (
     TransformEffect,
 )
 from modelaudit.rules.model import Facts
+from modelaudit.settings import TRANSFORMS
 
 # The flip that the founding question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
@@ -39,17 +40,7 @@ LABELS = "labelled images (class folders, or y in the .npz)"
 NO_FLIP = "an input that has left and right (images, sequences or volumes)"
 RECTIFIED_STEPS = 4  # layers between a kernel and the batch normalisation directly behind it
 WORDS = {
-    "H": "mirrored left-right",
-    "V": "mirrored up-down",
-    "r90": "turned by 90° counter-clockwise",
-    "r180": "turned by 180°",
-    "r270": "turned by 90° clockwise",
-    "T": "transposed (height and width exchanged)",
-    "AT": "transposed across the other diagonal",
-    "flip": "reversed in time",
-    "x0": "mirrored along depth",
-    "x1": "mirrored along height",
-    "x2": "mirrored along width",
+    **TRANSFORMS,
     "/255": "divided by 255",
     "*255": "multiplied by 255",
     "2x-1": "mapped to 2x - 1",

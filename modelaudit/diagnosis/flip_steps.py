@@ -80,6 +80,16 @@ def _evidence(effect: TransformEffect, output: OutputBehaviour, limit: float) ->
     return Evidence(effect_text(effect, output), "MA604", effect.nfv, limit, effect.n)
 
 
+def _as_set(case: Case, effect: TransformEffect) -> tuple[Evidence, ...]:
+    """What the settings make of this change, where they say something of it."""
+    limit = case.facts.settings.threshold("MA604", "flip-sensitive-output")
+    if limit is None or effect.nfv is None or effect.name not in {"H", "flip"}:
+        return ()
+    told = "so this is no finding" if effect.nfv < limit else "so this is a finding all the same"
+    text = f"The settings draw the line at {limit:g} (MA604), {told}."
+    return (Evidence(text, "MA604", effect.nfv, limit, effect.n),)
+
+
 def by_construction(case: Case) -> Answer:
     """Exact symmetry: architecture and weights, not training, make it so."""
     found = flipped(case)
@@ -150,6 +160,7 @@ def learned_invariance(case: Case) -> Answer:
     also = [e for e in output.transforms if e.nfv is not None and learned(output, e)]
     also.sort(key=lambda each: FLIPS.index(each.name))
     evidence = tuple(_evidence(e, output, at.LEARNED) for e in also[:3])
+    evidence += _as_set(case, effect)
     return Found(0.9, evidence, where=output.name, transform=effect.name)
 
 
@@ -195,6 +206,7 @@ def sensitive_architecture(case: Case) -> Answer:
         (
             _evidence(effect, output, at.LEARNED),
             Evidence(text, "MA301", floor, at.FLOOR_SHARE * nfv, effect.n),
+            *_as_set(case, effect),
         ),
         where=", ".join(uneven[:3]),
         transform=effect.name,
@@ -228,6 +240,7 @@ def sensitive_data(case: Case) -> Answer:
             f"leaves {at.SENSITIVE} and more, and this model lies between."
         )
         evidence.append(Evidence(text))
+    evidence += _as_set(case, effect)
     profile = case.facts.measurements.profile if case.facts.measurements else None
     against: tuple[Evidence, ...] = ()
     if profile and any("flip" in route.lower() for route in profile.augmentation):

@@ -31,8 +31,10 @@ _FOLLOWED = 0.85
 class Action:
     """`name` is invariant, odd, swap or spatial; `nfv` what is left under it.
 
-    `detail` has `nfv_invariant`, and `signs` (odd) or `classes` (swap: the class whose score the
-    moved input gives where the plain one gives that of each class).
+    `detail` has what is left under every action that was tried (`nfv_invariant`, `nfv_odd` where
+    some sign changes, `nfv_swap` where some classes do, `nfv_spatial` for maps), and `signs` (odd)
+    or `classes` (swap: the class whose score the moved input gives where the plain one gives that
+    of each class).
     """
 
     name: str
@@ -71,10 +73,13 @@ def best_action(
         )
         left = normalised_variation(z, z_moved * signs, noise=noise)
         if (signs < 0).any():
+            detail["nfv_odd"] = left
             other = Action("odd", left, detail | {"signs": signs.tolist()})
     elif kind in CLASSES and z.shape[1] > 1:
         classes = swapped_classes(z, z_moved)
         left = normalised_variation(z, z_moved[:, classes], noise=noise)
+        if (classes != np.arange(len(classes))).any():
+            detail["nfv_swap"] = left
         if _exchanged(z, z_moved, classes):
             other = Action("swap", left, detail | {"classes": classes.tolist()})
     if other is None or other.nfv is None or other.nfv >= min(_SHARE * same, _EXPLAINED):
@@ -115,6 +120,7 @@ def _spatial(
     except ValueError:
         return Action("invariant", same, detail)
     left = normalised_variation(z, undone, noise=noise)
+    detail["nfv_spatial"] = left
     if left is None or (same is not None and same < _SHARE * left):
         return Action("invariant", same, detail)
     return Action("spatial", left, detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,17 @@ def compare_output(
     difference = float(np.nan_to_num(gaps, nan=np.inf, posinf=np.inf).max(initial=0.0))
     tolerance = max(rounding * (1 + scale), NOISE_FACTOR * noise)
     return OutputReplay(name, difference, tolerance, difference / (1e-12 + scale))
+
+
+def allowing(golden: Golden, share: float) -> Golden:
+    """The same with every output allowed to differ by this share of its largest value."""
+    return replace(golden, outputs=tuple(_allowing(each, share) for each in golden.outputs))
+
+
+def _allowing(output: OutputReplay, share: float) -> OutputReplay:
+    if not 0 < output.relative < np.inf:  # equal, or different whatever is allowed
+        return output
+    return replace(output, tolerance=share * output.difference / output.relative)
 
 
 def rounding(dtypes: Iterable[str]) -> float:

@@ -11,7 +11,8 @@ from modelaudit.measures.summary import Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.rules import behaviour_examples as made
 from modelaudit.rules import examples
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Limit, Need, NotApplicable, Rule
+from modelaudit.settings import TRANSFORMS
 
 SAME_ACCURACY = 0.02  # gain on labels under which they do not confirm another orientation
 SENSITIVE = 0.20  # NFV over which a flip matters as much as a fifth of another input
@@ -20,16 +21,6 @@ ENDINGS = {
     Status.TIMEOUT: "did not finish in the time allowed",
     Status.MEMORY: "used more memory than allowed",
     Status.DISK: "wrote more to its private directory than allowed",
-}
-WORDS = {
-    "H": "mirrored left-right",
-    "V": "mirrored up-down",
-    "r90": "turned by 90°",
-    "r180": "turned by 180°",
-    "r270": "turned by 270°",
-    "T": "transposed",
-    "AT": "transposed across the other diagonal",
-    "flip": "reversed in time",
 }
 
 
@@ -113,7 +104,7 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
         found = best_orientation(output)
         if found:
             best, bits, given = found
-            words, scores = WORDS.get(best, best), output.accuracy
+            words, scores = TRANSFORMS.get(best, best), output.accuracy
             right = (
                 f"{scores[best]:.0%} of its answers are right like that, {scores['e']:.0%} as given"
                 if best in scores and "e" in scores
@@ -139,24 +130,25 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
     if any(best_orientation(output) for output in behaviour.outputs):
         raise DoesNotArise("the images come in another orientation than in training (MA603)")
+    limit = rule.threshold(facts)
     for output in behaviour.outputs:
         if output.collapse.collapsed:
             continue
         for effect in output.transforms:
             mirrored = effect.name in {"H", "flip"}
-            if mirrored and effect.nfv is not None and effect.nfv >= SENSITIVE:
+            if mirrored and effect.nfv is not None and effect.nfv >= limit:
                 changed = (
                     f": {1 - effect.agreement:.0%} of the answers change"
                     if effect.agreement is not None
                     else ""
                 )
                 yield rule.finding(
-                    f"When inputs are {WORDS[effect.name]}, output {output.name} moves "
+                    f"When inputs are {TRANSFORMS[effect.name]}, output {output.name} moves "
                     f"{effect.nfv:.2g} times as far as from one input to another{changed}.",
                     route=output.name,
                     evidence={
                         "measured": effect.nfv,
-                        "threshold": SENSITIVE,
+                        "threshold": limit,
                         "n": effect.n,
                         "agreement": effect.agreement,
                         "agreement_ci": list(effect.agreement_ci or ()),
@@ -180,13 +172,16 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if not behaviour.dead:
         raise NotApplicable("inner activations cannot be read from this model")
+    limit = rule.threshold(facts)
     for route, share in behaviour.dead.items():
-        if share >= 1.0:
+        if share >= limit:
             yield rule.finding(
                 f"No channel of {route} is ever active, whatever the input: everything behind it "
-                "sees a constant.",
+                "sees a constant."
+                if share >= 1.0
+                else f"{share:.0%} of the channels of {route} are never active, whatever the input.",
                 route=route,
-                evidence={"measured": share, "threshold": 1.0, "n": behaviour.inputs.n},
+                evidence={"measured": share, "threshold": limit, "n": behaviour.inputs.n},
             )
 
 
@@ -256,6 +251,7 @@ RULES = (
         fix="Ask first whether a mirrored input should get the same answer. If so, train with "
         'mirrored images:\n\n    keras.layers.RandomFlip("horizontal")  # first layer of the model',
         check=_sensitive,
+        limit=Limit(SENSITIVE, 0.001, 10.0, "times what another input changes"),
         bad=made.flip_sensitive,
         good=made.lively,
     ),
@@ -288,6 +284,7 @@ RULES = (
         fix="Look at the bias of that layer and at the batch normalisation around it; restore the "
         "checkpoint from before the values went away.",
         check=_dead,
+        limit=Limit(1.0, 0.01, 1.0, "as share of a layer's channels"),
         bad=made.dead,
         good=made.lively,
     ),

@@ -61,7 +61,9 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
         return RuleResult(rule.code, rule.name, Outcome.ERROR, detail[:500])
     if findings:
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
-    return RuleResult(rule.code, rule.name, Outcome.PASS, rule.pass_title)
+    chosen = rule.chosen(facts) if rule.limit else None
+    line = "" if chosen is None else f" (threshold set to {chosen:g})"
+    return RuleResult(rule.code, rule.name, Outcome.PASS, rule.pass_title + line)
 
 
 def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:

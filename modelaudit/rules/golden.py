@@ -10,7 +10,7 @@ from modelaudit.probe.protocol import Status
 from modelaudit.restore.golden import Golden, OutputReplay
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.rules.restore import KEPT, listing
 from modelaudit.schema import jsonable
 
@@ -32,12 +32,13 @@ def _golden_outputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     golden = _usable(facts)
     if golden.not_replayed:
         raise NotApplicable(f"the golden record was not replayed: {golden.not_replayed}")
+    allows = "rounding explains" if rule.chosen(facts) is None else "the settings allow"
     for output in golden.outputs:
         if not output.reproduced:
             yield rule.finding(
                 f"Output {output.name} differs by up to {output.difference:.3g} from what was "
-                f"recorded at saving time ({output.relative:.2%} of its largest value); rounding "
-                f"explains {output.tolerance:.2g}.",
+                f"recorded at saving time ({output.relative:.2%} of its largest value); {allows} "
+                f"{output.tolerance:.2g}.",
                 file=golden.file,
                 route=f"outputs/{output.name}",
                 evidence={"measured": output.difference, "threshold": output.tolerance},
@@ -143,6 +144,9 @@ RULES = (
         fix="Compare the recorded weights first (MA411). Where they are equal, the architecture was "
         "changed, or this version computes a layer differently: load with the versions in the record.",
         check=_golden_outputs,
+        limit=Limit(
+            None, 0.0, 1.0, "as share of the largest recorded value (unless set, what rounding explains)"
+        ),
         bad=lambda: _recorded(gap=0.5),
         good=_recorded,
     ),

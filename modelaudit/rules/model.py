@@ -72,6 +72,26 @@ Example = Callable[[], Facts]
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A threshold that the settings may move.
+
+    Attributes:
+        value: where it is unless they do; None where that is worked out for each model.
+        low, high: the least and the largest that makes sense.
+        unit: what it is counted in, in words that go behind the number.
+    """
+
+    value: float | None
+    low: float
+    high: float
+    unit: str
+
+    def __str__(self) -> str:
+        value = "" if self.value is None else f"{self.value:g} "
+        return f"{value}{self.unit}; the settings may set {self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One question asked of every model.
 
@@ -85,6 +105,7 @@ class Rule:
         why: why it matters, for a reviewer who is not an expert.
         fix: what to do, with the code to paste where there is some.
         bad, good: make the smallest facts on which it fails and passes; the tests run them.
+        limit: its threshold, where settings may move it.
         since: version that introduced it.
         references: URLs or identifiers.
     """
@@ -102,8 +123,19 @@ class Rule:
     check: Check
     bad: Example
     good: Example
+    limit: Limit | None = None
     since: str = "0.1.0"
     references: tuple[str, ...] = ()
+
+    def chosen(self, facts: Facts) -> float | None:
+        """What the settings say of its threshold; None where they leave it as it is."""
+        return facts.settings.threshold(self.code, self.name)
+
+    def threshold(self, facts: Facts) -> float:
+        """Its threshold as it holds for this model; of rules whose limit has a value."""
+        assert self.limit is not None and self.limit.value is not None
+        chosen = self.chosen(facts)
+        return self.limit.value if chosen is None else chosen
 
     def finding(
         self,

@@ -8,12 +8,18 @@ from dataclasses import replace
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import TransformEffect
 from modelaudit.rules import behaviour_examples as made
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
-from modelaudit.settings import Expectation, Settings
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Limit, Need, Rule
+from modelaudit.settings import TRANSFORMS, Expectation, Settings
 
 HOLDS = 0.20  # variation up to which a declared action is taken to hold
 NAMES = {"equivariant": "spatial"}  # declared word -> the measured action's name
-SAYS = {
+TO_DO = {
+    "invariant": "stay the same",
+    "spatial": "move along",
+    "odd": "change its sign",
+    "swap": "exchange its classes",
+}
+DOES = {
     "invariant": "stays the same",
     "spatial": "moves along",
     "odd": "changes its sign",
@@ -39,37 +45,31 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def declared(facts: Facts, output: str, transform: str) -> Expectation | None:
     """What the settings declare of a transform of an output; the last that fits counts."""
-    path = facts.artifact.root.as_posix()
-    fitting = [each for each in facts.settings.expectations if each.covers(path, output, transform)]
+    fitting = [each for each in facts.settings.expectations if each.covers(output, transform)]
     return fitting[-1] if fitting else None
 
 
 def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.settings.expectations:
-        raise DoesNotArise("the settings declare no expectation ([[expect]])")
+        raise DoesNotArise("the settings declare nothing of this model's outputs ([[expect]])")
     assert facts.behaviour is not None
-    judged = 0
+    limit, judged = rule.threshold(facts), 0
     for output in facts.behaviour.outputs:
         for effect in output.transforms:
             expected = declared(facts, output.name, effect.name)
-            if expected is None or expected.action == "none" or output.collapse.collapsed:
-                continue
+            if expected is None or expected.action == "none" or effect.nfv is None:
+                continue  # without a variation the output has collapsed, which MA602 tells
             judged += 1
             action = NAMES.get(expected.action, expected.action)
             left = remaining(effect, action)
-            if left is None or left >= HOLDS:
+            if left is None or left >= limit:
                 yield rule.finding(
-                    f"Under {effect.name} output {output.name} is declared so that it "
-                    f"{SAYS[action]}; measured, it rather {SAYS.get(effect.action, 'changes')}"
-                    + (
-                        f" (variation {left:.2g} under what is declared)."
-                        if left is not None
-                        else "."
-                    ),
+                    f"Output {output.name} is declared to {TO_DO[action]} when the input is "
+                    f"{TRANSFORMS[effect.name]}; {_measured(effect, action, left, limit)}.",
                     route=output.name,
                     evidence={
                         "measured": left,
-                        "threshold": HOLDS,
+                        "threshold": limit,
                         "n": effect.n,
                         "declared": expected.action,
                         "found": effect.action,
@@ -81,13 +81,26 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def remaining(effect: TransformEffect, action: str) -> float | None:
-    """The variation that is left under an action; None where it was not the one that fits."""
+    """The variation that is left once an action is undone; None where none was seen at all."""
     if effect.action == action:
         return effect.nfv
-    if action == "invariant":
-        left = effect.detail.get("nfv_invariant")
-        return float(left) if isinstance(left, int | float) else None
-    return None
+    left = effect.detail.get(f"nfv_{action}")
+    return float(left) if isinstance(left, int | float) else None
+
+
+def _measured(effect: TransformEffect, action: str, left: float | None, limit: float) -> str:
+    """What the output does in place of what is declared."""
+    far = "times as far as from one input to another"
+    nfv = effect.nfv or 0.0
+    if left is None:
+        told = f"it does not, and moves {nfv:.2g} {far}"
+    elif action == "invariant":
+        told = f"it moves {left:.2g} {far} (limit {limit:g})"
+    else:
+        told = f"with that undone it still moves {left:.2g} {far} (limit {limit:g})"
+    if effect.action != action and nfv < limit:
+        told += f": it {DOES[effect.action]} instead"
+    return told
 
 
 def _nan() -> Facts:
@@ -131,6 +144,7 @@ RULES = (
         fix="Train with the inputs and labels transformed together, or correct the declaration in "
         "`[[expect]]`.",
         check=_as_declared,
+        limit=Limit(HOLDS, 0.001, 10.0, "times what another input changes"),
         bad=lambda: _declared("odd"),
         good=lambda: _declared("invariant"),
     ),

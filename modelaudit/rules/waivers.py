@@ -11,10 +11,7 @@ from modelaudit.settings import Waiver
 
 
 def apply_waivers(
-    results: Sequence[RuleResult],
-    waivers: Sequence[Waiver],
-    path: str,
-    today: datetime.date,
+    results: Sequence[RuleResult], waivers: Sequence[Waiver], today: datetime.date
 ) -> tuple[RuleResult, ...]:
     """Results in which covered findings carry the waiver's reason.
 
@@ -23,32 +20,24 @@ def apply_waivers(
 
     Args:
         results: of one model.
-        waivers: from the settings.
-        path: of the model, relative to the root of the audit.
+        waivers: those that are about this model.
         today: of the run.
     """
-    return tuple(_result(result, waivers, path, today) for result in results)
+    return tuple(_result(result, waivers, today) for result in results)
 
 
-def _result(
-    result: RuleResult, waivers: Sequence[Waiver], path: str, today: datetime.date
-) -> RuleResult:
+def _result(result: RuleResult, waivers: Sequence[Waiver], today: datetime.date) -> RuleResult:
     if not result.findings:
         return result
-    findings = tuple(_finding(finding, waivers, path, today) for finding in result.findings)
+    findings = tuple(_finding(finding, waivers, today) for finding in result.findings)
     waived = all(finding.waived_by for finding in findings)
     outcome = Outcome.WAIVED if waived else Outcome.FAIL
     return replace(result, findings=findings, outcome=outcome)
 
 
-def _finding(
-    finding: Finding, waivers: Sequence[Waiver], path: str, today: datetime.date
-) -> Finding:
-    covering = [
-        waiver
-        for waiver in waivers
-        if waiver.covers((finding.code, finding.name), path, finding.fingerprint)
-    ]
+def _finding(finding: Finding, waivers: Sequence[Waiver], today: datetime.date) -> Finding:
+    codes = (finding.code, finding.name)
+    covering = [waiver for waiver in waivers if waiver.covers(codes, finding.fingerprint)]
     holding = next((waiver for waiver in covering if not waiver.expired(today)), None)
     if holding:
         owner = f" ({holding.owner})" if holding.owner else ""
@@ -56,22 +45,7 @@ def _finding(
         return replace(finding, waived_by=f"{holding.reason}{owner}{until}")
     if covering:
         last = max(waiver.expires for waiver in covering if waiver.expires)
-        detail = f"{finding.detail} (A waiver for this expired on {last}.)"
+        # In front, for the line of a mail or a table ends before a long detail does.
+        detail = f"A waiver for this expired on {last}. {finding.detail}"
         return replace(finding, detail=detail)
     return finding
-
-
-def unused_waivers(
-    waivers: Sequence[Waiver], findings: Sequence[tuple[str, tuple[str, str], str]]
-) -> tuple[Waiver, ...]:
-    """Waivers that cover no finding of the whole run.
-
-    Args:
-        waivers: from the settings.
-        findings: of every model: its path, the rule's code and name, the fingerprint.
-    """
-    return tuple(
-        waiver
-        for waiver in waivers
-        if not any(waiver.covers(codes, path, mark) for path, codes, mark in findings)
-    )

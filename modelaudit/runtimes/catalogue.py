@@ -88,6 +88,28 @@ def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
     return replace(profile, asked=profile.collected if exact else name, exact=exact)
 
 
+def known_generation(specifier: str, own: tuple[Path, ...] = ()) -> None:
+    """Refuse a runtime whose major versions are none that there is a profile of.
+
+    `find` answers for these too, from the nearest profile: a model may say anything of its
+    origin. A user who asks for one has mistyped.
+
+    Raises:
+        UsageError: see above, or it is no specifier.
+    """
+    find(specifier, own)
+    for name, version in re.findall(r"(tf-keras|keras|tf|tensorflow)==(\d+)", specifier.lower()):
+        kind = name.replace("tensorflow", "tf")
+        known = [
+            entry.keras if kind == "keras" else entry.version
+            for entry in (*_of_user(own), *shipped())
+            if kind in (entry.kind, "keras")
+        ]
+        if int(version) not in {each[0] for each in known}:
+            newest = ".".join(map(str, max(known)))
+            raise UsageError(f"{specifier!r}: no {kind} {version} is known; the newest is {newest}")
+
+
 def specifier(versions: Mapping[str, str]) -> str:
     """What `find` takes for the runtime that has these versions: `tf==2.15.1`.
 

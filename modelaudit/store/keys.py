@@ -123,23 +123,20 @@ def _general(
     return digest(code_digest(), runtime_digest(), data, settings)
 
 
-def audit_key(settings: Settings, path: str, today: datetime.date, data: str) -> str:
+def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
     """What a whole audit depends on, besides the model's files.
 
-    Waivers and expectations count where they are about this path, and a waiver counts anew on
-    the day that it expires.
+    A waiver counts anew on the day that it expires.
 
     Args:
         settings: of the run, as they hold for this model.
-        path: of the model, as in its audit.
         today: of the run.
         data: `given_digest` of the same settings.
     """
-    expected = [each for each in settings.expectations if each.about(path)]
-    waivers = [each for each in settings.waivers if each.about(path)]
     return digest(
         _general(settings.limits, settings.probe, settings.fail_on, settings.targets, data),
-        jsonable(expected),
+        jsonable(settings.expectations),
         jsonable(settings.severities),
-        [[jsonable(each), each.expired(today)] for each in waivers],
+        jsonable(settings.thresholds),
+        [[jsonable(each), each.expired(today)] for each in settings.waivers],
     )

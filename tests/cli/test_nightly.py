@@ -155,13 +155,14 @@ def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypat
     assert night("2026-03-01", 0) == ""
     said = night("2026-03-02", 1)
     assert "worse       truncated.h5  pass -> fail; the file is the same, MA102" in said
-    assert "no longer waived\n  + MA102 truncated-file (high)" in said
+    expired = "A waiver for this expired on 2026-03-01."
+    assert f"no longer waived\n  + MA102 truncated-file (high): {expired}" in said
 
 
 def test_an_unused_waiver_is_told_once(sound, tmp_path):
     config = tmp_path / "modelaudit.toml"
     config.write_text('[[ignore]]\nrule = "MA405"\nreason = "left over"\n')
-    said = "the waiver of MA405 for * (left over) covers no finding and can go"
+    said = "the waiver of MA405 for * (left over) covers no finding of this run"
     assert said in nightly(sound, config=config).stdout
     assert nightly(sound, config=config).stdout == ""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import PurePosixPath
+
 from modelaudit.findings import Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -9,6 +12,10 @@ from modelaudit.rules.policies import apply_severities
 from modelaudit.settings import Policy, Settings
 
 RULE = rule("MA102")
+
+
+def for_model(settings, path):
+    return settings.for_model(path, PurePosixPath("/registry") / path)
 
 
 def severities(*chosen):
@@ -35,12 +42,19 @@ def test_the_last_policy_wins_and_others_stay_as_they_are():
         targets=("tf==2.21",),
         policies=(
             Policy("prod/*", fail_on=Severity.LOW, severities=(("MA102", Severity.LOW),)),
-            Policy("prod/eu/*", targets=("tf==2.16",), severities=(("MA102", Severity.HIGH),)),
+            Policy(
+                "prod/eu/*",
+                targets=("tf==2.16",),
+                severities=(("MA102", Severity.HIGH),),
+                thresholds=(("MA604", 0.3),),
+            ),
         ),
     )
-    assert settings.for_path("lab/a.h5") == settings
-    here = settings.for_path("prod/a.h5")
+    assert for_model(settings, "lab/a.h5") == replace(settings, policies=())
+    here = for_model(settings, "prod/a.h5")
     assert (here.fail_on, here.targets) == (Severity.LOW, ("tf==2.21",))
-    here = settings.for_path("prod/eu/a.h5")
+    assert here.threshold("MA604") is None
+    here = for_model(settings, "prod/eu/a.h5")
     assert (here.fail_on, here.targets) == (Severity.LOW, ("tf==2.16",))
     assert dict(reversed(here.severities))["MA102"] is Severity.HIGH
+    assert here.threshold("MA604", "flip-sensitive-output") == 0.3

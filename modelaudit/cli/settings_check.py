@@ -1,0 +1,72 @@
+"""Whether the rules, thresholds and runtimes that a settings file names exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from modelaudit.errors import UsageError
+from modelaudit.settings_file import SettingsFile
+
+
+def check(file: SettingsFile) -> None:
+    """Refuse what does not exist, naming the entry.
+
+    Raises:
+        UsageError: a rule, a threshold or a runtime does not exist, or a threshold lies outside
+            of what makes sense.
+    """
+    try:
+        _thresholds(file.thresholds, "[thresholds]")
+        for number, waiver in enumerate(file.waivers, start=1):
+            _rules([waiver.rule] if waiver.rule else [], f"[[ignore]] number {number}")
+        for number, policy in enumerate(file.policies, start=1):
+            where = f"[[policy]] number {number}"
+            _rules([rule for rule, _ in policy.severities], where)
+            _thresholds(policy.thresholds, where)
+            check_targets(policy.targets, file.profiles, where)
+    except UsageError as error:
+        raise UsageError(f"{file.path}: {error}") from error
+
+
+def check_targets(words: Sequence[str], profiles: Iterable[str], where: str) -> None:
+    """Refuse runtimes of a generation that nothing is known of.
+
+    Raises:
+        UsageError: one of them is no runtime, or is not known.
+    """
+    from modelaudit.runtimes.catalogue import known_generation
+
+    for word in words:
+        try:
+            known_generation(word, tuple(map(Path, profiles)))
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
+
+
+def _rules(names: Iterable[str], where: str) -> None:
+    from modelaudit.rules.catalogue import rule
+
+    for name in names:
+        try:
+            rule(name)
+        except KeyError:
+            raise UsageError(
+                f"{where}: no rule is called {name!r}; `modelaudit rules` lists them"
+            ) from None
+
+
+def _thresholds(chosen: Iterable[tuple[str, float]], where: str) -> None:
+    from modelaudit.rules.catalogue import CATALOGUE, rule
+
+    for name, value in chosen:
+        _rules([name], where)
+        limit = rule(name).limit
+        if limit is None:
+            those = ", ".join(f"{each.code} ({each.name})" for each in CATALOGUE if each.limit)
+            raise UsageError(f"{where}: {name} has no threshold to set; these have: {those}")
+        if not limit.low <= value <= limit.high:
+            raise UsageError(
+                f"{where}: the threshold of {name} must be from {limit.low:g} to {limit.high:g} "
+                f"{limit.unit}, not {value:g}"
+            )

@@ -1,0 +1,90 @@
+"""Values of a settings file, taken only if they are of the kind that they have to be.
+
+Everything here raises `UsageError`, naming the file and the place in it, where something else
+stands. `where` is that place in words: `[limits]`, `[[ignore]] number 2`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
+
+Table = dict[str, object]
+
+
+def table(data: Mapping[str, object], key: str, path: Path) -> Table:
+    """A table, {} where there is none."""
+    found = data.get(key, {})
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: {key} must be a table")
+    return found
+
+
+def tables(data: Mapping[str, object], key: str, path: Path) -> Iterator[tuple[Table, str]]:
+    """Every table of an array, with its `where`."""
+    found = data.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise UsageError(f"{path}: {key} must be an array of tables: [[{key}]]")
+    for number, each in enumerate(found, start=1):
+        yield each, f"[[{key}]] number {number}"
+
+
+def no_others(data: Mapping[str, object], known: set[str], where: str, path: Path) -> None:
+    """Refuse keys that mean nothing."""
+    others = sorted(set(data) - known)
+    if others:
+        raise UsageError(
+            f"{path}: unknown key {others[0]!r} in {where}; there are {', '.join(sorted(known))}"
+        )
+
+
+def typed(value: object, kind: type | tuple[type, ...], key: str, path: Path) -> object:
+    """A value of one of these types; true and false are no numbers."""
+    wrong_bool = isinstance(value, bool) and kind is not bool
+    if wrong_bool or not isinstance(value, kind):
+        names = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(each.__name__ for each in names)
+        raise UsageError(f"{path}: {key} must be {wanted}, not {value!r}")
+    return value
+
+
+def text(data: Mapping[str, object], key: str, where: str, path: Path) -> str:
+    """A text, "" where there is none."""
+    value = data.get(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{path}: {key} in {where} must be text, not {value!r}")
+    return value
+
+
+def texts(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple[str, ...]:
+    """An array of texts."""
+    value = data.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UsageError(f"{path}: {key} in {where} must be an array of texts, not {value!r}")
+    return tuple(value)
+
+
+def one_or_more(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple[str, ...]:
+    """One text, or an array of them."""
+    value = data.get(key, [])
+    return (value,) if isinstance(value, str) else texts(data, key, where, path)
+
+
+def number(value: object, key: str, where: str, path: Path) -> int | float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UsageError(f"{path}: {key} in {where} must be a number, not {value!r}")
+    return value
+
+
+def severity(value: object, key: str, where: str, path: Path) -> Severity:
+    """A severity by its name."""
+    try:
+        return Severity(str(value))
+    except ValueError:
+        names = ", ".join(severity.value for severity in Severity)
+        raise UsageError(f"{path}: {key} in {where} must be one of {names}") from None

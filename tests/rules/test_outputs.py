@@ -1,0 +1,158 @@
+"""MA608: what the settings declare of an output against what was measured, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.diagnosis import diagnose
+from modelaudit.findings import Outcome
+from modelaudit.measures.summary import TransformEffect
+from modelaudit.restore.golden import Golden, OutputReplay, allowing
+from modelaudit.rules import behaviour_examples as made
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import run_rule, run_rules
+from modelaudit.settings import Expectation, Settings
+
+
+def seen(action, nfv, transform="H", **left):
+    effect = TransformEffect(transform, 128, nfv=nfv, action=action, detail=left)
+    return made.behave(replace(made.HEALTHY, name="out", transforms=(effect,)))
+
+
+def judged(facts, declared, transform="H", **settings):
+    expectation = Expectation(declared, transform=transform)
+    facts = replace(facts, settings=Settings(expectations=(expectation,), **settings))
+    return run_rule(rule("MA608"), facts)
+
+
+FAR = "times as far as from one input to another"
+TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("declared", "facts", "what", "but"),
+    [
+        (
+            "invariant",
+            seen("invariant", 0.489, nfv_invariant=0.489),
+            "stay the same",
+            f"it moves 0.49 {FAR} (limit 0.2)",
+        ),
+        (
+            "invariant",
+            seen("odd", 0.01, **TURNED),
+            "stay the same",
+            f"it moves 2 {FAR} (limit 0.2): it changes its sign instead",
+        ),
+        (
+            "odd",
+            seen("invariant", 0.02, nfv_invariant=0.02),
+            "change its sign",
+            f"it does not, and moves 0.02 {FAR}: it stays the same instead",
+        ),
+        (
+            "odd",
+            seen("invariant", 0.9, nfv_invariant=0.9, nfv_odd=0.7),
+            "change its sign",
+            f"with that undone it still moves 0.7 {FAR} (limit 0.2)",
+        ),
+        (
+            "swap",
+            seen("invariant", 0.6, nfv_invariant=0.6),
+            "exchange its classes",
+            f"it does not, and moves 0.6 {FAR}",
+        ),
+        (
+            "equivariant",
+            seen("spatial", 0.3, nfv_invariant=0.9, nfv_spatial=0.3),
+            "move along",
+            f"with that undone it still moves 0.3 {FAR} (limit 0.2)",
+        ),
+    ],
+)
+def test_a_broken_expectation_says_what_was_declared_and_what_is(declared, facts, what, but):
+    (finding,) = judged(facts, declared).findings
+    told = f"Output out is declared to {what} when the input is mirrored left-right; {but}."
+    assert finding.detail == told
+    assert finding.evidence["threshold"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("declared", "facts"),
+    [
+        ("invariant", seen("invariant", 0.1, nfv_invariant=0.1)),
+        ("odd", seen("odd", 0.1, nfv_invariant=2.0, nfv_odd=0.1)),
+        ("swap", seen("swap", 0.1, nfv_invariant=1.0, nfv_swap=0.1)),
+        ("equivariant", seen("spatial", 0.1, nfv_invariant=1.0, nfv_spatial=0.1)),
+    ],
+)
+def test_what_moves_as_declared_passes(declared, facts):
+    assert judged(facts, declared).outcome is Outcome.PASS
+
+
+def test_the_transform_is_named_in_words_whichever_it_is():
+    (finding,) = judged(seen("invariant", 0.5, "x1", nfv_invariant=0.5), "invariant", "x1").findings
+    assert "when the input is mirrored along height;" in finding.detail
+
+
+def test_an_output_whose_variation_is_not_known_is_not_judged():
+    assert judged(seen("invariant", None), "invariant").outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "facts", "measured"),
+    [
+        ("MA604", "flip-sensitive-output", made.flip_sensitive(), 0.47),
+        ("MA606", "dead-layer", made.behave(dead_share=0.8), 0.8),
+        ("MA608", "declared-expectation-broken", made.flip_sensitive(), 0.47),
+    ],
+)
+def test_a_threshold_of_the_settings_is_the_one_in_force(code, name, facts, measured):
+    for word in (code, name):
+        for share, outcome in ((0.9, Outcome.FAIL), (1.1, Outcome.PASS)):
+            limit = measured * share
+            settings = Settings(
+                thresholds=((word, limit), (code, 0.1)), expectations=(Expectation("invariant"),)
+            )
+            effects = tuple(
+                replace(each, detail={"nfv_invariant": each.nfv})
+                for each in facts.behaviour.outputs[0].transforms
+            )
+            output = replace(facts.behaviour.outputs[0], transforms=effects)
+            behaviour = replace(facts.behaviour, outputs=(output,))
+            result = run_rule(rule(code), replace(facts, settings=settings, behaviour=behaviour))
+            assert result.outcome is outcome
+            if outcome is Outcome.FAIL:
+                assert result.findings[0].evidence["threshold"] == limit
+            else:
+                assert result.reason.endswith(f"(threshold set to {limit:g})")
+
+
+def test_the_diagnosis_says_where_the_settings_draw_the_line():
+    def told(limit):
+        facts = made.flip_sensitive()
+        if limit:
+            facts = replace(facts, settings=Settings(thresholds=(("MA604", limit),)))
+        causes = diagnose(facts, run_rules(CATALOGUE, facts)).causes
+        return [each.text for each in causes[0].evidence if "settings" in each.text]
+
+    assert told(None) == []
+    assert told(0.6) == ["The settings draw the line at 0.6 (MA604), so this is no finding."]
+    assert told(0.3) == [
+        "The settings draw the line at 0.3 (MA604), so this is a finding all the same."
+    ]
+
+
+def test_a_golden_record_is_reproduced_up_to_the_share_that_is_allowed():
+    def reproduced(difference, relative, share):
+        golden = Golden("g", outputs=(OutputReplay("o", difference, 1e-5, relative),))
+        return allowing(golden, share).outputs[0].reproduced
+
+    inf = float("inf")
+    assert reproduced(0.4, 0.01, 0.011)  # an output of up to 40
+    assert not reproduced(0.4, 0.01, 0.009)
+    assert reproduced(0.0, 0.0, 0.0)
+    assert not reproduced(1e-9, 1e-10, 0.0)
+    assert not reproduced(inf, inf, 1.0)
