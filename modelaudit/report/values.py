@@ -88,6 +88,8 @@ def plain(value: object, limit: int = 160) -> str:
     if isinstance(value, str):
         return text.shorten(value, limit)
     if isinstance(value, list | tuple):
+        if value and all(isinstance(item, Mapping) and item.get("text") for item in value):
+            return text.shorten("; ".join(str(item["text"]) for item in value), limit)
         scalars = all(item is None or isinstance(item, str | int | float) for item in value)
         if scalars:
             shown = ", ".join(plain(item, 60) for item in value[:8])

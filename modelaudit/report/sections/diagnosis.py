@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.report import text, words
-from modelaudit.report.blocks import Bullets, Paragraph, Span, bullets, led, paragraphs, spans
+from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
 from modelaudit.report.sections.findings import Findings
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, plain
 from modelaudit.schema import Audit
@@ -132,6 +132,18 @@ def _suspect(item: Map) -> Suspect:
     )
 
 
+def _undecidable(items: list[Map]) -> list[tuple[str, str]]:
+    """What is missing, and all that it would decide."""
+    by_need: dict[str, list[str]] = {}
+    for item in items:
+        what = plain(item.get("what"), 200)
+        by_need.setdefault(plain(item.get("needs"), 200), []).append(what[:1].lower() + what[1:])
+    return [
+        (f"Needs {need}", f"whether {text.listing(whats, len(whats))}")
+        for need, whats in by_need.items()
+    ]
+
+
 def build(audit: Audit, findings: Findings) -> Diagnosis:
     """The chapter's content."""
     data = as_map(audit.diagnosis)
@@ -148,12 +160,8 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
     ]
     if ruled_out:
         lists.append(led("Ruled out, and by what", ruled_out))
-    undecidable = [
-        f"{plain(item.get('what'), 200)}; this needs {plain(item.get('needs'), 200)}"
-        for item in as_maps(data.get("undecidable"))
-    ]
-    if undecidable:
-        lists.append(bullets("Cannot be decided with what was given", undecidable))
+    if undecidable := _undecidable(as_maps(data.get("undecidable"))):
+        lists.append(led("Cannot be decided with what was given", undecidable))
     causes = tuple(_cause(item, findings) for item in as_maps(data.get("causes")))
     answer = paragraphs(as_text(data.get("answer"))[:LONGEST])
     missing = ""

@@ -87,7 +87,8 @@ def _moot(results: Sequence[RuleResult]) -> Table:
         )
     )
     caption = "Questions that do not arise for a model of this kind"
-    return Table(caption, ("Rules", "Questions", "Because"), rows, open=len(rows) <= 8)
+    columns = ("Rules", "Questions", "Because")
+    return Table(caption, columns, rows, print_rows=0, open=len(rows) <= 8)
 
 
 def _passed(passed: list[RuleResult], rules: Rules) -> Facts:
@@ -160,7 +161,9 @@ def build(audit: Audit, rules: Rules) -> Section:
     if not blocks:
         blocks.append(prose("Every question that arises was answered.", tone="good"))
     if moot := [result for result in audit.skipped if result.moot]:
-        blocks.append(_moot(moot))
+        said = f"{text.plural(len(moot), 'more question')} "
+        said += "do not arise" if len(moot) > 1 else "does not arise"
+        blocks += [prose(f"{said} for a model of this kind."), _moot(moot)]
     passed = [r for r in audit.results if r.outcome is Outcome.PASS]
     if passed:
         blocks += [
