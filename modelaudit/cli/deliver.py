@@ -6,12 +6,12 @@ import contextlib
 import importlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit import __version__
-from modelaudit.cli.batch import Deliver, Found, Row
+from modelaudit.cli.batch import Deliver, Found, Row, row_of
 from modelaudit.cli.change_text import described
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.findings import Severity
@@ -138,8 +138,15 @@ def render_format(name: str, audits: Sequence[Audit], choices: Choices = Choices
     if name in PER_RUN:
         from modelaudit.report.machine import render
 
-        base = str(Path.cwd())
-        return render(name, audits, rule_infos(), fail_on=choices.fail_on, base=base).encode()
+        found = together([row_of(audit) for audit in audits])
+        return render(
+            name,
+            audits,
+            rule_infos(),
+            fail_on=choices.fail_on,
+            base=str(Path.cwd()),
+            across=[(each.title, each.models) for each in found],
+        ).encode()
     raise _unknown(name)
 
 
@@ -283,7 +290,7 @@ def write_index(
         notes=tuple(notes),
         missing=len(outcome.missing),
         trend=outcome.trend,
-        together=tuple((each.title, each.detail, each.models) for each in together(rows)),
+        together=tuple(asdict(each) for each in together(rows)),
         since=outcome.since,
         changes=tuple(described(change) for change in outcome.changes),
     )

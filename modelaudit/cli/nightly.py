@@ -125,7 +125,7 @@ def code_of(ran: Recorded) -> int:
 def as_text(ran: Recorded) -> str:
     """What a mail says of a run: how many changed, each with its findings, where to read on."""
     from modelaudit.cli.change_text import counted, listed, listed_first, models
-    from modelaudit.cli.run import tally
+    from modelaudit.cli.run import across_lines, tally
     from modelaudit.cli.terminal import clean
 
     if ran.since:
@@ -136,6 +136,7 @@ def as_text(ran: Recorded) -> str:
     lines += [f"now {tally(ran.rows)}"] if ran.rows else []
     told = listed(ran.changes) if ran.since else listed_first(_first(ran))
     lines += ["", told] if told else []
+    lines += ["", *across_lines(ran.across)] if ran.across else []
     lines += ["", *ran.notes] if ran.notes else []
     return "\n".join([*lines, "", f"reports: {ran.index}"])
 
@@ -157,5 +158,9 @@ def as_details(ran: Recorded) -> dict[str, Json]:
         "models": len(ran.rows),
         "exit": code_of(ran),
         "changes": [as_json(change) for change in (ran.changes if ran.since else _first(ran))],
+        "across": [
+            {"kind": a.kind, "title": a.title, "detail": a.detail, "models": [*a.models]}
+            for a in ran.across
+        ],
         "notes": [*ran.notes],
     }

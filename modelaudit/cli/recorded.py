@@ -17,6 +17,7 @@ from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, work_on, worst_first
 from modelaudit.cli.settings_notes import settings_notes
 from modelaudit.errors import Interrupted, StoreError, UsageError
+from modelaudit.registry.across import Together, news, together
 from modelaudit.registry.output import forget, locked, sweep
 from modelaudit.report.trend import LAST
 from modelaudit.settings import Nightly, Settings
@@ -63,6 +64,7 @@ class Recorded:
         since: when the run began with which this one is compared; "" for the first.
         before: number of models that it had.
         changes: models that are not as they were then.
+        across: what holds for several models together, and did not then.
         notes: sentences about the run that were not said then.
     """
 
@@ -74,12 +76,13 @@ class Recorded:
     since: str
     before: int
     changes: tuple[changes.Change, ...]
+    across: tuple[Together, ...]
     notes: tuple[str, ...]
 
     @property
     def quiet(self) -> bool:
         """Nothing is to be told: there was a run before, and all is as it was."""
-        return bool(self.since) and not self.changes and not self.notes
+        return bool(self.since) and not (self.changes or self.across or self.notes)
 
 
 def now() -> str:
@@ -242,6 +245,7 @@ def _conclude(
         since=base.started if base else "",
         before=len(before),
         changes=changes.compare(before, after) if base else (),
+        across=news(together([*before.values()]), together(rows)),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
     )
     # Else the index is of another registry, or of a run that was interrupted.

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from modelaudit.cli.batch import Deliver, Finished, Found, Row, audit_all, exit_code, find, log_line
-from modelaudit.cli.terminal import ProgressBar, clean
+from modelaudit.cli.terminal import INDENT, ProgressBar, clean, columns
 from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
 from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.pipeline import Target
+from modelaudit.registry.across import Together, together
 from modelaudit.settings import Settings
+
+ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and models of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +113,29 @@ def tally(rows: Sequence[Row]) -> str:
 
 
 def summary(rows: list[Row], found: Found) -> str:
-    """One line of totals, and a line for whatever looked like a model and is none."""
+    """One line of totals, what holds across models, and what looked like a model and is none."""
     others = sum(found.others.values())
     passed_over = f"{others or 'no'} other file{'s' * (others > 1)} passed over"
     count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
     lines = [f"{count}: {tally(rows)}; {passed_over}"]
+    lines += across_lines(together(rows))
     lines += [f"not a model: {clean(path)} ({clean(why)})" for path, why in found.named]
     lines += unseen(found)
     return "\n".join(lines)
+
+
+def across_lines(found: Sequence[Together]) -> list[str]:
+    """A sentence for each thing that holds for several models, with the first of their paths."""
+    lines: list[str] = []
+    for each in found[:ACROSS]:
+        paths = ", ".join(each.models[:ACROSS_MODELS])
+        more = len(each.models) - ACROSS_MODELS
+        line = clean(f"{each.title}: {paths}{f' and {more:,} more' if more > 0 else ''}")
+        wrapped = click.wrap_text(line, columns() - 1, subsequent_indent=INDENT)
+        lines += wrapped.splitlines()
+    if len(found) > ACROSS:
+        lines.append(f"and {len(found) - ACROSS:,} more such groups, in index.json")
+    return lines
 
 
 def unseen(found: Found) -> list[str]:

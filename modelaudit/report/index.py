@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from modelaudit.facts import Json
@@ -58,10 +59,10 @@ class Run:
 
     `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
     each with its reason, so that nothing is left out in silence. `together` is what holds for
-    several models at once: title, detail and the models' paths. `changes` are sentences on what
-    changed after the run that began at `since` ("" where there was none). `missing` is the number
-    of models that an interrupted run did not come to. `trend` are the registry's runs up to this
-    one, oldest first: when each began, and its number of models by verdict.
+    several models at once: `kind`, `title`, `detail` and `models`, their paths. `changes` are
+    sentences on what changed after the run that began at `since` ("" where there was none).
+    `missing` is the number of models that an interrupted run did not come to. `trend` are the
+    registry's runs up to this one, oldest first: when each began, and its models by verdict.
     """
 
     root: str
@@ -69,7 +70,7 @@ class Run:
     tool: str
     exit: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    together: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    together: tuple[Mapping[str, Any], ...] = ()
     since: str = ""
     changes: tuple[str, ...] = ()
     missing: int = 0

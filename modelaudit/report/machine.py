@@ -39,6 +39,7 @@ def render(
     *,
     fail_on: Severity = Severity.HIGH,
     base: str = "",
+    across: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
     """The audits in the format called `name`.
 
@@ -48,9 +49,12 @@ def render(
         rules: wording of the rules by code.
         fail_on: severity from which a finding fails its rule (`junit` alone tells failures).
         base: absolute directory that `gitlab` gives paths relative to.
+        across: what holds for several of the models, each with their paths (`markdown` tells it).
     """
     if name == "junit":
         return junit.render(audits, rules, fail_on)
     if name == "gitlab":
         return gitlab.render(audits, rules, base)
+    if name == "markdown":
+        return markdown.render(audits, rules, across)
     return FORMATS[name](audits, rules)

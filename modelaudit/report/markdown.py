@@ -14,6 +14,8 @@ from modelaudit.schema import Audit
 
 LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
 MOST_FINDINGS = 20
+MOST_GROUPS, MOST_NAMED = 10, 5  # of what holds for several models
+Across = Sequence[tuple[str, Sequence[str]]]
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$-])")
 
 
@@ -78,8 +80,22 @@ def _model(audit: Audit, *, opened: bool) -> str:
     return "\n".join([*lines, "", "</details>"])
 
 
-def render(audits: Sequence[Audit], _rules: Rules) -> str:
+def _across(found: Across) -> list[str]:
+    """What holds for several models, a line each."""
+    lines = []
+    for title, paths in found[:MOST_GROUPS]:
+        named = ", ".join(_code(path, 70) for path in paths[:MOST_NAMED])
+        more = len(paths) - MOST_NAMED
+        lines.append(f"- {escape(title)}: {named}{f' and {more} more' if more > 0 else ''}")
+    if len(found) > MOST_GROUPS:
+        lines.append(f"- and {len(found) - MOST_GROUPS} more such groups")
+    return ["\n".join(lines)] if lines else []
+
+
+def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
     """A summary of all audits, worst first, in at most 65,000 characters.
+
+    `across` is what holds for several of the models, each with their paths.
 
     Models that do not fit any more are counted at the end.
     """
@@ -90,7 +106,8 @@ def render(audits: Sequence[Audit], _rules: Rules) -> str:
         if any(a.verdict is v for a in audits)
     ]
     parts = [f"## Model audit: {', '.join(counts) or 'no model'}"]
-    room = LIMIT - len(parts[0]) - 100
+    parts += _across(across)
+    room = LIMIT - sum(len(part) + 2 for part in parts) - 100
     for index, audit in enumerate(ordered):
         part = _model(audit, opened=index == 0)
         if len(part) + 2 > room:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import replace
 
+import h5py
 import pytest
 from click.exceptions import Abort
 from click.testing import CliRunner
@@ -72,6 +73,28 @@ def test_new_gone_renamed_worse_and_better(models):
     assert f"{models}: 3 models before, 3 now: 1 new, 1 gone since " in done.stdout
     assert "gone        a.h5  was fail" in done.stdout
     assert "new         d.keras  pass" in done.stdout
+
+
+def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
+    twins = "2 models hold the same weights in files that differ: a.h5, b.keras\n"
+    assert f"\n\n{twins}" in nightly(sound).stdout
+    shutil.copy(sound / "a.h5", sound / "copy.h5")
+    with h5py.File(sound / "copy.h5", "r+") as file:
+        file.attrs["remark"] = "saved again"  # other bytes, the same weights
+    said = nightly(sound).stdout
+    assert f"\n\n{twins.replace('2', '3').replace('b.keras', 'b.keras, copy.h5')}" in said
+    assert "an older Keras" not in said  # that is known
+    (sound / "copy.h5").unlink()
+    assert "hold the same weights" not in nightly(sound).stdout
+    shutil.copy(sound / "b.keras", sound / "c.keras")
+    said = nightly(sound).stdout
+    assert "2 models are byte for byte the same: b.keras, c.keras\n" in said
+    data = json.loads((sound.parent / "out" / "index.json").read_text())
+    kinds = {each["kind"]: each["models"] for each in data["together"]}
+    assert kinds["same-weights"] == ["a.h5", "b.keras", "c.keras"]
+    assert kinds["same-content"] == ["b.keras", "c.keras"]
+    assert kinds["mixed-keras"] == ["a.h5"]
+    assert nightly(sound).stdout == ""
 
 
 def test_a_model_that_vanished_and_came_back_is_known(sound):

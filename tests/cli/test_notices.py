@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_a_webhook_and_a_health_check(server, night):
     night(settings)
     (change,) = json.loads(asked[1][2])["changes"]
     assert (change["kind"], change["path"], change["now"]) == ("new", "b.keras", "pass")
+
+    asked.clear()
+    shutil.copy(night.models / "a.h5", night.models / "z.h5")
+    night(settings)
+    across = json.loads(asked[1][2])["across"]
+    assert [(each["kind"], each["models"]) for each in across] == [
+        ("same-content", ["a.h5", "z.h5"]),
+        ("same-weights", ["a.h5", "b.keras", "z.h5"]),
+    ]
 
 
 def test_of_the_first_run_the_findings_of_failing_models_are_sent(server, night):

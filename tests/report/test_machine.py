@@ -128,6 +128,17 @@ def test_markdown_fits_a_comment_however_many_models():
     assert made.startswith("## Model audit: 200 fail")
 
 
+def test_markdown_tells_what_holds_for_several_models():
+    across = [("2 models are `the` same", ["a|b.h5", "c.h5"])] + [("title", ["x"] * 9)] * 12
+    made = machine.render("markdown", AUDITS, samples.RULES, across=across)
+    lines = made.splitlines()
+    assert lines[2] == "- 2 models are \\`the\\` same: `a\\|b.h5`, `c.h5`"
+    assert lines[3] == "- title: `x`, `x`, `x`, `x`, `x` and 4 more"
+    assert lines[12] == "- and 3 more such groups"
+    full = machine.render("markdown", [samples.failing()] * 200, samples.RULES, across=across)
+    assert len(full) <= 65_000
+
+
 def test_markdown_is_worst_first():
     made = FORMATS["markdown"]([samples.large(), samples.failing()], samples.RULES)
     assert made.index("digits-v4") < made.index("large.keras")
