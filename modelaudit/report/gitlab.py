@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 from modelaudit.facts import Json
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.report import text
+from modelaudit.report.places import path_below, path_of
 from modelaudit.report.ruleinfo import Rules
-from modelaudit.report.values import as_map, as_text
 from modelaudit.schema import Audit
 
 SEVERITIES: Mapping[Severity, str] = {
@@ -36,7 +35,7 @@ def render(audits: Sequence[Audit], _rules: Rules, base: str = "") -> str:
     entries: list[Json] = []
     seen: dict[str, int] = {}
     for audit in audits:
-        path = _path(audit, base)
+        path = text.printable(path_below(base, audit) or path_of(audit))
         for finding in audit.findings:
             if finding.outcome is Outcome.WAIVED:
                 continue
@@ -66,12 +65,3 @@ def _entry(
         "severity": SEVERITIES[severity],
         "location": {"path": path, "lines": {"begin": 1}},
     }
-
-
-def _path(audit: Audit, base: str) -> str:
-    model = as_map(audit.model)
-    path = as_text(model.get("path")) or as_text(model.get("slug")) or "model"
-    whole = PurePosixPath(as_text(model.get("root"))) / path
-    if base and whole.is_relative_to(base):
-        path = whole.relative_to(base).as_posix()
-    return text.printable(path)

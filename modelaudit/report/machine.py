@@ -48,13 +48,15 @@ def render(
         audits: what to report on.
         rules: wording of the rules by code.
         fail_on: severity from which a finding fails its rule (`junit` alone tells failures).
-        base: absolute directory that `gitlab` gives paths relative to.
+        base: absolute directory that `gitlab` and `sarif` give paths relative to.
         across: what holds for several of the models, each with their paths (`markdown` tells it).
     """
     if name == "junit":
         return junit.render(audits, rules, fail_on)
     if name == "gitlab":
         return gitlab.render(audits, rules, base)
+    if name == "sarif":
+        return sarif.render(audits, rules, base)
     if name == "markdown":
         return markdown.render(audits, rules, across)
     return FORMATS[name](audits, rules)

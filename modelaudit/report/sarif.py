@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome, Severity
 from modelaudit.report import text
+from modelaudit.report.places import path_below, path_of
 from modelaudit.report.ruleinfo import RuleInfo, Rules
 from modelaudit.report.values import as_map, as_text, plain
 from modelaudit.schema import Audit, jsonable
@@ -57,17 +57,32 @@ def _rule(info: RuleInfo) -> dict[str, Json]:
     return described
 
 
-def _uri(model: Mapping[str, Any], finding: Finding) -> str:
-    path = as_text(model.get("path")) or as_text(model.get("slug")) or "model"
+def _file(audit: Audit, finding: Finding, base: str) -> dict[str, Json]:
+    """The file that a finding is about, relative to the repository where the model lies in it.
+
+    Code-hosting services take relative addresses as relative to the repository's root and do not
+    look at `originalUriBaseIds` (see issue 2215 of github/codeql-action).
+    """
+    below = path_below(base, audit)
+    path = path_of(audit) if below is None else below
     inside = finding.location.file
-    whole = f"{path}/{inside}" if inside and as_text(model.get("format")) in DIRECTORIES else path
-    return quote(whole.encode("utf-8", "backslashreplace"), safe="/")
+    if inside and as_text(as_map(audit.model).get("format")) in DIRECTORIES:
+        path = f"{path}/{inside}"
+    return {"uri": _quoted(path), "uriBaseId": OUTSIDE if below is None else REPOSITORY}
 
 
+def _quoted(path: str) -> str:
+    return quote(path.encode("utf-8", "backslashreplace"), safe="/")
+
+
+# The names of the two directories that addresses are relative to.
+REPOSITORY, OUTSIDE = "%SRCROOT%", "MODELROOT"
 DIRECTORIES = frozenset({"savedmodel_tf2", "savedmodel_tf1_style", "corrupt_savedmodel"})
 
 
-def _result(audit: Audit, finding: Finding, indices: Mapping[str, int]) -> dict[str, Json]:
+def _result(
+    audit: Audit, finding: Finding, indices: Mapping[str, int], base: str
+) -> dict[str, Json]:
     model = as_map(audit.model)
     numbers = ", ".join(
         f"{key} {plain(finding.evidence[key], 60)}"
@@ -81,7 +96,7 @@ def _result(audit: Audit, finding: Finding, indices: Mapping[str, int]) -> dict[
         said += f" Evidence: {numbers}."
     place: dict[str, Json] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": _uri(model, finding), "uriBaseId": "MODELROOT"},
+            "artifactLocation": _file(audit, finding, base),
             "region": {"startLine": 1},
         }
     }
@@ -125,12 +140,18 @@ def _notifications(audit: Audit) -> list[Json]:
     ]
 
 
-def render(audits: Sequence[Audit], rules: Rules) -> str:
+def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     """One SARIF run over all audits.
 
     All rules are listed, not only those that failed. Unanswered questions (not those that do not
     arise for a model of its kind) become tool notifications. A binary model has no lines, so every
     result points at line 1 and names the place inside the model as its logical location.
+
+    Args:
+        audits: what to report on.
+        rules: wording of the rules by code.
+        base: absolute directory of the repository. Models that lie in it are named from there,
+            others from the directory that was audited.
     """
     ordered = sorted(rules.values(), key=lambda info: info.code)
     indices = {info.code: index for index, info in enumerate(ordered)}
@@ -152,11 +173,14 @@ def render(audits: Sequence[Audit], rules: Rules) -> str:
                 "toolExecutionNotifications": [n for a in audits for n in _notifications(a)],
             }
         ],
-        "results": [_result(a, f, indices) for a in audits for f in a.findings],
+        "results": [_result(a, f, indices, base) for a in audits for f in a.findings],
         "columnKind": "unicodeCodePoints",
     }
+    bases = {REPOSITORY: base} if base else {}
     if len(roots) == 1:
-        root = quote(roots.pop().rstrip("/").encode("utf-8", "backslashreplace"), safe="/")
-        run["originalUriBaseIds"] = {"MODELROOT": {"uri": f"file://{root}/"}}
+        bases[OUTSIDE] = roots.pop()
+    run["originalUriBaseIds"] = {
+        name: {"uri": f"file://{_quoted(folder.rstrip('/'))}/"} for name, folder in bases.items()
+    }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -97,6 +97,37 @@ def test_sarif_names_the_file_inside_a_directory_model(run):
     assert "vision/digits-v3.keras" in uris
 
 
+def sarif_files(audit, base):
+    log = json.loads(machine.render("sarif", [audit], samples.RULES, base=base))
+    bases = log["runs"][0]["originalUriBaseIds"]
+    for result in log["runs"][0]["results"]:
+        (place,) = result["locations"]
+        file = place["physicalLocation"]["artifactLocation"]
+        yield file["uri"], bases[file["uriBaseId"]]["uri"] + file["uri"]
+
+
+def test_sarif_names_files_from_the_repository_where_the_model_lies_in_it():
+    audit = samples.healthy()
+    audit = replace(audit, results=samples.failing().results)
+    root, path = audit.model["root"], audit.model["path"]
+    above, _, last = root.rpartition("/")
+    for base, shown in ((root, path), (above, f"{last}/{path}"), ("/elsewhere", path), ("", path)):
+        found = {*sarif_files(audit, base)}
+        assert found == {(shown, f"file://{root}/{path}")}  # and all resolve to the same file
+
+
+def test_sarif_does_not_tell_questions_that_do_not_arise():
+    audit = samples.unreadable()
+    some, *others = audit.results
+    moot = replace(audit, results=(replace(some, moot=True), *others))
+    told = [
+        json.loads(FORMATS["sarif"]([each], samples.RULES))["runs"][0]["invocations"][0]
+        for each in (audit, moot)
+    ]
+    before, after = (len(each["toolExecutionNotifications"]) for each in told)
+    assert (before, after) == (len(audit.skipped), len(audit.skipped) - 1)
+
+
 def test_junit_counts_add_up():
     root = ET.fromstring(FORMATS["junit"](AUDITS, samples.RULES))
     suites = root.findall("testsuite")
