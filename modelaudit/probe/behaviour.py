@@ -232,7 +232,9 @@ class _Study:
         stored = repeats.given[output.name]
         centred = interventions.with_centred_bias(self.runner, head)[output.name]
         if head.bias.size != stored.shape[-1]:
-            raise Unavailable(f"{head.route} does not make output {output.name}")
+            raise Unavailable(
+                f"{head.route}, the last layer with a bias, is not what gives output {output.name}"
+            )
         effect = bias_effect(
             stored, centred, output.kind, head.bias, comparable(centred, output.kind)
         )

@@ -49,8 +49,9 @@ def _findings(audit: Audit) -> list[str]:
         state = "waived" if finding.waived_by else finding.severity.value
         mark = words.mark(state)
         said = escape(f"waived: {finding.waived_by}") if finding.waived_by else _numbers(finding)
+        what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
         lines.append(
-            f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {escape(finding.title, 110)} "
+            f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "
             f"| {_code(str(finding.location), 70)} | {said} |"
         )
     if len(ordered) > MOST_FINDINGS:

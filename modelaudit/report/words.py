@@ -175,6 +175,20 @@ COLUMNS: Mapping[str, str] = {
     "responsible": "Explains it",
 }
 
+# Measurements that were not made, by the name that an audit gives them.
+MEASUREMENTS: Mapping[str, str] = {
+    "batch normalisation": "Fit of the batch normalisations to the inputs",
+    "built-in mix": "Answers to inputs without any content",
+    "centred head bias": "Whether the bias of the last layer drowns the rest",
+    "cleared biases": "Whether a negative bias silences a layer",
+    "dead units": "Channels that stay silent",
+    "kernels": "Symmetry of the kernels",
+    "layer residuals": "How well each layer follows a flip",
+    "profile": "The architecture",
+    "recalibrated batch normalisation": "Whether fresh statistics would help",
+    "receptive_field": "How much of the image each layer sees",
+}
+
 INTERVENTIONS: Mapping[str, str] = {"centre_head_bias": "bias of the last layer centred"}
 
 
@@ -195,6 +209,11 @@ def keras(version: str) -> str:
     """
     found = re.match(r"2\.(\d+)", version)
     return f"{'tf-keras' if found and int(found[1]) > 15 else 'Keras'} {version}"
+
+
+def measurement(name: str) -> str:
+    """A measurement in words, or its name."""
+    return MEASUREMENTS.get(name, name.replace("_", " "))
 
 
 def cause(code: str) -> str:

@@ -179,7 +179,7 @@ def test_markdown_is_worst_first():
 def test_markdown_of_hostile_names_is_inert():
     made = FORMATS["markdown"]([samples.hostile()], samples.RULES)
     outside_code = re.sub(r"`[^`\n]*`", "", made)
-    assert set(re.findall(r"<(\w+)", outside_code)) == {"details", "summary", "b", "code"}
+    assert set(re.findall(r"<(\w+)", outside_code)) == {"details", "summary", "b", "br", "code"}
     assert "\u202e" not in made
     table = [line for line in made.splitlines() if line.startswith("| ■")]
     assert all(line.replace("\\|", "").count("|") == 6 for line in table)

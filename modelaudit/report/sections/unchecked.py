@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from modelaudit.findings import Outcome, RuleResult
-from modelaudit.report import text
+from modelaudit.report import text, words
 from modelaudit.report.blocks import (
     Block,
     Bullets,
@@ -52,11 +52,11 @@ def measurements(audit: Audit) -> tuple[str, ...]:
         found.append(f"Running the model: {reason}")
     for section in (audit.symmetry, audit.behaviour):
         for what, why in as_map(as_map(section).get("skipped")).items():
-            found.append(f"{what.replace('_', ' ')}: {plain(why, 300)}")
+            found.append(f"{words.measurement(what)}: {plain(why, 300)}")
     for observation in as_maps(audit.observations):
         if as_text(observation.get("status")) in ("refused", "unavailable"):
-            runtime, error = plain(observation.get("runtime"), 60), plain(observation.get("error"))
-            found.append(f"Loading in {runtime}: {error}")
+            where, error = plain(observation.get("runtime"), 60), plain(observation.get("error"))
+            found.append(f"Loading in {words.runtime(where)}: {error}")
     return tuple(dict.fromkeys(found))
 
 
