@@ -47,6 +47,17 @@ class Target:
     slug: str
     origin: str = ""  # where a registry says it comes from, as one line
     previous: Path | None = None  # the version before it
+    label: str = ""  # the last names of `root`, where models of several roots are told apart by it
+
+    @property
+    def shown(self) -> str:
+        """Its path as reports give it, relative to `base`."""
+        return f"{self.label}/{self.relative}" if self.label else self.relative
+
+    @property
+    def base(self) -> Path:
+        """`root` without the names that `label` holds."""
+        return self.root.parents[self.label.count("/")] if self.label else self.root
 
 
 # Runs a model in the runtimes that there are and gives what was seen.
@@ -206,7 +217,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
     weights = sections.weights_section(facts)
     if settings.baseline:
         known = settings.baseline.model(
-            target.relative, facts.artifact.sha256 or "", sections.weights_digest(weights)
+            target.shown, facts.artifact.sha256 or "", sections.weights_digest(weights)
         )
         results = apply_baseline(results, known, settings.baseline.created)
     verdict, reason = judge(results, facts, settings.fail_on)
@@ -221,7 +232,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         },
         created=created,
         model=sections.model_section(
-            facts.artifact, str(target.root), target.relative, target.slug, target.origin
+            facts.artifact, str(target.base), target.shown, target.slug, target.origin
         ),
         verdict=verdict,
         reason=reason,

@@ -76,6 +76,7 @@ def audit(
         if not quiet:
             _show(ran.rows, ran.found)
             say(f"index: {ran.index}")
+            _warn([ran.beside] if ran.beside else [])
             _warn(settings_notes(settings, ran.found, ran.rows, created))
 
     order = Order(out, wanted, "audit", all_versions=all_versions, resume=resume)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +69,7 @@ def find(
 ) -> Found:
     """Every model under `paths`, each once, without looking into `apart` (our own reports).
 
+    Where the paths are of several directories, models are called by the directory's name, too.
     Of a directory of versions only the newest is taken, unless all are wanted.
 
     Raises:
@@ -78,15 +79,22 @@ def find(
     others: dict[str, int] = {}
     named: list[tuple[str, str]] = []
     problems: list[Problem] = []
-    for path in paths:
-        found = discover(path, settings.limits, apart=apart, all_versions=all_versions)
+    discoveries = [
+        discover(path, settings.limits, apart=apart, all_versions=all_versions) for path in paths
+    ]
+    labels = _labels({found.root for found in discoveries})
+    for found in discoveries:
+        label = labels[found.root]
+        start = f"{label}/" if label else ""
         for suffix, count in found.others.items():
             others[suffix] = others.get(suffix, 0) + count
-        named += [(each.path, each.reason) for each in found.named]
-        problems += found.problems
+        named += [(start + each.path, each.reason) for each in found.named]
+        problems += [replace(each, file=start + each.file) for each in found.problems]
         for each in found.candidates:
-            name = slug(each.relative)
-            target = Target(each.path, found.root, each.relative, name, each.origin, each.previous)
+            name = slug(start + each.relative)
+            target = Target(
+                *(each.path, found.root, each.relative, name, each.origin, each.previous, label)
+            )
             targets.setdefault(each.path, target)
     return Found(
         root=", ".join(str(path) for path in paths),
@@ -96,6 +104,16 @@ def find(
         problems=tuple(problems),
         whole=any(path.is_dir() and path.resolve() not in targets for path in paths),
     )
+
+
+def _labels(roots: Collection[Path]) -> dict[Path, str]:
+    """As many of the last names of each root as tell them all apart, "" where there is but one."""
+    depth = 1 if len(roots) > 1 else 0
+    while True:
+        labels = {root: "/".join(root.parts[1:][-depth:] if depth else ()) for root in roots}
+        if len({*labels.values()}) == len(roots):
+            return labels
+        depth += 1
 
 
 def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compare the bytes of models that look unchanged, not only sizes, times and inodes.",
 )
+@options.option(
+    "--moved",
+    is_flag=True,
+    help="REGISTRY is the one that --out holds the audits of, in another place: go on with them.",
+)
 @look
 @options.probing
 @options.shared
@@ -42,6 +47,7 @@ def nightly(
     out: Path,
     formats: tuple[str, ...],
     verify: bool,
+    moved: bool,
     templates: Path | None,
     paper: str,
     appendix: bool,
@@ -84,6 +90,7 @@ def nightly(
         all_versions=all_versions,
         reuse=True,
         verify=verify,
+        moved=moved,
         keep=told.keep,
     )
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from modelaudit import __version__
 from modelaudit.cli import exits
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
+from modelaudit.cli.claim import claim, others, registry_name
 from modelaudit.cli.deliver import Formats, Outcome, deliver_to, is_index_written, write_index
 from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, work_on, worst_first
@@ -38,6 +39,7 @@ class Order:
         reuse: take earlier audits of models that have not changed.
         verify: tell that by the bytes of their files, not by sizes, times and inodes.
         resume: go on with the last run if it did not come to its end.
+        moved: the registry is that of the nights so far, in another place.
         keep: number of runs that the history holds.
     """
 
@@ -48,6 +50,7 @@ class Order:
     reuse: bool = False
     verify: bool = False
     resume: bool = False
+    moved: bool = False
     keep: int = Nightly().keep
 
 
@@ -66,6 +69,7 @@ class Recorded:
         changes: models that are not as they were then.
         across: what holds for several models together, and did not then.
         notes: sentences about the run that were not said then.
+        beside: a sentence where `out` holds audits of another registry, too.
     """
 
     rows: list[Row]
@@ -78,6 +82,7 @@ class Recorded:
     changes: tuple[changes.Change, ...]
     across: tuple[Together, ...]
     notes: tuple[str, ...]
+    beside: str
 
     @property
     def quiet(self) -> bool:
@@ -113,18 +118,23 @@ def record_run(
             killed run found is told by the next.
 
     Raises:
-        UsageError: a path does not exist, or what is to be written cannot be.
+        UsageError: a path does not exist, what is to be written cannot be, or the nights into the
+            directory are those of another registry.
         LockHeld: another run writes to the same directory.
         Interrupted: the run was told to stop; an index of what it has is written.
         StoreError: the history cannot be read or written.
     """
     started = time.monotonic()
     check_log(log_file)
+    paths = tuple(sorted(paths, key=Path.resolve))  # the same registry in whatever order
     found = find(paths, settings, apart=order.out, all_versions=order.all_versions)
-    registry = ", ".join(str(path.resolve()) for path in paths)
+    registry = registry_name(paths)
     with ExitStack() as stack:
         stack.enter_context(locked(order.out))
         store = stack.enter_context(Store.open(order.out))
+        if order.command == "nightly":
+            roots = {str(target.root) for target in found.targets}
+            claim(store, order.out, registry, roots, moved=order.moved)
         base = store.last(registry, State.REPORTED)
         before = store.lines(base.id) if base else {}
         run, earlier = _begin(store, registry, created, order)
@@ -202,12 +212,12 @@ def _interrupted(store: Store, run: int, created: str, order: Order, found: Foun
 
     Where it has nothing, what an earlier run wrote stays.
     """
-    places = [place_of(target) for target in found.targets]
+    shown = {place_of(target): target.shown for target in found.targets}
     with suppress(OSError, UsageError, StoreError):  # the interrupt is what is to be told
         lines = store.lines(run)
-        rows = worst_first([dict(lines[place]) for place in places if place in lines])
-        missing = tuple(place.path for place in places if place not in lines)
-        so_far = f"{len(rows):,} of {len(places):,} models"
+        rows = worst_first([dict(lines[place]) for place in shown if place in lines])
+        missing = tuple(path for place, path in shown.items() if place not in lines)
+        so_far = f"{len(rows):,} of {len(shown):,} models"
         if rows and missing:
             reasons = (f"interrupted after {so_far}",)
             outcome = Outcome(exits.INTERRUPTED, reasons, missing=missing)
@@ -235,7 +245,7 @@ def _conclude(
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
     notes = [*unseen(found), *settings_notes(settings, found, rows, created)]
-    *others, this = store.runs()
+    *earlier, this = store.runs()
     ran = Recorded(
         rows=rows,
         found=found,
@@ -247,9 +257,10 @@ def _conclude(
         changes=changes.compare(before, after) if base else (),
         across=news(together([*before.values()]), together(rows)),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
+        beside=others(earlier, order.out, this.registry),
     )
     # Else the index is of another registry, or of a run that was interrupted.
-    ours = any(each.registry == this.registry and each.is_whole for each in others[-1:])
+    ours = any(each.registry == this.registry and each.is_whole for each in earlier[-1:])
     if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
         told = _trend(store, this)
         outcome = Outcome(code, tuple(reasons), ran.since, ran.changes, trend=told)

@@ -76,7 +76,7 @@ def work_on(
         for finished in audit_all(
             targets, settings, created, probe=probe, deliver=deliver, recalled=known
         ):
-            bar.advance(finished.target.relative)
+            bar.advance(finished.target.shown)
             yield finished
 
 

@@ -123,7 +123,7 @@ def _audit(
         "started": run.started,
         "until": run.started,
         "root": place.root,
-        "path": str(line["path"]),
+        "path": place.path,
         "verdict": line["verdict"],
         "reason": line["reason"],
         "worst": {
@@ -152,7 +152,7 @@ def as_text(audits: Sequence[dict[str, Json]]) -> str:
     lines = []
     for root, group in groupby(audits, key=lambda each: each["root"]):
         mine = list(group)
-        lines.append(clean(f"{root}: {mine[0]['path']}"))
+        lines.append(clean(f"{root}/{mine[0]['path']}"))
         for each in mine:
             digest = str(each["sha256"] or "not hashed")[:12]
             worst = _worst(each["worst"])

@@ -145,7 +145,10 @@ RULES = (
         "changed, or this version computes a layer differently: load with the versions in the record.",
         check=_golden_outputs,
         limit=Limit(
-            None, 0.0, 1.0, "as share of the largest recorded value (unless set, what rounding explains)"
+            None,
+            0.0,
+            1.0,
+            "as share of the largest recorded value (unless set, what rounding explains)",
         ),
         bad=lambda: _recorded(gap=0.5),
         good=_recorded,

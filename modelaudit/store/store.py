@@ -161,6 +161,19 @@ class Store:
         with explained(self._path), transaction(self._connection):
             self._connection.execute("UPDATE run SET state = ? WHERE id = ?", (State.REPORTED, run))
 
+    def move(self, registries: tuple[str, str], *roots: tuple[str, str]) -> None:
+        """Give a registry, and the directories its models are relative to, other names.
+
+        Each pair is the name until now and the new one. What is known under a new name stays.
+        """
+        with explained(self._path), transaction(self._connection):
+            was, name = registries
+            self._connection.execute("UPDATE run SET registry = ? WHERE registry = ?", (name, was))
+            for was, name in roots:
+                self._connection.execute(
+                    "UPDATE OR IGNORE model SET root = ? WHERE root = ?", (name, was)
+                )
+
     def forget(self, keep: int) -> None:
         """Drop all but the last `keep` runs, and audits that only those dropped refer to.
 
@@ -238,13 +251,17 @@ class Store:
         return dict(rows)
 
     def timeline(self, path: str) -> list[tuple[Run, Place, int, Line]]:
-        """Every run's result for models of this path: run, model, audit and line, in order."""
+        """Every run's result for models of this path: run, model, audit and line, in order.
+
+        A path is that below the registry, or as the reports give it.
+        """
         runs = {run.id: run for run in self.runs()}
         rows = self._all(
             "SELECT result.run, model.root, model.path, audit.id, audit.line FROM result "
             "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
-            "WHERE model.path = ? ORDER BY model.root, result.run",
-            (path,),
+            "WHERE model.path = ? OR json_extract(audit.line, '$.path') = ? "
+            "ORDER BY model.root, model.path, result.run",
+            (path, path),
         )
         return [
             (runs[run], Place(root, name), audit, json.loads(line))

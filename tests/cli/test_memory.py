@@ -23,8 +23,8 @@ def night(tmp_path: Path):
     models, out = tmp_path / "models", tmp_path / "out"
     models.mkdir()
 
-    def run(*more: str, registry: Path = models) -> int:
-        words = ["nightly", str(registry), "--out", str(out), "--no-probe", *more]
+    def run(*more: str, registry: Path = models, command: str = "nightly") -> int:
+        words = [command, str(registry), "--out", str(out), "--no-probe", *more]
         done = CliRunner().invoke(cli, words, catch_exceptions=False)
         assert done.exit_code in (0, 1), done.output
         with Store.open_to_read(out) as store:
@@ -65,14 +65,13 @@ def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
     assert "b.keras" in (night.out / "junit.xml").read_text()
 
 
-def test_two_registries_that_share_their_reports_do_not_take_one_another_s(night, tmp_path):
+def test_a_night_does_not_take_the_reports_of_another_registry_s_audit(night, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     files.minimal_h5(night.models / "a.h5")
     files.minimal_h5(other / "a.h5")
-    assert [night("-f", "json"), night("-f", "json", registry=other)] == [1, 1]
-    for registry in (night.models, other):
-        night("-f", "json", registry=registry)
+    for command, registry in [("nightly", night.models), ("audit", other)] * 2:
+        assert night("-f", "json", registry=registry, command=command) == 1
         assert json.loads((night.out / "index.json").read_text())["root"] == str(registry)
         told = json.loads((night.out / "models" / "a.h5" / "audit.json").read_text())
         assert told["model"]["root"] == str(registry)
