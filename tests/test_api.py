@@ -11,6 +11,8 @@ import pytest
 
 import modelaudit
 from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
+from modelaudit.settings import Policy, Waiver
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 
@@ -25,6 +27,21 @@ def test_one_audit_a_model() -> None:
     assert [audit.model["path"] for audit in audits] == ["digits_partial_restore.keras"]
     assert audits[0].verdict is modelaudit.Verdict.FAIL
     assert "MA405" in {finding.code for finding in audits[0].findings}
+
+
+def test_policies_and_waivers_hold_for_the_models_that_their_path_fits() -> None:
+    def verdict(path: str) -> modelaudit.Verdict:
+        settings = replace(
+            _static(),
+            base=str(SAMPLES.parent),
+            policies=(Policy("*", fail_on=Severity.CRITICAL),),
+            waivers=(Waiver("", "known", path=path),),
+        )
+        (audit,) = modelaudit.audit(SAMPLES / "digits_partial_restore.keras", settings)
+        return audit.verdict
+
+    assert verdict("sample_models/digits_p*") is modelaudit.Verdict.PASS
+    assert verdict("sample_models/digits_q*") is modelaudit.Verdict.WARN
 
 
 def test_nothing_there_is_said() -> None:

@@ -182,6 +182,7 @@ def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
     found = settings_file.load(_write(tmp_path, example))
     assert found.expectations == (Expectation("odd", "driving/*", "steering"),)
     assert found.waivers[0].owner == "vision team"
+    assert found.policies[0].targets == ("tf==2.16", "tf-keras==2.21")
     assert found.policies[0].severities == (("MA601", Severity.CRITICAL),)
     check(found)
     assert found.limits.archive_bytes == 2_000_000_000

@@ -1,5 +1,5 @@
-"""What a run tells of its settings: waivers, expectations and policies that did nothing, or soon
-will not any more.
+"""What a run tells of its settings: waivers, expectations and policies that did nothing or soon
+will not any more, and runtimes that are not known.
 
 That a waiver covers nothing is told only where a model that it is about was asked what it waives.
 A run over single files (as of pre-commit) knows nothing of the models that an entry may be for, so
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from modelaudit.cli.batch import Found, Row
 from modelaudit.cli.terminal import clean
 from modelaudit.facts import Json
 from modelaudit.rules.catalogue import rule
+from modelaudit.runtimes.catalogue import find
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 
 WARN_DAYS = 14  # before a waiver expires
@@ -59,7 +61,16 @@ def settings_notes(
                 notes.append(f"{_told(entry)} covers no finding of this run")
         elif models and found.whole:
             notes.append(f"{_told(entry)} fits no model of this run")
-    return [clean(note) for note in notes]
+    return [clean(note) for note in (*notes, *_nearest(settings))]
+
+
+def _nearest(settings: Settings) -> Iterator[str]:
+    """Runtimes that were asked for and that others had to answer for."""
+    asked = [*settings.targets, *(each for policy in settings.policies for each in policy.targets)]
+    for target in dict.fromkeys(asked):
+        profile = find(target, tuple(map(Path, settings.profiles)))
+        if not profile.exact:
+            yield f"{target} is not known: what is predicted for it is that of {profile.collected}"
 
 
 def _of_entry(entry: Entry, models: Sequence[_Model], today: datetime.date) -> Iterator[str]:

@@ -113,6 +113,16 @@ def test_an_expectation_that_fits_no_measured_output_is_told():
     assert notes(Expectation("odd", "drive/*", "steer"), rows=[row("drive/a.h5")]) == []
 
 
+def test_a_runtime_that_another_answers_for_is_told():
+    def told(*targets):
+        settings = Settings(targets=targets[:1], policies=(Policy("*", targets=targets),))
+        return settings_notes(settings, Found("/reg", (), {}, (), (), True), [], "2026-03-01")
+
+    assert told("tf==2.15", "tf==2.15.1", "tf-keras==2.21", "keras==3.5") == []
+    said = told("tf==2.99", "tf==2.15")
+    assert said == ["tf==2.99 is not known: what is predicted for it is that of tf==2.21.0"]
+
+
 @pytest.mark.parametrize(
     ("waiver", "unanswered", "probed", "told"),
     [

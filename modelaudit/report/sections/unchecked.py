@@ -117,7 +117,9 @@ def _ranges(codes: list[str]) -> str:
 
 def _passed_in_words(passed: list[RuleResult], rules: Rules) -> Bullets:
     title = "What each rule that passed says"
-    items = [f"{r.code} {_question(rules, r.code, r.name)}" for r in passed]
+    items = [
+        f"{r.code} {text.one_line(r.reason) or _question(rules, r.code, r.name)}" for r in passed
+    ]
     return replace(bullets(title, items, is_open=False), print_items=0)
 
 
