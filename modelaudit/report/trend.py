@@ -36,11 +36,14 @@ class Trend:
 
 def in_words(counts: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
     """A line for each verdict that occurs, with its number in every run: `fail 3 → 2 → 2`."""
-    return tuple(
-        f"{verdict.value} {' → '.join(f'{run.get(verdict.value, 0):,}' for run in counts)}"
-        for verdict in WORST_FIRST
-        if any(run.get(verdict.value) for run in counts)
-    )
+    lines = []
+    for verdict in WORST_FIRST:
+        numbers = [f"{run.get(verdict.value, 0):,}" for run in counts]
+        if {*numbers} != {"0"}:
+            same = len({*numbers}) == 1
+            said = f"always {numbers[0]}" if same else " → ".join(numbers)
+            lines.append(f"{verdict.value} {said}")
+    return tuple(lines)
 
 
 def trend(runs: Sequence[tuple[str, Mapping[str, int]]]) -> Trend | None:

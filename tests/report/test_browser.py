@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import pairwise
 
+import pypdf
 import pytest
 import report_samples as samples
 from axe_playwright_python.sync_playwright import Axe
@@ -31,6 +33,8 @@ RUN = Run(
     *("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)),
     since=samples.CREATED,
     changes=tuple(f"new: m{number}.h5 (pass)" for number in range(25)),
+    missing=3,
+    trend=tuple((samples.CREATED, {"fail": count, "pass": 9}) for count in (3, 1, 4)),
 )
 ROWS, SOME = 5000, 200
 
@@ -199,6 +203,33 @@ def test_the_index_reads_without_scripts(browser, site):
         assert len(shown(page)) == len(samples.index_rows())
         assert shown(page)[0] == "vision/broken/digits-v4"
         assert not page.locator("#filters").is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 700, 870, 1000, 1150, 1440])
+def test_every_column_of_the_index_is_in_sight(browser, site, width):
+    with opened(browser, site / "index.html", viewport={"width": width, "height": 900}) as page:
+        edges = page.locator("#table tr > *").evaluate_all(
+            "all => all.map(each => each.getBoundingClientRect().right)"
+        )
+        assert max(edges) <= width
+        assert page.locator("#table tr a").last.text_content() == "JSON"
+
+
+def test_the_index_on_paper(browser, site):
+    """Every page has the table's head, names are whole, and there is nothing to click on."""
+    with opened(browser, site / "some.html", color_scheme="dark") as page:
+        paper = pypdf.PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
+    sheets = [sheet.extract_text() for sheet in paper.pages]
+    whole = "\n".join(sheets)
+    for row in many_rows(SOME):
+        assert row.path in whole
+    tables = [text for text in sheets if ".keras" in text]
+    assert len(tables) > 5
+    heads = ("Verdict", "Model", "Findings", "Format", "Saved with", "Size", "Reports")
+    for text in tables:
+        assert all(head in text for head in heads)
+    assert f"of {SOME} shown" not in whole
+    assert all(sheet.mediabox.width > sheet.mediabox.height for sheet in paper.pages)
 
 
 def test_the_text_filter_narrows_the_index(browser, site):
