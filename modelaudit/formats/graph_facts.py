@@ -146,11 +146,14 @@ def _collection_entries(collection: pb.CollectionDef) -> Iterator[str]:
     for value in collection.bytes_list.value:
         yield value.decode("utf-8", "backslashreplace")
     for message in collection.any_list.value:
-        asset = _packed_asset(message)
+        asset = packed_asset(message)
         yield asset.filename if asset else message.type_url
 
 
-def _packed_asset(message: pb.Any) -> pb.AssetFileDef | None:
+def packed_asset(message: pb.Any) -> pb.AssetFileDef | None:
+    """The asset that an `Any` holds, packed as bytes or as text has it; None for other things."""
+    if not message.type_url:
+        return message.asset_file_def if message.HasField("asset_file_def") else None
     if not message.type_url.endswith("AssetFileDef"):
         return None
     try:
@@ -164,7 +167,7 @@ def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
     assets = list(meta.asset_file_def)
     if "saved_model_assets" in meta.collection_def:
         packed = meta.collection_def["saved_model_assets"].any_list.value
-        assets.extend(asset for asset in map(_packed_asset, packed) if asset)
+        assets.extend(asset for asset in map(packed_asset, packed) if asset)
     return {asset.tensor_info.name: asset.filename for asset in assets}
 
 

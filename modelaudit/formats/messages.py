@@ -17,6 +17,11 @@ M = TypeVar("M", bound=Message)
 # What must not be counted as structure in text format: strings (closed or cut off) and comments.
 _OPAQUE = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?|#[^\n]*')
 
+# A message that stands unpacked in an `Any`: `[type.googleapis.com/tensorflow.AssetFileDef] {…}`.
+# Those of other types get a name that no schema knows, and are skipped.
+_UNPACKED = re.compile(r"\[\s*[\w.-]+/(?:[\w.]+\.)?(\w+)\s*\]")
+_UNPACKED_FIELDS = {"AssetFileDef": "asset_file_def"}
+
 
 def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
     """Parse the wire format.
@@ -52,10 +57,20 @@ def parse_text(message_type: type[M], data: bytes, file: str, limits: Limits) ->
     try:
         text = data.decode("utf-8")
         _check_depth(text, file, limits)
-        text_format.Parse(text, message, allow_unknown_field=True)
+        text_format.Parse(_with_fields(text), message, allow_unknown_field=True)
     except (text_format.ParseError, ValueError, RecursionError, DecodeError) as error:
         raise ReadError(ProblemKind.CORRUPT, file, f"not {name} text: {error}") from error
     return message
+
+
+def _with_fields(text: str) -> str:
+    """The text with types in brackets as names of fields, which are all that our schema has."""
+    if not _UNPACKED.search(text):
+        return text
+    either = re.compile(f"(?:{_OPAQUE.pattern})|{_UNPACKED.pattern}")
+    return either.sub(
+        lambda found: _UNPACKED_FIELDS.get(found[1], "unpacked_any") if found[1] else found[0], text
+    )
 
 
 def looks_textual(data: bytes) -> bool:

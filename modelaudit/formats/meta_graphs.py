@@ -9,6 +9,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import (
     Endpoint,
     Graph,
+    Json,
     ObjectNode,
     Problem,
     ProblemKind,
@@ -16,16 +17,16 @@ from modelaudit.facts import (
     Signature,
 )
 from modelaudit.formats.bounded import read_bytes
-from modelaudit.formats.graph_facts import graph_facts
+from modelaudit.formats.graph_facts import graph_facts, packed_asset
 from modelaudit.formats.graph_values import dims
 from modelaudit.formats.messages import parse, parse_text
 from modelaudit.formats.nested_graphs import nested_graphs
 from modelaudit.formats.object_graph import saved_objects
 from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.saved_model_files import BINARY, SPLIT, SPLIT_UNREAD, TEXT
 from modelaudit.formats.tf_dtypes import dtype_name
 from modelaudit.settings import Limits
 
-BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
 # Signatures that are no calls but name what a loader runs; see `Graph.init_ops`.
 _INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 
@@ -36,13 +37,68 @@ def read_message(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedMod
     Raises:
         ReadError: `missing-file`, or the file is no SavedModel.
     """
-    for file, parser in ((BINARY, parse), (TEXT, parse_text)):
+    for file in (BINARY, TEXT):
         if file in paths:
-            data = read_bytes(paths[file], limits.proto_bytes, file, "proto_bytes")
-            if not data:
-                raise ReadError(ProblemKind.EMPTY, file, "0 bytes")
-            return parser(pb.SavedModel, data, file, limits), file
-    raise ReadError(ProblemKind.MISSING_FILE, BINARY, "neither this nor saved_model.pbtxt is there")
+            return _message(paths, file, limits), file
+    reason = "neither this nor saved_model.pbtxt is there"
+    if SPLIT in paths:
+        reason += f"; TensorFlow does not load {SPLIT}: {SPLIT_UNREAD}"
+    raise ReadError(ProblemKind.MISSING_FILE, BINARY, reason)
+
+
+def _message(paths: Mapping[str, Path], file: str, limits: Limits) -> pb.SavedModel:
+    data = read_bytes(paths[file], limits.proto_bytes, file, "proto_bytes")
+    if not data:
+        raise ReadError(ProblemKind.EMPTY, file, "0 bytes")
+    return (parse if file == BINARY else parse_text)(pb.SavedModel, data, file, limits)
+
+
+def second_graph(
+    paths: Mapping[str, Path], message: pb.SavedModel, file: str, limits: Limits
+) -> list[Problem]:
+    """What is wrong where a text lies beside the binary message `message` that is read.
+
+    TensorFlow passes over the text. Other tools, people, and TensorFlow where the binary file gets
+    lost do not, so it has to say the same. Evidence has `saved_model` = differs, and `ops`, the
+    kinds of operation that only the text has.
+    """
+    if file == TEXT or TEXT not in paths:
+        return []
+    try:
+        other = _message(paths, TEXT, limits)
+    except ReadError as error:
+        return [Problem(ProblemKind(error.kind), TEXT, error.reason)]
+    if _canonical(other) == _canonical(message):
+        return []
+    ops = sorted(_ops(other) - _ops(message))
+    added = f"; only this one has {', '.join(ops[:16])}" if ops else ""
+    detail = f"says something else than {file}, which TensorFlow loads{added}"
+    evidence: dict[str, Json] = {"saved_model": "differs", "ops": [*ops[:64]]}
+    return [Problem(ProblemKind.DUPLICATE_MEMBER, TEXT, detail, evidence=evidence)]
+
+
+def _canonical(message: pb.SavedModel) -> bytes:
+    """What both forms can say of a message, in one way: text has an asset unpacked in its `Any`."""
+    copy = pb.SavedModel()
+    copy.CopyFrom(message)
+    copy.DiscardUnknownFields()
+    for meta in copy.meta_graphs:
+        for collection in meta.collection_def.values():
+            for packed in collection.any_list.value:
+                asset = packed_asset(packed)
+                packed.Clear()
+                if asset:
+                    packed.asset_file_def.CopyFrom(asset)
+    return copy.SerializeToString(deterministic=True)
+
+
+def _ops(message: pb.SavedModel) -> set[str]:
+    found: set[str] = set()
+    for meta in message.meta_graphs:
+        found.update(node.op for node in meta.graph_def.node)
+        for function in meta.graph_def.library.function:
+            found.update(node.op for node in function.node_def)
+    return found
 
 
 def read_graphs(

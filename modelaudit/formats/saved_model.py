@@ -37,12 +37,14 @@ from modelaudit.formats.meta_graphs import (
     read_objects,
     read_provenance,
     read_signatures,
+    second_graph,
 )
 from modelaudit.formats.object_graph import VALUE, joined
 from modelaudit.formats.protos import saved_messages_pb2 as pb
 from modelaudit.formats.restore_ops import VARIABLES, restored_variables, unrestored
 from modelaudit.formats.saved_model_files import (
     GRAPH_NAMES,
+    SPLIT,
     Listing,
     file_entries,
     foreign_problems,
@@ -116,7 +118,10 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         format=Format.SAVEDMODEL_TF2 if objects or lost_objects else Format.SAVEDMODEL_TF1,
         files=files,
         sha256=model_digest(files),
-        complete=variables.complete and bool(graphs) and not graph_problems,
+        complete=variables.complete
+        and bool(graphs)
+        and not graph_problems
+        and SPLIT not in listing.paths,
         provenance=replace(
             provenance, keras=metadata.word("keras_version"), backend=metadata.word("backend")
         ),
@@ -169,7 +174,8 @@ def _graphs(
             raise
         lost = Problem(ProblemKind.MISSING_FILE, error.file, error.reason)
         return pb.SavedModel(), error.file, (), [lost]
-    return message, file, *read_graphs(message, file, limits)
+    graphs, problems = read_graphs(message, file, limits)
+    return message, file, graphs, [*problems, *second_graph(listing.paths, message, file, limits)]
 
 
 def _read_variables(

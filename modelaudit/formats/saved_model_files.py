@@ -15,7 +15,12 @@ from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
 from modelaudit.formats.window import Window
 from modelaudit.settings import Limits
 
-GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")
+# TensorFlow takes the first that is there, in Python (loader_impl.py) as in C++ (reader.cc).
+BINARY, TEXT = GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")
+# Written in pieces where one message would be too large; the loaders of TensorFlow 2.21 take such
+# a directory for a SavedModel and then do not find its graph.
+SPLIT = "saved_model.cpb"
+SPLIT_UNREAD = "a graph in pieces (protocol buffers in Riegeli records), not looked into here"
 _METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
 
 
@@ -94,7 +99,11 @@ def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntr
 
 
 def foreign_problems(listing: Listing) -> Iterator[Problem]:
-    """A `leftover` for each file that is no part of a SavedModel; remarks on programs in assets."""
+    """What lies beside the graph and variables and should not.
+
+    A `leftover` for each file that is no part of a SavedModel, `unsupported` for a graph in pieces,
+    and remarks on programs in assets.
+    """
     for file, path in sorted(listing.paths.items()):
         role = role_of(file)
         if role not in {"foreign", "asset"}:
@@ -104,9 +113,12 @@ def foreign_problems(listing: Listing) -> Iterator[Problem]:
         except ReadError:
             head = b""
         evidence: dict[str, Json] = {"head": head.hex()}
-        if role == "foreign":
+        if file == SPLIT:
+            yield Problem(ProblemKind.UNSUPPORTED, file, SPLIT_UNREAD)
+        elif role == "foreign":
             detail = "no part of a SavedModel"
             yield Problem(ProblemKind.LEFTOVER, file, detail, evidence=evidence)
-        elif what := program_by_bytes(head):
-            detail = f"an asset that is {what} by its first bytes"
+            continue
+        if what := program_by_bytes(head):
+            detail = f"is {what} by its first bytes"
             yield Problem(ProblemKind.OTHER, file, detail, evidence={"program": what, **evidence})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
+from modelaudit.formats.saved_model_files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.sniff_graph import checkpoint_meta, graph_file, saved_model_graph
 from modelaudit.formats.sniff_orbax import is_orbax
 from modelaudit.formats.window import Window
@@ -32,7 +33,6 @@ _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
 _INDEX_BYTES = 1 << 20
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
-_SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _WITHOUT_GRAPH = {
     Format.TF2_CHECKPOINT: Format.SAVEDMODEL_TF2,
     Format.TF1_CHECKPOINT: Format.SAVEDMODEL_TF1,
@@ -158,9 +158,11 @@ _TABLES = frozenset((Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT))
 
 
 def _directory(directory: Path) -> Format:
-    for name in _SAVED_MODEL_FILES:
+    for name in GRAPH_NAMES:
         if (directory / name).is_file():
             return saved_model_graph(Window.of_file(directory / name))
+    if (directory / SPLIT).is_file():
+        return Format.SAVEDMODEL_TF2
     if (directory / "export.meta").is_file():
         return Format.SESSION_BUNDLE
     names = {entry.name for entry in directory.iterdir()}

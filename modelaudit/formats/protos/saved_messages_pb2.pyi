@@ -782,21 +782,29 @@ Global___AssetFileDef: _TypeAlias = AssetFileDef  # noqa: Y015
 
 @_typing.final
 class Any(_message.Message):
+    """In text a packed message may stand unpacked, under its type in brackets; see `messages.py`. Such
+    an asset is kept in `asset_file_def`, a field of our own.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     TYPE_URL_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    ASSET_FILE_DEF_FIELD_NUMBER: _builtins.int
     type_url: _builtins.str
     value: _builtins.bytes
+    @_builtins.property
+    def asset_file_def(self) -> Global___AssetFileDef: ...
     def __init__(
         self,
         *,
         type_url: _builtins.str = ...,
         value: _builtins.bytes = ...,
+        asset_file_def: Global___AssetFileDef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset_file_def", b"asset_file_def"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["type_url", b"type_url", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_file_def", b"asset_file_def", "type_url", b"type_url", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,7 +49,9 @@ THREATS = (
         "The file points at data outside of itself",
         "The file points at nothing outside of itself",
         "An HDF5 link can lead into any other HDF5 file on the machine that loads it. A model then "
-        "carries the reader's own data into its weights, from where they can be sent back.",
+        "carries the reader's own data into its weights, from where they can be sent back. A link "
+        "whose name has a slash leads through such links, and one of a class of its maker's own "
+        "wherever the program says that registered the class.",
         _NOT_LOAD,
         references=("CVE-2026-1669", "GHSA-3m4q-jmj6-r34q"),
     ),
@@ -280,5 +282,20 @@ THREATS = (
         _REPACK,
         "zip",
         ("encrypted", "method"),
+    ),
+    Threat(
+        ProblemKind.DUPLICATE_MEMBER,
+        "MA758",
+        "contradicting-graph",
+        Severity.HIGH,
+        "The SavedModel holds a second graph that differs from the one that is loaded",
+        "The SavedModel holds one graph, or says the same twice",
+        "Where `saved_model.pb` lies, TensorFlow loads it and passes over `saved_model.pbtxt`. A "
+        "person reads the text, other tools may take it, and so does TensorFlow when the binary "
+        "file is lost on the way. What was reviewed is then not what runs. The operations of the "
+        "loaded file are judged by the rules on graphs; those of the text are only compared.",
+        "Find out which one is the model and delete the other. Audit again before the text is used.",
+        "saved_model",
+        ("differs",),
     ),
 )
