@@ -92,7 +92,7 @@ def with_architecture(artifact: Artifact, document: Document, limits: Limits) ->
         binding = bind(architecture, artifact.tensors, "checkpoint", var_names=names)
     bound = with_binding(artifact, binding)
     extra: dict[str, Json] = {**bound.extra, "architecture_from": document.file}
-    return replace(bound, documents=(*artifact.documents, document), extra=extra)
+    return replace(bound, documents=(document, *artifact.documents), extra=extra)
 
 
 def _texts(value: Json) -> list[str]:

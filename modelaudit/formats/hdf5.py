@@ -15,6 +15,7 @@ from modelaudit.formats.keras_parts import (
     json_part,
     keras_versions,
     mapping_of,
+    stray_configs,
     with_binding,
 )
 from modelaudit.formats.window import Window
@@ -48,6 +49,7 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
         contents.texts.get("training_config"), file, "training_config", limits, notes
     )
     architecture = architecture_of(config, file, "model_config", limits, notes)
+    stray_configs(contents, file, limits, notes)
     version, backend = keras_versions(contents)
     files = (file_entry(path, path, "weights", limits),)
     extra: dict[str, Json] = {"h5": dict(contents.extra)}

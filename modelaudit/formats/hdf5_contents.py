@@ -13,6 +13,7 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
+from modelaudit.formats.hdf5_attributes import read_attributes, stray_texts
 from modelaudit.formats.hdf5_bombs import bomb_in_chunk, bomb_of_many
 from modelaudit.formats.hdf5_file import (
     HDF5_ERRORS,
@@ -53,6 +54,7 @@ class Hdf5Contents:
         texts: the root's keras_version, backend, model_config and training_config, as stored.
         groups: h5_full and h5_legacy: layer name -> dataset routes, both in saved order.
         var_names: h5_v3: route of a `vars` group -> its `name` attribute.
+        stray: texts elsewhere that can be JSON: `route@name` of an attribute -> text.
         extra: for `Artifact.extra["h5"]`.
     """
 
@@ -62,6 +64,7 @@ class Hdf5Contents:
     texts: Mapping[str, bytes] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     var_names: Mapping[str, str] = field(default_factory=dict)
+    stray: Mapping[str, bytes] = field(default_factory=dict)
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -99,7 +102,10 @@ def _read(
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *_outside(window, superblock)]
-    problems += programs_in_attributes(contents, window, frozenset(_TEXTS), texts=damaged is None)
+    attributes = read_attributes(
+        contents, frozenset(_TEXTS), window.file, limits, problems, texts=damaged is None
+    )
+    problems += programs_in_attributes(attributes, window)
     tensors = _tensors(contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
         "layout": layout,
@@ -118,6 +124,7 @@ def _read(
         if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
         is not None
     }
+    stray = stray_texts(attributes)
     groups: dict[str, tuple[str, ...]] = {}
     var_names: dict[str, str] = {}
     if layout in {FULL, LEGACY}:
@@ -127,7 +134,7 @@ def _read(
     elif layout == V3:
         var_names = _var_names(contents, window.file, limits, problems)
         extra["vars_names"] = dict(var_names)
-    return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, extra)
+    return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)
 
 
 def _cut_off(window: Window, superblock: Superblock | None) -> Problem | None:

@@ -129,6 +129,15 @@ def link_names(group: h5py.Group, most: int) -> tuple[list[bytes], bool]:
     return _names(group.id.links.iterate, most)
 
 
+def is_hard(group: h5py.Group, link: bytes) -> bool:
+    """Whether a link leads to an object of this file by its name alone.
+
+    libhdf5 takes a name with a slash, which only a forger can store, for a path, and follows the
+    links on it.
+    """
+    return b"/" not in link and group.id.links.get_info(link).type == h5py.h5l.TYPE_HARD
+
+
 def attribute_names(thing: h5py.Group | h5py.Dataset, most: int = 10_000) -> list[str]:
     """Names of the attributes; empty where their list is damaged."""
     try:

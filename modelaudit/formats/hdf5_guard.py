@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import h5py
 
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, link_names, text_of
+from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, is_hard, link_names, text_of
 from modelaudit.formats.hdf5_tensors import ElementType, element_type
 from modelaudit.settings import Limits
 
@@ -52,8 +52,8 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
 
     Links are looked at, never followed, unless they are hard; an object that was seen under an
     address before is not entered again. Evidence of a problem carries `hdf5`, one of soft-link,
-    external-link, user-link, cycle, depth, objects, object, external-storage, virtual, filter,
-    unallocated, ratio, chunks, size, type.
+    external-link, user-link, path-link, cycle, depth, objects, object, external-storage, virtual,
+    filter, unallocated, ratio, chunks, size, type.
 
     Args:
         file: an open HDF5 file.
@@ -133,9 +133,8 @@ def _address(thing: h5py.Group | h5py.Dataset) -> int:
 def _visit(
     group: h5py.Group, link: bytes, route: str, file: str, limits: Limits, texts: bool
 ) -> h5py.Group | Found | Problem | None:
-    kind = group.id.links.get_info(link).type
-    if kind != h5py.h5l.TYPE_HARD:
-        return _link_problem(group, link, kind, route, file)
+    if not is_hard(group, link):
+        return _link_problem(group, link, route, file)
     identifier = h5py.h5o.open(group.id, link)
     if isinstance(identifier, h5py.h5g.GroupID):
         return h5py.Group(identifier)
@@ -148,14 +147,22 @@ def _visit(
     return Found(route, dataset, _address(dataset), shape, element, problem)
 
 
-def _link_problem(group: h5py.Group, link: bytes, kind: int, route: str, file: str) -> Problem:
-    what = _LINKS.get(kind, "user-link")
-    evidence: dict[str, Json] = {"hdf5": what, "link_type": kind}
-    if what != "user-link":
-        target = group.id.links.get_val(link)
-        parts = target if isinstance(target, tuple) else (target,)
-        evidence["target"] = ":".join(text_of(part) for part in parts)[:4096]
-    detail = f"{what} to {evidence.get('target', 'something that only its maker knows')}"
+def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Problem:
+    evidence: dict[str, Json]
+    if b"/" in link:
+        evidence = {"hdf5": "path-link"}
+        detail = "link whose name is a path, which leads through other links"
+    else:
+        kind = int(group.id.links.get_info(link).type)
+        what = _LINKS.get(kind, "user-link")
+        evidence = {"hdf5": what, "link_type": kind}
+        if what == "user-link":
+            detail = f"link of class {kind}, which leads where some program's own code says"
+        else:
+            target = group.id.links.get_val(link)
+            parts = target if isinstance(target, tuple) else (target,)
+            evidence["target"] = ":".join(text_of(part) for part in parts)[:4096]
+            detail = f"{what} to {evidence['target']}"
     return Problem(ProblemKind.EXTERNAL_REFERENCE, file, f"{detail}; not followed", route, evidence)
 
 

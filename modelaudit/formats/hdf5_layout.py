@@ -6,7 +6,7 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
-from modelaudit.formats.hdf5_file import HDF5_ERRORS, link_names, opened_hdf5
+from modelaudit.formats.hdf5_file import HDF5_ERRORS, is_hard, link_names, opened_hdf5
 from modelaudit.formats.window import Window
 
 FULL, LEGACY, V3, OTHER = "h5_full", "h5_legacy", "h5_v3", "other"
@@ -34,7 +34,7 @@ def layout_of(file: h5py.File) -> str:
     pending: list[tuple[h5py.Group, int]] = [(file, 0)]
     for group, depth in pending:
         for link in link_names(group, _LINKS)[0]:
-            if group.id.links.get_info(link).type != h5py.h5l.TYPE_HARD:
+            if not is_hard(group, link):
                 continue
             below = h5py.h5o.open(group.id, link)
             if isinstance(below, h5py.h5g.GroupID):
@@ -55,4 +55,4 @@ def sniff_layout(window: Window) -> Format:
 
 
 def _has(group: h5py.Group, name: bytes) -> bool:
-    return name in group.id and group.id.links.get_info(name).type == h5py.h5l.TYPE_HARD
+    return name in group.id and is_hard(group, name)

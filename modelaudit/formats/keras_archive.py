@@ -26,6 +26,7 @@ from modelaudit.formats.keras_parts import (
     binding_of,
     json_part,
     mapping_of,
+    stray_configs,
     with_binding,
 )
 from modelaudit.formats.members import DirectoryParts, Parts, ZipParts
@@ -180,6 +181,7 @@ class _ArchiveReader:
                 self.notes.add(error, self._label(name), name)
                 continue
             self.notes.problems.extend(contents.problems)
+            stray_configs(contents, self._label(name), self.limits, self.notes)
             tensors |= {tensor.name: tensor for tensor in contents.tensors}
             whole = replace(
                 contents,

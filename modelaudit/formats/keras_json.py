@@ -112,6 +112,20 @@ def text(value: Json, default: str = "") -> str:
     return value if isinstance(value, str) else default
 
 
+def names_a_class(value: Json) -> bool:
+    """Whether an object at any depth of `value` has a `class_name`, as Keras's configs have."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            if isinstance(item.get("class_name"), str):
+                return True
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return False
+
+
 def flag(config: Mapping[str, Json], key: str, default: bool = False) -> bool:
     """A boolean of the config; 0 and 1 count, anything else is `default`."""
     value = config.get(key)

@@ -11,6 +11,7 @@ from modelaudit.formats.bounded import json_loads
 from modelaudit.formats.hdf5_contents import Hdf5Contents
 from modelaudit.formats.hdf5_layout import V3
 from modelaudit.formats.keras_config import parse_architecture
+from modelaudit.formats.keras_json import names_a_class
 from modelaudit.formats.keras_variables import Binding, bind
 from modelaudit.settings import Limits
 
@@ -31,6 +32,9 @@ LOSSES = frozenset(
         ProblemKind.TENSOR_UNREADABLE,
     )
 )
+
+
+_CONFIGS = ("@model_config", "@training_config")
 
 
 @dataclass(slots=True)
@@ -72,6 +76,22 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
         notes.problems.append(duplicate_keys(duplicates, file, route))
     notes.documents.append(Document(file, route, value))
     return value
+
+
+def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Notes) -> None:
+    """Note configs that stand elsewhere than Keras looks, so that they are judged as well."""
+    for where, text in contents.stray.items():
+        found = Notes()
+        value = json_part(text, file, where, limits, found)
+        broken = any(problem.kind is ProblemKind.CONFIG_INVALID for problem in found.problems)
+        if broken or not (value is None or names_a_class(value) or where.endswith(_CONFIGS)):
+            continue  # some other text
+        notes.problems.extend(found.problems)
+        notes.documents.extend(found.documents)
+        detail = "a Keras config where Keras 2.2 and 2.3 look when they are given the group, and "
+        detail += "others pass over it; judged like the model's own"
+        evidence: dict[str, Json] = {"hdf5": "config"}
+        notes.problems.append(Problem(ProblemKind.OTHER, file, detail, where, evidence))
 
 
 def duplicate_keys(names: list[str], file: str, route: str) -> Problem:

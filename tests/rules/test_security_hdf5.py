@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import pickle
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
-from tests.made.files import minimal_h5
+from tests.made.files import minimal_h5, minimal_keras
 from tests.made.saved_models import tf2_model
 
 Add = Callable[[h5py.Group], object]
@@ -53,6 +55,7 @@ def pickled(protocol: int) -> bytes:
         lambda group, data: group["dense/dense/bias:0"].attrs.__setitem__(
             "state", np.frombuffer(data, "u1")
         ),
+        lambda group, data: group.attrs.__setitem__("model_config", np.void(data)),
         lambda group, data: group.create_dataset("state", data=np.frombuffer(data, "u1")),
         lambda group, data: group.create_dataset("state", data=np.void(data)),
     ],
@@ -65,6 +68,14 @@ def test_a_pickle_in_the_text_of_an_attribute(tmp_path: Path) -> None:
     text = base64.b64encode(pickled(4)).decode()
     found = changed(tmp_path, lambda group: group.attrs.__setitem__("state", text))
     assert found == {"pickle-in-weights"}
+
+
+def test_a_pickle_in_an_attribute_that_is_larger_than_old_files_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file["layers/dense/vars/0"] = np.zeros(3, "f4")
+        file["layers"].attrs["state"] = np.void(pickle.dumps([b"x" * (2 << 20)], 4))
+    assert names(path) == {"pickle-in-weights"}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +144,74 @@ def test_bombs(tmp_path: Path, add: Add) -> None:
 
 HOSTILE = {"class_name": "Lambda", "config": {"name": "l", "function": "lambda x: eval(x)"}}
 DENSE = {"class_name": "Dense", "config": {"name": "d", "filepath": "/x"}}
+MODULE = {"module": "os", "class_name": "function", "config": "system"}
+MODEL = {"class_name": "Sequential", "config": {"name": "m", "layers": [HOSTILE]}}
+
+
+@pytest.mark.parametrize("place", ["", "dense", "dense/dense/bias:0"])
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("model_config", MODEL, {"dangerous-code"}),
+        ("training_config", {"loss": MODULE}, {"arbitrary-module"}),
+        ("training_config", {"loss": "os.system"}, {"arbitrary-module"}),
+        ("whatever", [[MODEL]], {"dangerous-code"}),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-be", "utf-32-be"])
+def test_configs_elsewhere_than_at_the_root(
+    tmp_path: Path, place: str, name: str, value: object, expected: set[str], encoding: str
+) -> None:
+    text = json.dumps(value).encode(encoding)
+
+    def add(group: h5py.Group) -> None:
+        thing = group[place] if place else group
+        thing.attrs.create(name, text, dtype=h5py.string_dtype("ascii", len(text)))
+
+    assert changed(tmp_path, add) == expected
+
+
+def test_a_config_elsewhere_is_remarked_on_and_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+    path = minimal_h5(tmp_path / "m.h5")
+    before = read(path, Limits())
+    with h5py.File(path, "a") as file:
+        file["model_weights"].attrs["model_config"] = file.attrs["model_config"]
+        file["model_weights"].attrs["units"] = "{x: m, y: m}"
+        file["model_weights"].attrs["history"] = json.dumps({"loss": [0.5, 0.25]})
+    after = read(path, Limits())
+    assert after.architecture == before.architecture
+    (remark,) = after.problems
+    assert remark.route == "model_weights@model_config" and after.complete
+    assert [document.route for document in after.documents] == [
+        "model_config",
+        "model_weights@model_config",
+    ]
+    assert names(path) == set()
+
+
+def test_configs_elsewhere_are_bounded_together(tmp_path: Path) -> None:
+    path = minimal_h5(tmp_path / "m.h5")
+    text = json.dumps(MODEL)
+    with h5py.File(path, "a") as file:
+        for number in range(9):
+            file["model_weights"].attrs[f"config{number}"] = text
+    size = max(len(text) * 5, 1000)
+    artifact = read(path, Limits(config_bytes=size))
+    assert [problem.kind.value for problem in artifact.problems].count("limit-exceeded") == 1
+    assert not artifact.complete
+
+
+def test_a_config_in_the_weights_of_an_archive(tmp_path: Path) -> None:
+    path = minimal_keras(tmp_path / "m.keras")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(weights, "a") as file:
+        file["layers"].attrs["model_config"] = json.dumps(MODEL)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in (members | {"model.weights.h5": weights.getvalue()}).items():
+            archive.writestr(name, data)
+    assert names(path) == {"dangerous-code"}
 
 
 def metadata(folder: Path, *nodes: tuple[int, str]) -> set[str]:
