@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import os
 import pickle
 import re
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -118,6 +122,44 @@ def test_activations_of_other_frameworks_are_no_attack(module: str) -> None:
     assert names(dense(activation=function(module, "gelu"))) == {"custom-object"}
 
 
+@pytest.mark.parametrize(
+    ("layer", "severity"),
+    [
+        ({"module": "lab.layers", "registered_name": "lab>Mix"}, Severity.MEDIUM),
+        ({"module": "lab.layers", "registered_name": None}, Severity.MEDIUM),
+        ({"module": "keras_lab", "registered_name": "Mix"}, Severity.MEDIUM),
+        ({"module": None, "registered_name": "lab>Mix"}, Severity.LOW),
+        ({"module": "__main__", "registered_name": "lab>Mix"}, Severity.LOW),
+        ({"module": "keras_hub.src.models", "registered_name": "keras_hub>Mix"}, Severity.LOW),
+        ({"module": "tensorflow_addons.layers", "registered_name": None}, Severity.LOW),
+    ],
+)
+def test_a_module_that_loaders_would_import_counts_for_more(
+    layer: dict[str, Json], severity: Severity
+) -> None:
+    (found,) = judged(wrapped({"class_name": "Mix", "config": {"name": "m"}, **layer}))
+    assert (found.name, found.severity) == ("custom-object", severity)
+    assert ("import modules" in found.detail) is (severity is Severity.MEDIUM)
+
+
+@pytest.mark.slow
+def test_tf_keras_imports_what_a_config_names_and_keras_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the severity of a module rests on, and that of names through one."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for package, imports in (("tf_keras", True), ("keras", False)):
+        name = f"named_for_{package}"
+        (tmp_path / f"{name}.py").write_text("import os\n")
+        loader = pytest.importorskip(f"{package}.src.saving.serialization_lib")
+        asked = function(name, "os.getcwd")
+        for config in (asked, {"module": name, "class_name": "Mix", "config": {}}):
+            with contextlib.suppress(TypeError):
+                got = loader.deserialize_keras_object(config, safe_mode=True)
+                assert (got, imports) == (os.getcwd, True)
+        assert (name in sys.modules) is imports
+
+
 PICKLE = base64.b64encode(b"\x80\x04N.").decode()
 LAMBDA_LOAD = {
     "module": "keras.layers",
@@ -205,7 +247,18 @@ LAMBDA_LOAD = {
          {"oversized-layer"}),
         ({"class_name": "Resizing", "config": {"name": "u", "height": 10**6, "width": 10**6}},
          {"oversized-layer"}),
+        (function("lab.paths", "os.system"), {"arbitrary-module"}),
+        (function("keras.src.utils.io_utils", "shutil.rmtree"),
+         {"arbitrary-module", "non-modelling-function"}),
+        ({"module": "lab.paths", "class_name": "subprocess.Popen", "config": {}},
+         {"arbitrary-module"}),
+        (function("lab.paths", "check_output"), {"arbitrary-module", "custom-object"}),
+        ({"module": "lab.paths", "class_name": "system", "config": {}},
+         {"arbitrary-module", "custom-object"}),
+        ({"module": "lab.__main__", "class_name": "Mix", "config": {}}, {"arbitrary-module"}),
         ({"module": "lab.layers", "class_name": "Mix", "config": {}}, {"custom-object"}),
+        ({"module": "lab.layers", "class_name": "Mix.Inner", "config": {}}, {"custom-object"}),
+        (function("lab.losses", "profile"), {"custom-object"}),
         ({"class_name": "Mix", "registered_name": "lab>Mix", "config": {}}, {"custom-object"}),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.examples import dense, example
-from modelaudit.rules.security.modules import KERAS, suspicious_module
+from modelaudit.rules.security.modules import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.references import Reference, references
 from modelaudit.rules.security.walk import require_documents
 
@@ -41,13 +41,16 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
             wanted.setdefault(_registered(reference) or str(reference), []).append(reference)
     for name, uses in wanted.items():
         site = uses[0].site
+        imported = next(filter(None, map(imported_module, uses)), "")
+        how = f" Loaders that import modules by name import {imported}." if imported else ""
         yield rule.finding(
-            f"The config asks for {name}, which Keras does not have ({len(uses)} times).",
+            f"The config asks for {name}, which Keras does not have ({len(uses)} times).{how}",
             file=site.file,
             route=site.route,
+            severity=Severity.MEDIUM if imported else None,
             evidence={
                 "name": name,
-                "module": uses[0].module,
+                "module": imported or uses[0].module,
                 "measured": len(uses),
                 "layers": [use.site.layer for use in uses[:16]],
             },
@@ -101,9 +104,14 @@ RULES = (
         needs=(Need.ARTIFACT,),
         summary="The model needs code that is not in the file",
         pass_title="The model needs no code but Keras's own",
-        why="The file names a class or function of its maker's. Nothing runs without that code, "
-        "and with it, it is that code which decides what loading does. This is an incompatibility "
-        "rather than an attack.",
+        why="The file names a class or function of its maker's, and it is that code which decides "
+        "what loading does. Where only a name is given, or the module of a package that is known, "
+        "it is an incompatibility: the program that loads has the code, or nothing runs. Another "
+        "module is medium. Keras before 3.9, and tf-keras of every version, import it by the "
+        "file's word alone, in safe mode too, and run the first module of that name that Python "
+        "finds, be it one that lies beside the model in the working directory. Keras from 3.9 on "
+        "imports none but its own, keras_hub, keras_cv and keras_nlp. Not higher, since the file "
+        "brings no code, and every honest model with a layer of its own looks the same.",
         fix="Get the code from the maker, read it, and pass it on loading "
         "(`custom_objects={...}` or `@keras.saving.register_keras_serializable()`).",
         check=check,

@@ -52,6 +52,7 @@ def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for reference in (*references(facts.artifact), *named(facts.artifact)):
         why = suspicious_module(reference)
         if not why:
+            yield from _borrowed(rule, reference)
             continue
         # A user's own module can be called like one of Python's.
         module = "" if reference.module in _COMMON_WORDS else reference.module
@@ -60,6 +61,17 @@ def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _ask(rule, reference, why)
         else:
             yield _ask(rule, reference, why, severity=Severity.MEDIUM, confidence=Confidence.LOW)
+
+
+def _borrowed(rule: Rule, reference: Reference) -> Iterator[Finding]:
+    """A function that any package may have imported from where it does harm, by its name."""
+    last = reference.name.rpartition(".")[2]
+    if reference.root in KERAS | {"", "builtins"} or last in _COMMON_WORDS | {GET_FILE, UNSAFE}:
+        return
+    found = abilities((last,)) if reference.is_called else {}
+    if found:
+        what = f"which has the name of what {' and '.join(found)}"
+        yield _ask(rule, reference, what, severity=Severity.HIGH, confidence=Confidence.MEDIUM)
 
 
 def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -> Check:
@@ -175,9 +187,9 @@ RULES = (
         Severity.CRITICAL,
         "The config asks for an object that is no part of any model",
         "The config asks for no object from outside of models",
-        "Keras before 3.9 imports whatever module a config names and calls what it finds there "
-        "with arguments from the file. Loading the model is enough to run it; safe mode does not "
-        "help there.",
+        "Keras before 3.9, and tf-keras, import whatever module a config names and call what they "
+        "find there with arguments from the file. Loading the model is enough to run it; safe mode "
+        "does not help there. What a module has imported itself can be named through it.",
         _DELETE,
         check_modules,
         example(function("os", "system")),

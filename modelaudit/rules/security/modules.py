@@ -146,6 +146,28 @@ def is_tool(reference: Reference) -> bool:
     return bool(parts & _TOOLBOXES) or name.startswith(_SWITCHES) or bool(abilities((name,)))
 
 
+# Packages of layers and losses that models are known to need. Keras imports the first three itself.
+_KNOWN = frozenset(
+    {
+        *("keras_hub", "keras_cv", "keras_nlp", "keras_tuner", "keras_contrib"),
+        *("tensorflow_addons", "tensorflow_hub", "tensorflow_probability", "tensorflow_text"),
+        *("tensorflow_model_optimization", "tensorflow_recommenders", "tensorflow_graphics"),
+        *("tensorflow_decision_forests", "tensorflow_similarity", "tensorflow_quantum"),
+    }
+)
+
+
+def imported_module(reference: Reference) -> str:
+    """The module that a loader would import by a config's word alone; empty where none, or known.
+
+    Without a module the name is looked up among what the program has registered, and `__main__`
+    is that program.
+    """
+    if reference.root in KERAS | _KNOWN | {"builtins", "__main__"}:
+        return ""
+    return "" if _NUMERIC.match(reference.module) else reference.module
+
+
 def suspicious_module(reference: Reference) -> str:
     """Why a module is no home of a model's parts; empty where it may be one."""
     if reference.module == "builtins":
@@ -156,6 +178,13 @@ def suspicious_module(reference: Reference) -> str:
         return "a Python builtin" if called else ""
     if reference.root in STANDARD:
         return "part of Python's standard library"
+    if reference.module.endswith(".__main__"):
+        return "a program, which runs when it is imported"
+    # A module holds what it has imported itself: `os.system` of a package is Python's.
+    outer, _, inner = reference.name.rpartition(".")
+    borrowed = outer.partition(".")[0] in STANDARD and reference.root != "tensorflow"
+    if borrowed and abilities((outer, inner)):
+        return "part of Python's standard library, through a module that has it"
     dangerous = bool(abilities((reference.name,)))
     if reference.root in _FOREIGN and (reference.is_called if dangerous else reference.is_function):
         numeric = _NUMERIC.match(reference.module) and not dangerous
