@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,76 @@ def test_threats_in_it_are_named_as_in_any_config(tmp_path):
     assert serious(step(tmp_path / "a", bad)) == {"arbitrary-module"}
     climbing = step(tmp_path / "b", names=("../../.ssh/authorized_keys", "kernel"))
     assert serious(climbing) == {"unsafe-path"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("..", "x"), ("/etc/x",), ("", "./x"), ("", "", "/x"), ("a\\..", "x"), ("a", "b\0")],
+)
+def test_names_that_climb_alone_or_together(tmp_path, names):
+    step(tmp_path / "0")
+    tree = {"tree_metadata": {"leaf": leaf("params", "kernel"), "bad": leaf(*names)}}
+    (tmp_path / "0" / "pytree" / "_METADATA").write_text(json.dumps(tree))
+    assert serious(tmp_path / "0") == {"unsafe-path"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"driver": "file", "path": "/etc/passwd"},
+        {"driver": "file", "path": "../../other/"},
+        {"driver": "http", "base_url": "https://localhost:9/x"},
+        "file:///etc/passwd",
+    ],
+)
+@pytest.mark.parametrize("file", ["pytree/_METADATA", "pytree/_sharding", "any/zarr.json"])
+def test_specifications_that_lead_elsewhere(tmp_path, place, file):
+    step(tmp_path / "0")
+    (tmp_path / "0" / "any").mkdir()
+    spec = {"driver": "zarr3", "kvstore": place}
+    (tmp_path / "0" / file).write_text(json.dumps({"a": [spec]}))
+    assert serious(tmp_path / "0") == {"unsafe-path"}
+
+
+def test_what_honest_checkpoints_say_is_no_place_elsewhere(tmp_path):
+    step(tmp_path / "0", keras3_model())
+    notes = {"custom_metadata": {"path": "/home/me/images", "url": "https://localhost/"}}
+    (tmp_path / "0" / "_CHECKPOINT_METADATA").write_text(json.dumps(notes))
+    spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": "params.kernel/"}}
+    (tmp_path / "0" / "pytree" / "_strings.json").write_text(json.dumps(spec))
+    (tmp_path / "0" / "pytree" / "d" / "brace").write_bytes(b"{" + bytes(99))
+    assert serious(tmp_path / "0") == set()
+    assert [problem.kind.value for problem in read(tmp_path / "0", LIMITS).problems] == [
+        "unsupported"
+    ]
+
+
+_OPENED = """
+import os, sys
+from pathlib import Path
+from modelaudit.formats.orbax import read_orbax
+from modelaudit.settings import Limits
+opened = []
+sys.addaudithook(lambda name, args: opened.append(args[0]) if name == "open" else None)
+read_orbax(Path(sys.argv[1]), Limits())
+print(*{os.path.realpath(os.fsdecode(path)) for path in opened if not isinstance(path, int)},
+      sep="\\n")
+"""
+
+
+def test_nothing_outside_is_opened(tmp_path):
+    root = step(tmp_path / "0", keras3_model(), names=("../secret",))
+    (tmp_path / "secret").write_text("{}")
+    (root / "pytree" / "_sharding").symlink_to(tmp_path / "secret")
+    (root / "elsewhere").symlink_to(tmp_path)
+    spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(tmp_path / "secret")}}
+    (root / "pytree" / "zarr.json").write_text(json.dumps(spec))
+    run = [sys.executable, "-c", _OPENED, str(root)]
+    opened = subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()
+    ours = [path for path in opened if Path(path).is_relative_to(tmp_path)]
+    assert str(root / "pytree" / "_METADATA") in ours
+    assert [path for path in ours if not Path(path).is_relative_to(root)] == []
+    assert serious(root) == {"unsafe-path", "symbolic-link"}
 
 
 @pytest.mark.parametrize("text", ["", "[" * 5000, '{"config": 3}', '{"config": "{"}', "\xff"])
