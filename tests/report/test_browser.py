@@ -79,7 +79,8 @@ def site(tmp_path_factory, pages):
     for name, page in pages.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     rows = [
-        replace(row, links={"html": f"{name}.html"}) for name, row in samples.index_rows().items()
+        replace(row, links={**row.links, "html": f"{name}.html"})
+        for name, row in samples.index_rows().items()
     ]
     (folder / "index.html").write_text(render_index(rows, RUN, samples.RULES), encoding="utf-8")
     two = samples.healthy(), samples.failing()
