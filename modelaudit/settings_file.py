@@ -174,7 +174,9 @@ def _nightly(data: Mapping[str, object], path: Path) -> Nightly:
     addresses = {key: text(data, key, "[nightly]", path) for key in ("webhook", "ping")}
     for key, address in addresses.items():
         if address and not _is_web_address(address):
-            raise UsageError(f"{path}: {key} in [nightly] must be an address with https://")
+            raise UsageError(
+                f"{path}: {key} in [nightly] must be an address with https:// or http://"
+            )
     return Nightly(notify=texts(data, "notify", "[nightly]", path), keep=keep, **addresses)
 
 

@@ -76,6 +76,10 @@ def cli(context: click.Context, config: Path | None) -> None:
     Exit codes: 0 complete, nothing at or over --fail-on · 1 findings at or over it
     2 usage or settings · 3 incomplete · 4 no model found · 70 internal error
     75 another run holds the lock · 130 interrupted
+
+    \b
+    Verdicts: pass · warn, findings under --fail-on · fail, findings at or over it
+    incomplete, not all could be looked at and nothing at or over it was found
     """
     from modelaudit import settings_file
 

@@ -12,7 +12,7 @@ import click
 
 from modelaudit.cli import exits, options
 from modelaudit.cli.look import TEMPLATES
-from modelaudit.cli.terminal import apart, clean, columns, say
+from modelaudit.cli.terminal import apart, columns, say, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,16 +215,16 @@ def _text(names: tuple[str, str], found: Sequence[Changed], notes: Sequence[str]
     head += plural(len(found), "change") if found else "no difference"
     breaking = sum(each.breaking for each in found)
     head += f", {breaking} breaking" if breaking else ""
-    lines = [click.wrap_text(clean(head), width, "", "  ")]
+    lines = [wrapped(head, width, "", "  ")]
     for section in dict.fromkeys(each.section for each in found):
         mine = [each for each in found if each.section == section]
         lines.append(section)
         for each in mine[:LISTED]:
             mark = "! " if each.breaking else "  "
-            lines.append(click.wrap_text(clean(each.what), width, f"  {mark}", "      "))
+            lines.append(wrapped(each.what, width, f"  {mark}"))
         if len(mine) > LISTED:
             lines.append(f"    and {len(mine) - LISTED} more (--json lists them all)")
-    lines += [click.wrap_text(clean(note), width, "", "  ") for note in notes]
+    lines += [wrapped(note, width, "", "  ") for note in notes]
     return "\n".join(lines)
 
 

@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from modelaudit.cli.terminal import apart, clean, columns, mark, say
+from modelaudit.cli.terminal import apart, clean, columns, mark, say, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +133,7 @@ def _json(found: RunChanges) -> Json:
 
 def _text(found: RunChanges) -> str:
     width = min(columns(), WIDTH)
-    lines = [click.wrap_text(clean(f"{found.old} -> {found.new}"), width, "", "  ")]
+    lines = [wrapped(f"{found.old} -> {found.new}", width, "", "  ")]
     for kind, mine in found.groups():
         lines.append(kind.heading.lower())
         for each in mine[:LISTED]:
@@ -151,7 +149,7 @@ def _lines(change: Change, width: int) -> list[str]:
     states = [mark(side.verdict) for side in (change.old, change.new) if side]
     lines = [f"  {' -> '.join(states)}  {clean(change.path)}"]
     told = [*change.said, change.why] if change.why else change.said
-    lines += [click.wrap_text(clean(each), width, "      ", "        ") for each in told]
+    lines += [wrapped(each, width, "      ", "        ") for each in told]
     for which, side in (("old", change.old), ("new", change.new)):
         if side and side.report:
             lines.append(f"      {which} report: {clean(_near(Path(side.report)))}")

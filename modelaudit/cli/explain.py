@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli import exits, options
-from modelaudit.cli.terminal import clean, columns
+from modelaudit.cli.terminal import clean, columns, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Cause, Diagnosis
@@ -22,12 +22,7 @@ STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("ye
 
 
 def _wrap(text: str, indent: str, first: str | None = None) -> str:
-    return click.wrap_text(
-        clean(text),
-        min(columns(), WIDTH),
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-    )
+    return wrapped(text, min(columns(), WIDTH), indent if first is None else first, indent)
 
 
 def screen(path: str, diagnosis: Diagnosis) -> str:

@@ -43,22 +43,22 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 def started(settings: Nightly) -> None:
     """Tell the health check that a run begins."""
     if settings.ping:
-        _ask(settings.ping.rstrip("/") + "/start")
+        _ask("health check", settings.ping.rstrip("/") + "/start")
 
 
 def ended(settings: Nightly, code: int | None) -> None:
     """Tell the health check how the run ended; None where it did not come to an end."""
     if settings.ping:
         end = "" if code in DONE else "/fail" if code is None else f"/{code}"
-        _ask(settings.ping.rstrip("/") + end)
+        _ask("health check", settings.ping.rstrip("/") + end)
 
 
 def changed(settings: Nightly, text: str, details: dict[str, Json]) -> None:
     """Hand over what changed: the text to the program, and both to the webhook."""
     if settings.notify:
-        _run(settings.notify, text)
+        _run(settings.notify, text + "\n")
     if settings.webhook:
-        _ask(settings.webhook, json.dumps({"text": text} | details).encode())
+        _ask("webhook", settings.webhook, json.dumps({"text": text} | details).encode())
 
 
 def _run(command: tuple[str, ...], text: str) -> None:
@@ -79,7 +79,7 @@ def _run(command: tuple[str, ...], text: str) -> None:
         _warn(f"{command[0]} ended with {done.returncode}{': ' + said if said else ''}")
 
 
-def _ask(address: str, data: bytes | None = None) -> None:
+def _ask(which: str, address: str, data: bytes | None = None) -> None:
     headers = {"User-Agent": f"tf-modelaudit/{__version__}"}
     if data is not None:
         headers["Content-Type"] = "application/json"
@@ -91,7 +91,7 @@ def _ask(address: str, data: bytes | None = None) -> None:
     except (OSError, ValueError, HTTPException) as error:
         # The path of such an address is often a secret, and this line may end in a mail.
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        _warn(f"{urlsplit(address).hostname}: {reason}")
+        _warn(f"{which} at {urlsplit(address).hostname}: {reason}")
 
 
 def _warn(what: str) -> None:

@@ -7,7 +7,10 @@ import json
 import click
 
 from modelaudit.cli import options
+from modelaudit.cli.terminal import wrapped
 from modelaudit.errors import UsageError
+
+WIDTH = 78
 
 
 @click.command(short_help="List the rules, or explain one.")
@@ -49,9 +52,9 @@ def rules(code: str | None, as_json: bool) -> None:
         click.echo(json.dumps(describe(found), indent=2))
         return
     click.echo(f"{found.code} {found.name} ({found.severity.value}, {found.family.value})\n")
-    click.echo(click.wrap_text(found.summary + "."))
+    click.echo(wrapped(found.summary + ".", WIDTH, rest=""))
     if found.limit:
-        click.echo("\n" + click.wrap_text(f"Threshold: {found.limit} ([thresholds])."))
+        click.echo("\n" + wrapped(f"Threshold: {found.limit} ([thresholds]).", WIDTH, rest=""))
     click.echo("\nWhy it matters")
     click.echo(_indented(found.why))
     click.echo("\nWhat to do")
@@ -62,4 +65,4 @@ def rules(code: str | None, as_json: bool) -> None:
 
 
 def _indented(text: str) -> str:
-    return click.wrap_text(text, initial_indent="  ", subsequent_indent="  ")
+    return wrapped(text, WIDTH, "  ", "  ")

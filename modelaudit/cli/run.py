@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from modelaudit.cli.batch import Deliver, Finished, Found, Row, audit_all, exit_code, find, log_line
-from modelaudit.cli.terminal import INDENT, ProgressBar, clean, columns
+from modelaudit.cli.terminal import ProgressBar, columns, wrapped
 from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
 from modelaudit.findings import WORST_FIRST, Verdict
@@ -19,7 +17,7 @@ from modelaudit.pipeline import Target
 from modelaudit.registry.across import Together, together
 from modelaudit.settings import Settings
 
-ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and models of each
+ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and paths of each group
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +117,31 @@ def summary(rows: list[Row], found: Found) -> str:
     count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
     lines = [f"{count}: {tally(rows)}; {passed_over}"]
     lines += across_lines(together(rows))
-    lines += [f"not a model: {clean(path)} ({clean(why)})" for path, why in found.named]
+    lines += _left_out(found.named)
     lines += unseen(found)
     return "\n".join(lines)
 
 
+def _left_out(named: Sequence[tuple[str, str]]) -> list[str]:
+    """What is no row, in one sentence for all that have the same reason."""
+    reasons: dict[str, list[str]] = {}
+    for path, why in named:
+        reasons.setdefault(why, []).append(path)
+    lines: list[str] = []
+    for why, paths in reasons.items():
+        lines.append(wrapped(f"left out: {_first_of(paths)} ({why})", columns() - 1))
+    return lines
+
+
+def _first_of(paths: Sequence[str]) -> str:
+    more = len(paths) - ACROSS_MODELS
+    return ", ".join(paths[:ACROSS_MODELS]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def across_lines(found: Sequence[Together]) -> list[str]:
     """A sentence for each thing that holds for several models, with the first of their paths."""
-    lines: list[str] = []
-    for each in found[:ACROSS]:
-        paths = ", ".join(each.models[:ACROSS_MODELS])
-        more = len(each.models) - ACROSS_MODELS
-        line = clean(f"{each.title}: {paths}{f' and {more:,} more' if more > 0 else ''}")
-        wrapped = click.wrap_text(line, columns() - 1, subsequent_indent=INDENT)
-        lines += wrapped.splitlines()
+    width = columns() - 1
+    lines = [wrapped(f"{each.title}: {_first_of(each.models)}", width) for each in found[:ACROSS]]
     if len(found) > ACROSS:
         lines.append(f"and {len(found) - ACROSS:,} more such groups, in index.json")
     return lines
@@ -140,4 +149,5 @@ def across_lines(found: Sequence[Together]) -> list[str]:
 
 def unseen(found: Found) -> list[str]:
     """A sentence for every place that could not be looked at."""
-    return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
+    width = columns() - 1
+    return [wrapped(f"not looked at: {p.file} ({p.detail})", width) for p in found.problems]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,7 @@ from modelaudit.facts import Json
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-MARKS = {"pass": ("pass", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
-INCOMPLETE = ("part", "magenta")
+COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "incomplete": "magenta"}
 INDENT = " " * 6
 REASON_LINES = 3
 
@@ -57,10 +57,24 @@ def apart(old: Path, new: Path) -> tuple[str, str]:
     return (str(Path(*a)), str(Path(*b))) if a and b else (str(old), str(new))
 
 
-def mark(verdict: str) -> str:
-    """The verdict as a coloured word of four letters."""
-    word, colour = MARKS.get(verdict, INCOMPLETE)
-    return click.style(word, fg=colour, bold=verdict == "fail")
+def mark(verdict: str, width: int = 0) -> str:
+    """The verdict as a coloured word, filled up to `width`; `fail` is in capitals, for there may
+    be no colours.
+    """
+    word = verdict.upper() if verdict == "fail" else verdict
+    styled = click.style(word, fg=COLOURS.get(verdict), bold=verdict == "fail")
+    return styled + " " * (width - len(word))
+
+
+def wrapped(text: str, width: int, first: str = "", rest: str = INDENT) -> str:
+    """`text` in lines of at most `width`, cut at spaces: a path that fits stays in one piece."""
+    return textwrap.fill(
+        clean(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+    )
 
 
 def columns() -> int:
@@ -74,21 +88,22 @@ def table(rows: Sequence[Mapping[str, Json]]) -> str:
     """One line a model, and under each that is not a pass the reason in up to three lines."""
     width = columns()
     labels = max((len(str(row["format_label"])) for row in rows), default=0)
-    room = max(width - labels - 8, 20)  # four letters of verdict and two gaps of two
+    words = max((len(str(row["verdict"])) for row in rows), default=0)
+    room = max(width - labels - words - 4, 20)  # two gaps of two
     paths = min(room, max((len(clean(str(row["path"]))) for row in rows), default=0))
     lines = []
     for row in rows:
         path = shorten_path(clean(str(row["path"])), paths)
-        lines.append(f"{mark(str(row['verdict']))}  {path:<{paths}}  {row['format_label']}")
+        verdict = mark(str(row["verdict"]), words)
+        lines.append(f"{verdict}  {path:<{paths}}  {row['format_label']}")
         if row["verdict"] != "pass":
-            lines += _reason(clean(str(row["reason"])), width - 1)
+            lines += _reason(str(row["reason"]), width - 1)
     return "\n".join(lines)
 
 
 def _reason(text: str, width: int) -> list[str]:
     """`text` indented in at most three lines; an ellipsis says where it was cut."""
-    lines = click.wrap_text(text, width, initial_indent=INDENT, subsequent_indent=INDENT)
-    first, *rest = lines.splitlines() or [""]
+    first, *rest = wrapped(text, width, INDENT).splitlines() or [""]
     shown = [first, *rest][:REASON_LINES]
     if len(rest) >= REASON_LINES:
         shown[-1] = shorten(shown[-1] + " …", width)

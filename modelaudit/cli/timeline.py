@@ -152,11 +152,12 @@ def as_text(audits: Sequence[dict[str, Json]]) -> str:
     lines = []
     for root, group in groupby(audits, key=lambda each: each["root"]):
         mine = list(group)
+        words = max(len(str(each["verdict"])) for each in mine)
         lines.append(clean(f"{root}/{mine[0]['path']}"))
         for each in mine:
             digest = str(each["sha256"] or "not hashed")[:12]
             worst = _worst(each["worst"])
-            word = mark(str(each["verdict"]))
+            word = mark(str(each["verdict"]), words)
             lines.append(f"{_moment(each['started'])}  {word}  sha256 {digest}  {worst}")
             lines += _told(each)
             more = int(str(each["runs"])) - 1

@@ -17,7 +17,7 @@ def containment(layers: Mapping[str, bool | str]) -> str:
     """What the layers that are there mean for running models, in a sentence."""
     missing = [layer for layer in sandbox.REQUIRED if layers[layer] is not True]
     if not missing:
-        return "Models are contained here; --require-sandbox changes nothing."
+        return "Models are contained here by all that --require-sandbox asks for."
     lost = " and ".join(missing)
     advice = "add --require-sandbox, which then runs none, or --no-probe"
     if missing == ["landlock"] and not bubblewrap.why_not():

@@ -19,6 +19,7 @@ from modelaudit.registry.mlflow import MlflowModel
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
 _SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")
+_VERSION = re.compile(r"[0-9]+")
 # OWNER/MODEL/FRAMEWORK/VARIATION/VERSION/…, and VERSION.complete beside it (kagglehub).
 _KAGGLE_PARTS = 5
 _REFERENCE_BYTES = 200
@@ -72,6 +73,38 @@ def newest_only(
             why = f"older version ({newest[model.series]} is the newest); --all-versions audits it"
             left_out.append(Named(model.relative, why))
     return tuple(kept), tuple(left_out)
+
+
+def empty_newest(models: tuple[Candidate, ...]) -> Iterator[tuple[Path, str]]:
+    """Directories with a higher number than every version that holds a model, and what they do.
+
+    TF-Serving goes by the number alone: it would try to load these, and serve nothing new.
+    """
+    newest: dict[Path, int] = {}
+    for model in models:
+        if model.version is not None:
+            base = model.path.parent
+            newest[base] = max(model.version, newest.get(base, model.version))
+    for base, version in newest.items():
+        highest = _highest_number(base)
+        if highest and int(highest) > version:
+            why = f"the highest version, without a SavedModel; TF-Serving takes it, not {version}"
+            yield base / highest, why
+
+
+def _highest_number(directory: Path) -> str | None:
+    try:
+        with os.scandir(directory) as entries:
+            few = list(islice(entries, _MOST_FILES))
+            numbers = [each.name for each in few if is_version(each.name) and each.is_dir()]
+    except OSError:
+        return None
+    return max(numbers, key=int, default=None)
+
+
+def is_version(name: str) -> bool:
+    """Whether TF-Serving takes a directory of this name for a version."""
+    return _VERSION.fullmatch(name) is not None
 
 
 def _origin(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,6 @@ from modelaudit.settings import Limits
 # Version control keeps copies of the models beside it here, under names of its own.
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-_VERSION = re.compile(r"[0-9]+")
 _MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
 _FOREIGN = frozenset((Format.HDF5_OTHER, Format.ARCHIVE_OTHER))
 _SERVED = frozenset(
@@ -68,6 +66,8 @@ class Walk:
         models = tuple(sorted(found, key=lambda model: os.fsencode(model.path)))
         models = layouts.described(models, self._root, self._mlflow)
         self._note_empty_mlflow(models)
+        for place, reason in layouts.empty_newest(models):
+            self._name(place, reason)
         if not all_versions:
             models, left_out = layouts.newest_only(models)
             self._named += left_out
@@ -235,7 +235,7 @@ class Walk:
         base = model.path.parent
         if (
             model.format not in _SERVED
-            or not _VERSION.fullmatch(model.path.name)
+            or not layouts.is_version(model.path.name)
             or base in self._places
             or not base.is_relative_to(self._scope)
         ):

@@ -144,7 +144,8 @@ def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
     done = night(settings)
     assert done.exit_code == 0
     assert "first run" in done.stdout
-    assert done.stderr.count("could not notify: 127.0.0.1") == 3
+    assert done.stderr.count("could not notify: webhook at 127.0.0.1: ") == 1
+    assert done.stderr.count("could not notify: health check at 127.0.0.1: ") == 2
     assert "secret" not in done.output
 
 
@@ -153,7 +154,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
     done = night(f'[nightly]\nwebhook = "{address}/moved/secret"\n')
     assert done.exit_code == 0
     assert [(method, path) for method, path, _ in asked] == [("POST", "/moved/secret")]
-    assert "could not notify: 127.0.0.1: answers 302" in done.stderr
+    assert "could not notify: webhook at 127.0.0.1: answers 302" in done.stderr
     assert "secret" not in done.output
 
 
@@ -162,14 +163,14 @@ def test_an_answer_that_is_no_http_is_a_line(server, night):
     done = night(f'[nightly]\nping = "{address}/nonsense"\n')
     assert done.exit_code == 0
     assert "first run" in done.stdout
-    assert done.stderr.count("could not notify: 127.0.0.1: ") == 2
+    assert done.stderr.count("could not notify: health check at 127.0.0.1: ") == 2
 
 
 def test_a_program_gets_the_text(night, tmp_path):
     said = tmp_path / "said"
     settings = f"[nightly]\nnotify = ['sh', '-c', 'cat > \"$1\"', 'sh', '{said}']\n"
     done = night(settings)
-    assert said.read_text() == done.stdout.rstrip("\n")
+    assert said.read_text() == done.stdout
     said.unlink()
     assert night(settings).stdout == ""
     assert not said.exists()

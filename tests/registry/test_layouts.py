@@ -196,3 +196,15 @@ def test_tensorflow_serving_loads_the_newest_version(tmp_path):
     assert everything["a/1"].previous is None
     (alone,) = discover(tmp_path / "a" / "1", all_versions=False).candidates
     assert alone.relative == "1"
+
+
+def test_a_highest_version_without_a_model_is_named(tmp_path):
+    """As an upload that is not finished leaves it."""
+    served(tmp_path / "a", "1", "9")
+    for place in ("a/2", "a/10", "a/10b", "b/11"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "a" / "12").touch()
+    found = discover(tmp_path, all_versions=True)
+    assert [(named.path, named.reason) for named in found.named] == [
+        ("a/10", "the highest version, without a SavedModel; TF-Serving takes it, not 9")
+    ]
