@@ -93,9 +93,10 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
         if floor is not None and floor <= FLOOR_SHARE * max(nfv, floor):
             return CLEARED, (
                 "The architecture asks for no direction: in a copy with every kernel made "
-                f"symmetric, the flip changes the output by {amount(floor)} of what another input "
-                f"does. That it is {nfv:.2g} as trained, the filters learnt from the images; "
-                f"where left and right mean something, they must.{sampling} {_symmetry(case)}"
+                f"symmetric, the flip changes the output {amount(floor)} times as much as another "
+                f"input does; as trained, {nfv:.2g} times. The filters learnt that from the "
+                "images, as they must where left and right mean something."
+                f"{sampling} {_symmetry(case)}"
             )
         if learned(output, effect):
             return CLEARED, (
