@@ -27,6 +27,7 @@ from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, Status, calls_for
 from modelaudit.restore.golden import Golden, allowing, read_golden
 from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.caution import hold_back
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
 from modelaudit.rules.policies import apply_baseline, apply_severities
@@ -136,10 +137,7 @@ def why_not_run(facts: Facts) -> str:
     for result in run_rules(security, facts):
         for finding in result.findings:
             if finding.severity is Severity.CRITICAL and not finding.waived_by:
-                return (
-                    f"it has a critical finding ({finding.code} {finding.name}); "
-                    "--probe-unsafe runs it all the same, in the sandbox"
-                )
+                return f"it has a critical finding ({finding.code} {finding.name})"
     return ""
 
 
@@ -220,6 +218,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
             target.shown, facts.artifact.sha256 or "", sections.weights_digest(weights)
         )
         results = apply_baseline(results, known, settings.baseline.created)
+    results = hold_back(results, CATALOGUE)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
     diagnosis = diagnose(facts, results)

@@ -42,6 +42,7 @@ class Card:
     mark: str
     code: str
     rule: str
+    family: str  # of the rule; empty where it is unknown
     title: tuple[Span, ...]
     confidence: str
     why: tuple[Paragraph, ...]
@@ -97,6 +98,7 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
         mark=_mark(first),
         code=first.code,
         rule=first.name,
+        family=info.family if info else "",
         title=spans(text.cut(first.title, 200)),
         confidence=words.CONFIDENCE[first.confidence],
         why=paragraphs(info.why) if info else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelaudit.findings import Severity
+from modelaudit.findings import Outcome, Severity
 from modelaudit.report import words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, bullets, prose
 from modelaudit.report.values import as_map
@@ -18,6 +18,10 @@ PROBED = (
     "about behaviour and about the restored weights come from there."
 )
 NOT_PROBED = "The model was not run, so everything in this report comes from the file alone."
+KEPT_BACK = (
+    "A model with a critical finding is not run. `--probe-unsafe` would run it in the sandbox all "
+    "the same, to learn what it does; that does not make it safe to load."
+)
 
 LIMITS = """
 A pass means that the listed questions were answered well for this file. It is no statement about \
@@ -36,6 +40,14 @@ SYNTHETIC = (
 )
 
 
+def _not_run(audit: Audit) -> tuple[str, ...]:
+    critical = any(
+        finding.severity is Severity.CRITICAL and finding.outcome is Outcome.FAIL
+        for finding in audit.findings
+    )
+    return (NOT_PROBED, KEPT_BACK) if critical else (NOT_PROBED,)
+
+
 def build(audit: Audit) -> Section:
     """The chapter's content."""
     inputs = as_map(as_map(audit.behaviour).get("inputs"))
@@ -47,7 +59,7 @@ def build(audit: Audit) -> Section:
         )
     )
     blocks: list[Block] = [
-        prose(STATIC, PROBED if inputs or audit.observations else NOT_PROBED),
+        prose(STATIC, *((PROBED,) if inputs or audit.observations else _not_run(audit))),
         prose(
             "Every rule asks one question and ends as passed, failed, not applicable, error or "
             "waived. The verdict is set by the worst open finding, never by a score: Fail from the "

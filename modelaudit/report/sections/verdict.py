@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from modelaudit.findings import Severity, Verdict
@@ -13,6 +14,10 @@ from modelaudit.report.values import Map, as_count, as_map, as_maps, as_text, pl
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2
+ACTION_ROOM, LONGEST_SENTENCE = 200, 400
+SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`“])")
+SECURITY = "security"  # family of the rules on what a file could do to whoever loads it
+SYMPTOMS = frozenset({"MA602", "MA604"})  # what a diagnosis is asked to explain
 NOT_CHECKED_LINES = 4
 
 
@@ -49,37 +54,74 @@ class VerdictPage:
 
 
 def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
-    found: list[Action] = []
     open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
-    # What must be settled before the model is even loaded comes before what explains its answers.
-    found += [_of_card(card) for card in open_cards if card.mark == Severity.CRITICAL]
-    causes = as_maps(as_map(audit.diagnosis).get("causes"))
+    dangerous = next((card for card in open_cards if _is_dangerous(card)), None)
+    if dangerous:
+        return _replacing(dangerous)
+    causes = [] if audit.verdict is Verdict.PASS else as_maps(as_map(audit.diagnosis).get("causes"))
     steps = as_maps(causes[0].get("next_steps"))[:DIAGNOSED] if causes else []
-    if audit.verdict is not Verdict.PASS:
-        found += [_of_diagnosis(causes[0], step) for step in steps]
+    # The diagnosis says what to do about the findings that it rests on, and about the symptoms.
     told = {as_text(e.get("code")) for c in causes[:1] for e in as_maps(c.get("evidence"))}
-    for card in open_cards:
-        if card.mark != Severity.CRITICAL and not (steps and card.code in told):
-            found.append(_of_card(card))  # else the diagnosis rests on it, and says what to do
+    explained = [card for card in open_cards if steps and card.code in told | SYMPTOMS]
+    weight = max([_rank(card) for card in explained], default=Severity.LOW.rank)
+    others = [card for card in open_cards if card not in explained]
+    found = [_of_card(card) for card in others if _comes_first(card, weight)]
+    found += [_of_diagnosis(causes[0], step) for step in steps]
+    found += [_of_card(card) for card in others if not _comes_first(card, weight)]
     if audit.verdict is Verdict.INCOMPLETE:
         said = "Give the audit what it lacked (see what was not checked), then run it again"
         found.append(Action(spans(said), "What was not checked, and why", "not-checked"))
     return tuple(found[:ACTIONS])
 
 
+def _rank(card: Card) -> int:
+    return Severity(card.mark).rank if card.mark in set(Severity) else 0
+
+
+def _comes_first(card: Card, weight: int) -> bool:
+    """Before the diagnosis: what forbids loading the model, and what is worse than its findings."""
+    return _rank(card) > weight or card.mark == Severity.CRITICAL
+
+
+def _is_dangerous(card: Card) -> bool:
+    return card.mark == Severity.CRITICAL and card.family == SECURITY
+
+
+def _replacing(card: Card) -> tuple[Action, ...]:
+    """What to do about a file that must not be loaded: nothing that would make it load."""
+    clean = "Get a clean copy from whoever trained the model, not from where this file came from."
+    again = "Audit that copy before anything loads it: `modelaudit audit COPY`."
+    return (
+        _of_card(card),
+        Action(spans(clean), "Fixes that would help this file to load are held back", card.anchor),
+        Action(spans(again), f"{card.code} must pass there", card.anchor),
+    )
+
+
 def _of_diagnosis(cause: Map, step: Map) -> Action:
     title = as_text(cause.get("title")) or words.cause(as_text(cause.get("cause")))
-    said = text.cut(as_text(step.get("text")), 200).rstrip(":")
+    said = _sentences(as_text(step.get("text")))
     return Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis")
 
 
 def _of_card(card: Card) -> Action:
     first = next((p for p in card.fix if not p.code), None)
-    said = text.cut("".join(map(_backticked, first.spans)), 200).rstrip(":") if first else ""
+    said = _sentences("".join(map(_backticked, first.spans))) if first else ""
     title = text.cut("".join(s.text for s in card.title), 90)
     word = words.mark(card.mark).word
     said = said or title
     return Action(spans(said[:1].upper() + said[1:]), f"{word}, {card.code}: {title}", card.anchor)
+
+
+def _sentences(said: str) -> str:
+    """As many whole sentences as have room, at least one; only a very long one is cut."""
+    first, *others = SENTENCE_END.split(text.one_line(text.printable(said)))
+    shown = text.cut(first, LONGEST_SENTENCE)
+    for sentence in others:
+        if len(shown) + 1 + len(sentence) > ACTION_ROOM:
+            break
+        shown = f"{shown} {sentence}"
+    return shown.rstrip(":")
 
 
 def _backticked(span: Span) -> str:

@@ -37,9 +37,11 @@ def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
     found = abilities(code.names)
     if found:
         evidence["abilities"] = {ability: list(names) for ability, names in found.items()}
-    kind = "Source text" if code.encoding == "source" else "Python bytecode"
+    kind = "source text" if code.encoding == "source" else "bytecode"
+    layer = code.text.site.layer
+    whose = f"The layer {layer} holds" if layer else "The config holds"
     return rule.finding(
-        f"{kind} in {code.text.site.layer or 'the config'} {what}.{note}",
+        f"{whose} Python {kind} that {what}.{note}",
         file=code.text.site.file,
         route=code.text.route,
         evidence=evidence,
@@ -60,10 +62,11 @@ def check_dangerous(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for code in _codes(facts):
         found = abilities(code.names)
         if found:
-            what = "; ".join(
-                f"{ability} ({', '.join(names[:_SHOWN])})" for ability, names in found.items()
-            )
-            yield _finding(rule, facts, code, f"names what {what}")
+            named = [
+                f"what {ability} ({', '.join(names[:_SHOWN])})" for ability, names in found.items()
+            ]
+            what = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
+            yield _finding(rule, facts, code, f"names {what}")
 
 
 def check_unreadable(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -114,8 +117,8 @@ RULES = (
         why="The code names functions that run programs, touch files, use the network or get hold "
         "of the interpreter. A layer needs none of them. Loading or calling the model would run "
         "the code with your rights.",
-        fix="Do not load it, not even to look. Delete it or isolate it, and tell whoever it came "
-        "from. The names and strings in the evidence were read without running anything.",
+        fix="Do not load it, not even to look. Move it to where no program loads it, and tell whoever "
+        "it came from. The names and strings in the evidence were read without running anything.",
         check=check_dangerous,
         bad=example(lambda_layer(SYSTEM)),
         good=example(lambda_layer(ARITHMETIC)),
