@@ -61,8 +61,8 @@ SENTENCES = {
         "{evidence}"
     ),
     "learned-invariance": (
-        "This model does not show the symptom: inputs {flip} get the answers that they should, "
-        "because it was trained that way."
+        "This model does not give one answer to all inputs, and those {flip} get the answers that "
+        "they should, because it was trained that way."
     ),
     "output-follows-flip": (
         "The output follows the flip as its meaning asks for, so nothing is wrong: {evidence}"
@@ -86,7 +86,9 @@ SENTENCES = {
         "Not decided. {evidence} Weights and restore are sound as far as the file shows; what the "
         "model answers, and to what, shows only when it runs."
     ),
-    "healthy": "Nothing was found that would explain the symptom; the model behaves as it should.",
+    "healthy": (
+        "Nothing was found that would make it answer wrongly; the model behaves as it should."
+    ),
     "not-applicable": "There is no readable model here whose behaviour could be explained.",
 }
 

@@ -110,14 +110,19 @@ class Case:
 
     @property
     def misfit(self) -> BatchNormFit | None:
-        """The first batch normalisation in execution order that does not fit what flows in.
+        """The first batch normalisation in execution order that does not fit what flows in."""
+        if self.behaviour is None or not self.images or self.one_class:
+            return None
+        found = (fit for fit in self.behaviour.batchnorm if fit.misfit > self.misfit_limit)
+        return next(found, None)
+
+    @property
+    def misfit_limit(self) -> float:
+        """The misfit that sound models stay under.
 
         Images of one kind strain the statistics of sound models, so more is asked of those.
         """
-        if self.behaviour is None or not self.images or self.one_class:
-            return None
-        limit = MISFIT_ALIKE if self.alike else MISFIT
-        return next((fit for fit in self.behaviour.batchnorm if fit.misfit > limit), None)
+        return MISFIT_ALIKE if self.alike else MISFIT
 
     @property
     def alike(self) -> bool:
@@ -158,6 +163,10 @@ class Case:
     def not_run(self) -> str:
         """Why there is no behaviour to judge."""
         return self.facts.probe_skipped or "the model was not run"
+
+    def unfed(self) -> str:
+        """What is missing where the model gave no answers to images of the user's own."""
+        return IMAGES if self.behaviour else f"running the model ({self.not_run()})"
 
 
 def capacity(output: OutputBehaviour) -> float:

@@ -46,7 +46,7 @@ def nondeterministic(case: Case) -> Answer:
     """Two runs on the same inputs differ."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(f"running the model ({case.not_run()})")
+        return Unknown(case.unfed())
     if seen.deterministic:
         return Excluded(
             f"the same inputs give the same outputs (largest difference {seen.noise_floor:.1g})"
@@ -65,7 +65,7 @@ def dead_units(case: Case) -> Answer:
     """A whole layer is never active, and the output hardly depends on the input."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(f"running the model ({case.not_run()})")
+        return Unknown(case.unfed())
     if not seen.dead:
         return _dead_by_clearing(case, seen)
     dead = [route for route, share in seen.dead.items() if share >= 1.0]
@@ -123,7 +123,7 @@ def head_bias(case: Case) -> Answer:
     """The head's bias drowns what the features say."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(f"running the model ({case.not_run()})")
+        return Unknown(case.unfed())
     tried = seen.interventions.get("centre_head_bias")
     if not tried:
         why = seen.skipped.get("centred head bias", "")
@@ -161,7 +161,7 @@ def head_bias(case: Case) -> Answer:
 def collapse_open(case: Case) -> Answer:
     """The output is constant and nothing above explains it."""
     if case.behaviour is None:
-        return Unknown(f"running the model ({case.not_run()})")
+        return Unknown(case.unfed())
     output = case.collapsed
     if output is None:
         return Excluded("the output depends on the input")
@@ -176,7 +176,9 @@ def little_information(case: Case) -> Answer:
     """Unlabelled images get (nearly) one answer: images of one kind, or weights out of place."""
     seen = case.behaviour
     if seen is None or not case.images:
-        return Excluded("no images were given whose answers could be too alike")
+        return Unknown(case.unfed())
+    if case.collapsed:
+        return Unknown("an output that is not wholly constant")
     quiet = next(
         (o for o in case.outputs if not o.collapse.collapsed and answered_alike(o)),
         None,

@@ -47,7 +47,7 @@ def flipped(case: Case) -> tuple[OutputBehaviour, TransformEffect, float] | None
 def _why_not(case: Case) -> Unknown:
     """Why there is no flip to judge."""
     if case.behaviour is None:
-        return Unknown(f"running the model ({case.not_run()})")
+        return Unknown(case.unfed())
     if case.collapsed and any(o.transforms for o in case.outputs):
         return Unknown("an output that depends on its input")
     return Unknown(NO_FLIP)
@@ -134,7 +134,7 @@ def _takes_all_alike(output: OutputBehaviour) -> bool:
 def output_follows(case: Case) -> Answer:
     """The output is meant to change with the flip: its sign or its classes."""
     if case.behaviour is None or not case.images:
-        return Unknown(IMAGES)
+        return Unknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
@@ -148,7 +148,7 @@ def output_follows(case: Case) -> Answer:
 def learned_invariance(case: Case) -> Answer:
     """Training made the output (nearly) the same for flipped inputs."""
     if case.behaviour is None or not case.images:
-        return Unknown(IMAGES)
+        return Unknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
@@ -178,13 +178,13 @@ def _diverse(case: Case) -> bool:
 def sensitive_architecture(case: Case) -> Answer:
     """Even with perfectly symmetric kernels this architecture would answer differently."""
     if case.behaviour is None or not case.images:
-        return Unknown(IMAGES)
+        return Unknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
     if learned(output, effect):
-        return Excluded("the output does not change under the flip")
+        return Excluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
         return Unknown(IMAGES)
     floor = output.floor.get(effect.name)
@@ -216,14 +216,14 @@ def sensitive_architecture(case: Case) -> Answer:
 def sensitive_data(case: Case) -> Answer:
     """The filters learnt one orientation because the training images had one."""
     if case.behaviour is None or not case.images:
-        return Unknown(IMAGES)
+        return Unknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
     verdict = learned(output, effect)
     if verdict:
-        return Excluded("the output does not change under the flip")
+        return Excluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
         return Unknown(IMAGES)
     evidence = [_evidence(effect, output, at.LEARNED)]

@@ -31,7 +31,7 @@ def orientation_mismatch(case: Case) -> Answer:
     """The model understands the images in another orientation than the one they come in."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(f"running the model ({case.not_run()})")
+        return Unknown(case.unfed())
     if not any(o.transforms for o in case.outputs):
         return Unknown(NO_FLIP)
     if not case.images:
@@ -84,10 +84,8 @@ def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
 def input_domain(case: Case) -> Answer:
     """The values arrive on another scale than the model was trained on."""
     seen = case.behaviour
-    if seen is None:
-        return Unknown(f"running the model ({case.not_run()})")
-    if not case.images:
-        return Unknown(IMAGES)
+    if seen is None or not case.images:
+        return Unknown(case.unfed())
     first = seen.batchnorm[0] if seen.batchnorm else None
     for output in case.outputs:
         found = _other_scale(seen, output, first) or _by_margin(seen, output)
@@ -97,7 +95,10 @@ def input_domain(case: Case) -> Answer:
         return Unknown(
             f"{LABELS}: without batch statistics sound models answer alike on two scales"
         )
-    return Excluded("no other scale of the pixel values (/255, x255, 2x-1, 1-x) suits the model")
+    return Excluded(
+        "on no other scale of the pixel values (/255, x255, 2x-1, 1-x) does the model understand "
+        "the images better than as given"
+    )
 
 
 def _other_scale(

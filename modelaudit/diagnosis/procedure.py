@@ -46,17 +46,21 @@ class Step:
 
     What is seen in this step is a mere consequence where a cause of `explained_by` was confirmed
     before: a constant output says nothing new about a model whose weights were never loaded.
-    What cannot be decided there, or behind a cause of `unasked_behind`, is not asked.
+    What cannot be decided there, or behind a cause of `unasked_behind`, is not asked. Behind a
+    cause of `moot_behind` what was measured means nothing, so nothing is ruled out by it either.
     """
 
     cause: str
     look: Callable[[Case], Answer]
     explained_by: frozenset[str] = frozenset()
     unasked_behind: frozenset[str] = frozenset()
+    moot_behind: frozenset[str] = frozenset()
 
 
 RESTORE = frozenset({"damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost"})
-NO_ANSWER = RESTORE | {"nondeterministic"}
+NOISE = frozenset({"nondeterministic"})
+BUILT_IN = frozenset({"invariant-by-construction"})
+NO_ANSWER = RESTORE | NOISE
 SILENT = NO_ANSWER | {"dead-units"}
 MISFED = SILENT | {"orientation-mismatch", "head-bias"}
 EXPLAINED = MISFED | {"input-domain", "wrong-weights-upstream"}
@@ -75,17 +79,21 @@ PROCEDURE: tuple[Step, ...] = (
     Step("bn-statistics-lost", statistics_steps.unconverged_statistics, MISFED | {"input-domain"}),
     Step("wrong-weights-upstream", statistics_steps.wrong_weights, MISFED | {"input-domain"}),
     Step("collapse-open", collapse_steps.collapse_open, EXPLAINED),
-    Step("little-information", collapse_steps.little_information, EXPLAINED),
-    Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS),
-    Step("output-follows-flip", flip_steps.output_follows, FAULTS | {"invariant-by-construction"}),
+    Step("little-information", collapse_steps.little_information, EXPLAINED | {"collapse-open"}),
+    Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS, NOISE),
+    Step("output-follows-flip", flip_steps.output_follows, FAULTS | BUILT_IN, moot_behind=NOISE),
+    Step("learned-invariance", flip_steps.learned_invariance, FAULTS | BUILT_IN, moot_behind=NOISE),
     Step(
-        "learned-invariance", flip_steps.learned_invariance, FAULTS | {"invariant-by-construction"}
+        "orientation-sensitive-architecture",
+        flip_steps.sensitive_architecture,
+        FAULTS,
+        moot_behind=NOISE,
     ),
-    Step("orientation-sensitive-architecture", flip_steps.sensitive_architecture, FAULTS),
     Step(
         "orientation-sensitive-data",
         flip_steps.sensitive_data,
-        FAULTS | {"output-follows-flip", "invariant-by-construction"},
+        FAULTS | BUILT_IN | {"output-follows-flip"},
+        moot_behind=NOISE,
     ),
 )
 
@@ -163,6 +171,8 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
             if causes:
                 cause = replace(cause, belief=round(cause.belief * SHADOW, 3))
             causes.append(cause)
+        elif any(cause.cause in step.moot_behind for cause in causes):
+            continue
         elif isinstance(answer, Excluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
         elif not any(cause.cause in step.explained_by | step.unasked_behind for cause in causes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.diagnosis import thresholds as at
-from modelaudit.diagnosis.case import IMAGES, LABELS, Case, capacity, information, scores
+from modelaudit.diagnosis.case import LABELS, Case, capacity, information, scores
 from modelaudit.diagnosis.collapse_steps import number, output_called
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 
@@ -12,7 +12,7 @@ def unconverged_statistics(case: Case) -> Answer:
     """Statistics that training left far from converged: recomputing them repairs the output."""
     seen = case.behaviour
     if seen is None or not case.images:
-        return Unknown(IMAGES)
+        return Unknown(case.unfed())
     tried = seen.interventions.get("recalibrate_batchnorm")
     if not tried or case.misfit is None:
         return Excluded("no batch normalisation is so far off that recomputing it could help")
@@ -37,18 +37,16 @@ def unconverged_statistics(case: Case) -> Answer:
 def wrong_weights(case: Case) -> Answer:
     """Stored statistics contradict what flows in: weights of another model stand before them."""
     seen = case.behaviour
-    if seen is None:
-        return Unknown(f"running the model ({case.not_run()})")
-    if not case.images:
-        return Unknown(IMAGES)
+    if seen is None or not case.images:
+        return Unknown(case.unfed())
     bad = case.misfit
     if bad is not None:
         text = (
             f"{bad.route} is the first batch normalisation whose stored statistics do not fit "
             f"what flows into it (misfit {bad.misfit:.2f}; sound models stay under "
-            f"{at.MISFIT:.2f})."
+            f"{case.misfit_limit:.2f}{' on images that are answered alike' * case.alike})."
         )
-        evidence = Evidence(text, "", bad.misfit, at.MISFIT, seen.inputs.n)
+        evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)
         return Found(0.85, (evidence,), where=bad.route)
     by_labels = _wrong_by_labels(case, seen.inputs.n)
     if by_labels is not None:

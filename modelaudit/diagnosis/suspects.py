@@ -168,5 +168,8 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
     fits: list[Json] = [f.misfit for f in case.behaviour.batchnorm] if case.behaviour else []
     if fits and case.images and case.misfit is None:
         said.append("What flows in now fits these statistics.")
+    if proof is None and case.behaviour is None:
+        said.append(f"Whether a load puts them back was not compared ({case.not_run()}).")
+        return OPEN, " ".join(said)
     state = CLEARED if tested or proof is not None else OPEN
     return state, " ".join(said)

@@ -69,12 +69,13 @@ def _same_content(rows: Sequence[Row]) -> list[Together]:
 
 
 def _same_weights(rows: Sequence[Row]) -> list[Together]:
-    """Models whose files differ and whose weights do not: one model, saved again or converted."""
+    """Models whose files differ and whose weights do not: saved again, converted, or changed."""
     return [
         Together(
             "same-weights",
             f"{len(group)} models hold the same weights in files that differ",
-            "They are one model, saved again or in another format.",
+            "The stored weights are equal; architecture, code and settings may still differ. "
+            "The report of each says what it does with them.",
             _paths(group),
         )
         for group in _groups((row for row in rows if row.get("sha256")), "weights")

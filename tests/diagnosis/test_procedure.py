@@ -18,6 +18,7 @@ from modelaudit.diagnosis.case import FLIPS, WORDS
 from modelaudit.diagnosis.model import Diagnosis, Found
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
+from modelaudit.measures.batchnorm import MISFIT_ALIKE
 from modelaudit.measures.summary import Collapse, TransformEffect
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.proof import RestoreProof
@@ -170,6 +171,49 @@ def test_suspects_of_a_model_that_was_not_run():
     check(diagnosis)
     assert "running was switched off" in diagnosis.suspects[0].text
     assert "running was switched off" in diagnosis.answer
+
+
+def test_what_was_given_is_not_asked_for_where_the_model_was_not_run():
+    """Images may have been given; that they were not fed is another reason."""
+    found = replace(facts(), behaviour=None, probe_skipped="it holds code")
+    diagnosis = diagnose(found, ())
+    open_ = {each.cause: each.needs for each in diagnosis.undecidable}
+    assert "it holds code" in open_["little-information"]
+    assert "it holds code" in open_["bn-statistics-lost"]
+    assert not any("images" in needs for needs in open_.values())
+
+
+def test_the_restoration_of_a_model_that_was_not_loaded_is_open():
+    found = replace(facts(), behaviour=None, restore=None, probe_skipped="it holds code")
+    _, _, restoration = diagnose(found, ()).suspects
+    assert restoration.state == OPEN
+    assert "was not compared (it holds code)" in restoration.text
+
+
+def test_answers_that_are_noise_rule_out_nothing_about_flips():
+    flips = {"invariant-by-construction", "learned-invariance", "output-follows-flip"}
+    flips |= {"orientation-sensitive-architecture", "orientation-sensitive-data"}
+    sound, noisy = (diagnosed(behaviour(deterministic=d)) for d in (True, False))
+    assert flips & {each.cause for each in sound.ruled_out}
+    assert noisy.causes[0].cause == "nondeterministic"
+    assert not flips & {each.cause for each in noisy.ruled_out}
+
+
+@pytest.mark.parametrize("seen", [silent(), silent(name="other")])
+def test_a_constant_output_is_not_said_to_differ_from_image_to_image(seen):
+    found = diagnosed(behaviour(seen), measurements(initial("a", "fresh"), initial("b")))
+    assert "little-information" not in {each.cause for each in found.ruled_out}
+    assert "little-information" not in {each.cause for each in found.undecidable}
+
+
+def test_the_misfit_is_held_against_the_limit_that_is_named():
+    """What is asked of images that are answered alike lets a first, smaller misfit pass."""
+    alike = output(collapse=Collapse(False, 0.2, 10, 3, 0.97, 0.3), orientation={}, domain={})
+    seen = behaviour(alike, batchnorm=(fit(0.5, "first"), fit(1.8, "second")))
+    found = next(c for c in diagnosed(seen).causes if c.cause == "wrong-weights-upstream")
+    assert found.where == "second"
+    assert found.evidence[0].threshold == MISFIT_ALIKE
+    assert f"sound models stay under {MISFIT_ALIKE:.2f}" in found.evidence[0].text
 
 
 numbers = st.floats(0, 4) | st.sampled_from([0.0, 1e-12, math.inf])

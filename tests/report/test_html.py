@@ -263,3 +263,23 @@ def test_percent_signs_and_code_are_written_in_one_way_everywhere():
     shown = "".join(page.text)
     assert "98\u00a0% of x% and 5\u00a0% are 7\u00a0%; see modelaudit diff." in shown
     assert not re.findall(r"\d %|[^x]\d%", shown)
+
+
+@pytest.mark.parametrize(("code", "asked"), [("MA602", True), ("MA405", False)])
+def test_the_founding_question_is_asked_where_the_symptom_is_seen(code, asked):
+    audit = samples.failing()
+    result = next(each for each in audit.results if each.findings)
+    found = replace(result, code=code, findings=(replace(result.findings[0], code=code),))
+    page = render_html(replace(audit, results=(found,)), samples.RULES)
+    assert (str(audit.diagnosis["question"]) in page) is asked
+    assert ("What explains how this model answers?" in page) is not asked
+
+
+@pytest.mark.parametrize(("cause", "weighed"), [("partial-restore", True), ("not-run", False)])
+def test_where_nothing_is_decided_there_is_no_belief(cause, weighed):
+    audit = samples.failing()
+    (first, *_) = audit.diagnosis["causes"]
+    diagnosis = {**audit.diagnosis, "causes": [{**first, "cause": cause, "belief": 0.5}]}
+    page = render_html(replace(audit, diagnosis=diagnosis), samples.RULES)
+    assert ("Belief: 50" in page) is weighed
+    assert ("The belief says" in page) is weighed

@@ -12,22 +12,29 @@ from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
 MOST_PLACES = 6
-NUMBERS = (("measured", "measured"), ("threshold", "compared with"), ("n", "n ="))
+# What the founding question asks about: one answer for all inputs, another for flipped ones.
+SYMPTOM = ("MA602", "MA603", "MA604")
+OTHER_QUESTION = "What explains how this model answers?"
+UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")  # a belief in no cause
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observation that speaks for a cause, with its numbers and the finding it comes from."""
+    """One observation that speaks for a cause, which holds its numbers, on `n` inputs, and the
+    finding it comes from."""
 
     text: tuple[Span, ...]
-    numbers: str
+    n: str
     code: str
     href: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One explanation. `share` is the belief in steps of 5 %, for the width of its bar."""
+    """One explanation. `share` is the belief in steps of 5 %, for the width of its bar.
+
+    `belief` is empty where nothing is decided.
+    """
 
     title: str
     belief: str
@@ -60,18 +67,13 @@ class Diagnosis:
     missing: str
 
 
-def _numbers(item: Map) -> str:
-    parts = [f"{word} {plain(item[key], 80)}" for key, word in NUMBERS if item.get(key) is not None]
-    return " · ".join(parts)
-
-
 def _evidence(item: object, findings: Findings) -> Evidence:
     if not isinstance(item, dict):
         return Evidence(spans(text.cut(plain(item, 400), 400)), "", "", "")
     code = as_text(item.get("code"))
     return Evidence(
         spans(text.cut(as_text(item.get("text")), 600)),
-        _numbers(item),
+        f"n = {plain(item['n'], 80)}" if item.get("n") is not None else "",
         text.shorten(code, 20),
         findings.anchors.get(code, ""),
     )
@@ -103,11 +105,12 @@ def _title(item: Map) -> str:
 
 
 def _cause(item: Map, findings: Findings) -> Cause:
-    belief = as_number(item.get("belief"))
+    decided = as_text(item.get("cause")) not in UNDECIDED
+    belief = as_number(item.get("belief")) if decided else None
     inside = min(max(belief, 0.0), 1.0) if belief is not None else None
     return Cause(
         title=_title(item),
-        belief=text.percent(inside) if inside is not None else "not weighed",
+        belief=("not weighed" if decided else "") if inside is None else text.percent(inside),
         share=round((inside or 0.0) * 20) * 5,
         where=_where(item),
         evidence=tuple(_evidence(e, findings) for e in as_list(item.get("evidence"))),
@@ -138,10 +141,7 @@ def _undecidable(items: list[Map]) -> list[tuple[str, str]]:
     for item in items:
         what = plain(item.get("what"), 200)
         by_need.setdefault(plain(item.get("needs"), 200), []).append(what[:1].lower() + what[1:])
-    return [
-        (f"Needs {need}", f"whether {text.listing(whats, len(whats))}")
-        for need, whats in by_need.items()
-    ]
+    return [(f"Needs {need}", f"whether {'; '.join(whats)}") for need, whats in by_need.items()]
 
 
 def build(audit: Audit, findings: Findings) -> Diagnosis:
@@ -171,5 +171,7 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
             "What was not checked, and why, is listed further down."
         )
     question = text.cut(as_text(data.get("question")), 240)
+    if question and not any(code in findings.anchors for code in SYMPTOM):
+        question = OTHER_QUESTION
     suspects = tuple(map(_suspect, as_maps(data.get("suspects"))))
     return Diagnosis(question, answer, suspects, causes, tuple(lists), missing)
