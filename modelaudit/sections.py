@@ -104,7 +104,6 @@ def architecture_section(facts: Facts) -> dict[str, Json]:
         return {}
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     layers: list[Json] = [_layer(layer, tensors) for layer in architecture.layers]
-    counted = [t for t in artifact.tensors if t.role in WEIGHT_ROLES]
     profile = facts.measurements.profile if facts.measurements else None
     return {
         "class": architecture.class_name,
@@ -112,7 +111,7 @@ def architecture_section(facts: Facts) -> dict[str, Json]:
         "dialect": architecture.dialect,
         "inputs": _ports(architecture, architecture.inputs),
         "outputs": _ports(architecture, architecture.outputs),
-        "params": sum(tensor.size for tensor in counted),
+        "params": sum(tensor.size for tensor in _counted(artifact)),
         "layers": layers,
         "profile": jsonable(profile) if profile else {},
     }
@@ -126,16 +125,26 @@ def weights_digest(section: Mapping[str, Json]) -> str:
     """
     rows = section.get("tensors")
     found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    weights = [row for row in found if row.get("role") in WEIGHT_ROLES and not _is_seed(row)]
+    weights = [
+        row
+        for row in found
+        if row.get("role") in WEIGHT_ROLES and not is_seed(row.get("shape"), row.get("dtype"))
+    ]
     digests = [str(row.get("sha256") or "") for row in weights]
     if not digests or not all(digests):
         return ""
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
 
 
-def _is_seed(row: Mapping[str, Json]) -> bool:
+def is_seed(shape: Json, dtype: Json) -> bool:
     """Whether it is what Keras' SeedGenerator counts in: two integers."""
-    return row.get("shape") == [2] and row.get("dtype") in {"int64", "uint32"}
+    return shape == [2] and dtype in {"int64", "uint32"}
+
+
+def _counted(artifact: Artifact) -> list[Tensor]:
+    """The tensors that Keras counts as parameters: all weights, but no state of a generator."""
+    weights = (tensor for tensor in artifact.tensors if tensor.role in WEIGHT_ROLES)
+    return [each for each in weights if not is_seed(list(each.shape), each.dtype)]
 
 
 def weights_section(facts: Facts) -> dict[str, Json]:
@@ -163,7 +172,7 @@ def weights_section(facts: Facts) -> dict[str, Json]:
                 "initialization": states.get(tensor.name),
             }
         )
-    weights = [tensor for tensor in artifact.tensors if tensor.role in WEIGHT_ROLES]
+    weights = _counted(artifact)
     return {
         "tensors": rows,
         "total": sum(tensor.size for tensor in weights),

@@ -93,7 +93,10 @@ def kernel_initialization(
         ),
     )
     tests = dict(verdict.tests) | best.as_json() | {"level": level}
-    verdict = replace(verdict, initializer=label if not known else display_name(name), tests=tests)
+    verdict = replace(verdict, tests=tests)
+    if not known:
+        closest = display_name(canonical_name({"class_name": label}))
+        verdict = replace(verdict, initializer=closest, guessed=True)
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has moved")
     if not best.inside:

@@ -47,7 +47,8 @@ class KernelInitialization:
     """Is this kernel still at its initial values?
 
     `state` is fresh (bound, bias and distribution all say so), trained, or undecidable (with
-    `reason`). `tests` holds each test's numbers.
+    `reason`). `tests` holds each test's numbers. `guessed`: the file names no initializer, and
+    `initializer` is the closest of the usual ones.
     """
 
     route: str
@@ -57,6 +58,7 @@ class KernelInitialization:
     reason: str = ""
     weights: int = 0
     tests: Mapping[str, Json] = field(default_factory=dict)
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

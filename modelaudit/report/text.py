@@ -132,6 +132,11 @@ def percent(value: float | None, digits: int = 0) -> str:
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
+def interval(low: float, high: float) -> str:
+    """An interval of shares, `33 % to 100 %`: its ends are estimates, so 99.8 % may be 100 %."""
+    return f"{low * 100:.0f}\N{NO-BREAK SPACE}% to {high * 100:.0f}\N{NO-BREAK SPACE}%"
+
+
 def file_size(nbytes: float | None) -> str:
     """A size in bytes as text, decimal units."""
     if nbytes is None:

@@ -166,13 +166,6 @@ COLUMNS: Mapping[str, str] = {
     "agreement": "Agreement",
     "agreement_ci": "95\N{NO-BREAK SPACE}% interval",
     "nfv": "NFV",
-    "intervention": "Repair",
-    "output": "Output",
-    "layer": "Layer",
-    "before": "Bits before",
-    "after": "Bits after",
-    "excess": "Excess",
-    "responsible": "Explains it",
 }
 
 # Measurements that were not made, by the name that an audit gives them.
@@ -189,7 +182,11 @@ MEASUREMENTS: Mapping[str, str] = {
     "receptive_field": "How much of the image each layer sees",
 }
 
-INTERVENTIONS: Mapping[str, str] = {"centre_head_bias": "bias of the last layer centred"}
+INTERVENTIONS: Mapping[str, str] = {
+    "centre_head_bias": "bias of the last layer centred",
+    "clear_negative_bias": "wholly negative bias set to 0",
+    "recalibrate_batchnorm": "statistics of batch normalisation computed anew on your images",
+}
 
 
 def transform(code: str) -> str:

@@ -61,7 +61,8 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not seen.collapsed:
             continue
         share = (
-            f" Class {seen.top_class} is the answer for {seen.top_share:.0%} of them."
+            f" Class {seen.top_class}, counting from 0, is the answer for {seen.top_share:.0%} of "
+            "them."
             if (seen.top_share is not None and seen.top_class is not None)
             else ""
         )

@@ -111,7 +111,9 @@ def test_inconsistent_statistics_behind_decide_small_kernels() -> None:
 
 def test_weights_without_a_config_need_a_bias() -> None:
     assert judged(glorot(2), None, STILL).state == "fresh"
-    assert judged(glorot(2), None, STILL).initializer == "glorot_uniform"
+    assert judged(glorot(2), None, STILL).initializer == "GlorotUniform"
+    assert judged(glorot(2), None, STILL).guessed
+    assert not judged(glorot(2), GLOROT, STILL).guessed
     assert judged(glorot(2), None, Companions()).state == "undecidable"
     assert judged(glorot(2), None, MOVED).state == "trained"
     odd = np.random.default_rng(0).laplace(size=SHAPE).astype(np.float32)

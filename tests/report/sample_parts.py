@@ -78,7 +78,6 @@ def architecture(depth: int = 12) -> dict[str, Any]:
         "inputs": [{"route": "image", "shape": [None, 32, 32, 1], "dtype": "float32"}],
         "outputs": [{"route": "head", "shape": [None, CLASSES]}],
         "params": sum(layer["params"] for layer in layers),
-        "trainable_params": sum(layer["params"] for layer in layers) - 64 * depth,
         "layers": layers,
         "profile": {
             "grids": [
@@ -126,7 +125,7 @@ def weights(depth: int = 12) -> dict[str, Any]:
                     "initialization": "trained",
                 }
             )
-    return {"tensors": tensors, "total": 110_000, "non_trainable": 768, "bytes": 443_000}
+    return {"tensors": tensors, "total": 110_000, "bytes": 443_000}
 
 
 def symmetry(depth: int = 12, *, fresh: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def ports(data: Map, side: str) -> list[str]:
 
 
 def _facts(data: Map, profile: Map) -> Facts:
-    params, trainable = as_count(data.get("params")), as_count(data.get("trainable_params"))
+    params = as_count(data.get("params"))
     rows = [("Class", name(text.shorten(as_text(data.get("class")) or "unknown", 60)))]
     if dialect := as_text(data.get("dialect")):
         rows.append(("Saved in the style of", Cell(text.shorten(dialect, 30))))
@@ -84,8 +84,7 @@ def _facts(data: Map, profile: Map) -> Facts:
         if shown := ports(data, key):
             rows.append((title, name(text.listing(shown, 4))))
     if params is not None:
-        known = f", of which {trainable:,} are trainable" if trainable is not None else ""
-        rows.append(("Parameters", Cell(f"{params:,}{known}")))
+        rows.append(("Parameters", Cell(f"{params:,}")))
     if head := as_text(profile.get("head")):
         rows.append(("How it ends", Cell(words.HEADS.get(head, "not recognised"))))
     augmentation = [text.shorten(as_text(r), 40) for r in as_list(profile.get("augmentation"))]
@@ -197,9 +196,10 @@ def build(audit: Audit) -> Section:
     columns = ("Output size", "Layers by class", "Layers", "Parameters", "From … to")
     blocks: list[Block] = [
         prose(
-            "A layer is one computing step of the network; its parameters are the numbers that "
-            "training sets. The receptive field (“sees”) is how many input pixels one output of "
-            "the layer can depend on.",
+            "A layer is one computing step of the network; its parameters are the numbers stored "
+            "for it: those that training sets, and the statistics of batch normalisation. The "
+            "receptive field (“sees”) is how many input pixels one output of the layer can depend "
+            "on.",
             tone="terms",
         ),
         _facts(data, profile),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from modelaudit.diagnosis.thresholds import GAIN, INFORMED, UNINFORMED
 from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, bullets, name, num, prose
 from modelaudit.report.values import (
@@ -33,6 +34,10 @@ TERMS = (
     "that the flip does not matter, 1 that the flipped image is like another image to the model. "
     "A dash means that the number is not defined here, for example because the output never "
     "changes."
+)
+UNREPEATABLE = (
+    "The same input gives different answers, so what stands below holds for this one run only: "
+    "how much of a change comes from a flip cannot be told."
 )
 NOTES = {
     "Bits": "Bits: information that the answer carries about the input.",
@@ -88,8 +93,8 @@ def _collapse(output: Map) -> str:
     share = as_number(collapse.get("top_share"))
     if share is not None:
         said.append(
-            f"The most frequent class, number {plain(collapse.get('top_class'))}, is the answer to "
-            f"{text.percent(share)} of the inputs."
+            f"The most frequent class, number {plain(collapse.get('top_class'))} counting from 0, "
+            f"is the answer to {text.percent(share)} of the inputs."
         )
     return " ".join(said)
 
@@ -191,12 +196,57 @@ def _output(output: Map) -> list[Block]:
     title = f"Output {text.shorten(as_text(output.get('name')) or 'without a name', 40)}"
     described = words.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
-    tables = [
-        _by_input(output, title),
-        generic(f"{title}: classes that flips change most", as_maps(output.get("per_class"))),
-    ]
+    by_class = f"{title}: classes that flips change most (classes count from 0)"
+    tables = [_by_input(output, title), generic(by_class, as_maps(output.get("per_class")))]
     blocks += [table for table in tables if table is not None]
     return blocks
+
+
+def _repairs(data: Map, outputs: list[Map]) -> Table | None:
+    """What was changed in a copy of the model, and whether that explains the answers."""
+    classes = {
+        as_text(output.get("name")): as_count(as_map(output.get("collapse")).get("classes"))
+        for output in outputs
+    }
+    rows = []
+    for key, value in as_map(data.get("interventions")).items():
+        tried = as_map(value)
+        before, after = as_number(tried.get("before")), as_number(tried.get("after"))
+        count = classes.get(as_text(tried.get("output"))) or 0
+        cells = (
+            Cell(words.INTERVENTIONS.get(key, text.shorten(key.replace("_", " "), 60))),
+            name(text.shorten(as_text(tried.get("output")) or "–", 40)),
+            name(text.shorten(as_text(tried.get("layer")) or "–", 60)),
+            num(shown.number(before)),
+            num(shown.number(after)),
+            Cell(_explains(tried.get("responsible"), before, after, count)),
+        )
+        rows.append(cells)
+    if not rows:
+        return None
+    columns = ("Repair", "Output", "Layer", "Bits before", "Bits after", "Explains the answers?")
+    return Table(
+        "Repairs that were tried on a copy, and what they did",
+        columns,
+        tuple(rows),
+        note="Bits: information that the answer carries about the input; for outputs without "
+        "classes, how far their values spread over the inputs.",
+        print_rows=20,
+    )
+
+
+def _explains(decided: object, before: float | None, after: float | None, classes: int) -> str:
+    """Whether a repair mends the output: by its own test, else by what the output says then."""
+    if decided is True:
+        return "yes"
+    if before is None or after is None or classes < 2:
+        return "no" if decided is False else "cannot be told"
+    room = math.log2(classes)
+    if decided is None and before < UNINFORMED * room and after > INFORMED * room:
+        return "yes"
+    if decided is None and after > before + GAIN:
+        return f"at most in part: {text.number(room)} bits are possible"
+    return "no"
 
 
 def build(audit: Audit) -> Section:
@@ -208,6 +258,8 @@ def build(audit: Audit) -> Section:
         said = f"The model was not run, so nothing is known of how it behaves. Reason: {reason}."
         return Section("behaviour", "Behaviour", (prose(said, tone="note"),))
     blocks: list[Block] = [prose(TERMS, tone="terms"), _inputs(data)]
+    if data.get("deterministic") is False:
+        blocks.append(prose(UNREPEATABLE, tone="bad"))
     for output in outputs:
         blocks += _output(output)
     if notes := [plain(n, 300) for n in as_map(data.get("inputs")).get("notes") or ()]:
@@ -223,10 +275,6 @@ def build(audit: Audit) -> Section:
         blocks.append(
             Table(caption, ("Layer", "Silent"), rows, print_rows=12, open=len(rows) <= 12)
         )
-    changed = [
-        {"intervention": words.INTERVENTIONS.get(key, key.replace("_", " "))} | dict(as_map(value))
-        for key, value in as_map(data.get("interventions")).items()
-    ]
-    if repairs := generic("Repairs that were tried on a copy, and what they did", list(changed)):
+    if repairs := _repairs(data, outputs):
         blocks.append(repairs)
     return Section("behaviour", "Behaviour", tuple(blocks))

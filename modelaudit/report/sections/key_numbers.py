@@ -41,7 +41,8 @@ def _questions(audit: Audit) -> KeyNumber | None:
     open_ones = len(asked) - answered
     waived = sum(result.outcome is Outcome.WAIVED for result in audit.results)
     notes = [f"{waived} more found something that is waived"] if waived else []
-    notes += [f"{open_ones} more have no answer"] if open_ones else []
+    if open_ones:
+        notes.append(f"{open_ones} more {'has' if open_ones == 1 else 'have'} no answer")
     note = "; ".join(notes) or "every question has its answer"
     return KeyNumber(f"{passed} of {answered}", "checks passed", note)
 
@@ -52,26 +53,24 @@ def _restored(restore: Map) -> KeyNumber | None:
         return None
     return KeyNumber(
         f"{identical:,} of {compared:,}",
-        "arrays restored exactly",
-        "file against loaded model",
+        "arrays of this file loaded unchanged here",
+        "which says nothing of how the file was made",
     )
 
 
-def _mirrored(output: Map) -> KeyNumber | None:
-    if as_map(output.get("collapse")).get("collapsed") is True:
-        return None  # a model that gives one answer to everything agrees with itself
+def _mirrored(output: Map, behaviour: Map) -> KeyNumber | None:
+    # A model that gives one answer to everything agrees with itself, and of one whose answers
+    # change by themselves nobody can say what the flip did.
+    collapsed = as_map(output.get("collapse")).get("collapsed") is True
+    if collapsed or behaviour.get("deterministic") is False:
+        return None
     effects = {as_text(e.get("name")): e for e in as_maps(output.get("transforms"))}
     effect = effects.get("H") or effects.get("flip") or next(iter(effects.values()), {})
     agreement, nfv = as_number(effect.get("agreement")), as_number(effect.get("nfv"))
     how = words.transform(text.shorten(as_text(effect.get("name")), 40))
     if agreement is not None:
-        interval = pair(effect.get("agreement_ci"))
-        note = (
-            f"{how}; {text.percent(0.95)} interval "
-            f"{text.percent(interval[0])} to {text.percent(interval[1])}"
-            if interval
-            else how
-        )
+        ends = pair(effect.get("agreement_ci"))
+        note = f"{how}; {text.percent(0.95)} interval {text.interval(*ends)}" if ends else how
         return KeyNumber(text.percent(agreement), "keep their answer when flipped", note)
     if nfv is not None:
         return KeyNumber(
@@ -90,29 +89,53 @@ def _collapse(output: Map) -> KeyNumber | None:
         if classes
         else ""
     )
-    return KeyNumber(text.percent(share), "of inputs share one answer", note)
+    return KeyNumber(text.percent(share), "get the most frequent answer", note)
 
 
 def _loads(audit: Audit) -> KeyNumber | None:
-    rows = as_maps(audit.compatibility)
-    seen = [as_text(as_map(row.get("observed")).get("status")) for row in rows]
-    tried = [state for state in seen if state and state != "unavailable"]
-    if not tried:
+    """Runtimes that load the model in some way, of those that were tried."""
+    seen: dict[str, set[str]] = {}
+    foretold: dict[str, set[str]] = {}
+    for row in as_maps(audit.compatibility):
+        runtime, status = as_text(row.get("runtime")), _status(row)
+        if status:
+            seen.setdefault(runtime, set()).add(status)
+        else:
+            foretold.setdefault(runtime, set()).add(as_text(row.get("predicted")))
+    if not seen:
         return None
-    good = sum(state == "loaded" for state in tried)
-    return KeyNumber(f"{good} of {len(tried)}", "loading attempts worked", "see Compatibility")
+    good = sum("loaded" in states for states in seen.values())
+    open_ones = [states for runtime, states in foretold.items() if runtime not in seen]
+    loading = sum(bool(states & {"loads", "differs"}) for states in open_ones)
+    failing = sum(states == {"fails"} for states in open_ones)
+    notes = [
+        f"{count} more predicted to {word}"
+        for count, word in ((failing, "fail"), (loading, "load it"))
+        if count
+    ]
+    return KeyNumber(
+        f"{good} of {len(seen)}",
+        "runtime tried loads it" if len(seen) == 1 else "runtimes tried load it",
+        "; ".join([*notes, "see Compatibility"]),
+    )
+
+
+def _status(row: Map) -> str:
+    """How loading ended there, "" where it was not tried."""
+    status = as_text(as_map(row.get("observed")).get("status"))
+    return "" if status == "unavailable" else status
 
 
 def _parameters(audit: Audit) -> KeyNumber | None:
+    """Not all of them are trained: the statistics of batch normalisation count, too."""
     params = as_count(as_map(audit.architecture).get("params"))
     layers = len(as_list(as_map(audit.architecture).get("layers")))
     if params is not None:
-        return KeyNumber(
-            f"{params:,}", "trained numbers (parameters)", text.plural(layers, "layer")
-        )
+        note = f"stored numbers of {text.plural(layers, 'layer')}"
+        return KeyNumber(f"{params:,}", "parameters", note)
     total = as_count(as_map(audit.weights).get("total"))
     if total is not None:
-        return KeyNumber(f"{total:,}", "stored numbers (parameters)")
+        return KeyNumber(f"{total:,}", "parameters", "stored numbers")
     return None
 
 
@@ -127,11 +150,12 @@ def _bytes(audit: Audit) -> KeyNumber | None:
 
 def build(audit: Audit) -> tuple[KeyNumber, ...]:
     """The first five of: checks, restore, flips, spread, loading, parameters, size."""
-    output = next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
+    behaviour = as_map(audit.behaviour)
+    output = next(iter(as_maps(behaviour.get("outputs"))), {})
     candidates = (
         _questions(audit),
         _restored(as_map(audit.restore)),
-        _mirrored(output),
+        _mirrored(output, behaviour),
         _collapse(output),
         _loads(audit),
         _parameters(audit),

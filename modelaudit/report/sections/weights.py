@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from modelaudit.measures.batchnorm import MISFIT
 from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
@@ -17,8 +19,17 @@ from modelaudit.report.values import (
     shape,
 )
 from modelaudit.schema import Audit
+from modelaudit.sections import is_seed
 
 LISTED = 20
+SECOND_NAMES = "_all_variables/"  # where Keras exports every variable a second time
+OTHER_TENSORS = {
+    "again": "that store variables a second time",
+    "metric": "of metrics",
+    "optimizer": "of the optimiser",
+    "other": "that the format keeps for itself",
+    "seed": "with the state of random generators",
+}
 
 SYMMETRY_TERMS = (
     "A kernel is the small grid of weights that a convolution slides over the image. The symmetry "
@@ -48,10 +59,11 @@ def _restore(restore: Map) -> list[Block]:
     else:
         whole = identical == compared and not any(as_list(restore.get(key)) for key, _ in lists)
         said = (
-            f"Restore proof: {identical or 0:,} of {text.plural(compared, 'tensor')} in the file "
-            "are held byte for byte by the loaded model. A tensor is one named array of weights."
+            f"Loaded here, the model holds {identical or 0:,} of {text.plural(compared, 'array')} "
+            "of weights byte for byte as this file stores them. That is no word on whether they "
+            "are the right ones: what was lost before the file was written is lost in both."
         )
-        blocks.append(prose(said, tone="good" if whole else "bad"))
+        blocks.append(prose(said, tone="note" if whole else "bad"))
     for key, title in lists:
         found = [f"`{plain(item, 100)}`" for item in as_list(restore.get(key))]
         if found:
@@ -108,20 +120,38 @@ def _standing_out(strange: list[tuple[Map, str]]) -> Table:
     return Table(caption, columns, rows, print_rows=LISTED, open=len(rows) <= LISTED)
 
 
+def _stored(tensors: list[Map], weights: Map) -> str:
+    """What the file holds by kind, so that all counts of it in the report can be told apart."""
+    roles = Counter(_role(tensor) for tensor in tensors)
+    mine = roles.pop("weight", 0)
+    said = [f"A tensor is one named array of numbers. The file holds {text.plural(mine, 'tensor')}"]
+    said.append("of weights")
+    if (total := as_count(weights.get("total"))) is not None:
+        said.append(f"with {text.plural(total, 'number')} (parameters)")
+    if nbytes := as_count(weights.get("bytes")):
+        said.append(f"in {text.file_size(nbytes)}")
+    whole = " ".join(said)
+    if roles:
+        others = [f"{count:,} {OTHER_TENSORS[role]}" for role, count in sorted(roles.items())]
+        whole += f". {len(tensors):,} tensors are stored in all: the others are "
+        whole += text.listing(others)
+    return f"{whole}."
+
+
+def _role(tensor: Map) -> str:
+    role = as_text(tensor.get("role")) or "weight"
+    if role == "weight" and is_seed(tensor.get("shape"), tensor.get("dtype")):
+        return "seed"
+    if role == "other" and as_text(tensor.get("name")).startswith(SECOND_NAMES):
+        return "again"
+    return role if role in OTHER_TENSORS or role == "weight" else "other"
+
+
 def _tensors(weights: Map) -> list[Block]:
     tensors = as_maps(weights.get("tensors"))
     if not tensors:
         return [prose("No tensor could be read from the file.", tone="note")]
-    total = as_count(weights.get("total"))
-    fixed = as_count(weights.get("non_trainable"))
-    said = [f"The file holds {text.plural(len(tensors), 'tensor')}"]
-    if total is not None:
-        said.append(f"with {text.plural(total, 'number')}")
-    if fixed:
-        said.append(f"({fixed:,} of them not trainable)")
-    if nbytes := as_count(weights.get("bytes")):
-        said.append(f"in {text.file_size(nbytes)}")
-    blocks: list[Block] = [prose(" ".join(said) + ".")]
+    blocks: list[Block] = [prose(_stored(tensors, weights))]
     strange = [(tensor, why) for tensor in tensors if (why := _strange(tensor))]
     if strange:
         blocks.append(_standing_out(strange))
@@ -142,7 +172,7 @@ def _initialization(symmetry: Map) -> list[Block]:
     rows = tuple(
         (
             name(text.shorten(as_text(item.get("route")), 60)),
-            Cell(text.shorten(as_text(item.get("initializer")), 30) or "not named"),
+            Cell(_initialiser(item)),
             num(text.number(as_count(item.get("weights")))),
             Cell(words.mark(as_text(item.get("state"))).word, mark=as_text(item.get("state"))),
             Cell(text.cut(as_text(item.get("reason")), 160) or "–"),
@@ -150,11 +180,14 @@ def _initialization(symmetry: Map) -> list[Block]:
         for item in items
     )
     states = [as_text(item.get("state")) for item in items]
-    said = (
-        f"Of {text.plural(len(items), 'kernel')} tested against the initialiser that the file "
-        f"names, {states.count('trained')} hold trained values, {states.count('fresh')} are still "
-        f"at their initial values, and for {states.count('undecidable')} it cannot be told."
-    )
+    guessed = [item for item in items if item.get("guessed") is True]
+    said = _told(Counter(states), len(items), by_file=not guessed)
+    if guessed:
+        whose = "them" if len(guessed) == len(items) else f"{len(guessed):,} of them"
+        said += (
+            f" The file names no initialiser for {whose}: each was compared with the nine usual "
+            "ones, and the closest is shown."
+        )
     table = Table(
         "Trained, or still at the initial values?",
         ("Layer", "Initialiser", "Weights", "State", "Why"),
@@ -163,6 +196,26 @@ def _initialization(symmetry: Map) -> list[Block]:
         open=len(rows) <= 15,
     )
     return [prose(said, tone="bad" if "fresh" in states else "plain"), table]
+
+
+def _initialiser(item: Map) -> str:
+    named = text.shorten(as_text(item.get("initializer")), 30)
+    if item.get("guessed") is True and named:
+        return f"closest standard one: {named}"
+    return named or "not named"
+
+
+def _told(states: Counter[str], count: int, *, by_file: bool) -> str:
+    """How many kernels are trained, in a sentence that is silent on what none of them is."""
+    against = " against the initialiser that the file names" if by_file else ""
+    each = [
+        (states["trained"], "holds trained values", "hold trained values"),
+        (states["fresh"], "is still at its initial values", "are still at their initial values"),
+    ]
+    parts = [f"{n:,} {one if n == 1 else many}" for n, one, many in each if n]
+    if unclear := states["undecidable"]:
+        parts.append(f"of {unclear:,} it cannot be told")
+    return f"Of {text.plural(count, 'kernel')} tested{against}, {text.listing(parts)}."
 
 
 def _unusual(item: Map, misfit: float | None) -> bool:
@@ -193,10 +246,12 @@ def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
         )
         for item, misfit in items
     )
-    said = (
-        f"Batch normalisation rescales by means and variances that are stored in the file; "
-        f"{text.plural(unusual, 'layer')} of {len(items)} "
-        f"{'looks' if unusual == 1 else 'look'} as if they were lost or belong to other weights."
+    said = "Batch normalisation rescales by means and variances that are stored in the file; "
+    said += (
+        f"in {unusual:,} of {text.plural(len(items), 'layer')} they look as if they were lost or "
+        "belong to other weights."
+        if unusual
+        else "nothing about them looks as if they were lost or belong to other weights."
     )
     table = Table(
         "Batch normalisation by layer",
