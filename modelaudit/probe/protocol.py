@@ -9,6 +9,7 @@ from enum import StrEnum
 from modelaudit.facts import Format, Json, Shape
 
 TFSM_LAYER = "TFSMLayer"  # only Keras 3 has it
+OWN_ERROR = "AdapterError"  # what the child says where it has the reason in words
 
 
 class Status(StrEnum):
@@ -127,7 +128,12 @@ class Observation:
 
     @property
     def failure(self) -> str:
-        """What went wrong, the error's type before its text; "" where nothing did."""
+        """What went wrong, the error's type before its text; "" where nothing did.
+
+        An error of ours stands without its type, for its text says it all.
+        """
+        if self.error_type == OWN_ERROR and self.error:
+            return self.error
         return f"{self.error_type}: {self.error}".strip(": \n")
 
 

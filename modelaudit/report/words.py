@@ -26,8 +26,12 @@ VERDICTS: Mapping[Verdict, Mark] = {
     Verdict.INCOMPLETE: Mark("Incomplete", "?"),
 }
 
+NO_CLEARANCE = (
+    "That is no clearance: accuracy on your task, training data and licence were not looked at."
+)
+
 VERDICT_MEANING: Mapping[Verdict, str] = {
-    Verdict.PASS: "Every rule that could look at this model passed it.",
+    Verdict.PASS: f"Every rule that could look at this model passed it. {NO_CLEARANCE}",
     Verdict.WARN: "Nothing here blocks the use of the model, but read the warnings first.",
     Verdict.FAIL: "At least one finding has to be settled before the model is used.",
     Verdict.INCOMPLETE: "The audit could not look at everything; this is not a pass.",
@@ -166,6 +170,18 @@ COLUMNS: Mapping[str, str] = {
     "agreement": "Agreement",
     "agreement_ci": "95\N{NO-BREAK SPACE}% interval",
     "nfv": "NFV",
+}
+
+# Kinds of rules, by the start of their codes.
+FAMILIES: Mapping[str, str] = {
+    "MA1": "integrity",
+    "MA2": "compatibility",
+    "MA3": "architecture",
+    "MA4": "weight",
+    "MA5": "symmetry",
+    "MA6": "behaviour",
+    "MA7": "security",
+    "MA8": "registry",
 }
 
 # Measurements that were not made, by the name that an audit gives them.

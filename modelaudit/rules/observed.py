@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Agreement, Observation, Status
 from modelaudit.rules import examples
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.model import Predicted, Prediction, predicted_call
 
 # What an attempt says about a prediction; how others ended says nothing about the file.
@@ -113,7 +113,7 @@ def _numbers(found: Agreement) -> str:
 
 def _disagree(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.elsewhere:
-        raise DoesNotArise("no other runtime was asked for (--runtime)")
+        raise NotApplicable("no other runtime was asked for (`--runtime`)")
     compared = [
         (seen, seen.agreement)
         for seen in facts.elsewhere

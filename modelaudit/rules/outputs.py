@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import TransformEffect
 from modelaudit.rules import behaviour_examples as made
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Limit, Need, Rule
+from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
 
 HOLDS = 0.20  # variation up to which a declared action is taken to hold
@@ -51,7 +51,7 @@ def declared(facts: Facts, output: str, transform: str) -> Expectation | None:
 
 def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.settings.expectations:
-        raise DoesNotArise("the settings declare nothing of this model's outputs ([[expect]])")
+        raise NotApplicable("the settings declare nothing of this model's outputs (`[[expect]]`)")
     assert facts.behaviour is not None
     limit, judged = rule.threshold(facts), 0
     for output in facts.behaviour.outputs:
@@ -77,7 +77,7 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     key=effect.name,
                 )
     if not judged:
-        raise DoesNotArise("no measured output and transform is covered by an expectation")
+        raise NotApplicable("no measured output and transform is covered by an expectation")
 
 
 def remaining(effect: TransformEffect, action: str) -> float | None:

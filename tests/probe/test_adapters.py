@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from modelaudit.probe.adapters import KerasModel
+from modelaudit.probe.adapters import AdapterError, KerasModel
+from modelaudit.probe.protocol import Observation, Status
 
 X = np.arange(6.0, dtype="float32").reshape(3, 2)
 
@@ -73,3 +75,10 @@ def test_a_model_without_a_working_graph_is_called_as_it_is(when: str) -> None:
     for _ in range(2):
         np.testing.assert_array_equal(loaded.infer([X])["y"], 2 * X)
     assert (len(tried), model.calls) == (1, 2)
+
+
+def test_errors_of_ours_are_told_without_their_type():
+    ours = Observation("here", "", Status.FAILED, AdapterError.__name__, "the model has no layers")
+    theirs = replace(ours, error_type="ValueError")
+    assert ours.failure == "the model has no layers"
+    assert theirs.failure == "ValueError: the model has no layers"

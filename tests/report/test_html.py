@@ -252,7 +252,7 @@ def test_questions_that_do_not_arise_are_not_told_as_unanswered():
         shown = " ".join("".join(page.text).split())
         head[name] = shown[: shown.index("Contents")]
         assert ("Questions that do not arise" in shown) == (name == "moot")
-    assert "1 question not answered" in head["open"]
+    assert "1 behaviour question not answered" in head["open"]
     assert "not answered" not in head["moot"]
     assert "every question has its answer" in head["moot"]
 

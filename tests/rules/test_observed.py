@@ -9,11 +9,12 @@ import pytest
 from modelaudit.findings import Outcome
 from modelaudit.probe.protocol import Agreement, Observation, Status
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.observed import RULES
 from modelaudit.runtimes.model import Predicted, Prediction, Reason
 
-OTHERWISE = next(rule for rule in RULES if rule.code == "MA223")
+OTHERWISE = rule("MA223")
+SEEN = Observation("here", "load_model", Status.LOADED, target="tf==2.21.0")
 CALL = ("tf==2.16.1", "saved_model.load")
 
 
@@ -26,7 +27,7 @@ def loaded_against(*codes: str):
     )
     facts = replace(
         examples.healthy(),
-        observations=(Observation("here", "load_model", Status.LOADED, target="tf==2.21.0"),),
+        observations=(SEEN,),
         elsewhere=(seen,),
         predictions=(Prediction(*CALL, Predicted.FAILS, because=reasons),),
     )
@@ -45,3 +46,10 @@ def loaded_against(*codes: str):
 )
 def test_only_what_holds_in_every_installation_can_be_contradicted(codes, outcome):
     assert loaded_against(*codes) is outcome
+
+
+def test_runtimes_that_nobody_asked_for_are_an_open_question():
+    """It depends on the user, not on the model, that they were not compared."""
+    result = run_rule(rule("MA224"), replace(examples.healthy(), observations=(SEEN,)))
+    assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, False)
+    assert "--runtime" in result.reason

@@ -156,3 +156,9 @@ def test_a_golden_record_is_reproduced_up_to_the_share_that_is_allowed():
     assert reproduced(0.0, 0.0, 0.0)
     assert not reproduced(1e-9, 1e-10, 0.0)
     assert not reproduced(inf, inf, 1.0)
+
+
+def test_what_depends_on_the_user_is_unanswered_and_not_moot():
+    plain = run_rule(rule("MA608"), replace(seen("invariant", 0.1), settings=Settings()))
+    assert (plain.outcome, plain.moot) == (Outcome.NOT_APPLICABLE, False)
+    assert "[[expect]]" in plain.reason

@@ -25,6 +25,10 @@ from modelaudit.report.values import as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 NO_REASON = "no reason was recorded"
+LIMIT = (
+    "No audit looks at how accurate the model is on your task, at its training data or its "
+    "licence. A pass is no clearance."
+)
 
 
 def _question(rules: Rules, code: str, name: str) -> str:
@@ -50,9 +54,18 @@ def measurements(audit: Audit) -> tuple[str, ...]:
     found: list[str] = []
     if reason := as_text(as_map(audit.behaviour).get("skipped_reason")):
         found.append(f"Running the model: {reason}")
+    twins: dict[str, list[str]] = {}  # reason -> tensors whose filters it is about
     for section in (audit.symmetry, audit.behaviour):
         for what, why in as_map(as_map(section).get("skipped")).items():
-            found.append(f"{words.measurement(what)}: {plain(why, 300)}")
+            kind, _, tensor = str(what).partition(":")
+            if kind == "twins" and tensor:
+                twins.setdefault(plain(why, 300), []).append(f"`{text.shorten(tensor, 80)}`")
+            else:
+                found.append(f"{words.measurement(what)}: {plain(why, 300)}")
+    found += [
+        f"Mirrored twins among the filters in {text.listing(tensors)}: {why}"
+        for why, tensors in twins.items()
+    ]
     for observation in as_maps(audit.observations):
         if as_text(observation.get("status")) in ("refused", "unavailable"):
             where, error = plain(observation.get("runtime"), 60), plain(observation.get("error"))
@@ -61,21 +74,38 @@ def measurements(audit: Audit) -> tuple[str, ...]:
 
 
 def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
-    """The shortest honest summary for the first page, at most `limit` lines."""
+    """The shortest honest summary for the first page: at most `limit` lines, and what no audit
+    looks at.
+
+    Questions and measurements are counted apart, so that each count is that of the chapter.
+    """
     groups = sorted(
         _by_reason(unanswered(audit)).items(), key=lambda item: (item[0][0], -len(item[1]))
     )
-    found = [
-        f"{text.plural(len(codes), 'question')} "
-        f"{'ended in an error' if outcome == Outcome.ERROR.value else 'not answered'}: "
-        f"{text.cut(reason, 130)}"
-        for (outcome, reason), codes in groups
-    ]
-    found += [text.cut(line, 150) for line in measurements(audit)]
-    if len(found) > limit:
-        more = len(found) - limit + 1
-        found = [*found[: limit - 1], f"and {more} more, listed under “What was not checked”"]
-    return tuple(map(spans, found))
+    not_made = measurements(audit)
+    room = limit - bool(not_made)
+    shown = groups if len(groups) <= room else groups[: room - 1]
+    found = [_questions(codes, outcome, reason) for (outcome, reason), codes in shown]
+    if rest := groups[len(shown) :]:
+        more = text.plural(sum(len(codes) for _, codes in rest), "more question")
+        found.append(f"{more} not answered, for {len(rest):,} other reasons")
+    if len(not_made) == 1:
+        found.append(f"1 measurement not made. {text.cut(not_made[0], 150)}")
+    elif not_made:
+        told = "listed under “What was not checked”"
+        found.append(f"{len(not_made):,} measurements not made, {told}")
+    if not found:
+        found.append("Every question that arises was answered.")
+    return tuple(map(spans, [*found, LIMIT]))
+
+
+def _questions(codes: Sequence[str], outcome: str, reason: str) -> str:
+    """How many questions have no answer for one reason, and of what kind if they are of one."""
+    kinds = {words.FAMILIES.get(code[:3], "") for code in codes}
+    kind = f"{kinds.pop()} question" if len(kinds) == 1 else "question"
+    ended = "ended in an error" if outcome == Outcome.ERROR.value else "not answered"
+    named = f" ({_ranges(codes)})" if len(codes) == 1 or kind != "question" else ""
+    return f"{text.plural(len(codes), kind.strip())} {ended}{named}: {text.cut(reason, 130)}"
 
 
 def _moot(results: Sequence[RuleResult]) -> Table:
@@ -104,7 +134,7 @@ def _passed(passed: list[RuleResult], rules: Rules) -> Facts:
     )
 
 
-def _ranges(codes: list[str]) -> str:
+def _ranges(codes: Iterable[str]) -> str:
     """`MA101–MA103, MA105`: neighbours in number are drawn together."""
     runs: list[list[str]] = []
     for code in codes:
@@ -145,10 +175,11 @@ def build(audit: Audit, rules: Rules) -> Section:
                 "reason says what was missing."
             )
         )
+        caption = f"Questions without an answer ({len(rows):,})"
         columns = ("Rule", "What would hold if it passed", "State", "Why it was not answered")
-        blocks.append(Table("Questions without an answer", columns, rows, open=len(rows) <= 12))
+        blocks.append(Table(caption, columns, rows, open=len(rows) <= 12))
     if not_made := measurements(audit):
-        blocks.append(bullets("Measurements that were not made", not_made))
+        blocks.append(bullets(f"Measurements that were not made ({len(not_made):,})", not_made))
     waived = [f for f in audit.findings if f.outcome is Outcome.WAIVED]
     if waived:
         blocks.append(

@@ -191,7 +191,8 @@ def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
 
 def _meaning(audit: Audit, findings: Findings) -> str:
     if audit.verdict is Verdict.PASS and findings.waived:
-        return "Every rule that could look at this model passed it, or what it found is waived."
+        said = "Every rule that could look at this model passed it, or what it found is waived."
+        return f"{said} {words.NO_CLEARANCE}"
     return words.VERDICT_MEANING[audit.verdict]
 
 

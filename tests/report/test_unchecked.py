@@ -1,0 +1,74 @@
+"""What was not checked: counts that add up, reasons in words, and what no audit looks at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.findings import Outcome, RuleResult
+from modelaudit.report.sections import key_numbers, unchecked
+
+LINES = 4
+
+
+def skipping(reasons, skipped=None):
+    """An audit with these rules unanswered: code -> reason, beside one that passed."""
+    rows = [
+        RuleResult(code, "some-rule", Outcome.NOT_APPLICABLE, reason)
+        for code, reason in reasons.items()
+    ]
+    passed = RuleResult("MA101", "readable", Outcome.PASS)
+    audit = replace(samples.healthy(), results=(passed, *rows), observations=())
+    return replace(audit, symmetry={}, behaviour={"skipped": skipped or {}})
+
+
+def told(audit, limit=LINES):
+    return ["".join(span.text for span in line) for line in unchecked.lines(audit, limit)]
+
+
+def first_number(line):
+    return int(re.match(r"(\d+)", line)[1])
+
+
+@given(
+    st.dictionaries(st.integers(110, 899).map("MA{}".format), st.sampled_from("abcdefgh")),
+    st.dictionaries(st.text(min_size=1, max_size=9), st.just("no layers"), max_size=5),
+)
+def test_questions_and_measurements_are_counted_apart_and_add_up(reasons, skipped):
+    audit = skipping(reasons, skipped)
+    *lines, last = told(audit)
+    assert len(lines) <= LINES
+    assert last == unchecked.LIMIT
+    questions = [line for line in lines if "question" in line and line[0].isdigit()]
+    assert sum(map(first_number, questions)) == len(reasons)
+    number = next(n for n in key_numbers.build(audit) if n.label == "checks passed")
+    assert (f"{len(reasons)} more ha" in number.note) == bool(reasons)
+    measured = [line for line in lines if "measurement" in line]
+    assert sum(map(first_number, measured)) == len(unchecked.measurements(audit))
+
+
+def test_questions_of_one_kind_are_named_by_it():
+    security = {f"MA{code}": "the model holds no config" for code in range(701, 717)}
+    (line, _) = told(skipping(security))
+    assert line == "16 security questions not answered (MA701–MA716): the model holds no config"
+    (line, _) = told(skipping({**security, "MA112": "the model holds no config"}))
+    assert line == "17 questions not answered: the model holds no config"
+    (line, _) = told(skipping({"MA224": "no other runtime was asked for"}))
+    assert line.startswith("1 compatibility question not answered (MA224): no other")
+
+
+def test_limits_of_any_audit_stand_on_the_first_page_even_where_all_was_answered():
+    assert told(skipping({})) == ["Every question that arises was answered.", unchecked.LIMIT]
+    for word in ("accurate", "training data", "licence", "no clearance"):
+        assert word in unchecked.LIMIT
+
+
+def test_measurements_of_several_tensors_are_one_and_in_words():
+    audit = skipping({}, {f"twins:variables/{i}": "nothing feeds it" for i in (1, 7)})
+    assert unchecked.measurements(audit) == (
+        "Mirrored twins among the filters in `variables/1` and `variables/7`: nothing feeds it",
+    )
