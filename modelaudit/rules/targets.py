@@ -1,4 +1,7 @@
-"""MA22x: which of the runtimes asked about would load the model, predicted from the file."""
+"""MA22x: which of the runtimes looked at would load the model, predicted from the file.
+
+Those are the targets that somebody named; else what is installed here, and the newest.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ SHOWN = 3  # reasons that go into a finding's text; the rest stand in the compat
 
 def _predictions(facts: Facts) -> tuple[Prediction, ...]:
     if not facts.predictions:
-        raise NotApplicable("no runtime was asked about, or none reads this format")
+        raise NotApplicable("nothing is predicted for files of this format")
     return facts.predictions
 
 
@@ -49,28 +52,40 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Runtimes in which every call fails: nothing of the model can be had there.
 
     Where nobody named a target, one of the default ones is enough: a file of Keras 3 need not
-    load in tf-keras as well.
+    load in tf-keras as well. If none will do, that is one finding, about all of them.
     """
     runtimes = _runtimes(_predictions(facts))
-    failing = {
-        runtime: predictions
-        for runtime, predictions in runtimes.items()
+    failing = [
+        predictions[0]
+        for predictions in runtimes.values()
         if all(each.predicted is Predicted.FAILS for each in predictions)
-    }
-    if not facts.settings.targets and len(failing) < len(runtimes):
-        return
-    for runtime, predictions in failing.items():
-        first = predictions[0]
-        reason = first.because[0]
-        yield rule.finding(
-            f"{runtime}: {first.call} fails because {reason.text}. The error would be: "
-            f"{reason.error}",
-            route=reason.route,
-            evidence=_evidence(first, reason),
-            key=f"{runtime} {first.call} {reason.code}",
-            fix=reason.fix,
-            confidence=_confidence(rule, first),
-        )
+    ]
+    if facts.settings.targets:
+        for first in failing:
+            yield _refusal(rule, (first,), "A runtime that was asked about cannot load the model")
+    elif len(failing) == len(runtimes):
+        # The one that comes nearest to loading it says what is wrong with the file.
+        yield _refusal(rule, tuple(sorted(failing, key=lambda each: len(each.because))), "")
+
+
+def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding:
+    first = failing[0]
+    reason = first.because[0]
+    told = [
+        f"{each.runtime}: {each.call} fails because {each.because[0].text}. The error would be: "
+        f"{each.because[0].error.rstrip('.')}."
+        for each in failing
+    ]
+    others: dict[str, Json] = {each.runtime: each.because[0].text for each in failing[1:]}
+    return rule.finding(
+        " ".join(told),
+        route=reason.route,
+        evidence=_evidence(first, reason) | ({"others": others} if others else {}),
+        key=f"{first.runtime} {first.call} {reason.code}",
+        title=title,
+        fix=reason.fix,
+        confidence=_confidence(rule, first),
+    )
 
 
 def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -119,10 +134,13 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A runtime that was asked about cannot load the model",
-        pass_title="Every runtime asked about can load the model",
+        summary="None of the runtimes looked at can load the model",
+        pass_title="The model loads in every runtime named as a target or, where none was named, in "
+        "one of those looked at",
         why="Code that runs with that TensorFlow or Keras stops with the error quoted. The answer "
-        "is read off the file and off what a real installation of that version accepts.",
+        "is read off the file and off what a real installation of that version accepts. Looked at "
+        "are the targets named (`--target`); where none was, the TensorFlow and tf-keras installed "
+        "here and the newest one known, of which one has to load the model.",
         fix="The finding names the part of the file and what to change.",
         check=_fails,
         bad=lambda: _example(Predicted.FAILS),
@@ -135,8 +153,8 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A runtime that was asked about loads the model and computes something else",
-        pass_title="No runtime asked about is known to change what the model computes",
+        summary="A runtime loads the model without an error and computes something else",
+        pass_title="No runtime looked at is known to change what the model computes",
         why="There is no error: whoever upgrades gets other outputs and does not notice.",
         fix="The finding names the part of the file and what to change.",
         check=_differs,
@@ -150,8 +168,8 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The file does not tell whether a runtime that was asked about loads the model",
-        pass_title="The file tells of every runtime asked about",
+        summary="The file does not tell whether a runtime loads the model",
+        pass_title="The file tells of every runtime looked at whether it loads the model",
         why="Not knowing is no pass. Loading the model in that runtime would tell.",
         fix="Name that runtime's interpreter in the settings, so that the model is tried there.",
         check=_unknown,

@@ -43,11 +43,12 @@ def check(
         yield Reason(
             "lambda-refused",
             Predicted.FAILS,
-            f"{route} is a Lambda with Python code, which {context.profile.name} refuses unless "
-            "safe_mode=False",
+            f"{route} is a Lambda with Python code, which {context.profile.name} refuses in its "
+            "safe mode",
             "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
             "Python lambda. This carries a potential risk of arbitrary code execution",
-            "safe_mode=False if you trust whoever made the file; better, replace the Lambda",
+            "replace the Lambda by a built-in layer where the model was trained, and save again; "
+            "safe_mode=False only if you know who made the file and what its code does",
             route,
         )
         return

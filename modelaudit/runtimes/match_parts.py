@@ -60,8 +60,8 @@ def _part(key: str, value: Json, context: Context, place: Place) -> Iterator[Rea
             route,
         )
     elif node:
-        given = set(mapping(node.get("config")))
-        yield from unknown_arguments(name, kind, given, context, f"{route}/{key}")
+        values = mapping(node.get("config"))
+        yield from unknown_arguments(name, kind, set(values), context, f"{route}/{key}", values)
 
 
 def _by_name(key: str, name: str, context: Context, place: Place) -> Iterator[Reason]:

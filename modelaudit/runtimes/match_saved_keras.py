@@ -114,7 +114,8 @@ def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
     for layer in architecture.layers:
         if (2, 5) <= profile.keras < (2, 12) and not layer.is_model:
             name, given = layer.class_name, set(layer.config)
-            yield from unknown_arguments(name, "layers", given, context, layer.route)
+            # No values: nobody edits the config of a SavedModel by hand.
+            yield from unknown_arguments(name, "layers", given, context, layer.route, {})
         if layer.class_name in LOOKUPS and _old_table(context):
             yield Reason(
                 "lookup-table-of-old-version",
@@ -147,4 +148,4 @@ def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
             yield from found
         elif layer.class_name == "InputLayer" and architecture.class_name == "Sequential":
             given = set(layer.config)
-            yield from unknown_arguments("InputLayer", "layers", given, context, layer.route)
+            yield from unknown_arguments("InputLayer", "layers", given, context, layer.route, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.facts import Artifact, Format
@@ -33,6 +34,13 @@ _CALLS: dict[Format, tuple[Call, ...]] = {
     Format.TF2_CHECKPOINT: (Call.LOAD_WEIGHTS, Call.RESTORE, Call.LOAD_CHECKPOINT),
     Format.TF1_CHECKPOINT: (Call.LOAD_CHECKPOINT,),
 }
+
+KERAS_3_IN_2 = (
+    "run it under Keras 3, which saved it; edits to the file do not make it a model of Keras 2. "
+    "For Keras 2, build the same layers in tf-keras code and copy the weights layer by layer "
+    "(`new.set_weights(old.get_weights())`), or export it from Keras 3 (`model.export(directory)`) "
+    "and use `tf.saved_model.load` (layers that augment at random go on doing so in an export)"
+)
 
 
 def predict(
@@ -108,7 +116,15 @@ def _reasons(artifact: Artifact, context: Context) -> Iterator[Reason]:
     elif call in (Call.LOAD_WEIGHTS, Call.RESTORE):
         yield from match_weights.check(artifact, context)
     elif call in (Call.LOAD_MODEL, Call.FROM_JSON):
-        yield from _model_file(artifact, context)
+        yield from _advised(_model_file(artifact, context), context)
+
+
+def _advised(reasons: Iterable[Reason], context: Context) -> Iterator[Reason]:
+    """Reasons with a remedy that helps: a file of Keras 3 has many of them for Keras 2 at once."""
+    across = context.writer and context.writer.keras3 and not context.profile.keras3
+    for reason in reasons:
+        fails = reason.predicted is Predicted.FAILS
+        yield replace(reason, fix=KERAS_3_IN_2) if across and fails else reason
 
 
 def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:

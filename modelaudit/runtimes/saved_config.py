@@ -12,6 +12,18 @@ Config = Mapping[str, Json]
 MODELS = frozenset(("Functional", "Model", "Sequential"))
 FUNCTION = "function"
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
+# Arguments that came with later versions, and the value at which a layer does what it did before.
+ADDED: Config = {
+    **dict.fromkeys(("antialias", "crop_to_aspect_ratio", "force_generator", "keepdims"), False),
+    **dict.fromkeys(("optional", "pad_to_aspect_ratio", "ragged", "renorm", "sparse"), False),
+    **dict.fromkeys(("synchronized", "time_major", "use_gate", "zero_output_for_mask"), False),
+    **dict.fromkeys(("bounding_box_format", "flash_attention", "idf_weights"), None),
+    **dict.fromkeys(("input_axes", "lora_alpha", "lora_rank", "output_axes"), None),
+    **dict.fromkeys(("quantization_config", "renorm_clipping", "sliding_window"), None),
+    "fill_value": 0.0,
+    "groups": 1,
+    "score_mode": "dot",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +79,9 @@ def is_model(node: Config) -> bool:
 
 
 def unknown_arguments(
-    name: str, kind: str, given: set[str], context: Context, route: str
+    name: str, kind: str, given: set[str], context: Context, route: str, config: Config
 ) -> Iterator[Reason]:
-    """Reasons for keys that the class does not take or that it misses."""
+    """Reasons for keys that the class does not take, or misses; `config` has their values."""
     profile = context.profile
     accepted = profile.accepts(kind, name)
     if accepted is not None and (extra := sorted(given - accepted)):
@@ -84,7 +96,7 @@ def unknown_arguments(
             else f"TypeError: Unrecognized keyword arguments: {extra}"
             if name == "InputLayer"
             else f"TypeError: ('Keyword argument not understood:', '{extra[0]}')",
-            f"delete {listed} from the saved config if the value is the default, or {UPGRADE}",
+            _without(extra, config, context),
             route,
         )
     if absent := sorted(set(profile.needs(kind, name)) - given):
@@ -97,3 +109,20 @@ def unknown_arguments(
             "load it with the version that saved it and save it again as weights",
             route,
         )
+
+
+def _without(extra: list[str], config: Config, context: Context) -> str:
+    """What to do about arguments that are not taken: they may go only where they do nothing."""
+    from_keras_2 = context.writer and not context.writer.keras3 and context.profile.keras3
+    upgrade = "load it with tf-keras, which is Keras 2" if from_keras_2 else UPGRADE
+    idle = all(key in ADDED and key in config and _same(config[key], ADDED[key]) for key in extra)
+    if not idle:
+        return upgrade
+    stand = "which stands at its default" if len(extra) == 1 else "which stand at their defaults"
+    return f"{upgrade}; or delete {', '.join(extra)} from the saved config, {stand}"
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Whether two values mean the same; None and False both switch an argument off."""
+    off = (None, False)
+    return one in off if other in off else one == other

@@ -1,0 +1,55 @@
+"""MA220: what is asked of runtimes that somebody named, and of those that nobody did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelaudit.findings import Outcome
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.runtimes.model import Predicted, Prediction, Reason
+from modelaudit.settings import Settings
+
+RULE = rule("MA220")
+
+
+def refused(runtime, *reasons):
+    because = tuple(
+        Reason(code, Predicted.FAILS, f"{code} is not there", "TypeError", f"mend {code}")
+        for code in reasons
+    )
+    return Prediction(runtime, "load_model", Predicted.FAILS, because)
+
+
+NEW = Prediction("tf==2.21.0", "load_model", Predicted.LOADS)
+OLD = refused("tf-keras==2.21.0", "class", "argument")
+
+
+def asked(*predictions, targets=()):
+    settings = Settings(targets=targets)
+    return run_rule(RULE, replace(examples.healthy(), predictions=predictions, settings=settings))
+
+
+def test_one_runtime_is_enough_where_nobody_named_any():
+    assert asked(OLD, NEW).outcome is Outcome.PASS
+
+
+def test_each_named_target_has_to_load_it():
+    found = asked(OLD, NEW, targets=("tf-keras==2.21.0", "tf==2.21.0"))
+    (finding,) = found.findings
+    assert finding.title == "A runtime that was asked about cannot load the model"
+    assert finding.fix == "mend class"
+    assert len(asked(OLD, refused("tf==2.3.4", "it"), targets=("a", "b")).findings) == 2
+
+
+def test_where_none_will_do_that_is_one_finding_with_the_remedy_of_the_nearest():
+    (finding,) = asked(OLD, refused("tf==2.21.0", "code")).findings
+    assert finding.fix == "mend code"
+    assert finding.title == RULE.summary
+    assert all(name in finding.detail for name in ("tf-keras==2.21.0", "tf==2.21.0"))
+    assert finding.evidence["others"] == {"tf-keras==2.21.0": "class is not there"}
+
+
+def test_what_passed_claims_no_more_than_was_checked():
+    assert "where none was named, in one of those" in asked(OLD, NEW).reason

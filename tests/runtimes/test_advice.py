@@ -1,0 +1,167 @@
+"""What is advised about a file that a runtime refuses: true, and done here to see that it works."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.pipeline import static_facts
+from modelaudit.runtimes.catalogue import find
+from modelaudit.runtimes.model import Call, Context, Predicted, Request
+from modelaudit.runtimes.predict import KERAS_3_IN_2, predict
+from modelaudit.runtimes.saved_config import ADDED, UPGRADE, unknown_arguments
+from modelaudit.settings import Settings
+from tests.sharing import answer_of
+
+HAD_IT_ALWAYS = {("GroupNormalization", "groups"), ("MaxNumBoundingBoxes", "fill_value")}
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+
+
+def fixes_for(path: Path, target: str) -> set[str]:
+    artifact = static_facts(path, Settings()).artifact
+    (found,) = predict(artifact, [target])
+    assert found.predicted is Predicted.FAILS
+    return {reason.fix for reason in found.because if reason.predicted is Predicted.FAILS}
+
+
+@pytest.mark.parametrize("target", ["tf-keras==2.21.0", "tf==2.15.1", "tf==2.3.4"])
+def test_a_file_of_keras_3_is_not_patched_into_one_of_keras_2(target):
+    assert fixes_for(SAMPLES / "digits_robust.keras", target) == {KERAS_3_IN_2}
+
+
+def refused(key, value, saved_by="tf==2.21.0", target="tf==2.16.2", name="Dense"):
+    context = Context(find(target), Request(Call.LOAD_MODEL), find(saved_by))
+    found = unknown_arguments(name, "layers", {key, "units"}, context, "dense", {key: value})
+    return next(reason.fix for reason in found if reason.code == "unknown-argument")
+
+
+def test_an_argument_may_go_where_it_does_nothing():
+    assert "delete quantization_config" in refused("quantization_config", None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("quantization_config", {"class_name": "Int8"}), ("unheard_of", None), ("unheard_of", 3)],
+)
+def test_an_argument_that_may_do_something_stays(key, value):
+    assert refused(key, value) == UPGRADE
+
+
+def test_tf_keras_is_named_for_a_file_of_keras_2():
+    said = refused("groups", 2, "tf==2.15.1", "tf==2.21.0", "DepthwiseConv2D")
+    assert said == "load it with tf-keras, which is Keras 2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["keras", "tf_keras"])
+def test_the_defaults_are_those_of_keras_itself(module):
+    keras = pytest.importorskip(module)
+    classes = [
+        member
+        for home in (keras.layers, keras.initializers)
+        for member in vars(home).values()
+        if inspect.isclass(member)
+    ]
+    seen = set()
+    for member in classes:
+        for key, parameter in inspect.signature(member.__init__).parameters.items():
+            given = parameter.default is not inspect.Parameter.empty
+            if key in ADDED and given and (member.__name__, key) not in HAD_IT_ALWAYS:
+                off = (None, False)
+                same = parameter.default == ADDED[key]
+                assert same or (parameter.default in off and ADDED[key] in off), (member, key)
+                seen.add(key)
+    assert len(seen) > len(ADDED) / 3
+
+
+BOTH = """
+import sys
+import numpy as np
+import keras
+import tensorflow as tf
+import tf_keras
+
+def build(keras):
+    image = keras.Input((8, 8, 3))
+    hidden = keras.layers.SeparableConv2D(4, 3)(image)
+    hidden = keras.layers.BatchNormalization()(hidden)
+    hidden = keras.layers.Reshape((36, 4))(hidden)
+    hidden = keras.layers.GRU(5, return_sequences=True)(hidden)
+    hidden = keras.layers.MultiHeadAttention(2, 3)(hidden, hidden)
+    hidden = keras.layers.GlobalAveragePooling1D()(hidden)
+    return keras.Model(image, keras.layers.Dense(3)(hidden))
+
+model, directory = build(keras), sys.argv[1]
+x = np.random.default_rng(1).random((4, 8, 8, 3), "float32")
+for number, weight in enumerate(model.weights):
+    weight.assign(np.random.default_rng(number).random(weight.shape, "float32"))
+expected = model.predict(x, verbose=0)
+"""
+COPIED = """
+rebuilt = build(tf_keras)
+for old, new in zip(model.layers, rebuilt.layers):
+    new.set_weights(old.get_weights())
+print(float(abs(rebuilt.predict(x, verbose=0) - expected).max()))
+"""
+EXPORTED = """
+model.export(directory, verbose=False)
+loaded = tf.saved_model.load(directory)
+print(float(abs(loaded.serve(x).numpy() - expected).max()))
+"""
+EDITED = """
+model.save(directory + ".keras")
+import json, zipfile
+edited = directory + "-edited.keras"
+with zipfile.ZipFile(directory + ".keras") as old, zipfile.ZipFile(edited, "w") as new:
+    for name in old.namelist():
+        data = old.read(name)
+        new.writestr(name, data.replace(b"batch_shape", b"batch_input_shape"))
+try:
+    tf_keras.models.load_model(edited)
+    print(0.0)
+except Exception:
+    print(-1.0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "works"), [(COPIED, True), (EXPORTED, True), (EDITED, False)])
+def test_the_ways_from_keras_3_to_2(way, works, tmp_path):
+    difference = answer_of([sys.executable, "-c", BOTH + way, str(tmp_path / "model")])
+    assert (0 <= difference < 1e-4) == works
+
+
+@pytest.mark.slow
+def test_deleting_an_argument_at_its_default_makes_the_file_load(tmp_path):
+    path = tmp_path / "depthwise.h5"
+    save = """
+import sys
+import numpy as np
+import tf_keras as keras
+model = keras.Sequential([keras.Input((6, 6, 2)), keras.layers.DepthwiseConv2D(3)])
+model.save(sys.argv[1])
+print(model.predict(np.ones((1, 6, 6, 2)), verbose=0).tolist())
+"""
+    load = """
+import sys
+import numpy as np
+import keras
+model = keras.models.load_model(sys.argv[1], compile=False)
+print(model.predict(np.ones((1, 6, 6, 2)), verbose=0).tolist())
+"""
+    expected = answer_of([sys.executable, "-c", save, str(path)])
+    (fix,) = fixes_for(path, "tf==2.21.0")
+    assert "delete groups from the saved config" in fix
+    with h5py.File(path, "r+") as file:
+        model = json.loads(file.attrs["model_config"])
+        for layer in model["config"]["layers"]:
+            layer["config"].pop("groups", None)
+        file.attrs["model_config"] = json.dumps(model)
+    found = answer_of([sys.executable, "-c", load, str(path)])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
