@@ -177,7 +177,8 @@ def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = No
         for stale in folder.glob("report.*"):
             stale.unlink()
         write_atomic(folder / "audit.json", dumps(audit).encode())
-        for name, data in _pages(audit, previous, pages, formats.choices):
+        first = previous is None
+        for name, data in _pages(audit, previous, pages, formats.choices, first=first):
             write_atomic(folder / f"report.{name}", data)
 
     return deliver
@@ -196,7 +197,12 @@ def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None
 
 
 def _pages(
-    audit: Audit, previous: Audit | None, formats: Sequence[str], choices: Choices
+    audit: Audit,
+    previous: Audit | None,
+    formats: Sequence[str],
+    choices: Choices,
+    *,
+    first: bool = False,
 ) -> Iterator[tuple[str, bytes]]:
     """One audit in formats that show the same: what they show is made once."""
     if not formats:
@@ -204,7 +210,7 @@ def _pages(
     from modelaudit.report import view
 
     infos = rule_infos()
-    report = view.build(audit, infos, previous)
+    report = view.build(audit, infos, previous, first=first)
     for name in formats:
         if name == "html":
             from modelaudit.report.html import render_html
@@ -220,6 +226,8 @@ def _pages(
                     audit,
                     infos,
                     report=report,
+                    previous=previous,
+                    first=first,
                     paper=choices.paper,
                     templates_dir=choices.templates,
                     appendix=choices.appendix,

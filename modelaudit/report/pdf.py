@@ -75,6 +75,7 @@ def render_pdf(
     *,
     paper: str = "A4",
     previous: Audit | None = None,
+    first: bool = False,
     templates_dir: Path | None = None,
     appendix: bool = False,
     report: view.Report | None = None,
@@ -86,6 +87,7 @@ def render_pdf(
         rules: wording of the rules by code; a code that is missing is shown without explanation.
         paper: one of `PAPERS`.
         previous: an earlier audit of the same model, for what changed since.
+        first: earlier audits are kept where this one goes, and there is none of this model.
         templates_dir: templates that take the place of ours of the same name.
         appendix: print every row of every table, however many pages that takes.
         report: the same audit's `view.build`, where several formats share it; made here if None.
@@ -114,7 +116,7 @@ def render_pdf(
 
         def spelled(missing: Set[int]) -> view.Report:
             before = _spelled(previous, missing) if previous else None
-            return view.build(_spelled(audit, missing), rules, before)
+            return view.build(_spelled(audit, missing), rules, before, first=first)
 
         joined = _joined(audit)
         shown = _charts_spelled(report or spelled(set()), audit, joined)

@@ -57,8 +57,17 @@ class Report:
         )
 
 
-def build(audit: Audit, rules: Rules, previous: Audit | None = None) -> Report:
-    """The report of one audit; `previous` is an earlier audit of the same model, if any."""
+def build(
+    audit: Audit, rules: Rules, previous: Audit | None = None, *, first: bool = False
+) -> Report:
+    """The report of one audit.
+
+    Args:
+        audit: what to report on.
+        rules: wording of the rules by code.
+        previous: an earlier audit of the same model, if any.
+        first: earlier audits are kept where this one goes, and there is none of this model.
+    """
     model = as_map(audit.model)
     name = as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed model"
     tool = as_map(audit.tool)
@@ -68,7 +77,7 @@ def build(audit: Audit, rules: Rules, previous: Audit | None = None) -> Report:
         heading=text.shorten(name, 90),
         date=text.instant(audit.created) or "an unknown day",
         tool=f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip(),
-        verdict=verdict.build(audit, previous, cards),
+        verdict=verdict.build(audit, previous, cards, first=first),
         diagnosis=diagnosis.build(audit, cards),
         findings=cards,
         charts=charts.build(audit),

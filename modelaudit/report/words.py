@@ -27,7 +27,7 @@ VERDICTS: Mapping[Verdict, Mark] = {
 }
 
 NO_CLEARANCE = (
-    "That is no clearance: accuracy on your task, training data and licence were not looked at."
+    "That is no clearance: nothing is said about accuracy on your task, training data or licence."
 )
 
 VERDICT_MEANING: Mapping[Verdict, str] = {

@@ -176,10 +176,12 @@ def test_changes_since_an_earlier_audit():
     now, before = samples.failing(), samples.healthy()
     page = Page(render_html(now, samples.RULES, previous=before))
     shown = " ".join("".join(page.text).split())
-    assert "28 new, 0 fixed, 1 unchanged" in shown or "29 new, 1 fixed, 0 unchanged" in shown
+    assert "The verdict was Pass with warnings and is Fail now." in shown
+    assert "Findings: 28 new, 1 unchanged." in shown or "Findings: 29 new, 1 fixed." in shown
     assert "The model file is the same as then, so the difference comes from the rules" in shown
     same = " ".join("".join(Page(render_html(now, samples.RULES, previous=now)).text).split())
-    assert "0 new, 0 fixed, 29 unchanged. The model file is the same as then." in same
+    assert "The verdict is Fail, as it was. Findings: 29 unchanged." in same
+    assert "The model file is the same as then." in same
 
 
 def test_rules_without_wording_are_shown_all_the_same():

@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelaudit.findings import Finding, Outcome
-from modelaudit.report import text
-from modelaudit.report.values import as_map
+from modelaudit.report import text, words
+from modelaudit.report.blocks import Span, spans
+from modelaudit.report.values import as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
+
+ANSWERED = frozenset({Outcome.PASS, Outcome.FAIL, Outcome.WAIVED})
+LISTED = 3  # findings of one kind that are named
+Line = tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Counts by fingerprint, the new ones' titles, and whether the file itself changed.
+    """A heading, what changed in one paragraph, and the findings that came and went."""
 
-    `waived` were open and are still found, but a waiver covers them now; `reopened` (among the new
-    ones) were waived before.
+    title: str
+    text: Line
+    findings: tuple[Line, ...]
+
+
+def first() -> Changes:
+    """What is said where earlier audits are kept, and there is none of this model."""
+    said = "No earlier audit of this model is kept here, so there is nothing to compare this one with yet."
+    return Changes("Since the last audit", spans(said), ())
+
+
+def build(audit: Audit, previous: Audit) -> Changes:
+    """The comparison of two audits.
+
+    A finding that was open and is waived now is not called fixed, nor is one whose rule has no
+    answer now; one that was waived and is open now is called new.
     """
-
-    since: str
-    new: int
-    fixed: int
-    unchanged: int
-    waived: int
-    reopened: int
-    titles: tuple[str, ...]
-    remark: str
+    now, before = _found(audit, waived=False), _found(previous, waived=False)
+    waived_now, waived_before = _found(audit, waived=True), _found(previous, waived=True)
+    new = [finding for key, finding in now.items() if key not in before]
+    gone = [finding for key, finding in before.items() if key not in now]
+    answered = {r.code for r in audit.results if r.outcome in ANSWERED}
+    left = [finding for finding in gone if finding.fingerprint not in waived_now]
+    fixed = [finding for finding in left if finding.code in answered]
+    unseen = [finding for finding in left if finding.code not in answered]
+    reopened = sum(finding.fingerprint in waived_before for finding in new)
+    counts = [
+        (len(new), "new" + (f" ({reopened:,} of them no longer waived)" if reopened else "")),
+        (len(fixed), "fixed"),
+        (len(unseen), "not looked for this time"),
+        (len(gone) - len(left), "waived since"),
+        (len(now) - len(new), "unchanged"),
+    ]
+    told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    said = [
+        _verdicts(audit, previous),
+        f"Findings: {told or 'none then and none now'}.",
+        _accuracy(audit, previous),
+        _file(audit, previous, differ=bool(new or gone or audit.verdict is not previous.verdict)),
+    ]
+    return Changes(
+        f"Since the audit of {text.instant(previous.created)}",
+        spans(" ".join(filter(None, said))),
+        (*_named("New", new), *_named("Fixed", fixed), *_named("Not looked for", unseen)),
+    )
 
 
 def _found(audit: Audit, *, waived: bool) -> dict[str, Finding]:
@@ -33,30 +72,56 @@ def _found(audit: Audit, *, waived: bool) -> dict[str, Finding]:
     return {finding.fingerprint: finding for finding in found}
 
 
-def build(audit: Audit, previous: Audit) -> Changes:
-    """The comparison of two audits."""
-    now, before = _found(audit, waived=False), _found(previous, waived=False)
-    waived_now, waived_before = _found(audit, waived=True), _found(previous, waived=True)
-    new = [finding for key, finding in now.items() if key not in before]
-    gone = [key for key in before if key not in now]
-    waived = sum(key in waived_now for key in gone)
+def _verdicts(audit: Audit, previous: Audit) -> str:
+    now, then = (words.VERDICTS[each.verdict].word for each in (audit, previous))
+    if now == then:
+        return f"The verdict is {now}, as it was."
+    return f"The verdict was {then} and is {now} now."
+
+
+def _accuracy(audit: Audit, previous: Audit) -> str:
+    """Accuracy on labelled inputs then and now, empty where one of the two has none."""
+    shares = [_right(each) for each in (previous, audit)]
+    output = next((name for name in shares[1] if name in shares[0]), None)
+    if output is None:
+        return ""
+    then, now = (text.percent(each[output], 1) for each in shares)
+    inputs = [as_map(as_map(each.behaviour).get("inputs")) for each in (previous, audit)]
+    where = "" if inputs[0] == inputs[1] else ", on other inputs than then"
+    if then == now and not where:
+        return f"The accuracy on your labels is {now}, as it was."
+    return f"The accuracy on your labels was {then} and is {now} now{where}."
+
+
+def _right(audit: Audit) -> dict[str, float]:
+    """By output, the share of answers to the inputs as given that are right."""
+    outputs = as_maps(as_map(audit.behaviour).get("outputs"))
+    found = {as_text(o.get("name")): as_number(as_map(o.get("accuracy")).get("e")) for o in outputs}
+    return {name: share for name, share in found.items() if share is not None}
+
+
+def _file(audit: Audit, previous: Audit, *, differ: bool) -> str:
     digest, old = as_map(audit.model).get("sha256"), as_map(previous.model).get("sha256")
-    same_file = digest is not None and digest == old
-    remark = "The model file is the same as then." if same_file else "The model file has changed."
     if digest is None or old is None:
-        remark = "Whether the model file changed is not known: it could not be hashed."
-    elif same_file and (new or gone):
-        remark = (
+        return "Whether the model file changed is not known: it could not be hashed."
+    if digest != old:
+        return "The model file has changed."
+    if differ:
+        return (
             "The model file is the same as then, so the difference comes from the rules, "
-            "the settings or the runtime."
+            "the settings, the probe inputs or the runtime."
         )
-    return Changes(
-        since=text.instant(previous.created),
-        new=len(new),
-        fixed=len(gone) - waived,
-        unchanged=len(now) - len(new),
-        waived=waived,
-        reopened=sum(finding.fingerprint in waived_before for finding in new),
-        titles=tuple(text.cut(finding.title.replace("`", ""), 90) for finding in new[:2]),
-        remark=remark,
-    )
+    return "The model file is the same as then."
+
+
+def _named(word: str, found: list[Finding]) -> Iterable[Line]:
+    """The worst of these findings, a line each, and how many more there are."""
+    ordered = sorted(found, key=lambda finding: -finding.severity.rank)
+    for finding in ordered[:LISTED]:
+        where = text.shorten(str(finding.location), 60).replace("`", "'")
+        place = f" (`{where}`)" if where else ""
+        title = text.cut(finding.title.replace("`", ""), 110)
+        severity = words.mark(finding.severity.value).word
+        yield spans(f"{word}: {severity}, {text.shorten(finding.code, 20)}: {title}{place}")
+    if len(ordered) > LISTED:
+        yield spans(f"{word}: and {len(ordered) - LISTED:,} more")

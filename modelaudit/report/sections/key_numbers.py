@@ -54,7 +54,7 @@ def _restored(restore: Map) -> KeyNumber | None:
     return KeyNumber(
         f"{identical:,} of {compared:,}",
         "arrays of this file loaded unchanged here",
-        "which says nothing of how the file was made",
+        "says nothing of how the file was made",
     )
 
 

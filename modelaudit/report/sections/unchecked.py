@@ -26,8 +26,8 @@ from modelaudit.schema import Audit
 
 NO_REASON = "no reason was recorded"
 LIMIT = (
-    "No audit looks at how accurate the model is on your task, at its training data or its "
-    "licence. A pass is no clearance."
+    "Nothing is said about accuracy on your task, the training data or the licence: a pass is no "
+    "clearance."
 )
 
 

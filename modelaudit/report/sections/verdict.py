@@ -196,8 +196,10 @@ def _meaning(audit: Audit, findings: Findings) -> str:
     return words.VERDICT_MEANING[audit.verdict]
 
 
-def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPage:
-    """The first page's content."""
+def build(
+    audit: Audit, previous: Audit | None, findings: Findings, *, first: bool = False
+) -> VerdictPage:
+    """The first page's content; `first` says so where earlier audits are kept and there is none."""
     mark = words.VERDICTS[audit.verdict]
     return VerdictPage(
         state=audit.verdict.value,
@@ -208,7 +210,11 @@ def build(audit: Audit, previous: Audit | None, findings: Findings) -> VerdictPa
         counts=findings.counts,
         waived=findings.waived,
         numbers=key_numbers.build(audit),
-        changes=changes.build(audit, previous) if previous is not None else None,
+        changes=(
+            changes.build(audit, previous)
+            if previous is not None
+            else (changes.first() if first else None)
+        ),
         actions=_actions(audit, findings),
         identity=_identity(audit),
         not_checked=unchecked.lines(audit, NOT_CHECKED_LINES),
