@@ -196,11 +196,11 @@ def _endings(observations: Sequence[Observation]) -> str:
     return "; ".join(f"{o.runtime}: {o.status.value}" for o in observations) or "nothing was tried"
 
 
-def exit_of(verdict: Verdict, reason: str) -> dict[str, Json]:
-    """The exit code that this model alone would give, with its reason."""
+def exit_of(verdict: Verdict, reason: str, fail_on: Severity) -> dict[str, Json]:
+    """The exit code that this model alone would give, with its reason and what it rests on."""
     codes = {Verdict.FAIL: 1, Verdict.INCOMPLETE: 3}
     code = codes.get(verdict, 0)
-    return {"code": code, "reasons": [reason] if code else []}
+    return {"code": code, "reasons": [reason] if code else [], "fail_on": fail_on.value}
 
 
 def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json]) -> Audit:
@@ -248,7 +248,7 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         signatures=sections.signature_section(facts.artifact),
         files=sections.files_section(facts.artifact),
         observations=sections.observation_sections((*facts.observations, *facts.elsewhere)),
-        exit=exit_of(verdict, reason),
+        exit=exit_of(verdict, reason, settings.fail_on),
         timings=timings,
     )
 

@@ -45,7 +45,7 @@ class Audit:
         created: ISO 8601, UTC; the only time in an audit besides `timings`.
         reason: one sentence that says why the verdict is what it is.
         results: how every rule ended, in the catalogue's order, findings included.
-        exit: {code, reasons} of the run that made this audit, as far as this model goes.
+        exit: {code, reasons, fail_on} of the run that made this audit, as far as this model goes.
         timings: seconds by phase; stays out of every comparison between runs.
     """
 
@@ -67,6 +67,14 @@ class Audit:
     observations: tuple[Mapping[str, Json], ...] = ()
     exit: Mapping[str, Json] = field(default_factory=dict)
     timings: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def fail_on(self) -> Severity | None:
+        """Severity from which a finding fails this model; None in files that do not say."""
+        try:
+            return Severity(str(self.exit.get("fail_on")))
+        except ValueError:
+            return None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

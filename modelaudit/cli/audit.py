@@ -68,7 +68,7 @@ def audit(
     from modelaudit.cli.terminal import say
 
     settings = options.settings_from(**chosen)
-    choices = Choices(settings.fail_on, paper, templates, appendix)
+    choices = Choices(None, paper, templates, appendix)
     wanted = replace(parse_formats(formats), choices=choices)
     created = now()
 

@@ -40,13 +40,14 @@ class Choices:
     """What a user can choose about reports.
 
     Attributes:
-        fail_on: severity from which a finding is a failure, for formats that know failures.
+        fail_on: severity from which a finding is a failure, for formats that know failures; None
+            for the one that each audit was made with.
         paper: of PDFs, one of `report.pdf.PAPERS`.
         templates: directory of templates that take the place of ours.
         appendix: whether PDFs print every row of every table.
     """
 
-    fail_on: Severity = Severity.HIGH
+    fail_on: Severity | None = None
     paper: str = "A4"
     templates: Path | None = None
     appendix: bool = False

@@ -24,18 +24,19 @@ from modelaudit.findings import Severity
     help="html, pdf, json, sarif, junit, gitlab, cyclonedx or markdown. Without FILE the report "
     "goes to stdout.",
 )
-@options.option(
+# Neither a variable nor a settings file sets this: both are for audits, and those hold the answer.
+@click.option(
     "--fail-on",
+    "other_line",
     type=click.Choice([s.value for s in Severity]),
-    default=Severity.HIGH.value,
-    show_default=True,
-    help="Severity from which a finding is a failure in JUnit.",
+    help="Severity from which a finding is a failure in JUnit. Default: the one that the audit was "
+    "made with.",
 )
 @look
 def render(
     audit_file: Path,
     formats: tuple[str, ...],
-    fail_on: str,
+    other_line: str | None,
     templates: Path | None,
     paper: str,
     appendix: bool,
@@ -46,7 +47,7 @@ def render(
     from modelaudit.registry.output import write_atomic
 
     audit = schema.load(audit_file)
-    choices = Choices(Severity(fail_on), paper, templates, appendix)
+    choices = Choices(Severity(other_line) if other_line else None, paper, templates, appendix)
     if len([each for each in formats if "=" not in each]) > 1:
         raise UsageError("only one format can go to stdout; give the others a file: -f pdf=FILE")
     for each in formats:

@@ -54,7 +54,8 @@ def _case(
     return "passed"
 
 
-def _suite(audit: Audit, rules: Rules, fail_on: Severity) -> ET.Element:
+def _suite(audit: Audit, rules: Rules, fail_on: Severity | None) -> ET.Element:
+    fail_on = fail_on or audit.fail_on or Severity.HIGH
     model = as_map(audit.model)
     path = text.printable(as_text(model.get("path")) or as_text(model.get("slug")) or "model")
     suite = ET.Element("testsuite", name=path)
@@ -74,11 +75,12 @@ def _suite(audit: Audit, rules: Rules, fail_on: Severity) -> ET.Element:
     return suite
 
 
-def render(audits: Sequence[Audit], rules: Rules, fail_on: Severity = Severity.HIGH) -> str:
+def render(audits: Sequence[Audit], rules: Rules, fail_on: Severity | None = None) -> str:
     """All audits as JUnit XML.
 
-    Findings of severity `fail_on` and worse fail their rule; lesser ones pass it and are told in
-    its output. "Could not look" is skipped or, where the rule broke, an error, never a pass.
+    Findings that fail their model, or of severity `fail_on` and worse where that is given, fail
+    their rule; lesser ones pass it and are told in its output. "Could not look" is skipped or,
+    where the rule broke, an error, never a pass.
     """
     root = ET.Element("testsuites", name="modelaudit")
     root.extend(_suite(audit, rules, fail_on) for audit in audits)

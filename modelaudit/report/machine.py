@@ -37,7 +37,7 @@ def render(
     audits: Sequence[Audit],
     rules: Rules,
     *,
-    fail_on: Severity = Severity.HIGH,
+    fail_on: Severity | None = None,
     base: str = "",
     across: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
@@ -47,7 +47,8 @@ def render(
         name: a key of `FORMATS`.
         audits: what to report on.
         rules: wording of the rules by code.
-        fail_on: severity from which a finding fails its rule (`junit` alone tells failures).
+        fail_on: severity from which a finding fails its rule (`junit` alone tells failures), in
+            place of the one that each audit was made with.
         base: absolute directory that `gitlab` and `sarif` give paths relative to.
         across: what holds for several of the models, each with their paths (`markdown` tells it).
     """

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -42,6 +43,38 @@ def test_reports_of_a_run(modelaudit, models, tmp_path):
     assert json.loads((out / "report.sarif").read_text())["version"] == "2.1.0"
     assert (out / "junit.xml").read_text().startswith("<?xml")
     assert "truncated.h5" in (tmp_path / "summary.md").read_text()
+
+
+def failures(text):
+    return {
+        suite.get("name"): int(suite.get("failures"))
+        for suite in ET.fromstring(text).iter("testsuite")
+    }
+
+
+def test_junit_fails_what_a_policy_fails(modelaudit, models, tmp_path):
+    """The line is drawn for each model, and stays where it was when only its audit is left."""
+    (models / "lab").mkdir()
+    shutil.copy(models / "truncated.h5", models / "lab")
+    (tmp_path / "modelaudit.toml").write_text(
+        '[[policy]]\npath = "lab/*"\nfail_on = "critical"\n'
+        '[[policy]]\npath = "a.h5"\nfail_on = "info"\n'
+    )
+    words = ("audit", models, "--no-probe", "-f", "junit", "--out", tmp_path / "out")
+    assert modelaudit(*words).returncode == 1
+    counts = failures((tmp_path / "out" / "junit.xml").read_text())
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    verdicts = {row["path"]: row["verdict"] for row in index["models"]}
+    assert verdicts["a.h5"] == verdicts["truncated.h5"] == "fail" != verdicts["lab/truncated.h5"]
+    assert {path for path, count in counts.items() if count} == {
+        path for path, verdict in verdicts.items() if verdict == "fail"
+    }
+    for row in index["models"][::-1]:
+        file = tmp_path / "out" / row["links"]["json"]
+        again = modelaudit("render", file, "-f", "junit", env={"MODELAUDIT_FAIL_ON": "info"})
+        assert failures(again.stdout) == {row["path"]: counts[row["path"]]}
+    loose = modelaudit("render", file, "-f", "junit", "--fail-on", "critical")
+    assert failures(loose.stdout) == {row["path"]: 0}
 
 
 def test_reports_inside_the_audited_directory_are_not_audited(modelaudit, models):

@@ -219,6 +219,20 @@ def test_junit_fails_from_the_severity_that_was_asked_for():
     assert failing_at(Severity.INFO) > failing_at(Severity.HIGH) > failing_at(Severity.CRITICAL)
 
 
+def test_junit_fails_what_failed_the_model_unless_told_otherwise():
+    audit = samples.failing()
+
+    def failures(made_at, asked=None):
+        here = replace(audit, exit={**audit.exit, "fail_on": made_at})
+        text = machine.render("junit", [here], samples.RULES, fail_on=asked)
+        return int(ET.fromstring(text)[0].get("failures"))
+
+    asked = [failures("high", level) for level in Severity]
+    assert [failures(level.value) for level in Severity] == asked
+    assert len({*asked}) > 2
+    assert failures(None) == failures("high")  # as in files of earlier versions
+
+
 @pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
 def test_junit_is_valid_by_the_schema_that_jenkins_checks_with(audits):
     checker = etree.XMLSchema(etree.parse(SCHEMAS / "junit-10.xsd"))
