@@ -13,6 +13,9 @@ from modelaudit.findings import Severity
 
 MIB = 1 << 20
 GIB = 1 << 30
+# More than these is no limit, and more than the system calls take that they are for.
+MOST_BYTES = 1 << 60
+MOST_SECONDS = 30 * 86_400
 MOST_JOBS = 8  # unless told otherwise: each may take the memory that a model is allowed
 
 

@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 from modelaudit import settings_entries as entries
 from modelaudit.errors import UsageError
 from modelaudit.settings import (
+    MIB,
+    MOST_BYTES,
+    MOST_SECONDS,
     Expectation,
     ForeignRuntime,
     Limits,
@@ -25,7 +28,17 @@ from modelaudit.settings import (
     Policy,
     Waiver,
 )
-from modelaudit.settings_values import no_others, one_or_more, table, tables, text, texts, typed
+from modelaudit.settings_values import (
+    no_others,
+    one_or_more,
+    positive,
+    table,
+    tables,
+    text,
+    texts,
+    typed,
+    whole_numbers,
+)
 
 NAME = "modelaudit.toml"
 LARGEST = 1 << 20
@@ -89,7 +102,11 @@ def load(path: Path) -> SettingsFile:
     known = {*OPTIONS, "limits", "expect", "ignore", "policy", "nightly"}
     known |= {"runtimes", "profiles", "custom_objects", "thresholds"}
     no_others(data, known, "the file", path)
+    whole_numbers(data, path)
     options = {key: typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
+    for key, most in (("timeout", MOST_SECONDS), ("memory", MOST_BYTES // MIB)):
+        if key in options:
+            positive(options[key], most, key, "the file", path)
     for key in ("probe_data", "log_file", "architecture", "baseline"):
         if key in options:  # relative to the file, wherever the command is run
             options[key] = str(path.parent / str(options[key]))
@@ -117,6 +134,8 @@ def _parse(path: Path) -> dict[str, object]:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
+    except ValueError as error:  # Python's own bound on digits
+        raise UsageError(f"{path}: a number in it has thousands of digits") from error
 
 
 def _profiles(data: Mapping[str, object], path: Path) -> tuple[str, ...]:
@@ -157,12 +176,10 @@ def _limits(data: Mapping[str, object], path: Path) -> Limits:
     no_others(data, set(fields), "[limits]", path)
     values: dict[str, Any] = {}
     for key, value in data.items():
-        whole = isinstance(fields[key].default, int)
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise UsageError(f"{path}: {key} in [limits] must be a number, not {value!r}")
-        if value <= 0:
-            raise UsageError(f"{path}: {key} in [limits] must be over 0, not {value!r}")
-        values[key] = value
+        if isinstance(fields[key].default, int) and isinstance(value, float):
+            raise UsageError(f"{path}: {key} in [limits] must be a whole number, not {value!r}")
+        most = MOST_SECONDS if key == "read_seconds" else MOST_BYTES
+        values[key] = positive(value, most, key, "[limits]", path)
     return Limits(**values)
 
 

@@ -7,6 +7,7 @@ stands. `where` is that place in words: `[limits]`, `[[ignore]] number 2`.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,24 @@ from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 
 Table = dict[str, object]
+WHOLE = 1 << 63  # TOML's whole numbers are from minus this to one less
+
+
+def whole_numbers(data: object, path: Path) -> None:
+    """Refuse whole numbers that TOML does not have and Python does.
+
+    Nothing behind the settings would take them: no float, no system call, no database.
+    """
+    waiting: list[tuple[str, str, object]] = [("", "the file", data)]
+    while waiting:  # no recursion: dotted keys nest as deep as the file is long
+        key, where, value = waiting.pop()
+        if isinstance(value, dict):
+            inside = f"[{key}]" if key else where
+            waiting += [(name, inside, each) for name, each in value.items()]
+        elif isinstance(value, list):
+            waiting += [(key, where, each) for each in value]
+        elif isinstance(value, int) and not -WHOLE <= value < WHOLE:
+            raise UsageError(f"{path}: {key} in {where} must be a whole number of 64 bits at most")
 
 
 def table(data: Mapping[str, object], key: str, path: Path) -> Table:
@@ -48,15 +67,20 @@ def typed(value: object, kind: type | tuple[type, ...], key: str, path: Path) ->
     if wrong_bool or not isinstance(value, kind):
         names = kind if isinstance(kind, tuple) else (kind,)
         wanted = " or ".join(each.__name__ for each in names)
-        raise UsageError(f"{path}: {key} must be {wanted}, not {value!r}")
+        raise UsageError(f"{path}: {key} must be {wanted}, not {_shown(value)}")
     return value
+
+
+def _shown(value: object) -> str:
+    """What a wrong value is, in short: it may be as large as the file, and nested as deep."""
+    return reprlib.repr(value)
 
 
 def text(data: Mapping[str, object], key: str, where: str, path: Path) -> str:
     """A text, "" where there is none."""
     value = data.get(key, "")
     if not isinstance(value, str):
-        raise UsageError(f"{path}: {key} in {where} must be text, not {value!r}")
+        raise UsageError(f"{path}: {key} in {where} must be text, not {_shown(value)}")
     return value
 
 
@@ -64,7 +88,7 @@ def texts(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple
     """An array of texts."""
     value = data.get(key, [])
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise UsageError(f"{path}: {key} in {where} must be an array of texts, not {value!r}")
+        raise UsageError(f"{path}: {key} in {where} must be an array of texts, not {_shown(value)}")
     return tuple(value)
 
 
@@ -77,8 +101,18 @@ def one_or_more(data: Mapping[str, object], key: str, where: str, path: Path) ->
 def number(value: object, key: str, where: str, path: Path) -> int | float:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"{path}: {key} in {where} must be a number, not {value!r}")
+        raise UsageError(f"{path}: {key} in {where} must be a number, not {_shown(value)}")
     return value
+
+
+def positive(value: object, most: float, key: str, where: str, path: Path) -> int | float:
+    """A number over 0 and not over `most`."""
+    found = number(value, key, where, path)
+    if not 0 < found <= most:
+        raise UsageError(
+            f"{path}: {key} in {where} must be over 0 and at most {most:,}, not {found!r}"
+        )
+    return found
 
 
 def severity(value: object, key: str, where: str, path: Path) -> Severity:

@@ -14,6 +14,8 @@ from modelaudit.findings import Severity
 from modelaudit.measures.transforms import transforms_for
 from modelaudit.settings import TRANSFORMS, Expectation, ForeignRuntime, Limits, Waiver
 
+BIG = "9" * 20  # more than 64 bits hold
+
 
 def _write(folder: Path, text: str, name: str = "modelaudit.toml") -> Path:
     path = folder / name
@@ -68,7 +70,25 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ("timeout = 'long'", "timeout must be int or float"),
         ("[limits]\nfoo = 1", "unknown key 'foo' in [limits]"),
         ("[limits]\nfiles = 0", "must be over 0"),
-        ("[limits]\nfiles = 1.5", "must be a number"),
+        ("[limits]\nfiles = 1.5", "files in [limits] must be a whole number"),
+        ("[limits]\nfiles = true", "files in [limits] must be a number"),
+        ("[limits]\nread_seconds = inf", "read_seconds in [limits] must be a number, not inf"),
+        ("[limits]\nhdf5_ratio = nan", "hdf5_ratio in [limits] must be a number, not nan"),
+        ("[limits]\nread_seconds = 1e7", "read_seconds in [limits] must be over 0 and at most 2,5"),
+        ("[limits]\nread_memory = 9000000000000000000", "read_memory in [limits] must be over 0"),
+        ("timeout = inf", "timeout in the file must be a number, not inf"),
+        ("timeout = nan", "timeout in the file must be a number, not nan"),
+        ("timeout = -1.0", "timeout in the file must be over 0"),
+        ("memory = 9000000000000000000", "memory in the file must be over 0"),
+        (f"jobs = {BIG}", "jobs in the file must be a whole number of 64 bits"),
+        (f"[thresholds]\nMA608 = {BIG * 20}", "MA608 in [thresholds] must be a whole number of"),
+        (f"[limits]\nread_memory = {BIG}", "read_memory in [limits] must be a whole number of"),
+        (f"[nightly]\nkeep = {BIG}", "keep in [nightly] must be a whole number of"),
+        (f"[[policy]]\npath = ['x', {{y = -{BIG}}}]", "y in [path] must be a whole number of"),
+        ("jobs = 0x" + 9999 * "f", "jobs in the file must be a whole number of 64 bits"),
+        ("jobs = " + 5000 * "9", "has thousands of digits"),
+        (f"jobs.{'a.' * 2000}b = 1", "jobs must be int, not {"),
+        (f"jobs = '{'x' * 9999}'", "jobs must be int, not 'xxxx"),
         ("limits = 3", "limits must be a table"),
         ("ignore = 3", "array of tables"),
         ("[[ignore]]\nrule = 'MA405'", "[[ignore]] number 1 needs a reason"),
@@ -115,6 +135,7 @@ def test_what_means_nothing_is_refused(tmp_path: Path, text: str, says: str) -> 
         settings_file.load(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 400
 
 
 def test_one_of_rule_path_and_fingerprint_is_enough_for_a_waiver(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.settings import (
     MIB,
+    MOST_BYTES,
+    MOST_SECONDS,
     SANDBOXES,
     Baseline,
     ForeignRuntime,
@@ -117,14 +120,14 @@ PROBE = (
     ),
     option(
         "--timeout",
-        type=click.FloatRange(min=1),
+        type=click.FloatRange(1, MOST_SECONDS),
         default=ProbeSettings().timeout,
         show_default=True,
         help="Seconds of wall clock that running one model may take.",
     ),
     option(
         "--memory",
-        type=click.IntRange(min=512),
+        type=click.IntRange(512, MOST_BYTES // MIB),
         default=ProbeSettings().memory // MIB,
         show_default=True,
         help="MiB of memory that running one model may use.",
@@ -185,6 +188,8 @@ def settings_from(
     """Settings from options, and from the settings file for what has no option."""
     file = settings_file()
     check(file)
+    if math.isnan(timeout):  # which is in every range
+        raise UsageError("--timeout must be a number of seconds")
     return Settings(
         limits=file.limits,
         expectations=file.expectations,

@@ -13,8 +13,8 @@ def check(file: SettingsFile) -> None:
     """Refuse what does not exist, naming the entry.
 
     Raises:
-        UsageError: a rule, a threshold or a runtime does not exist, or a threshold lies outside
-            of what makes sense.
+        UsageError: a rule, a threshold or a runtime does not exist, a threshold lies outside of
+            what makes sense, or one rule is set twice, by its code and by its name.
     """
     try:
         _thresholds(file.thresholds, "[thresholds]")
@@ -22,7 +22,7 @@ def check(file: SettingsFile) -> None:
             _rules([waiver.rule] if waiver.rule else [], f"[[ignore]] number {number}")
         for number, policy in enumerate(file.policies, start=1):
             where = f"[[policy]] number {number}"
-            _rules([rule for rule, _ in policy.severities], where)
+            _once([rule for rule, _ in policy.severities], where)
             _thresholds(policy.thresholds, where)
             check_targets(policy.targets, file.profiles, where)
     except UsageError as error:
@@ -56,11 +56,23 @@ def _rules(names: Iterable[str], where: str) -> None:
             ) from None
 
 
-def _thresholds(chosen: Iterable[tuple[str, float]], where: str) -> None:
+def _once(names: Sequence[str], where: str) -> None:
+    """Refuse rules that do not exist, and those that are named by their code and name both."""
+    from modelaudit.rules.catalogue import rule
+
+    _rules(names, where)
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(rule(name).code, name)
+        if first != name:
+            raise UsageError(f"{where}: {first} and {name} are the same rule, set twice")
+
+
+def _thresholds(chosen: Sequence[tuple[str, float]], where: str) -> None:
     from modelaudit.rules.catalogue import CATALOGUE, rule
 
+    _once([name for name, _ in chosen], where)
     for name, value in chosen:
-        _rules([name], where)
         limit = rule(name).limit
         if limit is None:
             those = ", ".join(f"{each.code} ({each.name})" for each in CATALOGUE if each.limit)

@@ -18,12 +18,12 @@ def apply_severities(
         results: of one model.
         severities: (rule's code or name, severity); of several for one rule the first counts.
     """
-    chosen = dict(reversed(severities))
-    return tuple(_result(result, chosen) for result in results) if chosen else tuple(results)
+    return tuple(_result(result, severities) for result in results)
 
 
-def _result(result: RuleResult, chosen: dict[str, Severity]) -> RuleResult:
-    severity = chosen.get(result.code) or chosen.get(result.name)
+def _result(result: RuleResult, chosen: Sequence[tuple[str, Severity]]) -> RuleResult:
+    names = (result.code, result.name)
+    severity = next((severity for rule, severity in chosen if rule in names), None)
     if severity is None:
         return result
     findings = tuple(replace(finding, severity=severity) for finding in result.findings)

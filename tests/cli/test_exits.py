@@ -68,6 +68,9 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
         (("audit", "-f", "pdf=x.pdf", "."), "pdf is made for each model"),
         (("rules", "MA999"), "no rule is called 'MA999'"),
         (("audit", "--jobs", "0", "."), "0 is not in the range"),
+        (("audit", "--timeout", "nan", "."), "--timeout must be a number of seconds"),
+        (("audit", "--timeout", "inf", "."), "inf is not in the range"),
+        (("audit", "--memory", "9" * 15, "."), "is not in the range"),
         (("render", "nowhere.json", "-f", "html"), "'nowhere.json' does not exist"),
     ],
 )

@@ -152,6 +152,18 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
         ("[thresholds]\nMA999 = 1", "[thresholds]: no rule is called 'MA999'"),
         ("[thresholds]\nMA102 = 1", "MA102 has no threshold to set; these have: MA410 (golden"),
         ("[thresholds]\nMA604 = 0", "MA604 must be from 0.001 to 10 times"),
+        (
+            "[thresholds]\nMA606 = 0.5\ndead-layer = 0.7",
+            "[thresholds]: MA606 and dead-layer are the same rule, set twice",
+        ),
+        (
+            EVERY + 'severity = { truncated-file = "low", MA101 = "low", MA102 = "info" }',
+            "[[policy]] number 1: truncated-file and MA102 are the same rule, set twice",
+        ),
+        (
+            EVERY + "thresholds = { MA606 = 0.5, dead-layer = 0.5 }",
+            "[[policy]] number 1: MA606 and dead-layer are the same rule, set twice",
+        ),
         ("[thresholds]\ndead-layer = 1.5", "dead-layer must be from 0.01 to 1 as share"),
         ('target = "keras==7.1"', "--target: 'keras==7.1': no keras 7 is known; the newest is 3."),
     ],

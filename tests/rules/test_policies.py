@@ -35,6 +35,25 @@ def test_by_code_or_by_name_and_the_first_counts():
     assert severities((RULE.code, Severity.INFO)) == {Severity.INFO}
     assert severities((RULE.name, Severity.LOW)) == {Severity.LOW}
     assert severities((RULE.code, Severity.LOW), (RULE.code, Severity.CRITICAL)) == {Severity.LOW}
+    assert severities((RULE.name, Severity.LOW), (RULE.code, Severity.CRITICAL)) == {Severity.LOW}
+
+
+def test_what_a_policy_says_wins_over_what_is_said_of_all_models():
+    settings = Settings(
+        severities=(("MA102", Severity.INFO),),
+        thresholds=(("MA604", 0.2), ("MA606", 0.5)),
+        policies=(
+            Policy(
+                "*", severities=(("truncated-file", Severity.LOW),), thresholds=(("MA604", 0.3),)
+            ),
+            Policy("prod/*", thresholds=(("flip-sensitive-output", 0.4),)),
+        ),
+    )
+    lab, prod = for_model(settings, "lab/a.h5"), for_model(settings, "prod/a.h5")
+    for here, threshold in ((lab, 0.3), (prod, 0.4)):
+        assert here.threshold("MA604", "flip-sensitive-output") == threshold
+        assert here.threshold("MA606", "dead-layer") == 0.5
+        assert severities(*here.severities) == {Severity.LOW}
 
 
 def test_the_last_policy_wins_and_others_stay_as_they_are():
