@@ -134,7 +134,7 @@ def render_format(name: str, audits: Sequence[Audit], choices: Choices = Choices
     if name == "json":
         return dumps(_only(name, audits)).encode()
     if name in PER_MODEL:
-        ((_, page),) = _pages(_only(name, audits), None, [name], choices)
+        ((_, page),) = _pages(_only(name, audits), None, [name], choices, first=False)
         return page
     if name in PER_RUN:
         from modelaudit.report.machine import render
@@ -178,8 +178,8 @@ def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = No
         for stale in folder.glob("report.*"):
             stale.unlink()
         write_atomic(folder / "audit.json", dumps(audit).encode())
-        first = previous is None
-        for name, data in _pages(audit, previous, pages, formats.choices, first=first):
+        shown = _pages(audit, previous, pages, formats.choices, first=previous is None)
+        for name, data in shown:
             write_atomic(folder / f"report.{name}", data)
 
     return deliver
@@ -198,12 +198,7 @@ def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None
 
 
 def _pages(
-    audit: Audit,
-    previous: Audit | None,
-    formats: Sequence[str],
-    choices: Choices,
-    *,
-    first: bool = False,
+    audit: Audit, previous: Audit | None, formats: Sequence[str], choices: Choices, *, first: bool
 ) -> Iterator[tuple[str, bytes]]:
     """One audit in formats that show the same: what they show is made once."""
     if not formats:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
-from modelaudit.report import text
+from modelaudit.report import evidence, text
 from modelaudit.report.ruleinfo import Rules
-from modelaudit.report.values import as_map, as_text, plain
+from modelaudit.report.values import as_map, as_text
 from modelaudit.schema import Audit
 
 
@@ -16,7 +16,7 @@ def _describe(finding: Finding) -> str:
     lines = [f"{finding.severity.value}: {finding.title}", finding.detail]
     if str(finding.location):
         lines.append(f"where: {finding.location}")
-    lines += [f"{key}: {plain(value)}" for key, value in finding.evidence.items()]
+    lines += [f"{what}: {value}" for what, value in evidence.rows(finding)]
     if finding.fix:
         lines.append(f"fix: {finding.fix}")
     # Jenkins and GitLab take `[[ATTACHMENT|path]]` in an output for a file to publish: from a name

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 
 from modelaudit.findings import WORST_FIRST, Finding, Outcome
-from modelaudit.report import text, words
+from modelaudit.report import evidence, text, words
 from modelaudit.report.ruleinfo import Rules
-from modelaudit.report.values import as_map, as_maps, as_text, plain
+from modelaudit.report.values import as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
 LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
@@ -32,12 +32,7 @@ def _code(value: str, limit: int = 100) -> str:
 
 
 def _numbers(finding: Finding) -> str:
-    found = [
-        f"{key} {plain(finding.evidence[key], 40)}"
-        for key in ("measured", "threshold", "n")
-        if key in finding.evidence
-    ]
-    return escape(", ".join(found)) or "–"
+    return escape(evidence.short(finding)) or "–"
 
 
 def _findings(audit: Audit) -> list[str]:

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome, Severity
-from modelaudit.report import text
+from modelaudit.report import evidence, text
 from modelaudit.report.places import path_below, path_of
 from modelaudit.report.ruleinfo import RuleInfo, Rules
-from modelaudit.report.values import as_map, as_text, plain
+from modelaudit.report.values import as_map, as_text
 from modelaudit.schema import Audit, jsonable
 
 SCHEMA = (
@@ -84,11 +84,7 @@ def _result(
     audit: Audit, finding: Finding, indices: Mapping[str, int], base: str
 ) -> dict[str, Json]:
     model = as_map(audit.model)
-    numbers = ", ".join(
-        f"{key} {plain(finding.evidence[key], 60)}"
-        for key in ("measured", "threshold", "n")
-        if key in finding.evidence
-    )
+    numbers = evidence.short(finding)
     said = f"{finding.title}. {finding.detail}"
     if str(finding.location):
         said += f" Where: {finding.location}."

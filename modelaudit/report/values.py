@@ -77,6 +77,13 @@ def shape(value: object) -> str:
     return " × ".join("any" if axis is None else as_text(axis) or "?" for axis in value)
 
 
+def _short(value: object) -> bool:
+    """Whether it is a single value, or a list of such."""
+    if isinstance(value, list | tuple):
+        return all(item is None or isinstance(item, str | int | float) for item in value)
+    return value is None or isinstance(value, str | int | float)
+
+
 def plain(value: object, limit: int = 160) -> str:
     """Any JSON value as one readable line of at most `limit` characters."""
     if value is None:
@@ -90,14 +97,15 @@ def plain(value: object, limit: int = 160) -> str:
     if isinstance(value, list | tuple):
         if value and all(isinstance(item, Mapping) and item.get("text") for item in value):
             return text.shorten("; ".join(str(item["text"]) for item in value), limit)
-        scalars = all(item is None or isinstance(item, str | int | float) for item in value)
-        if scalars:
+        if _short(value):
             shown = ", ".join(plain(item, 60) for item in value[:8])
             more = f" … {len(value):,} in all" if len(value) > 8 else ""
             return text.shorten(shown, limit - len(more)) + more if value else "none"
-    if isinstance(value, Mapping) and all(
-        item is None or isinstance(item, str | int | float) for item in value.values()
-    ):
-        shown = ", ".join(f"{key} {plain(item, 60)}" for key, item in list(value.items())[:8])
+    if isinstance(value, Mapping) and all(_short(item) for item in value.values()):
+        lists = any(isinstance(item, list | tuple) for item in value.values())
+        shown = ("; " if lists else ", ").join(
+            f"{key}: {plain(item, 60)}" if lists else f"{key} {plain(item, 60)}"
+            for key, item in list(value.items())[:8]
+        )
         return text.shorten(shown, limit) if value else "none"
     return text.shorten(json.dumps(value, ensure_ascii=False, default=str), limit)

@@ -74,7 +74,7 @@ def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"From {border[0].route} on, {len(border)} layers already see the whole input before "
             "they start and only add border padding to it.",
             route=border[0].route,
-            evidence={"measured": len(border), "n": len(profile.fields)},
+            evidence={"measured": len(border), "unit": "layers", "n": len(profile.fields)},
         )
 
 

@@ -72,6 +72,11 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=output.name,
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,
+                "unit": (
+                    "bits of information about the input"
+                    if seen.information is not None
+                    else "as relative spread over the inputs"
+                ),
                 "classes": seen.classes,
                 "top_share": seen.top_share,
                 "n": behaviour.inputs.n,
@@ -117,6 +122,7 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=output.name,
                 evidence={
                     "measured": bits - given,
+                    "unit": "bits more than with the input as given",
                     "threshold": GAIN,
                     "n": behaviour.inputs.n,
                     "profile": dict(output.orientation),
@@ -149,6 +155,7 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     route=output.name,
                     evidence={
                         "measured": effect.nfv,
+                        "unit": "times what another input changes",
                         "threshold": limit,
                         "n": effect.n,
                         "agreement": effect.agreement,
@@ -165,7 +172,11 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             "The same inputs give different outputs when they are fed twice (largest difference "
             f"{behaviour.noise_floor:.3g}).",
-            evidence={"measured": behaviour.noise_floor, "n": behaviour.inputs.n},
+            evidence={
+                "measured": behaviour.noise_floor,
+                "unit": "as largest difference between two runs on the same input",
+                "n": behaviour.inputs.n,
+            },
         )
 
 
@@ -182,7 +193,12 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 if share >= 1.0
                 else f"{share:.0%} of the channels of {route} are never active, whatever the input.",
                 route=route,
-                evidence={"measured": share, "threshold": limit, "n": behaviour.inputs.n},
+                evidence={
+                    "measured": share,
+                    "unit": "of the channels (as a share)",
+                    "threshold": limit,
+                    "n": behaviour.inputs.n,
+                },
             )
 
 

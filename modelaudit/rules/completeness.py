@@ -38,6 +38,7 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=layer.route,
                 evidence={
                     "measured": len(layer.variables),
+                    "unit": "weights in the file",
                     "expected": len(layer.expected),
                     "missing": list(absent),
                 },
@@ -53,7 +54,7 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{len(names)} stored tensors belong to no layer of the architecture: "
             + ", ".join(names[:LISTED])
             + (" …" if len(names) > LISTED else ""),
-            evidence={"measured": len(names), "tensors": list(names[:LISTED])},
+            evidence={"measured": len(names), "unit": "tensors", "tensors": list(names[:LISTED])},
         )
 
 
@@ -81,7 +82,12 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{tensor.size}." + ("" if used else " It is not used for prediction."),
                 file=tensor.file,
                 route=tensor.name,
-                evidence={"measured": tensor.stats.nonfinite, "threshold": 0, "n": tensor.size},
+                evidence={
+                    "measured": tensor.stats.nonfinite,
+                    "unit": "values",
+                    "threshold": 0,
+                    "n": tensor.size,
+                },
                 severity=rule.severity if used else Severity.LOW,
             )
 

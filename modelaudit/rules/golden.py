@@ -41,7 +41,11 @@ def _golden_outputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{output.tolerance:.2g}.",
                 file=golden.file,
                 route=f"outputs/{output.name}",
-                evidence={"measured": output.difference, "threshold": output.tolerance},
+                evidence={
+                    "measured": output.difference,
+                    "unit": "as largest difference",
+                    "threshold": output.tolerance,
+                },
             )
 
 
@@ -60,6 +64,7 @@ def _golden_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=next(each.partition(": ")[0] for each in told),
             evidence={
                 "measured": len(told),
+                "unit": "weights",
                 "threshold": 0,
                 "n": found.compared,
                 "differing": jsonable(found.differing[:KEPT]),

@@ -132,6 +132,7 @@ def _disagree(rule: Rule, facts: Facts) -> Iterator[Finding]:
         f"the same {worst.samples} inputs: {_numbers(worst)}.",
         evidence={
             "measured": worst.difference,
+            "unit": "as largest difference",
             "threshold": worst.tolerance,
             "n": worst.samples,
             "reference": first,

@@ -37,6 +37,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=output.name,
                 evidence={
                     "measured": output.nonfinite,
+                    "unit": "of the values (as a share)",
                     "threshold": 0.0,
                     "n": facts.behaviour.inputs.n,
                 },
@@ -69,6 +70,7 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     route=output.name,
                     evidence={
                         "measured": left,
+                        "unit": "times what another input changes",
                         "threshold": limit,
                         "n": effect.n,
                         "declared": expected.action,

@@ -32,6 +32,11 @@ def _proof(facts: Facts) -> RestoreProof:
     return facts.restore
 
 
+def _counted(count: int, what: str) -> dict[str, Json]:
+    """Evidence of things of which there should be none."""
+    return {"measured": count, "unit": what, "threshold": 0}
+
+
 def _restored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     proof = _proof(facts)
     told = [str(each) for each in proof.differing]
@@ -42,8 +47,7 @@ def _restored(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{runtime_name(proof.runtime)} restored. {listing(told)}.",
             route=proof.differing[0].tensor if proof.differing else proof.missing[0],
             evidence={
-                "measured": len(told),
-                "threshold": 0,
+                **_counted(len(told), "weights"),
                 "n": proof.compared,
                 "runtime": proof.runtime,
                 "differing": jsonable(proof.differing[:KEPT]),
@@ -60,8 +64,7 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{runtime_name(proof.runtime)} have no value in the file: {listing(proof.unexpected)}.",
             route=proof.unexpected[0],
             evidence={
-                "measured": len(proof.unexpected),
-                "threshold": 0,
+                **_counted(len(proof.unexpected), "variables"),
                 "variables": [*proof.unexpected[:KEPT]],
             },
         )
@@ -77,8 +80,7 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"restored in {runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",
             route=proof.layers[0].route,
             evidence={
-                "measured": len(proof.layers),
-                "threshold": 0,
+                **_counted(len(proof.layers), "differences"),
                 "n": proof.layers_compared,
                 "runtime": proof.runtime,
                 "layers": jsonable(proof.layers[:KEPT]),
@@ -149,7 +151,10 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{listing(names)}.{whom}",
             route=names[0],
             severity=Severity.MEDIUM if by_objects else rule.severity,
-            evidence={"measured": len(names), "threshold": 0, "variables": [*names[:KEPT]]},
+            evidence={
+                **_counted(len(names), "variables"),
+                "variables": [*names[:KEPT]],
+            },
         )
 
 
@@ -167,8 +172,7 @@ def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{len(told)} variables cannot be restored. {listing(told)}.",
             route=first,
             evidence={
-                "measured": len(told),
-                "threshold": 0,
+                **_counted(len(told), "variables"),
                 "missing": [*names[:KEPT]],
                 "shapes": [*shapes[:KEPT]],
             },

@@ -34,7 +34,12 @@ def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"All {len(scored)} spatial kernels are exactly symmetric under the {words} flip.",
                 route=scored[0].route,
-                evidence={"measured": 1.0, "threshold": EXACT, "n": len(scored)},
+                evidence={
+                    "measured": 1.0,
+                    "unit": "as symmetry score",
+                    "threshold": EXACT,
+                    "n": len(scored),
+                },
                 key=name,
             )
 
@@ -50,7 +55,12 @@ def _mirrored_twins(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"In every layer each filter has its exact {words} mirror image among the others: "
                 "the filters are closed under the flip although single filters are asymmetric.",
                 route=closed[0].route,
-                evidence={"measured": 1.0, "threshold": EXACT, "n": len(closed)},
+                evidence={
+                    "measured": 1.0,
+                    "unit": "as symmetry score",
+                    "threshold": EXACT,
+                    "n": len(closed),
+                },
                 key=name,
             )
 

@@ -40,7 +40,13 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{len(lost)} of {len(states)} batch normalisations hold mean 0 and variance 1 exactly, "
             f"while gamma or beta were trained: {_names(lost)}.",
             route=lost[0],
-            evidence={"measured": len(lost), "threshold": 0, "n": len(states), "layers": [*lost]},
+            evidence={
+                "measured": len(lost),
+                "unit": "layers",
+                "threshold": 0,
+                "n": len(states),
+                "layers": [*lost],
+            },
         )
 
 
@@ -52,7 +58,13 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{len(new)} of {len(states)} batch normalisations are exactly as they were created: "
             f"{_names(new)}.",
             route=new[0],
-            evidence={"measured": len(new), "threshold": 0, "n": len(states), "layers": [*new]},
+            evidence={
+                "measured": len(new),
+                "unit": "layers",
+                "threshold": 0,
+                "n": len(states),
+                "layers": [*new],
+            },
         )
 
 
@@ -63,7 +75,12 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{state.route} stores a moving variance of {state.min_variance:.4g}; a variance "
                 "cannot be negative.",
                 route=state.route,
-                evidence={"measured": state.min_variance, "threshold": 0.0, "n": state.channels},
+                evidence={
+                    "measured": state.min_variance,
+                    "unit": "as the smallest variance",
+                    "threshold": 0.0,
+                    "n": state.channels,
+                },
             )
 
 
@@ -81,7 +98,12 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"All {tested} kernels that can be tested are still as their initialiser drew them: "
             "this model was never trained, or its weights were never loaded before saving.",
             route=fresh[0].route,
-            evidence={"measured": len(fresh), "n": tested, "layers": [k.route for k in fresh]},
+            evidence={
+                "measured": len(fresh),
+                "unit": "kernels",
+                "n": tested,
+                "layers": [k.route for k in fresh],
+            },
         )
 
 
@@ -110,7 +132,11 @@ def _all_zero(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "does not depend on which input it gets.",
                     file=tensor.file,
                     route=f"{layer.route}/{role}",
-                    evidence={"measured": stats.minimum, "n": tensor.size},
+                    evidence={
+                        "measured": stats.minimum,
+                        "unit": "as every value",
+                        "n": tensor.size,
+                    },
                 )
 
 

@@ -219,7 +219,7 @@ def test_a_flood_of_operations_is_counted(tmp_path: Path) -> None:
         graph.node(graph.served, f"r{number}", "ReadFile", "x")
     found = graph.findings(tmp_path)
     assert len(found) == 1001
-    assert found[-1].evidence == {"measured": 1001, "threshold": 1000}
+    assert found[-1].evidence == {"measured": 1001, "unit": "operations", "threshold": 1000}
 
 
 def test_a_path_that_doubles_with_every_step_is_followed_so_far(tmp_path: Path) -> None:

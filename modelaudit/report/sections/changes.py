@@ -27,7 +27,7 @@ class Changes:
 
 def first() -> Changes:
     """What is said where earlier audits are kept, and there is none of this model."""
-    said = "No earlier audit of this model is kept here, so there is nothing to compare this one with yet."
+    said = "No earlier audit of this model is kept here, so there is nothing to compare with yet."
     return Changes("Since the last audit", spans(said), ())
 
 

@@ -6,17 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome, Severity
-from modelaudit.report import text, words
+from modelaudit.report import evidence, text, words
 from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
 from modelaudit.report.ruleinfo import RuleInfo, Rules
-from modelaudit.report.values import numbers, plain
 from modelaudit.schema import Audit
 
 PRINTED_OCCURRENCES = 5
-SALIENT = ("measured", "threshold", "n")
-EVIDENCE_WORDS = {"n": "sample size (n)", "profile": "bits by orientation of the input"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +65,6 @@ class Findings:
         return sum(count for _, count in self.counts)
 
 
-def _evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
-    keys = [key for key in SALIENT if key in finding.evidence]
-    keys += [key for key in finding.evidence if key not in SALIENT]
-    rows = [(_evidence_word(key), _value(key, finding.evidence[key])) for key in keys]
-    return (*rows, ("fingerprint", finding.fingerprint))
-
-
-def _evidence_word(key: str) -> str:
-    return EVIDENCE_WORDS.get(key) or text.shorten(key.replace("_", " "), 40)
-
-
-def _value(key: str, value: Json) -> str:
-    if key == "profile":
-        found = numbers(value).items()
-        return text.listing([f"{words.transform(k)} {text.number(v, 2)}" for k, v in found], 10)
-    return plain(value)
-
-
 def _mark(finding: Finding) -> str:
     return "waived" if finding.outcome is Outcome.WAIVED else finding.severity.value
 
@@ -110,7 +88,7 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
                 f"{_fragment(finding.code)}-{finding.fingerprint[:8]}",
                 text.shorten(str(finding.location), 160),
                 paragraphs(finding.detail[:4000]),
-                _evidence(finding),
+                (*evidence.rows(finding), ("fingerprint", finding.fingerprint)),
                 finding.waived_by or "",
             )
             for number, finding in enumerate(group, number)

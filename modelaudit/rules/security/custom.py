@@ -52,6 +52,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "name": name,
                 "module": imported or uses[0].module,
                 "measured": len(uses),
+                "unit": "uses",
                 "layers": [use.site.layer for use in uses[:16]],
             },
             key=name,

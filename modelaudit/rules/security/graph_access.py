@@ -58,7 +58,7 @@ def _check(threat: OpThreat) -> Check:
             yield rule.finding(
                 f"{len(ours) - _MOST:,} more such operations were not followed.",
                 file=graph_file(facts.artifact),
-                evidence={"measured": len(ours), "threshold": _MOST},
+                evidence={"measured": len(ours), "unit": "operations", "threshold": _MOST},
             )
 
     return check

@@ -85,12 +85,12 @@ def _finding(
 ) -> Finding:
     when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
     evidence = {"op": operation.node.op, "reached": operation.via or None}
-    sizes = {"measured": measured, "threshold": threshold} if measured is not None else {}
+    sizes: dict[str, Json] = {"measured": measured, "unit": "bytes", "threshold": threshold}
     return rule.finding(
         f"{what}; {when}.",
         file=graph_file(facts.artifact),
         route=operation.route,
-        evidence={**evidence, **sizes},
+        evidence={**evidence, **(sizes if measured is not None else {})},
         key=operation.node.op,
         severity=lowered(rule.severity, 2) if operation.reach is Reach.DEAD else None,
     )

@@ -67,7 +67,12 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{op} {what} ({len(found)} times); {when}.",
             file=graph_file(facts.artifact),
             route=first.route,
-            evidence={"op": op, "measured": len(found), "reached": first.via or None},
+            evidence={
+                "op": op,
+                "measured": len(found),
+                "unit": "operations",
+                "reached": first.via or None,
+            },
             key=op,
             severity=None if live else lowered(rule.severity, 1),
         )

@@ -111,7 +111,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"{layer.route}: {what} would take {needed:,} bytes.",
                 route=f"layers/{layer.route}",
-                evidence={"measured": needed, "threshold": budget, "what": what},
+                evidence={"measured": needed, "unit": "bytes", "threshold": budget, "what": what},
                 key=layer.class_name,
             )
     for site in walked(facts.artifact).sites:
@@ -125,7 +125,12 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     f"{site.layer} has a {key} of {largest:,}.",
                     file=site.file,
                     route=f"{site.route}/config/{key}",
-                    evidence={"measured": largest, "threshold": _LARGEST, "what": key},
+                    evidence={
+                        "measured": largest,
+                        "unit": "as the largest size",
+                        "threshold": _LARGEST,
+                        "what": key,
+                    },
                     key=key,
                 )
         key, elements = _elements(config)
@@ -134,7 +139,12 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{site.layer} has a {key} of {elements:,} elements.",
                 file=site.file,
                 route=f"{site.route}/config/{key}",
-                evidence={"measured": elements * _ITEM_BYTES, "threshold": budget, "what": key},
+                evidence={
+                    "measured": elements * _ITEM_BYTES,
+                    "unit": "bytes",
+                    "threshold": budget,
+                    "what": key,
+                },
                 key=key,
             )
 
