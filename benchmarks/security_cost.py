@@ -25,7 +25,7 @@ import numpy as np
 
 from modelaudit import pipeline
 from modelaudit.formats import bounded, hdf5_contents, messages
-from modelaudit.formats.hdf5_heaps import Damage
+from modelaudit.formats.hdf5_heaps import Heaps
 from modelaudit.formats.reader import read
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Family
@@ -60,7 +60,7 @@ def without_security() -> ExitStack:
     rules = tuple(rule for rule in CATALOGUE if rule.family is not Family.SECURITY)
     for where, name, value in (
         (pipeline, "CATALOGUE", rules),
-        (hdf5_contents, "damaged_heaps", lambda *_: Damage(None, None)),
+        (hdf5_contents, "damaged_heaps", lambda *_: Heaps(None, None)),
         (bounded, "_check_structure", lambda *_: None),
         (messages, "_check_depth", lambda *_: None),
     ):

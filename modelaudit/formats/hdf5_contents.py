@@ -13,13 +13,12 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
-from modelaudit.formats.hdf5_attributes import read_attributes, stray_texts
+from modelaudit.formats.hdf5_attributes import Attributes, read_attributes, stray_texts
 from modelaudit.formats.hdf5_bombs import bomb_in_chunk, bomb_of_many
 from modelaudit.formats.hdf5_file import (
     HDF5_ERRORS,
     Superblock,
     attribute_bytes,
-    attribute_names,
     chunked_attribute,
     hdf5_reason,
     opened_hdf5,
@@ -27,7 +26,7 @@ from modelaudit.formats.hdf5_file import (
     text_of,
 )
 from modelaudit.formats.hdf5_guard import Contents, Found, walk
-from modelaudit.formats.hdf5_heaps import damaged_heaps
+from modelaudit.formats.hdf5_heaps import Heaps, damaged_heaps
 from modelaudit.formats.hdf5_layout import FULL, LEGACY, V3, layout_of
 from modelaudit.formats.hdf5_programs import program_in_dataset, programs_in_attributes
 from modelaudit.formats.hdf5_tensors import source_of
@@ -43,6 +42,7 @@ _OUTSIDE_BYTES = 1 << 20
 
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
 _KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "dtype"))
+_OWN = frozenset(name.encode() for name in _TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Hdf5Contents:
         texts: the root's keras_version, backend, model_config and training_config, as stored.
         groups: h5_full and h5_legacy: layer name -> dataset routes, both in saved order.
         var_names: h5_v3: route of a `vars` group -> its `name` attribute.
-        stray: texts elsewhere that can be JSON: `route@name` of an attribute -> text.
+        stray: texts elsewhere that can be JSON, as (`route@name` of an attribute, text).
         extra: for `Artifact.extra["h5"]`.
     """
 
@@ -64,7 +64,7 @@ class Hdf5Contents:
     texts: Mapping[str, bytes] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     var_names: Mapping[str, str] = field(default_factory=dict)
-    stray: Mapping[str, bytes] = field(default_factory=dict)
+    stray: tuple[tuple[str, bytes], ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -82,7 +82,7 @@ def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     try:
         with opened_hdf5(window) as file:
-            return _read(file, window, superblock, heaps.texts, limits)
+            return _read(file, window, superblock, heaps, limits)
     except ReadError as error:
         if cut is not None:
             raise ReadError(cut.kind, cut.file, cut.detail) from error
@@ -93,25 +93,24 @@ def _read(
     file: h5py.File,
     window: Window,
     superblock: Superblock | None,
-    damaged: int | None,
+    heaps: Heaps,
     limits: Limits,
 ) -> Hdf5Contents:
+    damaged = heaps.texts
     try:
         contents = walk(file, window.file, limits, texts=damaged is None)
         layout = layout_of(file)
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *_outside(window, superblock)]
-    attributes = read_attributes(
-        contents, frozenset(_TEXTS), window.file, limits, problems, texts=damaged is None
-    )
-    problems += programs_in_attributes(attributes, window)
+    attributes = read_attributes(contents, _OWN, window.file, limits, problems, heaps)
+    problems += programs_in_attributes(attributes.read, window)
     tensors = _tensors(contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
         "layout": layout,
         "superblock": superblock.version if superblock else None,
         "user_block": superblock.start if superblock else 0,
-        "foreign_attributes": _foreign_attributes(contents),
+        "foreign_attributes": _foreign_attributes(attributes),
     }
     if damaged is not None:
         detail = f"heap of texts at byte {damaged:,} is damaged: config and names are not read"
@@ -124,7 +123,7 @@ def _read(
         if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
         is not None
     }
-    stray = stray_texts(attributes)
+    stray = stray_texts(attributes.read)
     groups: dict[str, tuple[str, ...]] = {}
     var_names: dict[str, str] = {}
     if layout in {FULL, LEGACY}:
@@ -170,7 +169,8 @@ def _groups(
     contents: Contents, base: str, file: str, limits: Limits, problems: list[Problem]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
     """Layer names and their datasets in the order in which the file lists them."""
-    root = contents.groups.get(base)
+    stored = dict(reversed(contents.groups))  # of two routes alike the first, a plain text, counts
+    root = stored.get(base)
     if root is None:
         return {}, {}
     present = {found.route for found in contents.datasets}
@@ -181,7 +181,7 @@ def _groups(
     lost_weights: list[Json] = []
     for name in names:
         route = f"{base}/{name}" if base else name
-        group = contents.groups.get(route)
+        group = stored.get(route)
         if group is None:
             lost_layers.append(name)
             continue
@@ -208,7 +208,7 @@ def _var_names(
     contents: Contents, file: str, limits: Limits, problems: list[Problem]
 ) -> dict[str, str]:
     names = {}
-    for route, group in contents.groups.items():
+    for route, group in contents.groups:
         if route.rpartition("/")[2] == "vars":
             value = _guarded(attribute_bytes, group, "name", limits, problems, (file, route))
             if value is not None:
@@ -216,13 +216,12 @@ def _var_names(
     return names
 
 
-def _foreign_attributes(contents: Contents) -> list[Json]:
+def _foreign_attributes(attributes: Attributes) -> list[Json]:
     """Attributes of groups that no Keras writes, as `route@name`."""
     return [
         f"{route or '/'}@{text_of(name)}"
-        for route, group in contents.groups.items()
-        for name in attribute_names(group)
-        if name.rstrip("0123456789") not in _KERAS_ATTRIBUTES
+        for route, name in attributes.of_groups
+        if text_of(name).rstrip("0123456789") not in _KERAS_ATTRIBUTES
     ]
 
 
@@ -277,7 +276,7 @@ def _tensor(
         if bomb is not None:
             problems.append(bomb)
             return unread
-        source = source_of(window, route, found.dataset, kind)
+        source = source_of(window, found.path, found.dataset, kind)
     except (ReadError, *HDF5_ERRORS) as error:
         reason = error.reason if isinstance(error, ReadError) else hdf5_reason(error)
         word = error.kind if isinstance(error, ReadError) else ProblemKind.TENSOR_UNREADABLE

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 # libhdf5 loads filter plugins, which are shared libraries, from this path when a file names an
 # unknown filter. It reads the variable once, when it starts, hence before the import.
@@ -103,6 +104,7 @@ def _open(window: Window, handle: WindowFile) -> h5py.File:
 
 
 Names = tuple[list[bytes], bool]
+Thing: TypeAlias = h5py.Group | h5py.Dataset | h5py.Datatype
 
 
 def hdf5_reason(error: BaseException) -> str:
@@ -117,7 +119,15 @@ def text_of(name: bytes | str) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
-def link_names(group: h5py.Group, most: int) -> tuple[list[bytes], bool]:
+def object_address(thing: Thing) -> int:
+    """What tells an object of the file from every other, whatever leads to it."""
+    # Not `h5o.get_info`: it adds up the size of the group's index, and never ends in one that
+    # leads back to itself.
+    low, high = h5py.h5g.get_objinfo(thing.id).objno
+    return int(low) | int(high) << 64
+
+
+def link_names(group: h5py.Group, most: int) -> Names:
     """Names of a group's links, and whether the list is whole.
 
     It is not where there are more than `most` or one comes twice: an index that leads back to
@@ -138,12 +148,13 @@ def is_hard(group: h5py.Group, link: bytes) -> bool:
     return b"/" not in link and group.id.links.get_info(link).type == h5py.h5l.TYPE_HARD
 
 
-def attribute_names(thing: h5py.Group | h5py.Dataset, most: int = 10_000) -> list[str]:
-    """Names of the attributes; empty where their list is damaged."""
-    try:
-        return [text_of(name) for name in _names(partial(h5py.h5a.iterate, thing.id), most)[0]]
-    except HDF5_ERRORS:
-        return []
+def attribute_names(thing: Thing, most: int = 10_000) -> Names:
+    """Names of the attributes, as they are stored, and whether the list is whole: see `link_names`.
+
+    Raises:
+        One of `HDF5_ERRORS`: the list is damaged.
+    """
+    return _names(partial(h5py.h5a.iterate, thing.id), most)
 
 
 def _names(iterate: Callable[[Callable[[bytes], bool | None]], object], most: int) -> Names:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 import h5py
 
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, is_hard, link_names, text_of
+from modelaudit.formats.hdf5_file import (
+    HDF5_ERRORS,
+    hdf5_reason,
+    is_hard,
+    link_names,
+    object_address,
+    text_of,
+)
 from modelaudit.formats.hdf5_tensors import ElementType, element_type
 from modelaudit.settings import Limits
 
@@ -28,9 +36,14 @@ _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-lin
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A dataset reached by hard links alone. `unreadable` says why its data may not be read."""
+    """A dataset reached by hard links alone.
+
+    `path` names it to libhdf5, `route` to people: names that are no text can look alike there.
+    `unreadable` says why its data may not be read.
+    """
 
     route: str
+    path: bytes
     dataset: h5py.Dataset
     address: int
     shape: tuple[int, ...]
@@ -40,15 +53,19 @@ class Found:
 
 @dataclass(slots=True)
 class Contents:
-    """What the walk met, in the order of the link table (by name, depth first)."""
+    """What the walk met, in the order of the link table (by name, depth first).
 
-    groups: dict[str, h5py.Group] = field(default_factory=dict)
+    Lists, for two names that are no text can have one route.
+    """
+
+    groups: list[tuple[str, h5py.Group]] = field(default_factory=list)
     datasets: list[Found] = field(default_factory=list)
+    types: list[tuple[str, h5py.Datatype]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
 def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> Contents:
-    """Every group and dataset of the file, and a problem for everything that is not plain.
+    """Every group, dataset and named datatype, and a problem for everything that is not plain.
 
     Links are looked at, never followed, unless they are hard; an object that was seen under an
     address before is not entered again. Evidence of a problem carries `hdf5`, one of soft-link,
@@ -61,17 +78,17 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
         texts: whether texts of variable length may be read, see `hdf5_heaps`.
     """
-    contents = Contents(groups={"": file})
-    seen = {_address(file)}
-    stack: list[tuple[str, h5py.Group, int]] = [("", file, 0)]
+    contents = Contents(groups=[("", file)])
+    seen = {object_address(file)}
+    stack: list[tuple[str, bytes, h5py.Group, int]] = [("", b"", file, 0)]
     count = 0
     while stack:
-        prefix, group, depth = stack.pop()
+        prefix, above, group, depth = stack.pop()
         if depth > _DEPTH:
             detail = f"groups nested deeper than {_DEPTH}"
             contents.problems.append(_limit(name, prefix, detail, "depth"))
             continue
-        below: list[tuple[str, h5py.Group, int]] = []
+        below: list[tuple[str, bytes, h5py.Group, int]] = []
         links = _links(group, prefix, name, limits.hdf5_objects - count, contents)
         count += len(links)
         if count > limits.hdf5_objects:
@@ -81,9 +98,10 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
             break
         for link in links:
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
+            path = b"/".join((above, link)) if above else link
             try:
-                found = _visit(group, link, route, name, limits, texts)
-                address = _address(found) if isinstance(found, h5py.Group) else 0
+                found = _visit(group, link, path, route, name, limits, texts)
+                address = object_address(found) if isinstance(found, h5py.Group) else 0
             except HDF5_ERRORS as error:
                 detail = f"object cannot be opened: {hdf5_reason(error)}"
                 contents.problems.append(_broken(name, route, detail))
@@ -94,7 +112,9 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
                 contents.datasets.append(found)
                 if found.unreadable is not None:
                     contents.problems.append(found.unreadable)
-            elif found is not None:
+            elif isinstance(found, h5py.Datatype):
+                contents.types.append((route, found))
+            else:
                 if address in seen:
                     detail = "the same group under a second name (a hard-link cycle or alias)"
                     evidence: dict[str, Json] = {"hdf5": "cycle"}
@@ -103,8 +123,8 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
                     )
                     continue
                 seen.add(address)
-                contents.groups[route] = found
-                below.append((route, found, depth + 1))
+                contents.groups.append((route, found))
+                below.append((route, path, found, depth + 1))
         stack.extend(reversed(below))
     return contents
 
@@ -120,31 +140,34 @@ def _links(group: h5py.Group, route: str, file: str, left: int, contents: Conten
     if not whole and len(links) <= left:
         detail = "the group's index leads back to itself; what follows is not read"
         contents.problems.append(_broken(file, route, detail))
+    shown = Counter(map(text_of, links))
+    for text in [text for text, count in shown.items() if count > 1]:
+        detail = f"{shown[text]} names that are no text and look alike when written as such"
+        contents.problems.append(_broken(file, f"{route}/{text}" if route else text, detail))
     return links
 
 
-def _address(thing: h5py.Group | h5py.Dataset) -> int:
-    # Not `h5o.get_info`: it adds up the size of the group's index, and never ends in one that
-    # leads back to itself.
-    low, high = h5py.h5g.get_objinfo(thing.id).objno
-    return int(low) | int(high) << 64
-
-
 def _visit(
-    group: h5py.Group, link: bytes, route: str, file: str, limits: Limits, texts: bool
-) -> h5py.Group | Found | Problem | None:
+    group: h5py.Group,
+    link: bytes,
+    path: bytes,
+    route: str,
+    file: str,
+    limits: Limits,
+    texts: bool,
+) -> h5py.Group | h5py.Datatype | Found | Problem:
     if not is_hard(group, link):
         return _link_problem(group, link, route, file)
     identifier = h5py.h5o.open(group.id, link)
     if isinstance(identifier, h5py.h5g.GroupID):
         return h5py.Group(identifier)
     if not isinstance(identifier, h5py.h5d.DatasetID):
-        return None  # a named datatype: harmless, and no data
+        return h5py.Datatype(identifier)  # has no data, and may have attributes
     dataset = h5py.Dataset(identifier)
     shape = tuple(int(n) for n in dataset.shape or ())
     element = element_type(dataset, texts=texts)
     problem = _dataset_problem(dataset, shape, element, route, file, limits)
-    return Found(route, dataset, _address(dataset), shape, element, problem)
+    return Found(route, path, dataset, object_address(dataset), shape, element, problem)
 
 
 def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Problem:

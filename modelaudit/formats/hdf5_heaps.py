@@ -34,14 +34,18 @@ _HEAP_BYTES = 1 << 26  # larger than any config or list of names that would be r
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """Offsets of the first heaps that libhdf5 must not see; None where all are well."""
+class Heaps:
+    """Offsets of the first heaps that libhdf5 must not see; None where all are well.
+
+    `largest` has as many bytes as the longest text in any.
+    """
 
     texts: int | None
     names: int | None
+    largest: int = 0
 
 
-def damaged_heaps(window: Window, base: int = 0) -> Damage:
+def damaged_heaps(window: Window, base: int = 0) -> Heaps:
     """Look at every heap.
 
     All of the file is looked at: a heap can lie in what a dataset claims as its data.
@@ -51,17 +55,19 @@ def damaged_heaps(window: Window, base: int = 0) -> Damage:
         base: what the file's addresses count from, which is its signature's offset.
     """
     texts = names = None
+    largest = 0
     left = window.size  # heaps that take more bytes than the file has lie over each other
     for kind, offset in _signatures(window):
         if kind == _GLOBAL and texts is None:
-            size = _global_bytes(window, offset)
+            size, longest = _global_bytes(window, offset)
+            largest = max(largest, longest)
             left -= size or 0
             texts = offset if size is None or left < 0 else None
         if kind == _LOCAL and names is None:
             size = _local_bytes(window, offset, base)
             left -= size or 0
             names = offset if size is None or left < 0 else None
-    return Damage(texts, names)
+    return Heaps(texts, names, largest)
 
 
 def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
@@ -89,24 +95,29 @@ def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
             start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
-def _global_bytes(window: Window, offset: int) -> int | None:
-    """The heap's size, 0 for none or one that libhdf5 refuses by itself; None if it has no end."""
+def _global_bytes(window: Window, offset: int) -> tuple[int | None, int]:
+    """The heap's size, and that of its longest text.
+
+    0 for no heap, or one that libhdf5 refuses by itself; None for one without end.
+    """
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
     if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
-        return 0
+        return 0, 0
     if size > _HEAP_BYTES:
-        return None
+        return None, 0
     heap = window.head(size, offset)
     position = _HEADER_BYTES
+    longest = 0
     while position + _HEADER_BYTES <= len(heap):
         index = int.from_bytes(heap[position : position + 2], "little")
         length = int.from_bytes(heap[position + 8 : position + 16], "little")
         step = _HEADER_BYTES + (length + 7) // 8 * 8 if index else length
         if step < _HEADER_BYTES or step >= 1 << 63:
-            return None
+            return None, 0
         position += step
-    return size
+        longest = max(longest, length if index else 0)
+    return size, longest
 
 
 def _local_bytes(window: Window, offset: int, base: int) -> int | None:

@@ -23,12 +23,14 @@ _SHORTEST = 8
 
 
 def programs_in_attributes(attributes: Sequence[Attribute], window: Window) -> Iterator[Problem]:
-    """A remark on each program; evidence has `hdf5` = program, `program` and `head`."""
+    """A remark on the first program in each; evidence has `hdf5` = program, `program`, `head`."""
     for each in attributes:
-        data = each.data
-        what = program_among_numbers(data[:HEAD_BYTES], len(data), data[-1:])
-        if what := what or program_in_base64(data):
-            yield _problem(window, each.where, f"attribute {each.where}", what, data)
+        for name, data in each.parts:
+            where = each.where + name
+            what = program_among_numbers(data[:HEAD_BYTES], len(data), data[-1:])
+            if what := what or program_in_base64(data):
+                yield _problem(window, where, f"attribute {where}", what, data)
+                break
 
 
 def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Problem | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, opened_hdf5
+from modelaudit.formats.hdf5_file import HDF5_ERRORS, hdf5_reason, opened_hdf5, text_of
 from modelaudit.formats.tensors import PIECE_BYTES, FileArray, StoredArray
 from modelaudit.formats.window import Window
 
@@ -80,10 +80,11 @@ def _says_bfloat16(dataset: h5py.Dataset) -> bool:
     return isinstance(word, str | bytes) and word in ("bfloat16", b"bfloat16")
 
 
-def source_of(window: Window, route: str, dataset: h5py.Dataset, kind: ElementType) -> StoredArray:
+def source_of(window: Window, path: bytes, dataset: h5py.Dataset, kind: ElementType) -> StoredArray:
     """Bounded access to a dataset of plain elements, which stays valid when the file is closed.
 
     Contiguous data are read by their offset, without libhdf5; chunks are decoded in bands.
+    For the arguments see `BandedArray`.
 
     Raises:
         LimitExceeded: the chunks that hold the first rows do not fit in `BAND_BYTES`.
@@ -105,7 +106,7 @@ def source_of(window: Window, route: str, dataset: h5py.Dataset, kind: ElementTy
     band = max(rows * row_bytes, decoded)
     if band > BAND_BYTES:
         raise LimitExceeded(window.file, "bytes of one row of chunks", band, BAND_BYTES)
-    return BandedArray(window, route, shape, kind, rows)
+    return BandedArray(window, path, shape, kind, rows)
 
 
 class BandedArray(StoredArray):
@@ -113,18 +114,18 @@ class BandedArray(StoredArray):
 
     Args:
         window: the HDF5 file.
-        route: the dataset's path, of hard links only.
+        path: of the dataset, in the bytes of its names; of hard links only.
         shape: stored shape.
         kind: element type.
         rows: of the first axis in a chunk.
     """
 
     def __init__(
-        self, window: Window, route: str, shape: tuple[int, ...], kind: ElementType, rows: int
+        self, window: Window, path: bytes, shape: tuple[int, ...], kind: ElementType, rows: int
     ) -> None:
         super().__init__(shape, kind.name, window.file)
         self.window = window
-        self.route = route
+        self.path = path
         self.kind = kind
         self.rows = rows
 
@@ -141,7 +142,7 @@ class BandedArray(StoredArray):
 
     def _bands(self, file: h5py.File) -> Iterator[bytes]:
         try:
-            dataset = file[self.route]
+            dataset = file[self.path]
             if tuple(dataset.shape) != self.shape:
                 raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, "changed meanwhile")
             if not self.shape:
@@ -150,7 +151,7 @@ class BandedArray(StoredArray):
             for start in range(0, self.shape[0], self.rows):
                 yield self._little(dataset[start : start + self.rows])
         except HDF5_ERRORS as error:
-            reason = f"{self.route}: {hdf5_reason(error)}"
+            reason = f"{text_of(self.path)}: {hdf5_reason(error)}"
             raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason) from error
 
     def _little(self, values: object) -> bytes:

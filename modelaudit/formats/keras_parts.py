@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +35,7 @@ LOSSES = frozenset(
 )
 
 
-_CONFIGS = ("@model_config", "@training_config")
+_CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # alone, or in a list
 
 
 @dataclass(slots=True)
@@ -80,11 +81,11 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
 
 def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Notes) -> None:
     """Note configs that stand elsewhere than Keras looks, so that they are judged as well."""
-    for where, text in contents.stray.items():
+    for where, text in contents.stray:
         found = Notes()
         value = json_part(text, file, where, limits, found)
         broken = any(problem.kind is ProblemKind.CONFIG_INVALID for problem in found.problems)
-        if broken or not (value is None or names_a_class(value) or where.endswith(_CONFIGS)):
+        if broken or not (value is None or names_a_class(value) or _CONFIG.search(where)):
             continue  # some other text
         notes.problems.extend(found.problems)
         notes.documents.extend(found.documents)
