@@ -25,12 +25,6 @@ class Changes:
     findings: tuple[Line, ...]
 
 
-def first() -> Changes:
-    """What is said where earlier audits are kept, and there is none of this model."""
-    said = "No earlier audit of this model is kept here, so there is nothing to compare with yet."
-    return Changes("Since the last audit", spans(said), ())
-
-
 def build(audit: Audit, previous: Audit) -> Changes:
     """The comparison of two audits.
 

@@ -19,6 +19,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`“])")
 SECURITY = "security"  # family of the rules on what a file could do to whoever loads it
 SYMPTOMS = frozenset({"MA602", "MA604"})  # what a diagnosis is asked to explain
 NOT_CHECKED_LINES = 4
+NOT_COMPARED = "nothing yet: no earlier audit of this model is kept here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def probe_state(audit: Audit) -> str:
     return "no"
 
 
-def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
+def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
     model, tool = as_map(audit.model), as_map(audit.tool)
     files = as_count(model.get("files"))
     size = text.file_size(as_count(model.get("bytes")))
@@ -185,6 +186,7 @@ def _identity(audit: Audit) -> tuple[tuple[str, Cell], ...]:
         ("Saved with", Cell(text.shorten(saved_with(model), 140))),
         ("Audited with", Cell(text.shorten(checked, 110))),
         ("Date", Cell(text.instant(audit.created) or "unknown")),
+        *((("Compared with", Cell(NOT_COMPARED)),) if first else ()),
         ("Was the model run?", Cell(probe_state(audit))),
     )
 
@@ -210,12 +212,8 @@ def build(
         counts=findings.counts,
         waived=findings.waived,
         numbers=key_numbers.build(audit),
-        changes=(
-            changes.build(audit, previous)
-            if previous is not None
-            else (changes.first() if first else None)
-        ),
+        changes=changes.build(audit, previous) if previous is not None else None,
         actions=_actions(audit, findings),
-        identity=_identity(audit),
+        identity=_identity(audit, first=first),
         not_checked=unchecked.lines(audit, NOT_CHECKED_LINES),
     )
