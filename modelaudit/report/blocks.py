@@ -13,10 +13,13 @@ from modelaudit.report.text import percent_signs, printable
 
 _FENCE = re.compile(r"^```")
 PAGE_CHARACTERS = 114  # that fit one line of an A4 page in the size of tables
-CAPTION_SCALE = 1.2  # captions are larger and bold
-COLUMN_GAP = 4
-NARROW, WIDEST = 13, 64
+COLUMN_GAP = 2.2
+LONGEST_WORD, CODE_PIECE, STEP = 24, 12, 2
+CODE, CAPITAL, DIGIT, BADGE = 0.98, 1.4, 1.15, 4  # widths: a badge's is that of its sign
 LONG_ROWS = 20  # a table of more can be searched and sorted on a screen
+MANY_COLUMNS = 4  # a phone shows the rows of such a table as cards
+FEW_ROWS, FEW_MORE = 6, 2  # where no more are there, or left out, a table is printed whole
+MISSING = frozenset({"", "–"})
 
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -57,7 +60,8 @@ class Cell:
 class Table:
     """A table with its caption.
 
-    Rows over `print_rows` stay out of the PDF, which says so; with 0 the whole table does.
+    Rows over `print_rows` stay out of the PDF, which says so, unless they are few; with 0 the whole
+    table does.
     `open` is false where the screen folds it away.
     """
 
@@ -74,33 +78,73 @@ class Table:
         """Whether it takes searching to find a row."""
         return len(self.rows) > LONG_ROWS
 
-    def layout(self, rows: int) -> tuple[float, tuple[float, ...]]:
-        """Width of the table in percent of the page, and of its columns in percent of the table.
+    @property
+    def wide(self) -> bool:
+        """Whether it has more columns than fit beside each other on a phone."""
+        return len(self.columns) >= MANY_COLUMNS
 
-        Set from the longest texts of the first `rows` rows, so that the PDF needs no automatic
-        table layout, which costs more than all other layout together.
+    @property
+    def printed(self) -> tuple[tuple[Cell, ...], ...]:
+        """The rows that print shows: all of them where that takes hardly more room."""
+        if self.print_rows and len(self.rows) <= max(self.print_rows + FEW_MORE, FEW_ROWS):
+            return self.rows
+        return self.rows[: self.print_rows]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers, and nothing else but dashes where one is missing."""
+        return tuple(
+            any(row[i].kind == "number" for row in self.rows)
+            and all(row[i].kind == "number" or row[i].text in MISSING for row in self.rows)
+            for i in range(len(self.columns))
+        )
+
+    def layout(self) -> tuple[float, ...]:
+        """Widths of the columns in percent, all tables being as wide as the page.
+
+        Set from the longest texts of the printed rows, so that the PDF needs no automatic table
+        layout, which costs more than all other layout together.
         """
-        wanted = [
-            max([_room(head), *(_room(row[i].text, row[i].mark) for row in self.rows[:rows])])
-            + COLUMN_GAP
-            for i, head in enumerate(self.columns)
+        numeric, last = self.numeric, len(self.columns) - 1
+        gaps = [
+            COLUMN_GAP * ((i < last) + (i > 0 and numeric[i - 1] and not numeric[i]))
+            for i in range(len(self.columns))
         ]
-        if sum(wanted) > PAGE_CHARACTERS:
-            least = [min(width, NARROW) for width in wanted]
-            more = [min(width, WIDEST) - low for width, low in zip(wanted, least, strict=True)]
-            left = max(PAGE_CHARACTERS - sum(least), 0) / (sum(more) or 1)
-            widths = [low + left * extra for low, extra in zip(least, more, strict=True)]
-        else:
-            widths = [float(width) for width in wanted]
-        total = sum(widths)
-        page = max(total, min(len(self.caption) * CAPTION_SCALE, PAGE_CHARACTERS))
-        share = min(100.0, round(100 * page / PAGE_CHARACTERS, 1))
-        return share, tuple(round(100 * width / total, 2) for width in widths)
+        rows = [tuple(map(Cell, self.columns)), *self.printed]
+        rooms = [[_room(item) + gap for item, gap in zip(row, gaps, strict=True)] for row in rows]
+        widths = [max(column) for column in zip(*rooms, strict=True)]
+        if sum(widths) > PAGE_CHARACTERS:
+            least = [
+                max(min(_room(item, unbroken=True), LONGEST_WORD) for item in column) + gap
+                for column, gap in zip(zip(*rows, strict=True), gaps, strict=True)
+            ]
+            widths = _squeezed(rooms, least)
+        return tuple(round(100 * width / sum(widths), 2) for width in widths)
 
 
-def _room(text: str, mark: str = "") -> float:
-    """Room of a text in characters of ordinary width: capitals are wider, a badge has a sign."""
-    return len(text) + 0.4 * sum(map(str.isupper, text)) + 4 * bool(mark)
+def _squeezed(rooms: list[list[float]], widths: list[float]) -> list[float]:
+    """The page shared out from the least widths on, each piece where it saves most lines."""
+
+    def lines(column: int) -> float:
+        tried = [width + STEP * (i == column) for i, width in enumerate(widths)]
+        return sum(max(room / wide for room, wide in zip(row, tried, strict=True)) for row in rooms)
+
+    while sum(widths) + STEP <= PAGE_CHARACTERS:
+        widths[min(range(len(widths)), key=lines)] += STEP
+    return widths
+
+
+def _room(cell: Cell, *, unbroken: bool = False) -> float:
+    """Room of a text, or of what is `unbroken` of it, in characters of ordinary width."""
+    if cell.kind == "name":
+        return CODE * min(len(cell.text), CODE_PIECE if unbroken else len(cell.text))
+    pieces = cell.text.split(" ") if unbroken and not cell.mark else [cell.text]
+    return max(map(_width, pieces)) + BADGE * bool(cell.mark)
+
+
+def _width(text: str) -> float:
+    capitals, digits = sum(map(str.isupper, text)), sum(map(str.isdigit, text))
+    return len(text) + (CAPITAL - 1) * capitals + (DIGIT - 1) * digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +157,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Paragraphs. `tone` is plain, terms (what words mean), note, good or bad."""
+    """Paragraphs. `tone` is plain, terms (what words of the next block mean), note, good or bad."""
 
     paragraphs: tuple[Paragraph, ...]
     tone: str = "plain"
@@ -137,6 +181,13 @@ class Bullets:
 Block = Table | Facts | Prose | Bullets
 
 
+def in_print(block: Block) -> bool:
+    """Whether anything of a block is printed."""
+    if isinstance(block, Table):
+        return bool(block.print_rows)
+    return not isinstance(block, Bullets) or bool(block.print_items)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One heading of the report and what stands under it."""
@@ -144,6 +195,17 @@ class Section:
     anchor: str
     title: str
     blocks: tuple[Block, ...]
+
+    @property
+    def printed(self) -> tuple[Block, ...]:
+        """The blocks of the PDF: no words are explained there for a table that is left out."""
+        found: list[Block] = []
+        for place, block in enumerate(self.blocks):
+            after = self.blocks[place + 1 :]
+            idle = isinstance(block, Prose) and block.tone == "terms" and after
+            if in_print(block) and not (idle and not in_print(after[0])):
+                found.append(block)
+        return tuple(found)
 
 
 def spans(text: str) -> tuple[Span, ...]:

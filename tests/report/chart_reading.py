@@ -20,7 +20,12 @@ def chart_of(audit, anchor):
 
 def drawn(audit, anchor):
     """The words of a chart with their places, and its paths by colour."""
-    root = ET.fromstring(chart_of(audit, anchor).svg)
+    return read(chart_of(audit, anchor))
+
+
+def read(chart):
+    """The same of a chart at hand."""
+    root = ET.fromstring(chart.svg)
     space = "{http://www.w3.org/2000/svg}"
     words = [(e.text, float(e.get("x")), float(e.get("y"))) for e in root.iter(space + "text")]
     paths = {}

@@ -17,7 +17,6 @@ from playwright.sync_api import sync_playwright
 
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report import charts, run_comparison
-from modelaudit.report.charts.style import WIDTH
 from modelaudit.report.comparison import between_models, render_comparison
 from modelaudit.report.index import IndexRow, Run, render_index
 from modelaudit.restore.audits import changes
@@ -176,6 +175,27 @@ UNBROKEN = """() => document.querySelectorAll("code").forEach(
   code => { code.style.overflowWrap = "normal"; })"""
 
 
+@pytest.mark.parametrize("name", ["healthy", "failing", "large"])
+@pytest.mark.parametrize("width", [360, 390, 600])
+def test_a_report_is_whole_and_legible_on_a_phone(browser, site, name, width):
+    """No table or figure is cut off, none is moved sideways, and no letter of one gets tiny."""
+    sideways = """() => [...document.querySelectorAll(".scroll, picture img")].map(box => {
+      box.closest("details")?.setAttribute("open", "");
+      return box.localName == "img" ? box.getBoundingClientRect().right - innerWidth
+                                    : box.scrollWidth - box.clientWidth; })"""
+    letters = """() => [...document.querySelectorAll("picture img")].map(
+      image => 10.67 * image.clientWidth / image.naturalWidth)"""
+    with opened(browser, site / f"{name}.html", viewport={"width": width, "height": 900}) as page:
+        page.wait_for_function("[...document.images].every(image => image.complete)")
+        cut = page.evaluate(sideways)
+        assert len(cut) >= 10
+        assert max(cut) <= 0
+        sizes = page.evaluate(letters)
+        assert len(sizes) >= 4
+        assert min(sizes) >= 9
+        assert max(sizes) <= 16
+
+
 @pytest.mark.parametrize("name", ["hostile", "foreign"])
 def test_long_names_stay_in_their_boxes_on_a_phone(browser, site, name):
     with opened(browser, site / f"{name}.html", viewport={"width": 360, "height": 900}) as page:
@@ -189,13 +209,13 @@ def test_the_words_of_charts_stay_inside(browser, name):
     page = browser.new_page()
     made = charts.build(samples.SAMPLES[name]())
     assert any("…" in chart.svg for chart in made)
-    for chart in made:
+    for chart in (*made, *(chart.phone for chart in made)):
         page.set_content(f"<style>body {{ margin: 0 }}</style>{chart.svg}")
         places = page.locator("text").evaluate_all(
             "all => all.map(one => one.getBoundingClientRect()).map(box => [box.left, box.right])"
         )
         assert min(left for left, _ in places) >= 0
-        assert max(right for _, right in places) <= WIDTH
+        assert max(right for _, right in places) <= chart.pixels[0]
     page.close()
 
 

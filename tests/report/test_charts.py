@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 import report_samples as samples
-from chart_reading import PLACE, PLAIN, chart_of, drawn, read_off
+from chart_reading import PLACE, PLAIN, chart_of, drawn, read, read_off
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -111,8 +111,52 @@ def test_layers_are_named_beside_what_they_see(count):
     assert 2 ** number(float(line)) == pytest.approx(224, rel=0.02)
 
 
+def phones(audit):
+    return [chart.phone for chart in charts.build(audit)]
+
+
+def test_a_phone_gets_every_chart_in_its_width_and_in_letters_of_one_size():
+    audit = samples.healthy()
+    for chart in charts.build(audit):
+        wide, narrow = ET.fromstring(chart.svg), ET.fromstring(chart.phone.svg)
+        assert float(narrow.get("width")) <= 360
+        assert narrow.get("font-size") == wide.get("font-size")
+        said = [
+            " ".join(e.text for e in root.iter("{http://www.w3.org/2000/svg}text") if e.text)
+            for root in (wide, narrow)
+        ]
+        assert set(said[0].split()) <= set(said[1].split())
+        assert chart.phone.alt == chart.alt
+
+
+def test_names_of_rows_stand_above_them_on_a_phone():
+    audit = samples.healthy()
+    (chart,) = (c.phone for c in charts.build(audit) if c.anchor == "figure-orientation")
+    words, paths = read(chart)
+    number = read_off(words, PLAIN)
+    rows = {y: t for t, x, y in words if x == 2}
+    ends = sorted(
+        (float(y), float(x))
+        for colour in (style.BLUE, style.ORANGE, style.GREY)
+        for path in paths.get(colour, [])
+        for y, x in re.findall(rf"M[0-9.]+ {PLACE}H{PLACE}", path)
+    )
+    profile = audit.behaviour["outputs"][0]["orientation"]
+    assert [number(x) for _, x in ends] == pytest.approx(list(profile.values()), abs=0.03)
+    for (bar, _), row in zip(ends, sorted(rows), strict=True):
+        assert 8 <= bar - row <= 14
+
+
+def test_panels_stand_below_each_other_on_a_phone():
+    (chart,) = (c.phone for c in charts.build(samples.healthy()) if c.anchor == "figure-flips")
+    words, _ = read(chart)
+    titles = {t: y for t, _, y in words}
+    assert titles["NFV: size of the change"] > titles["inputs that keep their answer"] + 100
+    assert [t for t, *_ in words].count("mirrored left–right") == 2
+
+
 def test_numbers_below_an_axis_do_not_meet():
-    for chart in charts.build(samples.large()):
+    for chart in (*charts.build(samples.large()), *phones(samples.large())):
         root = ET.fromstring(chart.svg)
         rows = {}
         for e in root.iter("{http://www.w3.org/2000/svg}text"):

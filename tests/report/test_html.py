@@ -14,7 +14,7 @@ from modelaudit.findings import Outcome
 from modelaudit.report.html import render_html
 from modelaudit.report.resources import templates_root
 
-VOID = {"meta", "link", "br", "img", "input", "col", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "col", "hr", "source"}
 FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background"}
 
 

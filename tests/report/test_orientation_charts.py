@@ -154,13 +154,30 @@ def test_a_share_that_is_none_is_not_drawn(share):
     assert "figure-right" not in [chart.anchor for chart in found]
 
 
-def test_agreement_of_a_collapsed_output_picks_no_transform():
+def test_a_collapsed_output_is_not_said_to_keep_its_answer_or_to_follow():
     collapsed = samples.failing()
     assert collapsed.behaviour["outputs"][0]["collapse"]["collapsed"]
-    summary = chart_of(collapsed, "figure-flips").summary
-    assert "means nothing" in summary
-    assert not re.search("mirrored|turned|swapped", summary)
-    assert {colour for *_, colour in dots(drawn(collapsed, "figure-flips")[1])} == {style.GREY}
+    assert "figure-flips" not in [chart.anchor for chart in charts.build(collapsed)]
+    summary = chart_of(collapsed, "figure-residuals").summary
+    assert "says nothing" in summary
+    assert "follow" not in summary
+
+
+@pytest.mark.parametrize(
+    ("missing", "said", "unsaid"),
+    [
+        ("", "left of those of NFV", ""),
+        ("nfv", "at the right", "NFV"),
+        ("agreement", "at the left", "interval"),
+    ],
+)
+def test_the_caption_speaks_of_the_axes_that_are_there(missing, said, unsaid):
+    audit = samples.healthy()
+    effects = [{k: v for k, v in e.items() if not (missing and k.startswith(missing))}
+               for e in audit.behaviour["outputs"][0]["transforms"]]  # fmt: skip
+    caption = chart_of(with_output(audit, transforms=effects), "figure-flips").explanation
+    assert said in caption
+    assert not unsaid or unsaid not in caption
 
 
 def test_figures_hold_no_powers_of_ten_but_the_audit_does():

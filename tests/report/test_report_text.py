@@ -3,13 +3,23 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelaudit.report import text
-from modelaudit.report.blocks import Table, num, paragraphs, spans
+from modelaudit.report.blocks import (
+    PAGE_CHARACTERS,
+    Cell,
+    Section,
+    Table,
+    num,
+    paragraphs,
+    prose,
+    spans,
+)
 from modelaudit.report.values import as_number, pair, plain, shape
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=80)
@@ -146,14 +156,43 @@ def test_code_is_told_from_prose():
     ]
 
 
-@given(
-    st.lists(st.lists(st.text(max_size=90), min_size=3, max_size=3), max_size=6),
-    st.text(max_size=90),
-)
-def test_columns_fill_the_table_and_the_table_fits_the_page(cells, caption):
+@given(st.lists(st.lists(st.text(max_size=90), min_size=3, max_size=3), max_size=6))
+def test_columns_fill_the_table(cells):
     rows = tuple(tuple(map(num, row)) for row in cells)
-    table = Table(caption, ("a", "bb", "ccc"), rows)
-    width, columns = table.layout(len(rows))
-    assert 0 < width <= 100
+    columns = Table("", ("a", "bb", "ccc"), rows).layout()
     assert sum(columns) == pytest.approx(100, abs=0.1)
     assert all(column > 0 for column in columns)
+
+
+def test_room_goes_where_it_saves_lines():
+    short, long = "load the whole model", "word " * 120
+    rows = ((Cell("tf-keras==2.21.0"), Cell(short), Cell("Loads", mark="loads"), Cell(long)),)
+    columns = Table("", ("Runtime", "Call", "Result", "Because"), rows).layout()
+    assert columns[3] > 50
+    assert columns[0] >= 100 * len("tf-keras==2.21.0") / PAGE_CHARACTERS  # words stay whole
+
+
+@pytest.mark.parametrize(
+    ("rows", "limit", "printed"), [(4, 1, 4), (14, 12, 14), (30, 12, 12), (4, 0, 0), (3, 40, 3)]
+)
+def test_a_table_that_is_nearly_whole_is_printed_whole(rows, limit, printed):
+    table = Table("", ("a",), tuple((num(str(n)),) for n in range(rows)), print_rows=limit)
+    assert len(table.printed) == printed
+
+
+def test_a_column_of_numbers_is_one_also_where_a_number_is_missing():
+    rows = (
+        (Cell("a"), Cell("–"), Cell("–"), num("1")),
+        (Cell("b"), num("2"), Cell("–"), Cell("none")),
+    )
+    assert Table("", ("a", "b", "c", "d"), rows).numeric == (False, True, False, False)
+
+
+def test_words_are_not_explained_for_a_table_that_is_left_out_of_print():
+    terms, plain = prose("What it means.", tone="terms"), prose("Said.")
+    table = Table("", ("a",), ((num("1"),),))
+    left_out = replace(table, print_rows=0)
+    assert Section("x", "X", (plain, terms, table)).printed == (plain, terms, table)
+    assert Section("x", "X", (plain, terms, left_out)).printed == (plain,)
+    assert Section("x", "X", (plain, left_out)).printed == (plain,)
+    assert Section("x", "X", (terms,)).printed == (terms,)

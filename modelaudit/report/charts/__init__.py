@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modelaudit.report.charts import architecture, behaviour, flips, kernels, residuals
-from modelaudit.report.charts.style import Chart
+from modelaudit.report.charts.style import PAGE, PHONE, Chart, Paper
 from modelaudit.schema import Audit
 
 
@@ -18,9 +20,13 @@ def build(audit: Audit) -> tuple[Chart, ...]:
         kernels.symmetry,
         kernels.gallery,
     )
-    return tuple(chart for make in makers if (chart := make(audit)) is not None)
+    return tuple(
+        replace(chart, phone=make(audit, PHONE))
+        for make in makers
+        if (chart := make(audit, PAGE)) is not None
+    )
 
 
-def _orientation(audit: Audit) -> Chart | None:
+def _orientation(audit: Audit, paper: Paper) -> Chart | None:
     """With labels what is right, else what is told: a report has room for one of the two."""
-    return behaviour.right(audit) or behaviour.orientation(audit)
+    return behaviour.right(audit, paper) or behaviour.orientation(audit, paper)

@@ -11,7 +11,8 @@ from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, a
 from modelaudit.schema import Audit
 
 ROW = 15.5  # pixels
-LABELS = 226
+LABELS, NARROW = 226, 130
+WHAT = "pixels seen along the longer side (log scale)"
 MANY = 1e6  # pixels: such numbers would not fit side by side
 MOST_ROWS = 12  # deeper networks are drawn with every layer, but only some are named
 
@@ -31,7 +32,7 @@ def _growing(fields: list[Map]) -> list[tuple[str, float, Map]]:
     return found
 
 
-def receptive_field(audit: Audit) -> Chart | None:
+def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     """Receptive field by depth, against the size of the input."""
     profile = as_map(as_map(audit.architecture).get("profile"))
     steps = _growing(as_maps(profile.get("fields")))
@@ -40,17 +41,21 @@ def receptive_field(audit: Audit) -> Chart | None:
     limit = _largest(profile.get("input_size"))
     sizes = [size for _, size, _ in steps]
     highest = max([*sizes, limit or 1.0])
-    deep = ROW * min(len(steps), MOST_ROWS)
+    named = every(len(steps), MOST_ROWS)
+    beside = named.step > 1  # then a name above its bar would lie on another's
+    row = ROW if beside else paper.row(ROW)
+    deep = row * min(len(steps), MOST_ROWS)
+    left = NARROW if beside and paper.stacked else paper.left(LABELS)
+    top, below = paper.top(21), plot.below(WHAT, paper)
     x = Scale(1, highest * 1.1, log=True)
     y = Scale(-0.5, len(steps) - 0.5)
-    on = plot.Plot(deep + 55, x, y, left=LABELS, top=21, bottom=34)
-    named = every(len(steps), MOST_ROWS)
-    on.rows([plot.row_name(steps[i][0], LABELS) for i in named], named)
-    powers = powers_of_two(highest)
+    on = plot.Plot(deep + top + below, x, y, paper=paper, left=left, top=top, bottom=below)
+    on.rows([plot.row_name(steps[i][0], paper, left) for i in named], named)
+    powers = powers_of_two(highest, 4 if left == NARROW else 6)
     on.ticks(powers, [text.number(n) if n < MANY else f"{n:.1e}" for n in powers])
-    on.name_x("pixels seen along the longer side")
-    full = 1.2 if named.step > 1 else 0.6  # a narrow bar touches the next
-    on.bars([(size, at) for at, size in enumerate(sizes)], full * deep / len(steps), style.BLUE)
+    on.name_x(WHAT)
+    thick = 1.2 * deep / len(steps) if beside else 0.6 * ROW  # a narrow bar touches the next
+    on.bars([(size, at) for at, size in enumerate(sizes)], thick, style.BLUE)
     said = f"The deepest layer sees {text.number(sizes[-1])} pixels along the longer side"
     if limit:
         after = x.fraction(limit) < 0.5

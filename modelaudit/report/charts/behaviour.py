@@ -23,14 +23,16 @@ def _first(values: dict[str, float]) -> dict[str, float]:
     return dict(islice(values.items(), rows.MOST_ROWS))
 
 
-def _share_axes(values: dict[str, float], what: str, limited: bool) -> plot.Plot:
-    on = rows.axes(values, 1, limited=limited)
+def _share_axes(
+    values: dict[str, float], what: str, paper: style.Paper, *, limited: bool
+) -> plot.Plot:
+    on = rows.axes(values, 1, paper, limited=limited)
     on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
     on.name_x(what)
     return on
 
 
-def right(audit: Audit) -> Chart | None:
+def right(audit: Audit, paper: style.Paper) -> Chart | None:
     """Share of right answers by orientation of the input, where the audit has labels."""
     output, inputs = rows.first_output(audit), as_map(as_map(audit.behaviour).get("inputs"))
     measured = numbers(output.get("accuracy"))
@@ -42,7 +44,7 @@ def right(audit: Audit) -> Chart | None:
     intervals = {c: wilson(round(share * n), n) for c, share in shares.items()} if n else {}
     classes = as_count(as_map(output.get("collapse")).get("classes")) or 0
     guessing = classes > 1 and output.get("kind") in ("softmax", "logits")
-    on = _share_axes(shares, "share of answers that are right", limited=guessing)
+    on = _share_axes(shares, "share of answers that are right", paper, limited=guessing)
     best = rows.leader(shares, intervals)
     rows.bars(on, shares, intervals, best)
     if guessing:
@@ -72,7 +74,7 @@ def right(audit: Audit) -> Chart | None:
     )
 
 
-def orientation(audit: Audit) -> Chart | None:
+def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
     """Bits of information that the output carries, by orientation of the input."""
     output = rows.first_output(audit)
     bits = _first(numbers(output.get("orientation")))
@@ -84,7 +86,7 @@ def orientation(audit: Audit) -> Chart | None:
     intervals: dict[str, Interval] = {code: ends for code, ends in held.items() if ends}
     highest = max(bits.values())
     most = max(highest, limit or 0.0, shown.LEAST) * 1.03
-    on = rows.axes(bits, most, limited=limit is not None)
+    on = rows.axes(bits, most, paper, limited=limit is not None)
     on.ticks(round_numbers(0, most))
     on.name_x("bits of information about the input")
     nothing = highest < max(shown.LEAST, HARDLY * (limit or 0.0))
@@ -118,7 +120,7 @@ def orientation(audit: Audit) -> Chart | None:
     )
 
 
-def answers(audit: Audit) -> Chart | None:
+def answers(audit: Audit, paper: style.Paper) -> Chart | None:
     """Share of the most frequent class on the inputs as they are and on flipped ones."""
     output = rows.first_output(audit)
     collapse = as_map(output.get("collapse"))
@@ -135,7 +137,7 @@ def answers(audit: Audit) -> Chart | None:
         return None
     classes = as_count(collapse.get("classes"))
     what = "share of inputs that get the most frequent answer"
-    on = _share_axes(shares, what, limited=bool(classes))
+    on = _share_axes(shares, what, paper, limited=bool(classes))
     most = rows.leader(shares, {})
     rows.bars(on, shares, {}, most)
     said = f"{text.percent(original)} of the inputs as given get one and the same answer"

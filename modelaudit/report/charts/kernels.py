@@ -13,8 +13,9 @@ from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
-ROW = 17.3  # pixels
+ROW = 16.2  # pixels
 LABELS = 226
+WHAT = "symmetry score (0: as random weights, 1: exactly symmetric)"
 MOST_LAYERS = 16
 MOST_FILTERS = 8
 MOST_SIDE = 15  # larger kernels are not drawn
@@ -30,7 +31,7 @@ def _spread(count: int, most: int) -> list[int]:
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def symmetry(audit: Audit) -> Chart | None:
+def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     """Symmetry score of each layer's kernels under both flips; random weights lie at 0."""
     layers = [
         layer
@@ -40,9 +41,11 @@ def symmetry(audit: Audit) -> Chart | None:
     if not layers:
         return None
     chosen = [layers[i] for i in _spread(len(layers), MOST_LAYERS)]
+    left, above, pitch = paper.left(LABELS), paper.top(29), paper.row(ROW)
+    below = plot.below(WHAT, paper)
     series = {
         g: [
-            (score, y + offset)
+            (score, y + offset * ROW / pitch)
             for y, layer in enumerate(chosen)
             if (score := as_number(as_map(layer.get("score")).get(g))) is not None
         ]
@@ -51,16 +54,17 @@ def symmetry(audit: Audit) -> Chart | None:
     scores = [score for points in series.values() for score, _ in points]
     low, high = min(-0.1, *scores) * 1.1, max(0.5, *scores) * 1.05
     on = plot.Plot(
-        63 + ROW * len(chosen),
+        above + pitch * len(chosen) + below,
         Scale(low, high),
         Scale(-0.5, len(chosen) - 0.5),
-        left=LABELS,
-        top=29,
-        bottom=34,
+        paper=paper,
+        left=left,
+        top=above,
+        bottom=below,
     )
-    on.rows([plot.row_name(as_text(layer.get("route")), LABELS) for layer in chosen])
+    on.rows([plot.row_name(as_text(layer.get("route")), paper, left) for layer in chosen])
     on.ticks(round_numbers(low, high))
-    on.name_x("symmetry score (0: as random weights, 1: exactly symmetric)")
+    on.name_x(WHAT)
     on.legend(*((plot.BAR, COLOURS[g], words.transform(g)) for g in series))
     for g, points in series.items():
         on.bars(points, 0.32 * ROW, COLOURS[g])
@@ -127,7 +131,7 @@ def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values / peak if peak > 0 else values
 
 
-def gallery(audit: Audit) -> Chart | None:
+def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
     """Filters of one layer above the mirror images of the filters that come closest to them."""
     entries = [(e, _pairs(e)) for e in as_maps(as_map(audit.symmetry).get("gallery"))]
     entry, pairs = next(((e, p) for e, p in entries if p), ({}, []))
@@ -140,14 +144,15 @@ def gallery(audit: Audit) -> Chart | None:
         canvas[:high, left : left + wide] = _unit(own)
         canvas[high + 1 :, left : left + wide] = _unit(partner[:, ::-1])
     deep, across = canvas.shape
-    cell = min((style.WIDTH - LEFT - 19) / across, CELL)
+    cell = min((paper.width - LEFT - 19) / across, CELL)
     edge = high / 2 / (high + 1)  # the middle of a row of filters, in rows
     on = plot.Plot(
         cell * deep + 25,
         Scale(0, across),
         Scale(-edge, 1 + edge),
+        paper=paper,
         left=LEFT,
-        right=style.WIDTH - LEFT - cell * across,
+        right=paper.width - LEFT - cell * across,
         top=6,
         bottom=19,
     )

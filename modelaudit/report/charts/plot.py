@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from markupsafe import escape
@@ -15,12 +16,15 @@ from markupsafe import escape
 from modelaudit.report import text
 from modelaudit.report.blocks import Table
 from modelaudit.report.charts.scales import Scale
-from modelaudit.report.charts.style import CLASSES, INK, RULE, STYLE, WIDTH, Chart
+from modelaudit.report.charts.style import CLASSES, INK, RULE, STYLE, Chart, Paper
 
 SIZE = 10.67  # pixels: letters of 8 points
 MIDDLE = 0.36 * SIZE  # from the middle of a line of text down to its baseline
 LETTER = 0.61 * SIZE  # what a letter takes in a row in the wider ones of common fonts
 GAP = 8  # between words and what they belong to
+ROOM = 60  # axes that begin further right have the names of their rows beside them
+BELOW = 34  # numbers below axes, and a line that says what they are
+ABOVE = 10  # from the middle of a row up to the baseline of its name above it
 DASHED = "4 3"
 
 Point = tuple[float, float]
@@ -28,13 +32,24 @@ Mark = str
 DOT, DIAMOND, ARROW, BAR = "dot", "diamond", "arrow", "bar"
 
 
-def row_name(given: str, left: float) -> str:
-    """A name from a model in the room that is left of axes which begin at `left` pixels."""
-    return text.fitted(given, (left - GAP) / LETTER)
+def row_name(given: str, paper: Paper, left: float) -> str:
+    """A name from a model in the room that it has beside axes from `left` pixels on, or above."""
+    above = paper.stacked and left < ROOM
+    return text.fitted(given, (paper.width - 2 * GAP if above else left - GAP) / LETTER)
+
+
+def wrapped(label: str, paper: Paper) -> list[str]:
+    """What stands below axes, in as many lines as the paper takes."""
+    return textwrap.wrap(label, int((paper.width - 2 * GAP) / LETTER))
+
+
+def below(label: str, paper: Paper) -> float:
+    """Pixels for the numbers below axes and for what they are."""
+    return BELOW + (SIZE + 2) * (len(wrapped(label, paper)) - 1)
 
 
 class Plot:
-    """Axes on paper of the page's width. Pixels on paper, numbers of the scales within the axes."""
+    """Axes on paper. Pixels on paper, numbers of the scales within the axes."""
 
     def __init__(
         self,
@@ -42,23 +57,28 @@ class Plot:
         x: Scale,
         y: Scale,
         *,
+        paper: Paper,
         left: float,
         right: float = 24,
         top: float = 12,
-        bottom: float = 36,
+        bottom: float = BELOW,
     ) -> None:
+        self._paper = paper
         self.height = round(height)
         self._x, self._y = x, y
-        self._left, self._right = left, WIDTH - right
+        self._left, self._right = left, paper.width - right
         self._top, self._bottom = top, self.height - bottom
         self._parts: list[str] = []
 
     # Axes
 
     def rows(self, labels: Iterable[str], at: Iterable[float] | None = None) -> None:
-        """Words to the left of the axes at 0, 1, 2 … or at these numbers."""
+        """What the rows at 0, 1, 2 … or at these numbers are: beside them or above."""
         for place, label in zip(itertools.count() if at is None else at, labels, strict=False):
-            self._words(self._left - GAP, self._down(place) + MIDDLE, label, "end")
+            if self._paper.stacked and self._left < ROOM:
+                self._words(2, self._down(place) - ABOVE, label)
+            else:
+                self._words(self._left - GAP, self._down(place) + MIDDLE, label, "end")
 
     def ticks(self, at: Sequence[float], labels: Sequence[str] | None = None) -> None:
         """Numbers below the axes, with a line through the axes above each."""
@@ -73,14 +93,18 @@ class Plot:
 
     def name_x(self, label: str) -> None:
         """What the numbers below the axes are."""
-        middle = (self._left + self._right) / 2
-        self._words(middle, self._bottom + 2 * SIZE + GAP, label, "middle")
+        stacked = self._paper.stacked
+        middle = self._paper.width / 2 if stacked else (self._left + self._right) / 2
+        for number, line in enumerate(wrapped(label, self._paper)):
+            self._words(
+                middle, self._bottom + (2 + number) * SIZE + 2 * number + GAP, line, "middle"
+            )
 
     def legend(self, *entries: tuple[Mark, str, str]) -> None:
         """What the marks mean, above the axes: (mark, colour, words)."""
         key = 16 + GAP / 2
         room = sum(key + LETTER * len(label) for *_, label in entries) + 3 * GAP * len(entries)
-        x, y = min(self._left, max(WIDTH - room, 0)), self._top - SIZE - 2
+        x, y = min(self._left, max(self._paper.width - room, 0)), self._top - SIZE - 2
         for mark, colour, label in entries:
             self._draw(mark, [(x + 8, y)], colour)
             self._words(x + key, y + MIDDLE, label)
@@ -130,12 +154,13 @@ class Plot:
 
     def chart(self, anchor: str, title: str, summary: str, explanation: str, table: Table) -> Chart:
         """The finished chart, with what it says and the numbers behind it."""
+        size = wide, high = self._paper.width, self.height
         svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{self.height}" '
-            f'viewBox="0 0 {WIDTH} {self.height}" font-family="Inter,sans-serif" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" '
+            f'viewBox="0 0 {wide} {high}" font-family="Inter,sans-serif" '
             f'font-size="{SIZE}">{STYLE}{"".join(self._parts)}</svg>'
         )
-        return Chart(anchor, title, summary, explanation, svg, (WIDTH, self.height), table)
+        return Chart(anchor, title, summary, explanation, svg, size, table)
 
     def _across(self, x: float) -> float:
         return self._left + self._x.fraction(x) * (self._right - self._left)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import plot, style
+from modelaudit.report.charts import plot, rows, style
 from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
-ROW = 17.3  # pixels
+ROW = 16.2  # pixels
 LABELS = 226
 FOLLOWS = 0.1  # a residual below is small beside what different inputs do
 LIMIT = 2.0  # drawn no further right: beyond 1 nothing is left to tell
+WHAT = "residual (0: follows exactly, 1: as far off as for another input)"
 SERIES = (
     ("identity", style.BLUE, plot.DOT, -0.15, "same channels"),
     ("permutation", style.ORANGE, plot.DIAMOND, 0.15, "channels matched"),
 )
 
 
-def residuals(audit: Audit) -> Chart | None:
+def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
     """Residual of each layer, with and without matching its channels to their mirror partners."""
     found = [
         entry
@@ -32,24 +33,28 @@ def residuals(audit: Audit) -> Chart | None:
     transform = as_text(found[0].get("transform"))
     found = [entry for entry in found if as_text(entry.get("transform")) == transform]
     how = words.transform(text.shorten(transform, 40))
+    left = paper.left(LABELS)
+    top, below, row = paper.top(29), plot.below(WHAT, paper), paper.row(ROW)
     on = plot.Plot(
-        63 + ROW * len(found),
+        top + row * len(found) + below,
         Scale(0, LIMIT),
         Scale(-0.5, len(found) - 0.5),
-        left=LABELS,
-        top=29,
-        bottom=34,
+        paper=paper,
+        left=left,
+        top=top,
+        bottom=below,
     )
-    on.rows([plot.row_name(as_text(entry.get("route")), LABELS) for entry in found])
+    on.rows([plot.row_name(as_text(entry.get("route")), paper, left) for entry in found])
     on.ticks([0, 0.5, 1, 1.5, 2], ["0", "0.5", "1", "1.5", "≥ 2"])
-    on.name_x("residual (0: follows exactly, 1: as far off as for another input)")
+    on.name_x(WHAT)
     on.legend(*((mark, colour, label) for _, colour, mark, _, label in SERIES))
     on.limit("", style.QUIET, x=1, after=True)
-    for key, colour, mark, offset, _ in SERIES:
+    for key, colour, mark, apart, _ in SERIES:
+        offset = apart * ROW / row
         known = [(y, v) for y, e in enumerate(found) if (v := as_number(e.get(key))) is not None]
         on.marks(mark, [(v, y + offset) for y, v in known if v <= LIMIT], colour)
         on.marks(plot.ARROW, [(LIMIT, y + offset) for y, v in known if v > LIMIT], colour)
-    rows = tuple(
+    cells = tuple(
         (
             name(text.shorten(as_text(entry.get("route")), 60)),
             *(num(shown.number(as_number(entry.get(key)))) for key, *_ in SERIES),
@@ -59,14 +64,21 @@ def residuals(audit: Audit) -> Chart | None:
     return on.chart(
         "figure-residuals",
         f"How well each layer follows when the input is {how}",
-        _said(found[-1], how),
+        _collapsed(how) if rows.collapsed(audit) else _said(found[-1], how),
         f"A layer follows if an input that is {how} moves its features along and changes nothing "
         "else. The residual is what else changes: 0 is nothing, 1 as much as between two different "
         "inputs (squared distances). Orange lets channels change places. Early layers far from 0 "
         "are normal; what counts is the end of the network.",
         Table(
-            "Residual by layer", ("Layer", "Same channels", "Channels matched"), rows, open=False
+            "Residual by layer", ("Layer", "Same channels", "Channels matched"), cells, open=False
         ),
+    )
+
+
+def _collapsed(how: str) -> str:
+    return (
+        f"What the last layers do here says nothing: the output hardly depends on its input, "
+        f"{how} or not."
     )
 
 

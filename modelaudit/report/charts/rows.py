@@ -14,10 +14,9 @@ from modelaudit.report.values import Map, as_map, as_maps
 from modelaudit.schema import Audit
 
 GIVEN = "e"  # the code of the input as given
-ROW = 18.2  # pixels
+ROW = 16.8  # pixels
 LABELS = 206
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"  # the head of a column
-BELOW = 34  # numbers, and what they are
 BAR = 0.6 * ROW
 MOST_ROWS = 12
 
@@ -27,6 +26,11 @@ Interval = tuple[float, float]
 def first_output(audit: Audit) -> Map:
     """What the audit holds of the model's first output, the one that is drawn."""
     return next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
+
+
+def collapsed(audit: Audit) -> bool:
+    """Whether the output that is drawn hardly depends on the input."""
+    return as_map(first_output(audit).get("collapse")).get("collapsed") is True
 
 
 def label(code: str) -> str:
@@ -53,12 +57,14 @@ def colour(code: str, outstanding: str | None) -> str:
     return style.ORANGE if code == outstanding else style.GREY
 
 
-def axes(values: Mapping[str, float], most: float, *, limited: bool) -> plot.Plot:
+def axes(
+    values: Mapping[str, float], most: float, paper: style.Paper, *, limited: bool
+) -> plot.Plot:
     """Axes from 0 to `most` for a bar a row, with room for the words of a limit."""
-    top = 21 if limited else 10
-    height = top + ROW * len(values) + BELOW
+    top = paper.top(21 if limited else 10)
+    height = top + paper.row(ROW) * len(values) + plot.BELOW
     y = Scale(-0.5, len(values) - 0.5)
-    on = plot.Plot(height, Scale(0, most), y, left=LABELS, top=top, bottom=BELOW)
+    on = plot.Plot(height, Scale(0, most), y, paper=paper, left=paper.left(LABELS), top=top)
     on.rows(map(label, values))
     return on
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from modelaudit.report.blocks import Table
 
 INCH = 96  # CSS pixels
-WIDTH = 643  # pixels, the text width of an A4 page
 INK, QUIET, RULE = "#3b4453", "#68717f", "#c9ced6"
 BLUE, ORANGE, GREY = "#3b7dd8", "#d9730d", "#98a1ad"  # 3:1 or better on white and on near-black
 
@@ -27,6 +26,34 @@ STYLE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Paper:
+    """What a chart is drawn on, `width` pixels wide.
+
+    `stacked`: where there is no room beside each other, names of rows stand above them, and axes
+    below each other.
+    """
+
+    width: int
+    stacked: bool = False
+
+    def left(self, names: float) -> float:
+        """Where axes begin beside names that take so many pixels."""
+        return 14 if self.stacked else names
+
+    def row(self, pitch: float) -> float:
+        """The height of a row that takes so many pixels with its name beside it."""
+        return 30 if self.stacked else pitch
+
+    def top(self, pixels: float) -> float:
+        """What is above the axes: the first row's name reaches out of them."""
+        return pixels + 4 * self.stacked
+
+
+PAGE = Paper(643)  # the text width of an A4 page
+PHONE = Paper(340, stacked=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A chart with what it says in one sentence, and the numbers behind it."""
 
@@ -37,6 +64,7 @@ class Chart:
     svg: str
     pixels: tuple[int, int]  # width and height in CSS pixels
     table: Table
+    phone: Chart | None = None  # the same drawn for a narrow screen
 
     @property
     def source(self) -> str:

@@ -36,10 +36,22 @@ def _spatial(layer: Map) -> str | None:
     return shape(inner) if inner else "vector"
 
 
+def _ends(route: str) -> list[int]:
+    """Where the names of a layer's holders end in its route."""
+    return [place for place, char in enumerate(route) if char == "/"]
+
+
 def stages(layers: list[Map]) -> list[Stage]:
-    """`layers` in runs of one output size; a layer of unknown size joins the run before it."""
+    """`layers` in runs of one output size; a layer of unknown size joins the run before it.
+
+    A model within the model is no stage of its own: its layers are.
+    """
+    routes = [as_text(layer.get("route")) for layer in layers]
+    holders = {route[:end] for route in routes for end in _ends(route)}
     runs: list[tuple[str, list[Map]]] = []
-    for layer in layers:
+    for route, layer in zip(routes, layers, strict=True):
+        if route in holders:
+            continue
         size = _spatial(layer)
         if runs and size in (None, runs[-1][0]):
             runs[-1][1].append(layer)
