@@ -36,6 +36,25 @@ class Format(StrEnum):
         """Short name for people."""
         return FORMAT_LABELS[self]
 
+    @property
+    def is_directory(self) -> bool:
+        """Whether a model of it is always a directory (an unpacked `.keras` file is one, too)."""
+        return self in _DIRECTORIES
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether a model of it is what the names of its files begin with."""
+        return self in _PREFIXES
+
+
+_DIRECTORIES = frozenset(
+    (
+        *(Format.SAVEDMODEL_TF2, Format.SAVEDMODEL_TF1, Format.CORRUPT_SAVEDMODEL),
+        *(Format.SESSION_BUNDLE, Format.ORBAX),
+    )
+)
+_PREFIXES = frozenset((Format.TF1_CHECKPOINT, Format.TF1_CHECKPOINT_V1, Format.TF2_CHECKPOINT))
+
 
 FORMAT_LABELS: Mapping[Format, str] = {
     Format.LEGACY_H5_FULL: "Keras HDF5 model",

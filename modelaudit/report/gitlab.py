@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from modelaudit.facts import Json
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.report import text
-from modelaudit.report.places import path_below, path_of
+from modelaudit.report.places import file_of, path_below, path_of
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.schema import Audit
 
@@ -35,14 +35,16 @@ def render(audits: Sequence[Audit], _rules: Rules, base: str = "") -> str:
     entries: list[Json] = []
     seen: dict[str, int] = {}
     for audit in audits:
-        path = text.printable(path_below(base, audit) or path_of(audit))
+        model = path_below(base, audit) or path_of(audit)
+        path = text.printable(model)
         for finding in audit.findings:
             if finding.outcome is Outcome.WAIVED:
                 continue
             place = f" ({finding.location})" if str(finding.location) else ""
             said = f"{finding.code} {finding.title}{place}: {finding.detail}"
             key = f"{path}\0{finding.fingerprint}"
-            entries.append(_entry(said, finding.name, finding.severity, path, key, seen))
+            where = text.printable(file_of(model, audit, finding.location.file))
+            entries.append(_entry(said, finding.name, finding.severity, where, key, seen))
         if audit.verdict is Verdict.INCOMPLETE:
             said = f"The audit is incomplete: {audit.reason}"
             entries.append(_entry(said, "incomplete", Severity.MEDIUM, path, f"{path}\0", seen))

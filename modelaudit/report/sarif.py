@@ -9,7 +9,7 @@ from urllib.parse import quote
 from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome, Severity
 from modelaudit.report import evidence, text
-from modelaudit.report.places import path_below, path_of
+from modelaudit.report.places import file_of, path_below, path_of
 from modelaudit.report.ruleinfo import RuleInfo, Rules
 from modelaudit.report.values import as_map, as_text
 from modelaudit.schema import Audit, jsonable
@@ -64,10 +64,7 @@ def _file(audit: Audit, finding: Finding, base: str) -> dict[str, Json]:
     look at `originalUriBaseIds` (see issue 2215 of github/codeql-action).
     """
     below = path_below(base, audit)
-    path = path_of(audit) if below is None else below
-    inside = finding.location.file
-    if inside and as_text(as_map(audit.model).get("format")) in DIRECTORIES:
-        path = f"{path}/{inside}"
+    path = file_of(path_of(audit) if below is None else below, audit, finding.location.file)
     return {"uri": _quoted(path), "uriBaseId": OUTSIDE if below is None else REPOSITORY}
 
 
@@ -77,7 +74,6 @@ def _quoted(path: str) -> str:
 
 # The names of the two directories that addresses are relative to.
 REPOSITORY, OUTSIDE = "%SRCROOT%", "MODELROOT"
-DIRECTORIES = frozenset({"savedmodel_tf2", "savedmodel_tf1_style", "corrupt_savedmodel"})
 
 
 def _result(
