@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from modelaudit.errors import SchemaError
+from modelaudit.errors import ReadError, SchemaError
 from modelaudit.facts import Json
 from modelaudit.findings import (
     Confidence,
@@ -29,9 +29,11 @@ from modelaudit.findings import (
     Severity,
     Verdict,
 )
+from modelaudit.formats.bounded import read_bytes
 
 SCHEMA_VERSION = "1.0"
 SIGNIFICANT_DIGITS = 9
+MOST_BYTES = 1 << 28  # of an audit file; those of the sample models have up to 100 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +265,15 @@ def load(path: Path) -> Audit:
     """An audit from an audit file.
 
     Raises:
-        SchemaError: see `loads`.
-        OSError: the file cannot be read.
+        SchemaError: the file cannot be read, is no regular file or larger than any audit, or see
+            `loads`.
     """
-    return loads(path.read_text(encoding="utf-8"))
+    try:
+        return loads(read_bytes(path, MOST_BYTES, str(path)).decode("utf-8"))
+    except ReadError as error:
+        raise SchemaError(str(error)) from error
+    except (SchemaError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{path}: {error}") from error
 
 
 def json_schema() -> dict[str, Any]:

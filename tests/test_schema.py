@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass, replace
 
 import jsonschema
@@ -92,3 +93,14 @@ def test_anything_becomes_json(numbers: list[float], scalar: object) -> None:
 def test_numpy_scalars_become_numbers() -> None:
     assert schema.jsonable(np.float32(0.5)) == 0.5
     assert schema.jsonable({"n": np.int64(3)}) == {"n": 3}
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b"{}", b"", None])
+def test_a_file_that_is_no_audit_is_named(tmp_path, data) -> None:
+    path = tmp_path / "audit.json"
+    if data is None:
+        os.mkfifo(path)  # reading it would wait for ever
+    else:
+        path.write_bytes(data)
+    with pytest.raises(SchemaError, match=str(path)):
+        schema.load(path)

@@ -192,7 +192,7 @@ def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None
         moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit.weights)) if d in moved
     ]
     for slug in slugs:
-        with contextlib.suppress(OSError, SchemaError):
+        with contextlib.suppress(SchemaError):
             return load(out / "models" / slug / "audit.json")
     return None
 
@@ -316,7 +316,8 @@ def is_index_written(out: Path, formats: Formats) -> bool:
     """Whether everything that `write_index` makes is there, and made together with the page."""
     try:
         page = (out / "index.html").stat().st_mtime_ns
-        return all(f.stat().st_mtime_ns >= page for f in _run_files(out, formats).values())
+        rest = _run_files(out, formats).values()
+        return (out / "index.json").is_file() and all(f.stat().st_mtime_ns >= page for f in rest)
     except OSError:
         return False
 

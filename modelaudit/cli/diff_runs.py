@@ -55,12 +55,13 @@ def opened(old: Path, new: Path) -> tuple[RunFile, RunFile] | None:
 
 def _run_at(path: Path) -> RunFile | None:
     """The run in a directory of reports or an `index.json`, if there is one."""
+    from modelaudit.errors import ReadError
+    from modelaudit.formats.bounded import read_bytes
+
     file = path / "index.json" if path.is_dir() else path
     try:
-        if file.suffix != ".json" or file.stat().st_size > MOST_BYTES:
-            return None
-        data = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        data = json.loads(read_bytes(file, MOST_BYTES)) if file.suffix == ".json" else None
+    except (ReadError, ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or not isinstance(data.get("models"), list):
         return None
@@ -96,19 +97,31 @@ def _kept(index: Path, row: Mapping[str, Json]) -> Kept:
     from modelaudit.schema import load
 
     links = row.get("links")
-    files = {
-        kind: index.parent / str(links[kind])
-        for kind in LINKED
-        if isinstance(links, dict) and kind in links
-    }
+    named = links if isinstance(links, dict) else {}
+    files = {kind: file for kind in LINKED if (file := _report(index, named.get(kind)))}
     try:
         audit = load(files["json"])
-    except (KeyError, OSError, SchemaError):
+    except (KeyError, SchemaError):
         return Kept()
     if not _is_of(audit, row):
         return Kept()
-    report = next((file.resolve() for file in files.values() if file.is_file()), None)
-    return Kept(audit, str(report or ""))
+    return Kept(audit, str(next(iter(files.values()))))
+
+
+def _report(index: Path, link: Json) -> Path | None:
+    """The file that an index links to, if it is one of the reports that it belongs to.
+
+    The index may be from another hand, so that it may name anything.
+    """
+    if not isinstance(link, str):
+        return None
+    runs = index.parent.parent
+    reports = runs.parent if runs.name == "runs" else index.parent
+    try:
+        file = (index.parent / link).resolve()
+        return file if file.is_relative_to(reports) and file.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # no path, or links that lead in a circle
+        return None
 
 
 def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:

@@ -135,7 +135,9 @@ def record_run(
         if order.command == "nightly":
             roots = {str(target.root) for target in found.targets}
             claim(store, order.out, registry, roots, moved=order.moved)
-        base = store.last(registry, State.REPORTED)
+        # What an audit by hand showed, it told whoever ran it, and not the readers of the mails.
+        told_by = order.command if order.command == "nightly" else ""
+        base = store.last(registry, State.REPORTED, command=told_by)
         before = store.lines(base.id) if base else {}
         run, earlier = _begin(store, registry, created, order)
         try:
@@ -181,7 +183,7 @@ def _begin(
     if last and last.state is State.RUNNING:  # its process was killed: the lock was free
         sweep(order.out)
     if order.resume and last and not last.is_whole and last.registry == registry:
-        store.resume(last.id)
+        store.resume(last.id, order.command)
         return last.id, store.results(last.id)
     tool = f"tf-modelaudit {__version__}"
     return store.begin(registry, order.command, tool, keys.code_digest(), created), {}

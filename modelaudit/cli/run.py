@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit.cli.batch import Deliver, Finished, Found, Row, audit_all, exit_code, find, log_line
-from modelaudit.cli.terminal import ProgressBar, columns, wrapped
+from modelaudit.cli.terminal import ProgressBar, clean, columns, wrapped
 from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
 from modelaudit.findings import WORST_FIRST, Verdict
@@ -118,7 +118,7 @@ def summary(rows: list[Row], found: Found) -> str:
     lines = [f"{count}: {tally(rows)}; {passed_over}"]
     lines += across_lines(together(rows))
     lines += _left_out(found.named)
-    lines += unseen(found)
+    lines += [wrapped(each, columns() - 1) for each in unseen(found)]
     return "\n".join(lines)
 
 
@@ -149,5 +149,4 @@ def across_lines(found: Sequence[Together]) -> list[str]:
 
 def unseen(found: Found) -> list[str]:
     """A sentence for every place that could not be looked at."""
-    width = columns() - 1
-    return [wrapped(f"not looked at: {p.file} ({p.detail})", width) for p in found.problems]
+    return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]

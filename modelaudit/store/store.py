@@ -79,10 +79,12 @@ class Store:
             raise StoreError(f"{self._path}: the run got no number")
         return cursor.lastrowid
 
-    def resume(self, run: int) -> None:
-        """Note that an unfinished run goes on."""
+    def resume(self, run: int, command: str) -> None:
+        """Note that an unfinished run goes on, as one of the command that takes it up."""
         with explained(self._path), transaction(self._connection):
-            self._connection.execute("UPDATE run SET state = ? WHERE id = ?", (State.RUNNING, run))
+            self._connection.execute(
+                "UPDATE run SET state = ?, command = ? WHERE id = ?", (State.RUNNING, command, run)
+            )
 
     def add(self, run: int, place: Place, audited: Audited) -> None:
         """Keep one finished audit as the run's result for a model."""
@@ -209,10 +211,10 @@ class Store:
         where, values = ("WHERE registry = ? ", (registry,)) if registry else ("", ())
         return [_run(row) for row in self._all(f"{_RUN}{where}ORDER BY id", values)]
 
-    def last(self, registry: str, *states: State) -> Run | None:
-        """The newest run of a registry that is in one of these states."""
+    def last(self, registry: str, *states: State, command: str = "") -> Run | None:
+        """The newest run of a registry, by a command or any, that is in one of these states."""
         for run in reversed(self.runs(registry)):
-            if run.state in states:
+            if run.state in states and command in ("", run.command):
                 return run
         return None
 

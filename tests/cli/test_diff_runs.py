@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -148,3 +149,25 @@ def test_templates_of_ones_own_are_used_and_checked(runs: Path, tmp_path: Path) 
 )
 def test_paths_are_told_apart(old: str, new: str, parts: tuple[str, str]) -> None:
     assert apart(Path(old), Path(new)) == parts
+
+
+@pytest.mark.parametrize(
+    "link", ["/dev/full", "../outside/audit.json", "fifo", "a\0b", "\ud800", "x" * 5000, 7, None]
+)
+def test_an_index_leads_to_nothing_but_its_own_reports(
+    runs: Path, tmp_path: Path, link: object
+) -> None:
+    foreign, outside = tmp_path / "reports", tmp_path / "outside"
+    shutil.copytree(runs / "A", foreign, symlinks=True)
+    outside.mkdir()
+    shutil.copy(runs / "A/models/cut.h5/audit.json", outside)
+    os.mkfifo(foreign / "fifo")
+    index = json.loads((foreign / "index.json").read_text())
+    for row in index["models"]:
+        row["links"] = {"json": link}
+    (foreign / "index.json").write_text(json.dumps(index))
+    done = modelaudit("diff", foreign, runs / "B")
+    assert done.returncode == 1, done.stderr
+    assert "3 models changed, 1 as before" in done.stdout
+    assert "old report" not in done.stdout
+    assert "new report" in done.stdout

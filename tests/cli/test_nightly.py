@@ -284,3 +284,35 @@ def test_an_unchanged_registry_of_1000_models_costs_less_than_2_seconds(tmp_path
     assert audited(models) == 0
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 2.0
+
+
+def test_what_an_audit_by_hand_showed_is_told_by_the_night_all_the_same(sound):
+    out = sound.parent / "out"
+    nightly(sound)
+    (sound / "new.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    audit = command("audit", sound, "--no-probe", "--out", out)
+    by_hand = subprocess.run(audit, capture_output=True, text=True, check=False)
+    assert "FAIL  new.h5" in by_hand.stdout
+    done = nightly(sound, code=1)
+    assert "\nnew         new.h5  fail" in done.stdout
+    assert nightly(sound).stdout == ""
+
+
+def test_a_damaged_audit_file_is_made_again_and_costs_no_model(sound):
+    nightly(sound)
+    (name, *_) = (path.name for path in sorted(sound.iterdir()))
+    document = sound.parent / "out" / "models" / name / "audit.json"
+    document.write_bytes(b"\xff")
+    with (sound / name).open("ab") as model:
+        model.write(b"more")
+    done = nightly(sound, code=None)
+    assert "Traceback" not in done.stderr
+    assert json.loads(document.read_bytes())["model"]["path"] == name
+
+
+def test_an_index_that_was_deleted_is_made_again(sound):
+    nightly(sound)
+    index = sound.parent / "out" / "index.json"
+    index.unlink()
+    nightly(sound)
+    assert json.loads(index.read_bytes())["models"]
