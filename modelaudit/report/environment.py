@@ -81,6 +81,8 @@ def render(env: Environment, name: str, **values: object) -> str:
         raise UsageError(f"{error.filename or name}:{error.lineno}: {error.message}") from error
     except TemplateNotFound as error:
         raise UsageError(f"template file missing: {error.name}") from error
+    except UnicodeDecodeError as error:  # of a file of the user's own that a template includes
+        raise UsageError(f"{name}: a file that it includes is no UTF-8 text: {error}") from error
     except Exception as error:
         # Whatever a user's template does wrong is the user's; without one it is our own bug.
         if isinstance(env, ImmutableSandboxedEnvironment) and (place := _place(error)):

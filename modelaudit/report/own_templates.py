@@ -28,7 +28,8 @@ def check(folder: Path) -> None:
     folders that ours do not have. Hidden files are no one's business.
 
     Raises:
-        UsageError: a file has the name of none of ours (says the nearest), or none has one.
+        UsageError: a file has the name of none of ours (says the nearest), or none has one; or a
+            file is no UTF-8 text.
     """
     names = list(_in_our_places(folder))
     if not names:
@@ -40,6 +41,10 @@ def check(folder: Path) -> None:
                 f"{folder / name} replaces no template; the nearest name is {near}. "
                 f"(A file of your own to include: let its name start with _, or use a folder.)"
             )
+        try:
+            (folder / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{folder / name} is not read as UTF-8 text: {error}") from error
 
 
 def _in_our_places(folder: Path) -> Iterator[str]:

@@ -73,6 +73,25 @@ def test_of_several_directories_it_is_unknown_which_moved(two):
     assert str(refused.exception) == "--moved takes a registry of one directory"
 
 
+def test_one_directory_cannot_have_become_several(two):
+    out = two / "out"
+    run("nightly", two / "one", out=out)
+    refused = run("nightly", two / "one", two / "two", "--moved", out=out)
+    assert str(refused.exception) == "--moved takes a registry of one directory"
+
+
+def test_a_silent_night_shows_its_own_registry_again(two):
+    """Also where nothing of it has to be audited, for the other has no model of the same name."""
+    out = two / "out"
+    (two / "two" / "m.h5").unlink()
+    run("nightly", two / "one", out=out)
+    run("audit", two / "two", out=out)
+    assert json.loads((out / "index.json").read_text())["root"] == str(two / "two")
+    silent = run("nightly", two / "one", out=out)
+    assert (silent.stdout, audited(out)) == ("", 0)
+    assert json.loads((out / "index.json").read_text())["root"] == str(two / "one")
+
+
 def test_an_audit_of_another_registry_is_told_and_owns_nothing(two):
     out = two / "out"
     assert run("audit", two / "two", out=out).stderr == ""

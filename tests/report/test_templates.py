@@ -150,6 +150,21 @@ def test_a_directory_that_replaces_nothing_is_a_usage_error(tmp_path):
         render(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["index.html.j2", "css/extra.css"])
+def test_a_file_that_is_no_text_is_named_before_anything_is_made(tmp_path, name):
+    (tmp_path / "css").mkdir()
+    (tmp_path / name).write_bytes(b"caf\xe9")
+    with pytest.raises(UsageError, match=f"{name} is not read as UTF-8"):
+        render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path)
+
+
+def test_an_included_file_that_is_no_text_is_a_usage_error(tmp_path):
+    (tmp_path / "_own.j2").write_bytes(b"caf\xe9")
+    (tmp_path / "report.html.j2").write_text("{% include '_own.j2' %}")
+    with pytest.raises(UsageError, match=r"report.html.j2: .* no UTF-8"):
+        render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path)
+
+
 def test_a_comparison_has_a_look_of_ones_own(tmp_path):
     write(tmp_path, "comparison.html.j2", '{% extends "modelaudit/comparison.html.j2" %}'
           "{% block kicker %}<p>Acme compares</p>{% endblock %}")  # fmt: skip
