@@ -42,7 +42,7 @@ def test_tests_of_a_kernel_are_told_in_words():
     tests = {"bias_initial": True, "ks_p": 0.5777, "batchnorm_initial": None, "odd_key": 1}
     rows, _ = shown({"tests": tests})
     told = rows["tests of its weights"]
-    assert "p-value of the Kolmogorov–Smirnov test: 0.578" in told
+    assert "p-value of the Kolmogorov–Smirnov test against the initialiser: 0.578" in told
     assert "bias at its initial value: yes" in told
     assert "_" not in told
     assert "batch normalisation" not in told  # where there is none
