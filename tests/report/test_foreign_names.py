@@ -141,4 +141,7 @@ def test_letters_that_need_their_neighbours_are_written_out_in_charts(made, tmp_
 def test_an_audit_written_out_still_equals_the_one_before():
     made = render_pdf(samples.foreign(), samples.RULES, previous=samples.foreign())
     shown = " ".join(pypdf.PdfReader(io.BytesIO(made)).pages[0].extract_text().split())
-    assert "0 new, 0 fixed, 29 unchanged" in shown
+    assert "The verdict is Fail, as it was. Findings: 29 unchanged." in shown
+    first = render_pdf(samples.foreign(), samples.RULES, first=True)
+    shown = " ".join(pypdf.PdfReader(io.BytesIO(first)).pages[0].extract_text().split())
+    assert "no earlier audit of this model is kept here" in shown
