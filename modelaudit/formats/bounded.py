@@ -19,6 +19,9 @@ from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry, Json, ProblemKind
 from modelaudit.settings import Limits
 
+BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
+"""White space, byte order marks, and what UTF-16 and UTF-32 put between ASCII characters."""
+
 # A JSON string with its escapes; possessive, and closing is optional, so that it stays linear
 # on unterminated strings full of escaped quotes.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)

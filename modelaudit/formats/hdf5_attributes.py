@@ -10,6 +10,7 @@ import numpy as np
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind
+from modelaudit.formats.bounded import BEFORE_JSON
 from modelaudit.formats.hdf5_file import (
     HDF5_ERRORS,
     Thing,
@@ -25,8 +26,6 @@ from modelaudit.settings import Limits
 
 _MOST_PARTS = 100_000  # of one attribute
 _REFERENCE_BYTES = 16  # at least, of what stands for each text of variable length
-# White space, byte order marks, and what UTF-16 and UTF-32 put between ASCII characters.
-_BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +204,5 @@ def stray_texts(attributes: Sequence[Attribute]) -> tuple[tuple[str, bytes], ...
         (each.where + name, data)
         for each in attributes
         for name, data in each.parts
-        if data.lstrip(_BEFORE_JSON)[:1] in (b"{", b"[")
+        if data.lstrip(BEFORE_JSON)[:1] in (b"{", b"[")
     )

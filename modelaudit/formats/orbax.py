@@ -8,21 +8,22 @@ looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import codecs
+import json
 from pathlib import Path, PurePosixPath
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
-from modelaudit.formats.bounded import file_entry, json_loads, model_digest, read_bytes
+from modelaudit.formats.bounded import BEFORE_JSON, file_entry, json_loads, model_digest, read_bytes
 from modelaudit.formats.keras_parts import Notes, architecture_of, json_part, mapping_of
+from modelaudit.formats.orbax_places import climbing, elsewhere
 from modelaudit.formats.saved_model_files import list_files
 from modelaudit.formats.sniff_orbax import MARKS, UNFINISHED
 from modelaudit.formats.window import Window
-from modelaudit.formats.zip_directory import unsafe_name
 from modelaudit.settings import Limits
 
 _CONFIG, _TREE = "model_config", "_METADATA"
-_PLACES = ("path", "kvstore", "base", "base_url", "url")  # where TensorStore keeps data
+_HEAD_BYTES = 4096
 
 
 def read_orbax(root: Path, limits: Limits) -> Artifact:
@@ -40,19 +41,20 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
     where = ""
     for file, path in sorted(listing.paths.items()):
         parts = PurePosixPath(file)
-        if _CONFIG in parts.parts[:-1]:
-            config, where = _config(path, file, limits, notes) or config, file
+        saved = _CONFIG in parts.parts[:-1]
+        if saved or parts.name == _TREE:
+            document = _document(path, file, limits, notes)
         else:
-            tree = parts.name == _TREE
-            document = _document(path, file, limits, notes) if tree else _json(path, file, limits)
-            notes.problems += [*_climbing(document, file), *_elsewhere(document, file)]
+            document = _json(path, file, limits, notes)
+        notes.problems += [*climbing(document, file), *elsewhere(document, file)]
+        if saved and (found := _config(document, file, limits, notes)):
+            config, where = found, file
     if any(UNFINISHED in part for file in listing.paths for part in file.split("/")):
         reason = "holds a checkpoint whose writing was not finished"
         notes.problems.append(Problem(ProblemKind.LEFTOVER, root.name, reason))
     files = tuple(
         file_entry(path, root, _role(file), limits) for file, path in sorted(listing.paths.items())
     )
-    saved = mapping_of(config) or {}
     return Artifact(
         root=root,
         format=Format.ORBAX,
@@ -60,7 +62,7 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
         sha256=model_digest(files),
         complete=False,
         architecture=architecture_of(config, where, "config", limits, notes) if config else None,
-        training=mapping_of(saved.get("compile_config")),
+        training=mapping_of((mapping_of(config) or {}).get("compile_config")),
         problems=tuple(notes.problems),
         documents=tuple(notes.documents),
     )
@@ -75,59 +77,46 @@ def _document(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
     return json_part(data, file, "", limits, notes)
 
 
-def _config(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
+def _config(document: Json, file: str, limits: Limits, notes: Notes) -> Json:
     """The Keras config, which is JSON as a text in JSON."""
-    outer = mapping_of(_document(path, file, limits, notes)) or {}
-    text = outer.get("config")
+    text = (mapping_of(document) or {}).get("config")
     if isinstance(text, str):
         return json_part(text.encode(), file, "config", limits, notes)
     return text
 
 
-def _climbing(tree: Json, file: str) -> Iterator[Problem]:
-    """Names in the tree of values that would lead out of a directory, if they are assets' paths."""
-    for key, leaf in (mapping_of((mapping_of(tree) or {}).get("tree_metadata")) or {}).items():
-        steps = (mapping_of(leaf) or {}).get("key_metadata")
-        names = [
-            str(step.get("key"))
-            for step in (steps if isinstance(steps, list) else ())
-            if isinstance(step, dict)
-        ]
-        # Orbax joins them by dots, which can make `..` of harmless parts.
-        for name in dict.fromkeys((*names, ".".join(names))):
-            if reason := unsafe_name(name):
-                evidence: dict[str, Json] = {"orbax": "name", "name": name}
-                yield Problem(ProblemKind.UNSAFE_PATH, file, reason, key, evidence)
-                break
+def _json(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
+    """What a file says that may be JSON or data; None for data.
 
-
-def _elsewhere(document: Json, file: str) -> Iterator[Problem]:
-    """Places outside of the checkpoint that a specification, an object with a `driver`, names."""
-    pending: list[Json] = [document]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending.extend(value)
-        elif isinstance(value, dict):
-            pending.extend(value.values())
-            for key in _PLACES if "driver" in value else ():
-                place = value.get(key)
-                if not isinstance(place, str):
-                    continue
-                reason = f"{place} is an address" if "://" in place else unsafe_name(place)
-                if reason:
-                    evidence: dict[str, Json] = {"orbax": "place", "name": place}
-                    yield Problem(ProblemKind.UNSAFE_PATH, file, reason, key, evidence)
-
-
-def _json(path: Path, file: str, limits: Limits) -> Json:
-    """What a file says that may be JSON or data; None for data."""
+    JSON that is too large, too deep or cannot be read is noted: it can name a place unseen.
+    """
     try:
-        if Window.of_file(path, file).head(1) not in (b"{", b"["):
+        head = Window.of_file(path, file).head(_HEAD_BYTES)
+        if not _begins_json(head):
             return None
         return json_loads(read_bytes(path, limits.config_bytes, file, "config_bytes"), limits, file)
-    except ReadError:
-        return None
+    except LimitExceeded as error:
+        if _is_text(head):
+            notes.add(error, file)
+    except ReadError as error:
+        if error.kind != ProblemKind.CONFIG_INVALID:  # else it is no JSON, to nobody
+            notes.add(error, file)
+    return None
+
+
+def _begins_json(head: bytes) -> bool:
+    start = head.lstrip(BEFORE_JSON)
+    return start[:1] in (b"{", b"[", b'"') if start else bool(head.strip(b"\0"))
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether bytes are text without control characters, as JSON is; they may end in a letter."""
+    try:
+        decoder = codecs.getincrementaldecoder(json.detect_encoding(head))()
+        text = decoder.decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not any(character < " " and character not in "\t\r\n" for character in text)
 
 
 def _role(file: str) -> str:

@@ -144,6 +144,90 @@ def test_what_honest_checkpoints_say_is_no_place_elsewhere(tmp_path):
     ]
 
 
+HOSTILE = {"driver": "zarr", "kvstore": {"driver": "file", "path": "/etc/passwd"}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        ["file:///etc/passwd|zarr:"],
+        "file:///etc/passwd|zarr:",
+        {"a": [" FILE:///etc/passwd"]},
+        {"a": "s3://bucket/x|zip:path/|zarr3:"},
+        {"a": "/etc/passwd|json:"},
+        {"a": "../../other|zarr:"},
+        {"custom_metadata": "gs://bucket/|zarr3:"},
+        {"driver": "stack", "layers": ["https://localhost/x", {"driver": "cast", "base": {}}]},
+        {"driver": "kvstack", "layers": [{"base": "params/"}, {"base": "gs://bucket/"}]},
+    ],
+)
+def test_addresses_as_texts(tmp_path, document):
+    step(tmp_path / "0")
+    (tmp_path / "0" / "pytree" / ".zarray").write_text(json.dumps(document))
+    assert serious(tmp_path / "0") == {"unsafe-path"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"custom_metadata": {"data": "file:///home/me/images", "made with": "a|b:c"}},
+        {"homepage": "https://localhost/a|b"},
+        {"driver": "zarr", "kvstore": "memory://x/"},
+        ["pytree/d/", "a|b: c", "1/2|x"],
+    ],
+)
+def test_texts_that_are_no_address_of_elsewhere(tmp_path, document):
+    step(tmp_path / "0")
+    (tmp_path / "0" / "pytree" / ".zarray").write_text(json.dumps(document))
+    assert serious(tmp_path / "0") == set()
+
+
+@pytest.mark.parametrize("before", [b" ", b"\r\n\t", b"\n" * 9999, b"\xef\xbb\xbf "])
+@pytest.mark.parametrize("file", ["pytree/.zarray", "model_config/.zarray"])
+def test_blanks_before_a_specification(tmp_path, before, file):
+    step(tmp_path / "0", keras3_model())
+    (tmp_path / "0" / file).write_bytes(before + json.dumps(HOSTILE).encode())
+    assert serious(tmp_path / "0") == {"unsafe-path"}
+
+
+def test_a_specification_in_utf_16(tmp_path):
+    step(tmp_path / "0")
+    (tmp_path / "0" / "pytree" / ".zarray").write_bytes(json.dumps(HOSTILE).encode("utf-16"))
+    assert serious(tmp_path / "0") == {"unsafe-path"}
+
+
+def noted(folder: Path, limits: Limits = LIMITS) -> set[tuple[str, str]]:
+    found = {(each.file, each.kind.value) for each in read(folder, limits).problems}
+    return found - {(folder.name, "unsupported")}
+
+
+@pytest.mark.parametrize("start", ["", " ", "\n" * 9999])
+def test_json_that_is_too_deep_or_too_large_is_told(tmp_path, start):
+    step(tmp_path / "0")
+    place = tmp_path / "0" / "pytree" / ".zarray"
+    told = {("pytree/.zarray", "limit-exceeded")}
+    place.write_text(f'{start}{{"a": {"[" * 300}{"]" * 300}, {json.dumps(HOSTILE)[1:]}')
+    assert noted(tmp_path / "0") == told
+    place.write_text(start + json.dumps([HOSTILE] * 400 + ["é" * 9999], ensure_ascii=False))
+    assert noted(tmp_path / "0", Limits(config_bytes=10_000)) == told
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{" + bytes(20_000), b"[\xfe\xfd" * 9000, bytes(20_000), b"\0\0\x80\x3f" * 9000, b"{no json"],
+)
+def test_data_that_begin_like_json_are_passed_over(tmp_path, data):
+    step(tmp_path / "0")
+    (tmp_path / "0" / "pytree" / "d" / "x").write_bytes(data)
+    assert noted(tmp_path / "0", Limits(config_bytes=10_000)) == set()
+
+
+def test_a_config_is_named_by_the_file_that_it_is_in(tmp_path):
+    step(tmp_path / "0", {"class_name": "Sequential", "config": {"layers": 3}})
+    (tmp_path / "0" / "model_config" / "other").write_text("{}")
+    assert noted(tmp_path / "0") == {("model_config/metadata", "config-invalid")}
+
+
 _OPENED = """
 import os, sys
 from pathlib import Path
