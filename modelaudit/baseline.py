@@ -19,21 +19,24 @@ VERSION = 1
 
 
 def of_audits(audits: Iterable[Audit], created: str) -> Baseline:
-    """A baseline of all open findings in these audits."""
-    models = [
-        KnownModel(
-            path=str(audit.model["path"]),
-            sha256=str(audit.model["sha256"] or ""),
-            weights=weights_digest(audit.weights),
-            findings=frozenset(
-                (finding.fingerprint, finding.severity)
-                for finding in audit.findings
-                if not finding.waived_by
-            ),
-        )
-        for audit in audits
-    ]
-    return Baseline(created, tuple(sorted(models, key=lambda model: model.path)))
+    """A baseline of all open findings in these audits.
+
+    Raises:
+        SchemaError: an audit does not say what it is of.
+    """
+    models = [_known(audit) for audit in audits]
+    return Baseline(created, tuple(sorted(models, key=lambda model: (model.path, model.sha256))))
+
+
+def _known(audit: Audit) -> KnownModel:
+    try:
+        path, sha256 = str(audit.model["path"]), str(audit.model["sha256"] or "")
+        weights = weights_digest(audit.weights)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SchemaError(f"an audit that is not whole: {error!r}") from error
+    still_open = [finding for finding in audit.findings if not finding.waived_by]
+    findings = frozenset((finding.fingerprint, finding.severity) for finding in still_open)
+    return KnownModel(path, sha256, weights, findings)
 
 
 def dumps(baseline: Baseline) -> str:

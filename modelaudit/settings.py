@@ -182,19 +182,39 @@ class KnownModel:
     findings: frozenset[tuple[str, Severity]]
 
 
+_TOLD_BY = ("path", "sha256", "weights")
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """Findings that were there on a day, and that are not to fail a model from then on."""
 
     created: str
     models: tuple[KnownModel, ...]
+    _by: dict[tuple[str, str], list[KnownModel]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        """Index the models, for every one of a run is looked up."""
+        for known in self.models:
+            for name in _TOLD_BY:
+                self._by.setdefault((name, getattr(known, name)), []).append(known)
 
     def model(self, path: str, sha256: str, weights: str) -> KnownModel | None:
-        """What is known of a model: told by its path, else by its bytes, else by its weights."""
-        for name, value in (("path", path), ("sha256", sha256), ("weights", weights)):
-            for known in self.models:
-                if value and getattr(known, name) == value:
-                    return known
+        """What is known of a model: told by its path, else by its bytes, else by its weights.
+
+        A path may be in several registries, and bytes or weights in several models. Of such the
+        one is meant that has the rest in common, too; where none has, all of them are.
+        """
+        told = [pair for pair in zip(_TOLD_BY, (path, sha256, weights), strict=True) if pair[1]]
+        for pair in told:
+            found = self._by.get(pair, [])
+            for name, value in told:
+                found = [each for each in found if getattr(each, name) == value] or found
+            if found:
+                findings = frozenset().union(*(each.findings for each in found))
+                return replace(found[0], findings=findings)
         return None
 
 

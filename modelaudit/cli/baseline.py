@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from modelaudit.cli import options
+from modelaudit.cli.terminal import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from modelaudit.schema import Audit
+
+MOST_BYTES = 1 << 28  # of an index or an audit file
 
 
 @click.command(short_help="Write down today's findings, so that only new ones fail.")
@@ -31,25 +35,56 @@ def baseline(audits: tuple[Path, ...], out: Path | None) -> None:
     from modelaudit.baseline import dumps, of_audits
     from modelaudit.cli.recorded import now
     from modelaudit.registry.output import write_atomic
-    from modelaudit.schema import load
 
     files = [file for path in audits for file in _files(path)]
-    text = dumps(of_audits((load(file) for file in files), now()))
+    text = dumps(of_audits(map(_audit, files), now()))
     if out:
         write_atomic(out, text.encode())
     else:
         click.echo(text, nl=False)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """The audit files of a directory's last run, or the file itself."""
-    from modelaudit.errors import UsageError
+def _files(path: Path) -> list[Path]:
+    """The audit files of a directory's last run, or the file itself.
+
+    Raises:
+        UsageError: the directory holds no run, or its index leads out of it.
+    """
+    from modelaudit.errors import ReadError, UsageError
+    from modelaudit.formats.bounded import read_bytes
 
     if path.is_file():
-        yield path
-        return
+        return [path]
+    folder = path.resolve()
+    # The index of an earlier run lies two below the reports that it links to.
+    top = folder.parent.parent if folder.parent.name == "runs" else folder
     try:
-        rows = json.loads((path / "index.json").read_text(encoding="utf-8"))["models"]
-        yield from (path / row["links"]["json"] for row in rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        index = json.loads(read_bytes(folder / "index.json", MOST_BYTES))
+        files = [Path(os.path.realpath(folder / row["links"]["json"])) for row in index["models"]]
+        missing = int(index.get("missing", 0))
+    except (ReadError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: holds no reports of a run ({error})") from error
+    outside = [file for file in files if not file.is_relative_to(top)]
+    if outside:
+        raise UsageError(f"{path}: its index.json leads out of it, to {clean(str(outside[0]))}")
+    if missing:
+        lacking = f"{missing} model{'s' * (missing > 1)}, which the baseline lacks"
+        click.echo(f"modelaudit: {path}: its run was interrupted before {lacking}", err=True)
+    return files
+
+
+def _audit(file: Path) -> Audit:
+    """What an audit file holds.
+
+    Raises:
+        SchemaError: it is none.
+        ReadError: it is no regular file, or cannot be read.
+    """
+    from modelaudit.errors import SchemaError
+    from modelaudit.formats.bounded import read_bytes
+    from modelaudit.schema import loads
+
+    try:
+        return loads(read_bytes(file, MOST_BYTES, str(file)).decode())
+    except (SchemaError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{file}: {error}") from error

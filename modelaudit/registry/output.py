@@ -106,9 +106,17 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write beside the target, flush to disk, then rename: readers see the old file or the new.
 
     Raises:
-        OSError: nothing was changed at `path`.
+        OSError: nothing was changed at `path`, which it names.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_beside(path, data)
+    except OSError as error:  # of a name that nobody gave
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    _flush_directory(path.parent)
+
+
+def _write_beside(path: Path, data: bytes) -> None:
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as handle:
@@ -123,7 +131,6 @@ def write_atomic(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    _flush_directory(path.parent)
 
 
 def _flush_directory(directory: Path) -> None:

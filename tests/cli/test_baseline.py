@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from modelaudit import baseline as files_of
 from modelaudit.cli import cli
-from modelaudit.errors import SchemaError
+from modelaudit.errors import ModelAuditError, SchemaError
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -130,6 +132,144 @@ def test_a_new_finding_of_a_known_model_fails(registry):
     data["models"][0]["findings"] = []
     known.write_text(json.dumps(data))
     assert scan(models, known)[0]["verdict"] == "fail"
+
+
+def of(path, sha256, weights, *prints):
+    return KnownModel(path, sha256, weights, frozenset((each, Severity.HIGH) for each in prints))
+
+
+MODELS = (
+    of("a", "1", "v", "p"),
+    of("a", "2", "w", "q"),
+    of("a", "3", "w", "r"),
+    of("b", "4", "w", "s"),
+    of("c", "4", "", "t"),
+    of("d", "", "", "u"),
+)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("asked", "prints"),
+    [
+        (("a", "1", "v"), "p"),
+        (("a", "2", "w"), "q"),  # of two registries that share a path
+        (("a", "9", "v"), "p"),  # saved again
+        (("a", "9", "w"), "qr"),
+        (("a", "9", "x"), "pqr"),  # trained again: which of the three it was is not known
+        (("a", "4", "x"), "pqr"),  # and the bytes of another path do not count
+        (("d", "1", "v"), "u"),
+        (("e", "4", "w"), "s"),  # renamed
+        (("e", "4", ""), "st"),
+        (("e", "9", "v"), "p"),
+        (("e", "9", "x"), ""),
+        (("e", "", ""), ""),
+    ],
+)
+def test_which_model_of_a_baseline_is_meant(asked, prints, order):
+    found = Baseline("", MODELS[::order]).model(*asked)
+    assert (found is None) == (not prints)
+    assert sorted(mark for mark, _ in (found.findings if found else ())) == [*prints]
+
+
+def test_a_baseline_of_many_models_is_indexed():
+    """Each of 20,000 models is looked up: in a list that would be 400 million comparisons."""
+    many = 20_000
+    models = tuple(of(f"m{n}", f"s{n}", f"w{n}", str(n)) for n in range(many))
+    known = Baseline("", models)
+    began = time.process_time()
+    assert all(known.model(f"n{n}", f"x{n}", f"w{n}") == models[n] for n in range(many))
+    assert time.process_time() - began < 10
+
+
+def test_two_registries_in_one_baseline(registry, tmp_path):
+    """Both have an `a.keras`, and only the second one fails."""
+    models, _ = registry
+    other = tmp_path / "aa"
+    other.mkdir()
+    files.minimal_keras(other / "a.keras")
+    for folder, out in ((other, "first"), (models, "second")):
+        invoke("audit", folder, "--no-probe", "-f", "json", "--out", tmp_path / out)
+    known = tmp_path / "both.json"
+    for order in (("first", "second"), ("second", "first")):
+        outs = [tmp_path / out for out in order]
+        assert invoke("baseline", *outs, "--out", known).exit_code == 0
+        assert [scan(folder, known)[0]["verdict"] for folder in (models, other)] == ["pass"] * 2
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """A directory of reports whose index is the given text, or has the given links."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+
+    def write(index):
+        if not isinstance(index, str):
+            index = json.dumps({"models": [{"links": {"json": link}} for link in index]})
+        (folder / "index.json").write_text(index)
+        return folder
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("index", "says"),
+    [
+        ("[" * 99999, "holds no reports of a run"),
+        ("[]", "holds no reports of a run"),
+        ('{"models": [3]}', "holds no reports of a run"),
+        ('{"models": [], "missing": "x"}', "holds no reports of a run"),
+        ([7], "holds no reports of a run"),
+        (["a\0b"], "holds no reports of a run"),
+        (["../known.json"], "its index.json leads out of it, to /"),
+        (["/etc/passwd"], "its index.json leads out of it, to /etc/passwd"),
+        (["out/passwd"], "its index.json leads out of it, to /etc/passwd"),
+        (["pipe"], "reports/pipe: not a regular file"),
+        (["none"], "reports/none: No such file"),
+        (["."], "reports: not a regular file"),
+        (["large"], "reports/large: limit file bytes exceeded"),
+        (["index.json"], "reports/index.json: not a modelaudit audit file"),
+        (["bytes"], "reports/bytes: 'utf-8' codec can't decode"),
+        (["nameless"], "an audit that is not whole: KeyError('path')"),
+    ],
+)
+def test_an_index_that_is_not_ours_is_refused(reports, index, says):
+    folder = reports(index)
+    (folder / "out").symlink_to("/etc")
+    os.mkfifo(folder / "pipe")
+    (folder / "bytes").write_bytes(b"\xff")
+    audit = {"schema_version": "1.0", "tool": {}, "created": "", "model": {}, "verdict": "pass"}
+    (folder / "nameless").write_text(json.dumps(audit | {"findings": [], "skipped": []}))
+    with (folder / "large").open("wb") as file:
+        file.truncate(1 << 30)
+    done = invoke("baseline", folder)
+    assert isinstance(done.exception, ModelAuditError)
+    assert says in str(done.exception)
+    assert done.stdout == ""
+
+
+def test_an_index_that_is_too_large_is_not_read(reports):
+    folder = reports("")
+    with (folder / "index.json").open("wb") as file:
+        file.truncate(1 << 30)
+    assert "limit file bytes exceeded" in str(invoke("baseline", folder).exception)
+
+
+def test_the_index_of_an_earlier_run_and_of_an_interrupted_one(registry, tmp_path):
+    out = tmp_path / "out"
+    of_out = invoke("baseline", out)
+    assert (of_out.exit_code, of_out.stderr) == (0, "")
+    (run,) = (out / "runs").iterdir()
+    for folder in (out / "latest", run):
+        known = json.loads(invoke("baseline", folder).stdout)["models"]
+        assert known == json.loads(of_out.stdout)["models"]
+    index = json.loads((out / "index.json").read_text())
+    for missing, models in ((1, "1 model"), (7, "7 models")):
+        (out / "index.json").write_text(json.dumps(index | {"missing": missing}))
+        done = invoke("baseline", out)
+        said = f"modelaudit: {out}: its run was interrupted before {models}, which the baseline"
+        assert done.stderr == f"{said} lacks\n"
+        assert json.loads(done.stdout)["models"] == known
 
 
 def test_a_night_takes_a_baseline_as_a_change_of_settings(registry, tmp_path):

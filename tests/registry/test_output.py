@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -49,6 +50,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_a_failed_write_names_the_file_that_was_asked_for(tmp_path, monkeypatch) -> None:
+    place = tmp_path / "x"
+    place.mkdir()
+    for path in (Path("/proc/x"), place, tmp_path / ("n" * 300)):
+        with pytest.raises(OSError, match="\\[Errno") as caught:
+            write_atomic(path, b"data")
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+    assert os.listdir(tmp_path) == ["x"]
 
 
 def test_written_files_follow_the_umask(tmp_path) -> None:
