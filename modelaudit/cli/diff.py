@@ -165,8 +165,10 @@ def _side(path: Path, settings: Settings, probe: Probe | None) -> Side:
     targets = find((path,), settings).targets
     if len(targets) != 1:
         raise UsageError(f"{path} holds {len(targets)} models; diff compares one with one")
-    facts = add_probe(static_facts(targets[0].path, settings), probe)
-    return Side(path, conclude(facts, targets[0], CREATED, {}), facts.artifact)
+    (target,) = targets
+    own = settings.for_model(target.relative, target.path)
+    facts = add_probe(static_facts(target.path, own), probe)
+    return Side(path, conclude(facts, target, CREATED, {}), facts.artifact)
 
 
 def _answers(

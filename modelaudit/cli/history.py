@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,15 +53,18 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
             rows = _runs(store, last, going=is_locked(out))
             say(json.dumps(rows, indent=2) if as_json else _table(rows))
             return
-        audits = audits_of(store, model, last)
+        # As reports write names that are not UTF-8.
+        named = os.fsencode(model).decode("utf-8", "backslashreplace")
+        audits = audits_of(store, named, last)
         say(json.dumps(audits, indent=2) if as_json else as_text(audits))
 
 
 def _runs(store: Store, last: int, *, going: bool) -> list[dict[str, Json]]:
     """The last runs; `going` says that a run is writing to the history now."""
-    counts = store.verdicts()
+    runs = store.runs()[-last:]
+    counts = store.verdicts(run.id for run in runs)
     rows = []
-    for run in store.runs()[-last:]:
+    for run in runs:
         verdicts = {verdict: counts.get(run.id, {}).get(verdict, 0) for verdict in VERDICTS}
         state = LOST if run.state.value == "running" and not going else run.state.value
         models = sum(verdicts.values())

@@ -46,7 +46,7 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     with start_all(settings, {t.root for t in found.targets}) as handles:
 
         def work(target: Target) -> dict[str, Json]:
-            facts = static_facts(target.path, settings)
+            facts = static_facts(target.path, settings.for_model(target.relative, target.path))
             reason = why_not_run(facts)
             if reason:
                 return {"reason": reason}

@@ -273,7 +273,7 @@ def _conclude(
 def _trend(store: Store, this: Run) -> tuple[tuple[str, Mapping[str, int]], ...]:
     """The registry's last whole runs and this one: when each began, and its verdicts."""
     runs = [run for run in store.runs(this.registry) if run.is_whole or run.id == this.id]
-    counts = store.verdicts()
+    counts = store.verdicts(run.id for run in runs[-LAST:])
     return tuple((run.started, counts.get(run.id, {})) for run in runs[-LAST:])
 
 

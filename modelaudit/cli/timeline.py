@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 FIRST = ("findings", "versions")
 MOST_FIRST = 60
 MOST_OTHERS = 8
-EXPIRED = "A waiver for this expired on "
+# In front of what the finding says: further on, the words may be those of the model's file.
+EXPIRED = re.compile(r"A waiver for this expired on (\d{4}-\d\d-\d\d)\. ")
 
 
 def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
@@ -106,7 +108,8 @@ def reasons(old: Audit, new: Audit, then: Run, now: Run) -> list[str]:
 
 def _expiry(finding: Finding) -> str:
     """The day on which a waiver of the finding expired, "" where none did."""
-    return finding.detail.rpartition(EXPIRED)[2][:10] if EXPIRED in finding.detail else ""
+    said = EXPIRED.match(finding.detail)
+    return said[1] if said else ""
 
 
 def _observed(audit: Audit, key: str) -> list[tuple[str, str]]:

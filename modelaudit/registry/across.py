@@ -31,15 +31,21 @@ def together(rows: Sequence[Row]) -> tuple[Together, ...]:
 
 def news(before: Sequence[Together], after: Sequence[Together]) -> tuple[Together, ...]:
     """What was not known before: of mixed generations the fact, of all else the models."""
-    return tuple(
-        each
-        for each in after
-        if not any(
-            known.kind == each.kind
-            and (each.kind == "mixed-keras" or {*each.models} <= {*known.models})
-            for known in before
+    kinds = {known.kind for known in before}
+    groups: dict[tuple[str, str], list[frozenset[str]]] = {}  # that a model was in, by kind
+    for known in before:
+        models = frozenset(known.models)
+        for model in models:
+            groups.setdefault((known.kind, model), []).append(models)
+
+    def was_known(each: Together) -> bool:
+        if each.kind == "mixed-keras":
+            return each.kind in kinds
+        return any(
+            models.issuperset(each.models) for models in groups.get((each.kind, each.models[0]), ())
         )
-    )
+
+    return tuple(each for each in after if not was_known(each))
 
 
 def _groups(rows: Iterable[Row], key: str) -> list[list[Row]]:

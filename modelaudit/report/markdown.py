@@ -26,9 +26,14 @@ def escape(value: str, limit: int = 160) -> str:
 
 
 def _code(value: str, limit: int = 100) -> str:
-    """A name as inline code; backticks and pipes, which would end it, are written out."""
-    flat = text.shorten(value, limit).replace("`", "'").replace("|", "\\|")
+    """A name as inline code, which a backtick would end: an apostrophe takes its place."""
+    flat = text.shorten(value, limit).replace("`", "'")
     return f"`{flat}`" if flat else "–"
+
+
+def _cell(code: str) -> str:
+    """Inline code in a table, whose cell a pipe would end. Elsewhere the backslash would show."""
+    return code.replace("|", "\\|")
 
 
 def _numbers(finding: Finding) -> str:
@@ -47,7 +52,7 @@ def _findings(audit: Audit) -> list[str]:
         what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
         lines.append(
             f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "
-            f"| {_code(str(finding.location), 70)} | {said} |"
+            f"| {_cell(_code(str(finding.location), 70))} | {said} |"
         )
     if len(ordered) > MOST_FINDINGS:
         lines.append(f"\n… and {len(ordered) - MOST_FINDINGS} more in the full report.")

@@ -228,11 +228,13 @@ class Store:
         )
         return {Place(root, path): json.loads(line) for root, path, line in rows}
 
-    def verdicts(self) -> dict[int, dict[str, int]]:
-        """How many models had which verdict, by run."""
+    def verdicts(self, runs: Iterable[int]) -> dict[int, dict[str, int]]:
+        """How many models had which verdict, by run, in some of the runs."""
         rows = self._all(
             "SELECT result.run, json_extract(audit.line, '$.verdict'), count(*) FROM result "
-            "JOIN audit ON audit.id = result.audit GROUP BY 1, 2"
+            "JOIN audit ON audit.id = result.audit "
+            "WHERE result.run IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
+            (json.dumps([*runs]),),
         )
         counts: dict[int, dict[str, int]] = {}
         for run, verdict, count in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -129,6 +130,46 @@ def test_rules_and_runtimes_as_reasons():
     assert why(observations=(seen | {"status": "timeout"},)) == ["running it ended otherwise"]
     assert why(observations=()) == ["it was not run"]
     assert why(after, model={"sha256": "bb"}) == []
+
+
+def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
+    """What stands further on may be a name in the model, and names say what they like."""
+    said = "A waiver for this expired on 2026-03-01. "
+    for detail, day in (
+        (said + "Layer x is lost.", "2026-03-01"),
+        (f"{said}Layer '{said.replace('2026', '2031')}' is lost.", "2026-03-01"),
+        (f"Layer '{said}' is lost.", ""),
+        ("A waiver for this expired on <b>monday</b>. x", ""),
+    ):
+        old, new = (
+            SimpleNamespace(
+                model={"sha256": "aa"},
+                findings=(SimpleNamespace(detail=each),),
+                tool={},
+                observations=(),
+            )
+            for each in ("Layer x is lost.", detail)
+        )
+        why = timeline.reasons(old, new, SimpleNamespace(rules=""), SimpleNamespace(rules=""))
+        told = (
+            [f"a waiver expired on {day}"] if day else ["the settings changed, or what they name"]
+        )
+        assert why == told
+
+
+@pytest.mark.parametrize("asked", [os.fsdecode(b"v\xff.h5"), "v\\xff.h5"])
+def test_a_name_that_is_not_utf_8_is_asked_for_as_it_is_or_as_reports_give_it(
+    modelaudit, sound, tmp_path, asked
+):
+    (sound / "a.h5").rename(sound / os.fsdecode(b"v\xff.h5"))
+    assert modelaudit("audit", sound, "--no-probe", "-f", "json", "--out", "out").returncode == 0
+    done = modelaudit("history", "out", asked, "--json")
+    assert done.returncode == 0, done.stderr
+    (audit,) = json.loads(done.stdout)
+    assert audit["path"] == "v\\xff.h5"
+    other = modelaudit("history", "out", os.fsdecode(b"\xfe.h5"))
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "no run has audited a model called" in other.stderr
 
 
 def test_no_finding_is_hidden_behind_other_changes():

@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from tests.made.files import minimal_h5
+from tests.made.files import minimal_h5, minimal_keras
 
 
 def modelaudit(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -88,6 +88,18 @@ def test_an_audit_that_ran_its_model_says_so_beside_itself(
     said = " ".join(modelaudit("diff", file, file).stdout.split())
     assert "both models were run on the same inputs (16 made up from seed" in said
     assert "not run" not in said
+
+
+@pytest.mark.parametrize("pattern", ["old.keras", "models/*"])
+def test_what_a_policy_says_of_one_of_the_two_models_counts(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "models").mkdir()
+    old, new = minimal_keras(tmp_path / "models" / "old.keras"), tmp_path / "new.keras"
+    shutil.copy(old, new)
+    config = tmp_path / "modelaudit.toml"
+    config.write_text(f'[[policy]]\npath = "{pattern}"\ntargets = ["tf==1.15"]\n')
+    done = modelaudit("--config", config, "diff", "--no-probe", "--json", old, new)
+    told = [each["what"] for each in json.loads(done.stdout)["changes"]]
+    assert told == ["gone: MA220 target-cannot-load"]
 
 
 def test_misuse_is_told(pair: tuple[Path, Path], tmp_path: Path) -> None:

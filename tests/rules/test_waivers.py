@@ -54,6 +54,12 @@ def test_the_last_day_still_counts() -> None:
     assert _after(waiver).findings[0].waived_by == f"known (ops), until {TODAY}"
 
 
+def test_of_several_expired_waivers_the_last_one_is_named() -> None:
+    days = [TODAY - datetime.timedelta(days=ago) for ago in (9, 1, 5)]
+    (finding,) = _after(*(Waiver("MA102", "known", expires=day) for day in days)).findings
+    assert finding.detail.startswith(f"A waiver for this expired on {days[1]}. ")
+
+
 def test_an_expired_waiver_reopens_and_says_so() -> None:
     yesterday = TODAY - datetime.timedelta(days=1)
     result = _after(Waiver("MA102", "known", expires=yesterday))

@@ -78,6 +78,25 @@ def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None
         assert [run.audited for run in store.runs()] == [1, 0]
 
 
+def test_verdicts_are_counted_in_the_runs_asked_for_and_read_in_no_others(tmp_path: Path) -> None:
+    places = [Place("/models", name) for name in "abc"]
+    with Store.open(tmp_path) as store:
+        for run in range(1, 5):
+            assert begin(store) == run
+            for place in places[: run - 1]:
+                store.add(run, place, audited(place.path))
+            finish(store, run)
+    with sqlite3.connect(tmp_path / NAME) as connection:  # to read it would be an error
+        connection.execute(
+            "UPDATE audit SET line = 'no JSON' WHERE id IN (SELECT audit FROM result WHERE run = 3)"
+        )
+    with Store.open_to_read(tmp_path) as store:
+        assert store.verdicts([1, 2, 4, 9]) == {2: {"pass": 1}, 4: {"pass": 3}}
+        assert store.verdicts([]) == {}
+        with pytest.raises(StoreError):
+            store.verdicts([3])
+
+
 def test_reports_are_of_the_audit_that_was_filed_last(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         for root in ("/one", "/two"):
