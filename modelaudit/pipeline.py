@@ -95,9 +95,9 @@ def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
     return with_architecture(artifact, found, limits) if found else artifact
 
 
-def unreadable(path: Path, problem: Problem) -> Artifact:
+def unreadable(path: Path, *problems: Problem) -> Artifact:
     """An artefact of which nothing is known but why."""
-    return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=(problem,))
+    return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=problems)
 
 
 def static_facts(path: Path, settings: Settings) -> Facts:

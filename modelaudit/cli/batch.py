@@ -10,6 +10,7 @@ import json
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from modelaudit.cli import exits
 from modelaudit.cli.watch import Recalled, Watch
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.findings import Outcome, RuleResult, Severity
+from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
 from modelaudit.pipeline import Probe, Target, audit_model, conclude, unreadable
 from modelaudit.registry import slots
 from modelaudit.registry.discover import discover
@@ -32,6 +33,7 @@ Deliver = Callable[[Audit], None]
 Row = dict[str, Json]
 
 RENDER_SECONDS = 120.0
+RESTLESS = "it was written to while it was read, and again when it was read once more"
 
 
 class Finished(NamedTuple):
@@ -202,7 +204,9 @@ def audit_all(
 ) -> Iterator[Finished]:
     """Audit every target and yield rows as they come.
 
-    A model that takes its process down gets its row from the parent, so none is missing.
+    A model that takes its process down gets its row from the parent, so none is missing. One that
+    was written to while it was audited waits until the others are done and is audited once more:
+    what was seen may be of half a file, which is neither damage nor fit for use.
 
     Args:
         targets: the models, in the order in which they are begun.
@@ -216,15 +220,22 @@ def audit_all(
         UsageError: a report cannot be written, so that going on is of no use.
     """
 
-    def work(target: Target) -> dict[str, Json]:
+    def work(target: Target, *, again: bool) -> dict[str, Json]:
+        known = (recalled or {}).get(target.path)
+        # Again: what is recalled was of other bytes. Without a runtime the audit says so.
+        earlier, asked = (None, known is not None) if again else (known, False)
         try:
-            known = (recalled or {}).get(target.path)
-            audit, watch = _watched(target, settings, created, probe, known)
+            watch = Watch(target.path, settings.limits, probe, earlier, asked=asked)
+            audit = audit_model(target, settings, created, watch.probe)
         except MemoryError:  # the slot's limit, which it reports itself
             raise
         except Exception as error:
             traceback.print_exc()
             return {"bug": f"{type(error).__name__}: {error}"}
+        if not watch.undisturbed(patient=audit.verdict is Verdict.FAIL):
+            if not again:
+                return {"disturbed": True}
+            audit = restless(target, settings, created)
         row = row_of(audit)
         try:
             if deliver:
@@ -242,20 +253,26 @@ def audit_all(
     if probe:
         seconds += attempts(settings) * settings.probe.timeout
     memory = settings.limits.read_memory
-    for done in slots.run(targets, work, jobs=settings.jobs, seconds=seconds, memory=memory):
-        target = targets[done.index]
-        value = done.value or {}
-        if "unwritten" in value:
-            raise UsageError(f"cannot write a report: {value['unwritten']}")
-        row, bug, notes = value.get("row"), value.get("bug"), value.get("notes")
-        if isinstance(row, dict):
-            yield Finished(target, row, notes if isinstance(notes, dict) else {})
-            continue
-        reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
-        audit = lost(target, settings, created, reason, done.limit)
-        if deliver:
-            deliver(audit)
-        yield Finished(target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {}), {})
+    disturbed: list[Target] = []
+    for again, tasks in ((False, targets), (True, disturbed)):
+        each = partial(work, again=again)
+        for done in slots.run(tasks, each, jobs=settings.jobs, seconds=seconds, memory=memory):
+            target = tasks[done.index]
+            value = done.value or {}
+            if value.get("disturbed"):
+                disturbed.append(target)
+                continue
+            if "unwritten" in value:
+                raise UsageError(f"cannot write a report: {value['unwritten']}")
+            row, bug, notes = value.get("row"), value.get("bug"), value.get("notes")
+            if isinstance(row, dict):
+                yield Finished(target, row, notes if isinstance(notes, dict) else {})
+                continue
+            reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
+            audit = lost(target, settings, created, reason, done.limit)
+            if deliver:
+                deliver(audit)
+            yield Finished(target, row_of(audit) | ({"exit": exits.INTERNAL} if bug else {}), {})
 
 
 def attempts(settings: Settings) -> int:
@@ -263,29 +280,19 @@ def attempts(settings: Settings) -> int:
     return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
 
 
-def _watched(
-    target: Target,
-    settings: Settings,
-    created: str,
-    probe: Probe | None,
-    recalled: Recalled | None,
-) -> tuple[Audit, Watch]:
-    """The audit of a model; a second one where it was written to during the first."""
-    watch = Watch(target.path, settings.limits, probe, recalled)
-    audit = audit_model(target, settings, created, watch.probe)
-    if not watch.undisturbed():
-        # What is recalled was of other bytes; without a runtime the second audit says so.
-        asked = watch.probe is not None
-        watch = Watch(target.path, settings.limits, probe, None, asked=asked)
-        audit = audit_model(target, settings, created, watch.probe)
-    return audit, watch
-
-
 def lost(target: Target, settings: Settings, created: str, reason: str, limit: str = "") -> Audit:
     """The audit of a model whose process went down, or was ended by a limit."""
     kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
     problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
     facts = Facts(unreadable(target.path, problem), settings, probe_skipped="it could not be read")
+    return conclude(facts, target, created, {})
+
+
+def restless(target: Target, settings: Settings, created: str) -> Audit:
+    """The audit of a model that is written to all the time: it has no findings, and is no pass."""
+    facts = Facts(
+        unreadable(target.path), settings, unseen=RESTLESS, probe_skipped="it was written to"
+    )
     return conclude(facts, target, created, {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Endings that another night may not have: the machine was busy, or the runtime did not start.
 CHANCE = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 
+PAUSE_SECONDS = 0.25  # between two pieces that a writer writes; few pause for longer
 
 SEEN_LAYOUT = layout(Seen)
 
@@ -65,8 +67,14 @@ class Watch:
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
 
-    def undisturbed(self) -> bool:
-        """Whether the files are still as they were when the audit began."""
+    def undisturbed(self, *, patient: bool = False) -> bool:
+        """Whether the files are still as they were when the audit began.
+
+        With `patient` files that were written to shortly before it began get a moment more: their
+        writer may have paused in the middle of one.
+        """
+        if patient and not self._before.settled:
+            time.sleep(PAUSE_SECONDS)
         return Looker(self._limits).snapshot(self._model).files == self._before.files
 
     def notes(self, audit: Audit) -> dict[str, Json]:

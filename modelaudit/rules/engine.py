@@ -74,6 +74,8 @@ def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:
 def could_not_look(facts: Facts) -> str:
     """Why this model was not looked at in full, or "" when it was."""
     artifact = facts.artifact
+    if facts.unseen:
+        return f"{artifact.root.name}: {facts.unseen}"
     for problem in artifact.problems:
         if problem.kind in {"unreadable", "unsupported", "limit-exceeded"}:
             return f"{problem.file or artifact.root.name}: {problem.detail}"

@@ -57,6 +57,7 @@ class Facts:
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
     golden: Golden | None = None  # the record beside the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
+    unseen: str = ""  # why nothing of it is known, where that is no fault of the model's
 
 
 class NotApplicable(Exception):

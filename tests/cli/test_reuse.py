@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from modelaudit.cli import batch, memory
+from modelaudit.cli import batch, cli, memory, watch
 from modelaudit.probe import here
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, Status
@@ -135,19 +136,66 @@ def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
     assert audited(sound) == 0
 
 
-def test_a_model_that_never_rests_is_not_taken_for_known(sound, monkeypatch):
+def restless(models: Path, monkeypatch, writer) -> None:
+    """From now on `writer` writes to `a.h5` whenever an audit has just read it."""
     real = batch.audit_model
 
     def audit_model(target, *arguments):
         audit = real(target, *arguments)
         if target.relative == "a.h5":
-            scale(target.path, 1.5)
+            writer(target.path)
         return audit
 
     monkeypatch.setattr(batch, "audit_model", audit_model)
+
+
+@pytest.mark.parametrize("command", ["nightly", "audit", "scan"])
+def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
+    """Each look at it meets another half of it: nothing is known of such a model."""
+    whole = (sound / "a.h5").read_bytes()
+    (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
+
+    def grow(path: Path) -> None:
+        path.write_bytes(whole[: path.stat().st_size + 16])
+
+    restless(sound, monkeypatch, grow)
+    words = [command, str(sound), "--fail-on", "low"]
+    words += [] if command == "scan" else ["--out", str(sound.parent / "out"), "--no-probe"]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 3
+    assert "MA1" not in done.stdout
+    told = done.stdout
+    if command != "scan":
+        told = (sound.parent / "out" / "models" / "a.h5" / "audit.json").read_text()
+        assert json.loads(told)["findings"] == []
+    assert "it was written to while it was read" in " ".join(told.split())
+
+
+def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
+    """The audit falls between two pieces, so that it meets the same half from end to end."""
+    whole = (sound / "a.h5").read_bytes()
+    (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
+
+    def rest(seconds: float) -> None:
+        (sound / "a.h5").write_bytes(whole)
+
+    monkeypatch.setattr(watch.time, "sleep", rest)
     nightly(sound)
-    monkeypatch.undo()
-    assert "saved again a.h5" in nightly(sound).stdout
+    assert nightly(sound).stdout == ""
+    assert audited(sound) == 0
+
+
+def test_damage_that_stays_is_damage(sound, monkeypatch):
+    whole = (sound / "a.h5").read_bytes()
+    (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
+    assert "MA102" in nightly(sound, code=1).stdout
+
+
+def test_a_model_that_never_rests_is_not_taken_for_known(sound, monkeypatch):
+    with monkeypatch.context() as patch:
+        restless(sound, patch, lambda path: scale(path, 1.5))
+        nightly(sound, code=3)
+    assert "better      a.h5  incomplete -> pass" in nightly(sound).stdout
     assert audited(sound) == 1
 
 
