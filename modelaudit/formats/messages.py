@@ -18,7 +18,7 @@ M = TypeVar("M", bound=Message)
 _OPAQUE = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?|#[^\n]*')
 
 # A message that stands unpacked in an `Any`: `[type.googleapis.com/tensorflow.AssetFileDef] {…}`.
-# Those of other types get a name that no schema knows, and are skipped.
+# What those of other types say is skipped.
 _UNPACKED = re.compile(r"\[\s*[\w.-]+/(?:[\w.]+\.)?(\w+)\s*\]")
 _UNPACKED_FIELDS = {"AssetFileDef": "asset_file_def"}
 
@@ -41,8 +41,17 @@ def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
         raise ReadError(ProblemKind.CORRUPT, file, f"not a {name} message: {error}") from error
 
 
-def parse_text(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
-    """Parse the text format; fields that our schema does not know are skipped.
+def parse_text(
+    message_type: type[M], data: bytes, file: str, limits: Limits, *, skip: bool = True
+) -> M:
+    """Parse the text format.
+
+    Args:
+        message_type: what the text should be.
+        data: the text.
+        file: for errors.
+        limits: bounds on size and depth.
+        skip: whether fields that our schema does not know are passed over, or an error.
 
     Raises:
         ReadError: `corrupt` where the text is not such a message.
@@ -57,7 +66,7 @@ def parse_text(message_type: type[M], data: bytes, file: str, limits: Limits) ->
     try:
         text = data.decode("utf-8")
         _check_depth(text, file, limits)
-        text_format.Parse(_with_fields(text), message, allow_unknown_field=True)
+        text_format.Parse(_with_fields(text), message, allow_unknown_field=skip)
     except (text_format.ParseError, ValueError, RecursionError, DecodeError) as error:
         raise ReadError(ProblemKind.CORRUPT, file, f"not {name} text: {error}") from error
     return message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import (
     Endpoint,
     Graph,
@@ -30,6 +31,9 @@ from modelaudit.settings import Limits
 # Signatures that are no calls but name what a loader runs; see `Graph.init_ops`.
 _INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 
+_Own: TypeAlias = Literal["asset_file_def", "unpacked_any"]
+_OWN: tuple[_Own, ...] = ("asset_file_def", "unpacked_any")  # of our schema, for text
+
 
 def read_message(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedModel, str]:
     """The SavedModel message and the name of its file; the binary one where both are there.
@@ -46,11 +50,15 @@ def read_message(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedMod
     raise ReadError(ProblemKind.MISSING_FILE, BINARY, reason)
 
 
-def _message(paths: Mapping[str, Path], file: str, limits: Limits) -> pb.SavedModel:
+def _message(
+    paths: Mapping[str, Path], file: str, limits: Limits, *, skip: bool = True
+) -> pb.SavedModel:
     data = read_bytes(paths[file], limits.proto_bytes, file, "proto_bytes")
     if not data:
         raise ReadError(ProblemKind.EMPTY, file, "0 bytes")
-    return (parse if file == BINARY else parse_text)(pb.SavedModel, data, file, limits)
+    if file == BINARY:
+        return parse(pb.SavedModel, data, file, limits)
+    return parse_text(pb.SavedModel, data, file, limits, skip=skip)
 
 
 def second_graph(
@@ -59,17 +67,26 @@ def second_graph(
     """What is wrong where a text lies beside the binary message `message` that is read.
 
     TensorFlow passes over the text. Other tools, people, and TensorFlow where the binary file gets
-    lost do not, so it has to say the same. Evidence has `saved_model` = differs, and `ops`, the
-    kinds of operation that only the text has.
+    lost do not, so it has to say the same, in every field of TensorFlow's. Evidence has
+    `saved_model` = differs, and `ops`, the kinds of operation that only the text has. Fields that
+    are not known here, and packed messages that stand unpacked in the text, cannot be compared:
+    `unsupported`.
     """
     if file == TEXT or TEXT not in paths:
         return []
     try:
-        other = _message(paths, TEXT, limits)
+        other, known = _text(paths, limits)
     except ReadError as error:
         return [Problem(ProblemKind(error.kind), TEXT, error.reason)]
-    if _canonical(other) == _canonical(message):
-        return []
+    mine, theirs = _copy(message, _OWN), _copy(other)
+    for here, there in zip(_packed(mine), _packed(theirs), strict=False):
+        if there.HasField("unpacked_any") and not here.HasField("asset_file_def"):
+            known = False
+            here.Clear()
+            there.Clear()
+    if mine.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True):
+        reason = f"has parts that are not known here, and not compared with those of {file}"
+        return [] if known else [Problem(ProblemKind.UNSUPPORTED, TEXT, reason)]
     ops = sorted(_ops(other) - _ops(message))
     added = f"; only this one has {', '.join(ops[:16])}" if ops else ""
     detail = f"says something else than {file}, which TensorFlow loads{added}"
@@ -77,19 +94,49 @@ def second_graph(
     return [Problem(ProblemKind.DUPLICATE_MEMBER, TEXT, detail, evidence=evidence)]
 
 
-def _canonical(message: pb.SavedModel) -> bytes:
-    """What both forms can say of a message, in one way: text has an asset unpacked in its `Any`."""
+def _text(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedModel, bool]:
+    """The message in the text, and whether our schema knows all of it.
+
+    Raises:
+        ReadError: it is no SavedModel.
+    """
+    try:
+        return _message(paths, TEXT, limits, skip=False), True
+    except LimitExceeded:
+        raise
+    except ReadError:
+        return _message(paths, TEXT, limits), False
+
+
+def _copy(message: pb.SavedModel, less: Sequence[_Own] = ()) -> pb.SavedModel:
+    """What both forms can say of a message, in one way: text has an asset unpacked in its `Any`.
+
+    Args:
+        message: read from either.
+        less: fields of packed messages that count for nothing, since TensorFlow does not know them.
+    """
     copy = pb.SavedModel()
     copy.CopyFrom(message)
     copy.DiscardUnknownFields()
-    for meta in copy.meta_graphs:
-        for collection in meta.collection_def.values():
-            for packed in collection.any_list.value:
-                asset = packed_asset(packed)
-                packed.Clear()
-                if asset:
-                    packed.asset_file_def.CopyFrom(asset)
-    return copy.SerializeToString(deterministic=True)
+    for packed in _packed(copy):
+        for name in less:
+            packed.ClearField(name)
+        if asset := packed_asset(packed):
+            packed.Clear()
+            packed.asset_file_def.CopyFrom(asset)
+    return copy
+
+
+def _packed(message: pb.SavedModel) -> Iterator[pb.Any]:
+    """Every packed message, in an order that two that say the same have in common."""
+    for meta in message.meta_graphs:
+        if meta.meta_info_def.HasField("any_info"):
+            yield meta.meta_info_def.any_info
+        for _, collection in sorted(meta.collection_def.items()):
+            yield from collection.any_list.value
+        for node in meta.object_graph_def.nodes:
+            if node.HasField("serialized_user_proto"):
+                yield node.serialized_user_proto
 
 
 def _ops(message: pb.SavedModel) -> set[str]:

@@ -71,7 +71,9 @@ def test_schema_agrees_with_tensorflows_own():
     for name, ours in pb.DESCRIPTOR.message_types_by_name.items():
         if name == "Any":
             theirs = pool.FindMessageTypeByName("google.protobuf.Any")
-            _assert_subset(ours, theirs, own={"asset_file_def"})  # as text has it
+            _assert_subset(ours, theirs, own={"asset_file_def", "unpacked_any"})  # as text has it
+        elif name == "Unpacked":
+            continue
         elif name == "KerasMetadata":
             _assert_subset(ours, saved_metadata_pb2.SavedMetadata.DESCRIPTOR)
             theirs = saved_metadata_pb2.SavedObject.DESCRIPTOR
@@ -81,6 +83,32 @@ def test_schema_agrees_with_tensorflows_own():
     types = pool.FindEnumTypeByName("tensorflow.DataType")
     for value in pb.DESCRIPTOR.enum_types_by_name["DataType"].values:
         assert types.values_by_name[value.name].number == value.number
+
+
+@pytest.mark.slow
+def test_schema_has_every_field_that_a_saved_model_can_have():
+    """Its text is compared with it; what the schema lacks would be passed over."""
+    from google.protobuf import descriptor_pool
+
+    importlib.import_module("tensorflow.core.protobuf.saved_model_pb2")
+    theirs = descriptor_pool.Default().FindMessageTypeByName("tensorflow.SavedModel")
+    pending, seen, lacking = [(theirs, pb.SavedModel.DESCRIPTOR)], set(), []
+    while pending:
+        message, ours = pending.pop()
+        if message.full_name in seen:
+            continue
+        seen.add(message.full_name)
+        for field in message.fields:
+            if field.number not in ours.fields_by_number:
+                lacking.append(f"{message.full_name}.{field.name}")
+                continue
+            own = ours.fields_by_number[field.number]
+            if field.message_type:
+                pending.append((field.message_type, own.message_type))
+            if field.enum_type:  # a text names the values
+                assert own.enum_type.values_by_name.keys() >= field.enum_type.values_by_name.keys()
+    assert lacking == []
+    assert len(seen) > 50
 
 
 def _assert_subset(ours, theirs, own=frozenset()):
@@ -140,6 +168,8 @@ def test_braces_in_strings_and_comments_are_no_depth():
 def test_unknown_fields_are_skipped_in_text():
     text = b'nobody_knows { x: 1 } node { op: "Const" later: "field" }'
     assert parse_text(pb.GraphDef, text, "f", LIMITS).node[0].op == "Const"
+    with pytest.raises(ReadError, match="nobody_knows"):
+        parse_text(pb.GraphDef, text, "f", LIMITS, skip=False)
 
 
 def test_messages_that_stand_unpacked_in_text():
@@ -149,7 +179,7 @@ def test_messages_that_stand_unpacked_in_text():
     """
     first, second = parse_text(pb.CollectionDef.AnyList, text, "f", LIMITS).value
     assert first.asset_file_def.filename == "[a/b] {"
-    assert second == pb.Any()
+    assert second == pb.Any(unpacked_any=pb.Unpacked())
 
 
 def test_size_is_checked_first():

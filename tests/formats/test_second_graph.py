@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 from google.protobuf import text_format
@@ -72,9 +73,56 @@ def another_graph(message):
     message.meta_graphs.add().meta_info_def.tags.append("train")
 
 
+def a_gradient(message):
+    library = message.meta_graphs[0].graph_def.library
+    library.gradient.add(function_name="f", gradient_func="evil")
+
+
+def another_function(change):
+    def add(message):
+        function = message.meta_graphs[0].graph_def.library.function.add()
+        function.signature.name = "f"
+        change(function)
+
+    return add
+
+
+def a_constant(**values):
+    def add(message):
+        node = message.meta_graphs[0].graph_def.node.add(name="c", op="Const")
+        node.attr["value"].tensor.CopyFrom(pb.TensorProto(**values))
+
+    return add
+
+
+def a_packed_message(message, value=b"x", kind="elsewhere.Message"):
+    packed = message.meta_graphs[0].collection_def["more"].any_list.value.add()
+    packed.type_url, packed.value = f"type.googleapis.com/{kind}", value
+
+
+def a_default_input(message):
+    signature = message.meta_graphs[0].signature_def["serving_default"]
+    signature.defaults["x"].float_val.append(1.5)
+
+
+def a_stateful_operation(message):
+    operation = message.meta_graphs[0].meta_info_def.stripped_op_list.op.add(name="MatMul")
+    operation.is_stateful = True
+
+
 @pytest.mark.parametrize(
     ("change", "ops"),
     [
+        (a_gradient, []),
+        (another_function(lambda f: f.attr["_noinline"].CopyFrom(pb.AttrValue(b=True))), []),
+        (another_function(lambda f: f.arg_attr[0].attr["x"].CopyFrom(pb.AttrValue(i=3))), []),
+        (another_function(lambda f: f.resource_arg_unique_id.update({0: 7})), []),
+        (a_constant(dtype=pb.DT_COMPLEX64, scomplex_val=[1.0, 666.0]), ["Const"]),
+        (a_constant(dtype=pb.DT_FLOAT8_E5M2, float8_val=b"\1\2"), ["Const"]),
+        (a_constant(variant_val=[pb.VariantTensorDataProto(type_name="evil")]), ["Const"]),
+        (a_packed_message, []),
+        (a_default_input, []),
+        (a_stateful_operation, []),
         (write_file, ["WriteFile"]),
         (write_file_in_a_function, ["WriteFile"]),
         (another_input, []),
@@ -95,6 +143,76 @@ def test_whatever_the_text_says_otherwise_is_told(tmp_path, change, ops):
     (problem,) = artifact.problems
     assert (problem.file, problem.evidence["ops"]) == ("saved_model.pbtxt", ops)
     assert found(root) == {"contradicting-graph"}
+
+
+@pytest.mark.parametrize(
+    "both",
+    [
+        a_gradient,
+        a_packed_message,
+        a_default_input,
+        a_constant(dtype=pb.DT_COMPLEX64, scomplex_val=[1.0, 666.0]),
+        a_constant(dtype=pb.DT_FLOAT_REF),
+    ],
+)
+def test_what_both_say_is_no_finding(tmp_path, both):
+    message = tf1_message()
+    both(message)
+    root = write(tmp_path, message)
+    add_text(root, message)
+    assert read_saved_model(root, LIMITS).problems == ()
+
+
+@pytest.mark.parametrize(("value", "kind"), [(b"y", "elsewhere.Message"), (b"x", "a.Message")])
+def test_packed_messages_are_compared_by_type_and_bytes(tmp_path, value, kind):
+    message, other = tf1_message(), tf1_message()
+    a_packed_message(message)
+    a_packed_message(other, value, kind)
+    add_text(write(tmp_path, message), other)
+    assert found(tmp_path) == {"contradicting-graph"}
+
+
+def kinds_with(root, message, text):
+    write(root, message)
+    (root / "saved_model.pbtxt").write_text(text)
+    return [(each.file, each.kind.value) for each in read_saved_model(root, LIMITS).problems]
+
+
+NOT_COMPARED = [("saved_model.pbtxt", "unsupported")]
+
+
+def test_what_cannot_be_compared_is_told(tmp_path):
+    message = tf1_message()
+    text = text_format.MessageToString(message)
+    assert kinds_with(tmp_path / "a", message, text + "nobody_knows: 5") == NOT_COMPARED
+    a_packed_message(message)
+    text = text_format.MessageToString(message)
+    packed = re.search(r'type_url: "(\S+elsewhere\S+)"\s+value: "x"', text)
+    unpacked = f"{text[: packed.start()]} [{packed[1]}] {{ a: 1 }} {text[packed.end() :]}"
+    assert kinds_with(tmp_path / "b", message, unpacked) == NOT_COMPARED
+    write_file(message)
+    assert kinds_with(tmp_path / "c", message, unpacked) == [
+        ("saved_model.pbtxt", "duplicate-member")
+    ]
+
+
+def test_an_asset_in_whose_place_the_text_has_something_else(tmp_path):
+    message, other = tf1_message(), tf1_message()
+    (packed,) = other.meta_graphs[0].collection_def["saved_model_assets"].any_list.value
+    packed.CopyFrom(pb.Any(type_url="here"))
+    text = text_format.MessageToString(other)
+    text = text.replace('type_url: "here"', "[a.b/c.Elsewhere] { a: 1 }")
+    assert kinds_with(tmp_path, message, text) == [("saved_model.pbtxt", "duplicate-member")]
+
+
+def test_an_asset_that_only_our_own_schema_sees_is_none_in_the_binary(tmp_path):
+    message, other = tf1_message(), tf1_message()
+    (packed,) = message.meta_graphs[0].collection_def["saved_model_assets"].any_list.value
+    asset = pb.AssetFileDef.FromString(packed.value)
+    packed.Clear()
+    packed.asset_file_def.CopyFrom(asset)  # TensorFlow sees an empty message there
+    add_text(write(tmp_path, message), other)
+    assert found(tmp_path) == {"contradicting-graph"}
 
 
 def test_an_asset_that_only_our_own_schema_sees_hides_none(tmp_path):

@@ -293,7 +293,8 @@ THREATS = (
         "Where `saved_model.pb` lies, TensorFlow loads it and passes over `saved_model.pbtxt`. A "
         "person reads the text, other tools may take it, and so does TensorFlow when the binary "
         "file is lost on the way. What was reviewed is then not what runs. The operations of the "
-        "loaded file are judged by the rules on graphs; those of the text are only compared.",
+        "loaded file are judged by the rules on graphs; the text is only compared, in every field "
+        "that TensorFlow 2.21 knows. What else a text holds is told as not looked into.",
         "Find out which one is the model and delete the other. Audit again before the text is used.",
         "saved_model",
         ("differs",),
