@@ -17,7 +17,7 @@ fail() {
 
 [ "$(id -u)" = 0 ] || fail "this makes users and files below /etc, so it needs root"
 for place in /opt/modelaudit /srv/models /var/lib/modelaudit /var/log/modelaudit \
-    /etc/cron.d/modelaudit /usr/sbin/sendmail; do
+    /etc/modelaudit /etc/cron.d/modelaudit /usr/sbin/sendmail; do
     [ ! -e "$place" ] || fail "$place exists already; this is for a machine of its own"
 done
 ! id modelaudit >/dev/null 2>&1 || fail "there is a user modelaudit already"
@@ -36,13 +36,16 @@ cron=
 clean_up() {
     [ -z "$cron" ] || kill "$cron" 2>/dev/null || true
     rm -rf /opt/modelaudit /srv/models /var/lib/modelaudit /var/log/modelaudit "$(dirname "$mail")"
+    rm -rf /etc/modelaudit
     rm -f /etc/cron.d/modelaudit /usr/sbin/sendmail
     userdel modelaudit 2>/dev/null || true
 }
 trap clean_up EXIT
 
 useradd --system --no-create-home --shell /usr/sbin/nologin modelaudit
-mkdir -p /opt/modelaudit/bin /srv/models /var/lib/modelaudit /var/log/modelaudit
+mkdir -p /opt/modelaudit/bin /srv/models /var/lib/modelaudit /var/log/modelaudit /etc/modelaudit
+told=$(dirname "$mail")/told
+printf '[nightly]\nnotify = ["tee", "%s"]\n' "$told" >/etc/modelaudit/modelaudit.toml
 ln -s "$repository/.venv/bin/modelaudit" /opt/modelaudit/bin/modelaudit
 cp sample_models/digits_robust.keras sample_models/digits_noaug.h5 /srv/models/
 chown modelaudit: /var/lib/modelaudit /var/log/modelaudit
@@ -87,7 +90,8 @@ cp /srv/models/digits_noaug.h5 /srv/models/another.h5
 wait_for_run 3
 sleep 2
 grep -q 'new  *another.h5  pass' "$mail" || fail "no mail about the new model"
-say "cron: a new model, and a mail about it"
+grep -q 'another.h5' "$told" || fail "the settings in /etc/modelaudit were not used"
+say "cron: a new model, a mail about it, and the program of the settings told"
 kill "$cron"
 cron=
 

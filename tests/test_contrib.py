@@ -52,6 +52,8 @@ def test_the_cron_table():
     *times, user, command = line.split(maxsplit=6)
     assert len(times) == 5
     assert user == "modelaudit"
+    place, command = command.split(" && ")
+    assert place == "cd /etc/modelaudit"  # where its settings are found
     nightly, values = parsed(command)
     assert values["registry"] == ("/srv/models",) or values["registry"] == ["/srv/models"]
     assert variables(CRON) == {"MODELAUDIT_OUT", "MODELAUDIT_LOG_FILE"} <= known_variables(nightly)
@@ -66,6 +68,8 @@ def test_the_service_does_the_same():
     assert variables(SERVICE.read_text()) <= known_variables(nightly)
     for name in ("StateDirectory", "LogsDirectory", "User"):
         assert service[name] == "modelaudit"
+    assert service["WorkingDirectory"] == "/etc/modelaudit"
+    assert service["ConfigurationDirectory"] == "modelaudit"
     assert service["ExecStart"].endswith("modelaudit nightly /srv/models")
 
 

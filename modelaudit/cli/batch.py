@@ -51,6 +51,8 @@ class Finished(NamedTuple):
 class Found:
     """What the paths hold: models to audit, and what else there was.
 
+    `named` are paths that look like models and are no rows, `unserved` versions without a model
+    that a server would take: each with the reason.
     `whole`: some path is a directory of models, not a model.
     """
 
@@ -58,6 +60,7 @@ class Found:
     targets: tuple[Target, ...]
     others: dict[str, int]
     named: tuple[tuple[str, str], ...]
+    unserved: tuple[tuple[str, str], ...]
     problems: tuple[Problem, ...]
     whole: bool
 
@@ -80,6 +83,7 @@ def find(
     targets: dict[Path, Target] = {}
     others: dict[str, int] = {}
     named: list[tuple[str, str]] = []
+    unserved: list[tuple[str, str]] = []
     problems: list[Problem] = []
     discoveries = [
         discover(path, settings.limits, apart=apart, all_versions=all_versions) for path in paths
@@ -91,6 +95,7 @@ def find(
         for suffix, count in found.others.items():
             others[suffix] = others.get(suffix, 0) + count
         named += [(start + each.path, each.reason) for each in found.named]
+        unserved += [(start + each.path, each.reason) for each in found.unserved]
         problems += [replace(each, file=start + each.file) for each in found.problems]
         for each in found.candidates:
             name = slug(start + each.relative)
@@ -103,6 +108,7 @@ def find(
         targets=_distinct(targets.values()),
         others=others,
         named=tuple(named),
+        unserved=tuple(unserved),
         problems=tuple(problems),
         whole=any(path.is_dir() and path.resolve() not in targets for path in paths),
     )

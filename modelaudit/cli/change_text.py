@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from pathlib import PurePath
 
-from modelaudit.cli.terminal import clean, shorten
+from modelaudit.cli.terminal import clean, shorten, shorten_path, wrapped
 from modelaudit.facts import Json
 from modelaudit.store.changes import Change, Kind
 
+SERIOUS = ("critical", "high")
 LISTED = 20  # models of one kind that are listed one by one
 DETAILS = 4  # findings of one model
-WIDTH = 100
+WIDTH, PATH = 100, 160
+WRAPPED = 2  # lines for a finding that fails a model; others have one
 
 
 def counted(changes: Sequence[Change], before: int, now: int) -> str:
     """How many models there were and are, and to how many of them what happened."""
     kinds = [change.kind for change in changes]
-    new, gone = kinds.count(Kind.NEW), kinds.count(Kind.GONE)
-    changed = len(kinds) - new - gone
-    if new or gone:
-        told = [(new, "new"), (gone, "gone"), (changed, "changed")]
+    new, gone, older = (kinds.count(kind) for kind in (Kind.NEW, Kind.GONE, Kind.OLDER))
+    changed = len(kinds) - new - gone - older
+    if new or gone or older:
+        told = [(new, "new"), (gone, "gone"), (older, "older now"), (changed, "changed")]
         what = ", ".join(f"{count:,} {word}" for count, word in told if count)
         return f"{models(before)} before, {f'{now:,}' if now else 'none'} now: {what}"
-    if not now:
-        return "still no model"
     return f"{f'{changed:,}' if changed else 'none'} of {models(now)} changed"
 
 
@@ -44,7 +45,7 @@ def listed(changes: Sequence[Change]) -> str:
     for kind, group in groupby(changes, key=lambda change: change.kind):
         mine = list(group)
         for change in mine[:LISTED]:
-            head = f"{kind.value:<12}{change.path}  {_how(change)}"
+            head = f"{kind.value:<12}{shorten_path(change.path, PATH)}  {_how(change)}"
             lines += [clean(head), *_details(change)]
         if len(mine) > LISTED:
             lines.append(f"{kind.value:<12}and {len(mine) - LISTED:,} more")
@@ -55,7 +56,8 @@ def listed_first(new: Sequence[Change]) -> str:
     """Models of a first run as text: the verdict of each, and below it its findings."""
     lines = []
     for change in new[:LISTED]:
-        lines += [clean(f"{_how(change):<12}{change.path}"), *_details(change)]
+        path = shorten_path(change.path, PATH)
+        lines += [clean(f"{_how(change):<12}{path}"), *_details(change)]
     if len(new) > LISTED:
         lines.append(f"and {len(new) - LISTED:,} more")
     return "\n".join(lines)
@@ -78,6 +80,8 @@ def as_json(change: Change) -> dict[str, Json]:
 
 def _how(change: Change) -> str:
     was, now = change.was, change.now
+    if change.newer:
+        return f"{PurePath(change.newer).name} is the newest, was {was['verdict'] if was else ''}"
     if was is None or now is None:
         return f"was {was['verdict']}" if was else str(now["verdict"] if now else "")
     if was["verdict"] == now["verdict"]:
@@ -102,14 +106,27 @@ def _why(change: Change) -> str:
 
 
 def _details(change: Change) -> list[str]:
-    found = [("+", finding) for finding in change.appeared]
-    found += [("-", finding) for finding in change.vanished]
-    lines = [shorten(f"  {sign} {_finding(each)}", WIDTH) for sign, each in found[:DETAILS]]
+    """Findings that came (+) and went (-), and those that are of another severity now (~)."""
+    was = {each.get("fingerprint"): str(each["severity"]) for each in change.vanished}
+    kept = {each.get("fingerprint") for each in change.appeared}
+    found = [
+        ("~", each, f"{was[key]} -> {each['severity']}")
+        if (key := each.get("fingerprint")) in was
+        else ("+", each, str(each["severity"]))
+        for each in change.appeared
+    ]
+    went = [each for each in change.vanished if each.get("fingerprint") not in kept]
+    found += [("-", each, str(each["severity"])) for each in went]
+    lines = [line for told in found[:DETAILS] for line in _finding(*told)]
     if len(found) > DETAILS:
         lines.append(f"    and {len(found) - DETAILS} more")
     return lines
 
 
-def _finding(finding: Mapping[str, Json]) -> str:
-    words = f"{finding['code']} {finding['name']} ({finding['severity']}): {finding['detail']}"
-    return clean(words.replace("\n", " "))
+def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]:
+    text = f"{finding['code']} {finding['name']} ({severity}): {finding['detail']}"
+    lines = wrapped(text.replace("\n", " "), WIDTH, f"  {sign} ").splitlines()
+    most = WRAPPED if finding["severity"] in SERIOUS and sign != "-" else 1
+    if len(lines) > most:
+        lines[most - 1] = shorten(lines[most - 1] + " …", WIDTH)
+    return lines[:most]

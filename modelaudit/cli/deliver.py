@@ -284,6 +284,7 @@ def write_index(
         for row in rows
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
+    notes += [f"nothing to serve: {path}: {why}" for path, why in found.unserved]
     notes += [f"not looked at: {p.file}: {p.detail}" for p in found.problems]
     notes += [f"not reached: {path}" for path in outcome.missing]
     run = Run(

@@ -135,7 +135,9 @@ def as_text(ran: Recorded) -> str:
     from modelaudit.cli.run import across_lines, tally
     from modelaudit.cli.terminal import clean
 
-    if ran.since:
+    if ran.since and not ran.rows:
+        count = f"no model now, {ran.before:,} on {ran.since}; is everything mounted?"
+    elif ran.since:
         count = f"{counted(ran.changes, ran.before, len(ran.rows))} since {ran.since}"
     else:
         count = f"{models(len(ran.rows))}, first run"

@@ -6,16 +6,17 @@ import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelaudit import __version__
 from modelaudit.cli import exits
+from modelaudit.cli.absent import hidden, superseded
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
 from modelaudit.cli.claim import claim, others, registry_name
 from modelaudit.cli.deliver import Formats, Outcome, deliver_to, is_index_written, write_index
 from modelaudit.cli.memory import Memory, place_of
-from modelaudit.cli.run import check_log, unseen, work_on, worst_first
+from modelaudit.cli.run import check_log, unseen, unserved, work_on, worst_first
 from modelaudit.cli.settings_notes import settings_notes
 from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.registry.across import Together, news, together
@@ -136,9 +137,12 @@ def record_run(
             roots = {str(target.root) for target in found.targets}
             claim(store, order.out, registry, roots, moved=order.moved)
         # What an audit by hand showed, it told whoever ran it, and not the readers of the mails.
-        told_by = order.command if order.command == "nightly" else ""
-        base = store.last(registry, State.REPORTED, command=told_by)
+        # Nor is a night without models one to compare with: a disk was not there.
+        base = store.last_told(registry, "nightly" if order.command == "nightly" else "")
         before = store.lines(base.id) if base else {}
+        present = {place_of(target) for target in found.targets}
+        if found.targets:
+            found = replace(found, targets=(*found.targets, *hidden(before, present)))
         run, earlier = _begin(store, registry, created, order)
         try:
             memory = Memory(store, run, settings, created, order.out, order.formats)
@@ -244,9 +248,10 @@ def _conclude(
     # A run that goes on may have results of models that have gone since it began.
     store.drop(run, [place for place in store.results(run) if place not in present])
     after = store.lines(run)
+    newer = dict(superseded(before, after))
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
-    notes = [*unseen(found), *settings_notes(settings, found, rows, created)]
+    notes = [*unseen(found), *unserved(found), *settings_notes(settings, found, rows, created)]
     *earlier, this = store.runs()
     ran = Recorded(
         rows=rows,
@@ -256,7 +261,7 @@ def _conclude(
         audited=this.audited,
         since=base.started if base else "",
         before=len(before),
-        changes=changes.compare(before, after) if base else (),
+        changes=changes.compare(before, after, newer) if base and after else (),
         across=news(together([*before.values()]), together(rows)),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
         beside=others(earlier, order.out, this.registry),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit.cli.batch import Deliver, Finished, Found, Row, audit_all, exit_code, find, log_line
-from modelaudit.cli.terminal import ProgressBar, clean, columns, wrapped
+from modelaudit.cli.terminal import ProgressBar, clean, columns, shorten_path, wrapped
 from modelaudit.cli.watch import Recalled
 from modelaudit.errors import UsageError
 from modelaudit.findings import WORST_FIRST, Verdict
@@ -17,6 +17,7 @@ from modelaudit.pipeline import Target
 from modelaudit.registry.across import Together, together
 from modelaudit.settings import Settings
 
+PATH = 160  # characters of a path in a sentence
 ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and paths of each group
 
 
@@ -118,7 +119,7 @@ def summary(rows: list[Row], found: Found) -> str:
     lines = [f"{count}: {tally(rows)}; {passed_over}"]
     lines += across_lines(together(rows))
     lines += _left_out(found.named)
-    lines += [wrapped(each, columns() - 1) for each in unseen(found)]
+    lines += [wrapped(each, columns() - 1) for each in (*unserved(found), *unseen(found))]
     return "\n".join(lines)
 
 
@@ -135,7 +136,8 @@ def _left_out(named: Sequence[tuple[str, str]]) -> list[str]:
 
 def _first_of(paths: Sequence[str]) -> str:
     more = len(paths) - ACROSS_MODELS
-    return ", ".join(paths[:ACROSS_MODELS]) + (f" and {more:,} more" if more > 0 else "")
+    shown = ", ".join(shorten_path(clean(path), PATH) for path in paths[:ACROSS_MODELS])
+    return shown + (f" and {more:,} more" if more > 0 else "")
 
 
 def across_lines(found: Sequence[Together]) -> list[str]:
@@ -150,3 +152,8 @@ def across_lines(found: Sequence[Together]) -> list[str]:
 def unseen(found: Found) -> list[str]:
     """A sentence for every place that could not be looked at."""
     return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
+
+
+def unserved(found: Found) -> list[str]:
+    """A sentence for every version that a server would take and that holds no model."""
+    return [f"nothing to serve: {clean(path)} ({clean(why)})" for path, why in found.unserved]

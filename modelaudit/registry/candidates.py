@@ -47,6 +47,7 @@ class Named:
 class Discovery:
     """What there is, in byte order of the paths.
 
+    `unserved` are versions without a model that a server would take for the newest.
     `root` is the directory that all relative paths start from. `others` counts the files that
     are no models by lower-case suffix ("" for none). `problems` are places not looked at.
     """
@@ -55,4 +56,5 @@ class Discovery:
     candidates: tuple[Candidate, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
     named: tuple[Named, ...] = ()
+    unserved: tuple[Named, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -81,14 +81,15 @@ def empty_newest(models: tuple[Candidate, ...]) -> Iterator[tuple[Path, str]]:
     TF-Serving goes by the number alone: it would try to load these, and serve nothing new.
     """
     newest: dict[Path, int] = {}
+    places = {model.path for model in models}
     for model in models:
         if model.version is not None:
             base = model.path.parent
             newest[base] = max(model.version, newest.get(base, model.version))
     for base, version in newest.items():
         highest = _highest_number(base)
-        if highest and int(highest) > version:
-            why = f"the highest version, without a SavedModel; TF-Serving takes it, not {version}"
+        if highest and int(highest) > version and base / highest not in places:
+            why = f"the highest version holds no model; TF-Serving takes it, not {version}"
             yield base / highest, why
 
 

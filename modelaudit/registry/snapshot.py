@@ -88,7 +88,7 @@ class Looker:
         return digest.hexdigest()
 
     def _paths(self, model: Path) -> Iterator[Path]:
-        if model.is_dir():
+        if _is_directory(model):
             yield from self._below(model)
             yield from (model / name for name in LABEL_FILES if (model / name).exists())
         else:
@@ -97,7 +97,7 @@ class Looker:
         yield from (model.parent / name for name in LABEL_FILES if name in beside)
         if record_path(model).name in beside:
             yield record_path(model)
-        if not model.is_dir():
+        if not _is_directory(model):
             names = architecture_names(model)
             yield from (model.parent / name for name in names if name in beside)
 
@@ -128,6 +128,14 @@ class Looker:
             except OSError:
                 self._names[directory] = ()
         return self._names[directory]
+
+
+def _is_directory(path: Path) -> bool:
+    """Whether it is one, as far as that can be seen."""
+    try:
+        return path.is_dir()
+    except OSError:  # what is on the way to it cannot be entered
+        return False
 
 
 def _state(path: Path, model: Path) -> FileState:

@@ -66,8 +66,8 @@ class Walk:
         models = tuple(sorted(found, key=lambda model: os.fsencode(model.path)))
         models = layouts.described(models, self._root, self._mlflow)
         self._note_empty_mlflow(models)
-        for place, reason in layouts.empty_newest(models):
-            self._name(place, reason)
+        empty = layouts.empty_newest(models)
+        unserved = tuple(Named(self._show(place), why) for place, why in empty)
         if not all_versions:
             models, left_out = layouts.newest_only(models)
             self._named += left_out
@@ -76,6 +76,7 @@ class Walk:
             models,
             dict(sorted(self._others.items())),
             tuple(sorted(self._named, key=lambda named: named.path)),
+            unserved,
             tuple(sorted(self._problems, key=lambda problem: problem.file)),
         )
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     NEW = "new"
     CHANGED = "changed"  # findings came and went, the verdict is the same
     GONE = "gone"
+    OLDER = "older now"  # still there, and no longer the newest version
     RENAMED = "renamed"
     BETTER = "better"
     SAVED = "saved again"  # other bytes, the same findings
@@ -28,7 +29,7 @@ class Change:
     """One model that is not as it was.
 
     `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
-    findings that only one of the two has.
+    findings that only one of the two has. `newer` is the version that took its place.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Change:
     now: Line | None
     appeared: tuple[Line, ...] = ()
     vanished: tuple[Line, ...] = ()
+    newer: str = ""
 
     @property
     def same_file(self) -> bool:
@@ -59,18 +61,32 @@ def new(line: Line) -> Change:
     return Change(Kind.NEW, _path(line), None, line, appeared=findings(line))
 
 
-def compare(before: Mapping[Place, Line], after: Mapping[Place, Line]) -> tuple[Change, ...]:
+def compare(
+    before: Mapping[Place, Line],
+    after: Mapping[Place, Line],
+    newer: Mapping[Place, str] | None = None,
+) -> tuple[Change, ...]:
     """The models that differ, by kind, then by path.
 
     A model that went and one that came are the same if they have the same bytes, or the same
     weights, and no others do.
+
+    Args:
+        before: what a run found.
+        after: what a later one found.
+        newer: of models of `before` that are still there and no longer the newest version, the
+            path of that which is.
     """
+    newer = newer or {}
     gone = {place: line for place, line in before.items() if place not in after}
     came = {place: line for place, line in after.items() if place not in before}
     changes = []
-    for old, place in _renamed(gone, came):
+    moved = {place: line for place, line in gone.items() if place not in newer}
+    for old, place in _renamed(moved, came):
         changes.append(_change(gone.pop(old), came.pop(place), renamed=True))
-    changes += [Change(Kind.GONE, _path(line), line, None) for line in gone.values()]
+    for place, line in gone.items():
+        kind = Kind.OLDER if place in newer else Kind.GONE
+        changes.append(Change(kind, _path(line), line, None, newer=newer.get(place, "")))
     changes += [new(line) for line in came.values()]
     changes += [_change(before[place], after[place]) for place in after if place in before]
     order = list(Kind)

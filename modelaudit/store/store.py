@@ -211,10 +211,18 @@ class Store:
         where, values = ("WHERE registry = ? ", (registry,)) if registry else ("", ())
         return [_run(row) for row in self._all(f"{_RUN}{where}ORDER BY id", values)]
 
-    def last(self, registry: str, *states: State, command: str = "") -> Run | None:
-        """The newest run of a registry, by a command or any, that is in one of these states."""
+    def last(self, registry: str, *states: State) -> Run | None:
+        """The newest run of a registry that is in one of these states."""
         for run in reversed(self.runs(registry)):
-            if run.state in states and command in ("", run.command):
+            if run.state in states:
+                return run
+        return None
+
+    def last_told(self, registry: str, command: str = "") -> Run | None:
+        """The newest run of a registry, by a command or any, that found models and told so."""
+        for run in reversed(self.runs(registry)):
+            told = run.state is State.REPORTED and command in ("", run.command)
+            if told and self.results(run.id):
                 return run
         return None
 

@@ -24,6 +24,7 @@ from modelaudit.store.store import Store
 from tests.cli.conftest import ROOT, command
 from tests.cli.nights import audited, nightly, scale
 from tests.made import files
+from tests.plain_rights import folder_of_a_plain_user
 
 
 def test_the_first_run_tells_the_state_and_the_second_nothing(models):
@@ -106,14 +107,19 @@ def test_a_model_that_vanished_and_came_back_is_known(sound):
     assert audited(sound) == 0
 
 
-def test_a_registry_without_models_is_told_every_night(sound):
+def test_a_registry_without_models_is_told_every_night_and_forgets_nothing(sound):
     nightly(sound)
-    shutil.move(sound / "a.h5", sound.parent)
-    shutil.move(sound / "b.keras", sound.parent)
-    first, second = (nightly(sound, code=4).stdout for _ in range(2))
-    assert first.startswith(f"{sound}: 2 models before, none now: 2 gone since ")
-    assert second.startswith(f"{sound}: still no model since ")
-    assert "now none" not in first + second
+    away = sound.parent / "away"
+    sound.rename(away)  # as where a disk is not mounted
+    sound.mkdir()
+    for _ in range(2):
+        said = nightly(sound, code=4).stdout
+        assert said.startswith(f"{sound}: no model now, 2 on ")
+        assert "is everything mounted?" in said
+        assert "gone" not in said
+    sound.rmdir()
+    away.rename(sound)
+    assert nightly(sound).stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -126,7 +132,6 @@ def test_a_registry_without_models_is_told_every_night(sound):
         (1000, 0, 0, 1000, "1,000 of 1,000 models changed"),
         (1, 0, 0, 1, "1 of 1 model changed"),
         (9, 0, 0, 0, "none of 9 models changed"),
-        (0, 0, 0, 0, "still no model"),
     ],
 )
 def test_numbers_of_models_in_words(before, came, went, changed, said):
@@ -316,3 +321,47 @@ def test_an_index_that_was_deleted_is_made_again(sound):
     index.unlink()
     nightly(sound)
     assert json.loads(index.read_bytes())["models"]
+
+
+def test_a_version_without_a_model_is_told_when_it_comes(tmp_path):
+    registry = tmp_path / "models"
+    shutil.copytree(ROOT / "sample_models" / "digits_tf1_savedmodel", registry / "m" / "1")
+    nightly(registry)
+    (registry / "m" / "2").mkdir()
+    told = "nothing to serve: m/2 (the highest version holds no model; TF-Serving takes it, not 1)"
+    done = nightly(registry)
+    assert told in done.stdout
+    assert told.replace(" (", ": ").rstrip(")") in (tmp_path / "out" / "index.html").read_text()
+    assert nightly(registry).stdout == ""
+
+
+def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
+    registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
+    shutil.copytree(sample, registry / "m" / "1")
+    nightly(registry)
+    shutil.copytree(sample, registry / "m" / "2")
+    said = nightly(registry).stdout
+    assert "1 model before, 1 now: 1 new, 1 older now since" in said
+    assert "\nnew         m/2  pass\n" in said
+    assert "\nolder now   m/1  2 is the newest, was pass\n" in said
+    shutil.rmtree(registry / "m" / "1")
+    assert nightly(registry).stdout == ""
+
+
+def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
+    nightly(sound)  # imports what a plain user could not
+    with folder_of_a_plain_user() as folder:
+        registry = folder / "models"
+        locked = registry / "locked"
+        locked.mkdir(parents=True)
+        files.minimal_h5(locked / "m.h5")
+        files.minimal_h5(registry / "other.h5")
+        nightly(registry)
+        locked.chmod(0)
+        said = nightly(registry, code=3).stdout
+        assert "worse       locked/m.h5  pass -> incomplete" in said
+        assert "not looked at: locked (Permission denied)" in said
+        assert "gone" not in said
+        locked.chmod(0o755)
+        said = nightly(registry).stdout
+        assert "better      locked/m.h5  incomplete -> pass" in said

@@ -205,6 +205,9 @@ def test_a_highest_version_without_a_model_is_named(tmp_path):
         (tmp_path / place).mkdir(parents=True)
     (tmp_path / "a" / "12").touch()
     found = discover(tmp_path, all_versions=True)
-    assert [(named.path, named.reason) for named in found.named] == [
-        ("a/10", "the highest version, without a SavedModel; TF-Serving takes it, not 9")
+    assert [(each.path, each.reason) for each in found.unserved] == [
+        ("a/10", "the highest version holds no model; TF-Serving takes it, not 9")
     ]
+    (tmp_path / "a" / "10" / "variables").mkdir()
+    (tmp_path / "a" / "10" / "variables" / "variables.index").touch()  # then it is a row itself
+    assert discover(tmp_path, all_versions=True).unserved == ()

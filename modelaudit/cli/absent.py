@@ -1,0 +1,65 @@
+"""Models that were known and are not found: hidden from sight, or older than the newest version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from modelaudit.pipeline import Target
+from modelaudit.registry.layouts import is_version
+from modelaudit.store.records import Line, Place
+
+
+def hidden(before: Mapping[Place, Line], present: Collection[Place]) -> Iterator[Target]:
+    """Known models in directories that cannot be looked through.
+
+    Nobody knows whether they are still there. They are audited like all others, which ends as
+    incomplete and names the reason, rather than taken for gone and forgotten.
+    """
+    for place, line in before.items():
+        if place in present or not _is_hidden(Path(place.root), place.path):
+            continue
+        root = Path(place.root)
+        shown = str(line["path"])
+        label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
+        yield Target(root / place.path, root, place.path, str(line["slug"]), label=label)
+
+
+def superseded(
+    before: Mapping[Place, Line], present: Collection[Place]
+) -> Iterator[tuple[Place, str]]:
+    """Known versions that are still there, and the path of the newer one that is taken instead."""
+    newest: dict[tuple[str, str], Place] = {}
+    for place in present:
+        base, name = os.path.split(place.path)
+        if is_version(name):
+            known = newest.get((place.root, base))
+            if known is None or _number(place) > _number(known):
+                newest[place.root, base] = place
+    for place in before:
+        base, name = os.path.split(place.path)
+        newer = newest.get((place.root, base))
+        if place in present or newer is None or not is_version(name):
+            continue
+        if _number(newer) > _number(place) and (Path(place.root) / place.path).exists():
+            yield place, newer.path
+
+
+def _number(place: Place) -> int:
+    return int(os.path.split(place.path)[1])
+
+
+def _is_hidden(root: Path, relative: str) -> bool:
+    """Whether something on the way to the model cannot be looked at, and so may be there."""
+    place = root
+    for name in Path(relative).parts:
+        try:
+            os.scandir(place).close()
+            place /= name
+            place.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+    return False
