@@ -127,7 +127,7 @@ def _report(index: Path, link: Json) -> Path | None:
 def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
     """Whether an audit says what the row says."""
     from modelaudit.cli.batch import row_of
-    from modelaudit.cli.deliver import index_entry
+    from modelaudit.cli.index_pages import index_entry
 
     try:
         entry = index_entry(row_of(audit), ())

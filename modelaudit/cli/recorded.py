@@ -14,7 +14,8 @@ from modelaudit.cli import exits
 from modelaudit.cli.absent import hidden, superseded
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
 from modelaudit.cli.claim import claim, others, registry_name
-from modelaudit.cli.deliver import Formats, Outcome, deliver_to, is_index_written, write_index
+from modelaudit.cli.deliver import Formats, deliver_to
+from modelaudit.cli.index_pages import Outcome, is_index_written, write_index
 from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, unserved, work_on, worst_first
 from modelaudit.cli.settings_notes import settings_notes

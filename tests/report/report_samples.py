@@ -8,7 +8,7 @@ from sample_parts import SHA, architecture, behaviour, symmetry, weights
 from sample_rules import RULES
 
 from modelaudit.cli.batch import row_of
-from modelaudit.cli.deliver import index_entry
+from modelaudit.cli.index_pages import index_entry
 from modelaudit.findings import Location, Verdict
 from modelaudit.report.index import IndexRow
 from modelaudit.schema import Audit

@@ -10,7 +10,7 @@ from pathlib import Path
 import report_samples as samples
 
 from modelaudit.cli.batch import row_of
-from modelaudit.cli.deliver import index_entry
+from modelaudit.cli.index_pages import index_entry
 from modelaudit.findings import Verdict
 from modelaudit.report import index
 from modelaudit.report.comparison import render_comparison

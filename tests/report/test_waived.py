@@ -10,7 +10,7 @@ import report_samples as samples
 from sample_audits import finding, results
 
 from modelaudit.cli.batch import row_of
-from modelaudit.cli.deliver import index_entry
+from modelaudit.cli.index_pages import index_entry
 from modelaudit.findings import Location, Outcome, Severity, Verdict
 from modelaudit.report.html import render_html
 from modelaudit.report.index import Run, render_index
