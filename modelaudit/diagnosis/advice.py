@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.diagnosis.case import WORDS
+from modelaudit.diagnosis.loading import Loading
 from modelaudit.diagnosis.model import Found, NextStep
+from modelaudit.diagnosis.snippets import (
+    AVERAGE,
+    BIAS,
+    COMPARE,
+    EXPORT,
+    HEAD,
+    RECALIBRATE,
+    RELOAD,
+    RESTORE,
+    TRAIN_ON,
+    UNDO,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +69,13 @@ ORIGINS = {
     "T": "height and width exchanged, as between (x, y) and (row, column), or kernels converted "
     "with their axes exchanged",
 }
+UNKNOWN_DRAWING = "the layers that are called with training=True or draw at random"
 OTHER_ORIGIN = "axes that are read in another order or direction"
-RELOAD = """\
-model = build_model()   # the code that built it for training
-before = [w.numpy() for w in model.weights]
-status = tf.train.Checkpoint(model=model).restore(path)
-# Raises where a variable got no value.
-status.assert_existing_objects_matched()
-for weight, old in zip(model.weights, before):
-    if np.array_equal(weight.numpy(), old):
-        print("not restored:", weight.name)"""
-RECALIBRATE = """\
-# Unlabelled training images are enough.
-for layer in model.submodules:
-    if isinstance(layer, keras.layers.BatchNormalization):
-        layer.momentum = 0.9
-for batch in images:   # 50 batches or more
-    model(batch, training=True)
-model.save("recalibrated.keras")"""
-COMPARE = """\
-# 8 inputs, and the outputs of the day of training.
-x = np.load("reference_inputs.npy")
-y = np.load("reference_outputs.npy")
-# Over 1e-4: this is not the model that was saved.
-print(abs(model.predict(x) - y).max())"""
-HEAD = """\
-head = model.layers[-1]
-kernel, bias = head.get_weights()
-# One entry is far from the others.
-print(bias - np.median(bias))
-head.set_weights([kernel, np.full_like(bias, np.median(bias))])"""
+EXPORTED = NextStep(
+    "An export of Keras 3 goes on flipping, turning or shifting its inputs at random where the "
+    "model has layers for that. Export a call that says that this is no training.",
+    EXPORT,
+)
 
 ADVICE: dict[str, Advice] = {
     "damaged-restore": Advice(
@@ -103,14 +93,18 @@ ADVICE: dict[str, Advice] = {
         "A training log that shows this very file being written after training.",
         (
             NextStep("Load the weights before saving, and prove that each one changed.", RELOAD),
+            NextStep("If they are in a checkpoint of TensorFlow, restore it so that what is left "
+                     "out is an error.", RESTORE),
         ),
     ),
     "partial-restore": Advice(
         "Only part of the weights was restored",
         "These layers were frozen at random values on purpose (random features).",
         (
-            NextStep("Restore strictly: by_name=True, skip_mismatch=True and expect_partial() "
-                     "leave layers out without an error.", RELOAD),
+            NextStep("Load the weights again without by_name=True, skip_mismatch=True or "
+                     "expect_partial(), which leave layers out without an error.", RELOAD),
+            NextStep("If they are in a checkpoint of TensorFlow, restore it so that what is left "
+                     "out is an error.", RESTORE),
             NextStep("Compare with reference outputs kept from training.", COMPARE),
         ),
     ),
@@ -125,10 +119,10 @@ ADVICE: dict[str, Advice] = {
     ),
     "nondeterministic": Advice(
         "The model gives another answer each time",
-        "Two runs of model.predict on one input that are bit-identical.",
+        "Two runs on one input whose outputs agree bit for bit.",
         (
-            NextStep("Find layers that are called with training=True or draw at random, and "
-                     "rebuild the model without them. Statements about flips wait until then."),
+            NextStep("Rebuild the model without {drawing}. Statements about flips wait until "
+                     "then."),
         ),
     ),
     "dead-units": Advice(
@@ -137,7 +131,7 @@ ADVICE: dict[str, Advice] = {
         (
             NextStep("Look at the layer's bias and at the batch normalisation around it; restore "
                      "the checkpoint from before they ran away.",
-                     'print(model.get_layer("LAYER").get_weights()[1])'),
+                     BIAS),
         ),
     ),
     "orientation-mismatch": Advice(
@@ -145,13 +139,13 @@ ADVICE: dict[str, Advice] = {
         "Some images saved from the training pipeline just before the model that face the same "
         "way as those given here.",
         (
-            NextStep("For now, undo the difference before the model, and take this out again once "
-                     "the cause is fixed.",
-                     "# {words}\nimages = {numpy}\npredictions = model.predict(images)"),
-            NextStep("Send one and the same picture through the loading code of training and of "
-                     "serving, and compare the arrays. What does this: {origin}."),
+            NextStep("Find the cause: send one and the same picture through the loading code of "
+                     "training and of serving, and compare the arrays. What does this: {origin}."),
+            NextStep("Until it is fixed, undo the difference before the model. This is temporary: "
+                     "take it out again with the cause, or images are wrong the other way round.",
+                     UNDO),
             NextStep("Then audit again with images as they now arrive: MA603 must pass.",
-                     "modelaudit explain MODEL --probe-data IMAGES"),
+                     "modelaudit audit MODEL --probe-data IMAGES"),
         ),
     ),
     "head-bias": Advice(
@@ -168,9 +162,9 @@ ADVICE: dict[str, Advice] = {
         "The training code's own preprocessing giving the same values as were fed here.",
         (
             NextStep("Feed the model what it was trained on.",
-                     "# {words}\nimages = {numpy}\npredictions = model.predict(images)"),
+                     UNDO),
             NextStep("Put the scaling into the model, so that it cannot be forgotten.",
-                     "keras.layers.Rescaling(1 / 255)"),
+                     "{imports}\n\nkeras.layers.Rescaling(1 / 255)"),
         ),
     ),
     "wrong-weights-upstream": Advice(
@@ -231,7 +225,7 @@ ADVICE: dict[str, Advice] = {
             NextStep("Choose sizes, strides and padding so that windows fit evenly (3x3, stride 2, "
                      "'same': odd sizes), or pool before Flatten."),
             NextStep("Train with mirrored images as well, if a mirrored input means the same.",
-                     "{augment}"),
+                     TRAIN_ON),
         ),
     ),
     "orientation-sensitive-data": Advice(
@@ -242,10 +236,9 @@ ADVICE: dict[str, Advice] = {
                      "digits, text, left and right hands or steering they must not, and then this "
                      "is as it should be."),
             NextStep("If they must, train on with mirrored images.",
-                     "model = keras.Sequential([{augment}, *model.layers])\n"
-                     "model.compile(optimizer, loss)\nmodel.fit(images, labels)"),
+                     TRAIN_ON),
             NextStep("Without training, average over both orientations at inference.",
-                     "y = (model.predict(images) + model.predict({numpy})) / 2"),
+                     AVERAGE),
         ),
     ),
     "undecided-without-images": Advice(
@@ -260,8 +253,9 @@ ADVICE: dict[str, Advice] = {
         "Cannot be decided without running the model",
         "",
         (
-            NextStep("Settle first what kept the model from being run. Then ask again, with images "
-                     "as they reach it in production.",
+            NextStep("Settle first what kept the model from being run; of a file with a critical "
+                     "finding, get a clean copy. Then ask again, with images as they reach it in "
+                     "production.",
                      "modelaudit explain MODEL --probe-data IMAGES"),
         ),
     ),
@@ -278,14 +272,18 @@ ADVICE: dict[str, Advice] = {
 }  # fmt: skip
 
 
-def next_steps(cause: str, found: Found) -> tuple[NextStep, ...]:
-    """The steps with this model's flip filled in."""
+def next_steps(cause: str, found: Found, load: Loading) -> tuple[NextStep, ...]:
+    """The steps with this model's flip, and the way it is loaded, filled in."""
     flip = found.transform or "H"
     values = {
         "origin": ORIGINS.get(flip, OTHER_ORIGIN),
         "numpy": NUMPY.get(flip, NUMPY["H"]),
         "words": WORDS.get(flip, flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
+        "drawing": f"what draws at random in it: {found.where}" if found.where else UNKNOWN_DRAWING,
+        "imports": load.imports,
+        "model": load.model,
+        "predict": load.predict,
     }
 
     def fill(code: str) -> str:
@@ -293,4 +291,7 @@ def next_steps(cause: str, found: Found) -> tuple[NextStep, ...]:
             code = code.replace("{" + key + "}", value)
         return code
 
-    return tuple(NextStep(fill(step.text), fill(step.code)) for step in ADVICE[cause].steps)
+    steps = ADVICE[cause].steps
+    if cause == "nondeterministic" and load.exported:
+        steps = (*steps, EXPORTED)
+    return tuple(NextStep(fill(step.text), fill(step.code)) for step in steps)

@@ -11,6 +11,7 @@ from modelaudit.diagnosis.case import (
     classes_said,
     information,
 )
+from modelaudit.diagnosis.drawing import drawing
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.facts import Json
 from modelaudit.measures.collapse import MIN_SPREAD, bits_limit
@@ -58,7 +59,8 @@ def nondeterministic(case: Case) -> Answer:
         )
     else:
         text = f"The same inputs give outputs that differ by up to {seen.noise_floor:.3g}."
-    return Found(0.99, (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),))
+    evidence = (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),)
+    return Found(0.99, evidence, where=", ".join(drawing(case.facts.artifact)))
 
 
 def dead_units(case: Case) -> Answer:

@@ -22,6 +22,7 @@ from modelaudit.diagnosis import (
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.case import IMAGES, Case
+from modelaudit.diagnosis.loading import loading
 from modelaudit.diagnosis.model import (
     Answer,
     Cause,
@@ -98,7 +99,7 @@ PROCEDURE: tuple[Step, ...] = (
 )
 
 
-def _cause(name: str, found: Found) -> Cause:
+def _cause(name: str, found: Found, case: Case) -> Cause:
     advice = ADVICE[name]
     return Cause(
         cause=name,
@@ -107,7 +108,7 @@ def _cause(name: str, found: Found) -> Cause:
         evidence=found.evidence,
         against=found.against,
         refute=advice.refute,
-        next_steps=next_steps(name, found),
+        next_steps=next_steps(name, found, loading(case.facts)),
         transform=found.transform,
         where=found.where,
     )
@@ -118,10 +119,10 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
     seen = case.behaviour
     if seen is None and not case.facts.artifact.tensors:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("not-applicable", Found(1.0, (Evidence(text),)))
+        return _cause("not-applicable", Found(1.0, (Evidence(text),)), case)
     if seen is None:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("not-run", Found(0.5, (Evidence(text),)))
+        return _cause("not-run", Found(0.5, (Evidence(text),)), case)
     waiting = [each for each in unknown if IMAGES in each.needs]
     if waiting and not case.images:
         given = "Weights, restore and output are sound as far as built-in inputs can show."
@@ -134,14 +135,16 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         if seen.inputs.kind == "user":
             given = f"Only {seen.inputs.n} images were given; statements on flips take more."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
-        return _cause("undecided-without-images", Found(0.9, tuple(evidence)))
+        return _cause("undecided-without-images", Found(0.9, tuple(evidence)), case)
     if case.alike:
         text = (
             "Nearly all images given get one answer, and what can be held against it fits: they "
             f"seem to be of one kind. What flips do shows on {IMAGES}."
         )
-        return _cause("healthy", Found(0.6, (Evidence(text),)))
-    return _cause("healthy", Found(0.8, (Evidence("No step of the procedure confirmed a cause."),)))
+        return _cause("healthy", Found(0.6, (Evidence(text),)), case)
+    return _cause(
+        "healthy", Found(0.8, (Evidence("No step of the procedure confirmed a cause."),)), case
+    )
 
 
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
@@ -167,7 +170,7 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
                 text = answer.evidence[0].text
                 consequences.append(Consequence(step.cause, title, behind.cause, text))
                 continue
-            cause = _cause(step.cause, answer)
+            cause = _cause(step.cause, answer, case)
             if causes:
                 cause = replace(cause, belief=round(cause.belief * SHADOW, 3))
             causes.append(cause)

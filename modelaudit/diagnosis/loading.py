@@ -1,0 +1,73 @@
+"""The code that loads a model, with the Keras that can: what code to paste begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.probe.protocol import Status
+from modelaudit.rules.model import Facts
+from modelaudit.runtimes.catalogue import has_keras2_objects
+from modelaudit.runtimes.profile import numbers
+
+SAVED_MODELS = frozenset({Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2})
+WHOLE = frozenset({Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE})
+LEGACY = "here-legacy"
+
+IMPORTS = {"keras": "import keras", "tf_keras": "import tf_keras as keras"}
+LOAD = """\
+model = keras.models.load_model("MODEL", compile=False)"""
+BUILD = """\
+model = build_model()  # the code that built it for training
+model.load_weights("WEIGHTS")"""
+SERVE = """\
+import tensorflow as tf
+
+model = tf.saved_model.load("MODEL")
+serve = model.signatures["serving_default"]
+
+
+def predict(inputs):
+    return next(iter(serve(tf.constant(inputs)).values())).numpy()"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How code begins.
+
+    Attributes:
+        imports: of the Keras that knows the model, under the name `keras`.
+        model: the same, and `model`, a model of that Keras.
+        predict: whatever it takes to have `predict`, a function from inputs to outputs.
+        exported: whether Keras 3 exported it.
+    """
+
+    imports: str
+    model: str
+    predict: str
+    exported: bool = False
+
+
+def loading(facts: Facts) -> Loading:
+    """How to load this model."""
+    artifact = facts.artifact
+    imports = IMPORTS[_keras(facts)]
+    whole = artifact.format in WHOLE or has_keras2_objects(artifact)
+    model = f"{imports}\n\n{LOAD if whole else BUILD}"
+    graph = artifact.format in SAVED_MODELS and not has_keras2_objects(artifact)
+    predict = SERVE if graph else f"{model}\npredict = model.predict"
+    return Loading(imports, model, predict, artifact.provenance.exporter == "keras3-export")
+
+
+def _keras(facts: Facts) -> str:
+    """`keras` or `tf_keras`: what loaded it; else what saved it."""
+    artifact = facts.artifact
+    loaded = [each for each in facts.observations if each.status is Status.LOADED]
+    if artifact.format in WHOLE and loaded:
+        return "tf_keras" if loaded[0].runtime == LEGACY else "keras"
+    return "tf_keras" if _saved_by_keras_2(artifact) else "keras"
+
+
+def _saved_by_keras_2(artifact: Artifact) -> bool:
+    version = numbers(artifact.provenance.keras or "")
+    return has_keras2_objects(artifact) or (bool(version) and version < (3,))

@@ -1,0 +1,94 @@
+"""Code to paste. `tests/diagnosis/test_snippets.py` runs all of it, in both generations of Keras.
+
+`{imports}`, `{model}` and `{predict}` stand for how the model at hand is loaded (`loading`), the
+other names in braces for the difference that a cause is about.
+"""
+
+from __future__ import annotations
+
+RELOAD = """\
+import numpy as np
+{imports}
+
+model = build_model()  # the code that built it for training
+before = [weight.numpy() for weight in model.weights]
+model.load_weights("trained.weights.h5")  # and nothing that skips
+for weight, old in zip(model.weights, before):
+    if np.array_equal(weight.numpy(), old):
+        print("not restored:", getattr(weight, "path", weight.name))"""
+RESTORE = """\
+import tensorflow as tf
+{imports}
+
+model = build_model()  # the code that built it for training
+# The path that tf.train.Checkpoint(model=model).save() gave.
+status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")
+# Raises where a variable of the model got no value; assert_consumed() also
+# where the checkpoint holds more, as the optimizer's state.
+status.assert_existing_objects_matched()"""
+RECALIBRATE = """\
+{model}
+# Unlabelled training images are enough. By name, for each Keras has a class of its own.
+for layer in model._flatten_layers():
+    if type(layer).__name__ == "BatchNormalization":
+        layer.momentum = 0.9
+for batch in images:  # 50 batches or more, as they were fed in training
+    model(batch, training=True)
+model.save("recalibrated.keras")"""
+COMPARE = """\
+import numpy as np
+{predict}
+
+# 8 inputs, and the outputs of the day of training.
+x = np.load("reference_inputs.npy")
+y = np.load("reference_outputs.npy")
+# Over 1e-4: this is not the model that was saved.
+print(abs(predict(x) - y).max())"""
+HEAD = """\
+import numpy as np
+{model}
+
+layers = [each for each in model._flatten_layers() if not getattr(each, "layers", None)]
+head = [each for each in layers if len(each.get_weights()) == 2][-1]
+kernel, bias = head.get_weights()
+# One entry is far from the others.
+print(bias - np.median(bias))
+head.set_weights([kernel, np.full_like(bias, np.median(bias))])"""
+BIAS = """\
+{model}
+layers = {each.name: each for each in model._flatten_layers()}
+print(layers["LAYER"].get_weights()[1])"""
+UNDO = """\
+import numpy as np
+{predict}
+
+# {words}
+images = {numpy}
+predictions = predict(images)"""
+AVERAGE = """\
+import numpy as np
+{predict}
+
+y = (predict(images) + predict({numpy})) / 2"""
+TRAIN_ON = """\
+{model}
+
+training = keras.Sequential([
+    keras.Input(model.input_shape[1:]),
+    {augment},
+    model,
+])
+# The optimizer and the loss that the model was trained with.
+training.compile("adam", "sparse_categorical_crossentropy")
+training.fit(images, labels)
+model.save("retrained.keras")  # without the layer that flips"""
+EXPORT = """\
+import keras
+import tensorflow as tf
+
+model = keras.models.load_model("MODEL.keras")  # what was exported
+spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+archive = keras.export.ExportArchive()
+archive.track(model)
+archive.add_endpoint("serve", lambda x: model(x, training=False), [spec])
+archive.write_out("exported")"""

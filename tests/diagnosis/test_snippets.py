@@ -1,0 +1,192 @@
+"""All code that a diagnosis gives to paste is run here, on models of both generations of Keras."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.diagnosis.advice import ADVICE, AUGMENT, next_steps
+from modelaudit.diagnosis.loading import LEGACY, loading
+from modelaudit.diagnosis.model import Found
+from modelaudit.facts import Provenance
+from modelaudit.pipeline import static_facts
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.rules import examples
+from modelaudit.settings import Settings
+from tests.sharing import QUIET
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+RUNNER = Path(__file__).with_name("run_snippets.py")
+IMAGES = SAMPLES / "digits_probe.npz"
+NO_CODE = ("modelaudit ", "sha256sum ")
+SINGLE = {  # code about one of the user's own layers, or that shows a call
+    "dead-units": {"LAYER": "conv_1"},
+}
+
+
+def loaded_by(runtime, keras):
+    """Facts of a healthy model that this runtime loaded and that this Keras saved."""
+    facts = examples.observed(Status.LOADED)()
+    seen = Observation(runtime, "load_model", Status.LOADED)
+    artifact = replace(facts.artifact, provenance=Provenance(keras=keras))
+    return replace(facts, artifact=artifact, observations=(seen,) if runtime else ())
+
+
+@pytest.mark.parametrize(
+    ("runtime", "keras", "module"),
+    [
+        ("here", "3.15.1", "keras"),
+        ("here", "2.15.0", "keras"),
+        (LEGACY, "2.15.0", "tf_keras"),
+        ("", "2.15.0", "tf_keras"),
+        ("", "3.8.0", "keras"),
+        ("", None, "keras"),
+    ],
+)
+def test_code_begins_with_the_keras_that_loads_the_model(runtime, keras, module):
+    begin = loading(loaded_by(runtime, keras))
+    assert ("import tf_keras as keras" in begin.imports) == (module == "tf_keras")
+    assert begin.model.startswith(begin.imports)
+    assert "keras.models.load_model" in begin.predict
+
+
+@pytest.mark.parametrize(
+    ("sample", "keras", "graph"),
+    [
+        ("digits_statistics_lost", True, False),  # a SavedModel of Keras 2: tf-keras reads it
+        ("digits_random_export", False, True),
+        ("digits_tf1_savedmodel", False, True),
+    ],
+)
+def test_a_saved_model_is_loaded_as_what_it_is(sample, keras, graph):
+    begin = loading(static_facts(SAMPLES / sample, Settings()))
+    assert ("import tf_keras as keras\n\nmodel = keras.models.load_model" in begin.model) == keras
+    assert ("tf.saved_model.load" in begin.predict) == graph
+    assert "load_model" in begin.model or "build_model" in begin.model
+
+
+def codes(sample, runtime="", transforms=("H",)):
+    """(name, code) of all that may be advised about a model."""
+    facts = static_facts(SAMPLES / sample, Settings())
+    if runtime:
+        facts = replace(facts, observations=(Observation(runtime, "", Status.LOADED),))
+    found = {}
+    for cause in ADVICE:
+        for transform in transforms:
+            steps = next_steps(cause, Found(1.0, (), transform=transform), loading(facts))
+            for number, step in enumerate(steps):
+                code = step.code
+                for old, new in SINGLE.get(cause, {}).items():
+                    code = code.replace(old, new)
+                if code and not code.startswith(NO_CODE):
+                    found[f"{cause} {number} {transform}"] = code
+    return found
+
+
+def run(module, sample, codes, folder):
+    """What running each code on a sample model gave; TensorFlow starts once for all."""
+    given = folder / "codes.json"
+    given.write_text(json.dumps(list(codes.items())))
+    command = [sys.executable, RUNNER, module, SAMPLES / sample, IMAGES, given]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"} | QUIET
+    done = subprocess.run(
+        [*map(os.fspath, command)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "sample", "runtime"),
+    [
+        ("keras", "digits_noaug.h5", "here"),
+        ("tf_keras", "digits_statistics_lost", ""),
+        ("tf_keras", "teachable_digits/keras_model.h5", LEGACY),
+    ],
+)
+def test_all_code_runs_as_it_is_pasted(module, sample, runtime, tmp_path):
+    given = codes(sample, runtime)
+    if "teachable" in sample:
+        del given["dead-units 0 H"]  # its layers have other names
+    found = run(module, sample, given, tmp_path)
+    assert {name: each["error"] for name, each in found.items() if "error" in each} == {}
+    assert len(found) > 10
+
+
+@pytest.mark.slow
+def test_code_for_an_export_asks_its_signature(tmp_path):
+    given = {
+        name: code
+        for name, code in codes("digits_random_export").items()
+        if not any(word in code for word in ("build_model", "load_model", "model.save("))
+    }
+    found = run("none", "digits_random_export", given, tmp_path)
+    assert {name: each["error"] for name, each in found.items() if "error" in each} == {}
+    assert any(name.startswith("orientation-mismatch") for name in found)
+
+
+@pytest.mark.slow
+def test_recalibrating_and_centring_repair_the_models_they_are_meant_for(tmp_path):
+    lost = codes("digits_statistics_lost")["bn-statistics-lost 1 H"]
+    biased = codes("digits_one_answer.h5", "here")["head-bias 0 H"]
+    for module, sample, code in (
+        ("tf_keras", "digits_statistics_lost", lost),
+        ("keras", "digits_one_answer.h5", biased),
+    ):
+        (found,) = run(module, sample, {"repair": code}, tmp_path).values()
+        assert found["accuracy"] > 0.8, found
+
+
+@pytest.mark.slow
+def test_training_on_with_flips_leaves_them_out_of_what_is_saved(tmp_path):
+    code = codes("digits_noaug.h5", "here")["orientation-sensitive-data 1 H"]
+    assert AUGMENT["H"] in code
+    more = '\nagain = keras.models.load_model("retrained.keras")\n'
+    more += "assert [type(each).__name__ for each in again.layers] == before\n"
+    first = "import keras\nbefore = [type(each).__name__ for each in "
+    first += 'keras.models.load_model("MODEL", compile=False).layers]\n'
+    (found,) = run("keras", "digits_noaug.h5", {"train": first + code + more}, tmp_path).values()
+    assert "error" not in found, found
+
+
+@pytest.mark.slow
+def test_an_export_that_says_that_it_does_not_train_answers_alike_twice(tmp_path):
+    steps = codes("digits_random_export")
+    (code,) = [each for name, each in steps.items() if name.startswith("nondeterministic")]
+    code = code.replace("MODEL.keras", os.fspath(SAMPLES / "digits_robust.keras"))
+    code += """
+served = tf.saved_model.load("exported")
+answers = [served.serve(tf.constant(images)).numpy() for _ in range(2)]
+assert (answers[0] == answers[1]).all()
+assert abs(answers[0] - model.predict(images, verbose=0)).max() < 1e-5
+"""
+    (found,) = run("none", "digits_random_export", {"export": code}, tmp_path).values()
+    assert "error" not in found, found
+
+
+def test_what_draws_at_random_is_named_from_the_graph():
+    from modelaudit.diagnosis.drawing import drawing
+
+    facts = static_facts(SAMPLES / "digits_random_export", Settings())
+    assert drawing(facts.artifact) == ("digits_1/random_flip_1",)
+    # Initialisers draw too, but not while the model answers.
+    for sample in ("digits_tf1_savedmodel", "digits_statistics_lost", "digits_robust.keras"):
+        assert drawing(static_facts(SAMPLES / sample, Settings()).artifact) == ()
+
+
+def test_images_are_as_the_runner_expects_them():
+    with np.load(IMAGES) as held:
+        assert held["x"].shape[1:] == (16, 16, 1)
