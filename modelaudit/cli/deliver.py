@@ -61,6 +61,7 @@ def rule_infos() -> dict[str, RuleInfo]:
     """The rules' wording for reports, which do not import the rules themselves."""
     from modelaudit.report.ruleinfo import RuleInfo
     from modelaudit.rules.catalogue import CATALOGUE
+    from modelaudit.rules.model import Need
 
     return {
         rule.code: RuleInfo(
@@ -73,6 +74,7 @@ def rule_infos() -> dict[str, RuleInfo]:
             why=rule.why,
             fix=rule.fix,
             references=rule.references,
+            observed=bool({Need.OBSERVATION, Need.BEHAVIOUR}.intersection(rule.needs)),
         )
         for rule in CATALOGUE
     }

@@ -18,8 +18,9 @@ SENTENCES = {
         "loaded before it was saved, so its answers mean nothing in any orientation."
     ),
     "partial-restore": (
-        "The restore left out {where}: it still holds the random values it was built with, while "
-        "the rest is trained. What comes out is arbitrary, and that a flip changes it is chance."
+        "Most likely the restore left out {where}: the random values that a layer is built with "
+        "are still there, while the rest is trained. What comes out is arbitrary, and that a flip "
+        "changes it is chance."
     ),
     "bn-statistics-lost": (
         "The moving averages of batch normalisation were lost in saving or restoring, so numbers "

@@ -15,18 +15,13 @@ WHOLE = frozenset({Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE})
 LEGACY = "here-legacy"
 
 IMPORTS = {"keras": "import keras", "tf_keras": "import tf_keras as keras"}
-LOAD = """\
-model = keras.models.load_model("MODEL", compile=False)"""
-BUILD = """\
-model = build_model()  # the code that built it for training
-model.load_weights("WEIGHTS")"""
+LOAD = 'keras.models.load_model("MODEL", compile=False)'
+BUILD = "build_model()"
+AS_BUILT = "  # the code that built it, as a model of Keras with its weights"
 SERVE = """\
 import tensorflow as tf
-
 model = tf.saved_model.load("MODEL")
 serve = model.signatures["serving_default"]
-
-
 def predict(inputs):
     return next(iter(serve(tf.constant(inputs)).values())).numpy()"""
 
@@ -53,9 +48,10 @@ def loading(facts: Facts) -> Loading:
     artifact = facts.artifact
     imports = IMPORTS[_keras(facts)]
     whole = artifact.format in WHOLE or has_keras2_objects(artifact)
-    model = f"{imports}\n\n{LOAD if whole else BUILD}"
+    get, note = (LOAD, "") if whole else (BUILD, AS_BUILT)
     graph = artifact.format in SAVED_MODELS and not has_keras2_objects(artifact)
-    predict = SERVE if graph else f"{model}\npredict = model.predict"
+    predict = SERVE if graph else f"{imports}\npredict = {get}.predict{note}"
+    model = f"{imports}\nmodel = {get}{note}"
     return Loading(imports, model, predict, artifact.provenance.exporter == "keras3-export")
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 RELOAD = """\
 import numpy as np
-{imports}
-
 model = build_model()  # the code that built it for training
 before = [weight.numpy() for weight in model.weights]
 model.load_weights("trained.weights.h5")  # and nothing that skips
@@ -18,8 +16,6 @@ for weight, old in zip(model.weights, before):
         print("not restored:", getattr(weight, "path", weight.name))"""
 RESTORE = """\
 import tensorflow as tf
-{imports}
-
 model = build_model()  # the code that built it for training
 # The path that tf.train.Checkpoint(model=model).save() gave.
 status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")
@@ -38,7 +34,6 @@ model.save("recalibrated.keras")"""
 COMPARE = """\
 import numpy as np
 {predict}
-
 # 8 inputs, and the outputs of the day of training.
 x = np.load("reference_inputs.npy")
 y = np.load("reference_outputs.npy")
@@ -47,7 +42,6 @@ print(abs(predict(x) - y).max())"""
 HEAD = """\
 import numpy as np
 {model}
-
 layers = [each for each in model._flatten_layers() if not getattr(each, "layers", None)]
 head = [each for each in layers if len(each.get_weights()) == 2][-1]
 kernel, bias = head.get_weights()
@@ -61,31 +55,23 @@ print(layers["LAYER"].get_weights()[1])"""
 UNDO = """\
 import numpy as np
 {predict}
-
 # {words}
 images = {numpy}
 predictions = predict(images)"""
 AVERAGE = """\
 import numpy as np
 {predict}
-
 y = (predict(images) + predict({numpy})) / 2"""
 TRAIN_ON = """\
 {model}
-
-training = keras.Sequential([
-    keras.Input(model.input_shape[1:]),
-    {augment},
-    model,
-])
-# The optimizer and the loss that the model was trained with.
-training.compile("adam", "sparse_categorical_crossentropy")
+flip = {augment}
+training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])
+training.compile("adam", "sparse_categorical_crossentropy")  # or as it was trained
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layer that flips"""
 EXPORT = """\
 import keras
 import tensorflow as tf
-
 model = keras.models.load_model("MODEL.keras")  # what was exported
 spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
 archive = keras.export.ExportArchive()

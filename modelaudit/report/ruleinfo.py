@@ -10,7 +10,10 @@ from modelaudit.findings import Severity
 
 @dataclass(frozen=True, slots=True)
 class RuleInfo:
-    """A rule's wording; the fields mean what they mean in the rule's declaration."""
+    """A rule's wording; the fields mean what they mean in the rule's declaration.
+
+    `observed` is whether it judges what loading or running the model showed, not the file alone.
+    """
 
     code: str
     name: str
@@ -21,6 +24,7 @@ class RuleInfo:
     why: str
     fix: str
     references: tuple[str, ...] = ()
+    observed: bool = False
 
 
 Rules = Mapping[str, RuleInfo]

@@ -85,6 +85,7 @@ CONFIDENCE: Mapping[Confidence, str] = {
     Confidence.MEDIUM: "medium",
     Confidence.LOW: "low (a hint)",
 }
+OBSERVED = "certain (observed)"  # in place of the first, of rules that look at a loaded model
 
 TRANSFORMS: Mapping[str, str] = {
     "e": "as given",

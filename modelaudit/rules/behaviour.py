@@ -231,7 +231,8 @@ RULES = (
         pass_title="The output depends on the input",
         why="A model that answers the same for everything is useless, and a test on a few inputs "
         "of one class does not notice.",
-        fix="The diagnosis names the cause that fits best. Check restored weights first.",
+        fix="Find out what makes it constant: weights that were not restored, a layer that is never "
+        "active, a bias that drowns the rest, or inputs on another scale than in training.",
         check=_collapsed,
         bad=made.collapsed,
         good=made.lively,
@@ -266,7 +267,11 @@ RULES = (
         "its training data. If it means something else (digits, text, left and right), this is "
         "right.",
         fix="Ask first whether a mirrored input should get the same answer. If so, train with "
-        'mirrored images:\n\n    keras.layers.RandomFlip("horizontal")  # first layer of the model',
+        "mirrored images, by a layer that is not saved with the model:\n\n"
+        "    import keras  # of a model that needs Keras 2: import tf_keras as keras\n"
+        '    flip = keras.layers.RandomFlip("horizontal")\n'
+        "    training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])\n\n"
+        "Compile and fit `training`, then save `model`.",
         check=_sensitive,
         limit=Limit(SENSITIVE, 0.001, 10.0, "times what another input changes"),
         bad=made.flip_sensitive,
@@ -283,7 +288,9 @@ RULES = (
         pass_title="The same input gives the same output",
         why="A layer behaves as in training (dropout, noise, batch statistics) or draws at random, "
         "so no single answer can be trusted.",
-        fix="Look for `training=True` in the saved calls and for random layers; rebuild without.",
+        fix="Look for `training=True` in the saved calls and for random layers, and rebuild the "
+        "model without. `model.export` of Keras 3 leaves layers that augment at random at work: "
+        "export a call with `training=False` by `keras.export.ExportArchive`.",
         check=_nondeterministic,
         bad=made.noisy,
         good=made.lively,

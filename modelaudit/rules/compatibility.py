@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.runtimes.profile import numbers
 
 QUOTED = 600  # characters of a loader's message that go into a finding
 
@@ -30,7 +31,7 @@ def _tried(facts: Facts) -> dict[str, Observation]:
 
 
 def _message(observation: Observation) -> str:
-    text = observation.failure
+    text = observation.failure.partition(" Full object config:")[0]  # and pages of it
     return text[:QUOTED] + (" …" if len(text) > QUOTED else "")
 
 
@@ -62,6 +63,11 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
 
 
+def _origin(facts: Facts) -> str:
+    version = numbers(facts.artifact.provenance.keras or "")
+    return "Saved by Keras 2: " if version[:1] == (2,) else ""
+
+
 def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = _tried(facts)
     current, legacy = tried.get(CURRENT), tried.get(LEGACY)
@@ -71,8 +77,8 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("only one of Keras 3 and tf-keras was tried")
     if current.status is Status.FAILED and legacy.status is Status.LOADED:
         yield rule.finding(
-            f"Keras {current.versions.get('keras', '3')} refuses the model, tf-keras "
-            f"{legacy.versions.get('tf-keras', '')} loads it. Keras says: {_message(current)}",
+            f"{_origin(facts)}Keras {current.versions.get('keras', '3')} refuses the model, tf-keras "
+            f"{legacy.versions.get('tf-keras', '2')} loads it.",
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
         )

@@ -17,7 +17,10 @@ from modelaudit.schema import jsonable
 
 def _golden(facts: Facts) -> Golden:
     if facts.golden is None:
-        raise NotApplicable("no golden record lies beside the model (`modelaudit record MODEL`)")
+        raise NotApplicable(
+            "no golden record lies beside the model; `modelaudit record` makes one where the model "
+            "was trained, before it is exported"
+        )
     return facts.golden
 
 
@@ -130,7 +133,8 @@ RULES = (
         pass_title="The model's files are those of its golden record",
         why="Somebody saved, converted or edited the model and did not record it again. What "
         "changed is in the findings on weights and outputs, if it matters to them.",
-        fix="Find out who changed it and why; if it was meant, `modelaudit record MODEL`.",
+        fix="Find out who changed it and why. If it was meant, record the model again where it was "
+        "changed (`modelaudit record`), once you know that it answers rightly.",
         check=_golden_files,
         bad=lambda: _recorded(same_files=False),
         good=_recorded,

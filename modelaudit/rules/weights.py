@@ -113,7 +113,8 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for kernel in fresh:
             yield rule.finding(
                 f"{kernel.route} still holds values as its initialiser draws them, while "
-                f"{tested - len(fresh)} other kernels are trained: it was left out of the restore.",
+                f"{tested - len(fresh)} other kernels are trained: most likely it was left out of "
+                "the restore.",
                 route=kernel.route,
                 evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": tested},
             )
@@ -175,10 +176,10 @@ RULES = (
         "network behind sees numbers of the wrong size and often answers the same for everything.",
         fix="Restore a checkpoint that includes non-trainable variables (`model.weights`, not "
         "`model.trainable_weights`). Without one, recalibrate on training images:\n\n"
-        "    for layer in model.layers:\n"
-        "        if isinstance(layer, keras.layers.BatchNormalization):\n"
+        "    for layer in model._flatten_layers():  # by name: each Keras has its own class\n"
+        '        if type(layer).__name__ == "BatchNormalization":\n'
         "            layer.momentum = 0.9\n"
-        "    for batch in images:            # unlabelled, 50 batches or more\n"
+        "    for batch in images:  # unlabelled, 50 batches or more\n"
         "        model(batch, training=True)",
         check=_statistics_lost,
         bad=examples.measured(_bn(lost=True)),
@@ -243,8 +244,12 @@ RULES = (
         pass_title="No single layer was left at its initial values",
         why="This is what a partial restore leaves behind: `by_name=True`, `skip_mismatch=True` and "
         "`expect_partial()` skip layers without an error.",
-        fix="Load strictly and look at what is skipped:\n\n"
-        "    status = checkpoint.restore(path)\n"
+        fix="Load the weights again without `by_name=True`, `skip_mismatch=True` or "
+        "`expect_partial()`, which leave layers out:\n\n"
+        '    model.load_weights("trained.weights.h5")\n'
+        "    # or, of a checkpoint of TensorFlow, with an error for what is left out:\n"
+        "    import tensorflow as tf\n"
+        '    status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")\n'
         "    status.assert_existing_objects_matched()\n\n"
         "Frozen random features are fresh on purpose: then waive this finding.",
         check=_partial_restore,

@@ -19,6 +19,7 @@ from modelaudit.facts import Provenance
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
 from modelaudit.settings import Settings
 from tests.sharing import QUIET
 
@@ -67,7 +68,7 @@ def test_code_begins_with_the_keras_that_loads_the_model(runtime, keras, module)
 )
 def test_a_saved_model_is_loaded_as_what_it_is(sample, keras, graph):
     begin = loading(static_facts(SAMPLES / sample, Settings()))
-    assert ("import tf_keras as keras\n\nmodel = keras.models.load_model" in begin.model) == keras
+    assert ("import tf_keras as keras\nmodel = keras.models.load_model" in begin.model) == keras
     assert ("tf.saved_model.load" in begin.predict) == graph
     assert "load_model" in begin.model or "build_model" in begin.model
 
@@ -136,6 +137,21 @@ def test_code_for_an_export_asks_its_signature(tmp_path):
     found = run("none", "digits_random_export", given, tmp_path)
     assert {name: each["error"] for name, each in found.items() if "error" in each} == {}
     assert any(name.startswith("orientation-mismatch") for name in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "sample"),
+    [("keras", "digits_noaug.h5"), ("tf_keras", "digits_statistics_lost")],
+)
+def test_code_of_the_rules_runs_too(module, sample, tmp_path):
+    given = {}
+    for code in ("MA401", "MA405", "MA604"):
+        lines = [line[4:] for line in rule(code).fix.splitlines() if line.startswith("    ")]
+        given[code] = "\n".join(lines).replace("import keras  #", f"import {module} as keras  #")
+    found = run(module, sample, given, tmp_path)
+    assert {name: each["error"] for name, each in found.items() if "error" in each} == {}
+    assert set(found) == set(given)
 
 
 @pytest.mark.slow

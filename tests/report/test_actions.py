@@ -7,7 +7,8 @@ from dataclasses import replace
 import report_samples as samples
 from sample_audits import finding, results
 
-from modelaudit.findings import Severity, Verdict
+from modelaudit.cli.deliver import rule_infos as rules
+from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.report.html import render_html
 from modelaudit.report.sections import findings, verdict
 
@@ -91,3 +92,18 @@ def test_a_sentence_without_end_is_cut():
     (said, _), *_ = actions(of(diagnosis=diagnosed("very " * 2000)))
     assert len(said) <= verdict.LONGEST_SENTENCE
     assert said.endswith("…")
+
+
+def test_what_is_certain_says_what_that_rests_on():
+    def certain(observed):
+        found = finding("MA601", "differs", confidence=Confidence.CERTAIN)
+        info = replace(samples.RULES["MA601"], observed=observed)
+        (card,) = findings.build(of(found), {"MA601": info}).cards
+        return card.confidence
+
+    assert certain(observed=True) == "certain (observed)"
+    assert "stored bytes" in certain(observed=False)
+    known = rules()
+    assert [known[code].observed for code in ("MA605", "MA211", "MA401", "MA702")] == [
+        *(True, True, False, False)
+    ]

@@ -34,8 +34,13 @@ def _observed(row: Map) -> tuple[Cell, str]:
     if observed.get("same") is False:
         status = "differs"
     cell = Cell(words.mark(status).word, mark=status)
-    said = text.cut(as_text(observed.get("error")), 400) or _compared(observed)
+    said = text.cut(_error(observed), 400) or _compared(observed)
     return cell, said
+
+
+def _error(observed: Map) -> str:
+    """What a loader said, without the config that Keras 3 prints after it."""
+    return as_text(observed.get("error")).partition(" Full object config:")[0]
 
 
 def _compared(observed: Map) -> str:
@@ -99,7 +104,7 @@ def _observations(audit: Audit) -> Table | None:
                         None,
                         (
                             text.shorten(as_text(o.get("error_type")), 60),
-                            text.cut(as_text(o.get("error")), 400),
+                            text.cut(_error(o), 400),
                         ),
                     )
                 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.findings import Confidence, Finding, Outcome, Severity
 from modelaudit.report import evidence, text, words
 from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
 from modelaudit.report.ruleinfo import RuleInfo, Rules
@@ -69,6 +69,13 @@ def _mark(finding: Finding) -> str:
     return "waived" if finding.outcome is Outcome.WAIVED else finding.severity.value
 
 
+def _confidence(finding: Finding, info: RuleInfo | None) -> str:
+    """How sure it is; what is certain rests on the bytes of the file or on what was observed."""
+    if finding.confidence is Confidence.CERTAIN and info and info.observed:
+        return words.OBSERVED
+    return words.CONFIDENCE[finding.confidence]
+
+
 def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None) -> Card:
     first = group[0]
     return Card(
@@ -78,7 +85,7 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
         rule=first.name,
         family=info.family if info else "",
         title=spans(text.cut(first.title, 200)),
-        confidence=words.CONFIDENCE[first.confidence],
+        confidence=_confidence(first, info),
         why=paragraphs(info.why) if info else (),
         fix=paragraphs(first.fix or (info.fix if info else "")),
         references=info.references if info else (),
