@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 
-from modelaudit.probe import bubblewrap, sandbox
+from modelaudit.probe import bubblewrap, sandbox, scratch
 
 POLICY = {"readable": [], "listable": [], "address_space": 1 << 30, "cpu": 10, "file_size": 0}
+NOT_TRIED = "not tried"
 
 
 def containment(layers: Mapping[str, bool | str]) -> str:
     """What the layers that are there mean for running models, in a sentence."""
+    if layers["limits"] == NOT_TRIED:
+        return f"No model can be run here: {layers['unprivileged']}."
     missing = [layer for layer in sandbox.REQUIRED if layers[layer] is not True]
     if not missing:
         return "Models are contained here by all that --require-sandbox asks for."
@@ -30,23 +31,29 @@ def sandbox_layers() -> dict[str, bool | str]:
 
     A forked child enters the sandbox, for there is no way back out of it.
     """
-    scratch = tempfile.mkdtemp(prefix="modelaudit-")
-    try:
+    with scratch.directory() as folder:
+        folder.chmod(0o711)
+        private = folder / "private"
+        private.mkdir(0o700)
         answer, child_end = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                report = sandbox.enter({**POLICY, "scratch": scratch})
-                os.write(child_end, json.dumps(report).encode())
+                os.write(child_end, json.dumps(_tried(str(private))).encode())
             finally:
                 os._exit(0)
         os.close(child_end)
         with os.fdopen(answer, "rb") as pipe:
             said = pipe.read()
         status = os.waitpid(child, 0)[1]
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     if not said:
         return dict.fromkeys(sandbox.LAYERS, f"the attempt ended with status {status}")
     report = json.loads(said)
-    return {layer: report.get(layer, "not tried") for layer in sandbox.LAYERS}
+    return {layer: report.get(layer, NOT_TRIED) for layer in sandbox.LAYERS}
+
+
+def _tried(folder: str) -> Mapping[str, bool | str]:
+    try:
+        return sandbox.enter({**POLICY, "scratch": folder})
+    except OSError as error:  # then no model can be run
+        return dict.fromkeys(sandbox.LAYERS, NOT_TRIED) | {"unprivileged": str(error)}

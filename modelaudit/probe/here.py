@@ -20,6 +20,7 @@ from modelaudit.probe.foreign import start_foreign, try_everywhere
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.replay import replay
+from modelaudit.probe.scratch import sweep
 from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import (
     RuntimeHandle,
@@ -74,6 +75,7 @@ def start_all(
     with contextlib.ExitStack() as stack:
         handles: list[RuntimeHandle] = []
         if settings.probe.enabled:
+            sweep()
             # Two at a time: an import of TensorFlow takes seconds. The threads are gone again
             # before anything is forked.
             jail = roots if settings.probe.sandbox == "bwrap" else None

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from . import landlock, seccomp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 NOBODY = 65534  # the overflow uid and gid, which own nothing
 
@@ -90,6 +90,9 @@ def enter(policy: Mapping[str, Any]) -> dict[str, bool | str]:
 
     Returns:
         Each layer of `LAYERS` -> True where it is in force, else the reason why it is not.
+
+    Raises:
+        PermissionError: what a model needs to run is closed to the user that it would run as.
     """
     report: dict[str, bool | str] = {}
     scratch = str(policy["scratch"])
@@ -103,7 +106,7 @@ def enter(policy: Mapping[str, Any]) -> dict[str, bool | str]:
         _settle(scratch)
         return report
     readable = [*SYSTEM_READABLE, *_interpreter_paths(), *policy["readable"]]
-    _drop_user(scratch, [*_interpreter_files(), *policy["readable"]], report)
+    _drop_user(scratch, [*_interpreter_files(), *_below(policy["readable"])], report)
     _settle(scratch)
     report["no-new-privileges"] = _attempt(lambda: _prctl(PR_SET_NO_NEW_PRIVS, 1))
     report["not-dumpable"] = _attempt(lambda: _prctl(PR_SET_DUMPABLE, 0))
@@ -164,13 +167,20 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
 
     Root's own files (an interpreter below /root, a model with mode 0600) may be closed to that
     user. Then one capability stays, to read past file modes; Landlock bounds what it reaches.
+    Where root itself has not got it, as in a container, there is no use in going on.
+
+    Raises:
+        PermissionError: one of `needed` cannot be read, which would look like a fault of the model.
     """
     if os.geteuid() != 0:
         report["unprivileged"] = True
         report["capabilities"] = _attempt(lambda: _set_capabilities(0, 0))
         return
     try:
-        os.chown(scratch, NOBODY, NOBODY)
+        # The supervisor looks into it, by its group where root cannot read past file modes.
+        Path(scratch).chmod(0o2750)
+        os.umask(0o027)
+        os.chown(scratch, NOBODY, os.getegid())
         # Capabilities then outlive the change of user, and access(2), by which TensorFlow asks
         # whether a file exists, looks at those that are left and not at the user alone.
         _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
@@ -180,12 +190,18 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
         report["unprivileged"] = True
     except OSError as error:
         report["unprivileged"] = f"stays root: {error}"
-    spare = CAP_DAC_READ_SEARCH if report["unprivileged"] is True else 0
+    spare = CAP_DAC_READ_SEARCH & _permitted() if report["unprivileged"] is True else 0
     dropped = _attempt(lambda: _set_capabilities(0, spare))
     closed = _first_closed(needed)
     kept = spare if closed is not None else 0
     if dropped is True:
         dropped = _attempt(lambda: _set_capabilities(kept, kept))
+    if closed is not None and not kept and report["unprivileged"] is True:
+        raise PermissionError(
+            f"run modelaudit as another user than root, or open {closed} to all users: models are "
+            "run as a user without rights, to whom it is closed, and root has no "
+            "CAP_DAC_READ_SEARCH here to leave to that user"
+        )
     if dropped is True and kept:
         dropped = f"keeps CAP_DAC_READ_SEARCH: {closed} is closed to other users"
     report["capabilities"] = dropped
@@ -199,38 +215,54 @@ def _set_capabilities(effective: int, permitted: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _first_closed(paths: Iterable[str]) -> str | None:
-    """The first of `paths`, or of the files below them, that this user cannot open.
+def _permitted() -> int:
+    """The first 32 capabilities that this process may use."""
+    header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
+    data = (_CapabilityData * 2)()
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.capget(ctypes.byref(header), data) != 0:
+        return 0
+    return int(data[0].permitted)
 
-    A hostile directory tree is not walked to its end: past a thousand entries the answer may
-    be a wrong None, and loading then fails with the file's name.
-    """
-    seen = 0
+
+def _first_closed(paths: Iterable[str]) -> str | None:
+    """The first of `paths` that this user cannot open."""
     for path in paths:
-        entries = [path]
-        for folder, folders, names in os.walk(path):
-            entries += [str(Path(folder, name)) for name in folders + names]
-            seen += len(folders) + len(names)
-            if seen > 1000:
-                break
-        for entry in entries:
-            try:
-                os.close(os.open(entry, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
-            except PermissionError:
-                return entry
-            except OSError:
-                continue
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        except PermissionError:
+            return path
+        except OSError:
+            continue
     return None
 
 
-def _interpreter_files() -> list[str]:
-    """A file of the standard library and one of each package directory: is Python readable?"""
-    names = [os.__file__]
-    for name in ("numpy", "tensorflow"):
+def _below(paths: Iterable[str]) -> Iterator[str]:
+    """`paths`, and what lies below them.
+
+    A hostile directory tree is not walked to its end: past a thousand entries loading then fails
+    with the file's name.
+    """
+    seen = 0
+    for path in paths:
+        yield path
+        for folder, folders, names in os.walk(path):
+            yield from (str(Path(folder, name)) for name in folders + names)
+            seen += len(folders) + len(names)
+            if seen > 1000:
+                break
+
+
+def _interpreter_files() -> Iterator[str]:
+    """A file of the standard library and one of each package, with their directories.
+
+    An import lists the directory before it opens the file.
+    """
+    for name in ("os", "encodings", "numpy", "h5py", "tensorflow", "keras", "tf_keras"):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file:
-            names.append(file)
-    return names
+            yield str(Path(file).parent)
+            yield str(file)
 
 
 def _interpreter_paths() -> list[str]:

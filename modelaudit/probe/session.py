@@ -7,7 +7,6 @@ observation.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -37,6 +36,7 @@ from modelaudit.probe.answers import (
 from modelaudit.probe.channel import Channel, Ended
 from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Observation, Status, VariableDigest
+from modelaudit.probe.scratch import remove
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]
@@ -90,7 +90,7 @@ class Session:
         if self._channel is not None:
             self._channel.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            remove(self._scratch)
 
     @property
     def alive(self) -> bool:

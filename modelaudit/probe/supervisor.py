@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Literal
 
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.links import hub_blobs
-from modelaudit.probe import bubblewrap, sandbox
+from modelaudit.probe import bubblewrap, sandbox, scratch
 from modelaudit.probe.channel import Channel, ChildLimits, Ended
 from modelaudit.probe.protocol import Observation, Status, calls_for
 from modelaudit.probe.session import Session
@@ -90,33 +89,35 @@ def start_runtime(
     session is a fresh process. `threads` bounds TensorFlow's two thread pools. With `jail` the
     runtime runs inside bubblewrap, where of the user's files it sees those paths alone.
     """
-    folder = tempfile.mkdtemp(prefix="modelaudit-")
-    # Children that drop root's user must pass through; names below are random or mode 0700.
-    Path(folder).chmod(0o711)
-    path = str(Path(folder, "socket"))
-    alive, owner = os.pipe()  # the runtime ends when `owner` closes, also if we are killed
-    process = None
-    try:
-        with Path(folder, "log").open("wb") as log:
-            try:
-                process, failure = _launch(runtime, path, alive, threads, fork, log.fileno(), jail)
-            finally:
-                os.close(alive)
-            if failure == "ready":
-                yield RuntimeHandle(runtime, path, folder, "", threads, jail is not None)
-            else:
-                text = Path(folder, "log").read_text(errors="backslashreplace")
-                reason = f"{failure}\n{text[-LOG_CHARACTERS:]}".strip()
-                yield RuntimeHandle(runtime, path, folder, reason)
-    finally:
-        os.close(owner)
-        if process is not None:
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch.directory() as folder:
+        # Children that drop root's user must pass through; names below are random or mode 0700.
+        folder.chmod(0o711)
+        path = str(folder / "socket")
+        alive, owner = os.pipe()  # the runtime ends when `owner` closes, also if we are killed
+        process = None
+        try:
+            with (folder / "log").open("wb") as log:
+                try:
+                    process, failure = _launch(
+                        runtime, path, alive, threads, fork, log.fileno(), jail
+                    )
+                finally:
+                    os.close(alive)
+                if failure == "ready":
+                    jailed = jail is not None
+                    yield RuntimeHandle(runtime, path, str(folder), "", threads, jailed)
+                else:
+                    text = (folder / "log").read_text(errors="backslashreplace")
+                    reason = f"{failure}\n{text[-LOG_CHARACTERS:]}".strip()
+                    yield RuntimeHandle(runtime, path, str(folder), reason)
+        finally:
+            os.close(owner)
+            if process is not None:
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 def _launch(
@@ -208,13 +209,13 @@ def open_session(
     try:
         readable = _files(root, format)
         size = sum(path.stat().st_size for path in readable if path.is_file())
-        scratch = Path(tempfile.mkdtemp(dir=handle.scratch))
+        private = Path(tempfile.mkdtemp(dir=handle.scratch))
     except OSError as error:  # the model or the runtime is gone
         return Session(replace(blank, error_type=type(error).__name__, error=str(error)), {}, None)
     policy: dict[str, Json] = {
         "readable": [str(path) for path in readable],
         "listable": [str(root.parent)] if format in CHECKPOINTS else [],
-        "scratch": str(scratch),
+        "scratch": str(private),
         "required": [layer for layer in required if layer not in spared],
         "seed": settings.seed,
     }
@@ -225,15 +226,15 @@ def open_session(
         "threads": handle.threads,
     }
     limits = ChildLimits(
-        settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads, scratch
+        settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads, private
     )
     try:
         channel = Channel(handle.connect_path, policy, limits)
     except Ended as end:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove(private)
         ended = replace(blank, status=end.status, error_type=end.error_type, error=end.error)
         return Session(ended, {}, None)
-    session = Session(replace(blank, status=Status.FAILED), model, channel, scratch)
+    session = Session(replace(blank, status=Status.FAILED), model, channel, private)
     session.greet()
     return session
 

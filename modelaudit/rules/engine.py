@@ -46,6 +46,8 @@ def missing_need(need: Need, facts: Facts) -> str:
 
 def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     """One rule's outcome. An exception in a check is an outcome, never the end of the audit."""
+    if facts.unseen:
+        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, facts.unseen)
     for need in rule.needs:
         reason = missing_need(need, facts)
         if reason:

@@ -150,6 +150,48 @@ def test_a_private_model_stays_readable_and_that_is_said(places: dict[str, Path]
     assert "CAP_DAC_READ_SEARCH" in outcome["report"]["capabilities"]
 
 
+# Root of a container that has dropped CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+IN_A_CONTAINER = """
+from pathlib import Path
+from modelaudit.probe import sandbox
+def permitted():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm"))
+kept = permitted() & 0xFFFFFFFF & ~0b110
+sandbox._set_capabilities(kept, kept)
+"""
+
+
+@needs_root
+def test_what_is_closed_to_the_child_is_said_and_not_taken_for_the_model_s_fault(
+    places: dict[str, Path],
+) -> None:
+    (places["model"] / "weights").chmod(0o600)
+    outcome = run_restricted(f"""
+{IN_A_CONTAINER}
+try:
+    outcome = {{"report": sandbox.enter({policy(places)!r})}}
+except PermissionError as error:
+    outcome = {{"said": str(error), "left": permitted()}}
+""")
+    assert "to all users" in outcome["said"]
+    assert "run modelaudit as another user than root" in outcome["said"]
+    assert outcome["left"] == 0
+
+
+@needs_root
+def test_root_without_that_capability_gives_up_all_others(places: dict[str, Path]) -> None:
+    """Asking to keep what is not there must not keep everything; its files are open here."""
+    outcome = run_restricted(f"""
+{IN_A_CONTAINER}
+report = {{}}
+sandbox._drop_user({str(places["scratch"])!r}, [], report)
+outcome = {{"report": report, "left": permitted()}}
+""")
+    assert outcome["report"] == {"unprivileged": True, "capabilities": True}
+    assert outcome["left"] == 0
+
+
 @needs_landlock
 def test_a_plain_user_is_restricted_alike(places: dict[str, Path]) -> None:
     before = ""
