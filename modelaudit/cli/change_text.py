@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from modelaudit.cli.terminal import clean, shorten, shorten_path, wrapped
 from modelaudit.facts import Json
 from modelaudit.store.changes import Change, Kind
+
+if TYPE_CHECKING:
+    from modelaudit.report.index import ModelChange
 
 SERIOUS = ("critical", "high")
 LISTED = 20  # models of one kind that are listed one by one
@@ -37,6 +41,15 @@ def models(count: int) -> str:
 def described(change: Change) -> str:
     """One change in one line, without its findings."""
     return clean(f"{change.kind.value}: {change.path} ({_how(change)})")
+
+
+def for_index(change: Change) -> ModelChange:
+    """A change as the index has it, whose page says verdicts as its badges do."""
+    from modelaudit.report import words
+    from modelaudit.report.index import ModelChange
+
+    said = _how(change, lambda state: words.mark(state).word.lower(), "→")
+    return ModelChange(described(change), change.kind.value, change.path, clean(said))
 
 
 def listed(changes: Sequence[Change]) -> str:
@@ -78,23 +91,23 @@ def as_json(change: Change) -> dict[str, Json]:
     }
 
 
-def _how(change: Change) -> str:
-    was, now = change.was, change.now
+def _how(change: Change, word: Callable[[str], str] = str, arrow: str = "->") -> str:
+    """How a model stood and stands; `word` says a verdict for a page."""
+    was, now = (
+        None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
+    )
     if change.newer:
-        return f"{PurePath(change.newer).name} is the newest, was {was['verdict'] if was else ''}"
-    if was is None or now is None:
-        return f"was {was['verdict']}" if was else str(now["verdict"] if now else "")
-    if was["verdict"] == now["verdict"]:
-        how = f"still {now['verdict']}"
-    else:
-        how = f"{was['verdict']} -> {now['verdict']}"
+        return f"{PurePath(change.newer).name} is the newest, was {was or ''}"
+    if change.was is None or was is None or now is None:
+        return f"was {was}" if was else now or ""
+    said = f"still {now}" if was == now else f"{was} {arrow} {now}"
     if change.kind is Kind.RENAMED:
-        how = f"was {was['path']}, {how}"
+        said = f"was {change.was['path']}, {said}"
     elif change.same_file:
-        how += f"; the file is the same, {_why(change)}"
+        said += f"; the file is the same, {_why(change)}"
     elif change.kind is Kind.SAVED:
-        how += ", other bytes"
-    return how
+        said += ", other bytes"
+    return said
 
 
 def _why(change: Change) -> str:

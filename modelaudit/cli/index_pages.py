@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modelaudit import __version__
 from modelaudit.cli.batch import Found, Row
-from modelaudit.cli.change_text import described
+from modelaudit.cli.change_text import for_index
 from modelaudit.cli.deliver import PER_RUN, Formats, render_format, rule_infos
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
@@ -97,7 +97,7 @@ def write_index(
         trend=outcome.trend,
         together=tuple(asdict(each) for each in together(rows)),
         since=outcome.since,
-        changes=tuple(described(change) for change in outcome.changes),
+        changes=tuple(map(for_index, outcome.changes)),
     )
     folder = _run_folder(out, created)
     infos = rule_infos()

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.findings import Severity
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Bullets, Cell, Section, Table, bullets, name, num, prose
+from modelaudit.report.conclusion import conclusion, measured, still_open
 from modelaudit.report.environment import asset, csp_hash, environment, render
 from modelaudit.report.sections.verdict import saved_with
 from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as_number, as_text
@@ -24,16 +25,31 @@ TITLES: Mapping[str, str] = {
     "weights": "Weights",
     "behaviour": "Behaviour",
 }
+TERMS: Mapping[str, str] = {
+    "weights": "A relative distance says how far new values are from the old: 0 is equal, 1 as far "
+    "as if all of them had become zero.",
+}
+BEHAVIOUR = (
+    "Accuracy is the share of inputs whose answer agrees with their labels. Agreement is the share "
+    "of inputs that keep their answer when they are fed in another way; it is good only where the "
+    "answers are, for a model that always answers the same agrees with itself."
+)
+COLLAPSED = (
+    "The output of the {which} has collapsed: it hardly depends on the input, so its agreement "
+    "says nothing."
+)
+NOT_KEPT = "1970-01-01T00:00:00Z"  # the date of an audit that was made to be compared
 LISTED = 200  # changes of one part on the page
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The old or the new one: what it is called, its verdict and how to show that."""
+    """The old or the new one: what it is called, its verdict, and when and by what it was made."""
 
     label: str
     state: str
     reason: str
+    made: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +111,35 @@ def between_models(
         names: what to call the two; else as their audits do.
     """
     labels = [text.shorten(each, 90) for each in names or map(model_name, (old, new))]
-    breaking = sum(each.breaking for each in found)
-    lead = text.plural(len(found), "change") if found else "Nothing that was compared has changed"
-    if breaking:
-        lead += f", {breaking:,} of which may break what uses the model"
     sections = [
         Section("overview", "Side by side", (*_overview(old, new), bullets("Compared", notes))),
         Section("findings", "Findings", tuple(_findings(old, new))),
         Section("behaviour-table", "Behaviour side by side", tuple(_behaviour(old, new))),
     ]
     for part, title in TITLES.items():
-        if mine := [each for each in found if each.section == part]:
-            sections.append(Section(f"part-{part}", f"{title}: what changed", (_changes(mine),)))
+        # What is measured of behaviour stands in the tables above.
+        if mine := [each for each in found if each.section == part and not each.measured]:
+            terms = (prose(TERMS[part], tone="terms"),) if part in TERMS else ()
+            blocks = (*terms, _changes(mine))
+            sections.append(Section(f"part-{part}", f"{title}: what changed", blocks))
     sides = tuple(
-        Side(label, audit.verdict.value, text.plain_text(audit.reason, 300))
+        Side(label, audit.verdict.value, text.plain_text(audit.reason, 300), _made(audit))
         for label, audit in zip(labels, (old, new), strict=True)
     )
     return Comparison(
         title=text.shorten(f"{labels[0]} and {labels[1]} compared", 200),
         sides=(sides[0], sides[1]),
-        lead=f"{lead}.",
+        lead=conclusion(old, new, found),
         changed=bool(found),
         sections=tuple(section for section in sections if section.blocks),
     )
+
+
+def _made(audit: Audit) -> str:
+    tool = as_map(audit.tool)
+    by = f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip()
+    when = "for this comparison" if audit.created == NOT_KEPT else text.instant(audit.created)
+    return f"Audited {when} by {text.shorten(by, 60)}"
 
 
 def model_name(audit: Audit) -> str:
@@ -155,7 +177,7 @@ def _overview(old: Audit, new: Audit) -> Iterator[Table]:
     for title, before, after in (
         ("Format", *(as_text(as_map(a.model).get("format_label")) for a in (old, new))),
         ("Saved with", *(saved_with(a.model) for a in (old, new))),
-        ("SHA-256", *(as_text(as_map(a.model).get("sha256"))[:16] for a in (old, new))),
+        ("SHA-256", *(as_text(as_map(a.model).get("sha256"))[:64] for a in (old, new))),
         ("Size", *(text.file_size(as_count(as_map(a.model).get("bytes"))) for a in (old, new))),
         ("Layers", *(_layers(a) for a in (old, new))),
         ("Parameters", *(_count(as_map(a.architecture).get("params")) for a in (old, new))),
@@ -163,10 +185,11 @@ def _overview(old: Audit, new: Audit) -> Iterator[Table]:
         *((word, *(_severity(a, level) for a in (old, new))) for level, word in _levels()),
         ("Most likely cause", *(_cause(a) for a in (old, new))),
     ):
+        cell = name if title == "SHA-256" else Cell
         if before == after:
-            same.append((Cell(title), Cell(before or "–")))
+            same.append((Cell(title), cell(before or "–")))
         else:
-            differing.append((Cell(title), Cell(before or "–"), Cell(after or "–")))
+            differing.append((Cell(title), cell(before or "–"), cell(after or "–")))
     if differing:
         yield Table("What differs", ("What", "Old", "New"), tuple(differing))
     if same:
@@ -197,17 +220,12 @@ def _cause(audit: Audit) -> str:
     return text.plain_text(as_text(first.get("title")) or as_text(first.get("cause")), 120)
 
 
-def _still_open(audit: Audit) -> dict[str, Finding]:
-    found = (f for f in audit.findings if f.outcome is not Outcome.WAIVED)
-    return {finding.fingerprint: finding for finding in found}
-
-
 def _severity(audit: Audit, level: Severity) -> str:
-    return f"{sum(f.severity is level for f in _still_open(audit).values()):,}"
+    return f"{sum(f.severity is level for f in still_open(audit).values()):,}"
 
 
 def _findings(old: Audit, new: Audit) -> list[Block]:
-    before, after = _still_open(old), _still_open(new)
+    before, after = still_open(old), still_open(new)
     groups = (
         ("New", [f for key, f in after.items() if key not in before], True),
         ("Gone", [f for key, f in before.items() if key not in after], True),
@@ -234,8 +252,12 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
     inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
     if not all(inputs):
         return [prose("Not both models were run, so their behaviour cannot be set side by side.")]
-    before, after = (_measured(audit) for audit in (old, new))
-    found: list[Block] = []
+    before, after = (measured(audit) for audit in (old, new))
+    found: list[Block] = [prose(BEHAVIOUR, tone="terms")] if before or after else []
+    for which, audit in (("old model", old), ("new model", new)):
+        outputs = as_maps(as_map(audit.behaviour).get("outputs"))
+        if any(as_map(output.get("collapse")).get("collapsed") is True for output in outputs):
+            found.append(prose(COLLAPSED.format(which=which), tone="bad"))
     for output in dict.fromkeys((*before, *after)):
         was, now = before.get(output, {}), after.get(output, {})
         rows = tuple(
@@ -251,25 +273,6 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
         return [prose("Neither model's output is one of which agreement is defined.")]
     if inputs[0] != inputs[1]:
         found.append(prose("The two were run on different inputs, so differences may be theirs."))
-    return found
-
-
-def _measured(audit: Audit) -> dict[str, dict[str, float]]:
-    """By output, its accuracy and agreement in [0, 1] under each transform."""
-    found: dict[str, dict[str, float]] = {}
-    for number, output in enumerate(as_maps(as_map(audit.behaviour).get("outputs")), 1):
-        shares = [("accuracy", key, share) for key, share in as_map(output.get("accuracy")).items()]
-        shares += [
-            ("agreement", as_text(effect.get("name")), effect.get("agreement"))
-            for effect in as_maps(output.get("transforms"))
-        ]
-        mine = {
-            f"{what}, {words.transform(text.shorten(key, 40))}": value
-            for what, key, share in shares
-            if (value := as_number(share)) is not None
-        }
-        if mine:
-            found[text.shorten(as_text(output.get("name")), 40) or str(number)] = mine
     return found
 
 

@@ -54,13 +54,26 @@ class IndexRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What happened to the model at `path` since the run before.
+
+    `said` is the sentence that `index.json` has, `kind` and `how` are for the page.
+    """
+
+    said: str
+    kind: str
+    path: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What the index says of the run as a whole.
 
     `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
     each with its reason, so that nothing is left out in silence. `together` is what holds for
     several models at once: `kind`, `title`, `detail` and `models`, their paths. `changes` are
-    sentences on what changed after the run that began at `since` ("" where there was none).
+    what changed after the run that began at `since` ("" where there was none).
     `missing` is the number of models that an interrupted run did not come to. `trend` are the
     registry's runs up to this one, oldest first: when each began, and its models by verdict.
     """
@@ -72,7 +85,7 @@ class Run:
     notes: tuple[str, ...] = ()
     together: tuple[Mapping[str, Any], ...] = ()
     since: str = ""
-    changes: tuple[str, ...] = ()
+    changes: tuple[ModelChange, ...] = ()
     missing: int = 0
     trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
@@ -190,6 +203,7 @@ def render_index(
         date=text.instant(run.created),
         since=text.instant(run.since),
         lines=lines,
+        reports={row.path: line.href for row, line in zip(ordered, lines, strict=True)},
         totals=totals,
         trend=trend(run.trend),
         filters=[(key, label, _options(lines, key)) for key, label in FILTERS.items()],
@@ -206,6 +220,7 @@ def index_json(rows: Iterable[IndexRow], run: Run) -> str:
     data = {
         "schema_version": SCHEMA_VERSION,
         **dataclasses.asdict(run),
+        "changes": [change.said for change in run.changes],
         "verdicts": {v.value: sum(row.verdict is v for row in ordered) for v in Verdict},
         "models": [dataclasses.asdict(row) for row in ordered],
     }

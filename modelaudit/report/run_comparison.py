@@ -223,6 +223,9 @@ def _tally(row: Map) -> str:
 def page_of(found: RunChanges, folder: Path) -> Comparison:
     """The page on two runs, which will lie in `folder`: reports are linked from there."""
     same = f"As before: {text.plural(found.same, 'model')}."
+    roots = {as_text(run.data.get("root")) for run in (found.old, found.new)}
+    if len(roots) > 1:
+        same += " The runs looked at different directories; a model is matched by its path in them."
     return Comparison(
         title="Two runs compared",
         sides=(_side(found.old), _side(found.new)),
@@ -239,7 +242,15 @@ def page_of(found: RunChanges, folder: Path) -> Comparison:
 def _side(run: Run) -> Side:
     states = {as_text(row.get("verdict")) for row in run.rows.values()}
     worst = next((v for v in WORST_FIRST if v.value in states), Verdict.PASS)
-    return Side(str(run), worst.value, text.shorten(as_text(run.data.get("root")), 160))
+    counted = [
+        f"{count:,} {words.mark(v.value).word.lower()}"
+        for v in WORST_FIRST
+        if (count := sum(row.get("verdict") == v.value for row in run.rows.values()))
+    ]
+    made = f"Root: {text.shorten(as_text(run.data.get('root')), 160)}"
+    if tool := as_text(run.data.get("tool")):
+        made += f"; by {text.shorten(tool, 60)}"
+    return Side(str(run), worst.value, text.listing(counted), made)
 
 
 def _cards(changes: Iterable[Change], folder: Path) -> Iterator[Card]:

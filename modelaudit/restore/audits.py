@@ -18,12 +18,15 @@ Map = Mapping[str, Any]
 class Changed:
     """One thing that is not as it was. `breaking`: a caller of the old model may fail on the new.
 
+    `measured`: it is one of many numbers that both models were measured by.
+
     `section` is format, versions, signature, architecture, weights, findings or behaviour.
     """
 
     section: str
     what: str
     breaking: bool = False
+    measured: bool = False
 
 
 def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> list[Changed]:
@@ -42,7 +45,12 @@ def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> lis
 
 def weight_changes(found: Comparison) -> list[Changed]:
     """What a comparison of weights says, tensor by tensor."""
-    told = [str(each) for each in found.differing]
+    told = [
+        str(each) if each.found == each.tensor
+        # Of two names it is the new model's that the values go by.
+        else f"{each.found} (before: {each.tensor}){str(each).removeprefix(each.tensor)}"
+        for each in found.differing
+    ]  # fmt: skip
     told += [f"{name}: removed" for name in found.missing]
     told += [f"{name}: added" for name in found.unexpected]
     return [Changed("weights", text) for text in told]
@@ -172,9 +180,9 @@ def _architecture(old: Map, new: Map) -> Iterator[Changed]:
                 said
                 for key, said in (
                     ("config_digest", "other settings"),
-                    ("inbound", "other inputs"),
+                    ("inbound", "fed by other layers"),
                     ("output_shape", "another output shape"),
-                    ("trainable", "trainable or not"),
+                    ("trainable", "frozen or no longer frozen"),
                 )
                 if layer.get(key) != other.get(key)
             ]
@@ -212,7 +220,7 @@ def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[C
         for key in sorted(a.keys() & b.keys()):
             if abs(a[key] - b[key]) >= 0.005:
                 what = f"{name}: {key}: {a[key]:.1%} became {b[key]:.1%}"
-                yield Changed("behaviour", what)
+                yield Changed("behaviour", what, measured=True)
 
 
 def _numbers(output: Map, in_words: Callable[[str], str]) -> dict[str, float]:

@@ -254,7 +254,8 @@ def test_the_index_and_the_reports_tell_what_changed(models):
     assert {row["path"]: row["change"] for row in data["models"]}["truncated.h5"] == "better"
     page = (out / "index.html").read_text()
     assert "What changed since" in page
-    assert "better: truncated.h5 (fail -&gt; pass)" in page
+    assert 'better: <a href="models/truncated.h5/report.html"><code>truncated.h5</code></a>' in page
+    assert "(fail → pass" in page
     report = (out / "models" / "truncated.h5" / "report.html").read_text()
     assert "fixed" in report
     assert "The model file has changed." in report

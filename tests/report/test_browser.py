@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report import charts, run_comparison
 from modelaudit.report.comparison import between_models, render_comparison
-from modelaudit.report.index import IndexRow, Run, render_index
+from modelaudit.report.index import IndexRow, ModelChange, Run, render_index
 from modelaudit.restore.audits import changes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -31,7 +31,7 @@ pytestmark = [
 RUN = Run(
     *("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)),
     since=samples.CREATED,
-    changes=tuple(f"new: m{number}.h5 (pass)" for number in range(25)),
+    changes=tuple(ModelChange("", "new", f"m{number}.h5", "pass") for number in range(25)),
     missing=3,
     trend=tuple((samples.CREATED, {"fail": count, "pass": 9}) for count in (3, 1, 4)),
 )
@@ -234,6 +234,17 @@ def test_every_column_of_the_index_is_in_sight(browser, site, width):
         )
         assert max(edges) <= width
         assert page.locator("#table tr a").last.text_content() == "JSON"
+
+
+def test_heads_of_the_index_stand_in_one_line(browser, site):
+    tops = """() => [...document.querySelectorAll("#table thead th")].map(head => {
+      const words = document.createRange();
+      words.selectNode((head.querySelector("button") || head).firstChild);
+      return words.getBoundingClientRect().bottom; })"""
+    with opened(browser, site / "index.html", viewport={"width": 1440, "height": 900}) as page:
+        found = page.evaluate(tops)
+    assert len(found) == 7
+    assert max(found) - min(found) <= 1
 
 
 def test_the_index_on_paper(browser, site):

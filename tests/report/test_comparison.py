@@ -34,7 +34,7 @@ def test_two_models_side_by_side():
     assert [side.state for side in shown.sides] == [old.verdict.value, new.verdict.value]
     overview = {row[0]: row[1:] for row in cells(page, "overview")}
     assert overview["Findings: critical"] == ["0", "1"]
-    assert overview["SHA-256"] == [old.model["sha256"][:16]]  # one cell: both have it
+    assert overview["SHA-256"] == [old.model["sha256"]]  # one cell: both have it
     before = {f.fingerprint for f in old.findings if not f.waived_by}
     after = {f.fingerprint for f in new.findings if not f.waived_by}
     assert f"New ({len(after - before)})" in page
@@ -49,12 +49,59 @@ def test_behaviour_shows_both_agreements():
     assert ["Agreement, mirrored left–right", "98.4 %", "50.0 %"] in rows
 
 
+def test_the_conclusion_leads():
+    old, new = samples.healthy(), samples.failing()
+    found = changes(old, new)
+    lead = between_models(old, new, found, []).lead
+    assert lead.startswith("Worse: pass with warnings → fail; ")
+    assert "1 new critical finding and" in lead
+    assert between_models(new, old, found, []).lead.startswith("Better: fail → pass with warnings")
+    page = render_comparison(between_models(old, new, found, []))
+    assert page.index("Worse: pass") < page.index("Old: ") < page.index("Side by side")
+    assert page.count("Audited 2026-03-14 09:26 UTC by") == 2
+
+
+def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
+    def rated(share, **inputs):
+        seen = samples.behaviour(0.9)
+        output = dict(seen["outputs"][0], accuracy={"e": share})
+        known = {**seen["inputs"], **inputs}
+        return replace(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
+
+    def lead(*two):
+        return between_models(*two, [Changed("weights", "w: other values")], []).lead
+
+    assert "accuracy 97.7\N{NO-BREAK SPACE}% → 10.2\N{NO-BREAK SPACE}%" in lead(
+        rated(0.977), rated(0.102)
+    )
+    assert "accuracy" not in lead(rated(0.977), rated(0.977))
+    assert "accuracy" not in lead(rated(0.977), rated(0.102, n=3))
+
+
+def test_numbers_of_the_tables_are_not_repeated_and_a_collapse_is_no_improvement():
+    old = samples.healthy()
+    new = replace(old, behaviour=samples.behaviour(0.5))
+    found = changes(old, new)
+    assert any(each.measured for each in found)
+    page = render_comparison(between_models(old, new, found, []))
+    assert "Behaviour: what changed" not in page
+    assert "has collapsed" not in page
+    page = render_comparison(between_models(old, samples.failing(), found, []))
+    assert "The output of the new model has collapsed" in page
+    other = Changed("behaviour", "head: answers differ by up to 0.5")
+    page = render_comparison(between_models(old, new, [*found, other], []))
+    assert "answers differ by up to 0.5" in page
+
+
 def test_what_breaks_comes_first_and_is_counted():
     found = [Changed("signature", "serving: output y was added"),
              Changed("signature", "serving: input `x` was removed", breaking=True)]  # fmt: skip
     shown = between_models(samples.healthy(), samples.healthy(), found, [])
     page = render_comparison(shown)
-    assert shown.lead == "2 changes, 1 of which may break what uses the model."
+    assert (
+        shown.lead
+        == "The same verdict (pass with warnings); 1 change may break what uses the model."
+    )
     part = page[page.index('id="part-signature"') :]
     assert part.index("Breaking: serving: input") < part.index("output y was added")
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.findings import Severity, Verdict
-from modelaudit.report.index import IndexRow, Run, index_json, render_index
+from modelaudit.report.index import IndexRow, ModelChange, Run, index_json, render_index
 from modelaudit.report.resources import templates_root
 
 RUN = Run("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",))
@@ -87,7 +87,8 @@ def test_an_empty_run_says_so():
 
 
 def test_what_changed_stands_above_the_models_and_is_no_markup():
-    changes = tuple(f"new: <b>m{number}</b>.h5 (pass)" for number in range(25))
+    names = [f"<b>m{number}</b>.h5" for number in range(25)]
+    changes = tuple(ModelChange(f"new: {name} (warn)", "new", name, "is there") for name in names)
     run = replace(RUN, since="2026-01-01T02:00:00Z", changes=changes)
     marked = [replace(row, change="new") for row in rows()[:1]]
     page = render_index(marked, run, {})
@@ -96,12 +97,27 @@ def test_what_changed_stands_above_the_models_and_is_no_markup():
     assert "5 more</summary>" in page
     assert '<span class="change">new</span>' in page
     data = json.loads(index_json(marked, run))
-    assert (data["since"], data["changes"]) == (run.since, list(changes))
+    assert data["since"] == run.since
+    assert data["changes"] == [f"new: {name} (warn)" for name in names]
     assert data["models"][0]["change"] == "new"
+
+
+def test_what_changed_leads_to_the_report_and_says_verdicts_as_the_badges_do():
+    worse, gone = (
+        ModelChange("worse: a b.h5 (pass -> warn)", "worse", "a b.h5", "pass → pass with warnings"),
+        ModelChange("gone: old.h5 (was warn)", "gone", "old.h5", "was pass with warnings"),
+    )
+    row = IndexRow("a", "a b.h5", "f", Verdict.WARN, "", links={"html": "models/a b/report.html"})
+    run = replace(RUN, since=samples.CREATED, changes=(worse, gone))
+    part = render_index([row], run, {}).partition('id="changes"')[2].partition("</section>")[0]
+    assert '<a href="models/a%20b/report.html"><code>a b.h5</code></a> (pass → pass' in part
+    assert part.count("<a ") == 1
+    assert "warn)" not in part
 
 
 def test_without_a_run_before_nothing_is_said_of_changes(page):
     assert "What changed" not in page
+    assert "nothing to compare this one with" in page
     assert "Nothing: the same models" in render_index(
         rows(), replace(RUN, since=samples.CREATED), {}
     )

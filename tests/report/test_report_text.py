@@ -20,6 +20,7 @@ from modelaudit.report.blocks import (
     prose,
     spans,
 )
+from modelaudit.report.sections.architecture import stages
 from modelaudit.report.values import as_number, pair, plain, shape
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=80)
@@ -196,3 +197,17 @@ def test_words_are_not_explained_for_a_table_that_is_left_out_of_print():
     assert Section("x", "X", (plain, terms, left_out)).printed == (plain,)
     assert Section("x", "X", (plain, left_out)).printed == (plain,)
     assert Section("x", "X", (terms,)).printed == (terms,)
+
+
+def test_a_model_within_the_model_is_no_stage():
+    layers = [
+        {"route": "in", "class": "InputLayer", "output_shape": [None, 16, 16, 1]},
+        {"route": "inner", "class": "Functional", "output_shape": [None, 64], "params": 30},
+        {"route": "inner/conv", "class": "Conv2D", "output_shape": [None, 16, 16, 4], "params": 30},
+        {"route": "head", "class": "Dense", "output_shape": [None, 64], "params": 5},
+    ]
+    found = stages(layers)
+    assert [(stage.size, stage.layers, stage.params) for stage in found] == [
+        ("16 × 16", 2, 30),
+        ("vector", 1, 5),
+    ]

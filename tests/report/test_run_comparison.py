@@ -59,6 +59,15 @@ def test_two_runs_tell_which_models_changed():
     assert between(run_of(*OLD), run_of(*OLD)).changes == ()
 
 
+def test_each_run_says_its_verdicts_and_where_it_looked():
+    old, new = data_of(*OLD), data_of(*NEW) | {"root": "/srv/other"}
+    page = " ".join(re.sub(r"<[^>]+>", " ", html_of(between(Run(old), Run(new)))).split())
+    assert "2 fail and 2 pass with warnings Root: /srv; by modelaudit 0.1.0" in page
+    assert "Root: /srv/other" in page
+    assert "looked at different directories" in page
+    assert "different directories" not in html_of(between(run_of(*OLD), run_of(*NEW)))
+
+
 def test_rules_that_came_and_went_are_named_by_both_indexes():
     old, new = named(samples.healthy(), "m"), named(samples.failing(), "m")
     before, after = ({f.code for f in each.findings if not f.waived_by} for each in (old, new))
