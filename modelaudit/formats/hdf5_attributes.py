@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ from modelaudit.formats.hdf5_file import (
 )
 from modelaudit.formats.hdf5_guard import Contents
 from modelaudit.formats.hdf5_heaps import Heaps
-from modelaudit.formats.hdf5_parts import SHORTEST, heap_levels, parts_of_heap, parts_of_rows
+from modelaudit.formats.hdf5_parts import SHORTEST, in_heap, parts_of_heap, parts_of_rows
 from modelaudit.settings import Limits
 
 _MOST_PARTS = 100_000  # of one attribute
@@ -61,7 +62,7 @@ def read_attributes(
         contents: what the walk over the file found.
         own: names of the root's attributes that are read elsewhere, if they are one text.
         file: for problems.
-        limits: `config_bytes` bounds all attributes together.
+        limits: `config_bytes` and `read_seconds` bound all attributes together.
         problems: receives one for everything that is cut or cannot be read.
         heaps: whether and how far texts of variable length may be read.
     """
@@ -69,12 +70,18 @@ def read_attributes(
     left = limits.config_bytes
     pending = list(_things(contents))
     seen: set[int] = set()
+    # A damaged length of a text makes libhdf5 take gigabytes and seconds before it gives up.
+    deadline = time.monotonic() + limits.read_seconds
     for route, thing in pending:
         names = _names(thing, route, seen, file, problems)
         if isinstance(thing, h5py.Group):
             found.of_groups.extend((route, name) for name in names)
         for name in names:
             where = f"{route}@{text_of(name)}"
+            if time.monotonic() > deadline:
+                detail = "attributes took too long; the rest is not read (setting read_seconds)"
+                problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
+                return found
             try:
                 stored = h5py.h5a.open(thing.id, name)
                 kind = stored.get_type()
@@ -146,7 +153,7 @@ def _parts(
 
     Raises:
         LimitExceeded: it may be larger than `config_bytes`.
-        ReadError: it holds texts of variable length in others of such.
+        ReadError: it is of a type that is not looked into, see `in_heap`.
     """
     if not stored.get_space().get_simple_extent_npoints():
         return  # libhdf5 answers an error where there are no bytes
@@ -155,10 +162,7 @@ def _parts(
         return
     if size > limits.config_bytes:
         raise LimitExceeded("", "attribute bytes", size, limits.config_bytes, "config_bytes")
-    levels = heap_levels(kind)
-    if levels > 1:
-        raise ReadError(ProblemKind.UNSUPPORTED, "", "sequences of variable length in each other")
-    if levels == 0:
+    if not in_heap(kind):
         # By the file's own type, so that nothing is converted: h5py knows no dtype for some.
         raw = np.empty(stored.shape, f"V{kind.get_size()}")
         stored.read(raw, kind)

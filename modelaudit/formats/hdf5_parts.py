@@ -7,29 +7,47 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
+from modelaudit.errors import ReadError
+from modelaudit.facts import ProblemKind
 from modelaudit.formats.hdf5_file import text_of
 
 SHORTEST = 8
 """Bytes that can be a program or a config."""
 
+_IN_SEQUENCES = frozenset((h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.REFERENCE))
+# Of an encoded datatype: two bytes, then its message (HDF5 File Format Specification 3.0, section
+# IV.A.2.d), in which class and version stand before the bits that say sequence (0) or text (1).
+_FORM_BYTE = 3
 _PIECES = frozenset((h5py.h5t.STRING, h5py.h5t.OPAQUE))  # whose elements stand for themselves
 
 Rows = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 
-def heap_levels(kind: h5py.h5t.TypeID) -> int:
-    """How many sequences of variable length lie in each other; 0 for a type of fixed size."""
+def in_heap(kind: h5py.h5t.TypeID) -> bool:
+    """Whether values of a type vary in length and lie in a heap.
+
+    Raises:
+        ReadError: `unsupported` for sequences of anything but numbers, texts of fixed size and
+            references; `corrupt` for one that is neither a sequence nor a text, in which libhdf5
+            runs into nothing and dies.
+    """
     family = kind.get_class()
     if family == h5py.h5t.STRING:
-        return int(kind.is_variable_str())
+        return bool(kind.is_variable_str())
     if family == h5py.h5t.VLEN:
-        return 1 + heap_levels(kind.get_super())
+        if kind.encode()[_FORM_BYTE] & 0x0F:
+            raise ReadError(ProblemKind.CORRUPT, "", "its type is damaged")
+        inner = kind.get_super()
+        if inner.get_class() not in _IN_SEQUENCES or in_heap(inner):
+            reason = "sequences of variable length that hold more than numbers"
+            raise ReadError(ProblemKind.UNSUPPORTED, "", reason)
+        return True
     if family == h5py.h5t.ARRAY:
-        return heap_levels(kind.get_super())
+        return in_heap(kind.get_super())
     if family == h5py.h5t.COMPOUND:
-        members = range(kind.get_nmembers())
-        return max((heap_levels(kind.get_member_type(each)) for each in members), default=0)
-    return 0
+        members = [kind.get_member_type(each) for each in range(kind.get_nmembers())]
+        return sum(map(in_heap, members)) > 0  # not `any`: each is to be checked
+    return False
 
 
 def parts_of_rows(kind: h5py.h5t.TypeID, rows: Rows) -> Iterator[tuple[str, bytes]]:

@@ -203,6 +203,12 @@ def test_texts_that_could_unfold_are_not_read(tmp_path: Path) -> None:
     assert (problem.kind, problem.route) == (ProblemKind.LIMIT_EXCEEDED, "model_weights@tags")
 
 
+def test_attributes_that_take_too_long_are_told(tmp_path: Path) -> None:
+    path = changed(tmp_path, lambda file: file["model_weights"].attrs.update({"note": HOSTILE}))
+    found = read_hdf5(path, Limits(read_seconds=-1)).problems
+    assert any("attributes took too long" in problem.detail for problem in found)
+
+
 def test_sequences_in_sequences_are_told(tmp_path: Path) -> None:
     kind = h5py.h5t.vlen_create(h5py.h5t.vlen_create(h5py.h5t.NATIVE_UINT8))
 
@@ -211,6 +217,20 @@ def test_sequences_in_sequences_are_told(tmp_path: Path) -> None:
 
     (problem,) = problems(changed(tmp_path, add))
     assert (problem.kind, problem.route) == (ProblemKind.UNSUPPORTED, "model_weights@x")
+
+
+def test_a_type_that_is_neither_a_sequence_nor_a_text(tmp_path: Path) -> None:
+    """Found by fuzzing: libhdf5 calls what it does not have for it, and the process dies."""
+    path = changed(
+        tmp_path, lambda file: file["model_weights"].attrs.create("marker_", HOSTILE, dtype=TEXT)
+    )
+    data = bytearray(path.read_bytes())
+    at = data.index(b"marker_\0") + len(b"marker_\0")
+    assert data[at] & 0x0F == h5py.h5t.VLEN and data[at + 1] & 0x0F == 1
+    data[at + 1] = 0xFF
+    path.write_bytes(data)
+    (problem,) = problems(path)
+    assert (problem.kind, problem.route) == (ProblemKind.CORRUPT, "model_weights@marker_")
 
 
 def scales(file: h5py.File) -> None:
