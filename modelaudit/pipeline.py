@@ -137,7 +137,7 @@ def why_not_run(facts: Facts) -> str:
     for result in run_rules(security, facts):
         for finding in result.findings:
             if finding.severity is Severity.CRITICAL and not finding.waived_by:
-                return f"it has a critical finding ({finding.code} {finding.name})"
+                return f"a critical finding ({finding.code} {finding.name}) forbids running it"
     return ""
 
 

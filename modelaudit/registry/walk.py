@@ -95,8 +95,6 @@ class Walk:
             return []
         own = _own_of_directory(directory, listing, inside)
         if own:
-            if directory == self._scope:  # its own name then starts every relative path
-                self._root = directory.parent
             self._model(directory, sniff_apart(directory, self._limits))
         self._note_what_was_not_followed(directory, listing)
         if own or not inside:
@@ -245,6 +243,8 @@ class Walk:
         return replace(model, series=series, version=int(model.path.name))
 
     def _model(self, path: Path, form: Format) -> None:
+        if path == self._scope:  # its own name then starts every relative path
+            self._root = path.parent
         self._places.add(path)
         self._models.append(Candidate(path, self._show(path), form))
 

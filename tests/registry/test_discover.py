@@ -113,6 +113,8 @@ def test_a_session_bundle_is_its_directory(tmp_path):
     (bundle / "export-00000-of-00001").write_bytes(b"x")
     (row,) = discover(tmp_path).candidates
     assert (row.path, row.format) == (bundle, Format.SESSION_BUNDLE)
+    by_itself = discover(bundle)
+    assert (by_itself.root, by_itself.candidates[0].relative) == (bundle.parent, bundle.name)
     assert (row.series, row.version) == ("base", 123)
 
 
