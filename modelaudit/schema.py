@@ -219,6 +219,11 @@ def from_json(data: object) -> Audit:
     """
     if not isinstance(data, dict) or "schema_version" not in data:
         raise SchemaError("not a modelaudit audit file: no schema_version")
+    if "models" in data:
+        raise SchemaError(
+            "this is the index of a run; the audit of each of its models is an audit.json in the "
+            "directory `models` beside it"
+        )
     major = str(data["schema_version"]).partition(".")[0]
     if major != SCHEMA_VERSION.partition(".")[0]:
         raise SchemaError(
@@ -245,8 +250,10 @@ def from_json(data: object) -> Audit:
             exit=data.get("exit", {}),
             timings=data.get("timings", {}),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SchemaError(f"not a valid modelaudit audit file: {error!r}") from error
+    except KeyError as error:
+        raise SchemaError(f"not a valid modelaudit audit file: it has no {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SchemaError(f"not a valid modelaudit audit file: {error}") from error
 
 
 def loads(text: str) -> Audit:
@@ -272,7 +279,9 @@ def load(path: Path) -> Audit:
         return loads(read_bytes(path, MOST_BYTES, str(path)).decode("utf-8"))
     except ReadError as error:
         raise SchemaError(str(error)) from error
-    except (SchemaError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{path}: not a modelaudit audit file: it is no text") from error
+    except SchemaError as error:
         raise SchemaError(f"{path}: {error}") from error
 
 

@@ -15,6 +15,12 @@ from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 
 Table = dict[str, object]
+KINDS: Mapping[type | tuple[type, ...], str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    (int, float): "a number",
+}
 WHOLE = 1 << 63  # TOML's whole numbers are from minus this to one less
 
 
@@ -65,9 +71,7 @@ def typed(value: object, kind: type | tuple[type, ...], key: str, path: Path) ->
     """A value of one of these types; true and false are no numbers."""
     wrong_bool = isinstance(value, bool) and kind is not bool
     if wrong_bool or not isinstance(value, kind):
-        names = kind if isinstance(kind, tuple) else (kind,)
-        wanted = " or ".join(each.__name__ for each in names)
-        raise UsageError(f"{path}: {key} must be {wanted}, not {_shown(value)}")
+        raise UsageError(f"{path}: {key} must be {KINDS[kind]}, not {_shown(value)}")
     return value
 
 

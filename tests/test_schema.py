@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from dataclasses import dataclass, replace
 
 import jsonschema
@@ -104,3 +105,20 @@ def test_a_file_that_is_no_audit_is_named(tmp_path, data) -> None:
         path.write_bytes(data)
     with pytest.raises(SchemaError, match=str(path)):
         schema.load(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (b'{"schema_version": "1.0", "models": []}', "the index of a run; the audit of each"),
+        (b'{"schema_version": "1.0"}', "it has no 'tool'"),
+        (b"PK\x03\x04\xff\xfe", "not a modelaudit audit file: it is no text"),
+    ],
+)
+def test_what_is_no_audit_file_is_said_in_words(tmp_path, written, says):
+    path = tmp_path / "file"
+    path.write_bytes(written)
+    with pytest.raises(SchemaError, match="^" + re.escape(f"{path}: ")) as caught:
+        schema.load(path)
+    assert says in str(caught.value)
+    assert "KeyError" not in str(caught.value) and "codec" not in str(caught.value)

@@ -14,7 +14,7 @@ from modelaudit.errors import SchemaError, UsageError
 from modelaudit.findings import Severity
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
-from modelaudit.schema import Audit, dumps, load
+from modelaudit.schema import Audit, dumps, load, to_json
 from modelaudit.sections import weights_digest
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _only(name: str, audits: Sequence[Audit]) -> Audit:
 def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = None) -> Deliver:
     """What writes one finished audit below `out`: always the JSON, and the formats asked for.
 
-    What an earlier run wrote in other formats goes, for it would tell of another audit.
+    What an earlier run wrote in other formats goes where it would tell of another audit.
 
     Args:
         out: the output directory.
@@ -156,14 +156,25 @@ def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = No
     def deliver(audit: Audit) -> None:
         folder = out / "models" / str(audit.model["slug"])
         previous = _previous(out, audit, moved or {})
-        for stale in folder.glob("report.*"):
-            stale.unlink()
+        if not _is_of(folder, audit):
+            for stale in folder.glob("report.*"):
+                stale.unlink()
         write_atomic(folder / "audit.json", dumps(audit).encode())
         shown = _pages(audit, previous, pages, formats.choices, first=previous is None)
         for name, data in shown:
             write_atomic(folder / f"report.{name}", data)
 
     return deliver
+
+
+def _is_of(folder: Path, audit: Audit) -> bool:
+    """Whether the audit that lies there says the same, at whatever time it was made."""
+    with contextlib.suppress(SchemaError):
+        said = [to_json(each) for each in (load(folder / "audit.json"), audit)]
+        for each in said:
+            del each["created"], each["timings"]
+        return said[0] == said[1]
+    return False
 
 
 def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None:

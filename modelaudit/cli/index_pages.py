@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modelaudit import __version__
 from modelaudit.cli.batch import Found, Row
 from modelaudit.cli.change_text import for_index
-from modelaudit.cli.deliver import PER_RUN, Formats, render_format, rule_infos
+from modelaudit.cli.deliver import PER_MODEL, PER_RUN, Formats, render_format, rule_infos
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
 from modelaudit.schema import load
@@ -80,7 +80,7 @@ def write_index(
 
     words = {change.path: change.kind.value for change in outcome.changes}
     entries = [
-        replace(index_entry(row, formats.per_model), change=words.get(str(row["path"]), ""))
+        replace(index_entry(row, _written(out, row)), change=words.get(str(row["path"]), ""))
         for row in rows
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
@@ -111,6 +111,12 @@ def write_index(
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
         for name, file in _run_files(out, formats).items():
             write_atomic(file, render_format(name, audits, formats.choices))
+
+
+def _written(out: Path, row: Row) -> list[str]:
+    """The formats in which there are reports of a model, of this run or an earlier one."""
+    folder = out / "models" / str(row["slug"])
+    return [name for name in PER_MODEL if (folder / f"report.{name}").is_file()]
 
 
 def is_index_written(out: Path, formats: Formats) -> bool:

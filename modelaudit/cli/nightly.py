@@ -10,6 +10,7 @@ import click
 
 from modelaudit.cli import exits, options
 from modelaudit.cli.look import look
+from modelaudit.cli.monitored import Monitored
 
 if TYPE_CHECKING:
     from modelaudit.cli.recorded import Recorded
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from modelaudit.store.changes import Change
 
 
-@click.command(short_help="Audit a registry for cron: silent unless something changed.")
+@click.command(
+    cls=Monitored, short_help="Audit a registry for cron: silent unless something changed."
+)
 @click.argument(
     "registry", nargs=-1, required=True, metavar="REGISTRY...", type=click.Path(path_type=Path)
 )
@@ -67,7 +70,6 @@ def nightly(
     from modelaudit.cli.deliver import Choices, parse_formats
     from modelaudit.cli.recorded import Order, now, record_run
     from modelaudit.cli.terminal import say
-    from modelaudit.errors import LockHeld
 
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
     choices = Choices(None, paper, templates, appendix)
@@ -82,7 +84,6 @@ def nightly(
             say(text)
         notices.changed(told, text, as_details(ran))
 
-    notices.started(told)
     order = Order(
         out,
         wanted,
@@ -93,27 +94,17 @@ def nightly(
         moved=moved,
         keep=told.keep,
     )
-    try:
-        ran = record_run(
-            registry, settings, created, order, quiet=True, log_file=log_file, tell=tell
-        )
-        code = code_of(ran)
-        if log_file:
-            counts: dict[str, Json] = {
-                "event": "run",
-                "models": len(ran.rows),
-                "audited": ran.audited,
-                "changed": len(ran.changes),
-                "exit": code,
-            }
-            log_line(log_file, counts, created)
-    except LockHeld:
-        notices.ended(told, exits.LOCKED)
-        raise
-    except BaseException:
-        notices.ended(told, None)
-        raise
-    notices.ended(told, code)
+    ran = record_run(registry, settings, created, order, quiet=True, log_file=log_file, tell=tell)
+    code = code_of(ran)
+    if log_file:
+        counts: dict[str, Json] = {
+            "event": "run",
+            "models": len(ran.rows),
+            "audited": ran.audited,
+            "changed": len(ran.changes),
+            "exit": code,
+        }
+        log_line(log_file, counts, created)
     raise click.exceptions.Exit(code)
 
 

@@ -18,6 +18,7 @@ import click
 
 from modelaudit import __version__
 from modelaudit.cli import exits
+from modelaudit.cli.terminal import clean
 from modelaudit.facts import Json
 from modelaudit.settings import Nightly
 
@@ -34,7 +35,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
     ) -> NoReturn:
         """Take an answer that leads elsewhere for the failure that it is."""
-        reason = f"answers {code} ({msg}), which is not followed"
+        reason = f"{msg}, which leads elsewhere and is not followed"
         raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
@@ -89,9 +90,20 @@ def _ask(which: str, address: str, data: bytes | None = None) -> None:
         with opener.open(request, timeout=NETWORK_SECONDS):
             pass
     except (OSError, ValueError, HTTPException) as error:
-        # The path of such an address is often a secret, and this line may end in a mail.
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        _warn(f"{which} at {urlsplit(address).hostname}: {reason}")
+        _warn(f"{which} at {_place(address)}: {clean(_reason(error))}")
+
+
+def _place(address: str) -> str:
+    """Host and port alone: the path is often a secret, and a line on stderr may end in a mail."""
+    parts = urlsplit(address)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port}" if parts.port else str(host)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error.code} {error.reason}".strip()
+    return str(error.reason if isinstance(error, urllib.error.URLError) else error)
 
 
 def _warn(what: str) -> None:

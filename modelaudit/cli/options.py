@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from modelaudit.cli.origin import Setting, named
 from modelaudit.cli.settings_check import check, check_targets
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
@@ -33,7 +34,7 @@ PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_ty
 def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
     """A click option that a variable sets too: `--fail-on` is `MODELAUDIT_FAIL_ON`."""
     variable = names[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=f"MODELAUDIT_{variable}", **attributes)
+    return click.option(*names, cls=Setting, envvar=f"MODELAUDIT_{variable}", **attributes)
 
 
 FORMATS = option(
@@ -189,7 +190,7 @@ def settings_from(
     file = settings_file()
     check(file)
     if math.isnan(timeout):  # which is in every range
-        raise UsageError("--timeout must be a number of seconds")
+        raise UsageError(f"{named('timeout')} must be a number of seconds")
     return Settings(
         limits=file.limits,
         expectations=file.expectations,
@@ -295,5 +296,5 @@ def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:
         UsageError: one of them is no runtime, or none that anything is known of.
     """
     words = tuple(word.strip() for word in text.split(",") if word.strip())
-    check_targets(words, file.profiles, "--target")
+    check_targets(words, file.profiles, named("target"))
     return words

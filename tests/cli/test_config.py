@@ -76,3 +76,35 @@ def test_a_file_that_is_no_profile_is_refused_before_the_work(tmp_path: Path) ->
     result = _scan("--config", str(config), "scan", str(SAMPLE))
     assert isinstance(result.exception, UsageError)
     assert "mine.json: is no whole runtime profile" in str(result.exception)
+
+
+def test_a_wrong_value_is_told_by_where_it_was_said(tmp_path: Path, monkeypatch) -> None:
+    config = tmp_path / "audit.toml"
+    config.write_text('fail_on = "hi"\nmemory = 1\n')
+    said = _scan("--config", str(config), "scan", str(SAMPLE)).stderr
+    assert f"Invalid value for fail_on in {config}: 'hi' is not one of" in said
+    out = ("--out", str(tmp_path / "out"))
+    said = _scan("--config", str(config), "audit", "--fail-on", "low", str(SAMPLE), *out).stderr
+    assert f"Invalid value for memory in {config}: 1 is not in the range" in said
+    said = _scan("--config", str(config), "scan", "--fail-on", "hi", str(SAMPLE)).stderr
+    assert "Invalid value for '--fail-on': 'hi'" in said
+    monkeypatch.setenv("MODELAUDIT_FAIL_ON", "bad")
+    said = _scan("scan", str(SAMPLE)).stderr
+    assert "Invalid value for the variable MODELAUDIT_FAIL_ON: 'bad' is not one of" in said
+
+
+@pytest.mark.parametrize("named", ["--target", "the variable MODELAUDIT_TARGET", "target in "])
+def test_a_runtime_that_is_not_known_is_told_by_where_it_was_said(
+    tmp_path: Path, monkeypatch, named: str
+) -> None:
+    config, option = tmp_path / "audit.toml", []
+    config.write_text("")
+    if named == "--target":
+        option = ["--target", "keras==7.1"]
+    elif named == "target in ":
+        config.write_text('target = "keras==7.1"')
+        named += str(config)
+    else:
+        monkeypatch.setenv("MODELAUDIT_TARGET", "keras==7.1")
+    result = _scan("--config", str(config), "scan", str(SAMPLE), *option)
+    assert str(result.exception).startswith(f"{named}: 'keras==7.1': no keras 7 is known")

@@ -14,6 +14,7 @@ from modelaudit.registry.snapshot import FileState, Looker, Snapshot
 from modelaudit.report.resources import templates_root
 from modelaudit.store.store import Store
 from tests.cli.conftest import SAMPLES
+from tests.cli.nights import scale
 from tests.made import files
 
 
@@ -63,6 +64,24 @@ def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
     assert "b.keras" not in (night.out / "junit.xml").read_text()
     assert night("-f", "json", "-f", "junit") == 0
     assert "b.keras" in (night.out / "junit.xml").read_text()
+
+
+def test_reports_in_other_formats_stay_while_they_are_true(night):
+    files.minimal_h5(night.models / "a.h5")
+    files.minimal_keras(night.models / "b.keras")
+    pages = [night.out / "models" / name / "report.html" for name in ("a.h5", "b.keras")]
+    night("-f", "html")
+    before = [page.read_bytes() for page in pages]
+    night("-f", "junit")
+    assert [page.read_bytes() for page in pages] == before
+    # The index leads to what is there, whenever it was made.
+    rows = json.loads((night.out / "index.json").read_text())["models"]
+    assert all({"html", "json"} == set(row["links"]) for row in rows)
+    scale(night.models / "a.h5")
+    night("-f", "junit")
+    assert [page.exists() for page in pages] == [False, True]
+    rows = json.loads((night.out / "index.json").read_text())["models"]
+    assert {row["path"]: "html" in row["links"] for row in rows} == {"a.h5": False, "b.keras": True}
 
 
 def test_a_night_does_not_take_the_reports_of_another_registry_s_audit(night, tmp_path):

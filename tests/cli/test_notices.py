@@ -126,7 +126,23 @@ def test_the_health_check_learns_of_runs_that_did_not_do_their_work(server, nigh
     night.models.rmdir()
     night(settings)
     paths = [path for _, path, _ in asked]
-    assert paths[1::2] == ["/check/75", "/check/4", "/check/fail"]
+    assert paths[1::2] == ["/check/75", "/check/4", "/check/2"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--probe-data", "nowhere"), ("--no-such-option",), ("-f", "odt"), ("--target", "x")]
+)
+def test_the_health_check_learns_of_a_command_line_that_is_wrong(server, night, wrong):
+    address, asked = server
+    done = night(f'[nightly]\nping = "{address}/check"\n', *wrong)
+    assert done.exit_code != 0
+    assert [path for _, path, _ in asked] == ["/check/start", "/check/2"]
+
+
+def test_help_is_no_run(server, night):
+    address, asked = server
+    assert night(f'[nightly]\nping = "{address}/check"\n', "--help").exit_code == 0
+    assert not asked
 
 
 def test_findings_do_not_fail_a_health_check(server, night):
@@ -144,8 +160,10 @@ def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
     done = night(settings)
     assert done.exit_code == 0
     assert "first run" in done.stdout
-    assert done.stderr.count("could not notify: webhook at 127.0.0.1: ") == 1
-    assert done.stderr.count("could not notify: health check at 127.0.0.1: ") == 2
+    place = address.removeprefix("http://")
+    told = f"could not notify: webhook at {place}: 500 Internal Server Error"
+    assert done.stderr.splitlines().count(f"modelaudit: {told}") == 1
+    assert done.stderr.count("could not notify: health check at 127.0.0.1:9: ") == 2
     assert "secret" not in done.output
 
 
@@ -154,7 +172,8 @@ def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
     done = night(f'[nightly]\nwebhook = "{address}/moved/secret"\n')
     assert done.exit_code == 0
     assert [(method, path) for method, path, _ in asked] == [("POST", "/moved/secret")]
-    assert "could not notify: webhook at 127.0.0.1: answers 302" in done.stderr
+    place = address.removeprefix("http://")
+    assert f"could not notify: webhook at {place}: 302 Found, which leads elsewhere" in done.stderr
     assert "secret" not in done.output
 
 
@@ -163,7 +182,7 @@ def test_an_answer_that_is_no_http_is_a_line(server, night):
     done = night(f'[nightly]\nping = "{address}/nonsense"\n')
     assert done.exit_code == 0
     assert "first run" in done.stdout
-    assert done.stderr.count("could not notify: health check at 127.0.0.1: ") == 2
+    assert done.stderr.count(f"health check at {address.removeprefix('http://')}: ") == 2
 
 
 def test_a_program_gets_the_text(night, tmp_path):

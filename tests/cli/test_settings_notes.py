@@ -88,7 +88,7 @@ def notes(*entries, rows=(), probed=True, whole=True):
         policies=tuple(each for each in entries if isinstance(each, Policy)),
         probe=ProbeSettings(enabled=probed),
     )
-    found = Found("/reg", targets, {}, (), (), whole)
+    found = Found("/reg", targets, {}, (), (), (), whole)
     return settings_notes(settings, found, rows, "2026-03-01T00:00:00Z")
 
 
@@ -116,7 +116,7 @@ def test_an_expectation_that_fits_no_measured_output_is_told():
 def test_a_runtime_that_another_answers_for_is_told():
     def told(*targets):
         settings = Settings(targets=targets[:1], policies=(Policy("*", targets=targets),))
-        return settings_notes(settings, Found("/reg", (), {}, (), (), True), [], "2026-03-01")
+        return settings_notes(settings, Found("/reg", (), {}, (), (), (), True), [], "2026-03-01")
 
     assert told("tf==2.15", "tf==2.15.1", "tf-keras==2.21", "keras==3.5") == []
     said = told("tf==2.99", "tf==2.15")
@@ -165,7 +165,7 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
             "[[policy]] number 1: MA606 and dead-layer are the same rule, set twice",
         ),
         ("[thresholds]\ndead-layer = 1.5", "dead-layer must be from 0.01 to 1 as share"),
-        ('target = "keras==7.1"', "--target: 'keras==7.1': no keras 7 is known; the newest is 3."),
+        ('target = "keras==7.1"', "toml: 'keras==7.1': no keras 7 is known; the newest is 3."),
     ],
 )
 def test_what_does_not_exist_is_refused_before_the_work(models, config, text, says):
