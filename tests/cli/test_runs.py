@@ -85,6 +85,8 @@ def test_reports_inside_the_audited_directory_are_not_audited(modelaudit, models
     shutil.copy(models / "a.h5", out / "copy.h5")
     second = modelaudit("audit", models, "--no-probe", "-f", "json", "--out", out)
     assert second.stdout == first.stdout
+    assert page.is_file()  # it says what this audit says
+    modelaudit("audit", models, "--no-probe", "-f", "json", "--fail-on", "low", "--out", out)
     assert not page.exists(), "a page of an earlier audit must not pass for one of this"
 
 
