@@ -60,13 +60,14 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
 
 
 def _runs(store: Store, last: int, *, going: bool) -> list[dict[str, Json]]:
-    """The last runs; `going` says that a run is writing to the history now."""
+    """The last runs; `going` says that a run, which is the newest, writes to the history now."""
     runs = store.runs()[-last:]
     counts = store.verdicts(run.id for run in runs)
     rows = []
     for run in runs:
         verdicts = {verdict: counts.get(run.id, {}).get(verdict, 0) for verdict in VERDICTS}
-        state = LOST if run.state.value == "running" and not going else run.state.value
+        goes_on = going and run is runs[-1]
+        state = LOST if run.state.value == "running" and not goes_on else run.state.value
         models = sum(verdicts.values())
         row = _run(run) | {"state": state, "models": models, "verdicts": {**verdicts}}
         rows.append(row | {"whole": run.is_whole})

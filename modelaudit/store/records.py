@@ -15,7 +15,7 @@ Line = Mapping[str, Json]
 class State(StrEnum):
     """How far a run has come."""
 
-    RUNNING = "running"  # or killed: nothing could be written any more
+    RUNNING = "running"  # the newest run while it has the lock; else it was killed
     INTERRUPTED = "interrupted"
     COMPLETE = "complete"  # every model has its result
     REPORTED = "reported"  # and what changed was handed to whoever asked

@@ -65,11 +65,11 @@ class Store:
     # Writing
 
     def begin(self, registry: str, command: str, tool: str, rules: str, started: str) -> int:
-        """Note that a run has begun; gives its number. Who writes is alone, so others have died."""
+        """Note that a run has begun; gives its number.
+
+        Who writes is alone: earlier runs that are still called running have died, and stay so.
+        """
         with explained(self._path), transaction(self._connection):
-            self._connection.execute(
-                "UPDATE run SET state = ? WHERE state = ?", (State.INTERRUPTED, State.RUNNING)
-            )
             cursor = self._connection.execute(
                 "INSERT INTO run (registry, command, tool, rules, started, state) "
                 "VALUES (?, ?, ?, ?, ?, ?)",

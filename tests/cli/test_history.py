@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from modelaudit.cli import cli, recorded, timeline
 from modelaudit.registry.output import locked
+from modelaudit.store.records import State
 from modelaudit.store.store import Store
 from tests.made import files
 
@@ -202,6 +203,13 @@ def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
         assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "running"
     assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "broken off"
     assert "  broken off  " in invoke("history", out).stdout
+    with locked(out), Store.open(out) as store:
+        run = store.begin(str(sound), "nightly", "tool", "rules", "2026-03-02T02:00:00Z")
+        rows = json.loads(invoke("history", out, "--json").stdout)
+        assert [row["state"] for row in rows] == ["broken off", "running"]
+        store.finish(run, State.INTERRUPTED, finished="", seconds=1, exit_code=130)
+    rows = json.loads(invoke("history", out, "--json").stdout)
+    assert [row["state"] for row in rows] == ["broken off", "interrupted"]
 
 
 def test_what_is_not_there(nights, tmp_path):

@@ -146,7 +146,10 @@ def test_a_run_that_died_is_told_apart(tmp_path: Path) -> None:
         begin(store)
     with Store.open(tmp_path) as store:
         begin(store)
-        assert [run.state for run in store.runs()] == [State.INTERRUPTED, State.RUNNING]
+        store.finish(2, State.INTERRUPTED, finished=WHEN, seconds=1.0, exit_code=130)
+        begin(store)
+        states = [run.state for run in store.runs()]
+        assert states == [State.RUNNING, State.INTERRUPTED, State.RUNNING]
 
 
 def test_a_reader_sees_committed_results_while_a_run_goes_on(tmp_path: Path) -> None:
