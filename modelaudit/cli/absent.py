@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from modelaudit.pipeline import Target
@@ -26,10 +26,15 @@ def hidden(before: Mapping[Place, Line], present: Collection[Place]) -> Iterator
         yield Target(root / place.path, root, place.path, str(line["slug"]), label=label)
 
 
-def superseded(
-    before: Mapping[Place, Line], present: Collection[Place]
-) -> Iterator[tuple[Place, str]]:
+def superseded(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
     """Known versions that are still there, and the path of the newer one that is taken instead."""
+    for place, newer in older(before, present):
+        if (Path(place.root) / place.path).exists():
+            yield place, newer
+
+
+def older(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+    """Known versions that are not present, there or not, and the path of a newer one that is."""
     newest: dict[tuple[str, str], Place] = {}
     for place in present:
         base, name = os.path.split(place.path)
@@ -42,7 +47,7 @@ def superseded(
         newer = newest.get((place.root, base))
         if place in present or newer is None or not is_version(name):
             continue
-        if _number(newer) > _number(place) and (Path(place.root) / place.path).exists():
+        if _number(newer) > _number(place):
             yield place, newer.path
 
 

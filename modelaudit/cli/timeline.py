@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from modelaudit import schema
 from modelaudit.cli.terminal import clean, columns, mark, shorten
+from modelaudit.cli.whereabouts import Whereabouts, whereabouts
 from modelaudit.errors import UsageError
 from modelaudit.findings import Finding
 from modelaudit.report.words import transform
 from modelaudit.restore.audits import changes, compare_audited, weight_changes
+from modelaudit.store.changes import Kind
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
@@ -35,20 +38,23 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
         UsageError: there is none.
     """
     found: list[dict[str, Json]] = []
-    for _, group in groupby(store.timeline(model), key=lambda row: row[1]):
+    for place, group in groupby(store.timeline(model), key=lambda row: row[1]):
         before: tuple[int, Run, Audit] | None = None
-        for run, place, number, line in group:
-            if before and number == before[0]:
-                _lasted(found[-1], run)
+        rows = [*group]
+        where = whereabouts(store, place, [row[0] for row in rows])
+        for run, _, number, line in rows:
+            came = run.id in where.came
+            if before and number == before[0] and not came:
+                _lasted(found[-1], run, where)
                 continue
             audit = schema.loads(store.document(number))
             why = reasons(before[2], audit, before[1], run) if before else []
             told = between(before[2], audit) if before else []
             alike = before and not told and before[2].verdict is audit.verdict
-            if alike and found[-1]["sha256"] == line["sha256"]:
-                _lasted(found[-1], run)
+            if alike and not came and found[-1]["sha256"] == line["sha256"]:
+                _lasted(found[-1], run, where)
             else:
-                found.append(_audit(run, place, line, audit, told, why))
+                found.append(_audit(run, place, line, audit, told, why, where))
             before = (number, run, audit)
     if not found:
         raise UsageError(f"no run has audited a model called {model!r}")
@@ -117,7 +123,13 @@ def _observed(audit: Audit, key: str) -> list[tuple[str, str]]:
 
 
 def _audit(
-    run: Run, place: Place, line: Line, audit: Audit, told: Sequence[str], why: Sequence[str]
+    run: Run,
+    place: Place,
+    line: Line,
+    audit: Audit,
+    told: Sequence[str],
+    why: Sequence[str],
+    where: Whereabouts,
 ) -> dict[str, Json]:
     worst = next((finding for finding in audit.findings if not finding.waived_by), None)
     return {
@@ -141,13 +153,24 @@ def _audit(
         "severities": line["severities"],
         "changes": [*told],
         "because": [*why],
+        "renamed_from": where.came.get(run.id) or None,
+        "left": _left(run, where),
     }
 
 
-def _lasted(found: dict[str, Json], run: Run) -> None:
+def _left(run: Run, where: Whereabouts) -> Json:
+    """What became of the model after its last run; None where it stayed."""
+    left = where.left.get(run.id)
+    if left is None:
+        return None
+    return {"kind": left.kind.value, "path": left.path or None, "since": left.since}
+
+
+def _lasted(found: dict[str, Json], run: Run, where: Whereabouts) -> None:
     """Note one more run in which a model was as this audit says."""
     found["runs"] = int(str(found["runs"])) + 1
     found["until"] = run.started
+    found["left"] = _left(run, where)
 
 
 def as_text(audits: Sequence[dict[str, Json]]) -> str:
@@ -167,10 +190,26 @@ def as_text(audits: Sequence[dict[str, Json]]) -> str:
             if more:
                 runs = f"{more} more run{'s' * (more > 1)}"
                 lines.append(f"    the same in {runs}, until {_moment(each['until'])}")
+            lines += _ended(each["left"])
     return "\n".join(lines)
 
 
+def _ended(left: Json) -> Iterator[str]:
+    if not isinstance(left, dict):
+        return
+    path, since = str(left["path"]), _moment(left["since"])
+    if left["kind"] == Kind.RENAMED:
+        yield clean(f"    renamed to {path} on {since}")
+    elif left["kind"] == Kind.OLDER:
+        newer = PurePath(path).name
+        yield clean(f"    older now: not audited since {since}, {newer} is a newer version")
+    else:
+        yield f"    gone since {since}"
+
+
 def _told(audit: dict[str, Json]) -> Iterator[str]:
+    if audit["renamed_from"]:
+        yield clean(f"    renamed from {audit['renamed_from']}")
     because, changed = (audit[key] for key in ("because", "changes"))
     if isinstance(because, list) and because:
         yield f"    the file is the same; {', '.join(map(str, because))}"

@@ -220,19 +220,28 @@ class Store:
 
     def last_told(self, registry: str, command: str = "") -> Run | None:
         """The newest run of a registry, by a command or any, that found models and told so."""
+        filled = self.with_models()
         for run in reversed(self.runs(registry)):
             told = run.state is State.REPORTED and command in ("", run.command)
-            if told and self.results(run.id):
+            if told and run.id in filled:
                 return run
         return None
 
-    def lines(self, run: int) -> dict[Place, Line]:
-        """What a run found, by model."""
+    def with_models(self) -> set[int]:
+        """Runs that have at least one model."""
+        rows = self._all(
+            "SELECT id FROM run WHERE EXISTS (SELECT 1 FROM result WHERE run = run.id)"
+        )
+        return {run for (run,) in rows}
+
+    def lines(self, run: int, *, beside: int | None = None) -> dict[Place, Line]:
+        """What a run found, by model; with `beside` only of models that this run has not."""
         rows = self._all(
             "SELECT model.root, model.path, audit.line FROM result "
             "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
-            "WHERE result.run = ? ORDER BY model.path",
-            (run,),
+            "WHERE result.run = ? AND result.model NOT IN (SELECT model FROM result WHERE run = ?) "
+            "ORDER BY model.path",
+            (run, beside),
         )
         return {Place(root, path): json.loads(line) for root, path, line in rows}
 
