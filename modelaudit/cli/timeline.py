@@ -38,11 +38,15 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
         UsageError: there is none.
     """
     found: list[dict[str, Json]] = []
-    for place, group in groupby(store.timeline(model), key=lambda row: row[1]):
+    # What is printed of a name may stand for characters that no terminal takes.
+    rows = store.timeline(model) or [
+        row for name in store.names() if clean(name) == model for row in store.timeline(name)
+    ]
+    for place, group in groupby(rows, key=lambda row: row[1]):
         before: tuple[int, Run, Audit] | None = None
-        rows = [*group]
-        where = whereabouts(store, place, [row[0] for row in rows])
-        for run, _, number, line in rows:
+        mine = [*group]
+        where = whereabouts(store, place, [row[0] for row in mine])
+        for run, _, number, line in mine:
             came = run.id in where.came
             if before and number == before[0] and not came:
                 _lasted(found[-1], run, where)
@@ -57,7 +61,7 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
                 found.append(_audit(run, place, line, audit, told, why, where))
             before = (number, run, audit)
     if not found:
-        raise UsageError(f"no run has audited a model called {model!r}")
+        raise UsageError(f"no run has audited a model called '{clean(model)}'")
     return found[-last:]
 
 

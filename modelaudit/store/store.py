@@ -289,6 +289,13 @@ class Store:
             for run, root, name, audit, line in rows
         ]
 
+    def names(self) -> set[str]:
+        """What `timeline` finds models by."""
+        rows = self._all(
+            "SELECT path FROM model UNION SELECT json_extract(line, '$.path') FROM audit"
+        )
+        return {name for (name,) in rows}
+
     def results(self, run: int) -> dict[Place, int]:
         """The identities of a run's audits, by model."""
         rows = self._all(

@@ -176,6 +176,25 @@ def test_a_name_that_is_not_utf_8_is_asked_for_as_it_is_or_as_reports_give_it(
     assert "no run has audited a model called" in other.stderr
 
 
+@pytest.mark.parametrize("asked", ["line\nbreak.h5", "line\\x0abreak.h5"])
+def test_a_name_is_asked_for_as_it_is_or_as_it_is_printed(sound, tmp_path, asked):
+    out = tmp_path / "out"
+    (sound / "a.h5").rename(sound / "line\nbreak.h5")
+    printed = invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).stdout
+    assert "line\\x0abreak.h5" in printed
+    assert [audit["path"] for audit in audits(out, asked)] == ["line\nbreak.h5"]
+    # A name that is spelled so is meant where there is one.
+    (sound / "b.keras").rename(sound / "line\\x0abreak.h5")
+    assert invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
+    assert [audit["path"] for audit in audits(out, asked)] == [asked]
+
+
+@pytest.mark.parametrize("asked", ["x\\x0a.h5", "x\n.h5"])
+def test_a_model_that_is_unknown_is_named_as_it_is_printed(nights, asked):
+    said = str(invoke("history", nights[1], asked).exception)
+    assert said == "no run has audited a model called 'x\\x0a.h5'"
+
+
 def test_no_finding_is_hidden_behind_other_changes():
     others = [f"weights: kernel {number} changed" for number in range(30)]
     found = [f"findings: new: MA{number}" for number in range(100, 140)]
