@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 VERDICTS = tuple(verdict.value for verdict in WORST_FIRST)
 HEAD = ("run", "began (UTC)", "state", "models", *VERDICTS, "audited", "seconds")
+MINUTES = len("2026-01-01 00:00")
 LOST = "broken off"  # what a run is whose process was killed
 
 
@@ -92,7 +93,7 @@ def _run(run: Run) -> dict[str, Json]:
 
 def _table(rows: Sequence[dict[str, Json]]) -> str:
     """A table for each registry: a line for each run, and how the verdicts went over the last."""
-    from modelaudit.cli.terminal import clean
+    from modelaudit.cli.terminal import clean, columns, wrapped
     from modelaudit.report.trend import LAST, in_words
 
     lines = []
@@ -106,16 +107,23 @@ def _table(rows: Sequence[dict[str, Json]]) -> str:
             began = str(row["started"]).replace("T", " ").rstrip("Z")
             cells = (row["run"], began, row["state"], row["models"], *counts, row["audited"])
             table.append((*map(str, cells), f"{float(str(row['seconds'])):.1f}"))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        gap, room = "  ", columns() - 1
+        widths = _widths(table)
+        if sum(widths) + len(gap) * (len(widths) - 1) > room:  # a terminal of 80 columns
+            gap, table = " ", [(row[0], row[1][:MINUTES], *row[2:]) for row in table]
+            widths = _widths(table)
         lines.append(clean(str(registry)))
         for cells in table:
             pairs = enumerate(zip(cells, widths, strict=True))
-            lines.append(
-                "  ".join(c.ljust(w) if i in (1, 2) else c.rjust(w) for i, (c, w) in pairs)
-            )
+            lines.append(gap.join(c.ljust(w) if i in (1, 2) else c.rjust(w) for i, (c, w) in pairs))
         if len(whole) > 1:
-            lines.append(f"last {len(whole[-LAST:])} runs: {', '.join(in_words(whole[-LAST:]))}")
+            trend = f"last {len(whole[-LAST:])} runs: {', '.join(in_words(whole[-LAST:]))}"
+            lines.append(wrapped(trend, room))
     return "\n".join(lines) or "no run yet"
+
+
+def _widths(table: Sequence[tuple[str, ...]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
 
 
 def _map(value: Json) -> dict[str, Json]:

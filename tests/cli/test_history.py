@@ -12,9 +12,9 @@ import h5py
 import pytest
 from click.testing import CliRunner
 
-from modelaudit.cli import cli, recorded, timeline
+from modelaudit.cli import cli, recorded, terminal, timeline
 from modelaudit.registry.output import locked
-from modelaudit.store.records import Place, State
+from modelaudit.store.records import Audited, Place, State
 from modelaudit.store.store import Store
 from tests.cli.conftest import SAMPLES
 from tests.cli.nights import nightly
@@ -56,6 +56,26 @@ def test_runs_of_a_registry(nights):
     assert lines[-2].split()[3:9] == ["reported", "2", "1", "0", "0", "1"]
     assert lines[-1] == "last 3 runs: fail 0 → 0 → 1, pass 2 → 2 → 1"
     assert len(invoke("history", out, "-n", "1").stdout.splitlines()) == 3  # no trend of one
+
+
+@pytest.mark.parametrize(
+    ("width", "began"), [(80, "2026-03-01 02:00"), (120, "2026-03-01 02:00:00")]
+)
+def test_runs_fit_the_terminal(tmp_path, monkeypatch, width, began):
+    monkeypatch.setattr(terminal, "columns", lambda: width)
+    with Store.open(tmp_path) as store:
+        for number in range(12):
+            run = store.begin("/m", "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
+            for index, verdict in enumerate(("fail", "incomplete", "warn", "pass") * 30):
+                if index % (number + 3):
+                    line = {"path": str(index), "verdict": verdict}
+                    store.add(run, Place("/m", str(index)), Audited(line, b""))
+            state = State.REPORTED if number else State.INTERRUPTED
+            store.finish(run, state, finished="", seconds=8000, exit_code=0)
+    said = invoke("history", tmp_path).stdout
+    assert max(map(len, said.splitlines())) < width
+    assert began in said
+    assert "last 10 runs: fail " in said
 
 
 def test_what_became_of_a_model(nights):
