@@ -20,7 +20,7 @@ from modelaudit.cli.memory import Memory, place_of
 from modelaudit.cli.run import check_log, unseen, unserved, work_on, worst_first
 from modelaudit.cli.settings_notes import settings_notes
 from modelaudit.errors import Interrupted, StoreError, UsageError
-from modelaudit.registry.across import Together, news, together
+from modelaudit.registry.across import Together, news
 from modelaudit.registry.output import forget, locked, sweep
 from modelaudit.report.trend import LAST
 from modelaudit.settings import Nightly, Settings
@@ -263,7 +263,7 @@ def _conclude(
         since=base.started if base else "",
         before=len(before),
         changes=changes.compare(before, after, newer) if base and after else (),
-        across=news(together([*before.values()]), together(rows)),
+        across=news([*before.values()], rows),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
         beside=others(earlier, order.out, this.registry),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Row = Mapping[str, Any]
+SAME_WEIGHTS = "same-weights"
 BREAKING = "breaking-version"  # the rule that holds a version against the one before it
 
 
@@ -29,23 +30,64 @@ def together(rows: Sequence[Row]) -> tuple[Together, ...]:
     return (*_same_content(rows), *_same_weights(rows), *_mixed_keras(rows), *_breaking(rows))
 
 
-def news(before: Sequence[Together], after: Sequence[Together]) -> tuple[Together, ...]:
-    """What was not known before: of mixed generations the fact, of all else the models."""
-    kinds = {known.kind for known in before}
-    groups: dict[tuple[str, str], list[frozenset[str]]] = {}  # that a model was in, by kind
-    for known in before:
-        models = frozenset(known.models)
-        for model in models:
-            groups.setdefault((known.kind, model), []).append(models)
+def news(before: Sequence[Row], after: Sequence[Row]) -> tuple[Together, ...]:
+    """What was not known before: of mixed generations the fact, of all else the models.
+
+    Nothing is new of a group that some models have left, or in which they have other names now.
+    """
+    groups: dict[tuple[str, str], frozenset[str]] = {}  # that a model was in, by kind
+    known, copies = together(before), _copies(before)
+    for each in known:
+        members = frozenset().union(*_alike(each, copies))
+        groups |= {(each.kind, path): members for path in members}
+    kinds, earlier, copies = {each.kind for each in known}, _earlier(before, after), _copies(after)
 
     def was_known(each: Together) -> bool:
         if each.kind == "mixed-keras":
             return each.kind in kinds
-        return any(
-            models.issuperset(each.models) for models in groups.get((each.kind, each.models[0]), ())
-        )
+        names = [{earlier.get(path, path) for path in paths} for paths in _alike(each, copies)]
+        candidates = {groups.get((each.kind, name), frozenset()) for name in names[0]}
+        return any(not any(map(group.isdisjoint, names)) for group in candidates)
 
-    return tuple(each for each in after if not was_known(each))
+    return tuple(each for each in together(after) if not was_known(each))
+
+
+def _alike(each: Together, copies: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """The group's models: of files that differ each with its copies, for which it stands."""
+    for model in each.models:
+        yield copies.get(model, (model,)) if each.kind == SAME_WEIGHTS else (model,)
+
+
+def _copies(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """The paths of models that have copies, each with those of all of them."""
+    copies: dict[str, tuple[str, ...]] = {}
+    for group in _groups(rows, "sha256"):
+        for alike in _groups(group, "weights"):
+            paths = _paths(alike)
+            copies |= dict.fromkeys(paths, paths)
+    return copies
+
+
+def _earlier(before: Sequence[Row], after: Sequence[Row]) -> dict[str, str]:
+    """Models that came, by what each was called that went and has the same bytes or weights.
+
+    Which of several copies was renamed to which does not matter here.
+    """
+    was, now = ({str(row["path"]) for row in rows} for rows in (before, after))
+    gone = [row for row in before if row["path"] not in now]
+    came = [row for row in after if row["path"] not in was]
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for key in ("sha256", "weights"):
+        left: dict[str, list[str]] = {}
+        for row in gone:
+            if row.get(key) and row["path"] not in taken:
+                left.setdefault(str(row[key]), []).append(str(row["path"]))
+        for row in came:
+            if row["path"] not in names and left.get(str(row.get(key))):
+                name = names[str(row["path"])] = left[str(row[key])].pop()
+                taken.add(name)
+    return names
 
 
 def _groups(rows: Iterable[Row], key: str) -> list[list[Row]]:
@@ -75,18 +117,26 @@ def _same_content(rows: Sequence[Row]) -> list[Together]:
 
 
 def _same_weights(rows: Sequence[Row]) -> list[Together]:
-    """Models whose files differ and whose weights do not: saved again, converted, or changed."""
-    return [
-        Together(
-            "same-weights",
-            f"{len(group)} models hold the same weights in files that differ",
-            "The stored weights are equal; architecture, code and settings may still differ. "
-            "The report of each says what it does with them.",
-            _paths(group),
-        )
-        for group in _groups((row for row in rows if row.get("sha256")), "weights")
-        if len({row["sha256"] for row in group}) > 1
-    ]
+    """Models whose files differ and whose weights do not: saved again, converted, or changed.
+
+    Of models whose files are the same, too, only the first is named: the others are told of as
+    its copies.
+    """
+    found = []
+    for group in _groups((row for row in rows if row.get("sha256")), "weights"):
+        files = {row["sha256"]: row for row in reversed(group)}
+        if len(files) > 1:
+            title = f"{len(files)} models hold the same weights in files that differ"
+            found.append(
+                Together(
+                    SAME_WEIGHTS,
+                    title,
+                    "The stored weights are equal; architecture, code and settings may still "
+                    "differ. The report of each says what it does with them.",
+                    _paths(files.values()),
+                )
+            )
+    return found
 
 
 def _mixed_keras(rows: Sequence[Row]) -> list[Together]:

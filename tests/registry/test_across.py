@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.registry.across import Together, news, together
+from modelaudit.registry.across import news, together
 
 
 def row(path, sha256="a", keras="3.1.0", weights="", *found):
@@ -35,10 +35,12 @@ def test_generations_of_keras_side_by_side_are_told():
 def test_the_same_weights_in_other_files_are_told():
     rows = [row("b.h5", "1", weights="w"), row("a.keras", "2", weights="w"),
             row("c", "3", weights="v"), row("d", "3", weights="v"), row("e", None, weights="u"),
-            row("f", "4", weights="u"), row("g", "5"), row("h", "6")]  # fmt: skip
+            row("f", "4", weights="u"), row("g", "5"), row("h", "6"),
+            row("0.h5", "1", weights="w")]  # fmt: skip
     assert [(each.kind, each.models) for each in together(rows)] == [
+        ("same-content", ("0.h5", "b.h5")),
         ("same-content", ("c", "d")),  # whose weights are the same with everything else
-        ("same-weights", ("a.keras", "b.h5")),
+        ("same-weights", ("0.h5", "a.keras")),  # b.h5 is told of with 0.h5
     ]
 
 
@@ -51,34 +53,83 @@ def test_versions_that_break_their_callers_are_told_unless_waived():
     assert found.title == "1 version breaks callers of the version before"
 
 
+FILES = {"1": "v", "2": "v", "3": "w", "4": "w", "5": ""}  # by digest, those of their weights
 ROWS = st.lists(
-    st.builds(row, st.sampled_from("abcdef"), st.sampled_from("123"),
-              st.sampled_from(["2.15.0", "3.1.0"]), st.sampled_from(["", "v", "w"])),
+    st.builds(
+        lambda path, digest, keras: row(path, digest, keras, FILES[digest]),
+        st.sampled_from("abcdef"),
+        st.sampled_from([*FILES]),
+        st.sampled_from(["2.15.0", "3.1.0"]),
+    ),
     unique_by=lambda each: each["path"],
-)  # fmt: skip
+)
 
 
 @given(ROWS, ROWS)
 def test_news_is_what_was_not_known(before, after):
-    old, new = together(before), together(after)
-    assert news(old, old) == ()
-    assert news((), new) == new
-    told = news(old, new)
-    for each in new:
-        known = [other for other in old if other.kind == each.kind]
+    assert news(before, before) == ()
+    assert news((), after) == together(after)
+    told, kinds = news(before, after), {each.kind for each in together(before)}
+    for each in together(after):
         if each.kind == "mixed-keras":
-            assert (each in told) is not bool(known)
-        else:
-            assert (each in told) is not any(set(each.models) <= set(k.models) for k in known)
+            assert (each in told) is (each.kind not in kinds)
+        elif each.kind not in kinds:
+            assert each in told
+
+
+@given(ROWS, st.permutations("abcdefghijkl"), st.sets(st.integers(0, 5)))
+def test_names_and_models_that_went_are_no_news(rows, names, gone):
+    """Whichever of the models are renamed and go: of what is left everything was known."""
+    new = dict(zip("abcdef", names, strict=False))
+    unlike = {name for name in new.values() if name in new}  # else one would be another's name
+    after = [
+        each if new[each["path"]] in unlike else each | {"path": new[each["path"]]}
+        for index, each in enumerate(rows)
+        if index not in gone
+    ]
+    assert news(rows, after) == ()
+
+
+def kinds(before, after):
+    return [(each.kind, each.models) for each in news(before, after)]
+
+
+def test_a_model_more_is_news():
+    two = [row("a"), row("b")]
+    assert kinds(two, [*two, row("c")]) == [("same-content", ("a", "b", "c"))]
+    assert kinds(two, [row("b"), row("c"), row("d")]) == [("same-content", ("b", "c", "d"))]
+    # c was another model until then, so it is not b under another name.
+    assert kinds([*two, row("c", "x")], [row("a"), row("c")]) == [("same-content", ("a", "c"))]
+
+
+def test_files_that_differ_are_news_but_not_their_copies():
+    weights = [row("b", "1", weights="w"), row("c", "2", weights="w")]
+    copied = [*weights, row("a", "1", weights="w")]
+    assert kinds(weights, copied) == [("same-content", ("a", "b"))]
+    assert kinds(copied, weights) == []
+    assert kinds(copied, copied[:1] + copied[2:]) == []
+    third = row("d", "3", weights="w")
+    assert kinds(weights, [*weights, third]) == [("same-weights", ("b", "c", "d"))]
+    assert kinds(weights, [weights[0], third]) == []  # c, renamed and saved again
+
+
+def test_a_version_that_was_renamed_breaks_its_callers_still():
+    breaks = {"name": "breaking-version", "waived_by": None}
+    before = [row("a/2", "1", "3.1.0", "", breaks), row("b/2", "2", "3.1.0", "", breaks)]
+    assert kinds(before, [row("c/2", "1", "3.1.0", "", breaks)]) == []
+    assert kinds(before, [row("c/2", "3", "3.1.0", "", breaks)]) == [("breaking-version", ("c/2",))]
 
 
 def test_news_of_many_groups_takes_no_time():
     """20,000 groups in each of two nights: by pairs that would be 400 million comparisons."""
-    found = together([row(f"{n:05}", str(n // 2)) for n in range(40_000)])
-    changed = (*found[1:], Together("same-content", "", "", ("00000", "00002")))
+    rows = [row(f"{n:05}", str(n // 2), weights=str(n // 4)) for n in range(40_000)]
+    moved = [*rows[1:], row("z", "0", weights="0"), row("zz", "0", weights="0")]
     began = time.process_time()
-    assert news(found, found) == ()
-    assert news(found, changed) == changed[-1:]
+    assert news(rows, rows) == ()
+    assert kinds(rows, moved) == [("same-content", ("00001", "z", "zz"))]
+    alike = [row(f"{n:05}", str(n < 20_000), weights="w") for n in range(40_000)]
+    others = [*alike, row("z", "z", weights="w")]
+    assert [each[0] for each in kinds(alike, others)] == ["same-weights"]
     assert time.process_time() - began < 10
 
 
