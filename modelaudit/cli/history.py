@@ -110,7 +110,7 @@ def _table(rows: Sequence[dict[str, Json]]) -> str:
         gap, room = "  ", columns() - 1
         widths = _widths(table)
         if sum(widths) + len(gap) * (len(widths) - 1) > room:  # a terminal of 80 columns
-            gap, table = " ", [(row[0], row[1][:MINUTES], *row[2:]) for row in table]
+            gap, table = " ", [_narrow(row) for row in table]
             widths = _widths(table)
         lines.append(clean(str(registry)))
         for cells in table:
@@ -120,6 +120,12 @@ def _table(rows: Sequence[dict[str, Json]]) -> str:
             trend = f"last {len(whole[-LAST:])} runs: {', '.join(in_words(whole[-LAST:]))}"
             lines.append(wrapped(trend, room))
     return "\n".join(lines) or "no run yet"
+
+
+def _narrow(row: tuple[str, ...]) -> tuple[str, ...]:
+    """The row without parts of seconds."""
+    seconds = "secs" if row == HEAD else row[-1].partition(".")[0]
+    return (row[0], row[1][:MINUTES], *row[2:-1], seconds)
 
 
 def _widths(table: Sequence[tuple[str, ...]]) -> list[int]:
