@@ -6,28 +6,21 @@ to that), any number may read.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
 
 from modelaudit.errors import StoreError
 from modelaudit.store.database import connect, connect_to_read, explained, transaction
-from modelaudit.store.records import Audited, Cached, Line, Place, Run, State
+from modelaudit.store.reading import Readable
+from modelaudit.store.records import Audited, Place, State
 
 NAME = "history.sqlite3"
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Run))
-_RUN = f"SELECT {', '.join(_COLUMNS)} FROM run "
 
 
-class Store:
+class Store(Readable):
     """A history that is open. Close it, or use it as a context."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection, self._path = connection, path
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -48,21 +41,6 @@ class Store:
         """
         path = folder / NAME
         return cls(connect_to_read(path), path)
-
-    def __enter__(self) -> Self:
-        """The open history."""
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Close it."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; what was committed stays."""
-        with explained(self._path):
-            self._connection.close()
-
-    # Writing
 
     def begin(self, registry: str, command: str, tool: str, rules: str, started: str) -> int:
         """Note that a run has begun; gives its number.
@@ -203,155 +181,3 @@ class Store:
             "SELECT id FROM model WHERE root = ? AND path = ?", (place.root, place.path)
         ).fetchone()
         return int(row[0])
-
-    # Reading
-
-    def runs(self, registry: str | None = None) -> list[Run]:
-        """All runs in the order in which they began, of one registry or of all."""
-        where, values = ("WHERE registry = ? ", (registry,)) if registry else ("", ())
-        return [_run(row) for row in self._all(f"{_RUN}{where}ORDER BY id", values)]
-
-    def last(self, registry: str, *states: State) -> Run | None:
-        """The newest run of a registry that is in one of these states."""
-        for run in reversed(self.runs(registry)):
-            if run.state in states:
-                return run
-        return None
-
-    def last_told(self, registry: str, command: str = "") -> Run | None:
-        """The newest run of a registry, by a command or any, that found models and told so."""
-        filled = self.with_models()
-        for run in reversed(self.runs(registry)):
-            told = run.state is State.REPORTED and command in ("", run.command)
-            if told and run.id in filled:
-                return run
-        return None
-
-    def with_models(self) -> set[int]:
-        """Runs that have at least one model."""
-        rows = self._all(
-            "SELECT id FROM run WHERE EXISTS (SELECT 1 FROM result WHERE run = run.id)"
-        )
-        return {run for (run,) in rows}
-
-    def lines(self, run: int, *, beside: int | None = None) -> dict[Place, Line]:
-        """What a run found, by model; with `beside` only of models that this run has not."""
-        rows = self._all(
-            "SELECT model.root, model.path, audit.line FROM result "
-            "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
-            "WHERE result.run = ? AND result.model NOT IN (SELECT model FROM result WHERE run = ?) "
-            "ORDER BY model.path",
-            (run, beside),
-        )
-        return {Place(root, path): json.loads(line) for root, path, line in rows}
-
-    def verdicts(self, runs: Iterable[int]) -> dict[int, dict[str, int]]:
-        """How many models had which verdict, by run, in some of the runs."""
-        rows = self._all(
-            "SELECT result.run, json_extract(audit.line, '$.verdict'), count(*) FROM result "
-            "JOIN audit ON audit.id = result.audit "
-            "WHERE result.run IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
-            (json.dumps([*runs]),),
-        )
-        counts: dict[int, dict[str, int]] = {}
-        for run, verdict, count in rows:
-            counts.setdefault(run, {})[verdict] = count
-        return counts
-
-    def slugs(self) -> set[str]:
-        """Names under which reports of any run's models are filed."""
-        rows = self._all(
-            "SELECT DISTINCT json_extract(line, '$.slug') FROM audit WHERE id IN "
-            "(SELECT audit FROM result)"
-        )
-        return {slug for (slug,) in rows}
-
-    def last_filed(self) -> dict[str, int]:
-        """Whose reports lie under each name: the newest audit of any registry's models."""
-        rows = self._all("SELECT json_extract(line, '$.slug'), max(id) FROM audit GROUP BY 1")
-        return dict(rows)
-
-    def timeline(self, path: str) -> list[tuple[Run, Place, int, Line]]:
-        """Every run's result for models of this path: run, model, audit and line, in order.
-
-        A path is that below the registry, or as the reports give it.
-        """
-        runs = {run.id: run for run in self.runs()}
-        rows = self._all(
-            "SELECT result.run, model.root, model.path, audit.id, audit.line FROM result "
-            "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
-            "WHERE model.path = ? OR json_extract(audit.line, '$.path') = ? "
-            "ORDER BY model.root, model.path, result.run",
-            (path, path),
-        )
-        return [
-            (runs[run], Place(root, name), audit, json.loads(line))
-            for run, root, name, audit, line in rows
-        ]
-
-    def names(self) -> set[str]:
-        """What `timeline` finds models by."""
-        rows = self._all(
-            "SELECT path FROM model UNION SELECT json_extract(line, '$.path') FROM audit"
-        )
-        return {name for (name,) in rows}
-
-    def results(self, run: int) -> dict[Place, int]:
-        """The identities of a run's audits, by model."""
-        rows = self._all(
-            "SELECT model.root, model.path, result.audit FROM result "
-            "JOIN model ON model.id = result.model WHERE result.run = ?",
-            (run,),
-        )
-        return {Place(root, path): audit for root, path, audit in rows}
-
-    def cached(self) -> dict[Place, Cached]:
-        """What may be used again, by model."""
-        rows = self._all(
-            "SELECT root, path, audit, key, content, files, settled, seen_key FROM cached "
-            "JOIN model ON model.id = cached.model"
-        )
-        return {
-            Place(root, path): Cached(audit, key, content, files, bool(settled), seen_key)
-            for root, path, audit, key, content, files, settled, seen_key in rows
-        }
-
-    def seen(self, place: Place) -> str | None:
-        """What running a model showed, encoded, if that was kept."""
-        rows = self._all(
-            "SELECT seen FROM cached JOIN model ON model.id = cached.model "
-            "WHERE root = ? AND path = ?",
-            (place.root, place.path),
-        )
-        return self._text(rows[0][0]) if rows and rows[0][0] is not None else None
-
-    def document(self, audit: int) -> str:
-        """The audit file's text.
-
-        Raises:
-            StoreError: there is no such audit, or it is damaged.
-        """
-        rows = self._all("SELECT document FROM audit WHERE id = ?", (audit,))
-        if not rows:
-            raise StoreError(f"{self._path}: there is no audit {audit}")
-        return self._text(rows[0][0])
-
-    def check(self) -> str:
-        """SQLite's own word on the file: "ok", or what is wrong with it."""
-        return str(self._all("PRAGMA integrity_check")[0][0])
-
-    def _text(self, packed: bytes) -> str:
-        try:
-            return zlib.decompress(packed).decode()
-        except (zlib.error, UnicodeDecodeError) as error:
-            raise StoreError(f"{self._path}: an audit in it is damaged: {error}") from error
-
-    def _all(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with explained(self._path):
-            return self._connection.execute(statement, values).fetchall()
-
-
-def _run(row: tuple[Any, ...]) -> Run:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    told = {"state": State(values["state"]), "notes": tuple(json.loads(values["notes"]))}
-    return Run(**values | told)
