@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelaudit.cli.terminal import clean, shorten, shorten_path, wrapped
 from modelaudit.facts import Json
+from modelaudit.findings import Verdict
 from modelaudit.store.changes import Change, Kind
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def _details(change: Change) -> list[str]:
     went = [each for each in change.vanished if each.get("fingerprint") not in kept]
     found += [("-", each, str(each["severity"])) for each in went]
     lines = [line for told in found[:DETAILS] for line in _finding(*told)]
+    if change.now and change.now["verdict"] == Verdict.INCOMPLETE and not change.appeared:
+        lines += _cut(str(change.now["reason"]), "    ", WRAPPED)
     if len(found) > DETAILS:
         lines.append(f"    and {len(found) - DETAILS} more")
     return lines
@@ -138,8 +141,13 @@ def _details(change: Change) -> list[str]:
 
 def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]:
     text = f"{finding['code']} {finding['name']} ({severity}): {finding['detail']}"
-    lines = wrapped(text.replace("\n", " "), WIDTH, f"  {sign} ").splitlines()
     most = WRAPPED if finding["severity"] in SERIOUS and sign != "-" else 1
+    return _cut(text, f"  {sign} ", most)
+
+
+def _cut(text: str, first: str, most: int) -> list[str]:
+    """`text` in at most so many lines; an ellipsis says where it was cut."""
+    lines = wrapped(text.replace("\n", " "), WIDTH, first).splitlines()
     if len(lines) > most:
         lines[most - 1] = shorten(lines[most - 1] + " …", WIDTH)
     return lines[:most]

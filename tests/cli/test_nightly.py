@@ -16,15 +16,17 @@ from click.exceptions import Abort
 from click.testing import CliRunner
 
 from modelaudit.cli import batch, cli, recorded
-from modelaudit.cli.change_text import counted
+from modelaudit.cli.change_text import counted, listed
 from modelaudit.cli.nightly import nightly as nightly_command
-from modelaudit.store.changes import Change, Kind
-from modelaudit.store.records import State
+from modelaudit.store.changes import Change, Kind, compare, new
+from modelaudit.store.records import Place, State
 from modelaudit.store.store import Store
 from tests.cli.conftest import ROOT, command
 from tests.cli.nights import audited, nightly, scale
 from tests.made import files
 from tests.plain_rights import folder_of_a_plain_user
+
+PLACE = Place("/srv/models", "a.h5")
 
 
 def test_the_first_run_tells_the_state_and_the_second_nothing(models):
@@ -143,6 +145,37 @@ def test_numbers_of_models_in_words(before, came, went, changed, said):
     kinds = [Kind.NEW] * came + [Kind.GONE] * went + [Kind.WORSE] * changed
     found = [Change(kind, "a", None, None) for kind in kinds]
     assert counted(found, before, before + came - went) == said
+
+
+def test_an_incomplete_model_without_findings_has_its_reason():
+    line = {"path": "a.h5", "verdict": "incomplete", "reason": "It was written to.", "findings": []}
+    assert listed([new(line)]) == "new         a.h5  incomplete\n    It was written to."
+    sound = line | {"verdict": "pass"}
+    assert listed([new(sound)]) == "new         a.h5  pass"
+
+
+def test_a_finding_of_another_severity_is_one_line():
+    finding = {"fingerprint": "f", "code": "MA604", "name": "flips", "detail": "It flips."}
+    was, now = (
+        {"path": "a.h5", "verdict": verdict, "findings": [finding | {"severity": severity}]}
+        for verdict, severity in (("warn", "low"), ("fail", "critical"))
+    )
+    (change,) = compare({PLACE: was}, {PLACE: now})
+    head, told = listed([change]).splitlines()
+    assert head.startswith("worse       a.h5  warn -> fail")
+    assert told == "  ~ MA604 flips (low -> critical): It flips."
+
+
+def test_a_finding_that_fails_a_model_has_two_lines_and_others_one():
+    long = "word " * 60
+    for severity, lines in (("critical", 2), ("high", 2), ("medium", 1)):
+        finding = {"fingerprint": "f", "code": "MA1", "name": "n", "detail": long}
+        found = [finding | {"severity": severity}]
+        line = {"path": "a.h5", "verdict": "fail", "findings": found}
+        told = listed([new(line)]).splitlines()[1:]
+        assert len(told) == lines
+        assert told[-1].endswith("…")
+        assert max(map(len, told)) <= 100
 
 
 def test_a_first_run_names_the_worst_findings_of_so_many_models(models):
@@ -365,7 +398,7 @@ def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
         nightly(registry)
         locked.chmod(0)
         said = nightly(registry, code=3).stdout
-        assert "worse       locked/m.h5  pass -> incomplete" in said
+        assert "worse       locked/m.h5  pass -> incomplete\n  + MA101 unreadable-file" in said
         assert "not looked at: locked (Permission denied)" in said
         assert "gone" not in said
         locked.chmod(0o755)
