@@ -108,15 +108,16 @@ def worst_first(rows: list[Row]) -> list[Row]:
 def tally(rows: Sequence[Row]) -> str:
     """How many models have which verdict: `2 fail, 1 pass`."""
     verdicts = [str(row["verdict"]) for row in rows]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in WORST_FIRST if verdicts.count(v)) or "none"
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in WORST_FIRST if verdicts.count(v))
 
 
 def summary(rows: list[Row], found: Found) -> str:
     """One line of totals, what holds across models, and what looked like a model and is none."""
     others = sum(found.others.values())
     passed_over = f"{others or 'no'} other file{'s' * (others > 1)} passed over"
-    count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
-    lines = [f"{count}: {tally(rows)}; {passed_over}"]
+    count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {tally(rows)}"
+    none = f"No model found in {clean(found.root)}"
+    lines = [f"{count if rows else none}; {passed_over}"]
     lines += across_lines(together(rows))
     lines += _left_out(found.named)
     lines += [wrapped(each, columns() - 1) for each in (*unserved(found), *unseen(found))]

@@ -53,7 +53,8 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("nothing here")
     done = modelaudit("scan", tmp_path / "empty")
-    assert (done.returncode, done.stdout) == (4, "0 models: none; 1 other file passed over\n")
+    said = f"No model found in {tmp_path}/empty; 1 other file passed over\n"
+    assert (done.returncode, done.stdout) == (4, said)
 
 
 @pytest.mark.parametrize(
