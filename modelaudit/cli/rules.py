@@ -18,7 +18,7 @@ WIDTH = 78
 @options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rules(code: str | None, as_json: bool) -> None:
     """List the rules, or explain one (by CODE such as MA401, or by name)."""
-    from modelaudit.rules.catalogue import CATALOGUE, rule
+    from modelaudit.rules.catalogue import CATALOGUE, rule, unknown
     from modelaudit.rules.model import Rule
     from modelaudit.schema import jsonable
 
@@ -47,7 +47,7 @@ def rules(code: str | None, as_json: bool) -> None:
     try:
         found = rule(code)
     except KeyError:
-        raise UsageError(f"no rule is called {code!r}; `modelaudit rules` lists them") from None
+        raise UsageError(unknown(code)) from None
     if as_json:
         click.echo(json.dumps(describe(found), indent=2))
         return

@@ -45,15 +45,13 @@ def check_targets(words: Sequence[str], profiles: Iterable[str], where: str) -> 
 
 
 def _rules(names: Iterable[str], where: str) -> None:
-    from modelaudit.rules.catalogue import rule
+    from modelaudit.rules.catalogue import rule, unknown
 
     for name in names:
         try:
             rule(name)
         except KeyError:
-            raise UsageError(
-                f"{where}: no rule is called {name!r}; `modelaudit rules` lists them"
-            ) from None
+            raise UsageError(f"{where}: {unknown(name)}") from None
 
 
 def _once(names: Sequence[str], where: str) -> None:

@@ -21,7 +21,11 @@ from modelaudit.runtimes.catalogue import find
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 
 WARN_DAYS = 14  # before a waiver expires
-
+# How no path begins that patterns are held against.
+NOWHERE = ("/", "./", "../", "~/")
+PATTERNS = (
+    "patterns are relative to REGISTRY or to the settings file's directory, such as vision/*.keras"
+)
 
 Entry = Waiver | Expectation | Policy
 
@@ -55,12 +59,14 @@ def settings_notes(
     entries: list[Entry] = [*settings.waivers, *settings.expectations, *settings.policies]
     for entry in entries:
         mine = [model for model in models if entry.about(model.names)]
-        if mine:
+        if entry.path.startswith(NOWHERE):
+            notes.append(f"{_told(entry)} can fit no model: {PATTERNS}")
+        elif mine:
             notes += _of_entry(entry, mine, today)
             if found.whole and _idle(entry, mine, probed=settings.probe.enabled):
-                notes.append(f"{_told(entry)} covers no finding of this run")
+                notes.append(f"{_told(entry)} {_over(entry, today)}covers no finding of this run")
         elif models and found.whole:
-            notes.append(f"{_told(entry)} fits no model of this run")
+            notes.append(f"{_told(entry)} {_over(entry, today)}fits no model of this run")
     return [clean(note) for note in (*notes, *_nearest(settings))]
 
 
@@ -94,6 +100,13 @@ def _idle(entry: Entry, models: Sequence[_Model], *, probed: bool) -> bool:
     if not entry.rule:  # the finding may be of any rule, and some ask only of models that are run
         return probed
     return any(_asked(entry.rule, model.row) for model in models)
+
+
+def _over(entry: Entry, today: datetime.date) -> str:
+    """Of a waiver that holds no longer since when, in front of what else it does not."""
+    if isinstance(entry, Waiver) and entry.expired(today):
+        return f"expired on {entry.expires} and "
+    return ""
 
 
 def _covering(waiver: Waiver, models: Sequence[_Model]) -> bool:

@@ -3,6 +3,8 @@ to its family's `RULES`; adding a family means adding it here."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from modelaudit.rules import (
     architecture,
     behaviour,
@@ -21,6 +23,8 @@ from modelaudit.rules import (
     weights,
 )
 from modelaudit.rules.model import Rule
+
+LIKE = 0.8  # share of the characters that two names have in common
 
 CATALOGUE: tuple[Rule, ...] = tuple(
     sorted(
@@ -56,3 +60,18 @@ def rule(code: str) -> Rule:
         if code in (each.code, each.name):
             return each
     raise KeyError(code)
+
+
+def unknown(word: str) -> str:
+    """A sentence on a word that is neither code nor name of a rule, with the rule it may mean.
+
+    That is one whose code it is but for capitals, or whose name is like it. Many codes are like
+    any other.
+    """
+    for each in CATALOGUE:
+        if each.code == word.upper():
+            return f"no rule is called {word!r}; did you mean {each.code} ({each.name})?"
+    names = get_close_matches(word.lower(), [each.name for each in CATALOGUE], n=1, cutoff=LIKE)
+    if names:
+        return f"no rule is called {word!r}; did you mean {names[0]} ({rule(names[0]).code})?"
+    return f"no rule is called {word!r}; `modelaudit rules` lists them"

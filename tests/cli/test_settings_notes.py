@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -77,6 +78,33 @@ def test_patterns_that_fit_no_model_are_told(models, config):
     assert invoke(config, "scan", models / "a.h5").stderr == ""
 
 
+@pytest.mark.parametrize("path", ["./a.h5", "/models/a.h5", "../models/*", "~/models/*"])
+def test_a_pattern_that_can_fit_no_model_is_told_with_how_they_are_written(models, config, path):
+    config.write_text(f'[[policy]]\npath = "{path}"\nfail_on = "low"\n')
+    for audited_path in (models, models / "a.h5"):
+        (said,) = invoke(config, "scan", audited_path).stderr.splitlines()
+        assert said.startswith(f"modelaudit: the policy for {path} can fit no model: ")
+        assert "relative to REGISTRY or to the settings file's directory" in said
+
+
+def test_a_waiver_that_has_expired_says_so():
+    def told(expires, path="*", **more):
+        waiver = Waiver("MA405", "known", path, expires=datetime.date.fromisoformat(expires))
+        return [each.partition("(known) ")[2] for each in notes(waiver, **more)]
+
+    rows = [row("a.h5")]
+    assert told("2026-02-28", rows=rows) == [
+        "expired on 2026-02-28 and covers no finding of this run"
+    ]
+    assert told("2026-03-01", rows=rows) == ["covers no finding of this run"]
+    assert told("2026-02-28", "b*", rows=rows) == [
+        "expired on 2026-02-28 and fits no model of this run"
+    ]
+    assert told("2026-02-28", rows=rows, whole=False) == []
+    found = {"code": "MA405", "name": "x", "fingerprint": "0"}
+    assert told("2026-02-28", rows=[rows[0] | {"findings": [found]}]) == []  # the finding says it
+
+
 def notes(*entries, rows=(), probed=True, whole=True):
     """Notes on a run over `/reg` in which these rows came about."""
     targets = tuple(
@@ -145,6 +173,10 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
     ("text", "says"),
     [
         (TWO, "[[ignore]] number 2: no rule is called 'MA999'"),
+        (f'[[ignore]]\nrule = "ma102"\n{WHY}', "'ma102'; did you mean MA102 (truncated-file)?"),
+        (f'[[ignore]]\nrule = "Dead-layers"\n{WHY}', "'Dead-layers'; did you mean dead-layer (MA6"),
+        (f'[[ignore]]\nrule = "MA40"\n{WHY}', "'MA40'; `modelaudit rules` lists"),
+        ("[thresholds]\ndeadlayer = 1", "'deadlayer'; did you mean dead-layer (MA606)?"),
         (EVERY + '[policy.severity]\nMA999 = "low"', "[[policy]] number 1: no rule is called"),
         (EVERY + "thresholds = { MA606 = 2 }", "[[policy]] number 1: the threshold of MA606"),
         (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': no tf 9 is known"),
