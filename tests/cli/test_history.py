@@ -280,6 +280,18 @@ def test_a_renamed_model_is_followed(sound, tmp_path):
     assert audits(out, "b.keras")[0]["left"] is None
 
 
+def test_a_model_that_gets_its_name_back_is_followed_both_ways(sound):
+    out = sound.parent / "out"
+    for old, new in (("a.h5", "a.h5"), ("a.h5", "b.h5"), ("b.h5", "a.h5")):
+        (sound / old).rename(sound / new)
+        nightly(sound)
+    first, second = audits(out, "a.h5")
+    assert (first["renamed_from"], first["left"]["path"]) == (None, "b.h5")
+    assert (second["renamed_from"], second["left"]) == ("b.h5", None)
+    (between,) = audits(out, "b.h5")
+    assert (between["renamed_from"], between["left"]["path"]) == ("a.h5", "a.h5")
+
+
 def test_a_model_that_went_is_gone_and_one_that_came_back_begins_anew(sound):
     out, away = sound.parent / "out", sound.parent / "away.h5"
     nightly(sound)
