@@ -117,8 +117,10 @@ def _table(rows: Sequence[dict[str, Json]]) -> str:
             pairs = enumerate(zip(cells, widths, strict=True))
             lines.append(gap.join(c.ljust(w) if i in (1, 2) else c.rjust(w) for i, (c, w) in pairs))
         if len(whole) > 1:
-            trend = f"last {len(whole[-LAST:])} runs: {', '.join(in_words(whole[-LAST:]))}"
-            lines.append(wrapped(trend, room))
+            shown, told = f"last {len(whole[-LAST:])} runs:", in_words(whole[-LAST:])
+            line = f"{shown} {', '.join(told)}"
+            each = [shown, *(wrapped(verdict, room, "  ", "    ") for verdict in told)]
+            lines += [line] if len(line) <= room else each
     return "\n".join(lines) or "no run yet"
 
 

@@ -75,7 +75,14 @@ def test_runs_fit_the_terminal(tmp_path, monkeypatch, width, began):
     said = invoke("history", tmp_path).stdout
     assert max(map(len, said.splitlines())) < width
     assert began in said
-    assert "last 10 runs: fail " in said
+    *_, shown, fail, incomplete, warn, passed = said.splitlines()
+    assert shown == "last 10 runs:"
+    assert [line.split()[0] for line in (fail, incomplete, warn, passed)] == [
+        "fail",
+        "incomplete",
+        "warn",
+        "pass",
+    ]
 
 
 def test_what_became_of_a_model(nights):
