@@ -221,6 +221,7 @@ def test_the_misfit_is_held_against_the_limit_that_is_named():
 
 numbers = st.floats(0, 4) | st.sampled_from([0.0, 1e-12, math.inf])
 shares = st.floats(0, 1)
+scales = st.dictionaries(st.sampled_from(["/255", "*255", "2x-1", "1-x"]), numbers)
 variants = st.dictionaries(st.sampled_from(["e", "H", "V", "r90", "/255", "*255", "1-x"]), numbers)
 effects = st.lists(
     st.builds(
@@ -249,7 +250,7 @@ outputs = st.builds(
     collapse=states,
     transforms=effects.map(tuple),
     orientation=variants,
-    domain=variants,
+    domain=scales,
     accuracy=st.just({}) | st.dictionaries(st.sampled_from(["e", "H", "/255"]), shares),
     fit=variants,
     floor=variants,
@@ -275,7 +276,7 @@ behaviours = st.builds(
     skipped=st.dictionaries(st.sampled_from(["dead units", "centred head bias"]), st.text()),
     interventions=interventions,
     batchnorm=st.lists(
-        st.builds(fit, numbers, domain=variants, orientation=variants), max_size=2
+        st.builds(fit, numbers, domain=scales, orientation=variants), max_size=2
     ).map(tuple),
 )
 measured = st.builds(
