@@ -22,8 +22,9 @@ from modelaudit.measures.orientation import information
 from modelaudit.measures.outputs import comparable, probabilities
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 from modelaudit.measures.transforms import Transform, domain_transforms
-from modelaudit.probe import inner, interventions
+from modelaudit.probe import interventions
 from modelaudit.probe.feeding import Fed, feed_for
+from modelaudit.probe.inner import Inner
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.output_study import Answers, Outputs, describe_output
 from modelaudit.probe.pacing import batch_of, few_of, most_of, within_time
@@ -87,6 +88,7 @@ class _Study:
         """Ask everything, then measure."""
         self.runner.put("x", self.fed.arrays)
         self._put_few()
+        self.inner = Inner(self.runner, self.artifact, self.few, self.few_n)
         repeats = repeat(self.runner, self.artifact, self.few)
         fits = self._try("batch normalisation", self._batchnorm) or ()
         answers = self._answers(repeats)
@@ -102,7 +104,7 @@ class _Study:
             noise_floor=repeats.noise,
             deterministic=repeats.deterministic,
             outputs=outputs,
-            dead=self._try("dead units", self._dead) or {},
+            dead=self._try("dead units", self.inner.dead_shares) or {},
             residuals=self._try("layer residuals", self._residuals) or (),
             interventions=self._interventions(repeats, outputs, fits),
             batchnorm=fits,
@@ -128,16 +130,13 @@ class _Study:
 
     def _batchnorm(self) -> tuple[BatchNormFit, ...]:
         moves = tuple(self.moves) if self.user else ()
-        return inner.batchnorm_fits(self.runner, self.artifact, moves, self.domains, self.few)
-
-    def _dead(self) -> Mapping[str, float]:
-        return inner.dead_shares(self.runner, self.artifact)
+        return self.inner.batchnorm_fits(moves, self.domains)
 
     def _residuals(self) -> tuple[Mapping[str, Json], ...]:
         mirror = next(iter(self.moves.values()), None)
         if mirror is None:
             return ()
-        return inner.residuals(self.runner, self.artifact, mirror, self.few_n, self.few)
+        return self.inner.residuals(mirror)
 
     def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
         consistent = all(fit.misfit <= MISFIT_ALIKE for fit in fits) if fits else None

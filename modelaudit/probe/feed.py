@@ -31,6 +31,18 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What a pass is to show of layers: what leaves them, or, with `into`, what enters them.
+
+    With `statistics`, not the values but what is said of each channel (see `Session.activations`).
+    """
+
+    routes: tuple[str, ...]
+    into: bool = False
+    statistics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """An input of the model: the name of a kept array and what is done to it."""
 

@@ -11,6 +11,7 @@ from modelaudit.measures.batchnorm import BatchNormTensors, batchnorm_tensors
 from modelaudit.measures.residuals import layer_residuals
 from modelaudit.measures.summary import BatchNormFit
 from modelaudit.measures.transforms import DomainTransform, Transform
+from modelaudit.probe.feed import Watch
 from modelaudit.probe.runner import Array, Runner, Unavailable, Variant
 
 RECTIFIERS = frozenset({"relu", "relu6", "ReLU", "LeakyReLU"})
@@ -21,23 +22,126 @@ NO_LAYERS = "the file holds a graph without layers, whose inner values cannot be
 EPSILON = 1e-3  # Keras's default, where a layer does not say
 
 
-def dead_shares(runner: Runner, artifact: Artifact) -> Mapping[str, float]:
-    """Share of channels of each rectified layer that never exceed zero on `x`.
+class Inner:
+    """What flows inside a Keras model for the inputs of one study, in as few passes as it takes.
 
-    Raises:
-        Unavailable: inner activations cannot be seen.
+    Args:
+        runner: with all inputs put as `x`, and fewer of them as `few` (which may be `x` itself).
+        artifact: the model's file.
+        few: name of the inputs that statistics and residuals take: they need fewer than
+            statements on outputs do.
+        n: how many these are.
     """
-    if artifact.architecture is None:
-        raise Unavailable(NO_LAYERS)
-    routes = [layer.route for layer in _layers(artifact) if _rectified(layer)]
-    if not routes:
-        return {}
-    seen = runner.activations(routes, statistics=True)
-    return {
-        route: float(np.mean(seen[f"{route}:max"] <= 0))
-        for route in routes
-        if f"{route}:max" in seen and seen[f"{route}:max"].size
-    }
+
+    def __init__(self, runner: Runner, artifact: Artifact, few: str, n: int) -> None:
+        self._runner, self._artifact, self._few = runner, artifact, few
+        self._normalised = tuple(batchnorm_tensors(artifact))[:FITTED]
+        self._rectified = [each.route for each in _layers(artifact) if _rectified(each)]
+        self._residual = tuple(_watched(artifact, n))
+        self._seen: tuple[Mapping[str, Array], ...] | None = None
+
+    def _given(self) -> tuple[Mapping[str, Array], ...]:
+        """What enters batch normalisations, leaves rectified layers and leaves kernel layers."""
+        if self._artifact.architecture is None:
+            raise Unavailable(NO_LAYERS)
+        if self._seen is None:
+            into = Watch(tuple(layer.route for layer in self._normalised), True, True)
+            rectified = Watch(tuple(self._rectified), statistics=True)
+            watches = (into, rectified, Watch(self._residual))
+            if self._few == "x":
+                self._seen = self._runner.activations(watches)
+            else:
+                ((dead,), (fits, whole)) = (
+                    self._runner.activations(watches[1:2]),
+                    self._runner.activations(watches[::2], self._few),
+                )
+                self._seen = (fits, dead, whole)
+        return self._seen
+
+    def dead_shares(self) -> Mapping[str, float]:
+        """Share of channels of each rectified layer that never exceed zero on `x`.
+
+        Raises:
+            Unavailable: inner activations cannot be seen.
+        """
+        if self._artifact.architecture is not None and not self._rectified:
+            return {}
+        _, seen, _ = self._given()
+        return {
+            route: float(np.mean(seen[f"{route}:max"] <= 0))
+            for route in self._rectified
+            if f"{route}:max" in seen and seen[f"{route}:max"].size
+        }
+
+    def batchnorm_fits(
+        self, moves: Sequence[str], domains: Sequence[DomainTransform]
+    ) -> tuple[BatchNormFit, ...]:
+        """How stored statistics fit what flows in, in execution order; under variants of the input.
+
+        Raises:
+            Unavailable: inner activations cannot be seen.
+        """
+        if not self._normalised:
+            return ()
+        given, _, _ = self._given()
+        by_move = {move: self._into(Variant(move)) for move in moves}
+        by_domain = {domain.name: self._into(Variant("e", domain)) for domain in domains}
+        fits = []
+        for layer in self._normalised:
+            if f"{layer.route}:mean" not in given:
+                continue
+            mean, log = _misfit(layer, given, self._artifact)
+            fits.append(
+                BatchNormFit(
+                    route=layer.route,
+                    mean_deviation=mean,
+                    log_variance=log,
+                    misfit=max(mean, log / 3),
+                    domain=self._deviations(layer, by_domain),
+                    orientation=self._deviations(layer, by_move),
+                )
+            )
+        return tuple(fits)
+
+    def _into(self, variant: Variant) -> Mapping[str, Array]:
+        watch = Watch(tuple(layer.route for layer in self._normalised), True, True)
+        (seen,) = self._runner.activations([watch], self._few, variant)
+        return seen
+
+    def _deviations(
+        self, layer: BatchNormTensors, seen: Mapping[str, Mapping[str, Array]]
+    ) -> dict[str, float]:
+        return {name: _misfit(layer, each, self._artifact)[0] for name, each in seen.items()}
+
+    def residuals(self, move: Transform) -> tuple[Mapping[str, Json], ...]:
+        """How equivariant the features of kernel layers are under one move, in execution order.
+
+        Only layers whose features for all inputs fit into memory together.
+
+        Raises:
+            Unavailable: inner activations cannot be seen.
+        """
+        if self._artifact.architecture is not None and not self._residual:
+            raise Unavailable("no layer's features are small enough to be compared")
+        _, _, plain = self._given()
+        watch = Watch(self._residual)
+        (moved,) = self._runner.activations([watch], self._few, Variant(move.name))
+        rows: list[Mapping[str, Json]] = []
+        for route in self._residual:
+            if route not in plain or route not in moved:
+                continue
+            a, b = plain[route], moved[route]
+            spatial = a.ndim >= len(move.element.perm) + 2
+            found = layer_residuals(a, b, move if spatial else None)
+            if found.identity is not None:
+                row: dict[str, Json] = {
+                    "route": route,
+                    "transform": move.name,
+                    "identity": found.identity,
+                    "permutation": found.permutation,
+                }
+                rows.append(row)
+        return tuple(rows)
 
 
 def _layers(artifact: Artifact) -> tuple[Layer, ...]:
@@ -48,53 +152,6 @@ def _rectified(layer: Layer) -> bool:
     activation = layer.config.get("activation")
     named = activation.get("class_name") if isinstance(activation, dict) else activation
     return layer.class_name in RECTIFIERS or named in RECTIFIERS
-
-
-def batchnorm_fits(
-    runner: Runner,
-    artifact: Artifact,
-    moves: Sequence[str],
-    domains: Sequence[DomainTransform],
-    few: str = "x",
-) -> tuple[BatchNormFit, ...]:
-    """How stored statistics fit what flows in, in execution order; under variants of the input.
-
-    Statistics over images and places need fewer inputs than statements on outputs do: those put
-    under `few` are enough.
-
-    Raises:
-        Unavailable: inner activations cannot be seen.
-    """
-    layers = list(batchnorm_tensors(artifact))[:FITTED]
-    if not layers:
-        return ()
-    if artifact.architecture is None:
-        raise Unavailable(NO_LAYERS)
-    routes = [layer.route for layer in layers]
-    given = runner.activations(routes, few, into=True, statistics=True)
-    by_move = {
-        m: runner.activations(routes, few, Variant(m), into=True, statistics=True) for m in moves
-    }
-    by_domain = {
-        d.name: runner.activations(routes, few, Variant("e", d), into=True, statistics=True)
-        for d in domains
-    }
-    fits = []
-    for layer in layers:
-        if f"{layer.route}:mean" not in given:
-            continue
-        mean, log = _misfit(layer, given, artifact)
-        fits.append(
-            BatchNormFit(
-                route=layer.route,
-                mean_deviation=mean,
-                log_variance=log,
-                misfit=max(mean, log / 3),
-                domain={k: _misfit(layer, seen, artifact)[0] for k, seen in by_domain.items()},
-                orientation={k: _misfit(layer, seen, artifact)[0] for k, seen in by_move.items()},
-            )
-        )
-    return tuple(fits)
 
 
 def _misfit(
@@ -119,41 +176,6 @@ def _stored(tensor: Tensor) -> Array:
     if tensor.source is None:
         raise Unavailable(f"{tensor.name} cannot be read")
     return np.asarray(tensor.source.array(), dtype=np.float64)
-
-
-def residuals(
-    runner: Runner, artifact: Artifact, move: Transform, n: int, few: str = "x"
-) -> tuple[Mapping[str, Json], ...]:
-    """How equivariant the features of kernel layers are under one move, in execution order.
-
-    Only layers whose features for all `n` inputs put under `few` fit into memory together.
-
-    Raises:
-        Unavailable: inner activations cannot be seen.
-    """
-    if artifact.architecture is None:
-        raise Unavailable(NO_LAYERS)
-    routes = list(_watched(artifact, n))
-    if not routes:
-        raise Unavailable("no layer's features are small enough to be compared")
-    plain = runner.activations(routes, few)
-    moved = runner.activations(routes, few, Variant(move.name))
-    rows: list[Mapping[str, Json]] = []
-    for route in routes:
-        if route not in plain or route not in moved:
-            continue
-        a, b = plain[route], moved[route]
-        spatial = a.ndim >= len(move.element.perm) + 2
-        found = layer_residuals(a, b, move if spatial else None)
-        if found.identity is not None:
-            row: dict[str, Json] = {
-                "route": route,
-                "transform": move.name,
-                "identity": found.identity,
-                "permutation": found.permutation,
-            }
-            rows.append(row)
-    return tuple(rows)
 
 
 def _watched(artifact: Artifact, n: int) -> Iterator[str]:

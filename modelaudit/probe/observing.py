@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .frames import Untyped
 
 STATISTICS = ("mean", "var", "min", "max")
+SMALL = 1 << 20  # values up to which numpy is done before TensorFlow has begun
 
 
 class Watched(ABC):
@@ -35,12 +36,15 @@ class Watched(ABC):
             raise AdapterError("layers can be watched in Keras models under TensorFlow 2 only")
         layers = dict(model.walk())
         self.tf = model.tf
+        self.before: dict[str, Untyped] = {}  # of layers that others watch, too
         self.missing = [route for route in routes if route not in layers]
         self.layers = {route: layers[route] for route in routes if route in layers}
 
     def __enter__(self) -> Self:
         """Wrap the layers' calls."""
         for route, layer in self.layers.items():
+            if "call" in vars(layer):
+                self.before[route] = layer.call
             layer.call = functools.partial(self.around, route, layer.call)
         return self
 
@@ -51,8 +55,11 @@ class Watched(ABC):
         trace: TracebackType | None,
     ) -> None:
         """Give the layers their own calls back."""
-        for layer in self.layers.values():
-            del layer.call
+        for route, layer in self.layers.items():
+            if route in self.before:
+                layer.call = self.before[route]
+            else:
+                del layer.call
 
     @abstractmethod
     def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
@@ -173,14 +180,14 @@ class _Moments:
             return
         if value.dtype.is_bool or not value.dtype.is_floating or value.dtype.size < 4:
             value = tf.cast(value, tf.float32)
-        others = [i for i in range(value.shape.rank) if i != axis]
-        mean, variance = (m.numpy().astype(np.float64) for m in tf.nn.moments(value, others))
+        others = tuple(i for i in range(value.shape.rank) if i != axis)
+        mean, variance, low, high = _of_batch(tf, value, others)
         total = self.count + count
         step = mean - self.mean
         self.square = self.square + variance * count + step**2 * self.count * count / total
         self.mean = self.mean + step * count / total
-        self.low = np.minimum(self.low, tf.reduce_min(value, others).numpy())
-        self.high = np.maximum(self.high, tf.reduce_max(value, others).numpy())
+        self.low = np.minimum(self.low, low)
+        self.high = np.maximum(self.high, high)
         self.count = total
 
     def results(self) -> dict[str, NDArray[Any]]:
@@ -193,3 +200,13 @@ class _Moments:
             "max": np.asarray(self.high),
             "count": np.asarray(self.count, dtype=np.int64),
         }
+
+
+def _of_batch(tf: Untyped, value: Untyped, axes: tuple[int, ...]) -> tuple[NDArray[Any], ...]:
+    """Mean, population variance, minimum and maximum over `axes`, as float64 but the last two."""
+    array = value.numpy()
+    if array.size <= SMALL:
+        exact = array.astype(np.float64)
+        return exact.mean(axes), exact.var(axes), array.min(axes), array.max(axes)
+    mean, variance = (each.numpy().astype(np.float64) for each in tf.nn.moments(value, axes))
+    return mean, variance, tf.reduce_min(value, axes).numpy(), tf.reduce_max(value, axes).numpy()

@@ -6,7 +6,7 @@ so that a study reads as a sequence of measurements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from modelaudit.measures.transforms import DomainTransform, Transform
 from modelaudit.probe import feed
+from modelaudit.probe.feed import Watch
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.session import Session
 
@@ -106,23 +107,17 @@ class Runner:
         return self._need(answer) or {}
 
     def activations(
-        self,
-        routes: Iterable[str],
-        name: str = "x",
-        variant: Variant = AS_GIVEN,
-        *,
-        into: bool = False,
-        statistics: bool = False,
-    ) -> Mapping[str, Array]:
-        """What flows out of (or `into`) layers; see `Session.activations`."""
-        answer = self.session.activations(
-            self._feeds(name, variant),
-            routes,
-            batch_size=self.batch_size,
-            into=into,
-            statistics=statistics,
-        )
-        return self._need(answer) or {}
+        self, watches: Sequence[Watch], name: str = "x", variant: Variant = AS_GIVEN
+    ) -> tuple[Mapping[str, Array], ...]:
+        """What one pass shows of layers, for each watch; see `Session.activations`.
+
+        Raises:
+            Ended: the child is gone.
+            Unavailable: inner activations cannot be seen.
+        """
+        feeds = self._feeds(name, variant)
+        answer = self.session.activations(feeds, watches, batch_size=self.batch_size)
+        return self._need(answer) or ()
 
     @contextmanager
     def assigned(self, values: Mapping[str, Array]) -> Iterator[None]:

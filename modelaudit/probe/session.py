@@ -34,7 +34,7 @@ from modelaudit.probe.answers import (
     text,
 )
 from modelaudit.probe.channel import Channel, Ended
-from modelaudit.probe.feed import Feed
+from modelaudit.probe.feed import Feed, Watch
 from modelaudit.probe.protocol import Observation, Status, VariableDigest
 from modelaudit.probe.scratch import remove
 
@@ -184,31 +184,34 @@ class Session:
     def activations(
         self,
         feeds: Sequence[Feed],
-        routes: Iterable[str],
+        watches: Sequence[Watch],
         *,
         batch_size: int = 32,
         training: bool | None = False,
-        into: bool = False,
-        statistics: bool = False,
-    ) -> Outputs | Observation:
-        """What leaves (or, with `into`, enters) layers of a Keras model, by route.
+    ) -> tuple[Outputs, ...] | Observation:
+        """What one pass shows of layers of a Keras model: for each watch its values, by route.
 
-        A layer's second call in one pass is `route@1`. With `statistics`, in place of the
-        values: `route:mean`, `:var` (population), `:min`, `:max` per channel over samples and
+        A layer's second call in one pass is `route@1`. Of statistics there are, in place of the
+        values, `route:mean`, `:var` (population), `:min`, `:max` per channel over samples and
         places, and `:count`. Routes that the model does not have are not in the answer.
         """
         request = self._run(feeds, batch_size, training)
-        wanted = list(routes)
-        request |= {"routes": wanted, "into": into, "statistics": statistics}
+        request["watches"] = [
+            {"routes": [*each.routes], "into": each.into, "statistics": each.statistics}
+            for each in watches
+        ]
 
-        def checked(_: dict[str, Any], arrays: Outputs) -> Outputs:
-            known = set(wanted)
-            for key in arrays:
-                route = key.rpartition(":")[0] if statistics else key
-                require(
-                    route in known or route.rpartition("@")[0] in known, "a layer not asked for"
-                )
-            return arrays
+        def checked(_header: dict[str, Any], arrays: Outputs) -> tuple[Outputs, ...]:
+            found: list[dict[str, Array]] = [{} for _ in watches]
+            for key, values in arrays.items():
+                index, _slash, call = key.partition("/")
+                require(index in map(str, range(len(watches))), "a watch that was not asked for")
+                watch = watches[int(index)]
+                route = call.rpartition(":")[0] if watch.statistics else call
+                known = route in watch.routes or route.rpartition("@")[0] in watch.routes
+                require(known, "a layer not asked for")
+                found[int(index)][call] = values
+            return tuple(found)
 
         return self._ask("activations", request, {}, checked)
 

@@ -171,6 +171,7 @@ def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
         "TF_USE_LEGACY_KERAS": "1" if runtime.flavour == "tf_keras" else "0",
         "KERAS_BACKEND": "tensorflow",
         "OPENBLAS_NUM_THREADS": str(threads),
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # a fork copies fewer page tables and pages
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -11,6 +11,7 @@ own (see `zygote`), so foreign interpreters need nothing installed. All keep to 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -211,11 +212,25 @@ class Worker:
         return {"text_outputs": skipped}, joined
 
     def activations(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """What flows out of (or into) layers, whole or as statistics per channel."""
-        with Capture(self.loaded(), request["routes"], bool(request["into"])) as capture:
+        """What flows out of (or into) layers, whole or as statistics per channel.
+
+        One pass serves all of `watches`; what the first saw is keyed `0/…`, and so on.
+        """
+        watches = request["watches"]
+        with contextlib.ExitStack() as stack:
+            captures = [
+                stack.enter_context(Capture(self.loaded(), each["routes"], bool(each["into"])))
+                for each in watches
+            ]
             for rows, _ in self._batches(request):
-                capture.keep(rows, bool(request["statistics"]))
-        return {"missing": capture.missing}, capture.results()
+                for i, capture in enumerate(captures):
+                    capture.keep(rows, bool(watches[i]["statistics"]))
+        seen = {
+            str(i) + "/" + key: value
+            for i, capture in enumerate(captures)
+            for key, value in capture.results().items()
+        }
+        return {"missing": sorted({route for each in captures for route in each.missing})}, seen
 
     def refit(self, request: dict[str, Any], arrays: Arrays) -> Answer:
         """Give BatchNormalization layers the statistics of what flows in, until `restore`.

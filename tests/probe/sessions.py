@@ -29,6 +29,13 @@ def answered(answer: dict[str, np.ndarray] | Observation) -> dict[str, np.ndarra
     return answer
 
 
+def one(answer: tuple[dict[str, np.ndarray], ...] | Observation) -> dict[str, np.ndarray]:
+    """What the only watch of a pass shows."""
+    assert not isinstance(answer, Observation), f"{answer.error_type}: {answer.error}"
+    (seen,) = answer
+    return seen
+
+
 def only(outputs: dict[str, np.ndarray] | Observation) -> np.ndarray:
     (value,) = answered(outputs).values()
     return value

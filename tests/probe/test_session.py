@@ -12,11 +12,11 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Format
-from modelaudit.probe.feed import Feed, Transform
+from modelaudit.probe.feed import Feed, Transform, Watch
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.session import Session
 from modelaudit.probe.supervisor import RuntimeHandle
-from tests.probe.sessions import answered, only, opened
+from tests.probe.sessions import answered, one, only, opened
 
 pytestmark = pytest.mark.slow
 
@@ -110,24 +110,38 @@ def test_training_flag_reaches_batch_normalisation(plain: Session) -> None:
 
 def test_activations_and_their_statistics_agree(plain: Session, golden: dict) -> None:
     routes = ["conv", "average", "no-such-layer"]
-    whole = answered(plain.activations([Feed("x")], routes))
+    whole = one(plain.activations([Feed("x")], [Watch(tuple(routes))]))
     assert set(whole) == {"conv", "average"}
     assert whole["conv"].shape == (4, 8, 8, 4)
-    few = answered(plain.activations([Feed("x")], ["conv"], statistics=True, batch_size=3))
+    few = one(plain.activations([Feed("x")], [Watch(("conv",), statistics=True)], batch_size=3))
     values = whole["conv"].astype(np.float64)
     np.testing.assert_allclose(few["conv:mean"], values.mean(axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(few["conv:var"], values.var(axis=(0, 1, 2)), rtol=1e-4)
     np.testing.assert_allclose(few["conv:max"], values.max(axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(few["conv:min"], values.min(axis=(0, 1, 2)), rtol=1e-5)
     assert few["conv:count"] == 4 * 8 * 8
-    into = answered(plain.activations([Feed("x")], ["conv", "norm"], into=True))
+    into = one(plain.activations([Feed("x")], [Watch(("conv", "norm"), into=True)]))
     np.testing.assert_array_equal(into["conv"], golden["x"])
     np.testing.assert_allclose(into["norm"], whole["conv"], atol=1e-6)
 
 
+def test_one_pass_shows_the_same_as_a_pass_for_each_watch(plain: Session) -> None:
+    watches = [
+        Watch(("conv", "norm"), into=True, statistics=True),
+        Watch(("conv", "norm"), statistics=True),
+        Watch(("norm", "average")),
+    ]
+    together = answered(plain.activations([Feed("x")], watches))
+    for watch, seen in zip(watches, together, strict=True):
+        alone = one(plain.activations([Feed("x")], [watch]))
+        assert seen.keys() == alone.keys() != set()
+        for key, values in alone.items():
+            np.testing.assert_array_equal(seen[key], values)
+
+
 def test_watching_leaves_the_model_as_it_was(plain: Session) -> None:
     before = only(plain.predict([Feed("x")]))
-    answered(plain.activations([Feed("x")], ["conv", "head"]))
+    answered(plain.activations([Feed("x")], [Watch(("conv", "head")), Watch(("conv",), into=True)]))
     np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
 
 
@@ -187,7 +201,7 @@ def test_nested_layers_are_reached(keras3: RuntimeHandle, made: Path, golden: di
         paths = {v.path for v in session.observation.variables}
         assert {"trunk/depthwise/kernel", "trunk/project/kernel", "head/kernel"} <= paths
         session.put({"x": golden["x"]})
-        inner = answered(session.activations([Feed("x")], ["trunk/relu6"]))
+        inner = one(session.activations([Feed("x")], [Watch(("trunk/relu6",))]))
         assert inner["trunk/relu6"].shape == (4, 8, 8, 3)
 
 
@@ -198,6 +212,6 @@ def test_shared_layers_show_every_call(keras3: RuntimeHandle, made: Path, golden
         feeds = [Feed("left"), Feed("right")]
         y = only(session.predict(feeds))
         np.testing.assert_allclose(y, golden["keras3_shared.keras"], atol=1e-5)
-        calls = answered(session.activations(feeds, ["twice"]))
+        calls = one(session.activations(feeds, [Watch(("twice",))]))
         assert set(calls) == {"twice", "twice@1"}
         np.testing.assert_allclose(calls["twice@1"], calls["twice"][::-1], atol=1e-6)
