@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -20,6 +21,14 @@ def nightly(models: Path, *more: str, code: int | None = 0, config: Path | None 
     done = CliRunner().invoke(cli, [*first, *chosen, *probing], catch_exceptions=False)
     assert code in (None, done.exit_code), done.output
     return done
+
+
+def invoke(*words):
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def audits(out, name):
+    return json.loads(invoke("history", out, name, "--json").stdout)
 
 
 def audited(models: Path) -> int:

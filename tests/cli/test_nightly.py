@@ -16,17 +16,12 @@ from click.exceptions import Abort
 from click.testing import CliRunner
 
 from modelaudit.cli import batch, cli, recorded
-from modelaudit.cli.change_text import counted, listed
 from modelaudit.cli.nightly import nightly as nightly_command
-from modelaudit.store.changes import Change, Kind, compare, new
-from modelaudit.store.records import Place, State
+from modelaudit.store.records import State
 from modelaudit.store.store import Store
 from tests.cli.conftest import ROOT, command
 from tests.cli.nights import audited, nightly, scale
 from tests.made import files
-from tests.plain_rights import folder_of_a_plain_user
-
-PLACE = Place("/srv/models", "a.h5")
 
 
 def test_the_first_run_tells_the_state_and_the_second_nothing(models):
@@ -103,79 +98,6 @@ def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
     assert kinds["same-content"] == ["b.keras", "c.keras"]
     assert kinds["mixed-keras"] == ["a.h5"]
     assert nightly(sound).stdout == ""
-
-
-def test_a_model_that_vanished_and_came_back_is_known(sound):
-    nightly(sound)
-    (sound / "a.h5").rename(sound.parent / "a.h5")
-    assert "gone        a.h5" in nightly(sound).stdout
-    (sound.parent / "a.h5").rename(sound / "a.h5")
-    assert "new         a.h5" in nightly(sound).stdout
-    assert audited(sound) == 0
-
-
-def test_a_registry_without_models_is_told_every_night_and_forgets_nothing(sound):
-    nightly(sound)
-    away = sound.parent / "away"
-    sound.rename(away)  # as where a disk is not mounted
-    sound.mkdir()
-    for _ in range(2):
-        said = nightly(sound, code=4).stdout
-        assert said.startswith(f"{sound}: no model now, 2 on ")
-        assert "is everything mounted?" in said
-        assert "gone" not in said
-    sound.rmdir()
-    away.rename(sound)
-    assert nightly(sound).stdout == ""
-
-
-@pytest.mark.parametrize(
-    ("before", "came", "went", "changed", "said"),
-    [
-        (4, 0, 3, 0, "4 models before, 1 now: 3 gone"),
-        (1, 0, 1, 0, "1 model before, none now: 1 gone"),
-        (0, 2, 0, 0, "no model before, 2 now: 2 new"),
-        (3, 1, 2, 1, "3 models before, 2 now: 1 new, 2 gone, 1 changed"),
-        (1000, 0, 0, 1000, "1,000 of 1,000 models changed"),
-        (1, 0, 0, 1, "1 of 1 model changed"),
-        (9, 0, 0, 0, "none of 9 models changed"),
-    ],
-)
-def test_numbers_of_models_in_words(before, came, went, changed, said):
-    kinds = [Kind.NEW] * came + [Kind.GONE] * went + [Kind.WORSE] * changed
-    found = [Change(kind, "a", None, None) for kind in kinds]
-    assert counted(found, before, before + came - went) == said
-
-
-def test_an_incomplete_model_without_findings_has_its_reason():
-    line = {"path": "a.h5", "verdict": "incomplete", "reason": "It was written to.", "findings": []}
-    assert listed([new(line)]) == "new         a.h5  incomplete\n    It was written to."
-    sound = line | {"verdict": "pass"}
-    assert listed([new(sound)]) == "new         a.h5  pass"
-
-
-def test_a_finding_of_another_severity_is_one_line():
-    finding = {"fingerprint": "f", "code": "MA604", "name": "flips", "detail": "It flips."}
-    was, now = (
-        {"path": "a.h5", "verdict": verdict, "findings": [finding | {"severity": severity}]}
-        for verdict, severity in (("warn", "low"), ("fail", "critical"))
-    )
-    (change,) = compare({PLACE: was}, {PLACE: now})
-    head, told = listed([change]).splitlines()
-    assert head.startswith("worse       a.h5  warn -> fail")
-    assert told == "  ~ MA604 flips (low -> critical): It flips."
-
-
-def test_a_finding_that_fails_a_model_has_two_lines_and_others_one():
-    long = "word " * 60
-    for severity, lines in (("critical", 2), ("high", 2), ("medium", 1)):
-        finding = {"fingerprint": "f", "code": "MA1", "name": "n", "detail": long}
-        found = [finding | {"severity": severity}]
-        line = {"path": "a.h5", "verdict": "fail", "findings": found}
-        told = listed([new(line)]).splitlines()[1:]
-        assert len(told) == lines
-        assert told[-1].endswith("…")
-        assert max(map(len, told)) <= 100
 
 
 def test_a_first_run_names_the_worst_findings_of_so_many_models(models):
@@ -360,47 +282,3 @@ def test_an_index_that_was_deleted_is_made_again(sound):
     index.unlink()
     nightly(sound)
     assert json.loads(index.read_bytes())["models"]
-
-
-def test_a_version_without_a_model_is_told_when_it_comes(tmp_path):
-    registry = tmp_path / "models"
-    shutil.copytree(ROOT / "sample_models" / "digits_tf1_savedmodel", registry / "m" / "1")
-    nightly(registry)
-    (registry / "m" / "2").mkdir()
-    told = "nothing to serve: m/2 (the highest version holds no model; TF-Serving takes it, not 1)"
-    done = nightly(registry)
-    assert told in done.stdout
-    assert told.replace(" (", ": ").rstrip(")") in (tmp_path / "out" / "index.html").read_text()
-    assert nightly(registry).stdout == ""
-
-
-def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
-    registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
-    shutil.copytree(sample, registry / "m" / "1")
-    nightly(registry)
-    shutil.copytree(sample, registry / "m" / "2")
-    said = nightly(registry).stdout
-    assert "1 model before, 1 now: 1 new, 1 older now since" in said
-    assert "\nnew         m/2  pass\n" in said
-    assert "\nolder now   m/1  2 is the newest, was pass\n" in said
-    shutil.rmtree(registry / "m" / "1")
-    assert nightly(registry).stdout == ""
-
-
-def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
-    nightly(sound)  # imports what a plain user could not
-    with folder_of_a_plain_user() as folder:
-        registry = folder / "models"
-        locked = registry / "locked"
-        locked.mkdir(parents=True)
-        files.minimal_h5(locked / "m.h5")
-        files.minimal_h5(registry / "other.h5")
-        nightly(registry)
-        locked.chmod(0)
-        said = nightly(registry, code=3).stdout
-        assert "worse       locked/m.h5  pass -> incomplete\n  + MA101 unreadable-file" in said
-        assert "not looked at: locked (Permission denied)" in said
-        assert "gone" not in said
-        locked.chmod(0o755)
-        said = nightly(registry).stdout
-        assert "better      locked/m.h5  incomplete -> pass" in said

@@ -27,3 +27,33 @@ def pages():
         name: render_html(make(), report_samples.RULES)
         for name, make in report_samples.SAMPLES.items()
     }
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, pages):
+    """Directory of the pages that the tests in a browser open."""
+    from browsing import make_site
+
+    folder = tmp_path_factory.mktemp("site")
+    make_site(folder, pages)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def launch():
+    """What starts a browser with further arguments."""
+    from browsing import CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield lambda *more: playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", *more]
+        )
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    """A running browser."""
+    running = launch()
+    yield running
+    running.close()

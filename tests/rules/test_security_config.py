@@ -6,9 +6,7 @@ import base64
 import contextlib
 import os
 import pickle
-import re
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,36 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Document, Json
-from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.findings import Severity
 from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.rules.engine import run_rules
-from modelaudit.rules.examples import layer, model
+from modelaudit.rules.examples import model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
-from modelaudit.rules.security.paths import leads_out
-from modelaudit.rules.security.resources import repeats_a_repeat, repeats_often
 from modelaudit.settings import Limits
-
-
-def judged(*values: Json) -> list[Finding]:
-    documents = tuple(Document("config.json", "", value) for value in values)
-    facts = Facts(replace(model(layer()), documents=documents))
-    results = run_rules(RULES, facts)
-    assert not [each for each in results if each.outcome is Outcome.ERROR]
-    return [finding for result in results for finding in result.findings]
-
-
-def wrapped(layer: Json, compiled: Json = None) -> Json:
-    inner: Json = {"name": "m", "layers": [layer]}
-    return {"class_name": "Sequential", "config": inner, "compile_config": compiled}
+from tests.rules.configs import dense, judged, wrapped
 
 
 def names(layer: Json, compiled: Json = None) -> set[str]:
     return {finding.name for finding in judged(wrapped(layer, compiled))}
-
-
-def dense(**config: Json) -> dict[str, Json]:
-    return {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", **config}}
 
 
 def function(module: str | None, name: str) -> dict[str, Json]:
@@ -329,48 +309,6 @@ def test_arguments_of_a_download_are_shown() -> None:
     }
     (found,) = judged(wrapped(layer))
     assert found.evidence["arguments"] == {"origin": "http://localhost:9/x.tar", "extract": True}
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    ["(a+)+$", "(a*)*", "((ab)+c)*", "(a|a)+", "(x{2,}){3,}", "(a?){30}a{30}"],
-)
-def test_patterns_that_explode_are_found(pattern: str) -> None:
-    assert repeats_a_repeat(pattern)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "often"), [(".*.*.*.*.*.*=", True), (r".*/enc\*[*]/.*/[0-9]+.*", False)]
-)
-def test_parts_that_repeat_without_end_are_counted(pattern: str, often: bool) -> None:
-    assert repeats_often(pattern) is often
-
-
-@pytest.mark.parametrize("pattern", ["enc/.*", "a+b+", "(ab)+", "[(+)]+", r"\(a+\)+", "a|b"])
-def test_patterns_that_do_not_explode_pass(pattern: str) -> None:
-    assert not repeats_a_repeat(pattern)
-    start = time.perf_counter()
-    re.compile(pattern).match("a" * 24 + "!")
-    assert time.perf_counter() - start < 0.1
-
-
-@pytest.mark.parametrize(
-    ("path", "out"),
-    [("/x", True), ("C:\\x", True), ("a/../../x", True), ("..\\x", True), ("s3://b/x", True),
-     ("a\0b", True), ("file:/x", True), ("~/x", True), ("words.txt", False),
-     ("a/b..c", False), ("b:0", False), ("", False)],
-)  # fmt: skip
-def test_paths_that_lead_out(path: str, out: bool) -> None:
-    assert bool(leads_out(path)) is out
-
-
-def test_long_hostile_texts_cost_no_more_than_their_length() -> None:
-    start = time.perf_counter()
-    for text in (" " * 200_000 + "!", "a" * 200_000 + "!", "a." * 100_000, "('" * 100_000):
-        judged(wrapped({"class_name": "Lambda", "config": {"function": text}}))
-        judged(wrapped(dense(dtype={"class_name": "DTypePolicyMap", "config": {
-            "policy_map": {"(*" * 100_000: "x"}}})))  # fmt: skip
-    assert time.perf_counter() - start < 5
 
 
 WORDS = st.sampled_from(

@@ -51,4 +51,4 @@ def attempt(path, call):
 if __name__ == "__main__":
     with Path(sys.argv[1]).open() as request:
         wanted = json.load(request)
-    print(json.dumps([attempt(path, call) for path, call in wanted]))  # noqa: T201 - its answer
+    sys.stdout.write(json.dumps([attempt(path, call) for path, call in wanted]))

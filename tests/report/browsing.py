@@ -1,0 +1,104 @@
+"""Pages for the tests in a browser, and what opens and watches them."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+import report_samples as samples
+
+from modelaudit.findings import Severity, Verdict
+from modelaudit.report import run_comparison
+from modelaudit.report.comparison import between_models, render_comparison
+from modelaudit.report.index import IndexRow, ModelChange, Run, render_index
+from modelaudit.restore.audits import changes
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+RUN = Run(
+    *("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)),
+    since=samples.CREATED,
+    changes=tuple(ModelChange("", "new", f"m{number}.h5", "pass") for number in range(25)),
+    missing=3,
+    trend=tuple((samples.CREATED, {"fail": count, "pass": 9}) for count in (3, 1, 4)),
+)
+ROWS = 5000
+SOME = 200
+
+
+def many_rows(count):
+    verdicts, severities = list(Verdict), list(Severity)
+    return [
+        IndexRow(
+            slug=f"m{i}",
+            path=f"team-{i % 40}/model-{i:05d}.keras",
+            format_label="Keras archive (.keras)",
+            verdict=verdicts[i % 4],
+            reason="One layer is still at its initial values.",
+            counts={severities[i % 5].value: 1 + i % 3},
+            codes=(f"MA{101 + i % 30}",),
+            keras="3.15.1",
+            bytes=1000 + 37 * i,
+            links={"html": f"models/m{i}/report.html"},
+        )
+        for i in range(count)
+    ]
+
+
+def two_runs(rows, folder):
+    """The rows without the first as a run after one without the last, and with fewer findings."""
+    runs = {"A": rows[:-1], "B": [replace(row, codes=row.codes[1:]) for row in rows[1:]]}
+    old, new = (
+        run_comparison.Run(
+            {"created": samples.CREATED, "root": "/srv", "models": [asdict(row) for row in mine]},
+            name,
+            lambda row: run_comparison.Kept(report=str(folder / row["links"]["html"])),
+        )
+        for name, mine in runs.items()
+    )
+    return run_comparison.between_runs(old, new, samples.RULES)
+
+
+@contextmanager
+def opened(browser, path, **options):
+    """A page in a context of its own; complaints and requests are checked when it is left."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    yield page
+    context.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+
+
+def make_site(folder, pages):
+    """The samples' reports, their index and a large one, as files in `folder`."""
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    rows = [
+        replace(row, links={**row.links, "html": f"{name}.html"})
+        for name, row in samples.index_rows().items()
+    ]
+    (folder / "index.html").write_text(render_index(rows, RUN, samples.RULES), encoding="utf-8")
+    two = samples.healthy(), samples.failing()
+    shown = between_models(*two, changes(*two), ["3 of 4 weights are identical"])
+    (folder / "comparison.html").write_text(render_comparison(shown), encoding="utf-8")
+    page = render_comparison(run_comparison.page_of(two_runs(rows, folder), folder))
+    (folder / "runs.html").write_text(page, encoding="utf-8")
+    (folder / "many.html").write_text(
+        render_index(many_rows(ROWS), RUN, samples.RULES), encoding="utf-8"
+    )
+    (folder / "some.html").write_text(
+        render_index(many_rows(SOME), RUN, samples.RULES), encoding="utf-8"
+    )
+    cells = "".join(
+        f"<tr><td>{row.path}<td>{row.verdict}<td>{row.reason}<td>{row.format_label}"
+        f"<td>{row.keras}<td>{row.bytes}<td><a href=x>HTML</a>"
+        for row in many_rows(ROWS)
+    )
+    bare = f"<!doctype html><title>bare</title><table>{cells}</table>"
+    (folder / "bare.html").write_text(bare, encoding="utf-8")

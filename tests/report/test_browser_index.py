@@ -1,0 +1,201 @@
+"""The index in a real browser: filters, sorting, paper, 5,000 rows."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pypdf
+import pytest
+import report_samples as samples
+from browsing import CHROMIUM, ROWS, SOME, many_rows, opened
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (scripts/setup.sh dev)"),
+]
+
+
+def shown(page):
+    return page.locator("#table tbody tr:visible th code").all_text_contents()
+
+
+def test_the_index_reads_without_scripts(browser, site):
+    with opened(browser, site / "index.html", java_script_enabled=False) as page:
+        assert len(shown(page)) == len(samples.index_rows())
+        assert shown(page)[0] == "vision/broken/digits-v4"
+        assert not page.locator("#filters").is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 700, 870, 1000, 1150, 1440])
+def test_every_column_of_the_index_is_in_sight(browser, site, width):
+    with opened(browser, site / "index.html", viewport={"width": width, "height": 900}) as page:
+        edges = page.locator("#table tr > *").evaluate_all(
+            "all => all.map(each => each.getBoundingClientRect().right)"
+        )
+        assert max(edges) <= width
+        assert page.locator("#table tr a").last.text_content() == "JSON"
+
+
+def test_heads_of_the_index_stand_in_one_line(browser, site):
+    tops = """() => [...document.querySelectorAll("#table thead th")].map(head => {
+      const words = document.createRange();
+      words.selectNode((head.querySelector("button") || head).firstChild);
+      return words.getBoundingClientRect().bottom; })"""
+    with opened(browser, site / "index.html", viewport={"width": 1440, "height": 900}) as page:
+        found = page.evaluate(tops)
+    assert len(found) == 7
+    assert max(found) - min(found) <= 1
+
+
+def test_the_index_on_paper(browser, site):
+    """Every page has the table's head, names are whole, and there is nothing to click on."""
+    with opened(browser, site / "some.html", color_scheme="dark") as page:
+        paper = pypdf.PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
+    sheets = [sheet.extract_text() for sheet in paper.pages]
+    whole = "\n".join(sheets)
+    for row in many_rows(SOME):
+        assert row.path in whole
+    tables = [text for text in sheets if ".keras" in text]
+    assert len(tables) > 5
+    heads = ("Verdict", "Model", "Findings", "Format", "Saved with", "Size", "Reports")
+    for text in tables:
+        assert all(head in text for head in heads)
+    assert f"of {SOME} shown" not in whole
+    assert all(sheet.mediabox.width > sheet.mediabox.height for sheet in paper.pages)
+
+
+def test_the_text_filter_narrows_the_index(browser, site):
+    with opened(browser, site / "index.html") as page:
+        everything = shown(page)
+        page.fill("#find", "DIGITS-v4")
+        assert shown(page) == ["vision/broken/digits-v4"]
+        assert page.locator("#shown").inner_text() == f"1 of {len(everything)} shown"
+        page.fill("#find", "")
+        assert shown(page) == everything
+
+
+def entries():
+    """What the rows of the index must be chosen by, from the audits themselves."""
+    for audit in (make() for make in samples.SAMPLES.values()):
+        if not audit.model:
+            continue
+        codes = {f.code for f in audit.findings if f.waived_by is None}
+        saved = audit.model["saved_with"]
+        yield {
+            "verdict": {audit.verdict.value},
+            "severity": {f.severity.value for f in audit.findings if f.waived_by is None},
+            "family": {samples.RULES[code].family for code in codes if code in samples.RULES},
+            "rule": codes,
+            "format": {audit.model["format_label"]},
+            "version": {
+                f"{name} {saved[key]}"
+                for key, name in (("keras", "Keras"), ("tensorflow", "TF"))
+                if saved.get(key)
+            },
+        }
+
+
+@pytest.mark.parametrize(
+    "key", ["verdict", "severity", "family", "rule", "format", "version"]
+)  # fmt: skip
+def test_each_filter_shows_the_models_that_fit(browser, site, key):
+    known = list(entries())
+    every = set().union(*(entry[key] for entry in known))
+    values = [v for v in sorted(every) if v.isprintable() and len(v) <= 40]  # others are cut
+    assert len(values) > 1
+    with opened(browser, site / "index.html") as page:
+        for value in values:
+            page.select_option(f"#{key}", value)
+            assert len(shown(page)) == sum(value in entry[key] for entry in known)
+        page.select_option(f"#{key}", "")
+        assert len(shown(page)) == len(known)
+
+
+def test_what_is_chosen_stands_in_the_address(browser, site):
+    with opened(browser, site / "index.html") as page:
+        page.fill("#find", "digits")
+        page.select_option("#verdict", "fail")
+        chosen = shown(page)
+        address = page.url
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")  # a place in the page is no choice
+        assert shown(page) == chosen
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    assert shown(page) == chosen
+    assert page.locator("#find").input_value() == "digits"
+    context.close()
+
+
+def test_columns_sort_both_ways_by_keyboard_too(browser, site):
+    with opened(browser, site / "some.html") as page:
+        sizes = "rows => rows.slice(0, 20).map(row => Number(row.dataset.bytes))"
+        head = page.get_by_role("button", name="Size")
+        head.click()
+        first = page.locator("#table tbody tr").evaluate_all(sizes)
+        assert first == sorted(first)
+        assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+        head.press("Enter")
+        last = page.locator("#table tbody tr").evaluate_all(sizes)
+        assert last == sorted(last, reverse=True)
+        assert last[0] == 1000 + 37 * (SOME - 1)
+        assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+
+
+PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+FIND = """text => {
+  document.getElementById("find").value = text;
+  document.getElementById("filters").dispatchEvent(new Event("input"));
+}"""
+
+
+@contextmanager
+def timed(browser, path):
+    """A page, and what gives the seconds that its thread has worked: others' work is not in it."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def worked():
+        page.evaluate(PAINTED)
+        told = session.send("Performance.getMetrics")["metrics"]
+        return {metric["name"]: metric["value"] for metric in told}["TaskDuration"]
+
+    page.goto(path.as_uri())
+    yield page, worked
+    context.close()
+
+
+def test_five_thousand_models_can_be_worked_with_within_a_second(browser, site):
+    with timed(browser, site / "bare.html") as (_, worked):
+        bare = worked()  # for the same cells without style, script and badges
+    with timed(browser, site / "many.html") as (page, worked):
+        marks = [worked()]
+        page.evaluate(FIND, "team-7/")
+        marks.append(worked())
+        assert page.locator("#shown").inner_text() == f"{ROWS // 40} of {ROWS} shown"
+        page.evaluate(FIND, "")
+        marks.append(worked())
+        page.get_by_role("button", name="Size").click()
+        marks.append(worked())
+    loaded, found, cleared, ordered = [marks[0], *(b - a for a, b in pairwise(marks))]
+    assert loaded + found < 1
+    assert loaded < bare
+    assert max(found, cleared, ordered) < bare
+
+
+def test_the_index_is_a_table_for_screen_readers_also_where_it_is_not_in_sight(launch, site):
+    running = launch("--force-renderer-accessibility")  # as if there were a screen reader
+    page = running.new_page()
+    page.goto((site / "some.html").as_uri())
+    session = page.context.new_cdp_session(page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    running.close()
+    roles = Counter(node["role"]["value"] for node in nodes if not node["ignored"])
+    assert (roles["table"], roles["columnheader"], roles["row"]) == (1, 7, 1 + SOME)
+    assert (roles["rowheader"], roles["cell"]) == (SOME, 6 * SOME)
