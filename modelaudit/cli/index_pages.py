@@ -12,6 +12,7 @@ from modelaudit import __version__
 from modelaudit.cli.batch import Found, Row
 from modelaudit.cli.change_text import for_index
 from modelaudit.cli.deliver import PER_MODEL, PER_RUN, Formats, render_format, rule_infos
+from modelaudit.cli.run import unseen, unserved
 from modelaudit.registry.across import together
 from modelaudit.registry.output import write_atomic
 from modelaudit.schema import load
@@ -84,8 +85,7 @@ def write_index(
         for row in rows
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
-    notes += [f"nothing to serve: {path}: {why}" for path, why in found.unserved]
-    notes += [f"not looked at: {p.file}: {p.detail}" for p in found.problems]
+    notes += [*unserved(found), *unseen(found)]
     notes += [f"not reached: {path}" for path in outcome.missing]
     run = Run(
         root=found.root,

@@ -29,7 +29,7 @@ def landlock_version() -> int:
 
 
 needs_landlock = pytest.mark.skipif(landlock_version() < 1, reason="kernel without Landlock")
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the user")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 PROBE = """
 import os, resource, socket
@@ -232,7 +232,7 @@ landlock.CREATE_RULESET = 9999
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_older_interfaces_are_asked_for_no_more_than_they_have(version: int) -> None:
     if version > landlock_version():
-        pytest.skip("kernel is older than that")
+        pytest.skip(f"Landlock of this kernel is version {landlock_version()}")
     body = f"""
 {PROBE}
 from modelaudit.probe import landlock

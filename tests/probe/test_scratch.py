@@ -16,7 +16,9 @@ import pytest
 from modelaudit.probe import sandbox, scratch
 from tests.probe.restricted import ROOT, needs_linux, run_restricted
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives directories away")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can give a directory to another user"
+)
 
 OWNER = """
 import os, time
