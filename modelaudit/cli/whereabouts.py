@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelaudit.cli.absent import older
-from modelaudit.store.changes import Kind, compare
+from modelaudit.store.changes import Change, Kind, compare
 from modelaudit.store.records import Line, Place, Run
 from modelaudit.store.store import Store
 
@@ -69,8 +69,8 @@ def whereabouts(store: Store, place: Place, seen: Collection[Run]) -> Whereabout
 
 def _left(store: Store, place: Place, base: Run | None, run: Run) -> Left:
     """What became of a model that `base` has and `run` has not."""
-    gone, come = _apart(store, base, run)
-    for change in compare(gone, come, dict(older(gone, store.results(run.id)))):
+    gone, _, changes = _apart(store, base, run)
+    for change in changes:
         if change.was and change.was is gone.get(place):
             path = str(change.now["path"]) if change.now else change.newer
             return Left(change.kind, path, run.started)
@@ -79,8 +79,8 @@ def _left(store: Store, place: Place, base: Run | None, run: Run) -> Left:
 
 def _earlier_name(store: Store, place: Place, base: Run | None, run: Run) -> str:
     """What `base` calls a model that it does not have under the name that `run` gives it."""
-    gone, come = _apart(store, base, run)
-    for change in compare(gone, come, dict(older(gone, store.results(run.id)))):
+    _, come, changes = _apart(store, base, run)
+    for change in changes:
         if change.was and change.now and change.now is come.get(place):
             return str(change.was["path"])
     return ""
@@ -88,8 +88,9 @@ def _earlier_name(store: Store, place: Place, base: Run | None, run: Run) -> str
 
 def _apart(
     store: Store, base: Run | None, run: Run
-) -> tuple[Mapping[Place, Line], Mapping[Place, Line]]:
-    """The models that went and came between two runs of a registry: none from nothing."""
+) -> tuple[Mapping[Place, Line], Mapping[Place, Line], Sequence[Change]]:
+    """The models that went and came between two runs of a registry, and what became of them."""
     if base is None:
-        return {}, {}
-    return store.lines(base.id, beside=run.id), store.lines(run.id, beside=base.id)
+        return {}, {}, ()
+    gone, come = store.lines(base.id, beside=run.id), store.lines(run.id, beside=base.id)
+    return gone, come, compare(gone, come, dict(older(gone, store.results(run.id))))
