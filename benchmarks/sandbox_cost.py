@@ -23,7 +23,7 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact
 from modelaudit.pipeline import read_artifact
-from modelaudit.probe import bubblewrap, supervisor
+from modelaudit.probe import bubblewrap, runtime, supervisor
 from modelaudit.probe.protocol import Status
 from modelaudit.settings import ProbeSettings, Settings
 
@@ -35,26 +35,26 @@ UNHELD = '\n\ndef enter(policy):\n    return dict.fromkeys(LAYERS, "left out")\n
 
 
 @contextlib.contextmanager
-def unheld_runtime() -> Iterator[supervisor.RuntimeHandle]:
+def unheld_runtime() -> Iterator[runtime.RuntimeHandle]:
     """A runtime from a copy of the child's files in which the sandbox does nothing."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "probe")
-        shutil.copytree(supervisor.ZYGOTE.parent, copy)
+        shutil.copytree(runtime.ZYGOTE.parent, copy)
         with (copy / "sandbox.py").open("a") as file:
             file.write(UNHELD)
         with contextlib.ExitStack() as stack:
-            original, supervisor.ZYGOTE = supervisor.ZYGOTE, copy / "zygote.py"
+            original, runtime.ZYGOTE = runtime.ZYGOTE, copy / "zygote.py"
             try:
-                handle = stack.enter_context(supervisor.start_runtime(supervisor.here()))
+                handle = stack.enter_context(runtime.start_runtime(runtime.here()))
             finally:
-                supervisor.ZYGOTE = original
+                runtime.ZYGOTE = original
             yield handle
 
 
 class Meter:
     """What one runtime and its children take."""
 
-    def __init__(self, handle: supervisor.RuntimeHandle, *, held: bool = True) -> None:
+    def __init__(self, handle: runtime.RuntimeHandle, *, held: bool = True) -> None:
         self.handle, self.held = handle, held
         self.walls: dict[Path, list[float]] = {}
         self._process = process_of(handle)
@@ -90,7 +90,7 @@ class Meter:
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
-def process_of(handle: supervisor.RuntimeHandle) -> int:
+def process_of(handle: runtime.RuntimeHandle) -> int:
     """The runtime's process, found by its command line while it has no child."""
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -108,9 +108,9 @@ def main() -> None:
     artifacts = [read_artifact(SAMPLES / name, Settings()) for name in MODELS]
     with contextlib.ExitStack() as stack:
         meters = {BARE: Meter(stack.enter_context(unheld_runtime()), held=False)}
-        meters[HELD] = Meter(stack.enter_context(supervisor.start_runtime(supervisor.here())))
+        meters[HELD] = Meter(stack.enter_context(runtime.start_runtime(runtime.here())))
         if not bubblewrap.why_not():
-            jail = supervisor.start_runtime(supervisor.here(), jail=[SAMPLES])
+            jail = runtime.start_runtime(runtime.here(), jail=[SAMPLES])
             meters[JAILED] = Meter(stack.enter_context(jail))
         for number in range(rounds + 1):  # the first fills caches and does not count
             for artifact in artifacts:

@@ -30,8 +30,9 @@ from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.live import Outputs, described, live
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.replay import answers, recipes, replay
+from modelaudit.probe.runtime import RuntimeHandle
 from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import RuntimeHandle, observe
+from modelaudit.probe.supervisor import observe
 from modelaudit.restore.golden import Golden, precision_of
 from modelaudit.restore.model import Weight
 from modelaudit.restore.probes import make

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modelaudit.facts import Artifact, Json
     from modelaudit.pipeline import Probe
-    from modelaudit.probe.supervisor import RuntimeHandle
+    from modelaudit.probe.runtime import RuntimeHandle
     from modelaudit.restore.audits import Changed
     from modelaudit.restore.golden import Golden
     from modelaudit.schema import Audit

@@ -222,8 +222,7 @@ class KerasModel(Loaded):
         return self.run(feeds, False)
 
     def _trace(self) -> Untyped:
-        # Rewritten, a graph answers in other last bits than the layers one by one, and rewriting
-        # takes longer than a small model's answers.
+        # Rewriting a graph takes longer than a small model's answers.
         with contextlib.suppress(AttributeError):
             self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         specs = [

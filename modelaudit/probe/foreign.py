@@ -12,7 +12,8 @@ from modelaudit.facts import Artifact
 from modelaudit.probe.agreement import Reference, agreement
 from modelaudit.probe.environments import interpreter
 from modelaudit.probe.protocol import TFSM_LAYER, Observation, Status, all_calls
-from modelaudit.probe.supervisor import Flavour, Runtime, RuntimeHandle, observe, start_runtime
+from modelaudit.probe.runtime import Flavour, Runtime, RuntimeHandle, start_runtime
+from modelaudit.probe.supervisor import observe
 from modelaudit.settings import ForeignRuntime, ProbeSettings
 
 

@@ -20,15 +20,10 @@ from modelaudit.probe.foreign import start_foreign, try_everywhere
 from modelaudit.probe.inputs import Unprobeable
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.replay import replay
+from modelaudit.probe.runtime import RuntimeHandle, here, here_legacy, start_runtime
 from modelaudit.probe.scratch import sweep
 from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import (
-    RuntimeHandle,
-    here,
-    here_legacy,
-    observe,
-    start_runtime,
-)
+from modelaudit.probe.supervisor import observe
 from modelaudit.restore.golden import Golden, read_golden
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.restore.record import read_record
@@ -79,8 +74,11 @@ def start_all(
             # Two at a time: an import of TensorFlow takes seconds. The threads are gone again
             # before anything is forked.
             jail = roots if settings.probe.sandbox == "bwrap" else None
+            # Keras 2 is tried where Keras 3 did not load a model, or where all are.
+            late = not settings.runtimes
             with ThreadPoolExecutor(2) as pool:
-                runtimes = [start_runtime(each, jail=jail) for each in (here(), here_legacy())]
+                runtimes = [start_runtime(here(), jail=jail)]
+                runtimes += [start_runtime(here_legacy(), late=late, jail=jail)]
                 runtimes += [start_foreign(each, jail) for each in settings.runtimes]
                 handles = list(pool.map(stack.enter_context, runtimes))
         yield handles

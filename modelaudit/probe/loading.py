@@ -6,6 +6,8 @@ the sandbox. Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,9 +49,27 @@ class Context:
         return v1.Session(graph=graph, config=config)
 
 
+def run_ops_directly(tf: Untyped) -> None:
+    """Have each op run as it is called, not in a function that is made for it at its first use.
+
+    Newer TensorFlows make one for every kind of op. In a process that serves one small model that
+    takes longer than all that the model does. What they compute is the same but for rounding. There
+    is no public switch; a TensorFlow without this one stays as it is.
+    """
+    if not tf.executing_eagerly():
+        return
+    with contextlib.suppress(ImportError, AttributeError):
+        wrapper = importlib.import_module("tensorflow.python.pywrap_tfe")
+        switch = wrapper.TFE_ContextSetRunEagerOpAsFunction
+        eager = importlib.import_module("tensorflow.python.eager.context").context()
+        eager.ensure_initialized()
+        switch(eager._handle, False)
+
+
 def _need_keras(context: Context) -> Untyped:
     if context.keras is None:
         raise AdapterError("this runtime has no Keras")
+    run_ops_directly(context.tf)
     return context.keras
 
 
@@ -64,6 +84,7 @@ def saved_model_load(context: Context) -> Loaded:
     """`tf.saved_model.load(path)` and a signature of it; in TensorFlow 1 that needs a session."""
     if not context.tf.executing_eagerly():
         return session(context)
+    run_ops_directly(context.tf)
     root = context.tf.saved_model.load(context.path)
     signatures = getattr(root, "signatures", {})
     return SignatureModel(context.tf, root, _choose(signatures, context.signature))

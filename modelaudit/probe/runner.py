@@ -95,15 +95,20 @@ class Runner:
         training: bool | None = False,
         batch_size: int | None = None,
         rows: int | None = None,
+        traced: bool = True,
     ) -> Mapping[str, Array]:
         """Outputs by name for the inputs `name` (for the first `rows` of them), one row a sample.
+
+        `traced` as in `Session.predict`.
 
         Raises:
             Ended: the child is gone.
             Unavailable: the model has no answer to this.
         """
         feeds, size = self._feeds(name, variant), batch_size or self.batch_size
-        answer = self.session.predict(feeds, batch_size=size, training=training, rows=rows)
+        answer = self.session.predict(
+            feeds, batch_size=size, training=training, rows=rows, traced=traced
+        )
         return self._need(answer) or {}
 
     def activations(

@@ -164,14 +164,17 @@ class Session:
         batch_size: int = 32,
         training: bool | None = False,
         rows: int | None = None,
+        traced: bool = True,
     ) -> Outputs | Observation:
         """Outputs by name, one row a sample; outputs of text are left out.
 
         With `rows`, of that many first samples; else of all.
         `training` None calls the model without the flag, so that flags frozen into it act.
         Graphs and signatures have no flag: False is then the same as None.
+        Without `traced` a Keras model is called layer by layer, as it is wherever a flag other
+        than False is given: in half precision that may round otherwise than its graph does.
         """
-        request = self._run(feeds, batch_size, training)
+        request = self._run(feeds, batch_size, training) | {"traced": traced}
         request["rows"] = expected = self._expected_rows(feeds, rows)
 
         def checked(_: dict[str, Any], arrays: Outputs) -> Outputs:

@@ -1,180 +1,24 @@
-"""Starts runtimes and opens sessions on them; the parent's side of isolation.
-
-Nothing here imports TensorFlow. A runtime is one process (see `zygote`) that any number of
-processes of this program may use at once, by the path of its socket.
-"""
+"""Opens sessions on runtimes; the parent's side of isolation."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import select
-import subprocess
-import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.links import hub_blobs
 from modelaudit.probe import bubblewrap, sandbox, scratch
 from modelaudit.probe.channel import Channel, ChildLimits, Ended
 from modelaudit.probe.protocol import Observation, Status, calls_for
+from modelaudit.probe.runtime import RuntimeHandle, wake
 from modelaudit.probe.session import Session
 from modelaudit.settings import ProbeSettings
 
-ZYGOTE = Path(__file__).with_name("zygote.py")
-START_SECONDS = 180.0
-STOP_SECONDS = 5.0
-LOG_CHARACTERS = 2000
 CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
 SCRATCH_BYTES = 64 << 20  # of a file that a child writes, beside a copy of the model
-
-# What a runtime inherits: enough to find its libraries and no secret of the user's.
-INHERITED = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-
-Flavour = Literal["keras", "tf_keras"]
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """An interpreter with a TensorFlow. `flavour` tf_keras asks TF >= 2.16 for Keras 2."""
-
-    name: str
-    python: str
-    flavour: Flavour = "keras"
-
-
-def here() -> Runtime:
-    """The running interpreter, with the Keras that its TensorFlow uses."""
-    return Runtime("here", sys.executable)
-
-
-def here_legacy() -> Runtime:
-    """The running interpreter, with tf-keras in place of Keras 3."""
-    return Runtime("here-legacy", sys.executable, "tf_keras")
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeHandle:
-    """A started runtime; plain values, so it may be handed to other processes.
-
-    `scratch` is the directory that holds the children's private directories. `failure` is
-    empty, or why the runtime did not start: every session on it is then UNAVAILABLE.
-    `jailed` says that it runs inside bubblewrap.
-    """
-
-    runtime: Runtime
-    connect_path: str
-    scratch: str
-    failure: str = ""
-    threads: int = 1
-    jailed: bool = False
-
-
-@contextlib.contextmanager
-def start_runtime(
-    runtime: Runtime,
-    *,
-    threads: int = 1,
-    fork: bool = sys.platform.startswith("linux"),
-    jail: Collection[Path] | None = None,
-) -> Iterator[RuntimeHandle]:
-    """Start a runtime for as long as the context lasts.
-
-    With `fork` TensorFlow is imported once and each session costs milliseconds; without, each
-    session is a fresh process. `threads` bounds TensorFlow's two thread pools. With `jail` the
-    runtime runs inside bubblewrap, where of the user's files it sees those paths alone.
-    """
-    with scratch.directory() as folder:
-        # Children that drop root's user must pass through; names below are random or mode 0700.
-        folder.chmod(0o711)
-        path = str(folder / "socket")
-        alive, owner = os.pipe()  # the runtime ends when `owner` closes, also if we are killed
-        process = None
-        try:
-            with (folder / "log").open("wb") as log:
-                try:
-                    process, failure = _launch(
-                        runtime, path, alive, threads, fork, log.fileno(), jail
-                    )
-                finally:
-                    os.close(alive)
-                if failure == "ready":
-                    jailed = jail is not None
-                    yield RuntimeHandle(runtime, path, str(folder), "", threads, jailed)
-                else:
-                    text = (folder / "log").read_text(errors="backslashreplace")
-                    reason = f"{failure}\n{text[-LOG_CHARACTERS:]}".strip()
-                    yield RuntimeHandle(runtime, path, str(folder), reason)
-        finally:
-            os.close(owner)
-            if process is not None:
-                try:
-                    process.wait(STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-def _launch(
-    runtime: Runtime,
-    path: str,
-    alive: int,
-    threads: int,
-    fork: bool,
-    log: int,
-    jail: Collection[Path] | None,
-) -> tuple[subprocess.Popen[bytes] | None, str]:
-    """The process, and `ready` or why it is not."""
-    ready, ready_end = os.pipe()
-    mode = "fork" if fork else "fresh"
-    command = [runtime.python, "-E", str(ZYGOTE), path]
-    command += [str(alive), str(ready_end), str(threads), mode]
-    try:
-        if jail is not None:
-            command = bubblewrap.around(command, [*jail, ZYGOTE.parent], Path(path).parent)
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=_environment(runtime, threads),
-            pass_fds=(alive, ready_end),
-            cwd=Path(path).parent,
-            start_new_session=True,  # a terminal's interrupt is ours to handle
-        )
-    except OSError as error:
-        os.close(ready)
-        return None, f"{command[0]} cannot be started: {error.strerror or error}"
-    finally:
-        os.close(ready_end)
-    with os.fdopen(ready, "rb") as pipe:
-        if not select.select([pipe], [], [], START_SECONDS)[0]:
-            process.kill()
-            return process, f"not ready after {START_SECONDS:g} s"
-        if pipe.read():
-            return process, "ready"
-    return process, f"{command[0]} ended before it was ready"
-
-
-def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
-    """The runtime's whole environment: on the CPU, quiet, and the same in every run."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return inherited | {
-        "LANG": "C.UTF-8",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_USE_LEGACY_KERAS": "1" if runtime.flavour == "tf_keras" else "0",
-        "KERAS_BACKEND": "tensorflow",
-        "OPENBLAS_NUM_THREADS": str(threads),
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # a fork copies fewer page tables and pages
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
 
 
 def open_session(
@@ -205,8 +49,9 @@ def open_session(
     # Bubblewrap shows the audited files alone, which is what Landlock is required for.
     spared = {"landlock"} if handle.jailed else set()
     required = [*sandbox.REQUIRED] if settings.require_sandbox else []
-    if handle.failure:
-        return Session(replace(blank, error=handle.failure), {}, None)
+    failure = handle.failure or (wake(handle) if handle.late else "")
+    if failure:
+        return Session(replace(blank, error=failure), {}, None)
     try:
         readable = _files(root, format)
         size = sum(path.stat().st_size for path in readable if path.is_file())

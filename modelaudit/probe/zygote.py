@@ -8,7 +8,8 @@ the files beside it are loaded as a package of their own, because `modelaudit` i
 newer Python. Not run with `-I`: a TensorFlow from `pip install --user` must be found.
 
 Arguments: socket path, descriptor that closes when the owner dies, descriptor for the ready
-message, number of threads per op, `fork` or `fresh`.
+message, number of threads per op, and the mode: `fork`, `late` (TensorFlow is imported when that
+is first asked for) or `fresh`.
 """
 
 from __future__ import annotations
@@ -84,9 +85,18 @@ def _keras_version(keras: types.ModuleType) -> tuple[str, str]:
 class Children:
     """The children that run now: process -> the connection of the session that owns it."""
 
-    def __init__(self, forking: bool) -> None:
-        self.forking = forking
+    def __init__(self, forking: bool, threads: str) -> None:
+        self.forking, self.threads = forking, threads
+        self.imported = False
         self.connections: dict[int, socket.socket] = {}
+
+    def prepare(self) -> None:
+        """Import TensorFlow once for all children, where they are forks of this process."""
+        if self.forking and not self.imported:
+            import_runtime({"threads": self.threads})
+            _worker()
+            gc.freeze()  # or each child would copy every page that its collector visits
+            self.imported = True
 
     def start(self, connection: socket.socket, message: bytes, fds: list[int]) -> None:
         """Start a child that serves on `fds` (channel, log) under the policy in `message`."""
@@ -156,7 +166,10 @@ def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _accept(listener: socket.socket, children: Children) -> socket.socket | None:
-    """Start a child for the next session; None where it hung up or no process is to be had."""
+    """Start a child for the next session; None where it hung up or no process is to be had.
+
+    One that sends no descriptors asks for nothing but that TensorFlow be imported.
+    """
     connection, _ = listener.accept()
     fds: list[int] = []
     try:
@@ -164,8 +177,12 @@ def _accept(listener: socket.socket, children: Children) -> socket.socket | None
         message, fds = _receive(connection)
         connection.settimeout(None)
         if len(fds) == 2:
+            children.prepare()
             children.start(connection, message, fds)
             return connection
+        if message:
+            children.prepare()
+            _tell(connection, {"ready": True})
     except OSError as error:
         sys.stderr.write(f"no child for a session: {error}\n")
     finally:
@@ -214,17 +231,16 @@ def main(arguments: list[str]) -> None:
         policy = json.loads(arguments[1])
         _worker().main(int(arguments[2]), int(arguments[3]), policy, import_runtime)
     path, owner, ready, threads, mode = arguments
+    children = Children(mode != "fresh", threads)
     if mode == "fork":
-        import_runtime({"threads": threads})
-        _worker()
-        gc.freeze()  # or each child would copy every page that its collector visits
+        children.prepare()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         os.umask(0o077)
         listener.bind(path)
         listener.listen(64)
         with os.fdopen(int(ready), "w") as handle:
             handle.write(json.dumps({"ready": True}))
-        serve(listener, int(owner), Children(mode == "fork"))
+        serve(listener, int(owner), children)
 
 
 if __name__ == "__main__":

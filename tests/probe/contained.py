@@ -16,7 +16,7 @@ from pathlib import Path
 from modelaudit import schema
 from modelaudit.pipeline import Target, audit_model, static_facts, why_not_run
 from modelaudit.probe.here import run_in
-from modelaudit.probe.supervisor import here_legacy, start_runtime
+from modelaudit.probe.runtime import here_legacy, start_runtime
 from modelaudit.settings import MIB, ProbeSettings, Settings
 
 ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # waited for: be brief

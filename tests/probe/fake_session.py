@@ -72,7 +72,7 @@ class FakeSession:
             self.arrays |= arrays
         return failed
 
-    def predict(self, feeds, *, batch_size=32, training=False, rows=None):
+    def predict(self, feeds, *, batch_size=32, training=False, rows=None, traced=True):
         failed = self._ask("predict" if training is not None else "call")
         if failed is not None:
             return failed

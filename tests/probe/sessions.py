@@ -9,8 +9,9 @@ import numpy as np
 from modelaudit.facts import Artifact, Format
 from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.runtime import RuntimeHandle
 from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import RuntimeHandle, observe
+from modelaudit.probe.supervisor import observe
 from modelaudit.settings import ProbeSettings
 
 SETTINGS = ProbeSettings(timeout=60)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from modelaudit.facts import Format
-from modelaudit.probe import bubblewrap, supervisor
+from modelaudit.probe import bubblewrap, runtime
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.supervisor import here, open_session, start_runtime
+from modelaudit.probe.runtime import here, start_runtime
+from modelaudit.probe.supervisor import open_session
 from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import needs_linux
 from tests.sharing import output_of
@@ -89,10 +90,10 @@ def test_a_container_without_namespaces_says_so() -> None:
 def no_landlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runtimes start from files that find a kernel without Landlock."""
     copy = tmp_path / "probe"
-    shutil.copytree(supervisor.ZYGOTE.parent, copy)
+    shutil.copytree(runtime.ZYGOTE.parent, copy)
     with (copy / "landlock.py").open("a") as file:
         file.write("\nCREATE_RULESET = 9999\n")
-    monkeypatch.setattr(supervisor, "ZYGOTE", copy / "zygote.py")
+    monkeypatch.setattr(runtime, "ZYGOTE", copy / "zygote.py")
 
 
 def first_word(model: Path, jail: list[Path] | None, *, require: bool) -> Observation:

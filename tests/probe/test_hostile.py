@@ -11,8 +11,9 @@ import pytest
 from modelaudit.facts import Artifact, Format
 from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.runtime import RuntimeHandle
 from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import RuntimeHandle, observe
+from modelaudit.probe.supervisor import observe
 from modelaudit.settings import ProbeSettings
 
 pytestmark = pytest.mark.slow

@@ -41,7 +41,7 @@ class _RandomWhenCalled:
     def __init__(self):
         self.rng = np.random.default_rng(0)
 
-    def predict(self, _name="x", _variant=None, *, training=False, batch_size=None, rows=None):
+    def predict(self, *_, training=False, **__):
         noise = self.rng.normal(size=(4, 2)) if training is None else 0.0
         return {"y": np.arange(8.0).reshape(4, 2) + noise}
 
@@ -63,3 +63,16 @@ def test_only_a_flag_that_its_maker_set_makes_the_model_random(layer, flag, dete
     seen = repeat(_RandomWhenCalled(), artifact)
     assert seen.deterministic is deterministic
     assert seen.training_flag_matters is True
+
+
+class _HalfPrecise:
+    """A model that answers otherwise when it is called layer by layer; flags change nothing."""
+
+    def predict(self, *_, training=False, traced=True, **__):
+        return {"y": np.arange(8.0).reshape(4, 2) + (0.0 if training is False and traced else 0.01)}
+
+
+def test_a_way_of_calling_is_no_training_flag():
+    seen = repeat(_HalfPrecise(), artifact_of(np.ones((4, 2), "float32"), np.zeros(2)))
+    assert seen.training_flag_matters is False
+    assert seen.deterministic

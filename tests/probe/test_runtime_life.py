@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe.supervisor import here, start_runtime
+from modelaudit.facts import Format
+from modelaudit.probe.protocol import Status
+from modelaudit.probe.runtime import Runtime, here, here_legacy, start_runtime, wake
+from modelaudit.probe.supervisor import open_session
+from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import ROOT, needs_linux
 
 OWNER = """
 import time
-from modelaudit.probe.supervisor import here, start_runtime
+from modelaudit.probe.runtime import here, start_runtime
 with start_runtime(here(), fork=False) as handle:
     print(handle.connect_path, flush=True)
     time.sleep(60)
@@ -76,3 +80,57 @@ def test_a_runtime_inherits_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"CUDA_VISIBLE_DEVICES=-1" in environment
     kinds = {name.partition(":")[0] for name in descriptors if not name.startswith("/")}
     assert kinds <= {"pipe", "socket", "anon_inode"}
+
+
+def mapped(path: str) -> bool:
+    """Whether the only process with `path` on its command line holds TensorFlow's library."""
+    (pid,) = processes(path)
+    return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()
+
+
+@needs_linux
+@pytest.mark.slow
+def test_a_late_runtime_imports_tensorflow_when_a_session_asks(made: Path) -> None:
+    model = made / "keras2_sequential.h5"
+    with start_runtime(here_legacy(), late=True) as handle:
+        assert not handle.failure
+        assert not mapped(handle.connect_path)
+        # No part of the import counts as the model's time.
+        settings = ProbeSettings(timeout=3)
+        with open_session(handle, model, Format.LEGACY_H5_FULL, settings) as session:
+            assert session.alive
+            assert session.load(["load_model"]).status is Status.LOADED
+        assert mapped(handle.connect_path)
+        assert not wake(handle)
+
+
+WITHOUT_TENSORFLOW = """#!/bin/sh
+shift
+exec {python} -c '
+import runpy, sys
+sys.modules["tensorflow"] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+' "$@"
+"""
+
+
+@needs_linux
+def test_a_late_runtime_that_cannot_import_says_so_to_every_session(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(WITHOUT_TENSORFLOW.format(python=sys.executable))
+    python.chmod(0o755)
+    model = tmp_path / "model.h5"
+    model.touch()
+    with start_runtime(Runtime("bare", str(python)), late=True) as handle:
+        assert not handle.failure
+        for _ in range(2):
+            session = open_session(handle, model, Format.LEGACY_H5_FULL, ProbeSettings())
+            assert not session.alive
+            seen = session.observation
+            assert seen.status is Status.UNAVAILABLE
+            assert seen.error.startswith(f"{python} ended before it was ready")
+            assert "tensorflow" in seen.error
+    stopped = open_session(handle, model, Format.LEGACY_H5_FULL, ProbeSettings()).observation
+    assert stopped.status is Status.UNAVAILABLE
+    assert stopped.error.startswith(f"{python} ended before it was ready")

@@ -12,14 +12,8 @@ from modelaudit.formats.beside import find_architecture, with_architecture
 from modelaudit.formats.reader import read
 from modelaudit.probe.feed import Feed
 from modelaudit.probe.protocol import Status
-from modelaudit.probe.supervisor import (
-    Runtime,
-    RuntimeHandle,
-    here,
-    observe,
-    open_session,
-    start_runtime,
-)
+from modelaudit.probe.runtime import Runtime, RuntimeHandle, here, start_runtime
+from modelaudit.probe.supervisor import observe, open_session
 from modelaudit.settings import Limits
 from tests.probe.sessions import SETTINGS, only, opened, reproduces
 
