@@ -52,9 +52,9 @@ class Context:
 def run_ops_directly(tf: Untyped) -> None:
     """Have each op run as it is called, not in a function that is made for it at its first use.
 
-    Newer TensorFlows make one for every kind of op. In a process that serves one small model that
-    takes longer than all that the model does. What they compute is the same but for rounding. There
-    is no public switch; a TensorFlow without this one stays as it is.
+    Newer TensorFlows make one for every kind of op, which in a process that serves one small model
+    is a good part of its time. What is computed is the same but for rounding. There is no public
+    switch; a TensorFlow without this one stays as it is.
     """
     if not tf.executing_eagerly():
         return
