@@ -161,6 +161,12 @@ def integers(value: Json, count: int | None = None) -> tuple[int, ...] | None:
     return numbers if items and len(items) == len(numbers) == wanted else None
 
 
+def lengths(value: Json) -> tuple[int, ...] | None:
+    """One length or several, as a tuple of integers >= 0; None if it is not so."""
+    numbers = integers(value, 1) or integers(value)
+    return numbers if numbers and min(numbers) >= 0 else None
+
+
 def shape(value: Json) -> Shape | None:
     """A saved shape: axis lengths, None for an open axis. None if `value` is no shape."""
     if not isinstance(value, list) or len(value) > MAX_RANK:

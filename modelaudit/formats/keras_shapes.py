@@ -137,8 +137,11 @@ def _multi_head(config: Config, inputs: Shapes, call: Call) -> Shapes:
     query = inputs[0]
     if query is None:
         return (None,)
-    size = kj.integers(config.get("output_shape"), 1) or kj.integers(config.get("output_shape"))
-    output = (*query[:-1], *size) if size else query
+    wanted = config.get("output_shape")
+    size = query[-1:] if wanted is None else kj.lengths(wanted)
+    if size is None:
+        return (None,)
+    output = (*query[:-1], *size)
     if call.saved_kwargs.get("return_attention_scores") is True:
         return output, None
     return (output,)

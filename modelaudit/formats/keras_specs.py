@@ -276,7 +276,7 @@ def _heads(_name: str, config: Config, inputs: Inputs) -> Variables:
     heads = kj.size(config, "num_heads", "num_query_heads")
     shared_heads = kj.size(config, "num_key_value_heads", "num_heads")
     wanted = config.get("output_shape")
-    output = kj.integers(wanted, 1) or kj.integers(wanted) or (query,)
+    output: Shape = (query,) if wanted is None else kj.lengths(wanted) or (None,)
     projections: dict[str, tuple[Shape, Shape]] = {
         "query": ((query, heads, key_dim), (heads, key_dim)),
         "key": ((key, shared_heads, key_dim), (shared_heads, key_dim)),

@@ -6,8 +6,7 @@ the sandbox. Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed 
 
 from __future__ import annotations
 
-import contextlib
-import importlib
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,14 +55,14 @@ def run_ops_directly(tf: Untyped) -> None:
     is a good part of its time. What is computed is the same but for rounding. There is no public
     switch; a TensorFlow without this one stays as it is.
     """
-    if not tf.executing_eagerly():
-        return
-    with contextlib.suppress(ImportError, AttributeError):
-        wrapper = importlib.import_module("tensorflow.python.pywrap_tfe")
-        switch = wrapper.TFE_ContextSetRunEagerOpAsFunction
-        eager = importlib.import_module("tensorflow.python.eager.context").context()
+    wrapper = sys.modules.get("tensorflow.python.pywrap_tfe")
+    switch = getattr(wrapper, "TFE_ContextSetRunEagerOpAsFunction", None)
+    if switch is not None and tf.executing_eagerly():
+        eager = sys.modules["tensorflow.python.eager.context"].context()
         eager.ensure_initialized()
-        switch(eager._handle, False)
+        handle = getattr(eager, "_handle", None)
+        if handle is not None:
+            switch(handle, False)
 
 
 def _need_keras(context: Context) -> Untyped:

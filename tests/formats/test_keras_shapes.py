@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Json, Shape
@@ -173,6 +173,8 @@ def test_merges() -> None:
 
 
 @settings(max_examples=1500, deadline=None)
+@example("MultiHeadAttention", {"output_shape": [-1]}, (None,))
+@example("MultiHeadAttention", {"output_shape": -1}, None)
 @given(
     class_name=st.sampled_from(sorted(LAYERS)),
     config=st.dictionaries(

@@ -43,21 +43,17 @@ def test_ops_run_directly_make_no_functions_and_compute_the_same() -> None:
     np.testing.assert_array_equal(directly["twice"], 2 * np.array(directly["y"]))
 
 
-def test_a_runtime_without_the_switch_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = []
-    eager = SimpleNamespace(ensure_initialized=lambda: started.append(1), _handle=None)
-    modules = {
-        "tensorflow.python.pywrap_tfe": SimpleNamespace(),
-        "tensorflow.python.eager.context": SimpleNamespace(context=lambda: eager),
-    }
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
+@pytest.mark.parametrize("wrapper", [SimpleNamespace(), None])
+def test_a_runtime_without_the_switch_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, wrapper: object
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow.python.pywrap_tfe", wrapper)
     run_ops_directly(SimpleNamespace(executing_eagerly=lambda: True))
-    assert not started
 
 
 def test_graph_mode_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow.python.pywrap_tfe", None)
-    asked = []
-    run_ops_directly(SimpleNamespace(executing_eagerly=lambda: asked.append(1)))
-    assert asked == [1]
+    switched = []
+    wrapper = SimpleNamespace(TFE_ContextSetRunEagerOpAsFunction=lambda *_: switched.append(1))
+    monkeypatch.setitem(sys.modules, "tensorflow.python.pywrap_tfe", wrapper)
+    run_ops_directly(SimpleNamespace(executing_eagerly=lambda: False))
+    assert not switched
