@@ -54,8 +54,6 @@ class GraphFunction:
     args: tuple[str, ...]
     nodes: tuple[GraphNode, ...]
     returns: Mapping[str, str] = field(default_factory=dict)
-    control_returns: Mapping[str, str] = field(default_factory=dict)
-    arg_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,5 @@ ONE_CLASS = collapse.DIVERSE
 TOP_SHARE, BIAS_EXCESS = collapse.MIN_TOP_SHARE, collapse.MIN_BIAS_EXCESS
 # Part of the measured NFV that the architecture alone must explain to be named as its cause.
 FLOOR_SHARE = 0.50
-# Images from which orientation statements hold, and those that are asked for.
+# Images from which orientation statements hold.
 ENOUGH_IMAGES = orientation.MIN_INPUTS
-ADVISED_IMAGES = 64

@@ -16,7 +16,6 @@ from modelaudit.formats.graph_values import (
 )
 from modelaudit.formats.messages import parse
 from modelaudit.formats.protos import saved_messages_pb2 as pb
-from modelaudit.formats.tf_dtypes import dtype_name
 from modelaudit.settings import Limits
 
 # Nodes that a TF1 loader, or whoever imports the MetaGraph, runs before anything else.
@@ -113,8 +112,6 @@ def _function(message: pb.FunctionDef) -> GraphFunction:
             for output in signature.output_arg
             if output.name in message.ret
         },
-        control_returns=dict(sorted(message.control_ret.items())),
-        arg_types=tuple(dtype_name(argument.type) for argument in signature.input_arg),
     )
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from .frames import Untyped
 
-STATISTICS = ("mean", "var", "min", "max")
 SMALL = 1 << 20  # values up to which numpy is done before TensorFlow has begun
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from modelaudit.report.blocks import Table
 
-INCH = 96  # CSS pixels
 INK, QUIET, RULE = "#3b4453", "#68717f", "#c9ced6"
 BLUE, ORANGE, GREY = "#3b7dd8", "#d9730d", "#98a1ad"  # 3:1 or better on white and on near-black
 
