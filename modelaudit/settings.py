@@ -70,7 +70,6 @@ class ProbeSettings:
     unsafe: bool = False
     require_sandbox: bool = False
     sandbox: str = "builtin"
-    device: str = "cpu"
 
 
 ACTIONS = ("invariant", "equivariant", "odd", "swap", "none")

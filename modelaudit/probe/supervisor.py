@@ -118,9 +118,6 @@ def observe(
             reason = "weights alone, and no architecture beside them to put them in"
             return replace(refusal, error=reason), None
         architecture = json.dumps(dict(artifact.architecture.config))
-    if settings.device != "cpu":
-        reason = f"isolated probing is on the CPU; device {settings.device!r} is not open to it"
-        return replace(refusal, error=reason), None
     tags = next((list(graph.tags) for graph in artifact.graphs if graph.tags), None)
     if any("serve" in graph.tags for graph in artifact.graphs):
         tags = ["serve"]
