@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from modelaudit.facts import Format
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
@@ -134,8 +135,13 @@ def _but_for(waived: Sequence[Finding]) -> str:
 
 
 def rules_digest(rules: Sequence[Rule]) -> str:
-    """Identity of a rule set: changes when a rule comes, goes or changes its declaration."""
+    """Identity of a rule set: changes when a rule comes, goes or changes its declaration.
+
+    Functions are left out, for they have no value that two processes share. So an edit of a check
+    alone does not show.
+    """
     digest = hashlib.sha256()
     for rule in rules:
-        digest.update(repr((rule.code, rule.name, rule.severity, rule.summary)).encode())
+        said = (each for each in fields(rule) if each.name not in {"check", "bad", "good"})
+        digest.update(repr([getattr(rule, each.name) for each in said]).encode())
     return digest.hexdigest()[:16]
