@@ -18,10 +18,10 @@ from modelaudit.schema import jsonable
 from modelaudit.settings import Limits, ProbeSettings, Settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
-# What makes facts of a model, as against what judges and shows them.
+# What makes facts of a model, as against what judges and shows them: all that the probe imports.
 FACT_ROOMS = (
-    *("errors.py", "facts.py", "graphs.py", "kinds.py", "settings.py", "golden.py"),
-    *("formats", "measures", "probe", "restore"),
+    *("errors.py", "facts.py", "findings.py", "graphs.py", "kinds.py", "settings.py"),
+    *("formats", "measures", "probe", "restore", "runtimes/programs.py"),
 )
 RUNTIME_PACKAGES = (
     *("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),

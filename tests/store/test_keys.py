@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from modelaudit.store import keys
+from tests.test_architecture import SOURCES, imports, within
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def test_of_some_rooms_no_other_counts(package):
     assert keys.code_digest(keys.FACT_ROOMS) == before
     (package / "formats" / "tensorflow_ops.txt").write_text("")
     assert keys.code_digest(keys.FACT_ROOMS) != before
+
+
+def test_the_fact_rooms_are_all_that_the_probe_imports_and_no_more():
+    reached = set()
+    waiting = [name for name in SOURCES if within(name, ("modelaudit.probe",))]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += [name for name in imports(module, SOURCES[module]) if name in SOURCES]
+    rooms = {f"modelaudit.{room.removesuffix('.py').replace('/', '.')}" for room in keys.FACT_ROOMS}
+    assert [module for module in reached if not within(module, tuple(rooms))] == []
+    assert [room for room in rooms if not any(within(each, (room,)) for each in reached)] == []
 
 
 def test_another_installation_of_the_same_files_gives_the_same(package, monkeypatch):
