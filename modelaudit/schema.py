@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from modelaudit.findings import (
     Verdict,
 )
 from modelaudit.formats.bounded import read_bytes
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SCHEMA_VERSION = "1.0"
 SIGNIFICANT_DIGITS = 9
@@ -107,8 +110,7 @@ def jsonable(value: object) -> Json:
             return str(value)
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [f.name for f in dataclasses.fields(value) if f.compare]
-        return {name: jsonable(getattr(value, name)) for name in names}
+        return json_object(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -119,12 +121,16 @@ def jsonable(value: object) -> Json:
     return str(value)
 
 
+def json_object(value: DataclassInstance) -> dict[str, Json]:
+    """A dataclass as `jsonable` gives it: an object of the fields by which two are compared."""
+    names = [each.name for each in dataclasses.fields(value) if each.compare]
+    return {name: jsonable(getattr(value, name)) for name in names}
+
+
 def finding_to_json(finding: Finding) -> dict[str, Json]:
     """A finding with its derived `outcome` and `fingerprint`."""
-    data = jsonable(finding)
-    if not isinstance(data, dict):  # a dataclass always becomes an object
-        raise TypeError(type(data))
-    return data | {"outcome": finding.outcome.value, "fingerprint": finding.fingerprint}
+    derived = {"outcome": finding.outcome.value, "fingerprint": finding.fingerprint}
+    return json_object(finding) | derived
 
 
 def to_json(audit: Audit) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from modelaudit.probe.protocol import Agreement, Observation
 from modelaudit.restore.golden import Golden
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Prediction, predicted_call
-from modelaudit.schema import jsonable
+from modelaudit.schema import json_object, jsonable
 
 WEIGHT_ROLES = frozenset({"weight"})
 
@@ -198,20 +198,18 @@ def behaviour_section(facts: Facts) -> dict[str, Json]:
     """What running the model showed, or why it was not run."""
     if facts.behaviour is None:
         return {"skipped_reason": facts.probe_skipped or "the model gave no output to judge"}
-    section = jsonable(facts.behaviour)
-    return section if isinstance(section, dict) else {}
+    return json_object(facts.behaviour)
 
 
 def observation_sections(observations: tuple[Observation, ...]) -> tuple[dict[str, Json], ...]:
     """Each attempt to load; without what a run costs, so that two compare equal."""
     rows = []
     for observation in observations:
-        row = jsonable(observation)
-        if isinstance(row, dict):
-            for measured in ("seconds", "peak_memory"):  # of this run, not of the model
-                row.pop(measured, None)
-            row["variables"] = len(observation.variables)
-            rows.append(row)
+        row = json_object(observation)
+        for measured in ("seconds", "peak_memory"):  # of this run, not of the model
+            del row[measured]
+        row["variables"] = len(observation.variables)
+        rows.append(row)
     return tuple(rows)
 
 
@@ -327,17 +325,14 @@ def _golden(golden: Golden) -> dict[str, Json]:
 
 def signature_section(artifact: Artifact) -> tuple[dict[str, Json], ...]:
     """The SavedModel's signatures."""
-    rows = (jsonable(signature) for signature in artifact.signatures)
-    return tuple(row for row in rows if isinstance(row, dict))
+    return tuple(map(json_object, artifact.signatures))
 
 
 def files_section(artifact: Artifact) -> tuple[dict[str, Json], ...]:
     """The model's files with sizes and digests."""
-    rows = (jsonable(entry) for entry in artifact.files)
-    return tuple(row for row in rows if isinstance(row, dict))
+    return tuple(map(json_object, artifact.files))
 
 
 def diagnosis_section(diagnosis: Diagnosis) -> dict[str, Json]:
     """Causes ranked, what was ruled out, and what cannot be told."""
-    section = jsonable(diagnosis)
-    return section if isinstance(section, dict) else {}
+    return json_object(diagnosis)

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from modelaudit.facts import Artifact, Endpoint, Json, Signature
+from modelaudit.facts import Artifact, Endpoint, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.restore.audits import signature_changes
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
-from modelaudit.schema import jsonable
-
-
-def _signatures(artifact: Artifact) -> list[dict[str, Json]]:
-    rows = (jsonable(signature) for signature in artifact.signatures)
-    return [row for row in rows if isinstance(row, dict)]
+from modelaudit.schema import json_object
 
 
 def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.previous is None:
         raise DoesNotArise("it is not a version that follows another in a directory of versions")
-    before, after = _signatures(facts.previous), _signatures(facts.artifact)
+    before = [*map(json_object, facts.previous.signatures)]
+    after = [*map(json_object, facts.artifact.signatures)]
     if not before or not after:
         which = "the version before it" if not before else "this version"
         raise NotApplicable(f"{which} has no signatures to compare")
