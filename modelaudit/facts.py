@@ -6,6 +6,7 @@ judges: an irregularity that a reader met is a `Problem`, and a rule decides wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,10 +136,7 @@ class Tensor:
     @property
     def size(self) -> int:
         """Number of elements."""
-        total = 1
-        for n in self.shape:
-            total *= n
-        return total
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)

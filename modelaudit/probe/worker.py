@@ -5,8 +5,9 @@ and that is none of the standard streams: whatever a model prints goes to the lo
 repeats the session's token.
 
 Why several files and not one: `frames`, `sandbox`, `landlock`, `seccomp`, `adapters`,
-`graph_adapters` and `loading` stand beside this one and are loaded with it as a package of their
-own (see `zygote`), so foreign interpreters need nothing installed. All keep to Python 3.7 syntax.
+`graph_adapters`, `observing` and `loading` stand beside this one and are loaded with it as a
+package of their own (see `zygote`), so foreign interpreters need nothing installed. All keep to
+Python 3.7 syntax.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from modelaudit.facts import Format
+from modelaudit.facts import Format, ProblemKind
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, Status, runtime_name
 from modelaudit.rules.model import DoesNotArise, Facts, Need, NotApplicable, Rule
@@ -21,6 +21,8 @@ GRAPHLESS = frozenset(
         Format.TF2_CHECKPOINT,
     }
 )
+# A part of a file that nobody looked into, as against one that is damaged.
+NOT_SEEN = frozenset({ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED})
 # A model that the probe could not run to an end has not been looked at in full.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
@@ -80,7 +82,7 @@ def could_not_look(facts: Facts) -> str:
     if facts.unseen:
         return f"{artifact.root.name}: {facts.unseen}"
     for problem in artifact.problems:
-        if problem.kind in {"unreadable", "unsupported", "limit-exceeded"}:
+        if problem.kind in NOT_SEEN:
             return f"{problem.file or artifact.root.name}: {problem.detail}"
     for observation in facts.observations:
         where = runtime_name(observation.runtime)
