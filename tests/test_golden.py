@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from modelaudit.errors import ReadError, UsageError
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Artifact, Format, ProblemKind, TensorStats
 from modelaudit.golden import callback
 from modelaudit.golden import record as record_live
+from modelaudit.probe import here
+from modelaudit.probe.inputs import Unprobeable
+from modelaudit.probe.protocol import Observation, Status
 from modelaudit.restore.golden import replayed
 from modelaudit.restore.model import Weight
 from modelaudit.restore.probes import Recipe, make
@@ -31,7 +35,7 @@ from modelaudit.restore.record import (
     record_path,
     write_record,
 )
-from modelaudit.settings import Limits
+from modelaudit.settings import Limits, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,6 +100,21 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert back.digest == json.loads(path.read_text())["sha256"]
     assert read_record(tmp_path / "other.keras", Limits()) is None
     assert read_record(tmp_path / ("n" * 250), Limits()) is None
+
+
+def test_the_limits_of_the_settings_hold_for_a_record_that_is_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "m.keras"
+    write_record(a_record(), model)
+    loaded = Observation("here", "load_model", Status.LOADED)
+    monkeypatch.setattr(here, "observe", lambda *_: (loaded, nullcontext()))
+    monkeypatch.setattr(here, "prove", lambda *_: None)
+    monkeypatch.setattr(here, "study", lambda *_: Unprobeable("not asked"))
+    artifact = Artifact(root=model, format=Format.KERAS_ARCHIVE)
+    seen = here.probe_in([None])(artifact, Settings(limits=Limits(config_bytes=10)))
+    assert seen.golden.kind == ProblemKind.LIMIT_EXCEEDED
+    assert "setting config_bytes" in seen.golden.problem
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -27,7 +27,7 @@ from modelaudit.probe.supervisor import observe
 from modelaudit.restore.golden import Golden, read_golden
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.restore.record import read_record
-from modelaudit.settings import Limits, ProbeSettings, Settings
+from modelaudit.settings import Limits, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,42 +86,34 @@ def start_all(
 
 def probe_in(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings], Seen]:
     """What runs a model in runtimes that were started."""
-
-    def probe(artifact: Artifact, settings: Settings) -> Seen:
-        return run_in(handles, artifact, settings.probe, everywhere=bool(settings.runtimes))
-
-    return probe
+    return partial(_run, handles)
 
 
-def run_in(
-    handles: Sequence[RuntimeHandle],
-    artifact: Artifact,
-    settings: ProbeSettings,
-    *,
-    everywhere: bool = False,
-) -> Seen:
+def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Settings) -> Seen:
     """Try the runtimes in order until one loads the model, and study it there.
 
-    With `everywhere`, load it then in all others, too, and compare what they compute.
+    Where the settings name further runtimes, load it then in all others, too, and compare what
+    they compute.
 
     Returns:
         One observation per runtime tried, and the behaviour where one loaded it. A child that
         dies while it is studied turns its own observation into what ended it.
     """
-    data = Path(settings.data) if settings.data else None
+    probe, everywhere = settings.probe, bool(settings.runtimes)
+    data = Path(probe.data) if probe.data else None
     observations: list[Observation] = []
     seen, first = Seen(()), None
     for handle in handles:
-        observation, session = observe(handle, artifact, settings)
+        observation, session = observe(handle, artifact, probe)
         if session is None:
             observations.append(observation)
             continue
         with session:
             proof = prove(artifact, observation, partial(_values, session))
-            golden = _replayed(session, artifact)
+            golden = _replayed(session, artifact, settings.limits)
             if everywhere:
-                first = reference(session, artifact, settings, data)
-            outcome = study(session, artifact, settings, data)
+                first = reference(session, artifact, probe, data)
+            outcome = study(session, artifact, probe, data)
         seen = Seen((), restore=proof, golden=golden)
         if isinstance(outcome, Observation):
             observation = outcome
@@ -131,16 +123,16 @@ def run_in(
             seen = replace(seen, behaviour=outcome)
         observations.append(observation)
         break
-    others = try_everywhere(handles, artifact, settings, observations, first) if everywhere else ()
+    others = try_everywhere(handles, artifact, probe, observations, first) if everywhere else ()
     return replace(seen, observations=tuple(observations), elsewhere=others)
 
 
-def _replayed(session: Session, artifact: Artifact) -> Golden | None:
+def _replayed(session: Session, artifact: Artifact, limits: Limits) -> Golden | None:
     """The golden record beside the model, put to the restored model; None without a usable one."""
-    golden = read_golden(artifact, Limits())
+    golden = read_golden(artifact, limits)
     if golden is None or golden.problem:
         return golden
-    record = read_record(artifact.root, Limits())
+    record = read_record(artifact.root, limits)
     return replay(session, record, golden) if record else golden
 
 

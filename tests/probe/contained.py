@@ -15,7 +15,7 @@ from pathlib import Path
 
 from modelaudit import schema
 from modelaudit.pipeline import Target, audit_model, static_facts, why_not_run
-from modelaudit.probe.here import run_in
+from modelaudit.probe.here import probe_in
 from modelaudit.probe.runtime import here_legacy, start_runtime
 from modelaudit.settings import MIB, ProbeSettings, Settings
 
@@ -38,7 +38,7 @@ def main(folder: Path, sandbox: str, names: list[str]) -> None:
                 Target(path, folder, name, name),
                 settings,
                 "2026-01-01T00:00:00Z",
-                lambda artifact, settings: run_in([handle], artifact, settings.probe),
+                probe_in([handle]),
             )
             careful = Settings(probe=replace(probing, unsafe=False))
             audits[name] = schema.to_json(audit) | {
