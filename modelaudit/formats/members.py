@@ -15,13 +15,8 @@ from modelaudit.formats.bounded import display_path
 from modelaudit.formats.links import is_inside
 from modelaudit.formats.unpacking import PIECE_BYTES, READABLE, unpacked
 from modelaudit.formats.window import Window
-from modelaudit.formats.zip_directory import (
-    STORED,
-    Directory,
-    Member,
-    directory_problems,
-    read_directory,
-)
+from modelaudit.formats.zip_directory import STORED, Directory, Member, read_directory
+from modelaudit.formats.zip_problems import directory_problems
 from modelaudit.settings import Limits
 
 # Ratios matter from this size on: a JSON file of blanks compresses well and harms nobody.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.zip_directory import unsafe_name
+from modelaudit.formats.zip_problems import unsafe_name
 
 _PLACES = ("path", "kvstore", "base", "base_url", "url")  # where TensorStore keeps data
 _OWN_WORDS = "custom_metadata"  # what a program keeps there is its own affair, and no place
