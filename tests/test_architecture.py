@@ -78,6 +78,7 @@ PATHS_IN = ("modelaudit.rules.examples",)
 # A forked child leaves by os._exit, so that it never runs its parent's clean-up.
 FORKS_IN = ("modelaudit.probe", "modelaudit.registry.slots")
 EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}
+VARIABLES = "MODELAUDIT_"
 IMPORTERS = {"__import__", "import_module", "importlib.import_module"}
 MOST_LINES = 350
 
@@ -200,12 +201,18 @@ def exit_violations(module: str, source: str) -> list[str]:
     return found
 
 
+def variable_violations(module: str, source: str) -> list[str]:
+    known = VARIABLES in source and not within(module, ("modelaudit.cli",))
+    return [f"{module} knows of {VARIABLES}*"] if known else []
+
+
 CHECKS = (
     layer_violations,
     foreign_violations,
     unsafe_violations,
     io_violations,
     exit_violations,
+    variable_violations,
 )
 
 
@@ -245,6 +252,7 @@ def test_no_module_breaks_the_structure(check):
         (exit_violations, "modelaudit.pipeline", "import sys\nsys.exit(1)"),
         (exit_violations, "modelaudit.pipeline", "raise SystemExit(1)"),
         (exit_violations, "modelaudit.formats.x", "import os\nos._exit(1)"),
+        (variable_violations, "modelaudit.probe.x", "os.environ['MODELAUDIT_JOBS']"),
     ],
 )
 def test_a_breach_would_be_seen(check, module, source):
@@ -256,6 +264,16 @@ def test_every_module_has_a_place():
         room_of(module)
     with pytest.raises(AssertionError, match="no place"):
         room_of("modelaudit.utils")
+
+
+@pytest.mark.parametrize(
+    ("page", "written"),
+    [("docs/architecture.md", "| `{}/` |"), ("CONTRIBUTING.md", "`modelaudit/{}/`")],
+)
+def test_the_pages_name_every_room(page, written):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rooms = {name.split(".")[1] for name in PACKAGES if "." in name}
+    assert [room for room in sorted(rooms) if written.format(room) not in text] == []
 
 
 def test_no_cycles():

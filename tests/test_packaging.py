@@ -73,6 +73,13 @@ def test_tests_run_on_what_users_get(level):
     assert {name: versions(locked(level)).get(name) for name in runtime} == runtime
 
 
+def test_the_record_of_dependencies_says_of_each_what_it_is_for():
+    page = (ROOT / "docs" / "adr" / "0001-core-dependencies.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| ([a-z0-9-]+) \|", page, re.MULTILINE)
+    needed = {Requirement(text).name for text in PROJECT["project"]["dependencies"]}
+    assert sorted(told) == sorted(needed | {"package"})
+
+
 def build(source: Path, target: str, directory: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(directory)],
