@@ -1,0 +1,58 @@
+"""Every command of modelaudit that a page shows, or names in a sentence, is one that there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from modelaudit.cli import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+# In a block, at the start of a line or behind a prompt; in a sentence, between back quotes.
+SHOWN = re.compile(
+    r"^(?:    |\$ )?modelaudit +([a-z-].*)|`modelaudit +([a-z-][^`]*)`", re.MULTILINE
+)
+WHOLE = {"README.md", "guide.md", "nightly.md", "restore.md", "compatibility.md", "formats.md"}
+
+
+def unknown(line: str) -> list[str]:
+    """Words of a command line that name no command or option of the program."""
+    words = re.sub(r"[][,;]", " ", line.partition("  #")[0]).split()
+    command: click.Command = cli
+    context = click.Context(cli)
+    options = {"--help"}
+    found = []
+    for word in words:
+        options |= {name for each in command.params for name in each.opts}
+        if isinstance(command, click.Group) and not word.startswith("-"):
+            inner = command.get_command(context, word)
+            if inner is None:
+                return [word]
+            command, context = inner, click.Context(inner, parent=context)
+        elif word.startswith("-") and word.partition("=")[0] not in options:
+            found.append(word)
+    return found
+
+
+def commands(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return [" ".join((block or inline).split()) for block, inline in SHOWN.findall(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_on_the_page_exist(page):
+    assert [line for line in commands(page) if unknown(line)] == []
+
+
+def test_commands_are_found_and_wrong_ones_noticed():
+    assert {page.name for page in PAGES if commands(page)} >= WHOLE
+    assert unknown("audit models --out report -f html") == []
+    assert unknown("runtimes collect --python /opt/x --out runtimes") == []
+    assert unknown("audits models") == ["audits"]
+    assert unknown("runtimes gather") == ["gather"]
+    assert unknown("scan models --outt x") == ["--outt"]
+    assert unknown("diff OLD NEW [--json] [--yaml]") == ["--yaml"]
