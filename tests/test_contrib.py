@@ -55,7 +55,7 @@ def test_the_cron_table():
     place, command = command.split(" && ")
     assert place == "cd /etc/modelaudit"  # where its settings are found
     nightly, values = parsed(command)
-    assert values["registry"] == ("/srv/models",) or values["registry"] == ["/srv/models"]
+    assert [*values["registry"]] == ["/srv/models"]
     assert variables(CRON) == {"MODELAUDIT_OUT", "MODELAUDIT_LOG_FILE"} <= known_variables(nightly)
 
 

@@ -26,7 +26,8 @@ CREATED = "2026-01-02T03:04:05Z"
 VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_schema() -> None:
+    assert set(VALIDATOR.schema["properties"]) >= {"schema_version", "verdict", "findings"}
     jsonschema.Draft202012Validator.check_schema(schema.json_schema())
 
 

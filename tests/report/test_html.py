@@ -177,7 +177,7 @@ def test_changes_since_an_earlier_audit():
     page = Page(render_html(now, samples.RULES, previous=before))
     shown = " ".join("".join(page.text).split())
     assert "The verdict was Pass with warnings and is Fail now." in shown
-    assert "Findings: 28 new, 1 unchanged." in shown or "Findings: 29 new, 1 fixed." in shown
+    assert "Findings: 29 new, 1 fixed." in shown
     assert "The model file is the same as then, so the difference comes from the rules" in shown
     same = " ".join("".join(Page(render_html(now, samples.RULES, previous=now)).text).split())
     assert "The verdict is Fail, as it was. Findings: 29 unchanged." in same

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from modelaudit.findings import Confidence
+from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.pipeline import Target, add_probe, conclude, static_facts
 from modelaudit.probe.here import here_probe
 from modelaudit.probe.protocol import Status
@@ -191,7 +191,10 @@ def test_an_audit_shows_predicted_beside_observed(
 
 def test_a_runtime_that_is_not_there_is_said(models: dict[str, Path]) -> None:
     missing = replace(wanted()[0], python="/nowhere/python", requirements=())
-    settings = Settings(probe=ProbeSettings(samples=4), runtimes=(missing,))
+    # The model was never trained, which is not to hide that a runtime is missing.
+    settings = Settings(
+        probe=ProbeSettings(samples=4), runtimes=(missing,), fail_on=Severity.CRITICAL
+    )
     name = "keras3_sequential.keras"
     with here_probe(settings) as probe:
         facts = add_probe(static_facts(models[name], settings), probe)
@@ -200,4 +203,5 @@ def test_a_runtime_that_is_not_there_is_said(models: dict[str, Path]) -> None:
     assert "/nowhere/python cannot be started" in absent.error
     target = Target(models[name], models[name].parent, name, name)
     audit = conclude(facts, target, "2026-01-01T00:00:00Z", {})
-    assert "could not be had" in audit.reason or audit.verdict.value == "fail"
+    assert audit.verdict is Verdict.INCOMPLETE
+    assert f"the runtime {missing.name} could not be had" in audit.reason
