@@ -66,7 +66,7 @@ def _name(runtime: ForeignRuntime, version: str) -> str:
 @contextlib.contextmanager
 def _locked(place: Path) -> Iterator[None]:
     place.parent.mkdir(parents=True, exist_ok=True)
-    with place.with_suffix(".lock").open("w") as handle:
+    with place.with_name(f"{place.name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

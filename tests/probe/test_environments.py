@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -53,6 +54,25 @@ def test_an_environment_is_made_once(commands: list[list[str]], tmp_path: Path) 
     assert len(commands) == made
     other = ForeignRuntime("x", "3.12", WANTED.requirements)
     assert environments.interpreter(other) != first
+
+
+def test_another_environment_is_not_waited_for(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, others = environments._run, []
+    another = ForeignRuntime("y", "3.12", WANTED.requirements)
+
+    def meanwhile(command: list[str], seconds: float) -> None:
+        if not others:
+            others.append(Thread(target=environments.interpreter, args=(another,), daemon=True))
+            others[0].start()
+            others[0].join(10)
+            assert not others[0].is_alive()
+        run(command, seconds)
+
+    monkeypatch.setattr(environments, "_run", meanwhile)
+    environments.interpreter(WANTED)
+    assert len(commands) == 6
 
 
 def test_what_was_left_half_made_is_made_anew(
