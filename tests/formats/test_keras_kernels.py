@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
-
-from modelaudit.facts import Json, Tensor
+from modelaudit.facts import Json
 from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.formats.keras_variables import bind
 from modelaudit.settings import Limits
-
-
-def layer(class_name: str, name: str, **config: Json) -> dict[str, Json]:
-    return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
-
-
-def conv(name: str, filters: int, **more: Json) -> dict[str, Json]:
-    return layer("Conv2D", name, filters=filters, kernel_size=[3, 3], padding="same", **more)
-
-
-def sequential(*layers: dict[str, Json], name: str = "model") -> dict[str, Json]:
-    return {"class_name": "Sequential", "config": {"name": name, "layers": list(layers)}}
-
-
-def weight(name: str, *shape: int, role: str = "weight") -> Tensor:
-    return Tensor(name, shape, "float32", 4 * prod(shape), "model.h5", role)
-
+from tests.formats.test_keras_variables import conv, layer, sequential, weight
 
 KERNELS = sequential(
     layer("InputLayer", "input", batch_input_shape=[None, 12, 12, 4]),
