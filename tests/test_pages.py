@@ -1,4 +1,4 @@
-"""Every command of modelaudit that a page shows, or names in a sentence, is one that there is."""
+"""What the pages say of commands, options, steps and limits is what there is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import click
 import pytest
 
 from modelaudit.cli import cli
+from modelaudit.diagnosis.procedure import PROCEDURE
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.runtimes.model import Predicted
+from modelaudit.store.changes import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -56,3 +60,20 @@ def test_commands_are_found_and_wrong_ones_noticed():
     assert unknown("runtimes gather") == ["gather"]
     assert unknown("scan models --outt x") == ["--outt"]
     assert unknown("diff OLD NEW [--json] [--yaml]") == ["--yaml"]
+
+
+def cells(name: str, pattern: str) -> list[str]:
+    """What the pattern's group finds in the rows of a page's tables."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return re.findall(rf"^\| {pattern} \|", text, re.MULTILINE)
+
+
+def test_tables_list_what_there_is():
+    assert cells("diagnosis.md", r"\d+ \| `([a-z-]+)`") == [step.cause for step in PROCEDURE]
+    assert set(Predicted) <= set(cells("compatibility.md", r"([a-z]+) \| [^|]+"))
+    limited = [
+        f"[{each.code}](rules/{each.code}.md) {each.name}" for each in CATALOGUE if each.limit
+    ]
+    assert cells("guide.md", r"(\[MA\d+\]\S+ [a-z-]+)") == limited
+    words = cells("nightly.md", r"([a-z, ]+) \| [^|]+")
+    assert set(Kind) <= {word for row in words for word in row.split(", ")}
