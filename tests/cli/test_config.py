@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from modelaudit.cli import cli
+from modelaudit.baseline import dumps
+from modelaudit.cli import cli, options
 from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
+from modelaudit.settings import MIB, Baseline, Settings
+from modelaudit.settings_file import OPTIONS
 
 SAMPLE = Path(__file__).parents[2] / "sample_models" / "digits_partial_restore.keras"
 WAIVER = '[[ignore]]\nrule = "MA405"\nreason = "random features by design"\n'
@@ -39,6 +43,60 @@ def test_options_outrank_the_file(tmp_path: Path) -> None:
     config.write_text('fail_on = "critical"\n')
     assert _scan("--config", str(config), "scan", str(SAMPLE)).exit_code == 0
     assert _scan("--config", str(config), "scan", "--fail-on", "high", str(SAMPLE)).exit_code == 1
+
+
+# What each option is to say, and what the settings have then. Of a flag nothing is said but it.
+SAID = {
+    "fail_on": ("low", lambda made: made.fail_on is Severity.LOW),
+    "jobs": (3, lambda made: made.jobs == 3),
+    "target": ("tf==2.16", lambda made: made.targets == ("tf==2.16",)),
+    "architecture": (SAMPLE, lambda made: made.architecture == str(SAMPLE)),
+    "baseline": ("known.json", lambda made: made.baseline is not None),
+    "no_probe": (True, lambda made: not made.probe.enabled),
+    "probe_data": (SAMPLE, lambda made: made.probe.data == str(SAMPLE)),
+    "resize": (True, lambda made: made.probe.resize),
+    "samples": (7, lambda made: made.probe.samples == 7),
+    "timeout": (2.5, lambda made: made.probe.timeout == 2.5),
+    "memory": (600, lambda made: made.probe.memory == 600 * MIB),
+    "sandbox": ("bwrap", lambda made: made.probe.sandbox == "bwrap"),
+    "require_sandbox": (True, lambda made: made.probe.require_sandbox),
+}
+
+
+def _settings(way: str, name: str, value: object, folder: Path, monkeypatch) -> Settings:
+    """The settings of an audit to which one thing is said in one of three ways."""
+    made: list[Settings] = []
+
+    def stop(**given: object) -> None:
+        made.append(real(**given))
+        raise UsageError("no further")
+
+    real = options.settings_from
+    monkeypatch.setattr(options, "settings_from", stop)
+    option = ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
+    if way == "variable":
+        monkeypatch.setenv(f"MODELAUDIT_{name.upper()}", str(value))
+    config = folder / "audit.toml"
+    text = json.dumps(value, default=str)  # which TOML writes alike
+    config.write_text(f"{name} = {text}\n" if way == "file" else "")
+    monkeypatch.chdir(folder)
+    more = option if way == "option" else []
+    _scan("--config", str(config), "audit", str(SAMPLE), "--out", str(folder / "out"), *more)
+    return made[0]
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "file"])
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_said_in_one_of_three_ways_is_done(tmp_path, monkeypatch, way, name) -> None:
+    (tmp_path / "known.json").write_text(dumps(Baseline("2026-01-01T00:00:00Z", ())))
+    value, done = SAID[name]
+    with monkeypatch.context() as without:
+        assert not done(_settings("file", "quiet", True, tmp_path, without))
+    assert done(_settings(way, name, value, tmp_path, monkeypatch))
+
+
+def test_every_setting_that_is_an_option_is_said_there() -> None:
+    assert set(SAID) == set(OPTIONS) - {"quiet", "log_file"}  # of the run, not of the settings
 
 
 @pytest.mark.parametrize("text", ["jbos = 1", "jobs = 'x'", "not toml"])
