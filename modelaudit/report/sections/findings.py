@@ -59,11 +59,6 @@ class Findings:
     waived: int
     anchors: Mapping[str, str]  # rule code -> anchor of its first card
 
-    @property
-    def total(self) -> int:
-        """Number of open (not waived) findings."""
-        return sum(count for _, count in self.counts)
-
 
 def _mark(finding: Finding) -> str:
     return "waived" if finding.outcome is Outcome.WAIVED else finding.severity.value
