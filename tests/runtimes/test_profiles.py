@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from modelaudit.cli import cli
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Provenance
 from modelaudit.runtimes import predict
@@ -163,6 +165,26 @@ def test_default_targets_are_runtimes_and_hold_the_newest():
     assert "tf==2.21.0" in targets
     for target in targets:
         find(target)
+
+
+def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, monkeypatch):
+    newest = find("tf==2.21.0")
+    version = newest.data["versions"]["keras"]
+    monkeypatch.setattr("modelaudit.runtimes.collect.collect", lambda *_, **__: newest)
+    command = ["runtimes", "collect", "--python", sys.executable, "--out", str(tmp_path)]
+    done = CliRunner().invoke(cli, [*command, "--keras-only"])
+    (made,) = tmp_path.iterdir()
+    assert (done.exit_code, done.stdout.strip()) == (0, str(made))
+    assert made.name == f"keras-{version}.json"
+    alone = read_profile(made)
+    assert alone.data["classes"] == newest.data["classes"]
+    assert "operations" not in alone.data
+    later = tmp_path / "later.json"  # as of a version that nothing shipped answers for
+    later.write_text(made.read_text().replace(f'"keras":"{version}"', '"keras":"3.99.0"'))
+    over = find("tf==2.18+keras==3.99", (later,))
+    assert (over.exact, over.keras) == (True, (3, 99, 0))
+    assert over.data["classes"] == newest.data["classes"]
+    assert over.data["operations"] == find("tf==2.18").data["operations"]
 
 
 def test_an_interpreter_without_tensorflow_is_named(tmp_path: Path):
