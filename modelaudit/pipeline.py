@@ -61,6 +61,8 @@ class Target:
         return self.root.parents[self.label.count("/")] if self.label else self.root
 
 
+RESTLESS = "it was written to while it was read, and again when it was read once more"
+
 # Runs a model in the runtimes that there are and gives what was seen.
 Probe = Callable[[Artifact, Settings], Seen]
 
@@ -284,3 +286,19 @@ def audit_model(
         facts = add_probe(facts, probe)
     with _Stopwatch(timings, "judge"):
         return conclude(facts, target, created, timings)
+
+
+def postponed(
+    target: Target, settings: Settings, created: str, why: str, sha256: str | None = None
+) -> Audit:
+    """The audit of a model that could not be seen whole: it has no findings, and is no pass.
+
+    Args:
+        target: the model.
+        settings: of the run.
+        created: ISO 8601 time in UTC to put into the audit.
+        why: the reason, in words that go behind the model's name.
+        sha256: the digest of what was there, where that is known.
+    """
+    artifact = replace(unreadable(target.path), sha256=sha256)
+    return conclude(Facts(artifact, settings, unseen=why, probe_skipped=why), target, created, {})

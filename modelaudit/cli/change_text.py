@@ -116,6 +116,9 @@ def _why(change: Change) -> str:
     for found, what in ((change.unwaived, "no longer waived"), (change.waived, "waived now")):
         if found:
             return f"{', '.join(dict.fromkeys(str(each['code']) for each in found))} is {what}"
+    for line, how in ((change.now, "not looked at in full"), (change.was, "looked at in full now")):
+        if line and line["verdict"] == Verdict.INCOMPLETE:
+            return how
     return "so the rules, the settings or a runtime changed"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,8 @@ from modelaudit.facts import Artifact, Format, Json
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Status
 from modelaudit.registry.snapshot import Looker
+from modelaudit.registry.stillness import Stillness
+from modelaudit.rules.integrity import HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
 from modelaudit.store.codec import decode, encode, layout
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 # Endings that another night may not have: the machine was busy, or the runtime did not start.
 CHANCE = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
-
-PAUSE_SECONDS = 0.25  # between two pieces that a writer writes; few pause for longer
 
 SEEN_LAYOUT = layout(Seen)
 
@@ -61,21 +61,32 @@ class Watch:
     ) -> None:
         self._model, self._limits, self._live = model, limits, probe
         self._seen: Seen | None = None
-        self._before = Looker(limits).snapshot(model)
+        self._still = Stillness(model, limits)
+        self._before = self._still.before
         # Times tell nothing about a file that was just written to; its bytes do.
         self._content = "" if self._before.settled else Looker(limits).content(model)
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
 
     def undisturbed(self, *, patient: bool = False) -> bool:
-        """Whether the files are still as they were when the audit began.
+        """Whether the files are still as they were when the audit began; see `Stillness.lasts`."""
+        return self._still.lasts(patient=patient)
 
-        With `patient` files that were written to shortly before it began get a moment more: their
-        writer may have paused in the middle of one.
+    def half_written(self, audit: Audit, known: Collection[str]) -> bool:
+        """Whether what the audit found may be a copy that goes on, whose writer has paused.
+
+        So it may be where a file is not whole and was written to minutes before. What is known in
+        these very bytes is no copy on its way, and what the file can do is no matter of its end.
+
+        Args:
+            audit: what was found.
+            known: digests of models as an earlier run met them.
         """
-        if patient and not self._before.settled:
-            time.sleep(PAUSE_SECONDS)
-        return Looker(self._limits).snapshot(self._model).files == self._before.files
+        digest = audit.model.get("sha256")
+        codes = {finding.code for finding in audit.findings if not finding.waived_by}
+        if not self._before.fresh or digest is None or digest in known:
+            return False
+        return not codes.isdisjoint(HALF_WRITTEN) and not any(c.startswith("MA7") for c in codes)
 
     def notes(self, audit: Audit) -> dict[str, Json]:
         """What is needed to use the audit again; {} where that would not be right.

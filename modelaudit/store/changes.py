@@ -29,7 +29,8 @@ class Change:
     """One model that is not as it was.
 
     `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
-    findings that only one of the two has. `newer` is the version that took its place.
+    findings that only one of the two has; of a model that is worse now, or not seen in full, what
+    was not looked for has not vanished. `newer` is the version that took its place.
     """
 
     kind: Kind
@@ -113,8 +114,12 @@ def _waived_in(found: Iterable[Line], other: Line | None) -> tuple[Line, ...]:
 def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
     before, after = ({_identity(f): f for f in findings(line)} for line in (was, now))
     appeared = tuple(f for key, f in after.items() if key not in before)
-    vanished = tuple(f for key, f in before.items() if key not in after)
     step = _rank(now) - _rank(was)
+    less = step < 0 or now["verdict"] == Verdict.INCOMPLETE
+    unasked = _unanswered(now) if less else ()
+    vanished = tuple(
+        f for key, f in before.items() if key not in after and f.get("code") not in unasked
+    )
     if renamed:
         kind = Kind.RENAMED
     elif step < 0 or (step == 0 and appeared and not vanished):
@@ -128,6 +133,12 @@ def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
     else:
         return None
     return Change(kind, _path(now), was, now, appeared, vanished)
+
+
+def _unanswered(line: Line) -> Sequence[Json]:
+    """Codes of the rules that had too little to look at."""
+    codes = line.get("unanswered")
+    return codes if isinstance(codes, list) else ()
 
 
 def _identity(finding: Line) -> tuple[Json, Json]:

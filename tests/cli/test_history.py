@@ -14,13 +14,14 @@ from modelaudit.cli import recorded, terminal, timeline
 from modelaudit.registry.output import locked
 from modelaudit.store.records import Audited, Place, State
 from modelaudit.store.store import Store
-from tests.cli.nights import audits, invoke
+from tests.cli.nights import audits, invoke, later
 from tests.made import files
 
 
 @pytest.fixture
-def nights(sound):
+def nights(sound, monkeypatch):
     """Three nights: two models, one of them scaled, and cut; gives registry and output."""
+    later(monkeypatch)
     out = sound.parent / "out"
     assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
     with h5py.File(sound / "a.h5", "r+") as file:

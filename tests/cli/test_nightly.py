@@ -20,7 +20,7 @@ from modelaudit.cli.nightly import nightly as nightly_command
 from modelaudit.store.records import State
 from modelaudit.store.store import Store
 from tests.cli.conftest import ROOT, command
-from tests.cli.nights import audited, nightly, scale
+from tests.cli.nights import audited, later, nightly, scale
 from tests.made import files
 
 
@@ -52,7 +52,8 @@ def test_only_what_was_touched_is_audited(models):
     assert audited(models) == 0
 
 
-def test_new_gone_renamed_worse_and_better(models):
+def test_new_gone_renamed_worse_and_better(models, monkeypatch):
+    later(monkeypatch)
     nightly(models, code=1)
     (models / "b.keras").rename(models / "c.keras")
     shutil.copy(models / "truncated.h5", models / "kept")

@@ -100,7 +100,9 @@ def test_a_file_that_was_just_written_is_not_trusted(tmp_path, monkeypatch) -> N
     assert not look(model).settled
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now + 3 * 10**9)
-    assert look(model).settled
+    assert (look(model).settled, look(model).fresh) == (True, True)
+    monkeypatch.setattr(time, "time_ns", lambda: now + 301 * 10**9)
+    assert not look(model).fresh
     monkeypatch.setattr(time, "time_ns", lambda: now - 10**18)  # the clock was set back 30 years
     assert not look(model).settled
 
