@@ -40,16 +40,22 @@ def models(count: int) -> str:
 
 
 def described(change: Change) -> str:
-    """One change in one line, without its findings."""
-    return clean(f"{change.kind.value}: {change.path} ({_how(change)})")
+    """One change in one line, without its findings, with verdicts as programs know them."""
+    return clean(f"{change.kind.value}: {change.path} ({_how(change, str)})")
+
+
+def in_words(verdict: str) -> str:
+    """A verdict as the badges of all pages say it."""
+    from modelaudit.report import words
+
+    return words.mark(verdict).word.lower()
 
 
 def for_index(change: Change) -> ModelChange:
-    """A change as the index has it, whose page says verdicts as its badges do."""
-    from modelaudit.report import words
+    """A change as the index has it."""
     from modelaudit.report.index import ModelChange
 
-    said = _how(change, lambda state: words.mark(state).word.lower(), "→")
+    said = _how(change, arrow="→")
     return ModelChange(described(change), change.kind.value, change.path, clean(said))
 
 
@@ -92,8 +98,8 @@ def as_json(change: Change) -> dict[str, Json]:
     }
 
 
-def _how(change: Change, word: Callable[[str], str] = str, arrow: str = "->") -> str:
-    """How a model stood and stands; `word` says a verdict for a page."""
+def _how(change: Change, word: Callable[[str], str] = in_words, arrow: str = "->") -> str:
+    """How a model stood and stands; `word` says a verdict."""
     was, now = (
         None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +111,10 @@ def worst_first(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def tally(rows: Sequence[Row]) -> str:
-    """How many models have which verdict: `2 fail, 1 pass`."""
-    verdicts = [str(row["verdict"]) for row in rows]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in WORST_FIRST if verdicts.count(v))
+def tally(rows: Sequence[Row], word: Callable[[str], str] = str) -> str:
+    """How many models have which verdict: `2 fail, 1 pass`; `word` says a verdict."""
+    count = Counter(str(row["verdict"]) for row in rows)
+    return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
 
 
 def summary(rows: list[Row], found: Found) -> str:

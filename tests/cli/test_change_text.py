@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.cli.change_text import counted, listed
+from modelaudit.cli.change_text import counted, described, for_index, listed
 from modelaudit.store.changes import Change, Kind, compare, new
 from modelaudit.store.records import Place
 
@@ -44,7 +44,9 @@ def test_a_finding_of_another_severity_is_one_line():
     )
     (change,) = compare({PLACE: was}, {PLACE: now})
     head, told = listed([change]).splitlines()
-    assert head.startswith("worse       a.h5  warn -> fail")
+    assert head.startswith("worse       a.h5  pass with warnings -> fail")
+    assert described(change).startswith("worse: a.h5 (warn -> fail")  # stands in index.json
+    assert for_index(change).how.startswith("pass with warnings → fail")
     assert told == "  ~ MA604 flips (low -> critical): It flips."
 
 
