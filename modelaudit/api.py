@@ -45,7 +45,10 @@ def audit(
     with here_probe(settings, [found.root]) as probe:
         for each in found.candidates:
             name = slug(each.relative)
-            target = Target(each.path, found.root, each.relative, name, each.origin, each.previous)
+            target = Target(
+                *(each.path, found.root, each.relative, name, each.origin, each.previous),
+                promised=each.promised,
+            )
             yield _at_rest(target, settings, created, probe)
 
 

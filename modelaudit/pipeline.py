@@ -12,7 +12,7 @@ from pathlib import Path
 from modelaudit import __version__, sections
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
-from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
+from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Signature
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.beside import (
     WEIGHTS,
@@ -49,6 +49,7 @@ class Target:
     origin: str = ""  # where a registry says it comes from, as one line
     previous: Path | None = None  # the version before it
     label: str = ""  # the last names of `root`, where models of several roots are told apart by it
+    promised: Signature | None = None  # inputs and outputs as MLflow describes them
 
     @property
     def shown(self) -> str:
@@ -279,7 +280,8 @@ def audit_model(
     settings = settings.for_model(target.relative, target.path)
     timings: dict[str, Json] = {}
     with _Stopwatch(timings, "static"):
-        facts = replace(static_facts(target.path, settings), path=target.relative)
+        facts = static_facts(target.path, settings)
+        facts = replace(facts, path=target.relative, promised=target.promised)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings))
     with _Stopwatch(timings, "probe"):

@@ -112,7 +112,8 @@ def find(
         for each in found.candidates:
             name = slug(start + each.relative)
             target = Target(
-                *(each.path, found.root, each.relative, name, each.origin, each.previous, label)
+                *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
+                each.promised,
             )
             targets.setdefault(each.path, target)
     return Found(

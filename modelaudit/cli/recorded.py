@@ -156,7 +156,7 @@ def record_run(
                 quiet=quiet,
                 deliver=deliver,
                 recalled=plan.recalled,
-                known=_known(store, registry, before, order),
+                known=_known(store, registry, before, order) if plan.todo else None,
             )
             with closing(work):  # an interrupt stops the slots before anything is told of it
                 for finished in work:

@@ -192,6 +192,18 @@ def test_damage_that_stays_is_damage(sound, monkeypatch):
     assert "MA102" in nightly(sound, code=1).stdout
 
 
+def test_another_description_by_mlflow_is_held_against_the_same_model(sound):
+    """It is not among the model's files, and what it promises is."""
+    said = '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, %d]}}]'
+    (sound / "b.keras").rename(sound.parent / "b.keras")
+    for size, told in ((6, ""), (7, "MA802 mlflow-signature-differs (medium): "), (7, "")):
+        text = f"flavors: {{keras: {{}}}}\nsignature:\n  inputs: '{said % size}'\n"
+        (sound / "MLmodel").write_text(text)
+        done = nightly(sound).stdout
+        assert told in done if told else "MA802" not in done
+    assert done == ""
+
+
 def half(models: Path) -> bytes:
     """Leave half of `a.h5`, and give all of it."""
     whole = (models / "a.h5").read_bytes()
