@@ -49,6 +49,7 @@ class Walk:
         self._stopped = False
         self._models: list[Candidate] = []
         self._places: set[Path] = set()
+        self._orbax: list[Path] = []
         self._loose: list[File] = []
         self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
         self._others: Counter[str] = Counter()
@@ -100,6 +101,11 @@ class Walk:
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
             self._look_at_files(directory, rest)
+        # Its reader does not look into assets; those of other models are told by rules.
+        if any(directory.is_relative_to(checkpoint) for checkpoint in self._orbax):
+            for name, file in listing.files.items():
+                if Path(name).suffix.lower() in foreign.MODEL_SUFFIXES:
+                    self._look_at_file(file)
         below = []
         for name in reversed(listing.directories):  # the last in is visited first
             if name in _PRIVATE_DIRECTORIES:
@@ -246,6 +252,8 @@ class Walk:
         if path == self._scope:  # its own name then starts every relative path
             self._root = path.parent
         self._places.add(path)
+        if form is Format.ORBAX:
+            self._orbax.append(path)
         self._models.append(Candidate(path, self._show(path), form))
 
     def _name(self, path: Path, reason: str) -> None:
