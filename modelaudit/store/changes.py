@@ -116,7 +116,7 @@ def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
     appeared = tuple(f for key, f in after.items() if key not in before)
     step = _rank(now) - _rank(was)
     less = step < 0 or now["verdict"] == Verdict.INCOMPLETE
-    unasked = _unanswered(now) if less else ()
+    unasked = unanswered(now) if less else ()
     vanished = tuple(
         f for key, f in before.items() if key not in after and f.get("code") not in unasked
     )
@@ -135,7 +135,7 @@ def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
     return Change(kind, _path(now), was, now, appeared, vanished)
 
 
-def _unanswered(line: Line) -> Sequence[Json]:
+def unanswered(line: Line) -> Sequence[Json]:
     """Codes of the rules that had too little to look at."""
     codes = line.get("unanswered")
     return codes if isinstance(codes, list) else ()
