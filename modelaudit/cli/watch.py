@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,8 @@ from modelaudit.store.codec import decode, encode, layout
 if TYPE_CHECKING:
     from modelaudit.pipeline import Probe
 
-# Endings that another night may not have: the machine was busy, or the runtime did not start.
+# Endings that another night may not have: the machine was busy, or the runtime did not start. So
+# it may be with a kill, which comes from the kernel when others have taken the memory.
 CHANCE = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 
 SEEN_LAYOUT = layout(Seen)
@@ -123,4 +125,7 @@ def repeatable(audit: Audit) -> bool:
     """Whether the same audit would end the same another time, whatever the machine does."""
     if audit.model.get("format") == Format.UNREADABLE.value:
         return False
-    return not any(each.get("status") in CHANCE for each in audit.observations)
+    return not any(
+        each.get("status") in CHANCE or each.get("signal") == signal.SIGKILL
+        for each in audit.observations
+    )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,13 +102,16 @@ def test_settings_of_the_probe_run_models_again(sound, probe):
     assert len(probe) == 2  # only the line moved, so what was seen is judged again
 
 
-@pytest.mark.parametrize("status", [Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE])
-def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status):
-    monkeypatch.setattr(
-        sys.modules[__name__],
-        "seen",
-        lambda *_: Seen((Observation("here", "load_model", status),)),
-    )
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [
+        *((each, None) for each in (Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE)),
+        (Status.CRASHED, signal.SIGKILL),  # as the kernel does where a group's memory is used up
+    ],
+)
+def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status, number):
+    ended = Observation("here", "load_model", status, signal=number)
+    monkeypatch.setattr(sys.modules[__name__], "seen", lambda *_: Seen((ended,)))
     nightly(sound, "--probe", code=3)
     assert nightly(sound, "--probe").stdout == ""  # no news, but not taken for granted either
     assert (audited(sound), len(probe)) == (2, 2)
