@@ -158,8 +158,10 @@ def _details(change: Change) -> list[str]:
     lines = [line for told in shown[:DETAILS] for line in _finding(*told)]
     if change.now and change.now["verdict"] == Verdict.INCOMPLETE and not change.appeared:
         lines += _cut(str(change.now["reason"]), "    ", WRAPPED)
-    if more := len(found) - len(shown[:DETAILS]):
-        lines.append(f"    and {more} more")
+    more, notes = len(shown[DETAILS:]), len(found) - len(shown)
+    rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' * (notes > 1)}"] * bool(notes)
+    if rest:
+        lines.append(f"    and {' and '.join(rest)}")
     return lines
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from modelaudit.formats.beside import architecture_names
 from modelaudit.formats.bounded import display_path, file_entry
 from modelaudit.formats.labels import LABEL_FILES
-from modelaudit.registry.grouping import STATE_FILE, is_shard
+from modelaudit.registry.grouping import STATE_FILE, checkpoint_prefix, is_shard
 from modelaudit.restore.record import record_path
 from modelaudit.settings import Limits
 
@@ -116,10 +116,13 @@ class Looker:
                 return
 
     def _of_prefix(self, model: Path) -> Iterator[Path]:
-        """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`."""
+        """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`.
+
+        What else is called like it is no part of it: `x.part` may be its next version, on its way.
+        """
         name = model.name
         names = self._list(model.parent)
-        parts = [each for each in names if each.startswith(f"{name}.") or is_shard(each, name)]
+        parts = [each for each in names if checkpoint_prefix(each) == name or is_shard(each, name)]
         yield from (model.parent / each for each in parts)
         if name in names:
             yield model

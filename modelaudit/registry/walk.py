@@ -22,6 +22,7 @@ _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
 _FOREIGN = frozenset((Format.HDF5_OTHER, Format.ARCHIVE_OTHER))
+_BROKEN = frozenset((Format.CORRUPT_HDF5, Format.CORRUPT_ARCHIVE))
 _SERVED = frozenset(
     (
         Format.SAVEDMODEL_TF1,
@@ -208,6 +209,9 @@ class Walk:
         """Make a file a row, or count it among the others, or say why it is none."""
         suffix = file.path.suffix.lower()
         promised = suffix in foreign.MODEL_SUFFIXES
+        if form in _BROKEN and foreign.is_unfinished(file.path.name):
+            self._name(file.path, "a copy or download that did not end, or goes on")
+            return
         if _is_row(suffix, form):
             self._files.setdefault(file.identity, []).append((file, form))
             return

@@ -69,7 +69,9 @@ def told(severity, code="MA604", name="flips"):
 def test_notes_are_shown_where_nothing_else_is():
     notes = [told("info", name="a"), told("info", name="b")]
     line = {"path": "a.h5", "verdict": "fail", "findings": [*notes, told("high", name="c")]}
-    assert listed([new(line)]).splitlines()[1:] == ["  + MA604 c (high): So.", "    and 2 more"]
+    assert listed([new(line)]).splitlines()[1:] == ["  + MA604 c (high): So.", "    and 2 notes"]
+    many = line | {"findings": [*notes[:1], *(told("high", name=n) for n in "cdefgh")]}
+    assert listed([new(many)]).splitlines()[-1] == "    and 2 more and 1 note"
     sound = line | {"verdict": "pass", "findings": notes}
     assert listed([new(sound)]).splitlines()[2] == "  + MA604 b (info): So."
 

@@ -64,6 +64,14 @@ def test_what_lies_beside_counts(models, kind, name) -> None:
     assert content(model) != before[1]
 
 
+@pytest.mark.parametrize("kind", ["file", "prefix"])
+def test_the_next_version_on_its_way_is_no_part_of_a_model(models, kind) -> None:
+    model = models[kind]
+    before = look(model).text, content(model)
+    model.with_name(f"{model.name}.part").write_text("x")
+    assert (look(model).text, content(model)) == before
+
+
 @pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
 def test_every_way_to_change_a_file_is_noticed(models, kind) -> None:
     model = models[kind]
