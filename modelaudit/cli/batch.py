@@ -258,8 +258,8 @@ def audit_all(
             if not again:
                 return {"disturbed": True}
             audit = postponed(target, settings, created, RESTLESS)
-        elif known is not None and watch.half_written(audit, known):
-            audit = postponed(target, settings, created, HALF, str(audit.model["sha256"]))
+        elif known is not None and (digest := watch.half_written(audit, known)):
+            audit = postponed(target, settings, created, HALF, digest)
         row = row_of(audit)
         try:
             if deliver:

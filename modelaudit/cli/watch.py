@@ -74,8 +74,8 @@ class Watch:
         """Whether the files are still as they were when the audit began; see `Stillness.lasts`."""
         return self._still.lasts(patient=patient)
 
-    def half_written(self, audit: Audit, known: Collection[str]) -> bool:
-        """Whether what the audit found may be a copy that goes on, whose writer has paused.
+    def half_written(self, audit: Audit, known: Collection[str]) -> str:
+        """The digest of a model that may be a copy that goes on, whose writer has paused; else "".
 
         So it may be where a file is not whole and was written to minutes before. What is known in
         these very bytes is no copy on its way, and what the file can do is no matter of its end.
@@ -84,11 +84,12 @@ class Watch:
             audit: what was found.
             known: digests of models as an earlier run met them.
         """
-        digest = audit.model.get("sha256")
         codes = {finding.code for finding in audit.findings if not finding.waived_by}
-        if not self._before.fresh or digest is None or digest in known:
-            return False
-        return not codes.isdisjoint(HALF_WRITTEN) and not any(c.startswith("MA7") for c in codes)
+        if not self._before.fresh or codes.isdisjoint(HALF_WRITTEN):
+            return ""
+        # Of a model with a file missing the audit has no digest.
+        digest = str(audit.model.get("sha256") or Looker(self._limits).content(self._model))
+        return "" if digest in known or any(c.startswith("MA7") for c in codes) else digest
 
     def notes(self, audit: Audit) -> dict[str, Json]:
         """What is needed to use the audit again; {} where that would not be right.

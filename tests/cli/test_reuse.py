@@ -245,6 +245,28 @@ def test_a_copy_that_does_not_go_on_is_damage(sound):
     assert nightly(sound).stdout == ""
 
 
+@pytest.mark.parametrize("left", ["saved_model.pb", "variables.index", "variables.data", "x.data"])
+def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
+    """File by file: of some states of it the audit has no digest, and they are told apart, too."""
+    nightly(sound)
+    model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
+    if left == "saved_model.pb":
+        data = (model / left).read_bytes()
+        (model / left).write_bytes(data[: len(data) // 2])
+    elif left == "x.data":
+        (data,) = model.glob("variables/*.data*")
+        data.rename(sound / data.name)
+        shutil.rmtree(model)
+    else:
+        (part,) = model.glob(f"variables/{left}*")
+        part.unlink()
+    done = nightly(sound, code=3).stdout
+    assert "  incomplete\n    Not looked at in full: " in done
+    assert "it is not whole" in done
+    assert "  incomplete -> fail" in nightly(sound, code=1).stdout
+    assert nightly(sound).stdout == ""
+
+
 def test_damage_that_has_lain_there_is_damage_at_once(sound, monkeypatch):
     nightly(sound)
     half(sound)
