@@ -303,4 +303,5 @@ def postponed(
         sha256: the digest of what was there, where that is known.
     """
     artifact = replace(unreadable(target.path), sha256=sha256)
-    return conclude(Facts(artifact, settings, unseen=why, probe_skipped=why), target, created, {})
+    facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written")
+    return conclude(facts, target, created, {})
