@@ -112,8 +112,11 @@ def _how(change: Change, word: Callable[[str], str] = in_words, arrow: str = "->
     was, now = (
         None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
     )
-    if change.newer:
-        return f"{PurePath(change.newer).name} is the newest, was {was or ''}"
+    newer = PurePath(change.newer).name
+    if change.kind is Kind.OLDER:
+        return f"{newer} is the newest, was {was or ''}"
+    if change.was is None and newer:
+        return f"{now}, the newest again without {newer}"
     if change.was is None or was is None or now is None:
         return f"was {was}" if was else now or ""
     said = f"still {now}" if was == now else f"{was} {arrow} {now}"

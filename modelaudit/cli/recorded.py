@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelaudit import __version__
 from modelaudit.cli import exits
-from modelaudit.cli.absent import hidden, superseded
+from modelaudit.cli.absent import hidden, restored, superseded
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
 from modelaudit.cli.claim import claim, others, registry_name
 from modelaudit.cli.deliver import Formats, deliver_to
@@ -268,7 +268,7 @@ def _conclude(
     # A run that goes on may have results of models that have gone since it began.
     store.drop(run, [place for place in store.results(run) if place not in present])
     after = store.lines(run)
-    newer = dict(superseded(before, after))
+    newer = {**dict(superseded(before, after)), **dict(restored(before, after))}
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
     notes = [*unseen(found), *unserved(found), *settings_notes(settings, found, rows, created)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from modelaudit.facts import Json
@@ -30,7 +30,8 @@ class Change:
 
     `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
     findings that only one of the two has; of a model that is worse now, or not seen in full, what
-    was not looked for has not vanished. `newer` is the version that took its place.
+    was not looked for has not vanished. `newer` is the version that took its place, or whose place
+    it takes.
     """
 
     kind: Kind
@@ -76,19 +77,20 @@ def compare(
         before: what a run found.
         after: what a later one found.
         newer: of models of `before` that are still there and no longer the newest version, the
-            path of that which is.
+            path of that which is; of those that came, of a newer version that went.
     """
     newer = newer or {}
     gone = {place: line for place, line in before.items() if place not in after}
     came = {place: line for place, line in after.items() if place not in before}
     changes = []
     moved = {place: line for place, line in gone.items() if place not in newer}
-    for old, place in _renamed(moved, came):
+    fresh = {place: line for place, line in came.items() if place not in newer}
+    for old, place in _renamed(moved, fresh):
         changes.append(_change(gone.pop(old), came.pop(place), renamed=True))
     for place, line in gone.items():
         kind = Kind.OLDER if place in newer else Kind.GONE
         changes.append(Change(kind, _path(line), line, None, newer=newer.get(place, "")))
-    changes += [new(line) for line in came.values()]
+    changes += [replace(new(line), newer=newer.get(place, "")) for place, line in came.items()]
     changes += [_change(before[place], after[place]) for place in after if place in before]
     order = list(Kind)
     real = [change for change in changes if change is not None]
