@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
-from modelaudit.pipeline import Target, audit_model
+from modelaudit.findings import Verdict
+from modelaudit.pipeline import RESTLESS, Probe, Target, audit_model, postponed
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output import slug
+from modelaudit.registry.stillness import Stillness
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
@@ -20,7 +22,8 @@ def audit(
     """Audit every model at or under `path`, in byte order of the paths.
 
     Models are read in this process, one after another, and run (unless `settings` says not to)
-    in isolated children. The command line adds reports and survives crashes of the readers.
+    in isolated children. One that is written to meanwhile is audited once more, and is incomplete
+    if it is written to again. The command line adds reports and survives crashes of the readers.
 
     Args:
         path: a model, or a directory of models.
@@ -42,5 +45,18 @@ def audit(
     with here_probe(settings, [found.root]) as probe:
         for each in found.candidates:
             name = slug(each.relative)
-            target = Target(each.path, found.root, each.relative, name, each.origin, each.previous)
-            yield audit_model(target, settings, created, probe)
+            target = Target(
+                *(each.path, found.root, each.relative, name, each.origin, each.previous),
+                promised=each.promised,
+            )
+            yield _at_rest(target, settings, created, probe)
+
+
+def _at_rest(target: Target, settings: Settings, created: str, probe: Probe) -> Audit:
+    """The audit of one model, made once more where the model was written to meanwhile."""
+    for _ in range(2):
+        still = Stillness(target.path, settings.limits)
+        audit = audit_model(target, settings, created, probe)
+        if still.lasts(patient=audit.verdict is Verdict.FAIL):
+            return audit
+    return postponed(target, settings, created, RESTLESS)

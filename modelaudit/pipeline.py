@@ -12,7 +12,7 @@ from pathlib import Path
 from modelaudit import __version__, sections
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
-from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind
+from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Signature
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.beside import (
     WEIGHTS,
@@ -49,6 +49,7 @@ class Target:
     origin: str = ""  # where a registry says it comes from, as one line
     previous: Path | None = None  # the version before it
     label: str = ""  # the last names of `root`, where models of several roots are told apart by it
+    promised: Signature | None = None  # inputs and outputs as MLflow describes them
 
     @property
     def shown(self) -> str:
@@ -60,6 +61,8 @@ class Target:
         """`root` without the names that `label` holds."""
         return self.root.parents[self.label.count("/")] if self.label else self.root
 
+
+RESTLESS = "it was written to while it was read, and again when it was read once more"
 
 # Runs a model in the runtimes that there are and gives what was seen.
 Probe = Callable[[Artifact, Settings], Seen]
@@ -277,10 +280,28 @@ def audit_model(
     settings = settings.for_model(target.relative, target.path)
     timings: dict[str, Json] = {}
     with _Stopwatch(timings, "static"):
-        facts = replace(static_facts(target.path, settings), path=target.relative)
+        facts = static_facts(target.path, settings)
+        facts = replace(facts, path=target.relative, promised=target.promised)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings))
     with _Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
     with _Stopwatch(timings, "judge"):
         return conclude(facts, target, created, timings)
+
+
+def postponed(
+    target: Target, settings: Settings, created: str, why: str, sha256: str | None = None
+) -> Audit:
+    """The audit of a model that could not be seen whole: it has no findings, and is no pass.
+
+    Args:
+        target: the model.
+        settings: of the run.
+        created: ISO 8601 time in UTC to put into the audit.
+        why: the reason, in words that go behind the model's name.
+        sha256: the digest of what was there, where that is known.
+    """
+    artifact = replace(unreadable(target.path), sha256=sha256)
+    facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written")
+    return conclude(facts, target, created, {})

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import modelaudit
+from modelaudit import api
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.settings import Policy, Waiver
+from tests.made import files
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 
@@ -42,6 +44,28 @@ def test_policies_and_waivers_hold_for_the_models_that_their_path_fits() -> None
 
     assert verdict("sample_models/digits_p*") is modelaudit.Verdict.PASS
     assert verdict("sample_models/digits_q*") is modelaudit.Verdict.WARN
+
+
+@pytest.mark.parametrize(("writes", "verdict"), [(1, "pass"), (2, "incomplete")])
+def test_a_model_that_is_written_to_meanwhile(tmp_path, monkeypatch, writes, verdict):
+    """Looked at again it is whole, or another half: it is called damaged in neither case."""
+    model = files.minimal_h5(tmp_path / "a.h5")
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-64])
+    real, seen = api.audit_model, []
+
+    def audit_model(*arguments):
+        audit = real(*arguments)
+        seen.append(audit.verdict.value)
+        if len(seen) <= writes:
+            model.write_bytes(whole if writes == 1 else whole[: len(seen) - 64])
+        return audit
+
+    monkeypatch.setattr(api, "audit_model", audit_model)
+    (audit,) = modelaudit.audit(model, _static())
+    assert seen == ["fail", "pass" if writes == 1 else "fail"]
+    assert audit.verdict.value == verdict
+    assert {finding.code for finding in audit.findings} <= {"MA204"}
 
 
 def test_nothing_there_is_said() -> None:

@@ -71,13 +71,18 @@ def test_the_service_does_the_same():
     assert service["WorkingDirectory"] == "/etc/modelaudit"
     assert service["ConfigurationDirectory"] == "modelaudit"
     assert service["ExecStart"].endswith("modelaudit nightly /srv/models")
+    assert service["OOMPolicy"] == "continue"  # else systemd ends a run for the death of one model
 
 
 def test_the_cron_job():
     text = (CONTRIB / "kubernetes" / "cronjob.yaml").read_text()
     words = re.search(r"command: \[(.*)\]", text)[1]
-    _, values = parsed(words.replace(",", " "))
+    nightly, values = parsed(words.replace(",", " "))
     assert str(values["out"]) == "/reports"
+    env = dict(re.findall(r'name: (MODELAUDIT_\w+), value: "(\d+)"', text))
+    assert env.keys() <= known_variables(nightly)
+    limit = int(re.search(r"limits: {memory: (\d+)Gi}", text)[1])
+    assert int(env["MODELAUDIT_JOBS"]) * int(env["MODELAUDIT_MEMORY"]) < 1024 * limit
     for mount in ("/models", "/reports", "/tmp"):
         assert f"mountPath: {mount}" in text
 

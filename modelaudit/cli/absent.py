@@ -33,6 +33,14 @@ def superseded(before: Iterable[Place], present: Collection[Place]) -> Iterator[
             yield place, newer
 
 
+def restored(before: Collection[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+    """Versions that are taken again, and the path of the newer one that was and has gone."""
+    gone = {(place.root, place.path) for place in before if place not in present}
+    for place, newer in older(present, before):
+        if (place.root, newer) in gone:
+            yield place, newer
+
+
 def older(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
     """Known versions that are not present, there or not, and the path of a newer one that is."""
     newest: dict[tuple[str, str], Place] = {}

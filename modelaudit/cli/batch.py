@@ -19,7 +19,15 @@ from modelaudit.cli.watch import Recalled, Watch
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
-from modelaudit.pipeline import Probe, Target, audit_model, conclude, unreadable
+from modelaudit.pipeline import (
+    RESTLESS,
+    Probe,
+    Target,
+    audit_model,
+    conclude,
+    postponed,
+    unreadable,
+)
 from modelaudit.registry import slots
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output import slug
@@ -33,7 +41,11 @@ Deliver = Callable[[Audit], None]
 Row = dict[str, Json]
 
 RENDER_SECONDS = 120.0
-RESTLESS = "it was written to while it was read, and again when it was read once more"
+# Of a model that is being written, which is neither damage nor fit for use.
+HALF = (
+    "it is not whole and was written to in the five minutes before, so it may still be being "
+    "copied; the next night fails it if it has stayed the same"
+)
 
 
 class Finished(NamedTuple):
@@ -100,7 +112,8 @@ def find(
         for each in found.candidates:
             name = slug(start + each.relative)
             target = Target(
-                *(each.path, found.root, each.relative, name, each.origin, each.previous, label)
+                *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
+                each.promised,
             )
             targets.setdefault(each.path, target)
     return Found(
@@ -207,6 +220,7 @@ def audit_all(
     probe: Probe | None = None,
     deliver: Deliver | None = None,
     recalled: Mapping[Path, Recalled] | None = None,
+    known: Collection[str] | None = None,
 ) -> Iterator[Finished]:
     """Audit every target and yield rows as they come.
 
@@ -221,15 +235,17 @@ def audit_all(
         probe: runs models; None runs none.
         deliver: takes every finished audit.
         recalled: by path what running a model showed earlier, so that it need not be run again.
+        known: digests of models as the run before met them; with it a model that is not whole and
+            was just written to is taken for one that is being copied, unless it is among them.
 
     Raises:
         UsageError: a report cannot be written, so that going on is of no use.
     """
 
     def work(target: Target, *, again: bool) -> dict[str, Json]:
-        known = (recalled or {}).get(target.path)
+        shown = (recalled or {}).get(target.path)
         # Again: what is recalled was of other bytes. Without a runtime the audit says so.
-        earlier, asked = (None, known is not None) if again else (known, False)
+        earlier, asked = (None, shown is not None) if again else (shown, False)
         try:
             watch = Watch(target.path, settings.limits, probe, earlier, asked=asked)
             audit = audit_model(target, settings, created, watch.probe)
@@ -241,7 +257,9 @@ def audit_all(
         if not watch.undisturbed(patient=audit.verdict is Verdict.FAIL):
             if not again:
                 return {"disturbed": True}
-            audit = restless(target, settings, created)
+            audit = postponed(target, settings, created, RESTLESS)
+        elif known is not None and (digest := watch.half_written(audit, known)):
+            audit = postponed(target, settings, created, HALF, digest)
         row = row_of(audit)
         try:
             if deliver:
@@ -291,14 +309,6 @@ def lost(target: Target, settings: Settings, created: str, reason: str, limit: s
     kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
     problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
     facts = Facts(unreadable(target.path, problem), settings, probe_skipped="it could not be read")
-    return conclude(facts, target, created, {})
-
-
-def restless(target: Target, settings: Settings, created: str) -> Audit:
-    """The audit of a model that is written to all the time: it has no findings, and is no pass."""
-    facts = Facts(
-        unreadable(target.path), settings, unseen=RESTLESS, probe_skipped="it was written to"
-    )
     return conclude(facts, target, created, {})
 
 

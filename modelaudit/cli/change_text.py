@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from modelaudit.cli.terminal import clean, shorten, shorten_path, wrapped
 from modelaudit.facts import Json
-from modelaudit.findings import Verdict
-from modelaudit.store.changes import Change, Kind
+from modelaudit.findings import Severity, Verdict
+from modelaudit.store.changes import Change, Kind, unanswered
 
 if TYPE_CHECKING:
     from modelaudit.report.index import ModelChange
@@ -40,16 +40,22 @@ def models(count: int) -> str:
 
 
 def described(change: Change) -> str:
-    """One change in one line, without its findings."""
-    return clean(f"{change.kind.value}: {change.path} ({_how(change)})")
+    """One change in one line, without its findings, with verdicts as programs know them."""
+    return clean(f"{change.kind.value}: {change.path} ({_how(change, str)})")
+
+
+def in_words(verdict: str) -> str:
+    """A verdict as the badges of all pages say it."""
+    from modelaudit.report import words
+
+    return words.mark(verdict).word.lower()
 
 
 def for_index(change: Change) -> ModelChange:
-    """A change as the index has it, whose page says verdicts as its badges do."""
-    from modelaudit.report import words
+    """A change as the index has it."""
     from modelaudit.report.index import ModelChange
 
-    said = _how(change, lambda state: words.mark(state).word.lower(), "→")
+    said = _how(change, arrow="→")
     return ModelChange(described(change), change.kind.value, change.path, clean(said))
 
 
@@ -59,11 +65,20 @@ def listed(changes: Sequence[Change]) -> str:
     for kind, group in groupby(changes, key=lambda change: change.kind):
         mine = list(group)
         for change in mine[:LISTED]:
-            head = f"{kind.value:<12}{shorten_path(change.path, PATH)}  {_how(change)}"
-            lines += [clean(head), *_details(change)]
+            lines += [*_head(kind, shorten_path(clean(change.path), PATH), clean(_how(change)))]
+            lines += _details(change)
         if len(mine) > LISTED:
             lines.append(f"{kind.value:<12}and {len(mine) - LISTED:,} more")
     return "\n".join(lines)
+
+
+def _head(kind: Kind, path: str, how: str) -> Iterator[str]:
+    """A model and what happened to it, in a line of its own where they do not fit into one."""
+    head = f"{kind.value:<12}{path}"
+    if len(head) + len(how) + 2 <= WIDTH:
+        yield f"{head}  {how}"
+    else:
+        yield from (head, *wrapped(how, WIDTH, "    ").splitlines())
 
 
 def listed_first(new: Sequence[Change]) -> str:
@@ -92,13 +107,16 @@ def as_json(change: Change) -> dict[str, Json]:
     }
 
 
-def _how(change: Change, word: Callable[[str], str] = str, arrow: str = "->") -> str:
-    """How a model stood and stands; `word` says a verdict for a page."""
+def _how(change: Change, word: Callable[[str], str] = in_words, arrow: str = "->") -> str:
+    """How a model stood and stands; `word` says a verdict."""
     was, now = (
         None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
     )
-    if change.newer:
-        return f"{PurePath(change.newer).name} is the newest, was {was or ''}"
+    newer = PurePath(change.newer).name
+    if change.kind is Kind.OLDER:
+        return f"{newer} is the newest, was {was or ''}"
+    if change.was is None and newer:
+        return f"{now}, the newest again without {newer}"
     if change.was is None or was is None or now is None:
         return f"was {was}" if was else now or ""
     said = f"still {now}" if was == now else f"{was} {arrow} {now}"
@@ -116,11 +134,17 @@ def _why(change: Change) -> str:
     for found, what in ((change.unwaived, "no longer waived"), (change.waived, "waived now")):
         if found:
             return f"{', '.join(dict.fromkeys(str(each['code']) for each in found))} is {what}"
-    return "so the rules, the settings or a runtime changed"
+    for line, how in ((change.now, "not looked at in full"), (change.was, "looked at in full now")):
+        if line and line["verdict"] == Verdict.INCOMPLETE:
+            return how
+    return "so rules, settings, a runtime or what lies beside it changed"
 
 
 def _details(change: Change) -> list[str]:
-    """Findings that came (+) and went (-), and those that are of another severity now (~)."""
+    """Findings that came (+) and went (-), that are of another severity now (~) or not asked (?).
+
+    Those that are for information only are not shown beside others.
+    """
     was = {each.get("fingerprint"): str(each["severity"]) for each in change.vanished}
     kept = {each.get("fingerprint") for each in change.appeared}
     found = [
@@ -129,18 +153,24 @@ def _details(change: Change) -> list[str]:
         else ("+", each, str(each["severity"]))
         for each in change.appeared
     ]
-    went = [each for each in change.vanished if each.get("fingerprint") not in kept]
-    found += [("-", each, str(each["severity"])) for each in went]
-    lines = [line for told in found[:DETAILS] for line in _finding(*told)]
+    for each in change.vanished:
+        if each.get("fingerprint") not in kept:
+            asked = each["code"] not in unanswered(change.now or {})
+            found.append(("-" if asked else "?", each, str(each["severity"])))
+    shown = [each for each in found if each[1]["severity"] != Severity.INFO] or found
+    lines = [line for told in shown[:DETAILS] for line in _finding(*told)]
     if change.now and change.now["verdict"] == Verdict.INCOMPLETE and not change.appeared:
         lines += _cut(str(change.now["reason"]), "    ", WRAPPED)
-    if len(found) > DETAILS:
-        lines.append(f"    and {len(found) - DETAILS} more")
+    more, notes = len(shown[DETAILS:]), len(found) - len(shown)
+    rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' * (notes > 1)}"] * bool(notes)
+    if rest:
+        lines.append(f"    and {' and '.join(rest)}")
     return lines
 
 
 def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]:
-    text = f"{finding['code']} {finding['name']} ({severity}): {finding['detail']}"
+    detail = "not looked for this time" if sign == "?" else finding["detail"]
+    text = f"{finding['code']} {finding['name']} ({severity}): {detail}"
     most = WRAPPED if finding["severity"] in SERIOUS and sign != "-" else 1
     return _cut(text, f"  {sign} ", most)
 

@@ -135,7 +135,8 @@ class Memory:
         own = self._settings.for_model(target.relative, target.path)
         judged = keys.audit_key(own, self._today, self._data)
         before = _state(target.previous, looker, verify=verify) if target.previous else ""
-        judged = keys.digest(judged, self._baseline, target.origin, before)
+        said = jsonable(target.promised)
+        judged = keys.digest(judged, self._baseline, target.origin, before, said)
         return keys.digest(judged, target.slug, self._shown)
 
     def _written(self, target: Target) -> bool:

@@ -122,7 +122,7 @@ def code_of(ran: Recorded) -> int:
 
 def as_text(ran: Recorded) -> str:
     """What a mail says of a run: how many changed, each with its findings, where to read on."""
-    from modelaudit.cli.change_text import counted, listed, listed_first, models
+    from modelaudit.cli.change_text import counted, in_words, listed, listed_first, models
     from modelaudit.cli.run import across_lines, tally
     from modelaudit.cli.terminal import clean
 
@@ -133,7 +133,7 @@ def as_text(ran: Recorded) -> str:
     else:
         count = f"{models(len(ran.rows))}, first run"
     lines = [clean(f"{ran.found.root}: {count}")]
-    lines += [f"now {tally(ran.rows)}"] if ran.rows else []
+    lines += [f"now {tally(ran.rows, in_words)}"] if ran.rows else []
     told = listed(ran.changes) if ran.since else listed_first(_first(ran))
     lines += ["", told] if told else []
     lines += ["", *across_lines(ran.across)] if ran.across else []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelaudit import __version__
 from modelaudit.cli import exits
-from modelaudit.cli.absent import hidden, superseded
+from modelaudit.cli.absent import hidden, restored, superseded
 from modelaudit.cli.batch import Found, Row, exit_code, find, log_line
 from modelaudit.cli.claim import claim, others, registry_name
 from modelaudit.cli.deliver import Formats, deliver_to
@@ -151,8 +151,13 @@ def record_run(
                 found.targets, verify=order.verify, only=None if order.reuse else earlier
             )
             deliver = deliver_to(order.out, order.formats, _moved(before, found))
-            todo, known = plan.todo, plan.recalled
-            work = work_on(todo, settings, created, quiet=quiet, deliver=deliver, recalled=known)
+            work = work_on(
+                *(plan.todo, settings, created),
+                quiet=quiet,
+                deliver=deliver,
+                recalled=plan.recalled,
+                known=_known(store, registry, before, order) if plan.todo else None,
+            )
             with closing(work):  # an interrupt stops the slots before anything is told of it
                 for finished in work:
                     memory.add(finished)
@@ -205,6 +210,20 @@ def _moved(before: Mapping[Place, Line], found: Found) -> dict[str, str]:
     }
 
 
+def _known(
+    store: Store, registry: str, before: Mapping[Place, Line], order: Order
+) -> frozenset[str] | None:
+    """The bytes that were told of already, where a night before says that there will be a next.
+
+    Whoever runs an audit wants to be told now, and all files of a fresh checkout are new.
+    """
+    last = store.last_told(registry)
+    if order.command != "nightly" or order.moved or not before or last is None:
+        return None
+    lines = (*before.values(), *store.lines(last.id).values())
+    return frozenset(str(line["sha256"]) for line in lines)
+
+
 def _is_second(signal: BaseException) -> bool:
     """Whether an interrupt came while another was being dealt with: then it ends at once."""
     while earlier := signal.__context__:
@@ -249,7 +268,7 @@ def _conclude(
     # A run that goes on may have results of models that have gone since it began.
     store.drop(run, [place for place in store.results(run) if place not in present])
     after = store.lines(run)
-    newer = dict(superseded(before, after))
+    newer = {**dict(superseded(before, after)), **dict(restored(before, after))}
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
     notes = [*unseen(found), *unserved(found), *settings_notes(settings, found, rows, created)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,18 +63,23 @@ def work_on(
     quiet: bool,
     deliver: Deliver | None = None,
     recalled: Mapping[Path, Recalled] | None = None,
+    known: Collection[str] | None = None,
 ) -> Generator[Finished]:
     """Audit every target and yield each as it is done; see `batch.audit_all`."""
     with ExitStack() as stack:
         probe = None
-        known = recalled or {}
-        if settings.probe.enabled and any(target.path not in known for target in targets):
+        shown = recalled or {}
+        if settings.probe.enabled and any(target.path not in shown for target in targets):
             from modelaudit.probe.here import here_probe
 
             probe = stack.enter_context(here_probe(settings, {t.root for t in targets}))
         bar = stack.enter_context(ProgressBar(len(targets), enabled=not quiet))
         for finished in audit_all(
-            targets, settings, created, probe=probe, deliver=deliver, recalled=known
+            *(targets, settings, created),
+            probe=probe,
+            deliver=deliver,
+            recalled=shown,
+            known=known,
         ):
             bar.advance(finished.target.shown)
             yield finished
@@ -105,10 +111,10 @@ def worst_first(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def tally(rows: Sequence[Row]) -> str:
-    """How many models have which verdict: `2 fail, 1 pass`."""
-    verdicts = [str(row["verdict"]) for row in rows]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in WORST_FIRST if verdicts.count(v))
+def tally(rows: Sequence[Row], word: Callable[[str], str] = str) -> str:
+    """How many models have which verdict: `2 fail, 1 pass`; `word` says a verdict."""
+    count = Counter(str(row["verdict"]) for row in rows)
+    return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
 
 
 def summary(rows: list[Row], found: Found) -> str:

@@ -12,7 +12,8 @@ from modelaudit import schema
 from modelaudit.cli.terminal import clean, columns, mark, shorten
 from modelaudit.cli.whereabouts import Whereabouts, whereabouts
 from modelaudit.errors import UsageError
-from modelaudit.findings import Finding
+from modelaudit.facts import Format
+from modelaudit.findings import Finding, Verdict
 from modelaudit.report.words import transform
 from modelaudit.restore.audits import changes, compare_audited, weight_changes
 from modelaudit.store.changes import Kind
@@ -66,7 +67,12 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
 
 
 def between(old: Audit, new: Audit) -> list[str]:
-    """What changed from one audit to the next: findings first, then versions, then the rest."""
+    """What changed from one audit to the next: findings first, then versions, then the rest.
+
+    [] where one of them saw nothing of the model.
+    """
+    if Format.UNREADABLE.value in (old.model.get("format"), new.model.get("format")):
+        return []
     found = [*changes(old, new, transform), *weight_changes(compare_audited(old, new))]
     told = [f"{each.section}: {each.what}" for each in found]
     told += [f"findings: {each}" for each in _reconsidered(old, new)]
@@ -113,7 +119,10 @@ def reasons(old: Audit, new: Audit, then: Run, now: Run) -> list[str]:
         told.append("a runtime changed")
     elif not told and _observed(old, "status") != _observed(new, "status"):
         told.append("running it ended otherwise")
-    return told or ["the settings changed, or what they name"]
+    elif not told and Verdict.INCOMPLETE in (old.verdict, new.verdict):
+        seen = "not " * (new.verdict is Verdict.INCOMPLETE)
+        told.append(f"it was {seen}looked at in full")
+    return told or ["the settings changed, what they name, or what lies beside it"]
 
 
 def _expiry(finding: Finding) -> str:
@@ -217,6 +226,8 @@ def _told(audit: dict[str, Json]) -> Iterator[str]:
     because, changed = (audit[key] for key in ("because", "changes"))
     if isinstance(because, list) and because:
         yield f"    the file is the same; {', '.join(map(str, because))}"
+    if audit["verdict"] == Verdict.INCOMPLETE:
+        yield shorten(clean(f"    {audit['reason']}"), columns() - 1)
     texts = [clean(str(text)) for text in changed] if isinstance(changed, list) else []
     first = [text for text in texts if _place(text) < len(FIRST)]
     shown = first[:MOST_FIRST] + texts[len(first) :][:MOST_OTHERS]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
+import signal
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,8 @@ from modelaudit.facts import Artifact, Format, Json
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Status
 from modelaudit.registry.snapshot import Looker
+from modelaudit.registry.stillness import Stillness
+from modelaudit.rules.integrity import HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
 from modelaudit.store.codec import decode, encode, layout
@@ -19,10 +22,9 @@ from modelaudit.store.codec import decode, encode, layout
 if TYPE_CHECKING:
     from modelaudit.pipeline import Probe
 
-# Endings that another night may not have: the machine was busy, or the runtime did not start.
+# Endings that another night may not have: the machine was busy, or the runtime did not start. So
+# it may be with a kill, which comes from the kernel when others have taken the memory.
 CHANCE = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
-
-PAUSE_SECONDS = 0.25  # between two pieces that a writer writes; few pause for longer
 
 SEEN_LAYOUT = layout(Seen)
 
@@ -61,21 +63,33 @@ class Watch:
     ) -> None:
         self._model, self._limits, self._live = model, limits, probe
         self._seen: Seen | None = None
-        self._before = Looker(limits).snapshot(model)
+        self._still = Stillness(model, limits)
+        self._before = self._still.before
         # Times tell nothing about a file that was just written to; its bytes do.
         self._content = "" if self._before.settled else Looker(limits).content(model)
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
 
     def undisturbed(self, *, patient: bool = False) -> bool:
-        """Whether the files are still as they were when the audit began.
+        """Whether the files are still as they were when the audit began; see `Stillness.lasts`."""
+        return self._still.lasts(patient=patient)
 
-        With `patient` files that were written to shortly before it began get a moment more: their
-        writer may have paused in the middle of one.
+    def half_written(self, audit: Audit, known: Collection[str]) -> str:
+        """The digest of a model that may be a copy that goes on, whose writer has paused; else "".
+
+        So it may be where a file is not whole and was written to minutes before. What is known in
+        these very bytes is no copy on its way, and what the file can do is no matter of its end.
+
+        Args:
+            audit: what was found.
+            known: digests of models as an earlier run met them.
         """
-        if patient and not self._before.settled:
-            time.sleep(PAUSE_SECONDS)
-        return Looker(self._limits).snapshot(self._model).files == self._before.files
+        codes = {finding.code for finding in audit.findings if not finding.waived_by}
+        if not self._before.fresh or codes.isdisjoint(HALF_WRITTEN):
+            return ""
+        # Of a model with a file missing the audit has no digest.
+        digest = str(audit.model.get("sha256") or Looker(self._limits).content(self._model))
+        return "" if digest in known or any(c.startswith("MA7") for c in codes) else digest
 
     def notes(self, audit: Audit) -> dict[str, Json]:
         """What is needed to use the audit again; {} where that would not be right.
@@ -112,4 +126,7 @@ def repeatable(audit: Audit) -> bool:
     """Whether the same audit would end the same another time, whatever the machine does."""
     if audit.model.get("format") == Format.UNREADABLE.value:
         return False
-    return not any(each.get("status") in CHANCE for each in audit.observations)
+    return not any(
+        each.get("status") in CHANCE or each.get("signal") == signal.SIGKILL
+        for each in audit.observations
+    )

@@ -48,10 +48,13 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     # Every kind of HDF5 has one reader, which says what it is: no need to open the file for it.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
+    reader = _READERS.get(form, _no_model(form))
     if form is Format.UNKNOWN and not path.exists():
-        raise UsageError(f"{path}: no such file or directory")
+        if not _has_data(path):
+            raise UsageError(f"{path}: no such file or directory")
+        reader = _checkpoint  # which says what is missing
     try:
-        artifact = _READERS.get(form, _no_model(form))(path, limits)
+        artifact = reader(path, limits)
     except ReadError as error:
         artifact = _failed(path, _CORRUPT.get(form, form), error, limits)
     labels = read_labels(path, limits)
@@ -60,6 +63,14 @@ def read(path: Path, limits: Limits) -> Artifact:
         if labels is None
         else replace(artifact, extra={**artifact.extra, "labels": labels})
     )
+
+
+def _has_data(prefix: Path) -> bool:
+    """Whether data of a checkpoint are there, though nothing tells what is in them."""
+    try:
+        return any(each.name.startswith(f"{prefix.name}.data-") for each in prefix.parent.iterdir())
+    except OSError:
+        return False
 
 
 def _hdf5(path: Path, limits: Limits) -> Artifact:

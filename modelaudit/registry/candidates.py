@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelaudit.facts import Format, Problem
+from modelaudit.facts import Format, Problem, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Candidate:
         origin: where it comes from by its place in a registry (MLflow, a cache, a version), as
             one line for people; "" where the place says nothing.
         previous: the next lower version in its series.
+        promised: inputs and outputs as MLflow's description of this model alone has them.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Candidate:
     aliases: tuple[str, ...] = ()
     origin: str = ""
     previous: Path | None = None
+    promised: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -30,7 +31,19 @@ _SUFFIXES = MappingProxyType(
         ".gguf": "GGUF weights",
     }
 )
+# What downloads and copies are called until they are whole: by the Hugging Face and Google clouds'
+# tools, browsers, curl and scp; and by rsync (`.NAME.Ab12Cd`) and the AWS CLI (`NAME.1a2B3c4D`).
+_UNFINISHED = re.compile(
+    r".+(\.incomplete|_\.gstmp|\.part|\.partial|\.filepart|\.crdownload|\.tmp)"
+    r"|\..+\.[A-Za-z0-9]{6}|.+\.(keras|h5|hdf5)\.[0-9A-Fa-f]{8}",
+    re.DOTALL,
+)
 _ZIP_MODELS = (".keras", ".h5", ".hdf5", "saved_model.pb", "saved_model.pbtxt", ".tflite", ".index")
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file is called as one that is still being copied."""
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def reason(name: str, head: bytes) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -46,14 +47,21 @@ def described(
         for older, newer in pairwise(ordered)
         if older.series == newer.series and older.version != newer.version
     }
-    return tuple(
-        replace(
-            model,
-            origin=_origin(model, root, mlflow, references),
-            previous=previous.get(model.path),
+    places = {model.path: _described_at(model.path, root, mlflow) for model in single}
+    shared = Counter(places.values())
+    told = []
+    for model in single:
+        place = places[model.path]
+        said = mlflow[place] if place else None
+        told.append(
+            replace(
+                model,
+                origin=str(said) if said else _origin(model, root, references),
+                previous=previous.get(model.path),
+                promised=said.tensors if said and said.is_ours and shared[place] == 1 else None,
+            )
         )
-        for model in single
-    )
+    return tuple(told)
 
 
 def newest_only(
@@ -108,18 +116,18 @@ def is_version(name: str) -> bool:
     return _VERSION.fullmatch(name) is not None
 
 
-def _origin(
-    model: Candidate,
-    root: Path,
-    mlflow: Mapping[Path, MlflowModel],
-    references: dict[Path, dict[str, str]],
-) -> str:
-    """One line on where the model comes from, "" where its place says nothing."""
-    for place in (model.path, *model.path.parents):
+def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) -> Path | None:
+    """The directory with the `MLmodel` file that stands for the model at `path`."""
+    for place in (path, *path.parents):
         if place in mlflow:
-            return str(mlflow[place])
+            return place
         if place == root:
             break
+    return None
+
+
+def _origin(model: Candidate, root: Path, references: dict[Path, dict[str, str]]) -> str:
+    """One line on where the model comes from, "" where its place says nothing."""
     names = [(root / relative).as_posix() for relative in (model.relative, *model.aliases)]
     if snapshots := [match for name in names if (match := _SNAPSHOT.fullmatch(name))]:
         return _from_hub(snapshots, references)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import ProblemKind
+from modelaudit.facts import ProblemKind, Signature
 from modelaudit.formats.bounded import read_bytes
+from modelaudit.registry.mlflow_signature import read_signature
 from modelaudit.settings import Limits
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class MlflowModel:
         flavors: names of the flavours, `python_function` last.
         details: what the flavour that is ours says: `keras_version`, `save_format`, `model_type` …
         signature: sides (`inputs`, `outputs`, `params`) that the file describes.
+        tensors: what the signature says of inputs and outputs, where it speaks of tensors.
     """
 
     flavors: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class MlflowModel:
     version: str = ""
     run: str = ""
     signature: tuple[str, ...] = ()
+    tensors: Signature | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -80,12 +83,14 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
     ours = next((_mapping(flavors)[name] for name in OURS if name in _mapping(flavors)), None)
     said = _mapping(found.get("signature"))
     sides = ("inputs", "outputs", "params")
+    taken, given = (_whole(said.get(side)) for side in sides[:2])
     return MlflowModel(
         flavors=tuple(name[:60] for name in names[:10]),
         details=_texts(ours) if isinstance(ours, Mapping) else None,
         version=_text(found.get("mlflow_version")),
         run=_text(found.get("run_id")),
         signature=tuple(side for side in sides if said.get(side, "") not in NOTHING),
+        tensors=read_signature(taken, given, path.name, limits),
     )
 
 
@@ -95,6 +100,10 @@ def _mapping(value: Node | None) -> Mapping[str, Node]:
 
 def _text(value: Node | None) -> str:
     return value[:80] if isinstance(value, str) and value not in NOTHING else ""
+
+
+def _whole(value: Node | None) -> str:
+    return value if isinstance(value, str) and value not in NOTHING else ""
 
 
 def _texts(value: Node | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ import signal
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
 
@@ -65,9 +66,13 @@ def _read_exactly(fd: int, size: int) -> bytes:
     return bytes(parts)
 
 
-def _send(fd: int, message: Json) -> None:
+def _packed(message: Json) -> bytes:
     data = json.dumps(message).encode()
-    view = memoryview(HEADER.pack(len(data)) + data)
+    return HEADER.pack(len(data)) + data
+
+
+def _send(fd: int, data: bytes) -> None:
+    view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
@@ -98,9 +103,11 @@ def _serve(
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
             try:
-                _send(answer, {"index": index, "value": work(tasks[index])})
+                message = _packed({"index": index, "value": work(tasks[index])})
             except MemoryError:
-                _send(answer, {"index": index, "value": None, "limit": "read_memory"})
+                message = _packed({"index": index, "value": None, "limit": "read_memory"})
+            with suppress(BrokenPipeError):  # the parent was killed; its pipe has ended, too
+                _send(answer, message)
     except _Stopped:
         pass
     except BaseException:  # a forked child must never return into the parent's code

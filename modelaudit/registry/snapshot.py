@@ -19,13 +19,15 @@ from pathlib import Path
 from modelaudit.formats.beside import architecture_names
 from modelaudit.formats.bounded import display_path, file_entry
 from modelaudit.formats.labels import LABEL_FILES
-from modelaudit.registry.grouping import STATE_FILE, is_shard
+from modelaudit.registry.grouping import STATE_FILE, checkpoint_prefix, is_shard
 from modelaudit.restore.record import record_path
 from modelaudit.settings import Limits
 
 # A file system's clock ticks in milliseconds (seconds on some); a write within the tick in which
 # a file was looked at leaves no trace in its times.
 SETTLED_SECONDS = 2.0
+# Who copies a model in pieces, over a slow line too, seldom rests for longer between two of them.
+FRESH_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ class FileState:
 class Snapshot:
     """The files of one model at one moment, in byte order of their names.
 
-    `settled` says that all of them were last changed well before that moment.
+    `settled` says that all of them were last changed well before that moment, `fresh` that one
+    was changed so shortly before that its writer may not be done.
     """
 
     files: tuple[FileState, ...]
     settled: bool
+    fresh: bool = False
 
     @property
     def text(self) -> str:
@@ -77,7 +81,8 @@ class Looker:
         now = time.time_ns()
         files = tuple(_state(path, model) for path in sorted(set(self._paths(model))))
         newest = max((max(file.modified, file.changed) for file in files), default=0)
-        return Snapshot(files, newest + SETTLED_SECONDS * 1e9 < now)
+        settled, stale = (newest + each * 1e9 < now for each in (SETTLED_SECONDS, FRESH_SECONDS))
+        return Snapshot(files, settled, not stale)
 
     def content(self, model: Path) -> str:
         """One SHA-256 over the names, sizes and bytes of the same files."""
@@ -111,10 +116,13 @@ class Looker:
                 return
 
     def _of_prefix(self, model: Path) -> Iterator[Path]:
-        """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`."""
+        """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`.
+
+        What else is called like it is no part of it: `x.part` may be its next version, on its way.
+        """
         name = model.name
         names = self._list(model.parent)
-        parts = [each for each in names if each.startswith(f"{name}.") or is_shard(each, name)]
+        parts = [each for each in names if checkpoint_prefix(each) == name or is_shard(each, name)]
         yield from (model.parent / each for each in parts)
         if name in names:
             yield model

@@ -22,6 +22,7 @@ _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
 _FOREIGN = frozenset((Format.HDF5_OTHER, Format.ARCHIVE_OTHER))
+_BROKEN = frozenset((Format.CORRUPT_HDF5, Format.CORRUPT_ARCHIVE))
 _SERVED = frozenset(
     (
         Format.SAVEDMODEL_TF1,
@@ -49,6 +50,7 @@ class Walk:
         self._stopped = False
         self._models: list[Candidate] = []
         self._places: set[Path] = set()
+        self._orbax: list[Path] = []
         self._loose: list[File] = []
         self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
         self._others: Counter[str] = Counter()
@@ -100,6 +102,11 @@ class Walk:
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
             self._look_at_files(directory, rest)
+        # Its reader does not look into assets; those of other models are told by rules.
+        if any(directory.is_relative_to(checkpoint) for checkpoint in self._orbax):
+            for name, file in listing.files.items():
+                if Path(name).suffix.lower() in foreign.MODEL_SUFFIXES:
+                    self._look_at_file(file)
         below = []
         for name in reversed(listing.directories):  # the last in is visited first
             if name in _PRIVATE_DIRECTORIES:
@@ -202,6 +209,9 @@ class Walk:
         """Make a file a row, or count it among the others, or say why it is none."""
         suffix = file.path.suffix.lower()
         promised = suffix in foreign.MODEL_SUFFIXES
+        if form in _BROKEN and foreign.is_unfinished(file.path.name):
+            self._name(file.path, "a copy or download that did not end, or goes on")
+            return
         if _is_row(suffix, form):
             self._files.setdefault(file.identity, []).append((file, form))
             return
@@ -246,6 +256,8 @@ class Walk:
         if path == self._scope:  # its own name then starts every relative path
             self._root = path.parent
         self._places.add(path)
+        if form is Format.ORBAX:
+            self._orbax.append(path)
         self._models.append(Candidate(path, self._show(path), form))
 
     def _name(self, path: Path, reason: str) -> None:

@@ -12,6 +12,7 @@ from modelaudit.rules import (
     completeness,
     golden,
     integrity,
+    mlflow,
     observed,
     outputs,
     registry,
@@ -44,6 +45,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *outputs.RULES,
             *security.RULES,
             *registry.RULES,
+            *mlflow.RULES,
         ),
         key=lambda rule: rule.code,
     )

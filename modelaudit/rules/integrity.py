@@ -220,6 +220,23 @@ DAMAGES = (
     ),
 )
 
+# What the readers meet where a file, or a directory of files, is still being written.
+HALF_WRITTEN = frozenset(
+    damage.code
+    for damage in DAMAGES
+    if damage.kind
+    in {
+        ProblemKind.TRUNCATED,
+        ProblemKind.EMPTY,
+        ProblemKind.CORRUPT,
+        ProblemKind.MISSING_FILE,
+        ProblemKind.MISSING_SHARD,
+        ProblemKind.SIZE_MISMATCH,
+        ProblemKind.CRC_MISMATCH,
+        ProblemKind.TENSOR_UNREADABLE,
+    }
+)
+
 
 def check_problem(kind: ProblemKind) -> Check:
     """A check that reports every problem of one kind."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from modelaudit.facts import Artifact, Json
+from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, Severity
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
@@ -57,6 +57,7 @@ class Facts:
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
     golden: Golden | None = None  # the record beside the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
+    promised: Signature | None = None  # inputs and outputs as MLflow's `MLmodel` file has them
     unseen: str = ""  # why nothing of it is known, where that is no fault of the model's
 
 

@@ -75,9 +75,10 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not (proof.layers_compared or proof.layers):
         raise NotApplicable("the file names no layers of Keras, or no layers were restored")
     if proof.layers:
+        differences = f"{len(proof.layers)} difference{'s' * (len(proof.layers) > 1)}"
         yield rule.finding(
-            f"{len(proof.layers)} differences to the saved config in the model that {proof.call} "
-            f"restored in {runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",
+            f"{differences} to the saved config in the model that {proof.call} restored in "
+            f"{runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",
             route=proof.layers[0].route,
             evidence={
                 **_counted(len(proof.layers), "differences"),

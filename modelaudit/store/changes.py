@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from modelaudit.facts import Json
@@ -29,7 +29,9 @@ class Change:
     """One model that is not as it was.
 
     `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
-    findings that only one of the two has. `newer` is the version that took its place.
+    findings that only one of the two has; of a model that is worse now, or not seen in full, what
+    was not looked for has not vanished. `newer` is the version that took its place, or whose place
+    it takes.
     """
 
     kind: Kind
@@ -75,19 +77,20 @@ def compare(
         before: what a run found.
         after: what a later one found.
         newer: of models of `before` that are still there and no longer the newest version, the
-            path of that which is.
+            path of that which is; of those that came, of a newer version that went.
     """
     newer = newer or {}
     gone = {place: line for place, line in before.items() if place not in after}
     came = {place: line for place, line in after.items() if place not in before}
     changes = []
     moved = {place: line for place, line in gone.items() if place not in newer}
-    for old, place in _renamed(moved, came):
+    fresh = {place: line for place, line in came.items() if place not in newer}
+    for old, place in _renamed(moved, fresh):
         changes.append(_change(gone.pop(old), came.pop(place), renamed=True))
     for place, line in gone.items():
         kind = Kind.OLDER if place in newer else Kind.GONE
         changes.append(Change(kind, _path(line), line, None, newer=newer.get(place, "")))
-    changes += [new(line) for line in came.values()]
+    changes += [replace(new(line), newer=newer.get(place, "")) for place, line in came.items()]
     changes += [_change(before[place], after[place]) for place in after if place in before]
     order = list(Kind)
     real = [change for change in changes if change is not None]
@@ -113,8 +116,12 @@ def _waived_in(found: Iterable[Line], other: Line | None) -> tuple[Line, ...]:
 def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
     before, after = ({_identity(f): f for f in findings(line)} for line in (was, now))
     appeared = tuple(f for key, f in after.items() if key not in before)
-    vanished = tuple(f for key, f in before.items() if key not in after)
     step = _rank(now) - _rank(was)
+    less = step < 0 or now["verdict"] == Verdict.INCOMPLETE
+    unasked = unanswered(now) if less else ()
+    vanished = tuple(
+        f for key, f in before.items() if key not in after and f.get("code") not in unasked
+    )
     if renamed:
         kind = Kind.RENAMED
     elif step < 0 or (step == 0 and appeared and not vanished):
@@ -128,6 +135,12 @@ def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
     else:
         return None
     return Change(kind, _path(now), was, now, appeared, vanished)
+
+
+def unanswered(line: Line) -> Sequence[Json]:
+    """Codes of the rules that had too little to look at."""
+    codes = line.get("unanswered")
+    return codes if isinstance(codes, list) else ()
 
 
 def _identity(finding: Line) -> tuple[Json, Json]:

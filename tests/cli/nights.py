@@ -9,6 +9,7 @@ import h5py
 from click.testing import CliRunner, Result
 
 from modelaudit.cli import cli
+from modelaudit.registry import snapshot
 from modelaudit.store.store import Store
 
 
@@ -41,3 +42,8 @@ def scale(model: Path, factor: float = 2.0) -> None:
     with h5py.File(model, "r+") as file:
         kernel = file["model_weights/dense/dense/kernel:0"]
         kernel[...] = factor * kernel[()]
+
+
+def later(monkeypatch) -> None:
+    """From now on all files have lain there for a while: nobody is writing them."""
+    monkeypatch.setattr(snapshot, "FRESH_SECONDS", 0.0)

@@ -59,6 +59,19 @@ def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
     assert nightly(registry).stdout == ""
 
 
+def test_a_version_that_is_taken_back_is_no_other_model(tmp_path):
+    """Though the two have the same bytes, which is what a rename is told by."""
+    registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
+    for version in "12":
+        shutil.copytree(sample, registry / "m" / version)
+    nightly(registry)
+    shutil.rmtree(registry / "m" / "2")
+    said = nightly(registry).stdout
+    assert "\nnew         m/1  pass, the newest again without 2\n" in said
+    assert "\ngone        m/2  was pass\n" in said
+    assert nightly(registry).stdout == ""
+
+
 def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
     nightly(sound)  # imports what a plain user could not
     with folder_of_a_plain_user() as folder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.cli.change_text import counted, listed
+from modelaudit.cli.change_text import counted, described, for_index, listed
 from modelaudit.store.changes import Change, Kind, compare, new
 from modelaudit.store.records import Place
 
@@ -44,7 +44,9 @@ def test_a_finding_of_another_severity_is_one_line():
     )
     (change,) = compare({PLACE: was}, {PLACE: now})
     head, told = listed([change]).splitlines()
-    assert head.startswith("worse       a.h5  warn -> fail")
+    assert head.startswith("worse       a.h5  pass with warnings -> fail")
+    assert described(change).startswith("worse: a.h5 (warn -> fail")  # stands in index.json
+    assert for_index(change).how.startswith("pass with warnings → fail")
     assert told == "  ~ MA604 flips (low -> critical): It flips."
 
 
@@ -58,3 +60,45 @@ def test_a_finding_that_fails_a_model_has_two_lines_and_others_one():
         assert len(told) == lines
         assert told[-1].endswith("…")
         assert max(map(len, told)) <= 100
+
+
+def told(severity, code="MA604", name="flips"):
+    return {"fingerprint": name, "code": code, "name": name, "detail": "So.", "severity": severity}
+
+
+def test_notes_are_shown_where_nothing_else_is():
+    notes = [told("info", name="a"), told("info", name="b")]
+    line = {"path": "a.h5", "verdict": "fail", "findings": [*notes, told("high", name="c")]}
+    assert listed([new(line)]).splitlines()[1:] == ["  + MA604 c (high): So.", "    and 2 notes"]
+    many = line | {"findings": [*notes[:1], *(told("high", name=n) for n in "cdefgh")]}
+    assert listed([new(many)]).splitlines()[-1] == "    and 2 more and 1 note"
+    sound = line | {"verdict": "pass", "findings": notes}
+    assert listed([new(sound)]).splitlines()[2] == "  + MA604 b (info): So."
+
+
+def test_a_finding_that_nobody_looked_for_has_not_gone():
+    """The next night ran no model."""
+    found = [told("high", name="a"), told("low", "MA106", "b")]
+    was = {"path": "a.h5", "verdict": "fail", "findings": found}
+    now = was | {"verdict": "pass", "findings": [], "unanswered": ["MA604"]}
+    lines = listed(compare({PLACE: was}, {PLACE: now})).splitlines()
+    assert lines[1:] == [
+        "  ? MA604 a (high): not looked for this time",
+        "  - MA106 b (low): So.",
+    ]
+
+
+def test_what_does_not_fit_into_a_line_has_one_of_its_own():
+    line = {"path": "x" * 90, "verdict": "pass", "sha256": "a", "findings": []}
+    lines = listed(compare({PLACE: line}, {PLACE: line | {"sha256": "b"}})).splitlines()
+    assert lines == ["saved again " + "x" * 90, "    still pass, other bytes"]
+
+
+def test_the_same_bytes_that_were_not_seen_in_full_speak_of_no_other_rules():
+    line = {"path": "a.h5", "verdict": "pass", "sha256": "a", "findings": [], "reason": "Busy."}
+    blind = line | {"verdict": "incomplete"}
+    for was, now, how in (
+        (line, blind, "not looked at in full"),
+        (blind, line, "looked at in full now"),
+    ):
+        assert f"; the file is the same, {how}" in listed(compare({PLACE: was}, {PLACE: now}))

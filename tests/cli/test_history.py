@@ -14,13 +14,14 @@ from modelaudit.cli import recorded, terminal, timeline
 from modelaudit.registry.output import locked
 from modelaudit.store.records import Audited, Place, State
 from modelaudit.store.store import Store
-from tests.cli.nights import audits, invoke
+from tests.cli.nights import audits, invoke, later
 from tests.made import files
 
 
 @pytest.fixture
-def nights(sound):
+def nights(sound, monkeypatch):
     """Three nights: two models, one of them scaled, and cut; gives registry and output."""
+    later(monkeypatch)
     out = sound.parent / "out"
     assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
     with h5py.File(sound / "a.h5", "r+") as file:
@@ -127,7 +128,7 @@ def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
     assert first["because"] == []
     assert second["because"] == ["a waiver expired on 2026-03-01"]
     assert "findings: no longer waived: MA102 truncated-file" in second["changes"]
-    assert third["because"] == ["the settings changed, or what they name"]
+    assert third["because"] == ["the settings changed, what they name, or what lies beside it"]
     assert "findings: MA102 truncated-file is low now, was high" in third["changes"]
     said = invoke("history", tmp_path / "out", "truncated.h5").stdout
     assert "    the file is the same; a waiver expired on 2026-03-01\n" in said
@@ -167,12 +168,15 @@ def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
                 findings=(SimpleNamespace(detail=each),),
                 tool={},
                 observations=(),
+                verdict="fail",
             )
             for each in ("Layer x is lost.", detail)
         )
         why = timeline.reasons(old, new, SimpleNamespace(rules=""), SimpleNamespace(rules=""))
         told = (
-            [f"a waiver expired on {day}"] if day else ["the settings changed, or what they name"]
+            [f"a waiver expired on {day}"]
+            if day
+            else ["the settings changed, what they name, or what lies beside it"]
         )
         assert why == told
 
@@ -274,3 +278,21 @@ def test_only_so_many_runs_are_kept(sound, tmp_path):
     assert {path.name for path in (out / "models").iterdir()} == {"b.keras", "c.h5", "d.keras"}
     assert len(list((out / "runs").iterdir())) == 2
     assert (out / "latest" / "index.html").is_file()
+
+
+def test_what_was_not_seen_has_not_changed(sound):
+    """Half a copy: its audit knows nothing of weights, so that none of them is gone or new."""
+    out = sound.parent / "out"
+    night = ("nightly", sound, "--no-probe", "-f", "json", "--out", out)
+    whole = (sound / "a.h5").read_bytes()
+    assert invoke(*night).exit_code == 0
+    for data in (whole[:3000], whole[:3000], whole):
+        (sound / "a.h5").write_bytes(data)
+        invoke(*night)
+    _, half, damaged, _ = audits(out, "a.h5")
+    assert (half["verdict"], half["changes"], half["because"]) == ("incomplete", [], [])
+    assert (damaged["changes"], damaged["because"]) == ([], ["it was looked at in full"])
+    assert (
+        "\n    Not looked at in full: a.h5: it is not whole"
+        in invoke("history", out, "a.h5").stdout
+    )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from modelaudit.cli import batch, cli, memory, watch
+from modelaudit.cli import batch, cli, memory
 from modelaudit.probe import here
 from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, Status
+from modelaudit.registry import stillness
 from modelaudit.store import keys
 from tests.cli.conftest import SAMPLES
-from tests.cli.nights import audited, nightly, scale
+from tests.cli.nights import audited, invoke, later, nightly, scale
 
 
 def test_other_times_of_the_same_bytes_are_no_change(sound):
@@ -100,13 +102,16 @@ def test_settings_of_the_probe_run_models_again(sound, probe):
     assert len(probe) == 2  # only the line moved, so what was seen is judged again
 
 
-@pytest.mark.parametrize("status", [Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE])
-def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status):
-    monkeypatch.setattr(
-        sys.modules[__name__],
-        "seen",
-        lambda *_: Seen((Observation("here", "load_model", status),)),
-    )
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [
+        *((each, None) for each in (Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE)),
+        (Status.CRASHED, signal.SIGKILL),  # as the kernel does where a group's memory is used up
+    ],
+)
+def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status, number):
+    ended = Observation("here", "load_model", status, signal=number)
+    monkeypatch.setattr(sys.modules[__name__], "seen", lambda *_: Seen((ended,)))
     nightly(sound, "--probe", code=3)
     assert nightly(sound, "--probe").stdout == ""  # no news, but not taken for granted either
     assert (audited(sound), len(probe)) == (2, 2)
@@ -179,7 +184,7 @@ def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
     def rest(seconds: float) -> None:
         (sound / "a.h5").write_bytes(whole)
 
-    monkeypatch.setattr(watch.time, "sleep", rest)
+    monkeypatch.setattr(stillness.time, "sleep", rest)
     nightly(sound)
     assert nightly(sound).stdout == ""
     assert audited(sound) == 0
@@ -189,6 +194,111 @@ def test_damage_that_stays_is_damage(sound, monkeypatch):
     whole = (sound / "a.h5").read_bytes()
     (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
     assert "MA102" in nightly(sound, code=1).stdout
+
+
+def test_another_description_by_mlflow_is_held_against_the_same_model(sound):
+    """It is not among the model's files, and what it promises is."""
+    said = '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, %d]}}]'
+    (sound / "b.keras").rename(sound.parent / "b.keras")
+    for size, told in ((6, ""), (7, "MA802 mlflow-signature-differs (medium): "), (7, "")):
+        text = f"flavors: {{keras: {{}}}}\nsignature:\n  inputs: '{said % size}'\n"
+        (sound / "MLmodel").write_text(text)
+        done = nightly(sound).stdout
+        assert told in done if told else "MA802" not in done
+    assert done == ""
+
+
+def half(models: Path) -> bytes:
+    """Leave half of `a.h5`, and give all of it."""
+    whole = (models / "a.h5").read_bytes()
+    (models / "a.h5").write_bytes(whole[: len(whole) // 2])
+    return whole
+
+
+COPYING = "a.h5  pass -> incomplete\n    Not looked at in full: a.h5: it is not whole and was"
+
+
+def test_a_copy_that_goes_on_is_no_damage(sound):
+    """Its writer rests for longer than a run waits; the next night meets what it wrote."""
+    nightly(sound)
+    whole = half(sound)
+    done = nightly(sound, code=3)
+    assert COPYING in done.stdout
+    assert "MA1" not in done.stdout
+    (sound / "a.h5").write_bytes(whole[:-8])
+    assert "saved again a.h5  still incomplete, other bytes\n" in nightly(sound, code=3).stdout
+    (sound / "a.h5").write_bytes(whole)
+    assert "better      a.h5  incomplete -> pass\n" in nightly(sound).stdout
+
+
+def test_a_copy_that_does_not_go_on_is_damage(sound):
+    """The same bytes another night, though the file is written to again and again."""
+    nightly(sound)
+    half(sound)
+    nightly(sound, code=3)
+    (sound / "a.h5").write_bytes((sound / "a.h5").read_bytes())
+    done = nightly(sound, code=1)
+    assert (
+        "worse       a.h5  incomplete -> fail; the file is the same, looked at in full now\n"
+        "  + MA102 truncated-file (high): "
+    ) in done.stdout
+    assert nightly(sound).stdout == ""
+
+
+@pytest.mark.parametrize("left", ["saved_model.pb", "variables.index", "variables.data", "x.data"])
+def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
+    """File by file: of some states of it the audit has no digest, and they are told apart, too."""
+    nightly(sound)
+    model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
+    if left == "saved_model.pb":
+        data = (model / left).read_bytes()
+        (model / left).write_bytes(data[: len(data) // 2])
+    elif left == "x.data":
+        (data,) = model.glob("variables/*.data*")
+        data.rename(sound / data.name)
+        shutil.rmtree(model)
+    else:
+        (part,) = model.glob(f"variables/{left}*")
+        part.unlink()
+    done = nightly(sound, code=3).stdout
+    assert "  incomplete\n    Not looked at in full: " in done
+    assert "it is not whole" in done
+    assert "  incomplete -> fail" in nightly(sound, code=1).stdout
+    assert nightly(sound).stdout == ""
+
+
+def test_damage_that_has_lain_there_is_damage_at_once(sound, monkeypatch):
+    nightly(sound)
+    half(sound)
+    later(monkeypatch)
+    assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
+
+
+@pytest.mark.parametrize("where", ["in the first night", "by hand", "in a fresh checkout"])
+def test_damage_is_told_at_once(sound, where):
+    """There may be no other night to tell it, or somebody waits for the answer."""
+    if where == "in the first night":
+        half(sound)
+        nightly(sound, code=1)
+        return
+    nightly(sound)
+    half(sound)
+    if where == "in a fresh checkout":
+        nightly(sound, "--moved", code=1)
+        return
+    out = sound.parent / "out"
+    assert "FAIL  a.h5" in invoke("audit", sound, "--no-probe", "--out", out).stdout
+    assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
+
+
+def test_what_a_file_can_do_is_told_of_half_a_model(sound):
+    nightly(sound)
+    model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
+    (model / "variables" / "variables.index").unlink()
+    (model / "assets.extra").mkdir()
+    assert "new         m  incomplete" in nightly(sound, code=3).stdout
+    (model / "assets.extra" / "x").symlink_to("/etc/passwd")
+    assert "MA7" in nightly(sound, code=1).stdout
 
 
 def test_a_model_that_never_rests_is_not_taken_for_known(sound, monkeypatch):

@@ -18,6 +18,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
+from tests.made.files import minimal_keras
 from tests.made.keras_configs import functional, input_layer, keras3_model, layer
 
 LIMITS = Limits()
@@ -57,6 +58,22 @@ def test_each_step_is_one_row(tmp_path):
         ("run/100", Format.ORBAX),
     ]
     assert not found.named and not found.problems
+
+
+def test_a_model_among_its_files_is_a_row_of_its_own(tmp_path):
+    """What a checkpoint is told to be says nothing about a whole model among its assets."""
+    folder = step(tmp_path / "run" / "7")
+    (folder / "assets" / "tower").mkdir(parents=True)
+    minimal_keras(folder / "assets" / "tower" / "inner.keras")
+    minimal_keras(folder / "beside.keras")
+    (folder / "assets" / "words.txt").write_text("a")
+    found = discover(tmp_path)
+    assert [(row.relative, row.format) for row in found.candidates] == [
+        ("run/7", Format.ORBAX),
+        ("run/7/assets/tower/inner.keras", Format.KERAS_ARCHIVE),
+        ("run/7/beside.keras", Format.KERAS_ARCHIVE),
+    ]
+    assert (found.others, found.named) == ({}, ())
 
 
 def test_it_is_named_and_its_config_read(tmp_path):

@@ -297,3 +297,25 @@ def test_what_tensorflow_and_keras_write_is_one_row_each(made):
         "tf1_savedmodel": Format.SAVEDMODEL_TF1,
         "tf2_checkpoint/ckpt-1": Format.TF2_CHECKPOINT,
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["0f3a.incomplete", ".m.h5.Ab12Cd", "m.h5.1a2B3c4D", "m.h5.part", "m.h5_.gstmp", "m.h5.tmp"],
+)
+@pytest.mark.parametrize("make", [files.minimal_h5, files.minimal_keras])
+def test_a_copy_on_its_way_is_no_row_and_a_whole_model_is(tmp_path, name, make):
+    """By its name alone nothing is passed over: whoever renames a model hides nothing."""
+    make(tmp_path / name)
+    assert [model.relative for model in discover(tmp_path).candidates] == [name]
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    found = discover(tmp_path)
+    assert found.candidates == ()
+    assert [(each.path, "copy or download" in each.reason) for each in found.named] == [
+        (name, True)
+    ]
+    (tmp_path / name).rename(tmp_path / "m")  # a name that says nothing excuses nothing
+    assert [each.relative for each in discover(tmp_path).candidates] == ["m"] * (
+        make is files.minimal_h5
+    )

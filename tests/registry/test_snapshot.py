@@ -64,6 +64,14 @@ def test_what_lies_beside_counts(models, kind, name) -> None:
     assert content(model) != before[1]
 
 
+@pytest.mark.parametrize("kind", ["file", "prefix"])
+def test_the_next_version_on_its_way_is_no_part_of_a_model(models, kind) -> None:
+    model = models[kind]
+    before = look(model).text, content(model)
+    model.with_name(f"{model.name}.part").write_text("x")
+    assert (look(model).text, content(model)) == before
+
+
 @pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
 def test_every_way_to_change_a_file_is_noticed(models, kind) -> None:
     model = models[kind]
@@ -100,7 +108,9 @@ def test_a_file_that_was_just_written_is_not_trusted(tmp_path, monkeypatch) -> N
     assert not look(model).settled
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now + 3 * 10**9)
-    assert look(model).settled
+    assert (look(model).settled, look(model).fresh) == (True, True)
+    monkeypatch.setattr(time, "time_ns", lambda: now + 301 * 10**9)
+    assert not look(model).fresh
     monkeypatch.setattr(time, "time_ns", lambda: now - 10**18)  # the clock was set back 30 years
     assert not look(model).settled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,17 @@ def test_what_appeared_and_vanished_is_named():
     assert [f["fingerprint"] for f in change.appeared] == ["g"]
     assert [f["fingerprint"] for f in change.vanished] == ["f"]
     assert change.same_file
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "gone"),
+    [("warn", "fail", []), ("fail", "incomplete", []), ("fail", "warn", ["f"])],
+)
+def test_what_was_not_looked_for_has_not_vanished(was, now, gone):
+    """A damaged file has not lost its faults; of a better one the loss says why."""
+    before, after = line("a", was, "f"), line("a", now) | {"unanswered": ["MA101"]}
+    (change,) = compare(run(before), run(after))
+    assert [f["fingerprint"] for f in change.vanished] == gone
 
 
 def test_a_finding_that_a_waiver_covers_is_not_open():

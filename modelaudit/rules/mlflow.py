@@ -1,0 +1,164 @@
+"""MA802: does the model take and give what MLflow's description of it says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from modelaudit.facts import Artifact, Endpoint, Layer, Shape, Signature
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.examples import healthy
+from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+
+_DEFAULT = "serving_default"
+_TEXT = frozenset(("string", "str", "object", "bytes"))
+Pair = tuple[Endpoint, Endpoint]
+
+
+def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.promised is None:
+        raise DoesNotArise("no MLmodel file describes its tensors")
+    own = _interface(facts.artifact)
+    if own is None:
+        raise NotApplicable("the model does not say what it takes and gives")
+    taken = _pairs(facts.promised.inputs, own.inputs)
+    given = _pairs(facts.promised.outputs, own.outputs)
+    lacking = len(own.inputs) - len(facts.promised.inputs) if facts.promised.inputs else 0
+    if not taken and not given and lacking <= 0:
+        raise NotApplicable("the tensors of the MLmodel file are not those of the model by name")
+    keras = facts.artifact.architecture is not None
+    found = [("input", each) for each in taken if not _takes(*each, keras=keras)]
+    found += [("output", each) for each in given if not _fits(*each, keras=True)]
+    for side, (said, port) in found:
+        verb = "takes" if side == "input" else "gives"
+        name = port.name or said.name
+        yield rule.finding(
+            f"MLflow's signature says {_shown(said)} of {side} {name}, the model {verb} "
+            f"{_shown(port)}.",
+            file=facts.promised.name,
+            key=f"{side} {name}",
+            evidence={"signature": _shown(said), "model": _shown(port)},
+        )
+    if lacking > 0:
+        counts = (len(facts.promised.inputs), len(own.inputs))
+        yield rule.finding(
+            "MLflow's signature has {} of the {} inputs that the model takes.".format(*counts),
+            file=facts.promised.name,
+            key="inputs",
+            evidence=dict(zip(("signature", "model"), counts, strict=True)),
+        )
+
+
+def _interface(artifact: Artifact) -> Signature | None:
+    """What the model takes and gives, as Keras calls it or else by its serving signature."""
+    architecture = artifact.architecture
+    if architecture is not None:
+        layers = {layer.route: layer for layer in architecture.layers}
+        fed = [_fed(layers[route]) for route in architecture.inputs if route in layers]
+        taken = tuple(port for port in fed if port)
+        if taken and len(taken) == len(architecture.inputs):
+            taken = tuple(port for port in taken if not _optional(layers[port.tensor]))
+            given = [layers[route] for route in architecture.outputs if route in layers]
+            # What a layer computes in need not be what it gives.
+            outputs = (Endpoint(each.name, each.route, "", each.output_shape) for each in given)
+            return Signature("", "", taken, tuple(outputs))
+    served = [each for each in artifact.signatures if each.inputs]
+    named = [each for each in served if each.name == _DEFAULT]
+    return named[0] if named else served[0] if len(served) == 1 else None
+
+
+def _fed(layer: Layer) -> Endpoint | None:
+    """What is fed to the model there; None where the layer is no input and does not say."""
+    shape, dtype = layer.output_shape, layer.config.get("dtype")
+    if layer.class_name != "InputLayer":  # the first layer of an early Sequential model
+        said = layer.config.get("batch_input_shape")
+        if not isinstance(said, list):
+            return None
+        shape = tuple(n if type(n) is int else None for n in said)
+    return Endpoint(layer.name, layer.route, dtype if isinstance(dtype, str) else "", shape)
+
+
+def _optional(layer: Layer) -> bool:
+    return layer.config.get("optional") is True
+
+
+def _pairs(said: Sequence[Endpoint], own: Sequence[Endpoint]) -> list[Pair]:
+    """Which tensor of the signature is which of the model; [] where that cannot be told."""
+    if len(said) == len(own) == 1:
+        return [(said[0], own[0])]
+    by_name = {port.name: port for port in own}
+    if len(by_name) < len(own) or {each.name for each in said} != by_name.keys():
+        return []
+    return [(each, by_name[each.name]) for each in said]
+
+
+def _takes(said: Endpoint, port: Endpoint, *, keras: bool) -> bool:
+    """Whether the model takes some array that follows the signature.
+
+    Keras converts numbers to the type that it needs, TensorFlow does not.
+    """
+    strict = not keras and bool(port.dtype)
+    return _fits(said, port, keras=keras) and not (strict and _type(said) != _type(port))
+
+
+def _type(port: Endpoint) -> str:
+    return "string" if port.dtype in _TEXT else port.dtype
+
+
+def _fits(said: Endpoint, port: Endpoint, *, keras: bool) -> bool:
+    texts = {each.dtype in _TEXT for each in (said, port) if each.dtype}
+    return len(texts) < 2 and _meet(said.shape, port.shape, loose=keras)
+
+
+def _meet(a: Shape | None, b: Shape | None, *, loose: bool) -> bool:
+    """Whether some array has both shapes; `loose` lets a last axis of one come or go.
+
+    Keras adds it where it is missing; that which is too many, its versions before 3 take away.
+    """
+    if a is None or b is None:
+        return True
+    short, long = sorted((a, b), key=len)
+    if loose and len(long) == len(short) + 1 and long[-1] in (1, None):
+        long = long[:-1]
+    return len(short) == len(long) and all(
+        x == y or None in (x, y) for x, y in zip(short, long, strict=True)
+    )
+
+
+def _shown(port: Endpoint) -> str:
+    shape = "?" if port.shape is None else str(list(port.shape)).replace("None", "?")
+    return f"{port.dtype} {shape}".strip()
+
+
+def _described(shape: Shape) -> Facts:
+    own, said = (
+        Signature(_DEFAULT, "", (Endpoint("x", "x:0", "float32", each),), ())
+        for each in ((None, 28, 28, 1), shape)
+    )
+    artifact = replace(healthy().artifact, architecture=None, signatures=(own,))
+    return Facts(artifact, promised=replace(said, name="MLmodel"))
+
+
+RULES = (
+    Rule(
+        code="MA802",
+        name="mlflow-signature-differs",
+        family=Family.REGISTRY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="MLflow's signature contradicts the model",
+        pass_title="The model takes and gives what MLflow's signature says",
+        why="MLflow refuses every call that does not follow the signature in its `MLmodel` file. "
+        "Where the model takes something else, it refuses those that do, so that nobody can use "
+        "it through MLflow. What is said of outputs is what callers are built on.",
+        fix="Log the model again with a signature made from its own inputs and outputs, or set "
+        "that of the registered model:\n\n"
+        "    from mlflow.models import infer_signature, set_signature\n"
+        "    set_signature(MODEL_URI, infer_signature(inputs, model.predict(inputs)))",
+        check=_check,
+        bad=lambda: _described((None, 32, 32, 3)),
+        good=lambda: _described((None, None, None, 1)),
+        references=("https://mlflow.org/docs/latest/ml/model/signatures",),
+    ),
+)
