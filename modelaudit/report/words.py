@@ -26,9 +26,7 @@ VERDICTS: Mapping[Verdict, Mark] = {
     Verdict.INCOMPLETE: Mark("Incomplete", "?"),
 }
 
-NO_CLEARANCE = (
-    "That is no clearance: nothing is said about accuracy on your task, training data or licence."
-)
+NO_CLEARANCE = "That is no clearance: read what was not checked."
 
 VERDICT_MEANING: Mapping[Verdict, str] = {
     Verdict.PASS: f"Every rule that could look at this model passed it. {NO_CLEARANCE}",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from modelaudit.report.sections import behaviour, key_numbers, weights
+from modelaudit.report.sections import behaviour, key_numbers, unchecked, weights
 
 
 def labels(audit):
@@ -38,6 +38,21 @@ def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
     assert "nothing of how the file was made" in number.note
     (block,) = (b for b in weights.build(audit).blocks[:1])
     assert block.tone != "good"  # green beside a model that lost its weights before it was saved
+
+
+def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
+    output = samples.healthy().behaviour["outputs"][0]
+    plain, labelled = (
+        with_behaviour(outputs=[{**output, "accuracy": accuracy}])
+        for accuracy in ({}, {"e": 0.984, "H": 0.5})
+    )
+    right = "of the answers are right"
+    assert right not in labels(plain)
+    number = labels(labelled)[right]
+    assert (number.value, number.note) == ("98\N{NO-BREAK SPACE}%", "64 labelled inputs as given")
+    last = ["".join(s.text for s in unchecked.lines(audit, 4)[-1]) for audit in (plain, labelled)]
+    assert ["accuracy on your task" in line for line in last] == [True, False]
+    assert all("no clearance" in line for line in last)
 
 
 def test_answers_that_change_by_themselves_are_no_flip_test():
