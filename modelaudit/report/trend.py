@@ -35,14 +35,14 @@ class Trend:
 
 
 def in_words(counts: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
-    """A line for each verdict that occurs, with its number in every run: `fail 3 → 2 → 2`."""
+    """A line for each verdict that occurs, with its number in every run: `pass 3 → 2 → 2`."""
     lines = []
     for verdict in WORST_FIRST:
         numbers = [f"{run.get(verdict.value, 0):,}" for run in counts]
         if {*numbers} != {"0"}:
             same = len({*numbers}) == 1
             said = f"always {numbers[0]}" if same else " → ".join(numbers)
-            lines.append(f"{verdict.value} {said}")
+            lines.append(f"{words.mark(verdict.value).word.lower()} {said}")
     return tuple(lines)
 
 
@@ -64,7 +64,7 @@ def trend(runs: Sequence[tuple[str, Mapping[str, int]]]) -> Trend | None:
             height = HEIGHT * count / most
             top -= height
             if count:
-                title = f"{text.instant(began)}: {count:,} {words.mark(verdict.value).word.lower()}"
+                title = f"{text.instant(began)}: {words.counted(count, verdict.value)}"
                 at = index * (WIDTH + GAP)
                 parts.append(Part(verdict.value, at, round(top, 2), round(height, 2), title))
     width = len(shown) * (WIDTH + GAP) - GAP

@@ -162,15 +162,6 @@ CAUSES: Mapping[str, str] = {
 }
 
 
-# Keys of tables whose columns vary, in words.
-COLUMNS: Mapping[str, str] = {
-    "transform": "Input",
-    "class": "Class",
-    "agreement": "Agreement",
-    "agreement_ci": "95\N{NO-BREAK SPACE}% interval",
-    "nfv": "NFV",
-}
-
 # Kinds of rules, by the start of their codes.
 FAMILIES: Mapping[str, str] = {
     "MA1": "integrity",
@@ -231,6 +222,12 @@ def measurement(name: str) -> str:
 def cause(code: str) -> str:
     """A cause in words."""
     return CAUSES.get(code, code.replace("-", " "))
+
+
+def counted(count: int, state: str) -> str:
+    """`1,234 high`, `1 note`, `2 notes`: how many there are of a severity or a verdict."""
+    word = mark(state).word.lower()
+    return f"{count:,} {word}{'s' if state == 'info' and count != 1 else ''}"
 
 
 def mark(state: str) -> Mark:

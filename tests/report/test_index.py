@@ -29,6 +29,17 @@ def page():
     return render_index(rows(), RUN, samples.RULES)
 
 
+def test_notes_are_counted_in_the_right_number():
+    rows = [
+        IndexRow("a", "a", "SavedModel (TF2)", Verdict.PASS, "", {"info": 1, "high": 2}),
+        IndexRow("b", "b", "SavedModel (TF2)", Verdict.PASS, "", {"info": 7}),
+    ]
+    page = render_index(rows, Run("/srv", samples.CREATED, "tool"), samples.RULES)
+    assert re.findall(r"</span> ([0-9]+ (?:note|high)s?)</span>", page) == [
+        "2 high", "1 note", "7 notes"
+    ]  # fmt: skip
+
+
 def test_worst_first(page):
     found = re.findall(r'data-verdict="(\w+)"', page)
     assert found == ["fail", "fail", "fail", "incomplete", "warn", "pass"]

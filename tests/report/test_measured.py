@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
+from modelaudit.report import view
 from modelaudit.report.sections import behaviour, key_numbers, unchecked, weights
 
 
@@ -192,3 +193,31 @@ def test_every_repair_is_said_to_explain_the_answers_or_not(key, tried, answer):
     (row,) = tables["Repairs that were tried on a copy, and what they did"].rows
     assert row[-1].text.startswith(answer)
     assert "_" not in row[0].text
+
+
+def test_agreement_by_class_is_a_share_with_its_interval_and_a_p_value_for_all_classes():
+    row = {"transform": "H", "class": 10, "n": 125, "agreement": 0.032}
+    row |= {"agreement_ci": [0.0125, 0.0794], "nfv": 3.08, "p": 0.00542, "p_holm": 0.0108}
+    output = {**samples.healthy().behaviour["outputs"][0], "per_class": [row]}
+    _, tables = chapter(behaviour.build(with_behaviour(outputs=[output])))
+    (table,) = (table for caption, table in tables.items() if "by the class" in caption)
+    shown = dict(zip(table.columns, (cell.text for cell in table.rows[0]), strict=True))
+    assert shown["Agreement"] == "3\N{NO-BREAK SPACE}% (1–8)"
+    assert (shown["Class"], shown["Inputs"], shown["p-value"]) == ("10", "125", "0.011")
+
+
+def test_what_could_not_be_read_has_no_number_of_parameters():
+    bare = replace(
+        samples.healthy(), architecture={}, behaviour={}, restore={}, weights={"total": 0}
+    )
+    assert "parameters" in labels(bare)
+    assert "parameters" not in labels(replace(bare, model={**bare.model, "complete": False}))
+
+
+def test_the_first_page_names_the_whole_path_and_the_versions_that_ran():
+    audit = samples.healthy()
+    path = "/".join(["a-directory"] * 40) + "/model.keras"
+    audit = replace(audit, model={**audit.model, "path": path})
+    said = {term: cell.text for term, cell in view.build(audit, samples.RULES).verdict.identity}
+    assert said["Model"] == path
+    assert "TensorFlow 2.21.0 and Keras 3.15.1" in said["Was the model run?"]

@@ -144,7 +144,8 @@ def _parameters(audit: Audit) -> KeyNumber | None:
         note = f"stored numbers of {text.plural(layers, 'layer')}"
         return KeyNumber(f"{params:,}", "parameters", note)
     total = as_count(as_map(audit.weights).get("total"))
-    if total is not None:
+    # In a file that could not be read, none were found and any number may be there.
+    if total or (total is not None and as_map(audit.model).get("complete") is not False):
         return KeyNumber(f"{total:,}", "parameters", "stored numbers")
     return None
 
