@@ -147,8 +147,8 @@ def _json(found: RunChanges) -> Json:
 def _text(found: RunChanges) -> str:
     width = min(columns(), WIDTH)
     lines = [wrapped(f"{found.old} -> {found.new}", width, "", "  ")]
-    for kind, mine in found.groups():
-        lines.append(kind.heading.lower())
+    for heading, mine in found.groups():
+        lines.append(heading.lower())
         for each in mine[:LISTED]:
             lines += _lines(each, width)
         if len(mine) > LISTED:

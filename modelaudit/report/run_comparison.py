@@ -16,6 +16,7 @@ from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
+_RANKS = {verdict.value: rank for rank, verdict in enumerate(WORST_FIRST)}
 UNREACHED = "not reached: "  # so begin an index's notes on them
 LISTED = 8  # findings of one model
 
@@ -28,14 +29,9 @@ class Kind(StrEnum):
     NEW = "new"
     GONE = "gone"
 
-    @property
-    def heading(self) -> str:
-        """What stands over such models."""
-        return HEADINGS[self]
 
-
+WORSE, BETTER = "A worse verdict", "A better verdict"
 HEADINGS = {
-    Kind.VERDICT: "Another verdict",
     Kind.FINDINGS: "The same verdict, other findings",
     Kind.NEW: "New models",
     Kind.GONE: "Models that are gone",
@@ -80,7 +76,10 @@ class Run:
         told = f"{when}, {text.plural(len(self.rows), 'model')}"
         if missing := as_count(self.data.get("missing")):
             told += f" (interrupted, {text.number(missing)} not reached)"
-        return f"{text.shorten(self.name, 60)}: {told}" if self.name else told
+        # A run's directory is named after the time at which it began.
+        stamp = as_text(self.data.get("created")).replace(":", "")
+        named = self.name and self.name != stamp
+        return f"{text.shorten(self.name, 60)}: {told}" if named else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,14 @@ class Change:
         return tuple([*found, self.other] if self.other else found)
 
     @property
+    def heading(self) -> str:
+        """What stands over such models."""
+        if self.kind is not Kind.VERDICT or self.old is None or self.new is None:
+            return HEADINGS.get(self.kind, WORSE)
+        ranks = [_RANKS.get(side.verdict, len(_RANKS)) for side in (self.old, self.new)]
+        return WORSE if ranks[1] <= ranks[0] else BETTER
+
+    @property
     def why(self) -> str:
         """The reason of the later verdict."""
         last = self.new or self.old
@@ -131,11 +138,11 @@ class RunChanges:
         count = len(self.changes)
         return f"{text.plural(count, 'model')} changed" if count else "no model changed"
 
-    def groups(self) -> Iterator[tuple[Kind, list[Change]]]:
-        """The changes by what happened, in the order of `Kind`."""
-        for kind in Kind:
-            if mine := [each for each in self.changes if each.kind is kind]:
-                yield kind, mine
+    def groups(self) -> Iterator[tuple[str, list[Change]]]:
+        """The changes under headings that say what happened, the worst news first."""
+        for heading in (WORSE, BETTER, *HEADINGS.values()):
+            if mine := [each for each in self.changes if each.heading == heading]:
+                yield heading, mine
 
 
 def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
@@ -233,8 +240,8 @@ def page_of(found: RunChanges, folder: Path) -> Comparison:
         changed=bool(found.changes),
         sections=(),
         groups=tuple(
-            Group(f"{kind.heading} ({len(mine):,})", tuple(_cards(mine, folder)))
-            for kind, mine in found.groups()
+            Group(f"{heading} ({len(mine):,})", tuple(_cards(mine, folder)))
+            for heading, mine in found.groups()
         ),
     )
 

@@ -87,8 +87,8 @@ OBSERVED = "certain (observed)"  # in place of the first, of rules that look at 
 
 TRANSFORMS: Mapping[str, str] = {
     "e": "as given",
-    "H": "mirrored left–right",
-    "V": "mirrored top–bottom",
+    "H": "mirrored left-right",
+    "V": "mirrored up-down",
     "r90": "turned 90° left",
     "r180": "turned 180°",
     "r270": "turned 90° right",

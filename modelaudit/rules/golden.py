@@ -18,8 +18,8 @@ from modelaudit.schema import jsonable
 def _golden(facts: Facts) -> Golden:
     if facts.golden is None:
         raise NotApplicable(
-            "no golden record lies beside the model; `modelaudit record` makes one where the model "
-            "was trained, before it is exported"
+            "no golden record (its weights and answers when saved) lies beside the model; "
+            "`modelaudit record` makes one where it was trained"
         )
     return facts.golden
 

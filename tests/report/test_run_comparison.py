@@ -59,6 +59,20 @@ def test_two_runs_tell_which_models_changed():
     assert between(run_of(*OLD), run_of(*OLD)).changes == ()
 
 
+def test_models_that_became_worse_stand_before_those_that_became_better():
+    good, bad = named(samples.healthy(), "m"), named(samples.failing(), "m")
+    other = named(samples.healthy(), "n"), named(samples.failing(), "n")
+    found = between(run_of(good, other[1]), run_of(bad, other[0]))
+    told = [(heading, [each.path for each in mine]) for heading, mine in found.groups()]
+    assert told == [("A worse verdict", ["m"]), ("A better verdict", ["n"])]
+
+
+def test_a_run_whose_name_is_its_time_tells_the_time_once():
+    data = data_of(*OLD) | {"created": "2026-03-01T02:00:05Z"}
+    assert str(Run(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
+    assert str(Run(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
+
+
 def test_each_run_says_its_verdicts_and_where_it_looked():
     old, new = data_of(*OLD), data_of(*NEW) | {"root": "/srv/other"}
     page = " ".join(re.sub(r"<[^>]+>", " ", html_of(between(Run(old), Run(new)))).split())
