@@ -28,6 +28,8 @@ VERDICTS: Mapping[Verdict, Mark] = {
 
 NO_CLEARANCE = "That is no clearance: read what was not checked."
 
+DANGER = "Do not load this file before that is settled: to load it may be enough to do harm."
+
 VERDICT_MEANING: Mapping[Verdict, str] = {
     Verdict.PASS: f"Every rule that could look at this model passed it. {NO_CLEARANCE}",
     Verdict.WARN: "Nothing here blocks the use of the model, but read the warnings first.",

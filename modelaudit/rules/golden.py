@@ -11,6 +11,7 @@ from modelaudit.restore.golden import Golden, OutputReplay
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
+from modelaudit.rules.number import counted
 from modelaudit.rules.restore import KEPT, listing
 from modelaudit.schema import jsonable
 
@@ -62,7 +63,8 @@ def _golden_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told += [f"{name}: not in the record" for name in found.unexpected]
     if told:
         yield rule.finding(
-            f"{len(told)} weights are not those of the model that was recorded: {listing(told)}.",
+            counted(len(told), "weight is not that", "weights are not those")
+            + f" of the model that was recorded: {listing(told)}.",
             file=golden.file,
             route=next(each.partition(": ")[0] for each in told),
             evidence={

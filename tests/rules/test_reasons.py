@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.probe.protocol import Status
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
+from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.integrity import describe
 
 
@@ -32,3 +34,13 @@ def test_a_model_that_loads_nowhere_is_told_without_the_names_of_options():
         "The model loads neither in the installed TensorFlow and Keras nor in the installed "
         "TensorFlow with tf-keras. First error"
     )
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
+def test_one_of_a_kind_is_told_in_the_singular(rule):
+    for finding in run_rule(rule, rule.bad()).findings:
+        told = re.search(
+            r"(?<![0-9.,])(?:All )?\b1 (?:[a-z]+ )?(?:times\b|[a-z]+s (?:are|have|hold|belong)\b)",
+            finding.detail,
+        )
+        assert told is None, finding.detail

@@ -213,6 +213,8 @@ def _meaning(audit: Audit, findings: Findings) -> str:
     if audit.verdict is Verdict.PASS and findings.waived:
         said = "Every rule that could look at this model passed it, or what it found is waived."
         return f"{said} {words.NO_CLEARANCE}"
+    if any(map(_is_dangerous, findings.cards)):
+        return words.DANGER
     return words.VERDICT_MEANING[audit.verdict]
 
 
