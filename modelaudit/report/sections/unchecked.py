@@ -30,8 +30,8 @@ LIMIT = (
     "clearance."
 )
 LABELLED = (
-    "Accuracy was measured on the labelled inputs given here, and on nothing else. Nothing is said "
-    "about the training data or the licence: a pass is no clearance."
+    "Nothing is said about accuracy on other inputs, the training data or the licence: a pass is "
+    "no clearance."
 )
 
 

@@ -42,6 +42,7 @@ class VerdictPage:
     glyph: str
     reason: tuple[Span, ...]
     meaning: str
+    dangerous: bool  # to load the model
     counts: tuple[tuple[str, int], ...]
     waived: int
     numbers: tuple[key_numbers.KeyNumber, ...]
@@ -58,8 +59,7 @@ class VerdictPage:
 
 def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
-    dangerous = next((card for card in open_cards if _is_dangerous(card)), None)
-    if dangerous:
+    if dangerous := _dangerous(findings):
         return _replacing(dangerous)
     causes = [] if audit.verdict is Verdict.PASS else as_maps(as_map(audit.diagnosis).get("causes"))
     steps = as_maps(causes[0].get("next_steps"))[:DIAGNOSED] if causes else []
@@ -88,6 +88,10 @@ def _comes_first(card: Card, weight: int) -> bool:
 
 def _is_dangerous(card: Card) -> bool:
     return card.mark == Severity.CRITICAL and card.family == SECURITY
+
+
+def _dangerous(findings: Findings) -> Card | None:
+    return next(filter(_is_dangerous, findings.cards), None)
 
 
 def _replacing(card: Card) -> tuple[Action, ...]:
@@ -213,7 +217,7 @@ def _meaning(audit: Audit, findings: Findings) -> str:
     if audit.verdict is Verdict.PASS and findings.waived:
         said = "Every rule that could look at this model passed it, or what it found is waived."
         return f"{said} {words.NO_CLEARANCE}"
-    if any(map(_is_dangerous, findings.cards)):
+    if _dangerous(findings):
         return words.DANGER
     return words.VERDICT_MEANING[audit.verdict]
 
@@ -229,6 +233,7 @@ def build(
         glyph=mark.glyph,
         reason=spans(text.cut(as_text(audit.reason), 300) or words.VERDICT_MEANING[audit.verdict]),
         meaning=_meaning(audit, findings) if audit.reason else "",
+        dangerous=_dangerous(findings) is not None,
         counts=findings.counts,
         waived=findings.waived,
         numbers=key_numbers.build(audit),
