@@ -75,7 +75,8 @@ def diff_runs(
     from modelaudit.cli.deliver import rule_infos
     from modelaudit.registry.output import write_atomic
     from modelaudit.report.comparison import render_comparison
-    from modelaudit.report.run_comparison import Run, between_runs, page_of
+    from modelaudit.report.run_comparison import Run, between_runs
+    from modelaudit.report.run_page import page_of
 
     names = apart(old.asked, new.asked)
     before, after = (
