@@ -29,6 +29,13 @@ def page():
     return render_index(rows(), RUN, samples.RULES)
 
 
+def test_where_a_model_comes_from_stands_with_its_name_where_there_is_room():
+    row = IndexRow("a", "s/1", "SavedModel (TF2)", Verdict.PASS, "fine", origin="version 1 of s")
+    page = render_index([row], Run("/srv", samples.CREATED, "tool"), samples.RULES)
+    (head,) = re.findall(r'<th scope="row">(.*?)</th>', page, re.DOTALL)
+    assert "version 1 of s" in head
+
+
 def test_notes_are_counted_in_the_right_number():
     rows = [
         IndexRow("a", "a", "SavedModel (TF2)", Verdict.PASS, "", {"info": 1, "high": 2}),
