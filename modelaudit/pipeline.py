@@ -24,7 +24,7 @@ from modelaudit.formats.reader import read
 from modelaudit.measures.gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.here import Seen
-from modelaudit.probe.protocol import Observation, Status, calls_for
+from modelaudit.probe.protocol import ENDED, Observation, Status, calls_for, runtime_name
 from modelaudit.restore.golden import Golden, allowing, read_golden
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.caution import hold_back
@@ -36,6 +36,9 @@ from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+
+# How an attempt to run a model ended that gave no answers.
+ENDINGS = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,12 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
 
 
 def _endings(observations: Sequence[Observation]) -> str:
-    return "; ".join(f"{o.runtime}: {o.status.value}" for o in observations) or "nothing was tried"
+    """How running the model ended, in words for people."""
+    ended: dict[str, list[str]] = {}
+    for each in observations:
+        ended.setdefault(ENDINGS[each.status], []).append(f"in {runtime_name(each.runtime)}")
+    said = "; ".join(f"{how} {' and '.join(where)}" for how, where in ended.items())
+    return said or "nothing was tried"
 
 
 def exit_of(verdict: Verdict, reason: str, fail_on: Severity) -> dict[str, Json]:

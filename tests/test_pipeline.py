@@ -68,3 +68,10 @@ def test_a_path_that_has_gone_is_told(tmp_path):
     gone = Target(tmp_path / "gone.h5", tmp_path, "gone.h5", "gone.h5")
     audit = audit_model(gone, Settings(), CREATED)
     assert audit.verdict in {Verdict.FAIL, Verdict.INCOMPLETE}
+
+
+def test_a_report_names_runtimes_in_words(target):
+    audit = audit_model(target, Settings(), CREATED, ended(Status.FAILED))
+    said = "it did not load in the installed TensorFlow and Keras"
+    assert audit.behaviour["skipped_reason"] == said
+    assert "does not load in the installed TensorFlow and Keras. First error" in audit.reason

@@ -75,7 +75,8 @@ def diff_runs(
     from modelaudit.cli.deliver import rule_infos
     from modelaudit.registry.output import write_atomic
     from modelaudit.report.comparison import render_comparison
-    from modelaudit.report.run_comparison import Run, between_runs, page_of
+    from modelaudit.report.run_comparison import Run, between_runs
+    from modelaudit.report.run_page import page_of
 
     names = apart(old.asked, new.asked)
     before, after = (
@@ -147,8 +148,8 @@ def _json(found: RunChanges) -> Json:
 def _text(found: RunChanges) -> str:
     width = min(columns(), WIDTH)
     lines = [wrapped(f"{found.old} -> {found.new}", width, "", "  ")]
-    for kind, mine in found.groups():
-        lines.append(kind.heading.lower())
+    for heading, mine in found.groups():
+        lines.append(heading.lower())
         for each in mine[:LISTED]:
             lines += _lines(each, width)
         if len(mine) > LISTED:

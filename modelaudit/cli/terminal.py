@@ -39,12 +39,29 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
 
 
+def cells(text: str) -> int:
+    """Columns that `text` takes: Chinese letters and emoji two each, accents of their own none."""
+    import unicodedata
+
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in {"Mn", "Me"} for c in text)
+
+
 def shorten_path(text: str, width: int) -> str:
-    """`text` cut in the middle, so that both the directory and the name stay readable."""
-    if len(text) <= width:
-        return text
-    tail = width * 2 // 3
-    return text[: width - tail - 1] + "…" + text[-tail:]
+    """`text` cut in the middle, so that both the directory and the name stay readable.
+
+    In `width` columns: one of wide letters loses more of them.
+    """
+    limit = width
+    while cells(text) > width and limit > 1:
+        tail = limit * 2 // 3
+        shown = text[: limit - tail - 1] + "…" + text[-tail:]
+        if len(text) > limit and cells(shown) <= width:
+            return shown
+        limit -= 1
+    return text
 
 
 def apart(old: Path, new: Path) -> tuple[str, str]:
@@ -90,12 +107,13 @@ def table(rows: Sequence[Mapping[str, Json]]) -> str:
     labels = max((len(str(row["format_label"])) for row in rows), default=0)
     words = max((len(str(row["verdict"])) for row in rows), default=0)
     room = max(width - labels - words - 4, 20)  # two gaps of two
-    paths = min(room, max((len(clean(str(row["path"]))) for row in rows), default=0))
+    paths = min(room, max((cells(clean(str(row["path"]))) for row in rows), default=0))
     lines = []
     for row in rows:
         path = shorten_path(clean(str(row["path"])), paths)
         verdict = mark(str(row["verdict"]), words)
-        lines.append(f"{verdict}  {path:<{paths}}  {row['format_label']}")
+        gap = " " * (paths - cells(path))
+        lines.append(f"{verdict}  {path}{gap}  {row['format_label']}")
         if row["verdict"] != "pass":
             lines += _reason(str(row["reason"]), width - 1)
     return "\n".join(lines)

@@ -22,6 +22,7 @@ from modelaudit.diagnosis import (
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.case import IMAGES, Case
+from modelaudit.diagnosis.danger import forbid
 from modelaudit.diagnosis.loading import loading
 from modelaudit.diagnosis.model import (
     Answer,
@@ -36,6 +37,8 @@ from modelaudit.diagnosis.model import (
 )
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.findings import RuleResult
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.caution import danger
 from modelaudit.rules.model import Facts
 
 SHADOW = 0.3  # belief left to a cause that was found beside an earlier one
@@ -189,4 +192,6 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
         causes.append(_fallback(case, open_))
     diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_, consequences=tuple(consequences))
     diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
-    return replace(diagnosis, answer=plain_answer(case, diagnosis))
+    diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
+    found = danger(results, CATALOGUE)
+    return diagnosis if found is None else forbid(diagnosis, found)

@@ -124,9 +124,11 @@ def _symmetry(case: Case) -> str:
     if exact:
         return f"{exact} of {len(scores)} spatial kernels are mirror images of themselves."
     mean = sum(scores) / len(scores)
+    what = f"{len(scores)} spatial kernels averages"
+    if len(scores) == 1:
+        what = "the one spatial kernel is"
     return (
-        f"The symmetry of {len(scores)} spatial kernels averages {mean:.2f} (0 as random weights, "
-        "1 mirror images of themselves)."
+        f"The symmetry of {what} {mean:.2f} (0 as random weights, 1 mirror images of themselves)."
     )
 
 

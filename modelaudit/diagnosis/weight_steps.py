@@ -6,6 +6,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.summary import KernelInitialization
+from modelaudit.rules.number import counted, every
 
 LISTED = 5
 SMALL = 500  # weights under which a single fresh-looking layer proves little
@@ -65,8 +66,8 @@ def never_loaded(case: Case) -> Answer:
         )
     evidence = [
         Evidence(
-            f"All {tested} testable kernels lie within their initialiser's bound, follow its "
-            "distribution, and every bias is zero.",
+            every(tested, "testable kernel lies within its", "testable kernels lie within their")
+            + " initialiser's bound and distribution, and every bias is zero.",
             "MA404",
             tested,
             None,
@@ -75,7 +76,8 @@ def never_loaded(case: Case) -> Answer:
     ]
     if case.batchnorm:
         count = len(case.batchnorm)
-        text = f"All {count} batch normalisations still hold mean 0 and variance 1."
+        norms = every(count, "batch normalisation holds", "batch normalisations hold")
+        text = f"{norms} mean 0 and variance 1 still."
         evidence.append(Evidence(text, "MA402", count, None, count))
     return Found(0.97, tuple(evidence))
 
@@ -106,10 +108,11 @@ def partial_restore(case: Case) -> Answer:
     against = [Evidence(f"The layers are small (under {SMALL} weights).", n=SMALL)] * small
     against += [Evidence("The layers are frozen: random features may be meant.")] * frozen
     trained = tested - len(fresh)
+    others = counted(trained, "other kernel is", "other kernels are")
     return Found(
         0.5 if small or frozen else 0.95,
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
-        + (Evidence(f"{trained} other kernels are trained.", "", trained, None, tested),),
+        + (Evidence(f"{others} trained.", "", trained, None, tested),),
         where=_names([kernel.route for kernel in fresh]),
         against=tuple(against),
     )

@@ -78,7 +78,7 @@ def newest_only(
         if model.series is None or model.version == newest[model.series]:
             kept.append(model)
         else:
-            why = f"older version ({newest[model.series]} is the newest); --all-versions audits it"
+            why = f"older than version {newest[model.series]}; --all-versions audits all"
             left_out.append(Named(model.relative, why))
     return tuple(kept), tuple(left_out)
 

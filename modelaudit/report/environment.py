@@ -65,6 +65,7 @@ def environment(templates_dir: Path | None = None) -> Environment:
         lstrip_blocks=True,
     )
     made.globals["mark"] = words.mark
+    made.globals["counted"] = words.counted
     made.globals["style_name"] = words.style_name
     return made
 

@@ -45,6 +45,20 @@ TESTS: Mapping[str, str] = {
     "ks_p": "p-value of the Kolmogorov–Smirnov test against the initialiser",
     "level": "p-value below which the weights count as trained",
 }
+COUNTED = frozenset(
+    {
+        "bytes",
+        "differences",
+        "kernels",
+        "layers",
+        "operations",
+        "tensors",
+        "uses",
+        "values",
+        "variables",
+        "weights",
+    }
+)
 SHARES = frozenset({"agreement", "top_share"})
 
 
@@ -69,7 +83,7 @@ def _value(finding: Finding, key: str) -> str:
     value = finding.evidence[key]
     unit = finding.evidence.get("unit")
     if key == "measured" and isinstance(unit, str) and as_number(value) is not None:
-        return f"{plain(value)} {text.cut(unit, 80)}"
+        return f"{plain(value)} {_unit(text.cut(unit, 80), as_number(value))}"
     if key == "profile":
         found = numbers(value).items()
         return text.listing([f"{words.transform(k)} {text.number(v, 2)}" for k, v in found], 10)
@@ -84,6 +98,12 @@ def _value(finding: Finding, key: str) -> str:
     if key == "tests" and isinstance(value, Mapping):
         return _tests(value)
     return plain(value, LONGEST)
+
+
+def _unit(unit: str, count: float | None) -> str:
+    """The unit in the singular where there is one of it: rules write it in the plural."""
+    head, gap, rest = unit.partition(" ")
+    return f"{head[:-1]}{gap}{rest}" if count == 1 and head in COUNTED else unit
 
 
 def _tests(tests: Mapping[str, Json]) -> str:

@@ -6,9 +6,10 @@ import html
 import re
 from collections.abc import Sequence
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome
+from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity
 from modelaudit.report import evidence, text, words
 from modelaudit.report.ruleinfo import Rules
+from modelaudit.report.sections.diagnosis import UNDECIDED
 from modelaudit.report.values import as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
@@ -59,6 +60,15 @@ def _findings(audit: Audit) -> list[str]:
     return lines
 
 
+def _is_dangerous(audit: Audit) -> bool:
+    return any(
+        finding.severity is Severity.CRITICAL
+        and finding.outcome is not Outcome.WAIVED
+        and words.FAMILIES.get(finding.code[:3]) == "security"
+        for finding in audit.findings
+    )
+
+
 def _model(audit: Audit, *, opened: bool) -> str:
     model = as_map(audit.model)
     mark = words.VERDICTS[audit.verdict]
@@ -68,13 +78,15 @@ def _model(audit: Audit, *, opened: bool) -> str:
         f"<details{' open' if opened else ''}><summary>{title}</summary>",
         "",
         escape(audit.reason, 300) or words.VERDICT_MEANING[audit.verdict],
+        *(("", f"**{escape(words.DANGER)}**") if _is_dangerous(audit) else ()),
         "",
         *_findings(audit),
     ]
     causes = as_maps(as_map(audit.diagnosis).get("causes"))
     if causes:
-        cause = as_text(causes[0].get("title")) or words.cause(as_text(causes[0].get("cause")))
-        lines += ["", f"**Most likely cause:** {escape(cause)}"]
+        code = as_text(causes[0].get("cause"))
+        cause = escape(as_text(causes[0].get("title")) or words.cause(code))
+        lines += ["", cause if code in UNDECIDED else f"**Most likely cause:** {cause}"]
     if missing := [result for result in audit.skipped if not result.moot]:
         said = text.plural(len(missing), "question")
         lines += ["", f"Not answered: {said}; “could not look” is not a pass."]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
-from urllib.parse import quote
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity, Verdict
+from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity
 from modelaudit.report import text, words
-from modelaudit.report.comparison import Card, Comparison, Group, Side, Standing
+from modelaudit.report.comparison import Standing
+from modelaudit.report.moves import moves
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
+_RANKS = {verdict.value: rank for rank, verdict in enumerate(WORST_FIRST)}
 UNREACHED = "not reached: "  # so begin an index's notes on them
 LISTED = 8  # findings of one model
 
@@ -28,14 +27,9 @@ class Kind(StrEnum):
     NEW = "new"
     GONE = "gone"
 
-    @property
-    def heading(self) -> str:
-        """What stands over such models."""
-        return HEADINGS[self]
 
-
+WORSE, BETTER = "A worse verdict", "A better verdict"
 HEADINGS = {
-    Kind.VERDICT: "Another verdict",
     Kind.FINDINGS: "The same verdict, other findings",
     Kind.NEW: "New models",
     Kind.GONE: "Models that are gone",
@@ -80,7 +74,10 @@ class Run:
         told = f"{when}, {text.plural(len(self.rows), 'model')}"
         if missing := as_count(self.data.get("missing")):
             told += f" (interrupted, {text.number(missing)} not reached)"
-        return f"{text.shorten(self.name, 60)}: {told}" if self.name else told
+        # A run's directory is named after the time at which it began.
+        stamp = as_text(self.data.get("created")).replace(":", "")
+        named = self.name and self.name != stamp
+        return f"{text.shorten(self.name, 60)}: {told}" if named else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,7 @@ class Change:
     appeared: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     other: str = ""
+    sha256: str = ""  # of a model that is new or gone, where its audit is still there
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -108,6 +106,19 @@ class Change:
             if each
         ]
         return tuple([*found, self.other] if self.other else found)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether only one of the runs has the model."""
+        return self.kind in {Kind.NEW, Kind.GONE}
+
+    @property
+    def heading(self) -> str:
+        """What stands over such models."""
+        if self.kind in HEADINGS or self.old is None or self.new is None:
+            return HEADINGS[self.kind]
+        ranks = [_RANKS.get(side.verdict, len(_RANKS)) for side in (self.old, self.new)]
+        return WORSE if ranks[1] <= ranks[0] else BETTER
 
     @property
     def why(self) -> str:
@@ -131,11 +142,11 @@ class RunChanges:
         count = len(self.changes)
         return f"{text.plural(count, 'model')} changed" if count else "no model changed"
 
-    def groups(self) -> Iterator[tuple[Kind, list[Change]]]:
-        """The changes by what happened, in the order of `Kind`."""
-        for kind in Kind:
-            if mine := [each for each in self.changes if each.kind is kind]:
-                yield kind, mine
+    def groups(self) -> Iterator[tuple[str, list[Change]]]:
+        """The changes under headings that say what happened, the worst news first."""
+        for heading in (WORSE, BETTER, *HEADINGS.values()):
+            if mine := [each for each in self.changes if each.heading == heading]:
+                yield heading, mine
 
 
 def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
@@ -152,7 +163,11 @@ def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
             same += 1
         elif not _unknown(was, new) and not _unknown(now, old):
             found.append(_change(old, new, was, now, rules))
-    return RunChanges(old, new, tuple(found), same)
+    paths = [as_text(row.get("path")) for row in after.values()]
+    gone, came = ({c.path: c.sha256 for c in found if c.kind is k} for k in (Kind.GONE, Kind.NEW))
+    moved = dict(moves(gone, came, paths))
+    changes = [replace(c, other=moved.get(c.path, "")) if c.one_sided else c for c in found]
+    return RunChanges(old, new, tuple(changes), same)
 
 
 def _unknown(row: Map | None, other: Run) -> bool:
@@ -180,7 +195,9 @@ def _change(old: Run, new: Run, was: Map | None, now: Map | None, rules: Rules) 
     standings = _standing(was, before_kept), _standing(now, after_kept)
     path = as_text((now or was or {}).get("path")) or "unnamed"
     if was is None or now is None:
-        return Change(Kind.GONE if now is None else Kind.NEW, path, *standings)
+        kept = before_kept or after_kept
+        digest = as_text(as_map(kept.audit.model).get("sha256")) if kept and kept.audit else ""
+        return Change(Kind.GONE if now is None else Kind.NEW, path, *standings, sha256=digest)
     kind = Kind.FINDINGS if was.get("verdict") == now.get("verdict") else Kind.VERDICT
     if before_kept and before_kept.audit and after_kept and after_kept.audit:
         before, after = _open(before_kept.audit), _open(after_kept.audit)
@@ -218,55 +235,6 @@ def _rule(code: str, rules: Rules) -> str:
 def _tally(row: Map) -> str:
     counts = _counts(row).items()
     return ", ".join(f"{n:,} {words.mark(severity).word.lower()}" for severity, n in counts) or "0"
-
-
-def page_of(found: RunChanges, folder: Path) -> Comparison:
-    """The page on two runs, which will lie in `folder`: reports are linked from there."""
-    same = f"As before: {text.plural(found.same, 'model')}."
-    roots = {as_text(run.data.get("root")) for run in (found.old, found.new)}
-    if len(roots) > 1:
-        same += " The runs looked at different directories; a model is matched by its path in them."
-    return Comparison(
-        title="Two runs compared",
-        sides=(_side(found.old), _side(found.new)),
-        lead=f"{found.summary[:1].upper()}{found.summary[1:]}. {same}",
-        changed=bool(found.changes),
-        sections=(),
-        groups=tuple(
-            Group(f"{kind.heading} ({len(mine):,})", tuple(_cards(mine, folder)))
-            for kind, mine in found.groups()
-        ),
-    )
-
-
-def _side(run: Run) -> Side:
-    states = {as_text(row.get("verdict")) for row in run.rows.values()}
-    worst = next((v for v in WORST_FIRST if v.value in states), Verdict.PASS)
-    counted = [
-        f"{count:,} {words.mark(v.value).word.lower()}"
-        for v in WORST_FIRST
-        if (count := sum(row.get("verdict") == v.value for row in run.rows.values()))
-    ]
-    made = f"Root: {text.shorten(as_text(run.data.get('root')), 160)}"
-    if tool := as_text(run.data.get("tool")):
-        made += f"; by {text.shorten(tool, 60)}"
-    return Side(str(run), worst.value, text.listing(counted), made)
-
-
-def _cards(changes: Iterable[Change], folder: Path) -> Iterator[Card]:
-    def linked(standing: Standing | None) -> Standing | None:
-        if standing is None or not standing.report:
-            return standing
-        return replace(standing, report=quote(os.path.relpath(standing.report, folder)))
-
-    for each in changes:
-        yield Card(
-            text.shorten(each.path, 120),
-            linked(each.old),
-            linked(each.new),
-            tuple(text.plain_text(said, 600) for said in each.said),
-            text.plain_text(each.why, 200),
-        )
 
 
 def as_json(found: RunChanges) -> Mapping[str, object]:

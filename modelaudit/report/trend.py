@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from modelaudit.findings import WORST_FIRST
+from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.report import text, words
 
 LAST = 10  # runs that are shown
@@ -34,15 +34,22 @@ class Trend:
     lines: tuple[str, ...]
 
 
-def in_words(counts: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
-    """A line for each verdict that occurs, with its number in every run: `fail 3 → 2 → 2`."""
+def _word(verdict: Verdict) -> str:
+    """The verdict as a page has it; the terminal has its short name."""
+    return words.mark(verdict.value).word.lower()
+
+
+def in_words(
+    counts: Sequence[Mapping[str, int]], name: Callable[[Verdict], str] = str
+) -> tuple[str, ...]:
+    """A line for each verdict that occurs, with its number in every run: `pass 3 → 2 → 2`."""
     lines = []
     for verdict in WORST_FIRST:
         numbers = [f"{run.get(verdict.value, 0):,}" for run in counts]
         if {*numbers} != {"0"}:
             same = len({*numbers}) == 1
             said = f"always {numbers[0]}" if same else " → ".join(numbers)
-            lines.append(f"{verdict.value} {said}")
+            lines.append(f"{name(verdict)} {said}")
     return tuple(lines)
 
 
@@ -64,8 +71,9 @@ def trend(runs: Sequence[tuple[str, Mapping[str, int]]]) -> Trend | None:
             height = HEIGHT * count / most
             top -= height
             if count:
-                title = f"{text.instant(began)}: {count:,} {words.mark(verdict.value).word.lower()}"
+                title = f"{text.instant(began)}: {words.counted(count, verdict.value)}"
                 at = index * (WIDTH + GAP)
                 parts.append(Part(verdict.value, at, round(top, 2), round(height, 2), title))
     width = len(shown) * (WIDTH + GAP) - GAP
-    return Trend(len(shown), width, tuple(parts), in_words([counts for _, counts in shown]))
+    told = in_words([counts for _, counts in shown], _word)
+    return Trend(len(shown), width, tuple(parts), told)

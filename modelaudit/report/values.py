@@ -84,6 +84,13 @@ def _short(value: object) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
+def accuracies(behaviour: object) -> dict[str, float]:
+    """By output, the share in [0, 1] of right answers to the inputs as given, where labels tell."""
+    outputs = as_maps(as_map(behaviour).get("outputs"))
+    found = {as_text(o.get("name")): as_number(as_map(o.get("accuracy")).get("e")) for o in outputs}
+    return {name: share for name, share in found.items() if share is not None}
+
+
 def plain(value: object, limit: int = 160) -> str:
     """Any JSON value as one readable line of at most `limit` characters."""
     if value is None:

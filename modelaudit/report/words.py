@@ -26,9 +26,9 @@ VERDICTS: Mapping[Verdict, Mark] = {
     Verdict.INCOMPLETE: Mark("Incomplete", "?"),
 }
 
-NO_CLEARANCE = (
-    "That is no clearance: nothing is said about accuracy on your task, training data or licence."
-)
+NO_CLEARANCE = "That is no clearance: read what was not checked."
+
+DANGER = "Do not load this file before that is settled: to load it may be enough to do harm."
 
 VERDICT_MEANING: Mapping[Verdict, str] = {
     Verdict.PASS: f"Every rule that could look at this model passed it. {NO_CLEARANCE}",
@@ -89,8 +89,8 @@ OBSERVED = "certain (observed)"  # in place of the first, of rules that look at 
 
 TRANSFORMS: Mapping[str, str] = {
     "e": "as given",
-    "H": "mirrored left–right",
-    "V": "mirrored top–bottom",
+    "H": "mirrored left-right",
+    "V": "mirrored up-down",
     "r90": "turned 90° left",
     "r180": "turned 180°",
     "r270": "turned 90° right",
@@ -164,15 +164,6 @@ CAUSES: Mapping[str, str] = {
 }
 
 
-# Keys of tables whose columns vary, in words.
-COLUMNS: Mapping[str, str] = {
-    "transform": "Input",
-    "class": "Class",
-    "agreement": "Agreement",
-    "agreement_ci": "95\N{NO-BREAK SPACE}% interval",
-    "nfv": "NFV",
-}
-
 # Kinds of rules, by the start of their codes.
 FAMILIES: Mapping[str, str] = {
     "MA1": "integrity",
@@ -233,6 +224,12 @@ def measurement(name: str) -> str:
 def cause(code: str) -> str:
     """A cause in words."""
     return CAUSES.get(code, code.replace("-", " "))
+
+
+def counted(count: int, state: str) -> str:
+    """`1,234 high`, `1 note`, `2 notes`: how many there are of a severity or a verdict."""
+    word = mark(state).word.lower()
+    return f"{count:,} {word}{'s' if state == 'info' and count != 1 else ''}"
 
 
 def mark(state: str) -> Mark:

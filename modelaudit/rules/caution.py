@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelaudit.findings import RuleResult, Severity
+from modelaudit.findings import Finding, RuleResult, Severity
 from modelaudit.rules.model import Family, Rule
 
 HELD = (
@@ -22,17 +22,23 @@ def hold_back(results: Sequence[RuleResult], rules: Sequence[Rule]) -> tuple[Rul
         results: of one model, after waivers.
         rules: those asked.
     """
-    families = {rule.code: rule.family for rule in rules}
-    if not any(_dangerous(result, families.get(result.code)) for result in results):
+    if danger(results, rules) is None:
         return tuple(results)
+    families = {rule.code: rule.family for rule in rules}
     return tuple(_held(result, families.get(result.code)) for result in results)
 
 
-def _dangerous(result: RuleResult, family: Family | None) -> bool:
-    return family is Family.SECURITY and any(
-        finding.severity is Severity.CRITICAL and not finding.waived_by
+def danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | None:
+    """The first open finding that forbids to load the file, if there is one."""
+    security = {rule.code for rule in rules if rule.family is Family.SECURITY}
+    found = (
+        finding
+        for result in results
+        if result.code in security
         for finding in result.findings
+        if finding.severity is Severity.CRITICAL and not finding.waived_by
     )
+    return next(found, None)
 
 
 def _held(result: RuleResult, family: Family | None) -> RuleResult:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation, Status, runtime_name
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
@@ -53,7 +53,7 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     first = next(iter(tried.values()))
     yield rule.finding(
-        f"No loader tried here restores the model ({', '.join(tried)}). First error, from "
+        f"The model {_nowhere([runtime_name(name) for name in tried])}. First error, from "
         f"{first.call}: {_message(first)}",
         evidence={
             "measured": {name: _message(each) for name, each in tried.items()},
@@ -61,6 +61,12 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
         },
         severity=Severity.MEDIUM if not facts.artifact.complete else rule.severity,
     )
+
+
+def _nowhere(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"does not load in {names[0]}"
+    return f"loads neither in {' nor in '.join(names)}"
 
 
 def _origin(facts: Facts) -> str:

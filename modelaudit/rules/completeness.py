@@ -8,6 +8,7 @@ from modelaudit.facts import Layer, Shape, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.number import counted
 
 LISTED = 20  # names spelled out in one finding; the rest is counted
 
@@ -51,7 +52,8 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if isinstance(unclaimed, list) and unclaimed:
         names = [str(name) for name in unclaimed]
         yield rule.finding(
-            f"{len(names)} stored tensors belong to no layer of the architecture: "
+            counted(len(names), "stored tensor belongs", "stored tensors belong")
+            + " to no layer of the architecture: "
             + ", ".join(names[:LISTED])
             + (" …" if len(names) > LISTED else ""),
             evidence={"measured": len(names), "unit": "tensors", "tensors": list(names[:LISTED])},

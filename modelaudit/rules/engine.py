@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
@@ -27,6 +28,7 @@ NOT_SEEN = frozenset({ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKi
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
 )
+_LONG_NAME = re.compile(r"\S{73,}")  # longer than any digest
 
 
 def missing_need(need: Need, facts: Facts) -> str:
@@ -109,9 +111,8 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
     findings.sort(key=lambda finding: -finding.severity.rank)
     worst = findings[0] if findings else None
     if worst and worst.severity.rank >= fail_on.rank:
-        more = sum(f.severity.rank >= fail_on.rank for f in findings) - 1
-        others = f" ({more} more finding{'s' * (more > 1)} as serious.)" if more else ""
-        return Verdict.FAIL, worst.detail + others
+        others = [f.severity for f in findings[1:] if f.severity.rank >= fail_on.rank]
+        return Verdict.FAIL, _with_others(_short_names(worst.detail), worst.severity, others)
     reason = could_not_look(facts)
     if reason:
         return Verdict.INCOMPLETE, f"Not looked at in full: {reason}"
@@ -119,11 +120,28 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
     if broken:
         return Verdict.INCOMPLETE, f"Rule {broken[0].code} could not finish: {broken[0].reason}"
     if worst and worst.severity.rank >= Severity.LOW.rank:
-        return Verdict.WARN, worst.detail
+        return Verdict.WARN, _short_names(worst.detail)
     waived = [f for result in results for f in result.findings if f.waived_by]
     if waived:
         return Verdict.PASS, _but_for(waived)
     return Verdict.PASS, "Nothing was found that speaks against using this model."
+
+
+def _short_names(detail: str) -> str:
+    """A reason whose point no overlong name of a layer pushes out of sight; the finding has it."""
+    return _LONG_NAME.sub(lambda found: f"{found[0][:40]}…{found[0][-20:]}", detail)
+
+
+def _with_others(reason: str, worst: Severity, others: Sequence[Severity]) -> str:
+    """The reason, and how many findings fail the model beside the one that it tells."""
+    if not others:
+        return reason
+    one = len(others) == 1
+    said = f"fail{'s' if one else ''} the model, too"
+    if all(severity is worst for severity in others):
+        said = "as serious"
+    stop = "" if reason.endswith((".", "…", "!", "?")) else "."
+    return f"{reason}{stop} ({len(others)} more finding{'' if one else 's'} {said}.)"
 
 
 def _but_for(waived: Sequence[Finding]) -> str:

@@ -11,6 +11,7 @@ from modelaudit.restore.golden import Golden, OutputReplay
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
+from modelaudit.rules.number import counted
 from modelaudit.rules.restore import KEPT, listing
 from modelaudit.schema import jsonable
 
@@ -18,8 +19,8 @@ from modelaudit.schema import jsonable
 def _golden(facts: Facts) -> Golden:
     if facts.golden is None:
         raise NotApplicable(
-            "no golden record lies beside the model; `modelaudit record` makes one where the model "
-            "was trained, before it is exported"
+            "no golden record (its weights and answers when saved) lies beside the model; "
+            "`modelaudit record` makes one where it was trained"
         )
     return facts.golden
 
@@ -62,7 +63,8 @@ def _golden_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told += [f"{name}: not in the record" for name in found.unexpected]
     if told:
         yield rule.finding(
-            f"{len(told)} weights are not those of the model that was recorded: {listing(told)}.",
+            counted(len(told), "weight is not that", "weights are not those")
+            + f" of the model that was recorded: {listing(told)}.",
             file=golden.file,
             route=next(each.partition(": ")[0] for each in told),
             evidence={

@@ -238,6 +238,9 @@ HALF_WRITTEN = frozenset(
 )
 
 
+VERBS = ("is ", "has ", "ends ", "names ")
+
+
 def check_problem(kind: ProblemKind) -> Check:
     """A check that reports every problem of one kind."""
 
@@ -251,7 +254,9 @@ def check_problem(kind: ProblemKind) -> Check:
 
 def describe(rule: Rule, problem: Problem) -> Finding:
     """The finding that says what a reader met."""
-    where = f"{problem.file}: " if problem.file else ""
+    # What begins with a verb is a sentence whose subject is the file.
+    gap = " " if problem.detail.startswith(VERBS) else ": "
+    where = f"{problem.file}{gap}" if problem.file else ""
     return rule.finding(
         f"{where}{problem.detail}",
         file=problem.file,

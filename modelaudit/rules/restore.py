@@ -13,6 +13,7 @@ from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.number import counted
 from modelaudit.schema import jsonable
 
 LISTED = 20  # spelled out in one finding
@@ -148,8 +149,8 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else ""
         )
         yield rule.finding(
-            f"{len(names)} variables of the graph are given no value by its restore operation: "
-            f"{listing(names)}.{whom}",
+            counted(len(names), "variable of the graph is", "variables of the graph are")
+            + f" given no value by its restore operation: {listing(names)}.{whom}",
             route=names[0],
             severity=Severity.MEDIUM if by_objects else rule.severity,
             evidence={
@@ -170,7 +171,7 @@ def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if told:
         first = names[0] if names else str(shapes[0].get("name"))
         yield rule.finding(
-            f"{len(told)} variables cannot be restored. {listing(told)}.",
+            f"{counted(len(told), 'variable', 'variables')} cannot be restored. {listing(told)}.",
             route=first,
             evidence={
                 **_counted(len(told), "variables"),

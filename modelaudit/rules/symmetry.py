@@ -13,6 +13,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import KernelSymmetry, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
+from modelaudit.rules.number import every
 
 EXACT = 1.0 - 1e-6
 NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}
@@ -32,7 +33,8 @@ def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
         scored = [layer for layer in defined if name in layer.score]
         if scored and all(layer.score[name] >= EXACT for layer in scored):
             yield rule.finding(
-                f"All {len(scored)} spatial kernels are exactly symmetric under the {words} flip.",
+                every(len(scored), "spatial kernel is", "spatial kernels are")
+                + f" exactly symmetric under the {words} flip.",
                 route=scored[0].route,
                 evidence={
                     "measured": 1.0,

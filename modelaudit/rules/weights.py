@@ -9,6 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
+from modelaudit.rules.number import counted, every
 
 LISTED = 8
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
@@ -37,7 +38,8 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
     if lost:
         yield rule.finding(
-            f"{len(lost)} of {len(states)} batch normalisations hold mean 0 and variance 1 exactly, "
+            f"{len(lost)} of {len(states)} batch normalisations {'holds' if len(lost) == 1 else 'hold'} "
+            "mean 0 and variance 1 exactly, "
             f"while gamma or beta were trained: {_names(lost)}.",
             route=lost[0],
             evidence={
@@ -55,8 +57,17 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     new = [s.route for s in states if s.statistics_initial and s.affine_initial]
     if new:
         yield rule.finding(
-            f"{len(new)} of {len(states)} batch normalisations are exactly as they were created: "
-            f"{_names(new)}.",
+            (
+                every(
+                    len(new),
+                    "batch normalisation is exactly as it was created",
+                    "batch normalisations are exactly as they were created",
+                )
+                if len(new) == len(states)
+                else f"{len(new)} of {len(states)} batch normalisations "
+                f"{'is' if len(new) == 1 else 'are'} exactly as created"
+            )
+            + f": {_names(new)}.",
             route=new[0],
             evidence={
                 "measured": len(new),
@@ -95,8 +106,12 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     fresh, tested = _fresh_split(facts)
     if len(fresh) == tested:
         yield rule.finding(
-            f"All {tested} kernels that can be tested are still as their initialiser drew them: "
-            "this model was never trained, or its weights were never loaded before saving.",
+            every(
+                tested,
+                "kernel that can be tested is still as its initialiser drew it",
+                "kernels that can be tested are still as their initialiser drew them",
+            )
+            + ": this model was never trained, or its weights were never loaded before saving.",
             route=fresh[0].route,
             evidence={
                 "measured": len(fresh),
@@ -113,8 +128,8 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for kernel in fresh:
             yield rule.finding(
                 f"{kernel.route} still holds values as its initialiser draws them, while "
-                f"{tested - len(fresh)} other kernels are trained: most likely it was left out of "
-                "the restore.",
+                + counted(tested - len(fresh), "other kernel is", "other kernels are")
+                + " trained: most likely it was left out of the restore.",
                 route=kernel.route,
                 evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": tested},
             )

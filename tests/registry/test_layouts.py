@@ -187,7 +187,7 @@ def test_tensorflow_serving_loads_the_newest_version(tmp_path):
         "b/7": "version 7 of b",
     }
     assert {named.path: named.reason for named in found.named} == {
-        f"a/{old}": "older version (12 is the newest); --all-versions audits it" for old in "13"
+        f"a/{old}": "older than version 12; --all-versions audits all" for old in "13"
     }
     everything = rows(tmp_path)
     assert sorted(everything) == ["a/00000012", "a/1", "a/3", "b/7"]

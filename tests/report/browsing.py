@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import report_samples as samples
 
 from modelaudit.findings import Severity, Verdict
-from modelaudit.report import run_comparison
+from modelaudit.report import run_comparison, run_page
 from modelaudit.report.comparison import between_models, render_comparison
 from modelaudit.report.index import IndexRow, ModelChange, Run, render_index
 from modelaudit.restore.audits import changes
@@ -87,7 +87,7 @@ def make_site(folder, pages):
     two = samples.healthy(), samples.failing()
     shown = between_models(*two, changes(*two), ["3 of 4 weights are identical"])
     (folder / "comparison.html").write_text(render_comparison(shown), encoding="utf-8")
-    page = render_comparison(run_comparison.page_of(two_runs(rows, folder), folder))
+    page = render_comparison(run_page.page_of(two_runs(rows, folder), folder))
     (folder / "runs.html").write_text(page, encoding="utf-8")
     (folder / "many.html").write_text(
         render_index(many_rows(ROWS), RUN, samples.RULES), encoding="utf-8"

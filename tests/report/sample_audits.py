@@ -77,13 +77,13 @@ def healthy() -> Audit:
         created=CREATED,
         model=model(),
         verdict=Verdict.WARN,
-        reason="The model loads, computes what was saved and ignores left–right flips; one note on "
+        reason="The model loads, computes what was saved and ignores left-right flips; one note on "
         "its kernels.",
         results=results(
             [
                 finding(
                     "MA501",
-                    "The last two convolutions score 0.50 left–right and 0.01 top–bottom.",
+                    "The last two convolutions score 0.50 left-right and 0.01 up-down.",
                     location=Location("config.json", "layers/conv_11"),
                     evidence={
                         "measured": 0.49,
@@ -123,25 +123,25 @@ def healthy() -> Audit:
                     "text": "It goes away with the cause.",
                 }
             ],
-            "answer": "It was trained to: the answer survives left–right mirroring by what it "
+            "answer": "It was trained to: the answer survives left-right mirroring by what it "
             "learned, not by how it is built.",
             "causes": [
                 {
                     "cause": "learned-invariance",
-                    "title": "Learned to ignore left–right flips",
+                    "title": "Learned to ignore left-right flips",
                     "transform": "H",
                     "where": "",
                     "belief": 0.86,
                     "evidence": [
                         {
-                            "text": "63 of 64 inputs keep their answer when mirrored left–right",
+                            "text": "63 of 64 inputs keep their answer when mirrored left-right",
                             "measured": 0.984,
                             "threshold": 0.9,
                             "n": 64,
                         },
                         {
                             "text": "kernels of the last layers are far more symmetric "
-                            "left–right than top–bottom",
+                            "left-right than up-down",
                             "code": "MA501",
                             "measured": 0.49,
                             "threshold": 0.1,

@@ -37,6 +37,9 @@ def test_a_dangerous_file_is_replaced_and_nothing_helps_it_to_load():
     audit = replace(audit, results=results([*audit.findings, DANGEROUS]))
     said = actions(audit)
     assert [each.href for _, each in said] == ["MA702"] * 3
+    page = verdict.build(audit, None, findings.build(audit, samples.RULES))
+    assert page.meaning.startswith("Do not load this file")
+    assert page.dangerous
     assert "clean copy from whoever trained" in said[1][0]
     assert "modelaudit audit COPY" in said[2][0]
 

@@ -152,7 +152,7 @@ def test_panels_stand_below_each_other_on_a_phone():
     words, _ = read(chart)
     titles = {t: y for t, _, y in words}
     assert titles["NFV: size of the change"] > titles["inputs that keep their answer"] + 100
-    assert [t for t, *_ in words].count("mirrored left–right") == 2
+    assert [t for t, *_ in words].count("mirrored left-right") == 2
 
 
 def test_numbers_below_an_axis_do_not_meet():

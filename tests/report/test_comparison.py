@@ -46,7 +46,7 @@ def test_behaviour_shows_both_agreements():
     old = samples.healthy()
     new = replace(old, behaviour=samples.behaviour(0.5))
     rows = cells(render_comparison(between_models(old, new, [], [])), "behaviour-table")
-    assert ["Agreement, mirrored left–right", "98.4 %", "50.0 %"] in rows
+    assert ["Agreement, mirrored left-right", "98.4 %", "50.0 %"] in rows
 
 
 def test_the_conclusion_leads():

@@ -53,7 +53,7 @@ def test_cyclonedx_says_what_was_measured_and_no_more():
     assert card["modelParameters"]["task"] == "classification"
     assert "datasets" not in card["modelParameters"]
     metrics = {m["type"]: m for m in card["quantitativeAnalysis"]["performanceMetrics"]}
-    mirrored = metrics["agreement, input mirrored left–right"]
+    mirrored = metrics["agreement, input mirrored left-right"]
     effects = audit.behaviour["outputs"][0]["transforms"]
     (effect,) = [effect for effect in effects if effect["name"] == "H"]
     assert float(mirrored["value"]) == pytest.approx(effect["agreement"], abs=5e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -23,8 +24,23 @@ def test_every_measured_number_says_what_it_counts(rule):
         measured = finding.evidence.get("measured")
         if isinstance(measured, int | float) and not isinstance(measured, bool):
             unit = finding.evidence["unit"]
-            assert dict(evidence.rows(finding))["measured"].endswith(unit)
-            assert unit.split()[0] in evidence.short(finding)
+            one = re.sub(r"^(\w+)s\b", r"\1", unit) if measured == 1 else unit
+            assert dict(evidence.rows(finding))["measured"].endswith((unit, one))
+            assert unit.split()[0].removesuffix("s") in evidence.short(finding)
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "told"),
+    [
+        (1, "layers", "1 layer"),
+        (2, "layers", "2 layers"),
+        (1, "weights in the file", "1 weight in the file"),
+        (0, "tensors", "0 tensors"),
+        (1, "times what another input changes", "1 times what another input changes"),
+    ],
+)
+def test_one_of_a_kind_is_in_the_singular(count, unit, told):
+    assert shown({"measured": count, "unit": unit})[0]["measured"] == told
 
 
 def test_a_number_stands_with_its_unit():

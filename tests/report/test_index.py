@@ -29,6 +29,24 @@ def page():
     return render_index(rows(), RUN, samples.RULES)
 
 
+def test_where_a_model_comes_from_stands_with_its_name_where_there_is_room():
+    row = IndexRow("a", "s/1", "SavedModel (TF2)", Verdict.PASS, "fine", origin="version 1 of s")
+    page = render_index([row], Run("/srv", samples.CREATED, "tool"), samples.RULES)
+    (head,) = re.findall(r'<th scope="row">(.*?)</th>', page, re.DOTALL)
+    assert "version 1 of s" in head
+
+
+def test_notes_are_counted_in_the_right_number():
+    rows = [
+        IndexRow("a", "a", "SavedModel (TF2)", Verdict.PASS, "", {"info": 1, "high": 2}),
+        IndexRow("b", "b", "SavedModel (TF2)", Verdict.PASS, "", {"info": 7}),
+    ]
+    page = render_index(rows, Run("/srv", samples.CREATED, "tool"), samples.RULES)
+    assert re.findall(r"</span> ([0-9]+ (?:note|high)s?)</span>", page) == [
+        "2 high", "1 note", "7 notes"
+    ]  # fmt: skip
+
+
 def test_worst_first(page):
     found = re.findall(r'data-verdict="(\w+)"', page)
     assert found == ["fail", "fail", "fail", "incomplete", "warn", "pass"]

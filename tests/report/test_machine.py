@@ -8,9 +8,10 @@ from importlib import resources
 import jsonschema
 import pytest
 import report_samples as samples
+from sample_audits import finding, results
 
 from modelaudit import schema
-from modelaudit.findings import Outcome
+from modelaudit.findings import Outcome, Severity
 from modelaudit.report import machine, markdown
 from modelaudit.report.machine import FORMATS
 
@@ -145,6 +146,25 @@ def test_markdown_is_worst_first():
     made = FORMATS["markdown"]([samples.large(), samples.failing()], samples.RULES)
     assert made.index("digits-v4") < made.index("large.keras")
     assert made.index("<details open>") < made.index("digits-v4")
+
+
+def test_markdown_of_a_dangerous_file_says_not_to_load_it():
+    bad = finding("MA702", "writes to /etc")
+    said = "Do not load this file"
+    for found, dangerous in ((bad, True), (replace(bad, severity=Severity.HIGH), False)):
+        audit = replace(samples.failing(), results=results([found]))
+        assert (said in FORMATS["markdown"]([audit], samples.RULES)) is dangerous
+    waived = replace(bad, waived_by="known")
+    audit = replace(samples.failing(), results=results([waived]))
+    assert said not in FORMATS["markdown"]([audit], samples.RULES)
+
+
+def test_markdown_calls_no_open_question_a_cause():
+    causes = [{"cause": "not-run", "title": "Cannot be decided without running the model"}]
+    audit = replace(samples.failing(), diagnosis={"causes": causes})
+    made = FORMATS["markdown"]([audit], samples.RULES)
+    assert "\nCannot be decided without running the model\n" in made
+    assert "Most likely cause" not in made
 
 
 def test_markdown_of_hostile_names_is_inert():

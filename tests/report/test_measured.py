@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from modelaudit.report.sections import behaviour, key_numbers, weights
+from modelaudit.report import view
+from modelaudit.report.sections import behaviour, key_numbers, unchecked, weights
 
 
 def labels(audit):
@@ -38,6 +39,21 @@ def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
     assert "nothing of how the file was made" in number.note
     (block,) = (b for b in weights.build(audit).blocks[:1])
     assert block.tone != "good"  # green beside a model that lost its weights before it was saved
+
+
+def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
+    output = samples.healthy().behaviour["outputs"][0]
+    plain, labelled = (
+        with_behaviour(outputs=[{**output, "accuracy": accuracy}])
+        for accuracy in ({}, {"e": 0.984, "H": 0.5})
+    )
+    right = "of the answers are right"
+    assert right not in labels(plain)
+    number = labels(labelled)[right]
+    assert (number.value, number.note) == ("98\N{NO-BREAK SPACE}%", "64 labelled inputs as given")
+    last = ["".join(s.text for s in unchecked.lines(audit, 4)[-1]) for audit in (plain, labelled)]
+    assert ["accuracy on your task" in line for line in last] == [True, False]
+    assert all("no clearance" in line for line in last)
 
 
 def test_answers_that_change_by_themselves_are_no_flip_test():
@@ -177,3 +193,31 @@ def test_every_repair_is_said_to_explain_the_answers_or_not(key, tried, answer):
     (row,) = tables["Repairs that were tried on a copy, and what they did"].rows
     assert row[-1].text.startswith(answer)
     assert "_" not in row[0].text
+
+
+def test_agreement_by_class_is_a_share_with_its_interval_and_a_p_value_for_all_classes():
+    row = {"transform": "H", "class": 10, "n": 125, "agreement": 0.032}
+    row |= {"agreement_ci": [0.0125, 0.0794], "nfv": 3.08, "p": 0.00542, "p_holm": 0.0108}
+    output = {**samples.healthy().behaviour["outputs"][0], "per_class": [row]}
+    _, tables = chapter(behaviour.build(with_behaviour(outputs=[output])))
+    (table,) = (table for caption, table in tables.items() if "by the class" in caption)
+    shown = dict(zip(table.columns, (cell.text for cell in table.rows[0]), strict=True))
+    assert shown["Agreement"] == "3\N{NO-BREAK SPACE}% (1–8)"
+    assert (shown["Class"], shown["Inputs"], shown["p-value"]) == ("10", "125", "0.011")
+
+
+def test_what_could_not_be_read_has_no_number_of_parameters():
+    bare = replace(
+        samples.healthy(), architecture={}, behaviour={}, restore={}, weights={"total": 0}
+    )
+    assert "parameters" in labels(bare)
+    assert "parameters" not in labels(replace(bare, model={**bare.model, "complete": False}))
+
+
+def test_the_first_page_names_the_whole_path_and_the_versions_that_ran():
+    audit = samples.healthy()
+    path = "/".join(["a-directory"] * 40) + "/model.keras"
+    audit = replace(audit, model={**audit.model, "path": path})
+    said = {term: cell.text for term, cell in view.build(audit, samples.RULES).verdict.identity}
+    assert said["Model"] == path
+    assert "TensorFlow 2.21.0 and Keras 3.15.1" in said["Was the model run?"]

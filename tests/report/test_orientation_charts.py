@@ -94,9 +94,9 @@ def test_all_figures_of_orientations_name_and_colour_rows_alike():
     assert names[0] == names[1] == names[2]
     assert len(names[0]) == 8
     for found, outstanding in (
-        (told, "mirrored top–bottom"),
+        (told, "mirrored up-down"),
         (alike, "swapped along the other diagonal"),
-        (correct, "mirrored top–bottom"),
+        (correct, "mirrored up-down"),
     ):
         colours = {name: colour for name, _, colour in found}
         assert colours.pop("as given") == style.BLUE
@@ -115,7 +115,7 @@ def test_a_row_stands_out_only_beyond_the_intervals(given, other, stands_out):
     found = bars(*drawn(audit, "figure-right"))
     assert (found[1][2] == style.ORANGE) is stands_out
     chart = chart_of(audit, "figure-right")
-    assert ("mirrored left–right" in chart.summary) is stands_out
+    assert ("mirrored left-right" in chart.summary) is stands_out
     assert ("orange" in chart.explanation) is stands_out
 
 
@@ -132,7 +132,7 @@ def test_right_answers_have_the_intervals_of_their_counts():
         assert [number(float(x)) / 100 for x in line] == pytest.approx([*known], abs=0.005)
     table = chart_of(audit, "figure-right").table
     assert [[cell.text for cell in row] for row in table.rows][1] == [
-        "mirrored left–right",
+        "mirrored left-right",
         "18.8\N{NO-BREAK SPACE}%",
         "11\N{NO-BREAK SPACE}% to 30\N{NO-BREAK SPACE}%",
     ]

@@ -4,13 +4,16 @@ import math
 import re
 import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelaudit.report import text
 from modelaudit.report.blocks import (
+    COLUMN_GAP,
     PAGE_CHARACTERS,
     Cell,
     Section,
@@ -22,7 +25,9 @@ from modelaudit.report.blocks import (
 )
 from modelaudit.report.sections.architecture import stages
 from modelaudit.report.values import as_number, pair, plain, shape
+from modelaudit.rules.catalogue import CATALOGUE
 
+FONTS = Path(__file__).parents[2] / "templates" / "fonts"
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=80)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -163,6 +168,20 @@ def test_columns_fill_the_table(cells):
     columns = Table("", ("a", "bb", "ccc"), rows).layout()
     assert sum(columns) == pytest.approx(100, abs=0.1)
     assert all(column > 0 for column in columns)
+
+
+def test_the_room_of_a_rule_s_code_holds_it_in_the_font_of_the_pdf():
+    with TTFont(FONTS / "Inter-Regular.otf") as font:
+        glyphs, advances = font.getBestCmap(), font["hmtx"]
+        widths = {
+            rule.code: sum(advances[glyphs[ord(letter)]][0] for letter in rule.code)
+            / font["head"].unitsPerEm
+            for rule in CATALOGUE
+        }
+    character = (210 - 2 * 18) / (8 * 25.4 / 72) / PAGE_CHARACTERS  # of A4 in em of a table
+    for code, width in widths.items():
+        first, *_ = Table("", ("a", "b"), ((Cell(code), Cell("word " * 120)),)).layout()
+        assert first / 100 * PAGE_CHARACTERS - COLUMN_GAP >= width / character, code
 
 
 def test_room_goes_where_it_saves_lines():

@@ -14,7 +14,8 @@ from modelaudit.cli.index_pages import index_entry
 from modelaudit.findings import Verdict
 from modelaudit.report import index
 from modelaudit.report.comparison import render_comparison
-from modelaudit.report.run_comparison import Kept, Kind, Run, as_json, between_runs, page_of
+from modelaudit.report.run_comparison import Kept, Kind, Run, as_json, between_runs
+from modelaudit.report.run_page import page_of
 from modelaudit.schema import jsonable
 
 
@@ -57,6 +58,50 @@ def test_two_runs_tell_which_models_changed():
     assert "Old: ! Pass with warnings New: ✗ Fail" in page
     assert page.count("not there") == 2
     assert between(run_of(*OLD), run_of(*OLD)).changes == ()
+
+
+def test_models_that_became_worse_stand_before_those_that_became_better():
+    good, bad = named(samples.healthy(), "m"), named(samples.failing(), "m")
+    other = named(samples.healthy(), "n"), named(samples.failing(), "n")
+    found = between(run_of(good, other[1]), run_of(bad, other[0]))
+    told = [(heading, [each.path for each in mine]) for heading, mine in found.groups()]
+    assert told == [("A worse verdict", ["m"]), ("A better verdict", ["n"])]
+
+
+def test_models_that_moved_are_not_told_as_lost():
+    audits = {p: named(samples.healthy(), p) for p in ("a", "b", "c", "v/9", "v/10", "w/2", "w/x")}
+    for path, digest in (
+        ("a", "1" * 64),
+        ("b", "1" * 64),
+        ("c", "2" * 64),
+        ("v/10", "3" * 64),
+        ("w/2", "4" * 64),
+    ):
+        audits[path] = replace(audits[path], model={**audits[path].model, "sha256": digest})
+
+    def run(*paths):
+        kept = {"kept": lambda row: Kept(audits[row["path"]])}
+        return run_of(*(audits[path] for path in paths), **kept)
+
+    def told(old, new):
+        return {each.path: each.other for each in between(old, new).changes}
+
+    assert told(run("a", "v/9"), run("b", "v/10")) == {
+        "a": "renamed: is b now", "b": "renamed: was a",
+        "v/9": "older now: 10 is a newer version", "v/10": "",
+    }  # fmt: skip
+    assert told(run("a", "w/2"), run("c", "w/x")) == {"a": "", "c": "", "w/2": "", "w/x": ""}
+    audits["v/9"] = replace(audits["v/9"], model={**audits["v/9"].model, "sha256": "3" * 64})
+    older = {"v/9": "older now: 10 is a newer version", "v/10": ""}
+    assert told(run("v/9"), run("v/10")) == older  # a copy under a new number is no new name
+    audits["v/9"] = named(samples.healthy(), "v/9")
+    assert told(run("v/10"), run("v/9")) == {"v/10": "", "v/9": ""}
+
+
+def test_a_run_whose_name_is_its_time_tells_the_time_once():
+    data = data_of(*OLD) | {"created": "2026-03-01T02:00:05Z"}
+    assert str(Run(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
+    assert str(Run(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
 
 
 def test_each_run_says_its_verdicts_and_where_it_looked():

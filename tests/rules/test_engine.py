@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
+
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
 from modelaudit.probe.protocol import Status
@@ -93,6 +95,34 @@ def test_waived_findings_do_not_count() -> None:
     waived = [finding for result in results for finding in result.findings]
     assert any(f"{f.code}, {f.severity.value} (known)" in reason for f in waived)
     assert (f"and {len(waived) - 1} more" in reason) is (len(waived) > 1)
+
+
+@pytest.mark.parametrize(
+    ("severities", "said"),
+    [
+        ([Severity.HIGH], ""),
+        ([Severity.HIGH, Severity.LOW], ""),
+        ([Severity.HIGH] * 2, ". (1 more finding as serious.)"),
+        ([Severity.HIGH, Severity.CRITICAL], ". (1 more finding fails the model, too.)"),
+        ([Severity.CRITICAL, *[Severity.HIGH] * 2], ". (2 more findings fail the model, too.)"),
+    ],
+)
+def test_a_reason_calls_findings_as_serious_only_where_they_are(severities, said) -> None:
+    finding = RULE.finding("file: cut off")
+    findings = tuple(replace(finding, severity=each) for each in severities)
+    result = replace(run_rule(RULE, examples.healthy()), findings=findings)
+    reason = judge([result], examples.healthy(), Severity.HIGH)[1]
+    assert reason == f"file: cut off{said}"
+
+
+def test_an_overlong_name_does_not_hide_the_point_of_a_reason() -> None:
+    digest, name = "f" * 64, "block_" * 40
+    finding = RULE.finding(f"Output {name} of {digest} never changes.")
+    result = replace(run_rule(RULE, examples.healthy()), findings=(finding,))
+    reason = judge([result], examples.healthy(), Severity.CRITICAL)[1]
+    assert len(reason) < 160
+    assert reason.startswith("Output block_block_")
+    assert reason.endswith(f"block_ of {digest} never changes.")
 
 
 def test_digest_follows_the_declarations() -> None:

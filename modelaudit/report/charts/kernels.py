@@ -84,7 +84,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     return on.chart(
         "figure-symmetry",
         "How mirror-symmetric the kernels are",
-        f"Closest to left–right symmetry is {text.shorten(as_text(top.get('route')), 50)} with a "
+        f"Closest to left-right symmetry is {text.shorten(as_text(top.get('route')), 50)} with a "
         f"score of {shown.number(best, 2)}.{cut}",
         "Bars near 0 are what random weights give. A longer blue than orange bar in the last "
         "layers is what training with mirrored images often leaves behind.",
@@ -92,8 +92,8 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
             "Symmetry by layer: score, and the share of symmetric energy with its random baseline",
             (
                 "Layer",
-                "Score left–right",
-                "Score top–bottom",
+                "Score left-right",
+                "Score up-down",
                 "Even share l–r",
                 "Even share t–b",
                 "Random l–r",

@@ -21,7 +21,10 @@ from modelaudit.report.values import (
 )
 from modelaudit.schema import Audit
 
-MOST_COLUMNS = 7
+P_VALUE = (
+    "p-value: how likely the answers to the other inputs would differ as much by chance (Fisher's "
+    "exact test, adjusted for the number of classes after Holm)."
+)
 
 TERMS = (
     "A probe input is an image (or other array) fed to the model to see what it does. Each one is "
@@ -173,22 +176,23 @@ def _by_input(output: Map, title: str) -> Table | None:
     )
 
 
-def generic(caption: str, rows: list[Map]) -> Table | None:
-    """A table of objects whose keys are not known beforehand; at most seven columns."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))[:MOST_COLUMNS]
-    if not keys:
-        return None
+def _by_class(title: str, rows: list[Map]) -> Table | None:
+    """What a flip does to the answers by the class that they were before it."""
     cells = tuple(
-        tuple(
-            num(plain(row.get(key), 60))
-            if as_number(row.get(key)) is not None
-            else Cell(words.transform(plain(row.get(key), 60)))
-            for key in keys
+        (
+            Cell(words.transform(text.shorten(as_text(row.get("transform")), 60))),
+            num(plain(row.get("class"), 20)),
+            num(text.number(as_number(row.get("n")))),
+            num(text.percent(as_number(row.get("agreement"))) + _interval(row.get("agreement_ci"))),
+            num(shown.number(as_number(row.get("nfv")), 2)),
+            num(shown.number(as_number(row.get("p_holm")), 2)),
         )
         for row in rows
     )
-    columns = tuple(words.COLUMNS.get(key, text.shorten(key.replace("_", " "), 24)) for key in keys)
-    return Table(caption, columns, cells, print_rows=20, open=len(cells) <= 12)
+    if not cells:
+        return None
+    columns = ("Input", "Class", "Inputs", "Agreement", "NFV", "p-value")
+    return Table(f"{title} (classes count from 0)", columns, cells, P_VALUE, 20, len(cells) <= 12)
 
 
 def _output(output: Map) -> list[Block]:
@@ -196,8 +200,8 @@ def _output(output: Map) -> list[Block]:
     title = f"Output {text.shorten(as_text(output.get('name')) or 'without a name', 40)}"
     described = words.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
-    by_class = f"{title}: classes that flips change most (classes count from 0)"
-    tables = [_by_input(output, title), generic(by_class, as_maps(output.get("per_class")))]
+    by_class = f"{title}: agreement by the class answered before the flip"
+    tables = [_by_input(output, title), _by_class(by_class, as_maps(output.get("per_class")))]
     blocks += [table for table in tables if table is not None]
     return blocks
 

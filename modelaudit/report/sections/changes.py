@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from modelaudit.findings import Finding, Outcome
 from modelaudit.report import text, words
 from modelaudit.report.blocks import Span, spans
-from modelaudit.report.values import as_map, as_maps, as_number, as_text
+from modelaudit.report.values import accuracies, as_map
 from modelaudit.schema import Audit
 
 ANSWERED = frozenset({Outcome.PASS, Outcome.FAIL, Outcome.WAIVED})
@@ -75,7 +75,7 @@ def _verdicts(audit: Audit, previous: Audit) -> str:
 
 def _accuracy(audit: Audit, previous: Audit) -> str:
     """Accuracy on labelled inputs then and now, empty where one of the two has none."""
-    shares = [_right(each) for each in (previous, audit)]
+    shares = [accuracies(each.behaviour) for each in (previous, audit)]
     output = next((name for name in shares[1] if name in shares[0]), None)
     if output is None:
         return ""
@@ -85,13 +85,6 @@ def _accuracy(audit: Audit, previous: Audit) -> str:
     if then == now and not where:
         return f"The accuracy on your labels is {now}, as it was."
     return f"The accuracy on your labels was {then} and is {now} now{where}."
-
-
-def _right(audit: Audit) -> dict[str, float]:
-    """By output, the share of answers to the inputs as given that are right."""
-    outputs = as_maps(as_map(audit.behaviour).get("outputs"))
-    found = {as_text(o.get("name")): as_number(as_map(o.get("accuracy")).get("e")) for o in outputs}
-    return {name: share for name, share in found.items() if share is not None}
 
 
 def _file(audit: Audit, previous: Audit, *, differ: bool) -> str:

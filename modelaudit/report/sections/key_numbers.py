@@ -8,6 +8,7 @@ from modelaudit.findings import Outcome
 from modelaudit.report import text, words
 from modelaudit.report.values import (
     Map,
+    accuracies,
     as_count,
     as_list,
     as_map,
@@ -45,6 +46,15 @@ def _questions(audit: Audit) -> KeyNumber | None:
         notes.append(f"{open_ones} more {'has' if open_ones == 1 else 'have'} no answer")
     note = "; ".join(notes) or "every question has its answer"
     return KeyNumber(f"{passed} of {answered}", "checks passed", note)
+
+
+def _right(behaviour: Map) -> KeyNumber | None:
+    share = next(iter(accuracies(behaviour).values()), None)
+    if share is None:
+        return None
+    count = as_count(as_map(behaviour.get("inputs")).get("n"))
+    note = f"{text.plural(count, 'labelled input')} as given" if count else "inputs as given"
+    return KeyNumber(text.percent(share), "of the answers are right", note)
 
 
 def _restored(restore: Map) -> KeyNumber | None:
@@ -134,7 +144,8 @@ def _parameters(audit: Audit) -> KeyNumber | None:
         note = f"stored numbers of {text.plural(layers, 'layer')}"
         return KeyNumber(f"{params:,}", "parameters", note)
     total = as_count(as_map(audit.weights).get("total"))
-    if total is not None:
+    # In a file that could not be read, none were found and any number may be there.
+    if total or (total is not None and as_map(audit.model).get("complete") is not False):
         return KeyNumber(f"{total:,}", "parameters", "stored numbers")
     return None
 
@@ -149,11 +160,12 @@ def _bytes(audit: Audit) -> KeyNumber | None:
 
 
 def build(audit: Audit) -> tuple[KeyNumber, ...]:
-    """The first five of: checks, restore, flips, spread, loading, parameters, size."""
+    """The first five of: checks, accuracy, restore, flips, spread, loading, parameters, size."""
     behaviour = as_map(audit.behaviour)
     output = next(iter(as_maps(behaviour.get("outputs"))), {})
     candidates = (
         _questions(audit),
+        _right(behaviour),
         _restored(as_map(audit.restore)),
         _mirrored(output, behaviour),
         _collapse(output),

@@ -21,13 +21,17 @@ from modelaudit.report.blocks import (
     spans,
 )
 from modelaudit.report.ruleinfo import Rules
-from modelaudit.report.values import as_map, as_maps, as_text, plain
+from modelaudit.report.values import accuracies, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 NO_REASON = "no reason was recorded"
 LIMIT = (
     "Nothing is said about accuracy on your task, the training data or the licence: a pass is no "
     "clearance."
+)
+LABELLED = (
+    "Nothing is said about accuracy on other inputs, the training data or the licence: a pass is "
+    "no clearance."
 )
 
 
@@ -96,7 +100,8 @@ def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
         found.append(f"{len(not_made):,} measurements not made, {told}")
     if not found:
         found.append("Every question that arises was answered.")
-    return tuple(map(spans, [*found, LIMIT]))
+    unsaid = LABELLED if accuracies(audit.behaviour) else LIMIT
+    return tuple(map(spans, [*found, unsaid]))
 
 
 def _questions(codes: Sequence[str], outcome: str, reason: str) -> str:

@@ -14,11 +14,13 @@ from modelaudit.report.values import Map, as_count, as_map, as_maps, as_text, pl
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2
+LONGEST_PATH = 1000  # in full, for it says which model a report is about
 ACTION_ROOM, LONGEST_SENTENCE = 200, 400
 SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`“])")
 SECURITY = "security"  # family of the rules on what a file could do to whoever loads it
 SYMPTOMS = frozenset({"MA602", "MA604"})  # what a diagnosis is asked to explain
 NOT_CHECKED_LINES = 4
+RUNTIMES = {"tensorflow": "TensorFlow", "keras": "Keras", "tf-keras": "tf-keras"}
 NOT_COMPARED = "nothing yet: no earlier audit of this model is kept here"
 
 
@@ -40,6 +42,7 @@ class VerdictPage:
     glyph: str
     reason: tuple[Span, ...]
     meaning: str
+    dangerous: bool  # to load the model
     counts: tuple[tuple[str, int], ...]
     waived: int
     numbers: tuple[key_numbers.KeyNumber, ...]
@@ -56,8 +59,7 @@ class VerdictPage:
 
 def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
-    dangerous = next((card for card in open_cards if _is_dangerous(card)), None)
-    if dangerous:
+    if dangerous := _dangerous(findings):
         return _replacing(dangerous)
     causes = [] if audit.verdict is Verdict.PASS else as_maps(as_map(audit.diagnosis).get("causes"))
     steps = as_maps(causes[0].get("next_steps"))[:DIAGNOSED] if causes else []
@@ -86,6 +88,10 @@ def _comes_first(card: Card, weight: int) -> bool:
 
 def _is_dangerous(card: Card) -> bool:
     return card.mark == Severity.CRITICAL and card.family == SECURITY
+
+
+def _dangerous(findings: Findings) -> Card | None:
+    return next(filter(_is_dangerous, findings.cards), None)
 
 
 def _replacing(card: Card) -> tuple[Action, ...]:
@@ -155,7 +161,7 @@ def probe_state(audit: Audit) -> str:
     if inputs:
         count = as_count(inputs.get("n")) or 0
         kind = "of your images" if inputs.get("kind") == "user" else "made-up inputs"
-        return f"yes, in {words.runtime(plain(behaviour.get('runtime'), 40))}, on {count:,} {kind}"
+        return f"yes, in {_ran_in(audit)}, on {count:,} {kind}"
     if reason := as_text(behaviour.get("skipped_reason")):
         return f"no: {text.cut(reason, 140)}"
     tried = as_maps(audit.observations)
@@ -163,6 +169,22 @@ def probe_state(audit: Audit) -> str:
         state = words.mark(as_text(tried[0].get("status"))).word.lower()
         return f"tried, but no result ({state})"
     return "no"
+
+
+def _ran_in(audit: Audit) -> str:
+    """The runtime that gave the answers, by the versions that it had."""
+    runtime = plain(as_map(audit.behaviour).get("runtime"), 40)
+    for seen in as_maps(audit.observations):
+        versions = as_map(seen.get("versions"))
+        if as_text(seen.get("runtime")) == runtime and as_text(seen.get("status")) == "loaded":
+            named = [
+                f"{name} {text.shorten(as_text(versions[key]), 20)}"
+                for key, name in RUNTIMES.items()
+                if as_text(versions.get(key))
+            ]
+            if named:
+                return text.listing(named)
+    return words.runtime(runtime)
 
 
 def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
@@ -179,7 +201,7 @@ def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
     if settings:
         checked += f", settings {settings[:12]}"
     return (
-        ("Model", Cell(text.shorten(as_text(model.get("path")) or "–", 120), "name")),
+        ("Model", Cell(text.shorten(as_text(model.get("path")) or "–", LONGEST_PATH), "name")),
         *((("Comes from", Cell(text.shorten(origin, 160))),) if origin else ()),
         ("SHA-256", Cell(as_text(model.get("sha256")) or "not computed", "name")),
         ("Format", Cell(text.shorten(f"{label}, {size}{parts}", 110))),
@@ -195,6 +217,8 @@ def _meaning(audit: Audit, findings: Findings) -> str:
     if audit.verdict is Verdict.PASS and findings.waived:
         said = "Every rule that could look at this model passed it, or what it found is waived."
         return f"{said} {words.NO_CLEARANCE}"
+    if _dangerous(findings):
+        return words.DANGER
     return words.VERDICT_MEANING[audit.verdict]
 
 
@@ -209,6 +233,7 @@ def build(
         glyph=mark.glyph,
         reason=spans(text.cut(as_text(audit.reason), 300) or words.VERDICT_MEANING[audit.verdict]),
         meaning=_meaning(audit, findings) if audit.reason else "",
+        dangerous=_dangerous(findings) is not None,
         counts=findings.counts,
         waived=findings.waived,
         numbers=key_numbers.build(audit),

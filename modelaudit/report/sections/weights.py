@@ -200,7 +200,7 @@ def _kernels(symmetry: Map) -> list[Block]:
         "Left–right",
         "Top–bottom",
         "Turned 180°",
-        "z left–right",
+        "z left-right",
         "Twins",
     )
     table = Table("Kernel symmetry by layer", columns, rows, print_rows=0, open=len(rows) <= 20)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.number import times
 from modelaudit.rules.security.examples import dense, example
 from modelaudit.rules.security.modules import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.references import Reference, references
@@ -44,7 +45,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         imported = next(filter(None, map(imported_module, uses)), "")
         how = f" Loaders that import modules by name import {imported}." if imported else ""
         yield rule.finding(
-            f"The config asks for {name}, which Keras does not have ({len(uses)} times).{how}",
+            f"The config asks for {name}, which Keras does not have ({times(len(uses))}).{how}",
             file=site.file,
             route=site.route,
             severity=Severity.MEDIUM if imported else None,

@@ -9,6 +9,7 @@ from modelaudit.facts import Graph, GraphNode
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.examples import model, tensor
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.number import times
 from modelaudit.rules.security.graph_access import lowered
 from modelaudit.rules.security.graph_examples import (
     constant,
@@ -64,7 +65,7 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
         what = "calls native code by its name" if native else "is no operation of TensorFlow's"
         when = f"run by {first.via}" if first.via else "which nothing in the file runs"
         yield rule.finding(
-            f"{op} {what} ({len(found)} times); {when}.",
+            f"{op} {what} ({times(len(found))}); {when}.",
             file=graph_file(facts.artifact),
             route=first.route,
             evidence={

@@ -1,0 +1,33 @@
+"""The diagnosis of a file that must not be loaded: it says so first, and advises nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelaudit.diagnosis.model import Diagnosis, NextStep
+from modelaudit.findings import Finding
+
+STEPS = (
+    NextStep("Do not load this file, and tell whoever it came from."),
+    NextStep(
+        "Get a clean copy from whoever trained the model, and audit that before anything loads it.",
+        "modelaudit audit COPY",
+    ),
+)
+
+
+def forbid(diagnosis: Diagnosis, danger: Finding) -> Diagnosis:
+    """`diagnosis` without a step that loads the file or makes it load.
+
+    What explains the weights is still told: it may tell where the file comes from.
+    """
+    first, *others = diagnosis.causes
+    why = danger.detail.rstrip(".")
+    return replace(
+        diagnosis,
+        answer=f"Do not load this file: {why} ({danger.code}). {diagnosis.answer}",
+        causes=(
+            replace(first, next_steps=STEPS),
+            *(replace(other, next_steps=()) for other in others),
+        ),
+    )

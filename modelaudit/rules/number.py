@@ -1,0 +1,18 @@
+"""Sentences whose number and verb agree, also where there is only one."""
+
+from __future__ import annotations
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """`1 layer holds` or `3 layers hold`."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def every(count: int, one: str, many: str) -> str:
+    """`The only layer is` or `All 3 layers are`."""
+    return f"The only {one}" if count == 1 else f"All {count:,} {many}"
+
+
+def times(count: int) -> str:
+    """`once` or `3 times`."""
+    return "once" if count == 1 else f"{count:,} times"

@@ -1,0 +1,37 @@
+"""What stands in columns of a terminal does so for letters of any width."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.cli.terminal import cells, shorten_path, table
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("model.h5", 8), ("数字_模型.h5", 12), ("🦊.h5", 5), ("e\u0301.h5", 4), ("نموذج", 5), ("", 0)],
+)
+def test_wide_letters_take_two_columns_and_accents_none(text, columns):
+    assert cells(text) == columns
+
+
+@pytest.mark.parametrize("width", [8, 9, 20, 40])
+@pytest.mark.parametrize(
+    "path", ["模型" * 30, "a/" + "模" * 4 + "b" * 30 + ".keras", "x" * 90, "a"]
+)
+def test_a_shortened_path_fits_its_columns_and_shows_both_ends(path, width):
+    short = shorten_path(path, width)
+    assert cells(short) <= width
+    head, _, tail = short.partition("…")
+    assert path.startswith(head)
+    assert path.endswith(tail)
+    assert ("…" in short) == (cells(path) > width)
+
+
+def test_formats_stand_below_each_other():
+    rows = [
+        {"path": path, "verdict": "pass", "format_label": "Keras", "reason": ""}
+        for path in ("plain.keras", "数字识别_模型.keras", "🦊 détecteur.h5")
+    ]
+    lines = table(rows).splitlines()
+    assert len({cells(line.removesuffix("Keras")) for line in lines}) == 1
