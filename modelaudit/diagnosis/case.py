@@ -202,12 +202,16 @@ def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What labels say of one variant of the input: score as given and under the variant."""
+    """What labels say of one variant of the input: score as given and under the variant.
+
+    `also` are variants that are as good, all that the labels can tell.
+    """
 
     name: str
     measure: str  # accuracy or R2
     given: float
     other: float
+    also: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -227,15 +231,22 @@ def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, fl
 
 
 def labelled_better(output: OutputBehaviour, among: Collection[str]) -> Labelled | None:
-    """The variant of the input that labels clearly prefer to the one given, if there is one."""
+    """The variant of the input that labels clearly prefer to the one given, if there is one.
+
+    Of equally good ones the simplest: to a model that a flip means nothing, a mirrored image and
+    one turned by 180° are alike.
+    """
     found, measure, enough, gain = scores(output)
-    others = [name for name in found if name in among]
+    others = {name: score for name, score in found.items() if name in among}
     if "e" not in found or not others:
         return None
-    best = max(others, key=lambda name: found[name])
-    if found[best] <= enough or found[best] - found["e"] <= gain:
+    best = max(others.values())
+    least = max(best - SAME_SCORE, enough, found["e"] + gain)
+    better = simplest_first({name: score for name, score in others.items() if score > least})
+    if not better:
         return None
-    return Labelled(best, measure, found["e"], found[best])
+    (name, score), *also = better
+    return Labelled(name, measure, found["e"], score, tuple(each for each, _ in also))
 
 
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:

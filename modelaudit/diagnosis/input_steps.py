@@ -38,7 +38,7 @@ def orientation_mismatch(case: Case) -> Answer:
         return Unknown(IMAGES)
     for output in case.outputs:
         labelled = labelled_better(output, FLIPS)
-        names = [labelled.name] if labelled else _informed(output)
+        names = [labelled.name, *labelled.also] if labelled else _informed(output)
         name = names[0] if names else ""
         if not name or (labelled is None and labels_contradict(output, name)):
             continue

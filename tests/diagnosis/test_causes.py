@@ -245,6 +245,16 @@ def test_equally_good_orientations_are_named_together_and_the_simplest_first():
     assert "counter-clockwise" not in first.evidence[-1].text
 
 
+def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first():
+    # To a model that takes top and bottom as the same, half a turn is a mirror.
+    accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
+    first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "H")
+    assert "turned by 180°" in first.evidence[-1].text
+    plain = accuracy | {"r180": 0.999}
+    assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
+
+
 @pytest.mark.parametrize(("second", "found"), [(0.4, True), (0.6, False)])
 def test_a_lone_peak_may_be_lower(second, found):
     shown = quiet(orientation={"e": 0.2, "r180": 0.72 * TEN, "H": second * TEN})
