@@ -281,6 +281,7 @@ def next_steps(cause: str, found: Found, load: Loading) -> tuple[NextStep, ...]:
         "words": WORDS.get(flip, flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"what draws at random in it: {found.where}" if found.where else UNKNOWN_DRAWING,
+        "layer": found.where.rpartition("/")[2] or "LAYER",
         "imports": load.imports,
         "model": load.model,
         "predict": load.predict,

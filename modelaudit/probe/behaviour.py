@@ -227,8 +227,11 @@ class _Study:
         return found
 
     def _centred(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
-        head = interventions.head_of(self.artifact, self.paths)
-        stored = repeats.given[output.name]
+        stored, where = repeats.given[output.name], (self.artifact, self.paths)
+        if len(repeats.given) > 1:
+            head = interventions.head_behind(self.runner, *where, output.name, repeats.given)
+        else:
+            head = interventions.head_of(*where)
         centred = interventions.with_centred_bias(self.runner, head)[output.name]
         if head.bias.size != stored.shape[-1]:
             raise Unavailable(

@@ -98,6 +98,23 @@ def test_a_trunk_called_twice_and_a_biased_head_behind_it(digits, tmp_path, prob
     assert (first.cause, first.where) == ("head-bias", "digit")
 
 
+@pytest.mark.parametrize("name", ["digit", "odd"])
+def test_of_several_heads_the_biased_one_is_found(name, digits, tmp_path, probe):
+    """Heads of one width, of which the file does not say which output each makes."""
+    import keras
+
+    model = sound()
+    trunk = keras.Sequential([keras.Input((16, 16, 1)), *model.layers[:-1]], name="trunk")
+    image = keras.Input((16, 16, 1))
+    heads = [keras.layers.Dense(10, activation="softmax", name=each) for each in ("digit", "odd")]
+    both = keras.Model(image, {f"out_{head.name}": head(trunk(image)) for head in heads})
+    kernel, bias = model.layers[-1].get_weights()
+    for head in heads:
+        head.set_weights([kernel, bias + 60.0 * (np.arange(10) == 3) * (head.name == name)])
+    first = causes(both, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.where) == ("head-bias", name)
+
+
 def test_a_call_that_was_saved_with_training_set_is_random(digits, tmp_path, probe):
     import keras
 

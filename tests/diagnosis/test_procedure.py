@@ -6,6 +6,7 @@ import ast
 import math
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,30 @@ def test_code_does_what_its_words_say():
             np.testing.assert_array_equal(done, np.moveaxis(np.array(expected), 1, -1))
     assert set(AUGMENT) <= set(NUMPY)
     assert set(NUMPY) == set(WORDS)
+
+
+@pytest.mark.parametrize("bias", [[0.1, -0.2, 60.0], [60.0]])
+def test_code_centres_the_bias_of_the_layer_that_is_named(bias):
+    import numpy as np
+
+    class Layer:
+        name, weights = "digit", [np.ones((2, len(bias))), np.array(bias)]
+
+        def get_weights(self):
+            return self.weights
+
+        def set_weights(self, weights):
+            self.weights = weights
+
+    head, last = Layer(), Layer()
+    last.name = "odd"
+    model = SimpleNamespace(_flatten_layers=lambda: [head, last])
+    found = Found(1.0, (), where="trunk/digit")
+    code = next_steps("head-bias", found, loading(examples.healthy()))[0].code
+    exec(code.partition("compile=False)\n")[2], {"np": np, "model": model, "print": str})
+    assert np.ptp(head.weights[1]) == 0
+    assert abs(head.weights[1]).max() < 1
+    assert last.weights is Layer.weights
 
 
 def check(diagnosis: Diagnosis) -> None:
