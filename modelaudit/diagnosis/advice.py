@@ -45,7 +45,26 @@ NUMPY = {
     "/255": "images / 255.0",
     "*255": "images * 255.0",
     "2x-1": "2.0 * images - 1.0",
-    "1-x": "1.0 - images",
+    "x/127.5-1": "images / 127.5 - 1.0",
+    "(x+1)/2": "(images + 1.0) / 2.0",
+    "127.5(x+1)": "127.5 * (images + 1.0)",
+    "1-x": "{ends} - images",
+    # With the numbers of the training images, where they are known.
+    "standardised": "(images - images.mean()) / images.std()",
+    "BGR": "images[..., ::-1]",
+}
+# Layers that do the same inside the model.
+PUT_IN = {
+    "/255": "keras.layers.Rescaling(1 / 255)",
+    "*255": "keras.layers.Rescaling(255)",
+    "2x-1": "keras.layers.Rescaling(2, -1)",
+    "x/127.5-1": "keras.layers.Rescaling(1 / 127.5, -1)",
+    "(x+1)/2": "keras.layers.Rescaling(0.5, 0.5)",
+    "127.5(x+1)": "keras.layers.Rescaling(127.5, 127.5)",
+    "1-x": "keras.layers.Rescaling(-1, {ends})",
+    "standardised": (
+        "keras.layers.Normalization(None, mean=images.mean(), variance=images.var())  # of training"
+    ),
 }
 AUGMENT = {
     "H": 'keras.layers.RandomFlip("horizontal")',
@@ -158,13 +177,13 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "input-domain": Advice(
-        "The input values are on another scale than in training",
+        "The input values are on another scale or in another order of colours than in training",
         "The training code's own preprocessing giving the same values as were fed here.",
         (
             NextStep("Feed the model what it was trained on.",
                      UNDO),
             NextStep("Put the scaling into the model, so that it cannot be forgotten.",
-                     "{imports}\n\nkeras.layers.Rescaling(1 / 255)"),
+                     "{imports}\n\n{putin}"),
         ),
     ),
     "wrong-weights-upstream": Advice(
@@ -272,12 +291,19 @@ ADVICE: dict[str, Advice] = {
 }  # fmt: skip
 
 
-def next_steps(cause: str, found: Found, load: Loading) -> tuple[NextStep, ...]:
-    """The steps with this model's flip, and the way it is loaded, filled in."""
+def next_steps(
+    cause: str, found: Found, load: Loading, values: tuple[float, float] = (0.0, 1.0)
+) -> tuple[NextStep, ...]:
+    """The steps with this model's flip, and the way it is loaded, filled in.
+
+    `values` are the smallest and the largest of the inputs, which an inversion exchanges.
+    """
     flip = found.transform or "H"
-    values = {
+    filled = {
         "origin": ORIGINS.get(flip, OTHER_ORIGIN),
         "numpy": NUMPY.get(flip, NUMPY["H"]),
+        "putin": PUT_IN.get(flip, ""),
+        "ends": f"{sum(values):.6g}",
         "words": WORDS.get(flip, flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"what draws at random in it: {found.where}" if found.where else UNKNOWN_DRAWING,
@@ -288,11 +314,11 @@ def next_steps(cause: str, found: Found, load: Loading) -> tuple[NextStep, ...]:
     }
 
     def fill(code: str) -> str:
-        for key, value in values.items():
+        for key, value in filled.items():
             code = code.replace("{" + key + "}", value)
         return code
 
-    steps = ADVICE[cause].steps
+    steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
     return tuple(NextStep(fill(step.text), fill(step.code)) for step in steps)

@@ -41,8 +41,8 @@ SENTENCES = {
         "The features themselves are sound."
     ),
     "input-domain": (
-        "The pixel values are on another scale than in training: {flip}, the same images are "
-        "understood."
+        "The values arrive in another form than in training: {flip}, the same images are "
+        "understood{right}."
     ),
     "wrong-weights-upstream": (
         "Weights that belong elsewhere stand before {where}, so what reaches it is not what the "

@@ -34,7 +34,18 @@ from modelaudit.settings import TRANSFORMS
 
 # The flip that the founding question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
-SIMPLEST = (*FLIPS, "/255", "*255", "2x-1", "1-x")
+SCALES = (
+    "/255",
+    "*255",
+    "2x-1",
+    "x/127.5-1",
+    "(x+1)/2",
+    "127.5(x+1)",
+    "1-x",
+    "standardised",
+    "BGR",
+)
+SIMPLEST = (*FLIPS, *SCALES)
 IMAGES = f"{ENOUGH_IMAGES} or more images of different classes (--probe-data)"
 LABELS = "labelled images (class folders, or y in the .npz)"
 NO_FLIP = "an input that has left and right (images, sequences or volumes)"
@@ -44,7 +55,12 @@ WORDS = {
     "/255": "divided by 255",
     "*255": "multiplied by 255",
     "2x-1": "mapped to 2x - 1",
+    "x/127.5-1": "mapped to x / 127.5 - 1",
+    "(x+1)/2": "mapped to (x + 1) / 2",
+    "127.5(x+1)": "mapped to 127.5 (x + 1)",
     "1-x": "inverted (1 - x)",
+    "standardised": "standardised (mean 0, deviation 1)",
+    "BGR": "with red and blue exchanged",
 }
 
 

@@ -100,7 +100,8 @@ PROCEDURE: tuple[Step, ...] = (
 
 
 def _cause(name: str, found: Found, case: Case) -> Cause:
-    advice = ADVICE[name]
+    advice, seen = ADVICE[name], case.behaviour
+    values = seen.inputs.value_range if seen else (0.0, 1.0)
     return Cause(
         cause=name,
         title=advice.title,
@@ -108,7 +109,7 @@ def _cause(name: str, found: Found, case: Case) -> Cause:
         evidence=found.evidence,
         against=found.against,
         refute=advice.refute,
-        next_steps=next_steps(name, found, loading(case.facts)),
+        next_steps=next_steps(name, found, loading(case.facts), values),
         transform=found.transform,
         where=found.where,
     )

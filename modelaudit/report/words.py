@@ -103,7 +103,12 @@ TRANSFORMS: Mapping[str, str] = {
     "/255": "values divided by 255",
     "*255": "values times 255",
     "2x-1": "values stretched (2x − 1)",
+    "x/127.5-1": "values divided by 127.5, less 1",
+    "(x+1)/2": "values halved, from 0 on ((x + 1) / 2)",
+    "127.5(x+1)": "values from 0 to 255 (127.5 (x + 1))",
     "1-x": "values inverted (1 − x)",
+    "standardised": "values standardised",
+    "BGR": "red and blue exchanged",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -150,7 +155,7 @@ CAUSES: Mapping[str, str] = {
     "dead-units": "A layer is dead",
     "orientation-mismatch": "Images arrive in another orientation than in training",
     "head-bias": "The bias of the last layer drowns the input",
-    "input-domain": "Images arrive in another value range than in training",
+    "input-domain": "Input values arrive in another form than in training",
     "collapse-open": "Output ignores the input, cause open",
     "wrong-weights-upstream": "Some layers hold weights of another model",
     "invariant-by-construction": "Built so that flips cannot matter",

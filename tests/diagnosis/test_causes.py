@@ -34,6 +34,10 @@ CENTRED = {"output": "digit", "layer": "head", "before": 0.0, "after": 3.0, "exc
 CLEARED = {"output": "digit", "layer": "conv", "before": 0.0, "after": 2.9}
 RECALIBRATED = {"output": "digit", "before": 0.4, "after": 3.0}
 SURE = {"margin": 87.3, "domain_margin": {"/255": 9.0, "1-x": 70.0}, "domain": {"/255": 3.0}}
+WAYS = {
+    "domain_margin": {"/255": 9.0, "standardised": 12.0},
+    "domain": {"/255": 3.0, "standardised": 3.04},
+}
 DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
 LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
 ODD = mirror(0.02, None, action="odd")
@@ -91,6 +95,10 @@ def seen_as(*outputs, **changes):
         ("wrong-weights-upstream", "", *seen_as(batchnorm=(fit(), fit(0.6, "later")))),
         # Inversion keeps the range of values, so that more information is proof.
         ("input-domain", "1-x", *seen_as(quiet(domain={"1-x": 3.0, "*255": 2.0}))),
+        # So is what says far more than values of any size do; two that do are told apart by none.
+        ("input-domain", "2x-1", *seen_as(quiet(domain={"2x-1": 3.0, "*255": 1.8}))),
+        ("input-domain", "2x-1", *seen_as(quiet(domain={"2x-1": 3.0, "standardised": 3.02}))),
+        ("input-domain", "/255", *seen_as(output(**SURE | WAYS))),
         # Far off statistics that fit on another scale need no information beside them.
         ("input-domain", "/255", *seen_as(output(domain={"/255": 0.0}), batchnorm=(DISTANT,))),
         ("input-domain", "*255", *seen_as(silent(domain={"*255": 0.55 * TEN}))),
@@ -151,6 +159,7 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
         ),
         # Larger values make a sound model surer.
         (behaviour(output(domain={"*255": TEN})), "input-domain"),
+        (behaviour(quiet(domain={"2x-1": 3.0, "*255": 2.5})), "input-domain"),
         # Sure as training makes a network; as sure on every scale; unsure of all on the other.
         (behaviour(output(**SURE | {"margin": 41.0})), "input-domain"),
         (behaviour(output(**SURE | {"domain_margin": {"/255": 60.0}})), "input-domain"),
@@ -243,6 +252,14 @@ def test_equally_good_orientations_are_named_together_and_the_simplest_first():
     assert (first.cause, first.transform) == ("orientation-mismatch", "r270")
     assert "transposed" in first.evidence[-1].text
     assert "counter-clockwise" not in first.evidence[-1].text
+
+
+def test_scales_that_nothing_tells_apart_are_all_named():
+    for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
+        first = diagnosed(behaviour(shown)).causes[0]
+        assert "standardised (mean 0, deviation 1): which" in first.evidence[0].text
+    (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
+    assert "which" not in only.text
 
 
 def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first():
