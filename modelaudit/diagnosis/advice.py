@@ -11,7 +11,9 @@ from modelaudit.diagnosis.snippets import (
     AVERAGE,
     BIAS,
     COMPARE,
+    CONFUSION,
     EXPORT,
+    FIRST_NAN,
     HEAD,
     RECALIBRATE,
     RELOAD,
@@ -19,6 +21,7 @@ from modelaudit.diagnosis.snippets import (
     TRAIN_ON,
     UNDO,
 )
+from modelaudit.diagnosis.ways import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,66 +33,7 @@ class Advice:
     steps: tuple[NextStep, ...]
 
 
-NUMPY = {
-    "H": "images[:, :, ::-1]",
-    "V": "images[:, ::-1]",
-    "r180": "images[:, ::-1, ::-1]",
-    "r90": "np.rot90(images, 1, axes=(1, 2))",
-    "r270": "np.rot90(images, -1, axes=(1, 2))",
-    "T": "images.swapaxes(1, 2)",
-    "AT": "images[:, ::-1, ::-1].swapaxes(1, 2)",
-    "flip": "series[:, ::-1]",
-    "x0": "volumes[:, ::-1]",
-    "x1": "volumes[:, :, ::-1]",
-    "x2": "volumes[:, :, :, ::-1]",
-    "/255": "images / 255.0",
-    "*255": "images * 255.0",
-    "2x-1": "2.0 * images - 1.0",
-    "x/127.5-1": "images / 127.5 - 1.0",
-    "(x+1)/2": "(images + 1.0) / 2.0",
-    "127.5(x+1)": "127.5 * (images + 1.0)",
-    "1-x": "{ends} - images",
-    # With the numbers of the training images, where they are known.
-    "standardised": "(images - images.mean()) / images.std()",
-    "BGR": "images[..., ::-1]",
-}
-# Layers that do the same inside the model.
-PUT_IN = {
-    "/255": "keras.layers.Rescaling(1 / 255)",
-    "*255": "keras.layers.Rescaling(255)",
-    "2x-1": "keras.layers.Rescaling(2, -1)",
-    "x/127.5-1": "keras.layers.Rescaling(1 / 127.5, -1)",
-    "(x+1)/2": "keras.layers.Rescaling(0.5, 0.5)",
-    "127.5(x+1)": "keras.layers.Rescaling(127.5, 127.5)",
-    "1-x": "keras.layers.Rescaling(-1, {ends})",
-    "standardised": (
-        "keras.layers.Normalization(None, mean=images.mean(), variance=images.var())  # of training"
-    ),
-}
-AUGMENT = {
-    "H": 'keras.layers.RandomFlip("horizontal")',
-    "V": 'keras.layers.RandomFlip("vertical")',
-    "r180": 'keras.layers.RandomFlip("horizontal_and_vertical")',
-    "r90": "keras.layers.RandomRotation(0.25)",
-    "r270": "keras.layers.RandomRotation(0.25)",
-    "T": "keras.layers.RandomRotation(0.25)",
-    "AT": "keras.layers.RandomRotation(0.25)",
-}
-# What brings images to a model in another orientation.
-ORIGINS = {
-    "H": "a camera that mirrors, as those for selfies do, a flip of augmentation left on in one of "
-    "the two, columns read backwards, EXIF orientation 2",
-    "V": "rows read from the bottom up, as in BMP and OpenGL, a flip of augmentation left on in "
-    "one of the two, EXIF orientation 4",
-    "r180": "a camera mounted upside down, EXIF orientation 3, or convolutions converted from "
-    "Theano, whose kernels are turned by 180°",
-    "r90": "EXIF rotation that one of the two obeys and the other does not",
-    "r270": "EXIF rotation that one of the two obeys and the other does not",
-    "T": "height and width exchanged, as between (x, y) and (row, column), or kernels converted "
-    "with their axes exchanged",
-}
 UNKNOWN_DRAWING = "the layers that are called with training=True or draw at random"
-OTHER_ORIGIN = "axes that are read in another order or direction"
 EXPORTED = NextStep(
     "An export of Keras 3 goes on flipping, turning or shifting its inputs at random where the "
     "model has layers for that. Export a call that says that this is no training.",
@@ -105,6 +49,17 @@ ADVICE: dict[str, Advice] = {
                      "where they differ.", "sha256sum MODEL_FILE"),
             NextStep("Save again from the session or the checkpoint that trained the model.",
                      'model.save("model.keras")'),
+        ),
+    ),
+    "nonfinite-weights": Advice(
+        "Weights are NaN or infinite",
+        "A checkpoint of the same training step whose weights are numbers.",
+        (
+            NextStep("Look at the loss of the training: where it became NaN, go back to the last "
+                     "checkpoint before that, and train on with a smaller learning rate or clipped "
+                     "gradients."),
+            NextStep("If it never did, compare the digest in this report with the original "
+                     "file's, and copy again where they differ.", "sha256sum MODEL_FILE"),
         ),
     ),
     "never-loaded": Advice(
@@ -186,6 +141,40 @@ ADVICE: dict[str, Advice] = {
                      "{imports}\n\n{putin}"),
         ),
     ),
+    "nonfinite-output": Advice(
+        "The output is NaN or infinite",
+        "The same inputs giving numbers in the training code.",
+        (
+            NextStep("Find where it begins. What does this: the logarithm or root of what is not "
+                     "above 0, a division by a deviation of 0, or values beyond 65,504 in half "
+                     "precision.", FIRST_NAN),
+            NextStep("Hold the smallest and the largest value of the inputs against those of the "
+                     "training images."),
+        ),
+    ),
+    "labels-renumbered": Advice(
+        "The classes of the model are numbered in another order than your labels",
+        "The list of class names of training that agrees with the labels given here.",
+        (
+            NextStep("See which class answers for which label. Folders are numbered in the order "
+                     "of their names, in which 10 stands before 2; a class that was added or left "
+                     "out moves those behind it.", CONFUSION),
+            NextStep("Keep the list of class names with the model, and read the answers by it."),
+        ),
+    ),
+    "not-understood": Advice(
+        "The model does not understand these images",
+        "Training images with their labels that are answered as wrongly: then it was poorly "
+        "trained. Answered rightly, these images differ from them.",
+        (
+            NextStep("Compare with reference outputs kept from training: that tells weights from "
+                     "images.", COMPARE),
+            NextStep("Send one and the same picture through the loading code of training and of "
+                     "serving, and compare the arrays: order of axes and channels, size, crop, "
+                     "scale of each channel."),
+            NextStep("See which class answers for which label.", CONFUSION),
+        ),
+    ),
     "wrong-weights-upstream": Advice(
         "Weights of another layer, epoch or model stand where others belong",
         "Reference outputs from the day of saving that this file reproduces.",
@@ -199,9 +188,9 @@ ADVICE: dict[str, Advice] = {
         "The output is constant; what made it so cannot be told from here",
         "Inputs of your own on which the output varies.",
         (
-            NextStep("Give labelled images, which decide most remaining cases.",
-                     "modelaudit explain MODEL --probe-data IMAGES"),
-            NextStep("Compare with reference outputs kept from training.", COMPARE),
+            NextStep("Compare with reference outputs kept from training. If they agree, the model "
+                     "was saved like this: look at its loss, and at the share of each class in "
+                     "training.", COMPARE),
         ),
     ),
     "little-information": Advice(

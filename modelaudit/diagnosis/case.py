@@ -176,6 +176,14 @@ class Case:
             if not finding.waived_by
         )
 
+    @property
+    def unused(self) -> str:
+        """Why inputs of the user's own were not fed; empty where they were, or none were given."""
+        seen, given = self.behaviour, self.facts.settings.probe.data
+        if seen is None or not given or seen.inputs.kind == "user" or not seen.inputs.notes:
+            return ""
+        return seen.inputs.notes[0]
+
     def not_run(self) -> str:
         """Why there is no behaviour to judge."""
         return self.facts.probe_skipped or "the model was not run"

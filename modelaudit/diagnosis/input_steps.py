@@ -232,7 +232,7 @@ def _as_good(scales: Mapping[str, float]) -> tuple[list[str], float]:
 def _undecided(others: Sequence[str]) -> str:
     """A sentence on scales that are as good; empty where there are none."""
     names = " or ".join(WORDS.get(name, name) for name in others)
-    return f" Just as much {names}: which of them training used does not show." if names else ""
+    return f" They say as much {names}; which training used does not show." if names else ""
 
 
 def _less_right(output: OutputBehaviour, name: str) -> bool:

@@ -68,6 +68,19 @@ training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])
 training.compile("adam", "sparse_categorical_crossentropy")  # or as it was trained
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layer that flips"""
+FIRST_NAN = """\
+import tensorflow as tf
+{model}
+tf.debugging.enable_check_numerics()
+model(images[:32])  # the error names the operation and the layer
+tf.debugging.disable_check_numerics()"""
+CONFUSION = """\
+import numpy as np
+{predict}
+# Rows are your labels, columns the classes of the model.
+table = np.zeros((labels.max() + 1, predict(images[:1]).shape[-1]), int)
+np.add.at(table, (labels, predict(images).argmax(axis=1)), 1)
+print(table)"""
 EXPORT = """\
 import keras
 import tensorflow as tf

@@ -148,6 +148,7 @@ CALLS: Mapping[str, str] = {
 
 CAUSES: Mapping[str, str] = {
     "damaged-restore": "Damaged or mismatched restore",
+    "nonfinite-weights": "Weights are NaN or infinite",
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Only a part of the weights was restored",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
@@ -156,9 +157,14 @@ CAUSES: Mapping[str, str] = {
     "orientation-mismatch": "Images arrive in another orientation than in training",
     "head-bias": "The bias of the last layer drowns the input",
     "input-domain": "Input values arrive in another form than in training",
+    "nonfinite-output": "The output is NaN or infinite",
+    "labels-renumbered": "Classes are numbered in another order than the labels",
+    "not-understood": "The model does not understand the images",
     "collapse-open": "Output ignores the input, cause open",
     "wrong-weights-upstream": "Some layers hold weights of another model",
     "invariant-by-construction": "Built so that flips cannot matter",
+    "little-information": "Nearly all images get one answer",
+    "output-follows-flip": "The output follows the flip, as it should",
     "learned-invariance": "Learned to ignore flips",
     "orientation-sensitive-architecture": "Sensitive to orientation, partly by its architecture",
     "orientation-sensitive-data": "Sensitive to orientation by its training data",

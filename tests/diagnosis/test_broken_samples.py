@@ -150,6 +150,42 @@ def test_red_and_blue_exchanged_are_told_by_labels(digits, tmp_path, probe):
     assert unlabelled.cause == "orientation-sensitive-data"  # the answers are as sure either way
 
 
+def test_labels_in_another_order_are_told_from_a_model_that_fails(digits, tmp_path, probe):
+    x, y = digits
+    order = np.array([0, 1, 9, 2, 3, 4, 5, 6, 7, 8])  # as where a name of two digits comes first
+    first = causes(sound(), x, tmp_path, probe, y=order[y])[0]
+    assert first.cause == "labels-renumbered"
+    shuffled = np.random.default_rng(0).permutation(y)
+    assert causes(sound(), x, tmp_path, probe, y=shuffled)[0].cause == "not-understood"
+
+
+def test_a_logarithm_of_0_is_named_for_what_it_is(digits, tmp_path, probe):
+    import keras
+
+    image = keras.Input((16, 16, 1))
+    model = keras.Model(image, sound()(keras.ops.log(image)))
+    found = causes(model, digits[0], tmp_path, probe, y=digits[1])
+    assert [cause.cause for cause in found] == ["nonfinite-output"]
+    for step in found[0].next_steps:  # the code to paste finds the operation
+        if step.code:
+            code = step.code.replace('"MODEL"', repr(str(tmp_path / "model.keras")))
+            with pytest.raises(Exception, match=r"(?i)log"):
+                exec(code, {"images": digits[0]})
+    import tensorflow as tf
+
+    tf.debugging.disable_check_numerics()
+
+
+def test_a_normalisation_left_out_of_the_restore(digits, tmp_path, probe):
+    """Renamed, so that loading by name passed over it: as it was created, gamma and beta too."""
+    model = sound()
+    gamma, beta, mean, variance = model.get_layer("norm_2").get_weights()
+    created = [np.ones_like(gamma), np.zeros_like(beta), np.zeros_like(mean)]
+    model.get_layer("norm_2").set_weights([*created, np.ones_like(variance)])
+    first = causes(model, digits[0], tmp_path, probe)[0]
+    assert (first.cause, first.where) == ("bn-statistics-lost", "norm_2")
+
+
 @pytest.mark.parametrize("name", ["digit", "odd"])
 def test_of_several_heads_the_biased_one_is_found(name, digits, tmp_path, probe):
     """Heads of one width, of which the file does not say which output each makes."""

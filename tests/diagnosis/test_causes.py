@@ -198,7 +198,70 @@ def test_labels_overrule_information_and_decide_where_there_is_none():
     scaled = quiet(accuracy={"e": 0.2, "/255": 0.95}, domain={"/255": 3.0})
     assert diagnosed(labelled(behaviour(scaled))).causes[0].transform == "/255"
     lost = quiet(accuracy={"e": 0.1, "H": 0.12})
-    assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "wrong-weights-upstream"
+    assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "not-understood"
+
+
+WRONG = {"e": 0.1, "H": 0.12}
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [
+        # Sure, different from image to image, and wrong: no weights in this place, or none there.
+        ("not-understood", output(accuracy=WRONG)),
+        ("not-understood", output(accuracy=WRONG, renumbered=0.4)),
+        ("not-understood", regression(fit={"e": -0.9, "H": -1.2})),
+        ("labels-renumbered", output(accuracy=WRONG, renumbered=0.98)),
+        ("labels-renumbered", output(accuracy={"e": 0.8, "H": 0.7}, renumbered=0.97)),
+        ("learned-invariance", output(accuracy={"e": 0.9}, renumbered=0.95)),
+        ("learned-invariance", output(accuracy={"e": 0.6, "H": 0.6})),
+        # A constant answer is wrong on labels of any model: they add nothing.
+        ("collapse-open", silent(accuracy=WRONG)),
+    ],
+)
+def test_labels_that_call_the_answers_wrong(cause, shown):
+    assert diagnosed(labelled(behaviour(shown))).causes[0].cause == cause
+
+
+def test_labels_of_one_class_call_no_model_blind():
+    wrong = labelled(behaviour(output(accuracy=WRONG)), 1.0)
+    assert diagnosed(wrong).causes[0].cause == "learned-invariance"
+
+
+def test_the_accuracy_is_told_of_sound_models():
+    seen = diagnosed(labelled(behaviour(output(accuracy={"e": 0.75, "H": 0.74}))))
+    assert seen.answer.endswith("On your labels 75% of the answers are right.")
+    assert "labels" not in diagnosed().answer
+
+
+def test_answers_that_are_no_numbers_are_named_before_what_they_look_like():
+    shown = silent(nonfinite=1.0, accuracy=WRONG)
+    found = diagnosed(labelled(behaviour(shown)))
+    assert [cause.cause for cause in found.causes] == ["nonfinite-output"]
+    assert {each.cause for each in found.consequences} == {"collapse-open"}
+    repaired = silent(nonfinite=1.0, domain={"(x+1)/2": 3.0})
+    assert diagnosed(behaviour(repaired)).causes[0].transform == "(x+1)/2"
+
+
+def test_weights_that_are_no_numbers_are_no_damage_of_the_file():
+    found = diagnose(facts(), (failing("MA111", Severity.HIGH),))
+    assert found.causes[0].cause == "nonfinite-weights"
+    assert found.suspects[-1].state == "open"
+    both = (failing("MA111", Severity.HIGH), failing("MA102", Severity.HIGH))
+    assert diagnose(facts(), both).causes[0].cause == "damaged-restore"
+
+
+@pytest.mark.parametrize(
+    ("layers", "kernels", "cause"),
+    [
+        ([norm(lost=True, affine=True)], [initial("a")], "bn-statistics-lost"),
+        ([norm(), norm(lost=True, affine=True)], [initial("a")], "bn-statistics-lost"),
+        ([norm(lost=True, affine=True)], [initial("a", "fresh")], "never-loaded"),
+        ([norm(affine=True)], [initial("a")], "learned-invariance"),
+    ],
+)
+def test_normalisations_as_they_were_created_beside_trained_kernels(layers, kernels, cause):
+    assert diagnosed(None, measurements(*kernels, batchnorm=layers)).causes[0].cause == cause
 
 
 @pytest.mark.parametrize(
@@ -257,7 +320,7 @@ def test_equally_good_orientations_are_named_together_and_the_simplest_first():
 def test_scales_that_nothing_tells_apart_are_all_named():
     for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
         first = diagnosed(behaviour(shown)).causes[0]
-        assert "standardised (mean 0, deviation 1): which" in first.evidence[0].text
+        assert "standardised (mean 0, deviation 1); which" in first.evidence[0].text
     (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
     assert "which" not in only.text
 

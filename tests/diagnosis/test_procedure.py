@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.diagnosis import diagnose
-from modelaudit.diagnosis.advice import ADVICE, AUGMENT, NUMPY, PUT_IN, next_steps
+from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import SENTENCES
 from modelaudit.diagnosis.case import FLIPS, SCALES, SIMPLEST, WORDS
 from modelaudit.diagnosis.loading import loading
 from modelaudit.diagnosis.model import Diagnosis, Found
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
+from modelaudit.diagnosis.ways import AUGMENT, NUMPY, PUT_IN
 from modelaudit.measures.batchnorm import MISFIT_ALIKE
 from modelaudit.measures.summary import Collapse, TransformEffect
 from modelaudit.restore.model import Change, Comparison, Difference
@@ -45,8 +46,9 @@ NAMED = ("training data", "filters and architecture", "restoration")
 
 def test_faults_of_the_file_come_first_and_descriptions_last():
     order = list(dict.fromkeys(NAMES))
-    assert order[:4] == ["damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost"]
-    described = [name for name in order if name not in FAULTS]
+    assert order[:2] == ["damaged-restore", "nonfinite-weights"]
+    assert order[2:5] == ["never-loaded", "partial-restore", "bn-statistics-lost"]
+    described = [name for name in order if name not in FAULTS | {"labels-renumbered"}]
     assert order[-len(described) :] == described
     for earlier, later in (
         ("dead-units", "head-bias"),
@@ -55,6 +57,10 @@ def test_faults_of_the_file_come_first_and_descriptions_last():
         ("orientation-mismatch", "wrong-weights-upstream"),
         ("input-domain", "wrong-weights-upstream"),
         ("wrong-weights-upstream", "collapse-open"),
+        ("input-domain", "nonfinite-output"),
+        ("nonfinite-output", "wrong-weights-upstream"),
+        ("labels-renumbered", "not-understood"),
+        ("wrong-weights-upstream", "not-understood"),
         ("invariant-by-construction", "orientation-sensitive-architecture"),
     ):
         assert order.index(earlier) < order.index(later)
@@ -234,6 +240,38 @@ def test_what_was_given_is_not_asked_for_where_the_model_was_not_run():
     assert "it holds code" in open_["little-information"]
     assert "it holds code" in open_["bn-statistics-lost"]
     assert not any("images" in needs for needs in open_.values())
+
+
+def unsure():
+    """Says less than half of what it could, in every orientation."""
+    said = Collapse(False, 1.4, 10, 1, 0.3, 0.3)
+    return output(collapse=said, orientation={"e": 1.4, "H": 1.4})
+
+
+def test_images_that_could_not_be_fed_are_not_asked_for_as_if_none_were_given():
+    seen = behaviour(user=False)
+    seen = replace(seen, inputs=replace(seen.inputs, notes=("the probe data do not fit",)))
+    known = facts(seen)
+    assert diagnose(known, ()).answer.startswith("Not decided yet: give some 64 real images")
+    settings = replace(known.settings, probe=replace(known.settings.probe, data="images.npz"))
+    answer = diagnose(replace(known, settings=settings), ()).answer
+    assert answer.startswith("Not decided: the probe data do not fit. The file itself")
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"),
+    [
+        (behaviour(), CLEARED),
+        (behaviour(user=False), OPEN),  # made-up inputs show no weights in each other's place
+        (behaviour(silent()), OPEN),
+        (behaviour(unsure()), OPEN),
+        (behaviour(unsure(), batchnorm=(fit(),)), CLEARED),
+    ],
+)
+def test_the_restoration_is_cleared_only_where_the_model_understands_its_inputs(seen, state):
+    suspect = diagnosed(seen).suspects[-1]
+    assert suspect.state == state
+    assert ("shows only on inputs" in suspect.text) == (state == OPEN)
 
 
 def test_the_restoration_of_a_model_that_was_not_loaded_is_open():

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelaudit.diagnosis.advice import ADVICE, AUGMENT, next_steps
+from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.loading import LEGACY, loading
 from modelaudit.diagnosis.model import Found
+from modelaudit.diagnosis.ways import AUGMENT
 from modelaudit.facts import Provenance
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.protocol import Observation, Status
