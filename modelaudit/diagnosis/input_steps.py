@@ -11,6 +11,7 @@ from modelaudit.diagnosis.case import (
     IMAGES,
     LABELS,
     NO_FLIP,
+    SCALES,
     WORDS,
     Case,
     capacity,
@@ -18,9 +19,11 @@ from modelaudit.diagnosis.case import (
     information,
     labelled_better,
     labels_contradict,
+    scores,
     simplest_first,
 )
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.measures.batchnorm import off_scale
 from modelaudit.measures.orientation import understood_better
 from modelaudit.measures.outputs import LARGEST_MARGIN
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
@@ -44,6 +47,11 @@ def orientation_mismatch(case: Case) -> Answer:
         name = names[0] if names else ""
         if not name or (labelled is None and labels_contradict(output, name)):
             continue
+        if labelled is None and off_scale(seen.batchnorm, name):
+            return Unknown("images on the scale of training, from which these are far away")
+        scale = labelled_better(output, SCALES)
+        if scale and scale.other > scores(output)[0].get(name, -math.inf) + at.SAME_SCORE:
+            return Unknown("images on the scale that your labels prefer")
         evidence = []
         if labelled:
             text, given, other = labelled.text, labelled.given, labelled.other

@@ -12,6 +12,8 @@ from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.measures.summary import Collapse
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
 from tests.diagnosis.cases import (
     TEN,
     behaviour,
@@ -315,6 +317,27 @@ def test_equally_good_orientations_are_named_together_and_the_simplest_first():
     assert (first.cause, first.transform) == ("orientation-mismatch", "r270")
     assert "transposed" in first.evidence[-1].text
     assert "counter-clockwise" not in first.evidence[-1].text
+
+
+@pytest.mark.parametrize(
+    ("turned_fit", "labels", "cause", "transform"),
+    [
+        (120.0, {}, "input-domain", "/255"),
+        (0.1, {}, "orientation-mismatch", "H"),
+        (120.0, {"e": 0.67, "H": 0.75, "/255": 0.99}, "input-domain", "/255"),
+        (0.1, {"e": 0.67, "H": 0.85, "/255": 0.99}, "input-domain", "/255"),
+        (120.0, {"e": 0.3, "H": 0.97, "/255": 0.4}, "orientation-mismatch", "H"),
+    ],
+)
+def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
+    turned_fit, labels, cause, transform
+):
+    said = quiet(orientation={"e": 0.2, "H": 3.0}, domain={"/255": 2.9}, accuracy=labels)
+    seen = behaviour(said, batchnorm=(replace(DISTANT, orientation={"H": turned_fit}),))
+    found = diagnosed(labelled(seen) if labels else seen)
+    assert (found.causes[0].cause, found.causes[0].transform) == (cause, transform)
+    told = [r for r in run_rules(CATALOGUE, facts(seen)) if r.code == "MA603"]
+    assert bool(told[0].findings) == (turned_fit < 1)
 
 
 def test_scales_that_nothing_tells_apart_are_all_named():
