@@ -194,7 +194,7 @@ FIXED_STACKS = {
 FIXED_NORMED = FIXED_STACKS - {"no_norm", "max_logits"} | {
     "depthwise", "trunk", "even", "odd", "unet",
 }  # fmt: skip
-WRONG = ("wrong-weights-upstream",)
+WRONG = ("wrong-weights-upstream", "not-understood")  # the latter with labels
 MISFED = ("orientation-mismatch",)
 ONE_CLASS = "images of one class"
 FAULTS = (

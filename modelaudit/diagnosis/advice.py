@@ -11,7 +11,9 @@ from modelaudit.diagnosis.snippets import (
     AVERAGE,
     BIAS,
     COMPARE,
+    CONFUSION,
     EXPORT,
+    FIRST_NAN,
     HEAD,
     RECALIBRATE,
     RELOAD,
@@ -19,6 +21,7 @@ from modelaudit.diagnosis.snippets import (
     TRAIN_ON,
     UNDO,
 )
+from modelaudit.diagnosis.ways import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +33,7 @@ class Advice:
     steps: tuple[NextStep, ...]
 
 
-NUMPY = {
-    "H": "images[:, :, ::-1]",
-    "V": "images[:, ::-1]",
-    "r180": "images[:, ::-1, ::-1]",
-    "r90": "np.rot90(images, 1, axes=(1, 2))",
-    "r270": "np.rot90(images, -1, axes=(1, 2))",
-    "T": "images.swapaxes(1, 2)",
-    "AT": "images[:, ::-1, ::-1].swapaxes(1, 2)",
-    "flip": "series[:, ::-1]",
-    "x0": "volumes[:, ::-1]",
-    "x1": "volumes[:, :, ::-1]",
-    "x2": "volumes[:, :, :, ::-1]",
-    "/255": "images / 255.0",
-    "*255": "images * 255.0",
-    "2x-1": "2.0 * images - 1.0",
-    "1-x": "1.0 - images",
-}
-AUGMENT = {
-    "H": 'keras.layers.RandomFlip("horizontal")',
-    "V": 'keras.layers.RandomFlip("vertical")',
-    "r180": 'keras.layers.RandomFlip("horizontal_and_vertical")',
-    "r90": "keras.layers.RandomRotation(0.25)",
-    "r270": "keras.layers.RandomRotation(0.25)",
-    "T": "keras.layers.RandomRotation(0.25)",
-    "AT": "keras.layers.RandomRotation(0.25)",
-}
-# What brings images to a model in another orientation.
-ORIGINS = {
-    "H": "a camera that mirrors, as those for selfies do, a flip of augmentation left on in one of "
-    "the two, columns read backwards, EXIF orientation 2",
-    "V": "rows read from the bottom up, as in BMP and OpenGL, a flip of augmentation left on in "
-    "one of the two, EXIF orientation 4",
-    "r180": "a camera mounted upside down, EXIF orientation 3, or convolutions converted from "
-    "Theano, whose kernels are turned by 180°",
-    "r90": "EXIF rotation that one of the two obeys and the other does not",
-    "r270": "EXIF rotation that one of the two obeys and the other does not",
-    "T": "height and width exchanged, as between (x, y) and (row, column), or kernels converted "
-    "with their axes exchanged",
-}
 UNKNOWN_DRAWING = "the layers that are called with training=True or draw at random"
-OTHER_ORIGIN = "axes that are read in another order or direction"
 EXPORTED = NextStep(
     "An export of Keras 3 goes on flipping, turning or shifting its inputs at random where the "
     "model has layers for that. Export a call that says that this is no training.",
@@ -86,6 +49,17 @@ ADVICE: dict[str, Advice] = {
                      "where they differ.", "sha256sum MODEL_FILE"),
             NextStep("Save again from the session or the checkpoint that trained the model.",
                      'model.save("model.keras")'),
+        ),
+    ),
+    "nonfinite-weights": Advice(
+        "Weights are NaN or infinite",
+        "A checkpoint of the same training step whose weights are numbers.",
+        (
+            NextStep("Look at the loss of the training: where it became NaN, go back to the last "
+                     "checkpoint before that, and train on with a smaller learning rate or clipped "
+                     "gradients."),
+            NextStep("If it never did, compare the digest in this report with the original "
+                     "file's, and copy again where they differ.", "sha256sum MODEL_FILE"),
         ),
     ),
     "never-loaded": Advice(
@@ -158,13 +132,47 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "input-domain": Advice(
-        "The input values are on another scale than in training",
+        "The input values are on another scale or in another order of colours than in training",
         "The training code's own preprocessing giving the same values as were fed here.",
         (
             NextStep("Feed the model what it was trained on.",
                      UNDO),
             NextStep("Put the scaling into the model, so that it cannot be forgotten.",
-                     "{imports}\n\nkeras.layers.Rescaling(1 / 255)"),
+                     "{imports}\n\n{putin}"),
+        ),
+    ),
+    "nonfinite-output": Advice(
+        "The output is NaN or infinite",
+        "The same inputs giving numbers in the training code.",
+        (
+            NextStep("Find where it begins. What does this: the logarithm or root of what is not "
+                     "above 0, a division by a deviation of 0, or values beyond 65,504 in half "
+                     "precision.", FIRST_NAN),
+            NextStep("Hold the smallest and the largest value of the inputs against those of the "
+                     "training images."),
+        ),
+    ),
+    "labels-renumbered": Advice(
+        "The classes of the model are numbered in another order than your labels",
+        "The list of class names of training that agrees with the labels given here.",
+        (
+            NextStep("See which class answers for which label. Folders are numbered in the order "
+                     "of their names, in which 10 stands before 2; a class that was added or left "
+                     "out moves those behind it.", CONFUSION),
+            NextStep("Keep the list of class names with the model, and read the answers by it."),
+        ),
+    ),
+    "not-understood": Advice(
+        "The model does not understand these images",
+        "Training images with their labels that are answered as wrongly: then it was poorly "
+        "trained. Answered rightly, these images differ from them.",
+        (
+            NextStep("Compare with reference outputs kept from training: that tells weights from "
+                     "images.", COMPARE),
+            NextStep("Send one and the same picture through the loading code of training and of "
+                     "serving, and compare the arrays: order of axes and channels, size, crop, "
+                     "scale of each channel."),
+            NextStep("See which class answers for which label.", CONFUSION),
         ),
     ),
     "wrong-weights-upstream": Advice(
@@ -180,9 +188,9 @@ ADVICE: dict[str, Advice] = {
         "The output is constant; what made it so cannot be told from here",
         "Inputs of your own on which the output varies.",
         (
-            NextStep("Give labelled images, which decide most remaining cases.",
-                     "modelaudit explain MODEL --probe-data IMAGES"),
-            NextStep("Compare with reference outputs kept from training.", COMPARE),
+            NextStep("Compare with reference outputs kept from training. If they agree, the model "
+                     "was saved like this: look at its loss, and at the share of each class in "
+                     "training.", COMPARE),
         ),
     ),
     "little-information": Advice(
@@ -272,26 +280,34 @@ ADVICE: dict[str, Advice] = {
 }  # fmt: skip
 
 
-def next_steps(cause: str, found: Found, load: Loading) -> tuple[NextStep, ...]:
-    """The steps with this model's flip, and the way it is loaded, filled in."""
+def next_steps(
+    cause: str, found: Found, load: Loading, values: tuple[float, float] = (0.0, 1.0)
+) -> tuple[NextStep, ...]:
+    """The steps with this model's flip, and the way it is loaded, filled in.
+
+    `values` are the smallest and the largest of the inputs, which an inversion exchanges.
+    """
     flip = found.transform or "H"
-    values = {
+    filled = {
         "origin": ORIGINS.get(flip, OTHER_ORIGIN),
         "numpy": NUMPY.get(flip, NUMPY["H"]),
+        "putin": PUT_IN.get(flip, ""),
+        "ends": f"{sum(values):.6g}",
         "words": WORDS.get(flip, flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"what draws at random in it: {found.where}" if found.where else UNKNOWN_DRAWING,
+        "layer": found.where.rpartition("/")[2] or "LAYER",
         "imports": load.imports,
         "model": load.model,
         "predict": load.predict,
     }
 
     def fill(code: str) -> str:
-        for key, value in values.items():
+        for key, value in filled.items():
             code = code.replace("{" + key + "}", value)
         return code
 
-    steps = ADVICE[cause].steps
+    steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
     return tuple(NextStep(fill(step.text), fill(step.code)) for step in steps)

@@ -10,9 +10,17 @@ QUESTION = (
     "is flipped?"
 )
 
+WITHOUT = (
+    "The file itself, its weights and its restore are sound as far as they can be judged without."
+)
+
 # What happened, by cause. `{flip}` and `{where}` are filled in.
 SENTENCES = {
     "damaged-restore": "The file itself is damaged: {evidence}",
+    "nonfinite-weights": (
+        "No answer means anything, because weights are no numbers: {evidence} Training that "
+        "diverged leaves this in every layer; damage of the file, in few."
+    ),
     "never-loaded": (
         "These are the random numbers that the model was built with. Its weights were never "
         "loaded before it was saved, so its answers mean nothing in any orientation."
@@ -41,8 +49,21 @@ SENTENCES = {
         "The features themselves are sound."
     ),
     "input-domain": (
-        "The pixel values are on another scale than in training: {flip}, the same images are "
-        "understood."
+        "The values arrive in another form than in training: {flip}, the same images are "
+        "understood{right}."
+    ),
+    "nonfinite-output": (
+        "The weights are numbers, but what comes out is none: {evidence} Code that takes the "
+        "largest score answers the same class then, whatever the image."
+    ),
+    "labels-renumbered": (
+        "The model tells the classes apart, but numbers them in another order than your labels. "
+        "{evidence} How it answers to a flip has nothing to do with that."
+    ),
+    "not-understood": (
+        "The model does not understand these images, whichever way they are turned or scaled. "
+        "{evidence} Weights in each other's place, axes or channels in another order, labels of "
+        "other classes and poor training all look like this."
     ),
     "wrong-weights-upstream": (
         "Weights that belong elsewhere stand before {where}, so what reaches it is not what the "
@@ -54,8 +75,9 @@ SENTENCES = {
         "without labels the two look alike."
     ),
     "collapse-open": (
-        "The output is the same for every input. Restore, scale and orientation were looked at "
-        "and none of them explains it."
+        "The output is the same for every input, and nothing that was measured explains it: no "
+        "orientation and no scale brings it back. Training that never got anywhere or saw one "
+        "class looks like this, and so do weights in each other's place."
     ),
     "invariant-by-construction": (
         "The way this model treats inputs {flip} is built in exactly, whatever it was trained on. "
@@ -80,24 +102,34 @@ SENTENCES = {
     ),
     "undecided-without-images": (
         "Not decided yet: give some 64 real images (--probe-data), for orientation, scale and "
-        "what training taught show only on those. The file itself, its weights and its restore "
-        "are sound as far as they can be judged without."
+        f"what training taught show only on those. {WITHOUT}"
     ),
     "not-run": (
         "Not decided. {evidence} Weights and restore are sound as far as the file shows; what the "
         "model answers, and to what, shows only when it runs."
     ),
-    "healthy": (
-        "Nothing was found that would make it answer wrongly; the model behaves as it should."
-    ),
+    "healthy": ("Nothing was found that would make it answer wrongly."),
     "not-applicable": "There is no readable model here whose behaviour could be explained.",
 }
+
+
+# Causes that say how a sound model is.
+DESCRIPTIONS = frozenset(
+    {
+        *("healthy", "invariant-by-construction", "learned-invariance", "output-follows-flip"),
+        *("orientation-sensitive-architecture", "orientation-sensitive-data"),
+    }
+)
 
 
 def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
     text = fill(first).replace("{right}", _right(case, first))
+    if first.cause in DESCRIPTIONS:
+        text += _accuracy(case)
+    if first.cause == "undecided-without-images" and case.unused:
+        text = f"Not decided: {case.unused}. {WITHOUT}"
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",
@@ -105,6 +137,12 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     }:
         text += f" The model was not run ({case.not_run()})."
     return text
+
+
+def _accuracy(case: Case) -> str:
+    """How right the answers are, where labels tell; with a blank before it."""
+    known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
+    return "" if known is None else f" On your labels {known:.0%} of the answers are right."
 
 
 def _right(case: Case, cause: Cause) -> str:

@@ -34,7 +34,18 @@ from modelaudit.settings import TRANSFORMS
 
 # The flip that the founding question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
-SIMPLEST = (*FLIPS, "/255", "*255", "2x-1", "1-x")
+SCALES = (
+    "/255",
+    "*255",
+    "2x-1",
+    "x/127.5-1",
+    "(x+1)/2",
+    "127.5(x+1)",
+    "1-x",
+    "standardised",
+    "BGR",
+)
+SIMPLEST = (*FLIPS, *SCALES)
 IMAGES = f"{ENOUGH_IMAGES} or more images of different classes (--probe-data)"
 LABELS = "labelled images (class folders, or y in the .npz)"
 NO_FLIP = "an input that has left and right (images, sequences or volumes)"
@@ -44,7 +55,12 @@ WORDS = {
     "/255": "divided by 255",
     "*255": "multiplied by 255",
     "2x-1": "mapped to 2x - 1",
+    "x/127.5-1": "mapped to x / 127.5 - 1",
+    "(x+1)/2": "mapped to (x + 1) / 2",
+    "127.5(x+1)": "mapped to 127.5 (x + 1)",
     "1-x": "inverted (1 - x)",
+    "standardised": "standardised (mean 0, deviation 1)",
+    "BGR": "with red and blue exchanged",
 }
 
 
@@ -160,6 +176,14 @@ class Case:
             if not finding.waived_by
         )
 
+    @property
+    def unused(self) -> str:
+        """Why inputs of the user's own were not fed; empty where they were, or none were given."""
+        seen, given = self.behaviour, self.facts.settings.probe.data
+        if seen is None or not given or seen.inputs.kind == "user" or not seen.inputs.notes:
+            return ""
+        return seen.inputs.notes[0]
+
     def not_run(self) -> str:
         """Why there is no behaviour to judge."""
         return self.facts.probe_skipped or "the model was not run"
@@ -202,12 +226,16 @@ def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What labels say of one variant of the input: score as given and under the variant."""
+    """What labels say of one variant of the input: score as given and under the variant.
+
+    `also` are variants that are as good, all that the labels can tell.
+    """
 
     name: str
     measure: str  # accuracy or R2
     given: float
     other: float
+    also: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -227,15 +255,22 @@ def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, fl
 
 
 def labelled_better(output: OutputBehaviour, among: Collection[str]) -> Labelled | None:
-    """The variant of the input that labels clearly prefer to the one given, if there is one."""
+    """The variant of the input that labels clearly prefer to the one given, if there is one.
+
+    Of equally good ones the simplest: to a model that a flip means nothing, a mirrored image and
+    one turned by 180° are alike.
+    """
     found, measure, enough, gain = scores(output)
-    others = [name for name in found if name in among]
+    others = {name: score for name, score in found.items() if name in among}
     if "e" not in found or not others:
         return None
-    best = max(others, key=lambda name: found[name])
-    if found[best] <= enough or found[best] - found["e"] <= gain:
+    best = max(others.values())
+    least = max(best - SAME_SCORE, enough, found["e"] + gain)
+    better = simplest_first({name: score for name, score in others.items() if score > least})
+    if not better:
         return None
-    return Labelled(best, measure, found["e"], found[best])
+    (name, score), *also = better
+    return Labelled(name, measure, found["e"], score, tuple(each for each, _ in also))
 
 
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:

@@ -63,6 +63,22 @@ def nondeterministic(case: Case) -> Answer:
     return Found(0.99, evidence, where=", ".join(drawing(case.facts.artifact)))
 
 
+def nonfinite_output(case: Case) -> Answer:
+    """NaN or infinity comes out, although the weights are numbers."""
+    seen = case.behaviour
+    if seen is None:
+        return Unknown(case.unfed())
+    output = max(case.outputs, key=lambda each: each.nonfinite, default=None)
+    if output is None or output.nonfinite <= 0:
+        return Excluded("every output is finite")
+    text = (
+        f"For {output.nonfinite:.0%} of {seen.inputs.n} inputs {output.name} holds NaN or infinite "
+        "values."
+    )
+    evidence = Evidence(text, "MA607", output.nonfinite, 0.0, seen.inputs.n)
+    return Found(0.95, (evidence,), where=output.name)
+
+
 def dead_units(case: Case) -> Answer:
     """A whole layer is never active, and the output hardly depends on the input."""
     seen = case.behaviour

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 from modelaudit.diagnosis import thresholds as at
 from modelaudit.diagnosis.case import (
@@ -10,6 +11,7 @@ from modelaudit.diagnosis.case import (
     IMAGES,
     LABELS,
     NO_FLIP,
+    SCALES,
     WORDS,
     Case,
     capacity,
@@ -17,13 +19,16 @@ from modelaudit.diagnosis.case import (
     information,
     labelled_better,
     labels_contradict,
+    scores,
     simplest_first,
 )
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.measures.batchnorm import off_scale
 from modelaudit.measures.orientation import understood_better
 from modelaudit.measures.outputs import LARGEST_MARGIN
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 
+KEEPS_RANGE = ("1-x", "BGR")  # scales on which no value gets larger
 MANY = 3  # classes from which information tells an orientation; with two, only labels do
 
 
@@ -38,10 +43,15 @@ def orientation_mismatch(case: Case) -> Answer:
         return Unknown(IMAGES)
     for output in case.outputs:
         labelled = labelled_better(output, FLIPS)
-        names = [labelled.name] if labelled else _informed(output)
+        names = [labelled.name, *labelled.also] if labelled else _informed(output)
         name = names[0] if names else ""
         if not name or (labelled is None and labels_contradict(output, name)):
             continue
+        if labelled is None and off_scale(seen.batchnorm, name):
+            return Unknown("images on the scale of training, from which these are far away")
+        scale = labelled_better(output, SCALES)
+        if scale and scale.other > scores(output)[0].get(name, -math.inf) + at.SAME_SCORE:
+            return Unknown("images on the scale that your labels prefer")
         evidence = []
         if labelled:
             text, given, other = labelled.text, labelled.given, labelled.other
@@ -96,8 +106,8 @@ def input_domain(case: Case) -> Answer:
             f"{LABELS}: without batch statistics sound models answer alike on two scales"
         )
     return Excluded(
-        "on no other scale of the pixel values (/255, x255, 2x-1, 1-x) does the model understand "
-        "the images better than as given"
+        "on no other scale of the values, inverted or standardised, nor with red and blue "
+        "exchanged, does the model understand the images better than as given"
     )
 
 
@@ -119,9 +129,10 @@ def _other_scale(
     name, bits = _best_fitting(seen, found)
     if labels_contradict(output, name):
         return _by_statistics(seen, output, first)
+    also = [] if seen.batchnorm else [other for other, _ in found[1:]]
     said = Evidence(
         f"For inputs {WORDS.get(name, name)} the answers say {classes_said(output, bits)}, as "
-        f"given {information(output):.2f}.",
+        f"given {information(output):.2f}.{_undecided(also)}",
         "",
         bits,
         information(output),
@@ -133,12 +144,12 @@ def _other_scale(
             0.95, (said, _statistics_evidence(first, name)), where=output.name, transform=name
         )
     # Without statistics that agree, more information is no proof: values that are too large make
-    # sound models surer as well. It counts where the output is constant otherwise, and for
-    # inversion, which keeps the range of values.
+    # sound models surer as well. It counts where the output is constant otherwise, for what keeps
+    # the range of values, and for what says far more than the largest values do.
     many = (output.collapse.classes or 0) >= MANY
     if output.collapse.collapsed and (fits or (first is None and many)):
         return Found(0.9, (said,), where=output.name, transform=name)
-    if first is None and name == "1-x" and _turned_round(output, bits):
+    if first is None and many and _stands_out(output, name, bits):
         return Found(0.8, (said,), where=output.name, transform=name)
     return _by_statistics(seen, output, first)
 
@@ -150,16 +161,17 @@ def _awakened(output: OutputBehaviour) -> dict[str, float]:
     return {best: output.domain[best]} if enough and capacity(output) else {}
 
 
-def _turned_round(output: OutputBehaviour, bits: float) -> bool:
-    """Too little is said of images as given, and far more of inverted ones."""
+def _stands_out(output: OutputBehaviour, name: str, bits: float) -> bool:
+    """Too little is said of the inputs as given, and far more of them on this scale."""
     given = information(output)
-    return given < at.INFORMED * capacity(output) and bits - given > at.PEAK
+    larger = given if name in KEEPS_RANGE else max(given, output.domain.get("*255", 0.0))
+    return given < at.INFORMED * capacity(output) and bits - larger > at.PEAK
 
 
 def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
-    """Of scales that say much more, the one that suits all statistics best."""
+    """Of scales that say much more, the one that suits all statistics best, else the simplest."""
     if not seen.batchnorm:
-        return max(found, key=lambda each: each[1])
+        return found[0]
     return min(found, key=lambda each: _strain(seen, each[0]))
 
 
@@ -203,8 +215,8 @@ def _by_margin(seen: Behaviour, output: OutputBehaviour) -> Found | None:
         for name, margin in output.domain_margin.items()
         if margin < at.MARGIN_TRAINED and not _less_right(output, name)
     }
-    best = max(usual, key=lambda name: usual[name], default="")
-    if not best or usual[best] <= at.INFORMED * capacity(output):
+    (best, *others), bits = _as_good(usual)
+    if bits <= at.INFORMED * capacity(output):
         return None
     least = "at least " if output.margin >= LARGEST_MARGIN else ""
     said = classes_said(output, usual[best])
@@ -212,9 +224,23 @@ def _by_margin(seen: Behaviour, output: OutputBehaviour) -> Found | None:
         f"As given, the likeliest class is {least}e^{output.margin:.0f} times as likely as the "
         f"next (median), surer than training makes a network. For inputs {WORDS.get(best, best)} "
         f"it is e^{output.domain_margin[best]:.1f} times, and the answers say {said}."
+        f"{_undecided(others)}"
     )
     evidence = Evidence(text, "", output.margin, at.MARGIN, seen.inputs.n)
     return Found(0.85, (evidence,), where=output.name, transform=best)
+
+
+def _as_good(scales: Mapping[str, float]) -> tuple[list[str], float]:
+    """The scales on which the most is said, the simplest first, and how much that is."""
+    bits = max(scales.values(), default=0.0)
+    tied = {name: each for name, each in scales.items() if bits - each <= at.TIED}
+    return [name for name, _ in simplest_first(tied)] or [""], bits
+
+
+def _undecided(others: Sequence[str]) -> str:
+    """A sentence on scales that are as good; empty where there are none."""
+    names = " or ".join(WORDS.get(name, name) for name in others)
+    return f" They say as much {names}; which training used does not show." if names else ""
 
 
 def _less_right(output: OutputBehaviour, name: str) -> bool:

@@ -16,6 +16,7 @@ from modelaudit.diagnosis import (
     collapse_steps,
     flip_steps,
     input_steps,
+    label_steps,
     statistics_steps,
     weight_steps,
 )
@@ -61,17 +62,20 @@ class Step:
     moot_behind: frozenset[str] = frozenset()
 
 
-RESTORE = frozenset({"damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost"})
+WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
+RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
 NOISE = frozenset({"nondeterministic"})
 BUILT_IN = frozenset({"invariant-by-construction"})
 NO_ANSWER = RESTORE | NOISE
 SILENT = NO_ANSWER | {"dead-units"}
 MISFED = SILENT | {"orientation-mismatch", "head-bias"}
-EXPLAINED = MISFED | {"input-domain", "wrong-weights-upstream"}
-FAULTS = EXPLAINED | {"collapse-open", "little-information"}
+UNFIT = MISFED | {"input-domain", "nonfinite-output"}
+EXPLAINED = UNFIT | {"wrong-weights-upstream"}
+FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[Step, ...] = (
     Step("damaged-restore", weight_steps.damaged),
+    Step("nonfinite-weights", weight_steps.nonfinite_weights),
     Step("never-loaded", weight_steps.never_loaded),
     Step("partial-restore", weight_steps.partial_restore),
     Step("bn-statistics-lost", weight_steps.statistics_lost),
@@ -80,10 +84,17 @@ PROCEDURE: tuple[Step, ...] = (
     Step("orientation-mismatch", input_steps.orientation_mismatch, SILENT),
     Step("head-bias", collapse_steps.head_bias, SILENT | {"orientation-mismatch"}),
     Step("input-domain", input_steps.input_domain, MISFED),
-    Step("bn-statistics-lost", statistics_steps.unconverged_statistics, MISFED | {"input-domain"}),
-    Step("wrong-weights-upstream", statistics_steps.wrong_weights, MISFED | {"input-domain"}),
+    Step("nonfinite-output", collapse_steps.nonfinite_output, MISFED | {"input-domain"}),
+    Step("labels-renumbered", label_steps.labels_renumbered, UNFIT),
+    Step("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
+    Step("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
+    Step("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
     Step("collapse-open", collapse_steps.collapse_open, EXPLAINED),
-    Step("little-information", collapse_steps.little_information, EXPLAINED | {"collapse-open"}),
+    Step(
+        "little-information",
+        collapse_steps.little_information,
+        EXPLAINED | {"not-understood", "collapse-open"},
+    ),
     Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS, NOISE),
     Step("output-follows-flip", flip_steps.output_follows, FAULTS | BUILT_IN, moot_behind=NOISE),
     Step("learned-invariance", flip_steps.learned_invariance, FAULTS | BUILT_IN, moot_behind=NOISE),
@@ -103,7 +114,8 @@ PROCEDURE: tuple[Step, ...] = (
 
 
 def _cause(name: str, found: Found, case: Case) -> Cause:
-    advice = ADVICE[name]
+    advice, seen = ADVICE[name], case.behaviour
+    values = seen.inputs.value_range if seen else (0.0, 1.0)
     return Cause(
         cause=name,
         title=advice.title,
@@ -111,7 +123,7 @@ def _cause(name: str, found: Found, case: Case) -> Cause:
         evidence=found.evidence,
         against=found.against,
         refute=advice.refute,
-        next_steps=next_steps(name, found, loading(case.facts)),
+        next_steps=next_steps(name, found, loading(case.facts), values),
         transform=found.transform,
         where=found.where,
     )
@@ -145,9 +157,10 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
             f"seem to be of one kind. What flips do shows on {IMAGES}."
         )
         return _cause("healthy", Found(0.6, (Evidence(text),)), case)
-    return _cause(
-        "healthy", Found(0.8, (Evidence("No step of the procedure confirmed a cause."),)), case
-    )
+    text = "No step of the procedure confirmed a cause"
+    if unknown:
+        return _cause("healthy", Found(0.6, (Evidence(f"{text}; some could not decide."),)), case)
+    return _cause("healthy", Found(0.8, (Evidence(f"{text}."),)), case)
 
 
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:

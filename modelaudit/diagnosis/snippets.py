@@ -42,16 +42,15 @@ print(abs(predict(x) - y).max())"""
 HEAD = """\
 import numpy as np
 {model}
-layers = [each for each in model._flatten_layers() if not getattr(each, "layers", None)]
-head = [each for each in layers if len(each.get_weights()) == 2][-1]
-kernel, bias = head.get_weights()
-# One entry is far from the others.
-print(bias - np.median(bias))
-head.set_weights([kernel, np.full_like(bias, np.median(bias))])"""
+layers = {each.name: each for each in model._flatten_layers()}
+kernel, bias = layers["{layer}"].get_weights()
+middle = np.median(bias) if bias.size > 1 else 0.0
+print(bias - middle)  # One entry is far from the others.
+layers["{layer}"].set_weights([kernel, np.full_like(bias, middle)])"""
 BIAS = """\
 {model}
 layers = {each.name: each for each in model._flatten_layers()}
-print(layers["LAYER"].get_weights()[1])"""
+print(layers["{layer}"].get_weights()[1])"""
 UNDO = """\
 import numpy as np
 {predict}
@@ -69,6 +68,19 @@ training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])
 training.compile("adam", "sparse_categorical_crossentropy")  # or as it was trained
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layer that flips"""
+FIRST_NAN = """\
+import tensorflow as tf
+{model}
+tf.debugging.enable_check_numerics()
+model(images[:32])  # the error names the operation and the layer
+tf.debugging.disable_check_numerics()"""
+CONFUSION = """\
+import numpy as np
+{predict}
+# Rows are your labels, columns the classes of the model.
+table = np.zeros((labels.max() + 1, predict(images[:1]).shape[-1]), int)
+np.add.at(table, (labels, predict(images).argmax(axis=1)), 1)
+print(table)"""
 EXPORT = """\
 import keras
 import tensorflow as tf

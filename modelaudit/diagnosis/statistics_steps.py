@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from modelaudit.diagnosis import thresholds as at
-from modelaudit.diagnosis.case import LABELS, Case, capacity, information, scores
+from modelaudit.diagnosis.case import LABELS, Case, capacity, scores
 from modelaudit.diagnosis.collapse_steps import number, output_called
+from modelaudit.diagnosis.label_steps import mostly_wrong
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 
 
@@ -48,34 +49,15 @@ def wrong_weights(case: Case) -> Answer:
         )
         evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)
         return Found(0.85, (evidence,), where=bad.route)
-    by_labels = _wrong_by_labels(case, seen.inputs.n)
-    if by_labels is not None:
-        return by_labels
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return Excluded(
             f"all {len(seen.batchnorm)} batch normalisations fit what flows into them (misfit at "
             f"most {worst:.2f})"
         )
-    if any(scores(o)[0] for o in case.outputs) and not case.one_class:
-        return Excluded("labelled images are answered as a working model answers them")
-    return Unknown(LABELS)
-
-
-def _wrong_by_labels(case: Case, n: int) -> Found | None:
-    """Wrong answers in every orientation and scale, from an output that says little."""
-    for output in case.outputs:
-        found, measure, _, _ = scores(output)
-        if "e" not in found or case.one_class:
-            continue
-        given, best, room = found["e"], max(found.values()), capacity(output)
-        shown = f"{given:.0%}, at best {best:.0%}" if room else f"{given:.2f}, at best {best:.2f}"
-        text = f"On your labels the {measure} is {shown} in any orientation or scale"
-        if room and best < at.UNINFORMED and information(output) < at.UNINFORMED * room:
-            bits = information(output)
-            text += f", and the output says {bits:.2f} of {room:.2f} bits."
-            return Found(0.7, (Evidence(text, "", given, at.UNINFORMED, n),), where=output.name)
-        if not room and best < 0:
-            text += ": worse than answering the mean."
-            return Found(0.6, (Evidence(text, "", given, 0.0, n),), where=output.name)
-    return None
+    labelled = [output for output in case.outputs if scores(output)[0]]
+    if not labelled or case.one_class:
+        return Unknown(LABELS)
+    if any(output.collapse.collapsed or mostly_wrong(output) for output in labelled):
+        return Unknown("outputs kept from the day of training, to compare with")
+    return Excluded("labelled images are answered as a working model answers them")

@@ -3,10 +3,10 @@ training data, filters and architecture, restoration. Each is addressed for ever
 
 from __future__ import annotations
 
-from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount
+from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount, capacity, information
 from modelaudit.diagnosis.flip_steps import effect_text, flipped, learned, uneven_layers
 from modelaudit.diagnosis.model import Cause, Diagnosis, Suspect
-from modelaudit.diagnosis.thresholds import FLOOR_SHARE
+from modelaudit.diagnosis.thresholds import FLOOR_SHARE, INFORMED
 from modelaudit.facts import Json
 from modelaudit.measures.summary import KernelSymmetry
 
@@ -17,7 +17,12 @@ RESTORE_CAUSES = (
     "wrong-weights-upstream",
 )  # fmt: skip
 # Causes under which nothing can be said about what training taught the filters.
-HIDING = (*RESTORE_CAUSES, "nondeterministic", "dead-units", "collapse-open", "little-information")
+HIDING = (
+    *RESTORE_CAUSES, "nonfinite-weights", "nondeterministic", "dead-units", "nonfinite-output",
+    "not-understood", "collapse-open", "little-information",
+)  # fmt: skip
+# Causes that are told by what comes back when they are undone.
+UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
 SYMMETRIC = 0.99  # symmetry score from which a layer's filters are mirror images of themselves
 
 
@@ -140,6 +145,8 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
     """Is what was loaded what was saved?"""
     if first.cause in RESTORE_CAUSES:
         return GUILTY, first.evidence[0].text
+    if first.cause == "nonfinite-weights":
+        return OPEN, f"{first.evidence[0].text} The file does not tell whether it was saved so."
     if not case.facts.artifact.tensors:
         return OPEN, "The file holds no weights that could be compared."
     said = ["The stored weights are whole."]
@@ -173,5 +180,26 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
     if proof is None and case.behaviour is None:
         said.append(f"Whether a load puts them back was not compared ({case.not_run()}).")
         return OPEN, " ".join(said)
+    if not _in_place(case, first):
+        said.append("Whether each stands in its place shows only on inputs that are understood.")
+        return OPEN, " ".join(said)
     state = CLEARED if tested or proof is not None else OPEN
     return state, " ".join(said)
+
+
+def _in_place(case: Case, first: Cause) -> bool:
+    """Something speaks for every weight standing where it belongs.
+
+    Batch statistics that fit what flows in, answers that tell images of the user's apart, or
+    another cause that was confirmed by undoing it: weights in each other's place would have
+    left nothing to come back.
+    """
+    if first.cause in UNDONE:
+        return True
+    if not case.images or first.cause in HIDING:
+        return False
+    fits = case.behaviour.batchnorm if case.behaviour else ()
+    if fits and case.misfit is None:
+        return True
+    said = [o for o in case.outputs if capacity(o)]
+    return all(information(o) >= INFORMED * capacity(o) for o in said) if said else True

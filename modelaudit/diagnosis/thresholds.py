@@ -35,7 +35,7 @@ KAPPA, KAPPA_MIRROR = 0.80, 0.90
 MISFIT, MISFIT_ALIKE = batchnorm.MISFIT, batchnorm.MISFIT_ALIKE
 # Mean deviation at the first BatchNorm that only a wrong input scale brings about, and the one
 # that the right scale must bring back.
-MISFIT_DOMAIN, FIT_DOMAIN = 1.0, 0.10
+MISFIT_DOMAIN, FIT_DOMAIN = batchnorm.MISFIT_SCALE, 0.10
 # The deviation that shows a wrong scale where the output has no classes to agree (x255: over 100).
 MISFIT_DOMAIN_ALONE = 3.0
 # Median lead of the best class, in nats, that training with cross-entropy leaves to no network,

@@ -13,8 +13,8 @@ SMALL = 500  # weights under which a single fresh-looking layer proves little
 
 # Rules whose findings mean that what is restored cannot be what was saved.
 DAMAGE = (
-    "MA102", "MA103", "MA104", "MA105", "MA106", "MA107", "MA108", "MA109", "MA110", "MA111",
-    "MA112", "MA114", "MA119", "MA120", "MA123", "MA403", "MA406", "MA407",
+    "MA102", "MA103", "MA104", "MA105", "MA106", "MA107", "MA108", "MA109", "MA110", "MA112",
+    "MA114", "MA119", "MA120", "MA123", "MA403", "MA406", "MA407",
 )  # fmt: skip
 
 
@@ -46,6 +46,17 @@ def damaged(case: Case) -> Answer:
         f"all {count} stored tensors are whole, finite, of the right shape, and their checksums "
         "hold where the format has them"
     )
+
+
+def nonfinite_weights(case: Case) -> Answer:
+    """Stored values that are no numbers: of a training that diverged, or of damage."""
+    findings = case.findings("MA111")
+    if findings:
+        where = _names([f.location.route or f.location.file for f in findings])
+        return Found(0.97, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+    if not case.facts.artifact.tensors:
+        return Unknown("the stored weights, which are not in this file")
+    return Excluded("all stored values are finite")
 
 
 def never_loaded(case: Case) -> Answer:
@@ -140,9 +151,29 @@ def statistics_lost(case: Case) -> Answer:
         return Found(0.97, tuple(evidence), where=names)
     if not case.batchnorm:
         return Excluded("the model has no batch normalisation")
+    new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
+    trained = len(case.kernels) - len(case.fresh)
+    if new and trained:
+        return _untouched(case, new, trained)
     return Excluded(
         "no batch normalisation combines untouched statistics with trained gamma or beta"
     )
+
+
+def _untouched(case: Case, new: list[str], trained: int) -> Found:
+    """Normalisations as they were created, beside kernels that were trained."""
+    count = len(case.batchnorm)
+    text = (
+        f"{len(new)} of {count} batch normalisations are as they were created (mean 0, variance "
+        f"1, gamma 1, beta 0), while {trained} kernels are trained: {_names(new)}."
+    )
+    evidence = [Evidence(text, "MA402", len(new), 0, count)]
+    repaired = _recalibration(case)
+    if repaired:
+        evidence.append(repaired)
+    frozen = "Layers that were frozen, or never called, in training look like this."
+    belief = 0.9 if repaired or len(new) < count else 0.75
+    return Found(belief, tuple(evidence), where=_names(new), against=(Evidence(frozen),))
 
 
 def _recalibration(case: Case) -> Evidence | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
-from modelaudit.measures.summary import BatchNormState
+from modelaudit.measures.summary import BatchNormFit, BatchNormState
 
 _ROLES: Mapping[str, str] = {
     "gamma": "gamma",
@@ -27,6 +27,23 @@ _CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 MISFIT = 0.35
 # The same where the inputs may be all of one kind, which strains the last statistics up to 0.48.
 MISFIT_ALIKE = 0.70
+# Deviation of the mean at the first of them that no orientation brings about, but another scale.
+MISFIT_SCALE = 1.0
+
+
+def off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
+    """The inputs are on a scale that was not trained on, in this orientation as well.
+
+    What the answers say in which orientation then means nothing: all are far from training.
+
+    Args:
+        fits: in execution order; the first decides, which sees the inputs best.
+        orientation: name of a transform.
+    """
+    if not fits:
+        return False
+    turned = fits[0].orientation.get(orientation, fits[0].mean_deviation)
+    return min(fits[0].mean_deviation, turned) > MISFIT_SCALE
 
 
 @dataclass(frozen=True, slots=True)

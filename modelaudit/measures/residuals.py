@@ -23,8 +23,8 @@ class Residuals:
     """Mean |g^-1 phi(gx) - M phi(x)|^2 over that of different inputs; 0 is exact, 1 no relation.
 
     `identity`: M = 1. `permutation`: M permutes channels, fitted on one half of the inputs and
-    tested on the other. None where features hardly vary, or (permutation) for too few inputs or
-    too many channels.
+    tested on the other. None where features hardly vary or are not finite, or (permutation) for
+    too few inputs or too many channels.
     """
 
     identity: float | None
@@ -46,6 +46,8 @@ def layer_residuals(
     """
     undone = moved if transform is None else transform.undo_on_output(moved)
     if undone.shape != plain.shape or len(plain) < 2:
+        return Residuals(None, None)
+    if not (np.isfinite(plain).all() and np.isfinite(undone).all()):
         return Residuals(None, None)
     a = _by_channel(plain, channel_axis)
     b = _by_channel(undone, channel_axis)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from modelaudit.measures.outputs import predicted
 
+PER_CLASS = 3  # inputs of each class from which pairings tell something
+
 
 def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
     """(n,) class numbers from whole numbers (n,) or (n, 1), or from one-hot rows (n, K).
@@ -34,6 +36,27 @@ def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) ->
     if labels is None or answers is None or len(labels) != len(answers):
         return None
     return float(np.mean(answers == labels))
+
+
+def renumbered(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
+    """Accuracy with the classes of the model paired with those of the labels anew, one to one.
+
+    The best that any pairing gives, which tells an order of classes from wrong answers. None
+    without classes, or with fewer than `PER_CLASS` inputs for each label that occurs: then some
+    pairing suits any answers.
+    """
+    labels, answers = class_labels(y), predicted(values, kind)
+    if labels is None or answers is None or len(labels) != len(answers):
+        return None
+    names, places = np.unique(labels, return_inverse=True)
+    given, columns = np.unique(answers, return_inverse=True)
+    if len(labels) < PER_CLASS * len(names):
+        return None
+    from scipy.optimize import linear_sum_assignment  # half a second of import, needed here only
+
+    together = np.zeros((len(names), len(given)), np.int64)
+    np.add.at(together, (places, columns), 1)
+    return float(together[linear_sum_assignment(-together)].sum() / len(labels))
 
 
 def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> float | None:

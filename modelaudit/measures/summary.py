@@ -203,6 +203,7 @@ class OutputBehaviour:
     margin: float | None = None  # median lead of the best class, nats
     domain_margin: Mapping[str, float] = field(default_factory=dict)  # the same per value transform
     accuracy: Mapping[str, float] = field(default_factory=dict)  # per transform, with labels
+    renumbered: float | None = None  # accuracy with the classes paired anew with the labels
     fit: Mapping[str, float] = field(default_factory=dict)  # R2 on targets per transform
     per_class: tuple[Mapping[str, Json], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)  # NFV with symmetrised kernels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from modelaudit.measures.dihedral import Element, elements
 
 S = TypeVar("S", bound=np.generic)
 NO_CHANNELS = "no_channels"
+BYTES = 2.0  # magnitude beyond which values are taken for bytes
 _MIN_SIDE = 8  # a rank-3 input this large and square is read as an image without channels
 
 
@@ -70,15 +71,17 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class DomainTransform:
-    """Values times `scale` plus `offset`."""
+    """Values times `scale` plus `offset`, with the axes in `flip` reversed."""
 
     name: str
-    scale: float
-    offset: float
+    scale: float = 1.0
+    offset: float = 0.0
+    flip: tuple[int, ...] = ()
 
     def apply(self, x: NDArray[np.generic]) -> NDArray[np.float32]:
         """As float32."""
-        return (x.astype(np.float32) * np.float32(self.scale)) + np.float32(self.offset)
+        scaled = (x.astype(np.float32) * np.float32(self.scale)) + np.float32(self.offset)
+        return np.ascontiguousarray(np.flip(scaled, axis=self.flip))
 
 
 def transforms_for(input_shape: Shape, data_format: str = "channels_last") -> tuple[Transform, ...]:
@@ -113,18 +116,46 @@ def layout_of(input_shape: Shape, data_format: str = "channels_last") -> str:
     return data_format
 
 
-def domain_transforms(value_range: Sequence[float]) -> tuple[DomainTransform, ...]:
-    """The usual mistakes of preprocessing, for inputs between these two values.
+def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[DomainTransform, ...]:
+    """The usual mistakes of preprocessing, undone, as far as the values of `x` leave them open.
 
-    Inversion is within the range: 1 - x for [0, 1], 255 - x for [0, 255].
+    Bytes (beyond `BYTES`) are divided, values around 0 moved back to [0, 1] or [0, 255], others
+    multiplied or stretched. Inversion is within the range: 1 - x for [0, 1], 255 - x for
+    [0, 255]. Standardised values have the mean 0 and the deviation 1.
+
+    Args:
+        x: inputs as they were given.
+        colours: the axis of red, green and blue; None where there is none.
     """
-    low, high = value_range
-    return (
-        DomainTransform("/255", 1 / 255, 0.0),
-        DomainTransform("*255", 255.0, 0.0),
-        DomainTransform("2x-1", 2.0, -1.0),
-        DomainTransform("1-x", -1.0, low + high),
-    )
+    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+    if max(-low, high) > BYTES:
+        scales = [DomainTransform("/255", 1 / 255), DomainTransform("x/127.5-1", 1 / 127.5, -1.0)]
+    elif low < 0:
+        scales = [
+            DomainTransform("*255", 255.0),
+            DomainTransform("(x+1)/2", 0.5, 0.5),
+            DomainTransform("127.5(x+1)", 127.5, 127.5),
+        ]
+    else:
+        scales = [
+            DomainTransform("/255", 1 / 255),
+            DomainTransform("*255", 255.0),
+            DomainTransform("2x-1", 2.0, -1.0),
+        ]
+    scales.append(DomainTransform("1-x", -1.0, low + high))
+    mean, deviation = (float(x.mean()), float(x.std())) if x.size else (0.0, 0.0)
+    if deviation > 0:
+        scales.append(DomainTransform("standardised", 1 / deviation, -mean / deviation))
+    if colours is not None:
+        scales.append(DomainTransform("BGR", flip=(colours,)))
+    return tuple(scales)
+
+
+def colour_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
+    """The axis of the three colours of images (n, …) that can be moved so; None without colours."""
+    first = next((move.first_axis for move in moves if len(move.element.perm) == 2), None)
+    axis = {1: 3, 2: 1}.get(first or 0)
+    return axis if axis is not None and len(shape) == 4 and shape[axis] == 3 else None
 
 
 def _transform(element: Element, ndim: int, first: int) -> Transform:

@@ -21,7 +21,7 @@ from modelaudit.measures.flips import phase_scrambled
 from modelaudit.measures.orientation import information
 from modelaudit.measures.outputs import comparable, probabilities
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
-from modelaudit.measures.transforms import Transform, domain_transforms
+from modelaudit.measures.transforms import Transform, colour_axis, domain_transforms
 from modelaudit.probe import interventions
 from modelaudit.probe.feeding import Fed, feed_for
 from modelaudit.probe.inner import Inner
@@ -82,7 +82,8 @@ class _Study:
         self.user = fed.info.kind == "user"
         self.few, self.few_n = "x", fed.info.n
         scaled = self.user and any(fed.rescaled)
-        self.domains = domain_transforms(fed.info.value_range) if scaled else ()
+        colours = colour_axis(fed.info.shape, self.moves.values())
+        self.domains = domain_transforms(fed.arrays[0], colours) if scaled else ()
 
     def run(self) -> Behaviour:
         """Ask everything, then measure."""
@@ -227,8 +228,11 @@ class _Study:
         return found
 
     def _centred(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
-        head = interventions.head_of(self.artifact, self.paths)
-        stored = repeats.given[output.name]
+        stored, where = repeats.given[output.name], (self.artifact, self.paths)
+        if len(repeats.given) > 1:
+            head = interventions.head_behind(self.runner, *where, output.name, repeats.given)
+        else:
+            head = interventions.head_of(*where)
         centred = interventions.with_centred_bias(self.runner, head)[output.name]
         if head.bias.size != stored.shape[-1]:
             raise Unavailable(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from modelaudit.measures.collapse import centred_bias
 from modelaudit.measures.dihedral import Element, elements
 from modelaudit.probe.runner import Array, Runner, Unavailable
 
+MOST_HEADS = 8  # looked at for one of several outputs; one pass over the inputs for each
 MOST_CLEARED = 256  # biases looked at; one pass over the inputs for each wholly negative one
 
 
@@ -49,6 +50,37 @@ def head_of(artifact: Artifact, paths: Mapping[str, str]) -> Head:
             raise Unavailable(f"the bias of {kernel.route} is not found in the restored model")
         return Head(kernel.route, path, np.asarray(source.array()))
     raise Unavailable("no kernel has a bias")
+
+
+def head_behind(
+    runner: Runner,
+    artifact: Artifact,
+    paths: Mapping[str, str],
+    output: str,
+    given: Mapping[str, Array],
+) -> Head:
+    """The head of one of several outputs: the last one whose centred bias changes this output.
+
+    Names do not tell: a signature calls outputs as it likes, and heads are often of one width.
+
+    Args:
+        runner: with the inputs `x`.
+        artifact, paths: as for `head_of`.
+        output: its name among `given`.
+        given: outputs for `x` by name.
+
+    Raises:
+        Unavailable: no bias of the output's width changes it.
+    """
+    width, looked_at = given[output].shape[-1], 0
+    for kernel in reversed(artifact.kernels):
+        if kernel.bias is None or kernel.shape[-1] != width or looked_at == MOST_HEADS:
+            continue
+        looked_at += 1
+        head = head_of(replace(artifact, kernels=(kernel,)), paths)
+        if not np.array_equal(with_centred_bias(runner, head)[output], given[output]):
+            return head
+    raise Unavailable(f"no layer is found whose bias output {output} depends on")
 
 
 def with_centred_bias(runner: Runner, head: Head) -> Mapping[str, Array]:

@@ -19,7 +19,7 @@ from modelaudit.measures.outputs import (
     probabilities,
     saturated_share,
 )
-from modelaudit.measures.scores import accuracy, explained_variance
+from modelaudit.measures.scores import accuracy, explained_variance, renumbered
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.variation import normalised_variation
@@ -87,6 +87,7 @@ def describe_output(
             if (margin := median_margin(_finite(outputs[name]), kind)) is not None
         },
         accuracy=_accuracies(name, kind, answers),
+        renumbered=_renumbered(raw, kind, answers),
         fit=_fit(name, kind, answers, moves),
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
@@ -176,6 +177,10 @@ def _accuracies(name: str, kind: str, answers: Answers) -> Mapping[str, float]:
         for variant, outputs in _variants(answers)
     }
     return {variant: share for variant, share in found.items() if share is not None}
+
+
+def _renumbered(raw: Array, kind: str, answers: Answers) -> float | None:
+    return None if answers.y is None else renumbered(_finite(raw), kind, answers.y)
 
 
 def _fit(

@@ -80,7 +80,7 @@ class Runner:
             domain = variant.domain if rescaled else None
             done = feed.Transform(
                 perm=move.perm if move else None,
-                flip=move.flip if move else (),
+                flip=(*(move.flip if move else ()), *(domain.flip if domain else ())),
                 scale=domain.scale if domain else 1.0,
                 offset=domain.offset if domain else 0.0,
             )

@@ -103,7 +103,12 @@ TRANSFORMS: Mapping[str, str] = {
     "/255": "values divided by 255",
     "*255": "values times 255",
     "2x-1": "values stretched (2x − 1)",
+    "x/127.5-1": "values divided by 127.5, less 1",
+    "(x+1)/2": "values halved, from 0 on ((x + 1) / 2)",
+    "127.5(x+1)": "values from 0 to 255 (127.5 (x + 1))",
     "1-x": "values inverted (1 − x)",
+    "standardised": "values standardised",
+    "BGR": "red and blue exchanged",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -143,6 +148,7 @@ CALLS: Mapping[str, str] = {
 
 CAUSES: Mapping[str, str] = {
     "damaged-restore": "Damaged or mismatched restore",
+    "nonfinite-weights": "Weights are NaN or infinite",
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Only a part of the weights was restored",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
@@ -150,10 +156,15 @@ CAUSES: Mapping[str, str] = {
     "dead-units": "A layer is dead",
     "orientation-mismatch": "Images arrive in another orientation than in training",
     "head-bias": "The bias of the last layer drowns the input",
-    "input-domain": "Images arrive in another value range than in training",
+    "input-domain": "Input values arrive in another form than in training",
+    "nonfinite-output": "The output is NaN or infinite",
+    "labels-renumbered": "Classes are numbered in another order than the labels",
+    "not-understood": "The model does not understand the images",
     "collapse-open": "Output ignores the input, cause open",
     "wrong-weights-upstream": "Some layers hold weights of another model",
     "invariant-by-construction": "Built so that flips cannot matter",
+    "little-information": "Nearly all images get one answer",
+    "output-follows-flip": "The output follows the flip, as it should",
     "learned-invariance": "Learned to ignore flips",
     "orientation-sensitive-architecture": "Sensitive to orientation, partly by its architecture",
     "orientation-sensitive-data": "Sensitive to orientation by its training data",

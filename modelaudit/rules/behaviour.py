@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.batchnorm import off_scale
 from modelaudit.measures.orientation import GAIN, MIN_INPUTS, understood_better
-from modelaudit.measures.summary import Behaviour, OutputBehaviour
+from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.rules import behaviour_examples as made
 from modelaudit.rules import examples
@@ -84,10 +85,13 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def best_orientation(output: OutputBehaviour) -> tuple[str, float, float] | None:
+def best_orientation(
+    output: OutputBehaviour, fits: Sequence[BatchNormFit] = ()
+) -> tuple[str, float, float] | None:
     """(transform, its bits, bits as given) of the orientation that the model was made for.
 
-    None where the orientation given is as good as any, or where classes are not known.
+    None where the orientation given is as good as any, where classes are not known, or where the
+    inputs are on another scale than in training, by `fits` of the batch normalisations.
     """
     classes, profile, labelled = output.collapse.classes, output.orientation, output.accuracy
     if not classes or classes < 3 or "e" not in profile:
@@ -95,7 +99,9 @@ def best_orientation(output: OutputBehaviour) -> tuple[str, float, float] | None
     given, room = profile["e"], math.log2(classes)
     better = understood_better(profile, given, room, output.orientation_ci)
     best = next(iter(better), None)  # transforms are listed in order of simplicity
-    if best is None or labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_ACCURACY:
+    if best is None or off_scale(fits, best):
+        return None
+    if labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_ACCURACY:
         return None
     return best, profile[best], given
 
@@ -107,7 +113,7 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if behaviour.inputs.n < MIN_INPUTS:
         raise NotApplicable(f"{behaviour.inputs.n} images are too few: give 64 by --probe-data")
     for output in behaviour.outputs:
-        found = best_orientation(output)
+        found = best_orientation(output, behaviour.batchnorm)
         if found:
             best, bits, given = found
             words, scores = TRANSFORMS.get(best, best), output.accuracy
@@ -135,7 +141,7 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
         raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
-    if any(best_orientation(output) for output in behaviour.outputs):
+    if any(best_orientation(output, behaviour.batchnorm) for output in behaviour.outputs):
         raise DoesNotArise("the images come in another orientation than in training (MA603)")
     limit = rule.threshold(facts)
     for output in behaviour.outputs:

@@ -12,6 +12,8 @@ from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.measures.summary import Collapse
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
 from tests.diagnosis.cases import (
     TEN,
     behaviour,
@@ -34,6 +36,10 @@ CENTRED = {"output": "digit", "layer": "head", "before": 0.0, "after": 3.0, "exc
 CLEARED = {"output": "digit", "layer": "conv", "before": 0.0, "after": 2.9}
 RECALIBRATED = {"output": "digit", "before": 0.4, "after": 3.0}
 SURE = {"margin": 87.3, "domain_margin": {"/255": 9.0, "1-x": 70.0}, "domain": {"/255": 3.0}}
+WAYS = {
+    "domain_margin": {"/255": 9.0, "standardised": 12.0},
+    "domain": {"/255": 3.0, "standardised": 3.04},
+}
 DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
 LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
 ODD = mirror(0.02, None, action="odd")
@@ -91,6 +97,10 @@ def seen_as(*outputs, **changes):
         ("wrong-weights-upstream", "", *seen_as(batchnorm=(fit(), fit(0.6, "later")))),
         # Inversion keeps the range of values, so that more information is proof.
         ("input-domain", "1-x", *seen_as(quiet(domain={"1-x": 3.0, "*255": 2.0}))),
+        # So is what says far more than values of any size do; two that do are told apart by none.
+        ("input-domain", "2x-1", *seen_as(quiet(domain={"2x-1": 3.0, "*255": 1.8}))),
+        ("input-domain", "2x-1", *seen_as(quiet(domain={"2x-1": 3.0, "standardised": 3.02}))),
+        ("input-domain", "/255", *seen_as(output(**SURE | WAYS))),
         # Far off statistics that fit on another scale need no information beside them.
         ("input-domain", "/255", *seen_as(output(domain={"/255": 0.0}), batchnorm=(DISTANT,))),
         ("input-domain", "*255", *seen_as(silent(domain={"*255": 0.55 * TEN}))),
@@ -151,6 +161,7 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
         ),
         # Larger values make a sound model surer.
         (behaviour(output(domain={"*255": TEN})), "input-domain"),
+        (behaviour(quiet(domain={"2x-1": 3.0, "*255": 2.5})), "input-domain"),
         # Sure as training makes a network; as sure on every scale; unsure of all on the other.
         (behaviour(output(**SURE | {"margin": 41.0})), "input-domain"),
         (behaviour(output(**SURE | {"domain_margin": {"/255": 60.0}})), "input-domain"),
@@ -189,7 +200,70 @@ def test_labels_overrule_information_and_decide_where_there_is_none():
     scaled = quiet(accuracy={"e": 0.2, "/255": 0.95}, domain={"/255": 3.0})
     assert diagnosed(labelled(behaviour(scaled))).causes[0].transform == "/255"
     lost = quiet(accuracy={"e": 0.1, "H": 0.12})
-    assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "wrong-weights-upstream"
+    assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "not-understood"
+
+
+WRONG = {"e": 0.1, "H": 0.12}
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [
+        # Sure, different from image to image, and wrong: no weights in this place, or none there.
+        ("not-understood", output(accuracy=WRONG)),
+        ("not-understood", output(accuracy=WRONG, renumbered=0.4)),
+        ("not-understood", regression(fit={"e": -0.9, "H": -1.2})),
+        ("labels-renumbered", output(accuracy=WRONG, renumbered=0.98)),
+        ("labels-renumbered", output(accuracy={"e": 0.8, "H": 0.7}, renumbered=0.97)),
+        ("learned-invariance", output(accuracy={"e": 0.9}, renumbered=0.95)),
+        ("learned-invariance", output(accuracy={"e": 0.6, "H": 0.6})),
+        # A constant answer is wrong on labels of any model: they add nothing.
+        ("collapse-open", silent(accuracy=WRONG)),
+    ],
+)
+def test_labels_that_call_the_answers_wrong(cause, shown):
+    assert diagnosed(labelled(behaviour(shown))).causes[0].cause == cause
+
+
+def test_labels_of_one_class_call_no_model_blind():
+    wrong = labelled(behaviour(output(accuracy=WRONG)), 1.0)
+    assert diagnosed(wrong).causes[0].cause == "learned-invariance"
+
+
+def test_the_accuracy_is_told_of_sound_models():
+    seen = diagnosed(labelled(behaviour(output(accuracy={"e": 0.75, "H": 0.74}))))
+    assert seen.answer.endswith("On your labels 75% of the answers are right.")
+    assert "labels" not in diagnosed().answer
+
+
+def test_answers_that_are_no_numbers_are_named_before_what_they_look_like():
+    shown = silent(nonfinite=1.0, accuracy=WRONG)
+    found = diagnosed(labelled(behaviour(shown)))
+    assert [cause.cause for cause in found.causes] == ["nonfinite-output"]
+    assert {each.cause for each in found.consequences} == {"collapse-open"}
+    repaired = silent(nonfinite=1.0, domain={"(x+1)/2": 3.0})
+    assert diagnosed(behaviour(repaired)).causes[0].transform == "(x+1)/2"
+
+
+def test_weights_that_are_no_numbers_are_no_damage_of_the_file():
+    found = diagnose(facts(), (failing("MA111", Severity.HIGH),))
+    assert found.causes[0].cause == "nonfinite-weights"
+    assert found.suspects[-1].state == "open"
+    both = (failing("MA111", Severity.HIGH), failing("MA102", Severity.HIGH))
+    assert diagnose(facts(), both).causes[0].cause == "damaged-restore"
+
+
+@pytest.mark.parametrize(
+    ("layers", "kernels", "cause"),
+    [
+        ([norm(lost=True, affine=True)], [initial("a")], "bn-statistics-lost"),
+        ([norm(), norm(lost=True, affine=True)], [initial("a")], "bn-statistics-lost"),
+        ([norm(lost=True, affine=True)], [initial("a", "fresh")], "never-loaded"),
+        ([norm(affine=True)], [initial("a")], "learned-invariance"),
+    ],
+)
+def test_normalisations_as_they_were_created_beside_trained_kernels(layers, kernels, cause):
+    assert diagnosed(None, measurements(*kernels, batchnorm=layers)).causes[0].cause == cause
 
 
 @pytest.mark.parametrize(
@@ -243,6 +317,45 @@ def test_equally_good_orientations_are_named_together_and_the_simplest_first():
     assert (first.cause, first.transform) == ("orientation-mismatch", "r270")
     assert "transposed" in first.evidence[-1].text
     assert "counter-clockwise" not in first.evidence[-1].text
+
+
+@pytest.mark.parametrize(
+    ("turned_fit", "labels", "cause", "transform"),
+    [
+        (120.0, {}, "input-domain", "/255"),
+        (0.1, {}, "orientation-mismatch", "H"),
+        (120.0, {"e": 0.67, "H": 0.75, "/255": 0.99}, "input-domain", "/255"),
+        (0.1, {"e": 0.67, "H": 0.85, "/255": 0.99}, "input-domain", "/255"),
+        (120.0, {"e": 0.3, "H": 0.97, "/255": 0.4}, "orientation-mismatch", "H"),
+    ],
+)
+def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
+    turned_fit, labels, cause, transform
+):
+    said = quiet(orientation={"e": 0.2, "H": 3.0}, domain={"/255": 2.9}, accuracy=labels)
+    seen = behaviour(said, batchnorm=(replace(DISTANT, orientation={"H": turned_fit}),))
+    found = diagnosed(labelled(seen) if labels else seen)
+    assert (found.causes[0].cause, found.causes[0].transform) == (cause, transform)
+    told = [r for r in run_rules(CATALOGUE, facts(seen)) if r.code == "MA603"]
+    assert bool(told[0].findings) == (turned_fit < 1)
+
+
+def test_scales_that_nothing_tells_apart_are_all_named():
+    for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
+        first = diagnosed(behaviour(shown)).causes[0]
+        assert "standardised (mean 0, deviation 1); which" in first.evidence[0].text
+    (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
+    assert "which" not in only.text
+
+
+def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first():
+    # To a model that takes top and bottom as the same, half a turn is a mirror.
+    accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
+    first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "H")
+    assert "turned by 180°" in first.evidence[-1].text
+    plain = accuracy | {"r180": 0.999}
+    assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
 
 
 @pytest.mark.parametrize(("second", "found"), [(0.4, True), (0.6, False)])

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelaudit.diagnosis.advice import ADVICE, AUGMENT, next_steps
+from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.loading import LEGACY, loading
 from modelaudit.diagnosis.model import Found
+from modelaudit.diagnosis.ways import AUGMENT
 from modelaudit.facts import Provenance
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.protocol import Observation, Status
@@ -27,9 +28,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 RUNNER = Path(__file__).with_name("run_snippets.py")
 IMAGES = SAMPLES / "digits_probe.npz"
 NO_CODE = ("modelaudit ", "sha256sum ")
-SINGLE = {  # code about one of the user's own layers, or that shows a call
-    "dead-units": {"LAYER": "conv_1"},
-}
+LAYERS = {"dead-units": "conv_1", "head-bias": "digit"}  # code about one of the model's own layers
 
 
 def loaded_by(runtime, keras):
@@ -81,13 +80,10 @@ def codes(sample, runtime="", transforms=("H",)):
     found = {}
     for cause in ADVICE:
         for transform in transforms:
-            steps = next_steps(cause, Found(1.0, (), transform=transform), loading(facts))
-            for number, step in enumerate(steps):
-                code = step.code
-                for old, new in SINGLE.get(cause, {}).items():
-                    code = code.replace(old, new)
-                if code and not code.startswith(NO_CODE):
-                    found[f"{cause} {number} {transform}"] = code
+            answer = Found(1.0, (), where=LAYERS.get(cause, ""), transform=transform)
+            for number, step in enumerate(next_steps(cause, answer, loading(facts))):
+                if step.code and not step.code.startswith(NO_CODE):
+                    found[f"{cause} {number} {transform}"] = step.code
     return found
 
 
@@ -121,7 +117,7 @@ def run(module, sample, codes, folder):
 def test_all_code_runs_as_it_is_pasted(module, sample, runtime, tmp_path):
     given = codes(sample, runtime)
     if "teachable" in sample:
-        del given["dead-units 0 H"]  # its layers have other names
+        del given["dead-units 0 H"], given["head-bias 0 H"]  # its layers have other names
     found = run(module, sample, given, tmp_path)
     assert {name: each["error"] for name, each in found.items() if "error" in each} == {}
     assert len(found) > 10

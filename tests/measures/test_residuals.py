@@ -63,3 +63,13 @@ def test_undefined_cases() -> None:
     assert layer_residuals(constant, np.ones((10, 5)), None).identity is None
     few = RNG.normal(size=(3, 4))
     assert layer_residuals(few, few, None).permutation is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("where", ["plain", "moved"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_not_compared(where: str, value: float) -> None:
+    features = {name: np.random.default_rng(0).random((8, 4)) for name in ("plain", "moved")}
+    features[where][1, 2] = value
+    found = layer_residuals(features["plain"], features["moved"], None)
+    assert (found.identity, found.permutation) == (None, None)

@@ -77,9 +77,48 @@ def test_scores_are_no_map() -> None:
 
 def test_domains() -> None:
     x = np.array([[0.0, 51.0, 255.0]])
-    moved = {d.name: d.apply(x) for d in transforms.domain_transforms((0.0, 255.0))}
+    moved = {d.name: d.apply(x) for d in transforms.domain_transforms(x, None)}
     assert np.allclose(moved["/255"], [[0, 0.2, 1]])
+    assert np.allclose(moved["x/127.5-1"], [[-1, -0.6, 1]])
     assert np.allclose(moved["1-x"], [[255, 204, 0]])
-    assert np.allclose(moved["2x-1"], [[-1, 101, 509]])
-    assert np.allclose(moved["*255"] / 255, x)
+    assert np.allclose(moved["standardised"].mean(), 0, atol=1e-6)
+    assert np.allclose(moved["standardised"].std(), 1)
     assert all(m.dtype == np.float32 for m in moved.values())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "names"),
+    [
+        (0.0, 1.0, {"/255", "*255", "2x-1"}),
+        (-1.0, 1.0, {"*255", "(x+1)/2", "127.5(x+1)"}),
+        (0.0, 255.0, {"/255", "x/127.5-1"}),
+        (-124.0, 151.0, {"/255", "x/127.5-1"}),
+    ],
+)
+def test_every_usual_range_can_be_reached_from_every_other(low, high, names) -> None:
+    x = np.linspace(low, high, 12, dtype="float32").reshape(1, 2, 2, 3)
+    made = {d.name: d.apply(x) for d in transforms.domain_transforms(x, 3)}
+    assert set(made) == names | {"1-x", "standardised", "BGR"}
+    np.testing.assert_array_equal(made["BGR"], x[..., ::-1])
+    if high == round(high) and low > -2:  # one of the usual ranges, and so are the others
+        reached = {(float(v.min()), float(v.max())) for v in (x, *made.values())}
+        assert {(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)} <= reached
+
+
+def test_a_constant_input_cannot_be_standardised() -> None:
+    names = {d.name for d in transforms.domain_transforms(np.ones((2, 3)), None)}
+    assert "standardised" not in names
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "axis"),
+    [
+        ((2, 8, 8, 3), "channels_last", 3),
+        ((2, 3, 8, 8), "channels_first", 1),
+        ((2, 8, 8, 1), "channels_last", None),
+        ((2, 8, 3), "channels_last", None),
+        ((2, 8, 8, 8, 3), "channels_last", None),
+    ],
+)
+def test_only_images_have_colours(shape, layout, axis) -> None:
+    assert transforms.colour_axis(shape, transforms.transforms_for(shape, layout)) == axis
