@@ -91,6 +91,15 @@ ADVICE: dict[str, Advice] = {
             NextStep("Without one, recompute the statistics.", RECALIBRATE),
         ),
     ),
+    "bn-statistics-unsettled": Advice(
+        "The statistics of batch normalisation have not settled",
+        "Outputs that stay wrong after the statistics are recomputed on training images.",
+        (
+            NextStep("Recompute the statistics on training images.", RECALIBRATE),
+            NextStep("Train for longer, or with a momentum of 0.9 in place of 0.99 where an epoch "
+                     "has few steps; then compare the accuracy of model.evaluate, not of fit."),
+        ),
+    ),
     "nondeterministic": Advice(
         "The model gives another answer each time",
         "Two runs on one input whose outputs agree bit for bit.",

@@ -34,6 +34,12 @@ SENTENCES = {
         "The moving averages of batch normalisation were lost in saving or restoring, so numbers "
         "of the wrong size reach the layers behind, and the answer hardly depends on the input."
     ),
+    "bn-statistics-unsettled": (
+        "Training took too few steps for the moving averages of batch normalisation to settle. "
+        "Training itself works with those of each batch, so its accuracy does not show it; used "
+        "for predictions, the layers behind get numbers of the wrong size, and the answer hardly "
+        "depends on the input."
+    ),
     "nondeterministic": "The model answers differently each time, so no flip test means anything.",
     "dead-units": (
         "Layer {where} never becomes active, so everything behind it sees a constant: the answer "

@@ -68,7 +68,8 @@ NOISE = frozenset({"nondeterministic"})
 BUILT_IN = frozenset({"invariant-by-construction"})
 NO_ANSWER = RESTORE | NOISE
 SILENT = NO_ANSWER | {"dead-units"}
-MISFED = SILENT | {"orientation-mismatch", "head-bias"}
+UNSETTLED = SILENT | {"bn-statistics-unsettled"}
+MISFED = UNSETTLED | {"orientation-mismatch", "head-bias"}
 UNFIT = MISFED | {"input-domain", "nonfinite-output"}
 EXPLAINED = UNFIT | {"wrong-weights-upstream"}
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
@@ -81,8 +82,9 @@ PROCEDURE: tuple[Step, ...] = (
     Step("bn-statistics-lost", weight_steps.statistics_lost),
     Step("nondeterministic", collapse_steps.nondeterministic),
     Step("dead-units", collapse_steps.dead_units, NO_ANSWER),
-    Step("orientation-mismatch", input_steps.orientation_mismatch, SILENT),
-    Step("head-bias", collapse_steps.head_bias, SILENT | {"orientation-mismatch"}),
+    Step("bn-statistics-unsettled", statistics_steps.unsettled_statistics, SILENT),
+    Step("orientation-mismatch", input_steps.orientation_mismatch, UNSETTLED),
+    Step("head-bias", collapse_steps.head_bias, UNSETTLED | {"orientation-mismatch"}),
     Step("input-domain", input_steps.input_domain, MISFED),
     Step("nonfinite-output", collapse_steps.nonfinite_output, MISFED | {"input-domain"}),
     Step("labels-renumbered", label_steps.labels_renumbered, UNFIT),

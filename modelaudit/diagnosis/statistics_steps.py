@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+import math
+
 from modelaudit.diagnosis import thresholds as at
 from modelaudit.diagnosis.case import LABELS, Case, capacity, scores
 from modelaudit.diagnosis.collapse_steps import number, output_called
 from modelaudit.diagnosis.label_steps import mostly_wrong
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.measures.summary import BatchNormFit
+
+
+def unsettled_statistics(case: Case) -> Answer:
+    """Moving averages of few steps: they stand between where they start and what flows in."""
+    seen = case.behaviour
+    if seen is None or not case.images:
+        return Unknown(case.unfed())
+    bad = case.misfit
+    if bad is None or bad.settled is None or bad.settled_misfit is None:
+        return Excluded("no batch normalisation is far from what flows into it")
+    if bad.settled_misfit > at.SETTLING:
+        return Excluded(
+            f"what {bad.route} stores lies nowhere between mean 0 and variance 1, where training "
+            "starts, and what flows in"
+        )
+    text = (
+        f"What {bad.route} stores has come {bad.settled:.0%} of the way from mean 0 and variance "
+        f"1, where training starts, to what flows in, all channels alike (misfit "
+        f"{bad.settled_misfit:.2f} on that way, {bad.misfit:.2f} at its end){_steps(case, bad)}."
+    )
+    evidence = Evidence(text, "", bad.settled_misfit, at.SETTLING, seen.inputs.n)
+    return Found(0.9, (evidence,), where=bad.route)
+
+
+def _steps(case: Case, bad: BatchNormFit) -> str:
+    """How many steps of training leave statistics so far from settled, by the layer's momentum."""
+    architecture = case.facts.artifact.architecture
+    layers = architecture.layers if architecture else ()
+    momentum = next((x.config.get("momentum") for x in layers if x.route == bad.route), None)
+    share = bad.settled
+    if not isinstance(momentum, float) or not 0 < momentum < 1 or not share or share == 1:
+        return ""
+    steps = max(1, round(math.log(1 - share) / math.log(momentum)))
+    return f", as after about {steps:,} step{'s' * (steps != 1)} with a momentum of {momentum:g}"
 
 
 def unconverged_statistics(case: Case) -> Answer:

@@ -18,8 +18,8 @@ RESTORE_CAUSES = (
 )  # fmt: skip
 # Causes under which nothing can be said about what training taught the filters.
 HIDING = (
-    *RESTORE_CAUSES, "nonfinite-weights", "nondeterministic", "dead-units", "nonfinite-output",
-    "not-understood", "collapse-open", "little-information",
+    *RESTORE_CAUSES, "bn-statistics-unsettled", "nonfinite-weights", "nondeterministic",
+    "dead-units", "nonfinite-output", "not-understood", "collapse-open", "little-information",
 )  # fmt: skip
 # Causes that are told by what comes back when they are undone.
 UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
@@ -39,6 +39,11 @@ def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
 def _training(case: Case, first: Cause) -> tuple[str, str]:
     """Did the training images teach the model one orientation?"""
     words = WORDS.get(first.transform, first.transform)
+    if first.cause == "bn-statistics-unsettled":
+        return GUILTY, (
+            "Training ended before its batch statistics had settled. What its images taught about "
+            "orientation does not show behind that."
+        )
     if first.cause in HIDING:
         return OPEN, (
             "What the training images taught does not show while another fault stands before it "

@@ -21,6 +21,7 @@ _ROLES: Mapping[str, str] = {
     "running_mean": "mean",  # Keras 1
     "running_std": "variance",  # Keras 1's name; it holds the variance
 }
+_TINY = 1e-12  # keeps the logarithm of a variance of 0 finite
 _CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 # Misfit from which statistics do not belong to what flows in. Healthy: 0.11 at most; behind a
 # redrawn layer: 0.48 to 1.02.
@@ -44,6 +45,49 @@ def off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
         return False
     turned = fits[0].orientation.get(orientation, fits[0].mean_deviation)
     return min(fits[0].mean_deviation, turned) > MISFIT_SCALE
+
+
+def misfit(
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    stored: tuple[NDArray[np.float64], NDArray[np.float64]],
+    epsilon: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`mean_deviation` and `log_variance` of `BatchNormFit`, over the last axis.
+
+    Args:
+        mean, variance: (..., C), of what flows in.
+        stored: moving mean and variance, (C,) each.
+        epsilon: of the layer, added to the stored variance.
+    """
+    deviation = np.abs(mean - stored[0]) / np.sqrt(np.maximum(stored[1], 0.0) + epsilon)
+    ratio = np.log((variance + _TINY) / (np.maximum(stored[1], 0.0) + _TINY))
+    return np.median(deviation, axis=-1), np.median(np.abs(ratio), axis=-1)
+
+
+def settled(
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    stored: tuple[NDArray[np.float64], NDArray[np.float64]],
+    epsilon: float,
+) -> tuple[float, float]:
+    """How far stored statistics have come from their start to what flows in.
+
+    A moving average that starts at mean 0 and variance 1 is after k steps with momentum m the
+    share 1 - m^k of the way to what flows in, in every channel alike, if that stays the same.
+    Statistics that do not belong to it are nowhere on that way.
+
+    Args:
+        mean, variance, stored, epsilon: as in `misfit`, (C,) each.
+
+    Returns:
+        the share in (0, 1], in hundredths, at which the misfit is smallest, and that misfit.
+    """
+    share = np.linspace(0.01, 1.0, 100)[:, None]
+    deviation, log = misfit(share * mean, 1 - share + share * variance, stored, epsilon)
+    misfits = np.maximum(deviation, log / 3)
+    best = int(np.argmin(misfits))
+    return float(share[best, 0]), float(misfits[best])
 
 
 @dataclass(frozen=True, slots=True)

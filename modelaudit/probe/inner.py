@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from modelaudit.facts import Artifact, Json, Layer, Tensor
-from modelaudit.measures.batchnorm import BatchNormTensors, batchnorm_tensors
+from modelaudit.measures.batchnorm import (
+    MISFIT,
+    BatchNormTensors,
+    batchnorm_tensors,
+    misfit,
+    settled,
+)
 from modelaudit.measures.residuals import layer_residuals
 from modelaudit.measures.summary import BatchNormFit
 from modelaudit.measures.transforms import DomainTransform, Transform
@@ -90,13 +97,10 @@ class Inner:
         for layer in self._normalised:
             if f"{layer.route}:mean" not in given:
                 continue
-            mean, log = _misfit(layer, given, self._artifact)
+            fit = _fit(layer, given, self._artifact)
             fits.append(
-                BatchNormFit(
-                    route=layer.route,
-                    mean_deviation=mean,
-                    log_variance=log,
-                    misfit=max(mean, log / 3),
+                replace(
+                    fit,
                     domain=self._deviations(layer, by_domain),
                     orientation=self._deviations(layer, by_move),
                 )
@@ -111,7 +115,9 @@ class Inner:
     def _deviations(
         self, layer: BatchNormTensors, seen: Mapping[str, Mapping[str, Array]]
     ) -> dict[str, float]:
-        return {name: _misfit(layer, each, self._artifact)[0] for name, each in seen.items()}
+        return {
+            name: _fit(layer, each, self._artifact).mean_deviation for name, each in seen.items()
+        }
 
     def residuals(self, move: Transform) -> tuple[Mapping[str, Json], ...]:
         """How equivariant the features of kernel layers are under one move, in execution order.
@@ -154,22 +160,23 @@ def _rectified(layer: Layer) -> bool:
     return layer.class_name in RECTIFIERS or named in RECTIFIERS
 
 
-def _misfit(
-    layer: BatchNormTensors, seen: Mapping[str, Array], artifact: Artifact
-) -> tuple[float, float]:
-    """Median |mean difference| in stored deviations, and median |log variance ratio|."""
-    mean, variance = _stored(layer.mean), _stored(layer.variance)
-    observed, spread = seen[f"{layer.route}:mean"], seen[f"{layer.route}:var"]
-    if observed.shape != mean.shape:
+def _fit(layer: BatchNormTensors, seen: Mapping[str, Array], artifact: Artifact) -> BatchNormFit:
+    """How the layer's statistics fit what was seen to flow in."""
+    stored = _stored(layer.mean), _stored(layer.variance)
+    observed = seen[f"{layer.route}:mean"], seen[f"{layer.route}:var"]
+    if observed[0].shape != stored[0].shape:
         raise Unavailable(f"what flows into {layer.route} has another number of channels")
     said = next(
         (each.config.get("epsilon") for each in _layers(artifact) if each.route == layer.route),
         None,
     )
     epsilon = float(said) if isinstance(said, int | float) else EPSILON
-    deviation = np.abs(observed - mean) / np.sqrt(np.maximum(variance, 0.0) + epsilon)
-    ratio = np.log((spread + 1e-12) / (np.maximum(variance, 0.0) + 1e-12))
-    return float(np.median(deviation)), float(np.median(np.abs(ratio)))
+    deviation, log = map(float, misfit(*observed, stored, epsilon))
+    fit = BatchNormFit(layer.route, deviation, log, max(deviation, log / 3))
+    if fit.misfit <= MISFIT:
+        return fit
+    share, left = settled(*observed, stored, epsilon)
+    return replace(fit, settled=share, settled_misfit=left)
 
 
 def _stored(tensor: Tensor) -> Array:

@@ -152,6 +152,7 @@ CAUSES: Mapping[str, str] = {
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Only a part of the weights was restored",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
+    "bn-statistics-unsettled": "Batch-normalisation statistics have not settled",
     "nondeterministic": "Output changes from run to run",
     "dead-units": "A layer is dead",
     "orientation-mismatch": "Images arrive in another orientation than in training",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,3 +230,27 @@ def test_permuted_channels_and_turned_kernels(digits, tmp_path, probe):
     model.get_layer("conv_2").set_weights([kernel[:, :, order], *bias])
     first = causes(model, digits[0], tmp_path, probe)[0]
     assert (first.cause, first.where) == ("wrong-weights-upstream", "norm_3")
+
+
+def test_a_short_training_leaves_statistics_on_their_way(probe, digits, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x, y = digits
+    taught, steps = [keras.Input(x.shape[1:])], 40
+    for filters in (8, 16):
+        taught += [
+            keras.layers.Conv2D(filters, 3, use_bias=False),
+            keras.layers.BatchNormalization(momentum=0.98),
+            keras.layers.ReLU(),
+        ]
+    taught += [keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential(taught)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    for _ in range(steps):
+        model.train_on_batch(x, y)
+    first, *_ = causes(model, x, tmp_path, probe)
+    assert first.cause == "bn-statistics-unsettled"
+    said = re.search(r"about (\d+) steps with a momentum of 0\.98", first.evidence[0].text)
+    assert said is not None
+    assert abs(int(said[1]) - steps) <= 3

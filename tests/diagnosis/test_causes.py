@@ -41,6 +41,8 @@ WAYS = {
     "domain": {"/255": 3.0, "standardised": 3.04},
 }
 DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
+HALFWAY = fit(1.7, settled=0.69, settled_misfit=0.02)
+AWAY = fit(0.8, settled=0.93, settled_misfit=0.6)
 LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
 ODD = mirror(0.02, None, action="odd")
 SWAP = mirror(0.06, -0.97, action="swap")
@@ -95,6 +97,8 @@ def seen_as(*outputs, **changes):
             ),
         ),
         ("wrong-weights-upstream", "", *seen_as(batchnorm=(fit(), fit(0.6, "later")))),
+        ("wrong-weights-upstream", "", *seen_as(batchnorm=(AWAY, fit(0.9, "later")))),
+        ("bn-statistics-unsettled", "", *seen_as(silent(), batchnorm=(HALFWAY, fit(0.9, "on")))),
         # Inversion keeps the range of values, so that more information is proof.
         ("input-domain", "1-x", *seen_as(quiet(domain={"1-x": 3.0, "*255": 2.0}))),
         # So is what says far more than values of any size do; two that do are told apart by none.

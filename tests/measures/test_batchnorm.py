@@ -3,7 +3,12 @@ import pytest
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact
-from modelaudit.measures.batchnorm import BatchNormTensors, batchnorm_state, batchnorm_tensors
+from modelaudit.measures.batchnorm import (
+    BatchNormTensors,
+    batchnorm_state,
+    batchnorm_tensors,
+    settled,
+)
 from tests.measures.artifacts import architecture, artifact, layer, tensor
 
 ROLES = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
@@ -81,3 +86,21 @@ def test_a_missing_half_is_no_layer() -> None:
 def test_what_is_no_vector_of_numbers_is_refused(mean: np.ndarray, variance: np.ndarray) -> None:
     with pytest.raises(ReadError):
         batchnorm_state(BatchNormTensors("bn", tensor("m", mean), tensor("v", variance)))
+
+
+@pytest.mark.parametrize(("momentum", "steps"), [(0.99, 5), (0.99, 120), (0.9, 10), (0.5, 1)])
+def test_averages_are_found_on_their_way_after_any_number_of_steps(momentum, steps) -> None:
+    rng = np.random.default_rng(steps)
+    mean, variance = rng.normal(2, 3, 32), rng.gamma(2, 3, 32)
+    moving = np.zeros(32), np.ones(32)
+    for _ in range(steps):  # as Keras updates them, from batches that scatter a little
+        near = mean + rng.normal(0, 0.05, 32), variance * rng.uniform(0.95, 1.05, 32)
+        moving = tuple(
+            momentum * old + (1 - momentum) * new for old, new in zip(moving, near, strict=True)
+        )
+    share, left = settled(mean, variance, moving, 1e-3)
+    assert share == pytest.approx(1 - momentum**steps, abs=0.02)
+    assert left < 0.03
+    if steps > 5:  # before, they are where they started, whatever flows in
+        strangers = rng.permutation(mean), rng.permutation(variance)
+        assert settled(*strangers, moving, 1e-3)[1] > 0.2
