@@ -196,6 +196,7 @@ FIXED_NORMED = FIXED_STACKS - {"no_norm", "max_logits"} | {
 }  # fmt: skip
 WRONG = ("wrong-weights-upstream", "not-understood")  # the latter with labels
 MISFED = ("orientation-mismatch",)
+UNSETTLED = ("bn-statistics-unsettled", "bn-statistics-lost")
 ONE_CLASS = "images of one class"
 FAULTS = (
     Fault("never loaded", ("never-loaded",), never_loaded),
@@ -203,7 +204,7 @@ FAULTS = (
     Fault("head redrawn", ("partial-restore", *WRONG), redrawn_head, needs="classes"),
     Fault("BN statistics lost", ("bn-statistics-lost",), statistics_lost, needs="norm"),
     Fault("one BN lost", ("bn-statistics-lost",), one_statistic_lost, needs="norm"),
-    Fault("BN unconverged", ("bn-statistics-lost", *WRONG), unconverged, needs="norm"),
+    Fault("BN unconverged", (*UNSETTLED, *WRONG), unconverged, needs="norm"),
     Fault("head bias +60", ("head-bias",), head_bias, needs="classes"),
     Fault("head bias, moderate", ("head-bias",), moderate_bias, needs="classes"),
     Fault("dead layer", ("dead-units",), dead, needs="layers"),
