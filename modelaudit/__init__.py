@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelaudit.api import audit
+    from modelaudit.errors import ModelAuditError
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
     from modelaudit.restored import prove_restored
     from modelaudit.schema import Audit
-    from modelaudit.settings import Settings
+    from modelaudit.settings import Limits, ProbeSettings, Settings
 
 __version__ = "0.1.0"
 __all__ = [
     "Audit",
     "Finding",
+    "Limits",
+    "ModelAuditError",
+    "ProbeSettings",
     "Settings",
     "Severity",
     "Verdict",
@@ -30,6 +34,9 @@ _HOMES = {
     "record": "modelaudit.golden",
     "Audit": "modelaudit.schema",
     "Finding": "modelaudit.findings",
+    "Limits": "modelaudit.settings",
+    "ModelAuditError": "modelaudit.errors",
+    "ProbeSettings": "modelaudit.settings",
     "Settings": "modelaudit.settings",
     "Severity": "modelaudit.findings",
     "Verdict": "modelaudit.findings",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -86,3 +88,23 @@ def test_importing_costs_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_the_guides_python_runs_as_it_stands(tmp_path):
+    guide = (SAMPLES.parent / "docs" / "guide.md").read_text(encoding="utf-8")
+    section = guide.partition("\n## From Python\n")[2]
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 2
+    (tmp_path / "models").mkdir()
+    shutil.copy(SAMPLES / "digits_partial_restore.keras", tmp_path / "models")
+    told = subprocess.run(
+        [sys.executable, "-c", "\n".join([*blocks, "print(len(audits), audits[0].verdict)"])],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert told[0].startswith("digits_partial_restore.keras fail")
+    assert any("MA405" in line for line in told)
+    assert told[-1] == "1 fail"

@@ -13,6 +13,13 @@ def every(count: int, one: str, many: str) -> str:
     return f"The only {one}" if count == 1 else f"All {count:,} {many}"
 
 
+def of_all(count: int, n: int, what: str, one: str, many: str) -> str:
+    """`1 of 3 layers is`, `2 of 3 layers are`, or as `every` where it is all; `what` is `layer`."""
+    if count == n:
+        return every(count, f"{what} {one}", f"{what}s {many}")
+    return f"{count:,} of {n:,} {what}s {one if count == 1 else many}"
+
+
 def times(count: int) -> str:
     """`once` or `3 times`."""
     return "once" if count == 1 else f"{count:,} times"

@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
-from modelaudit.rules.number import counted, every
+from modelaudit.rules.number import counted, every, of_all
 
 LISTED = 8
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
@@ -36,45 +36,30 @@ def _names(routes: list[str]) -> str:
 def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
-    if lost:
-        yield rule.finding(
-            f"{len(lost)} of {len(states)} batch normalisations {'holds' if len(lost) == 1 else 'hold'} "
-            "mean 0 and variance 1 exactly, "
-            f"while gamma or beta were trained: {_names(lost)}.",
-            route=lost[0],
-            evidence={
-                "measured": len(lost),
-                "unit": "layers",
-                "threshold": 0,
-                "n": len(states),
-                "layers": [*lost],
-            },
-        )
+    said = of_all(len(lost), len(states), "batch normalisation", "holds", "hold")
+    said += " mean 0 and variance 1 exactly, while gamma or beta were trained"
+    yield from _layers_told(rule, said, lost, len(states))
 
 
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     new = [s.route for s in states if s.statistics_initial and s.affine_initial]
-    if new:
+    said = of_all(len(new), len(states), "batch normalisation", "is", "are")
+    yield from _layers_told(rule, f"{said} exactly as created", new, len(states))
+
+
+def _layers_told(rule: Rule, said: str, layers: list[str], n: int) -> Iterator[Finding]:
+    """One finding about `layers`, out of `n`, if there are any."""
+    if layers:
         yield rule.finding(
-            (
-                every(
-                    len(new),
-                    "batch normalisation is exactly as it was created",
-                    "batch normalisations are exactly as they were created",
-                )
-                if len(new) == len(states)
-                else f"{len(new)} of {len(states)} batch normalisations "
-                f"{'is' if len(new) == 1 else 'are'} exactly as created"
-            )
-            + f": {_names(new)}.",
-            route=new[0],
+            f"{said}: {_names(layers)}.",
+            route=layers[0],
             evidence={
-                "measured": len(new),
+                "measured": len(layers),
                 "unit": "layers",
                 "threshold": 0,
-                "n": len(states),
-                "layers": [*new],
+                "n": n,
+                "layers": [*layers],
             },
         )
 
