@@ -33,9 +33,9 @@ MIRROR_RATIO = 0.25
 KAPPA, KAPPA_MIRROR = 0.80, 0.90
 # Misfit of BatchNorm statistics; the reasons stand there.
 MISFIT, MISFIT_ALIKE = batchnorm.MISFIT, batchnorm.MISFIT_ALIKE
-# Misfit of the first BatchNorm that has not settled, on the way from its start. After 3 to 250
-# steps with momentum 0.99, 3 to 30 with 0.9: 0.0001 to 0.027; behind foreign kernels or on another
-# scale 0.40 to 2.1.
+# Misfit of the first BatchNorm that does not fit, on the way from its start. Two networks of one
+# task after 3 to 250 steps with momentum 0.99, 3 to 30 with 0.9: 0.0001 to 0.027; behind foreign
+# kernels 0.22 to 1.2, on another scale 0.43 to 2.1.
 SETTLING = 0.10
 # Mean deviation at the first BatchNorm that only a wrong input scale brings about, and the one
 # that the right scale must bring back.
