@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 from click.testing import CliRunner, Result
 
-from modelaudit.cli import cli
+from modelaudit.cli import batch, cli
 from modelaudit.registry import snapshot
 from modelaudit.store.store import Store
 
@@ -47,3 +47,17 @@ def scale(model: Path, factor: float = 2.0) -> None:
 def later(monkeypatch) -> None:
     """From now on all files have lain there for a while: nobody is writing them."""
     monkeypatch.setattr(snapshot, "FRESH_SECONDS", 0.0)
+
+
+def written_to_once(models: Path):
+    """`batch.audit_model`, with `a.h5` changed after the first audit of it."""
+    real, once = batch.audit_model, models.parent / "once"
+
+    def audit_model(target, *arguments):
+        audit = real(target, *arguments)
+        if target.relative == "a.h5" and not once.exists():
+            once.touch()
+            scale(target.path)
+        return audit
+
+    return audit_model

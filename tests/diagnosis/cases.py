@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelaudit.diagnosis import Diagnosis, diagnose
+from modelaudit.diagnosis.procedure import PROCEDURE
+from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.summary import (
     BatchNormFit,
@@ -112,3 +114,42 @@ def failing(code: str, severity) -> RuleResult:
     rule = next(rule for rule in CATALOGUE if rule.code == code)
     finding: Finding = rule.finding("what is wrong", file="model.h5", severity=severity)
     return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=(finding,))
+
+
+SURE = {"margin": 87.3, "domain_margin": {"/255": 9.0, "1-x": 70.0}, "domain": {"/255": 3.0}}
+WAYS = {
+    "domain_margin": {"/255": 9.0, "standardised": 12.0},
+    "domain": {"/255": 3.0, "standardised": 3.04},
+}
+DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
+LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
+
+
+def quiet(**changes):
+    """Says little about these images, in either orientation."""
+    return output(**({"collapse": LOW, "orientation": {"e": 0.2, "H": 0.2}} | changes))
+
+
+NAMED = ("training data", "filters and architecture", "restoration")
+
+
+def check(diagnosis: Diagnosis) -> None:
+    """What must hold of any diagnosis."""
+    assert [suspect.name for suspect in diagnosis.suspects] == list(NAMED)
+    for suspect in diagnosis.suspects:
+        assert suspect.state in {GUILTY, CLEARED, OPEN}
+        assert suspect.text.rstrip().endswith(".")
+    assert diagnosis.causes
+    assert diagnosis.answer
+    assert "{" not in diagnosis.answer
+    beliefs = [cause.belief for cause in diagnosis.causes]
+    assert all(0 < belief <= 1 for belief in beliefs)
+    assert all(later < beliefs[0] for later in beliefs[1:])
+    for cause in diagnosis.causes:
+        assert all(evidence.text.rstrip().endswith(".") for evidence in cause.evidence)
+    groups = (diagnosis.causes, diagnosis.consequences, diagnosis.ruled_out, diagnosis.undecidable)
+    named = [each.cause for group in groups for each in group]
+    assert len(named) == len(set(named))
+    confirmed = {cause.cause for cause in diagnosis.causes}
+    for step in PROCEDURE:  # what is not named does not arise behind a cause that is
+        assert step.cause in named or (step.explained_by | step.unasked_behind) & confirmed

@@ -12,10 +12,11 @@ from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.measures.summary import Collapse
 from modelaudit.rules import examples
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
 from tests.diagnosis.cases import (
+    DISTANT,
+    SURE,
     TEN,
+    WAYS,
     behaviour,
     diagnosed,
     facts,
@@ -27,6 +28,7 @@ from tests.diagnosis.cases import (
     mirror,
     norm,
     output,
+    quiet,
     regression,
     silent,
     turned,
@@ -35,23 +37,11 @@ from tests.diagnosis.cases import (
 CENTRED = {"output": "digit", "layer": "head", "before": 0.0, "after": 3.0, "excess": 20.0}
 CLEARED = {"output": "digit", "layer": "conv", "before": 0.0, "after": 2.9}
 RECALIBRATED = {"output": "digit", "before": 0.4, "after": 3.0}
-SURE = {"margin": 87.3, "domain_margin": {"/255": 9.0, "1-x": 70.0}, "domain": {"/255": 3.0}}
-WAYS = {
-    "domain_margin": {"/255": 9.0, "standardised": 12.0},
-    "domain": {"/255": 3.0, "standardised": 3.04},
-}
-DISTANT = fit(0.9, mean_deviation=120.0, domain={"/255": 0.03, "1-x": 90.0})
 HALFWAY = fit(1.7, settled=0.69, settled_misfit=0.02)
 AWAY = fit(0.8, settled=0.93, settled_misfit=0.6)
-LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
 ODD = mirror(0.02, None, action="odd")
 SWAP = mirror(0.06, -0.97, action="swap")
 SENSITIVE = (mirror(0.47, 0.28), turned())
-
-
-def quiet(**changes):
-    """Says little about these images, in either orientation."""
-    return output(**({"collapse": LOW, "orientation": {"e": 0.2, "H": 0.2}} | changes))
 
 
 def seen_as(*outputs, **changes):
@@ -195,60 +185,6 @@ def test_no_false_alarm(seen, not_cause):
     assert all(cause.cause != not_cause for cause in diagnosed(seen).causes)
 
 
-def test_labels_overrule_information_and_decide_where_there_is_none():
-    contradicted = quiet(accuracy={"e": 0.95, "H": 0.3}, orientation={"e": 0.2, "H": 3.0})
-    assert diagnosed(labelled(behaviour(contradicted))).causes[0].cause != "orientation-mismatch"
-    road = regression(transforms=(ODD,), fit={"e": -0.9, "H": 0.97, "V": -2.0})
-    first = diagnosed(labelled(behaviour(road))).causes[0]
-    assert (first.cause, first.transform) == ("orientation-mismatch", "H")
-    scaled = quiet(accuracy={"e": 0.2, "/255": 0.95}, domain={"/255": 3.0})
-    assert diagnosed(labelled(behaviour(scaled))).causes[0].transform == "/255"
-    lost = quiet(accuracy={"e": 0.1, "H": 0.12})
-    assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "not-understood"
-
-
-WRONG = {"e": 0.1, "H": 0.12}
-
-
-@pytest.mark.parametrize(
-    ("cause", "shown"),
-    [
-        # Sure, different from image to image, and wrong: no weights in this place, or none there.
-        ("not-understood", output(accuracy=WRONG)),
-        ("not-understood", output(accuracy=WRONG, renumbered=0.4)),
-        ("not-understood", regression(fit={"e": -0.9, "H": -1.2})),
-        ("labels-renumbered", output(accuracy=WRONG, renumbered=0.98)),
-        ("labels-renumbered", output(accuracy={"e": 0.8, "H": 0.7}, renumbered=0.97)),
-        ("learned-invariance", output(accuracy={"e": 0.9}, renumbered=0.95)),
-        ("learned-invariance", output(accuracy={"e": 0.6, "H": 0.6})),
-        # A constant answer is wrong on labels of any model: they add nothing.
-        ("collapse-open", silent(accuracy=WRONG)),
-    ],
-)
-def test_labels_that_call_the_answers_wrong(cause, shown):
-    assert diagnosed(labelled(behaviour(shown))).causes[0].cause == cause
-
-
-def test_labels_of_one_class_call_no_model_blind():
-    wrong = labelled(behaviour(output(accuracy=WRONG)), 1.0)
-    assert diagnosed(wrong).causes[0].cause == "learned-invariance"
-
-
-def test_the_accuracy_is_told_of_sound_models():
-    seen = diagnosed(labelled(behaviour(output(accuracy={"e": 0.75, "H": 0.74}))))
-    assert seen.answer.endswith("On your labels 75% of the answers are right.")
-    assert "labels" not in diagnosed().answer
-
-
-def test_answers_that_are_no_numbers_are_named_before_what_they_look_like():
-    shown = silent(nonfinite=1.0, accuracy=WRONG)
-    found = diagnosed(labelled(behaviour(shown)))
-    assert [cause.cause for cause in found.causes] == ["nonfinite-output"]
-    assert {each.cause for each in found.consequences} == {"collapse-open"}
-    repaired = silent(nonfinite=1.0, domain={"(x+1)/2": 3.0})
-    assert diagnosed(behaviour(repaired)).causes[0].transform == "(x+1)/2"
-
-
 def test_weights_that_are_no_numbers_are_no_damage_of_the_file():
     found = diagnose(facts(), (failing("MA111", Severity.HIGH),))
     assert found.causes[0].cause == "nonfinite-weights"
@@ -313,74 +249,6 @@ def test_saturated_outputs_prove_no_symmetry():
     found = diagnosed(behaviour(shown))
     assert found.causes[0].cause == "learned-invariance"
     assert any(each.cause == "invariant-by-construction" for each in found.undecidable)
-
-
-def test_equally_good_orientations_are_named_together_and_the_simplest_first():
-    shown = quiet(orientation={"e": 0.2, "T": 3.02, "r270": 3.0, "r90": 2.5, "H": 0.2})
-    first = diagnosed(behaviour(shown)).causes[0]
-    assert (first.cause, first.transform) == ("orientation-mismatch", "r270")
-    assert "transposed" in first.evidence[-1].text
-    assert "counter-clockwise" not in first.evidence[-1].text
-
-
-@pytest.mark.parametrize(
-    ("turned_fit", "labels", "cause", "transform"),
-    [
-        (120.0, {}, "input-domain", "/255"),
-        (0.1, {}, "orientation-mismatch", "H"),
-        (120.0, {"e": 0.67, "H": 0.75, "/255": 0.99}, "input-domain", "/255"),
-        (0.1, {"e": 0.67, "H": 0.85, "/255": 0.99}, "input-domain", "/255"),
-        (120.0, {"e": 0.3, "H": 0.97, "/255": 0.4}, "orientation-mismatch", "H"),
-    ],
-)
-def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
-    turned_fit, labels, cause, transform
-):
-    said = quiet(orientation={"e": 0.2, "H": 3.0}, domain={"/255": 2.9}, accuracy=labels)
-    seen = behaviour(said, batchnorm=(replace(DISTANT, orientation={"H": turned_fit}),))
-    found = diagnosed(labelled(seen) if labels else seen)
-    assert (found.causes[0].cause, found.causes[0].transform) == (cause, transform)
-    told = [r for r in run_rules(CATALOGUE, facts(seen)) if r.code == "MA603"]
-    assert bool(told[0].findings) == (turned_fit < 1)
-
-
-def test_scales_that_nothing_tells_apart_are_all_named():
-    for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
-        first = diagnosed(behaviour(shown)).causes[0]
-        assert "standardised (mean 0, deviation 1); which" in first.evidence[0].text
-    (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
-    assert "which" not in only.text
-
-
-def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first():
-    # To a model that takes top and bottom as the same, half a turn is a mirror.
-    accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
-    first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
-    assert (first.cause, first.transform) == ("orientation-mismatch", "H")
-    assert "turned by 180°" in first.evidence[-1].text
-    plain = accuracy | {"r180": 0.999}
-    assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
-
-
-@pytest.mark.parametrize(("second", "found"), [(0.4, True), (0.6, False)])
-def test_a_lone_peak_may_be_lower(second, found):
-    shown = quiet(orientation={"e": 0.2, "r180": 0.72 * TEN, "H": second * TEN})
-    assert (diagnosed(behaviour(shown)).causes[0].cause == "orientation-mismatch") == found
-
-
-def test_inverted_images_are_told_by_all_statistics_where_the_answers_stay_informative():
-    bits = {"e": 2.0, "H": 1.4}
-    domain = {"*255": 3.2, "2x-1": 2.8, "1-x": 2.5}
-    first = fit(0.53, domain={"*255": 280.0, "2x-1": 0.04, "1-x": 0.05})
-    later = fit(0.27, "later", domain={"*255": 300.0, "2x-1": 0.4, "1-x": 0.02})
-    state = Collapse(False, 2.0, 10, 3, 0.2, 0.3)
-    shown = output(collapse=state, orientation=bits, domain=domain)
-    found = diagnosed(behaviour(shown, batchnorm=(first, later))).causes[0]
-    assert (found.cause, found.transform) == ("input-domain", "1-x")
-    redrawn = fit(0.6, "later", domain={"*255": 300.0, "2x-1": 0.7, "1-x": 0.6})
-    assert diagnosed(behaviour(shown, batchnorm=(fit(), redrawn))).causes[0].cause == (
-        "wrong-weights-upstream"
-    )
 
 
 def test_answers_that_change_are_not_learned_invariance_whatever_the_other_flip_does():

@@ -1,0 +1,103 @@
+"""What is advised for each cause: words for all, and code that does what they say."""
+
+from __future__ import annotations
+
+import ast
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from modelaudit.diagnosis.advice import ADVICE, next_steps
+from modelaudit.diagnosis.answer import SENTENCES
+from modelaudit.diagnosis.case import SIMPLEST, WORDS
+from modelaudit.diagnosis.loading import loading
+from modelaudit.diagnosis.model import Found
+from modelaudit.diagnosis.procedure import PROCEDURE
+from modelaudit.diagnosis.ways import AUGMENT, NUMPY, PUT_IN
+from modelaudit.rules import examples
+
+NAMES = {step.cause for step in PROCEDURE}
+
+
+@pytest.mark.parametrize("cause", sorted({*NAMES, *ADVICE}))
+def test_every_cause_has_title_sentence_and_refutation(cause):
+    assert ADVICE[cause].title
+    assert SENTENCES[cause].endswith((".", "{evidence}"))
+    if cause in NAMES:
+        assert ADVICE[cause].refute
+        assert ADVICE[cause].steps
+
+
+@pytest.mark.parametrize("cause", ADVICE)
+@pytest.mark.parametrize("flip", [*SIMPLEST, ""])
+def test_code_can_be_pasted(cause, flip):
+    load = loading(examples.healthy())
+    for step in next_steps(cause, Found(1.0, (), transform=flip), load):
+        assert not re.search(r"\{[a-z]+\}", step.text + step.code)
+        if step.code and not step.code.startswith(("modelaudit ", "sha256sum ")):
+            ast.parse(step.code)
+
+
+def test_code_does_what_its_words_say():
+    import numpy as np
+
+    from modelaudit.measures.dihedral import elements
+
+    images = np.arange(2 * 4 * 4 * 3.0).reshape(2, 4, 4, 3)
+    for element in elements((4, 4)):
+        if element.name in NUMPY:
+            done = eval(NUMPY[element.name], {"np": np, "images": images})
+            expected = [[element.apply(image[..., c]) for c in range(3)] for image in images]
+            np.testing.assert_array_equal(done, np.moveaxis(np.array(expected), 1, -1))
+    assert set(AUGMENT) <= set(NUMPY)
+    assert set(NUMPY) == set(WORDS) == set(SIMPLEST)
+
+
+@pytest.mark.parametrize("high", [1.0, 255.0])
+def test_code_for_scales_does_what_was_tried(high):
+    import keras
+    import numpy as np
+
+    from modelaudit.measures.transforms import domain_transforms
+
+    tried = 0
+    for low in (-1.0, 0.0):
+        images = np.linspace(low, high, 48, dtype="float32").reshape(1, 4, 4, 3)
+        for scale in domain_transforms(images, 3):
+            found = Found(1.0, (), transform=scale.name)
+            steps = next_steps("input-domain", found, loading(examples.healthy()), (low, high))
+            line = next(x for x in steps[0].code.splitlines() if x.startswith("images = "))
+            given = {"np": np, "keras": keras, "images": images}
+            done = eval(line.removeprefix("images = "), given)
+            np.testing.assert_allclose(done, scale.apply(images), atol=1e-3)
+            if scale.name in PUT_IN:
+                layer = eval(steps[1].code.split("\n")[-1], given)
+                np.testing.assert_allclose(layer(images), scale.apply(images), atol=1e-3)
+                tried += 1
+            assert (len(steps) == 2) == (scale.name in PUT_IN)
+    assert tried >= 4
+
+
+@pytest.mark.parametrize("bias", [[0.1, -0.2, 60.0], [60.0]])
+def test_code_centres_the_bias_of_the_layer_that_is_named(bias):
+    import numpy as np
+
+    class Layer:
+        name, weights = "digit", [np.ones((2, len(bias))), np.array(bias)]
+
+        def get_weights(self):
+            return self.weights
+
+        def set_weights(self, weights):
+            self.weights = weights
+
+    head, last = Layer(), Layer()
+    last.name = "odd"
+    model = SimpleNamespace(_flatten_layers=lambda: [head, last])
+    found = Found(1.0, (), where="trunk/digit")
+    code = next_steps("head-bias", found, loading(examples.healthy()))[0].code
+    exec(code.partition("compile=False)\n")[2], {"np": np, "model": model, "print": str})
+    assert np.ptp(head.weights[1]) == 0
+    assert abs(head.weights[1]).max() < 1
+    assert last.weights is Layer.weights

@@ -1,0 +1,92 @@
+"""Orientations and scales of the input: which is told, and where several are as good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.measures.summary import Collapse
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from tests.diagnosis.cases import (
+    DISTANT,
+    SURE,
+    TEN,
+    WAYS,
+    behaviour,
+    diagnosed,
+    facts,
+    fit,
+    labelled,
+    output,
+    quiet,
+)
+
+
+def test_equally_good_orientations_are_named_together_and_the_simplest_first():
+    shown = quiet(orientation={"e": 0.2, "T": 3.02, "r270": 3.0, "r90": 2.5, "H": 0.2})
+    first = diagnosed(behaviour(shown)).causes[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "r270")
+    assert "transposed" in first.evidence[-1].text
+    assert "counter-clockwise" not in first.evidence[-1].text
+
+
+@pytest.mark.parametrize(
+    ("turned_fit", "labels", "cause", "transform"),
+    [
+        (120.0, {}, "input-domain", "/255"),
+        (0.1, {}, "orientation-mismatch", "H"),
+        (120.0, {"e": 0.67, "H": 0.75, "/255": 0.99}, "input-domain", "/255"),
+        (0.1, {"e": 0.67, "H": 0.85, "/255": 0.99}, "input-domain", "/255"),
+        (120.0, {"e": 0.3, "H": 0.97, "/255": 0.4}, "orientation-mismatch", "H"),
+    ],
+)
+def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
+    turned_fit, labels, cause, transform
+):
+    said = quiet(orientation={"e": 0.2, "H": 3.0}, domain={"/255": 2.9}, accuracy=labels)
+    seen = behaviour(said, batchnorm=(replace(DISTANT, orientation={"H": turned_fit}),))
+    found = diagnosed(labelled(seen) if labels else seen)
+    assert (found.causes[0].cause, found.causes[0].transform) == (cause, transform)
+    told = [r for r in run_rules(CATALOGUE, facts(seen)) if r.code == "MA603"]
+    assert bool(told[0].findings) == (turned_fit < 1)
+
+
+def test_scales_that_nothing_tells_apart_are_all_named():
+    for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
+        first = diagnosed(behaviour(shown)).causes[0]
+        assert "standardised (mean 0, deviation 1); which" in first.evidence[0].text
+    (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
+    assert "which" not in only.text
+
+
+def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first():
+    # To a model that takes top and bottom as the same, half a turn is a mirror.
+    accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
+    first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
+    assert (first.cause, first.transform) == ("orientation-mismatch", "H")
+    assert "turned by 180°" in first.evidence[-1].text
+    plain = accuracy | {"r180": 0.999}
+    assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
+
+
+@pytest.mark.parametrize(("second", "found"), [(0.4, True), (0.6, False)])
+def test_a_lone_peak_may_be_lower(second, found):
+    shown = quiet(orientation={"e": 0.2, "r180": 0.72 * TEN, "H": second * TEN})
+    assert (diagnosed(behaviour(shown)).causes[0].cause == "orientation-mismatch") == found
+
+
+def test_inverted_images_are_told_by_all_statistics_where_the_answers_stay_informative():
+    bits = {"e": 2.0, "H": 1.4}
+    domain = {"*255": 3.2, "2x-1": 2.8, "1-x": 2.5}
+    first = fit(0.53, domain={"*255": 280.0, "2x-1": 0.04, "1-x": 0.05})
+    later = fit(0.27, "later", domain={"*255": 300.0, "2x-1": 0.4, "1-x": 0.02})
+    state = Collapse(False, 2.0, 10, 3, 0.2, 0.3)
+    shown = output(collapse=state, orientation=bits, domain=domain)
+    found = diagnosed(behaviour(shown, batchnorm=(first, later))).causes[0]
+    assert (found.cause, found.transform) == ("input-domain", "1-x")
+    redrawn = fit(0.6, "later", domain={"*255": 300.0, "2x-1": 0.7, "1-x": 0.6})
+    assert diagnosed(behaviour(shown, batchnorm=(fit(), redrawn))).causes[0].cause == (
+        "wrong-weights-upstream"
+    )
