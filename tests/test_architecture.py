@@ -20,6 +20,7 @@ RANKS = {
     "modelaudit.errors": 0,
     "modelaudit.graphs": 0,
     "modelaudit.kinds": 0,
+    "modelaudit.places": 0,
     "modelaudit.facts": 1,
     "modelaudit.findings": 2,
     "modelaudit.settings": 3,

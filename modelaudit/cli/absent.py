@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from modelaudit.pipeline import Target
-from modelaudit.registry.layouts import is_version
+from modelaudit.places import newer_versions
 from modelaudit.store.records import Line, Place
 
 
@@ -43,24 +43,9 @@ def restored(before: Collection[Place], present: Collection[Place]) -> Iterator[
 
 def older(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
     """Known versions that are not present, there or not, and the path of a newer one that is."""
-    newest: dict[tuple[str, str], Place] = {}
-    for place in present:
-        base, name = os.path.split(place.path)
-        if is_version(name):
-            known = newest.get((place.root, base))
-            if known is None or _number(place) > _number(known):
-                newest[place.root, base] = place
-    for place in before:
-        base, name = os.path.split(place.path)
-        newer = newest.get((place.root, base))
-        if place in present or newer is None or not is_version(name):
-            continue
-        if _number(newer) > _number(place):
-            yield place, newer.path
-
-
-def _number(place: Place) -> int:
-    return int(os.path.split(place.path)[1])
+    places = {(place.root, place.path): place for place in before}
+    for spot, newer in newer_versions(places, {(p.root, p.path) for p in present}).items():
+        yield places[spot], newer
 
 
 def _is_hidden(root: Path, relative: str) -> bool:

@@ -48,7 +48,7 @@ def in_words(verdict: str) -> str:
     """A verdict as the badges of all pages say it."""
     from modelaudit.report import words
 
-    return words.mark(verdict).word.lower()
+    return words.mark(verdict).said
 
 
 def for_index(change: Change) -> ModelChange:

@@ -114,7 +114,7 @@ SENTENCES = {
         "Not decided. {evidence} Weights and restore are sound as far as the file shows; what the "
         "model answers, and to what, shows only when it runs."
     ),
-    "healthy": ("Nothing was found that would make it answer wrongly."),
+    "healthy": "Nothing was found that would make it answer wrongly.",
     "not-applicable": "There is no readable model here whose behaviour could be explained.",
 }
 

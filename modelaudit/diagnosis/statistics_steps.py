@@ -10,6 +10,7 @@ from modelaudit.diagnosis.collapse_steps import number, output_called
 from modelaudit.diagnosis.label_steps import mostly_wrong
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.measures.summary import BatchNormFit
+from modelaudit.rules.number import counted
 
 
 def unsettled_statistics(case: Case) -> Answer:
@@ -43,7 +44,8 @@ def _steps(case: Case, bad: BatchNormFit) -> str:
     if not isinstance(momentum, float) or not 0 < momentum < 1 or not share or share == 1:
         return ""
     steps = max(1, round(math.log(1 - share) / math.log(momentum)))
-    return f", as after about {steps:,} step{'s' * (steps != 1)} with a momentum of {momentum:g}"
+    after = counted(steps, "step", "steps")
+    return f", as after about {after} with a momentum of {momentum:g}"
 
 
 def unconverged_statistics(case: Case) -> Answer:

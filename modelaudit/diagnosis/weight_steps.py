@@ -6,7 +6,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.summary import KernelInitialization
-from modelaudit.rules.number import counted, every
+from modelaudit.rules.number import counted, every, of_all
 
 LISTED = 5
 SMALL = 500  # weights under which a single fresh-looking layer proves little
@@ -164,8 +164,9 @@ def _untouched(case: Case, new: list[str], trained: int) -> Found:
     """Normalisations as they were created, beside kernels that were trained."""
     count = len(case.batchnorm)
     text = (
-        f"{len(new)} of {count} batch normalisations are as they were created (mean 0, variance "
-        f"1, gamma 1, beta 0), while {trained} kernels are trained: {_names(new)}."
+        of_all(len(new), count, "batch normalisation", "is", "are")
+        + " exactly as created (mean 0, variance 1, gamma 1, beta 0), while "
+        + f"{counted(trained, 'kernel is', 'kernels are')} trained: {_names(new)}."
     )
     evidence = [Evidence(text, "MA402", len(new), 0, count)]
     repaired = _recalibration(case)

@@ -228,16 +228,10 @@ class _Study:
         return found
 
     def _centred(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
-        stored, where = repeats.given[output.name], (self.artifact, self.paths)
-        if len(repeats.given) > 1:
-            head = interventions.head_behind(self.runner, *where, output.name, repeats.given)
-        else:
-            head = interventions.head_of(*where)
-        centred = interventions.with_centred_bias(self.runner, head)[output.name]
-        if head.bias.size != stored.shape[-1]:
-            raise Unavailable(
-                f"{head.route}, the last layer with a bias, is not what gives output {output.name}"
-            )
+        stored = repeats.given[output.name]
+        head, centred = interventions.with_centred_bias(
+            self.runner, self.artifact, self.paths, output.name, repeats.given
+        )
         effect = bias_effect(
             stored, centred, output.kind, head.bias, comparable(centred, output.kind)
         )

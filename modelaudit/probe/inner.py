@@ -97,14 +97,20 @@ class Inner:
         for layer in self._normalised:
             if f"{layer.route}:mean" not in given:
                 continue
-            fit = _fit(layer, given, self._artifact)
-            fits.append(
-                replace(
-                    fit,
-                    domain=self._deviations(layer, by_domain),
-                    orientation=self._deviations(layer, by_move),
-                )
+            statistics = _statistics(layer, given, self._artifact)
+            deviation, log = map(float, misfit(*statistics))
+            fit = BatchNormFit(
+                route=layer.route,
+                mean_deviation=deviation,
+                log_variance=log,
+                misfit=max(deviation, log / 3),
+                domain=self._deviations(layer, by_domain),
+                orientation=self._deviations(layer, by_move),
             )
+            if fit.misfit > MISFIT:
+                share, left = settled(*statistics)
+                fit = replace(fit, settled=share, settled_misfit=left)
+            fits.append(fit)
         return tuple(fits)
 
     def _into(self, variant: Variant) -> Mapping[str, Array]:
@@ -116,7 +122,8 @@ class Inner:
         self, layer: BatchNormTensors, seen: Mapping[str, Mapping[str, Array]]
     ) -> dict[str, float]:
         return {
-            name: _fit(layer, each, self._artifact).mean_deviation for name, each in seen.items()
+            name: float(misfit(*_statistics(layer, each, self._artifact))[0])
+            for name, each in seen.items()
         }
 
     def residuals(self, move: Transform) -> tuple[Mapping[str, Json], ...]:
@@ -160,23 +167,19 @@ def _rectified(layer: Layer) -> bool:
     return layer.class_name in RECTIFIERS or named in RECTIFIERS
 
 
-def _fit(layer: BatchNormTensors, seen: Mapping[str, Array], artifact: Artifact) -> BatchNormFit:
-    """How the layer's statistics fit what was seen to flow in."""
+def _statistics(
+    layer: BatchNormTensors, seen: Mapping[str, Array], artifact: Artifact
+) -> tuple[Array, Array, tuple[Array, Array], float]:
+    """Mean and variance of what was seen to flow in, those that are stored, and the epsilon."""
     stored = _stored(layer.mean), _stored(layer.variance)
-    observed = seen[f"{layer.route}:mean"], seen[f"{layer.route}:var"]
-    if observed[0].shape != stored[0].shape:
+    mean, variance = seen[f"{layer.route}:mean"], seen[f"{layer.route}:var"]
+    if mean.shape != stored[0].shape:
         raise Unavailable(f"what flows into {layer.route} has another number of channels")
     said = next(
         (each.config.get("epsilon") for each in _layers(artifact) if each.route == layer.route),
         None,
     )
-    epsilon = float(said) if isinstance(said, int | float) else EPSILON
-    deviation, log = map(float, misfit(*observed, stored, epsilon))
-    fit = BatchNormFit(layer.route, deviation, log, max(deviation, log / 3))
-    if fit.misfit <= MISFIT:
-        return fit
-    share, left = settled(*observed, stored, epsilon)
-    return replace(fit, settled=share, settled_misfit=left)
+    return mean, variance, stored, float(said) if isinstance(said, int | float) else EPSILON
 
 
 def _stored(tensor: Tensor) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -52,16 +53,17 @@ def head_of(artifact: Artifact, paths: Mapping[str, str]) -> Head:
     raise Unavailable("no kernel has a bias")
 
 
-def head_behind(
+def with_centred_bias(
     runner: Runner,
     artifact: Artifact,
     paths: Mapping[str, str],
     output: str,
     given: Mapping[str, Array],
-) -> Head:
-    """The head of one of several outputs: the last one whose centred bias changes this output.
+) -> tuple[Head, Array]:
+    """The head of an output, and the output for `x` with a bias there that prefers no class.
 
-    Names do not tell: a signature calls outputs as it likes, and heads are often of one width.
+    Of several outputs names do not tell: a signature calls them as it likes, and heads are often
+    of one width. It is the last head whose centred bias changes this output.
 
     Args:
         runner: with the inputs `x`.
@@ -70,21 +72,26 @@ def head_behind(
         given: outputs for `x` by name.
 
     Raises:
-        Unavailable: no bias of the output's width changes it.
+        Unavailable: no bias of the output's width is known to belong to it.
     """
-    width, looked_at = given[output].shape[-1], 0
-    for kernel in reversed(artifact.kernels):
-        if kernel.bias is None or kernel.shape[-1] != width or looked_at == MOST_HEADS:
-            continue
-        looked_at += 1
+    width = given[output].shape[-1]
+    if len(given) == 1:
+        head = head_of(artifact, paths)
+        if head.bias.size != width:
+            raise Unavailable(
+                f"{head.route}, the last layer with a bias, is not what gives output {output}"
+            )
+        return head, _centred(runner, head)[output]
+    kernels = (k for k in reversed(artifact.kernels) if k.bias and k.shape[-1] == width)
+    for kernel in islice(kernels, MOST_HEADS):
         head = head_of(replace(artifact, kernels=(kernel,)), paths)
-        if not np.array_equal(with_centred_bias(runner, head)[output], given[output]):
-            return head
+        centred = _centred(runner, head)[output]
+        if not np.array_equal(centred, given[output]):
+            return head, centred
     raise Unavailable(f"no layer is found whose bias output {output} depends on")
 
 
-def with_centred_bias(runner: Runner, head: Head) -> Mapping[str, Array]:
-    """Outputs for `x` with a bias at the head that prefers no class."""
+def _centred(runner: Runner, head: Head) -> Mapping[str, Array]:
     with runner.assigned({head.variable: centred_bias(head.bias)}):
         return runner.predict()
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.formats.bounded import read_bytes
+from modelaudit.places import is_version
 from modelaudit.registry.candidates import Candidate, Named
 from modelaudit.registry.mlflow import MlflowModel
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
 _SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")
-_VERSION = re.compile(r"[0-9]+")
 # OWNER/MODEL/FRAMEWORK/VARIATION/VERSION/…, and VERSION.complete beside it (kagglehub).
 _KAGGLE_PARTS = 5
 _REFERENCE_BYTES = 200
@@ -109,11 +109,6 @@ def _highest_number(directory: Path) -> str | None:
     except OSError:
         return None
     return max(numbers, key=int, default=None)
-
-
-def is_version(name: str) -> bool:
-    """Whether TF-Serving takes a directory of this name for a version."""
-    return _VERSION.fullmatch(name) is not None
 
 
 def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) -> Path | None:

@@ -11,6 +11,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.formats.bounded import display_path, open_regular
 from modelaudit.formats.sniff_orbax import is_orbax
+from modelaudit.places import is_version
 from modelaudit.registry import foreign, grouping, layouts, mlflow
 from modelaudit.registry.candidates import Candidate, Discovery, Named
 from modelaudit.registry.listing import File, Listing, list_directory
@@ -244,7 +245,7 @@ class Walk:
         base = model.path.parent
         if (
             model.format not in _SERVED
-            or not layouts.is_version(model.path.name)
+            or not is_version(model.path.name)
             or base in self._places
             or not base.is_relative_to(self._scope)
         ):

@@ -198,7 +198,7 @@ def _overview(old: Audit, new: Audit) -> Iterator[Table]:
 
 
 def _levels() -> list[tuple[Severity, str]]:
-    return [(s, f"Findings: {words.mark(s.value).word.lower()}") for s in reversed(Severity)]
+    return [(s, f"Findings: {words.mark(s.value).said}") for s in reversed(Severity)]
 
 
 def _layers(audit: Audit) -> str:

@@ -15,7 +15,7 @@ def conclusion(old: Audit, new: Audit, found: Sequence[Changed]) -> str:
     """What it comes to: the verdicts, what is answered, what was found, and what may break."""
     if not found:
         return "Nothing that was compared has changed."
-    was, now = (words.mark(each.verdict.value).word.lower() for each in (old, new))
+    was, now = (words.mark(each.verdict.value).said for each in (old, new))
     ranks = [WORST_FIRST.index(each.verdict) for each in (old, new)]
     if ranks[0] == ranks[1]:
         said = [f"The same verdict ({now})"]
@@ -27,7 +27,7 @@ def conclusion(old: Audit, new: Audit, found: Sequence[Changed]) -> str:
         levels = [f.severity for key, f in mine.items() if key not in others]
         if levels:
             worst = max(levels, key=lambda level: level.rank)
-            count, word = levels.count(worst), words.mark(worst.value).word.lower()
+            count, word = levels.count(worst), words.mark(worst.value).said
             more = len(levels) - count
             said.append(
                 f"{text.plural(count, f'{what} {word} finding')}"

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity
+from modelaudit.findings import WORST_FIRST, Finding, Outcome
 from modelaudit.report import evidence, text, words
 from modelaudit.report.ruleinfo import Rules
 from modelaudit.report.sections.diagnosis import UNDECIDED
@@ -62,10 +62,9 @@ def _findings(audit: Audit) -> list[str]:
 
 def _is_dangerous(audit: Audit) -> bool:
     return any(
-        finding.severity is Severity.CRITICAL
-        and finding.outcome is not Outcome.WAIVED
-        and words.FAMILIES.get(finding.code[:3]) == "security"
+        words.forbids_loading(finding.severity, finding.code)
         for finding in audit.findings
+        if finding.outcome is not Outcome.WAIVED
     )
 
 
@@ -114,7 +113,7 @@ def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
     """
     ordered = sorted(audits, key=lambda audit: WORST_FIRST.index(audit.verdict))
     counts = [
-        f"{sum(a.verdict is v for a in audits)} {words.VERDICTS[v].word.lower()}"
+        f"{sum(a.verdict is v for a in audits)} {words.VERDICTS[v].said}"
         for v in WORST_FIRST
         if any(a.verdict is v for a in audits)
     ]

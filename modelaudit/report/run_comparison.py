@@ -234,7 +234,7 @@ def _rule(code: str, rules: Rules) -> str:
 
 def _tally(row: Map) -> str:
     counts = _counts(row).items()
-    return ", ".join(f"{n:,} {words.mark(severity).word.lower()}" for severity, n in counts) or "0"
+    return ", ".join(f"{n:,} {words.mark(severity).said}" for severity, n in counts) or "0"
 
 
 def as_json(found: RunChanges) -> Mapping[str, object]:

@@ -38,7 +38,7 @@ def _side(run: Run) -> Side:
     states = {as_text(row.get("verdict")) for row in run.rows.values()}
     worst = next((v for v in WORST_FIRST if v.value in states), Verdict.PASS)
     counted = [
-        f"{count:,} {words.mark(v.value).word.lower()}"
+        f"{count:,} {words.mark(v.value).said}"
         for v in WORST_FIRST
         if (count := sum(row.get("verdict") == v.value for row in run.rows.values()))
     ]

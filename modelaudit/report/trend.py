@@ -36,7 +36,7 @@ class Trend:
 
 def _word(verdict: Verdict) -> str:
     """The verdict as a page has it; the terminal has its short name."""
-    return words.mark(verdict.value).word.lower()
+    return words.mark(verdict.value).said
 
 
 def in_words(

@@ -18,6 +18,11 @@ class Mark:
     word: str
     glyph: str
 
+    @property
+    def said(self) -> str:
+        """The word as it stands within a sentence."""
+        return self.word.lower()
+
 
 VERDICTS: Mapping[Verdict, Mark] = {
     Verdict.PASS: Mark("Pass", "✓"),
@@ -238,9 +243,14 @@ def cause(code: str) -> str:
     return CAUSES.get(code, code.replace("-", " "))
 
 
+def forbids_loading(state: str, code: str) -> bool:
+    """Whether an open finding of this severity and rule says that a file must not be loaded."""
+    return state == Severity.CRITICAL and FAMILIES.get(code[:3]) == "security"
+
+
 def counted(count: int, state: str) -> str:
     """`1,234 high`, `1 note`, `2 notes`: how many there are of a severity or a verdict."""
-    word = mark(state).word.lower()
+    word = mark(state).said
     return f"{count:,} {word}{'s' if state == 'info' and count != 1 else ''}"
 
 

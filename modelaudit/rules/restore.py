@@ -76,7 +76,7 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not (proof.layers_compared or proof.layers):
         raise NotApplicable("the file names no layers of Keras, or no layers were restored")
     if proof.layers:
-        differences = f"{len(proof.layers)} difference{'s' * (len(proof.layers) > 1)}"
+        differences = counted(len(proof.layers), "difference", "differences")
         yield rule.finding(
             f"{differences} to the saved config in the model that {proof.call} restored in "
             f"{runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from modelaudit.facts import Json
 from modelaudit.findings import WORST_FIRST, Verdict
+from modelaudit.places import alone
 from modelaudit.store.records import Line, Place
 
 
@@ -164,18 +165,8 @@ def _renamed(
 ) -> Sequence[tuple[Place, Place]]:
     pairs: dict[Place, Place] = {}
     for key in ("sha256", "weights"):
-        left = _alone(((p, line) for p, line in gone.items() if p not in pairs), key)
+        left = alone((p, line.get(key)) for p, line in gone.items() if p not in pairs)
         taken = set(pairs.values())
-        right = _alone(((p, line) for p, line in new.items() if p not in taken), key)
+        right = alone((p, line.get(key)) for p, line in new.items() if p not in taken)
         pairs |= {left[value]: right[value] for value in left if value in right}
     return list(pairs.items())
-
-
-def _alone(lines: Iterable[tuple[Place, Line]], key: str) -> dict[Json, Place]:
-    """Places by their value of `key`, of those that share it with no other."""
-    places: dict[Json, list[Place]] = {}
-    for place, line in lines:
-        value = line.get(key)
-        if isinstance(value, str) and value:
-            places.setdefault(value, []).append(place)
-    return {value: found[0] for value, found in places.items() if len(found) == 1}

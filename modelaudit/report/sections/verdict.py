@@ -86,12 +86,8 @@ def _comes_first(card: Card, weight: int) -> bool:
     return _rank(card) > weight or card.mark == Severity.CRITICAL
 
 
-def _is_dangerous(card: Card) -> bool:
-    return card.mark == Severity.CRITICAL and card.family == SECURITY
-
-
 def _dangerous(findings: Findings) -> Card | None:
-    return next(filter(_is_dangerous, findings.cards), None)
+    return next((c for c in findings.cards if words.forbids_loading(c.mark, c.code)), None)
 
 
 def _replacing(card: Card) -> tuple[Action, ...]:
@@ -166,7 +162,7 @@ def probe_state(audit: Audit) -> str:
         return f"no: {text.cut(reason, 140)}"
     tried = as_maps(audit.observations)
     if tried:
-        state = words.mark(as_text(tried[0].get("status"))).word.lower()
+        state = words.mark(as_text(tried[0].get("status"))).said
         return f"tried, but no result ({state})"
     return "no"
 

@@ -1,0 +1,45 @@
+"""Models that are at other places than before: versions by their numbers, others by their bytes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable
+from typing import TypeVar
+
+Key = TypeVar("Key")
+Spot = tuple[str, str]  # a directory that was looked through, and a model's path from there
+
+_VERSION = re.compile(r"[0-9]+")
+
+
+def is_version(name: str) -> bool:
+    """Whether TF-Serving takes a directory of this name for a version."""
+    return _VERSION.fullmatch(name) is not None
+
+
+def newer_versions(before: Iterable[Spot], present: Collection[Spot]) -> dict[Spot, str]:
+    """Versions that are not present, each with the path of the newest one, where that is newer."""
+    newest: dict[Spot, int] = {}
+    paths: dict[Spot, str] = {}
+    for root, path in present:
+        series, name = posixpath.split(path)
+        if is_version(name) and int(name) > newest.get((root, series), -1):
+            newest[root, series], paths[root, series] = int(name), path
+    found = {}
+    for root, path in before:
+        series, name = posixpath.split(path)
+        if (root, path) in present or not is_version(name):
+            continue
+        if newest.get((root, series), -1) > int(name):
+            found[root, path] = paths[root, series]
+    return found
+
+
+def alone(values: Iterable[tuple[Key, object]]) -> dict[str, Key]:
+    """Keys by their value, such as a digest, of those that have one and share it with no other."""
+    keys: dict[str, list[Key]] = {}
+    for key, value in values:
+        if isinstance(value, str) and value:
+            keys.setdefault(value, []).append(key)
+    return {value: found[0] for value, found in keys.items() if len(found) == 1}
