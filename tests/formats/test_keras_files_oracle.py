@@ -67,8 +67,7 @@ def test_legacy_file_with_bfloat16_which_keras_does_not_get_back(model, tmp_path
     named = {p.route for p in artifact.problems if p.evidence.get("type") == "opaque"}
     half = model.get_layer("half").weights
     assert {n for n in named if n.startswith("model_weights")} == {
-        f"model_weights/{layer}"
-        for layer in ("half/written/half/kernel", "half/written/half/bias")
+        f"model_weights/{layer}" for layer in ("half/written/half/kernel", "half/written/half/bias")
     }
     assert not artifact.complete
     assert set(digests(half)) < {t.sha256 for t in artifact.tensors}
