@@ -1,8 +1,9 @@
-"""GitLab's code quality: what its validator asks, and more."""
+"""GitLab's code quality: Code Climate's published format, what GitLab reads of it, and more."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import report_samples as samples
@@ -10,15 +11,15 @@ import report_samples as samples
 from modelaudit.findings import Outcome, Verdict
 from modelaudit.report import machine
 
+SCHEMAS = Path(__file__).parent / "schemas"
 AUDITS = [make() for make in samples.SAMPLES.values()]
-# What GitLab asks of an entry: the fields and types that its own validator holds entries against
-# (app/validators/json_schemas/codeclimate.json in its source), and of the rest what its
-# documentation says. It asks for more and allows less than that file does, so that what is valid
-# here is valid there. An entry that fails there is left out of the merge request in silence.
+# What GitLab asks of an entry beyond Code Climate's format: the fields and types that its own
+# validator holds entries against (app/validators/json_schemas/codeclimate.json in its source), and
+# of the rest what its documentation says. It asks for more than that file does, so that what is
+# valid here is valid there. An entry that fails there is left out of the merge request in silence.
 GITLAB = {
     "type": "object",
     "required": ["description", "check_name", "fingerprint", "severity", "location"],
-    "additionalProperties": False,
     "properties": {
         "description": {"type": "string", "pattern": r"^[^\n]*\S[^\n]*$"},
         "check_name": {"type": "string", "minLength": 1},
@@ -27,13 +28,11 @@ GITLAB = {
         "location": {
             "type": "object",
             "required": ["path", "lines"],
-            "additionalProperties": False,
             "properties": {
                 "path": {"type": "string", "minLength": 1, "not": {"pattern": r"^\./"}},
                 "lines": {
                     "type": "object",
                     "required": ["begin"],
-                    "additionalProperties": False,
                     "properties": {"begin": {"type": "integer", "minimum": 1}},
                 },
             },
@@ -56,6 +55,23 @@ def test_gitlab_entries_hold_what_gitlab_reads():
     assert len(set(prints)) == len(prints)
     assert any(entry["description"].startswith("MA402 ") for entry in entries)
     assert sum(entry["check_name"] == "incomplete" for entry in entries) == len(incomplete)
+
+
+def test_entries_are_issues_of_code_climates_format():
+    schema = json.loads((SCHEMAS / "codeclimate-issue.json").read_text())
+    checker = jsonschema.Draft7Validator(schema)
+    entries = json.loads(machine.render("gitlab", AUDITS, samples.RULES))
+    for entry in entries:
+        assert [f"{list(e.path)}: {e.message}" for e in checker.iter_errors(entry)] == []
+        for field in ("type", "check_name", "description", "categories", "location"):
+            assert not checker.is_valid({k: v for k, v in entry.items() if k != field})
+        assert not checker.is_valid({**entry, "of_our_own": 1})
+    said = {entry["check_name"]: entry["categories"] for entry in entries}
+    families = {rule.name: rule.family for rule in samples.RULES.values()}
+    assert {families.get(name) for name in said} >= {"security", "compatibility", "weights", None}
+    for name, categories in said.items():
+        word = {"security": "Security", "compatibility": "Compatibility"}
+        assert categories == [word.get(families.get(name, ""), "Bug Risk")]
 
 
 def test_gitlab_paths_are_relative_to_the_repository():
