@@ -21,6 +21,7 @@ from modelaudit.graphs import (
     ObjectNode,
     Shape,
     Signature,
+    fits,
 )
 from modelaudit.kinds import FORMAT_LABELS, Format, ProblemKind
 
@@ -50,6 +51,7 @@ __all__ = [
     "Tensor",
     "TensorSource",
     "TensorStats",
+    "fits",
 ]
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Shape: TypeAlias = tuple[int | None, ...]
+
+
+def fits(size: Sequence[int], shape: Sequence[Json]) -> bool:
+    """Whether an array of this size has that shape, in which None stands for any length."""
+    return len(size) == len(shape) and all(
+        wanted in (None, length) for length, wanted in zip(size, shape, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,10 @@ class Plan:
     """What is to be done about every model.
 
     Attributes:
-        reused: audits that still hold, by model.
         todo: models to audit, the largest first, so that none of them is begun last.
         recalled: by path, what is known of those of `todo` that need not be run again.
     """
 
-    reused: Mapping[Place, int]
     todo: tuple[Target, ...]
     recalled: Mapping[Path, Recalled]
 
@@ -109,7 +107,7 @@ class Memory:
         self._store.touch(moved)
         self._store.reuse(self._run, reused)
         todo.sort(key=lambda pair: (pair[0], pair[1].relative))
-        return Plan(reused, tuple(target for _, target in todo), recalled)
+        return Plan(tuple(target for _, target in todo), recalled)
 
     def add(self, finished: Finished) -> None:
         """Keep one finished audit; it is on the disk when this returns."""

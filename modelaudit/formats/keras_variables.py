@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from modelaudit.facts import Architecture, Kernel, Layer, Shape, Tensor
+from modelaudit.facts import Architecture, Kernel, Layer, Shape, Tensor, fits
 from modelaudit.formats.keras_kernels import kernels_of
 from modelaudit.formats.keras_names import (
     Names,
@@ -34,8 +34,6 @@ class Binding:
         architecture: with `variables` filled in.
         kernels: every convolution and dense kernel that was found, in execution order.
         unclaimed: weight tensors that no layer claims.
-        missing: (layer route, role) of variables that the config implies and no tensor holds.
-        mismatched: (layer route, role, implied shape, stored shape).
         misordered: names of tensors that stand where another variable belongs: their own name
             tells of another layer or role than their place does.
     """
@@ -43,8 +41,6 @@ class Binding:
     architecture: Architecture
     kernels: tuple[Kernel, ...]
     unclaimed: tuple[str, ...]
-    missing: tuple[tuple[str, str], ...]
-    mismatched: tuple[tuple[str, str, Shape, Shape], ...]
     misordered: tuple[str, ...]
 
 
@@ -110,7 +106,7 @@ class _Binder:
 
     def fits(self, slot: Slot, tensor: str) -> bool:
         """Whether the stored shape is one that the config allows."""
-        return _fits(slot.shape, self.tensors[tensor].shape)
+        return fits(self.tensors[tensor].shape, slot.shape)
 
     # Legacy HDF5: one group a layer, weights in a fixed order.
 
@@ -275,7 +271,7 @@ class _Binder:
                 self.claim(wanted[0].route, wanted[0].role, names[0])
 
     def result(self) -> Binding:
-        """Everything that was found, with what is left over on both sides."""
+        """Everything that was found, with the tensors that are left over."""
         variables: dict[str, dict[str, str]] = {}
         for (route, role), tensor in self.claims.items():
             variables.setdefault(route, {})[role] = tensor
@@ -283,26 +279,12 @@ class _Binder:
             replace(layer, variables=variables.get(layer.route, {}))
             for layer in self.architecture.layers
         )
-        slots = [slot for layer in layers for slot in slots_of(layer)]
         return Binding(
             architecture=replace(self.architecture, layers=layers),
             kernels=kernels_of(layers, self.tree, self.tensors),
             unclaimed=tuple(t.name for t in self.weights if t.name not in self.claimed),
-            missing=tuple((s.route, s.role) for s in slots if (s.route, s.role) not in self.claims),
-            mismatched=tuple(
-                (s.route, s.role, s.shape, self.tensors[self.claims[s.route, s.role]].shape)
-                for s in slots
-                if (s.route, s.role) in self.claims
-                and not self.fits(s, self.claims[s.route, s.role])
-            ),
             misordered=tuple(dict.fromkeys(self.misordered)),
         )
-
-
-def _fits(expected: Shape, found: tuple[int, ...]) -> bool:
-    return len(expected) == len(found) and all(
-        a is None or a == b for a, b in zip(expected, found, strict=True)
-    )
 
 
 def _in_group(tensor: str, group: str) -> str:

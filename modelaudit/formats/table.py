@@ -15,6 +15,7 @@ import google_crc32c
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
+from modelaudit.formats import wire
 from modelaudit.settings import Limits
 
 MAGIC = 0xDB4775248B80FB57
@@ -39,15 +40,10 @@ def varint(data: bytes | memoryview, position: int, file: str) -> tuple[int, int
     Raises:
         ReadError: `corrupt` where the data end inside the number or it is too long.
     """
-    value = shift = 0
-    while shift < 64 and position < len(data):
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise ReadError(ProblemKind.CORRUPT, file, f"broken number at byte {position}")
+    try:
+        return wire.varint(data, position)
+    except wire.WireError:
+        raise ReadError(ProblemKind.CORRUPT, file, f"broken number at byte {position}") from None
 
 
 def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, bytes]]:

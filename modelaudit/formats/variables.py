@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind, Tensor
+from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind, Tensor, fits
 from modelaudit.formats.bounded import display_path
 from modelaudit.formats.bundle import Bundle, Entry, read_bundle, shard_problems
 from modelaudit.formats.bundle_tensors import BundleStrings, read_tensor
@@ -208,7 +208,7 @@ def restore_facts(
                 missing.append(key)
             elif node.kind == "variable":
                 expected, stored = node.detail.get("shape"), [*entries[key].shape]
-                if isinstance(expected, list) and not _fits(expected, stored):
+                if isinstance(expected, list) and not fits(stored, expected):
                     shapes.append(
                         {
                             "name": str(node.detail.get("name")),
@@ -227,9 +227,3 @@ def restore_facts(
         "shapes": shapes,
         "assigned": [{"variable": node, "key": key} for node, key in assigned.items()],
     }
-
-
-def _fits(expected: list[Json], stored: list[int]) -> bool:
-    return len(expected) == len(stored) and all(
-        size is None or size == other for size, other in zip(expected, stored, strict=True)
-    )

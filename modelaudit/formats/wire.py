@@ -59,8 +59,8 @@ def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterato
             yield field
 
 
-def varint(data: bytes, position: int) -> tuple[int, int]:
-    """The number at `position` and the offset behind it.
+def varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
+    """The base-128 number of at most 70 bits at `position`, and the offset behind it.
 
     Raises:
         WireError: it is cut off or too long.

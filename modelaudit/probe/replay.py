@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, fits
 from modelaudit.probe.feed import Feed
 from modelaudit.probe.inputs import InputSpec, Unprobeable, input_spec, sample_shape
 from modelaudit.probe.protocol import Observation, Port
@@ -116,11 +116,5 @@ def in_order(given: Mapping[str, Array], ports: Sequence[Port]) -> list[Array] |
 
 
 def _fits(shape: tuple[int, ...], port: Port) -> bool:
-    """Whether the port takes inputs of this shape."""
-    return port.shape is None or (
-        len(shape) == len(port.shape)
-        and all(
-            want is None or want < 0 or want == have
-            for want, have in zip(port.shape[1:], shape[1:], strict=True)
-        )
-    )
+    """Whether the port takes inputs of this shape, however many of them."""
+    return port.shape is None or (len(shape) == len(port.shape) and fits(shape[1:], port.shape[1:]))

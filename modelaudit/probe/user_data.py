@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.errors import UsageError
-from modelaudit.facts import Shape
+from modelaudit.facts import Shape, fits
 
 Array = NDArray[Any]
 
@@ -131,7 +131,7 @@ def _checked_arrays(
     if x.ndim == len(shape) - 1 and shape[-1] == 1:
         x = x[..., None]
         notes.append("x has no channel axis; one channel was added")
-    if x.ndim != len(shape) or not _fits(x.shape[1:], shape[1:]):
+    if x.ndim != len(shape) or not fits(x.shape[1:], shape[1:]):
         raise UsageError(
             f"{path}: x has shape {x.shape}, the model takes {_spelled(shape)}; "
             "arrays are never resized: save them in the model's size"
@@ -213,7 +213,7 @@ def _image(
             pixels = image.convert(wanted)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"{file}: not a readable image: {error}") from error
-    if not _fits((pixels.height, pixels.width), size):
+    if not fits((pixels.height, pixels.width), size):
         if not resize or None in size:
             raise UsageError(
                 f"{file}: {pixels.height} x {pixels.width} pixels, the model takes "
@@ -239,12 +239,6 @@ class _Notes:
 
     def spoken(self) -> tuple[str, ...]:
         return tuple(text if n is None else f"{n} {text}" for text, n in self._said.items())
-
-
-def _fits(size: tuple[int, ...], wanted: Shape) -> bool:
-    return len(size) == len(wanted) and all(
-        want is None or have == want for have, want in zip(size, wanted, strict=True)
-    )
 
 
 def _spelled(shape: Shape) -> str:

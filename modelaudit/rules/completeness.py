@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import Layer, Shape, TensorStats
+from modelaudit.facts import Layer, TensorStats, fits
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.number import counted
 
 LISTED = 20  # names spelled out in one finding; the rest is counted
-
-
-def _fits(expected: Shape, found: tuple[int, ...]) -> bool:
-    return len(expected) == len(found) and all(
-        want is None or want == have for want, have in zip(expected, found, strict=True)
-    )
 
 
 def _weighted(facts: Facts) -> tuple[Layer, ...]:
@@ -65,7 +59,7 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for layer in _weighted(facts):
         for role, name in layer.variables.items():
             expected, tensor = layer.expected.get(role), tensors.get(name)
-            if expected is not None and tensor is not None and not _fits(expected, tensor.shape):
+            if expected is not None and tensor is not None and not fits(tensor.shape, expected):
                 yield rule.finding(
                     f"{layer.route}/{role} should be {list(expected)}, the stored tensor is "
                     f"{list(tensor.shape)}.",

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import time
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.registry.across import news, together
+from tests.growth import LINEAR, growth
 
 
 def row(path, sha256="a", keras="3.1.0", weights="", *found):
@@ -120,17 +119,24 @@ def test_a_version_that_was_renamed_breaks_its_callers_still():
     assert kinds(before, [row("c/2", "3", "3.1.0", "", breaks)]) == [("breaking-version", ("c/2",))]
 
 
-def test_news_of_many_groups_takes_no_time():
-    """20,000 groups in each of two nights: by pairs that would be 400 million comparisons."""
-    rows = [row(f"{n:05}", str(n // 2), weights=str(n // 4)) for n in range(40_000)]
-    moved = [*rows[1:], row("z", "0", weights="0"), row("zz", "0", weights="0")]
-    began = time.process_time()
-    assert news(rows, rows) == ()
-    assert kinds(rows, moved) == [("same-content", ("00001", "z", "zz"))]
-    alike = [row(f"{n:05}", str(n < 20_000), weights="w") for n in range(40_000)]
-    others = [*alike, row("z", "z", weights="w")]
-    assert [each[0] for each in kinds(alike, others)] == ["same-weights"]
-    assert time.process_time() - began < 10
+def test_news_of_many_groups_costs_no_squares():
+    def grouped(count):
+        return [row(f"{n:05}", str(n // 2), weights=str(n // 4)) for n in range(count)]
+
+    def alike(count):
+        return [row(f"{n:05}", str(n < count // 2), weights="w") for n in range(count)]
+
+    def moved(rows):
+        assert news(rows, rows) == ()
+        now = [*rows[1:], row("z", "0", weights="0"), row("zz", "0", weights="0")]
+        assert kinds(rows, now) == [("same-content", ("00001", "z", "zz"))]
+
+    def joined(rows):
+        now = [*rows, row("z", "z", weights="w")]
+        assert [each[0] for each in kinds(rows, now)] == ["same-weights"]
+
+    assert growth(grouped, moved, 4_000) < LINEAR
+    assert growth(alike, joined, 4_000) < LINEAR
 
 
 def test_rows_that_say_nothing_say_nothing_together():
