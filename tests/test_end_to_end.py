@@ -45,7 +45,7 @@ def ran(tmp_path_factory):
     quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([sys.executable, "-c", HANGS, models / "hangs"], check=True, env=quiet)
     command = [sys.executable, "-m", "modelaudit", "audit", models, "--out", root / "out"]
-    command += ["--probe-data", SAMPLES / "digits_probe.npz", "--timeout", "25"]
+    command += ["--probe-data", SAMPLES / "digits_probe.npz", "--timeout", "12"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     index = json.loads((root / "out" / "index.json").read_text())
     audits = {

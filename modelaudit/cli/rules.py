@@ -61,7 +61,7 @@ def rules(code: str | None, as_json: bool) -> None:
     for line in found.fix.splitlines():
         click.echo(f"  {line}".rstrip() if line[:1] in ("", " ") else _indented(line))
     for reference in found.references:
-        click.echo(f"\nSee: {reference}")
+        click.echo("\n" + wrapped(f"See: {reference}", WIDTH))
 
 
 def _indented(text: str) -> str:

@@ -173,13 +173,16 @@ def test_silence_is_a_timeout(playing: Callable[..., Channel]) -> None:
 
 
 def test_printing_without_end_is_a_timeout(playing: Callable[..., Channel]) -> None:
-    def flood(child: Child) -> None:
-        child.begin()
+    def flood(log: int) -> None:
         with contextlib.suppress(OSError):
             while True:
-                os.write(child.log, b"x" * (1 << 16))
+                os.write(log, b"x" * (1 << 16))
 
-    end = ended(playing(flood, ChildLimits(seconds=1.0, memory=1 << 30)))
+    def play(child: Child) -> None:
+        child.begin()
+        threading.Thread(target=flood, args=(child.log,), daemon=True).start()
+
+    end = ended(playing(play, ChildLimits(seconds=1.0, memory=1 << 30)))
     assert end.status is Status.TIMEOUT
 
 

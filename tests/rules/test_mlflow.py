@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -20,14 +19,15 @@ def tensor(shape, dtype="float32", name=None):
     return said | ({"name": name} if name else {})
 
 
+NOT_RUN = modelaudit.Settings(probe=modelaudit.ProbeSettings(enabled=False))
+
+
 def described(folder, inputs, outputs=None, flavor="keras"):
     """Write MLflow's file beside a model in `folder`/data and give what MA802 says of that."""
     signature = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs) if outputs else None}
     said = {"flavors": {flavor: {"data": "data"}}, "signature": signature}
     (folder / "MLmodel").write_text(yaml.safe_dump(said))
-    settings = modelaudit.Settings()
-    settings = replace(settings, probe=replace(settings.probe, enabled=False))
-    (audit,) = modelaudit.audit(folder, settings)
+    (audit,) = modelaudit.audit(folder, NOT_RUN)
     (result,) = [each for each in audit.results if each.code == "MA802"]
     return result
 
@@ -136,5 +136,5 @@ def test_what_describes_no_tensors_or_several_models_raises_no_question(tmp_path
     for broken in ("[", "{}", "[1]", '[{"tensor-spec": {"dtype": 1, "shape": [-7]}}]'):
         said = yaml.safe_load(text) | {"signature": {"inputs": broken}}
         (tmp_path / "MLmodel").write_text(yaml.safe_dump(said))
-        (audit,) = modelaudit.audit(tmp_path)
+        (audit,) = modelaudit.audit(tmp_path, NOT_RUN)
         assert next(each for each in audit.results if each.code == "MA802").moot
