@@ -17,7 +17,7 @@ demo: setup ## audit the sample models into demo-report/
 	@scripts/demo.sh
 
 test: setup-dev ## run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup-dev ## style, types and generated pages
 	$(BIN)/ruff check .

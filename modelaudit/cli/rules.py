@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from modelaudit.cli import options
-from modelaudit.cli.terminal import wrapped
+from modelaudit.cli.terminal import columns, wrapped
 from modelaudit.errors import UsageError
 
 WIDTH = 78
+LISTED = 80  # columns that a list of rules takes at least
 
 
 @click.command(short_help="List the rules, or explain one.")
@@ -41,8 +43,12 @@ def rules(code: str | None, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps([describe(each) for each in CATALOGUE], indent=2))
             return
+        # One line a rule where it is not read but searched.
+        width = max(columns(), LISTED) if sys.stdout.isatty() else sys.maxsize
+        names = max(len(each.name) for each in CATALOGUE)
         for each in CATALOGUE:
-            click.echo(f"{each.code}  {each.severity.value:<8}  {each.name:<28}  {each.summary}")
+            begin = f"{each.code}  {each.severity.value:<8}  {each.name:<{names}}  "
+            click.echo(wrapped(each.summary, width, begin, " " * len(begin)))
         return
     try:
         found = rule(code)
