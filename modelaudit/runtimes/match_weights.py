@@ -197,7 +197,7 @@ def _siblings(paths: Iterable[list[str]]) -> Iterator[set[str]]:
 def _skips_a_number(paths: Iterable[list[str]]) -> str | None:
     """A group `dense_2` without a `dense_1`: Keras 2.12 counted the second of a class as 2."""
     for children in _siblings(paths):
-        for child in children:
+        for child in sorted(children):  # the same one is named in every run
             base, _, number = child.rpartition("_")
             if base in children and number == "2" and f"{base}_1" not in children:
                 return child

@@ -48,6 +48,13 @@ def test_layouts_are_told_by_their_groups(groups, layouts):
     assert layouts_of(names)[0] == layouts
 
 
+def test_of_several_groups_that_tell_the_same_one_is_named_in_every_run():
+    layers = ("conv2d", "batch_normalization", "dense", "gru", "lstm", "add", "dot", "flatten")
+    groups = [f"{OLD}/{name}{number}" for name in layers for number in ("", "_2")]
+    names = [tensor.name for tensor in weights(*groups).tensors]
+    assert "(add_2)" in layouts_of(names)[1]
+
+
 # Seen when real files of each version were read by each other version.
 @pytest.mark.parametrize(
     ("groups", "reading", "refusing"),
