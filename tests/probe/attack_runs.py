@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
     `names` are the models of each run. Each file holds `before` and `after` (see
     `Outside.files`), `reached`, and as `said` what the run printed: for `CONTROL` what the attacks
     came to know, for `RUNS` an audit by name. Or it holds `skipped`, why there was no such run.
+    What was touched is touched in all of `RUNS`: they attack the same targets at the same time.
     """
     folder = Path(tempfile.mkdtemp(prefix="modelaudit-attacks-"))
     models = folder / "models"
@@ -34,13 +36,20 @@ def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
         with outside(folder / "real") as real, outside(folder / CONTROL) as control:
             places = [json.dumps(each.place) for each in (real, control)]
             build = module("tests.probe.attack_models", str(models), *places)
-            save(results, CONTROL, watched(build, control))
+            save(results, CONTROL, watched(lambda: answer_of(build), control))
             open_to_all(folder)
-            for run in RUNS:
+
+            def said(run: str) -> dict[str, Any]:
                 try:
-                    save(results, run, watched(audits(run, models, names[run]), real))
+                    return {"said": answer_of(audits(run, models, names[run]))}
                 except LookupError as reason:
-                    save(results, run, {"skipped": str(reason)})
+                    return {"skipped": str(reason)}
+
+            # Side by side: most of the time goes into waiting for models that never answer.
+            with ThreadPoolExecutor(len(RUNS)) as pool:
+                seen = watched(lambda: dict(zip(RUNS, pool.map(said, RUNS), strict=True)), real)
+            for run in RUNS:
+                save(results, run, seen | seen["said"][run])
     finally:
         shutil.rmtree(folder)
 
@@ -68,10 +77,10 @@ def audits(run: str, models: Path, names: list[str]) -> list[str]:
     return command
 
 
-def watched(command: list[str], targets: Outside) -> dict[str, Any]:
-    """Run a command, and look at the targets before and after."""
+def watched(attack: Callable[[], Any], targets: Outside) -> dict[str, Any]:
+    """Look at the targets before and after an attack; `said` is what it returns."""
     before = targets.files()
-    said = answer_of(command)
+    said = attack()
     return {
         "before": before,
         "after": targets.files(),
