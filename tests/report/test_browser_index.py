@@ -181,7 +181,8 @@ def test_five_thousand_models_can_be_worked_with_within_a_second(browser, site):
         assert page.locator("#shown").inner_text() == f"{ROWS // 40} of {ROWS} shown"
         page.evaluate(FIND, "")
         marks.append(worked())
-        page.get_by_role("button", name="Size").click()
+        # By a selector of the page's own: looking for a role reads every row, in the page's time.
+        page.evaluate("document.querySelector('th[data-key=bytes] button').click()")
         marks.append(worked())
     loaded, found, cleared, ordered = [marks[0], *(b - a for a, b in pairwise(marks))]
     assert loaded + found < 1
