@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -281,57 +280,6 @@ main()
     assert not (out / "index.html").exists()
     with Store.open_to_read(out) as store:
         assert store.runs()[-1].state is State.INTERRUPTED
-
-
-def on_a_terminal_of_80_columns(*arguments):
-    """Lines that the command shows in a real terminal."""
-    import pty
-    import struct
-    import termios
-    from fcntl import ioctl
-
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    plain = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}}
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=ROOT,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env=plain | {"NO_COLOR": "1", "TERM": "xterm"},
-    )
-    os.close(theirs)
-    text = b""
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        text += piece
-    process.communicate()
-    assert b"\x1b" not in text
-    return text.decode().replace("\r", "").splitlines()
-
-
-def test_a_terminal_of_80_columns(models):
-    long = models / ("deeply/" * 12)
-    long.mkdir(parents=True)
-    files.minimal_h5(long / "model.h5")
-    lines = on_a_terminal_of_80_columns("scan", models)
-    assert any("truncated.h5" in line for line in lines)
-    assert max(map(len, lines)) <= 80
-
-
-def test_the_rules_on_a_terminal_of_80_columns(modelaudit):
-    lines = on_a_terminal_of_80_columns("rules")
-    assert max(map(len, lines)) <= 80
-    searched = modelaudit("rules").stdout.splitlines()  # one line a rule
-    shown = re.sub(r"\n {20,}", " ", "\n".join(lines)).splitlines()
-    assert shown == searched
-    summaries = {line.index(line.split()[3], 20) for line in searched}
-    assert len(summaries) == 1  # they begin below one another
 
 
 def test_no_heavy_import_where_it_is_not_needed(modelaudit):

@@ -6,7 +6,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.formats.keras_variables import bind
 from modelaudit.settings import Limits
-from tests.formats.test_keras_variables import conv, layer, missing, sequential, weight
+from tests.formats.bindings import conv, layer, missing, sequential, weight
 
 KERNELS = sequential(
     layer("InputLayer", "input", batch_input_shape=[None, 12, 12, 4]),

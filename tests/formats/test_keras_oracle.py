@@ -20,7 +20,7 @@ from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.formats.keras_slots import Slot, variable_aliases
 from modelaudit.formats.keras_variables import Binding, bind
 from modelaudit.settings import Limits
-from tests.formats.test_keras_variables import missing
+from tests.formats.bindings import missing
 
 pytestmark = pytest.mark.slow
 

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import pytest
 
-from modelaudit.facts import Json, Tensor
+from modelaudit.facts import Json
 from modelaudit.formats.keras_config import parse_architecture
 from modelaudit.formats.keras_variables import Binding, bind
 from modelaudit.settings import Limits
-
-
-def layer(class_name: str, name: str, **config: Json) -> dict[str, Json]:
-    return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
-
-
-def conv(name: str, filters: int, **more: Json) -> dict[str, Json]:
-    return layer("Conv2D", name, filters=filters, kernel_size=[3, 3], padding="same", **more)
-
-
-def sequential(*layers: dict[str, Json], name: str = "model") -> dict[str, Json]:
-    return {"class_name": "Sequential", "config": {"name": name, "layers": list(layers)}}
-
-
-def weight(name: str, *shape: int, role: str = "weight") -> Tensor:
-    return Tensor(name, shape, "float32", 4 * prod(shape), "model.h5", role)
-
+from tests.formats.bindings import conv, layer, missing, sequential, weight
 
 PLAIN = sequential(
     layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4]),
@@ -67,16 +49,6 @@ def healthy_groups() -> dict[str, list[str]]:
     return {
         name: [f"{name}/kernel:0", f"{name}/bias:0"] for name in ("conv2d", "conv2d_1", "dense")
     } | {"flatten": []}
-
-
-def missing(binding: Binding) -> tuple[tuple[str, str], ...]:
-    """Layer and role of the variables that the config implies and no tensor holds."""
-    return tuple(
-        (layer.route, role)
-        for layer in binding.architecture.layers
-        for role in layer.expected
-        if role not in layer.variables
-    )
 
 
 def faults(binding: Binding) -> tuple[object, ...]:

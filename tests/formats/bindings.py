@@ -1,0 +1,34 @@
+"""Small configs and tensors to bind to one another, and what a binding lacks."""
+
+from __future__ import annotations
+
+from math import prod
+
+from modelaudit.facts import Json, Tensor
+from modelaudit.formats.keras_variables import Binding
+
+
+def layer(class_name: str, name: str, **config: Json) -> dict[str, Json]:
+    return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
+
+
+def conv(name: str, filters: int, **more: Json) -> dict[str, Json]:
+    return layer("Conv2D", name, filters=filters, kernel_size=[3, 3], padding="same", **more)
+
+
+def sequential(*layers: dict[str, Json], name: str = "model") -> dict[str, Json]:
+    return {"class_name": "Sequential", "config": {"name": name, "layers": list(layers)}}
+
+
+def weight(name: str, *shape: int, role: str = "weight") -> Tensor:
+    return Tensor(name, shape, "float32", 4 * prod(shape), "model.h5", role)
+
+
+def missing(binding: Binding) -> tuple[tuple[str, str], ...]:
+    """Layer and role of the variables that the config implies and no tensor holds."""
+    return tuple(
+        (layer.route, role)
+        for layer in binding.architecture.layers
+        for role in layer.expected
+        if role not in layer.variables
+    )
