@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from modelaudit.facts import Artifact, Format
-from modelaudit.formats.keras_parts import Notes, architecture_of, json_part
+from modelaudit.formats.keras.common import Notes, architecture_of, json_part
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Predicted, Prediction, Request

@@ -17,7 +17,7 @@ from pathlib import Path
 from modelaudit.diagnosis import diagnose
 from modelaudit.findings import Outcome
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.here import here_probe
+from modelaudit.probe.run import here_probe
 from modelaudit.registry.discover import discover
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules

@@ -28,7 +28,7 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.measures.statistics import wilson
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.here import here_probe
+from modelaudit.probe.run import here_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import ProbeSettings, Settings

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.here import here_probe
+from modelaudit.probe.run import here_probe
 from modelaudit.settings import Settings
 
 PLAIN = """

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact
 from modelaudit.pipeline import read_artifact
-from modelaudit.probe import bubblewrap, runtime, supervisor
+from modelaudit.probe.host import bubblewrap, runtime
+from modelaudit.probe.host import observe as supervisor
 from modelaudit.probe.protocol import Status
 from modelaudit.settings import ProbeSettings, Settings
 

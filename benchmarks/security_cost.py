@@ -24,8 +24,10 @@ import h5py
 import numpy as np
 
 from modelaudit import pipeline
-from modelaudit.formats import bounded, hdf5_contents, messages
-from modelaudit.formats.hdf5_heaps import Heaps
+from modelaudit.formats.graph import parse as messages
+from modelaudit.formats.hdf5 import contents as hdf5_contents
+from modelaudit.formats.hdf5.heaps import Heaps
+from modelaudit.formats.io import bounded
 from modelaudit.formats.reader import read
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Family

@@ -9,7 +9,7 @@ construction of the measure).
 
 import numpy as np
 
-from modelaudit.measures.random_matrix import spectrum_excess
+from modelaudit.measures.kernels.random_matrix import spectrum_excess
 
 SHAPES = (
     (8, 8),

@@ -16,8 +16,8 @@ import zipfile
 from collections.abc import Callable
 
 from modelaudit.errors import ReadError
-from modelaudit.formats.table import read_table
-from modelaudit.formats.wire import BYTES, FIXED32, FIXED64, VARINT
+from modelaudit.formats.checkpoint.sstable import read_table
+from modelaudit.formats.graph.wire import BYTES, FIXED32, FIXED64, VARINT
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import table, varint
 

@@ -9,15 +9,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modelaudit.facts import Problem
-from modelaudit.formats.bounded import json_loads
-from modelaudit.formats.bundle import read_bundle, shard_problems
-from modelaudit.formats.bytecode import Bytecode, read_bytecode
-from modelaudit.formats.checkpoint import read_meta
-from modelaudit.formats.fingerprint import read_fingerprint
-from modelaudit.formats.keras_config import parse_architecture
-from modelaudit.formats.keras_metadata import read_keras_metadata
-from modelaudit.formats.keras_variables import bind
-from modelaudit.formats.meta_graphs import (
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, read_bytecode
+from modelaudit.formats.checkpoint.index import read_bundle, shard_problems
+from modelaudit.formats.checkpoint.reader import read_meta
+from modelaudit.formats.checkpoint.state_file import read_state_file
+from modelaudit.formats.checkpoint.variables import read_variables
+from modelaudit.formats.io.bounded import json_loads
+from modelaudit.formats.keras.config import parse_architecture
+from modelaudit.formats.keras.saved_model_metadata import read_keras_metadata
+from modelaudit.formats.keras.variables.matching import bind
+from modelaudit.formats.saved_model.fingerprint import read_fingerprint
+from modelaudit.formats.saved_model.meta_graphs import (
     read_graphs,
     read_message,
     read_objects,
@@ -25,8 +27,6 @@ from modelaudit.formats.meta_graphs import (
     read_signatures,
 )
 from modelaudit.formats.sniff import sniff
-from modelaudit.formats.state_file import read_state_file
-from modelaudit.formats.variables import read_variables
 from modelaudit.settings import Limits
 
 LIMITS = Limits()

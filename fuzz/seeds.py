@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 from google.protobuf import text_format
 
-from modelaudit.formats.protos import saved_messages_pb2 as pb
-from modelaudit.formats.table import masked, read_table
+from modelaudit.formats.checkpoint.sstable import masked, read_table
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import BundleWriter, table
 from tests.made import files, saved_models

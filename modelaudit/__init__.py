@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from modelaudit.errors import ModelAuditError
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
-    from modelaudit.restored import prove_restored
+    from modelaudit.restore_api import prove_restored
     from modelaudit.schema import Audit
     from modelaudit.settings import Limits, ProbeSettings, Settings
 
@@ -30,7 +30,7 @@ __all__ = [
 
 _HOMES = {
     "audit": "modelaudit.api",
-    "prove_restored": "modelaudit.restored",
+    "prove_restored": "modelaudit.restore_api",
     "record": "modelaudit.golden",
     "Audit": "modelaudit.schema",
     "Finding": "modelaudit.findings",

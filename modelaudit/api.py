@@ -9,9 +9,9 @@ from pathlib import Path
 
 from modelaudit.findings import Verdict
 from modelaudit.pipeline import RESTLESS, Probe, Target, audit_model, postponed
+from modelaudit.registry.change_detection import Stillness
 from modelaudit.registry.discover import discover
-from modelaudit.registry.output import slug
-from modelaudit.registry.stillness import Stillness
+from modelaudit.registry.output_directory import slug
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
@@ -37,7 +37,7 @@ def audit(
     Raises:
         UsageError: there is nothing at the path.
     """
-    from modelaudit.probe.here import here_probe
+    from modelaudit.probe.run import here_probe
 
     settings = settings or Settings()
     found = discover(Path(path), settings.limits, all_versions=all_versions)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from modelaudit.format_kinds import FORMAT_LABELS, Format, ProblemKind
 from modelaudit.graphs import (
     Endpoint,
     Graph,
@@ -23,7 +24,6 @@ from modelaudit.graphs import (
     Signature,
     fits,
 )
-from modelaudit.kinds import FORMAT_LABELS, Format, ProblemKind
 
 if TYPE_CHECKING:  # the command line shows its help without numpy
     import numpy as np

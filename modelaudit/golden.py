@@ -26,22 +26,22 @@ from modelaudit import __version__
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.formats.reader import read
-from modelaudit.probe.inputs import Unprobeable
-from modelaudit.probe.live import Outputs, described, live
+from modelaudit.probe.host.observe import observe
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.replay import answers, recipes, replay
-from modelaudit.probe.runtime import RuntimeHandle
-from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import observe
-from modelaudit.restore.golden import Golden, precision_of
+from modelaudit.probe.study.golden_replay import answers, recipes, replay
+from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.live_model import Outputs, described, live
+from modelaudit.restore.golden_check import Golden, precision_of
+from modelaudit.restore.golden_record import Given, Record, answer, write_record
 from modelaudit.restore.model import Weight
-from modelaudit.restore.probes import make
-from modelaudit.restore.record import Given, Record, answer, write_record
-from modelaudit.restore.sides import held_weights
+from modelaudit.restore.record_inputs import make
+from modelaudit.restore.weight_sources import held_weights
 from modelaudit.settings import Limits, ProbeSettings
 
 if TYPE_CHECKING:
-    from modelaudit.probe.frames import Untyped
+    from modelaudit.probe.child.frames import Untyped
 
 SAMPLES = 16
 SEED = 20240229

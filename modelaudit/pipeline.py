@@ -9,28 +9,29 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelaudit import __version__, sections
+from modelaudit import __version__
+from modelaudit import audit_sections as sections
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Signature
 from modelaudit.findings import Outcome, Severity, Verdict
-from modelaudit.formats.beside import (
+from modelaudit.formats.keras.external_architecture import (
     WEIGHTS,
     find_architecture,
     read_architecture,
     with_architecture,
 )
 from modelaudit.formats.reader import read
-from modelaudit.measures.gallery import galleries
+from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
-from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import ENDED, Observation, Status, calls_for, runtime_name
-from modelaudit.restore.golden import Golden, allowing, read_golden
+from modelaudit.probe.run import Seen
+from modelaudit.restore.golden_check import Golden, allowing, read_golden
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.caution import hold_back
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
 from modelaudit.rules.policies import apply_baseline, apply_severities
+from modelaudit.rules.unsafe_advice import hold_back
 from modelaudit.rules.waivers import apply_waivers
 from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import specifier

@@ -29,7 +29,7 @@ from modelaudit.findings import (
     Severity,
     Verdict,
 )
-from modelaudit.formats.bounded import read_bytes
+from modelaudit.formats.io.bounded import read_bytes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

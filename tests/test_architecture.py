@@ -13,20 +13,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "modelaudit"
-GENERATED = PACKAGE / "formats" / "protos"
+GENERATED = PACKAGE / "formats" / "graph" / "protos"
 
 # A module may import its own room and rooms of a lower rank; rooms of one rank are strangers.
 RANKS = {
     "modelaudit.errors": 0,
     "modelaudit.graphs": 0,
-    "modelaudit.kinds": 0,
-    "modelaudit.places": 0,
+    "modelaudit.format_kinds": 0,
+    "modelaudit.model_versions": 0,
     "modelaudit.facts": 1,
     "modelaudit.findings": 2,
     "modelaudit.settings": 3,
-    "modelaudit.settings_values": 3,
-    "modelaudit.settings_entries": 4,
-    "modelaudit.settings_file": 5,
+    "modelaudit.settings.validation": 3,
+    "modelaudit.settings.tables": 4,
+    "modelaudit.settings.file": 5,
     "modelaudit.formats": 5,
     "modelaudit.measures": 5,
     "modelaudit.runtimes": 6,
@@ -35,10 +35,10 @@ RANKS = {
     "modelaudit.restore": 7,
     "modelaudit.probe": 8,
     "modelaudit.golden": 9,
-    "modelaudit.restored": 9,
+    "modelaudit.restore_api": 9,
     "modelaudit.rules": 10,
     "modelaudit.diagnosis": 11,
-    "modelaudit.sections": 12,
+    "modelaudit.audit_sections": 12,
     "modelaudit.baseline": 13,
     "modelaudit.pipeline": 13,
     "modelaudit.report": 14,
@@ -51,8 +51,8 @@ RANKS = {
 }
 # Files that run in another interpreter, where they find that interpreter's TensorFlow.
 PROBE_RUNNERS = (
-    "modelaudit.probe.zygote",
-    "modelaudit.probe.worker",
+    "modelaudit.probe.child.zygote",
+    "modelaudit.probe.child.worker",
     "modelaudit.runtimes.collecting",
 )
 ONLY_IN = {
@@ -77,7 +77,7 @@ IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis")
 # The rules' examples are Artifacts, and those have a Path for their root.
 PATHS_IN = ("modelaudit.rules.examples",)
 # A forked child leaves by os._exit, so that it never runs its parent's clean-up.
-FORKS_IN = ("modelaudit.probe", "modelaudit.registry.slots")
+FORKS_IN = ("modelaudit.probe", "modelaudit.registry.worker_pool")
 EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}
 VARIABLES = "MODELAUDIT_"
 IMPORTERS = {"__import__", "import_module", "importlib.import_module"}
@@ -242,7 +242,11 @@ def test_no_module_breaks_the_structure(check):
         (foreign_violations, "modelaudit.measures.x", "import matplotlib.pyplot"),
         (foreign_violations, "modelaudit.pipeline", "import rich"),
         (foreign_violations, "modelaudit.registry.x", "import sqlite3"),
-        (layer_violations, "modelaudit.store.x", "from modelaudit.registry import output"),
+        (
+            layer_violations,
+            "modelaudit.store.x",
+            "from modelaudit.registry import output_directory as output",
+        ),
         (unsafe_violations, "modelaudit.formats.x", "import pickle"),
         (unsafe_violations, "modelaudit.formats.x", "from marshal import loads"),
         (unsafe_violations, "modelaudit.cli", "eval('1')"),

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit import baseline as files_of
+from modelaudit.audit_sections import weights_digest
 from modelaudit.cli import cli
 from modelaudit.errors import SchemaError
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.policies import apply_baseline
-from modelaudit.sections import weights_digest
 from modelaudit.settings import Baseline, KnownModel
 
 HEAD = '{"kind": "modelaudit-baseline", "version": 1'

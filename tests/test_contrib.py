@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 import pytest
 
-from modelaudit import settings_file
 from modelaudit.cli import COMMANDS, cli
+from modelaudit.settings import file as settings_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRIB = ROOT / "contrib"

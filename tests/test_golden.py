@@ -19,13 +19,11 @@ from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Format, ProblemKind, TensorStats
 from modelaudit.golden import callback
 from modelaudit.golden import record as record_live
-from modelaudit.probe import here
-from modelaudit.probe.inputs import Unprobeable
+from modelaudit.probe import run as here
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.restore.golden import replayed
-from modelaudit.restore.model import Weight
-from modelaudit.restore.probes import Recipe, make
-from modelaudit.restore.record import (
+from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.restore.golden_check import replayed
+from modelaudit.restore.golden_record import (
     KEPT_ELEMENTS,
     Given,
     Record,
@@ -35,6 +33,8 @@ from modelaudit.restore.record import (
     record_path,
     write_record,
 )
+from modelaudit.restore.model import Weight
+from modelaudit.restore.record_inputs import Recipe, make
 from modelaudit.settings import Limits, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -266,7 +266,7 @@ model.fit(x, y, epochs=2, verbose=0, callbacks=[saves, golden.callback(path, K.c
 def test_the_callback_records_what_was_saved(tmp_path: Path, keras: str) -> None:
     import h5py
 
-    from modelaudit.restore.alterations import digest
+    from modelaudit.restore.conversions import digest
 
     path = tmp_path / "model.h5"
     subprocess.run(

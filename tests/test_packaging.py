@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("runtime", "dev", "samples", "fuzz")
 USES_WHEEL = """
-import modelaudit, modelaudit.report.resources as resources
+import modelaudit, modelaudit.report.pages.assets as resources
 print(modelaudit.__version__, modelaudit.__file__, resources.templates_root())
 """
 

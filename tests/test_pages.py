@@ -12,7 +12,7 @@ from modelaudit.cli import cli
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.runtimes.model import Predicted
-from modelaudit.store.changes import Kind
+from modelaudit.store.run_changes import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])

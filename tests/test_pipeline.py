@@ -7,8 +7,8 @@ import pytest
 from modelaudit.errors import ProbeError
 from modelaudit.findings import Verdict
 from modelaudit.pipeline import Target, audit_model
-from modelaudit.probe.here import Seen
 from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.run import Seen
 from modelaudit.settings import ProbeSettings, Settings
 from tests.made import files
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.cli import COMMANDS, exits
+from modelaudit.cli import COMMANDS
+from modelaudit.cli import exit_codes as exits
 from modelaudit.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,23 +15,23 @@ from pathlib import Path
 import click
 
 from modelaudit import __version__
-from modelaudit.cli import exits
+from modelaudit.cli import exit_codes as exits
 from modelaudit.errors import Interrupted, LockHeld, ModelAuditError
 
 COMMANDS = {
-    "audit": "modelaudit.cli.audit:audit",
-    "nightly": "modelaudit.cli.nightly:nightly",
-    "history": "modelaudit.cli.history:history",
-    "baseline": "modelaudit.cli.baseline:baseline",
-    "scan": "modelaudit.cli.audit:scan",
-    "explain": "modelaudit.cli.explain:explain",
-    "inspect": "modelaudit.cli.inspect:inspect",
-    "render": "modelaudit.cli.render:render",
-    "diff": "modelaudit.cli.diff:diff",
-    "record": "modelaudit.cli.record:record",
-    "rules": "modelaudit.cli.rules:rules",
-    "runtimes": "modelaudit.cli.runtimes:runtimes",
-    "doctor": "modelaudit.cli.doctor:doctor",
+    "audit": "modelaudit.cli.commands.audit:audit",
+    "nightly": "modelaudit.cli.commands.nightly:nightly",
+    "history": "modelaudit.cli.commands.history:history",
+    "baseline": "modelaudit.cli.commands.baseline:baseline",
+    "scan": "modelaudit.cli.commands.audit:scan",
+    "explain": "modelaudit.cli.commands.explain:explain",
+    "inspect": "modelaudit.cli.commands.inspect:inspect",
+    "render": "modelaudit.cli.commands.render:render",
+    "diff": "modelaudit.cli.commands.diff:diff",
+    "record": "modelaudit.cli.commands.record:record",
+    "rules": "modelaudit.cli.commands.rules:rules",
+    "runtimes": "modelaudit.cli.commands.runtimes:runtimes",
+    "doctor": "modelaudit.cli.commands.doctor:doctor",
 }
 
 
@@ -81,7 +81,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     Verdicts: pass · warn, findings under --fail-on · fail, findings at or over it
     incomplete, not all could be looked at and nothing at or over it was found
     """
-    from modelaudit import settings_file
+    from modelaudit.settings import file as settings_file
 
     path = config or settings_file.find(Path.cwd())
     if path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.diagnosis.case import WORDS
-from modelaudit.diagnosis.loading import Loading
+from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
+from modelaudit.diagnosis.loading_code import Loading
 from modelaudit.diagnosis.model import Found, NextStep
 from modelaudit.diagnosis.snippets import (
     AVERAGE,
@@ -21,7 +22,6 @@ from modelaudit.diagnosis.snippets import (
     TRAIN_ON,
     UNDO,
 )
-from modelaudit.diagnosis.ways import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
 
 
 @dataclass(frozen=True, slots=True)

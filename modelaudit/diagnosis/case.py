@@ -20,7 +20,7 @@ from modelaudit.diagnosis.thresholds import (
     TOP_SHARE,
 )
 from modelaudit.findings import Finding, Outcome, RuleResult
-from modelaudit.measures.initialization import with_first_inconsistent
+from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import (
     BatchNormFit,
     BatchNormState,

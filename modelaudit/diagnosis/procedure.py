@@ -12,19 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelaudit.diagnosis import (
-    collapse_steps,
-    flip_steps,
-    input_steps,
-    label_steps,
-    statistics_steps,
-    weight_steps,
-)
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.case import IMAGES, Case
-from modelaudit.diagnosis.danger import forbid
-from modelaudit.diagnosis.loading import loading
+from modelaudit.diagnosis.loading_code import loading
 from modelaudit.diagnosis.model import (
     Answer,
     Cause,
@@ -36,11 +27,30 @@ from modelaudit.diagnosis.model import (
     RuledOut,
     Undecidable,
 )
+from modelaudit.diagnosis.steps import (
+    collapse as collapse_steps,
+)
+from modelaudit.diagnosis.steps import (
+    flip as flip_steps,
+)
+from modelaudit.diagnosis.steps import (
+    input as input_steps,
+)
+from modelaudit.diagnosis.steps import (
+    label as label_steps,
+)
+from modelaudit.diagnosis.steps import (
+    statistics as statistics_steps,
+)
+from modelaudit.diagnosis.steps import (
+    weight as weight_steps,
+)
 from modelaudit.diagnosis.suspects import suspects
+from modelaudit.diagnosis.unsafe_model import forbid
 from modelaudit.findings import RuleResult
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.caution import danger
 from modelaudit.rules.model import Facts
+from modelaudit.rules.unsafe_advice import danger
 
 SHADOW = 0.3  # belief left to a cause that was found beside an earlier one
 

@@ -4,8 +4,8 @@ training data, filters and architecture, restoration. Each is addressed for ever
 from __future__ import annotations
 
 from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount, capacity, information
-from modelaudit.diagnosis.flip_steps import effect_text, flipped, learned, uneven_layers
 from modelaudit.diagnosis.model import Cause, Diagnosis, Suspect
+from modelaudit.diagnosis.steps.flip import effect_text, flipped, learned, uneven_layers
 from modelaudit.diagnosis.thresholds import FLOOR_SHARE, INFORMED
 from modelaudit.facts import Json
 from modelaudit.measures.summary import KernelSymmetry

@@ -8,7 +8,8 @@ not significance levels: each is reported beside the measured value.
 
 from __future__ import annotations
 
-from modelaudit.measures import batchnorm, collapse, orientation
+from modelaudit.measures.behaviour import collapse, orientation
+from modelaudit.measures.kernels import batchnorm
 
 # What tells that another orientation or scale is understood better; the reasons stand there.
 INFORMED, GAIN = orientation.INFORMED, orientation.GAIN

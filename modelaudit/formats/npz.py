@@ -9,11 +9,11 @@ import numpy as np
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
-from modelaudit.formats.elements import stored_dtype
-from modelaudit.formats.members import ZipParts
-from modelaudit.formats.programs import HEAD_BYTES, program_by_bytes
-from modelaudit.formats.tensors import FileArray, summarise_or_problem
-from modelaudit.formats.window import Window
+from modelaudit.formats.executables import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.io.dtypes import stored_dtype
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.tensor_stats import FileArray, summarise_or_problem
+from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
 
 _MAGIC = b"\x93NUMPY"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
-from modelaudit.formats.bounded import display_path, file_entry, model_digest, open_regular
-from modelaudit.formats.labels import read_labels
+from modelaudit.formats.class_labels import read_labels
+from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.sniff import MANGLED_HDF5, sniff
 from modelaudit.settings import Limits
 
@@ -74,19 +74,19 @@ def _has_data(prefix: Path) -> bool:
 
 
 def _hdf5(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.hdf5 import read_hdf5  # h5py takes long to import
+    from modelaudit.formats.keras.hdf5_reader import read_hdf5  # h5py takes long to import
 
     return read_hdf5(path, limits)
 
 
 def _archive(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.keras_archive import read_keras_archive
+    from modelaudit.formats.keras.archive import read_keras_archive
 
     return read_keras_archive(path, limits)
 
 
 def _saved_model(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.saved_model import read_saved_model
+    from modelaudit.formats.saved_model.reader import read_saved_model
 
     if path.is_dir():
         return read_saved_model(path, limits)
@@ -95,25 +95,25 @@ def _saved_model(path: Path, limits: Limits) -> Artifact:
 
 
 def _session_bundle(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.saved_model import read_session_bundle
+    from modelaudit.formats.saved_model.reader import read_session_bundle
 
     return read_session_bundle(path, limits)
 
 
 def _checkpoint(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.checkpoint import read_checkpoint
+    from modelaudit.formats.checkpoint.reader import read_checkpoint
 
     return read_checkpoint(path.with_suffix("") if path.suffix == ".index" else path, limits)
 
 
 def _orbax(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.orbax import read_orbax
+    from modelaudit.formats.orbax.reader import read_orbax
 
     return read_orbax(path, limits)
 
 
 def _frozen_graph(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.graph import read_frozen_graph
+    from modelaudit.formats.graph.frozen_graph import read_frozen_graph
 
     return read_frozen_graph(path, limits)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
-from modelaudit.formats.saved_model_files import GRAPH_NAMES, SPLIT
-from modelaudit.formats.sniff_graph import checkpoint_meta, graph_file, saved_model_graph
-from modelaudit.formats.sniff_orbax import is_orbax
-from modelaudit.formats.window import Window
-from modelaudit.formats.zip_directory import has_end_record, read_directory
+from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_model_graph
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.orbax.sniff import is_orbax
+from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
+from modelaudit.formats.zip.directory import has_end_record, read_directory
 from modelaudit.settings import Limits
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -101,7 +101,7 @@ def _hdf5_behind_user_block(window: Window) -> bool:
 
 
 def _hdf5(window: Window) -> Format:
-    from modelaudit.formats.hdf5_layout import sniff_layout  # h5py takes long to import
+    from modelaudit.formats.hdf5.keras_layout import sniff_layout  # h5py takes long to import
 
     return sniff_layout(window)
 

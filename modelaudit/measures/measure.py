@@ -9,15 +9,16 @@ import numpy as np
 
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Kernel, Layer
-from modelaudit.measures.architecture import architecture_profile, unfollowed
-from modelaudit.measures.batchnorm import batchnorm_state, batchnorm_tensors
-from modelaudit.measures.initialization import Companions, kernel_initialization
-from modelaudit.measures.initializers import candidates
-from modelaudit.measures.kernel_symmetry import is_lowpass, kernel_symmetry
-from modelaudit.measures.kernel_values import KernelValues, load_kernel
-from modelaudit.measures.layer_graph import LayerGraph, layer_graph
-from modelaudit.measures.layer_kinds import POINTWISE, input_shape
-from modelaudit.measures.moved import moved_layers
+from modelaudit.measures.architecture.layer_classes import POINTWISE, input_shape
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
+from modelaudit.measures.kernels.batchnorm import batchnorm_state, batchnorm_tensors
+from modelaudit.measures.kernels.initialization import Companions, kernel_initialization
+from modelaudit.measures.kernels.initializers import candidates
+from modelaudit.measures.kernels.permutation_flow import TwinFlow
+from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
+from modelaudit.measures.kernels.trained_layers import moved_layers
+from modelaudit.measures.kernels.values import KernelValues, load_kernel
 from modelaudit.measures.summary import (
     ArchitectureProfile,
     BatchNormState,
@@ -25,7 +26,6 @@ from modelaudit.measures.summary import (
     KernelSymmetry,
     Measurements,
 )
-from modelaudit.measures.twin_flow import TwinFlow
 from modelaudit.settings import Limits
 
 # What hostile values and shapes can raise on their way through arithmetic.

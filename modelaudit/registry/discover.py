@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from modelaudit.errors import UsageError
-from modelaudit.formats.bounded import display_path
-from modelaudit.registry import grouping
+from modelaudit.formats.io.bounded import display_path
+from modelaudit.registry import file_groups as grouping
 from modelaudit.registry.candidates import Candidate, Discovery
-from modelaudit.registry.listing import list_directory
-from modelaudit.registry.sniffing import sniff_apart
-from modelaudit.registry.walk import Walk, is_variables
+from modelaudit.registry.directory_listing import list_directory
+from modelaudit.registry.isolated_sniff import sniff_apart
+from modelaudit.registry.tree_walk import Walk, is_variables
 from modelaudit.settings import Limits
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind, Signature
-from modelaudit.formats.bounded import read_bytes
+from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.registry.mlflow_signature import read_signature
 from modelaudit.settings import Limits
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Endpoint, Json, Shape, Signature
-from modelaudit.formats.bounded import json_loads
+from modelaudit.formats.io.bounded import json_loads
 from modelaudit.settings import Limits
 
 MOST = 100  # tensors of one side

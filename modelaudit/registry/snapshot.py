@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelaudit.formats.beside import architecture_names
-from modelaudit.formats.bounded import display_path, file_entry
-from modelaudit.formats.labels import LABEL_FILES
-from modelaudit.registry.grouping import STATE_FILE, checkpoint_prefix, is_shard
-from modelaudit.restore.record import record_path
+from modelaudit.formats.class_labels import LABEL_FILES
+from modelaudit.formats.io.bounded import display_path, file_entry
+from modelaudit.formats.keras.external_architecture import architecture_names
+from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, is_shard
+from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import Limits
 
 # A file system's clock ticks in milliseconds (seconds on some); a write within the tick in which

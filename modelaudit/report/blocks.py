@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modelaudit.report.text import percent_signs, printable
+from modelaudit.report.wording.text import percent_signs, printable
 
 _FENCE = re.compile(r"^```")
 PAGE_CHARACTERS = 114  # that fit one line of an A4 page in the size of tables

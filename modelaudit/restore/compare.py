@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
-from modelaudit.restore.alterations import alteration
+from modelaudit.restore.conversions import alteration
 from modelaudit.restore.model import Change, Comparison, Difference, Weight, sketch
 
 # Values of at most this many bytes are looked at over one comparison: naming what happened to a

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
-from modelaudit.formats.keras_dialects import modern
+from modelaudit.formats.keras.dialects import modern
 from modelaudit.probe.protocol import Observation
 
 # Settings that a model in use does not feel, or that every version writes in a way of its own.

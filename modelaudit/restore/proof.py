@@ -9,7 +9,7 @@ from modelaudit.probe.protocol import Observation, Status
 from modelaudit.restore.compare import compare
 from modelaudit.restore.layers import LayerDifference, compare_layers
 from modelaudit.restore.model import Change, Comparison, Difference
-from modelaudit.restore.sides import Fetch, held_weights, stored_weights
+from modelaudit.restore.weight_sources import Fetch, held_weights, stored_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.summary import (
-    ArchitectureProfile,
-    LayerField,
-    Measurements,
-    WindowGrid,
-)
+from modelaudit.measures.summary import ArchitectureProfile, LayerField, Measurements, WindowGrid
 from modelaudit.rules import examples
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 

@@ -6,13 +6,21 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.batchnorm import off_scale
-from modelaudit.measures.orientation import GAIN, MIN_INPUTS, understood_better
+from modelaudit.measures.behaviour.orientation import GAIN, MIN_INPUTS, understood_better
+from modelaudit.measures.kernels.batchnorm import off_scale
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status, runtime_name
-from modelaudit.rules import behaviour_examples as made
 from modelaudit.rules import examples
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Limit, Need, NotApplicable, Rule
+from modelaudit.rules import examples_behaviour as made
+from modelaudit.rules.model import (
+    DoesNotArise,
+    Facts,
+    Family,
+    Limit,
+    Need,
+    NotApplicable,
+    Rule,
+)
 from modelaudit.settings import TRANSFORMS
 
 SAME_ACCURACY = 0.02  # gain on labels under which they do not confirm another orientation

@@ -13,7 +13,6 @@ from modelaudit.rules import (
     golden,
     integrity,
     mlflow,
-    observed,
     outputs,
     registry,
     restore,
@@ -22,6 +21,9 @@ from modelaudit.rules import (
     targets,
     versions,
     weights,
+)
+from modelaudit.rules import (
+    runtimes as observed,
 )
 from modelaudit.rules.model import Rule
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from modelaudit.facts import Layer, TensorStats, fits
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.number import counted
 
 LISTED = 20  # names spelled out in one finding; the rest is counted
 

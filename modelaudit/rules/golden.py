@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Status
-from modelaudit.restore.golden import Golden, OutputReplay
+from modelaudit.restore.golden_check import Golden, OutputReplay
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
-from modelaudit.rules.number import counted
 from modelaudit.rules.restore import KEPT, listing
 from modelaudit.schema import jsonable
 

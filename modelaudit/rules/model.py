@@ -10,7 +10,7 @@ from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, Severity
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
-from modelaudit.restore.golden import Golden
+from modelaudit.restore.golden_check import Golden
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import TransformEffect
-from modelaudit.rules import behaviour_examples as made
+from modelaudit.rules import examples_behaviour as made
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
 

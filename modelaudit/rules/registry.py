@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modelaudit.facts import Artifact, Endpoint, Signature
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.restore.audits import signature_changes
+from modelaudit.restore.audit_diff import signature_changes
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 from modelaudit.schema import json_object

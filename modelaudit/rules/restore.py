@@ -12,8 +12,8 @@ from modelaudit.restore.layers import LayerDifference
 from modelaudit.restore.model import Change, Comparison, Difference
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.number import counted
 from modelaudit.schema import jsonable
 
 LISTED = 20  # spelled out in one finding

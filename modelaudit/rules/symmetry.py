@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import KernelSymmetry, Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import every
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
-from modelaudit.rules.number import every
 
 EXACT = 1.0 - 1e-6
 NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}

@@ -8,8 +8,8 @@ from modelaudit.facts import TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
-from modelaudit.rules.number import counted, every, of_all
 
 LISTED = 8
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")

@@ -8,17 +8,27 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
-from modelaudit.runtimes import (
-    differences,
-    match_compile,
-    match_config,
-    match_graph,
-    match_saved_keras,
-    match_weights,
-)
 from modelaudit.runtimes.catalogue import find, writer_of
+from modelaudit.runtimes.checks import (
+    compile as match_compile,
+)
+from modelaudit.runtimes.checks import (
+    config as match_config,
+)
+from modelaudit.runtimes.checks import (
+    graph as match_graph,
+)
+from modelaudit.runtimes.checks import (
+    saved_keras as match_saved_keras,
+)
+from modelaudit.runtimes.checks import (
+    silent_differences as differences,
+)
+from modelaudit.runtimes.checks import (
+    weights as match_weights,
+)
+from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.graph_usage import usage_of
-from modelaudit.runtimes.match_nodes import check_nodes
 from modelaudit.runtimes.model import Call, Context, Predicted, Prediction, Reason, Request
 from modelaudit.runtimes.profile import Profile
 from modelaudit.runtimes.saved_config import is_model

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelaudit.errors import StoreError
 from modelaudit.store.database import connect, connect_to_read, explained, transaction
-from modelaudit.store.reading import Readable
+from modelaudit.store.queries import Readable
 from modelaudit.store.records import Audited, Place, State
 
 NAME = "history.sqlite3"

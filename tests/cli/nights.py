@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 from click.testing import CliRunner, Result
 
-from modelaudit.cli import batch, cli
+from modelaudit.cli import cli
+from modelaudit.cli.runs import batch
 from modelaudit.registry import snapshot
 from modelaudit.store.store import Store
 

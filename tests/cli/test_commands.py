@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from modelaudit.cli import cli
-from modelaudit.cli.doctor import PACKAGES
+from modelaudit.cli.commands.doctor import PACKAGES
 from modelaudit.rules.catalogue import CATALOGUE
 from tests.cli.conftest import ROOT
 from tests.made import files
@@ -116,7 +116,7 @@ def test_doctor_looks_for_every_dependency():
 
 
 def test_doctor_tells_every_layer_of_the_sandbox(modelaudit):
-    from modelaudit.probe.sandbox import LAYERS
+    from modelaudit.probe.child.sandbox import LAYERS
 
     lines = modelaudit("doctor").stdout.splitlines()
     told = lines[lines.index("Sandbox for running models") + 1 :]

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from modelaudit.cli.deliver import PER_MODEL, PER_RUN
+from modelaudit.cli.runs.write_reports import PER_MODEL, PER_RUN
 from tests.cli.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ import pytest
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import SENTENCES
 from modelaudit.diagnosis.case import SIMPLEST, WORDS
-from modelaudit.diagnosis.loading import loading
+from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, PUT_IN
+from modelaudit.diagnosis.loading_code import loading
 from modelaudit.diagnosis.model import Found
 from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.diagnosis.ways import AUGMENT, NUMPY, PUT_IN
 from modelaudit.rules import examples
 
 NAMES = {step.cause for step in PROCEDURE}

@@ -12,7 +12,7 @@ import pytest
 
 from modelaudit.diagnosis import diagnose
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.here import here_probe
+from modelaudit.probe.run import here_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings

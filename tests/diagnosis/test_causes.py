@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from modelaudit.diagnosis import diagnose
-from modelaudit.diagnosis.weight_steps import DAMAGE
+from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.measures.summary import Collapse

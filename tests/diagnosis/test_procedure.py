@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import FLIPS, SCALES
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
-from modelaudit.measures.batchnorm import MISFIT_ALIKE
+from modelaudit.measures.kernels.batchnorm import MISFIT_ALIKE
 from modelaudit.measures.summary import Collapse, TransformEffect
 from tests.diagnosis.cases import (
     behaviour,

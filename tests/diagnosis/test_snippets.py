@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from modelaudit.diagnosis.advice import ADVICE, next_steps
-from modelaudit.diagnosis.loading import LEGACY, loading
+from modelaudit.diagnosis.input_corrections import AUGMENT
+from modelaudit.diagnosis.loading_code import LEGACY, loading
 from modelaudit.diagnosis.model import Found
-from modelaudit.diagnosis.ways import AUGMENT
 from modelaudit.facts import Provenance
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.protocol import Observation, Status
@@ -186,7 +186,7 @@ def test_centring_the_head_repairs_a_biased_one(tmp_path):
 
 
 def test_what_draws_at_random_is_named_from_the_graph():
-    from modelaudit.diagnosis.drawing import drawing
+    from modelaudit.diagnosis.random_layers import drawing
 
     facts = static_facts(SAMPLES / "digits_random_export", Settings())
     assert drawing(facts.artifact) == ("digits_1/random_flip_1",)

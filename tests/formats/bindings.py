@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from modelaudit.facts import Json, Tensor
-from modelaudit.formats.keras_variables import Binding
+from modelaudit.formats.keras.variables.matching import Binding
 
 
 def layer(class_name: str, name: str, **config: Json) -> dict[str, Json]:

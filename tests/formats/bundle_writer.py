@@ -15,7 +15,7 @@ import cramjam
 import google_crc32c
 import numpy as np
 
-from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 
 DTYPES = {
     "float32": pb.DT_FLOAT,

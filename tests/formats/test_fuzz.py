@@ -15,7 +15,7 @@ from fuzz.mutate import Mutator
 from fuzz.targets import TARGETS, Target
 from modelaudit.facts import Json, ProblemKind
 from modelaudit.pipeline import static_facts
-from modelaudit.registry import slots
+from modelaudit.registry import worker_pool as slots
 from modelaudit.settings import Settings
 
 FOUND = sorted((Path(__file__).parent / "found").iterdir())

@@ -14,14 +14,14 @@ import pytest
 from google.protobuf import text_format
 
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.reader import read
 from modelaudit.registry.discover import discover
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import write_bundle
 from tests.made import files, saved_models
 
-# Not of a file's content: `tests/cli/test_contained.py` has `read_memory`, `test_runs.py` the time
+# Not of a file's content: `tests/cli/runs/test_isolated_read.py` has `read_memory`, `tests/cli/runs/test_runs.py` the time
 # that a slot may take.
 ELSEWHERE = {"read_memory"}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format
-from modelaudit.formats.labels import read_labels
+from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.reader import read
 from modelaudit.formats.sniff import sniff
 from modelaudit.settings import Limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.findings import Finding, Outcome
-from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.reader import read
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts

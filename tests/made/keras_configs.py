@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.facts import Architecture, Json
-from modelaudit.formats.keras_config import parse_architecture
+from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.settings import Limits
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modelaudit.formats.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from tests.formats.bundle_writer import BundleWriter, write_bundle
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"

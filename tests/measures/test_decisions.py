@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.measures.flips import Pair, transform_effect
-from modelaudit.measures.outputs import decisions
-from modelaudit.measures.scores import accuracy
+from modelaudit.measures.behaviour.accuracy import accuracy
+from modelaudit.measures.behaviour.outputs import decisions
+from modelaudit.measures.behaviour.transform_effects import Pair, transform_effect
 from modelaudit.measures.transforms import transforms_for
 
 MIRROR = transforms_for((4, 8, 8, 1))[0]

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from modelaudit.probe import bubblewrap
+from modelaudit.probe.host import bubblewrap
 from tests.probe import plain_user
 from tests.probe.outside import Outside, open_to_all, outside
 from tests.sharing import REPOSITORY, answer_of, module

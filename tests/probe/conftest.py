@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelaudit.probe.runtime import RuntimeHandle, here, here_legacy, start_runtime
+from modelaudit.probe.host.runtime import RuntimeHandle, here, here_legacy, start_runtime
 from tests.sharing import module, output_of
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from modelaudit import schema
 from modelaudit.pipeline import Target, audit_model, static_facts, why_not_run
-from modelaudit.probe.here import probe_in
-from modelaudit.probe.runtime import here_legacy, start_runtime
+from modelaudit.probe.host.runtime import here_legacy, start_runtime
+from modelaudit.probe.run import probe_in
 from modelaudit.settings import MIB, ProbeSettings, Settings
 
 ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # waited for: be brief

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from modelaudit.probe import bubblewrap
+from modelaudit.probe.host import bubblewrap
 
 USER = 12345
 

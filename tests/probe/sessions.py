@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from modelaudit.facts import Artifact, Format
-from modelaudit.probe.feed import Feed
+from modelaudit.probe.host.feed import Feed
+from modelaudit.probe.host.observe import observe
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.runtime import RuntimeHandle
-from modelaudit.probe.session import Session
-from modelaudit.probe.supervisor import observe
 from modelaudit.settings import ProbeSettings
 
 SETTINGS = ProbeSettings(timeout=60)

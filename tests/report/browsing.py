@@ -9,10 +9,11 @@ from dataclasses import asdict, replace
 import report_samples as samples
 
 from modelaudit.findings import Severity, Verdict
-from modelaudit.report import run_comparison, run_page
-from modelaudit.report.comparison import between_models, render_comparison
-from modelaudit.report.index import IndexRow, ModelChange, Run, render_index
-from modelaudit.restore.audits import changes
+from modelaudit.report.pages import run_diff as run_comparison
+from modelaudit.report.pages import run_diff_page as run_page
+from modelaudit.report.pages.index import IndexRow, ModelChange, Run, render_index
+from modelaudit.report.pages.model_diff import between_models, render_comparison
+from modelaudit.restore.audit_diff import changes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 RUN = Run(

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import report_samples
 
-from modelaudit.report.html import render_html
+from modelaudit.report.pages.html import render_html
 
 
 @pytest.fixture(scope="session", params=list(report_samples.SAMPLES))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.findings import Severity
-from modelaudit.report.view import RuleInfo
+from modelaudit.report.report import RuleInfo
 
 RULES = {
     info.code: info

@@ -20,7 +20,7 @@ import weasyprint
 from lxml import etree
 from sample_foreign import NAMES, layer
 
-from modelaudit.report.pdf import render_pdf
+from modelaudit.report.pages.pdf import render_pdf
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from modelaudit.restored import prove_restored
+from modelaudit.restore_api import prove_restored
 from tests.restore.fault_models import ARCHITECTURES, Build, Expected, exchange, named, of, trained
 
 Model = keras.Model

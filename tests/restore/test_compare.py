@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.facts import TensorStats
-from modelaudit.restore.alterations import alteration, digest
 from modelaudit.restore.compare import compare
+from modelaudit.restore.conversions import alteration, digest
 from modelaudit.restore.model import Change, Weight, sketch
 
 RNG = np.random.default_rng(3)

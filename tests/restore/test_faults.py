@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
-from modelaudit.restore.golden import Golden, read_golden
+from modelaudit.restore.golden_check import Golden, read_golden
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.golden import RULES
 from modelaudit.settings import Limits, Settings

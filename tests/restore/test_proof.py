@@ -11,9 +11,9 @@ import pytest
 
 from modelaudit.facts import Artifact, Format, Tensor, TensorStats
 from modelaudit.pipeline import read_artifact
-from modelaudit.probe.here import here_probe
 from modelaudit.probe.protocol import Observation, Status, VariableDigest
-from modelaudit.restore.alterations import digest
+from modelaudit.probe.run import here_probe
+from modelaudit.restore.conversions import digest
 from modelaudit.restore.model import Change
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.rules import examples

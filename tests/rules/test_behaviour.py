@@ -8,7 +8,7 @@ import pytest
 
 from modelaudit.findings import Outcome
 from modelaudit.measures.summary import Collapse
-from modelaudit.rules import behaviour_examples as made
+from modelaudit.rules import examples_behaviour as made
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts

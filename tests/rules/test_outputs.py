@@ -9,8 +9,8 @@ import pytest
 from modelaudit.diagnosis import diagnose
 from modelaudit.findings import Outcome
 from modelaudit.measures.summary import TransformEffect
-from modelaudit.restore.golden import Golden, OutputReplay, allowing
-from modelaudit.rules import behaviour_examples as made
+from modelaudit.restore.golden_check import Golden, OutputReplay, allowing
+from modelaudit.rules import examples_behaviour as made
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Expectation, Settings

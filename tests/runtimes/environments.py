@@ -14,7 +14,7 @@ import sys
 import pytest
 
 from modelaudit.errors import ProbeError
-from modelaudit.probe import environments
+from modelaudit.probe.host import environments
 from modelaudit.settings import ForeignRuntime
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -16,8 +16,8 @@ import pytest
 
 from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.pipeline import Target, add_probe, conclude, static_facts
-from modelaudit.probe.here import here_probe
 from modelaudit.probe.protocol import Status
+from modelaudit.probe.run import here_probe
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Predicted, predicted_call
 from modelaudit.settings import ProbeSettings, Settings

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Artifact, Format, Json, Provenance
-from modelaudit.formats.keras_parts import Notes, architecture_of
+from modelaudit.formats.keras.common import Notes, architecture_of
 from modelaudit.runtimes.catalogue import find
 from modelaudit.runtimes.model import Call, Predicted, Request
 from modelaudit.runtimes.predict import predict_calls

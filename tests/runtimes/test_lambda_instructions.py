@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.formats.bytecode import Bytecode, Code
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
 from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.match_lambda import _other_instructions
+from modelaudit.runtimes.checks.lambda_code import _other_instructions
 from modelaudit.runtimes.model import Call, Context, Request
 
 # Numbers of instructions in CPython 3.11 and 3.12, after its Include/opcode.h.

@@ -14,12 +14,8 @@ from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Provenance
 from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import PROFILES, default_targets, find, shipped
-from modelaudit.runtimes.collect import collect, write
-from modelaudit.runtimes.profile import (
-    SCHEMA,
-    numbers,
-    read_profile,
-)
+from modelaudit.runtimes.collecting.launch import collect, write
+from modelaudit.runtimes.profile import SCHEMA, numbers, read_profile
 
 
 def test_every_shipped_profile_reads_and_names_its_versions():
@@ -170,7 +166,7 @@ def test_default_targets_are_runtimes_and_hold_the_newest():
 def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, monkeypatch):
     newest = find("tf==2.21.0")
     version = newest.data["versions"]["keras"]
-    monkeypatch.setattr("modelaudit.runtimes.collect.collect", lambda *_, **__: newest)
+    monkeypatch.setattr("modelaudit.runtimes.collecting.launch.collect", lambda *_, **__: newest)
     command = ["runtimes", "collect", "--python", sys.executable, "--out", str(tmp_path)]
     done = CliRunner().invoke(cli, [*command, "--keras-only"])
     (made,) = tmp_path.iterdir()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.here import here_probe
 from modelaudit.probe.protocol import Status
+from modelaudit.probe.run import here_probe
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts

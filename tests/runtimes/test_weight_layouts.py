@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.match_weights import layouts_of
+from modelaudit.runtimes.checks.weights import layouts_of
 from modelaudit.runtimes.model import Call, Predicted, Request
 from modelaudit.runtimes.predict import predict_calls
 

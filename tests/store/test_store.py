@@ -223,7 +223,7 @@ def test_history_in_a_closed_directory_can_be_read(tmp_path: Path, monkeypatch) 
 WRITER = """
 import sys
 from pathlib import Path
-from modelaudit.store.records import Audited, Place
+from modelaudit.store.records import Audited; from modelaudit.store.records import Place
 from modelaudit.store.store import Store
 
 with Store.open(Path(sys.argv[1])) as store:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelaudit.report.charts import architecture, behaviour, flips, kernels, residuals
+from modelaudit.report.charts import (
+    answers as behaviour,
+)
+from modelaudit.report.charts import (
+    equivariance as residuals,
+)
+from modelaudit.report.charts import (
+    kernels,
+)
+from modelaudit.report.charts import (
+    receptive_field as architecture,
+)
+from modelaudit.report.charts import (
+    transform_effects as flips,
+)
 from modelaudit.report.charts.style import PAGE, PHONE, Chart, Paper
 from modelaudit.schema import Audit
 

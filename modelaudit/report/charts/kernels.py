@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.report import shown, text, words
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import heatmap, plot, style
 from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
-from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text
+from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_list, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
 ROW = 16.2  # pixels

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import escape
 
-from modelaudit.report import text
 from modelaudit.report.blocks import Table
 from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import CLASSES, INK, RULE, STYLE, Chart, Paper
+from modelaudit.report.wording import text
 
 SIZE = 10.67  # pixels: letters of 8 points
 MIDDLE = 0.36 * SIZE  # from the middle of a line of text down to its baseline

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from modelaudit.report import text, words
 from modelaudit.report.blocks import (
     Block,
     Cell,
@@ -18,7 +17,9 @@ from modelaudit.report.blocks import (
     num,
     prose,
 )
-from modelaudit.report.values import Map, as_count, as_map, as_maps, as_text, plain
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 TOOL = {"name": "Tool", "version": "Version", "rules_digest": "Rule set"}

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
-from modelaudit.report.values import Map, as_count, as_list, as_map, as_maps, as_text, shape
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
+    Map,
+    as_count,
+    as_list,
+    as_map,
+    as_maps,
+    as_text,
+    shape,
+)
 from modelaudit.schema import Audit
 
 PRINTED_LAYERS = 24

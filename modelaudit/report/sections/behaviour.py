@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 
 from modelaudit.diagnosis.thresholds import GAIN, INFORMED, UNINFORMED
-from modelaudit.report import shown, text, words
-from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, bullets, name, num, prose
-from modelaudit.report.values import (
+from modelaudit.report.blocks import (
+    Block,
+    Cell,
+    Facts,
+    Section,
+    Table,
+    bullets,
+    name,
+    num,
+    prose,
+)
+from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
     Map,
     as_count,
     as_map,

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelaudit.findings import Finding, Outcome
-from modelaudit.report import text, words
 from modelaudit.report.blocks import Span, spans
-from modelaudit.report.values import accuracies, as_map
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import accuracies, as_map
 from modelaudit.schema import Audit
 
 ANSWERED = frozenset({Outcome.PASS, Outcome.FAIL, Outcome.WAIVED})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from modelaudit.report import text, words
 from modelaudit.report.blocks import Block, Cell, Section, Table, prose
-from modelaudit.report.values import Map, as_map, as_maps, as_number, as_text
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
 RUNTIME = (

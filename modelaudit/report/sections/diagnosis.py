@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelaudit.report import text, words
 from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
 from modelaudit.report.sections.findings import Findings
-from modelaudit.report.values import Map, as_list, as_map, as_maps, as_number, as_text, plain
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
+    Map,
+    as_list,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    plain,
+)
 from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text

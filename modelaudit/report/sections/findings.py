@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelaudit.findings import Confidence, Finding, Outcome, Severity
-from modelaudit.report import evidence, text, words
 from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
-from modelaudit.report.ruleinfo import RuleInfo, Rules
+from modelaudit.report.rule_info import RuleInfo, Rules
+from modelaudit.report.wording import evidence, text
+from modelaudit.report.wording import vocabulary as words
 from modelaudit.schema import Audit
 
 PRINTED_OCCURRENCES = 5

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.findings import Outcome
-from modelaudit.report import text, words
-from modelaudit.report.values import (
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
     Map,
     accuracies,
     as_count,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from modelaudit.findings import Outcome, Severity
-from modelaudit.report import words
 from modelaudit.report.blocks import Block, Cell, Facts, Section, bullets, prose
-from modelaudit.report.values import as_map
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import as_map
 from modelaudit.schema import Audit
 
 STATIC = (

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelaudit.report import text
+from modelaudit.audit_sections import is_seed
 from modelaudit.report.blocks import Block, Cell, Table, name, num, prose
-from modelaudit.report.values import Map, as_count, as_map, as_maps, as_number, as_text, shape
-from modelaudit.sections import is_seed
+from modelaudit.report.wording import text
+from modelaudit.report.wording.json_access import (
+    Map,
+    as_count,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    shape,
+)
 
 LISTED = 20
 SECOND_NAMES = "_all_variables/"  # where Keras exports every variable a second time

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from modelaudit.findings import Outcome, RuleResult
-from modelaudit.report import text, words
 from modelaudit.report.blocks import (
     Block,
     Bullets,
@@ -20,8 +19,10 @@ from modelaudit.report.blocks import (
     prose,
     spans,
 )
-from modelaudit.report.ruleinfo import Rules
-from modelaudit.report.values import accuracies, as_map, as_maps, as_text, plain
+from modelaudit.report.rule_info import Rules
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import accuracies, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 NO_REASON = "no reason was recorded"

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 
 from modelaudit.findings import Severity, Verdict
-from modelaudit.report import text, words
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
 from modelaudit.report.sections.findings import Card, Findings
-from modelaudit.report.values import Map, as_count, as_map, as_maps, as_text, plain
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelaudit.measures.batchnorm import MISFIT
-from modelaudit.report import shown, text, words
+from modelaudit.measures.kernels.batchnorm import MISFIT
 from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
 from modelaudit.report.sections import tensors
-from modelaudit.report.values import (
+from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
     Map,
     as_count,
     as_list,

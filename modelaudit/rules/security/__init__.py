@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from modelaudit.rules.model import Rule
-from modelaudit.rules.security import (
-    container,
-    custom,
+from modelaudit.rules.security.config import (
+    custom_objects as custom,
+)
+from modelaudit.rules.security.config import (
     gadgets,
-    graph_access,
-    graph_limits,
-    graph_structure,
-    lambdas,
     paths,
     payloads,
-    resources,
-    strangers,
+)
+from modelaudit.rules.security.config import (
+    lambda_code as lambdas,
+)
+from modelaudit.rules.security.config import (
+    resource_exhaustion as resources,
+)
+from modelaudit.rules.security.container import foreign_content as strangers
+from modelaudit.rules.security.container import rules as container
+from modelaudit.rules.security.graph import (
+    access as graph_access,
+)
+from modelaudit.rules.security.graph import (
+    limits as graph_limits,
+)
+from modelaudit.rules.security.graph import (
+    structure as graph_structure,
 )
 
 RULES: tuple[Rule, ...] = (

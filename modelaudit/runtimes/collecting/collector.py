@@ -16,7 +16,7 @@ import os
 import sys
 
 from .experiments import experiments
-from .sources import Thing, describe
+from .signatures import Thing, describe
 from .versions import instructions, keras_of, version_of, versions
 
 SCHEMA = 1

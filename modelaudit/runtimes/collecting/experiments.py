@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from .layouts import layouts_read
-from .sources import Thing
+from .signatures import Thing
 from .versions import version_of
 
 

@@ -11,7 +11,7 @@ import tempfile
 import types
 from pathlib import Path
 
-from .sources import Thing
+from .signatures import Thing
 
 OLD = "_layer_checkpoint_dependencies"
 # Layout -> (whether the model is a subclass, groups of its two Dense layers). The groups of a list

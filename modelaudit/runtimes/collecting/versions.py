@@ -7,7 +7,7 @@ import opcode
 import os
 import platform
 
-from .sources import Thing
+from .signatures import Thing
 
 
 def keras_of(legacy: bool) -> tuple[Thing, str]:

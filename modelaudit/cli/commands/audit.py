@@ -1,0 +1,123 @@
+"""`modelaudit audit` and `modelaudit scan`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelaudit.cli.options import common as options
+from modelaudit.cli.options.page_options import look
+
+if TYPE_CHECKING:
+    from modelaudit.cli.runs.batch import Found, Row
+
+
+def _show(rows: list[Row], found: Found) -> None:
+    from modelaudit.cli.runs.scan import summary
+    from modelaudit.cli.terminal import say, table
+
+    if rows:
+        say(table(rows))
+    say(summary(rows, found))
+
+
+def _warn(notes: list[str]) -> None:
+    for note in notes:
+        click.echo(f"modelaudit: {note}", err=True)
+
+
+@click.command(short_help="Audit models and write reports.")
+@options.PATHS
+@options.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("modelaudit-report"),
+    show_default=True,
+    help="Directory for the reports.",
+)
+@options.FORMATS
+@options.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the last run into --out if it was interrupted, instead of starting anew.",
+)
+@look
+@options.probing
+@options.shared
+def audit(
+    paths: tuple[Path, ...],
+    out: Path,
+    formats: tuple[str, ...],
+    templates: Path | None,
+    paper: str,
+    appendix: bool,
+    all_versions: bool,
+    resume: bool,
+    quiet: bool,
+    log_file: Path | None,
+    **chosen: Any,
+) -> None:
+    """Audit models and write reports: every model under PATHS, whatever its format."""
+    from modelaudit.cli.runs.recorded_run import Order, Recorded, now, record_run
+    from modelaudit.cli.runs.settings_notes import settings_notes
+    from modelaudit.cli.runs.write_reports import Choices, parse_formats
+    from modelaudit.cli.terminal import say
+
+    settings = options.settings_from(**chosen)
+    choices = Choices(None, paper, templates, appendix)
+    wanted = replace(parse_formats(formats), choices=choices)
+    created = now()
+
+    def tell(ran: Recorded) -> None:
+        if not quiet:
+            _show(ran.rows, ran.found)
+            say(f"index: {ran.index}")
+            _warn([ran.beside] if ran.beside else [])
+            _warn(settings_notes(settings, ran.found, ran.rows, created))
+
+    order = Order(out, wanted, "audit", all_versions=all_versions, resume=resume)
+    ran = record_run(paths, settings, created, order, quiet=quiet, log_file=log_file, tell=tell)
+    raise click.exceptions.Exit(ran.code)
+
+
+@click.command(short_help="Static rules only; runs no model, writes nothing.")
+@options.PATHS
+@options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
+@options.shared
+def scan(
+    paths: tuple[Path, ...],
+    as_json: bool,
+    all_versions: bool,
+    quiet: bool,
+    log_file: Path | None,
+    **chosen: Any,
+) -> None:
+    """Static rules only: integrity, compatibility, weights, symmetry, security. Runs nothing."""
+    import json
+
+    from modelaudit.cli.runs.recorded_run import now
+    from modelaudit.cli.runs.scan import scan as scan_models
+    from modelaudit.cli.runs.settings_notes import settings_notes
+    from modelaudit.cli.terminal import say
+
+    settings = options.settings_from(**chosen)
+    created = now()
+    silent = quiet or as_json
+    ran = scan_models(
+        paths,
+        settings,
+        created,
+        quiet=silent,
+        log_file=log_file,
+        all_versions=all_versions,
+    )
+    if as_json:
+        say(json.dumps(ran.rows, indent=2))
+    elif not quiet:
+        _show(ran.rows, ran.found)
+        _warn(settings_notes(settings, ran.found, ran.rows, created))
+    raise click.exceptions.Exit(ran.code)

@@ -1,0 +1,90 @@
+"""`modelaudit baseline`: what is known today, so that only what is new fails from now on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelaudit.cli.options import common as options
+from modelaudit.cli.terminal import clean
+
+if TYPE_CHECKING:
+    from modelaudit.schema import Audit
+
+MOST_BYTES = 1 << 28  # of an index or an audit file
+
+
+@click.command(short_help="Write down today's findings, so that only new ones fail.")
+@click.argument("audits", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@options.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; without it the baseline goes to stdout.",
+)
+def baseline(audits: tuple[Path, ...], out: Path | None) -> None:
+    """Write down the open findings in AUDITS: directories of reports, or audit.json files.
+
+    `--baseline FILE` lets these findings pass in later audits, also where a model is saved again
+    or renamed; a finding that is new, or has become worse, fails as ever.
+    """
+    from modelaudit.baseline import dumps, of_audits
+    from modelaudit.cli.runs.recorded_run import now
+    from modelaudit.registry.output_directory import write_atomic
+
+    files = [file for path in audits for file in _files(path)]
+    text = dumps(of_audits(map(_audit, files), now()))
+    if out:
+        write_atomic(out, text.encode())
+    else:
+        click.echo(text, nl=False)
+
+
+def _files(path: Path) -> list[Path]:
+    """The audit files of a directory's last run, or the file itself.
+
+    Raises:
+        UsageError: the directory holds no run, or its index leads out of it.
+    """
+    from modelaudit.errors import ReadError, UsageError
+    from modelaudit.formats.io.bounded import read_bytes
+
+    if path.is_file():
+        return [path]
+    folder = path.resolve()
+    # The index of an earlier run lies two below the reports that it links to.
+    top = folder.parent.parent if folder.parent.name == "runs" else folder
+    try:
+        index = json.loads(read_bytes(folder / "index.json", MOST_BYTES))
+        files = [Path(os.path.realpath(folder / row["links"]["json"])) for row in index["models"]]
+        missing = int(index.get("missing", 0))
+    except (ReadError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{path}: holds no reports of a run ({error})") from error
+    outside = [file for file in files if not file.is_relative_to(top)]
+    if outside:
+        raise UsageError(f"{path}: its index.json leads out of it, to {clean(str(outside[0]))}")
+    if missing:
+        lacking = f"{missing} model{'s' * (missing > 1)}, which the baseline lacks"
+        click.echo(f"modelaudit: {path}: its run was interrupted before {lacking}", err=True)
+    return files
+
+
+def _audit(file: Path) -> Audit:
+    """What an audit file holds.
+
+    Raises:
+        SchemaError: it is none.
+        ReadError: it is no regular file, or cannot be read.
+    """
+    from modelaudit.errors import SchemaError
+    from modelaudit.formats.io.bounded import read_bytes
+    from modelaudit.schema import loads
+
+    try:
+        return loads(read_bytes(file, MOST_BYTES, str(file)).decode())
+    except (SchemaError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{file}: {error}") from error

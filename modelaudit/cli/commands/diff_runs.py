@@ -1,0 +1,176 @@
+"""`modelaudit diff` of two runs: their indexes, and what is still there of their reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelaudit.cli.terminal import apart, clean, columns, mark, say, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelaudit.facts import Json
+    from modelaudit.report.pages.run_diff import Change, Kept, RunChanges
+    from modelaudit.schema import Audit
+
+WIDTH = 80
+LISTED = 20  # models of one kind in the text; --json and the page have them all
+MOST_BYTES = 1 << 28  # of an index; one of 100,000 models has about 100 MB
+LINKED = ("html", "pdf", "json")  # which report of a model is named, the first that is there
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """A run's `index.json`: what the user called it, where it is and what it holds."""
+
+    asked: Path
+    file: Path
+    data: Mapping[str, Json]
+
+
+def opened(old: Path, new: Path) -> tuple[RunFile, RunFile] | None:
+    """Both runs; None where neither path is one.
+
+    Raises:
+        UsageError: only one is.
+    """
+    from modelaudit.errors import UsageError
+
+    runs = [_run_at(path) for path in (old, new)]
+    before, after = runs
+    if before and after:
+        return before, after
+    if before or after:
+        run, other = (old, new) if before else (new, old)
+        raise UsageError(
+            f"{run} is a run and {other} is not; diff compares two models, two audit.json files, "
+            "or two runs (their directories or index.json files)"
+        )
+    return None
+
+
+def _run_at(path: Path) -> RunFile | None:
+    """The run in a directory of reports or an `index.json`, if there is one."""
+    from modelaudit.errors import ReadError
+    from modelaudit.formats.io.bounded import read_bytes
+
+    file = path / "index.json" if path.is_dir() else path
+    try:
+        data = json.loads(read_bytes(file, MOST_BYTES)) if file.suffix == ".json" else None
+    except (ReadError, ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("models"), list):
+        return None
+    return RunFile(path, file.resolve(), data)
+
+
+def diff_runs(
+    old: RunFile, new: RunFile, *, as_json: bool, html: Path | None, templates: Path | None
+) -> bool:
+    """Tell which models changed, and whether any did."""
+    from modelaudit.cli.runs.write_reports import rule_infos
+    from modelaudit.registry.output_directory import write_atomic
+    from modelaudit.report.pages.model_diff import render_comparison
+    from modelaudit.report.pages.run_diff import Run, between_runs
+    from modelaudit.report.pages.run_diff_page import page_of
+
+    names = apart(old.asked, new.asked)
+    before, after = (
+        Run(run.data, name, partial(_kept, run.file))
+        for run, name in zip((old, new), names, strict=True)
+    )
+    found = between_runs(before, after, rule_infos())
+    if html:
+        page = render_comparison(page_of(found, html.resolve().parent), templates_dir=templates)
+        write_atomic(html, page.encode())
+    say(json.dumps(_json(found), indent=2) if as_json else _text(found))
+    return bool(found.changes)
+
+
+def _kept(index: Path, row: Mapping[str, Json]) -> Kept:
+    """What lies beside the index of a model in it, if that is not of another run by now."""
+    from modelaudit.errors import SchemaError
+    from modelaudit.report.pages.run_diff import Kept
+    from modelaudit.schema import load
+
+    links = row.get("links")
+    named = links if isinstance(links, dict) else {}
+    files = {kind: file for kind in LINKED if (file := _report(index, named.get(kind)))}
+    try:
+        audit = load(files["json"])
+    except (KeyError, SchemaError):
+        return Kept()
+    if not _is_of(audit, row):
+        return Kept()
+    return Kept(audit, str(next(iter(files.values()))))
+
+
+def _report(index: Path, link: Json) -> Path | None:
+    """The file that an index links to, if it is one of the reports that it belongs to.
+
+    The index may be from another hand, so that it may name anything.
+    """
+    if not isinstance(link, str):
+        return None
+    runs = index.parent.parent
+    reports = runs.parent if runs.name == "runs" else index.parent
+    try:
+        file = (index.parent / link).resolve()
+        return file if file.is_relative_to(reports) and file.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # no path, or links that lead in a circle
+        return None
+
+
+def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
+    """Whether an audit says what the row says."""
+    from modelaudit.cli.runs.batch import row_of
+    from modelaudit.cli.runs.run_index import index_entry
+
+    try:
+        entry = index_entry(row_of(audit), ())
+    except (KeyError, TypeError, ValueError):  # a file from another hand
+        return False
+    same = (entry.path, entry.verdict, entry.reason, list(entry.codes), entry.counts)
+    return same == tuple(row.get(key) for key in ("path", "verdict", "reason", "codes", "counts"))
+
+
+def _json(found: RunChanges) -> Json:
+    from modelaudit.report.pages.run_diff import as_json
+    from modelaudit.schema import jsonable
+
+    return jsonable(as_json(found))
+
+
+def _text(found: RunChanges) -> str:
+    width = min(columns(), WIDTH)
+    lines = [wrapped(f"{found.old} -> {found.new}", width, "", "  ")]
+    for heading, mine in found.groups():
+        lines.append(heading.lower())
+        for each in mine[:LISTED]:
+            lines += _lines(each, width)
+        if len(mine) > LISTED:
+            lines.append(f"    and {len(mine) - LISTED:,} more (--json lists them all)")
+    lines.append(f"{found.summary}, {found.same:,} as before")
+    return "\n".join(lines)
+
+
+def _lines(change: Change, width: int) -> list[str]:
+    """One model: its verdicts and path, what changed, and where to read on."""
+    states = [mark(side.verdict) for side in (change.old, change.new) if side]
+    lines = [f"  {' -> '.join(states)}  {clean(change.path)}"]
+    told = [*change.said, change.why] if change.why else change.said
+    lines += [wrapped(each, width, "      ", "        ") for each in told]
+    for which, side in (("old", change.old), ("new", change.new)):
+        if side and side.report:
+            lines.append(f"      {which} report: {clean(_near(Path(side.report)))}")
+    return lines
+
+
+def _near(path: Path) -> str:
+    """A path as it is typed here: relative where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,76 @@
+"""`modelaudit doctor`: is everything there that an audit needs?"""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import click
+
+from modelaudit import __version__
+from modelaudit.cli import exit_codes as exits
+
+PACKAGES = (
+    "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
+    "matplotlib", "weasyprint", "pydyf", "click", "rich", "cramjam", "google-crc32c", "pillow",
+    "pyyaml",
+)  # fmt: skip
+LIBRARIES = {
+    "pango-1.0": ("libpango-1.0-0", "PDF reports"),
+    "pangoft2-1.0": ("libpangoft2-1.0-0", "PDF reports"),
+    "harfbuzz-subset": ("libharfbuzz-subset0", "small and reproducible PDF files"),
+}
+
+
+def _packages() -> bool:
+    from importlib import metadata
+
+    whole = True
+    for name in PACKAGES:
+        try:
+            click.echo(f"  ok       {name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            click.echo(f"  MISSING  {name} (pip install {name})")
+            whole = False
+    return whole
+
+
+def _libraries() -> bool:
+    import ctypes.util
+
+    whole = True
+    for library, (package, purpose) in LIBRARIES.items():
+        if ctypes.util.find_library(library):
+            click.echo(f"  ok       {library}")
+        else:
+            click.echo(f"  MISSING  {library}: needed for {purpose} (apt-get install {package})")
+            whole = False
+    return whole
+
+
+def _sandbox() -> None:
+    from modelaudit.probe.host.bubblewrap import why_not
+    from modelaudit.probe.host.sandbox_report import containment, sandbox_layers
+
+    layers = sandbox_layers()
+    for layer, state in layers.items():
+        word = "ok     " if state is True else "absent "
+        click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
+    reason = why_not()
+    word = "absent " if reason else "ok     "
+    click.echo(f"  {word}  bubblewrap, for --sandbox bwrap only" + (reason and f": {reason}"))
+    click.echo(f"  {containment(layers)}")
+
+
+@click.command(short_help="Say what is installed and what is missing.")
+def doctor() -> None:
+    """Say what is installed, what is missing, and how far models can be isolated here."""
+    click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
+    click.echo("\nPackages")
+    packages = _packages()
+    click.echo("\nSystem libraries")
+    libraries = _libraries()
+    click.echo("\nSandbox for running models")
+    _sandbox()
+    if not (packages and libraries):
+        raise click.exceptions.Exit(exits.USAGE)

@@ -1,0 +1,138 @@
+"""`modelaudit history`: how a registry, or one of its models, has done over the runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelaudit.cli.options import common as options
+from modelaudit.findings import WORST_FIRST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelaudit.facts import Json
+    from modelaudit.store.records import Run
+    from modelaudit.store.store import Store
+
+VERDICTS = tuple(verdict.value for verdict in WORST_FIRST)
+HEAD = ("run", "began (UTC)", "state", "models", *VERDICTS, "audited", "seconds")
+MINUTES = len("2026-01-01 00:00")
+LOST = "broken off"  # what a run is whose process was killed
+
+
+@click.command(short_help="How a registry or a model has done over the runs.")
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("model", required=False)
+@options.option(
+    "--last",
+    "-n",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Runs, or audits of MODEL, to show.",
+)
+@options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
+    """Show the runs into OUT (a directory of reports), or what became of one MODEL.
+
+    MODEL is a path as the reports give it. Of a model each audit is shown that differs from the
+    one before, with its worst finding, what changed, and where its bytes are the same, why.
+    """
+    from modelaudit.cli.runs.timeline import as_text, audits_of
+    from modelaudit.cli.terminal import say
+    from modelaudit.registry.output_directory import is_locked
+    from modelaudit.store.store import Store
+
+    with Store.open_to_read(out) as store:
+        if model is None:
+            rows = _runs(store, last, going=is_locked(out))
+            say(json.dumps(rows, indent=2) if as_json else _table(rows))
+            return
+        # As reports write names that are not UTF-8.
+        named = os.fsencode(model).decode("utf-8", "backslashreplace")
+        audits = audits_of(store, named, last)
+        say(json.dumps(audits, indent=2) if as_json else as_text(audits))
+
+
+def _runs(store: Store, last: int, *, going: bool) -> list[dict[str, Json]]:
+    """The last runs; `going` says that a run, which is the newest, writes to the history now."""
+    runs = store.runs()[-last:]
+    counts = store.verdicts(run.id for run in runs)
+    rows = []
+    for run in runs:
+        verdicts = {verdict: counts.get(run.id, {}).get(verdict, 0) for verdict in VERDICTS}
+        goes_on = going and run is runs[-1]
+        state = LOST if run.state.value == "running" and not goes_on else run.state.value
+        models = sum(verdicts.values())
+        row = _run(run) | {"state": state, "models": models, "verdicts": {**verdicts}}
+        rows.append(row | {"whole": run.is_whole})
+    return rows
+
+
+def _run(run: Run) -> dict[str, Json]:
+    return {
+        "run": run.id,
+        "registry": run.registry,
+        "command": run.command,
+        "tool": run.tool,
+        "rules": run.rules,
+        "started": run.started,
+        "finished": run.finished,
+        "exit": run.exit_code,
+        "audited": run.audited,
+        "seconds": run.seconds,
+        "notes": [*run.notes],
+    }
+
+
+def _table(rows: Sequence[dict[str, Json]]) -> str:
+    """A table for each registry: a line for each run, and how the verdicts went over the last."""
+    from modelaudit.cli.terminal import clean, columns, wrapped
+    from modelaudit.report.pages.verdict_trend import LAST, in_words
+
+    lines = []
+    for registry, group in groupby(rows, key=lambda row: row["registry"]):
+        table: list[tuple[str, ...]] = [HEAD]
+        whole = []
+        for row in group:
+            verdicts = {key: int(str(count)) for key, count in _map(row["verdicts"]).items()}
+            whole += [verdicts] if row["whole"] else []
+            counts = verdicts.values()
+            began = str(row["started"]).replace("T", " ").rstrip("Z")
+            cells = (row["run"], began, row["state"], row["models"], *counts, row["audited"])
+            table.append((*map(str, cells), f"{float(str(row['seconds'])):.1f}"))
+        gap, room = "  ", columns() - 1
+        widths = _widths(table)
+        if sum(widths) + len(gap) * (len(widths) - 1) > room:  # a terminal of 80 columns
+            gap, table = " ", [_narrow(row) for row in table]
+            widths = _widths(table)
+        lines.append(clean(str(registry)))
+        for cells in table:
+            pairs = enumerate(zip(cells, widths, strict=True))
+            lines.append(gap.join(c.ljust(w) if i in (1, 2) else c.rjust(w) for i, (c, w) in pairs))
+        if len(whole) > 1:
+            shown, told = f"last {len(whole[-LAST:])} runs:", in_words(whole[-LAST:])
+            line = f"{shown} {', '.join(told)}"
+            each = [shown, *(wrapped(verdict, room, "  ", "    ") for verdict in told)]
+            lines += [line] if len(line) <= room else each
+    return "\n".join(lines) or "no run yet"
+
+
+def _narrow(row: tuple[str, ...]) -> tuple[str, ...]:
+    """The row without parts of seconds."""
+    seconds = "secs" if row == HEAD else row[-1].partition(".")[0]
+    return (row[0], row[1][:MINUTES], *row[2:-1], seconds)
+
+
+def _widths(table: Sequence[tuple[str, ...]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
+
+
+def _map(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}

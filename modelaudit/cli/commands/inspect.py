@@ -1,0 +1,135 @@
+"""`modelaudit inspect`: what a saved model says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelaudit.cli import exit_codes as exits
+from modelaudit.cli.options import common as options
+from modelaudit.cli.terminal import clean, columns, shorten, shorten_path
+
+if TYPE_CHECKING:
+    from modelaudit.facts import Artifact, Json
+
+ROWS = 40  # layers or tensors shown as text; --json has them all
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""
+
+
+def facts_json(artifact: Artifact) -> dict[str, Json]:
+    """The facts of one model as JSON: the audit's sections without any judgement."""
+    from modelaudit import audit_sections as sections
+    from modelaudit.rules.model import Facts
+    from modelaudit.schema import jsonable
+
+    facts = Facts(artifact)
+    return {
+        "path": str(artifact.root),
+        "model": sections.model_section(
+            artifact, str(artifact.root.parent), artifact.root.name, ""
+        ),
+        "files": jsonable(sections.files_section(artifact)),
+        "architecture": sections.architecture_section(facts),
+        "signatures": jsonable(sections.signature_section(artifact)),
+        "weights": sections.weights_section(facts),
+        "kernels": jsonable(artifact.kernels),
+        "training": jsonable(artifact.training),
+        "problems": jsonable(artifact.problems),
+        "extra": jsonable(artifact.extra),
+    }
+
+
+def _shape(shape: object) -> str:
+    if not isinstance(shape, tuple):
+        return "?"
+    return "×".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
+
+
+def _text(artifact: Artifact) -> str:
+    said = artifact.provenance
+    weights = [t for t in artifact.tensors if t.role == "weight"]
+    width = columns()
+    versions = ", ".join(
+        f"{name} {value}"
+        for name, value in (("Keras", said.keras), ("TensorFlow", said.tensorflow))
+        if value
+    )
+    files = f"{len(artifact.files)} file{'s' * (len(artifact.files) != 1)}"
+    made = clean(versions) or "unknown version"
+    lines = [
+        clean(shorten_path(str(artifact.root), width)),
+        f"  {artifact.format.label}, {_size(artifact.nbytes)} in {files}, saved with {made}",
+        f"  sha256 {artifact.sha256 or 'not computed'}",
+        f"  {sum(t.size for t in weights):,} weights in {len(weights)} tensors",
+    ]
+    lines += [f"  ! {clean(p.file)}: {clean(p.detail)}" for p in artifact.problems]
+    for signature in artifact.signatures:
+        ends = [
+            ", ".join(f"{e.name} {e.dtype} {_shape(e.shape)}" for e in side)
+            for side in (signature.inputs, signature.outputs)
+        ]
+        lines.append(clean(shorten(f"  signature {signature.name}: {ends[0]} -> {ends[1]}", width)))
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    if artifact.architecture:
+        lines.append(f"  {artifact.architecture.class_name}, {len(layers)} layers")
+    for layer in layers[:ROWS]:
+        text = f"    {layer.route:<36} {layer.class_name:<24} {_shape(layer.output_shape)}"
+        lines.append(clean(shorten(text, width)))
+    if not layers:
+        for tensor in artifact.tensors[:ROWS]:
+            text = f"    {tensor.name:<48} {tensor.dtype:<9} {list(tensor.shape)}"
+            lines.append(clean(shorten(text, width)))
+    rest = (len(layers) or len(artifact.tensors)) - ROWS
+    if rest > 0:
+        lines.append(f"    … and {rest} more (--json lists them all)")
+    return "\n".join(lines)
+
+
+def _shown(artifact: Artifact) -> dict[str, Json]:
+    return {"text": _text(artifact)}
+
+
+@click.command(short_help="Show what saved models say of themselves.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
+def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Show what saved models say of themselves. Judges nothing, writes nothing."""
+    from modelaudit.cli.runs.batch import find
+    from modelaudit.cli.runs.isolated_read import contained
+    from modelaudit.facts import Problem, ProblemKind
+    from modelaudit.pipeline import Target, read_artifact, unreadable
+
+    settings = options.settings_from(fail_on="high", jobs=1)
+    found = find(paths, settings)
+    show = facts_json if as_json else _shown
+
+    def work(target: Target) -> dict[str, Json]:
+        return show(read_artifact(target.path, settings))
+
+    answers, failed = [], False
+    for target, told in zip(found.targets, contained(found.targets, work, settings), strict=True):
+        if told.lost:
+            failed = True
+            problem = Problem(ProblemKind.UNREADABLE, target.path.name, told.lost)
+            answers.append(show(unreadable(target.path, problem)))
+        else:
+            answers.append(told.value)
+    if as_json:
+        click.echo(json.dumps(answers, indent=2))
+    else:
+        click.echo("\n\n".join(str(answer["text"]) for answer in answers))
+    if not found.targets:
+        raise click.exceptions.Exit(exits.NO_MODEL)
+    if failed:
+        raise click.exceptions.Exit(exits.INCOMPLETE)

@@ -1,0 +1,67 @@
+"""`modelaudit record`: write the golden record of a saved model beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelaudit.cli import exit_codes as exits
+from modelaudit.cli.options import common as options
+from modelaudit.cli.terminal import clean, say
+
+if TYPE_CHECKING:
+    from modelaudit.facts import Json
+
+
+@click.command(short_help="Write a model's golden record beside it.")
+@click.argument("model", type=click.Path(path_type=Path))
+@options.option("--force", is_flag=True, help="Replace a record that is there.")
+@options.ARCHITECTURE
+@options.probing
+def record(model: Path, force: bool, **chosen: Any) -> None:
+    """Write the golden record of MODEL beside it: digests of weights, answers to made-up inputs.
+
+    Every later audit compares the model with the record. Do this where you trust the model: best
+    right after saving, from the program itself (`modelaudit.record(model, path)`).
+    """
+    from modelaudit.cli.runs.batch import find
+    from modelaudit.cli.runs.isolated_read import contained, end_lost, show_lost
+    from modelaudit.errors import UsageError
+    from modelaudit.golden import record_saved
+    from modelaudit.pipeline import Target, static_facts, why_not_run
+    from modelaudit.probe.run import start_all
+    from modelaudit.restore.golden_record import record_path
+
+    settings = options.settings_from(fail_on="high", jobs=1, **chosen)
+    found = find((model,), settings)
+    if not found.targets:
+        click.echo(f"modelaudit: no model found at {model}", err=True)
+        raise click.exceptions.Exit(exits.NO_MODEL)
+    kept = [t for t in found.targets if record_path(t.path).exists()]
+    if kept and not force:
+        raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
+
+    failed = False
+    with start_all(settings, {t.root for t in found.targets}) as handles:
+
+        def work(target: Target) -> dict[str, Json]:
+            facts = static_facts(target.path, settings.for_model(target.relative, target.path))
+            reason = why_not_run(facts)
+            if reason:
+                return {"reason": reason}
+            try:
+                return {"path": str(record_saved(facts.artifact, settings.probe, handles))}
+            except UsageError as error:
+                return {"reason": str(error)}
+
+        told = contained(found.targets, work, settings)
+        for target, answer in zip(found.targets, told, strict=True):
+            if "path" in answer.value:
+                say(clean(str(answer.value["path"])))
+            else:
+                failed = True
+                show_lost(target.relative, answer.lost or str(answer.value["reason"]))
+    if failed:
+        raise end_lost()

@@ -1,0 +1,59 @@
+"""`modelaudit render`: any report from a saved audit, also where the model is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modelaudit.cli.options import common as options
+from modelaudit.cli.options.page_options import look
+from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
+
+
+@click.command(short_help="Make any report from a saved audit.")
+@click.argument("audit_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@options.option(
+    "--format",
+    "-f",
+    "formats",
+    multiple=True,
+    required=True,
+    metavar="FORMAT[=FILE]",
+    help="html, pdf, json, sarif, junit, gitlab, cyclonedx or markdown. Without FILE the report "
+    "goes to stdout.",
+)
+# Neither a variable nor a settings file sets this: both are for audits, and those hold the answer.
+@click.option(
+    "--fail-on",
+    "other_line",
+    type=click.Choice([s.value for s in Severity]),
+    help="Severity from which a finding is a failure in JUnit. Default: the one that the audit was "
+    "made with.",
+)
+@look
+def render(
+    audit_file: Path,
+    formats: tuple[str, ...],
+    other_line: str | None,
+    templates: Path | None,
+    paper: str,
+    appendix: bool,
+) -> None:
+    """Make reports from AUDIT_FILE (an audit.json)."""
+    from modelaudit import schema
+    from modelaudit.cli.runs.write_reports import Choices, render_format
+    from modelaudit.registry.output_directory import write_atomic
+
+    audit = schema.load(audit_file)
+    choices = Choices(Severity(other_line) if other_line else None, paper, templates, appendix)
+    if len([each for each in formats if "=" not in each]) > 1:
+        raise UsageError("only one format can go to stdout; give the others a file: -f pdf=FILE")
+    for each in formats:
+        name, _, file = each.partition("=")
+        data = render_format(name, [audit], choices)
+        if file:
+            write_atomic(Path(file), data)
+        else:
+            click.echo(data, nl=False)

@@ -1,0 +1,74 @@
+"""`modelaudit rules`: what is asked of every model."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from modelaudit.cli.options import common as options
+from modelaudit.cli.terminal import columns, wrapped
+from modelaudit.errors import UsageError
+
+WIDTH = 78
+LISTED = 80  # columns that a list of rules takes at least
+
+
+@click.command(short_help="List the rules, or explain one.")
+@click.argument("code", required=False)
+@options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def rules(code: str | None, as_json: bool) -> None:
+    """List the rules, or explain one (by CODE such as MA401, or by name)."""
+    from modelaudit.rules.catalogue import CATALOGUE, rule, unknown
+    from modelaudit.rules.model import Rule
+    from modelaudit.schema import jsonable
+
+    def describe(each: Rule) -> dict[str, object]:
+        return {
+            "code": each.code,
+            "name": each.name,
+            "family": each.family.value,
+            "severity": each.severity.value,
+            "confidence": each.confidence.value,
+            "summary": each.summary,
+            "why": each.why,
+            "fix": each.fix,
+            "threshold": jsonable(each.limit),
+            "since": each.since,
+            "references": list(each.references),
+        }
+
+    if code is None:
+        if as_json:
+            click.echo(json.dumps([describe(each) for each in CATALOGUE], indent=2))
+            return
+        # One line a rule where it is not read but searched.
+        width = max(columns(), LISTED) if sys.stdout.isatty() else sys.maxsize
+        names = max(len(each.name) for each in CATALOGUE)
+        for each in CATALOGUE:
+            begin = f"{each.code}  {each.severity.value:<8}  {each.name:<{names}}  "
+            click.echo(wrapped(each.summary, width, begin, " " * len(begin)))
+        return
+    try:
+        found = rule(code)
+    except KeyError:
+        raise UsageError(unknown(code)) from None
+    if as_json:
+        click.echo(json.dumps(describe(found), indent=2))
+        return
+    click.echo(f"{found.code} {found.name} ({found.severity.value}, {found.family.value})\n")
+    click.echo(wrapped(found.summary + ".", WIDTH, rest=""))
+    if found.limit:
+        click.echo("\n" + wrapped(f"Threshold: {found.limit} ([thresholds]).", WIDTH, rest=""))
+    click.echo("\nWhy it matters")
+    click.echo(_indented(found.why))
+    click.echo("\nWhat to do")
+    for line in found.fix.splitlines():
+        click.echo(f"  {line}".rstrip() if line[:1] in ("", " ") else _indented(line))
+    for reference in found.references:
+        click.echo("\n" + wrapped(f"See: {reference}", WIDTH))
+
+
+def _indented(text: str) -> str:
+    return wrapped(text, WIDTH, "  ", "  ")

@@ -1,0 +1,66 @@
+"""`modelaudit runtimes`: the runtimes that predictions are known for, and how to add one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.group(invoke_without_command=True, short_help="List runtimes, or collect one's profile.")
+@click.pass_context
+def runtimes(context: click.Context) -> None:
+    """Runtimes that models are predicted for. Without a subcommand: list."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_runtimes)
+
+
+@runtimes.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def list_runtimes(as_json: bool = False) -> None:
+    """List the profiles that come with modelaudit, with the versions they were collected from."""
+    from modelaudit.runtimes.catalogue import default_targets, shipped
+    from modelaudit.runtimes.profile import read_profile
+
+    profiles = [read_profile(entry.path) for entry in shipped()]
+    if as_json:
+        rows = [{"runtime": p.collected, "versions": p.data["versions"]} for p in profiles]
+        click.echo(json.dumps({"profiles": rows, "default": default_targets()}, indent=2))
+        return
+    for profile in profiles:
+        versions = profile.data["versions"]
+        keras = "tf-keras" if profile.legacy else "keras"
+        words = ", ".join(f"{name} {versions[name]}" for name in ("h5py", "numpy"))
+        words = f"{keras} {versions['keras']}, {words}, Python {versions['python']}"
+        click.echo(f"{profile.collected:<20} {words}")
+    click.echo(f"default targets: {', '.join(default_targets())}")
+
+
+@runtimes.command()
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="Interpreter whose TensorFlow is described.",
+)
+@click.option("--legacy-keras", is_flag=True, help="Describe its tf-keras instead of Keras 3.")
+@click.option(
+    "--keras-only",
+    is_flag=True,
+    help="Describe its Keras 3 alone, as a profile to be laid over that of any TensorFlow.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runtimes"),
+    show_default=True,
+    help="Directory that the profile is written into.",
+)
+def collect(python: Path, legacy_keras: bool, keras_only: bool, out: Path) -> None:
+    """Collect the profile of another interpreter's TensorFlow (imports it, for about a minute)."""
+    from modelaudit.runtimes.collecting.launch import collect as collect_profile
+    from modelaudit.runtimes.collecting.launch import write
+
+    profile = collect_profile(python, legacy=legacy_keras)
+    click.echo(write(profile.without_tensorflow() if keras_only else profile, out))

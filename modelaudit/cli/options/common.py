@@ -1,0 +1,300 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from modelaudit.cli.options.settings_check import check, check_targets
+from modelaudit.cli.options.value_source import Setting, named
+from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
+from modelaudit.settings import (
+    MIB,
+    MOST_BYTES,
+    MOST_SECONDS,
+    SANDBOXES,
+    Baseline,
+    ForeignRuntime,
+    ProbeSettings,
+    Settings,
+    default_jobs,
+)
+from modelaudit.settings.file import SettingsFile
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
+    """A click option that a variable sets too: `--fail-on` is `MODELAUDIT_FAIL_ON`."""
+    variable = names[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, cls=Setting, envvar=f"MODELAUDIT_{variable}", **attributes)
+
+
+FORMATS = option(
+    "--format",
+    "-f",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="html, pdf, json (per model; these are the default), sarif, junit, gitlab, cyclonedx, "
+    "markdown (for the whole run). Repeatable.",
+)
+
+ARCHITECTURE = option(
+    "--architecture",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Architecture of weights files and checkpoints: a JSON file or a model. Default: JSON "
+    "of that name beside them, or model.json.",
+)
+SHARED = (
+    option(
+        "--fail-on",
+        type=click.Choice([s.value for s in Severity]),
+        default=Severity.HIGH.value,
+        show_default=True,
+        help="Severity from which a finding fails a model.",
+    ),
+    option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(1, 64),
+        default=default_jobs,
+        show_default="one a core, at most 8",
+        help="Models worked on at a time.",
+    ),
+    option(
+        "--target",
+        default="",
+        metavar="RUNTIMES",
+        help="Runtimes to predict for, as in tf==2.21,tf==2.18+keras==3.5,tf-keras==2.21. Default: "
+        "those installed here and the newest that is known.",
+    ),
+    option(
+        "--all-versions",
+        is_flag=True,
+        help="Of directories with numbered versions audit every version, not only the newest.",
+    ),
+    option(
+        "--baseline",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Findings in this file (see `modelaudit baseline`) are known and fail no model.",
+    ),
+    ARCHITECTURE,
+    option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+    option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Append one JSON line per model to this file.",
+    ),
+)
+
+PROBE = (
+    option("--no-probe", is_flag=True, help="Do not run any model."),
+    option(
+        "--runtime",
+        "runtimes",
+        multiple=True,
+        metavar="NAME",
+        help="Try models in this runtime of the settings file, too; `all` for every one. "
+        "Repeatable.",
+    ),
+    option(
+        "--probe-data",
+        type=click.Path(path_type=Path, exists=True),
+        help="Images to run models on: a directory (class folders become labels), .npy, or .npz "
+        "with x and optionally y.",
+    ),
+    option("--resize", is_flag=True, help="Resize probe images to each model's input."),
+    option(
+        "--samples",
+        type=click.IntRange(2, 4096),
+        default=ProbeSettings().samples,
+        show_default=True,
+        help="Built-in probe inputs per model, when no --probe-data is given.",
+    ),
+    option(
+        "--timeout",
+        type=click.FloatRange(1, MOST_SECONDS),
+        default=ProbeSettings().timeout,
+        show_default=True,
+        help="Seconds of wall clock that running one model may take.",
+    ),
+    option(
+        "--memory",
+        type=click.IntRange(512, MOST_BYTES // MIB),
+        default=ProbeSettings().memory // MIB,
+        show_default=True,
+        help="MiB of memory that running one model may use.",
+    ),
+    option(
+        "--probe-unsafe",
+        is_flag=True,
+        help="Run models that have a critical finding, too (in the sandbox).",
+    ),
+    option(
+        "--sandbox",
+        type=click.Choice(SANDBOXES),
+        default=ProbeSettings().sandbox,
+        show_default=True,
+        help="What models are run in: what the kernel offers every process, or that inside "
+        "bubblewrap's namespaces.",
+    ),
+    option(
+        "--require-sandbox",
+        is_flag=True,
+        help="Refuse to run models where the sandbox is not complete.",
+    ),
+)
+
+
+def shared(function: Function) -> Function:
+    """Options of every command that audits."""
+    for add in reversed(SHARED):
+        function = add(function)
+    return function
+
+
+def probing(function: Function) -> Function:
+    """Options of commands that run models."""
+    for add in reversed(PROBE):
+        function = add(function)
+    return function
+
+
+def settings_from(
+    *,
+    fail_on: str,
+    jobs: int,
+    target: str = "",
+    baseline: Path | None = None,
+    architecture: Path | None = None,
+    runtimes: tuple[str, ...] = (),
+    no_probe: bool = True,
+    probe_data: Path | None = None,
+    resize: bool = False,
+    samples: int = ProbeSettings().samples,
+    timeout: float = ProbeSettings().timeout,
+    memory: int = ProbeSettings().memory // MIB,
+    probe_unsafe: bool = False,
+    sandbox: str = ProbeSettings().sandbox,
+    require_sandbox: bool = False,
+) -> Settings:
+    """Settings from options, and from the settings file for what has no option."""
+    file = settings_file()
+    check(file)
+    if math.isnan(timeout):  # which is in every range
+        raise UsageError(f"{named('timeout')} must be a number of seconds")
+    return Settings(
+        limits=file.limits,
+        expectations=file.expectations,
+        waivers=file.waivers,
+        policies=file.policies,
+        thresholds=file.thresholds,
+        base=str(file.path.parent.resolve()) if file.path else "",
+        baseline=_baseline(baseline),
+        fail_on=Severity(fail_on),
+        jobs=jobs,
+        targets=_targets(target, file),
+        architecture=_architecture(architecture, file),
+        runtimes=_chosen(runtimes, file.runtimes),
+        profiles=_profiles(file.profiles),
+        custom_objects=file.custom_objects,
+        probe=ProbeSettings(
+            enabled=not no_probe,
+            timeout=timeout,
+            memory=memory * MIB,
+            samples=samples,
+            data=str(probe_data.resolve()) if probe_data else None,
+            resize=resize,
+            unsafe=probe_unsafe,
+            require_sandbox=require_sandbox,
+            sandbox=sandbox,
+        ),
+    )
+
+
+def _baseline(path: Path | None) -> Baseline | None:
+    """What a baseline file holds.
+
+    Raises:
+        SchemaError: it is none.
+    """
+    if path is None:
+        return None
+    from modelaudit.baseline import load
+
+    return load(path)
+
+
+def settings_file() -> SettingsFile:
+    """What the settings file says, or the defaults where there is none."""
+    context = click.get_current_context(silent=True)
+    file = context.find_object(SettingsFile) if context else None
+    return file or SettingsFile()
+
+
+def _architecture(path: Path | None, file: SettingsFile) -> str | None:
+    """The file's absolute path, once it is known to hold an architecture.
+
+    Raises:
+        UsageError: it holds none.
+    """
+    if path is None:
+        return None
+    from modelaudit.formats.keras.external_architecture import read_architecture
+
+    read_architecture(path, file.limits)
+    return str(path.resolve())
+
+
+def _chosen(
+    names: tuple[str, ...], known: tuple[ForeignRuntime, ...]
+) -> tuple[ForeignRuntime, ...]:
+    """The runtimes asked for.
+
+    A settings file only describes them: it may have come along with the models, and starting an
+    interpreter that it names is the user's decision.
+
+    Raises:
+        UsageError: the settings file has no runtime of that name.
+    """
+    if "all" in names:
+        return known
+    by_name = {each.name: each for each in known}
+    for name in names:
+        if name not in by_name:
+            there = ", ".join(by_name) or "none"
+            raise UsageError(f"no [runtimes.{name}] in the settings file; there are: {there}")
+    return tuple(by_name[name] for name in dict.fromkeys(names))
+
+
+def _profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The user's profiles, refused here rather than once a model.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    if paths:
+        from modelaudit.runtimes.profile import read_profile
+
+        for path in paths:
+            read_profile(Path(path))
+    return paths
+
+
+def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:
+    """`tf==2.21, tf-keras==2.21` as a tuple.
+
+    Raises:
+        UsageError: one of them is no runtime, or none that anything is known of.
+    """
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    check_targets(words, file.profiles, named("target"))
+    return words

@@ -1,0 +1,50 @@
+"""Options on what pages look like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modelaudit.cli.options.common import Function, option
+
+
+def _checked_templates(
+    _context: click.Context, _option: click.Parameter, folder: Path | None
+) -> Path | None:
+    """The directory, refused before any work is done where a file in it has a wrong name.
+
+    Raises:
+        UsageError: it has.
+    """
+    if folder is not None:
+        from modelaudit.report.pages.custom_templates import check
+
+        check(folder)
+    return folder
+
+
+TEMPLATES = option(
+    "--templates",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    callback=_checked_templates,
+    help="Directory of your own templates for HTML and PDF (see docs/templates.md).",
+)
+LOOK = (
+    TEMPLATES,
+    option(
+        "--paper",
+        type=click.Choice(["A3", "A4", "A5", "letter", "legal"], case_sensitive=False),
+        default="A4",
+        show_default=True,
+        help="Paper of PDFs.",
+    ),
+    option("--appendix", is_flag=True, help="Print every row of every table in PDFs."),
+)
+
+
+def look(function: Function) -> Function:
+    """Options of commands that make pages."""
+    for add in reversed(LOOK):
+        function = add(function)
+    return function

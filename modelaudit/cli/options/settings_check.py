@@ -1,0 +1,82 @@
+"""Whether the rules, thresholds and runtimes that a settings file names exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from modelaudit.errors import UsageError
+from modelaudit.settings.file import SettingsFile
+
+
+def check(file: SettingsFile) -> None:
+    """Refuse what does not exist, naming the entry.
+
+    Raises:
+        UsageError: a rule, a threshold or a runtime does not exist, a threshold lies outside of
+            what makes sense, or one rule is set twice, by its code and by its name.
+    """
+    try:
+        _thresholds(file.thresholds, "[thresholds]")
+        for number, waiver in enumerate(file.waivers, start=1):
+            _rules([waiver.rule] if waiver.rule else [], f"[[ignore]] number {number}")
+        for number, policy in enumerate(file.policies, start=1):
+            where = f"[[policy]] number {number}"
+            _once([rule for rule, _ in policy.severities], where)
+            _thresholds(policy.thresholds, where)
+            check_targets(policy.targets, file.profiles, where)
+    except UsageError as error:
+        raise UsageError(f"{file.path}: {error}") from error
+
+
+def check_targets(words: Sequence[str], profiles: Iterable[str], where: str) -> None:
+    """Refuse runtimes of a generation that nothing is known of.
+
+    Raises:
+        UsageError: one of them is no runtime, or is not known.
+    """
+    from modelaudit.runtimes.catalogue import known_generation
+
+    for word in words:
+        try:
+            known_generation(word, tuple(map(Path, profiles)))
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
+
+
+def _rules(names: Iterable[str], where: str) -> None:
+    from modelaudit.rules.catalogue import rule, unknown
+
+    for name in names:
+        try:
+            rule(name)
+        except KeyError:
+            raise UsageError(f"{where}: {unknown(name)}") from None
+
+
+def _once(names: Sequence[str], where: str) -> None:
+    """Refuse rules that do not exist, and those that are named by their code and name both."""
+    from modelaudit.rules.catalogue import rule
+
+    _rules(names, where)
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(rule(name).code, name)
+        if first != name:
+            raise UsageError(f"{where}: {first} and {name} are the same rule, set twice")
+
+
+def _thresholds(chosen: Sequence[tuple[str, float]], where: str) -> None:
+    from modelaudit.rules.catalogue import CATALOGUE, rule
+
+    _once([name for name, _ in chosen], where)
+    for name, value in chosen:
+        limit = rule(name).limit
+        if limit is None:
+            those = ", ".join(f"{each.code} ({each.name})" for each in CATALOGUE if each.limit)
+            raise UsageError(f"{where}: {name} has no threshold to set; these have: {those}")
+        if not limit.low <= value <= limit.high:
+            raise UsageError(
+                f"{where}: the threshold of {name} must be from {limit.low:g} to {limit.high:g} "
+                f"{limit.unit}, not {value:g}"
+            )

@@ -1,0 +1,132 @@
+"""What a slot notes while it audits a model, so that a later run need not do it again."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelaudit.errors import ProbeError
+from modelaudit.facts import Artifact, Format, Json
+from modelaudit.probe.protocol import Status
+from modelaudit.probe.run import Seen
+from modelaudit.registry.change_detection import Stillness
+from modelaudit.registry.snapshot import Looker
+from modelaudit.rules.integrity import HALF_WRITTEN
+from modelaudit.schema import Audit
+from modelaudit.settings import Limits, Settings
+from modelaudit.store.dataclass_json import decode, encode, layout
+
+if TYPE_CHECKING:
+    from modelaudit.pipeline import Probe
+
+# Endings that another night may not have: the machine was busy, or the runtime did not start. So
+# it may be with a kill, which comes from the kernel when others have taken the memory.
+CHANCE = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
+
+SEEN_LAYOUT = layout(Seen)
+
+
+class Recalled(NamedTuple):
+    """What running a model showed (as text), and the state and content of its files then."""
+
+    seen: str
+    files: str
+    content: str
+
+
+class Watch:
+    """One model while it is audited.
+
+    Args:
+        model: what is audited.
+        limits: bounds on what is read.
+        probe: runs models, if any are run.
+        recalled: what is known of running this one.
+        asked: the model is to be run, whether or not there is a way.
+
+    Attributes:
+        probe: runs the model and remembers what was seen, or recalls what was seen earlier, or
+            fails because there is neither; None where nothing is to be run.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        limits: Limits,
+        probe: Probe | None,
+        recalled: Recalled | None,
+        *,
+        asked: bool = False,
+    ) -> None:
+        self._model, self._limits, self._live = model, limits, probe
+        self._seen: Seen | None = None
+        self._still = Stillness(model, limits)
+        self._before = self._still.before
+        # Times tell nothing about a file that was just written to; its bytes do.
+        self._content = "" if self._before.settled else Looker(limits).content(model)
+        self._recalled = recalled.seen if recalled and self._same(recalled) else None
+        self.probe = self._probe if probe or recalled or asked else None
+
+    def undisturbed(self, *, patient: bool = False) -> bool:
+        """Whether the files are still as they were when the audit began; see `Stillness.lasts`."""
+        return self._still.lasts(patient=patient)
+
+    def half_written(self, audit: Audit, known: Collection[str]) -> str:
+        """The digest of a model that may be a copy that goes on, whose writer has paused; else "".
+
+        So it may be where a file is not whole and was written to minutes before. What is known in
+        these very bytes is no copy on its way, and what the file can do is no matter of its end.
+
+        Args:
+            audit: what was found.
+            known: digests of models as an earlier run met them.
+        """
+        codes = {finding.code for finding in audit.findings if not finding.waived_by}
+        if not self._before.fresh or codes.isdisjoint(HALF_WRITTEN):
+            return ""
+        # Of a model with a file missing the audit has no digest.
+        digest = str(audit.model.get("sha256") or Looker(self._limits).content(self._model))
+        return "" if digest in known or any(c.startswith("MA7") for c in codes) else digest
+
+    def notes(self, audit: Audit) -> dict[str, Json]:
+        """What is needed to use the audit again; {} where that would not be right.
+
+        Keys: `files`, `settled` and `content` of the model's files, `seen` as text or "".
+        """
+        content = Looker(self._limits).content(self._model)
+        if not repeatable(audit) or not self.undisturbed():
+            return {}
+        if self._content not in ("", content):
+            return {}
+        return {
+            "files": self._before.text,
+            "settled": self._before.settled,
+            "content": content,
+            "seen": json.dumps(encode(self._seen)) if self._seen else "",
+        }
+
+    def _same(self, recalled: Recalled) -> bool:
+        same = self._before.text == recalled.files
+        return same and self._content in ("", recalled.content)
+
+    def _probe(self, artifact: Artifact, settings: Settings) -> Seen:
+        if self._recalled is not None:
+            self._seen = decode(Seen, json.loads(self._recalled))
+        elif self._live is not None:
+            self._seen = self._live(artifact, settings)
+        else:
+            raise ProbeError("the model was written to while the run went on")
+        return self._seen
+
+
+def repeatable(audit: Audit) -> bool:
+    """Whether the same audit would end the same another time, whatever the machine does."""
+    if audit.model.get("format") == Format.UNREADABLE.value:
+        return False
+    return not any(
+        each.get("status") in CHANCE or each.get("signal") == signal.SIGKILL
+        for each in audit.observations
+    )

@@ -1,0 +1,63 @@
+"""Models that were known and are not found: hidden from sight, or older than the newest version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from modelaudit.model_versions import newer_versions
+from modelaudit.pipeline import Target
+from modelaudit.store.records import Line, Place
+
+
+def hidden(before: Mapping[Place, Line], present: Collection[Place]) -> Iterator[Target]:
+    """Known models in directories that cannot be looked through.
+
+    Nobody knows whether they are still there. They are audited like all others, which ends as
+    incomplete and names the reason, rather than taken for gone and forgotten.
+    """
+    for place, line in before.items():
+        if place in present or not _is_hidden(Path(place.root), place.path):
+            continue
+        root = Path(place.root)
+        shown = str(line["path"])
+        label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
+        yield Target(root / place.path, root, place.path, str(line["slug"]), label=label)
+
+
+def superseded(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+    """Known versions that are still there, and the path of the newer one that is taken instead."""
+    for place, newer in older(before, present):
+        if (Path(place.root) / place.path).exists():
+            yield place, newer
+
+
+def restored(before: Collection[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+    """Versions that are taken again, and the path of the newer one that was and has gone."""
+    gone = {(place.root, place.path) for place in before if place not in present}
+    for place, newer in older(present, before):
+        if (place.root, newer) in gone:
+            yield place, newer
+
+
+def older(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+    """Known versions that are not present, there or not, and the path of a newer one that is."""
+    places = {(place.root, place.path): place for place in before}
+    for spot, newer in newer_versions(places, {(p.root, p.path) for p in present}).items():
+        yield places[spot], newer
+
+
+def _is_hidden(root: Path, relative: str) -> bool:
+    """Whether something on the way to the model cannot be looked at, and so may be there."""
+    place = root
+    for name in Path(relative).parts:
+        try:
+            os.scandir(place).close()
+            place /= name
+            place.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+    return False

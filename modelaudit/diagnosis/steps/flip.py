@@ -1,0 +1,241 @@
+"""Steps about flips: invariance, by construction or learnt, and what makes outputs sensitive."""
+
+from __future__ import annotations
+
+from modelaudit.diagnosis import thresholds as at
+from modelaudit.diagnosis.case import FLIPS, IMAGES, NO_FLIP, WORDS, Case, amount, flip_of
+from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.measures.summary import OutputBehaviour, TransformEffect
+
+# What an output does when the flip leaves it lawful but not the same.
+MOVES = {
+    "odd": "changes its sign",
+    "swap": "exchanges its classes",
+    "spatial": "moves along with the image",
+}
+
+
+def living(case: Case) -> OutputBehaviour | None:
+    """The output to judge by flips: the first that is not collapsed and was flipped."""
+    return next(
+        (
+            o
+            for o in case.outputs
+            if not o.collapse.collapsed and any(e.nfv is not None for e in o.transforms)
+        ),
+        None,
+    )
+
+
+def flipped(case: Case) -> tuple[OutputBehaviour, TransformEffect, float] | None:
+    """The output to judge, the flip that the question is about, and the variation it leaves."""
+    output = living(case)
+    effect = flip_of(output) if output else None
+    if output is None or effect is None or effect.nfv is None:
+        return None
+    return output, effect, effect.nfv
+
+
+def _why_not(case: Case) -> Unknown:
+    """Why there is no flip to judge."""
+    if case.behaviour is None:
+        return Unknown(case.unfed())
+    if case.collapsed and any(o.transforms for o in case.outputs):
+        return Unknown("an output that depends on its input")
+    return Unknown(NO_FLIP)
+
+
+def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
+    """What a flip does to the output, in words."""
+    if effect.nfv is None:
+        return f"{output.name} does not vary enough to tell what inputs {WORDS[effect.name]} do."
+    if effect.action in MOVES:
+        what = MOVES[effect.action]
+        return (
+            f"For inputs {WORDS[effect.name]}, {output.name} {what}; what is left unexplained is "
+            f"{effect.nfv:.2g} of what a different input changes."
+        )
+    agreement = ""
+    if effect.agreement is not None:
+        low, high = effect.agreement_ci or (0.0, 1.0)
+        agreement = (
+            f"; {effect.agreement:.0%} of the answers stay the same (95 % interval {low:.0%} to "
+            f"{high:.0%})"
+        )
+    return (
+        f"For inputs {WORDS[effect.name]}, {output.name} changes {effect.nfv:.2g} times as much "
+        f"as for a different input{agreement}."
+    )
+
+
+def _evidence(effect: TransformEffect, output: OutputBehaviour, limit: float) -> Evidence:
+    return Evidence(effect_text(effect, output), "MA604", effect.nfv, limit, effect.n)
+
+
+def _as_set(case: Case, effect: TransformEffect) -> tuple[Evidence, ...]:
+    """What the settings make of this change, where they say something of it."""
+    limit = case.facts.settings.threshold("MA604", "flip-sensitive-output")
+    if limit is None or effect.nfv is None or effect.name not in {"H", "flip"}:
+        return ()
+    told = "so this is no finding" if effect.nfv < limit else "so this is a finding all the same"
+    text = f"The settings draw the line at {limit:g} (MA604), {told}."
+    return (Evidence(text, "MA604", effect.nfv, limit, effect.n),)
+
+
+def by_construction(case: Case) -> Answer:
+    """Exact symmetry: architecture and weights, not training, make it so."""
+    found = flipped(case)
+    if found is None:
+        return _why_not(case)
+    output, effect, nfv = found
+    if nfv >= at.EXACT:
+        return Excluded(f"the answers are not symmetric to the last digit (variation {nfv:.2g})")
+    if output.saturated > at.SATURATED:
+        return Unknown("the scores before the last activation, which is too sure to compare")
+    exact = [e for e in output.transforms if e.nfv is not None and e.nfv < at.EXACT]
+    evidence = tuple(_evidence(e, output, at.EXACT) for e in exact[:3])
+    return Found(0.97, evidence, where=output.name, transform=effect.name)
+
+
+def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
+    """Has training made the output invariant? None in the grey zone where nothing decides."""
+    nfv = effect.nfv
+    if nfv is None or nfv >= at.SENSITIVE:
+        return False
+    if nfv < at.LEARNED:
+        return effect.kappa is None or effect.kappa > at.KAPPA
+    accuracy = output.accuracy
+    if "e" in accuracy and effect.name in accuracy:
+        return accuracy["e"] - accuracy[effect.name] < at.ACCURACY_LOSS
+    other = next((e.nfv for e in output.transforms if e.name == "V"), None)
+    agreed = effect.kappa is None or effect.kappa > at.KAPPA
+    if agreed and _takes_all_alike(output):
+        return True
+    if effect.name == "H" and other and agreed:
+        steady = effect.kappa is None or effect.kappa > at.KAPPA_MIRROR
+        return True if steady and nfv / other < at.MIRROR_RATIO else None
+    return None
+
+
+def _takes_all_alike(output: OutputBehaviour) -> bool:
+    """No orientation matters plainly, not even a quarter turn: training showed all of them."""
+    left = {effect.name: effect.nfv for effect in output.transforms}
+    return "r90" in left and all(nfv is not None and nfv < at.SENSITIVE for nfv in left.values())
+
+
+def output_follows(case: Case) -> Answer:
+    """The output is meant to change with the flip: its sign or its classes."""
+    if case.behaviour is None or not case.images:
+        return Unknown(case.unfed())
+    found = flipped(case)
+    if found is None:
+        return _why_not(case)
+    output, effect, nfv = found
+    if nfv < at.SENSITIVE and effect.action in {"odd", "swap"}:
+        evidence = _evidence(effect, output, at.SENSITIVE)
+        return Found(0.9, (evidence,), where=output.name, transform=effect.name)
+    return Excluded("the output neither changes its sign nor exchanges classes under the flip")
+
+
+def learned_invariance(case: Case) -> Answer:
+    """Training made the output (nearly) the same for flipped inputs."""
+    if case.behaviour is None or not case.images:
+        return Unknown(case.unfed())
+    found = flipped(case)
+    if found is None:
+        return _why_not(case)
+    output, effect, _ = found
+    if effect.action in {"odd", "swap"}:
+        return Excluded("the output is meant to change with the flip")
+    if not learned(output, effect):
+        return Excluded(f"inputs {WORDS[effect.name]} change the output")
+    also = [e for e in output.transforms if e.nfv is not None and learned(output, e)]
+    also.sort(key=lambda each: FLIPS.index(each.name))
+    evidence = tuple(_evidence(e, output, at.LEARNED) for e in also[:3])
+    evidence += _as_set(case, effect)
+    return Found(0.9, evidence, where=output.name, transform=effect.name)
+
+
+def uneven_layers(case: Case) -> list[str]:
+    """Layers whose windows do not map onto themselves under a flip."""
+    profile = case.facts.measurements.profile if case.facts.measurements else None
+    return [g.route for g in profile.grids if not all(g.symmetric)] if profile else []
+
+
+def _diverse(case: Case) -> bool:
+    """The images tell what a different input changes, against which a flip is measured."""
+    return not case.one_class and not case.alike
+
+
+def sensitive_architecture(case: Case) -> Answer:
+    """Even with perfectly symmetric kernels this architecture would answer differently."""
+    if case.behaviour is None or not case.images:
+        return Unknown(case.unfed())
+    found = flipped(case)
+    if found is None:
+        return _why_not(case)
+    output, effect, nfv = found
+    if learned(output, effect):
+        return Excluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
+    if not _diverse(case):
+        return Unknown(IMAGES)
+    floor = output.floor.get(effect.name)
+    if floor is None:
+        return Unknown("a model whose kernels can be found and made symmetric in a copy")
+    uneven = uneven_layers(case)
+    if floor <= at.FLOOR_SHARE * nfv:
+        where = f" ({', '.join(uneven[:3])} sample unevenly and contribute)" if uneven else ""
+        return Excluded(
+            "with every kernel made symmetric in a copy the output changes by "
+            f"{amount(floor)} only, against {nfv:.2g} as it is{where}"
+        )
+    text = (
+        f"With every kernel made symmetric in a copy, the output still changes by {floor:.2g}: "
+        f"more than half of the {nfv:.2g} that it does as it is."
+    )
+    return Found(
+        0.75,
+        (
+            _evidence(effect, output, at.LEARNED),
+            Evidence(text, "MA301", floor, at.FLOOR_SHARE * nfv, effect.n),
+            *_as_set(case, effect),
+        ),
+        where=", ".join(uneven[:3]),
+        transform=effect.name,
+    )
+
+
+def sensitive_data(case: Case) -> Answer:
+    """The filters learnt one orientation because the training images had one."""
+    if case.behaviour is None or not case.images:
+        return Unknown(case.unfed())
+    found = flipped(case)
+    if found is None:
+        return _why_not(case)
+    output, effect, nfv = found
+    verdict = learned(output, effect)
+    if verdict:
+        return Excluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
+    if not _diverse(case):
+        return Unknown(IMAGES)
+    evidence = [_evidence(effect, output, at.LEARNED)]
+    floor = output.floor.get(effect.name)
+    if floor is not None and floor <= at.FLOOR_SHARE * nfv:
+        text = (
+            "With every kernel made symmetric in a copy it would change by "
+            f"{amount(floor)}: the architecture does not ask for this."
+        )
+        evidence.append(Evidence(text, "", floor, at.FLOOR_SHARE * nfv, effect.n))
+    if verdict is None:
+        text = (
+            f"The effect is weak: training with mirrored images leaves under {at.LEARNED}, none "
+            f"leaves {at.SENSITIVE} and more, and this model lies between."
+        )
+        evidence.append(Evidence(text))
+    evidence += _as_set(case, effect)
+    profile = case.facts.measurements.profile if case.facts.measurements else None
+    against: tuple[Evidence, ...] = ()
+    if profile and any("flip" in route.lower() for route in profile.augmentation):
+        against = (Evidence("The model contains a layer that flips images in training."),)
+    belief = 0.5 if verdict is None else 0.85
+    return Found(belief, tuple(evidence), output.name, effect.name, against)

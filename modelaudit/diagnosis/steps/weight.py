@@ -1,0 +1,191 @@
+"""Steps that need only the file: damage, missing weights, lost statistics."""
+
+from __future__ import annotations
+
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.findings import Finding, Severity
+from modelaudit.measures.summary import KernelInitialization
+from modelaudit.rules.grammar import counted, every, of_all
+
+LISTED = 5
+SMALL = 500  # weights under which a single fresh-looking layer proves little
+
+# Rules whose findings mean that what is restored cannot be what was saved.
+DAMAGE = (
+    "MA102", "MA103", "MA104", "MA105", "MA106", "MA107", "MA108", "MA109", "MA110", "MA112",
+    "MA114", "MA119", "MA120", "MA123", "MA403", "MA406", "MA407",
+)  # fmt: skip
+
+
+def evidence_of(finding: Finding) -> Evidence:
+    """A finding as evidence."""
+    measured, threshold = finding.evidence.get("measured"), finding.evidence.get("threshold")
+    n = finding.evidence.get("n")
+    return Evidence(
+        finding.detail, finding.code, measured, threshold, n if isinstance(n, int) else None
+    )
+
+
+def _names(routes: list[str]) -> str:
+    more = len(routes) - LISTED
+    return ", ".join(routes[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def damaged(case: Case) -> Answer:
+    """Files, tensors or shapes that cannot be right."""
+    findings = [f for f in case.findings(*DAMAGE) if f.severity.rank >= Severity.HIGH.rank]
+    if findings:
+        first = findings[0]
+        where = first.location.route or first.location.file
+        return Found(0.99, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+    if not case.facts.artifact.tensors:
+        return Unknown("the stored weights, which are not in this file")
+    count = len(case.facts.artifact.tensors)
+    return Excluded(
+        f"all {count} stored tensors are whole, finite, of the right shape, and their checksums "
+        "hold where the format has them"
+    )
+
+
+def nonfinite_weights(case: Case) -> Answer:
+    """Stored values that are no numbers: of a training that diverged, or of damage."""
+    findings = case.findings("MA111")
+    if findings:
+        where = _names([f.location.route or f.location.file for f in findings])
+        return Found(0.97, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+    if not case.facts.artifact.tensors:
+        return Unknown("the stored weights, which are not in this file")
+    return Excluded("all stored values are finite")
+
+
+def never_loaded(case: Case) -> Answer:
+    """Everything is still at its initial values."""
+    if not case.kernels:
+        return Unknown("kernels of 500 weights or more with a known initialiser")
+    fresh, tested = case.fresh, len(case.kernels)
+    if len(fresh) < tested:
+        return Excluded(
+            f"{tested - len(fresh)} of {tested} testable kernels have moved from "
+            "their initial values"
+        )
+    trained = [s.route for s in case.batchnorm if not s.statistics_initial]
+    if trained:
+        return Excluded(
+            f"{_names(trained)} hold statistics that only training leaves, although every kernel "
+            "looks initial"
+        )
+    evidence = [
+        Evidence(
+            every(tested, "testable kernel lies within its", "testable kernels lie within their")
+            + " initialiser's bound and distribution, and every bias is zero.",
+            "MA404",
+            tested,
+            None,
+            tested,
+        )
+    ]
+    if case.batchnorm:
+        count = len(case.batchnorm)
+        norms = every(count, "batch normalisation holds", "batch normalisations hold")
+        text = f"{norms} mean 0 and variance 1 still."
+        evidence.append(Evidence(text, "MA402", count, None, count))
+    return Found(0.97, tuple(evidence))
+
+
+def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
+    bias = ", and the bias is at its initial value" if kernel.tests.get("bias_initial") else ""
+    drawn = kernel.initializer or "a usual initializer"
+    return Evidence(
+        f"{kernel.route}: {kernel.weights} weights lie where {drawn} draws them{bias}.",
+        "MA405",
+        kernel.tests.get("ks_p"),
+        None,
+        kernel.weights,
+    )
+
+
+def partial_restore(case: Case) -> Answer:
+    """Some layers are at their initial values, others are trained."""
+    if not case.kernels:
+        return Unknown("kernels of 500 weights or more with a known initialiser")
+    fresh, tested = case.fresh, len(case.kernels)
+    if not fresh:
+        return Excluded(f"none of {tested} testable kernels is at its initial values")
+    if len(fresh) == tested and not any(not s.statistics_initial for s in case.batchnorm):
+        return Excluded("every kernel is at its initial values, not only some")
+    small = all(kernel.weights < SMALL for kernel in fresh)
+    frozen = all(kernel.tests.get("trainable") is False for kernel in fresh)
+    against = [Evidence(f"The layers are small (under {SMALL} weights).", n=SMALL)] * small
+    against += [Evidence("The layers are frozen: random features may be meant.")] * frozen
+    trained = tested - len(fresh)
+    others = counted(trained, "other kernel is", "other kernels are")
+    return Found(
+        0.5 if small or frozen else 0.95,
+        tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
+        + (Evidence(f"{others} trained.", "", trained, None, tested),),
+        where=_names([kernel.route for kernel in fresh]),
+        against=tuple(against),
+    )
+
+
+def statistics_lost(case: Case) -> Answer:
+    """BatchNorm statistics at 0 and 1 beside trained gamma or beta, or far from converged."""
+    lost = [s for s in case.batchnorm if s.statistics_initial and not s.affine_initial]
+    if lost:
+        count = len(case.batchnorm)
+        names = _names([s.route for s in lost])
+        evidence = [
+            Evidence(
+                f"{len(lost)} of {count} batch normalisations hold mean 0 and variance 1 bit for "
+                f"bit beside trained gamma or beta: {names}.",
+                "MA401",
+                len(lost),
+                0,
+                count,
+            )
+        ]
+        repaired = _recalibration(case)
+        if repaired:
+            evidence.append(repaired)
+        return Found(0.97, tuple(evidence), where=names)
+    if not case.batchnorm:
+        return Excluded("the model has no batch normalisation")
+    new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
+    trained = len(case.kernels) - len(case.fresh)
+    if new and trained:
+        return _untouched(case, new, trained)
+    return Excluded(
+        "no batch normalisation combines untouched statistics with trained gamma or beta"
+    )
+
+
+def _untouched(case: Case, new: list[str], trained: int) -> Found:
+    """Normalisations as they were created, beside kernels that were trained."""
+    count = len(case.batchnorm)
+    text = (
+        of_all(len(new), count, "batch normalisation", "is", "are")
+        + " exactly as created (mean 0, variance 1, gamma 1, beta 0), while "
+        + f"{counted(trained, 'kernel is', 'kernels are')} trained: {_names(new)}."
+    )
+    evidence = [Evidence(text, "MA402", len(new), 0, count)]
+    repaired = _recalibration(case)
+    if repaired:
+        evidence.append(repaired)
+    frozen = "Layers that were frozen, or never called, in training look like this."
+    belief = 0.9 if repaired or len(new) < count else 0.75
+    return Found(belief, tuple(evidence), where=_names(new), against=(Evidence(frozen),))
+
+
+def _recalibration(case: Case) -> Evidence | None:
+    tried = case.behaviour.interventions.get("recalibrate_batchnorm") if case.behaviour else None
+    if not tried:
+        return None
+    before, after = tried.get("before"), tried.get("after")
+    if isinstance(before, float) and isinstance(after, float) and after > before:
+        text = (
+            f"Recomputing the statistics on your images in a copy of the model lifts the "
+            f"information in the output from {before:.2f} to {after:.2f} bits."
+        )
+        return Evidence(text, "", after, before)
+    return None

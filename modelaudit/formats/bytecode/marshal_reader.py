@@ -1,0 +1,301 @@
+"""Python code objects inside a marshal stream, read without unmarshalling anything.
+
+`marshal.loads` builds live objects, crashes on hostile bytes and knows only its own Python's
+format. This reader makes plain values, is bounded, and knows the formats of Python 2.3 to 3.14.
+Type codes and field orders after CPython's Python/marshal.c and Objects/codeobject.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from modelaudit.formats.bytecode.code_fields import LAYOUTS, Layout
+
+MAX_BYTES = 4 << 20
+MAX_OBJECTS = 200_000
+MAX_DEPTH = 64  # code in code in tuples: what people write has a handful of levels
+MAX_DIGITS = 256  # of 15 bits each; larger integers are nobody's constants
+_REF = 0x80
+
+Value: TypeAlias = "bool | int | float | complex | str | bytes | tuple[Value, ...] | Code | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code object.
+
+    Attributes:
+        name: of the function, `<lambda>` for one without.
+        filename: of the source, as its maker's machine called it.
+        first_line: in that file.
+        names: globals, attributes and modules that the code refers to, in order of first use.
+        variables: arguments and local variables.
+        constants: literals in it; containers as tuples. Code among them is what is defined inside.
+        bytecode: the instructions, as they are stored.
+    """
+
+    name: str
+    filename: str
+    first_line: int
+    names: tuple[str, ...]
+    variables: tuple[str, ...]
+    constants: tuple[Value, ...]
+    bytecode: bytes
+
+    def nested(self) -> Iterator[Code]:
+        """The code itself and all that is defined inside of it."""
+        pending: list[Value] = [self]
+        seen: set[int] = set()
+        while pending:
+            value = pending.pop()
+            if id(value) in seen:  # one object may stand in many places
+                continue
+            if isinstance(value, Code):
+                seen.add(id(value))
+                yield value
+                pending.extend(reversed(value.constants))
+            elif isinstance(value, tuple):
+                seen.add(id(value))
+                pending.extend(reversed(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Bytecode:
+    """A readable stream: its outermost code object and the Pythons whose format it is in."""
+
+    python: str
+    code: Code
+
+    def all_names(self) -> tuple[str, ...]:
+        """Names of the code and all nested code, each once."""
+        return tuple(dict.fromkeys(name for code in self.code.nested() for name in code.names))
+
+    def texts(self) -> tuple[str, ...]:
+        """String constants of the code and all nested code, each once."""
+        found: dict[str, None] = {}
+        seen: set[int] = set()
+        for code in self.code.nested():
+            pending: list[Value] = list(reversed(code.constants))
+            while pending:
+                value = pending.pop()
+                if isinstance(value, str | bytes):
+                    found[_text(value)] = None
+                elif isinstance(value, tuple) and id(value) not in seen:
+                    seen.add(id(value))
+                    pending.extend(reversed(value))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Bytes that look like bytecode and are in no format that is known here."""
+
+    reason: str
+
+
+def looks_like_bytecode(data: bytes) -> bool:
+    """Whether `data` starts as a marshalled code object does: type code, small argument count."""
+    return len(data) >= 24 and data[0] & ~_REF == ord("c") and data[3:5] == b"\0\0"
+
+
+def read_bytecode(data: bytes) -> Bytecode | Unreadable:
+    """The code object that a marshal stream holds. Never raises."""
+    if len(data) > MAX_BYTES:
+        return Unreadable(f"{len(data):,} bytes, more than {MAX_BYTES:,}")
+    best = (-1, "no code object")
+    for layout in LAYOUTS:
+        stream = _Stream(data, layout)
+        try:
+            value = stream.value(0)
+        except _Malformed as error:
+            # The layout that got furthest is most likely the right one, and says what is wrong.
+            best = max(best, (stream.position, str(error)))
+            continue
+        if isinstance(value, Code):
+            return Bytecode(layout.python, value)
+        best = max(best, (0, "the stream holds no code object"))
+    return Unreadable(best[1])
+
+
+class _Malformed(Exception):
+    """The bytes are not in the layout that is being tried."""
+
+
+class _Stream:
+    """One attempt at reading the bytes, by one layout."""
+
+    def __init__(self, data: bytes, layout: Layout) -> None:
+        self.data = data
+        self.layout = layout
+        self.position = 0
+        self.count = 0
+        self.references: list[Value | _Malformed] = []
+        self.interned: list[Value] = []  # Python 2 refers back to interned strings only
+
+    def value(self, depth: int) -> Value:
+        """The next object."""
+        self.count += 1
+        if depth > MAX_DEPTH or self.count > MAX_OBJECTS:
+            raise _Malformed("nested too deeply" if depth > MAX_DEPTH else "too many objects")
+        code = self.take(1)[0]
+        kind = chr(code & ~_REF)
+        if kind == "r":
+            return self.reference(self.references)
+        if kind == "R":
+            return self.reference(self.interned)
+        if not code & _REF:
+            return self.body(kind, depth)
+        # Numbered before its parts are: parts that refer to it would make a cycle.
+        number = len(self.references)
+        self.references.append(_Malformed("an object that contains itself"))
+        value = self.body(kind, depth)
+        self.references[number] = value
+        return value
+
+    def body(self, kind: str, depth: int) -> Value:
+        """An object after its type code."""
+        if kind in "NS.0":
+            return None  # None, StopIteration, Ellipsis, the end of a dictionary
+        if kind in "FT":
+            return kind == "T"
+        if kind in "iI":
+            return int.from_bytes(self.take(4 if kind == "i" else 8), "little", signed=True)
+        if kind in "lfgxy":
+            return self.number(kind)
+        if kind in "stuaAzZ":
+            return self.string(kind)
+        if kind in "([<>)":
+            size = self.take(1)[0] if kind == ")" else self.length()
+            return tuple(self.value(depth + 1) for _ in range(size))
+        if kind == "{":
+            return self.dictionary(depth)
+        if kind == ":":  # a slice, from Python 3.14 on
+            return tuple(self.value(depth + 1) for _ in range(3))
+        if kind == "c":
+            return self.code(depth)
+        raise _Malformed(f"unknown type code {kind!r} at byte {self.position - 1}")
+
+    def number(self, kind: str) -> Value:
+        """A long integer, or a float or complex number as text or in binary."""
+        if kind == "l":
+            digits = self.integer()
+            if abs(digits) > MAX_DIGITS:
+                raise _Malformed(f"an integer of {abs(digits):,} digits")
+            parts: tuple[int, ...] = struct.unpack(f"<{abs(digits)}H", self.take(2 * abs(digits)))
+            total = sum(part << (15 * index) for index, part in enumerate(parts))
+            return -total if digits < 0 else total
+        if kind in "gy":
+            form = struct.Struct("<d" if kind == "g" else "<2d")
+            values: tuple[float, ...] = form.unpack(self.take(form.size))
+        else:
+            try:
+                values = tuple(float(self.take(self.take(1)[0])) for _ in range(1 + (kind == "x")))
+            except ValueError as error:
+                raise _Malformed("a float that is none") from error
+        return values[0] if len(values) == 1 else complex(*values)
+
+    def string(self, kind: str) -> Value:
+        """A byte string or text; Python 2 has names as byte strings."""
+        size = self.take(1)[0] if kind in "zZ" else self.length()
+        data = self.take(size)
+        binary = kind == "s" or (kind == "t" and self.layout.byte_names)
+        value: Value = data if binary else _text(data)
+        if kind == "t":
+            self.interned.append(value)
+        return value
+
+    def dictionary(self, depth: int) -> Value:
+        """Keys and values in turn, until the null object."""
+        items: list[Value] = []
+        while self.peek() & ~_REF != ord("0"):
+            items.append(self.value(depth + 1))
+        self.take(1)
+        return tuple(items)
+
+    def code(self, depth: int) -> Code:
+        """A code object: integers, then objects, in the order of the layout."""
+        fields: dict[str, Value] = {}
+        for field in self.layout.fields:
+            if field.integer:
+                fields[field.name] = self.integer()
+            else:
+                fields[field.name] = self.value(depth + 1)
+                self.check(field.name, field.kind, fields[field.name])
+        first_line, instructions = fields["first_line"], fields["code"]
+        constants = fields["constants"]
+        # `check` has seen to these; the tests are for the type checker's sake.
+        if (
+            not isinstance(first_line, int)
+            or not isinstance(instructions, bytes)
+            or not isinstance(constants, tuple)
+        ):
+            raise _Malformed("a code object of other parts")
+        return Code(
+            name=_text(fields["name"]),
+            filename=_text(fields["filename"]),
+            first_line=first_line,
+            names=_texts(fields["names"]),
+            variables=_texts(fields["variables"]),
+            constants=constants,
+            bytecode=instructions,
+        )
+
+    def check(self, name: str, kind: str, value: Value) -> None:
+        """Raise unless a field has its type: the way to tell layouts apart."""
+        right = {
+            "bytes": isinstance(value, bytes),
+            "text": isinstance(value, str | bytes),
+            "tuple": isinstance(value, tuple),
+            "names": isinstance(value, tuple) and all(isinstance(n, str | bytes) for n in value),
+        }
+        if not right[kind]:
+            raise _Malformed(f"a code object's {name} is no {kind}")
+
+    def reference(self, table: list[Value | _Malformed] | list[Value]) -> Value:
+        """An object that was read before."""
+        number = self.integer()
+        if not 0 <= number < len(table):
+            raise _Malformed(f"refers to object {number} of {len(table)}")
+        value = table[number]
+        if isinstance(value, _Malformed):
+            raise value
+        return value
+
+    def length(self) -> int:
+        """A count of parts, each of which takes a byte at least."""
+        size = self.integer()
+        if not 0 <= size <= len(self.data) - self.position:
+            raise _Malformed(f"{size:,} parts or bytes promised, fewer are there")
+        return size
+
+    def integer(self) -> int:
+        """Four bytes."""
+        return int.from_bytes(self.take(4), "little", signed=True)
+
+    def peek(self) -> int:
+        """The next byte."""
+        if self.position >= len(self.data):
+            raise _Malformed("ends early")
+        return self.data[self.position]
+
+    def take(self, size: int) -> bytes:
+        """The next bytes."""
+        end = self.position + size
+        if end > len(self.data):
+            raise _Malformed("ends early")
+        piece = self.data[self.position : end]
+        self.position = end
+        return piece
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Value) -> tuple[str, ...]:
+    return tuple(_text(item) for item in value) if isinstance(value, tuple) else ()

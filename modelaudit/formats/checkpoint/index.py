@@ -1,0 +1,209 @@
+"""A checkpoint's index: which tensor lies where in which shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.checkpoint.sstable import read_table
+from modelaudit.formats.graph.parse import parse
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.tf_dtypes import dtype_name
+from modelaudit.formats.io.bounded import display_path, read_bytes
+from modelaudit.formats.io.symlinks import is_inside
+from modelaudit.settings import Limits
+
+# (start, length) per axis; length None for the whole axis.
+Extent = tuple[tuple[int, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tensor of the index. `crc` is masked; `slices` are set for a partitioned variable."""
+
+    key: str
+    dtype: str
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    size: int
+    crc: int
+    slices: tuple[Extent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An index and where its shards should be.
+
+    Attributes:
+        prefix: path without `.index`.
+        root: directory that file names in messages are relative to.
+        entries: by key, in stored order; slices of partitioned variables are in `parts`, by the
+            coded name under which they are stored.
+    """
+
+    prefix: Path
+    root: Path
+    shards: int
+    big_endian: bool
+    producer: int
+    min_consumer: int
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    parts: Mapping[bytes, Entry] = field(default_factory=dict)
+
+    @property
+    def index_file(self) -> str:
+        """Name of the index for messages."""
+        return display_path(index_path(self.prefix), self.root)
+
+    def shard_path(self, shard: int) -> Path:
+        """Where a shard should be."""
+        name = f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}"
+        return self.prefix.with_name(name)
+
+    def stored(self) -> Iterator[Entry]:
+        """Every entry that has bytes of its own."""
+        yield from (entry for entry in self.entries.values() if not entry.slices)
+        yield from self.parts.values()
+
+    def needs(self) -> dict[int, int]:
+        """Bytes that each shard must have for the index to hold; shards without any left out."""
+        needed: dict[int, int] = {}
+        for entry in self.stored():
+            if entry.size:
+                end = entry.offset + entry.size
+                needed[entry.shard] = max(needed.get(entry.shard, 0), end)
+        return needed
+
+
+def index_path(prefix: Path) -> Path:
+    """The index of a checkpoint prefix."""
+    return prefix.with_name(f"{prefix.name}.index")
+
+
+def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
+    """Read and check `<prefix>.index`. The shards are not opened.
+
+    Raises:
+        ReadError: the index is missing, damaged, or no index of a checkpoint.
+        LimitExceeded: too many bytes, entries or shards.
+    """
+    path = index_path(prefix)
+    file = display_path(path, root)
+    if not path.exists():
+        raise ReadError(ProblemKind.MISSING_FILE, file, "the index of the variables is not there")
+    if not is_inside(path, root):
+        raise ReadError(ProblemKind.UNSAFE_PATH, file, "a link out of the model; not followed")
+    table = read_table(read_bytes(path, limits.config_bytes, file, "config_bytes"), file, limits)
+    key, value = next(table, (None, b""))
+    if key != b"":
+        raise ReadError(ProblemKind.CORRUPT, file, "a table without a checkpoint's header")
+    header = parse(pb.BundleHeaderProto, value, file, limits)
+    if not 0 <= header.num_shards <= limits.files:
+        raise LimitExceeded(file, "shards", header.num_shards, limits.files, "files")
+    entries: dict[str, Entry] = {}
+    parts: dict[bytes, Entry] = {}
+    for key, value in table:
+        message = parse(pb.BundleEntryProto, value, file, limits)
+        name = key.decode("utf-8", "backslashreplace")
+        entry = _entry(name, message, header.num_shards, file)
+        if key.startswith(b"\0"):  # no tensor's name: the coded name of a slice
+            parts[key] = entry
+        elif name in entries:
+            raise ReadError(ProblemKind.CORRUPT, file, f"names {name!r} twice")
+        else:
+            entries[name] = entry
+    return Bundle(
+        prefix=prefix,
+        root=root,
+        shards=header.num_shards,
+        big_endian=header.endianness == pb.BundleHeaderProto.BIG,
+        producer=header.version.producer,
+        min_consumer=header.version.min_consumer,
+        entries=entries,
+        parts=parts,
+    )
+
+
+def _entry(name: str, message: pb.BundleEntryProto, shards: int, file: str) -> Entry:
+    shape = tuple(dim.size for dim in message.shape.dim)
+    if message.shape.unknown_rank or any(size < 0 for size in shape):
+        raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} has an open shape")
+    if message.offset < 0 or message.size < 0 or not 0 <= message.shard_id < max(shards, 1):
+        raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} lies outside of every shard")
+    return Entry(
+        key=name,
+        dtype=dtype_name(message.dtype),
+        shape=shape,
+        shard=message.shard_id,
+        offset=message.offset,
+        size=message.size,
+        crc=message.crc32c,
+        slices=tuple(_extent(part) for part in message.slices),
+    )
+
+
+def _extent(part: pb.TensorSliceProto) -> Extent:
+    return tuple(
+        (axis.start, axis.length if axis.HasField("length") else None) for axis in part.extent
+    )
+
+
+def shard_problems(bundle: Bundle) -> list[Problem]:
+    """Missing, unsafe, short and long shards, each with the bytes that the index asks for.
+
+    Evidence of a `size-mismatch`: `measured` and `needed` bytes and their difference, as
+    `missing` (too short) or `extra` (too long).
+    """
+    problems = []
+    for shard, needed in sorted(bundle.needs().items()):
+        path = bundle.shard_path(shard)
+        evidence: dict[str, Json] = {"needed": needed}
+        try:
+            size = path.stat().st_size
+        except OSError:
+            kind = ProblemKind.MISSING_SHARD
+            detail = f"the index needs {needed:,} bytes of this shard, which is not there"
+        else:
+            if not is_inside(path, bundle.root):
+                kind, detail = ProblemKind.UNSAFE_PATH, "a link out of the model; not followed"
+            elif size != needed:
+                kind = ProblemKind.SIZE_MISMATCH
+                detail = f"{size:,} bytes, the index accounts for {needed:,}"
+                difference = "missing" if size < needed else "extra"
+                evidence |= {"measured": size, difference: abs(size - needed)}
+            else:
+                continue
+        file = display_path(path, bundle.root)
+        problems.append(Problem(kind, file, detail, evidence=evidence))
+    return problems
+
+
+def slice_key(name: str, extent: Extent) -> bytes:
+    """The coded name under which one slice of a partitioned variable is stored.
+
+    An order-preserving code: the number 0, the name, the rank, then start and length (-1 for
+    the whole axis) of each axis.
+    """
+    escaped = name.encode().replace(b"\0", b"\0\xff")  # 0xff itself never occurs in UTF-8
+    rank = len(extent)
+    coded_rank = rank.to_bytes((rank.bit_length() + 7) // 8, "big")
+    numbers = b"".join(
+        _coded(start) + _coded(-1 if length is None else length) for start, length in extent
+    )
+    return b"\0" + escaped + b"\0\x01" + bytes([len(coded_rank)]) + coded_rank + numbers
+
+
+def _coded(value: int) -> bytes:
+    """A signed number whose leading bits tell its length in bytes (two's complement, flipped)."""
+    magnitude = ~value if value < 0 else value
+    length = magnitude.bit_length() // 7 + 1
+    body = bytearray(value.to_bytes(length, "big", signed=True))
+    header = ((1 << length) - 1) << (16 - length)  # `length` ones from the top of two bytes
+    body[0] ^= header >> 8
+    if length > 1:
+        body[1] ^= header & 0xFF
+    return bytes(body)

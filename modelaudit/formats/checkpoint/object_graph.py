@@ -1,0 +1,259 @@
+"""Object graphs of SavedModels and TF2 checkpoints: nodes, ways to them, roles of variables."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, ObjectNode, ProblemKind
+from modelaudit.formats.graph.attr_values import dims
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.tf_dtypes import dtype_name
+
+GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+VALUE = "VARIABLE_VALUE"
+_VALUE_SUFFIX = f"/.ATTRIBUTES/{VALUE}"
+
+_METRIC_CHILDREN = frozenset(
+    {
+        "metrics",
+        "_metrics",
+        "compiled_metrics",
+        "_compile_metrics",
+        "_loss_tracker",
+        "_metrics_list",
+    }
+)
+_COUNTERS = frozenset({"save_counter", "step", "epoch", "global_step"})
+_STEP_CHILDREN = frozenset({"iter", "iterations", "_iterations"})
+_RATE_CHILDREN = frozenset(
+    {"learning_rate", "_learning_rate", "_current_learning_rate", "_variables", "decay", "beta_1"}
+)
+
+
+def tensor_name(key: str) -> str:
+    """A checkpoint key as a tensor's name: the object path, where it is a variable's value."""
+    return key.removesuffix(_VALUE_SUFFIX)
+
+
+def checkpoint_objects(message: pb.TrackableObjectGraph, file: str) -> tuple[ObjectNode, ...]:
+    """Nodes of a checkpoint's object graph.
+
+    Raises:
+        ReadError: `corrupt` where a reference points outside of the graph.
+    """
+    count = len(message.nodes)
+    return tuple(
+        ObjectNode(
+            index=index,
+            kind="checkpoint",
+            children=_children(node.children, count, file),
+            detail={"saver": node.registered_saver.name} if node.registered_saver.name else {},
+            attributes={
+                attribute.name: {
+                    "full_name": attribute.full_name,
+                    "key": attribute.checkpoint_key,
+                }
+                for attribute in node.attributes
+            },
+            slots=_slots(node.slot_variables, count, file),
+        )
+        for index, node in enumerate(message.nodes)
+    )
+
+
+def saved_objects(message: pb.SavedObjectGraph, file: str) -> tuple[ObjectNode, ...]:
+    """Nodes of a SavedModel's object graph.
+
+    Raises:
+        ReadError: `corrupt` where a reference points outside of the graph.
+    """
+    count = len(message.nodes)
+    captures = {
+        name: list(function.bound_inputs) for name, function in message.concrete_functions.items()
+    }
+    nodes = []
+    for index, node in enumerate(message.nodes):
+        kind = node.WhichOneof("kind") or "user_object"
+        detail = _detail(node, kind, captures)
+        if node.registered_name:
+            detail["registered_name"] = node.registered_name
+        nodes.append(
+            ObjectNode(
+                index=index,
+                kind="bare_function" if kind == "bare_concrete_function" else kind,
+                children=_children(node.children, count, file),
+                detail=detail,
+                slots=_slots(node.slot_variables, count, file),
+            )
+        )
+    return tuple(nodes)
+
+
+def _detail(node: pb.SavedObject, kind: str, captures: Mapping[str, list[int]]) -> dict[str, Json]:
+    match kind:
+        case "variable":
+            variable = node.variable
+            shape = dims(variable.shape)
+            return {
+                "name": variable.name,
+                "dtype": dtype_name(variable.dtype),
+                "shape": None if shape is None else list(shape),
+                "trainable": variable.trainable,
+            }
+        case "user_object":
+            user = node.user_object
+            detail: dict[str, Json] = {
+                "identifier": user.identifier,
+                "version": user.version.producer,
+            }
+            if user.metadata:
+                detail["metadata"] = user.metadata
+            return detail
+        case "function":
+            names = list(node.function.concrete_functions)
+            return {
+                "concrete_functions": [*names],
+                "captures": {name: [*captures.get(name, [])] for name in names},
+            }
+        case "bare_concrete_function":
+            bare = node.bare_concrete_function
+            name = bare.concrete_function_name
+            return {
+                "concrete_functions": [name],
+                "captures": {name: [*captures.get(name, [])]},
+                "arguments": [*bare.argument_keywords],
+            }
+        case "constant":
+            return {"operation": node.constant.operation}
+        case "asset":
+            return {"asset": node.asset.asset_file_def_index}
+        case "resource":
+            return {"device": node.resource.device}
+        case _:
+            return {
+                "name": node.captured_tensor.name,
+                "function": node.captured_tensor.concrete_function,
+            }
+
+
+def _children(
+    references: Iterable[pb.TrackableObjectGraph.TrackableObject.ObjectReference],
+    count: int,
+    file: str,
+) -> dict[str, int]:
+    children = {child.local_name: child.node_id for child in references}
+    for name, target in children.items():
+        if not 0 <= target < count:
+            reason = f"object {name!r} is node {target} of {count}"
+            raise ReadError(ProblemKind.CORRUPT, file, reason)
+    return children
+
+
+def _slots(
+    references: Iterable[pb.TrackableObjectGraph.TrackableObject.SlotVariableReference],
+    count: int,
+    file: str,
+) -> tuple[tuple[int, str, int], ...]:
+    slots = tuple(
+        (slot.original_variable_node_id, slot.slot_name, slot.slot_variable_node_id)
+        for slot in references
+    )
+    for original, name, target in slots:
+        if not (0 <= original < count and 0 <= target < count):
+            reason = f"slot {name!r} points outside of the object graph"
+            raise ReadError(ProblemKind.CORRUPT, file, reason)
+    return slots
+
+
+def joined(saved: tuple[ObjectNode, ...], stored: tuple[ObjectNode, ...]) -> tuple[ObjectNode, ...]:
+    """A SavedModel's objects with the checkpoint attributes of the objects they are restored from.
+
+    Both graphs are walked from their roots along equal names, as restoring does; slot variables
+    are matched by the optimizer that owns them.
+    """
+    if not saved or not stored:
+        return saved
+    match = {0: 0}
+    queue = deque([0])
+    while queue:
+        index = queue.popleft()
+        node, other = saved[index], stored[match[index]]
+        for name, child in node.children.items():
+            if name in other.children and child not in match:
+                match[child] = other.children[name]
+                queue.append(child)
+    for index in list(match):
+        slots = {(owner, name): slot for owner, name, slot in stored[match[index]].slots}
+        for owner, name, slot in saved[index].slots:
+            if owner in match and (match[owner], name) in slots:
+                match.setdefault(slot, slots[match[owner], name])
+    return tuple(
+        replace(node, attributes=stored[match[node.index]].attributes)
+        if node.index in match and stored[match[node.index]].attributes
+        else node
+        for node in saved
+    )
+
+
+def key_roles(nodes: tuple[ObjectNode, ...]) -> dict[str, str]:
+    """Role of every checkpoint key that the graph names: weight, optimizer, metric or other.
+
+    A variable that can be reached without passing through an optimizer or a metric is a weight.
+    Keras 3 saves a model's weights below its optimizer too, as `_trainable_variables`.
+    """
+    roles: dict[int, str] = {}
+    for node in nodes:
+        roles.update({target: "optimizer" for _, _, target in node.slots})
+    optimizers = {node.index for node in nodes if _is_optimizer(node)}
+    later: list[tuple[str, int]] = []
+    _spread(nodes, [0], "weight", roles, optimizers, later)
+    for role, start in sorted(
+        later, key=lambda item: ("weight", "metric").count(item[0]), reverse=True
+    ):
+        _spread(nodes, [start], role, roles, optimizers, later=[])
+    keys: dict[str, str] = {}
+    for node in nodes:
+        for name, attribute in node.attributes.items():
+            role = roles.get(node.index, "other") if name == VALUE else "other"
+            keys[attribute["key"]] = role
+    return keys
+
+
+def _spread(
+    nodes: tuple[ObjectNode, ...],
+    starts: list[int],
+    role: str,
+    roles: dict[int, str],
+    optimizers: set[int],
+    later: list[tuple[str, int]],
+) -> None:
+    """Give `role` to everything reachable that has none yet; put off what has a role of its own."""
+    queue = deque(starts)
+    while queue:
+        index = queue.popleft()
+        if index in roles:
+            continue
+        if index in optimizers and role == "weight":
+            later.append(("optimizer", index))
+            trained = nodes[index].children.get("_trainable_variables")
+            if trained is not None:
+                later.append(("weight", trained))
+            continue
+        roles[index] = role
+        for name, child in nodes[index].children.items():
+            if role == "weight" and name in _METRIC_CHILDREN:
+                later.append(("metric", child))
+            elif role == "weight" and index == 0 and name in _COUNTERS:
+                roles.setdefault(child, "other")
+            else:
+                queue.append(child)
+
+
+def _is_optimizer(node: ObjectNode) -> bool:
+    if node.detail.get("identifier") == "optimizer" or node.slots:
+        return True
+    names = node.children.keys()
+    return bool(names & _STEP_CHILDREN and names & _RATE_CHILDREN)

@@ -1,0 +1,260 @@
+"""Checkpoints: TF1's `tf.train.Saver` and TF2's object checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import (
+    Artifact,
+    FileEntry,
+    Format,
+    Graph,
+    Json,
+    Kernel,
+    Problem,
+    ProblemKind,
+    Provenance,
+)
+from modelaudit.formats.checkpoint.index import Bundle, index_path
+from modelaudit.formats.checkpoint.sstable import MAGIC
+from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
+from modelaudit.formats.checkpoint.variables import Variables, read_variables, restore_facts
+from modelaudit.formats.graph.graph_def import graph_facts
+from modelaudit.formats.graph.kernels import find_kernels
+from modelaudit.formats.graph.nested_graphs import nested_graphs
+from modelaudit.formats.graph.parse import parse
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables
+from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
+from modelaudit.formats.io.symlinks import is_inside
+from modelaudit.settings import Limits
+
+_MAGIC_BYTES = MAGIC.to_bytes(8, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class MetaFile:
+    """What a `.meta` file (a MetaGraphDef of its own) says."""
+
+    graphs: tuple[Graph, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+    saver_version: int | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(slots=True)
+class _Result:
+    """Facts as they come together."""
+
+    problems: list[Problem] = field(default_factory=list)
+    kernels: tuple[Kernel, ...] = ()
+    assigned: dict[str, str] = field(default_factory=dict)
+
+
+def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
+    """Facts of the checkpoint with this prefix (path without `.index`, `.meta`, `.data…`).
+
+    A V1 checkpoint is named, with the version that its `.meta` gives, and not read.
+
+    Raises:
+        ReadError: `missing-file`: no file of such a checkpoint is there.
+    """
+    prefix = prefix.absolute()
+    root = prefix.parent
+    meta_path = prefix.with_name(f"{prefix.name}.meta")
+    has_meta = meta_path.is_file()
+    legacy = _legacy_shards(prefix)
+    if not index_path(prefix).exists() and not has_meta and not legacy:
+        raise ReadError(ProblemKind.MISSING_FILE, prefix.name, "no .index and no .meta is there")
+    meta = read_meta(meta_path, root, limits) if has_meta else MetaFile()
+    if not index_path(prefix).exists() and (legacy or meta.saver_version in (0, 1)):
+        return _unsupported(prefix, meta, legacy, has_meta, limits)
+    variables = read_variables(prefix, root, limits)
+    result = _Result([*meta.problems, *variables.problems])
+    if meta.graphs:
+        _follow(meta.graphs[0], variables, result, meta_path.name)
+    state, state_problems = read_state_file(root, root, limits)
+    result.problems += state_problems
+    mismatch = state_mismatch(state, prefix, root) if state else None
+    result.problems += [mismatch] if mismatch else []
+    result.problems += leftovers(prefix, root, variables.bundle)
+    files = _files(prefix, variables.bundle, has_meta, state is not None, limits)
+    extra: dict[str, Json] = {
+        "restore": restore_facts(variables, variables.objects, result.assigned)
+    }
+    if state:
+        extra["checkpoint_state"] = state.facts()
+    return Artifact(
+        root=prefix,
+        format=Format.TF2_CHECKPOINT if variables.objects else Format.TF1_CHECKPOINT,
+        files=files,
+        sha256=model_digest(files),
+        complete=variables.complete,
+        provenance=meta.provenance,
+        object_graph=variables.objects,
+        graphs=meta.graphs,
+        tensors=variables.tensors,
+        kernels=result.kernels,
+        problems=tuple(result.problems),
+        extra=extra,
+    )
+
+
+def read_meta(path: Path, root: Path, limits: Limits) -> MetaFile:
+    """Read a `.meta` file; what is wrong with it is a problem of the result."""
+    file = display_path(path, root)
+    if not is_inside(path, root):
+        reason = "a link out of the model"
+        return MetaFile(problems=(Problem(ProblemKind.UNSAFE_PATH, file, reason),))
+    try:
+        data = read_bytes(path, limits.proto_bytes, file, "proto_bytes")
+        meta = parse(pb.MetaGraphDef, data, file, limits)
+        graph = graph_facts(meta.graph_def, file, limits, tuple(meta.meta_info_def.tags), meta)
+        graphs = (graph, *nested_graphs(meta.graph_def, file, limits))
+    except ReadError as error:
+        return MetaFile(problems=(Problem(ProblemKind(error.kind), file, error.reason),))
+    return MetaFile(
+        graphs=graphs,
+        provenance=provenance_of(meta, graph),
+        saver_version=meta.saver_def.version if meta.HasField("saver_def") else None,
+    )
+
+
+def provenance_of(meta: pb.MetaGraphDef, graph: Graph) -> Provenance:
+    """Versions as a MetaGraph gives them."""
+    info = meta.meta_info_def
+    return Provenance(
+        tensorflow=info.tensorflow_version or None,
+        tensorflow_git=info.tensorflow_git_version or None,
+        producer=graph.producer,
+        min_consumer=graph.min_consumer,
+    )
+
+
+def _follow(graph: Graph, variables: Variables, result: _Result, file: str) -> None:
+    """Kernels and restored variables of a TF1 graph."""
+    try:
+        result.assigned = restored_variables(graph)
+        holders = variable_holders(graph, variables, result.assigned)
+        names = {name: name for name in holders.values()}
+        result.kernels = find_kernels(graph, variables.tensors, holders, names)
+    except LimitExceeded as error:
+        result.problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+
+
+def variable_holders(
+    graph: Graph, variables: Variables, assigned: dict[str, str]
+) -> dict[str, str]:
+    """Variable node -> `Tensor.name`: as the saver restores it, else by the node's own name."""
+    keys = {node.name: node.name for node in graph.nodes if node.op in VARIABLES}
+    keys |= assigned
+    return {node: variables.keys[key] for node, key in keys.items() if key in variables.keys}
+
+
+def leftovers(prefix: Path, root: Path, bundle: Bundle | None) -> list[Problem]:
+    """Files that carry the prefix's name and are no part of the checkpoint."""
+    expected = (
+        {bundle.shard_path(shard).name for shard in range(bundle.shards)} if bundle else set()
+    )
+    problems = []
+    for path in _beside(prefix):
+        name = path.name
+        if ".tempstate" in name or name.startswith(f"{prefix.name}_temp"):
+            detail = "temporary file of an interrupted or unfinished save"
+        elif name.startswith(f"{prefix.name}.data-") and bundle and name not in expected:
+            detail = f"a shard that the index does not know: it has {bundle.shards}"
+        elif name == prefix.name and path.is_file() and path.stat().st_size == 0:
+            detail = "empty placeholder with the checkpoint's name"
+        else:
+            continue
+        problems.append(Problem(ProblemKind.LEFTOVER, display_path(path, root), detail))
+    return problems
+
+
+def _beside(prefix: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(
+            path for path in prefix.parent.iterdir() if path.name.startswith(prefix.name)
+        )
+    except OSError:
+        return
+
+
+def _legacy_shards(prefix: Path) -> list[Path]:
+    """Files of a V1 checkpoint: one table of that name, or several `-NNNNN-of-NNNNN`."""
+    candidates = [prefix, *prefix.parent.glob(f"{_escaped(prefix.name)}-[0-9]*-of-[0-9]*")]
+    return sorted(path for path in candidates if path.is_file() and _is_table(path))
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open("rb") as handle:
+            handle.seek(-8, 2)
+            return handle.read(8) == _MAGIC_BYTES
+    except OSError:
+        return False
+
+
+def _unsupported(
+    prefix: Path, meta: MetaFile, shards: list[Path], has_meta: bool, limits: Limits
+) -> Artifact:
+    root = prefix.parent
+    version = meta.provenance.tensorflow or "an unknown version"
+    detail = f"V1 checkpoint (format before TensorFlow 1.0, written by {version}): not read"
+    evidence: dict[str, Json] = {
+        "saver_version": meta.saver_version,
+        "tensorflow": meta.provenance.tensorflow,
+    }
+    problems = [
+        *meta.problems,
+        Problem(ProblemKind.UNSUPPORTED, prefix.name, detail, evidence=evidence),
+    ]
+    if not shards:
+        reason = "the file with the variables is not there"
+        problems.append(Problem(ProblemKind.MISSING_FILE, prefix.name, reason))
+    state, state_problems = read_state_file(root, root, limits)
+    entries = [file_entry(path, root, "weights", limits) for path in shards]
+    entries += _side_files(prefix, has_meta, state is not None, limits)
+    return Artifact(
+        root=prefix,
+        format=Format.TF1_CHECKPOINT_V1,
+        files=tuple(entries),
+        sha256=model_digest(entries),
+        complete=False,
+        provenance=meta.provenance,
+        graphs=meta.graphs,
+        problems=(*problems, *state_problems),
+        extra={"checkpoint_state": state.facts()} if state else {},
+    )
+
+
+def _files(
+    prefix: Path, bundle: Bundle | None, has_meta: bool, has_state: bool, limits: Limits
+) -> tuple[FileEntry, ...]:
+    root = prefix.parent
+    entries = [file_entry(index_path(prefix), root, "index", limits)]
+    if bundle:
+        shards = [bundle.shard_path(shard) for shard in range(bundle.shards)]
+        entries += [
+            file_entry(path, root, "weights", limits)
+            for path in shards
+            if path.is_file() and is_inside(path, root)
+        ]
+    return (*entries, *_side_files(prefix, has_meta, has_state, limits))
+
+
+def _side_files(prefix: Path, has_meta: bool, has_state: bool, limits: Limits) -> list[FileEntry]:
+    root = prefix.parent
+    sides = []
+    if has_meta:
+        sides.append(file_entry(prefix.with_name(f"{prefix.name}.meta"), root, "graph", limits))
+    if has_state:
+        sides.append(file_entry(root / STATE_FILE, root, "metadata", limits))
+    return sides

@@ -1,0 +1,214 @@
+"""A checkpoint's tensors: streamed from their shards, each checksum verified on the way."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Problem, ProblemKind, Tensor
+from modelaudit.formats.checkpoint.index import Bundle, Entry, slice_key
+from modelaudit.formats.checkpoint.sstable import masked, varint
+from modelaudit.formats.io.bounded import display_path
+from modelaudit.formats.io.dtypes import stored_dtype
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.tensor_stats import (
+    PIECE_BYTES,
+    StoredArray,
+    summarise_or_problem,
+    swapped,
+)
+from modelaudit.settings import Limits
+
+
+class BundleArray(StoredArray):
+    """A tensor that lies in one piece in a shard."""
+
+    def __init__(self, bundle: Bundle, entry: Entry) -> None:
+        path = bundle.shard_path(entry.shard)
+        super().__init__(entry.shape, entry.dtype, display_path(path, bundle.root))
+        self.path = path
+        self.entry = entry
+        self.big_endian = bundle.big_endian
+
+    def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
+        """See `StoredArray.raw`.
+
+        Raises:
+            ReadError: also `crc-mismatch`, after the last piece.
+        """
+        entry, stored = self.entry, stored_dtype(self.dtype)
+        itemsize = stored.itemsize if stored else 1
+        if stored and entry.size != math.prod(entry.shape) * itemsize:
+            reason = f"{entry.size} bytes, its shape and type need another number"
+            raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
+        crc = 0
+        if entry.size:
+            window = Window.of_file(self.path, self.file)
+            whole = max(max_bytes // itemsize, 1) * itemsize
+            for piece in window.pieces(entry.offset, entry.size, whole):
+                crc = google_crc32c.extend(crc, piece)
+                yield swapped(piece, stored) if self.big_endian and stored else piece
+        _check(crc, entry, self.file)
+
+
+class BundleStrings(StoredArray):
+    """A tensor of strings: all lengths, their checksum, then the strings one behind the other.
+
+    Args:
+        bundle: the index.
+        entry: of dtype string.
+        max_bytes: most bytes to hold in memory; strings are decoded as a whole.
+    """
+
+    def __init__(self, bundle: Bundle, entry: Entry, max_bytes: int) -> None:
+        path = bundle.shard_path(entry.shard)
+        super().__init__(entry.shape, entry.dtype, display_path(path, bundle.root))
+        self.path = path
+        self.entry = entry
+        self.max_bytes = max_bytes
+
+    def strings(self) -> list[bytes]:
+        """Every string, in C order.
+
+        Raises:
+            ReadError: not there, not decodable, or the checksum differs.
+            LimitExceeded: more bytes than allowed.
+        """
+        entry, count = self.entry, math.prod(self.shape)
+        # Each string takes at least the byte of its length.
+        if max(entry.size, count) > self.max_bytes:
+            size = max(entry.size, count)
+            raise LimitExceeded(
+                self.file, "string tensor bytes", size, self.max_bytes, "config_bytes"
+            )
+        window = Window.of_file(self.path, self.file)
+        data = b"".join(window.pieces(entry.offset, entry.size, PIECE_BYTES))
+        lengths, position = [], 0
+        for _ in range(count):
+            length, position = varint(data, position, self.file)
+            lengths.append(length)
+        if position + 4 + sum(lengths) != len(data):
+            reason = "the lengths of its strings do not add up to its size"
+            raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
+        # Lengths enter the checksum as fixed-size numbers, not as they are stored.
+        fixed = b"".join(struct.pack("<I" if n < 1 << 32 else "<Q", n) for n in lengths)
+        crc = google_crc32c.extend(google_crc32c.value(fixed), data[position:])
+        _check(crc, entry, self.file)
+        position += 4
+        strings = []
+        for length in lengths:
+            strings.append(data[position : position + length])
+            position += length
+        return strings
+
+    def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
+        """The strings' own bytes, each led by its length as eight bytes."""
+        del max_bytes  # a string is never cut
+        for string in self.strings():
+            yield struct.pack("<Q", len(string)) + string
+
+    def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[np.generic]]:
+        """All strings at once, as an object array of bytes."""
+        del max_bytes
+        array = np.empty(math.prod(self.shape), dtype=object)
+        array[:] = self.strings()
+        yield array
+
+
+class PartitionedArray(StoredArray):
+    """A variable that was saved in slices, put together again."""
+
+    def __init__(self, bundle: Bundle, entry: Entry) -> None:
+        super().__init__(entry.shape, entry.dtype, bundle.index_file)
+        self.parts: list[tuple[tuple[slice, ...], BundleArray]] = []
+        for extent in entry.slices:
+            part = bundle.parts.get(slice_key(entry.key, extent))
+            where = tuple(
+                slice(start, size if length is None else start + length)
+                for (start, length), size in zip(extent, entry.shape, strict=False)
+            )
+            if part is None or len(extent) != len(entry.shape) or part.dtype != entry.dtype:
+                reason = f"a slice of {entry.key} is not in the index"
+                raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
+            self.parts.append((where, BundleArray(bundle, part)))
+
+    def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
+        """See `StoredArray.raw`; slices along the first axis stream, others are assembled."""
+        rows = sorted(self.parts, key=lambda part: [axis.start for axis in part[0]])
+        if self._by_rows(rows):
+            for _, source in rows:
+                yield from source.raw(max_bytes)
+            return
+        stored = stored_dtype(self.dtype)
+        if stored is None:
+            raise ReadError(ProblemKind.UNSUPPORTED, self.file, f"slices of type {self.dtype}")
+        whole = np.zeros(self.shape, dtype=stored)
+        filled = np.zeros(self.shape, dtype=bool)
+        for where, source in self.parts:
+            values = np.frombuffer(b"".join(source.raw(max_bytes)), dtype=stored)
+            if whole[where].shape != source.shape or filled[where].any():
+                reason = "slices overlap or do not have the shape that they promise"
+                raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
+            whole[where] = values.reshape(source.shape)
+            filled[where] = True
+        if not filled.all():
+            raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, "slices leave gaps")
+        yield whole.tobytes()
+
+    def _by_rows(self, rows: list[tuple[tuple[slice, ...], BundleArray]]) -> bool:
+        """Whether the slices are complete rows that follow each other without a gap."""
+        position = 0
+        for where, source in rows:
+            if not where or where[0].start != position:
+                return False
+            others = [slice(0, size) for size in self.shape[1:]]
+            if list(where[1:]) != others or source.shape[1:] != self.shape[1:]:
+                return False
+            position = where[0].stop
+            if source.shape[0] != position - where[0].start:
+                return False
+        return bool(rows) and position == self.shape[0]
+
+
+def _check(crc: int, entry: Entry, file: str) -> None:
+    if masked(crc) != entry.crc:
+        reason = (
+            f"checksum of {entry.key} is {masked(crc):#010x}, the index promises {entry.crc:#010x}"
+        )
+        raise ReadError(ProblemKind.CRC_MISMATCH, file, reason)
+
+
+def source_of(bundle: Bundle, entry: Entry, limits: Limits) -> StoredArray:
+    """Lazy values of one entry.
+
+    Raises:
+        ReadError: a slice of a partitioned variable is missing from the index.
+    """
+    if entry.slices:
+        return PartitionedArray(bundle, entry)
+    if entry.dtype == "string":
+        return BundleStrings(bundle, entry, limits.config_bytes)
+    return BundleArray(bundle, entry)
+
+
+def read_tensor(
+    bundle: Bundle, entry: Entry, name: str, role: str, limits: Limits
+) -> tuple[Tensor, Problem | None]:
+    """One entry with statistics and digest, or as declared together with why it has none."""
+    shard = bundle.shard_path(entry.shard)
+    file = display_path(shard, bundle.root)
+    try:
+        source = source_of(bundle, entry, limits)
+        total = math.prod(entry.shape) * (stored_dtype(entry.dtype) or np.dtype("u1")).itemsize
+        if total > limits.tensor_bytes:
+            raise LimitExceeded(file, "tensor bytes", total, limits.tensor_bytes, "tensor_bytes")
+    except ReadError as error:
+        problem = Problem(ProblemKind(error.kind), error.file, error.reason, name)
+        return Tensor(name, entry.shape, entry.dtype, entry.size, file, role), problem
+    return summarise_or_problem(name, entry.shape, entry.dtype, file, role, source, limits)

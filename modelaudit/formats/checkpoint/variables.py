@@ -1,0 +1,229 @@
+"""Everything that a checkpoint's index and shards hold: tensors, object graph, what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind, Tensor, fits
+from modelaudit.formats.checkpoint.index import Bundle, Entry, read_bundle, shard_problems
+from modelaudit.formats.checkpoint.object_graph import (
+    GRAPH_KEY,
+    checkpoint_objects,
+    key_roles,
+    tensor_name,
+)
+from modelaudit.formats.checkpoint.tensors import BundleStrings, read_tensor
+from modelaudit.formats.graph.parse import parse
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.io.bounded import display_path
+from modelaudit.settings import Limits
+
+# Names that TF1's optimizers give to their slots, behind the variable's own name.
+_SLOT = re.compile(
+    r"/(Adam|Adamax|RMSProp|Momentum|Adagrad|Adadelta|Ftrl|GradientDescent|LARS|LAMB)(_\d+)?$"
+    r"|/(accum_grad|momentum|hm|vhat|rms|mg)(_\d+)?$"
+)
+_OPTIMIZER_SCALAR = re.compile(
+    r"(^|/)(beta[12]_power(_\d+)?|iterations|iter|lr|learning_rate|decay|beta_[12]|momentum|rho)$"
+)
+_TRAINING_SCOPE = re.compile(r"^(training|optimizer)/(?!_trainable_variables/)|/\.OPTIMIZER_SLOT/")
+_METRIC = re.compile(r"(^|/)keras_api/metrics/")
+_COUNTER = re.compile(r"(^|/)global_step$")
+
+_TABLE_PARTS = ("-keys", "-values")  # a lookup table is stored as two tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """A read checkpoint.
+
+    Attributes:
+        tensors: every entry, in stored order; unread ones have no digest.
+        objects: the object graph of a TF2 checkpoint, () without.
+        complete: index and shards are whole and every checksum holds.
+    """
+
+    bundle: Bundle | None = None
+    tensors: tuple[Tensor, ...] = ()
+    objects: tuple[ObjectNode, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    complete: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict)  # checkpoint key -> Tensor.name
+
+
+def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
+    """Read a checkpoint: every tensor once, verified. Faults are problems of the result.
+
+    Args:
+        prefix: path without `.index`.
+        root: directory that names are relative to, and out of which nothing is followed.
+    """
+    try:
+        bundle = read_bundle(prefix, root, limits)
+    except ReadError as error:
+        problem = Problem(ProblemKind(error.kind), error.file, error.reason)
+        return Variables(problems=(problem,), complete=False)
+    problems = shard_problems(bundle)
+    closed = {
+        problem.file
+        for problem in problems
+        if problem.kind in (ProblemKind.MISSING_SHARD, ProblemKind.UNSAFE_PATH)
+    }
+    shared, overlap = _overlapping(bundle)
+    problems += overlap
+    objects: tuple[ObjectNode, ...] = ()
+    try:
+        objects = _objects(bundle, limits)
+    except ReadError as error:
+        problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, GRAPH_KEY))
+    roles = key_roles(objects) if objects else name_roles(bundle.entries.keys())
+    tensors, keys = [], {}
+    budget = limits.total_bytes
+    for key, entry in bundle.entries.items():
+        name = keys[key] = tensor_name(key)
+        role = roles.get(key, "other" if objects else "weight")
+        budget -= entry.size
+        file = display_path(bundle.shard_path(entry.shard), root)
+        if file in closed or key in shared or budget < 0:
+            tensors.append(Tensor(name, entry.shape, entry.dtype, entry.size, file, role))
+            continue
+        tensor, fault = read_tensor(bundle, entry, name, role, limits)
+        tensors.append(tensor)
+        if fault:
+            problems.append(fault)
+    if budget < 0:
+        detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest was not read"
+        detail += " (setting total_bytes)"
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
+    return Variables(
+        bundle=bundle,
+        tensors=tuple(tensors),
+        objects=objects,
+        problems=tuple(problems),
+        complete=not any(_harms(problem) for problem in problems),
+        keys=keys,
+    )
+
+
+def _harms(problem: Problem) -> bool:
+    """Whether bytes are missing or wrong; a shard that is too long has all that is needed."""
+    if problem.kind is ProblemKind.SIZE_MISMATCH:
+        return "missing" in problem.evidence
+    return True
+
+
+def _overlapping(bundle: Bundle) -> tuple[set[str], list[Problem]]:
+    """Keys whose bytes another key claims too: no writer makes such, and reading could not end."""
+    last: dict[int, tuple[int, Entry]] = {}
+    shared: set[str] = set()
+    for entry in sorted(bundle.stored(), key=lambda entry: (entry.shard, entry.offset)):
+        if not entry.size:
+            continue
+        end, before = last.get(entry.shard, (0, entry))
+        if entry.offset < end:
+            shared |= {entry.key, before.key}
+        if entry.offset + entry.size >= end:
+            last[entry.shard] = (entry.offset + entry.size, entry)
+    if not shared:
+        return shared, []
+    names = sorted(shared)
+    detail = f"{len(names)} tensors claim bytes that others claim too, first {names[0]!r}"
+    evidence: dict[str, Json] = {"tensors": [*names[:20]], "count": len(names)}
+    kind = ProblemKind.CORRUPT
+    return shared, [Problem(kind, bundle.index_file, detail, evidence=evidence)]
+
+
+def _objects(bundle: Bundle, limits: Limits) -> tuple[ObjectNode, ...]:
+    entry = bundle.entries.get(GRAPH_KEY)
+    if entry is None or entry.dtype != "string" or entry.shape:
+        return ()
+    if not bundle.shard_path(entry.shard).exists():
+        return ()
+    source = BundleStrings(bundle, entry, limits.config_bytes)
+    message = parse(pb.TrackableObjectGraph, source.strings()[0], source.file, limits)
+    if len(message.nodes) > limits.graph_nodes:
+        reason = f"an object graph of {len(message.nodes):,} nodes (setting graph_nodes)"
+        raise ReadError(ProblemKind.LIMIT_EXCEEDED, source.file, reason)
+    return checkpoint_objects(message, source.file)
+
+
+def name_roles(names: Collection[str]) -> dict[str, str]:
+    """Roles by the names that savers and optimizers give.
+
+    For TF1, which has nothing but names, and TF2 checkpoints whose object graph is not there.
+    """
+    known = set(names)
+    roles = {}
+    for name in names:
+        slot = _SLOT.search(name)
+        scoped = _TRAINING_SCOPE.search(name) or _OPTIMIZER_SCALAR.search(name)
+        if scoped or (slot and name[: slot.start()] in known):
+            roles[name] = "optimizer"
+        elif _METRIC.search(name):
+            roles[name] = "metric"
+        elif name == GRAPH_KEY:
+            roles[name] = "other"
+        else:
+            roles[name] = "other" if _COUNTER.search(name) else "weight"
+    return roles
+
+
+def restore_facts(
+    variables: Variables,
+    objects: tuple[ObjectNode, ...],
+    assigned: Mapping[str, str],
+) -> dict[str, Json]:
+    """What restoring would meet, for `Artifact.extra["restore"]`.
+
+    Args:
+        variables: the read checkpoint.
+        objects: the object graph with checkpoint attributes (`joined` for a SavedModel).
+        assigned: variable node -> key that the graph's saver restores into it.
+
+    Returns:
+        `names`: [{key, full_name}] of every attribute of the object graph;
+        `unclaimed`: keys that neither the object graph nor the saver uses;
+        `missing`: keys or variables that are asked for and not in the index;
+        `shapes`: [{name, key, expected, stored}] where object graph and index differ;
+        `assigned`: [{variable, key}].
+    """
+    entries = variables.bundle.entries if variables.bundle else {}
+    names: list[Json] = []
+    shapes: list[Json] = []
+    missing: list[Json] = []
+    claimed = {GRAPH_KEY, *assigned.values()}
+    known = bool(variables.objects or assigned)  # else there is nothing that could claim a key
+    for node in objects:
+        for attribute in node.attributes.values():
+            key = attribute["key"]
+            claimed |= {key, *(f"{key}{part}" for part in _TABLE_PARTS)}
+            names.append({"key": key, "full_name": attribute["full_name"]})
+            if f"{key}{_TABLE_PARTS[0]}" in entries:
+                continue
+            if key not in entries:
+                missing.append(key)
+            elif node.kind == "variable":
+                expected, stored = node.detail.get("shape"), [*entries[key].shape]
+                if isinstance(expected, list) and not fits(stored, expected):
+                    shapes.append(
+                        {
+                            "name": str(node.detail.get("name")),
+                            "key": key,
+                            "expected": expected,
+                            "stored": [*stored],
+                        }
+                    )
+        if node.kind == "variable" and not node.attributes and variables.objects:
+            missing.append(str(node.detail.get("name")))
+    missing += [key for key in assigned.values() if key not in entries and key not in missing]
+    return {
+        "names": names,
+        "unclaimed": [key for key in entries if key not in claimed] if known else [],
+        "missing": missing if variables.bundle else [],
+        "shapes": shapes,
+        "assigned": [{"variable": node, "key": key} for node, key in assigned.items()],
+    }

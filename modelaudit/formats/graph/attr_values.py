@@ -1,0 +1,187 @@
+"""Attribute values and constants of graph nodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, ProblemKind, Shape
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.tf_dtypes import dtype_name
+from modelaudit.formats.graph.wire import WireError, varint
+from modelaudit.formats.io.dtypes import stored_dtype
+from modelaudit.formats.io.tensor_stats import PIECE_BYTES, StoredArray
+
+MAX_VALUES = 64  # numeric constants with more elements are not shown as JSON
+MAX_TEXT = 4096  # bytes of a string that are shown
+
+# Where a TensorProto keeps values that are not packed into `tensor_content`.
+_VALUE_FIELDS = {
+    "float32": "float_val",
+    "float64": "double_val",
+    "int64": "int64_val",
+    "bool": "bool_val",
+    "uint32": "uint32_val",
+    "uint64": "uint64_val",
+    "float16": "half_val",
+    "bfloat16": "half_val",
+}
+
+
+def text(value: bytes) -> str:
+    """Bytes as readable text, cut at `MAX_TEXT`."""
+    return value[:MAX_TEXT].decode("utf-8", "backslashreplace")
+
+
+def dims(shape: pb.TensorShapeProto) -> Shape | None:
+    """A shape with None for open axes; None where the rank is unknown."""
+    if shape.unknown_rank:
+        return None
+    return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
+
+
+def _shape_json(shape: pb.TensorShapeProto) -> Json:
+    known = dims(shape)
+    return None if known is None else list(known)
+
+
+def attr_json(value: pb.AttrValue) -> Json:
+    """An attribute as JSON, in the form that `facts.GraphNode` describes."""
+    kind = value.WhichOneof("value")
+    match kind:
+        case "s":
+            return text(value.s)
+        case "type":
+            return dtype_name(value.type)
+        case "shape":
+            return _shape_json(value.shape)
+        case "tensor":
+            return tensor_json(value.tensor)
+        case "func":
+            return _function_json(value.func)
+        case "list":
+            return _list_json(value.list)
+        case "i":
+            return value.i
+        case "f":
+            return value.f
+        case "b":
+            return value.b
+        case _:
+            return value.placeholder or None
+
+
+def _function_json(function: pb.NameAttrList) -> Json:
+    named: dict[str, Json] = {"function": function.name}
+    given = [attr.func.name for _, attr in sorted(function.attr.items()) if attr.HasField("func")]
+    return {**named, "functions": [*given]} if given else named
+
+
+def strings(tensor: pb.TensorProto) -> Sequence[bytes]:
+    """The elements of a string tensor, which may stand packed in `tensor_content`.
+
+    Packed, their sizes come first, as varints, then their bytes (`port::DecodeStringList`).
+    """
+    packed = tensor.tensor_content
+    count = _count(tensor)
+    if not packed or count > len(packed):
+        return tensor.string_val
+    sizes: list[int] = []
+    position = 0
+    try:
+        for _ in range(count):
+            size, position = varint(packed, position)
+            sizes.append(size)
+    except WireError:
+        return tensor.string_val
+    if position + sum(sizes) != len(packed):
+        return tensor.string_val
+    ends = list(accumulate(sizes, initial=position))
+    return [packed[start:end] for start, end in pairwise(ends)]
+
+
+def _list_json(values: pb.AttrValue.ListValue) -> list[Json]:
+    """The list's elements; a list has elements of one kind only."""
+    return [
+        *(text(value) for value in values.s),
+        *values.i,
+        *values.f,
+        *values.b,
+        *(dtype_name(value) for value in values.type),
+        *(_shape_json(value) for value in values.shape),
+        *(tensor_json(value) for value in values.tensor),
+        *(_function_json(value) for value in values.func),
+    ]
+
+
+def tensor_json(tensor: pb.TensorProto) -> Json:
+    """`{"dtype", "shape", "value"?}`; the value is flat, in C order."""
+    dtype = dtype_name(tensor.dtype)
+    result: dict[str, Json] = {"dtype": dtype, "shape": _shape_json(tensor.tensor_shape)}
+    if dtype == "string":
+        result["value"] = [text(value) for value in strings(tensor)]
+    elif _count(tensor) <= MAX_VALUES:
+        try:
+            array = ConstArray(tensor, "").array()
+        except ReadError:
+            return result
+        if array.dtype.kind != "c":
+            result["value"] = array.reshape(-1).tolist()
+    return result
+
+
+def _count(tensor: pb.TensorProto) -> int:
+    """Number of elements that the shape promises; 0 where it is not closed."""
+    return math.prod(max(dim.size, 0) for dim in tensor.tensor_shape.dim)
+
+
+class ConstArray(StoredArray):
+    """A numeric constant inside a message.
+
+    A constant may hold fewer values than its shape asks for: the last one then stands for the
+    rest, so a few bytes can promise any number of elements. They are made piece by piece.
+
+    Raises:
+        ReadError: `unsupported` for types without numbers.
+    """
+
+    def __init__(self, tensor: pb.TensorProto, file: str) -> None:
+        dtype = dtype_name(tensor.dtype)
+        stored = stored_dtype(dtype)
+        if stored is None:
+            raise ReadError(ProblemKind.UNSUPPORTED, file, f"a constant of type {dtype}")
+        super().__init__(tuple(max(dim.size, 0) for dim in tensor.tensor_shape.dim), dtype, file)
+        self._tensor = tensor
+        self._stored = stored
+
+    def _values(self) -> bytes:
+        """The values that are there, as little-endian bytes."""
+        if self._tensor.tensor_content:
+            return self._tensor.tensor_content
+        field = _VALUE_FIELDS.get(self.dtype, "int_val")
+        values: NDArray[np.generic] = np.array(getattr(self._tensor, field))
+        if field == "half_val":  # the bits of a half, as a number
+            return values.astype("<u2").tobytes()
+        return values.astype(self._stored).tobytes()
+
+    def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
+        """See `StoredArray.raw`."""
+        width = self._stored.itemsize
+        total = math.prod(self.shape) * width
+        values = memoryview(self._values())[:total]
+        if len(values) % width:
+            raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, "ends inside an element")
+        whole = max(max_bytes // width, 1) * width
+        for start in range(0, len(values), whole):
+            yield values[start : start + whole]
+        rest = total - len(values)
+        last = bytes(values[-width:]) or bytes(width)
+        while rest > 0:
+            piece = min(rest, whole)
+            yield last * (piece // width)
+            rest -= piece

@@ -1,0 +1,93 @@
+"""A GraphDef in a file of its own: graph and weights in one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import (
+    Artifact,
+    Format,
+    Graph,
+    Kernel,
+    Problem,
+    ProblemKind,
+    Provenance,
+    Tensor,
+)
+from modelaudit.formats.graph.attr_values import MAX_VALUES, ConstArray
+from modelaudit.formats.graph.graph_def import graph_facts
+from modelaudit.formats.graph.kernels import find_kernels
+from modelaudit.formats.graph.nested_graphs import nested_graphs
+from modelaudit.formats.graph.parse import looks_textual, parse, parse_text
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
+from modelaudit.formats.io.tensor_stats import summarise_or_problem
+from modelaudit.settings import Limits
+
+
+def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
+    """Facts of a GraphDef, binary or text, with its larger constants as tensors.
+
+    Raises:
+        ReadError: the file is no GraphDef.
+        LimitExceeded: too large or too many nodes.
+    """
+    data = read_bytes(path, limits.proto_bytes, setting="proto_bytes")
+    file = path.name
+    parser = parse_text if looks_textual(data) else parse
+    message = parser(pb.GraphDef, data, file, limits)
+    if not any(node.op for node in message.node):
+        raise ReadError(ProblemKind.CORRUPT, file, "a GraphDef without operations")
+    graph = graph_facts(message, file, limits)
+    tensors, problems = const_tensors(message, file, limits)
+    kernels: tuple[Kernel, ...] = ()
+    nested: list[Graph] = []
+    try:
+        names = {tensor.name: tensor.name for tensor in tensors}
+        kernels = find_kernels(graph, tensors, names, names)
+        nested.extend(nested_graphs(message, file, limits))
+    except LimitExceeded as error:
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+    files = (file_entry(path, path, "graph", limits),)
+    return Artifact(
+        root=path.absolute(),
+        format=Format.FROZEN_GRAPH,
+        files=files,
+        sha256=model_digest(files),
+        provenance=Provenance(producer=graph.producer, min_consumer=graph.min_consumer),
+        graphs=(graph, *nested),
+        tensors=tensors,
+        kernels=kernels,
+        problems=tuple(problems),
+    )
+
+
+def const_tensors(
+    message: pb.GraphDef, file: str, limits: Limits
+) -> tuple[tuple[Tensor, ...], list[Problem]]:
+    """Constants of the main graph that are weights: floating point and not a lone number.
+
+    Shapes, axes and other settings of operations are constants too; those are integers or
+    scalars and stay with their nodes.
+    """
+    tensors, problems = [], []
+    for node in message.node:
+        if node.op != "Const" or "value" not in node.attr:
+            continue
+        try:
+            source = ConstArray(node.attr["value"].tensor, file)
+        except ReadError:
+            continue
+        floating = source.dtype in ("float16", "bfloat16", "float32", "float64")
+        size = math.prod(source.shape)
+        if not source.shape or not (floating or size > MAX_VALUES):
+            continue
+        tensor, problem = summarise_or_problem(
+            node.name, source.shape, source.dtype, file, "weight", source, limits
+        )
+        tensors.append(tensor)
+        if problem:
+            problems.append(problem)
+    return tuple(tensors), problems

@@ -1,0 +1,181 @@
+"""GraphDef messages to graph facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
+from modelaudit.formats.graph.attr_values import attr_json
+from modelaudit.formats.graph.parse import parse
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.settings import Limits
+
+# Nodes that a TF1 loader, or whoever imports the MetaGraph, runs before anything else.
+_INITIALISERS = (
+    *("saved_model_main_op", "legacy_init_op", "table_initializer", "init_op", "local_init_op"),
+    *("ready_op", "ready_for_local_init_op"),
+)
+
+
+class NodeAttributes(Mapping[str, Json]):
+    """Attributes of a node as JSON, converted when they are asked for.
+
+    A graph has tens of thousands of nodes, and rules look at few attributes of few of them.
+    """
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: pb.NodeDef) -> None:
+        self._node = node
+
+    def __getitem__(self, key: str) -> Json:
+        if key not in self._node.attr:  # a message's map would make one
+            raise KeyError(key)
+        return attr_json(self._node.attr[key])
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self._node.attr
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._node.attr))
+
+    def __len__(self) -> int:
+        return len(self._node.attr)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def graph_facts(
+    message: pb.GraphDef,
+    file: str,
+    limits: Limits,
+    tags: tuple[str, ...] = (),
+    meta: pb.MetaGraphDef | None = None,
+    held_by: str = "",
+) -> Graph:
+    """A GraphDef, with what its MetaGraph (if any) says about it.
+
+    Args:
+        message: the graph.
+        file: name for errors.
+        limits: `graph_nodes` bounds nodes, those of functions included.
+        tags: tags of the MetaGraph.
+        meta: saver, collections and assets come from here.
+        held_by: where the constant is that holds the graph.
+
+    Raises:
+        LimitExceeded: too many nodes.
+    """
+    library = message.library.function
+    count = len(message.node) + sum(len(function.node_def) for function in library)
+    if count > limits.graph_nodes:
+        raise LimitExceeded(file, "graph nodes", count, limits.graph_nodes, "graph_nodes")
+    versioned = message.HasField("versions")
+    return Graph(
+        tags=tags,
+        nodes=_nodes(message.node),
+        functions={function.signature.name: _function(function) for function in library},
+        producer=message.versions.producer if versioned else message.version or None,
+        min_consumer=message.versions.min_consumer if versioned else None,
+        saver=_saver(meta) if meta else {},
+        collections=_collections(meta) if meta else {},
+        init_ops=_init_ops(meta) if meta else (),
+        assets=_assets(meta) if meta else {},
+        held_by=held_by,
+    )
+
+
+def _nodes(messages: Iterable[pb.NodeDef]) -> tuple[GraphNode, ...]:
+    return tuple(
+        GraphNode(node.name, node.op, tuple(node.input), NodeAttributes(node), node.device)
+        for node in messages
+    )
+
+
+def _function(message: pb.FunctionDef) -> GraphFunction:
+    signature = message.signature
+    return GraphFunction(
+        name=signature.name,
+        args=tuple(argument.name for argument in signature.input_arg),
+        nodes=_nodes(message.node_def),
+        returns={
+            output.name: message.ret[output.name]
+            for output in signature.output_arg
+            if output.name in message.ret
+        },
+    )
+
+
+def _saver(meta: pb.MetaGraphDef) -> dict[str, Json]:
+    if not meta.HasField("saver_def"):
+        return {}
+    saver = meta.saver_def
+    return {
+        "filename_tensor_name": saver.filename_tensor_name,
+        "save_tensor_name": saver.save_tensor_name,
+        "restore_op_name": saver.restore_op_name,
+        "version": saver.version,
+        "sharded": saver.sharded,
+    }
+
+
+def _collections(meta: pb.MetaGraphDef) -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(_collection_entries(collection))
+        for name, collection in sorted(meta.collection_def.items())
+    }
+
+
+def _collection_entries(collection: pb.CollectionDef) -> Iterator[str]:
+    """Entries as text; messages by their type, since their bytes are not text."""
+    yield from collection.node_list.value
+    yield from (str(value) for value in collection.int64_list.value)
+    yield from (str(value) for value in collection.float_list.value)
+    for value in collection.bytes_list.value:
+        yield value.decode("utf-8", "backslashreplace")
+    for message in collection.any_list.value:
+        asset = packed_asset(message)
+        yield asset.filename if asset else message.type_url
+
+
+def packed_asset(message: pb.Any) -> pb.AssetFileDef | None:
+    """The asset that an `Any` holds, packed as bytes or as text has it; None for other things."""
+    if not message.type_url:
+        return message.asset_file_def if message.HasField("asset_file_def") else None
+    if not message.type_url.endswith("AssetFileDef"):
+        return None
+    try:
+        return parse(pb.AssetFileDef, message.value, "", Limits())
+    except ReadError:
+        return None
+
+
+def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
+    """Tensor -> file name, from the field and from TF1's collection."""
+    assets = list(meta.asset_file_def)
+    if "saved_model_assets" in meta.collection_def:
+        packed = meta.collection_def["saved_model_assets"].any_list.value
+        assets.extend(asset for asset in map(packed_asset, packed) if asset)
+    return {asset.tensor_info.name: asset.filename for asset in assets}
+
+
+def _init_ops(meta: pb.MetaGraphDef) -> tuple[str, ...]:
+    """Nodes that a loader runs, and functions that it calls to make and fill resources."""
+    names: list[str] = []
+    for collection in _INITIALISERS:
+        if collection in meta.collection_def:
+            names.extend(meta.collection_def[collection].node_list.value)
+    if "__saved_model_init_op" in meta.signature_def:
+        outputs = meta.signature_def["__saved_model_init_op"].outputs
+        names.extend(info.name.split(":")[0] for info in outputs.values())
+    objects = meta.object_graph_def.nodes
+    for node in objects:
+        for child in node.children:
+            runs = child.local_name in ("_create_resource", "_initialize", "initializer")
+            if runs and 0 <= child.node_id < len(objects):
+                target = objects[child.node_id]
+                names.extend(target.function.concrete_functions)
+                names.append(target.bare_concrete_function.concrete_function_name)
+    return tuple(dict.fromkeys(name for name in names if name))

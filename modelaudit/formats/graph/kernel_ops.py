@@ -1,0 +1,80 @@
+"""TensorFlow's operations that apply a kernel, and what may stand around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelaudit.facts import Json
+from modelaudit.formats.graph.dataflow import PASSING
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """How an operation applies its kernel: inputs' positions, and what the axes mean."""
+
+    kind: str
+    axes: str
+    kernel: int = 1
+    data: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a kernel moves over its input, per spatial axis."""
+
+    strides: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
+    padding: str = ""
+    data_format: str = "channels_last"
+
+
+CONV = Application("conv", "hwio")
+_TRANSPOSE = Application("transpose", "hwoi", data=2)
+_DENSE = Application("dense", "io")
+OPERATIONS = {
+    "Conv2D": CONV,
+    "Conv3D": CONV,
+    "DepthwiseConv2dNative": Application("depthwise", "hwcm"),
+    "Conv2DBackpropInput": _TRANSPOSE,
+    "Conv3DBackpropInput": _TRANSPOSE,
+    "Conv3DBackpropInputV2": _TRANSPOSE,
+    "MatMul": _DENSE,
+    "BatchMatMulV2": _DENSE,
+}
+BIAS = frozenset({"BiasAdd", "Add", "AddV2"})
+ACTIVATIONS = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+}
+# Operations that give as many channels as their first input has.
+KEEP_CHANNELS = (
+    BIAS
+    | ACTIVATIONS.keys()
+    | {"MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "BatchToSpaceND", "SpaceToBatchND"}
+    | {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "Pad", "PadV2", "MirrorPad"}
+)
+# Between an operation and its bias or activation: shape only.
+BEHIND = PASSING | {"Squeeze", "BatchToSpaceND", "Reshape"}
+
+
+def spatial_part(value: Json, spatial: int, channels_first: bool) -> tuple[int, ...]:
+    """The last `spatial` spatial entries of a per-axis attribute (batch and channels included)."""
+    entries = numbers(value)
+    axes = entries[2:] if channels_first else entries[1:-1]
+    return axes[-spatial:]
+
+
+def numbers(value: Json) -> tuple[int, ...]:
+    """The integers of a list attribute; () for anything else."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(item for item in value if isinstance(item, int))

@@ -1,0 +1,283 @@
+"""Kernels of a model that has no Keras config: from the operations back to the stored weights."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor
+from modelaudit.formats.graph.dataflow import CALLS, Frame, Walker
+from modelaudit.formats.graph.kernel_ops import (
+    ACTIVATIONS,
+    BEHIND,
+    BIAS,
+    CONV,
+    KEEP_CHANNELS,
+    OPERATIONS,
+    Window,
+    numbers,
+    spatial_part,
+)
+
+
+def find_kernels(
+    graph: Graph,
+    tensors: Sequence[Tensor],
+    holders: Mapping[str, str],
+    names: Mapping[str, str],
+    signatures: Sequence[Signature] = (),
+    functions: Sequence[tuple[str, Mapping[str, str]]] = (),
+) -> tuple[Kernel, ...]:
+    """Every weight that a convolution or a matrix product applies, once.
+
+    Args:
+        graph: the graph with its library.
+        tensors: stored tensors.
+        holders: node of the main graph (variable or constant) -> `Tensor.name`.
+        names: `Tensor.name` -> the variable's readable name, from which routes are made.
+        signatures: of this graph; what they do not reach does not count (training, saving).
+            Without any, the whole main graph counts.
+        functions: where the main graph calls nothing: function name and, by argument, the
+            tensors it is bound to.
+    """
+    walker = Walker(graph, holders)
+    finder = _Finder(walker, {tensor.name: tensor for tensor in tensors}, names)
+    frames: list[tuple[Frame, list[GraphNode]]] = []
+    main = _reached(walker, signatures)
+    frames.append((walker.main, main))
+    calls = [(walker.main, node) for node in main if node.op in CALLS]
+    outside = [frame for name, bound in functions if (frame := walker.frame_of(name, bound))]
+    opened = [*walker.frames(calls)]
+    for frame in outside:
+        inner = [(frame, node) for node in frame.nodes.values() if node.op in CALLS]
+        opened += [frame, *walker.frames(inner)]
+    frames += [(frame, list(frame.nodes.values())) for frame in opened]
+    for frame, nodes in frames:
+        finder.search(frame, nodes)
+    return finder.kernels()
+
+
+def _reached(walker: Walker, signatures: Sequence[Signature]) -> list[GraphNode]:
+    """Nodes of the main graph that signatures' outputs depend on, in the graph's order."""
+    pending = [
+        endpoint.tensor.partition(":")[0]
+        for signature in signatures
+        for endpoint in signature.outputs
+    ]
+    nodes = walker.main.nodes
+    if not pending:
+        return list(nodes.values())
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen or name not in nodes:
+            continue
+        seen.add(name)
+        pending.extend(ref.lstrip("^").partition(":")[0] for ref in nodes[name].inputs)
+    return [node for node in nodes.values() if node.name in seen]
+
+
+def config_differences(config: Sequence[Kernel], graph: Sequence[Kernel]) -> list[Json]:
+    """Where the operations apply a kernel otherwise than the Keras config says.
+
+    Keras rebuilds the model from the config, TensorFlow runs the graph: a difference makes them
+    two models in one file.
+
+    Returns:
+        [{tensor, field, config, graph}]. An activation counts only where the config fuses one
+        that the graph would show as one operation.
+    """
+    by_tensor = {kernel.tensor: kernel for kernel in graph}
+    differences: list[Json] = []
+    for kernel in config:
+        other = by_tensor.get(kernel.tensor)
+        if other is None or (kernel.kind, kernel.spatial) != (other.kind, other.spatial):
+            continue
+        fields = ["strides", "dilations", "padding"]
+        if kernel.activation in ACTIVATIONS.values():
+            fields.append("activation")
+        for field in fields:
+            said, done = _plain(getattr(kernel, field)), _plain(getattr(other, field))
+            if said != done:
+                differences.append(
+                    {"tensor": kernel.tensor, "field": field, "config": said, "graph": done}
+                )
+    return differences
+
+
+def _plain(value: str | tuple[int, ...] | None) -> Json:
+    return [*value] if isinstance(value, tuple) else value
+
+
+class _Finder:
+    """Collects kernels; the first operation that applies a tensor describes it."""
+
+    def __init__(
+        self, walker: Walker, tensors: Mapping[str, Tensor], names: Mapping[str, str]
+    ) -> None:
+        self.walker = walker
+        self.tensors = tensors
+        self.names = names
+        self.found: dict[str, Kernel] = {}
+
+    def kernels(self) -> tuple[Kernel, ...]:
+        """What was found, in the order of the operations."""
+        return tuple(self.found.values())
+
+    def search(self, frame: Frame, nodes: Sequence[GraphNode]) -> None:
+        """Look at the operations of one frame."""
+        relevant = [node for node in nodes if node.op in OPERATIONS]
+        if not relevant:
+            return
+        consumers: dict[str, list[GraphNode]] = defaultdict(list)
+        for node in nodes:
+            for reference in node.inputs:
+                consumers[reference.partition(":")[0]].append(node)
+        for node in relevant:
+            kernel = self._kernel(frame, node, consumers)
+            if kernel is None:
+                continue
+            # Gradients apply kernels too (that of a convolution as a transposed one, and the
+            # other way round); a graph lists them behind the operations that they are of.
+            self.found.setdefault(kernel.tensor, kernel)
+
+    def _kernel(
+        self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
+    ) -> Kernel | None:
+        application = OPERATIONS[node.op]
+        if len(node.inputs) <= max(application.kernel, application.data):
+            return None
+        name = self.walker.weight(frame, node.inputs[application.kernel])
+        tensor = self.tensors.get(name) if name else None
+        if tensor is None or node.attrs.get("transpose_b") or node.attrs.get("adj_y"):
+            return None
+        dense = application.kind == "dense"
+        most = 2 if dense else 5 if node.op.startswith("Conv3D") else 4
+        rank = len(tensor.shape)
+        if rank != most and not (most == 4 and rank == 3):  # one spatial axis runs as two
+            return None
+        bias, activation = self._behind(frame, node, consumers)
+        spatial = 0 if dense else rank - 2
+        window = Window() if dense else self._window(frame, node, spatial)
+        return Kernel(
+            route=self._route(tensor.name),
+            tensor=tensor.name,
+            kind=application.kind,
+            axes=application.axes,
+            spatial=spatial,
+            shape=tensor.shape,
+            bias=bias,
+            strides=window.strides,
+            dilations=window.dilations,
+            padding=window.padding,
+            groups=self._groups(frame, node, tensor) if application is CONV else 1,
+            data_format=window.data_format,
+            activation=activation,
+            grid=self._grid(frame, node, tensor) if dense else None,
+        )
+
+    def _route(self, tensor: str) -> str:
+        """The variable's scope: `block1/conv` of `block1/conv/kernel`."""
+        name = self.names.get(tensor, tensor)
+        route = name.rpartition("/")[0] or name
+        taken = {kernel.route for kernel in self.found.values() if kernel.tensor != tensor}
+        return next((each for each in (route, name) if each not in taken), tensor)
+
+    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> Window:
+        """Strides, dilations and padding; of the spatial axes, of which a 1-D one comes last."""
+        data_format = node.attrs.get("data_format")
+        first = isinstance(data_format, str) and data_format.startswith("NC")
+        strides = spatial_part(node.attrs.get("strides"), spatial, first)
+        dilations = spatial_part(node.attrs.get("dilations"), spatial, first) or (1,) * spatial
+        padding = str(node.attrs.get("padding") or "").lower()
+        if padding == "explicit":
+            pads = numbers(node.attrs.get("explicit_paddings"))
+            padding = f"explicit {','.join(map(str, pads))}"
+        before = self.walker.value(frame, node.inputs[0])
+        if before is not None and before.node.op == "ExpandDims" and spatial == 1:
+            before = self.walker.value(before.frame, before.node.inputs[0])
+        if before is not None and before.node.op == "SpaceToBatchND":
+            # A dilated convolution, written as a plain one on a rearranged input.
+            blocks = self._constant(before.frame, before.node.inputs[1])
+            pads = self._constant(before.frame, before.node.inputs[2])
+            if blocks:
+                dilations = ((1,) * spatial + blocks)[-spatial:]
+            padding = ("same" if any(pads) else "valid") if pads else ""
+        return Window(strides, dilations, padding, "channels_first" if first else "channels_last")
+
+    def _constant(self, frame: Frame, reference: str) -> tuple[int, ...]:
+        """Integers of a constant, () where it is none."""
+        place = self.walker.value(frame, reference)
+        value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
+        return numbers(value.get("value")) if isinstance(value, dict) else ()
+
+    def _groups(self, frame: Frame, node: GraphNode, tensor: Tensor) -> int:
+        """Channels of the input over those of the kernel; 1 where the input's are not known."""
+        channels, own = self._channels(frame, node.inputs[0]), tensor.shape[-2]
+        return channels // own if channels and own and channels % own == 0 else 1
+
+    def _channels(self, frame: Frame, reference: str) -> int | None:
+        """Channels of a map: as the graph records its shape, or as the convolution behind makes."""
+        for _ in range(64):
+            place = self.walker.value(frame, reference)
+            if place is None:
+                return None
+            node, frame = place.node, place.frame
+            shape = self.walker.shape(place)
+            first = str(node.attrs.get("data_format") or "").startswith("NC")
+            if shape and len(shape) > 2 and shape[1 if first else -1] is not None:
+                return shape[1 if first else -1]
+            made = self._made_channels(frame, node)
+            if made is not None or node.op not in KEEP_CHANNELS or not node.inputs:
+                return made
+            reference = node.inputs[0]
+        return None
+
+    def _made_channels(self, frame: Frame, node: GraphNode) -> int | None:
+        application = OPERATIONS.get(node.op)
+        if application is None or len(node.inputs) <= application.kernel:
+            return None
+        tensor = self.tensors.get(self.walker.weight(frame, node.inputs[application.kernel]) or "")
+        if tensor is None or len(tensor.shape) < 3:
+            return None
+        out = {"conv": tensor.shape[-1], "transpose": tensor.shape[-2]}
+        return out.get(application.kind, tensor.shape[-2] * tensor.shape[-1])
+
+    def _grid(self, frame: Frame, node: GraphNode, tensor: Tensor) -> tuple[int, ...] | None:
+        """(H, W, C) of the map that a Reshape right before a matrix product flattens."""
+        place = self.walker.value(frame, node.inputs[0])
+        if place is None or place.node.op != "Reshape" or not place.node.inputs:
+            return None
+        before = self.walker.value(place.frame, place.node.inputs[0])
+        shape = self.walker.shape(before) if before else None
+        sizes = [size for size in (shape or ())[1:] if size is not None]
+        if len(sizes) != 3 or len(shape or ()) != 4 or math.prod(sizes) != tensor.shape[0]:
+            return None
+        return tuple(sizes)
+
+    def _behind(
+        self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
+    ) -> tuple[str | None, str | None]:
+        """Bias and activation right behind an operation."""
+        bias: str | None = None
+        for _ in range(8):
+            follower = _only(consumers.get(node.name, []))
+            if follower is None:
+                return bias, None
+            if follower.op in BIAS and bias is None:
+                others = [ref for ref in follower.inputs if ref.partition(":")[0] != node.name]
+                name = self.walker.weight(frame, others[0]) if others else None
+                if name is None or len(self.tensors[name].shape) != 1:
+                    return bias, None
+                bias = name
+            elif follower.op in ACTIVATIONS:
+                return bias, ACTIVATIONS[follower.op]
+            elif follower.op not in BEHIND:
+                return bias, None
+            node = follower
+        return bias, None
+
+
+def _only(nodes: list[GraphNode]) -> GraphNode | None:
+    return nodes[0] if len(nodes) == 1 else None

@@ -1,0 +1,125 @@
+"""Graphs that stand as text inside of others, where tools that list operations do not look."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Iterator
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Graph
+from modelaudit.formats.graph.attr_values import strings
+from modelaudit.formats.graph.graph_def import graph_facts
+from modelaudit.formats.graph.parse import parse
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.settings import MIB, Limits
+
+_OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
+# A nested graph inside a nested graph inside …: deeper is not looked at, and said so.
+_NESTING = 4
+_SHORTEST = 8
+_INFLATED = 64 * MIB  # of all texts of a file together
+_COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_BASE64 = re.compile(rb"[A-Za-z0-9_-]{16,}=*")
+
+
+def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[Graph]:
+    """Graphs that texts of `message` hold, plain, compressed or in base64.
+
+    `DatasetFromGraph` runs such a text, so an operation can hide in one.
+
+    Raises:
+        LimitExceeded: too many inside each other, or texts that inflate to too much.
+    """
+    yield from _Reader(file, limits).graphs(message, "", _NESTING)
+
+
+class _Reader:
+    """Reads one file; what is inflated counts over all of it."""
+
+    def __init__(self, file: str, limits: Limits) -> None:
+        self.file = file
+        self.limits = limits
+        self.left = _INFLATED
+
+    def graphs(self, message: pb.GraphDef, route: str, levels: int) -> Iterator[Graph]:
+        """Graphs inside of `message`, whose own place is `route`."""
+        places = [(route, message.node)]
+        places += [
+            (f"{route}{function.signature.name}/", function.node_def)
+            for function in message.library.function
+        ]
+        for prefix, nodes in places:
+            for node in nodes:
+                for value in _texts(node):
+                    inner = self.graph(value)
+                    if inner is None:
+                        continue
+                    if levels == 0:
+                        raise LimitExceeded(
+                            self.file, "graphs inside graphs", _NESTING + 1, _NESTING
+                        )
+                    where = f"{prefix}{node.name}"
+                    yield graph_facts(inner, self.file, self.limits, held_by=where)
+                    yield from self.graphs(inner, f"{where}/", levels - 1)
+
+    def graph(self, value: bytes) -> pb.GraphDef | None:
+        """The graph that a text is, if it is one in any form."""
+        for data in self.readings(value):
+            if (graph := _as_graph(data)) is not None:
+                return graph
+        return None
+
+    def readings(self, value: bytes) -> Iterator[bytes]:
+        """A text as it is, and as `DecodeCompressed` and `DecodeBase64` would read it."""
+        yield value
+        if value.startswith(_COMPRESSED):
+            yield self.inflated(value)
+        elif _BASE64.fullmatch(value):
+            try:
+                bare = value.rstrip(b"=")
+                decoded = base64.urlsafe_b64decode(bare + b"=" * (-len(bare) % 4))
+            except (binascii.Error, ValueError):
+                return
+            yield decoded
+            if decoded.startswith(_COMPRESSED):
+                yield self.inflated(decoded)
+
+    def inflated(self, value: bytes) -> bytes:
+        """What zlib or gzip data hold; empty where they are none."""
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        try:
+            data = inflater.decompress(value, self.left + 1)
+        except zlib.error:
+            return b""
+        self.left -= len(data)
+        if self.left < 0:
+            raise LimitExceeded(self.file, "inflated bytes of constants", _INFLATED + 1, _INFLATED)
+        return data
+
+
+def _texts(node: pb.NodeDef) -> Iterator[bytes]:
+    """The constant's elements, or the node's settings, that are long enough to be a graph."""
+    for attr in node.attr.values():
+        kind = attr.WhichOneof("value")
+        alone = [attr.s] if kind == "s" else []
+        values = strings(attr.tensor) if kind == "tensor" else alone
+        yield from (value for value in values if len(value) >= _SHORTEST)
+
+
+def _as_graph(value: bytes) -> pb.GraphDef | None:
+    """The graph that a string is, if it is one: nodes or functions, all with names and ops.
+
+    Nothing is asked of the first bytes, since fields may stand in any order.
+    """
+    try:
+        graph = parse(pb.GraphDef, value, "", Limits())
+    except ReadError:
+        return None
+    functions = graph.library.function
+    named = all(node.name and _OP.fullmatch(node.op) for node in graph.node) and all(
+        function.signature.name for function in functions
+    )
+    return graph if named and (graph.node or functions) else None

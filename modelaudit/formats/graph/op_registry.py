@@ -1,0 +1,24 @@
+"""The operations that stock TensorFlow knows, and which of their attributes hold functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+_LIST = "tensorflow_ops.txt"
+
+
+@cache
+def known_operations() -> Mapping[str, tuple[str, ...]]:
+    """Operation -> names of its attributes that hold a function or a list of functions.
+
+    The list is package data; it says which TensorFlow release it was taken from.
+    """
+    text = resources.files("modelaudit.formats.graph").joinpath(_LIST).read_text(encoding="utf-8")
+    operations: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, *functions = line.split(" ")
+            operations[name] = tuple(function.rstrip("*") for function in functions)
+    return operations

@@ -1,0 +1,79 @@
+"""Which variable a graph restores from which checkpoint key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelaudit.facts import Graph
+from modelaudit.formats.graph.dataflow import CALLS, Frame, Place, Walker
+
+_ASSIGN = frozenset({"Assign", "AssignVariableOp"})
+VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+
+
+def restored_variables(graph: Graph) -> dict[str, str]:
+    """Variable node of the main graph -> checkpoint key that the graph's own saver gives it.
+
+    Follows every assignment of a RestoreV2 output: in the main graph (TF1) and in the function
+    that `saver_def` names (TF2).
+
+    Raises:
+        LimitExceeded: the graph asks for more work than a real one does.
+    """
+    walker = Walker(graph, {})
+    restore = walker.main.nodes.get(str(graph.saver.get("restore_op_name", "")))
+    calls = [(walker.main, restore)] if restore is not None and restore.op in CALLS else []
+    keys: dict[str, str] = {}
+    for frame in (walker.main, *walker.frames(calls)):
+        for node in frame.nodes.values():
+            if node.op not in _ASSIGN or len(node.inputs) < 2:
+                continue
+            target = walker.value(frame, node.inputs[0])
+            source = walker.value(frame, node.inputs[1])
+            if target is None or target.node.op not in VARIABLES or source is None:
+                continue
+            key = _restored_key(walker, source)
+            if key is not None:
+                keys[target.node.name] = key
+    return keys
+
+
+def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
+    """Variable nodes that calls of the main graph get and its saver does not restore.
+
+    A session (TensorFlow Serving) finds them uninitialised; `tf.saved_model.load` goes by the
+    object graph and is not concerned. Nothing where the graph has no saver at all.
+    """
+    if not assigned:
+        return []
+    read = {
+        reference.partition(":")[0]
+        for node in graph.nodes
+        if node.op in CALLS
+        for reference in node.inputs
+    }
+    return [
+        node.name
+        for node in graph.nodes
+        if node.op in VARIABLES and node.name in read and node.name not in assigned
+    ]
+
+
+def _restored_key(walker: Walker, source: Place) -> str | None:
+    node, frame = source.node, source.frame
+    if node.op == "Reshape" and node.inputs:  # TF1 saver with reshape=True
+        behind = walker.value(frame, node.inputs[0])
+        if behind is None:
+            return None
+        node, frame, source = behind.node, behind.frame, behind
+    if node.op != "RestoreV2" or len(node.inputs) < 2:
+        return None
+    names = _strings(walker, frame, node.inputs[1])
+    return names[source.output] if source.output < len(names) else None
+
+
+def _strings(walker: Walker, frame: Frame, reference: str) -> list[str]:
+    place = walker.value(frame, reference)
+    value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
+    strings = value.get("value") if isinstance(value, dict) else None
+    return [item for item in strings if isinstance(item, str)] if isinstance(strings, list) else []

@@ -1,0 +1,126 @@
+"""Telling SavedModel, MetaGraph and GraphDef files apart by their first fields."""
+
+from __future__ import annotations
+
+import re
+
+from modelaudit.facts import Format
+from modelaudit.formats.graph.wire import BYTES, VARINT, Field, WireError, fields
+from modelaudit.formats.io.file_window import Window
+
+# Field numbers of SavedModel, MetaGraphDef, SaverDef, GraphDef and NodeDef.
+_SCHEMA_VERSION, _META_GRAPHS = 1, 2
+_META_INFO, _GRAPH, _SAVER, _OBJECT_GRAPH = 1, 2, 3, 7
+_SAVER_VERSION, _SAVER_V2 = 7, 2
+_NODE = 1
+_GRAPH_FIELDS = frozenset({_NODE, 2, 3, 4})  # with library, version and versions
+_FIELDS = 64
+_NODE_NAME, _NODE_OP = 1, 2
+
+_OP_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_>.]{0,255}\Z")
+_TEXT_GRAPH = re.compile(rb"\s*(?:#[^\n]*\n\s*)*node\s*:?\s*\{")
+_TEXT_SAVED_MODEL = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(?:saved_model_schema_version|meta_graphs)\b")
+_TEXT_BYTES = 64 << 20
+
+
+def saved_model_graph(window: Window) -> Format:
+    """TF1 or TF2 by whether a MetaGraph has an object graph; `CORRUPT_SAVEDMODEL` for neither.
+
+    Raises:
+        ReadError: the file cannot be read.
+    """
+    if _TEXT_SAVED_MODEL.match(window.head(512)):
+        return Format.SAVEDMODEL_TF2 if _mentions_object_graph(window) else Format.SAVEDMODEL_TF1
+    try:
+        graphs = [
+            field
+            for field in fields(window, 0, window.size)
+            if field.number == _META_GRAPHS and field.wire_type == BYTES
+        ]
+        if not graphs:
+            return Format.CORRUPT_SAVEDMODEL
+        objects = any(_has_field(window, graph, _OBJECT_GRAPH) for graph in graphs)
+    except WireError:
+        return Format.CORRUPT_SAVEDMODEL
+    return Format.SAVEDMODEL_TF2 if objects else Format.SAVEDMODEL_TF1
+
+
+def graph_file(window: Window, head: bytes) -> Format | None:
+    """A SavedModel's or a frozen graph's file, whatever its name; None if it is neither.
+
+    Raises:
+        ReadError: the file cannot be read.
+    """
+    if _TEXT_GRAPH.match(head):
+        return Format.FROZEN_GRAPH
+    if _TEXT_SAVED_MODEL.match(head):
+        return saved_model_graph(window)
+    try:
+        first = next(fields(window, 0, window.size), None)
+        if first is None:
+            return None
+        if (first.number, first.wire_type) == (_SCHEMA_VERSION, VARINT):
+            form = saved_model_graph(window)
+            return None if form is Format.CORRUPT_SAVEDMODEL else form
+        if first.number in _GRAPH_FIELDS and _has_node(window):
+            return Format.FROZEN_GRAPH
+    except WireError:
+        return None
+    return None
+
+
+def checkpoint_meta(window: Window) -> Format | None:
+    """Which checkpoint format the saver of a `.meta` file writes; None if it is no MetaGraph.
+
+    Raises:
+        ReadError: the file cannot be read.
+    """
+    try:
+        top = {field.number: field for field in fields(window, 0, window.size)}
+        if _META_INFO not in top and _GRAPH not in top:
+            return None
+        saver = top.get(_SAVER)
+        version = _SAVER_V2
+        if saver is not None and saver.wire_type == BYTES:
+            inner = fields(window, saver.start, saver.start + saver.size)
+            # A version that is not written is 0, the legacy format, which is V1.
+            version = next((f.value for f in inner if f.number == _SAVER_VERSION), 0)
+    except WireError:
+        return None
+    return Format.TF1_CHECKPOINT if version == _SAVER_V2 else Format.TF1_CHECKPOINT_V1
+
+
+def _has_field(window: Window, message: Field, number: int) -> bool:
+    inner = fields(window, message.start, message.start + message.size)
+    return any(field.number == number and field.size > 0 for field in inner)
+
+
+def _has_node(window: Window) -> bool:
+    """Whether it is a GraphDef as far as the first node; TensorFlow writes nodes first."""
+    for field in fields(window, 0, window.size, most=_FIELDS):
+        if (field.number, field.wire_type) == (_NODE, BYTES):
+            return _is_node(window, field)
+        if field.number not in _GRAPH_FIELDS:
+            return False
+    return False
+
+
+def _is_node(window: Window, message: Field) -> bool:
+    inner = {
+        field.number: field
+        for field in fields(window, message.start, message.start + message.size, most=64)
+    }
+    name, op = inner.get(_NODE_NAME), inner.get(_NODE_OP)
+    if name is None or op is None or BYTES not in {name.wire_type} & {op.wire_type}:
+        return False
+    return bool(_OP_NAME.match(window.head(min(op.size, 257), op.start)))
+
+
+def _mentions_object_graph(window: Window) -> bool:
+    needle, tail = b"object_graph_def", b""
+    for offset in range(0, min(window.size, _TEXT_BYTES), 1 << 20):
+        piece = window.head(1 << 20, offset)
+        if needle in tail + piece:
+            return True
+        tail = piece[-len(needle) :]
+    return False

@@ -1,0 +1,212 @@
+"""The attributes of every object of an HDF5 file, each read once and taken apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import h5py
+import numpy as np
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Problem, ProblemKind
+from modelaudit.formats.hdf5.attribute_values import SHORTEST, in_heap, parts_of_heap, parts_of_rows
+from modelaudit.formats.hdf5.heaps import Heaps
+from modelaudit.formats.hdf5.link_walk import Contents
+from modelaudit.formats.hdf5.open_file import (
+    HDF5_ERRORS,
+    Thing,
+    attribute_names,
+    hdf5_reason,
+    object_address,
+    text_of,
+)
+from modelaudit.formats.io.bounded import BEFORE_JSON
+from modelaudit.settings import Limits
+
+_MOST_PARTS = 100_000  # of one attribute
+_REFERENCE_BYTES = 16  # at least, of what stands for each text of variable length
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute, `route@name`, and the bytes of its parts, each under what to add to that.
+
+    Two attributes can have one `where`: names may hold `@`, and bytes that no text has.
+    """
+
+    where: str
+    parts: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(slots=True)
+class Attributes:
+    """What was read, and the names of all attributes of groups, as (route, name)."""
+
+    read: list[Attribute] = field(default_factory=list)
+    of_groups: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+def read_attributes(
+    contents: Contents,
+    own: frozenset[bytes],
+    file: str,
+    limits: Limits,
+    problems: list[Problem],
+    heaps: Heaps,
+) -> Attributes:
+    """All attributes that are long enough to be of interest, of whatever type.
+
+    Args:
+        contents: what the walk over the file found.
+        own: names of the root's attributes that are read elsewhere, if they are one text.
+        file: for problems.
+        limits: `config_bytes` and `read_seconds` bound all attributes together.
+        problems: receives one for everything that is cut or cannot be read.
+        heaps: whether and how far texts of variable length may be read.
+    """
+    found = Attributes()
+    left = limits.config_bytes
+    pending = list(_things(contents))
+    seen: set[int] = set()
+    # A damaged length of a text makes libhdf5 take gigabytes and seconds before it gives up.
+    deadline = time.monotonic() + limits.read_seconds
+    for route, thing in pending:
+        names = _names(thing, route, seen, file, problems)
+        if isinstance(thing, h5py.Group):
+            found.of_groups.extend((route, name) for name in names)
+        for name in names:
+            where = f"{route}@{text_of(name)}"
+            if time.monotonic() > deadline:
+                detail = "attributes took too long; the rest is not read (setting read_seconds)"
+                problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
+                return found
+            try:
+                stored = h5py.h5a.open(thing.id, name)
+                kind = stored.get_type()
+                if kind.committed():
+                    pending.append((where, h5py.Datatype(kind)))
+                if not route and name in own and _is_one_text(stored):
+                    continue
+                parts, cut = _bounded(_parts(stored, kind, limits, heaps), left)
+            except ReadError as error:
+                detail = f"attribute is not read: {error.reason}"
+                problems.append(Problem(ProblemKind(error.kind), file, detail, where))
+                continue
+            except HDF5_ERRORS as error:
+                detail = f"attribute cannot be read: {hdf5_reason(error)}"
+                problems.append(_broken(file, where, detail))
+                continue
+            left -= sum(len(data) for _, data in parts)
+            found.read.append(Attribute(where, parts))
+            if cut:
+                detail = f"attributes have more than {cut}; the rest is not read"
+                problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
+                return found
+    return found
+
+
+def _things(contents: Contents) -> Iterator[tuple[str, Thing]]:
+    """Everything that can have attributes, also a datatype that only a dataset still names."""
+    yield from contents.groups
+    yield from contents.types
+    for each in contents.datasets:
+        yield each.route, each.dataset
+        kind = each.dataset.id.get_type()
+        if kind.committed():
+            yield each.route, h5py.Datatype(kind)
+
+
+def _names(
+    thing: Thing, route: str, seen: set[int], file: str, problems: list[Problem]
+) -> list[bytes]:
+    """Names of an object's attributes; none where it was seen by another hard link."""
+    try:
+        address = object_address(thing)
+        if address in seen:
+            return []
+        seen.add(address)
+        names, whole = attribute_names(thing)
+    except HDF5_ERRORS as error:
+        reason = hdf5_reason(error)
+        problems.append(_broken(file, route, f"attributes cannot be listed: {reason}"))
+        return []
+    if not whole:
+        detail = f"attributes after the first {len(names):,} are not read"
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route))
+    return names
+
+
+def _broken(file: str, route: str, detail: str) -> Problem:
+    return Problem(ProblemKind.TENSOR_UNREADABLE, file, detail, route, {"hdf5": "attribute"})
+
+
+def _is_one_text(stored: h5py.h5a.AttrID) -> bool:
+    return stored.get_type().get_class() == h5py.h5t.STRING and stored.shape in {(), (1,)}
+
+
+def _parts(
+    stored: h5py.h5a.AttrID, kind: h5py.h5t.TypeID, limits: Limits, heaps: Heaps
+) -> Iterator[tuple[str, bytes]]:
+    """The parts of an attribute; none where it is short, or in a heap that is damaged.
+
+    Raises:
+        LimitExceeded: it may be larger than `config_bytes`.
+        ReadError: it is of a type that is not looked into, see `in_heap`.
+    """
+    if not stored.get_space().get_simple_extent_npoints():
+        return  # libhdf5 answers an error where there are no bytes
+    size = int(stored.get_storage_size())
+    if size < SHORTEST:
+        return
+    if size > limits.config_bytes:
+        raise LimitExceeded("", "attribute bytes", size, limits.config_bytes, "config_bytes")
+    if not in_heap(kind):
+        # By the file's own type, so that nothing is converted: h5py knows no dtype for some.
+        raw = np.empty(stored.shape, f"V{kind.get_size()}")
+        stored.read(raw, kind)
+        rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(-1, kind.get_size())
+        yield from parts_of_rows(kind, rows)
+    elif heaps.texts is None:
+        # libhdf5 copies a text as often as it is named, and cannot be asked how long they are.
+        count = size // _REFERENCE_BYTES
+        if count > 1 and count * heaps.largest > limits.config_bytes:
+            what = f"bytes of {count:,} texts, if all are as long as the longest"
+            measured = count * heaps.largest
+            raise LimitExceeded("", what, measured, limits.config_bytes, "config_bytes")
+        values = np.empty(stored.shape, stored.dtype)
+        stored.read(values)
+        yield from parts_of_heap(values)
+
+
+def _bounded(
+    parts: Iterator[tuple[str, bytes]], most: int
+) -> tuple[tuple[tuple[str, bytes], ...], str]:
+    """The parts that can be of interest, and what there is too much of, if they were cut."""
+    kept: list[tuple[str, bytes]] = []
+    for name, data in parts:
+        if len(data) < SHORTEST:
+            continue
+        if len(kept) == _MOST_PARTS:
+            return tuple(kept), f"{_MOST_PARTS:,} parts"
+        most -= len(data)
+        if most < 0:
+            return tuple(kept), "config_bytes together (a setting)"
+        kept.append((name, data))
+    return tuple(kept), ""
+
+
+def stray_texts(attributes: Sequence[Attribute]) -> tuple[tuple[str, bytes], ...]:
+    """What starts like JSON in attributes, as (`route@name`, text).
+
+    Keras looks for its config at the root only. But Keras 2.2 and 2.3 load a model from a group
+    that they are given (`load_model(file["a"])`), and any code can hand a text to
+    `model_from_json`.
+    """
+    return tuple(
+        (each.where + name, data)
+        for each in attributes
+        for name, data in each.parts
+        if data.lstrip(BEFORE_JSON)[:1] in (b"{", b"[")
+    )

@@ -1,0 +1,324 @@
+"""What an HDF5 file of Keras's holds: its layout, its tensors, and the names that order them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+import h5py
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, Problem, ProblemKind, Tensor
+from modelaudit.formats.hdf5.attributes import Attributes, read_attributes, stray_texts
+from modelaudit.formats.hdf5.decompression_bombs import bomb_in_chunk, bomb_of_many
+from modelaudit.formats.hdf5.embedded_programs import program_in_dataset, programs_in_attributes
+from modelaudit.formats.hdf5.heaps import Heaps, damaged_heaps
+from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, V3, layout_of
+from modelaudit.formats.hdf5.link_walk import Contents, Found, walk
+from modelaudit.formats.hdf5.open_file import (
+    HDF5_ERRORS,
+    Superblock,
+    attribute_bytes,
+    chunked_attribute,
+    hdf5_reason,
+    opened_hdf5,
+    read_superblock,
+    text_of,
+)
+from modelaudit.formats.hdf5.tensors import source_of
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.tensor_stats import summarise_or_problem
+from modelaudit.settings import Limits
+
+T = TypeVar("T")
+
+
+# How far to look for something other than zeros outside the HDF5 data.
+_OUTSIDE_BYTES = 1 << 20
+
+_TEXTS = ("keras_version", "backend", "model_config", "training_config")
+_KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "dtype"))
+_OWN = frozenset(name.encode() for name in _TEXTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Hdf5Contents:
+    """Everything read of one HDF5 file.
+
+    Attributes:
+        layout: h5_full, h5_legacy, h5_v3 or other.
+        texts: the root's keras_version, backend, model_config and training_config, as stored.
+        groups: h5_full and h5_legacy: layer name -> dataset routes, both in saved order.
+        var_names: h5_v3: route of a `vars` group -> its `name` attribute.
+        stray: texts elsewhere that can be JSON, as (`route@name` of an attribute, text).
+        extra: for `Artifact.extra["h5"]`.
+    """
+
+    layout: str
+    tensors: tuple[Tensor, ...]
+    problems: tuple[Problem, ...]
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    var_names: Mapping[str, str] = field(default_factory=dict)
+    stray: tuple[tuple[str, bytes], ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
+    """Read a whole HDF5 file: every tensor once, nothing outside the file.
+
+    Raises:
+        ReadError: `corrupt` or `truncated` where libhdf5 cannot open it.
+    """
+    superblock = read_superblock(window)
+    cut = _cut_off(window, superblock)
+    heaps = damaged_heaps(window, superblock.start if superblock else 0)
+    if heaps.names is not None:
+        reason = f"heap of names at byte {heaps.names:,} is damaged: its free space has no end"
+        raise ReadError(ProblemKind.CORRUPT, window.file, reason)
+    try:
+        with opened_hdf5(window) as file:
+            return _read(file, window, superblock, heaps, limits)
+    except ReadError as error:
+        if cut is not None:
+            raise ReadError(cut.kind, cut.file, cut.detail) from error
+        raise
+
+
+def _read(
+    file: h5py.File,
+    window: Window,
+    superblock: Superblock | None,
+    heaps: Heaps,
+    limits: Limits,
+) -> Hdf5Contents:
+    damaged = heaps.texts
+    try:
+        contents = walk(file, window.file, limits, texts=damaged is None)
+        layout = layout_of(file)
+    except HDF5_ERRORS as error:
+        raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
+    problems = [*contents.problems, *_outside(window, superblock)]
+    attributes = read_attributes(contents, _OWN, window.file, limits, problems, heaps)
+    problems += programs_in_attributes(attributes.read, window)
+    tensors = _tensors(contents, layout, window, limits, problems)
+    extra: dict[str, Json] = {
+        "layout": layout,
+        "superblock": superblock.version if superblock else None,
+        "user_block": superblock.start if superblock else 0,
+        "foreign_attributes": _foreign_attributes(attributes),
+    }
+    if damaged is not None:
+        detail = f"heap of texts at byte {damaged:,} is damaged: config and names are not read"
+        evidence: dict[str, Json] = {"hdf5": "heap", "measured": damaged}
+        problems.append(Problem(ProblemKind.CORRUPT, window.file, detail, evidence=evidence))
+        return Hdf5Contents(layout, tensors, tuple(problems), extra=extra)
+    texts = {
+        name: value
+        for name in _TEXTS
+        if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
+        is not None
+    }
+    stray = stray_texts(attributes.read)
+    groups: dict[str, tuple[str, ...]] = {}
+    var_names: dict[str, str] = {}
+    if layout in {FULL, LEGACY}:
+        base = "model_weights" if layout == FULL else ""
+        groups, listed = _groups(contents, base, window.file, limits, problems)
+        extra |= listed
+    elif layout == V3:
+        var_names = _var_names(contents, window.file, limits, problems)
+        extra["vars_names"] = dict(var_names)
+    return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)
+
+
+def _cut_off(window: Window, superblock: Superblock | None) -> Problem | None:
+    if superblock is None or superblock.end is None or superblock.end <= window.size:
+        return None
+    missing = superblock.end - window.size
+    detail = (
+        f"ends at byte {window.size:,}, its header says {superblock.end:,}: "
+        f"{missing:,} bytes ({missing / superblock.end:.1%}) are missing"
+    )
+    evidence: dict[str, Json] = {"measured": window.size, "threshold": superblock.end}
+    return Problem(ProblemKind.TRUNCATED, window.file, detail, evidence=evidence)
+
+
+def _guarded(
+    read: Callable[[h5py.Group, str, Limits], T],
+    group: h5py.Group,
+    name: str,
+    limits: Limits,
+    problems: list[Problem],
+    where: tuple[str, str],
+) -> T | None:
+    """An attribute, or None and a problem."""
+    try:
+        return read(group, name, limits)
+    except ReadError as error:
+        file, route = where
+        problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+        return None
+
+
+def _groups(
+    contents: Contents, base: str, file: str, limits: Limits, problems: list[Problem]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
+    """Layer names and their datasets in the order in which the file lists them."""
+    stored = dict(reversed(contents.groups))  # of two routes alike the first, a plain text, counts
+    root = stored.get(base)
+    if root is None:
+        return {}, {}
+    present = {found.route for found in contents.datasets}
+    present.update(problem.route for problem in contents.problems)  # there, if not readable
+    names = _guarded(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
+    groups: dict[str, tuple[str, ...]] = {}
+    lost_layers: list[Json] = []
+    lost_weights: list[Json] = []
+    for name in names:
+        route = f"{base}/{name}" if base else name
+        group = stored.get(route)
+        if group is None:
+            lost_layers.append(name)
+            continue
+        weights = _guarded(
+            chunked_attribute, group, "weight_names", limits, problems, (file, route)
+        )
+        groups[name] = tuple(f"{route}/{weight}" for weight in weights or ())
+        lost_weights += [path for path in groups[name] if path not in present]
+    for lost in (*lost_layers, *lost_weights):
+        detail = f"{lost} stands in the file's own list of layers and weights, not in the file"
+        evidence: dict[str, Json] = {"hdf5": "missing"}
+        kind = ProblemKind.TENSOR_UNREADABLE
+        problems.append(Problem(kind, file, detail, str(lost), evidence))
+    extra: dict[str, Json] = {
+        "layer_names": list(names),
+        "groups": {name: list(routes) for name, routes in groups.items()},
+        "layer_names_missing_groups": lost_layers,
+        "weight_names_missing": lost_weights,
+    }
+    return groups, extra
+
+
+def _var_names(
+    contents: Contents, file: str, limits: Limits, problems: list[Problem]
+) -> dict[str, str]:
+    names = {}
+    for route, group in contents.groups:
+        if route.rpartition("/")[2] == "vars":
+            value = _guarded(attribute_bytes, group, "name", limits, problems, (file, route))
+            if value is not None:
+                names[route] = text_of(value)
+    return names
+
+
+def _foreign_attributes(attributes: Attributes) -> list[Json]:
+    """Attributes of groups that no Keras writes, as `route@name`."""
+    return [
+        f"{route or '/'}@{text_of(name)}"
+        for route, name in attributes.of_groups
+        if text_of(name).rstrip("0123456789") not in _KERAS_ATTRIBUTES
+    ]
+
+
+def _tensors(
+    contents: Contents, layout: str, window: Window, limits: Limits, problems: list[Problem]
+) -> tuple[Tensor, ...]:
+    """A tensor for each dataset; one that cannot be read keeps its shape, dtype and problem."""
+    bomb = bomb_of_many(contents, window.file, limits)
+    if bomb is not None:
+        problems.append(bomb)
+        return ()
+    deadline = time.monotonic() + limits.read_seconds
+    done: dict[int, Tensor] = {}
+    tensors: list[Tensor] = []
+    total = 0
+    for found in contents.datasets:
+        first = done.get(found.address)
+        if first is not None:  # a second hard link: the bytes were read once
+            tensors.append(replace(first, name=found.route))
+            continue
+        if found.unreadable is None:
+            total += math.prod(found.shape) * found.kind.itemsize
+        setting = ""
+        if len(tensors) >= limits.tensors:
+            setting = "tensors"
+        elif total > limits.total_bytes:
+            setting = "total_bytes"
+        elif time.monotonic() > deadline:
+            setting = "read_seconds"
+        if setting:
+            detail = f"stopped after {len(tensors)} of {len(contents.datasets)} tensors"
+            detail += f" (setting {setting})"
+            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, found.route))
+            break
+        tensor = _tensor(found, _role(found.route, layout), window, limits, problems)
+        done[found.address] = tensor
+        tensors.append(tensor)
+    return tuple(tensors)
+
+
+def _tensor(
+    found: Found, role: str, window: Window, limits: Limits, problems: list[Problem]
+) -> Tensor:
+    kind, route = found.kind, found.route
+    role = role if kind.numeric else "other"
+    nbytes = math.prod(found.shape) * kind.itemsize
+    unread = Tensor(route, found.shape, kind.name, nbytes, window.file, role)
+    if found.unreadable is not None or found.dataset.shape is None:
+        return unread
+    try:
+        bomb = bomb_in_chunk(found, window.file)
+        if bomb is not None:
+            problems.append(bomb)
+            return unread
+        source = source_of(window, found.path, found.dataset, kind)
+    except (ReadError, *HDF5_ERRORS) as error:
+        reason = error.reason if isinstance(error, ReadError) else hdf5_reason(error)
+        word = error.kind if isinstance(error, ReadError) else ProblemKind.TENSOR_UNREADABLE
+        problems.append(Problem(ProblemKind(word), window.file, reason, route))
+        return unread
+    program = program_in_dataset(found, source, window)
+    if program is not None:
+        problems.append(program)
+    tensor, problem = summarise_or_problem(
+        route, found.shape, kind.name, window.file, role, source, limits
+    )
+    if problem is not None:
+        problems.append(problem)
+    elif not kind.numeric:
+        head = b"".join(islice((bytes(piece) for piece in source.raw(16)), 1))[:16]
+        evidence: dict[str, Json] = {"hdf5": "type", "type": kind.name, "head": head.hex()}
+        detail = f"elements are of type {kind.name}, no numbers; first bytes {head.hex(' ')}"
+        problems.append(Problem(ProblemKind.UNSUPPORTED, window.file, detail, route, evidence))
+    return tensor
+
+
+def _role(route: str, layout: str) -> str:
+    first, _, rest = route.replace("\\", "/").partition("/")
+    if first == ("optimizer_weights" if layout == FULL else "optimizer"):
+        return "optimizer"
+    if layout == V3 and first in {"metrics", "_metrics", "_compile_metrics"}:
+        return "metric"
+    if "/seed_generator/" in f"/{rest}/":
+        return "other"  # the state of a random generator
+    return "weight"
+
+
+def _outside(window: Window, superblock: Superblock | None) -> Iterator[Problem]:
+    """Bytes before the HDF5 data (a user block) or after them, unless they are all zero."""
+    if superblock is None:
+        return
+    spans = [("user-block", 0, superblock.start)]
+    if superblock.end is not None and superblock.end < window.size:
+        spans.append(("trailing", superblock.end, window.size - superblock.end))
+    for what, start, size in spans:
+        head = window.head(min(size, _OUTSIDE_BYTES), start)
+        if head.strip(b"\0"):
+            evidence: dict[str, Json] = {"hdf5": what, "measured": size, "head": head[:16].hex()}
+            detail = f"{size:,} bytes {'before' if start == 0 else 'after'} the HDF5 data"
+            yield Problem(ProblemKind.OTHER, window.file, detail, what, evidence)

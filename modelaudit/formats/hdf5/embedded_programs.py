@@ -1,0 +1,63 @@
+"""Programs and pickles in an HDF5 file: in attributes, and where numbers belong.
+
+Keras writes neither, and libhdf5 hands both out without a question.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.executables import HEAD_BYTES, program_among_numbers, program_in_base64
+from modelaudit.formats.hdf5.attributes import Attribute
+from modelaudit.formats.hdf5.link_walk import Found
+from modelaudit.formats.hdf5.open_file import HDF5_ERRORS
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.tensor_stats import StoredArray
+
+_SMALL_BYTES = 1 << 20  # of a dataset whose chunks are decoded for this
+_SHORTEST = 8
+
+
+def programs_in_attributes(attributes: Sequence[Attribute], window: Window) -> Iterator[Problem]:
+    """A remark on the first program in each; evidence has `hdf5` = program, `program`, `head`."""
+    for each in attributes:
+        for name, data in each.parts:
+            where = each.where + name
+            what = program_among_numbers(data[:HEAD_BYTES], len(data), data[-1:])
+            if what := what or program_in_base64(data):
+                yield _problem(window, where, f"attribute {where}", what, data)
+                break
+
+
+def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Problem | None:
+    """A remark as above where a dataset's numbers are a program.
+
+    Of those that are not in one piece the first chunks are decoded, if they are of bytes or small.
+    """
+    size = math.prod(found.shape) * found.kind.itemsize
+    if not found.kind.numeric or size < _SHORTEST:
+        return None
+    try:
+        offset = found.dataset.id.get_offset()
+        last = b""
+        if offset is not None:
+            head = window.head(min(size, HEAD_BYTES), int(offset))
+            last = window.head(1, int(offset) + size - 1)
+        elif found.kind.itemsize == 1 or size <= _SMALL_BYTES:
+            head = b"".join(bytes(piece) for piece in islice(source.raw(HEAD_BYTES), 1))
+        else:
+            return None
+    except (ReadError, *HDF5_ERRORS):
+        return None  # reading the values says what is wrong
+    what = program_among_numbers(head[:HEAD_BYTES], size, last)
+    return _problem(window, found.route, f"dataset {found.route}", what, head) if what else None
+
+
+def _problem(window: Window, route: str, name: str, what: str, data: bytes) -> Problem:
+    head = data[:HEAD_BYTES].hex()
+    evidence: dict[str, Json] = {"hdf5": "program", "program": what, "head": head}
+    return Problem(ProblemKind.OTHER, window.file, f"{name} holds {what}", route, evidence)

@@ -1,0 +1,140 @@
+"""A look at an HDF5 file's heaps before libhdf5 walks them.
+
+Global heaps hold texts of variable length (Keras's configs and names), local heaps the names of
+links. libhdf5 never comes back from a global heap whose free space claims to be 0 bytes long,
+which is what a zeroed block looks like, nor from a local heap whose list of free blocks leads back
+to itself. Layouts: HDF5 File Format Specification 3.0, sections III.D and III.E.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelaudit.formats.io.file_window import Window
+
+_GLOBAL, _LOCAL = b"GCOL", b"HEAP"
+_PAIRS = tuple(
+    (kind, shift, int.from_bytes(kind[shift : shift + 2], "little"))
+    for kind in (_GLOBAL, _LOCAL)
+    for shift in (0, 1)
+)
+# The bits that all pairs have in common, and their values: one in 512 pairs of noise agrees.
+_ONES = functools.reduce(int.__and__, (pair for *_, pair in _PAIRS))
+_COMMON = _ONES | (0xFFFF & ~functools.reduce(int.__or__, (pair for *_, pair in _PAIRS)))
+_HEADER_BYTES = 16  # of a global heap, and of each object in it
+_LOCAL_HEADER = struct.Struct("<4sB3sQQQ")  # …, bytes, first free block, address of the data
+_END = 1  # of a list of free blocks
+_PIECE_BYTES = 1 << 20
+_HEAP_BYTES = 1 << 26  # larger than any config or list of names that would be read
+
+
+@dataclass(frozen=True, slots=True)
+class Heaps:
+    """Offsets of the first heaps that libhdf5 must not see; None where all are well.
+
+    `largest` has as many bytes as the longest text in any.
+    """
+
+    texts: int | None
+    names: int | None
+    largest: int = 0
+
+
+def damaged_heaps(window: Window, base: int = 0) -> Heaps:
+    """Look at every heap.
+
+    All of the file is looked at: a heap can lie in what a dataset claims as its data.
+
+    Args:
+        window: the HDF5 file.
+        base: what the file's addresses count from, which is its signature's offset.
+    """
+    texts = names = None
+    largest = 0
+    left = window.size  # heaps that take more bytes than the file has lie over each other
+    for kind, offset in _signatures(window):
+        if kind == _GLOBAL and texts is None:
+            size, longest = _global_bytes(window, offset)
+            largest = max(largest, longest)
+            left -= size or 0
+            texts = offset if size is None or left < 0 else None
+        if kind == _LOCAL and names is None:
+            size = _local_bytes(window, offset, base)
+            left -= size or 0
+            names = offset if size is None or left < 0 else None
+    return Heaps(texts, names, largest)
+
+
+def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
+    """Both signatures, wherever they stand.
+
+    A search for four bytes is slower than one for two that are aligned: of every signature, the
+    first two or the middle two are. All four such pairs are searched for at once, by the bits
+    that they share.
+    """
+    start = 0
+    shared = np.empty(_PIECE_BYTES // 2, "<u2")
+    likely = np.empty(_PIECE_BYTES // 2, np.bool_)
+    with window.opened() as handle:
+        while piece := handle.pread(_PIECE_BYTES, start):
+            pairs = np.frombuffer(piece, "<u2", len(piece) // 2)
+            n = len(pairs)
+            np.bitwise_and(pairs, _COMMON, out=shared[:n])
+            candidates = np.flatnonzero(np.equal(shared[:n], _ONES, out=likely[:n]))
+            for kind, shift, pair in _PAIRS:
+                for index in candidates[pairs[candidates] == pair]:
+                    at = 2 * int(index) - shift
+                    if at >= 0 and piece.startswith(kind, at):
+                        yield kind, start + at
+            # Pieces overlap, so that every signature is whole in one of them, and in no other.
+            start += max(len(piece) - len(_GLOBAL) + 1, 1)
+
+
+def _global_bytes(window: Window, offset: int) -> tuple[int | None, int]:
+    """The heap's size, and that of its longest text.
+
+    0 for no heap, or one that libhdf5 refuses by itself; None for one without end.
+    """
+    head = window.head(_HEADER_BYTES, offset)
+    size = int.from_bytes(head[8:16], "little")
+    if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
+        return 0, 0
+    if size > _HEAP_BYTES:
+        return None, 0
+    heap = window.head(size, offset)
+    position = _HEADER_BYTES
+    longest = 0
+    while position + _HEADER_BYTES <= len(heap):
+        index = int.from_bytes(heap[position : position + 2], "little")
+        length = int.from_bytes(heap[position + 8 : position + 16], "little")
+        step = _HEADER_BYTES + (length + 7) // 8 * 8 if index else length
+        if step < _HEADER_BYTES or step >= 1 << 63:
+            return None, 0
+        position += step
+        longest = max(longest, length if index else 0)
+    return size, longest
+
+
+def _local_bytes(window: Window, offset: int, base: int) -> int | None:
+    """As `_global_bytes`, for a heap of names."""
+    head = window.head(_LOCAL_HEADER.size, offset)
+    if len(head) < _LOCAL_HEADER.size or head[4:8] != bytes(4):
+        return 0
+    *_, size, free, address = _LOCAL_HEADER.unpack(head)
+    if size > window.size - base - address:
+        return 0
+    if size > _HEAP_BYTES:
+        return None
+    data = window.head(size, base + address)
+    seen: set[int] = set()
+    while free != _END and free + 16 <= len(data):
+        if free in seen:
+            return None
+        seen.add(free)
+        free = int.from_bytes(data[free : free + 8], "little")
+    return len(data)

@@ -1,0 +1,278 @@
+"""A walk over an HDF5 file's links that follows none out of the file and round no cycle."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import h5py
+
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.hdf5.open_file import (
+    HDF5_ERRORS,
+    hdf5_reason,
+    is_hard,
+    link_names,
+    object_address,
+    text_of,
+)
+from modelaudit.formats.hdf5.tensors import ElementType, element_type
+from modelaudit.settings import Limits
+
+# Filters that come with libhdf5 (deflate, shuffle, fletcher32, szip, nbit, scaleoffset) have
+# lower numbers; from here on they are plugins, that is, native code from elsewhere.
+_FIRST_PLUGIN_FILTER = 256
+
+# Keras nests a few groups for each nested model; paths grow with depth, so bound it.
+_DEPTH = 256
+
+# Below this a large ratio of declared to stored bytes harms nobody: constant initial weights
+# compress by a factor of a thousand.
+_RATIO_FLOOR = 16 << 20
+
+_LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-link"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A dataset reached by hard links alone.
+
+    `path` names it to libhdf5, `route` to people: names that are no text can look alike there.
+    `unreadable` says why its data may not be read.
+    """
+
+    route: str
+    path: bytes
+    dataset: h5py.Dataset
+    address: int
+    shape: tuple[int, ...]
+    kind: ElementType
+    unreadable: Problem | None = None
+
+
+@dataclass(slots=True)
+class Contents:
+    """What the walk met, in the order of the link table (by name, depth first).
+
+    Lists, for two names that are no text can have one route.
+    """
+
+    groups: list[tuple[str, h5py.Group]] = field(default_factory=list)
+    datasets: list[Found] = field(default_factory=list)
+    types: list[tuple[str, h5py.Datatype]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> Contents:
+    """Every group, dataset and named datatype, and a problem for everything that is not plain.
+
+    Links are looked at, never followed, unless they are hard; an object that was seen under an
+    address before is not entered again. Evidence of a problem carries `hdf5`, one of soft-link,
+    external-link, user-link, path-link, cycle, depth, objects, object, external-storage, virtual,
+    filter, unallocated, ratio, chunks, size, type.
+
+    Args:
+        file: an open HDF5 file.
+        name: of the file, for problems.
+        limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
+        texts: whether texts of variable length may be read, see `hdf5_heaps`.
+    """
+    contents = Contents(groups=[("", file)])
+    seen = {object_address(file)}
+    stack: list[tuple[str, bytes, h5py.Group, int]] = [("", b"", file, 0)]
+    count = 0
+    while stack:
+        prefix, above, group, depth = stack.pop()
+        if depth > _DEPTH:
+            detail = f"groups nested deeper than {_DEPTH}"
+            contents.problems.append(_limit(name, prefix, detail, "depth"))
+            continue
+        below: list[tuple[str, bytes, h5py.Group, int]] = []
+        links = _links(group, prefix, name, limits.hdf5_objects - count, contents)
+        count += len(links)
+        if count > limits.hdf5_objects:
+            detail = f"more than {limits.hdf5_objects:,} links; the rest is not read "
+            detail += "(setting hdf5_objects)"
+            contents.problems.append(_limit(name, prefix, detail, "objects"))
+            break
+        for link in links:
+            route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
+            path = b"/".join((above, link)) if above else link
+            try:
+                found = _visit(group, link, path, route, name, limits, texts)
+                address = object_address(found) if isinstance(found, h5py.Group) else 0
+            except HDF5_ERRORS as error:
+                detail = f"object cannot be opened: {hdf5_reason(error)}"
+                contents.problems.append(_broken(name, route, detail))
+                continue
+            if isinstance(found, Problem):
+                contents.problems.append(found)
+            elif isinstance(found, Found):
+                contents.datasets.append(found)
+                if found.unreadable is not None:
+                    contents.problems.append(found.unreadable)
+            elif isinstance(found, h5py.Datatype):
+                contents.types.append((route, found))
+            else:
+                if address in seen:
+                    detail = "the same group under a second name (a hard-link cycle or alias)"
+                    evidence: dict[str, Json] = {"hdf5": "cycle"}
+                    contents.problems.append(
+                        Problem(ProblemKind.OTHER, name, detail, route, evidence)
+                    )
+                    continue
+                seen.add(address)
+                contents.groups.append((route, found))
+                below.append((route, path, found, depth + 1))
+        stack.extend(reversed(below))
+    return contents
+
+
+def _links(group: h5py.Group, route: str, file: str, left: int, contents: Contents) -> list[bytes]:
+    """Names of a group's links, one more than `left` at most; what is wrong goes to `contents`."""
+    try:
+        links, whole = link_names(group, left + 1)
+    except HDF5_ERRORS as error:
+        detail = f"group cannot be listed: {hdf5_reason(error)}"
+        contents.problems.append(_broken(file, route, detail))
+        return []
+    if not whole and len(links) <= left:
+        detail = "the group's index leads back to itself; what follows is not read"
+        contents.problems.append(_broken(file, route, detail))
+    shown = Counter(map(text_of, links))
+    for text in [text for text, count in shown.items() if count > 1]:
+        detail = f"{shown[text]} names that are no text and look alike when written as such"
+        contents.problems.append(_broken(file, f"{route}/{text}" if route else text, detail))
+    return links
+
+
+def _visit(
+    group: h5py.Group,
+    link: bytes,
+    path: bytes,
+    route: str,
+    file: str,
+    limits: Limits,
+    texts: bool,
+) -> h5py.Group | h5py.Datatype | Found | Problem:
+    if not is_hard(group, link):
+        return _link_problem(group, link, route, file)
+    identifier = h5py.h5o.open(group.id, link)
+    if isinstance(identifier, h5py.h5g.GroupID):
+        return h5py.Group(identifier)
+    if not isinstance(identifier, h5py.h5d.DatasetID):
+        return h5py.Datatype(identifier)  # has no data, and may have attributes
+    dataset = h5py.Dataset(identifier)
+    shape = tuple(int(n) for n in dataset.shape or ())
+    element = element_type(dataset, texts=texts)
+    problem = _dataset_problem(dataset, shape, element, route, file, limits)
+    return Found(route, path, dataset, object_address(dataset), shape, element, problem)
+
+
+def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Problem:
+    evidence: dict[str, Json]
+    if b"/" in link:
+        evidence = {"hdf5": "path-link"}
+        detail = "link whose name is a path, which leads through other links"
+    else:
+        kind = int(group.id.links.get_info(link).type)
+        what = _LINKS.get(kind, "user-link")
+        evidence = {"hdf5": what, "link_type": kind}
+        if what == "user-link":
+            detail = f"link of class {kind}, which leads where some program's own code says"
+        else:
+            target = group.id.links.get_val(link)
+            parts = target if isinstance(target, tuple) else (target,)
+            evidence["target"] = ":".join(text_of(part) for part in parts)[:4096]
+            detail = f"{what} to {evidence['target']}"
+    return Problem(ProblemKind.EXTERNAL_REFERENCE, file, f"{detail}; not followed", route, evidence)
+
+
+def _dataset_problem(
+    dataset: h5py.Dataset,
+    shape: tuple[int, ...],
+    element: ElementType,
+    route: str,
+    file: str,
+    limits: Limits,
+) -> Problem | None:
+    """Why the data of a dataset may not or cannot be read; None where they may."""
+    plist = dataset.id.get_create_plist()
+    if plist.get_external_count():
+        names = [text_of(plist.get_external(i)[0]) for i in range(plist.get_external_count())][:16]
+        evidence: dict[str, Json] = {"hdf5": "external-storage", "target": list(names)}
+        detail = f"data lie outside the file, in {', '.join(names)}; not read"
+        return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
+    layout = plist.get_layout()
+    if layout == h5py.h5d.VIRTUAL:
+        evidence = {"hdf5": "virtual"}
+        detail = "virtual dataset, assembled from other datasets; not read"
+        return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
+    for index in range(plist.get_nfilters()):
+        number, _, _, label = plist.get_filter(index)
+        if number >= _FIRST_PLUGIN_FILTER:
+            evidence = {"hdf5": "filter", "measured": number, "threshold": _FIRST_PLUGIN_FILTER}
+            detail = f"needs filter {number} ({text_of(label)}), a plugin from outside; not read"
+            return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
+    if not element.plain:
+        evidence = {"hdf5": "type", "type": element.name}
+        detail = f"elements are of type {element.name}, no numbers; not read"
+        return Problem(ProblemKind.UNSUPPORTED, file, detail, route, evidence)
+    return _storage_problem(dataset, shape, element, layout, route, file, limits)
+
+
+def _storage_problem(
+    dataset: h5py.Dataset,
+    shape: tuple[int, ...],
+    element: ElementType,
+    layout: int,
+    route: str,
+    file: str,
+    limits: Limits,
+) -> Problem | None:
+    declared = math.prod(shape) * element.itemsize if dataset.shape is not None else 0
+    stored = int(dataset.id.get_storage_size())
+    if not declared:
+        return None
+    evidence: dict[str, Json] = {"declared": declared, "stored": stored}
+    if declared > limits.tensor_bytes:
+        evidence |= {"hdf5": "ratio", "measured": declared, "threshold": limits.tensor_bytes}
+        detail = (
+            f"declares {declared:,} bytes and stores {stored:,}; not read (setting tensor_bytes)"
+        )
+        return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+    if layout == h5py.h5d.CHUNKED:
+        chunks = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
+        if chunks > limits.hdf5_chunks:
+            evidence |= {"hdf5": "chunks", "measured": chunks, "threshold": limits.hdf5_chunks}
+            detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
+            return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+    if not stored:
+        detail = f"{declared:,} bytes declared, none were ever written"
+        if declared > _RATIO_FLOOR:
+            evidence |= {"hdf5": "ratio", "measured": declared, "threshold": _RATIO_FLOOR}
+            return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+        evidence["hdf5"] = "unallocated"
+        return Problem(ProblemKind.TENSOR_UNREADABLE, file, detail, route, evidence)
+    if layout != h5py.h5d.CHUNKED:
+        if stored == declared:
+            return None
+        evidence["hdf5"] = "size"
+        detail = f"declares {declared:,} bytes and stores {stored:,}"
+        return Problem(ProblemKind.SIZE_MISMATCH, file, detail, route, evidence)
+    ratio = declared / stored
+    if ratio > limits.hdf5_ratio and declared > _RATIO_FLOOR:
+        evidence |= {"hdf5": "ratio", "measured": round(ratio, 1), "threshold": limits.hdf5_ratio}
+        detail = f"{stored:,} bytes would decode to {declared:,}, {ratio:,.0f} times; not read"
+        detail += " (setting hdf5_ratio)"
+        return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
+    return None
+
+
+def _limit(file: str, route: str, detail: str, what: str) -> Problem:
+    return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, {"hdf5": what})
+
+
+def _broken(file: str, route: str, detail: str) -> Problem:
+    return Problem(ProblemKind.TENSOR_UNREADABLE, file, detail, route, {"hdf5": "object"})

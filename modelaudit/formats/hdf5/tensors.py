@@ -1,0 +1,159 @@
+"""Datasets as tensors: element types, and bounded sources for chunked and compact storage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import ProblemKind
+from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, hdf5_reason, opened_hdf5, text_of
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.tensor_stats import PIECE_BYTES, FileArray, StoredArray
+
+# Most memory for decoded chunks at a time: all chunks that hold a dataset's first rows.
+BAND_BYTES = 64 << 20
+
+_NUMBERS = tuple(
+    (getattr(h5py.h5t, f"{family}{bits}{order}"), f"{name}{bits}", order == "BE")
+    for order in ("LE", "BE")
+    for family, name, widths in (
+        ("IEEE_F", "float", (32, 64, 16)),
+        ("STD_I", "int", (64, 32, 16, 8)),
+        ("STD_U", "uint", (64, 32, 16, 8)),
+    )
+    for bits in widths
+)
+_CLASSES = {
+    h5py.h5t.STRING: "string",
+    h5py.h5t.OPAQUE: "opaque",
+    h5py.h5t.COMPOUND: "compound",
+    h5py.h5t.REFERENCE: "reference",
+    h5py.h5t.VLEN: "vlen",
+    h5py.h5t.ARRAY: "array",
+    h5py.h5t.ENUM: "enum",
+    h5py.h5t.BITFIELD: "bitfield",
+    h5py.h5t.TIME: "time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ElementType:
+    """How a dataset's elements are stored. `plain`: fixed size, no pointers into a heap."""
+
+    name: str
+    itemsize: int
+    big_endian: bool = False
+    numeric: bool = False
+    plain: bool = False
+
+
+def element_type(dataset: h5py.Dataset, *, texts: bool = True) -> ElementType:
+    """The dataset's type; bfloat16 is what Keras marks so in an attribute of an opaque dataset.
+
+    Args:
+        dataset: of any type.
+        texts: whether that attribute may be read, see `hdf5_heaps`.
+    """
+    kind = dataset.id.get_type()
+    size = int(kind.get_size())
+    for known, name, big_endian in _NUMBERS:
+        if kind.equal(known):
+            return ElementType(name, size, big_endian, numeric=True, plain=True)
+    family = kind.get_class()
+    name = _CLASSES.get(family, "unknown")
+    if family == h5py.h5t.ENUM and size == 1 and kind.dtype == np.dtype(bool):
+        return ElementType("bool", 1, numeric=True, plain=True)
+    if family == h5py.h5t.OPAQUE and size == 2 and texts and _says_bfloat16(dataset):
+        return ElementType("bfloat16", 2, numeric=True, plain=True)
+    if family == h5py.h5t.STRING and kind.is_variable_str():
+        return ElementType(name, size)
+    return ElementType(name, size, plain=family in {h5py.h5t.STRING, h5py.h5t.OPAQUE})
+
+
+def _says_bfloat16(dataset: h5py.Dataset) -> bool:
+    word = dataset.attrs.get("dtype")
+    return isinstance(word, str | bytes) and word in ("bfloat16", b"bfloat16")
+
+
+def source_of(window: Window, path: bytes, dataset: h5py.Dataset, kind: ElementType) -> StoredArray:
+    """Bounded access to a dataset of plain elements, which stays valid when the file is closed.
+
+    Contiguous data are read by their offset, without libhdf5; chunks are decoded in bands.
+    For the arguments see `BandedArray`.
+
+    Raises:
+        LimitExceeded: the chunks that hold the first rows do not fit in `BAND_BYTES`.
+    """
+    shape = tuple(int(n) for n in dataset.shape)
+    offset = dataset.id.get_offset()
+    if offset is not None:
+        return FileArray(
+            window,
+            int(offset),
+            shape,
+            kind.name,
+            big_endian=kind.big_endian,
+            itemsize=kind.itemsize,
+        )
+    rows = dataset.chunks[0] if dataset.chunks else max(shape[:1], default=1)
+    row_bytes = math.prod(shape[1:]) * kind.itemsize
+    decoded = math.prod(dataset.chunks) * kind.itemsize if dataset.chunks else 0
+    band = max(rows * row_bytes, decoded)
+    if band > BAND_BYTES:
+        raise LimitExceeded(window.file, "bytes of one row of chunks", band, BAND_BYTES)
+    return BandedArray(window, path, shape, kind, rows)
+
+
+class BandedArray(StoredArray):
+    """A chunked or compact dataset, decoded by libhdf5 a band of whole chunks at a time.
+
+    Args:
+        window: the HDF5 file.
+        path: of the dataset, in the bytes of its names; of hard links only.
+        shape: stored shape.
+        kind: element type.
+        rows: of the first axis in a chunk.
+    """
+
+    def __init__(
+        self, window: Window, path: bytes, shape: tuple[int, ...], kind: ElementType, rows: int
+    ) -> None:
+        super().__init__(shape, kind.name, window.file)
+        self.window = window
+        self.path = path
+        self.kind = kind
+        self.rows = rows
+
+    def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
+        """See `StoredArray.raw`; bands are decoded whole and handed out in pieces."""
+        if not math.prod(self.shape):
+            return
+        step = max(max_bytes // self.kind.itemsize, 1) * self.kind.itemsize
+        with opened_hdf5(self.window) as file:
+            for band in self._bands(file):
+                data = memoryview(band).cast("B")
+                for start in range(0, len(data), step):
+                    yield data[start : start + step]
+
+    def _bands(self, file: h5py.File) -> Iterator[bytes]:
+        try:
+            dataset = file[self.path]
+            if tuple(dataset.shape) != self.shape:
+                raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, "changed meanwhile")
+            if not self.shape:
+                yield self._little(dataset[()])
+                return
+            for start in range(0, self.shape[0], self.rows):
+                yield self._little(dataset[start : start + self.rows])
+        except HDF5_ERRORS as error:
+            reason = f"{text_of(self.path)}: {hdf5_reason(error)}"
+            raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason) from error
+
+    def _little(self, values: object) -> bytes:
+        band = np.asarray(values)
+        return band.astype(band.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -1,0 +1,235 @@
+"""The .keras format: a zip archive (or its unpacked directory) of config, metadata and weights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import (
+    Artifact,
+    FileEntry,
+    Format,
+    Json,
+    Problem,
+    ProblemKind,
+    Provenance,
+    Tensor,
+)
+from modelaudit.formats.executables import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.hdf5.contents import Hdf5Contents, read_contents
+from modelaudit.formats.hdf5.keras_layout import V3
+from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.keras.common import (
+    Notes,
+    architecture_of,
+    binding_of,
+    json_part,
+    mapping_of,
+    stray_configs,
+    with_binding,
+)
+from modelaudit.formats.npz import read_npz
+from modelaudit.formats.zip.archive_members import DirectoryParts, Parts, ZipParts
+from modelaudit.settings import Limits
+
+CONFIG, METADATA = "config.json", "metadata.json"
+WEIGHTS, WEIGHTS_NPZ, WEIGHTS_MAP = "model.weights.h5", "model.weights.npz", "model.weights.json"
+
+# What Keras itself puts into an archive; all else is foreign.
+_OWN_MEMBER = re.compile(
+    r"(?:config\.json|metadata\.json|model\.weights\.(?:h5|npz|json)"
+    r"|model_\d{5}\.weights\.h5|assets/.*)\Z",
+    re.DOTALL,
+)
+_HDF5_SUFFIXES = frozenset((".h5", ".hdf5", ".pb", ".ckpt"))
+
+
+def read_keras_archive(path: Path, limits: Limits) -> Artifact:
+    """Read a .keras archive, or the directory that one was unpacked into.
+
+    Of duplicate members the last counts, as for Keras. `extra["archive"]` lists the members and
+    bytes outside them, `extra["h5"]` is as for HDF5 files, for
+    `unclaimed` and `misordered` see `with_binding`.
+
+    Raises:
+        ReadError: it is no archive, or its directory is damaged.
+    """
+    file = display_path(path, path)
+    parts: Parts
+    if path.is_dir():
+        parts = unpacked = DirectoryParts(path, limits)
+        files = tuple(
+            file_entry(unpacked.path(name), path, _file_role(name), limits)
+            for name in unpacked.names()
+        )
+    else:
+        parts = ZipParts(Window.of_file(path, file), limits)
+        files = (file_entry(path, path, "archive", limits),)
+    return _ArchiveReader(path, file, parts, limits).read(files)
+
+
+class _ArchiveReader:
+    """Reads one archive part by part; a part that fails leaves a problem."""
+
+    def __init__(self, path: Path, file: str, parts: Parts, limits: Limits) -> None:
+        self.path = path
+        self.file = file
+        self.parts = parts
+        self.limits = limits
+        self.names = set(parts.names())
+        self.weights: set[str] = set()  # that were read as HDF5
+        self.notes = Notes(list(parts.problems()))
+
+    def read(self, files: tuple[FileEntry, ...]) -> Artifact:
+        """The artefact; `files` are its entries."""
+        config = self._json(CONFIG)
+        metadata = mapping_of(self._json(METADATA)) or {}
+        contents = self._weights()
+        self._check_the_rest()
+        if self.path.suffix.lower() in _HDF5_SUFFIXES and self.path.is_file():
+            detail = f"is a .keras archive, though its suffix is {self.path.suffix}"
+            self._problem(ProblemKind.SUFFIX_MISMATCH, "", detail)
+        architecture = architecture_of(config, self._label(CONFIG), "", self.limits, self.notes)
+        training = mapping_of(config.get("compile_config")) if isinstance(config, dict) else None
+        extra: dict[str, Json] = {
+            "archive": dict(self.parts.facts()),
+            "h5": dict(contents.extra),
+            "metadata": dict(metadata),
+        }
+        artifact = Artifact(
+            root=self.path.absolute(),
+            format=Format.KERAS_ARCHIVE,
+            files=files,
+            sha256=model_digest(files),
+            complete=self.notes.complete,
+            provenance=Provenance(
+                keras=_text(metadata.get("keras_version")),
+                date_saved=_text(metadata.get("date_saved")),
+            ),
+            architecture=architecture,
+            training=training,
+            tensors=contents.tensors,
+            problems=tuple(self.notes.problems),
+            extra=extra,
+            documents=tuple(self.notes.documents),
+        )
+        return with_binding(artifact, binding_of(architecture, contents))
+
+    def _json(self, name: str) -> Json:
+        if name not in self.names:
+            self._problem(ProblemKind.MISSING_FILE, name, f"has no {name}")
+            return None
+        try:
+            window = self.parts.window(name)
+            data = window.head(self.limits.config_bytes + 1)
+        except ReadError as error:
+            self.notes.add(error, self._label(name), name)
+            return None
+        return json_part(data, self._label(name), "", self.limits, self.notes)
+
+    def _weights(self) -> Hdf5Contents:
+        """Tensors of whichever weights file Keras would take, in its order of preference."""
+        if WEIGHTS in self.names:
+            self._npz()  # Keras takes the other; this one can still do harm
+            return self._hdf5((WEIGHTS,))
+        if WEIGHTS_MAP in self.names:
+            return self._hdf5(self._shards())
+        nothing = Hdf5Contents(V3, (), ())
+        if WEIGHTS_NPZ not in self.names:
+            detail = "has no weights: saving ended before they were written, or they were removed"
+            self._problem(ProblemKind.MISSING_FILE, WEIGHTS, detail)
+            return nothing
+        return replace(nothing, tensors=self._npz())
+
+    def _npz(self) -> tuple[Tensor, ...]:
+        """Arrays of the npz file, if there is one."""
+        if WEIGHTS_NPZ not in self.names:
+            return ()
+        try:
+            tensors, problems = read_npz(self.parts.window(WEIGHTS_NPZ), self.limits)
+        except ReadError as error:
+            self.notes.add(error, self._label(WEIGHTS_NPZ), WEIGHTS_NPZ)
+            return ()
+        self.notes.problems.extend(problems)
+        return tensors
+
+    def _shards(self) -> tuple[str, ...]:
+        """Weight files that the map of a sharded model names; missing ones are noted."""
+        mapping = mapping_of(self._json(WEIGHTS_MAP)) or {}
+        where = mapping_of(mapping.get("weight_map")) or {}
+        names: set[str] = set()
+        for value in where.values():
+            entries = value if isinstance(value, list) else [value]
+            names.update(entry for entry in entries if isinstance(entry, str))
+        for name in sorted(names - self.names):
+            detail = f"{name} is named by {WEIGHTS_MAP} and not in the archive"
+            self._problem(ProblemKind.MISSING_SHARD, name, detail)
+        return tuple(sorted(names & self.names))
+
+    def _hdf5(self, names: tuple[str, ...]) -> Hdf5Contents:
+        """The contents of one or more weight files as if they were one."""
+        whole = Hdf5Contents(V3, (), ())
+        tensors: dict[str, Tensor] = {}
+        for name in names:
+            self.weights.add(name)
+            try:
+                contents = read_contents(self.parts.window(name), self.limits)
+            except ReadError as error:
+                self.notes.add(error, self._label(name), name)
+                continue
+            self.notes.problems.extend(contents.problems)
+            stray_configs(contents, self._label(name), self.limits, self.notes)
+            tensors |= {tensor.name: tensor for tensor in contents.tensors}
+            whole = replace(
+                contents,
+                tensors=tuple(tensors.values()),
+                var_names={**whole.var_names, **contents.var_names},
+                extra={**whole.extra, **contents.extra},
+            )
+        return whole
+
+    def _check_the_rest(self) -> None:
+        """Checksums and sizes of the other members, and members that no Keras writes."""
+        read = {CONFIG, METADATA, WEIGHTS_MAP, WEIGHTS_NPZ}
+        for name in sorted(self.names):
+            own = _OWN_MEMBER.match(name)
+            head = b""
+            if name not in read | self.weights:
+                try:
+                    head = self.parts.window(name).head(HEAD_BYTES)
+                except ReadError as error:
+                    self.notes.add(error, self._label(name), name)
+            what = program_by_bytes(head)
+            if own and what:
+                detail = f"{name} is {what} by its first bytes"
+                evidence: dict[str, Json] = {"program": what, "head": head.hex()}
+                problem = Problem(ProblemKind.OTHER, self._label(name), detail, name, evidence)
+                self.notes.problems.append(problem)
+            if not own:
+                evidence = {"zip": "member", "head": head.hex()}
+                detail = f"{name} is nothing that Keras puts into a model"
+                problem = Problem(ProblemKind.LEFTOVER, self._label(name), detail, name, evidence)
+                self.notes.problems.append(problem)
+
+    def _problem(self, kind: ProblemKind, name: str, detail: str) -> None:
+        self.notes.problems.append(Problem(kind, self.file, detail, name))
+
+    def _label(self, name: str) -> str:
+        return f"{self.file}:{name}" if self.path.is_file() else name
+
+
+def _file_role(name: str) -> str:
+    if name in {CONFIG, WEIGHTS_MAP}:
+        return "config"
+    if name == METADATA:
+        return "metadata"
+    if name.startswith("assets/"):
+        return "asset"
+    return "weights" if _OWN_MEMBER.match(name) else "foreign"
+
+
+def _text(value: Json) -> str | None:
+    return value[:256] if isinstance(value, str) else None

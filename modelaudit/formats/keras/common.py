@@ -1,0 +1,168 @@
+"""What a Keras HDF5 file and a .keras archive have in common: config, training, binding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import (
+    Architecture,
+    Artifact,
+    Document,
+    Json,
+    Problem,
+    ProblemKind,
+)
+from modelaudit.formats.hdf5.contents import Hdf5Contents
+from modelaudit.formats.hdf5.keras_layout import V3
+from modelaudit.formats.io.bounded import json_loads
+from modelaudit.formats.keras.config import parse_architecture
+from modelaudit.formats.keras.json_config import names_a_class
+from modelaudit.formats.keras.variables.matching import Binding, bind
+from modelaudit.settings import Limits
+
+# Problems that mean that something which the model needs was not there or could not be read.
+LOSSES = frozenset(
+    (
+        ProblemKind.UNREADABLE,
+        ProblemKind.UNSUPPORTED,
+        ProblemKind.TRUNCATED,
+        ProblemKind.TEXT_MANGLED,
+        ProblemKind.CORRUPT,
+        ProblemKind.LIMIT_EXCEEDED,
+        ProblemKind.MISSING_FILE,
+        ProblemKind.SIZE_MISMATCH,
+        ProblemKind.CRC_MISMATCH,
+        ProblemKind.EXTERNAL_REFERENCE,
+        ProblemKind.CONFIG_INVALID,
+        ProblemKind.TENSOR_UNREADABLE,
+    )
+)
+
+
+_CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # alone, or in a list
+
+
+@dataclass(slots=True)
+class Notes:
+    """What is met on the way: a problem for each part that fails, and every JSON document."""
+
+    problems: list[Problem] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+
+    def add(self, error: ReadError, file: str, route: str = "") -> None:
+        """Note an error as a problem of `file`."""
+        evidence: dict[str, Json] = {}
+        if isinstance(error, LimitExceeded):
+            evidence = {
+                "limit": error.limit,
+                "measured": error.measured,
+                "threshold": error.allowed,
+                "setting": error.setting,
+            }
+        self.problems.append(Problem(ProblemKind(error.kind), file, error.reason, route, evidence))
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost."""
+        return not any(problem.kind in LOSSES for problem in self.problems)
+
+
+def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: Notes) -> Json:
+    """A JSON document of the model; None where there is none or it is broken (then noted)."""
+    if data is None:
+        return None
+    duplicates: list[str] = []
+    try:
+        value = json_loads(data, limits, file, duplicates)
+    except ReadError as error:
+        notes.add(error, file, route)
+        return None
+    if duplicates:
+        notes.problems.append(duplicate_keys(duplicates, file, route))
+    notes.documents.append(Document(file, route, value))
+    return value
+
+
+def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Notes) -> None:
+    """Note configs that stand elsewhere than Keras looks, so that they are judged as well."""
+    for where, text in contents.stray:
+        found = Notes()
+        value = json_part(text, file, where, limits, found)
+        broken = any(problem.kind is ProblemKind.CONFIG_INVALID for problem in found.problems)
+        if broken or not (value is None or names_a_class(value) or _CONFIG.search(where)):
+            continue  # some other text
+        notes.problems.extend(found.problems)
+        notes.documents.extend(found.documents)
+        detail = "a Keras config where Keras 2.2 and 2.3 look when they are given the group, and "
+        detail += "others pass over it; judged like the model's own"
+        evidence: dict[str, Json] = {"hdf5": "config"}
+        notes.problems.append(Problem(ProblemKind.OTHER, file, detail, where, evidence))
+
+
+def duplicate_keys(names: list[str], file: str, route: str) -> Problem:
+    """The problem that JSON objects of a document name keys more than once."""
+    shown = ", ".join(sorted(set(names))[:8])
+    detail = f"JSON objects name keys more than once, of which the last counts: {shown}"
+    evidence: dict[str, Json] = {"json": "keys", "measured": len(names)}
+    return Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
+
+
+def architecture_of(
+    config: Json, file: str, route: str, limits: Limits, notes: Notes
+) -> Architecture | None:
+    """The saved architecture; None where there is none or it is no Keras config (then noted)."""
+    if config is None:
+        return None
+    try:
+        return parse_architecture(config, limits=limits, file=file)
+    except ReadError as error:
+        notes.add(error, file, route)
+        return None
+
+
+def mapping_of(value: Json) -> Mapping[str, Json] | None:
+    """The value if it is an object."""
+    return value if isinstance(value, dict) else None
+
+
+def binding_of(architecture: Architecture | None, contents: Hdf5Contents) -> Binding | None:
+    """The architecture's variables by the names in the file; None without an architecture."""
+    if architecture is None:
+        return None
+    if contents.layout != V3:
+        return bind(architecture, contents.tensors, "h5_legacy", groups=contents.groups)
+    names = {
+        tensor.name: contents.var_names[group]
+        for tensor in contents.tensors
+        if (group := tensor.name.rpartition("/")[0]) in contents.var_names
+    }
+    return bind(architecture, contents.tensors, "h5_v3", var_names=names)
+
+
+def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
+    """The artefact with bound variables, kernels, and in `extra` what did not fit.
+
+    `unclaimed` names weights of no layer, `misordered` weights in another one's place.
+    """
+    if binding is None:
+        return artifact
+    extra: dict[str, Json] = {
+        **artifact.extra,
+        "unclaimed": list(binding.unclaimed),
+        "misordered": list(binding.misordered),
+    }
+    return replace(
+        artifact, architecture=binding.architecture, kernels=binding.kernels, extra=extra
+    )
+
+
+def keras_versions(contents: Hdf5Contents) -> tuple[str | None, str | None]:
+    """keras_version and backend as an HDF5 file's root names them."""
+    words = [contents.texts.get(name) for name in ("keras_version", "backend")]
+    version, backend = (
+        None if word is None else word.decode("utf-8", "backslashreplace")[:256] for word in words
+    )
+    return version, backend

@@ -1,0 +1,135 @@
+"""The architecture that a saved Keras config describes, for every dialect since Keras 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Architecture, Json, Layer, ProblemKind, Shape
+from modelaudit.formats.keras import dialects as keras_dialects
+from modelaudit.formats.keras import json_config as kj
+from modelaudit.formats.keras.builtin_layers import is_custom
+from modelaudit.formats.keras.inbound_nodes import Reference
+from modelaudit.formats.keras.layer_tree import Entry, Model, TreeReader, walk
+from modelaudit.formats.keras.shapes.inference import Flow
+from modelaudit.formats.keras.variables.specs import expected_variables
+from modelaudit.settings import Limits
+
+
+def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Architecture:
+    """The layer graph of a saved model.
+
+    Args:
+        config: the saved `{"class_name": ..., "config": ...}`, as parsed from JSON: an HDF5
+            file's `model_config`, an archive's `config.json`, `model.to_json()`, or the root
+            object of a SavedModel's `keras_metadata.pb`.
+        limits: `layers` and `json_depth` apply.
+        file: name of the file for errors.
+
+    Returns:
+        Every layer in execution order, inner layers after their model, with static shapes (batch
+        axis None unless the config fixes it) and the variables that the config implies. Of a
+        subclassed model, whose config lists no layers, the architecture has none.
+
+    Raises:
+        ReadError: `config-invalid`: the config is not one that Keras could have written.
+        LimitExceeded: too many layers or too deep.
+    """
+    tidied = kj.tidy(config, max_depth=limits.json_depth, file=file)
+    if not isinstance(tidied, dict) or not isinstance(tidied.get("class_name"), str):
+        raise ReadError(ProblemKind.CONFIG_INVALID, file, "the saved config names no model class")
+    root = TreeReader(file, limits.layers).read(tidied)
+    model = root.model or Model((), (), (), ())
+    flow = Flow.of(root)
+    layers = tuple(_layers(model, flow))
+    routes = [entry.route for entry in model.entries]
+    return Architecture(
+        class_name=root.class_name,
+        name=root.name,
+        dialect=_dialect(root),
+        layers=layers,
+        inputs=tuple(routes[entry] for entry, _, _ in model.inputs),
+        outputs=tuple(routes[entry] for entry, _, _ in model.outputs),
+        config=config if isinstance(config, dict) else {},
+    )
+
+
+def _layers(model: Model, flow: Flow) -> Iterator[Layer]:
+    """Facts of every entry below `model`, in execution order, parents before their children."""
+    todo = list(zip(model.entries, _inbound(model), strict=True))[::-1]
+    while todo:
+        entry, inbound = todo.pop()
+        yield _layer(entry, inbound, flow)
+        todo.extend((inner, inbound) for inner in reversed(entry.wrapped))
+        if entry.model is not None:
+            inner_inbound = _inbound(entry.model)
+            todo.extend(reversed(list(zip(entry.model.entries, inner_inbound, strict=True))))
+
+
+def _inbound(model: Model) -> list[tuple[tuple[str, ...], ...]]:
+    """For each entry, the routes that feed each of its calls."""
+    calls: list[list[tuple[str, ...]]] = [[() for _ in entry.calls] for entry in model.entries]
+    for step in model.steps:
+        if calls[step.entry]:
+            calls[step.entry][step.node] = tuple(model.entries[i].route for i, _, _ in step.sources)
+    return [tuple(layer_calls) for layer_calls in calls]
+
+
+def _layer(entry: Entry, inbound: tuple[tuple[str, ...], ...], flow: Flow) -> Layer:
+    seen = flow.seen.get(entry.route)
+    inputs = seen.inputs if seen else ()
+    known = tuple(shape for shape in inputs if shape is not None)
+    return Layer(
+        route=entry.route,
+        name=entry.name,
+        class_name=entry.class_name,
+        module=entry.module,
+        registered_name=entry.registered_name,
+        config=entry.config,
+        config_route=entry.config_route,
+        inbound=inbound,
+        call_kwargs=tuple(call.saved_kwargs for call in entry.calls),
+        input_shapes=known if len(known) == len(inputs) else (),
+        output_shape=seen.outputs[0] if seen and seen.outputs else None,
+        expected=_expected(entry, seen.inputs if seen else ()),
+        trainable=kj.flag(entry.config, "trainable", True),
+        is_model=entry.model is not None,
+        custom=is_custom(entry.class_name, entry.module, entry.registered_name, entry.config),
+    )
+
+
+def _expected(entry: Entry, inputs: tuple[Shape | None, ...]) -> Mapping[str, Shape]:
+    """Variables that the config implies, by role."""
+    if entry.model is not None or is_custom(
+        entry.class_name, entry.module, entry.registered_name, entry.config
+    ):
+        return {}
+    name, config = keras_dialects.modern(entry.class_name, entry.config)
+    return expected_variables(name, config, inputs)
+
+
+def _dialect(root: Entry) -> str:
+    """keras1, keras2 or keras3, by the words that only one of them writes."""
+    if root.module is not None and root.module.startswith("keras.src.models."):
+        return "keras3"
+    entries = [root, *walk(root.model or Model((), (), (), ()))]
+    if any(_speaks_keras3(entry) for entry in entries):
+        return "keras3"
+    if any(keras_dialects.speaks_keras1(entry.class_name, entry.config) for entry in entries):
+        return "keras1"
+    return "keras2"
+
+
+def _speaks_keras3(entry: Entry) -> bool:
+    config = entry.config
+    if "batch_shape" in config or "build_input_shape" in config:
+        return True
+    if kj.mapping(config.get("dtype")).get("class_name") == "DTypePolicy":
+        return True
+    if entry.class_name == "Sequential":  # Keras 2 wrote only the name and the layers
+        return "trainable" in config and "dtype" in config
+    return any(call.args and _is_keras3_call(call.inputs) for call in entry.calls)
+
+
+def _is_keras3_call(inputs: tuple[Reference, ...]) -> bool:
+    return any(reference.shape is not None for reference in inputs)

@@ -1,0 +1,135 @@
+"""Execution order of a functional model's calls."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelaudit.facts import Shape
+from modelaudit.formats.keras.inbound_nodes import Call, Fail, Reference
+
+Place = tuple[int, int, int]
+"""Index of a layer, of its call, and of the call's output tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of one layer: which outputs feed it, and their shapes where the config has them."""
+
+    entry: int
+    node: int
+    sources: tuple[Place, ...]
+    saved_shapes: tuple[Shape | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Result of `connect`; indices in `steps` and `ends` are positions in `order`."""
+
+    order: tuple[int, ...]
+    steps: tuple[Step, ...]
+    ends: tuple[tuple[Place, ...], ...]
+
+
+def connect(
+    names: Sequence[str],
+    calls: Sequence[tuple[Call, ...]],
+    ends: Sequence[tuple[Reference, ...]],
+    fail: Fail,
+) -> Graph:
+    """Resolve references and sort the calls topologically (Kahn 1962), config order first.
+
+    A layer can feed itself through another (a shared layer), so calls are sorted, not layers; a
+    layer stands where its first call does.
+
+    Args:
+        names: of the layers, as in the config.
+        calls: of each layer; one without calls is a source.
+        ends: the model's inputs and outputs.
+        fail: raises the error for dangling references and cycles.
+    """
+    index: dict[str, int] = {}
+    for i, name in enumerate(names):
+        index.setdefault(name, i)
+    counts = [max(1, len(layer_calls)) for layer_calls in calls]
+    everything = [ref for layer_calls in calls for call in layer_calls for ref in call.inputs]
+    everything += [ref for refs in ends for ref in refs]
+    offsets = _offsets(everything, index, counts, fail)
+
+    def place(ref: Reference) -> Place:
+        layer = index[ref.layer]
+        return layer, max(0, ref.node - offsets[layer]), ref.tensor
+
+    nodes = [(i, n) for i, count in enumerate(counts) for n in range(count)]
+    sources: dict[tuple[int, int], tuple[Place, ...]] = {}
+    for i, n in nodes:
+        inputs = calls[i][n].inputs if calls[i] else ()
+        sources[i, n] = tuple(place(ref) for ref in inputs)
+    ordered = _sort(nodes, sources, fail)
+
+    first_seen = list(dict.fromkeys(i for i, _ in ordered))
+    position = {i: k for k, i in enumerate(first_seen)}
+
+    def moved(places: tuple[Place, ...]) -> tuple[Place, ...]:
+        return tuple((position[i], n, t) for i, n, t in places)
+
+    steps = tuple(
+        Step(
+            position[i],
+            n,
+            moved(sources[i, n]),
+            tuple(ref.shape for ref in (calls[i][n].inputs if calls[i] else ())),
+        )
+        for i, n in ordered
+    )
+    return Graph(
+        tuple(first_seen),
+        steps,
+        tuple(moved(tuple(place(ref) for ref in refs)) for refs in ends),
+    )
+
+
+def _offsets(
+    refs: Sequence[Reference], index: dict[str, int], counts: Sequence[int], fail: Fail
+) -> list[int]:
+    """What to subtract from each layer's node numbers.
+
+    Keras 2 counts a nested model's own creation as its call 0, though the config does not list
+    it: its calls are then numbered from 1. Some output of every listed call is used (Keras drops
+    the others when it saves), so the highest number used tells.
+    """
+    offsets = [0] * len(counts)
+    for ref in refs:
+        layer = index.get(ref.layer)
+        if layer is None:
+            fail(f"a layer takes an output of {ref.layer[:80]!r}, which is not there")
+        offsets[layer] = max(offsets[layer], ref.node - counts[layer] + 1)
+        if offsets[layer] > 1:
+            fail(f"a layer takes call {ref.node} of {ref.layer[:80]!r}, which has fewer calls")
+    return offsets
+
+
+def _sort(
+    nodes: Sequence[tuple[int, int]],
+    sources: dict[tuple[int, int], tuple[Place, ...]],
+    fail: Fail,
+) -> list[tuple[int, int]]:
+    waiting = {node: len({(i, n) for i, n, _ in sources[node]}) for node in nodes}
+    users: dict[tuple[int, int], list[tuple[int, int]]] = {node: [] for node in nodes}
+    for node in nodes:
+        for source in {(i, n) for i, n, _ in sources[node]}:
+            users[source].append(node)
+    ready = [node for node in nodes if not waiting[node]]
+    heapq.heapify(ready)
+    ordered: list[tuple[int, int]] = []
+    while ready:
+        node = heapq.heappop(ready)
+        ordered.append(node)
+        for user in users[node]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heapq.heappush(ready, user)
+    if len(ordered) < len(nodes):
+        fail("the layers' connections have a cycle")
+    return ordered

@@ -1,0 +1,110 @@
+"""An architecture that is kept beside weights, put together with them.
+
+Weights alone do not say what they are the weights of. With the architecture their names, shapes
+and order can be checked, and the weights can be run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import ReadError, UsageError
+from modelaudit.facts import Artifact, Document, Format, Json
+from modelaudit.formats.io.bounded import json_loads, read_bytes
+from modelaudit.formats.keras.common import with_binding
+from modelaudit.formats.keras.config import parse_architecture
+from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.keras.variables.matching import Binding, bind
+from modelaudit.formats.reader import read
+from modelaudit.settings import Limits
+
+WEIGHTS = frozenset((Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.TF2_CHECKPOINT))
+NAMES = ("model.json", "architecture.json", "config.json")
+
+
+def architecture_names(root: Path) -> tuple[str, ...]:
+    """Names of files in which the architecture of weights is looked for."""
+    return tuple(dict.fromkeys((f"{root.name.partition('.')[0]}.json", *NAMES)))
+
+
+def find_architecture(root: Path, limits: Limits) -> Document | None:
+    """The architecture that lies beside a file of weights, as `model.to_json()` writes it."""
+    for name in architecture_names(root):
+        path = root.with_name(name)
+        if path.is_file():
+            try:
+                return _json(path, limits)
+            except (ReadError, UsageError):
+                continue  # some other JSON
+    return None
+
+
+def read_architecture(path: Path, limits: Limits) -> Document:
+    """The architecture in a file that the user names: JSON, or a model of which it is taken.
+
+    Raises:
+        UsageError: the file is not there, or holds no Keras architecture.
+    """
+    try:
+        if path.suffix.lower() == ".json":
+            return _json(path, limits)
+        architecture = read(path, limits).architecture
+    except ReadError as error:
+        raise UsageError(f"{path}: {error.reason}") from error
+    if architecture is None or not architecture.layers:
+        raise UsageError(f"{path}: holds no Keras architecture")
+    return Document(path.name, "", dict(architecture.config))
+
+
+def _json(path: Path, limits: Limits) -> Document:
+    value = json_loads(read_bytes(path, limits.config_bytes, path.name), limits, path.name)
+    if not {"class_name", "config"} <= mapping(value).keys():
+        raise UsageError(f"{path}: is JSON, but no Keras architecture")
+    parse_architecture(value, limits=limits, file=path.name)
+    return Document(path.name, "", value)
+
+
+def with_architecture(artifact: Artifact, document: Document, limits: Limits) -> Artifact:
+    """Weights as if the architecture had been saved with them; other formats as they are.
+
+    Raises:
+        ReadError: the document is no config that Keras could have written.
+    """
+    if artifact.format not in WEIGHTS or artifact.architecture is not None:
+        return artifact
+    architecture = parse_architecture(document.value, limits=limits, file=document.file)
+    h5 = mapping(artifact.extra.get("h5"))
+    binding: Binding
+    if artifact.format is Format.WEIGHTS_H5_LEGACY:
+        groups = {name: _texts(routes) for name, routes in mapping(h5.get("groups")).items()}
+        binding = bind(architecture, artifact.tensors, "h5_legacy", groups=groups)
+    elif artifact.format is Format.WEIGHTS_H5_V3:
+        said = mapping(h5.get("vars_names"))
+        names = {
+            tensor.name: str(said[group])
+            for tensor in artifact.tensors
+            if (group := tensor.name.rpartition("/")[0]) in said
+        }
+        binding = bind(architecture, artifact.tensors, "h5_v3", var_names=names)
+    else:
+        names = program_names(artifact)
+        binding = bind(architecture, artifact.tensors, "checkpoint", var_names=names)
+    bound = with_binding(artifact, binding)
+    extra: dict[str, Json] = {**bound.extra, "architecture_from": document.file}
+    return replace(bound, documents=(document, *artifact.documents), extra=extra)
+
+
+def _texts(value: Json) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def program_names(artifact: Artifact) -> dict[str, str]:
+    """Of a checkpoint: tensor name -> what the program that saved it called the variable."""
+    entries = mapping(artifact.extra.get("restore")).get("names")
+    found = {}
+    for entry in entries if isinstance(entries, list) else []:
+        name, key = mapping(entry).get("full_name"), mapping(entry).get("key")
+        if isinstance(name, str) and name and isinstance(key, str):
+            found[key.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")] = name
+    return found

@@ -1,0 +1,70 @@
+"""Keras HDF5 files as artefacts: full models and weights, Keras 1 to 3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelaudit.facts import Artifact, Json, Problem, ProblemKind, Provenance
+from modelaudit.formats.hdf5.contents import read_contents
+from modelaudit.formats.hdf5.keras_layout import FORMATS, OTHER
+from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.keras.common import (
+    Notes,
+    architecture_of,
+    binding_of,
+    json_part,
+    keras_versions,
+    mapping_of,
+    stray_configs,
+    with_binding,
+)
+from modelaudit.settings import Limits
+
+# A name with one of these promises another container; plain names and odd ones promise nothing.
+_OTHER_CONTAINERS = frozenset((".keras", ".pb", ".zip", ".pbtxt", ".index"))
+
+
+def read_hdf5(path: Path, limits: Limits) -> Artifact:
+    """Read a Keras HDF5 file.
+
+    `extra["h5"]` has `layout`, `superblock`, `user_block` (bytes), `foreign_attributes`, and by
+    layout `layer_names`, `groups`, `layer_names_missing_groups`, `weight_names_missing` or
+    `vars_names`. For `unclaimed` and `misordered` see `with_binding`.
+
+    Raises:
+        ReadError: the file does not open as HDF5.
+    """
+    file = display_path(path, path)
+    contents = read_contents(Window.of_file(path, file), limits)
+    notes = Notes(list(contents.problems))
+    if path.suffix.lower() in _OTHER_CONTAINERS:
+        detail = f"is an HDF5 file, though its suffix is {path.suffix}"
+        notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail))
+    if contents.layout == OTHER:
+        detail = "HDF5 file that holds neither a Keras model nor Keras weights"
+        notes.problems.append(Problem(ProblemKind.UNSUPPORTED, file, detail))
+    config = json_part(contents.texts.get("model_config"), file, "model_config", limits, notes)
+    training = json_part(
+        contents.texts.get("training_config"), file, "training_config", limits, notes
+    )
+    architecture = architecture_of(config, file, "model_config", limits, notes)
+    stray_configs(contents, file, limits, notes)
+    version, backend = keras_versions(contents)
+    files = (file_entry(path, path, "weights", limits),)
+    extra: dict[str, Json] = {"h5": dict(contents.extra)}
+    artifact = Artifact(
+        root=path.absolute(),
+        format=FORMATS[contents.layout],
+        files=files,
+        sha256=model_digest(files),
+        complete=notes.complete,
+        provenance=Provenance(keras=version, backend=backend),
+        architecture=architecture,
+        training=mapping_of(training),
+        tensors=contents.tensors,
+        problems=tuple(notes.problems),
+        extra=extra,
+        documents=tuple(notes.documents),
+    )
+    return with_binding(artifact, binding_of(architecture, contents))

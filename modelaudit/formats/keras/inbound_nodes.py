@@ -1,0 +1,171 @@
+"""Inbound nodes: which tensors each call of a layer takes, in every dialect Keras has written.
+
+Keras 1      `[[["input", 0, 0], ["dense", 0, 0]]]`
+Keras 2      `[[["input", 0, 0, {"training": true}]]]`, also an object of inputs, keyword
+             arguments that refer to tensors (`{"value": ["input", 0, 0]}`), one bare reference
+             per call for TensorFlow functions, and `["_CONSTANT_VALUE", -1, 3.0, {}]`
+Keras 3      `[{"args": [...], "kwargs": {...}}]` with `__keras_tensor__` objects, which carry
+             the tensor's shape
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeAlias
+
+from modelaudit.facts import Json, Shape
+from modelaudit.formats.keras import json_config as kj
+
+MAX_NESTING = 32
+"""Deepest nesting of one call's arguments. Keras models stay under five."""
+
+CONSTANT = "_CONSTANT_VALUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One output tensor of one call of a layer of the same model. `shape` where it is saved."""
+
+    layer: str
+    node: int
+    tensor: int
+    shape: Shape | None = None
+
+
+Argument: TypeAlias = "Json | Reference | list[Argument] | dict[str, Argument]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a layer.
+
+    Attributes:
+        args: positional arguments, with references in place of tensors.
+        kwargs: keyword arguments in the same way.
+        saved_kwargs: keyword arguments as they stand in the config.
+        inputs: the references of `args`, then of `kwargs`, in order.
+    """
+
+    args: tuple[Argument, ...] = ()
+    kwargs: Mapping[str, Argument] = field(default_factory=dict)
+    saved_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    inputs: tuple[Reference, ...] = ()
+
+
+Fail: TypeAlias = Callable[[str], NoReturn]
+"""Called with a reason; raises the reader's error for the file at hand."""
+
+
+def parse_calls(inbound: Json, names: frozenset[str], fail: Fail) -> tuple[Call, ...]:
+    """The calls that a layer's `inbound_nodes` tell of.
+
+    Args:
+        inbound: the saved value.
+        names: names of the layers of the same model; a Keras 2 keyword argument that looks like
+            a reference is one only if it names a layer.
+        fail: raises the error for a config that is not one.
+    """
+    if inbound is None:
+        return ()
+    if not isinstance(inbound, list):
+        fail("inbound_nodes is not a list")
+    calls: list[Call] = []
+    for node in inbound:
+        if isinstance(node, dict) and "args" in node:
+            calls.append(_keras3_call(node, names, fail))
+        elif isinstance(node, (list, dict)):
+            calls.append(_keras2_call(node, names, fail))
+        else:
+            fail("an inbound node is neither a list nor an object")
+    return tuple(calls)
+
+
+def references(argument: Argument) -> Iterator[Reference]:
+    """All references in an argument, in order."""
+    todo: list[Argument] = [argument]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, Reference):
+            yield item
+        elif isinstance(item, list):
+            todo.extend(reversed(item))
+        elif isinstance(item, dict):
+            todo.extend(reversed(list(item.values())))
+
+
+def parse_reference(value: Json) -> Reference | None:
+    """`["layer", node, tensor, ...]` as a reference, None if it is no such list."""
+    if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance(value[0], str):
+        return None
+    node, tensor = kj.integer(value[1]), kj.integer(value[2])
+    if node is None or tensor is None or node < 0 or tensor < 0:
+        return None
+    return Reference(value[0], node, tensor)
+
+
+def _keras3_call(node: dict[str, Json], names: frozenset[str], fail: Fail) -> Call:
+    kwargs = kj.mapping(node.get("kwargs"))
+    args = tuple(_convert(a, names, fail, 0) for a in kj.sequence(node.get("args")))
+    return _call(args, {k: _convert(v, names, fail, 0) for k, v in kwargs.items()}, kwargs)
+
+
+def _keras2_call(node: Json, names: frozenset[str], fail: Fail) -> Call:
+    first = _first_leaf(node)
+    kwargs = kj.mapping(first[3]) if len(first) == 4 else {}
+    argument = _convert(node, names, fail, 0)
+    if isinstance(argument, list) and len(argument) == 1:
+        argument = argument[0]
+    if not any(references(argument)) and first[:1] != [CONSTANT]:
+        fail("an inbound node names no tensor of this model")
+    return _call((argument,), {k: _convert(v, names, fail, 0) for k, v in kwargs.items()}, kwargs)
+
+
+def _first_leaf(node: Json) -> list[Json]:
+    """The first innermost list `[layer, node, tensor, kwargs]`: it holds the call's arguments."""
+    todo: list[Json] = [node]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            if len(item) in (3, 4) and isinstance(item[0], str):
+                return item
+            todo.extend(reversed(item))
+        elif isinstance(item, dict):
+            todo.extend(reversed(list(item.values())))
+    return []
+
+
+def _call(
+    args: tuple[Argument, ...], kwargs: dict[str, Argument], saved: Mapping[str, Json]
+) -> Call:
+    inputs = [ref for arg in args for ref in references(arg)]
+    inputs += [ref for arg in kwargs.values() for ref in references(arg)]
+    return Call(args, kwargs, saved, tuple(inputs))
+
+
+def _convert(value: Json, names: frozenset[str], fail: Fail, depth: int) -> Argument:
+    """`value` with references in place of tensors; recursion is bounded by MAX_NESTING."""
+    if depth > MAX_NESTING:
+        fail("the arguments of a call are nested too deeply")
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            return _keras_tensor(value, fail)
+        return {k: _convert(v, names, fail, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        if len(value) in (3, 4) and value[0] == CONSTANT:
+            return value[2]
+        found = parse_reference(value)
+        if found is not None and found.layer in names:
+            return found
+        if found is not None and len(value) == 4 and isinstance(value[3], dict):
+            fail(f"an inbound node names the layer {found.layer[:80]!r}, which is not there")
+        return [_convert(v, names, fail, depth + 1) for v in value]
+    return value
+
+
+def _keras_tensor(value: dict[str, Json], fail: Fail) -> Reference:
+    config = kj.mapping(value.get("config"))
+    found = parse_reference(config.get("keras_history"))
+    if found is None:
+        fail("a saved tensor has no history")
+    return Reference(found.layer, found.node, found.tensor, kj.shape(config.get("shape")))

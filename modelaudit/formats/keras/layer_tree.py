@@ -1,0 +1,252 @@
+"""A saved Keras config as a tree of models and layers, each model in execution order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import Json, ProblemKind, Shape
+from modelaudit.formats.keras import json_config as kj
+from modelaudit.formats.keras.builtin_layers import MODELS, snake_case
+from modelaudit.formats.keras.execution_order import Step, connect
+from modelaudit.formats.keras.inbound_nodes import Call, Reference, parse_calls, parse_reference
+
+MAX_MODELS = 40
+"""Deepest nesting of models in models and layers in wrappers."""
+
+MAX_ROUTE = 1024
+"""Longest route in characters; bounds what 100,000 long-named layers can cost."""
+
+CHAINS = frozenset({"Sequential", "Pipeline"})
+"""Classes whose `layers` are called one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A saved layer. Fields are those of `facts.Layer`, before anything is derived.
+
+    Attributes:
+        calls: its inbound nodes; for a chain, the call that the order implies.
+        built: input shapes that the config says the layer was built with.
+        model: its inner layers where it is a model.
+        wrapped: the layers that it wraps (`TimeDistributed.layer`, `RNN.cell`, branches of a
+            Keras 1 `Merge`).
+    """
+
+    name: str
+    route: str
+    class_name: str
+    module: str | None
+    registered_name: str | None
+    config: Mapping[str, Json]
+    config_route: str
+    calls: tuple[Call, ...] = ()
+    built: tuple[Shape, ...] = ()
+    model: Model | None = None
+    wrapped: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Layers of one model in execution order.
+
+    Attributes:
+        entries: each layer once.
+        steps: each call of each layer, in execution order, with the calls that feed it.
+        inputs, outputs: indices into `entries` with the number of the call and of its tensor.
+    """
+
+    entries: tuple[Entry, ...]
+    steps: tuple[Step, ...]
+    inputs: tuple[tuple[int, int, int], ...]
+    outputs: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(slots=True)
+class TreeReader:
+    """Reads one config. Every error names the file and where in the config it lies."""
+
+    file: str
+    max_layers: int
+    _routes: set[str] = field(default_factory=set)
+    _repeats: dict[str, int] = field(default_factory=dict)
+
+    def read(self, saved: dict[str, Json]) -> Entry:
+        """The root of the tree, whose route is empty.
+
+        Raises:
+            ReadError: `config-invalid` or `limit-exceeded`.
+        """
+        root = self._head(saved, "", "")
+        model = self._model(root, saved, "", 0)
+        return replace(root, model=model or Model((), (), (), ()))
+
+    def fail(self, where: str, reason: str) -> NoReturn:
+        """Raise the error for a config that is not one."""
+        raise ReadError(ProblemKind.CONFIG_INVALID, self.file, f"{reason} (at {where or 'root'})")
+
+    def _head(self, saved: Json, prefix: str, config_route: str) -> Entry:
+        """A layer's own facts: neither its calls nor its inner layers."""
+        if not isinstance(saved, dict):
+            self.fail(config_route, "a layer is not an object")
+        class_name = kj.text(saved.get("class_name"))
+        if not class_name or len(class_name) > MAX_ROUTE:
+            self.fail(config_route, "a layer has no class_name")
+        config = saved.get("config")
+        if isinstance(config, list):  # Sequential before Keras 2.2.3
+            config = {"layers": config}
+        config = kj.mapping(config)
+        # A route is never empty: that is the root's.
+        given = kj.text(saved.get("name")) or kj.text(config.get("name"))
+        name = given or snake_case(class_name) or class_name
+        return Entry(
+            name=name,
+            route=self._route(prefix, name, config_route) if config_route else "",
+            class_name=class_name,
+            module=kj.text(saved.get("module")) or None,
+            registered_name=kj.text(saved.get("registered_name")) or None,
+            config=config,
+            config_route=config_route,
+            built=kj.shapes(kj.mapping(saved.get("build_config")).get("input_shape")),
+        )
+
+    def _route(self, prefix: str, name: str, config_route: str) -> str:
+        """A unique route; equal names in one model get `#2`, `#3` …"""
+        route = wanted = f"{prefix}{name}"
+        if len(route) > MAX_ROUTE:
+            self.fail(config_route, "a layer's name is too long")
+        while route in self._routes:  # the count is kept: many equal names must not cost squares
+            self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
+            route = f"{wanted}#{self._repeats[wanted]}"
+        if len(self._routes) >= self.max_layers:
+            raise LimitExceeded(
+                self.file, "layers", len(self._routes) + 1, self.max_layers, "layers"
+            )
+        self._routes.add(route)
+        return route
+
+    def _entry(self, saved: Json, prefix: str, config_route: str, depth: int) -> Entry:
+        if depth > MAX_MODELS:
+            raise LimitExceeded(self.file, "nested models", depth, MAX_MODELS)
+        entry = self._head(saved, prefix, config_route)
+        model = self._model(entry, kj.mapping(saved), f"{entry.route}/", depth)
+        if model is not None:
+            return replace(entry, model=model)
+        return replace(entry, wrapped=self._wrapped(entry, depth))
+
+    def _model(self, entry: Entry, saved: dict[str, Json], prefix: str, depth: int) -> Model | None:
+        """The inner layers of a model; None where `entry` is none."""
+        config = entry.config
+        layers = config.get("layers")
+        functional = "input_layers" in config or "output_layers" in config
+        where = f"{entry.config_route}/config".lstrip("/")
+        if entry.class_name not in MODELS | CHAINS and not functional:
+            return None
+        if not isinstance(layers, list):
+            if entry.class_name in ("Sequential", "Functional"):
+                self.fail(where, f"a {entry.class_name} has no list of layers")
+            return None
+        if not isinstance(saved.get("config"), list):
+            where += "/layers"
+        inner = [
+            self._entry(layer, prefix, f"{where}/{i}", depth + 1) for i, layer in enumerate(layers)
+        ]
+        return self._functional(inner, layers, config, where) if functional else _chain(inner)
+
+    def _functional(
+        self, inner: list[Entry], layers: list[Json], config: Mapping[str, Json], where: str
+    ) -> Model:
+        names = frozenset(entry.name for entry in inner)
+
+        def fail(reason: str) -> NoReturn:
+            self.fail(where, reason)
+
+        called = [
+            replace(entry, calls=parse_calls(kj.mapping(saved).get("inbound_nodes"), names, fail))
+            for entry, saved in zip(inner, layers, strict=True)
+        ]
+        ends = [tuple(_ends(config.get(key))) for key in ("input_layers", "output_layers")]
+        if not all(ends):
+            fail("a functional model names no inputs or no outputs")
+        graph = connect([entry.name for entry in called], [e.calls for e in called], ends, fail)
+        return Model(
+            tuple(called[i] for i in graph.order), graph.steps, graph.ends[0], graph.ends[1]
+        )
+
+    def _wrapped(self, entry: Entry, depth: int) -> tuple[Entry, ...]:
+        config = entry.config
+        prefix, route = f"{entry.route}/", f"{entry.config_route}/config"
+        saved: list[tuple[Json, str]] = [
+            (config[key], key)
+            for key in ("layer", "cell")
+            if "class_name" in kj.mapping(config.get(key))
+        ]
+        for key in ("cells", "layers"):
+            if entry.class_name in ("StackedRNNCells", "Merge"):
+                saved += [(c, f"{key}/{i}") for i, c in enumerate(kj.sequence(config.get(key)))]
+        if entry.class_name == "Bidirectional" and saved:
+            saved = self._directions(saved[0][0], config)
+        return tuple(self._entry(s, prefix, f"{route}/{key}", depth + 1) for s, key in saved)
+
+    @staticmethod
+    def _directions(layer: Json, config: Mapping[str, Json]) -> list[tuple[Json, str]]:
+        """The two layers that Keras makes of a Bidirectional's one, under the names it gives."""
+        forward, backward = dict(kj.mapping(layer)), dict(kj.mapping(layer))
+        key = "layer"
+        name = kj.text(kj.mapping(forward.get("config")).get("name"), "layer")
+        forward["config"] = {
+            **kj.mapping(forward.get("config")),
+            "name": f"forward_{name.removeprefix('forward_')}",
+        }
+        if "class_name" in kj.mapping(config.get("backward_layer")):
+            backward, key = kj.mapping(config["backward_layer"]), "backward_layer"
+        else:
+            inner = kj.mapping(backward.get("config"))
+            backward["config"] = {
+                **inner,
+                "name": f"backward_{name.removeprefix('backward_')}",
+                "go_backwards": not kj.flag(inner, "go_backwards"),
+            }
+        return [(forward, "layer"), (backward, key)]
+
+
+def _chain(inner: list[Entry]) -> Model:
+    """A Sequential: each layer is called on the one before it."""
+    entries: list[Entry] = []
+    steps: list[Step] = []
+    for i, entry in enumerate(inner):
+        sources = ((i - 1, 0, 0),) if i else ()
+        inputs = tuple(Reference(entries[s[0]].name, 0, 0) for s in sources)
+        is_input = entry.class_name in ("InputLayer", "Input")
+        call = Call(args=inputs, inputs=inputs)
+        entries.append(replace(entry, calls=() if is_input and not i else (call,)))
+        steps.append(Step(i, 0, sources, (None,) * len(sources)))
+    ends = ((0, 0, 0),) if inner else ()
+    return Model(tuple(entries), tuple(steps), ends, ((len(inner) - 1, 0, 0),) if inner else ())
+
+
+def _ends(value: Json) -> Iterator[Reference]:
+    """References in `input_layers` or `output_layers`: flat, a list or an object of them."""
+    todo: list[Json] = [value]
+    while todo:
+        item = todo.pop()
+        found = parse_reference(item)
+        if found is not None:
+            yield found
+        elif isinstance(item, list):
+            todo.extend(reversed(item))
+        elif isinstance(item, dict):
+            todo.extend(reversed(list(item.values())))
+
+
+def walk(model: Model) -> Iterator[Entry]:
+    """All entries below `model` in execution order, inner ones right after their own."""
+    todo = list(reversed(model.entries))
+    while todo:
+        entry = todo.pop()
+        yield entry
+        todo.extend(reversed(entry.wrapped))
+        if entry.model is not None:
+            todo.extend(reversed(entry.model.entries))

@@ -1,0 +1,130 @@
+"""The Keras side of a SavedModel: config, versions and what Keras calls its objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
+from modelaudit.formats.graph.parse import parse
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.io.bounded import json_loads
+from modelaudit.formats.keras.common import duplicate_keys
+from modelaudit.settings import Limits
+
+KERAS_METADATA = "keras_metadata.pb"
+_MODELS = frozenset({"_tf_keras_model", "_tf_keras_sequential", "_tf_keras_network"})
+
+
+@dataclass(frozen=True, slots=True)
+class KerasMetadata:
+    """Metadata of the Keras objects in an object graph, by node.
+
+    Attributes:
+        objects: node index -> metadata as JSON.
+        root: the saved model's own metadata; None where the root is no Keras model.
+        file: where it was found.
+        others: further metadata of nodes that have some already, which other versions may take.
+    """
+
+    objects: Mapping[int, dict[str, Json]] = field(default_factory=dict)
+    root: dict[str, Json] | None = None
+    file: str = ""
+    others: tuple[tuple[int, dict[str, Json]], ...] = ()
+
+    @property
+    def config(self) -> dict[str, Json] | None:
+        """`{"class_name", "config"}` of the saved model."""
+        if self.root is None or not isinstance(self.root.get("config"), dict):
+            return None
+        return {"class_name": self.root.get("class_name"), "config": self.root["config"]}
+
+    def word(self, key: str) -> str | None:
+        """A text of the root's metadata (`keras_version`, `backend`)."""
+        value = self.root.get(key) if self.root else None
+        return value if isinstance(value, str) else None
+
+    def documents(self) -> tuple[Document, ...]:
+        """The metadata of every object, each layer's config once.
+
+        A model's config lists its layers, whose objects then repeat it.
+        """
+        listed = {
+            _identity(layer)
+            for metadata in self.objects.values()
+            for layer in _listed_layers(metadata)
+        }
+        return tuple(
+            Document(self.file, f"nodes/{index}", metadata)
+            for index, metadata in (*sorted(self.objects.items()), *self.others)
+            if _identity(metadata) not in listed
+        )
+
+    @property
+    def training(self) -> dict[str, Json] | None:
+        """The compile settings, where the model was compiled."""
+        value = self.root.get("training_config") if self.root else None
+        return value if isinstance(value, dict) else None
+
+
+def read_keras_metadata(
+    data: bytes | None, nodes: tuple[ObjectNode, ...], limits: Limits
+) -> tuple[KerasMetadata, list[Problem]]:
+    """Metadata from `keras_metadata.pb` (Keras 2.5 on) or, without it, from the object graph.
+
+    Args:
+        data: the file's bytes; None where there is no such file.
+        nodes: the SavedModel's object graph.
+        limits: bounds on protobuf and JSON.
+    """
+    file = KERAS_METADATA if data is not None else "saved_model.pb"
+    problems: list[Problem] = []
+    texts: list[tuple[int, str]] = []
+    identifiers: dict[int, str] = {}
+    for node in nodes:
+        text, identifier = node.detail.get("metadata"), node.detail.get("identifier")
+        if isinstance(identifier, str) and identifier.startswith("_tf_keras"):
+            identifiers[node.index] = identifier
+            if isinstance(text, str) and text:
+                texts.append((node.index, text))
+    if data is not None:
+        try:
+            message = parse(pb.KerasMetadata, data, file, limits)
+        except ReadError as error:
+            return KerasMetadata(), [Problem(ProblemKind(error.kind), file, error.reason)]
+        for entry in message.nodes:
+            texts.append((entry.node_id, entry.metadata))
+            identifiers[entry.node_id] = entry.identifier
+    objects: dict[int, dict[str, Json]] = {}
+    others: list[tuple[int, dict[str, Json]]] = []
+    for index, text in texts:
+        duplicates: list[str] = []
+        try:
+            value = json_loads(text.encode(), limits, file, duplicates)
+        except ReadError as error:
+            route = f"nodes/{index}"
+            problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+            continue
+        if duplicates:
+            problems.append(duplicate_keys(duplicates, file, f"nodes/{index}"))
+        if isinstance(value, dict):
+            if index in objects:  # the last one counts
+                others.append((index, objects[index]))
+            objects[index] = value
+    root = objects.get(0) if identifiers.get(0) in _MODELS else None
+    return KerasMetadata(objects, root, file, tuple(others)), problems
+
+
+def _identity(metadata: Mapping[str, Json]) -> str:
+    return json.dumps([metadata.get("class_name"), metadata.get("config")], sort_keys=True)
+
+
+def _listed_layers(metadata: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """Layers in a model's config; those of nested models are listed by the nested model too."""
+    config = metadata.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    for layer in layers if isinstance(layers, list) else ():
+        if isinstance(layer, dict):
+            yield layer

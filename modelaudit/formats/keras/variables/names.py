@@ -1,0 +1,135 @@
+"""Variables' own names: which layer and which variable `block1/conv2d_3/kernel:0` means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelaudit.facts import Layer
+from modelaudit.formats.keras.variables.slots import Slot, Tree, slots_of, variable_aliases
+
+MAX_CANDIDATES = 64
+"""A name that fits more slots than this says nothing."""
+
+_OUTPUT = re.compile(r":\d+$")
+_CELL = re.compile(r"(^|/)(?:\w*_)?cell(_\d+)?$")
+_COUNTED = re.compile(r"_\d{1,9}$")
+
+
+@dataclass(frozen=True, slots=True)
+class VariableName:
+    """A name in its parts: `scope` is the path of layers, `variable` the last part."""
+
+    scope: str
+    variable: str
+
+    @classmethod
+    def parse(cls, name: str) -> VariableName:
+        """Take the output number off and split at the last slash."""
+        scope, _, variable = _OUTPUT.sub("", name).rpartition("/")
+        return cls(scope, variable)
+
+
+def ends_with(scope: str, name: str) -> bool:
+    """Whether the path `scope` ends in `name`, which may have slashes itself."""
+    return scope == name or scope.endswith(f"/{name}")
+
+
+class Names:
+    """Index of an architecture's slots by layer name and variable name."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._by_name: dict[tuple[str, str], list[Slot]] = {}
+        self._keras1: dict[str, list[Slot]] = {}
+        self.layers: dict[str, list[Layer]] = {}
+        for layer in tree.layers.values():
+            self.layers.setdefault(layer.name, []).append(layer)
+            for slot in slots_of(layer):
+                for alias in variable_aliases(slot):
+                    name = f"{slot.part}/{alias}" if slot.part else alias
+                    self._add(layer, name, slot)
+                    _append(self._keras1.setdefault(f"{layer.name}_{alias}", []), slot)
+
+    def _add(self, layer: Layer, name: str, slot: Slot) -> None:
+        """A wrapped layer's variables may carry the wrapper's name (`time_distributed/kernel`)."""
+        _append(self._by_name.setdefault((layer.name, name), []), slot)
+        wrapper = self._tree.parent[layer.route]
+        while wrapper is not None and not wrapper.is_model:
+            _append(self._by_name.setdefault((wrapper.name, name), []), slot)
+            wrapper = self._tree.parent[wrapper.route]
+
+    def find(self, name: str) -> list[Slot]:
+        """Slots that the name can mean; several only if nested models reuse a layer's name."""
+        parsed = VariableName.parse(name)
+        found = [slot for key in _keys(parsed) for slot in self._by_name.get(key, ())]
+        if not parsed.scope:
+            found += self._keras1.get(parsed.variable, ())
+        found = list(dict.fromkeys(found))
+        if len(found) < 2 or len(found) > MAX_CANDIDATES:
+            return found if len(found) < 2 else []
+        scores = [self._agreement(slot, parsed.scope) for slot in found]
+        return [slot for slot, score in zip(found, scores, strict=True) if score == max(scores)]
+
+    def _agreement(self, slot: Slot, scope: str) -> int:
+        """How many of the names on the way to the slot's layer the scope has."""
+        parts = set(scope.split("/"))
+        count = 0
+        layer: Layer | None = self._tree.layers[slot.route]
+        while layer is not None:
+            count += layer.name in parts or ends_with(scope, layer.name)
+            layer = self._tree.parent[layer.route]
+        return count
+
+    def named_layer(self, name: str) -> Layer | None:
+        """The layer that a variable's name tells it belongs to; None where it tells of none."""
+        parsed = VariableName.parse(name)
+        for layer_name, _ in _keys(parsed):
+            layers = self.layers.get(layer_name, [])
+            if layers:
+                return layers[0]
+        return None
+
+
+def _append(slots: list[Slot], slot: Slot) -> None:
+    """Add to a bucket of the index; one that says nothing any more need not grow."""
+    if len(slots) <= MAX_CANDIDATES:
+        slots.append(slot)
+
+
+def _keys(parsed: VariableName) -> Iterator[tuple[str, str]]:
+    """(layer name, variable name) pairs that a name can stand for, the likeliest first.
+
+    `lstm/lstm_cell/kernel` is the `kernel` of `lstm`; `mha/query/kernel` its `query/kernel`;
+    a layer's name may have slashes.
+    """
+    scopes = [(parsed.scope, parsed.variable)]
+    without_cell = _CELL.sub("", parsed.scope)
+    if without_cell != parsed.scope:
+        scopes.append((without_cell, parsed.variable))
+    head, _, part = parsed.scope.rpartition("/")
+    if head:
+        scopes.append((head, f"{part}/{parsed.variable}"))
+    for scope, variable in scopes:
+        rest = scope
+        while rest:
+            yield rest, variable
+            _, _, rest = rest.partition("/")
+
+
+def is_renumbered(scope: str, own: str) -> bool:
+    """Whether a scope is a layer's name that TensorFlow 1 made unique, which only counts up.
+
+    A second model in one graph finds `dense` and `dense_1` taken: its layers of these names get
+    the scopes `dense_2` and `dense_1_1`.
+    """
+    if _COUNTED.sub("", scope) == own:
+        return True
+    (base, count), (own_base, own_count) = _split_count(scope), _split_count(own)
+    return base == own_base and count > own_count
+
+
+def _split_count(name: str) -> tuple[str, int]:
+    found = _COUNTED.search(name)
+    return (name[: found.start()], int(found.group()[1:])) if found else (name, 0)

@@ -1,0 +1,180 @@
+"""Where Keras's object-based formats put each layer's variables.
+
+Two families of paths, both by position and not by the layer's own name:
+
+* Weights files of Keras 2.12 and later (`layers/conv2d_1/vars/0`): a container's members are
+  named after their class in snake case, with a counter; variables are numbered, trainable first.
+* TensorFlow object graphs (`layer_with_weights-1/kernel`, Keras 3: `_operations/3/_kernel`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Layer
+from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.formats.keras.variables.slots import Slot, Tree, slots_of, variable_aliases
+from modelaudit.formats.keras.variables.specs import GATES
+
+VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+SPECTRAL = "SpectralNormalization"
+
+_SUBLAYERS: Mapping[str, str] = {"attention_output": "output_dense"}
+"""Attribute of a projection where it is not `<part>_dense`."""
+
+
+def plain_path(path: str) -> str:
+    """A stored path with what differs between versions and systems taken out.
+
+    Windows writes `layers\\conv2d/vars/0`, Keras up to 2.14 `_layer_checkpoint_dependencies`
+    for `layers`, Keras 2 keeps sublayers in private attributes (`_query_dense`), Keras 3 keeps
+    some variables so (`_kernel`).
+    """
+    path = path.removesuffix(VALUE_SUFFIX).replace("\\", "/")
+    parts = [part for part in path.split("/") if part and part != "_functional"]
+    return "/".join(
+        "layers" if part == "_layer_checkpoint_dependencies" else part.lstrip("_") or part
+        for part in parts
+    )
+
+
+def container_paths(tree: Tree, *, twice: bool) -> dict[str, str]:
+    """Layer route -> its path in a v3 weights file, as `plain_path` would give it.
+
+    Args:
+        twice: count as Keras 2.12 did, where a container held each layer with weights twice
+            (`layer_with_weights-0` and `layer-0`), so that the second Dense is `dense_2`.
+    """
+    paths: dict[str, str] = {}
+    todo = [("", "")]
+    while todo:
+        route, prefix = todo.pop()
+        for layer, name in _members(tree, route, twice):
+            paths[layer.route] = f"{prefix}{name}"
+            todo.append((layer.route, f"{prefix}{name}/"))
+    return paths
+
+
+def _members(tree: Tree, route: str, twice: bool) -> Iterator[tuple[Layer, str]]:
+    """Direct members of a model or wrapper with their path below it."""
+    layer = tree.layers.get(route)
+    if layer is not None and not layer.is_model:
+        yield from _wrapped_members(tree, layer)
+        return
+    used: dict[str, int] = {}
+    for member in tree.stored_layers(route):
+        name = snake_case(member.class_name.rpartition(">")[2])
+        count = used.get(name, -1) + 1
+        used[name] = count + (1 if twice and tree.has_weights(member) else 0)
+        yield member, f"layers/{name}_{count}" if count else f"layers/{name}"
+
+
+def _wrapped_members(tree: Tree, layer: Layer) -> Iterator[tuple[Layer, str]]:
+    inner = tree.below(layer.route)
+    if layer.class_name == "Bidirectional":
+        yield from zip(inner, ("forward_layer", "backward_layer"), strict=False)
+        return
+    used: dict[str, int] = {}
+    for member in inner:
+        attribute = member.config_route.rpartition("/config/")[2]
+        if not attribute.startswith("cells/"):
+            yield member, attribute.split("/")[0]
+            continue
+        name = snake_case(member.class_name)
+        count = used[name] = used.get(name, -1) + 1
+        yield member, f"cells/{name}_{count}" if count else f"cells/{name}"
+
+
+def numbered_slots(layer: Layer) -> Iterator[tuple[str, Slot]]:
+    """Path below the layer -> slot in a v3 weights file (`vars/0`, `query_dense/vars/1`)."""
+    # A SpectralNormalization also lists the kernel of the layer that it wraps, before its own.
+    counts: dict[str, int] = {"": 0} if layer.class_name == SPECTRAL else {}
+    for slot in slots_of(layer):
+        holder = _holder(layer, slot)
+        index = counts[holder] = counts.get(holder, -1) + 1
+        yield f"{holder}vars/{index}", slot
+
+
+def _holder(layer: Layer, slot: Slot) -> str:
+    """Attributes between a layer and its variable: `cell/` of an LSTM, `query_dense/` of MHA."""
+    if slot.part:
+        return f"{_SUBLAYERS.get(slot.part, f'{slot.part}_dense')}/"
+    fused = layer.class_name in GATES and not layer.class_name.endswith("Cell")
+    if layer.class_name.startswith("ConvLSTM") or (fused and "CuDNN" not in layer.class_name):
+        return "cell/"
+    return ""
+
+
+class ObjectPaths:
+    """Finds the slot at a path of an object graph, walking it down the tree of layers."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._members: dict[str, dict[str, Layer]] = {}
+        self._slots: dict[str, dict[str, Slot]] = {}
+
+    def find(self, path: str) -> tuple[Layer, Slot | None, str] | None:
+        """(layer, slot, rest of the path) at `path`, which `plain_path` gave.
+
+        The slot is None where the layer has none of that name. What stands before the first
+        name that the model knows is the attribute that holds the model (`model/layer-1/kernel`).
+        """
+        parts = path.split("/")
+        for start in range(len(parts)):
+            layer, used = self._descend(parts[start:])
+            if layer is not None:
+                rest = "/".join(parts[start + used :])
+                return layer, self._slots_of(layer).get(rest), rest
+        return None
+
+    def _descend(self, parts: list[str]) -> tuple[Layer | None, int]:
+        layer: Layer | None = None
+        used = 0
+        while used < len(parts):
+            names = self._names(layer.route if layer else "")
+            for width in (1, 2):
+                inner = names.get("/".join(parts[used : used + width]))
+                if inner is not None:
+                    layer, used = inner, used + width
+                    break
+            else:
+                break
+        return layer, used
+
+    def _names(self, route: str) -> dict[str, Layer]:
+        if route not in self._members:
+            self._members[route] = dict(_attributes(self._tree, route))
+        return self._members[route]
+
+    def _slots_of(self, layer: Layer) -> dict[str, Slot]:
+        if layer.route not in self._slots:
+            self._slots[layer.route] = {
+                f"{_holder(layer, slot)}{alias}": slot
+                for slot in slots_of(layer)
+                for alias in variable_aliases(slot)
+            }
+        return self._slots[layer.route]
+
+
+def _attributes(tree: Tree, route: str) -> Iterator[tuple[str, Layer]]:
+    """Names under which an object graph reaches the direct members of a model or wrapper.
+
+    A model reaches its members by several: `layer_with_weights-1` and `layer-3` in Keras 2,
+    `_operations/3` or `_layers/3` in Keras 3.
+    """
+    holder = tree.layers.get(route)
+    if holder is not None and not holder.is_model:
+        for member, path in _wrapped_members(tree, holder):
+            yield path, member
+            yield member.config_route.rpartition("/config/")[2], member
+        return
+    for i, layer in enumerate(tree.below(route)):
+        yield f"operations/{i}", layer
+        yield f"layers/{i}", layer
+    with_weights = 0
+    for i, layer in enumerate(tree.stored_layers(route)):
+        yield f"layer-{i}", layer
+        if tree.has_weights(layer):
+            yield f"layer_with_weights-{with_weights}", layer
+            with_weights += 1

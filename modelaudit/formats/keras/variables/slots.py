@@ -1,0 +1,137 @@
+"""The places for variables in an architecture, in the orders in which Keras stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modelaudit.facts import Architecture, Layer, Shape
+from modelaudit.formats.keras import json_config as kj
+from modelaudit.formats.keras.builtin_layers import is_operation
+from modelaudit.formats.keras.dialects import modern
+from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One variable that a layer should have. `shape` as the config implies it."""
+
+    route: str
+    role: str
+    shape: Shape
+
+    @property
+    def variable(self) -> str:
+        """Last part of the role: `kernel` of `query/kernel`."""
+        return self.role.rpartition("/")[2]
+
+    @property
+    def part(self) -> str:
+        """The sublayer that holds it: `query` of `query/kernel`; empty for the layer's own."""
+        return self.role.rpartition("/")[0]
+
+
+class Tree:
+    """The layers of an architecture as models and wrappers nest them.
+
+    Siblings are in the order of the config, which is that of Keras's `model.layers` and so of
+    stored weights; execution order can differ.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.children: dict[str, list[Layer]] = {"": []}
+        self.parent: dict[str, Layer | None] = {}
+        self.layers: dict[str, Layer] = {}
+        latest: dict[str, Layer] = {}  # both directions of a Bidirectional have one config route
+        for layer in architecture.layers:
+            above, nested, _ = layer.config_route.rpartition("/config/")
+            parent = latest.get(above) if nested else None
+            latest[layer.config_route] = layer
+            self.parent[layer.route] = parent
+            self.layers[layer.route] = layer
+            self.children.setdefault(parent.route if parent else "", []).append(layer)
+        self._functional = {r for r, layer in self.layers.items() if "input_layers" in layer.config}
+        if "input_layers" in kj.mapping(architecture.config.get("config")):
+            self._functional.add("")
+        for siblings in self.children.values():
+            siblings.sort(key=_position)
+
+    def below(self, route: str) -> list[Layer]:
+        """Inner layers of the model or wrapper at `route` ("" for the whole model)."""
+        return self.children.get(route, [])
+
+    def subtree(self, layer: Layer) -> Iterator[Layer]:
+        """`layer`, then everything in it."""
+        todo = [layer]
+        while todo:
+            item = todo.pop()
+            yield item
+            todo.extend(reversed(self.below(item.route)))
+
+    def has_weights(self, layer: Layer) -> bool:
+        """Whether the layer has variables, as far as the config tells (a custom one: maybe)."""
+        return any(item.expected or item.custom for item in self.subtree(layer))
+
+    def stored_layers(self, route: str) -> list[Layer]:
+        """What `model.layers` holds: no operations, no InputLayer at the head of a Sequential."""
+        layers = self.below(route)
+        if layers and layers[0].class_name == "InputLayer" and route not in self._functional:
+            layers = layers[1:]
+        return [x for x in layers if not is_operation(x.class_name, x.module, x.config)]
+
+    def weight_order(self, layer: Layer) -> list[Slot]:
+        """Slots in the order of a legacy HDF5 group: trainable weights, then the others."""
+        return [*self._trainable(layer), *self._non_trainable(layer)]
+
+    def _trainable(self, layer: Layer) -> list[Slot]:
+        if not layer.trainable:
+            return []
+        own = [slot for slot in slots_of(layer) if slot.role not in NON_TRAINABLE]
+        return own + [s for inner in self.below(layer.route) for s in self._trainable(inner)]
+
+    def _non_trainable(self, layer: Layer) -> list[Slot]:
+        inner_layers = self.below(layer.route)
+        if not layer.trainable:
+            inner = [s for x in inner_layers for s in self.weight_order(x)]
+            return slots_of(layer) + inner
+        own = [slot for slot in slots_of(layer) if slot.role in NON_TRAINABLE]
+        return own + [s for x in inner_layers for s in self._non_trainable(x)]
+
+
+def slots_of(layer: Layer) -> list[Slot]:
+    """The layer's own slots, in the order of creation."""
+    return [Slot(layer.route, role, shape) for role, shape in layer.expected.items()]
+
+
+def is_open(layer: Layer) -> bool:
+    """Whether the layer may hold variables that this package has no table for."""
+    if layer.is_model:
+        return False
+    return layer.custom or modern(layer.class_name, layer.config)[0] not in RULES
+
+
+def _position(layer: Layer) -> int:
+    last = layer.config_route.rpartition("/")[2]
+    return int(last) if last.isdecimal() else 0
+
+
+def variable_aliases(slot: Slot) -> frozenset[str]:
+    """Names that Keras 1, 2 and 3 gave to the variable of a slot."""
+    gate = slot.variable.rpartition("_")[2]
+    for prefix, letter in (("recurrent_kernel_", "U"), ("kernel_", "W"), ("bias_", "b")):
+        if slot.variable == prefix + gate:
+            return frozenset({slot.variable, f"{letter}_{gate}"})
+    return frozenset({slot.variable}) | _ALIASES.get(slot.variable, frozenset())
+
+
+_ALIASES: Mapping[str, frozenset[str]] = {
+    "kernel": frozenset({"W", "w"}),
+    "bias": frozenset({"b"}),
+    "recurrent_kernel": frozenset({"U"}),
+    "depthwise_kernel": frozenset({"kernel"}),
+    "embeddings": frozenset({"W"}),
+    "moving_mean": frozenset({"running_mean"}),
+    "moving_variance": frozenset({"running_std", "running_var", "running_variance"}),
+    "alpha": frozenset({"alphas"}),
+    "scale": frozenset({"gamma"}),
+}

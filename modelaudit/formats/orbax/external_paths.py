@@ -1,0 +1,79 @@
+"""Places outside of an Orbax checkpoint that the JSON in it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.zip.problems import unsafe_name
+
+_PLACES = ("path", "kvstore", "base", "base_url", "url")  # where TensorStore keeps data
+_OWN_WORDS = "custom_metadata"  # what a program keeps there is its own affair, and no place
+_ADDRESS = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+# TensorStore's other form of a specification: where the data lie, then the formats upon it.
+_PIPELINE = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]*://|/|\.\.).*\|\s*[\w.-]+:", re.IGNORECASE | re.DOTALL
+)
+_IN_MEMORY = "memory"
+
+
+def climbing(tree: Json, file: str) -> Iterator[Problem]:
+    """Names in the tree of values that would lead out of a directory, if they are assets' paths."""
+    for key, leaf in _mapping(_mapping(tree).get("tree_metadata")).items():
+        steps = _mapping(leaf).get("key_metadata")
+        names = [
+            str(step.get("key"))
+            for step in (steps if isinstance(steps, list) else ())
+            if isinstance(step, dict)
+        ]
+        # Orbax joins them by dots, which can make `..` of harmless parts.
+        for name in dict.fromkeys((*names, ".".join(names))):
+            if reason := unsafe_name(name):
+                evidence: dict[str, Json] = {"orbax": "name", "name": name}
+                yield Problem(ProblemKind.UNSAFE_PATH, file, reason, key, evidence)
+                break
+
+
+def elsewhere(document: Json, file: str) -> Iterator[Problem]:
+    """Places outside of the checkpoint that a specification of TensorStore's names.
+
+    That is an object with a `driver`, or a text: an address with a format behind a bar, wherever
+    it stands, and an address alone inside of such an object. An address of a local file counts
+    everywhere but among a program's own words.
+    """
+    pending: list[tuple[str, Json, bool, bool]] = [("", document, False, False)]
+    while pending:
+        key, value, inside, own = pending.pop()
+        if isinstance(value, list):
+            pending.extend((key, each, inside, own) for each in value)
+        elif isinstance(value, dict):
+            inside = inside or "driver" in value
+            for name, each in value.items():
+                if "driver" in value and name in _PLACES and isinstance(each, str):
+                    reason = _address(each) if _ADDRESS.match(each) else unsafe_name(each)
+                    if reason:
+                        yield _problem(file, name, each, reason)
+                else:
+                    pending.append((name, each, inside, own or name == _OWN_WORDS))
+        elif isinstance(value, str) and (reason := _address(value)):
+            local = value.lstrip()[:7].lower() == "file://" and not own
+            if inside or local or _PIPELINE.match(value):
+                yield _problem(file, key, value, reason)
+
+
+def _address(place: str) -> str:
+    """Why an address leads elsewhere; empty for a name, and for what is in memory only."""
+    found = _ADDRESS.match(place)
+    if found is None:
+        return f"{place} is a path with a format" if _PIPELINE.match(place) else ""
+    return "" if found[1].lower() == _IN_MEMORY else f"{place} is an address"
+
+
+def _problem(file: str, key: str, place: str, reason: str) -> Problem:
+    evidence: dict[str, Json] = {"orbax": "place", "name": place}
+    return Problem(ProblemKind.UNSAFE_PATH, file, reason, key, evidence)
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}

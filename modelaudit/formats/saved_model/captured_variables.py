@@ -1,0 +1,79 @@
+"""Which variables the functions of a TF2 SavedModel are bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from modelaudit.facts import Graph, Json, ObjectNode
+from modelaudit.formats.graph.dataflow import CALLS
+
+
+def _captures(objects: Sequence[ObjectNode]) -> Iterator[tuple[str, list[Json]]]:
+    """Each concrete function with the object nodes that its last arguments are bound to."""
+    for node in objects:
+        captures = node.detail.get("captures")
+        for name, bound in captures.items() if isinstance(captures, dict) else ():
+            if isinstance(bound, list):
+                yield name, bound
+
+
+def bound_functions(
+    graph: Graph, objects: Sequence[ObjectNode], by_node: Mapping[int, str]
+) -> list[tuple[str, dict[str, str]]]:
+    """Functions of a model without signatures, with the tensors that arguments are bound to."""
+    return [
+        (name, _bindings(graph.functions[name].args, bound, by_node))
+        for name, bound in dict(_captures(objects)).items()
+        if name in graph.functions
+    ]
+
+
+def captured_nodes(
+    graph: Graph, objects: Sequence[ObjectNode], by_node: Mapping[int, str]
+) -> dict[str, str]:
+    """Node of the main graph -> tensor, by the calls that pass it where a function is bound.
+
+    This is how `tf.saved_model.load` connects functions and variables; a session has the
+    graph's own saver instead.
+    """
+    captures = dict(_captures(objects))
+    holders: dict[str, str] = {}
+    for node in graph.nodes:
+        target = node.attrs.get("f") if node.op in CALLS else None
+        name = target.get("function") if isinstance(target, dict) else None
+        if isinstance(name, str) and name in captures:
+            inputs = [ref.partition(":")[0] for ref in node.inputs if not ref.startswith("^")]
+            holders |= _bindings(inputs, captures[name], by_node)
+    return holders
+
+
+def _bindings(
+    arguments: Sequence[str], bound: Sequence[Json], by_node: Mapping[int, str]
+) -> dict[str, str]:
+    """Captures are the last arguments, in order."""
+    last = arguments[len(arguments) - len(bound) :] if len(bound) <= len(arguments) else ()
+    return {
+        argument: by_node[index]
+        for argument, index in zip(last, bound, strict=False)
+        if isinstance(index, int) and index in by_node
+    }
+
+
+def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, int]:
+    """Variable that no function captures -> variable of its name and shape that one does.
+
+    Keras 3 exports a model's weights twice: as its functions capture them, and as the backend's
+    own `_all_variables`, which stand in the graph's signatures only.
+    """
+    captured = {index for _, bound in _captures(nodes) for index in bound if isinstance(index, int)}
+    used: dict[tuple[str, str], int] = {}
+    variables = [node for node in nodes if node.kind == "variable"]
+    for node in variables:
+        if node.index in captured:
+            used.setdefault((str(node.detail["name"]), str(node.detail["shape"])), node.index)
+    twins = {}
+    for node in variables:
+        twin = used.get((str(node.detail["name"]), str(node.detail["shape"])))
+        if twin is not None and node.index not in captured:
+            twins[node.index] = twin
+    return twins

@@ -1,0 +1,294 @@
+"""SavedModel directories, of TF1 and TF2, and the SessionBundles that came before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import (
+    Artifact,
+    Format,
+    Graph,
+    Json,
+    Kernel,
+    ObjectNode,
+    Problem,
+    ProblemKind,
+    Signature,
+)
+from modelaudit.formats.checkpoint.object_graph import VALUE, joined
+from modelaudit.formats.checkpoint.reader import read_checkpoint, variable_holders
+from modelaudit.formats.checkpoint.state_file import read_state_file
+from modelaudit.formats.checkpoint.variables import Variables, read_variables, restore_facts
+from modelaudit.formats.graph.kernels import config_differences, find_kernels
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables, unrestored
+from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
+from modelaudit.formats.io.symlinks import is_inside
+from modelaudit.formats.keras.config import parse_architecture
+from modelaudit.formats.keras.saved_model_metadata import (
+    KERAS_METADATA,
+    KerasMetadata,
+    read_keras_metadata,
+)
+from modelaudit.formats.keras.variables.matching import Binding, bind
+from modelaudit.formats.saved_model.captured_variables import (
+    bound_functions,
+    captured_nodes,
+    unused_twins,
+)
+from modelaudit.formats.saved_model.files import (
+    GRAPH_NAMES,
+    SPLIT,
+    Listing,
+    file_entries,
+    foreign_problems,
+    list_files,
+)
+from modelaudit.formats.saved_model.fingerprint import INDEX, read_fingerprint
+from modelaudit.formats.saved_model.meta_graphs import (
+    read_graphs,
+    read_message,
+    read_objects,
+    read_provenance,
+    read_signatures,
+    second_graph,
+)
+from modelaudit.settings import Limits
+
+_NEEDS_VARIABLES = VARIABLES | {"RestoreV2"}
+
+
+def read_saved_model(root: Path, limits: Limits) -> Artifact:
+    """Facts of the SavedModel in the directory `root`.
+
+    Where the graph is gone but variables are left, the facts are those of what is left.
+
+    Raises:
+        ReadError: neither a graph nor variables are there, or the graph's file is not one.
+        LimitExceeded: too many files, or the graph's file is too large.
+    """
+    root = root.absolute()
+    listing = list_files(root, limits)
+    problems = [*listing.problems, *foreign_problems(listing)]
+    for problem in listing.problems:
+        if problem.file in GRAPH_NAMES:
+            raise ReadError(problem.kind, problem.file, problem.detail)
+    message, file, graphs, graph_problems = _graphs(listing, limits)
+    objects = read_objects(message, file)
+    signatures = read_signatures(message)
+    problems += graph_problems
+    variables = _read_variables(root, graphs, objects, listing, limits)
+    objects = joined(objects, variables.objects)
+    lost_objects = not graphs and variables.objects  # what a lost graph is known by
+    variables, divergent = _one_copy(variables, objects)
+    metadata, metadata_problems = _read_metadata(listing, objects, limits)
+    binding, binding_problems = _bind(metadata, variables, objects, limits)
+    problems += [*variables.problems, *metadata_problems, *binding_problems]
+    assigned: dict[str, str] = {}
+    kernels: tuple[Kernel, ...] = ()
+    try:
+        assigned = restored_variables(graphs[0]) if graphs else {}
+        kernels = _kernels(graphs[0], signatures, objects, variables, assigned) if graphs else ()
+    except LimitExceeded as error:
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
+    fingerprint, fingerprint_problems = read_fingerprint(listing.paths, limits)
+    state, state_problems = read_state_file(root / "variables", root, limits)
+    restore = restore_facts(variables, objects, assigned)
+    restore |= {
+        "divergent": divergent,
+        "unrestored": [*unrestored(graphs[0], assigned)] if graphs else [],
+    }
+    extra: dict[str, Json] = {"restore": restore}
+    if binding:
+        extra |= {
+            "unclaimed": [*binding.unclaimed] if binding.architecture.layers else [],
+            "misordered": [*binding.misordered],
+            "config_differs": config_differences(binding.kernels, kernels),
+        }
+    extra |= {"fingerprint": fingerprint} if fingerprint else {}
+    extra |= {"checkpoint_state": state.facts()} if state else {}
+    files = file_entries(listing, root, limits)
+    provenance = read_provenance(
+        message.meta_graphs[0] if message.meta_graphs else pb.MetaGraphDef(),
+        graphs[0] if graphs else None,
+        objects,
+        is_keras=bool(metadata.objects),
+    )
+    return Artifact(
+        root=root,
+        format=Format.SAVEDMODEL_TF2 if objects or lost_objects else Format.SAVEDMODEL_TF1,
+        files=files,
+        sha256=model_digest(files),
+        complete=variables.complete
+        and bool(graphs)
+        and not graph_problems
+        and SPLIT not in listing.paths,
+        provenance=replace(
+            provenance, keras=metadata.word("keras_version"), backend=metadata.word("backend")
+        ),
+        architecture=binding.architecture if binding else None,
+        training=metadata.training,
+        signatures=signatures,
+        object_graph=objects,
+        graphs=graphs,
+        tensors=variables.tensors,
+        kernels=(binding.kernels if binding else ()) or kernels,
+        problems=(*problems, *fingerprint_problems, *state_problems),
+        extra=extra,
+        documents=metadata.documents(),
+    )
+
+
+def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
+    """Facts of a SessionBundle, the export directory that came before SavedModels.
+
+    It is a checkpoint called `export` with its `.meta`, and assets.
+
+    Raises:
+        ReadError: `missing-file`: there is no such checkpoint.
+    """
+    directory = directory.absolute()
+    artifact = read_checkpoint(directory / "export", limits)
+    assets = [
+        file_entry(path, directory, "asset", limits)
+        for path in sorted((directory / "assets").glob("**/*"))
+        if path.is_file() and is_inside(path, directory)
+    ]
+    files = (*artifact.files, *assets)
+    return replace(
+        artifact,
+        root=directory,
+        format=Format.SESSION_BUNDLE,
+        files=files,
+        sha256=model_digest(files),
+    )
+
+
+def _graphs(
+    listing: Listing, limits: Limits
+) -> tuple[pb.SavedModel, str, tuple[Graph, ...], list[Problem]]:
+    """The message, its file, its graphs and their problems; an empty message for a lost file."""
+    try:
+        message, file = read_message(listing.paths, limits)
+    except ReadError as error:
+        if error.kind != ProblemKind.MISSING_FILE or INDEX not in listing.paths:
+            raise
+        lost = Problem(ProblemKind.MISSING_FILE, error.file, error.reason)
+        return pb.SavedModel(), error.file, (), [lost]
+    graphs, problems = read_graphs(message, file, limits)
+    return message, file, graphs, [*problems, *second_graph(listing.paths, message, file, limits)]
+
+
+def _read_variables(
+    root: Path,
+    graphs: Sequence[Graph],
+    objects: Sequence[ObjectNode],
+    listing: Listing,
+    limits: Limits,
+) -> Variables:
+    """The variables; a model of constants has none, and needs none."""
+    prefix = root / "variables" / "variables"
+    needed = any(node.kind == "variable" for node in objects) or any(
+        node.op in _NEEDS_VARIABLES
+        for graph in graphs
+        for nodes in (graph.nodes, *(function.nodes for function in graph.functions.values()))
+        for node in nodes
+    )
+    if needed or INDEX in listing.paths:
+        return read_variables(prefix, root, limits)
+    return Variables()
+
+
+def _read_metadata(
+    listing: Listing, objects: tuple[ObjectNode, ...], limits: Limits
+) -> tuple[KerasMetadata, list[Problem]]:
+    data = None
+    if KERAS_METADATA in listing.paths:
+        try:
+            path = listing.paths[KERAS_METADATA]
+            data = read_bytes(path, limits.config_bytes, KERAS_METADATA, "config_bytes")
+        except ReadError as error:
+            problem = Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)
+            return KerasMetadata(), [problem]
+    return read_keras_metadata(data, objects, limits)
+
+
+def _bind(
+    metadata: KerasMetadata,
+    variables: Variables,
+    objects: tuple[ObjectNode, ...],
+    limits: Limits,
+) -> tuple[Binding | None, list[Problem]]:
+    """The Keras architecture with its layers' tensors; None where there is no Keras config."""
+    if metadata.config is None:
+        return None, []
+    try:
+        architecture = parse_architecture(metadata.config, limits=limits, file=metadata.file)
+    except ReadError as error:
+        return None, [Problem(ProblemKind(error.kind), metadata.file, error.reason)]
+    names = {
+        _stored_name(node, variables): str(node.detail["name"])
+        for node in objects
+        if node.kind == "variable"
+    }
+    return bind(architecture, variables.tensors, "saved_model", var_names=names), []
+
+
+def _kernels(
+    graph: Graph,
+    signatures: Sequence[Signature],
+    objects: tuple[ObjectNode, ...],
+    variables: Variables,
+    assigned: dict[str, str],
+) -> tuple[Kernel, ...]:
+    """Kernels by the graph's operations, named as the variables were named by their maker."""
+    names = {name: name for name in variables.keys.values()}
+    by_node: dict[int, str] = {}
+    for node in objects:
+        name = _stored_name(node, variables)
+        if node.kind == "variable" and name:
+            by_node[node.index] = name
+            names[name] = str(node.detail.get("name") or name)
+    holders = variable_holders(graph, variables, assigned) | captured_nodes(graph, objects, by_node)
+    own = [signature for signature in signatures if signature.tags == graph.tags]
+    functions = [] if own else bound_functions(graph, objects, by_node)
+    return find_kernels(graph, variables.tensors, holders, names, own, functions)
+
+
+def _one_copy(
+    variables: Variables, objects: tuple[ObjectNode, ...]
+) -> tuple[Variables, list[Json]]:
+    """The variables with every weight counted once, and weights whose two copies differ.
+
+    Copies get the role `other`, and their checkpoint keys lead to the tensor that functions
+    use. Copies that differ both stay weights: such a file is another model to a session than to
+    `tf.saved_model.load`.
+    """
+    name_of = {node.index: _stored_name(node, variables) for node in objects}
+    tensors = {tensor.name: tensor for tensor in variables.tensors}
+    originals: dict[str, str] = {}
+    divergent: list[Json] = []
+    for index, twin in unused_twins(objects).items():
+        copy, original = tensors.get(name_of[index]), tensors.get(name_of[twin])
+        if copy is None or original is None:
+            continue
+        if None in (copy.sha256, original.sha256) or copy.sha256 == original.sha256:
+            originals[copy.name] = original.name
+        else:
+            divergent.append({"used": original.name, "copy": copy.name})
+    kept = tuple(
+        replace(tensor, role="other")
+        if tensor.name in originals and tensor.role == "weight"
+        else tensor
+        for tensor in variables.tensors
+    )
+    keys = {key: originals.get(name, name) for key, name in variables.keys.items()}
+    return replace(variables, tensors=kept, keys=keys), divergent
+
+
+def _stored_name(node: ObjectNode, variables: Variables) -> str:
+    """`Tensor.name` of a variable's value; empty where it has none."""
+    return variables.keys.get(node.attributes.get(VALUE, {}).get("key", ""), "")

@@ -1,0 +1,231 @@
+"""A zip archive's directory, parsed by ourselves so that nothing it says is taken on trust.
+
+Where its records disagree with each other, or bytes lie outside of all, different readers see
+different archives. Field layout after PKWARE's APPNOTE 6.3.10, sections 4.3.12 to 4.3.16.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.facts import ProblemKind
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.zip.local_headers import (
+    DESCRIPTOR_BYTES,
+    ENCRYPTED,
+    SIZES_FOLLOW,
+    UNKNOWN32,
+    Header,
+    conflict,
+    local_header,
+    wide,
+)
+from modelaudit.settings import Limits
+
+STORED, DEFLATED = 0, 8
+
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")  # without its extensible part
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_END_SIGNATURE = b"PK\x05\x06"
+_TAIL = _END.size + 0xFFFF
+_UTF8 = 0x800
+_LONG_COMMENT = 1024
+_RECORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An entry of the central directory. `start` is where its data begin in the archive.
+
+    `size` is what inflating promises to give, `stored` what lies in the archive. `local_name` is
+    the name in the local header, `conflict` what else it contradicts; `tail` bytes behind its data
+    may describe it once more.
+    """
+
+    name: str
+    local_name: str
+    method: int
+    encrypted: bool
+    crc: int
+    stored: int
+    size: int
+    start: int
+    header: int
+    mode: int
+    conflict: str
+    tail: int
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it stands for a directory."""
+        return self.name.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All members in the order of the central directory, and bytes that belong to none.
+
+    `prefix` and `suffix` are numbers of bytes before the first and after the last record of the
+    archive; `comment` is the archive comment's length, `gaps` bytes between records, `overlaps`
+    those that belong to two. `conflict` is how its end contradicts itself, `hidden` whether the
+    comment holds records of an archive.
+    """
+
+    members: tuple[Member, ...]
+    prefix: int
+    suffix: int
+    comment: int
+    gaps: int
+    overlaps: int = 0
+    conflict: str = ""
+    hidden: bool = False
+
+
+def has_end_record(window: Window) -> bool:
+    """Whether something that looks like an archive's end record stands near the end."""
+    return _find_end(window) is not None
+
+
+def read_directory(window: Window, limits: Limits) -> Directory:
+    """Parse the central directory and every member's local header.
+
+    Args:
+        window: the archive.
+        limits: `archive_members` and `config_bytes` (for the directory itself) apply.
+
+    Raises:
+        ReadError: `truncated` without an end record, `corrupt` for broken records.
+        LimitExceeded: too many members.
+    """
+    found = _find_end(window)
+    if found is None:
+        reason = "zip archive without an end record: it is cut off or damaged"
+        raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
+    end_offset, (count, size, offset, comment), conflict = found
+    if count > limits.archive_members:
+        raise LimitExceeded(
+            window.file, "archive members", count, limits.archive_members, "archive_members"
+        )
+    if size > limits.config_bytes:
+        raise LimitExceeded(
+            window.file, "archive directory bytes", size, limits.config_bytes, "config_bytes"
+        )
+    # Offsets count from the archive's first byte, which need not be the file's: like zipfile,
+    # take the directory to end where the end record starts.
+    prefix = end_offset - size - offset
+    if prefix < 0:
+        reason = "central directory does not lie before its end record"
+        raise ReadError(ProblemKind.CORRUPT, window.file, reason)
+    data = window.head(size, offset + prefix)
+    members = tuple(_members(window, data, prefix, limits))
+    if count not in {len(members), len(members) & 0xFFFF}:
+        conflict = conflict or f"promises {count:,} members and lists {len(members):,}"
+    tail_start = end_offset + _end_size(window, end_offset)
+    text = window.head(comment, tail_start)
+    first = min((member.header for member in members), default=prefix)
+    gaps, overlaps = _gaps(members, first, offset + prefix)
+    return Directory(
+        members,
+        prefix=max(prefix, first),
+        suffix=max(window.size - tail_start - comment, 0),
+        comment=comment,
+        gaps=gaps,
+        overlaps=overlaps,
+        conflict=conflict,
+        hidden=comment > _LONG_COMMENT or any(record in text for record in _RECORDS),
+    )
+
+
+def _gaps(members: tuple[Member, ...], first: int, end: int) -> tuple[int, int]:
+    """Bytes from the first member to the directory that no member has, and that two have."""
+    covered, loose, gaps, overlaps = first, 0, 0, 0
+    spans = sorted((member.header, member.start + member.stored, member.tail) for member in members)
+    for start, stop, tail in [*spans, (end, end, 0)]:
+        gap = start - covered
+        gaps += gap if gap > loose else 0
+        overlaps += max(-gap, 0)
+        covered, loose = max(covered, stop), tail
+    return gaps, overlaps
+
+
+def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int], str] | None:
+    """Offset of the end record, (members, directory size, directory offset, comment), conflict.
+
+    As Python's zipfile looks for it: without a comment first, and with a 64-bit record counting
+    wherever there is one. Other programs ask for that only where 32 bits do not suffice.
+    """
+    start = max(0, window.size - _TAIL)
+    tail = window.head(_TAIL, start)
+    position = len(tail) - _END.size
+    if position < 0 or tail[position : position + 4] != _END_SIGNATURE or any(tail[-2:]):
+        position = tail.rfind(_END_SIGNATURE)
+    if position < 0 or position + _END.size > len(tail):
+        return None
+    _, _, _, _, count, size, offset, comment = _END.unpack_from(tail, position)
+    end, conflict = start + position, ""
+    locator = window.head(_END64_LOCATOR.size, end - _END64_LOCATOR.size)
+    if locator[:4] == b"PK\x06\x07":
+        at = end - _END64_LOCATOR.size - _END64.size
+        record = window.head(_END64.size, at)
+        if record[:4] == b"PK\x06\x06":
+            narrow = (count, size, offset)
+            _, _, _, _, _, _, _, count, size, offset = _END64.unpack(record)
+            pairs = zip(narrow, (count, size, offset), (0xFFFF, UNKNOWN32, UNKNOWN32), strict=True)
+            if any(few not in {many, unknown} for few, many, unknown in pairs):
+                conflict = "describes two directories, in 32 and in 64 bits"
+            end = at
+    return end, (count, size, offset, comment), conflict
+
+
+def _end_size(window: Window, offset: int) -> int:
+    has_64_bits = window.head(4, offset) == b"PK\x06\x06"
+    return _END.size + (_END64.size + _END64_LOCATOR.size if has_64_bits else 0)
+
+
+def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterator[Member]:
+    position = count = 0
+    while position < len(data):
+        count += 1
+        if count > limits.archive_members:
+            raise LimitExceeded(
+                window.file, "archive members", count, limits.archive_members, "archive_members"
+            )
+        if data[position : position + 4] != b"PK\x01\x02" or position + _CENTRAL.size > len(data):
+            reason = f"central directory is broken at entry {count}"
+            raise ReadError(ProblemKind.CORRUPT, window.file, reason)
+        values = _CENTRAL.unpack_from(data, position)
+        flags, method, crc, stored, size = values[3], values[4], *values[7:10]
+        lengths, mode, header = values[10:13], values[15] >> 16, values[16]
+        at = position + _CENTRAL.size
+        raw_name = data[at : at + lengths[0]]
+        extra = data[at + lengths[0] : at + lengths[0] + lengths[1]]
+        size, stored, header = wide(extra, (size, stored, header), window.file)
+        position = at + sum(lengths)
+        local, local_name, start = local_header(window, header + prefix)
+        if start + stored > window.size:
+            reason = f"data of {_text(raw_name, flags)} end after the file"
+            raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
+        central = Header(flags, method, crc, stored, size)
+        yield Member(
+            name=_text(raw_name, flags),
+            local_name=_text(local_name, flags),
+            method=method,
+            encrypted=bool(flags & ENCRYPTED),
+            crc=crc,
+            stored=stored,
+            size=size,
+            start=start,
+            header=header + prefix,
+            mode=mode,
+            conflict=conflict(window, central, local, start + stored),
+            tail=DESCRIPTOR_BYTES if local.flags & SIZES_FOLLOW else 0,
+        )
+
+
+def _text(name: bytes, flags: int) -> str:
+    return name.decode("utf-8", "backslashreplace") if flags & _UTF8 else name.decode("cp437")

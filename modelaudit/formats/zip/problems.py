@@ -1,0 +1,97 @@
+"""What is irregular about a zip archive: names, headers, and bytes that belong to no member."""
+
+from __future__ import annotations
+
+import posixpath
+import stat
+from collections.abc import Iterator
+
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.zip.directory import DEFLATED, STORED, Directory
+
+_PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
+
+
+def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
+    """What is irregular about names, headers and bytes outside the members."""
+    evidence: dict[str, Json]
+    alike: dict[str, list[str]] = {}
+    for member in directory.members:
+        if not member.is_directory:
+            alike.setdefault(_unpacked_name(member.name), []).append(member.name)
+    for names in alike.values():
+        if len(names) > 1:
+            called = " and ".join(dict.fromkeys(names))
+            detail = f"{len(names)} members are called {called}; readers disagree which one counts"
+            evidence = {"measured": len(names), "threshold": 1}
+            yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, names[0], evidence)
+    for member in directory.members:
+        if reason := unsafe_name(member.name) or unsafe_name(member.local_name):
+            yield Problem(ProblemKind.UNSAFE_PATH, file, reason, member.name, {"zip": "name"})
+        if stat.S_ISLNK(member.mode):
+            detail = f"{member.name} is a symbolic link"
+            evidence = {"zip": "link", "link": member.name}
+            yield Problem(ProblemKind.UNSAFE_PATH, file, detail, member.name, evidence)
+        elif stat.S_IFMT(member.mode) not in _PLAIN_MODES:
+            detail = f"{member.name} is a device, a pipe or a socket"
+            yield Problem(ProblemKind.UNSAFE_PATH, file, detail, member.name, {"zip": "device"})
+        if member.encrypted:
+            detail = f"{member.name} is encrypted"
+            yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "encrypted"})
+        elif member.method not in {STORED, DEFLATED}:
+            detail = f"{member.name} is compressed by method {member.method}"
+            yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "method"})
+        if member.local_name != member.name:
+            detail = f"{member.name} calls itself {member.local_name} in its own header"
+            evidence = {"zip": "local-name", "local": member.local_name}
+            yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
+        elif member.conflict:
+            detail = f"{member.name} {member.conflict}"
+            evidence = {"zip": "local-header"}
+            yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
+    yield from _archive_problems(directory, file)
+
+
+def _unpacked_name(name: str) -> str:
+    """Where a member ends up on a file system that knows no case."""
+    return posixpath.normpath(name.replace("\\", "/")).casefold()
+
+
+def _archive_problems(directory: Directory, file: str) -> Iterator[Problem]:
+    """What is irregular about the archive as a whole."""
+    evidence: dict[str, Json]
+    if directory.conflict:
+        detail = f"the end of the archive {directory.conflict}"
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", {"zip": "end"})
+    if directory.hidden:
+        detail = (
+            f"a comment of {directory.comment:,} bytes, as large as an archive or with one in it"
+        )
+        evidence = {"zip": "suffix", "measured": directory.comment}
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
+    if directory.gaps:
+        detail = f"{directory.gaps:,} bytes between the members belong to none that is listed"
+        evidence = {"zip": "gap", "measured": directory.gaps}
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
+    if directory.overlaps:
+        detail = f"members share {directory.overlaps:,} bytes with others"
+        evidence = {"zip": "overlap", "measured": directory.overlaps}
+        yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
+    for what, size in (("before", directory.prefix), ("after", directory.suffix)):
+        if size:
+            detail = f"{size:,} bytes {what} the archive: the file is something else as well"
+            evidence = {"zip": "prefix" if what == "before" else "suffix", "measured": size}
+            yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
+
+
+def unsafe_name(name: str) -> str:
+    """Why a member's name would lead out of the directory it is unpacked to; "" if it would not."""
+    if "\0" in name:
+        return f"{name!r} has a NUL in its name"
+    if "\\" in name:
+        return f"{name} has a backslash in its name"
+    if name.startswith("/") or name[1:2] == ":":
+        return f"{name} is an absolute path"
+    if ".." in name.split("/"):
+        return f"{name} climbs out of the archive"
+    return ""

@@ -1,0 +1,239 @@
+"""Receptive fields of layers, smallest and largest over all paths from the input.
+
+A window of k positions, d apart, on a map whose positions are j input pixels apart adds (k - 1) d j
+pixels; a stride multiplies j (Araujo, Norris and Sim 2019, doi:10.23915/distill.00021). The
+smallest field over paths tells where layers stop seeing more of the input: a layer whose sources
+all see the whole input already only mixes features (Richter et al. 2021, arXiv:2106.12307).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from modelaudit.facts import Layer, Shape
+from modelaudit.measures.architecture.layer_classes import (
+    AUGMENTATION,
+    CHANNEL_NORMALISATION,
+    GLOBAL_POOLING,
+    MERGING,
+    POINTWISE,
+    channels_first,
+    input_shape,
+    spatial_part,
+)
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.window_grid import (
+    Window,
+    explicit_padding,
+    extent,
+    layer_window,
+    output_size,
+    transposed_size,
+)
+from modelaudit.measures.summary import LayerField
+
+# An InputLayer with a source is that of a nested model.
+_TRANSPARENT = POINTWISE | CHANNEL_NORMALISATION | AUGMENTATION | {"InputLayer"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldState:
+    """Field of every position of a layer's map, per spatial axis.
+
+    `low` and `high` are the smallest and largest field in input pixels, `jump` the input pixels
+    between neighbouring positions, `size` the map's size (None where open). `flat` says that
+    the map has been flattened: whoever mixes it next sees all of it.
+    """
+
+    low: tuple[Fraction, ...]
+    high: tuple[Fraction, ...]
+    jump: tuple[Fraction, ...]
+    size: Shape
+    flat: bool = False
+
+    @property
+    def single(self) -> bool:
+        """The map has one position."""
+        return all(size == 1 for size in self.size)
+
+
+def field_states(graph: LayerGraph) -> dict[str, FieldState]:
+    """Fields of all layers up to where something is not understood; those behind are absent."""
+    return graph.propagate(_step, lambda a, b: _merged([a, b]))
+
+
+def layer_fields(
+    graph: LayerGraph, states: Mapping[str, FieldState], input_size: Shape
+) -> tuple[LayerField, ...]:
+    """Fields of the layers that change them (windows, pooling, upsampling), in execution order."""
+    fields = []
+    for layer in graph.layers:
+        state = states.get(layer.route)
+        calls = graph.calls[layer.route]
+        entry = None if calls or layer.class_name == "InputLayer" else input_state(layer)
+        sources = [states[s] for call in calls for s in call if s in states]
+        sources += [entry] if entry is not None else []
+        changed = state is not None and any(
+            (state.low, state.high, state.jump) != (s.low, s.high, s.jump) for s in sources
+        )
+        if state is None or layer.class_name in MERGING or not changed:
+            continue
+        fields.append(
+            LayerField(
+                route=layer.route,
+                minimum=tuple(math.ceil(r) for r in state.low),
+                maximum=tuple(math.ceil(r) for r in state.high),
+                jump=tuple(max(1, math.ceil(j)) for j in state.jump),
+                output_size=state.size,
+                border=_is_border(layer, sources, input_size),
+            )
+        )
+    return tuple(fields)
+
+
+def flattens(layer: Layer) -> bool:
+    """A Reshape to one axis, which is a Flatten."""
+    target = layer.config.get("target_shape")
+    return layer.class_name == "Reshape" and isinstance(target, list) and len(target) == 1
+
+
+def _is_border(layer: Layer, sources: Sequence[FieldState], input_size: Shape) -> bool:
+    """Every source sees the whole input on every axis, and the layer's window is wider than 1."""
+    window = layer_window(layer, len(input_size))
+    return (
+        window is not None
+        and max(window.kernel) > 1
+        and all(
+            size is not None and low >= size
+            for source in sources
+            for low, size in zip(source.low, input_size, strict=True)
+        )
+    )
+
+
+def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | None:
+    if any(source is None for source in sources):
+        return None
+    states = [source for source in sources if source is not None]
+    if not states:
+        state = input_state(layer)
+        if state is None or layer.class_name == "InputLayer":
+            return state
+        states = [state]
+    if layer.class_name in MERGING or layer.class_name == "Concatenate":
+        return _merged(states)
+    return _through(layer, states[0]) if len(states) == 1 else None
+
+
+def input_state(layer: Layer) -> FieldState | None:
+    """Every pixel by itself, for a layer without sources; None for inputs that are no map."""
+    shape = input_shape(layer)
+    if shape is None or not 3 <= len(shape) <= 5:
+        return None
+    size = spatial_part(shape, channels_first(layer) or _leads_with_channels(shape))
+    one = (Fraction(1),) * len(size)
+    return FieldState(one, one, one, size)
+
+
+def _leads_with_channels(shape: Shape) -> bool:
+    """(3, H, W) with H, W > 4 is channels first: an InputLayer does not say it otherwise."""
+    first, last = shape[1], shape[-1]
+    return len(shape) >= 4 and first in (1, 3, 4) and (last is None or last > 4) and shape[2] != 1
+
+
+def _through(layer: Layer, state: FieldState) -> FieldState | None:
+    name, rank = layer.class_name, len(state.size)
+    if name in _TRANSPARENT:
+        return state
+    if name in GLOBAL_POOLING:
+        return _whole(state)
+    if name == "Flatten" or flattens(layer):
+        return replace(state, flat=True)
+    if name == "Dense":
+        return _whole(state) if state.flat else state
+    if name == "Reshape":
+        return state if state.single else None
+    padding = explicit_padding(layer, rank)
+    if padding is not None:
+        grown = zip(state.size, padding, strict=True)
+        return replace(
+            state, size=tuple(None if n is None else max(0, n + sum(p)) for n, p in grown)
+        )
+    if name == f"UpSampling{rank}D":
+        return _upsampled(layer, state)
+    window = layer_window(layer, rank)
+    return _windowed(window, state) if window is not None else None
+
+
+def _whole(state: FieldState) -> FieldState | None:
+    """One position that sees the whole map; None if its size is open."""
+    sizes = [n for n in state.size if n is not None]
+    if len(sizes) != len(state.size):
+        return None
+    reach = [(n - 1) * j for n, j in zip(sizes, state.jump, strict=True)]
+    return FieldState(
+        low=tuple(r + a for r, a in zip(state.low, reach, strict=True)),
+        high=tuple(r + a for r, a in zip(state.high, reach, strict=True)),
+        jump=state.jump,
+        size=(1,) * len(sizes),
+    )
+
+
+def _windowed(window: Window, state: FieldState) -> FieldState:
+    low, high, jumps, sizes = [], [], [], []
+    for axis, size in enumerate(state.size):
+        k, s, d = window.kernel[axis], window.strides[axis], window.dilations[axis]
+        jump = state.jump[axis]
+        if window.transposed:
+            # An output position is written by every s-th tap only: between floor and ceil of k/s.
+            fewest, most = max(k // s, 1), -(-k // s)
+            low.append(state.low[axis] + (fewest - 1) * d * jump)
+            high.append(state.high[axis] + (most - 1) * d * jump)
+            jumps.append(jump / s)
+            sizes.append(None if size is None else transposed_size(size, k, s, d, window.padding))
+        else:
+            added = (extent(k, d) - 1) * jump
+            low.append(state.low[axis] + added)
+            high.append(state.high[axis] + added)
+            jumps.append(jump * s)
+            sizes.append(None if size is None else output_size(size, k, s, d, window.padding))
+    return FieldState(tuple(low), tuple(high), tuple(jumps), tuple(sizes))
+
+
+def _upsampled(layer: Layer, state: FieldState) -> FieldState | None:
+    factors = layer.config.get("size", 2)
+    if isinstance(factors, int):
+        factors = [factors] * len(state.size)
+    if not isinstance(factors, list) or len(factors) != len(state.size):
+        return None
+    whole = [f for f in factors if isinstance(f, int) and f > 0]
+    if len(whole) != len(factors):
+        return None
+    # Interpolation reads the two nearest positions, nearest-neighbour copies one.
+    taps = 0 if layer.config.get("interpolation", "nearest") == "nearest" else 1
+    return FieldState(
+        low=state.low,
+        high=tuple(r + taps * j for r, j in zip(state.high, state.jump, strict=True)),
+        jump=tuple(j / f for j, f in zip(state.jump, whole, strict=True)),
+        size=tuple(None if n is None else n * f for n, f in zip(state.size, whole, strict=True)),
+    )
+
+
+def _merged(states: Sequence[FieldState]) -> FieldState | None:
+    """Fields where branches meet; a branch of one position is broadcast over the others."""
+    rank = len(states[0].size)
+    if any(len(state.size) != rank for state in states):
+        return None
+    maps = [state for state in states if not state.single] or list(states)
+    if any(state.jump != maps[0].jump for state in maps):
+        return None
+    return FieldState(
+        low=tuple(min(s.low[axis] for s in maps) for axis in range(rank)),
+        high=tuple(max(s.high[axis] for s in states) for axis in range(rank)),
+        jump=maps[0].jump,
+        size=maps[0].size,
+        flat=any(state.flat for state in states),
+    )

@@ -1,0 +1,154 @@
+"""Does an output depend on its input, and if not, is the head's bias why?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.measures.behaviour.orientation import information
+from modelaudit.measures.behaviour.outputs import class_count, predicted, probabilities
+from modelaudit.measures.summary import Collapse
+
+MIN_BITS, MIN_BITS_SHARE = 0.1, 0.03  # healthy: 2.3 to 3.3 of 3.3 bits; collapsed: 1e-20 to .08
+MIN_SPREAD = 1e-4
+DIVERSE = 0.9  # largest class of labelled inputs below which they are diverse
+MIN_BIAS_GAIN = 0.3
+MIN_TOP_SHARE = 0.5
+MIN_BIAS_EXCESS = 2.0  # logit spreads; healthy heads stay below .12
+# A bias so large explains a collapse even where what it hides says little, as on made-up inputs.
+LARGE_BIAS_EXCESS, LARGE_BIAS_GAIN, LARGE_BIAS_RATIO = 5.0, 0.05, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """What is known of how varied the inputs are.
+
+    `synthetic`: they are made to be. `largest_class`: share of the commonest label. Without
+    either, `synthetic_information` (bits on synthetic inputs in the same value range) and
+    `batchnorm_consistent` (the stored statistics fit the inputs; None without such layers) tell
+    a collapsed model from inputs of one class.
+    """
+
+    synthetic: bool = False
+    largest_class: float | None = None
+    synthetic_information: float | None = None
+    batchnorm_consistent: bool | None = None
+
+    @property
+    def excuses(self) -> bool:
+        """A constant output is what a healthy model would give for these inputs."""
+        if self.synthetic:
+            return False
+        if self.largest_class is not None:
+            return self.largest_class >= DIVERSE
+        varied = self.synthetic_information is not None and self.synthetic_information >= MIN_BITS
+        return varied and self.batchnorm_consistent is not False
+
+
+def collapse(values: NDArray[np.floating], kind: str, diversity: Diversity) -> Collapse:
+    """Decide whether an output has collapsed.
+
+    With classes: less than max(.1, 3 % of log2 K) bits of information about diverse inputs.
+    Without: a deviation over inputs below 1e-4 of the output's scale.
+
+    Args:
+        values: (n, ...) outputs for n inputs.
+        kind: from `outputs.output_kind`.
+        diversity: of the inputs.
+    """
+    p, labels = probabilities(values, kind), predicted(values, kind)
+    spread = relative_spread(values)
+    if p is None or labels is None or len(labels) == 0:
+        constant = spread < MIN_SPREAD and len(values) > 1
+        return Collapse(constant and not diversity.excuses, None, None, None, None, spread)
+    classes = class_count(values, kind) or 2
+    bits = information(p)
+    counts = np.bincount(labels)
+    return Collapse(
+        collapsed=bits < bits_limit(classes) and not diversity.excuses,
+        information=bits,
+        classes=classes,
+        top_class=int(counts.argmax()),
+        top_share=float(counts.max() / len(labels)),
+        spread=spread,
+    )
+
+
+def bits_limit(classes: int) -> float:
+    """Information in bits below which an output of this many classes has collapsed."""
+    return max(MIN_BITS, MIN_BITS_SHARE * math.log2(max(classes, 2)))
+
+
+def relative_spread(values: NDArray[np.floating]) -> float:
+    """Deviation of (n, ...) over inputs, over the root mean square; in [0, 1], 0 for all zero."""
+    if len(values) == 0:
+        return 0.0
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    square = float((flat**2).mean())
+    return math.sqrt(float(flat.var(axis=0).mean()) / square) if square > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BiasEffect:
+    """What the head's bias does to the output.
+
+    `before` and `after` are bits (outputs with classes) or relative spreads with the bias as
+    stored and centred; `excess` is the bias's largest distance from its median (from 0 for a
+    single unit) in deviations of the pre-activations; `responsible` is the verdict.
+    """
+
+    before: float
+    after: float
+    excess: float
+    top_share: float | None
+    responsible: bool
+
+
+def centred_bias(bias: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The bias that prefers no class: its mean everywhere, 0 for a single unit."""
+    return np.zeros_like(bias) if bias.size == 1 else np.full_like(bias, bias.mean())
+
+
+def bias_effect(
+    stored: NDArray[np.floating],
+    centred: NDArray[np.floating],
+    kind: str,
+    bias: NDArray[np.floating],
+    pre_activations: NDArray[np.floating],
+) -> BiasEffect:
+    """Is the head's bias why the output says little?
+
+    Responsible where centring restores an output that had collapsed, by .05 bits and tenfold if
+    the bias is very large; or, for a moderate bias, where one class takes more than half,
+    centring gains more than .3 bits and the bias stands out by more than two deviations of what
+    it is added to.
+
+    Args:
+        stored, centred: (n, ...) outputs with the bias as stored and as `centred_bias`.
+        kind: from `outputs.output_kind`.
+        bias: (units,).
+        pre_activations: (n, ..., units), before the head's activation.
+    """
+    flat = pre_activations.reshape(-1, bias.size).astype(np.float64)
+    deviation = float(flat.std(axis=0).mean())
+    middle = 0.0 if bias.size == 1 else float(np.median(bias))
+    distance = float(np.abs(bias.astype(np.float64) - middle).max())
+    excess = distance / deviation if deviation > 0 else (math.inf if distance > 0 else 0.0)
+    p, p_centred = probabilities(stored, kind), probabilities(centred, kind)
+    if p is None or p_centred is None:
+        before, after = relative_spread(stored), relative_spread(centred)
+        restored = before < MIN_SPREAD <= after
+        return BiasEffect(before, after, excess, None, restored)
+    before, after = information(p), information(p_centred)
+    share = collapse(stored, kind, Diversity(synthetic=True)).top_share or 0.0
+    limit = bits_limit(class_count(stored, kind) or 2)
+    large = excess > LARGE_BIAS_EXCESS and after > LARGE_BIAS_RATIO * before
+    gain = LARGE_BIAS_GAIN if large else MIN_BIAS_GAIN
+    restored = before < limit and after - before > gain
+    moderate = after - before > MIN_BIAS_GAIN and share > MIN_TOP_SHARE
+    return BiasEffect(
+        before, after, excess, share, restored or (moderate and excess > MIN_BIAS_EXCESS)
+    )

@@ -1,0 +1,84 @@
+"""A few filters of the first layer beside those that come closest to their mirror images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Kernel
+from modelaudit.measures.dihedral import elements
+from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.measures.summary import FilterGallery, FilterPair
+
+SHOWN = 8
+LARGEST, SMALLEST = 15, 3  # sides of kernels that make a picture
+COLOUR = 3  # input channels up to which their mean is what an eye would see
+DIGITS = 4
+
+
+def galleries(artifact: Artifact) -> tuple[FilterGallery, ...]:
+    """The first layer that looks at pixels; nothing where it cannot be read or drawn."""
+    for kernel in artifact.kernels:
+        if _drawable(kernel):
+            try:
+                values = load_kernel(kernel, artifact.tensor(kernel.tensor))
+                return (_gallery(kernel.route, values.filters().reshape(kernel.shape)),)
+            except (ReadError, KeyError, ValueError):
+                return ()
+    return ()
+
+
+def _drawable(kernel: Kernel) -> bool:
+    sides = kernel.shape[:2]
+    return (
+        kernel.kind == "conv"
+        and kernel.spatial == 2
+        and len(kernel.shape) == 4
+        and all(SMALLEST <= side <= LARGEST for side in sides)
+        and kernel.shape[3] > 1
+    )
+
+
+def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
+    """Filters ordered by how asymmetric they are, the most asymmetric first.
+
+    Args:
+        route: of the layer.
+        values: (height, width, in, out).
+    """
+    mirror = next(element for element in elements(values.shape[:2]) if element.name == "H")
+    weights = values.astype(np.float64)
+    weights = weights - weights.mean(axis=(0, 1), keepdims=True)
+    flat = weights.reshape(-1, weights.shape[-1]).T
+    mirrored = np.ascontiguousarray(mirror.apply(weights)).reshape(-1, weights.shape[-1]).T
+    norms = np.maximum(np.linalg.norm(flat, axis=1), 1e-30)
+    cosine = (mirrored @ flat.T) / np.outer(norms, norms)  # row: mirrored filter, column: filter
+    own = np.diag(cosine)
+    order = np.argsort(own, kind="stable")[:SHOWN]
+    pairs = []
+    for index in order.tolist():
+        partner = int(cosine[index].argmax())
+        channel = _channel(values[..., index])
+        pairs.append(
+            FilterPair(
+                index=index,
+                partner=partner,
+                score=round(float(cosine[index, partner]), DIGITS),
+                values=_picture(values[..., index], channel),
+                partner_values=_picture(values[..., partner], channel),
+            )
+        )
+    return FilterGallery(route, "H", tuple(pairs))
+
+
+def _channel(filter_: NDArray[np.floating]) -> int | None:
+    """The input channel to draw: the strongest, or None for the mean over a few."""
+    if filter_.shape[2] <= COLOUR:
+        return None
+    return int((filter_.astype(np.float64) ** 2).sum(axis=(0, 1)).argmax())
+
+
+def _picture(filter_: NDArray[np.floating], channel: int | None) -> tuple[tuple[float, ...], ...]:
+    plane = filter_.mean(axis=2) if channel is None else filter_[..., channel]
+    return tuple(tuple(round(float(x), DIGITS) for x in row) for row in plane)

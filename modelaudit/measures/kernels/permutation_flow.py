@@ -1,0 +1,198 @@
+"""The channel permutation that a mirrored input induces, carried through the layer graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelaudit.facts import Kernel, Layer
+from modelaudit.measures.architecture.layer_classes import (
+    AUGMENTATION,
+    GLOBAL_POOLING,
+    LOCAL_POOLING,
+    MERGING,
+    PADDING,
+    POINTWISE,
+    UPSAMPLING,
+    input_shape,
+)
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.dihedral import Element, axis_flips
+from modelaudit.measures.kernels.mirror_pairs import CannotMatch, Permutation, match_twins
+from modelaudit.measures.kernels.values import KernelValues
+
+_CHANNELWISE = (
+    POINTWISE
+    | AUGMENTATION
+    | GLOBAL_POOLING
+    | LOCAL_POOLING
+    | PADDING
+    | UPSAMPLING
+    | {"Flatten", "Resizing", "CenterCrop", "InputLayer"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Why no permutation is known from here on."""
+
+    why: str
+
+
+_State = Permutation | _Lost
+
+
+class TwinFlow:
+    """Walks a network in execution order; `enter` a layer, `match` its kernels, `leave` it.
+
+    Args:
+        graph: the layers.
+        rank: number of spatial axes of the network's input (1, 2 or 3).
+        channels_first: whether channels are the axis after the batch.
+        with_kernels: routes of the layers whose kernels will be matched.
+    """
+
+    def __init__(
+        self, graph: LayerGraph, rank: int, channels_first: bool, with_kernels: frozenset[str]
+    ) -> None:
+        self._graph = graph
+        self._with_kernels = with_kernels
+        self._channels_first = channels_first
+        self.mirrors: tuple[Element, ...] = axis_flips((None,) * rank)
+        self._known: dict[str, dict[str, _State]] = {g.name: {} for g in self.mirrors}
+        self._now: dict[str, _State] = {}
+
+    def enter(self, layer: Layer) -> None:
+        """Find what arrives at a layer; for layers without kernels, also what leaves it."""
+        for g in self.mirrors:
+            calls = self._graph.calls[layer.route]
+            known = self._known[g.name]
+            arriving = [
+                self._pass(layer, [known.get(s, _Lost(f"at {s}")) for s in call])
+                for call in calls or ((),)
+            ]
+            self._now[g.name] = _agreed(arriving, f"the calls of {layer.route} disagree")
+
+    def match(
+        self, kernel: Kernel, values: KernelValues
+    ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+        """Twins of one kernel of the entered layer, and carry its permutation on.
+
+        A kernel without spatial extent has no twins of its own but permutes channels all the
+        same.
+
+        Returns:
+            {mirror: {score, z, matched, expected}}, and {mirror: why there are none}.
+        """
+        found: dict[str, dict[str, float]] = {}
+        lost: dict[str, str] = {}
+        for g in self.mirrors:
+            state = self._now[g.name]
+            try:
+                self._now[g.name] = _through(kernel, values, g, _known(state), found)
+            except CannotMatch as reason:
+                lost[g.name] = str(reason)
+                if not isinstance(state, _Lost):
+                    self._now[g.name] = _Lost(f"{kernel.route}: {reason}")
+        return found, lost
+
+    def lose(self, why: str) -> None:
+        """The entered layer's kernel could not be read or is not matched."""
+        self._now = {name: _Lost(why) for name in self._now}
+
+    def leave(self, layer: Layer) -> None:
+        """Hand the permutation to the layers behind."""
+        for name, state in self._now.items():
+            self._known[name][layer.route] = state
+
+    def _pass(self, layer: Layer, sources: Sequence[_State]) -> _State:
+        lost = next((s for s in sources if isinstance(s, _Lost)), None)
+        if lost is not None:
+            return lost
+        arrived = [s for s in sources if not isinstance(s, _Lost)]
+        if not arrived:
+            start = self._input(layer)
+            if isinstance(start, _Lost) or layer.class_name == "InputLayer":
+                return start
+            arrived = [start]
+        if layer.class_name == "Concatenate":
+            return self._concatenated(layer, arrived)
+        followed = layer.class_name in _CHANNELWISE or layer.route in self._with_kernels
+        if len(arrived) == 1 and followed:
+            return arrived[0]  # where there are kernels, `match` goes on from what arrives
+        if layer.class_name in MERGING:
+            return _agreed(arrived, f"the branches that meet at {layer.route} disagree")
+        return _Lost(f"{layer.route} ({layer.class_name}) is not followed")
+
+    def _input(self, layer: Layer) -> _State:
+        shape = input_shape(layer) or ()
+        if len(shape) != len(self.mirrors) + 2:
+            return _Lost(f"{layer.route} is not an input with {len(self.mirrors)} spatial axes")
+        channels = shape[1] if self._channels_first else shape[-1]
+        if not channels:
+            return _Lost(f"{layer.route} has an open number of channels")
+        return np.arange(channels)
+
+    def _concatenated(self, layer: Layer, arrived: Sequence[Permutation]) -> _State:
+        axis = layer.config.get("axis", -1)
+        wanted = (1,) if self._channels_first else (-1, len(self.mirrors) + 1)
+        if axis not in wanted:
+            return _Lost(f"{layer.route} joins along axis {axis}, not channels")
+        starts = np.cumsum([0, *(len(p) for p in arrived[:-1])])
+        return np.concatenate([p + start for p, start in zip(arrived, starts, strict=True)])
+
+
+def _known(state: _State) -> Permutation:
+    if isinstance(state, _Lost):
+        raise CannotMatch(f"the channel permutation is unknown: {state.why}")
+    return state
+
+
+def _through(
+    kernel: Kernel,
+    values: KernelValues,
+    g: Element,
+    pi_in: Permutation,
+    found: dict[str, dict[str, float]],
+) -> Permutation:
+    if values.sampled:
+        raise CannotMatch("too large to match")
+    if kernel.groups != 1:
+        raise CannotMatch("grouped convolution")
+    filters = values.filters()
+    allowed = None
+    if kernel.axes == "hwcm":
+        channels, multiplier = filters.shape[1:]
+        if len(pi_in) != channels:
+            raise CannotMatch(f"{len(pi_in)} channels arrive where the kernel takes {channels}")
+        filters = filters.reshape(filters.shape[0], 1, -1)
+        channel = np.arange(channels).repeat(multiplier)
+        allowed = pi_in[channel][:, None] == channel[None, :]
+        pi_in = np.zeros(1, dtype=np.intp)
+    elif kernel.axes == "hwoi":
+        filters = filters.swapaxes(1, 2)
+    if filters.shape[0] > 1 and len(values.sizes) != len(g.perm):
+        raise CannotMatch(f"a kernel of {len(values.sizes)} spatial axes behind other inputs")
+    match = match_twins(filters, g, values.sizes, pi_in, allowed)
+    if match.score is not None and match.z is not None and match.expected is not None:
+        found[g.name] = {
+            "score": match.score,
+            "z": match.z,
+            "matched": match.matched,
+            "expected": match.expected,
+        }
+    return match.permutation
+
+
+def _agreed(states: Sequence[_State], why: str) -> _State:
+    first = states[0]
+    for state in states:
+        if isinstance(state, _Lost):
+            return state
+    same = all(
+        not isinstance(s, _Lost) and not isinstance(first, _Lost) and np.array_equal(s, first)
+        for s in states
+    )
+    return first if same else _Lost(why)

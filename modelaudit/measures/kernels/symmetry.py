@@ -1,0 +1,181 @@
+"""How symmetric a kernel's spatial slices are, against what independent weights would give.
+
+A slice K with its mean removed ("AC": the mean is symmetric under everything and large in trained
+layers) splits under an involution g into an even part (K + gK)/2 and an odd part (K - gK)/2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.measures.dihedral import (
+    CHARACTERS,
+    DIMENSIONS,
+    Element,
+    elements,
+    fixed_points,
+    index_map,
+    irrep_dimensions,
+)
+from modelaudit.measures.kernels.filter_health import filter_health
+from modelaudit.measures.kernels.values import KernelValues
+from modelaudit.measures.summary import KernelSymmetry
+
+# 99 % quantile of `mean_kernel_symmetry` for independent Gaussian weights, by kernel side:
+# 200,000 draws a side, `benchmarks/mean_kernel_null.py`.
+MEAN_KERNEL_Q99: Mapping[int, float] = MappingProxyType(
+    {
+        2: 0.8009,
+        3: 0.6957,
+        4: 0.5117,
+        5: 0.5008,
+        6: 0.4229,
+        7: 0.4265,
+        8: 0.3843,
+        9: 0.3897,
+        11: 0.3687,
+        13: 0.3549,
+    }
+)
+# Independent weights tend to orthogonal images: |gK - K| -> sqrt(2), hence 1 - sqrt(2)/2.
+_MEAN_KERNEL_LIMIT = 1 - math.sqrt(0.5)
+_FLAT = 1e-12  # share of a kernel's energy below which its slices count as constant
+
+
+def kernel_symmetry(values: KernelValues, route: str, kind: str) -> KernelSymmetry:
+    """All symmetry measures of one kernel but its twins; `undefined` says why there are none."""
+    size = values.matrix.shape[0]
+    if size == 1:
+        return _undefined(values, route, kind, "a kernel of one position has no symmetry")
+    matrix = values.matrix.astype(np.float64)
+    total = float(np.vdot(matrix, matrix))
+    mean_kernel = matrix.mean(axis=1)
+    means = matrix.mean(axis=0)
+    matrix -= means
+    energy = float(np.vdot(matrix, matrix))
+    if energy <= _FLAT * total:
+        return _undefined(values, route, kind, "every spatial slice is constant")
+    group = elements(values.sizes)
+    overlap = {g.name: _overlap(matrix, g, values.sizes) / energy for g in group}
+    involutions = [g for g in group if _informative(g, values.sizes)]
+    even = {g.name: min(max((1 + overlap[g.name]) / 2, 0.0), 1.0) for g in involutions}
+    baseline = {g.name: even_baseline(g, values.sizes) for g in involutions}
+    square = len(values.sizes) == 2 and values.sizes[0] == values.sizes[1]
+    return KernelSymmetry(
+        route=route,
+        kind=kind,
+        shape=values.shape,
+        slices=values.slices,
+        even=even,
+        baseline=baseline,
+        score={g: (even[g] - baseline[g]) / (1 - baseline[g]) for g in even},
+        z={
+            g.name: (even[g.name] - baseline[g.name])
+            / even_deviation(g, values.sizes, matrix.shape[1])
+            for g in involutions
+        },
+        energies=_energies(overlap) if square else {},
+        expected=expected_energies(values.sizes[0]) if square else {},
+        mean_kernel=mean_kernel_symmetry(mean_kernel.reshape(values.sizes)) if square else None,
+        mean_kernel_q99=mean_kernel_quantile(values.sizes[0]) if square else None,
+        health={"dc": 1 - energy / total, **filter_health(values)},
+    )
+
+
+def even_baseline(element: Element, sizes: tuple[int, ...]) -> float:
+    """Expected AC even fraction of exchangeable weights: (d - 1)/(n - 1), d = (n + fixed)/2."""
+    n = math.prod(sizes)
+    return (_even_dimensions(element, sizes) - 1) / (n - 1)
+
+
+def even_deviation(element: Element, sizes: tuple[int, ...], slices: int) -> float:
+    """Standard deviation of the AC even fraction of `slices` independent Gaussian slices.
+
+    The fraction is Beta(N(d-1)/2, N(n-d)/2), a ratio of chi-squared energies. Uniform weights
+    vary less, so that z is then conservative.
+    """
+    d = _even_dimensions(element, sizes)
+    a, b = slices * (d - 1) / 2, slices * (math.prod(sizes) - d) / 2
+    return math.sqrt(a * b / (a + b + 1)) / (a + b)
+
+
+def expected_energies(side: int) -> dict[str, float]:
+    """Expected shares of D4's representations in the AC energy of independent weights."""
+    dims = irrep_dimensions(side)
+    return {name: (dims[name] - (name == "A1")) / (side * side - 1) for name in dims}
+
+
+def mean_kernel_symmetry(kernel: NDArray[np.float64]) -> float | None:
+    """Symmetry of the mean kernel (square, over all slices), in [0, 1]; None if it is zero.
+
+    S = 1 - sum over the 7 non-trivial g in D4 of |gK - K| / (2 * 7 * |K|), after Alsallakh,
+    Wroge, Miglani and Kokhlikyan (2025, arXiv:2503.19215). Compare with `mean_kernel_quantile`:
+    random kernels are far from 0.
+    """
+    norm = float(np.linalg.norm(kernel))
+    if norm == 0.0:
+        return None
+    group = elements(kernel.shape)
+    moved = sum(float(np.linalg.norm(g.apply(kernel) - kernel)) for g in group)
+    return 1 - moved / (2 * len(group) * norm)
+
+
+def mean_kernel_quantile(side: int) -> float:
+    """99 % quantile of `mean_kernel_symmetry` for independent weights.
+
+    Measured sides are tabulated; others are interpolated in 1/side, towards the exact limit.
+    """
+    sides = sorted(MEAN_KERNEL_Q99, reverse=True)
+    inverse = [0.0, *(1 / s for s in sides)]
+    quantiles = [_MEAN_KERNEL_LIMIT, *(MEAN_KERNEL_Q99[s] for s in sides)]
+    return float(np.interp(1 / side, inverse, quantiles))
+
+
+def is_lowpass(values: KernelValues) -> bool:
+    """Every slice is one and the same symmetric, non-negative kernel that sums to 1.
+
+    Such a depthwise kernel is a fixed blur (Zhang 2019, arXiv:1904.11486), not a learned filter.
+    """
+    matrix = values.matrix
+    if (
+        matrix.shape[0] == 1
+        or values.minimum < 0
+        or not math.isclose(float(matrix[:, 0].sum()), 1.0, rel_tol=1e-3)
+    ):
+        return False
+    same = np.allclose(matrix, matrix[:, :1], rtol=0, atol=1e-5)
+    moved = (index_map(g, values.sizes) for g in elements(values.sizes))
+    return same and all(np.allclose(matrix[m, 0], matrix[:, 0], rtol=0, atol=1e-5) for m in moved)
+
+
+def _even_dimensions(element: Element, sizes: tuple[int, ...]) -> int:
+    return (math.prod(sizes) + fixed_points(element, sizes)) // 2
+
+
+def _informative(element: Element, sizes: tuple[int, ...]) -> bool:
+    """An involution that leaves room for both even and odd AC parts."""
+    return element.involution and 1 < _even_dimensions(element, sizes) < math.prod(sizes)
+
+
+def _overlap(matrix: NDArray[np.float64], element: Element, sizes: tuple[int, ...]) -> float:
+    """<K, gK> summed over slices, row by row, so that no second matrix is needed."""
+    mapping = index_map(element, sizes)
+    return math.fsum(float(matrix[i] @ matrix[j]) for i, j in enumerate(mapping.tolist()))
+
+
+def _energies(overlap: Mapping[str, float]) -> dict[str, float]:
+    """|P_rho K|^2 = <K, P_rho K> with P_rho = (d/8) sum over g of chi(g) g, as shares."""
+    overlaps = {"e": 1.0, **overlap}
+    return {
+        name: max(0.0, DIMENSIONS[name] / 8 * sum(chi * overlaps[g] for g, chi in row.items()))
+        for name, row in CHARACTERS.items()
+    }
+
+
+def _undefined(values: KernelValues, route: str, kind: str, why: str) -> KernelSymmetry:
+    return KernelSymmetry(route, kind, values.shape, values.slices, undefined=why)

@@ -1,0 +1,302 @@
+"""The supervisor's line to one child: starts it, talks to it, watches it, ends it.
+
+Everything that comes from the child is untrusted: frames are bounded and typed by `frames`,
+answers must carry the session's token, and a child that stays silent, grows or dies ends as
+`Ended`, which says how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import secrets
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelaudit.facts import Json
+from modelaudit.probe.child import frames
+from modelaudit.probe.host import disk_limit as disk
+from modelaudit.probe.protocol import Status
+
+POLL_SECONDS = 0.05  # between two looks at memory
+LOG_BYTES = 16 << 10
+DRAINED_BYTES = 1 << 20  # of the log between two looks at the clock; a pipe holds 64 KiB
+GRACE_SECONDS = 10.0  # for the runtime to report the end of a child that was killed
+TIME_SIGNALS = (signal.SIGXCPU, signal.SIGALRM)
+CREDENTIALS = struct.Struct("iII")  # process, user, group
+CREDENTIALS_SPACE = socket.CMSG_SPACE(CREDENTIALS.size)
+# Linux alone has it, and is alone in needing it: memory is watched by /proc.
+PASS_CREDENTIALS: int | None = getattr(socket, "SO_PASSCRED", None)
+
+
+@dataclass
+class Ended(Exception):
+    """The child is gone, or was ended by the supervisor."""
+
+    status: Status
+    error_type: str = ""
+    error: str = ""
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """Bounds on one child: seconds of waiting for it in total, bytes beyond the bare runtime.
+
+    `file_size` bounds each file that it writes, and all of them in `scratch` together.
+    """
+
+    seconds: float
+    memory: int
+    file_size: int = 64 << 20
+    threads: int = 1
+    scratch: Path | None = None
+
+
+class Channel:
+    """A running child.
+
+    Raises:
+        Ended: UNAVAILABLE where the runtime does not answer.
+    """
+
+    def __init__(self, connect_path: str, policy: Mapping[str, Json], limits: ChildLimits) -> None:
+        self.limits = limits
+        self.waited = 0.0
+        self.peak = 0
+        self._token = secrets.token_hex(16)
+        self._pid: int | None = None
+        self._base_memory: int | None = None
+        self._log = bytearray()
+        self._lost = 0
+        self._messages = b""
+        message = dict(policy) | {
+            "token": self._token,
+            "threads": limits.threads,
+            # The supervisor watches resident memory; this only stops a single huge request.
+            "address_space": 2 * limits.memory + (4 << 30),
+            "cpu": int(limits.seconds) + 10,
+            "file_size": limits.file_size,
+        }
+        ours, theirs = socket.socketpair()
+        log, log_end = os.pipe()
+        self._data, self._log_fd = ours, log
+        self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            if PASS_CREDENTIALS is not None:
+                self._control.setsockopt(socket.SOL_SOCKET, PASS_CREDENTIALS, 1)
+            self._control.settimeout(GRACE_SECONDS)
+            self._control.connect(connect_path)
+            text = json.dumps(message).encode() + b"\n"
+            socket.send_fds(self._control, [text], [theirs.fileno(), log_end])
+            ours.setblocking(False)
+            os.set_blocking(log, False)
+        except OSError as error:
+            self.close()
+            raise Ended(
+                Status.UNAVAILABLE, type(error).__name__, f"the runtime does not answer: {error}"
+            ) from error
+        finally:
+            theirs.close()
+            os.close(log_end)
+
+    def hello(self) -> dict[str, Any]:
+        """The child's first word: the sandbox that holds it and the runtime's versions.
+
+        Raises:
+            Ended: REFUSED where a required sandbox layer is missing.
+        """
+        greeting, _ = self._receive()
+        self._control_message()  # the child's own: that it has started
+        self._base_memory = self._resident()
+        return greeting
+
+    def ask(
+        self, verb: str, request: Mapping[str, Any], arrays: frames.Arrays
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Send a request and wait for its answer, `ok` or not.
+
+        Raises:
+            Ended: no answer came.
+            FrameError: the request is over a bound; nothing was sent.
+        """
+        for piece in list(frames.encode(dict(request, verb=verb), arrays)):
+            self._write(memoryview(piece))
+        return self._receive()
+
+    @property
+    def log(self) -> str:
+        """What the child printed, cut."""
+        text = self._log.decode(errors="backslashreplace")
+        return f"{text}\n… {self._lost:,} more bytes" if self._lost else text
+
+    def close(self) -> None:
+        """End the child and let go of everything; harmless when repeated."""
+        self._kill()
+        self._data.close()
+        self._control.close()
+        if self._log_fd >= 0:
+            os.close(self._log_fd)
+            self._log_fd = -1
+
+    def _receive(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            answer, arrays = frames.decode(self._read)
+        except frames.FrameError as error:
+            raise self._violation(str(error)) from error
+        if answer.pop("token", None) != self._token or not isinstance(answer.get("ok"), bool):
+            raise self._violation("an answer without the session's token")
+        return answer, arrays
+
+    def _violation(self, reason: str) -> Ended:
+        self._kill()
+        return Ended(Status.CRASHED, "ProtocolError", f"the child answered with {reason}")
+
+    def _read(self, count: int) -> bytearray:
+        buffer = bytearray(count)
+        view, filled = memoryview(buffer), 0
+        while filled < count:
+            self._wait(select.POLLIN)
+            try:
+                got = self._data.recv_into(view[filled:])
+            except BlockingIOError:
+                continue
+            except OSError:
+                got = 0
+            if got == 0:
+                raise self._post_mortem()
+            filled += got
+        return buffer
+
+    def _write(self, view: memoryview) -> None:
+        while len(view):
+            self._wait(select.POLLOUT)
+            try:
+                view = view[self._data.send(view) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._post_mortem() from error
+
+    def _wait(self, event: int) -> None:
+        """Until the channel is ready: take what is printed, watch clock, memory and disk."""
+        poll = select.poll()
+        poll.register(self._data, event)
+        poll.register(self._log_fd, select.POLLIN)
+        while True:
+            start = time.monotonic()
+            left = self.limits.seconds - self.waited
+            if left <= 0:
+                self._kill()
+                raise Ended(
+                    Status.TIMEOUT, "TimeoutError", f"no answer in {self.limits.seconds:g} s"
+                )
+            ready = dict(poll.poll(1000 * min(left, POLL_SECONDS)))
+            if self._log_fd in ready and not self._drain(DRAINED_BYTES):
+                poll.unregister(self._log_fd)  # closed: it would be ready for ever
+            self.waited += time.monotonic() - start
+            if self._data.fileno() in ready:
+                return
+            used = (self._resident() or 0) - (self._base_memory or 0)
+            self.peak = max(self.peak, used)
+            if self._base_memory is not None and used > self.limits.memory:
+                self._kill()
+                most = f"{self.limits.memory // 2**20:,} MiB"
+                raise Ended(Status.MEMORY, "MemoryError", f"used more than {most}")
+            scratch = self.limits.scratch
+            if scratch and (reason := disk.excess(scratch, self.limits.file_size)):
+                self._kill()
+                raise Ended(Status.DISK, "OSError", reason)
+
+    def _drain(self, most: int) -> bool:
+        """Take up to `most` bytes out of the log; False once it is closed.
+
+        A child that prints without end fills it as fast as it is emptied.
+        """
+        taken = 0
+        try:
+            while taken < most:
+                piece = os.read(self._log_fd, 1 << 16)
+                if not piece:
+                    return False
+                taken += len(piece)
+                room = LOG_BYTES - len(self._log)
+                self._log += piece[:room]
+                self._lost += len(piece) - len(piece[:room])
+        except BlockingIOError:
+            pass
+        return True
+
+    def _resident(self) -> int | None:
+        """Resident bytes of the child, where /proc tells."""
+        if self._pid is None:
+            return None
+        try:
+            fields = Path(f"/proc/{self._pid}/statm").read_text().split()
+        except OSError:
+            return None
+        return int(fields[1]) * resource.getpagesize()
+
+    def _control_message(self) -> dict[str, Any] | None:
+        """The runtime's next line about the child; None once it says no more."""
+        while b"\n" not in self._messages:
+            try:
+                piece, ancillary, _, _ = self._control.recvmsg(4096, CREDENTIALS_SPACE)
+            except OSError:
+                return None
+            if not piece:
+                return None
+            if self._pid is None:  # the first to speak is the child
+                self._pid = _sender(ancillary)
+            self._messages += piece
+        line, _, self._messages = self._messages.partition(b"\n")
+        message = json.loads(line)
+        return message if isinstance(message, dict) else None
+
+    def _kill(self) -> None:
+        """End the child and wait until the runtime says that it is gone."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)  # the runtime takes this as the order to kill
+        while self._control_message():
+            pass
+
+    def _post_mortem(self) -> Ended:
+        """How a child ended that closed its channel by itself."""
+        self._drain(DRAINED_BYTES)
+        status = None
+        with contextlib.suppress(OSError):
+            # It may have closed the channel and gone on: then it is ended now.
+            self._control.settimeout(2.0)
+        while (message := self._control_message()) is not None:
+            status = message.get("status", status)
+        self._kill()
+        if not isinstance(status, int):
+            return Ended(Status.CRASHED, "", "the child closed its channel")
+        if not os.WIFSIGNALED(status):
+            code = os.waitstatus_to_exitcode(status)
+            return Ended(Status.CRASHED, "", f"the child exited with code {code}")
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        if number in TIME_SIGNALS:
+            return Ended(Status.TIMEOUT, "TimeoutError", f"out of CPU time ({name})", number)
+        if b"bad_alloc" in self._log:
+            return Ended(Status.MEMORY, "MemoryError", f"died for want of memory ({name})", number)
+        hint = ", perhaps by the kernel for want of memory" if number == signal.SIGKILL else ""
+        return Ended(Status.CRASHED, "", f"killed by {name}{hint}", number)
+
+
+def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The process that sent a message, by its number in our process namespace."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == getattr(socket, "SCM_CREDENTIALS", None):
+            return int(CREDENTIALS.unpack(data[: CREDENTIALS.size])[0])
+    return None

@@ -1,0 +1,145 @@
+"""Opens sessions on runtimes; the parent's side of isolation."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.facts import Artifact, Format, Json
+from modelaudit.formats.io.symlinks import hub_blobs
+from modelaudit.probe.child import sandbox
+from modelaudit.probe.host import bubblewrap
+from modelaudit.probe.host import scratch_dirs as scratch
+from modelaudit.probe.host.channel import Channel, ChildLimits, Ended
+from modelaudit.probe.host.runtime import RuntimeHandle, wake
+from modelaudit.probe.host.session import Session
+from modelaudit.probe.protocol import Observation, Status, calls_for
+from modelaudit.settings import ProbeSettings
+
+CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
+SCRATCH_BYTES = 64 << 20  # of a file that a child writes, beside a copy of the model
+
+
+def open_session(
+    handle: RuntimeHandle,
+    root: Path,
+    format: Format,
+    settings: ProbeSettings,
+    *,
+    architecture: str | None = None,
+    options: Mapping[str, Json] | None = None,
+) -> Session:
+    """A child for the model at `root`, restricted but with nothing loaded yet.
+
+    Where none could be started the session is not `alive` and its `observation` says why.
+
+    Args:
+        root: absolute path of the file or directory, or a checkpoint's prefix.
+        architecture: Keras JSON, for formats that hold weights alone.
+        options: for loaders: `signature` (name), `tags` (of a TF1 SavedModel's MetaGraph),
+            `inputs` and `outputs` (tensor names, for graphs without signatures).
+    """
+    blank = Observation(
+        runtime=handle.runtime.name,
+        call="",
+        status=Status.UNAVAILABLE,
+        sandbox={bubblewrap.LAYER: True} if handle.jailed else {},
+    )
+    # Bubblewrap shows the audited files alone, which is what Landlock is required for.
+    spared = {"landlock"} if handle.jailed else set()
+    required = [*sandbox.REQUIRED] if settings.require_sandbox else []
+    failure = handle.failure or (wake(handle) if handle.late else "")
+    if failure:
+        return Session(replace(blank, error=failure), {}, None)
+    try:
+        readable = _files(root, format)
+        size = sum(path.stat().st_size for path in readable if path.is_file())
+        private = Path(tempfile.mkdtemp(dir=handle.scratch))
+    except OSError as error:  # the model or the runtime is gone
+        return Session(replace(blank, error_type=type(error).__name__, error=str(error)), {}, None)
+    policy: dict[str, Json] = {
+        "readable": [str(path) for path in readable],
+        "listable": [str(root.parent)] if format in CHECKPOINTS else [],
+        "scratch": str(private),
+        "required": [layer for layer in required if layer not in spared],
+        "seed": settings.seed,
+    }
+    model: dict[str, Json] = {
+        **(options or {}),
+        "path": str(root),
+        "architecture": architecture,
+        "threads": handle.threads,
+    }
+    limits = ChildLimits(
+        settings.timeout, settings.memory, SCRATCH_BYTES + size, handle.threads, private
+    )
+    try:
+        channel = Channel(handle.connect_path, policy, limits)
+    except Ended as end:
+        scratch.remove(private)
+        ended = replace(blank, status=end.status, error_type=end.error_type, error=end.error)
+        return Session(ended, {}, None)
+    session = Session(replace(blank, status=Status.FAILED), model, channel, private)
+    session.greet()
+    return session
+
+
+def _files(root: Path, format: Format) -> list[Path]:
+    """What the child may read of the model."""
+    if format not in CHECKPOINTS:
+        blobs = hub_blobs(root) if root.is_dir() else None
+        return [root, blobs] if blobs else [root]
+    names = (f"{root.name}.index", f"{root.name}.meta", f"{root.name}.data-")
+    return sorted(path for path in root.parent.iterdir() if path.name.startswith(names))
+
+
+def observe(
+    handle: RuntimeHandle,
+    artifact: Artifact,
+    settings: ProbeSettings,
+    *,
+    calls: Sequence[str] | None = None,
+) -> tuple[Observation, Session | None]:
+    """Load a model, describe it, and take the digest of every variable.
+
+    Returns:
+        What was seen, and the open session where the model is loaded, for the caller to close.
+    """
+    legacy = handle.runtime.flavour == "tf_keras"
+    tried = calls_for(artifact.format, legacy_keras=legacy) if calls is None else tuple(calls)
+    refusal = Observation(runtime=handle.runtime.name, call="", status=Status.REFUSED)
+    if not tried:
+        return replace(refusal, error=f"{artifact.format.label}: nothing in it can be run"), None
+    refusal = replace(refusal, call=tried[0])
+    architecture = None
+    if tried[0] in {"load_weights", "load_checkpoint"}:
+        if artifact.architecture is None:
+            reason = "weights alone, and no architecture beside them to put them in"
+            return replace(refusal, error=reason), None
+        architecture = json.dumps(dict(artifact.architecture.config))
+    tags = next((list(graph.tags) for graph in artifact.graphs if graph.tags), None)
+    if any("serve" in graph.tags for graph in artifact.graphs):
+        tags = ["serve"]
+    options: dict[str, Json] = {} if tags is None else {"tags": [str(tag) for tag in tags]}
+    session = open_session(
+        handle,
+        artifact.root,
+        artifact.format,
+        settings,
+        architecture=architecture,
+        options=options,
+    )
+    seen = session.load(tried)
+    digests = session.digests() if seen.status is Status.LOADED else ()
+    if isinstance(digests, Observation):  # it loaded, but died or failed when asked
+        seen = replace(digests, inputs=seen.inputs, outputs=seen.outputs, layers=seen.layers)
+    else:
+        seen = replace(seen, variables=digests)
+    if seen.status is not Status.LOADED:
+        session.close()
+        return seen, None
+    session.observation = seen
+    return seen, session

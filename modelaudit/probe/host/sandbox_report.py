@@ -1,0 +1,61 @@
+"""How far models can be isolated on this machine, found out by trying."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+from modelaudit.probe.child import sandbox
+from modelaudit.probe.host import bubblewrap
+from modelaudit.probe.host import scratch_dirs as scratch
+
+POLICY = {"readable": [], "listable": [], "address_space": 1 << 30, "cpu": 10, "file_size": 0}
+NOT_TRIED = "not tried"
+
+
+def containment(layers: Mapping[str, bool | str]) -> str:
+    """What the layers that are there mean for running models, in a sentence."""
+    if layers["limits"] == NOT_TRIED:
+        return f"No model can be run here: {layers['unprivileged']}."
+    missing = [layer for layer in sandbox.REQUIRED if layers[layer] is not True]
+    if not missing:
+        return "Models are contained here by all that --require-sandbox asks for."
+    lost = " and ".join(missing)
+    advice = "add --require-sandbox, which then runs none, or --no-probe"
+    if missing == ["landlock"] and not bubblewrap.why_not():
+        advice = "add --sandbox bwrap, which hides all other files"
+    return f"Models are NOT fully contained here for want of {lost}. For untrusted ones: {advice}."
+
+
+def sandbox_layers() -> dict[str, bool | str]:
+    """Each layer of `sandbox.LAYERS` -> True where this machine has it, else why it has not.
+
+    A forked child enters the sandbox, for there is no way back out of it.
+    """
+    with scratch.directory() as folder:
+        folder.chmod(0o711)
+        private = folder / "private"
+        private.mkdir(0o700)
+        answer, child_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(child_end, json.dumps(_tried(str(private))).encode())
+            finally:
+                os._exit(0)
+        os.close(child_end)
+        with os.fdopen(answer, "rb") as pipe:
+            said = pipe.read()
+        status = os.waitpid(child, 0)[1]
+    if not said:
+        return dict.fromkeys(sandbox.LAYERS, f"the attempt ended with status {status}")
+    report = json.loads(said)
+    return {layer: report.get(layer, NOT_TRIED) for layer in sandbox.LAYERS}
+
+
+def _tried(folder: str) -> Mapping[str, bool | str]:
+    try:
+        return sandbox.enter({**POLICY, "scratch": folder})
+    except OSError as error:  # then no model can be run
+        return dict.fromkeys(sandbox.LAYERS, NOT_TRIED) | {"unprivileged": str(error)}

@@ -1,0 +1,92 @@
+"""Runtimes besides the installed one: starting them, and trying a model in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import ProbeError
+from modelaudit.facts import Artifact
+from modelaudit.probe.host.environments import interpreter
+from modelaudit.probe.host.observe import observe
+from modelaudit.probe.host.runtime import Flavour, Runtime, RuntimeHandle, start_runtime
+from modelaudit.probe.protocol import TFSM_LAYER, Observation, Status, all_calls
+from modelaudit.probe.study.agreement import Reference, agreement
+from modelaudit.settings import ForeignRuntime, ProbeSettings
+
+
+@contextmanager
+def start_foreign(
+    wanted: ForeignRuntime, jail: Collection[Path] | None = None
+) -> Iterator[RuntimeHandle]:
+    """Start a runtime of the user's; where that fails, the handle says why."""
+    flavour: Flavour = "tf_keras" if wanted.legacy_keras else "keras"
+    try:
+        python = interpreter(wanted)
+    except ProbeError as error:
+        yield RuntimeHandle(Runtime(wanted.name, wanted.python, flavour), "", "", str(error))
+        return
+    with start_runtime(Runtime(wanted.name, python, flavour), jail=jail) as handle:
+        yield handle
+
+
+def try_everywhere(
+    handles: Sequence[RuntimeHandle],
+    artifact: Artifact,
+    settings: ProbeSettings,
+    done: Sequence[Observation],
+    first: Reference | None,
+) -> tuple[Observation, ...]:
+    """Load a model in every runtime by every call that has not been tried yet.
+
+    Args:
+        handles: the runtimes.
+        artifact: the model.
+        settings: limits on each attempt.
+        done: attempts already made.
+        first: what those that load it are compared with.
+
+    Returns:
+        One observation per attempt, with its agreement where the model loaded and was compared.
+        A runtime that did not start gives one.
+    """
+    tried = {(seen.runtime, seen.call) for seen in done}
+    versions = {seen.runtime: seen.versions for seen in done if seen.versions}
+    missing = {seen.runtime for seen in done if seen.status is Status.UNAVAILABLE}
+    found: list[Observation] = []
+    for handle in handles:
+        name = handle.runtime.name
+        for call in all_calls(artifact.format):
+            if (name, call) in tried or name in missing:
+                continue
+            if call == TFSM_LAYER and not _keras3(versions.get(name, {})):
+                continue
+            seen = _attempt(handle, artifact, settings, call, first)
+            found.append(seen)
+            if seen.versions:
+                versions[name] = seen.versions
+            if seen.status is Status.UNAVAILABLE:
+                missing.add(name)
+    return tuple(found)
+
+
+def _keras3(versions: Mapping[str, str]) -> bool:
+    return versions.get("keras", "").startswith("3.")
+
+
+def _attempt(
+    handle: RuntimeHandle,
+    artifact: Artifact,
+    settings: ProbeSettings,
+    call: str,
+    first: Reference | None,
+) -> Observation:
+    seen, session = observe(handle, artifact, settings, calls=(call,))
+    if session is None:
+        return seen
+    with session:
+        if first is None:
+            return seen
+        return replace(seen, agreement=agreement(session, artifact, first))

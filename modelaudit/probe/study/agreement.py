@@ -1,0 +1,115 @@
+"""One model in several runtimes, asked the same: do they compute the same?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelaudit.facts import Artifact
+from modelaudit.probe.host.session import Outputs, Session
+from modelaudit.probe.protocol import Agreement, Observation
+from modelaudit.probe.study.feeding import feed_for
+from modelaudit.probe.study.golden_replay import answers, in_order
+from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.runner import Array
+from modelaudit.restore.golden_check import compare_output, partner, precision_of, rounding
+from modelaudit.settings import ProbeSettings
+
+SAMPLES = 16  # of the probe inputs that go to every runtime
+_NUMBERED = re.compile(r"output_(\d+)")  # what exports call outputs without a name
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the first runtime that loaded a model answered.
+
+    Attributes:
+        seen: how it was loaded.
+        arrays: one input per port of `seen`, in its order; none where nothing could be fed.
+        outputs: by name, in the model's order.
+        noise: largest difference between two runs, the second in batches of another size.
+        reason: why there is nothing to compare with, "" where there is.
+    """
+
+    seen: Observation
+    arrays: tuple[Array, ...] = ()
+    outputs: Mapping[str, Array] | None = None
+    noise: float = 0.0
+    reason: str = ""
+
+
+def reference(
+    session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
+) -> Reference:
+    """Ask a loaded model what other runtimes will be asked: a few of its probe inputs."""
+    seen = session.observation
+    few = replace(settings, samples=min(settings.samples, SAMPLES))
+    fed = feed_for(seen, artifact, few, data)
+    if isinstance(fed, Unprobeable):
+        return Reference(seen, reason=fed.reason)
+    arrays = tuple(array[:SAMPLES] for array in fed.arrays)
+    answered = answers(session, arrays)
+    if isinstance(answered, Observation):
+        return Reference(seen, reason=_why(answered))
+    outputs, noise = answered
+    reason = "" if outputs else "the model gives no numeric output"
+    return Reference(seen, arrays, outputs, noise, reason)
+
+
+def agreement(session: Session, artifact: Artifact, first: Reference) -> Agreement:
+    """Ask another runtime the same, and compare: the output that differs most, against rounding.
+
+    Inputs and outputs are matched by name, else by their only possible shape.
+    """
+    blank = Agreement(first.seen.runtime, first.seen.call)
+    if first.outputs is None or first.reason:
+        reason = f"{first.seen.runtime} gave nothing to compare with: {first.reason}"
+        return replace(blank, not_compared=reason)
+    names = (port.name for port in first.seen.inputs)
+    given = dict(zip(names, first.arrays, strict=True))
+    arrays = in_order(given, session.observation.inputs)
+    if arrays is None:
+        reason = "its inputs have other names, and their shapes do not tell them apart"
+        return replace(blank, not_compared=reason)
+    answered = answers(session, arrays)
+    if isinstance(answered, Observation):
+        return replace(blank, not_compared=_why(answered))
+    outputs, own_noise = answered
+    noise = max(first.noise, own_noise)
+    allowed = rounding({*(t.dtype for t in artifact.tensors), precision_of(artifact)})
+    found = []
+    for place, (name, then) in enumerate(first.outputs.items()):
+        now = _partner(name, place, first.outputs, outputs)
+        if now is None:
+            reason = f"it has no output that can be matched with {name!r} of shape {then.shape}"
+            return replace(blank, not_compared=reason)
+        found.append(compare_output(name, now, then, allowed, noise))
+    worst = max(found, key=lambda each: each.difference / each.tolerance)
+    return replace(
+        blank,
+        output=worst.name,
+        difference=worst.difference,
+        relative=worst.relative,
+        tolerance=worst.tolerance,
+        noise=noise,
+        samples=min(len(array) for array in arrays),
+    )
+
+
+def _why(seen: Observation) -> str:
+    return f"it gave no answer: {seen.failure}"
+
+
+def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:
+    """The output of that name; else the only one of its shape; else the one of its number."""
+    shape = wanted[name].shape
+    found = partner(name, shape, (value.shape for value in wanted.values()), outputs)
+    if found is not None:
+        return found
+    if len(outputs) == len(wanted) and all(map(_NUMBERED.fullmatch, outputs)):
+        numbered = outputs.get(f"output_{place}")
+        if numbered is not None and numbered.shape == shape:
+            return numbered
+    return None

@@ -1,0 +1,180 @@
+"""What a study feeds: inputs that fit the restored model, and the transforms that they allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Architecture, Artifact, Shape
+from modelaudit.measures.behaviour.accuracy import class_labels
+from modelaudit.measures.summary import ProbeInputs
+from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.study.inputs import (
+    InputSpec,
+    ProbeData,
+    Unprobeable,
+    input_spec,
+    load_probe_data,
+    synthetic,
+)
+from modelaudit.probe.study.runner import Array
+from modelaudit.settings import ProbeSettings
+
+MAX_IMAGES = 1000
+SEQUENCE_CLASSES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Conv1D", "Embedding")
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv3D")
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """Inputs ready to be put.
+
+    Attributes:
+        arrays: one per input of the model, in its order.
+        mix: built-in inputs in the same value range, where `arrays` are the user's; else None.
+        y: the user's labels or targets (n, …), or None.
+        moves: for each input its transforms by name.
+        rescaled: for each input whether its values are pixels or the like.
+    """
+
+    arrays: tuple[Array, ...]
+    mix: tuple[Array, ...] | None
+    y: Array | None
+    info: ProbeInputs
+    moves: tuple[Mapping[str, Transform], ...]
+    rescaled: tuple[bool, ...]
+
+
+def feed_for(
+    seen: Observation, artifact: Artifact, settings: ProbeSettings, data: Path | None
+) -> Fed | Unprobeable:
+    """Inputs for a restored model: the user's where they fit it, else the built-in mix.
+
+    The user's data go to a model with one input. Where they do not fit, the built-in mix is used
+    and the notes say why the data were not.
+    """
+    specs = []
+    for port in seen.inputs:
+        spec = input_spec(port, artifact.architecture)
+        if isinstance(spec, Unprobeable):
+            return spec
+        specs.append(spec)
+    if not specs:
+        return Unprobeable("the restored model declares no input")
+    notes: tuple[str, ...] = ()
+    if data is not None:
+        if len(specs) == 1:
+            try:
+                given = load_probe_data(
+                    data,
+                    specs[0].shape,
+                    resize=settings.resize,
+                    max_images=MAX_IMAGES,
+                    value_range=specs[0].value_range,
+                )
+            except UsageError as error:
+                notes = (f"the probe data do not fit this model: {error}",)
+            else:
+                return _user(given, specs[0], artifact.architecture, settings)
+        else:
+            notes = (f"the model has {len(specs)} inputs, the probe data one",)
+    return _built_in(specs, artifact.architecture, settings, notes)
+
+
+def _user(
+    given: ProbeData, spec: InputSpec, architecture: Architecture | None, settings: ProbeSettings
+) -> Fed | Unprobeable:
+    x = np.ascontiguousarray(given.x, dtype=_dtype(spec.dtype))
+    mix = synthetic(replace(spec, value_range=given.value_range), settings.samples, settings.seed)
+    info = ProbeInputs(
+        kind="user",
+        n=len(x),
+        shape=x.shape,
+        value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 0.0),
+        source=Path(given.source).name,
+        labelled=given.y is not None,
+        largest_class=_largest_class(given.y),
+        notes=given.notes,
+    )
+    return Fed(
+        arrays=(x,),
+        mix=None if isinstance(mix, Unprobeable) else (mix.x,),
+        y=given.y,
+        info=info,
+        moves=(_moves(x.shape, spec, architecture),),
+        rescaled=(spec.vocabulary is None,),
+    )
+
+
+def _built_in(
+    specs: Sequence[InputSpec],
+    architecture: Architecture | None,
+    settings: ProbeSettings,
+    notes: tuple[str, ...],
+) -> Fed | Unprobeable:
+    made = []
+    for place, spec in enumerate(specs):
+        data = synthetic(spec, settings.samples, settings.seed + place)
+        if isinstance(data, Unprobeable):
+            return data
+        made.append(data)
+    n = min(len(data.x) for data in made)
+    arrays = tuple(data.x[:n] for data in made)
+    first = arrays[0]
+    numeric = first.size > 0 and first.dtype.kind in "fiub"
+    info = ProbeInputs(
+        kind="synthetic",
+        n=n,
+        shape=first.shape,
+        value_range=(float(first.min()), float(first.max())) if numeric else (0.0, 0.0),
+        seed=settings.seed,
+        source="built-in mix",
+        notes=(*notes, *(note for data in made for note in data.notes)),
+    )
+    moves = tuple(
+        _moves(x.shape, spec, architecture) for x, spec in zip(arrays, specs, strict=True)
+    )
+    rescaled = tuple(spec.vocabulary is None for spec in specs)
+    return Fed(arrays, None, None, info, moves, rescaled)
+
+
+def _dtype(name: str) -> str:
+    return "float32" if name == "bfloat16" else name
+
+
+def _largest_class(y: Array | None) -> float | None:
+    """Share of the commonest label; None where `y` is none or holds no class numbers."""
+    labels = class_labels(y) if y is not None else None
+    if labels is None:
+        return None
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+
+
+def _moves(
+    shape: Shape, spec: InputSpec, architecture: Architecture | None
+) -> Mapping[str, Transform]:
+    """The transforms that keep this input's shape."""
+    if spec.vocabulary is not None:
+        return {}
+    layout = _layout(shape, architecture)
+    return {move.name: move for move in transforms_for(shape, layout)}
+
+
+def _layout(shape: Shape, architecture: Architecture | None) -> str:
+    """channels_last, channels_first, or images without a channel axis."""
+    layers = architecture.layers if architecture else ()
+    for layer in layers:
+        if layer.class_name in CONVOLUTIONS:
+            said = layer.config.get("data_format")
+            if said == "channels_first":
+                return "channels_first"
+            break
+    if any(layer.class_name in SEQUENCE_CLASSES for layer in layers):
+        return "channels_last"
+    layout = layout_of(shape)
+    return NO_CHANNELS if layout == NO_CHANNELS else "channels_last"

@@ -1,0 +1,120 @@
+"""Putting a golden record's inputs to a restored model, and making such inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from modelaudit.facts import Artifact, fits
+from modelaudit.probe.host.feed import Feed
+from modelaudit.probe.host.session import Outputs, Session
+from modelaudit.probe.protocol import Observation, Port
+from modelaudit.probe.study.determinism import largest_difference
+from modelaudit.probe.study.inputs import InputSpec, Unprobeable, input_spec, sample_shape
+from modelaudit.probe.study.runner import Array
+from modelaudit.restore.golden_check import Golden, replayed
+from modelaudit.restore.golden_record import Given, Record
+from modelaudit.restore.record_inputs import Recipe, make
+
+OTHER_BATCH = 3  # the second run's batch size, which sums in another order
+INPUT_BYTES = 64 << 20  # of all inputs of one record
+NAME = "golden."
+
+
+def recipes(
+    ports: Sequence[Port], artifact: Artifact, samples: int, seed: int
+) -> list[Recipe] | Unprobeable:
+    """Recipes for the inputs of a model, fewer samples where they are large."""
+    specs = []
+    for port in ports:
+        spec = input_spec(port, artifact.architecture)
+        if isinstance(spec, Unprobeable):
+            return spec
+        specs.append(spec)
+    if not specs:
+        return Unprobeable("the model declares no input")
+    fixed = [spec.shape[0] for spec in specs if spec.shape and spec.shape[0]]
+    each = sum(8 * int(np.prod(sample_shape(spec.shape), dtype=np.int64)) for spec in specs)
+    if each == 0 or each > INPUT_BYTES:
+        return Unprobeable(f"one sample takes {each:,} bytes")
+    n = fixed[0] if fixed else max(1, min(samples, INPUT_BYTES // each))
+    return [_recipe(spec, n, seed + place) for place, spec in enumerate(specs)]
+
+
+def _recipe(spec: InputSpec, n: int, seed: int) -> Recipe:
+    low, high = spec.value_range
+    dtype = "float32" if spec.dtype == "bfloat16" else spec.dtype
+    return Recipe(spec.name, (n, *sample_shape(spec.shape)), dtype, low, high, seed)
+
+
+def values(given: Given) -> Array:
+    """The values of a record's input.
+
+    Raises:
+        ValueError: its recipe is impossible.
+    """
+    if given.values is not None:
+        return given.values
+    if given.recipe is None:
+        raise ValueError(f"input {given.name!r} has neither recipe nor values")
+    return make(given.recipe)
+
+
+def answers(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, float] | Observation:
+    """Outputs for inputs in the model's order, and the largest difference to a second run."""
+    names = [f"{NAME}{place}" for place in range(len(arrays))]
+    failed = session.put(dict(zip(names, arrays, strict=True)))
+    if failed is not None:
+        return failed
+    feeds = [Feed(name) for name in names]
+    first = session.predict(feeds)
+    if isinstance(first, Observation):
+        return first
+    second = session.predict(feeds, batch_size=OTHER_BATCH)
+    if isinstance(second, Observation):
+        return second
+    dropped = session.put({}, drop=names)
+    return dropped if dropped is not None else (first, largest_difference(first, second))
+
+
+def replay(session: Session, record: Record, golden: Golden) -> Golden:
+    """`golden` with what the restored model answers to the record's inputs."""
+    if not record.outputs:
+        return replace(golden, not_replayed="the record holds no outputs")
+    try:
+        given = {each.name: values(each) for each in record.inputs}
+    except ValueError as error:
+        return replace(golden, not_replayed=str(error))
+    arrays = in_order(given, session.observation.inputs)
+    if arrays is None or len(given) < len(record.inputs):  # two of one name
+        reason = "the restored model has other inputs than were recorded"
+        return replace(golden, not_replayed=reason)
+    answered = answers(session, arrays)
+    if isinstance(answered, Observation):
+        return replace(golden, not_replayed=answered.failure)
+    found = replayed(record, *answered)
+    if isinstance(found, str):
+        return replace(golden, not_replayed=found)
+    return replace(golden, outputs=found, not_replayed="")
+
+
+def in_order(given: Mapping[str, Array], ports: Sequence[Port]) -> list[Array] | None:
+    """Inputs in the order of a model's ports: by name, else by their only possible shape."""
+    if {port.name for port in ports} == set(given):
+        return [given[port.name] for port in ports]
+    if len(given) != len(ports):
+        return None
+    found = []
+    for port in ports:
+        fitting = [name for name, array in given.items() if _fits(array.shape, port)]
+        if len(fitting) != 1:
+            return None
+        found.append(fitting[0])
+    return [given[name] for name in found] if len(set(found)) == len(found) else None
+
+
+def _fits(shape: tuple[int, ...], port: Port) -> bool:
+    """Whether the port takes inputs of this shape, however many of them."""
+    return port.shape is None or (len(shape) == len(port.shape) and fits(shape[1:], port.shape[1:]))

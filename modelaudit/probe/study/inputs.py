@@ -1,0 +1,273 @@
+"""What a model is fed: a synthetic mix by seed, or the user's own data (`load_probe_data`).
+
+Synthetic inputs show exact invariance, noise, dead units, saturation and collapse. They cannot
+show learned invariance, which holds near the training images only (Azulay and Weiss 2019).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.facts import Architecture, Json, Layer, Shape
+from modelaudit.probe.protocol import Port
+from modelaudit.probe.study import synthetic as textures
+from modelaudit.probe.study.user_data import ProbeData, load_probe_data
+
+__all__ = ["InputSpec", "ProbeData", "Unprobeable", "input_spec", "load_probe_data", "synthetic"]
+
+OPEN_IMAGE, OPEN_STEPS, OPEN_VOLUME, OPEN_OTHER = 64, 32, 16, 8
+MAX_BYTES = 512 << 20
+KEPT_BYTES = 4 << 20  # of inputs that are kept for the next model
+UNKNOWN_VOCABULARY = 2
+LOOKAHEAD = 12  # layers behind the input that are searched for a rescaling
+
+# Layers in front of a rescaling that leave the range of values as it is.
+NEUTRAL = frozenset(
+    {
+        *("InputLayer", "Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation"),
+        *("RandomZoom", "RandomTranslation", "RandomHeight", "RandomWidth", "ZeroPadding2D"),
+        *("Dropout", "Reshape", "Permute", "Flatten", "Identity"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unprobeable:
+    """No inputs can be made for a model, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What one input expects.
+
+    Attributes:
+        shape: with the batch axis first; open axes are None.
+        value_range: of the values before any preprocessing layer of the model.
+        vocabulary: number of valid integers from 0, for inputs that index an embedding.
+        notes: where range and vocabulary come from.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    value_range: tuple[float, float] = (0.0, 1.0)
+    vocabulary: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobeable:
+    """What the input `port` of a restored model expects, as far as the saved config tells."""
+    if port.dtype == "string":
+        return Unprobeable(f"input {port.name!r} takes text")
+    if port.shape is None:
+        return Unprobeable(f"input {port.name!r} has no known rank")
+    if port.dtype.startswith("complex") or port.dtype in {"resource", "variant"}:
+        return Unprobeable(f"input {port.name!r} takes {port.dtype}")
+    behind = list(_behind(architecture, port.name)) if architecture else []
+    for layer in behind:
+        if layer.class_name == "Embedding":
+            size = layer.config.get("input_dim")
+            if isinstance(size, int) and size > 0:
+                note = f"integers below {size}, the vocabulary of {layer.route}"
+                spec = InputSpec(port.name, port.shape, port.dtype, (0.0, size - 1.0), size)
+                return _noted(spec, note)
+    spec = InputSpec(port.name, port.shape, port.dtype)
+    if port.dtype == "uint8":
+        return _noted(InputSpec(port.name, port.shape, port.dtype, (0.0, 255.0)), "range of uint8")
+    for layer in behind:
+        bounds = _range_before(layer)
+        if bounds is not None:
+            told = InputSpec(port.name, port.shape, port.dtype, bounds)
+            return _noted(told, f"range {bounds[0]:g}…{bounds[1]:g} told by {layer.route}")
+        if layer.class_name not in NEUTRAL and not layer.is_model:
+            break
+    return _noted(spec, "range 0…1 assumed: the model does not say what it expects")
+
+
+def synthetic(spec: InputSpec, n: int, seed: int) -> ProbeData | Unprobeable:
+    """`n` inputs in equal parts of every kind that suits the shape; the same for one seed.
+
+    Images are uniform and Gaussian noise, 1/f noise, dead leaves, gratings and strokes;
+    sequences are noise, sums of sinusoids and random walks.
+    """
+    fixed, notes = _closed(spec.shape)
+    if any(size == 0 for size in fixed):
+        return Unprobeable(f"input {spec.name!r} has an empty axis: {spec.shape}")
+    each = 8 * math.prod(fixed)
+    if each > MAX_BYTES:
+        return Unprobeable(f"one sample of input {spec.name!r} takes {each:,} bytes")
+    if n * each > MAX_BYTES:
+        n = MAX_BYTES // each
+        notes.append(f"only {n} samples, for want of memory")
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(spec.dtype if spec.dtype in _NUMPY else "float32")
+    whole = (*spec.notes, *notes)
+    if spec.vocabulary is not None or (dtype.kind in "iu" and spec.dtype != "uint8"):
+        return _integers(spec, n, fixed, dtype, rng, whole)
+    if dtype.kind == "b":
+        x = rng.random((n, *fixed)) < 0.5
+        return ProbeData(x, value_range=(0.0, 1.0), notes=whole, kinds=("coin",) * n)
+    # Many models of a registry share a shape.
+    values, kinds = (_recalled if n * each <= KEPT_BYTES else _mixture)(n, fixed, seed)
+    low, high = spec.value_range
+    values = low + values * (high - low)
+    if dtype.kind in "iu":
+        values = np.rint(values)
+    return ProbeData(
+        np.ascontiguousarray(values, dtype=dtype),
+        value_range=spec.value_range,
+        notes=whole,
+        kinds=kinds,
+    )
+
+
+_NUMPY = frozenset(
+    {
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64"),
+    }
+)
+
+
+def _noted(spec: InputSpec, note: str) -> InputSpec:
+    return InputSpec(
+        spec.name, spec.shape, spec.dtype, spec.value_range, spec.vocabulary, (*spec.notes, note)
+    )
+
+
+def _integers(
+    spec: InputSpec,
+    n: int,
+    fixed: tuple[int, ...],
+    dtype: np.dtype[Any],
+    rng: np.random.Generator,
+    notes: tuple[str, ...],
+) -> ProbeData:
+    size = spec.vocabulary
+    if size is None:
+        size = UNKNOWN_VOCABULARY
+        notes += (f"integers below {size}: the model does not say how many it knows",)
+    if dtype.kind in "iu":
+        size = min(size, int(np.iinfo(dtype).max) + 1)
+    x = rng.integers(0, size, (n, *fixed)).astype(dtype)
+    return ProbeData(x, value_range=(0.0, size - 1.0), notes=notes, kinds=("tokens",) * n)
+
+
+def sample_shape(shape: Shape) -> tuple[int, ...]:
+    """Shape of one sample, with every open axis given a size."""
+    return _closed(shape)[0]
+
+
+def _closed(shape: Shape) -> tuple[tuple[int, ...], list[str]]:
+    """A sample's shape with every open axis given a size, and what was chosen."""
+    inner, notes = list(shape[1:]), []
+    for axis, size in enumerate(inner):
+        if size is None:
+            inner[axis] = _open_size(len(inner), axis)
+            notes.append(f"open axis {axis + 1} taken as {inner[axis]}")
+    return tuple(size or 0 for size in inner), notes
+
+
+def _open_size(rank: int, axis: int) -> int:
+    if rank == 3:
+        return OPEN_IMAGE if axis < 2 else 3
+    if rank == 4:
+        return OPEN_VOLUME if axis < 3 else 1
+    if rank in {1, 2} and axis == 0:
+        return OPEN_STEPS
+    return OPEN_OTHER
+
+
+def _mixture(n: int, fixed: tuple[int, ...], seed: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Values in [0, 1] of shape (n, *fixed), not to be written to, kinds taking turns."""
+    rng = np.random.default_rng(seed)
+    first = len(fixed) == 3 and fixed[0] in {1, 3} and fixed[2] not in {1, 3}
+    *size, channels = (*fixed[1:], fixed[0]) if first else (fixed or (1,))
+    kinds = {3: textures.IMAGES, 4: textures.VOLUMES, 2: textures.SEQUENCES}.get(
+        len(fixed), textures.VECTORS
+    )
+    if len(fixed) in {2, 3, 4} and min(size) < 2:
+        kinds = textures.VECTORS
+    values = np.empty((n, *size, channels))
+    names = [""] * n
+    for turn, kind in enumerate(kinds):
+        mine = slice(turn, n, len(kinds))
+        count = len(range(n)[mine])
+        if count:
+            values[mine] = kind(rng, count, tuple(size), channels)
+            names[mine] = [kind.__name__] * count
+    if first:
+        values = np.moveaxis(values, -1, 1)
+    values.setflags(write=False)
+    return values.reshape(n, *fixed), tuple(names)
+
+
+_recalled = functools.lru_cache(maxsize=4)(_mixture)
+
+
+def _behind(architecture: Architecture, name: str) -> Iterator[Layer]:
+    """The input's layer and those behind it, along a chain without branches."""
+    by_route = {layer.route: layer for layer in architecture.layers}
+    named = [route for route in architecture.inputs if route.rpartition("/")[2] == name]
+    start = named or (list(architecture.inputs) if len(architecture.inputs) == 1 else [])
+    route = start[0] if start else None
+    for _ in range(LOOKAHEAD):
+        if route is None or route not in by_route:
+            return
+        layer = by_route[route]
+        yield layer
+        if layer.is_model:  # go on inside
+            inner = [r for r in by_route if r.startswith(f"{route}/")]
+            route = inner[0] if inner else None
+            continue
+        takers = [
+            other.route
+            for other in architecture.layers
+            if any(route in sources for sources in other.inbound)
+        ]
+        route = takers[0] if len(takers) == 1 else None
+
+
+def _range_before(layer: Layer) -> tuple[float, float] | None:
+    """The range of values that a preprocessing layer is made for, None if it does not tell."""
+    config = layer.config
+    if layer.class_name == "Rescaling":
+        scale, offset = _number(config.get("scale")), _number(config.get("offset", 0.0))
+        if scale and offset is not None:
+            low, high = (-1.0, 1.0) if offset < 0 else (0.0, 1.0)
+            ends = sorted(((low - offset) / scale, (high - offset) / scale))
+            return round(ends[0], 6) + 0.0, round(ends[1], 6) + 0.0
+    if layer.class_name == "Normalization":
+        mean, variance = _mean(config.get("mean")), _mean(config.get("variance"))
+        if mean is not None and variance is not None and variance > 0:
+            spread = 2 * math.sqrt(variance)
+            return mean - spread, mean + spread
+    if layer.class_name == "TFOpLambda" and str(config.get("function")).endswith("truediv"):
+        divisors = [_number(kwargs.get("y")) for kwargs in layer.call_kwargs]
+        if divisors and divisors[0]:  # x/127.5 (then - 1) or x/255
+            return 0.0, 255.0 if divisors[0] > 1 else 1.0
+    return None
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def _mean(value: Json) -> float | None:
+    """Mean over a number or nested lists of numbers."""
+    if isinstance(value, list):
+        parts = [_mean(item) for item in value]
+        known = [part for part in parts if part is not None]
+        return sum(known) / len(known) if known and len(known) == len(parts) else None
+    return _number(value)

@@ -1,0 +1,135 @@
+"""A model in this process, in the program that made it: its inputs, answers and weights."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.facts import Artifact, TensorStats
+from modelaudit.probe.child.adapters import KerasModel, named_outputs
+from modelaudit.probe.protocol import Port, VariableDigest
+from modelaudit.probe.study.determinism import largest_difference
+from modelaudit.restore.conversions import digest
+from modelaudit.restore.model import Weight, sketch
+from modelaudit.restore.weight_sources import held_weights
+
+if TYPE_CHECKING:
+    from modelaudit.probe.child.frames import Untyped
+
+Outputs = Mapping[str, NDArray[Any]]
+
+
+def live(model: Untyped) -> Live:
+    """The face that fits a model: of Keras, or of anything that is called with arrays."""
+    return LiveKeras(model) if hasattr(model, "layers") else LiveCallable(model)
+
+
+class Live(ABC):
+    """A model in this process."""
+
+    def __init__(self, model: Untyped) -> None:
+        self.model = model
+
+    @abstractmethod
+    def ports(self) -> list[Port]:
+        """Its inputs."""
+
+    @abstractmethod
+    def run(self, feeds: list[NDArray[Any]]) -> Outputs:
+        """Outputs by name in inference mode."""
+
+    @abstractmethod
+    def variables(self) -> Mapping[str, Any]:
+        """Its variables by path."""
+
+    def answers(self, feeds: list[NDArray[Any]]) -> tuple[Outputs, float]:
+        """Numeric outputs, and the largest difference to running the samples one by one."""
+        whole = _numeric(self.run(feeds))
+        n = min((len(feed) for feed in feeds), default=0)
+        halves = [self.run([feed[i:j] for feed in feeds]) for i, j in _halves(n)]
+        again = {name: np.concatenate([half[name] for half in halves]) for name in whole}
+        return whole, largest_difference(whole, again)
+
+    def weights(self, artifact: Artifact) -> list[Weight]:
+        """Its weights with digests and statistics."""
+        arrays = {path: np.asarray(value) for path, value in self.variables().items()}
+        numeric = {path: array for path, array in arrays.items() if array.dtype.kind not in "OSU"}
+        digests = [
+            VariableDigest(path, array.shape, array.dtype.name, digest(array))
+            for path, array in numeric.items()
+        ]
+        return [described(w, numeric[w.name]) for w in held_weights(artifact, digests, None)]
+
+
+class LiveKeras(Live):
+    """A Keras model of either generation."""
+
+    def __init__(self, model: Untyped) -> None:
+        super().__init__(model)
+        self.adapter = KerasModel(sys.modules.get("tensorflow"), None, model)
+
+    def ports(self) -> list[Port]:
+        """What Keras says of its inputs."""
+        return [
+            Port(each["name"], each["dtype"], None if each["shape"] is None else (*each["shape"],))
+            for each in self.adapter.inputs
+        ]
+
+    def run(self, feeds: list[NDArray[Any]]) -> Outputs:
+        """One call of `predict_on_batch`, which every Keras and backend has."""
+        batch: Any = feeds if len(feeds) != 1 else feeds[0]
+        if self.adapter.keys is not None:
+            batch = dict(zip(self.adapter.keys, feeds, strict=True))
+        return named_outputs(self.model.predict_on_batch(batch), self.adapter.output_names)
+
+    def variables(self) -> Mapping[str, Any]:
+        """`layer route/name` -> variable."""
+        return self.adapter.variables()
+
+
+class LiveCallable(Live):
+    """Anything that is called with arrays: a `tf.Module`, a function of a SavedModel."""
+
+    def ports(self) -> list[Port]:
+        """Unknown: the inputs must be given."""
+        return []
+
+    def run(self, feeds: list[NDArray[Any]]) -> Outputs:
+        """One call with the arrays in their order."""
+        return named_outputs(self.model(*feeds), [])
+
+    def variables(self) -> Mapping[str, Any]:
+        """Variables by their names."""
+        held = getattr(self.model, "variables", ())
+        return {str(variable.name).partition(":")[0]: variable for variable in held}
+
+
+def _numeric(outputs: Outputs) -> Outputs:
+    return {name: value for name, value in outputs.items() if value.dtype.kind in "fiub"}
+
+
+def _halves(n: int) -> list[tuple[int, int]]:
+    return [(0, n // 2), (n // 2, n)] if n > 1 else [(0, n)]
+
+
+def described(weight: Weight, array: NDArray[Any]) -> Weight:
+    """The weight with statistics over its finite values and a sketch of all."""
+    values = array.astype(np.float64).ravel()
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return weight
+    stats = TensorStats(
+        minimum=float(finite.min()),
+        maximum=float(finite.max()),
+        mean=float(finite.mean()),
+        std=float(finite.std()),
+        zeros=int(values.size - np.count_nonzero(values)),
+        nonfinite=int(values.size - finite.size),
+    )
+    return replace(weight, stats=stats, sketch=sketch(array))

@@ -1,0 +1,278 @@
+"""The study of one restored model: everything that is asked of it, in order.
+
+Repeats first (a model that answers at random cannot be judged), then flips and value ranges,
+then what happens inside, then interventions. What a model cannot answer is skipped with its
+reason; a child that dies ends the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from modelaudit.facts import Artifact, Json
+from modelaudit.measures.behaviour.collapse import Diversity, bias_effect, relative_spread
+from modelaudit.measures.behaviour.orientation import information
+from modelaudit.measures.behaviour.outputs import comparable, probabilities
+from modelaudit.measures.behaviour.transform_effects import phase_scrambled
+from modelaudit.measures.kernels.batchnorm import MISFIT, MISFIT_ALIKE
+from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
+from modelaudit.measures.transforms import Transform, colour_axis, domain_transforms
+from modelaudit.probe.host.session import Session
+from modelaudit.probe.host.variable_pairing import variable_paths
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.study import interventions
+from modelaudit.probe.study.activations import Inner
+from modelaudit.probe.study.determinism import Repeats, repeat
+from modelaudit.probe.study.feeding import Fed, feed_for
+from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.output import Answers, Outputs, describe_output
+from modelaudit.probe.study.runner import Array, Ended, Runner, Unavailable, Variant
+from modelaudit.probe.study.sample_budget import batch_of, few_of, most_of, within_time
+from modelaudit.settings import ProbeSettings
+
+T = TypeVar("T")
+
+FLOORED = 4  # transforms whose architecture floor is measured on made-up inputs: H, V, r90, r180
+
+
+def study(
+    session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
+) -> Behaviour | Observation | Unprobeable:
+    """Run a loaded model on probe inputs and measure what it does.
+
+    Args:
+        session: with the model loaded.
+        artifact: what the file says of the model.
+        settings: number of built-in inputs, seed.
+        data: the user's probe data, or None.
+
+    Returns:
+        The behaviour; or the observation of how the child ended; or why nothing could be fed.
+    """
+    fed = feed_for(session.observation, artifact, settings, data)
+    if isinstance(fed, Unprobeable):
+        return fed
+    runner = Runner(session, fed.moves, fed.rescaled, batch_of(fed))
+    try:
+        fed = within_time(runner, fed, settings.timeout)
+        return _Study(session, artifact, settings.seed, fed).run()
+    except Ended as end:
+        return end.observation
+    except Unavailable as error:
+        return Unprobeable(str(error))
+
+
+class _Study:
+    """State that the parts of one study share."""
+
+    def __init__(self, session: Session, artifact: Artifact, seed: int, fed: Fed) -> None:
+        self.artifact, self.fed = artifact, fed
+        self.runtime = session.observation.runtime
+        self.paths = variable_paths(artifact, session.observation)
+        self.runner = Runner(session, fed.moves, fed.rescaled, batch_of(fed), most_of(fed))
+        self.rng = np.random.default_rng(seed)
+        self.skipped: dict[str, str] = {}
+        # The transforms of the study are those of the first input that has any.
+        self.moves: Mapping[str, Transform] = next((m for m in fed.moves if m), {})
+        self.user = fed.info.kind == "user"
+        self.few, self.few_n = "x", fed.info.n
+        scaled = self.user and any(fed.rescaled)
+        colours = colour_axis(fed.info.shape, self.moves.values())
+        self.domains = domain_transforms(fed.arrays[0], colours) if scaled else ()
+
+    def run(self) -> Behaviour:
+        """Ask everything, then measure."""
+        self.runner.put("x", self.fed.arrays)
+        self._put_few()
+        self.inner = Inner(self.runner, self.artifact, self.few, self.few_n)
+        repeats = repeat(self.runner, self.artifact, self.few)
+        fits = self._try("batch normalisation", self._batchnorm) or ()
+        answers = self._answers(repeats)
+        outputs = tuple(
+            describe_output(
+                name, answers, self.artifact, self.moves, self._diversity(fits), self.rng
+            )
+            for name in repeats.given
+        )
+        return Behaviour(
+            runtime=self.runtime,
+            inputs=self.fed.info,
+            noise_floor=repeats.noise,
+            deterministic=repeats.deterministic,
+            outputs=outputs,
+            dead=self._try("dead units", self.inner.dead_shares) or {},
+            residuals=self._try("layer residuals", self._residuals) or (),
+            interventions=self._interventions(repeats, outputs, fits),
+            batchnorm=fits,
+            training_flag_matters=repeats.training_flag_matters,
+            skipped=self.skipped,
+        )
+
+    def _put_few(self) -> None:
+        """Put some of the inputs under a name of their own, if all are more than needed."""
+        few = few_of(self.fed)
+        if few < self.fed.info.n:
+            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # may be sorted
+            self.few, self.few_n = "few", few
+            self.runner.put(self.few, [array[rows] for array in self.fed.arrays])
+
+    def _try(self, name: str, ask: Callable[[], T]) -> T | None:
+        """An answer, or None with the reason kept."""
+        try:
+            return ask()
+        except Unavailable as error:
+            self.skipped[name] = str(error)
+            return None
+
+    def _batchnorm(self) -> tuple[BatchNormFit, ...]:
+        moves = tuple(self.moves) if self.user else ()
+        return self.inner.batchnorm_fits(moves, self.domains)
+
+    def _residuals(self) -> tuple[Mapping[str, Json], ...]:
+        mirror = next(iter(self.moves.values()), None)
+        if mirror is None:
+            return ()
+        return self.inner.residuals(mirror)
+
+    def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
+        consistent = all(fit.misfit <= MISFIT_ALIKE for fit in fits) if fits else None
+        return Diversity(
+            synthetic=not self.user,
+            largest_class=self.fed.info.largest_class,
+            batchnorm_consistent=consistent,
+        )
+
+    def _answers(self, repeats: Repeats) -> Answers:
+        """Outputs for every variant of the inputs."""
+        moved = {name: self.runner.predict("x", Variant(name)) for name in self.moves}
+        rescaled: dict[str, Outputs] = {}
+        for domain in self.domains:
+            name = f"value range {domain.name}"
+            got = self._try(name, partial(self.runner.predict, "x", Variant("e", domain)))
+            if got is not None:
+                rescaled[domain.name] = got
+        floors = {}
+        # Of made-up inputs, one quarter turn stands for the others and for transpositions.
+        floored = list(self.moves.values())[: None if self.user else FLOORED]
+        for move in floored:
+            name = f"architecture floor {move.name}"
+            pair = self._try(name, partial(self._floor, move))
+            if pair is not None:
+                floors[move.name] = pair
+        return Answers(
+            given=repeats.given,
+            noise=repeats.noise,
+            moved=moved,
+            rescaled=rescaled,
+            mix=self._try("built-in mix", self._mix),
+            floors=floors,
+            scrambled=self._scrambled(),
+            y=self.fed.y,
+        )
+
+    def _floor(self, move: Transform) -> tuple[Outputs, Outputs]:
+        with interventions.symmetrised_kernels(
+            self.runner, self.artifact, self.paths, move.element
+        ):
+            return self.runner.predict(self.few), self.runner.predict(self.few, Variant(move.name))
+
+    def _mix(self) -> Outputs | None:
+        if self.fed.mix is None:
+            return None
+        self.runner.put("mix", self.fed.mix)
+        outputs = self.runner.predict("mix")
+        self.runner.drop("mix")
+        return outputs
+
+    def _scrambled(self) -> Mapping[str, Outputs]:
+        """Outputs for a control that differs from the input as much as its mirror image does."""
+        move = next(iter(self.moves.values()), None)
+        if move is None or len(self.fed.arrays) != 1 or self.fed.arrays[0].dtype.kind != "f":
+            return {}
+        x = self.fed.arrays[0]
+        first = move.first_axis
+        axes = tuple(range(first, first + len(move.element.perm)))
+        control = phase_scrambled(x, move.apply(x), self.rng, axes).astype(x.dtype)
+        self.runner.put("control", [control])
+        outputs = self.runner.predict("control")
+        self.runner.drop("control")
+        return {move.name: outputs}
+
+    def _interventions(
+        self,
+        repeats: Repeats,
+        outputs: tuple[OutputBehaviour, ...],
+        fits: tuple[BatchNormFit, ...],
+    ) -> Mapping[str, Mapping[str, Json]]:
+        """What changing one thing brings back, in the first output that says too little."""
+        output = next((o for o in outputs if o.collapse.collapsed), outputs[0])
+        found: dict[str, Mapping[str, Json]] = {}
+        bias = self._try("centred head bias", partial(self._centred, repeats, output))
+        if bias is not None:
+            found["centre_head_bias"] = bias
+        if output.collapse.collapsed and "dead units" in self.skipped:
+            cleared = self._try("cleared biases", partial(self._cleared, repeats, output))
+            if cleared is not None:
+                found["clear_negative_bias"] = cleared
+        doubtful = output.collapse.collapsed or any(fit.misfit > MISFIT for fit in fits)
+        if self.user and fits and doubtful:
+            ask = partial(self._recalibrated, repeats, output)
+            again = self._try("recalibrated batch normalisation", ask)
+            if again is not None:
+                found["recalibrate_batchnorm"] = again
+        return found
+
+    def _centred(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+        stored = repeats.given[output.name]
+        head, centred = interventions.with_centred_bias(
+            self.runner, self.artifact, self.paths, output.name, repeats.given
+        )
+        effect = bias_effect(
+            stored, centred, output.kind, head.bias, comparable(centred, output.kind)
+        )
+        return {
+            "output": output.name,
+            "layer": head.route,
+            "before": effect.before,
+            "after": effect.after,
+            "excess": effect.excess,
+            "responsible": effect.responsible,
+        }
+
+    def _cleared(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+        """The wholly negative bias without which the output says most again."""
+        head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
+        after = {
+            route: _said(outputs[output.name], output.kind)
+            for route, outputs in interventions.with_cleared_biases(
+                self.runner, self.artifact, self.paths, head
+            )
+        }
+        if not after:
+            raise Unavailable("no layer's bias is wholly negative")
+        best = max(after, key=lambda route: after[route])
+        before = _said(repeats.given[output.name], output.kind)
+        return {"output": output.name, "layer": best, "before": before, "after": after[best]}
+
+    def _recalibrated(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+        after = interventions.with_recalibrated_statistics(
+            self.runner, self.artifact, self.paths, self.few
+        )
+        before = _said(repeats.given[output.name], output.kind)
+        return {
+            "output": output.name,
+            "before": before,
+            "after": _said(after[output.name], output.kind),
+        }
+
+
+def _said(values: Array, kind: str) -> float:
+    """How much an output says: bits where it has classes, else its spread over the inputs."""
+    finite = np.nan_to_num(values)
+    p = probabilities(finite, kind)
+    return information(p) if p is not None else relative_spread(finite)

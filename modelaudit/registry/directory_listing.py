@@ -1,0 +1,93 @@
+"""What one directory of an untrusted tree holds, with symbolic links kept inside the tree."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from modelaudit.facts import ProblemKind
+from modelaudit.formats.io.symlinks import is_inside
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file. `identity` is (device, inode): one for all its links."""
+
+    path: Path
+    identity: tuple[int, int]
+    link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The entries of one directory by name.
+
+    `links` are symbolic links to directories inside the tree, with their targets. `refused` are
+    entries that cannot or must not be followed, with the kind of problem and the reason.
+    `cut` says that there are more entries than were allowed; which are missing is the file
+    system's whim.
+    """
+
+    files: Mapping[str, File] = field(default_factory=dict)
+    directories: tuple[str, ...] = ()
+    links: Mapping[str, Path] = field(default_factory=dict)
+    refused: Mapping[str, tuple[ProblemKind, str]] = field(default_factory=dict)
+    cut: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of entries."""
+        return len(self.files) + len(self.directories) + len(self.links) + len(self.refused)
+
+
+def list_directory(directory: Path, scope: Path, most: int) -> Listing:
+    """List `directory` in byte order of the names.
+
+    Args:
+        directory: what to list.
+        scope: resolved directory that symbolic links must not leave (but see `links.is_inside`).
+        most: how many entries to look at.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    with os.scandir(directory) as scan:
+        names = [entry.name for entry in islice(scan, most + 1)]
+    cut = len(names) > most
+    files: dict[str, File] = {}
+    directories: list[str] = []
+    links: dict[str, Path] = {}
+    refused: dict[str, tuple[ProblemKind, str]] = {}
+    for name in sorted(names[:most], key=os.fsencode):
+        path = directory / name
+        try:
+            link = path.is_symlink()
+            if link and not is_inside(target := path.resolve(strict=True), scope):
+                reason = f"symbolic link out of the audited directory, to {_text(target)}"
+                refused[name] = (ProblemKind.UNSAFE_PATH, reason)
+                continue
+            status = path.stat()
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+            refused[name] = (ProblemKind.UNREADABLE, _reason(error))
+            continue
+        if stat.S_ISREG(status.st_mode):
+            files[name] = File(path, (status.st_dev, status.st_ino), link)
+        elif not stat.S_ISDIR(status.st_mode):
+            refused[name] = (ProblemKind.UNREADABLE, "neither a file nor a directory")
+        elif link:
+            links[name] = path.resolve()
+        else:
+            directories.append(name)
+    return Listing(files, tuple(directories), links, refused, cut)
+
+
+def _reason(error: OSError | RuntimeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or "symbolic links in a circle"
+
+
+def _text(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,199 @@
+"""Where a registry says its models come from: MLflow, Hugging Face, Kaggle, TF-Serving.
+
+Only names, small text files and links are looked at, after the models themselves were found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.formats.io.bounded import read_bytes
+from modelaudit.model_versions import is_version
+from modelaudit.registry.candidates import Candidate, Named
+from modelaudit.registry.mlflow import MlflowModel
+
+# models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
+_SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")
+# OWNER/MODEL/FRAMEWORK/VARIATION/VERSION/…, and VERSION.complete beside it (kagglehub).
+_KAGGLE_PARTS = 5
+_REFERENCE_BYTES = 200
+_MOST_REFERENCES = 100
+_MOST_FILES = 1000  # of a directory model that may be there twice
+
+
+def described(
+    models: tuple[Candidate, ...], root: Path, mlflow: Mapping[Path, MlflowModel]
+) -> tuple[Candidate, ...]:
+    """`models` with their origin, their predecessor among versions, and one row for each model.
+
+    Args:
+        models: as they were found, in byte order of the paths.
+        root: what relative paths start from.
+        mlflow: what was read from `MLmodel` files, by directory.
+    """
+    references: dict[Path, dict[str, str]] = {}
+    single = _without_repeated_snapshots(models)
+    versions = [m for m in single if m.series is not None and m.version is not None]
+    ordered = sorted(versions, key=lambda model: (model.series or "", model.version or 0))
+    previous = {
+        newer.path: older.path
+        for older, newer in pairwise(ordered)
+        if older.series == newer.series and older.version != newer.version
+    }
+    places = {model.path: _described_at(model.path, root, mlflow) for model in single}
+    shared = Counter(places.values())
+    told = []
+    for model in single:
+        place = places[model.path]
+        said = mlflow[place] if place else None
+        told.append(
+            replace(
+                model,
+                origin=str(said) if said else _origin(model, root, references),
+                previous=previous.get(model.path),
+                promised=said.tensors if said and said.is_ours and shared[place] == 1 else None,
+            )
+        )
+    return tuple(told)
+
+
+def newest_only(
+    models: tuple[Candidate, ...],
+) -> tuple[tuple[Candidate, ...], tuple[Named, ...]]:
+    """The models without versions that TF-Serving would not load, and what is left out, named."""
+    newest: dict[str, int] = {}
+    for model in models:
+        if model.series is not None and model.version is not None:
+            newest[model.series] = max(model.version, newest.get(model.series, model.version))
+    kept: list[Candidate] = []
+    left_out: list[Named] = []
+    for model in models:
+        if model.series is None or model.version == newest[model.series]:
+            kept.append(model)
+        else:
+            why = f"older than version {newest[model.series]}; --all-versions audits all"
+            left_out.append(Named(model.relative, why))
+    return tuple(kept), tuple(left_out)
+
+
+def empty_newest(models: tuple[Candidate, ...]) -> Iterator[tuple[Path, str]]:
+    """Directories with a higher number than every version that holds a model, and what they do.
+
+    TF-Serving goes by the number alone: it would try to load these, and serve nothing new.
+    """
+    newest: dict[Path, int] = {}
+    places = {model.path for model in models}
+    for model in models:
+        if model.version is not None:
+            base = model.path.parent
+            newest[base] = max(model.version, newest.get(base, model.version))
+    for base, version in newest.items():
+        highest = _highest_number(base)
+        if highest and int(highest) > version and base / highest not in places:
+            why = f"the highest version holds no model; TF-Serving takes it, not {version}"
+            yield base / highest, why
+
+
+def _highest_number(directory: Path) -> str | None:
+    try:
+        with os.scandir(directory) as entries:
+            few = list(islice(entries, _MOST_FILES))
+            numbers = [each.name for each in few if is_version(each.name) and each.is_dir()]
+    except OSError:
+        return None
+    return max(numbers, key=int, default=None)
+
+
+def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) -> Path | None:
+    """The directory with the `MLmodel` file that stands for the model at `path`."""
+    for place in (path, *path.parents):
+        if place in mlflow:
+            return place
+        if place == root:
+            break
+    return None
+
+
+def _origin(model: Candidate, root: Path, references: dict[Path, dict[str, str]]) -> str:
+    """One line on where the model comes from, "" where its place says nothing."""
+    names = [(root / relative).as_posix() for relative in (model.relative, *model.aliases)]
+    if snapshots := [match for name in names if (match := _SNAPSHOT.fullmatch(name))]:
+        return _from_hub(snapshots, references)
+    if kaggle := _from_kaggle(model.path):
+        return kaggle
+    if model.series is not None:
+        return f"version {model.version}" + ("" if model.series == "." else f" of {model.series}")
+    return ""
+
+
+def _from_hub(snapshots: list[re.Match[str]], references: dict[Path, dict[str, str]]) -> str:
+    name = snapshots[0]["name"].replace("--", "/")
+    revisions = dict.fromkeys(match["revision"] for match in snapshots)
+    repository = Path(snapshots[0].string[: snapshots[0].end("name")])
+    if repository not in references:
+        references[repository] = _references(repository / "refs")
+    known = references[repository]
+    told = [f"{rev[:12]} ({known[rev]})" if rev in known else rev[:12] for rev in revisions]
+    word = "revision" if len(told) == 1 else "revisions"
+    return f"Hugging Face cache, {name}, {word} {', '.join(told[:4])}" + (
+        f" and {len(told) - 4} more" if len(told) > 4 else ""
+    )
+
+
+def _references(directory: Path) -> dict[str, str]:
+    """Branch or tag by revision, from the small files below `refs`."""
+    found: dict[str, str] = {}
+    for path in islice(_files_below(directory), _MOST_REFERENCES):
+        try:
+            revision = read_bytes(path, _REFERENCE_BYTES).decode("ascii").strip()
+        except (ReadError, UnicodeDecodeError):
+            continue
+        found[revision] = path.relative_to(directory).as_posix()
+    return found
+
+
+def _files_below(directory: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(directory):
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _from_kaggle(path: Path) -> str:
+    for place in (path, *islice(path.parents, 3)):
+        parts = place.parts[-_KAGGLE_PARTS:]
+        if len(parts) == _KAGGLE_PARTS and parts[-1].isascii() and parts[-1].isdigit():
+            marker = place.with_name(f"{place.name}.complete")
+            if marker.exists():
+                owner, model, framework, variation, version = parts
+                return f"Kaggle cache, {owner}/{model}, {framework}, {variation}, version {version}"
+    return ""
+
+
+def _without_repeated_snapshots(models: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """A directory model whose snapshots link to the same files is one row with aliases."""
+    kept: dict[object, Candidate] = {}
+    for model in models:
+        key = _linked_content(model.path) or model.path
+        if first := kept.get(key):
+            kept[key] = replace(first, aliases=(*first.aliases, model.relative))
+        else:
+            kept[key] = model
+    return tuple(kept.values())
+
+
+def _linked_content(path: Path) -> tuple[tuple[str, str], ...] | None:
+    """Names and real places of a directory's files in a snapshot, None unless all are links."""
+    if not path.is_dir() or not _SNAPSHOT.fullmatch(path.as_posix()):
+        return None
+    found: list[tuple[str, str]] = []
+    for file in islice(_files_below(path), _MOST_FILES + 1):
+        if not file.is_symlink() or len(found) == _MOST_FILES:
+            return None
+        found.append((file.relative_to(path).as_posix(), os.path.realpath(file)))
+    return tuple(sorted(found)) or None

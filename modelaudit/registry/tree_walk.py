@@ -1,0 +1,332 @@
+"""One pass over a directory tree that is not trusted."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Format, Problem, ProblemKind
+from modelaudit.formats.io.bounded import display_path, open_regular
+from modelaudit.formats.orbax.sniff import is_orbax
+from modelaudit.model_versions import is_version
+from modelaudit.registry import (
+    file_groups as grouping,
+)
+from modelaudit.registry import (
+    mlflow,
+)
+from modelaudit.registry import (
+    other_formats as foreign,
+)
+from modelaudit.registry import (
+    provenance as layouts,
+)
+from modelaudit.registry.candidates import Candidate, Discovery, Named
+from modelaudit.registry.directory_listing import File, Listing, list_directory
+from modelaudit.registry.isolated_sniff import sniff_all, sniff_apart
+from modelaudit.settings import Limits
+
+# Version control keeps copies of the models beside it here, under names of its own.
+_PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
+_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
+_MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
+_FOREIGN = frozenset((Format.HDF5_OTHER, Format.ARCHIVE_OTHER))
+_BROKEN = frozenset((Format.CORRUPT_HDF5, Format.CORRUPT_ARCHIVE))
+_SERVED = frozenset(
+    (
+        Format.SAVEDMODEL_TF1,
+        Format.SAVEDMODEL_TF2,
+        Format.CORRUPT_SAVEDMODEL,
+        Format.SESSION_BUNDLE,
+    )
+)
+
+
+def is_variables(directory: Path) -> bool:
+    """Whether `directory` is the `variables/` of a SavedModel."""
+    return directory.name == "variables" and grouping.is_saved_model((), _names(directory))
+
+
+class Walk:
+    """Collects models, counts and problems under `scope`, a resolved directory. Used once."""
+
+    def __init__(self, scope: Path, limits: Limits, apart: Path | None = None) -> None:
+        self._scope = scope
+        self._apart = apart.resolve() if apart else None
+        self._root = scope
+        self._limits = limits
+        self._left = limits.files
+        self._stopped = False
+        self._models: list[Candidate] = []
+        self._places: set[Path] = set()
+        self._orbax: list[Path] = []
+        self._loose: list[File] = []
+        self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
+        self._others: Counter[str] = Counter()
+        self._mlflow: dict[Path, mlflow.MlflowModel] = {}
+        self._named: list[Named] = []
+        self._problems: list[Problem] = []
+
+    def run(self, *, all_versions: bool) -> Discovery:
+        """Walk the tree and put what was met in order."""
+        waiting = [(self._scope, False)]
+        while waiting and not self._stopped:
+            waiting.extend(self._visit(*waiting.pop()))
+        self._look_at_loose_files()
+        found = [*map(self._with_version, self._models), *self._one_row_for_each_file()]
+        models = tuple(sorted(found, key=lambda model: os.fsencode(model.path)))
+        models = layouts.described(models, self._root, self._mlflow)
+        self._note_empty_mlflow(models)
+        empty = layouts.empty_newest(models)
+        unserved = tuple(Named(self._show(place), why) for place, why in empty)
+        if not all_versions:
+            models, left_out = layouts.newest_only(models)
+            self._named += left_out
+        return Discovery(
+            self._root,
+            models,
+            dict(sorted(self._others.items())),
+            tuple(sorted(self._named, key=lambda named: named.path)),
+            unserved,
+            tuple(sorted(self._problems, key=lambda problem: problem.file)),
+        )
+
+    def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
+        """Look at one directory; return those below it, and whether they are a model's own."""
+        if directory == self._apart and directory != self._scope:
+            return []
+        try:
+            listing = list_directory(directory, self._scope, self._left)
+        except OSError as error:
+            self._problem(ProblemKind.UNREADABLE, directory, error.strerror or str(error))
+            return []
+        self._left -= listing.count
+        if directory != self._scope and _VIRTUAL_ENVIRONMENT in listing.files:
+            self._name(directory, "Python virtual environment, not searched")
+            return []
+        own = _own_of_directory(directory, listing, inside)
+        if own:
+            self._model(directory, sniff_apart(directory, self._limits))
+        self._note_what_was_not_followed(directory, listing)
+        if own or not inside:
+            rest = {name: file for name, file in listing.files.items() if name not in own}
+            self._look_at_files(directory, rest)
+        # Its reader does not look into assets; those of other models are told by rules.
+        if any(directory.is_relative_to(checkpoint) for checkpoint in self._orbax):
+            for name, file in listing.files.items():
+                if Path(name).suffix.lower() in foreign.MODEL_SUFFIXES:
+                    self._look_at_file(file)
+        below = []
+        for name in reversed(listing.directories):  # the last in is visited first
+            if name in _PRIVATE_DIRECTORIES:
+                self._name(directory / name, "version control's own data, not searched")
+            else:
+                below.append((directory / name, name in own if own else inside))
+        return below
+
+    def _note_what_was_not_followed(self, directory: Path, listing: Listing) -> None:
+        for name, (kind, reason) in listing.refused.items():
+            self._problem(kind, directory / name, reason)
+        for name, target in listing.links.items():
+            where = "an enclosing directory" if directory.is_relative_to(target) else "a directory"
+            reason = f"symbolic link to {where} that is searched itself: {self._show(target)}"
+            self._name(directory / name, reason)
+        if listing.cut:
+            reason = f"stopped after {self._limits.files:,} entries; what follows is unseen "
+            reason += "(setting files)"
+            self._problem(ProblemKind.LIMIT_EXCEEDED, directory, reason)
+            self._stopped = True
+
+    def _look_at_files(self, directory: Path, rest: dict[str, File]) -> None:
+        rows = 0
+        for group in grouping.checkpoints(rest):
+            parts = set(group.files)
+            if self._is_taken(directory, group):
+                parts.discard(group.prefix)
+                reason = f"part of a checkpoint whose path means something else: {group.prefix}"
+                for name in parts:
+                    self._name(directory / name, reason)
+            else:
+                rows += self._look_at_checkpoint(directory, group)
+            for name in parts:
+                del rest[name]
+        for name in grouping.state_files(rest):
+            del rest[name]
+            if not rows:
+                self._name(directory / name, "checkpoint state file without a checkpoint beside it")
+        for file in rest.values():
+            self._look_at_file(file)
+
+    def _is_taken(self, directory: Path, group: grouping.Checkpoint) -> bool:
+        """Whether the checkpoint's path is that of another model: `m.h5` beside `m.h5.index`."""
+        place = group.place(directory)
+        if place == directory:
+            return directory in self._places
+        return place.is_dir() or (place.name in group.files and _starts_like_a_model(place))
+
+    def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> bool:
+        """Make it a row, or say why not; whether it is one."""
+        place = group.place(directory)
+        form = sniff_apart(place, self._limits)
+        if group.lone and form is Format.UNKNOWN:
+            name = group.files[0]
+            self._name(directory / name, f"named like a checkpoint's {name.rpartition('.')[2]}")
+            return False
+        self._model(place, form)
+        return True
+
+    def _look_at_mlmodel(self, path: Path) -> None:
+        try:
+            self._mlflow[path.parent] = mlflow.read_mlmodel(path, self._limits)
+        except ReadError as error:
+            self._name(path, f"MLflow's description of a model cannot be used: {error.reason}")
+
+    def _note_empty_mlflow(self, models: tuple[Candidate, ...]) -> None:
+        for directory, described in self._mlflow.items():
+            if not any(model.path.is_relative_to(directory) for model in models):
+                what = "its model is not there" if described.is_ours else "not TensorFlow/Keras"
+                self._name(directory / mlflow.FILE, f"{described}: {what}")
+
+    def _look_at_file(self, file: File) -> None:
+        if file.path.name == mlflow.FILE:
+            self._look_at_mlmodel(file.path)
+            return
+        promised = file.path.suffix.lower() in foreign.MODEL_SUFFIXES
+        try:
+            head = _head(file.path)
+        except ReadError as error:
+            if not promised:
+                self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
+                return
+            head = b""
+        if promised or head.startswith(_MAGIC):
+            self._loose.append(file)
+        else:
+            self._place_file(file, head, Format.UNKNOWN)
+
+    def _look_at_loose_files(self) -> None:
+        """Tell the formats of all files that may be models, with one child for the HDF5 files."""
+        forms = sniff_all((file.path for file in self._loose), self._limits)
+        for file in self._loose:
+            try:
+                head = _head(file.path)
+            except ReadError:
+                head = b""
+            self._place_file(file, head, forms[file.path])
+
+    def _place_file(self, file: File, head: bytes, form: Format) -> None:
+        """Make a file a row, or count it among the others, or say why it is none."""
+        suffix = file.path.suffix.lower()
+        promised = suffix in foreign.MODEL_SUFFIXES
+        if form in _BROKEN and foreign.is_unfinished(file.path.name):
+            self._name(file.path, "a copy or download that did not end, or goes on")
+            return
+        if _is_row(suffix, form):
+            self._files.setdefault(file.identity, []).append((file, form))
+            return
+        reason = foreign.reason(file.path.name, head)
+        if reason is None and form is Format.HDF5_OTHER and promised:
+            reason = "HDF5 file that holds no Keras model or weights"
+        if reason is None and head.startswith(_MAGIC[1]):
+            reason = foreign.archived_models(file.path, self._limits)
+        if reason is None and promised:
+            reason = f"{form.label}, though its suffix is {suffix}"
+        if reason is None:
+            self._others[suffix] += 1
+        else:
+            self._name(file.path, reason)
+
+    def _one_row_for_each_file(self) -> list[Candidate]:
+        """Links to one file are one row, under the name that says most."""
+        rows = []
+        for links in self._files.values():
+            (file, form), *others = sorted(links, key=lambda link: _plainness(link[0]))
+            aliases = tuple(self._show(other.path) for other, _ in others)
+            rows.append(Candidate(file.path, self._show(file.path), form, aliases=aliases))
+        return rows
+
+    def _with_version(self, model: Candidate) -> Candidate:
+        """Add TF-Serving's base and version where the model stands in a numbered directory.
+
+        A numbered directory inside a SavedModel is another model, not a version of it.
+        """
+        base = model.path.parent
+        if (
+            model.format not in _SERVED
+            or not is_version(model.path.name)
+            or base in self._places
+            or not base.is_relative_to(self._scope)
+        ):
+            return model
+        series = "." if base == self._root else self._show(base)
+        return replace(model, series=series, version=int(model.path.name))
+
+    def _model(self, path: Path, form: Format) -> None:
+        if path == self._scope:  # its own name then starts every relative path
+            self._root = path.parent
+        self._places.add(path)
+        if form is Format.ORBAX:
+            self._orbax.append(path)
+        self._models.append(Candidate(path, self._show(path), form))
+
+    def _name(self, path: Path, reason: str) -> None:
+        self._named.append(Named(self._show(path), reason))
+
+    def _problem(self, kind: ProblemKind, path: Path, reason: str) -> None:
+        self._problems.append(Problem(kind, self._show(path), reason))
+
+    def _show(self, path: Path) -> str:
+        return display_path(path, self._root)
+
+
+def _own_of_directory(directory: Path, listing: Listing, inside: bool) -> frozenset[str]:
+    """Names in the directory that belong to the one model that it is, none if it is none.
+
+    An Orbax checkpoint has directories in it that look like checkpoints themselves.
+    """
+    has_variables = "variables" in listing.directories
+    variables = _names(directory / "variables") if has_variables else []
+    if grouping.is_saved_model(listing.files, variables):
+        return grouping.SAVED_MODEL_FILES | grouping.SAVED_MODEL_DIRECTORIES
+    if grouping.is_keras_archive(listing.files):
+        return grouping.KERAS_FILES | grouping.KERAS_DIRECTORIES
+    everything = frozenset((*listing.files, *listing.directories))
+    if not inside and is_orbax(everything):
+        return everything
+    return frozenset()
+
+
+def _is_row(suffix: str, form: Format) -> bool:
+    if suffix not in foreign.MODEL_SUFFIXES:
+        return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
+    return suffix == ".keras" or form not in _FOREIGN
+
+
+def _plainness(file: File) -> tuple[bool, bool, bytes]:
+    named = file.path.suffix.lower() in foreign.MODEL_SUFFIXES
+    return (not named, file.link, os.fsencode(file.path))
+
+
+def _starts_like_a_model(path: Path) -> bool:
+    try:
+        return _head(path).startswith(_MAGIC)
+    except ReadError:
+        return False
+
+
+def _head(path: Path) -> bytes:
+    with open_regular(path) as handle:
+        try:
+            return handle.read(foreign.HEAD_BYTES)
+        except OSError as error:
+            raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return [path.name for path in directory.iterdir()]
+    except OSError:
+        return []

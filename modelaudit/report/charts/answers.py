@@ -1,0 +1,168 @@
+"""Charts of the answers by orientation: how many are right, what they tell, how alike they are."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+
+from modelaudit.measures.statistics import wilson
+from modelaudit.report.blocks import Cell, Table, num
+from modelaudit.report.charts import orientation_rows as rows
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.orientation_rows import GIVEN, INTERVAL, Interval, label
+from modelaudit.report.charts.scales import QUARTERS, round_numbers
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import text
+from modelaudit.report.wording.json_access import (
+    as_count,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    numbers,
+    pair,
+)
+from modelaudit.schema import Audit
+
+HARDLY = 0.01  # of the information possible: with less, no orientation is worth a name
+MOST_INPUTS = 10**9  # an audit file may hold any number
+
+
+def _first(values: dict[str, float]) -> dict[str, float]:
+    return dict(islice(values.items(), rows.MOST_ROWS))
+
+
+def _share_axes(
+    values: dict[str, float], what: str, paper: style.Paper, *, limited: bool
+) -> plot.Plot:
+    on = rows.axes(values, 1, paper, limited=limited)
+    on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
+    on.name_x(what)
+    return on
+
+
+def right(audit: Audit, paper: style.Paper) -> Chart | None:
+    """Share of right answers by orientation of the input, where the audit has labels."""
+    output, inputs = rows.first_output(audit), as_map(as_map(audit.behaviour).get("inputs"))
+    measured = numbers(output.get("accuracy"))
+    turned = [as_text(effect.get("name")) for effect in as_maps(output.get("transforms"))]
+    shares = _first({code: measured[code] for code in (GIVEN, *turned) if code in measured})
+    if len(shares) < 2 or GIVEN not in shares or not all(0 <= s <= 1 for s in shares.values()):
+        return None
+    n = min(as_count(inputs.get("n")) or 0, MOST_INPUTS)
+    intervals = {c: wilson(round(share * n), n) for c, share in shares.items()} if n else {}
+    classes = as_count(as_map(output.get("collapse")).get("classes")) or 0
+    guessing = classes > 1 and output.get("kind") in ("softmax", "logits")
+    on = _share_axes(shares, "share of answers that are right", paper, limited=guessing)
+    best = rows.leader(shares, intervals)
+    rows.bars(on, shares, intervals, best)
+    if guessing:
+        on.limit(f"guessing among {classes:,} classes", style.QUIET, x=1 / classes, after=True)
+    if best:
+        said = f"Most answers are right with the input {label(best)}: {text.percent(shares[best])}"
+        said += f", against {text.percent(shares[GIVEN])} as given"
+    else:
+        said = f"{text.percent(shares[GIVEN])} of the answers are right with the input as given; "
+        said += "no other orientation does clearly better"
+    cells = tuple(
+        (
+            Cell(label(code)),
+            num(text.percent(share, 1)),
+            num(shown.span(intervals.get(code), text.percent)),
+        )
+        for code, share in shares.items()
+    )
+    counted = f"Lines are 95\N{NO-BREAK SPACE}% intervals for {n:,} inputs. " if n else ""
+    return on.chart(
+        "figure-right",
+        "How many answers are right in each orientation",
+        said + ".",
+        "Right is what agrees with the labels that came with the inputs. "
+        f"{counted}{rows.key(best, 'what gets most answers right')}",
+        Table("Right answers by orientation", ("Input", "Right", INTERVAL), cells, open=False),
+    )
+
+
+def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
+    """Bits of information that the output carries, by orientation of the input."""
+    output = rows.first_output(audit)
+    bits = _first(numbers(output.get("orientation")))
+    if len(bits) < 2 or GIVEN not in bits:
+        return None
+    classes = as_count(as_map(output.get("collapse")).get("classes"))
+    limit = math.log2(classes) if classes and classes > 1 else None
+    held = {code: pair(ends) for code, ends in as_map(output.get("orientation_ci")).items()}
+    intervals: dict[str, Interval] = {code: ends for code, ends in held.items() if ends}
+    highest = max(bits.values())
+    most = max(highest, limit or 0.0, shown.LEAST) * 1.03
+    on = rows.axes(bits, most, paper, limited=limit is not None)
+    on.ticks(round_numbers(0, most))
+    on.name_x("bits of information about the input")
+    nothing = highest < max(shown.LEAST, HARDLY * (limit or 0.0))
+    best = None if nothing else rows.leader(bits, intervals)
+    rows.bars(on, bits, intervals, best)
+    if limit:
+        on.limit(f"most possible: {text.number(limit)} bits", style.QUIET, x=limit, after=False)
+    possible = f" of at most {text.number(limit)}" if limit else ""
+    if nothing:
+        said = "The output tells hardly anything about the input in any orientation: "
+        said += f"{shown.number(highest)}{possible} bits where it tells most"
+    elif best:
+        said = f"The output tells most with the input {label(best)} "
+        said += f"({shown.number(bits[best])}{possible} bits)"
+        said += f", against {shown.number(bits[GIVEN])} bits as given"
+    else:
+        said = f"The output tells {shown.number(bits[GIVEN])}{possible} bits about "
+        said += "the input as given; no other orientation clearly more"
+    cells = tuple(
+        (Cell(label(code)), num(shown.number(found)), num(shown.span(intervals.get(code))))
+        for code, found in bits.items()
+    )
+    return on.chart(
+        "figure-orientation",
+        "In which orientation the model sees most",
+        said + ".",
+        "A model fed with images in the wrong orientation tells them apart badly; in the "
+        "orientation that it was trained on, its answers carry the most information. "
+        f"{rows.key(best, 'what tells most')}",
+        Table("Information by orientation", ("Input", "Bits", INTERVAL), cells, open=False),
+    )
+
+
+def answers(audit: Audit, paper: style.Paper) -> Chart | None:
+    """Share of the most frequent class on the inputs as they are and on flipped ones."""
+    output = rows.first_output(audit)
+    collapse = as_map(output.get("collapse"))
+    original = as_number(collapse.get("top_share"))
+    if original is None:
+        return None
+    found = {GIVEN: original} | {
+        as_text(effect.get("name")): share
+        for effect in as_maps(output.get("transforms"))
+        if (share := as_number(as_map(effect.get("detail")).get("top_share"))) is not None
+    }
+    shares = _first(found)
+    if len(shares) < 2:
+        return None
+    classes = as_count(collapse.get("classes"))
+    what = "share of inputs that get the most frequent answer"
+    on = _share_axes(shares, what, paper, limited=bool(classes))
+    most = rows.leader(shares, {})
+    rows.bars(on, shares, {}, most)
+    said = f"{text.percent(original)} of the inputs as given get one and the same answer"
+    if most:
+        said += f", at most {text.percent(shares[most])} ({label(most)})"
+    if classes:
+        even = f"even spread over {classes:,} classes"
+        on.limit(even, style.QUIET, x=1 / classes, after=True)
+        said += f"; an {even} would give {text.percent(1 / classes)}"
+    cells = tuple((Cell(label(code)), num(text.percent(s, 1))) for code, s in shares.items())
+    return on.chart(
+        "figure-answers",
+        "How often the most frequent answer is given",
+        said + ".",
+        "A model whose output ignores its input gives one answer to everything: a bar "
+        f"at 100\N{NO-BREAK SPACE}%. {rows.key(most, 'where it is most frequent')}",
+        Table("Share of the most frequent answer", ("Input", "Share"), cells, open=False),
+    )

@@ -1,0 +1,99 @@
+"""Chart of how the features of each layer follow a flip of the input."""
+
+from __future__ import annotations
+
+from modelaudit.report.blocks import Table, name, num
+from modelaudit.report.charts import orientation_rows as rows
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.scales import Scale
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_number, as_text
+from modelaudit.schema import Audit
+
+ROW = 16.2  # pixels
+LABELS = 226
+FOLLOWS = 0.1  # a residual below is small beside what different inputs do
+LIMIT = 2.0  # drawn no further right: beyond 1 nothing is left to tell
+WHAT = "residual (0: follows exactly, 1: as far off as for another input)"
+SERIES = (
+    ("identity", style.BLUE, plot.DOT, -0.15, "same channels"),
+    ("permutation", style.ORANGE, plot.DIAMOND, 0.15, "channels matched"),
+)
+
+
+def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
+    """Residual of each layer, with and without matching its channels to their mirror partners."""
+    found = [
+        entry
+        for entry in as_maps(as_map(audit.behaviour).get("residuals"))
+        if any(as_number(entry.get(key)) is not None for key, *_ in SERIES)
+    ]
+    if len(found) < 2:
+        return None
+    transform = as_text(found[0].get("transform"))
+    found = [entry for entry in found if as_text(entry.get("transform")) == transform]
+    how = words.transform(text.shorten(transform, 40))
+    left = paper.left(LABELS)
+    top, below, row = paper.top(29), plot.below(WHAT, paper), paper.row(ROW)
+    on = plot.Plot(
+        top + row * len(found) + below,
+        Scale(0, LIMIT),
+        Scale(-0.5, len(found) - 0.5),
+        paper=paper,
+        left=left,
+        top=top,
+        bottom=below,
+    )
+    on.rows([plot.row_name(as_text(entry.get("route")), paper, left) for entry in found])
+    on.ticks([0, 0.5, 1, 1.5, 2], ["0", "0.5", "1", "1.5", "≥ 2"])
+    on.name_x(WHAT)
+    on.legend(*((mark, colour, label) for _, colour, mark, _, label in SERIES))
+    on.limit("", style.QUIET, x=1, after=True)
+    for key, colour, mark, apart, _ in SERIES:
+        offset = apart * ROW / row
+        known = [(y, v) for y, e in enumerate(found) if (v := as_number(e.get(key))) is not None]
+        on.marks(mark, [(v, y + offset) for y, v in known if v <= LIMIT], colour)
+        on.marks(plot.ARROW, [(LIMIT, y + offset) for y, v in known if v > LIMIT], colour)
+    cells = tuple(
+        (
+            name(text.shorten(as_text(entry.get("route")), 60)),
+            *(num(shown.number(as_number(entry.get(key)))) for key, *_ in SERIES),
+        )
+        for entry in found
+    )
+    return on.chart(
+        "figure-residuals",
+        f"How well each layer follows when the input is {how}",
+        _collapsed(how) if rows.collapsed(audit) else _said(found[-1], how),
+        f"A layer follows if an input that is {how} moves its features along and changes nothing "
+        "else. The residual is what else changes: 0 is nothing, 1 as much as between two different "
+        "inputs (squared distances). Orange lets channels change places. Early layers far from 0 "
+        "are normal; what counts is the end of the network.",
+        Table(
+            "Residual by layer", ("Layer", "Same channels", "Channels matched"), cells, open=False
+        ),
+    )
+
+
+def _collapsed(how: str) -> str:
+    return (
+        f"What the last layers do here says nothing: the output hardly depends on its input, "
+        f"{how} or not."
+    )
+
+
+def _said(last: Map, how: str) -> str:
+    """What the end of the network makes of the transform, for readers who know no residuals."""
+    least = min(v for key, *_ in SERIES if (v := as_number(last.get(key))) is not None)
+    route = text.shorten(as_text(last.get("route")), 50)
+    verdict = (
+        "follows" if least < FOLLOWS else "follows in part" if least < 1 else "does not follow"
+    )
+    much = text.percent(least) if least < 1 else f"{text.number(least, 2)} times"
+    return (
+        f"The last layer looked at, {route}, {verdict}: in it an input {how} differs from its "
+        f"original {much} as much as another input does."
+    )

@@ -1,0 +1,90 @@
+"""What all figures of orientations share: the names of their rows, and what is highlighted.
+
+The row of the input as given is blue, the one that stands out against it orange, the rest grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.scales import Scale
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_map, as_maps
+from modelaudit.schema import Audit
+
+GIVEN = "e"  # the code of the input as given
+ROW = 16.8  # pixels
+LABELS = 206
+INTERVAL = "95\N{NO-BREAK SPACE}% interval"  # the head of a column
+BAR = 0.6 * ROW
+MOST_ROWS = 12
+
+Interval = tuple[float, float]
+
+
+def first_output(audit: Audit) -> Map:
+    """What the audit holds of the model's first output, the one that is drawn."""
+    return next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
+
+
+def collapsed(audit: Audit) -> bool:
+    """Whether the output that is drawn hardly depends on the input."""
+    return as_map(first_output(audit).get("collapse")).get("collapsed") is True
+
+
+def label(code: str) -> str:
+    """A way of feeding the input in words."""
+    return words.transform(text.shorten(code, 28))
+
+
+def leader(values: Mapping[str, float], intervals: Mapping[str, Interval]) -> str | None:
+    """The row with the largest number where it stands out against that of the input as given.
+
+    It does not if their intervals meet. None too where all numbers are the same.
+    """
+    best = max(values, key=lambda code: values[code])
+    if values[best] == min(values.values()) or values[best] == values.get(GIVEN):
+        return None
+    ours, given = intervals.get(best), intervals.get(GIVEN)
+    return None if ours and given and ours[0] <= given[1] else best
+
+
+def colour(code: str, outstanding: str | None) -> str:
+    """The colour of a row."""
+    if code == GIVEN:
+        return style.BLUE
+    return style.ORANGE if code == outstanding else style.GREY
+
+
+def axes(
+    values: Mapping[str, float], most: float, paper: style.Paper, *, limited: bool
+) -> plot.Plot:
+    """Axes from 0 to `most` for a bar a row, with room for the words of a limit."""
+    top = paper.top(21 if limited else 10)
+    height = top + paper.row(ROW) * len(values) + plot.BELOW
+    y = Scale(-0.5, len(values) - 0.5)
+    on = plot.Plot(height, Scale(0, most), y, paper=paper, left=paper.left(LABELS), top=top)
+    on.rows(map(label, values))
+    return on
+
+
+def bars(
+    on: plot.Plot,
+    values: Mapping[str, float],
+    intervals: Mapping[str, Interval],
+    outstanding: str | None,
+) -> None:
+    """A bar a row, and the intervals that are known."""
+    places = {code: place for place, code in enumerate(values)}
+    for one in (style.GREY, style.BLUE, style.ORANGE):
+        here = [code for code in values if colour(code, outstanding) == one]
+        on.bars([(values[code], places[code]) for code in here], BAR, one)
+    known = [(place, intervals[code]) for code, place in places.items() if code in intervals]
+    on.lines([[(end, place) for end in ends] for place, ends in known], style.INK, 1.6)
+
+
+def key(outstanding: str | None, why: str) -> str:
+    """What the colours mean, `why` being what makes a row stand out."""
+    return f"Blue is the input as given{f', orange {why}' if outstanding else ''}."

@@ -1,0 +1,97 @@
+"""Chart of the receptive field: how much of the input a layer can see."""
+
+from __future__ import annotations
+
+from modelaudit.report.blocks import Table, name, num
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.scales import Scale, every, powers_of_two
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.wording import text
+from modelaudit.report.wording.json_access import (
+    Map,
+    as_list,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    shape,
+)
+from modelaudit.schema import Audit
+
+ROW = 15.5  # pixels
+LABELS, NARROW = 226, 130
+WHAT = "pixels seen along the longer side (log scale)"
+MANY = 1e6  # pixels: such numbers would not fit side by side
+MOST_ROWS = 12  # deeper networks are drawn with every layer, but only some are named
+
+
+def _largest(value: object) -> float | None:
+    sizes = [size for size in map(as_number, as_list(value)) if size is not None]
+    return max(sizes, default=None)
+
+
+def _growing(fields: list[Map]) -> list[tuple[str, float, Map]]:
+    """Layers at which the receptive field grows: (route, size on its longest axis, field)."""
+    found: list[tuple[str, float, Map]] = []
+    for field in fields:
+        size = _largest(field.get("maximum"))
+        if size is not None and (not found or size > found[-1][1]):
+            found.append((as_text(field.get("route")), size, field))
+    return found
+
+
+def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
+    """Receptive field by depth, against the size of the input."""
+    profile = as_map(as_map(audit.architecture).get("profile"))
+    steps = _growing(as_maps(profile.get("fields")))
+    if len(steps) < 3:
+        return None
+    limit = _largest(profile.get("input_size"))
+    sizes = [size for _, size, _ in steps]
+    highest = max([*sizes, limit or 1.0])
+    named = every(len(steps), MOST_ROWS)
+    beside = named.step > 1  # then a name above its bar would lie on another's
+    row = ROW if beside else paper.row(ROW)
+    deep = row * min(len(steps), MOST_ROWS)
+    left = NARROW if beside and paper.stacked else paper.left(LABELS)
+    top, below = paper.top(21), plot.below(WHAT, paper)
+    x = Scale(1, highest * 1.1, log=True)
+    y = Scale(-0.5, len(steps) - 0.5)
+    on = plot.Plot(deep + top + below, x, y, paper=paper, left=left, top=top, bottom=below)
+    on.rows([plot.row_name(steps[i][0], paper, left) for i in named], named)
+    powers = powers_of_two(highest, 4 if left == NARROW else 6)
+    on.ticks(powers, [text.number(n) if n < MANY else f"{n:.1e}" for n in powers])
+    on.name_x(WHAT)
+    thick = 1.2 * deep / len(steps) if beside else 0.6 * ROW  # a narrow bar touches the next
+    on.bars([(size, at) for at, size in enumerate(sizes)], thick, style.BLUE)
+    said = f"The deepest layer sees {text.number(sizes[-1])} pixels along the longer side"
+    if limit:
+        after = x.fraction(limit) < 0.5
+        on.limit(f"input: {text.number(limit)} pixels", style.QUIET, x=limit, after=after)
+        said += f"; the input has {text.number(limit)}"
+        if sizes[-1] < limit:
+            said += ", so no layer sees the whole image at once"
+    some = f" One layer in {named.step} is named." if named.step > 1 else ""
+    rows = tuple(
+        (
+            name(text.shorten(route, 60)),
+            num(shape(field.get("maximum"))),
+            num(shape(field.get("jump"))),
+        )
+        for route, _, field in steps
+    )
+    return on.chart(
+        "figure-receptive-field",
+        "How much of the image each layer can see",
+        said + ".",
+        "The receptive field is the patch of the input that one number inside the network can "
+        "depend on. Shown are the layers at which it grows, from input to output; those that add "
+        f"to it after it covers the input add little.{some}",
+        Table(
+            "Receptive field by layer",
+            ("Layer", "Pixels seen", "Step"),
+            rows,
+            print_rows=12,
+            open=False,
+        ),
+    )

@@ -1,0 +1,177 @@
+"""Chart of how much the answer changes when the input is flipped or turned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelaudit.report.blocks import Cell, Table, num
+from modelaudit.report.charts import orientation_rows as rows
+from modelaudit.report.charts import plot, style
+from modelaudit.report.charts.orientation_rows import INTERVAL, LABELS, ROW, label
+from modelaudit.report.charts.scales import QUARTERS, Scale, round_numbers
+from modelaudit.report.charts.style import Chart
+from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import text
+from modelaudit.report.wording.json_access import Map, as_maps, as_number, as_text, pair
+from modelaudit.schema import Audit
+
+TOP = 21  # pixels, for the words of a limit
+RIGHT, GAP = 24, 38  # beside the axes and between them: half of the outer numbers stands there
+
+
+def flips(audit: Audit, paper: style.Paper) -> Chart | None:
+    """Agreement with its interval, and NFV, for each transform; each on axes of its own.
+
+    None of an output that has collapsed: it keeps its answer because it has no other.
+    """
+    output = rows.first_output(audit)
+    if rows.collapsed(audit):
+        return None
+    effects = [
+        effect
+        for effect in as_maps(output.get("transforms"))
+        if as_number(effect.get("agreement")) is not None
+        or as_number(effect.get("nfv")) is not None
+    ][: rows.MOST_ROWS]
+    if not effects:
+        return None
+    labels = [label(as_text(effect.get("name"))) for effect in effects]
+    kept, nfv = _column(effects, "agreement"), _column(effects, "nfv")
+    worst = _worst(kept, nfv)
+    panels = [draw for draw, found in ((_agreement, kept), (_variation, nfv)) if found]
+    first, *others = [
+        draw(effects, worst, places)
+        for draw, places in zip(panels, _places(paper, len(panels), len(effects)), strict=True)
+    ]
+    for place, axes in enumerate((first, *others)):
+        if paper.stacked or not place:
+            axes.rows(labels)
+    for other in others:
+        first.beside(other)
+    cells = tuple(
+        (
+            Cell(name),
+            num(text.percent(kept.get(i))),
+            num(shown.span(pair(effect.get("agreement_ci")), text.percent)),
+            num(shown.number(nfv.get(i))),
+        )
+        for i, (name, effect) in enumerate(zip(labels, effects, strict=True))
+    )
+    return first.chart(
+        "figure-flips",
+        "How much the answer changes when the input is flipped or turned",
+        _said(labels, kept),
+        f"A transform does not matter to the model where its dot is {_harmless(kept, nfv)}."
+        + (" Lines are 95\N{NO-BREAK SPACE}% intervals." if kept else "")
+        + (" NFV compares the change with that between two different inputs." if nfv else "")
+        + (" Orange is the transform that changes most." if worst is not None else ""),
+        Table("Agreement and NFV by transform", ("Input", "Agreement", INTERVAL, "NFV"), cells,
+              open=False),
+    )  # fmt: skip
+
+
+def _column(effects: list[Map], field: str) -> dict[int, float]:
+    """The numbers that are known, by row."""
+    found = {row: as_number(effect.get(field)) for row, effect in enumerate(effects)}
+    return {row: number for row, number in found.items() if number is not None}
+
+
+def _worst(kept: dict[int, float], nfv: dict[int, float]) -> int | None:
+    """The row whose transform changes the answers most; None where all do the same."""
+    change = {row: -share for row, share in kept.items()} or nfv
+    worst = max(change, key=lambda row: change[row])
+    return worst if change[worst] > min(change.values()) else None
+
+
+def _harmless(kept: dict[int, float], nfv: dict[int, float]) -> str:
+    """Where a dot stands that means no change."""
+    if kept and nfv:
+        return "at the right of the axes of answers, and at the left of those of NFV"
+    return "at the right" if kept else "at the left"
+
+
+def _said(labels: list[str], kept: dict[int, float]) -> str:
+    if not kept:
+        return f"{text.plural(len(labels), 'transform')} measured on an output without classes."
+    least = min(kept, key=lambda row: kept[row])
+    same = kept[least] == max(kept.values())
+    share = text.percent(kept[least])
+    if same:
+        return f"{share} of inputs keep their answer, however the input is flipped or turned."
+    return (
+        f"The answer changes most when the input is {labels[least]}: {share} of inputs keep "
+        "their answer."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where axes are on their paper, in pixels from its edges, and how high the paper is."""
+
+    paper: style.Paper
+    height: float
+    rows: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+def _places(paper: style.Paper, panels: int, count: int) -> Iterator[_Place]:
+    """Places for panels of `count` rows: beside each other, or below each other."""
+    top, left = paper.top(TOP), paper.left(LABELS)
+    high = top + paper.row(ROW) * count + plot.BELOW
+    wide = (paper.width - left - RIGHT - GAP * (panels - 1)) / panels
+    for panel in range(panels):
+        if paper.stacked:
+            above, under = high * panel, high * (panels - 1 - panel)
+            yield _Place(
+                *(paper, high * panels, count),
+                *(left, RIGHT, above + top, under + plot.BELOW),
+            )
+        else:
+            start = left + panel * (wide + GAP)
+            yield _Place(
+                *(paper, high, count), *(start, paper.width - start - wide, top, plot.BELOW)
+            )
+
+
+def _axes(x: Scale, at: _Place) -> plot.Plot:
+    """Axes at a place."""
+    y = Scale(-0.5, at.rows - 0.5)
+    return plot.Plot(
+        *(at.height, x, y),
+        paper=at.paper, left=at.left, right=at.right, top=at.top, bottom=at.bottom,
+    )  # fmt: skip
+
+
+def _dots(on: plot.Plot, values: dict[int, float], worst: int | None) -> None:
+    for colour, outstanding in ((style.GREY, False), (style.ORANGE, True)):
+        on.marks(
+            plot.DOT, [(x, y) for y, x in values.items() if (y == worst) == outstanding], colour
+        )
+
+
+def _agreement(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
+    """Shares from 0 to 1 with their intervals."""
+    on = _axes(Scale(-0.02, 1.02), at)
+    on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
+    on.name_x("inputs that keep their answer")
+    ends = enumerate(pair(effect.get("agreement_ci")) for effect in effects)
+    on.lines([[(end, row) for end in found] for row, found in ends if found], style.INK, 1.6)
+    _dots(on, _column(effects, "agreement"), worst)
+    return on
+
+
+def _variation(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
+    """NFV beside the line that other inputs stand at."""
+    values = _column(effects, "nfv")
+    most = max(1.0, *values.values())
+    x = Scale(-0.02 * most, 1.02 * most)
+    on = _axes(x, at)
+    on.ticks(round_numbers(0, most, 5))
+    on.name_x("NFV: size of the change")
+    on.limit("1: like another input", style.QUIET, x=1, after=x.fraction(1) < 0.5)
+    _dots(on, values, worst)
+    return on

@@ -1,0 +1,219 @@
+"""CycloneDX 1.6 (ECMA-424, 2024): a machine-learning bill of materials of what was measured.
+
+Nothing is filled in that the audit does not hold: no intended use, no training data, no licence.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelaudit.facts import Json
+from modelaudit.findings import Finding, Outcome
+from modelaudit.report.rule_info import Rules
+from modelaudit.report.sections.architecture import ports
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
+    as_list,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+    pair,
+    plain,
+)
+from modelaudit.schema import Audit
+
+SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "tf-modelaudit/cyclonedx")
+TASKS: Mapping[str, str] = {
+    "softmax": "classification",
+    "logits": "classification",
+    "sigmoid": "classification",
+    "regression": "regression",
+    "embedding": "embedding",
+}
+SECURITY = "security"
+
+
+def _properties(pairs: Mapping[str, object]) -> list[Json]:
+    return [
+        {"name": f"modelaudit:{name}", "value": text.printable(str(value))}
+        for name, value in pairs.items()
+        if value not in (None, "")
+    ]
+
+
+def _hashes(digest: object) -> dict[str, Json]:
+    """SHA-256 as the standard writes it, nothing where there is none."""
+    known = as_text(digest)
+    return {"hashes": [{"alg": "SHA-256", "content": known}]} if known else {}
+
+
+def _files(audit: Audit, ref: str) -> list[Json]:
+    return [
+        {
+            "type": "file",
+            "bom-ref": f"{ref}#{number}",
+            "name": text.printable(as_text(entry.get("path"))) or "unnamed",
+            **_hashes(entry.get("sha256")),
+        }
+        for number, entry in enumerate(as_maps(audit.files), 1)
+    ]
+
+
+def _metrics(audit: Audit) -> list[Json]:
+    """Accuracy and agreement under transforms, with what they were measured on."""
+    inputs = as_map(as_map(audit.behaviour).get("inputs"))
+    kind = "user inputs" if inputs.get("kind") == "user" else "synthetic inputs"
+    measured_on = f"{plain(inputs.get('n'))} {kind}"
+    found: list[Json] = []
+    for output in as_maps(as_map(audit.behaviour).get("outputs")):
+        name = text.shorten(as_text(output.get("name")), 60)
+        on = f"output {name}, {measured_on}" if name else measured_on
+        for key, share in as_map(output.get("accuracy")).items():
+            if as_number(share) is not None:
+                kind_of = f"accuracy, input {words.transform(text.shorten(key, 60))}"
+                found.append({"type": kind_of, "value": plain(share), "slice": on})
+        for effect in as_maps(output.get("transforms")):
+            if as_number(effect.get("agreement")) is None:
+                continue
+            how = words.transform(text.shorten(as_text(effect.get("name")), 60))
+            metric: dict[str, Json] = {
+                "type": f"agreement, input {how}",
+                "value": plain(effect.get("agreement")),
+                "slice": on,
+            }
+            if ends := pair(effect.get("agreement_ci")):
+                low, high = map(plain, ends)
+                metric["confidenceInterval"] = {"lowerBound": low, "upperBound": high}
+            found.append(metric)
+    return found
+
+
+def _card(audit: Audit) -> dict[str, Json]:
+    architecture = as_map(audit.architecture)
+    outputs = as_maps(as_map(audit.behaviour).get("outputs"))
+    parameters: dict[str, Json] = {}
+    if outputs and (task := TASKS.get(as_text(outputs[0].get("kind")))):
+        parameters["task"] = task
+    if name := as_text(architecture.get("class")):
+        parameters["modelArchitecture"] = text.shorten(name, 100)
+    for key in ("inputs", "outputs"):
+        if shown := ports(architecture, key):
+            parameters[key] = [{"format": port} for port in shown]
+    card: dict[str, Json] = {}
+    if parameters:
+        card["modelParameters"] = parameters
+    if metrics := _metrics(audit):
+        card["quantitativeAnalysis"] = {"performanceMetrics": metrics}
+    limits: list[Json] = [
+        text.printable(f"{finding.code} {finding.severity.value}: {finding.title}{waived}")
+        for finding in audit.findings
+        for waived in [f" (waived: {finding.waived_by})" if finding.waived_by else ""]
+    ]
+    if limits:
+        card["considerations"] = {"technicalLimitations": list(dict.fromkeys(map(str, limits)))}
+    return card
+
+
+def _component(audit: Audit, ref: str) -> dict[str, Json]:
+    model, saved = as_map(audit.model), as_map(as_map(audit.model).get("saved_with"))
+    files = _files(audit, ref)
+    digest = as_text(model.get("sha256"))
+    made: dict[str, Json] = {
+        "type": "machine-learning-model",
+        "bom-ref": ref,
+        "name": text.printable(as_text(model.get("path"))) or "unnamed model",
+        # The digest of several files together is none of the standard's: it is a property.
+        **(_hashes(digest) if len(files) == 1 else {}),
+        "properties": _properties(
+            {
+                "verdict": audit.verdict.value,
+                "reason": audit.reason,
+                "format": model.get("format_label") or model.get("format"),
+                "origin": model.get("origin"),
+                "digest": digest,
+                "bytes": model.get("bytes"),
+                "parameters": as_map(audit.architecture).get("params"),
+                "layers": len(as_list(as_map(audit.architecture).get("layers"))) or None,
+                "saved-with-keras": saved.get("keras"),
+                "saved-with-tensorflow": saved.get("tensorflow"),
+                "questions-without-answer": sum(not result.moot for result in audit.skipped),
+            }
+        ),
+    }
+    if card := _card(audit):
+        made["modelCard"] = card
+    if len(files) > 1:
+        made["components"] = files
+    return made
+
+
+def _vulnerability(finding: Finding, ref: str, number: int) -> dict[str, Json]:
+    where = f" Where: {finding.location}." if str(finding.location) else ""
+    made: dict[str, Json] = {
+        "bom-ref": f"{ref}!{number}",
+        "id": finding.code,
+        "source": {"name": "modelaudit"},
+        "ratings": [{"severity": finding.severity.value, "method": "other"}],
+        "description": text.printable(finding.title),
+        "detail": text.printable(f"{finding.detail}{where}"),
+        "recommendation": text.printable(finding.fix) or "–",
+        "affects": [{"ref": ref}],
+    }
+    if finding.outcome is Outcome.WAIVED:
+        made["analysis"] = {"detail": text.printable(f"waived: {finding.waived_by}")}
+    return made
+
+
+def _references(audits: Sequence[Audit]) -> list[str]:
+    """One name for each model, unique in the document."""
+    found: dict[str, None] = {}
+    for audit in audits:
+        base = name = text.printable(as_text(as_map(audit.model).get("slug"))) or "model"
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{base}-{number}"
+        found[name] = None
+    return [f"model:{name}" for name in found]
+
+
+def render(audits: Sequence[Audit], rules: Rules) -> str:
+    """One bill of materials over all audits.
+
+    A model is a component of type `machine-learning-model` with a model card; findings of the
+    security rules are vulnerabilities, all findings limitations in the card.
+    """
+    first: Mapping[str, Any] = as_map(audits[0].tool) if audits else {}
+    references = _references(audits)
+    pairs = list(zip(audits, references, strict=True))
+    components: list[Json] = [_component(audit, ref) for audit, ref in pairs]
+    vulnerabilities: list[Json] = [
+        _vulnerability(finding, ref, number)
+        for audit, ref in pairs
+        for number, finding in enumerate(audit.findings, 1)
+        if (info := rules.get(finding.code)) and info.family == SECURITY
+    ]
+    tool: dict[str, Json] = {"type": "application", "name": as_text(first.get("name"))}
+    tool["name"] = tool["name"] or "modelaudit"
+    if version := as_text(first.get("version")):
+        tool["version"] = version
+    metadata: dict[str, Json] = {"tools": {"components": [tool]}}
+    if audits:
+        metadata["timestamp"] = audits[0].created
+    body = {"metadata": metadata, "components": components, "vulnerabilities": vulnerabilities}
+    content = json.dumps(body, ensure_ascii=True, allow_nan=False, sort_keys=True)
+    document = {
+        "$schema": SCHEMA,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, content)}",
+        "version": 1,
+        **body,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

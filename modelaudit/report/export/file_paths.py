@@ -1,0 +1,45 @@
+"""Where a model lies, for formats whose readers show findings beside the files of a repository."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from modelaudit.format_kinds import Format
+from modelaudit.report.wording.json_access import as_map, as_text
+from modelaudit.schema import Audit
+
+
+def path_of(audit: Audit) -> str:
+    """The model's path in the directory that was audited."""
+    model = as_map(audit.model)
+    return as_text(model.get("path")) or as_text(model.get("slug")) or "model"
+
+
+def path_below(base: str, audit: Audit) -> str | None:
+    """The model's path relative to the absolute directory `base`; None where it lies elsewhere."""
+    whole = PurePosixPath(as_text(as_map(audit.model).get("root"))) / path_of(audit)
+    if not base or not whole.is_relative_to(base):
+        return None
+    return whole.relative_to(base).as_posix()
+
+
+def file_of(path: str, audit: Audit, file: str) -> str:
+    """The path of a file of the model that lies at `path`.
+
+    Args:
+        path: of the model, from wherever.
+        audit: of the model.
+        file: as a finding names it, or empty. A model that is one file is named like itself, with
+            a member of an archive behind a colon.
+    """
+    name = as_text(as_map(audit.model).get("format"))
+    form = Format(name) if name in set(Format) else Format.UNKNOWN
+    whole = PurePosixPath(path)
+    if not file or file.partition(":")[0] == whole.name:
+        return path
+    if form.is_prefix:
+        return whole.with_name(file).as_posix() if "/" not in file else path
+    unpacked = form is Format.KERAS_ARCHIVE and file in {
+        as_text(as_map(entry).get("path")) for entry in audit.files
+    }
+    return f"{path}/{file}" if form.is_directory or unpacked else path

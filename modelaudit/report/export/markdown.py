@@ -1,0 +1,132 @@
+"""Markdown for a pull-request comment: short, and inert whatever a model's names hold."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from modelaudit.findings import WORST_FIRST, Finding, Outcome
+from modelaudit.report.rule_info import Rules
+from modelaudit.report.sections.diagnosis import UNDECIDED
+from modelaudit.report.wording import evidence, text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import as_map, as_maps, as_text
+from modelaudit.schema import Audit
+
+LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
+MOST_FINDINGS = 20
+MOST_GROUPS, MOST_NAMED = 10, 5  # of what holds for several models
+Across = Sequence[tuple[str, Sequence[str]]]
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$-])")
+
+
+def escape(value: str, limit: int = 160) -> str:
+    """Text without effect in Markdown: no link, mention, image, markup or table cell break."""
+    inert = _SPECIAL.sub(r"\\\1", html.escape(text.cut(value, limit), quote=False))
+    return inert.replace("\\@", "&#64;").replace("www.", "www&#46;")
+
+
+def _code(value: str, limit: int = 100) -> str:
+    """A name as inline code, which a backtick would end: an apostrophe takes its place."""
+    flat = text.shorten(value, limit).replace("`", "'")
+    return f"`{flat}`" if flat else "–"
+
+
+def _cell(code: str) -> str:
+    """Inline code in a table, whose cell a pipe would end. Elsewhere the backslash would show."""
+    return code.replace("|", "\\|")
+
+
+def _numbers(finding: Finding) -> str:
+    return escape(evidence.short(finding)) or "–"
+
+
+def _findings(audit: Audit) -> list[str]:
+    ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
+    if not ordered:
+        return []
+    lines = ["| | Rule | What | Where | Evidence |", "|---|---|---|---|---|"]
+    for finding in ordered[:MOST_FINDINGS]:
+        state = "waived" if finding.waived_by else finding.severity.value
+        mark = words.mark(state)
+        said = escape(f"waived: {finding.waived_by}") if finding.waived_by else _numbers(finding)
+        what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
+        lines.append(
+            f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "
+            f"| {_cell(_code(str(finding.location), 70))} | {said} |"
+        )
+    if len(ordered) > MOST_FINDINGS:
+        lines.append(f"\n… and {len(ordered) - MOST_FINDINGS} more in the full report.")
+    return lines
+
+
+def _is_dangerous(audit: Audit) -> bool:
+    return any(
+        words.forbids_loading(finding.severity, finding.code)
+        for finding in audit.findings
+        if finding.outcome is not Outcome.WAIVED
+    )
+
+
+def _model(audit: Audit, *, opened: bool) -> str:
+    model = as_map(audit.model)
+    mark = words.VERDICTS[audit.verdict]
+    path = text.shorten(as_text(model.get("path")) or "unnamed model", 100)
+    title = f"{mark.glyph} <b>{mark.word}</b> <code>{html.escape(path)}</code>"
+    lines = [
+        f"<details{' open' if opened else ''}><summary>{title}</summary>",
+        "",
+        escape(audit.reason, 300) or words.VERDICT_MEANING[audit.verdict],
+        *(("", f"**{escape(words.DANGER)}**") if _is_dangerous(audit) else ()),
+        "",
+        *_findings(audit),
+    ]
+    causes = as_maps(as_map(audit.diagnosis).get("causes"))
+    if causes:
+        code = as_text(causes[0].get("cause"))
+        cause = escape(as_text(causes[0].get("title")) or words.cause(code))
+        lines += ["", cause if code in UNDECIDED else f"**Most likely cause:** {cause}"]
+    if missing := [result for result in audit.skipped if not result.moot]:
+        said = text.plural(len(missing), "question")
+        lines += ["", f"Not answered: {said}; “could not look” is not a pass."]
+    return "\n".join([*lines, "", "</details>"])
+
+
+def _across(found: Across) -> list[str]:
+    """What holds for several models, a line each."""
+    lines = []
+    for title, paths in found[:MOST_GROUPS]:
+        named = ", ".join(_code(path, 70) for path in paths[:MOST_NAMED])
+        more = len(paths) - MOST_NAMED
+        lines.append(f"- {escape(title)}: {named}{f' and {more} more' if more > 0 else ''}")
+    if len(found) > MOST_GROUPS:
+        lines.append(f"- and {len(found) - MOST_GROUPS} more such groups")
+    return ["\n".join(lines)] if lines else []
+
+
+def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
+    """A summary of all audits, worst first, in at most 65,000 characters.
+
+    `across` is what holds for several of the models, each with their paths.
+
+    Models that do not fit any more are counted at the end.
+    """
+    ordered = sorted(audits, key=lambda audit: WORST_FIRST.index(audit.verdict))
+    counts = [
+        f"{sum(a.verdict is v for a in audits)} {words.VERDICTS[v].said}"
+        for v in WORST_FIRST
+        if any(a.verdict is v for a in audits)
+    ]
+    parts = [f"## Model audit: {', '.join(counts) or 'no model'}"]
+    parts += _across(across)
+    room = LIMIT - sum(len(part) + 2 for part in parts) - 100
+    for index, audit in enumerate(ordered):
+        part = _model(audit, opened=index == 0)
+        if len(part) + 2 > room:
+            left = len(ordered) - index
+            parts.append(f"… and {text.plural(left, 'model')} more in the full report.")
+            break
+        room -= len(part) + 2
+        parts.append(part)
+    return "\n\n".join(parts) + "\n"

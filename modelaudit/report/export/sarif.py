@@ -1,0 +1,178 @@
+"""SARIF 2.1.0 (OASIS standard, 2020): findings for code-scanning services."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from modelaudit.facts import Json
+from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.report.export.file_paths import file_of, path_below, path_of
+from modelaudit.report.rule_info import RuleInfo, Rules
+from modelaudit.report.wording import evidence, text
+from modelaudit.report.wording.json_access import as_map, as_text
+from modelaudit.schema import Audit, jsonable
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+LEVELS: Mapping[Severity, str] = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+    Severity.INFO: "note",
+}
+# Scores that code-scanning services sort by, in the bands of CVSS 3.1 (FIRST 2019).
+SCORES: Mapping[Severity, str] = {
+    Severity.CRITICAL: "9.5",
+    Severity.HIGH: "8.0",
+    Severity.MEDIUM: "5.5",
+    Severity.LOW: "2.0",
+    Severity.INFO: "0.0",
+}
+PRECISION = {"certain": "very-high", "high": "high", "medium": "medium", "low": "low"}
+
+
+def _message(value: str) -> dict[str, Json]:
+    return {"text": text.printable(value) or "–"}
+
+
+def _rule(info: RuleInfo) -> dict[str, Json]:
+    properties: dict[str, Json] = {"tags": [info.family], "problem.severity": LEVELS[info.severity]}
+    if info.family == "security":
+        properties["security-severity"] = SCORES[info.severity]
+    described: dict[str, Json] = {
+        "id": info.code,
+        "name": info.name,
+        "shortDescription": _message(info.summary),
+        "fullDescription": _message(info.why or info.summary),
+        "help": _message(info.fix or info.summary),
+        "defaultConfiguration": {"level": LEVELS[info.severity]},
+        "properties": properties,
+    }
+    if link := next((r for r in info.references if r.startswith("https://")), None):
+        described["helpUri"] = link
+    return described
+
+
+def _file(audit: Audit, finding: Finding, base: str) -> dict[str, Json]:
+    """The file that a finding is about, relative to the repository where the model lies in it.
+
+    Code-hosting services take relative addresses as relative to the repository's root and do not
+    look at `originalUriBaseIds` (see issue 2215 of github/codeql-action).
+    """
+    below = path_below(base, audit)
+    path = file_of(path_of(audit) if below is None else below, audit, finding.location.file)
+    return {"uri": _quoted(path), "uriBaseId": OUTSIDE if below is None else REPOSITORY}
+
+
+def _quoted(path: str) -> str:
+    return quote(path.encode("utf-8", "backslashreplace"), safe="/")
+
+
+# The names of the two directories that addresses are relative to.
+REPOSITORY, OUTSIDE = "%SRCROOT%", "MODELROOT"
+
+
+def _result(
+    audit: Audit, finding: Finding, indices: Mapping[str, int], base: str
+) -> dict[str, Json]:
+    model = as_map(audit.model)
+    numbers = evidence.short(finding)
+    said = f"{finding.title}. {finding.detail}"
+    if str(finding.location):
+        said += f" Where: {finding.location}."
+    if numbers:
+        said += f" Evidence: {numbers}."
+    place: dict[str, Json] = {
+        "physicalLocation": {
+            "artifactLocation": _file(audit, finding, base),
+            "region": {"startLine": 1},
+        }
+    }
+    if finding.location.route:
+        route = text.printable(finding.location.route)
+        place["logicalLocations"] = [{"fullyQualifiedName": route, "kind": "member"}]
+    result: dict[str, Json] = {
+        "ruleId": finding.code,
+        "level": LEVELS[finding.severity],
+        "message": _message(said),
+        "locations": [place],
+        "partialFingerprints": {
+            "modelaudit/v1": finding.fingerprint,
+            "modelaudit/model/v1": f"{as_text(model.get('slug'))}:{finding.fingerprint}",
+        },
+        "properties": {
+            "severity": finding.severity.value,
+            "confidence": finding.confidence.value,
+            "precision": PRECISION[finding.confidence.value],
+            "evidence": jsonable(finding.evidence),
+        },
+    }
+    if finding.code in indices:
+        result["ruleIndex"] = indices[finding.code]
+    if finding.outcome is Outcome.WAIVED:
+        reason = text.printable(finding.waived_by or "")
+        result["suppressions"] = [{"kind": "external", "justification": reason}]
+    return result
+
+
+def _notifications(audit: Audit) -> list[Json]:
+    path = as_text(as_map(audit.model).get("path"))
+    return [
+        {
+            "level": "error" if skipped.outcome is Outcome.ERROR else "note",
+            "message": _message(f"{path}: {skipped.code} was not answered: {skipped.reason}"),
+            "associatedRule": {"id": skipped.code},
+        }
+        for skipped in audit.skipped
+        if not skipped.moot
+    ]
+
+
+def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
+    """One SARIF run over all audits.
+
+    All rules are listed, not only those that failed. Unanswered questions (not those that do not
+    arise for a model of its kind) become tool notifications. A binary model has no lines, so every
+    result points at line 1 and names the place inside the model as its logical location.
+
+    Args:
+        audits: what to report on.
+        rules: wording of the rules by code.
+        base: absolute directory of the repository. Models that lie in it are named from there,
+            others from the directory that was audited.
+    """
+    ordered = sorted(rules.values(), key=lambda info: info.code)
+    indices = {info.code: index for index, info in enumerate(ordered)}
+    first = as_map(audits[0].tool) if audits else {}
+    roots = {as_text(as_map(audit.model).get("root")) for audit in audits} - {""}
+    run: dict[str, Json] = {
+        "tool": {
+            "driver": {
+                "name": as_text(first.get("name")) or "modelaudit",
+                "version": as_text(first.get("version")) or "unknown",
+                "rules": [_rule(info) for info in ordered],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": not any(
+                    skipped.outcome is Outcome.ERROR for a in audits for skipped in a.skipped
+                ),
+                "toolExecutionNotifications": [n for a in audits for n in _notifications(a)],
+            }
+        ],
+        "results": [_result(a, f, indices, base) for a in audits for f in a.findings],
+        "columnKind": "unicodeCodePoints",
+    }
+    bases = {REPOSITORY: base} if base else {}
+    if len(roots) == 1:
+        bases[OUTSIDE] = roots.pop()
+    run["originalUriBaseIds"] = {
+        name: {"uri": f"file://{_quoted(folder.rstrip('/'))}/"} for name, folder in bases.items()
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

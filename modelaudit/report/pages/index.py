@@ -1,0 +1,228 @@
+"""The index of a run: one row a model, worst first, as a page and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from modelaudit.facts import Json
+from modelaudit.findings import WORST_FIRST, Severity, Verdict
+from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
+from modelaudit.report.pages.verdict_trend import trend
+from modelaudit.report.rule_info import Rules
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.schema import SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One model of a run.
+
+    `counts` is the number of open findings by severity value, `codes` the rules that failed,
+    `waived` the number of findings that a waiver or the baseline covers.
+    `links` is format name -> address of the report relative to the index (`html`, `pdf`, `json`).
+    `origin` is where the registry says the model comes from, as one line.
+    `change` is a word for what happened to the model since the run before, "" for nothing.
+    """
+
+    slug: str
+    path: str
+    format_label: str
+    verdict: Verdict
+    reason: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+    waived: int = 0
+    keras: str = ""
+    tensorflow: str = ""
+    bytes: int | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    change: str = ""
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Sort key: verdict, then the worst findings, then the path."""
+        worst = tuple(-self.counts.get(s.value, 0) for s in reversed(Severity))
+        return (WORST_FIRST.index(self.verdict), *worst, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What happened to the model at `path` since the run before.
+
+    `said` is the sentence that `index.json` has, `kind` and `how` are for the page.
+    """
+
+    said: str
+    kind: str
+    path: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the index says of the run as a whole.
+
+    `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
+    each with its reason, so that nothing is left out in silence. `together` is what holds for
+    several models at once: `kind`, `title`, `detail` and `models`, their paths. `changes` are
+    what changed after the run that began at `since` ("" where there was none).
+    `missing` is the number of models that an interrupted run did not come to. `trend` are the
+    registry's runs up to this one, oldest first: when each began, and its models by verdict.
+    """
+
+    root: str
+    created: str
+    tool: str
+    exit: Mapping[str, Json] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    together: tuple[Mapping[str, Any], ...] = ()
+    since: str = ""
+    changes: tuple[ModelChange, ...] = ()
+    missing: int = 0
+    trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row as the page shows it; the numbers are what its columns are sorted by."""
+
+    state: str
+    rank: int
+    path: str
+    href: str
+    reason: str
+    format_label: str
+    origin: str
+    counts: tuple[tuple[str, int], ...]
+    waived: int
+    weight: int
+    versions: str
+    size: str
+    nbytes: int
+    links: tuple[tuple[str, str], ...]
+    change: str
+    search: str
+    choices: Mapping[str, tuple[str, ...]]
+
+
+# What rows can be chosen by, in the order of the page: key of `_Line.choices`, and its label.
+FILTERS = {
+    "verdict": "Verdict",
+    "severity": "Severity",
+    "family": "Family",
+    "rule": "Rule",
+    "format": "Format",
+    "version": "Saved with",
+}
+# A list longer than this is no help, and files can name as many versions as they like.
+MOST_CHOICES = 300
+
+
+def _line(row: IndexRow, rules: Rules) -> _Line:
+    links = {kind: quote(address, safe="/") for kind, address in row.links.items()}
+    counts = tuple(
+        (s.value, row.counts[s.value]) for s in reversed(Severity) if row.counts.get(s.value)
+    )
+    versions = [words.keras(row.keras)] if row.keras else []
+    versions += [f"TF {row.tensorflow}"] if row.tensorflow else []
+    format_label = text.shorten(row.format_label, 40)
+    families = {rules[code].family for code in row.codes if code in rules}
+    return _Line(
+        state=row.verdict.value,
+        rank=WORST_FIRST.index(row.verdict),
+        path=text.shorten(row.path or row.slug, 120) or "unnamed model",
+        href=links.get("html", ""),
+        reason=text.plain_text(row.reason, 200),
+        format_label=format_label,
+        origin=text.shorten(row.origin, 160),
+        counts=counts,
+        waived=row.waived,
+        weight=sum(count * 1000 ** Severity(s).rank for s, count in counts),
+        versions=text.shorten(", ".join(versions), 60) or "not named",
+        size=text.file_size(row.bytes),
+        nbytes=row.bytes or 0,
+        links=tuple((kind.upper(), address) for kind, address in links.items()),
+        change=row.change,
+        search=text.printable(
+            " ".join((row.path, row.format_label, row.origin, row.change, *row.codes))
+        ).lower(),
+        choices={
+            "verdict": (row.verdict.value,),
+            "severity": tuple(severity for severity, _ in counts),
+            "family": tuple(sorted(families)),
+            "rule": tuple(sorted(row.codes)),
+            "format": (format_label,),
+            "version": tuple(text.shorten(version, 60) for version in versions),
+        },
+    )
+
+
+def _natural(value: str) -> list[str | int]:
+    """Sort key by which 3.9 comes before 3.10."""
+    return [int(p) if n % 2 else p.lower() for n, p in enumerate(re.split(r"([0-9]{1,9})", value))]
+
+
+def _options(lines: Sequence[_Line], key: str) -> list[tuple[str, str]]:
+    """What the filter `key` offers: each value that a row has, and the word for it."""
+    found = {value for line in lines for value in line.choices[key] if value}
+    if key == "verdict":
+        return [(v.value, words.mark(v.value).word) for v in WORST_FIRST if v.value in found]
+    if key == "severity":
+        worst_first = reversed(Severity)
+        return [(s.value, words.mark(s.value).word) for s in worst_first if s.value in found]
+    ordered = sorted(found, key=_natural)[:MOST_CHOICES]
+    return [(value, value.capitalize() if key == "family" else value) for value in ordered]
+
+
+def render_index(
+    rows: Iterable[IndexRow], run: Run, rules: Rules, *, templates_dir: Path | None = None
+) -> str:
+    """The index page: sorted worst first; filters and sorting by column need JavaScript.
+
+    Raises:
+        UsageError: `templates_dir` is not a directory, or a file in it is wrong.
+    """
+    ordered = sorted(rows, key=lambda row: row.order)
+    env = environment(templates_dir)
+    style = asset(env, "css/base.css", "css/screen.css", "css/index.css", "css/extra.css")
+    script = asset(env, "js/index.js")
+    totals = tuple((v.value, sum(row.verdict is v for row in ordered)) for v in WORST_FIRST)
+    lines = [_line(row, rules) for row in ordered]
+    return render(
+        env,
+        "index.html.j2",
+        run=run,
+        date=text.instant(run.created),
+        since=text.instant(run.since),
+        lines=lines,
+        reports={row.path: line.href for row, line in zip(ordered, lines, strict=True)},
+        totals=totals,
+        trend=trend(run.trend),
+        filters=[(key, label, _options(lines, key)) for key, label in FILTERS.items()],
+        style=style,
+        script=script,
+        style_hash=csp_hash(style),
+        script_hash=csp_hash(script),
+    )
+
+
+def index_json(rows: Iterable[IndexRow], run: Run) -> str:
+    """The index as JSON text, in the order of the page."""
+    ordered = sorted(rows, key=lambda row: row.order)
+    data = {
+        "schema_version": SCHEMA_VERSION,
+        **dataclasses.asdict(run),
+        "changes": [change.said for change in run.changes],
+        "verdicts": {v.value: sum(row.verdict is v for row in ordered) for v in Verdict},
+        "models": [dataclasses.asdict(row) for row in ordered],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

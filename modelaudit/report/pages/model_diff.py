@@ -1,0 +1,315 @@
+"""Two models side by side on one page: what changed and what did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit.findings import Severity
+from modelaudit.report.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Section,
+    Table,
+    bullets,
+    name,
+    num,
+    prose,
+)
+from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
+from modelaudit.report.pages.model_diff_summary import conclusion, measured, still_open
+from modelaudit.report.sections.verdict import saved_with
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import (
+    Map,
+    as_count,
+    as_list,
+    as_map,
+    as_maps,
+    as_number,
+    as_text,
+)
+from modelaudit.restore.audit_diff import Changed
+from modelaudit.schema import Audit
+
+# What `restore.audits` calls the parts of a comparison, in the order of the page.
+TITLES: Mapping[str, str] = {
+    "format": "Format",
+    "versions": "Versions",
+    "signature": "Inputs and outputs",
+    "architecture": "Architecture",
+    "weights": "Weights",
+    "behaviour": "Behaviour",
+}
+TERMS: Mapping[str, str] = {
+    "weights": "A relative distance says how far new values are from the old: 0 is equal, 1 as far "
+    "as if all of them had become zero.",
+}
+BEHAVIOUR = (
+    "Accuracy is the share of inputs whose answer agrees with their labels. Agreement is the share "
+    "of inputs that keep their answer when they are fed in another way; it is good only where the "
+    "answers are, for a model that always answers the same agrees with itself."
+)
+COLLAPSED = (
+    "The output of the {which} has collapsed: it hardly depends on the input, so its agreement "
+    "says nothing."
+)
+NOT_KEPT = "1970-01-01T00:00:00Z"  # the date of an audit that was made to be compared
+LISTED = 200  # changes of one part on the page
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The old or the new one: what it is called, its verdict, and when and by what it was made."""
+
+    label: str
+    state: str
+    reason: str
+    made: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a model stood in one of two runs. `report` is the address of its report, "" for none."""
+
+    verdict: str
+    reason: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model that is not the same in two runs; None stands for a run that lacks it.
+
+    `said` is what changed: sentences. `why` is the reason of the later verdict.
+    """
+
+    path: str
+    old: Standing | None
+    new: Standing | None
+    said: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Models to which the same happened."""
+
+    title: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything that the page shows, in reading order: `groups` of two runs, sections of both."""
+
+    title: str
+    sides: tuple[Side, Side]
+    lead: str
+    changed: bool
+    sections: tuple[Section, ...]
+    groups: tuple[Group, ...] = ()
+
+
+def between_models(
+    old: Audit,
+    new: Audit,
+    found: Sequence[Changed],
+    notes: Iterable[str],
+    names: tuple[str, str] | None = None,
+) -> Comparison:
+    """The page on two models.
+
+    Args:
+        old, new: their audits.
+        found: everything that changed, as `restore.audits` tells it.
+        notes: sentences on what was compared and what could not be.
+        names: what to call the two; else as their audits do.
+    """
+    labels = [text.shorten(each, 90) for each in names or map(model_name, (old, new))]
+    sections = [
+        Section("overview", "Side by side", (*_overview(old, new), bullets("Compared", notes))),
+        Section("findings", "Findings", tuple(_findings(old, new))),
+        Section("behaviour-table", "Behaviour side by side", tuple(_behaviour(old, new))),
+    ]
+    for part, title in TITLES.items():
+        # What is measured of behaviour stands in the tables above.
+        if mine := [each for each in found if each.section == part and not each.measured]:
+            terms = (prose(TERMS[part], tone="terms"),) if part in TERMS else ()
+            blocks = (*terms, _changes(mine))
+            sections.append(Section(f"part-{part}", f"{title}: what changed", blocks))
+    sides = tuple(
+        Side(label, audit.verdict.value, text.plain_text(audit.reason, 300), _made(audit))
+        for label, audit in zip(labels, (old, new), strict=True)
+    )
+    return Comparison(
+        title=text.shorten(f"{labels[0]} and {labels[1]} compared", 200),
+        sides=(sides[0], sides[1]),
+        lead=conclusion(old, new, found),
+        changed=bool(found),
+        sections=tuple(section for section in sections if section.blocks),
+    )
+
+
+def _made(audit: Audit) -> str:
+    tool = as_map(audit.tool)
+    by = f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip()
+    when = "for this comparison" if audit.created == NOT_KEPT else text.instant(audit.created)
+    return f"Audited {when} by {text.shorten(by, 60)}"
+
+
+def model_name(audit: Audit) -> str:
+    """The model's path as its audit gives it."""
+    model = as_map(audit.model)
+    return as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed"
+
+
+def inputs_told(old: Audit, new: Audit) -> str:
+    """Whether two audits ran their models on the same inputs, as far as the audits tell."""
+    was, now = (as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new))
+    if not was or not now:
+        return "not both models were run, so their behaviour is not compared"
+    if was != now:
+        return (
+            f"the models were run on different inputs ({_inputs(was)}; {_inputs(now)}), so "
+            "agreement and accuracy are not compared"
+        )
+    return (
+        f"by their audits both models were run on the same inputs ({_inputs(now)}): agreement and "
+        "accuracy are compared, the answers themselves are not kept in an audit"
+    )
+
+
+def _inputs(inputs: Map) -> str:
+    count = text.number(as_number(inputs.get("n")))
+    if seed := as_text(inputs.get("seed")):
+        return f"{count} made up from seed {seed}"
+    return f"{count} of {text.shorten(as_text(inputs.get('source')), 60) or 'an unnamed source'}"
+
+
+def _overview(old: Audit, new: Audit) -> Iterator[Table]:
+    """What differs, and what both have: two narrow tables, which a phone shows whole."""
+    differing, same = [], []
+    for title, before, after in (
+        ("Format", *(as_text(as_map(a.model).get("format_label")) for a in (old, new))),
+        ("Saved with", *(saved_with(a.model) for a in (old, new))),
+        ("SHA-256", *(as_text(as_map(a.model).get("sha256"))[:64] for a in (old, new))),
+        ("Size", *(text.file_size(as_count(as_map(a.model).get("bytes"))) for a in (old, new))),
+        ("Layers", *(_layers(a) for a in (old, new))),
+        ("Parameters", *(_count(as_map(a.architecture).get("params")) for a in (old, new))),
+        ("Weights restored exactly", *(_restored(a) for a in (old, new))),
+        *((word, *(_severity(a, level) for a in (old, new))) for level, word in _levels()),
+        ("Most likely cause", *(_cause(a) for a in (old, new))),
+    ):
+        cell = name if title == "SHA-256" else Cell
+        if before == after:
+            same.append((Cell(title), cell(before or "–")))
+        else:
+            differing.append((Cell(title), cell(before or "–"), cell(after or "–")))
+    if differing:
+        yield Table("What differs", ("What", "Old", "New"), tuple(differing))
+    if same:
+        columns = ("What", "Old and new")
+        yield Table("What is the same", columns, tuple(same), open=not differing)
+
+
+def _levels() -> list[tuple[Severity, str]]:
+    return [(s, f"Findings: {words.mark(s.value).said}") for s in reversed(Severity)]
+
+
+def _layers(audit: Audit) -> str:
+    return f"{len(as_list(as_map(audit.architecture).get('layers'))):,}"
+
+
+def _count(value: object) -> str:
+    return text.number(as_number(value))
+
+
+def _restored(audit: Audit) -> str:
+    restore = as_map(audit.restore)
+    compared, same = as_count(restore.get("compared")), as_count(restore.get("identical"))
+    return "–" if compared is None or same is None else f"{same:,} of {compared:,}"
+
+
+def _cause(audit: Audit) -> str:
+    first = next(iter(as_maps(as_map(audit.diagnosis).get("causes"))), {})
+    return text.plain_text(as_text(first.get("title")) or as_text(first.get("cause")), 120)
+
+
+def _severity(audit: Audit, level: Severity) -> str:
+    return f"{sum(f.severity is level for f in still_open(audit).values()):,}"
+
+
+def _findings(old: Audit, new: Audit) -> list[Block]:
+    before, after = still_open(old), still_open(new)
+    groups = (
+        ("New", [f for key, f in after.items() if key not in before], True),
+        ("Gone", [f for key, f in before.items() if key not in after], True),
+        ("As before", [f for key, f in after.items() if key in before], False),
+    )
+    blocks: list[Block] = []
+    for title, found, is_open in groups:
+        rows = tuple(
+            (
+                Cell(words.mark(f.severity.value).word, mark=f.severity.value),
+                Cell(f"{f.code}: {text.plain_text(f.title, 140)}"),
+                name(text.shorten(str(f.location), 80) or "the whole model"),
+            )
+            for f in found
+        )
+        if rows:
+            columns = ("Severity", "What", "Where")
+            blocks.append(Table(f"{title} ({len(rows):,})", columns, rows, open=is_open))
+    return blocks or [prose("Neither model has an open finding.")]
+
+
+def _behaviour(old: Audit, new: Audit) -> list[Block]:
+    """Agreement and accuracy of both, by output and by way of feeding the input."""
+    inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
+    if not all(inputs):
+        return [prose("Not both models were run, so their behaviour cannot be set side by side.")]
+    before, after = (measured(audit) for audit in (old, new))
+    found: list[Block] = [prose(BEHAVIOUR, tone="terms")] if before or after else []
+    for which, audit in (("old model", old), ("new model", new)):
+        outputs = as_maps(as_map(audit.behaviour).get("outputs"))
+        if any(as_map(output.get("collapse")).get("collapsed") is True for output in outputs):
+            found.append(prose(COLLAPSED.format(which=which), tone="bad"))
+    for output in dict.fromkeys((*before, *after)):
+        was, now = before.get(output, {}), after.get(output, {})
+        rows = tuple(
+            (
+                Cell(what[:1].upper() + what[1:]),
+                num(text.percent(was.get(what), 1)),
+                num(text.percent(now.get(what), 1)),
+            )
+            for what in dict.fromkeys((*was, *now))
+        )
+        found.append(Table(f"Output {output} under flips and turns", ("What", "Old", "New"), rows))
+    if not found:
+        return [prose("Neither model's output is one of which agreement is defined.")]
+    if inputs[0] != inputs[1]:
+        found.append(prose("The two were run on different inputs, so differences may be theirs."))
+    return found
+
+
+def _changes(mine: Sequence[Changed]) -> Bullets:
+    """Changes that may break a caller first."""
+    ordered = sorted(mine, key=lambda each: not each.breaking)
+    said = [f"{'Breaking: ' if each.breaking else ''}{each.what}" for each in ordered[:LISTED]]
+    if len(mine) > LISTED:
+        said.append(f"and {len(mine) - LISTED:,} more (`modelaudit diff --json` lists them all)")
+    return bullets(text.plural(len(mine), "change"), said, is_open=len(mine) <= 40)
+
+
+def render_comparison(shown: Comparison, *, templates_dir: Path | None = None) -> str:
+    """The page as one self-contained HTML file.
+
+    Raises:
+        UsageError: `templates_dir` is not a directory, or a file in it is wrong.
+    """
+    env = environment(templates_dir)
+    style = asset(env, "css/base.css", "css/screen.css", "css/comparison.css", "css/extra.css")
+    return render(env, "comparison.html.j2", page=shown, style=style, style_hash=csp_hash(style))

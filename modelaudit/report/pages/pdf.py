@@ -1,0 +1,191 @@
+"""The PDF report: PDF/A-3a (archivable) and PDF/UA-1 (accessible), with the audit attached.
+
+Two renderings of one audit are equal byte for byte on one machine: every date comes from the
+audit, and nothing is fetched but the bundled fonts.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import unicodedata
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pydyf
+from weasyprint import HTML, Attachment, Document
+from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+from modelaudit import schema
+from modelaudit.errors import UsageError
+from modelaudit.report import charts
+from modelaudit.report import report as view
+from modelaudit.report.pages import assets as resources
+from modelaudit.report.pages import pdf_structure
+from modelaudit.report.pages.jinja_environment import asset, environment, render
+from modelaudit.report.rule_info import Rules
+from modelaudit.report.wording import text
+from modelaudit.schema import Audit
+
+PAPERS = ("A3", "A4", "A5", "letter", "legal")
+FONT_SCHEME = "font:"
+IMAGE_SCHEME = "data:image/"
+RIGHT_TO_LEFT = ("R", "AL", "AN")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_INLINE = URLFetcher(allowed_protocols=["data"])
+
+
+def fetch_bundled(url: str) -> URLFetcherResponse:
+    """A bundled font, or an image that stands in the page itself; an empty body for all else.
+
+    Nothing a page asks for may reach the network or the disk, whatever a template says.
+    """
+    if url.startswith(IMAGE_SCHEME):
+        return _INLINE.fetch(url)
+    name = url.removeprefix(FONT_SCHEME)
+    if url.startswith(FONT_SCHEME) and name in resources.FONTS:
+        return URLFetcherResponse(url, resources.font(name).read_bytes())
+    return URLFetcherResponse(url, b"")
+
+
+def _instant(created: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        return EPOCH
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection within: layout makes many small objects and no garbage to speak of."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def render_pdf(
+    audit: Audit,
+    rules: Rules,
+    *,
+    paper: str = "A4",
+    previous: Audit | None = None,
+    first: bool = False,
+    templates_dir: Path | None = None,
+    appendix: bool = False,
+    report: view.Report | None = None,
+) -> bytes:
+    """The report as a PDF/A-3a and PDF/UA-1 file with `audit.json` attached.
+
+    Args:
+        audit: what to report on; nothing else about the model is read.
+        rules: wording of the rules by code; a code that is missing is shown without explanation.
+        paper: one of `PAPERS`.
+        previous: an earlier audit of the same model, for what changed since.
+        first: earlier audits are kept where this one goes, and there is none of this model.
+        templates_dir: templates that take the place of ours of the same name.
+        appendix: print every row of every table, however many pages that takes.
+        report: the same audit's `view.build`, where several formats share it; made here if None.
+
+    Raises:
+        UsageError: unknown paper, `templates_dir` is not a directory, or a file in it is wrong.
+    """
+    if paper not in PAPERS:
+        raise UsageError(f"unknown paper {paper!r}, choose from {', '.join(PAPERS)}")
+    created = _instant(audit.created)
+    with _collector_paused():
+        env = environment(templates_dir)
+        style = asset(env, "css/base.css", "css/print.css", "css/extra.css")
+        when = created.isoformat(timespec="seconds")
+
+        def page(shown: view.Report) -> str:
+            return render(
+                env,
+                "report.html.j2",
+                report=view.unabridged(shown) if appendix else shown,
+                medium="print",
+                paper=paper,
+                created=when,
+                style=style,
+            )
+
+        def spelled(missing: Set[int]) -> view.Report:
+            before = _spelled(previous, missing) if previous else None
+            return view.build(_spelled(audit, missing), rules, before, first=first)
+
+        joined = _joined(audit)
+        shown = _charts_spelled(report or spelled(set()), audit, joined)
+        made, missing = _write(page(shown), audit, created)
+        if missing:
+            shown = _charts_spelled(spelled(missing), audit, joined and joined | missing)
+            made, _ = _write(page(shown).translate(_written_out(missing)), audit, created)
+    return made
+
+
+def _write(page: str, audit: Audit, created: datetime) -> tuple[bytes, set[int]]:
+    """The PDF of a page, and the code points for which no font on this machine has a glyph."""
+    missing: set[int] = set()
+
+    def finish(document: Document, pdf: pydyf.PDF) -> None:
+        missing.update(point for font in document.fonts.values() for point in font.missing)
+        pdf_structure.finish(pdf)
+
+    attachment = Attachment(  # a new one each time: WeasyPrint uses them up
+        string=schema.dumps(audit),
+        name="audit.json",
+        description="The complete audit as data; every number of this report and more",
+        created=created,
+        modified=created,
+        relationship="Data",
+    )
+    document = HTML(string=page, base_url=None, url_fetcher=fetch_bundled)
+    made: bytes = document.write_pdf(
+        finisher=finish, pdf_variant="pdf/a-3a", attachments=[attachment]
+    )
+    return made, missing
+
+
+def _written_out(points: Set[int]) -> dict[int, str]:
+    return {point: text.spelled(point) for point in points}
+
+
+def _spelled(audit: Audit, points: Set[int]) -> Audit:
+    """The audit with these characters written out as `\\u{4E16}`.
+
+    PDF/A and PDF/UA allow no placeholder in a character's place, and a reader of two empty boxes
+    could not tell one name from another. Written out, names are longer: therefore a report is built
+    from this audit anew, and shortens them and makes room for them as for any others.
+    """
+    if not points:
+        return audit
+    in_json = {point: json.dumps(said)[1:-1] for point, said in _written_out(points).items()}
+    data = json.dumps(schema.to_json(audit), ensure_ascii=False)
+    return schema.loads(data.translate(in_json))
+
+
+def _joined(audit: Audit) -> set[int]:
+    """The code points in an audit that go to the left of the one before, join it or stand on it."""
+    used = set(json.dumps(schema.to_json(audit), ensure_ascii=False))
+    return {
+        ord(c)
+        for c in used
+        if unicodedata.bidirectional(c) in RIGHT_TO_LEFT or unicodedata.category(c).startswith("M")
+    }
+
+
+def _charts_spelled(shown: view.Report, audit: Audit, points: Set[int]) -> view.Report:
+    """The report with these characters written out in its charts.
+
+    WeasyPrint sets the letters of a drawing one by one from left to right: Hebrew would be read
+    backwards, and Arabic not at all.
+    """
+    return replace(shown, charts=charts.build(_spelled(audit, points))) if points else shown

@@ -1,0 +1,258 @@
+"""Two runs side by side: which models changed, and which findings came and went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity
+from modelaudit.report.pages.model_diff import Standing
+from modelaudit.report.pages.moved_models import moves
+from modelaudit.report.rule_info import Rules
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import Map, as_count, as_list, as_map, as_maps, as_text
+from modelaudit.schema import Audit
+
+_RANKS = {verdict.value: rank for rank, verdict in enumerate(WORST_FIRST)}
+UNREACHED = "not reached: "  # so begin an index's notes on them
+LISTED = 8  # findings of one model
+
+
+class Kind(StrEnum):
+    """What happened to a model between two runs."""
+
+    VERDICT = "verdict"
+    FINDINGS = "findings"  # the verdict is the same
+    NEW = "new"
+    GONE = "gone"
+
+
+WORSE, BETTER = "A worse verdict", "A better verdict"
+HEADINGS = {
+    Kind.FINDINGS: "The same verdict, other findings",
+    Kind.NEW: "New models",
+    Kind.GONE: "Models that are gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is still there of a model's audit in a run: it may be of a later run by now."""
+
+    audit: Audit | None = None
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of the two runs.
+
+    `data` is what its `index.json` holds, `name` tells it from the other run, and `kept` finds
+    what is there of the model in a row of `data`.
+    """
+
+    data: Map
+    name: str = ""
+    kept: Callable[[Map], Kept] = lambda _: Kept()
+
+    @property
+    def rows(self) -> dict[str, Map]:
+        """The models by slug: those of two roots can share a path, but not a slug."""
+        rows = as_maps(self.data.get("models"))
+        return {as_text(row.get("slug")) or as_text(row.get("path")): row for row in rows}
+
+    @property
+    def unreached(self) -> frozenset[str]:
+        """Paths of models that an interrupted run did not come to."""
+        notes = map(as_text, as_list(self.data.get("notes")))
+        return frozenset(n.removeprefix(UNREACHED) for n in notes if n.startswith(UNREACHED))
+
+    def __str__(self) -> str:
+        """The run in words."""
+        when = text.instant(as_text(self.data.get("created")))
+        told = f"{when}, {text.plural(len(self.rows), 'model')}"
+        if missing := as_count(self.data.get("missing")):
+            told += f" (interrupted, {text.number(missing)} not reached)"
+        # A run's directory is named after the time at which it began.
+        stamp = as_text(self.data.get("created")).replace(":", "")
+        named = self.name and self.name != stamp
+        return f"{text.shorten(self.name, 60)}: {told}" if named else told
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A model that is not the same in both runs.
+
+    `appeared` and `vanished` are open findings, by rule and (where the audits are still there) by
+    place. `other` is a sentence on what else changed.
+    """
+
+    kind: Kind
+    path: str
+    old: Standing | None
+    new: Standing | None
+    appeared: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    other: str = ""
+    sha256: str = ""  # of a model that is new or gone, where its audit is still there
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What changed, as sentences."""
+        found = [
+            f"{what}: {text.listing(list(each), LISTED)}"
+            for what, each in (("new", self.appeared), ("gone", self.vanished))
+            if each
+        ]
+        return tuple([*found, self.other] if self.other else found)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether only one of the runs has the model."""
+        return self.kind in {Kind.NEW, Kind.GONE}
+
+    @property
+    def heading(self) -> str:
+        """What stands over such models."""
+        if self.kind in HEADINGS or self.old is None or self.new is None:
+            return HEADINGS[self.kind]
+        ranks = [_RANKS.get(side.verdict, len(_RANKS)) for side in (self.old, self.new)]
+        return WORSE if ranks[1] <= ranks[0] else BETTER
+
+    @property
+    def why(self) -> str:
+        """The reason of the later verdict."""
+        last = self.new or self.old
+        return last.reason if last else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanges:
+    """Everything that is not as it was, and how many models are."""
+
+    old: Run
+    new: Run
+    changes: tuple[Change, ...]
+    same: int
+
+    @property
+    def summary(self) -> str:
+        """How much changed, in a few words."""
+        count = len(self.changes)
+        return f"{text.plural(count, 'model')} changed" if count else "no model changed"
+
+    def groups(self) -> Iterator[tuple[str, list[Change]]]:
+        """The changes under headings that say what happened, the worst news first."""
+        for heading in (WORSE, BETTER, *HEADINGS.values()):
+            if mine := [each for each in self.changes if each.heading == heading]:
+                yield heading, mine
+
+
+def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
+    """What changed between two runs.
+
+    Findings are told by the rules in the two indexes; by place, too, where both audits are still
+    there. `rules` gives the rules' names. What one run was interrupted before is left out.
+    """
+    before, after = old.rows, new.rows
+    found, same = [], 0
+    for slug in dict.fromkeys((*after, *before)):
+        was, now = before.get(slug), after.get(slug)
+        if was is not None and now is not None and _stands(was) == _stands(now):
+            same += 1
+        elif not _unknown(was, new) and not _unknown(now, old):
+            found.append(_change(old, new, was, now, rules))
+    paths = [as_text(row.get("path")) for row in after.values()]
+    gone, came = ({c.path: c.sha256 for c in found if c.kind is k} for k in (Kind.GONE, Kind.NEW))
+    moved = dict(moves(gone, came, paths))
+    changes = [replace(c, other=moved.get(c.path, "")) if c.one_sided else c for c in found]
+    return RunChanges(old, new, tuple(changes), same)
+
+
+def _unknown(row: Map | None, other: Run) -> bool:
+    """Whether the other run did not come to the model of a row."""
+    return row is not None and as_text(row.get("path")) in other.unreached
+
+
+def _stands(row: Map) -> tuple[object, ...]:
+    """What of a row counts as a change."""
+    return row.get("verdict"), _codes(row), _counts(row)
+
+
+def _codes(row: Map) -> tuple[str, ...]:
+    return tuple(sorted({as_text(code) for code in as_list(row.get("codes"))}))
+
+
+def _counts(row: Map) -> dict[str, int]:
+    found = as_map(row.get("counts"))
+    return {s.value: n for s in reversed(Severity) if (n := as_count(found.get(s.value)))}
+
+
+def _change(old: Run, new: Run, was: Map | None, now: Map | None, rules: Rules) -> Change:
+    before_kept = None if was is None else old.kept(was)
+    after_kept = None if now is None else new.kept(now)
+    standings = _standing(was, before_kept), _standing(now, after_kept)
+    path = as_text((now or was or {}).get("path")) or "unnamed"
+    if was is None or now is None:
+        kept = before_kept or after_kept
+        digest = as_text(as_map(kept.audit.model).get("sha256")) if kept and kept.audit else ""
+        return Change(Kind.GONE if now is None else Kind.NEW, path, *standings, sha256=digest)
+    kind = Kind.FINDINGS if was.get("verdict") == now.get("verdict") else Kind.VERDICT
+    if before_kept and before_kept.audit and after_kept and after_kept.audit:
+        before, after = _open(before_kept.audit), _open(after_kept.audit)
+    else:
+        before, after = ({code: _rule(code, rules) for code in _codes(row)} for row in (was, now))
+    appeared = tuple(said for key, said in after.items() if key not in before)
+    vanished = tuple(said for key, said in before.items() if key not in after)
+    other = ""
+    if not appeared and not vanished and _counts(was) != _counts(now):
+        other = f"open findings of the same rules: {_tally(was)} became {_tally(now)}"
+    return Change(kind, path, *standings, appeared, vanished, other)
+
+
+def _standing(row: Map | None, kept: Kept | None) -> Standing | None:
+    if row is None or kept is None:
+        return None
+    return Standing(as_text(row.get("verdict")), as_text(row.get("reason")), kept.report)
+
+
+def _open(audit: Audit) -> dict[str, str]:
+    """Open findings by fingerprint, each as its rule and place."""
+    found = (f for f in audit.findings if f.outcome is not Outcome.WAIVED)
+    return {each.fingerprint: _finding(each) for each in found}
+
+
+def _finding(finding: Finding) -> str:
+    place = str(finding.location)
+    return f"{finding.code} {finding.name}" + (f" at {text.shorten(place, 60)}" if place else "")
+
+
+def _rule(code: str, rules: Rules) -> str:
+    return f"{code} {rules[code].name}" if code in rules else text.shorten(code, 40)
+
+
+def _tally(row: Map) -> str:
+    counts = _counts(row).items()
+    return ", ".join(f"{n:,} {words.mark(severity).said}" for severity, n in counts) or "0"
+
+
+def as_json(found: RunChanges) -> Mapping[str, object]:
+    """All of it for programs."""
+    return {
+        "old": _run_json(found.old),
+        "new": _run_json(found.new),
+        "equal": not found.changes,
+        "models": found.changes,
+        "same": found.same,
+    }
+
+
+def _run_json(run: Run) -> Mapping[str, object]:
+    return {
+        "name": run.name,
+        "root": as_text(run.data.get("root")),
+        "created": as_text(run.data.get("created")),
+        "models": len(run.rows),
+    }

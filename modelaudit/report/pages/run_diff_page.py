@@ -1,0 +1,65 @@
+"""The page on two runs: what changed between them, and where to read on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from modelaudit.findings import WORST_FIRST, Verdict
+from modelaudit.report.pages.model_diff import Card, Comparison, Group, Side, Standing
+from modelaudit.report.pages.run_diff import Change, Run, RunChanges
+from modelaudit.report.wording import text
+from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording.json_access import as_text
+
+
+def page_of(found: RunChanges, folder: Path) -> Comparison:
+    """The page on two runs, which will lie in `folder`: reports are linked from there."""
+    same = f"As before: {text.plural(found.same, 'model')}."
+    roots = {as_text(run.data.get("root")) for run in (found.old, found.new)}
+    if len(roots) > 1:
+        same += " The runs looked at different directories; a model is matched by its path in them."
+    return Comparison(
+        title="Two runs compared",
+        sides=(_side(found.old), _side(found.new)),
+        lead=f"{found.summary[:1].upper()}{found.summary[1:]}. {same}",
+        changed=bool(found.changes),
+        sections=(),
+        groups=tuple(
+            Group(f"{heading} ({len(mine):,})", tuple(_cards(mine, folder)))
+            for heading, mine in found.groups()
+        ),
+    )
+
+
+def _side(run: Run) -> Side:
+    states = {as_text(row.get("verdict")) for row in run.rows.values()}
+    worst = next((v for v in WORST_FIRST if v.value in states), Verdict.PASS)
+    counted = [
+        f"{count:,} {words.mark(v.value).said}"
+        for v in WORST_FIRST
+        if (count := sum(row.get("verdict") == v.value for row in run.rows.values()))
+    ]
+    made = f"Root: {text.shorten(as_text(run.data.get('root')), 160)}"
+    if tool := as_text(run.data.get("tool")):
+        made += f"; by {text.shorten(tool, 60)}"
+    return Side(str(run), worst.value, text.listing(counted), made)
+
+
+def _cards(changes: Iterable[Change], folder: Path) -> Iterator[Card]:
+    def linked(standing: Standing | None) -> Standing | None:
+        if standing is None or not standing.report:
+            return standing
+        return replace(standing, report=quote(os.path.relpath(standing.report, folder)))
+
+    for each in changes:
+        yield Card(
+            text.shorten(each.path, 120),
+            linked(each.old),
+            linked(each.new),
+            tuple(text.plain_text(said, 600) for said in each.said),
+            text.plain_text(each.why, 200),
+        )

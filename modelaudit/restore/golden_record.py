@@ -1,0 +1,254 @@
+"""Golden records: what a model held and answered when it was saved, as a file beside it.
+
+The record is JSON with its own digest: an edit of the record, of the model or of either's copy
+is noticed. Somebody who edits the model *and* writes the record anew is not; against that, keep
+the record's digest elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, ProblemKind, TensorStats
+from modelaudit.formats.io.bounded import json_loads, read_bytes
+from modelaudit.restore.model import Weight
+from modelaudit.restore.record_inputs import DTYPES, Recipe
+from modelaudit.settings import Limits
+
+SUFFIX = ".golden.json"
+VERSION = 1
+RECORD_BYTES = 32 << 20
+INPUT_ELEMENTS = 1 << 24  # of all inputs together: what a record may make us compute
+KEPT_ELEMENTS = 1 << 16  # of one output
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One input: a recipe, or values of the user's own."""
+
+    name: str
+    recipe: Recipe | None = None
+    values: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One output: every `step`-th value of its C order, and the shape of the whole."""
+
+    name: str
+    shape: tuple[int, ...]
+    step: int
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was written down.
+
+    Attributes:
+        made: versions of what made it, and when.
+        model_sha256: digest of the model's files at that time; "" where it was not known.
+        noise: largest difference between two runs on the same inputs, in other batches.
+        digest: sha256 over the record's canonical content.
+    """
+
+    made: Mapping[str, str]
+    model_sha256: str
+    inputs: tuple[Given, ...]
+    outputs: tuple[Answer, ...]
+    tensors: tuple[Weight, ...]
+    noise: float
+    digest: str = ""
+
+
+def record_path(model: Path) -> Path:
+    """Where the record of a model lies: beside it, never inside."""
+    return model.with_name(model.name + SUFFIX)
+
+
+def answer(name: str, value: NDArray[Any]) -> Answer:
+    """An output as it is kept; of large ones evenly spaced values."""
+    step = max(1, math.ceil(value.size / KEPT_ELEMENTS))
+    return Answer(name, value.shape, step, np.ascontiguousarray(value).reshape(-1)[::step])
+
+
+def write_record(record: Record, model: Path) -> Path:
+    """Write the record beside the model; gives its path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    content = _content(record)
+    path = record_path(model)
+    text = json.dumps(content | {"sha256": canonical_digest(content)}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def read_record(model: Path, limits: Limits) -> Record | None:
+    """The record beside a model, checked; None where there is none.
+
+    Raises:
+        ReadError: `corrupt` where it is no record or not as it was written, `unsupported` where a
+            later modelaudit wrote it, `unreadable`, `limit-exceeded`.
+    """
+    path = record_path(model)
+    try:
+        there = path.exists()
+    except OSError:  # a name too long to have a record beside it, a closed directory
+        there = False
+    if not there:
+        return None
+    data = json_loads(read_bytes(path, RECORD_BYTES), limits, path.name)
+    if not isinstance(data, dict) or "golden_version" not in data:
+        raise ReadError(ProblemKind.CORRUPT, path.name, "not a golden record")
+    if data["golden_version"] != VERSION:
+        reason = f"a golden record of version {data['golden_version']}; this one reads {VERSION}"
+        raise ReadError(ProblemKind.UNSUPPORTED, path.name, reason)
+    content = {key: value for key, value in data.items() if key != "sha256"}
+    if data.get("sha256") != canonical_digest(content):
+        reason = "its content is not what its own digest says: it was edited or damaged"
+        raise ReadError(ProblemKind.CORRUPT, path.name, reason)
+    try:
+        return _parsed(content, str(data["sha256"]))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = f"not a valid golden record: {error!r}"
+        raise ReadError(ProblemKind.CORRUPT, path.name, reason) from error
+
+
+def canonical_digest(content: Mapping[str, Json]) -> str:
+    """sha256 of the content as JSON with sorted keys and no white space."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _content(record: Record) -> dict[str, Json]:
+    return {
+        "golden_version": VERSION,
+        "made": dict(record.made),
+        "model_sha256": record.model_sha256,
+        "noise": record.noise if math.isfinite(record.noise) else None,
+        "inputs": [_given(each) for each in record.inputs],
+        "outputs": [
+            {"name": a.name, "shape": list(a.shape), "step": a.step, **_packed(a.values)}
+            for a in record.outputs
+        ],
+        "tensors": [_tensor(weight) for weight in record.tensors],
+    }
+
+
+def _given(given: Given) -> dict[str, Json]:
+    recipe, values = given.recipe, given.values
+    if recipe is not None:
+        return {
+            "name": given.name,
+            "shape": list(recipe.shape),
+            "dtype": recipe.dtype,
+            "low": recipe.low,
+            "high": recipe.high,
+            "seed": recipe.seed,
+        }
+    if values is None:
+        raise ValueError(f"input {given.name!r} has neither recipe nor values")
+    return {"name": given.name, "shape": list(values.shape), **_packed(values)}
+
+
+def _packed(values: NDArray[Any]) -> dict[str, Json]:
+    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    return {"dtype": values.dtype.name, "data": base64.b64encode(little.tobytes()).decode()}
+
+
+def _unpacked(entry: Mapping[str, Any]) -> NDArray[Any]:
+    if entry["dtype"] not in DTYPES:
+        raise ValueError(f"values of dtype {entry['dtype']!r}")
+    data = base64.b64decode(entry["data"], validate=True)
+    return np.frombuffer(data, dtype=np.dtype(entry["dtype"]).newbyteorder("<"))
+
+
+def _tensor(weight: Weight) -> dict[str, Json]:
+    entry: dict[str, Json] = {
+        "name": weight.name,
+        "shape": list(weight.shape),
+        "dtype": weight.dtype,
+        "sha256": weight.sha256,
+    }
+    stats = weight.stats
+    if stats is not None and math.isfinite(stats.std):
+        entry |= {
+            "min": stats.minimum,
+            "max": stats.maximum,
+            "mean": stats.mean,
+            "std": stats.std,
+            "nonfinite": stats.nonfinite,
+        }
+    if weight.sketch is not None:
+        entry |= {"sketch": _packed(weight.sketch.astype(np.float32))["data"]}
+    return entry
+
+
+def _parsed(content: Mapping[str, Any], digest: str) -> Record:
+    noise = content["noise"]
+    asked = sum(math.prod(_shape(entry["shape"])) for entry in content["inputs"])
+    if asked > INPUT_ELEMENTS:
+        raise ValueError(f"inputs of {asked:,} values")
+    return Record(
+        made={str(key): str(value) for key, value in content["made"].items()},
+        model_sha256=str(content["model_sha256"]),
+        inputs=tuple(_parsed_input(entry) for entry in content["inputs"]),
+        outputs=tuple(_parsed_output(entry) for entry in content["outputs"]),
+        tensors=tuple(_parsed_tensor(entry) for entry in content["tensors"]),
+        noise=math.inf if noise is None else float(noise),
+        digest=digest,
+    )
+
+
+def _shape(value: Iterable[object]) -> tuple[int, ...]:
+    shape = []
+    for n in value:
+        if not isinstance(n, int) or not 0 <= n < 1 << 40:
+            raise ValueError(f"an axis of {n!r}")
+        shape.append(n)
+    return tuple(shape)
+
+
+def _parsed_input(entry: Mapping[str, Any]) -> Given:
+    name, shape = str(entry["name"]), _shape(entry["shape"])
+    if "data" in entry:
+        return Given(name, values=_unpacked(entry).reshape(shape))
+    low, high, seed = float(entry["low"]), float(entry["high"]), int(entry["seed"])
+    if seed < 0:
+        raise ValueError(f"seed {seed}")
+    return Given(name, Recipe(name, shape, str(entry["dtype"]), low, high, seed))
+
+
+def _parsed_output(entry: Mapping[str, Any]) -> Answer:
+    shape, step, values = _shape(entry["shape"]), int(entry["step"]), _unpacked(entry)
+    if step < 1 or len(values) != -(-math.prod(shape) // step):
+        raise ValueError(f"output {entry['name']!r} has {len(values)} values")
+    return Answer(str(entry["name"]), shape, step, values)
+
+
+def _parsed_tensor(entry: Mapping[str, Any]) -> Weight:
+    sha256 = str(entry["sha256"])
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise ValueError(f"tensor {entry['name']!r} has no sha256")
+    stats = None
+    if "std" in entry:
+        low, high, mean, std = (float(entry[key]) for key in ("min", "max", "mean", "std"))
+        stats = TensorStats(low, high, mean, std, 0, int(entry["nonfinite"]))
+    kept = None
+    if "sketch" in entry:
+        kept = _unpacked({"dtype": "float32", "data": entry["sketch"]})
+    names, shape = (str(entry["name"]),), _shape(entry["shape"])
+    return Weight(names, shape, str(entry["dtype"]), sha256, stats, sketch=kept)

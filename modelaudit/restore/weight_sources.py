@@ -1,0 +1,181 @@
+"""The sides that are compared: what a file stores, what a restored model holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Kernel, Tensor
+from modelaudit.formats.keras.external_architecture import program_names
+from modelaudit.measures.kernels.initialization import Companions, kernel_initialization
+from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.probe.protocol import VariableDigest
+from modelaudit.restore.model import Weight
+
+Fetch = Callable[[str], NDArray[Any] | None]
+
+
+def stored_weights(artifact: Artifact) -> list[Weight]:
+    """The file's weights, called by the layer that owns them where one does.
+
+    Further names are the tensor's own and, in checkpoints, the variable's name in the program.
+    Optimiser state, metrics and counters are no weights; text has no digest and is left out.
+    """
+    owners = owner_names(artifact)
+    programs = program_names(artifact)
+    kernels = {kernel.tensor: kernel for kernel in artifact.kernels}
+    weights = []
+    for tensor in artifact.tensors:
+        if tensor.role != "weight" or not tensor.sha256 or _is_state(tensor):
+            continue
+        names = (*owners.get(tensor.name, ()), tensor.name, programs.get(tensor.name, tensor.name))
+        weights.append(
+            Weight(
+                names=tuple(dict.fromkeys(names)),
+                shape=tensor.shape,
+                dtype=tensor.dtype,
+                sha256=tensor.sha256,
+                stats=tensor.stats,
+                values=tensor.source.array if tensor.source else None,
+                initial=_initial(kernels.get(tensor.name), tensor),
+            )
+        )
+    return weights
+
+
+def held_weights(
+    artifact: Artifact, variables: Sequence[VariableDigest], fetch: Fetch | None
+) -> list[Weight]:
+    """The restored model's weights; its optimiser, counters and random states are left out.
+
+    Args:
+        artifact: tells which names are no weights, and how kernels are drawn.
+        variables: what the model holds.
+        fetch: reads one variable's values by its path.
+    """
+    others = {tensor.name for tensor in artifact.tensors if tensor.role != "weight"}
+    kernels = _kernels_by_route(artifact)
+    weights = []
+    for variable in variables:
+        if variable.path in others or not variable.sha256 or _is_state(variable):
+            continue
+        read = _reader(fetch, variable.path)
+        weights.append(
+            Weight(
+                names=(variable.path,),
+                shape=variable.shape,
+                dtype=variable.dtype,
+                sha256=variable.sha256,
+                values=read,
+                initial=_initial_held(kernels.get(variable.path), variable, read),
+            )
+        )
+    return weights
+
+
+def owner_names(artifact: Artifact) -> Mapping[str, tuple[str, ...]]:
+    """Tensor name -> `layer route/role` of every layer that holds it."""
+    found: dict[str, tuple[str, ...]] = {}
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    for layer in layers:
+        for role, name in layer.variables.items():
+            found[name] = (*found.get(name, ()), f"{layer.route}/{role}")
+    return found
+
+
+def _is_state(variable: VariableDigest | Tensor) -> bool:
+    """Seeds of random generators and counters, which move when a model is merely built."""
+    integer = variable.dtype.startswith(("int", "uint", "bool"))
+    return integer and variable.shape in {(), (2,), (3,)}
+
+
+def _kernels_by_route(artifact: Artifact) -> Mapping[str, Kernel]:
+    """Kernels by every path under which a restored model can hold them."""
+    owners = owner_names(artifact)
+    return {
+        name: kernel
+        for kernel in artifact.kernels
+        for name in (*owners.get(kernel.tensor, ()), kernel.tensor)
+    }
+
+
+def _reader(fetch: Fetch | None, path: str) -> Callable[[], NDArray[Any] | None] | None:
+    if fetch is None:
+        return None
+    return lambda: fetch(path)
+
+
+def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
+    """Whether a stored tensor looks as an initialiser makes it."""
+
+    def initial() -> bool:
+        if tensor.stats is not None and tensor.stats.constant:
+            return tensor.stats.minimum in {0.0, 1.0}
+        return _fits(kernel, tensor)
+
+    return initial
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A `TensorSource` of values that are there already."""
+
+    values: NDArray[Any]
+
+    def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[Any]]:
+        """Pieces of the flat array."""
+        flat, step = self.values.reshape(-1), max(1, max_bytes // self.values.itemsize)
+        yield from (flat[start : start + step] for start in range(0, flat.size, step))
+
+    def array(self) -> NDArray[Any]:
+        """The whole."""
+        return self.values
+
+
+def _initial_held(
+    kernel: Kernel | None, variable: VariableDigest, read: Callable[[], NDArray[Any] | None] | None
+) -> Callable[[], bool] | None:
+    if read is None:
+        return None
+
+    def initial() -> bool:
+        values = read()
+        if values is None or not values.size:
+            return False
+        first = values.flat[0]
+        if first in {0, 1} and bool(np.all(values == first)):
+            return True
+        return _fits(kernel, _as_tensor(variable, values))
+
+    return initial
+
+
+def _as_tensor(variable: VariableDigest, values: NDArray[Any]) -> Tensor:
+    return Tensor(
+        variable.path, values.shape, str(values.dtype), values.nbytes, "", source=_Source(values)
+    )
+
+
+def _fits(kernel: Kernel | None, tensor: Tensor) -> bool:
+    """Whether the weights are such as the kernel's initialiser, or else a usual one, draws.
+
+    Trained kernels can pass (a fifth of small ones do), so this only names a difference that is
+    known already.
+    """
+    if kernel is None:
+        rank = len(tensor.shape)
+        if rank < 2:
+            return False
+        axes = "io" if rank == 2 else "hwio"
+        kernel = Kernel(tensor.name, tensor.name, "dense", axes, max(rank - 2, 0), tensor.shape)
+    try:
+        values = load_kernel(kernel, tensor)
+        verdict = kernel_initialization(kernel, values, tensor.dtype, Companions(), 1)
+    except (ReadError, ValueError):
+        return False
+    return verdict.state == "fresh" or verdict.tests.get("fits") is True

@@ -1,0 +1,88 @@
+"""The restore proof in the program that restores: a live model against the file it came from.
+
+    model = build_model()
+    model.load_weights("epoch_20.weights.h5", skip_mismatch=True)
+    proof = modelaudit.prove_restored(model, "epoch_20.weights.h5")
+    assert proof.faithful, proof.describe()
+
+It imports no TensorFlow or Keras of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modelaudit.errors import ReadError, UsageError
+from modelaudit.facts import Artifact, Document
+from modelaudit.formats.keras.external_architecture import read_architecture, with_architecture
+from modelaudit.formats.reader import read
+from modelaudit.probe.protocol import Observation, Status, VariableDigest
+from modelaudit.probe.study.live_model import live
+from modelaudit.restore.conversions import digest
+from modelaudit.restore.proof import RestoreProof, prove
+from modelaudit.settings import Limits
+
+if TYPE_CHECKING:
+    from modelaudit.probe.child.frames import Untyped
+
+HERE = "this program"
+
+
+def prove_restored(
+    model: Untyped,
+    path: str | PathLike[str],
+    *,
+    architecture: str | PathLike[str] | None = None,
+) -> RestoreProof:
+    """Compare every weight of a live model with the file that it was restored from.
+
+    Args:
+        model: a Keras model (2 or 3), or anything else that has `variables`.
+        path: what it was restored from: a model, weights, or a checkpoint's prefix.
+        architecture: of weights and checkpoints, the architecture that they were saved with, as
+            JSON or as a model; by default the live model's own.
+
+    Raises:
+        UsageError: nothing is there, or it holds no weights, or no architecture.
+        ReadError: what is there cannot be read.
+    """
+    place = Path(fspath(path)).absolute()
+    artifact = read(place, Limits())
+    if architecture is None:
+        artifact = _with_architecture_of(model, artifact)
+    else:
+        document = read_architecture(Path(fspath(architecture)), Limits())
+        artifact = with_architecture(artifact, document, Limits())
+    if not artifact.complete and artifact.problems:
+        problem = artifact.problems[0]
+        raise ReadError(problem.kind, problem.file, problem.detail)
+    arrays = {name: np.asarray(value) for name, value in live(model).variables().items()}
+    held = tuple(
+        VariableDigest(name, array.shape, array.dtype.name, digest(array))
+        for name, array in arrays.items()
+        if array.dtype.kind not in "OSU"
+    )
+    seen = Observation(HERE, "its own loading", Status.LOADED, variables=held)
+    proof = prove(artifact, seen, arrays.get)
+    if proof is None:
+        raise UsageError(f"{place}: holds no weights to compare the model with")
+    return proof
+
+
+def _with_architecture_of(model: Untyped, artifact: Artifact) -> Artifact:
+    """Weights with the live model's own architecture, which tells whose they are.
+
+    Without one they are compared all the same, by names and shapes alone. That is so for a model
+    that is not Keras' (no `to_json`), for one whose class or layers do not say how to make them
+    again (each Keras has another error for that), and where our reader does not know the config.
+    """
+    try:
+        document = Document("the live model", "", json.loads(model.to_json()))
+        return with_architecture(artifact, document, Limits())
+    except (AttributeError, NotImplementedError, ValueError, TypeError, ReadError):
+        return artifact

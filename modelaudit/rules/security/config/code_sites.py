@@ -1,0 +1,157 @@
+"""Python code in a model's configs, in whichever of its encodings it is kept.
+
+Keras 1 and early Keras 2 wrote marshal bytes straight into the JSON, Keras 2 in base64 as the
+first of a list, Keras 3 in base64 in a `__lambda__` object; some files hold source text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelaudit.facts import Artifact, Json
+from modelaudit.formats.bytecode.marshal_reader import (
+    Bytecode,
+    Unreadable,
+    looks_like_bytecode,
+    read_bytecode,
+)
+from modelaudit.rules.security.config_walk import PerArtifact, Text, walked
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
+# Possessive, so that hostile texts cost no more than their length.
+_NAME = re.compile(r"[^\W\d]\w*+(?:[.>][^\W\d]\w*+)*+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}\s*+")
+# Python's decoder, and so Keras, passes over everything that is not in the alphabet.
+# The first eight bits of a code object's type are followed by those of its argument count.
+_IN_BASE64 = re.compile(r"[^A-Za-z0-9+/]*+[Y4][^A-Za-z0-9+/]*+[w-z0-9+/]")
+
+# Where a Lambda keeps functions, and how each says that it is one.
+_SLOTS = ("function", "output_shape", "mask")
+_SHOWN = 24
+_SHOWN_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodeSite:
+    """A piece of code and what it refers to.
+
+    Attributes:
+        text: where it stands.
+        encoding: base64, raw or source.
+        names: identifiers in it; () where it could not be read.
+        constants: string literals in it.
+        origin: `file:line` that the code remembers, empty for source.
+        python: versions whose bytecode it is, empty for source.
+        unreadable: why it could not be read; empty where it could.
+        digest: SHA-256 of its bytes.
+    """
+
+    text: Text
+    encoding: str
+    names: tuple[str, ...]
+    constants: tuple[str, ...]
+    origin: str
+    python: str
+    unreadable: str
+    digest: str
+
+    def evidence(self) -> dict[str, Json]:
+        """As JSON, cut to what a person reads."""
+        found: dict[str, Json] = {
+            "layer": self.text.site.layer,
+            "encoding": self.encoding,
+            "sha256": self.digest,
+        }
+        if self.unreadable:
+            return found | {"unreadable": self.unreadable}
+        found["names"] = [name[:_SHOWN_TEXT] for name in self.names[:_SHOWN]]
+        found["constants"] = [text[:_SHOWN_TEXT] for text in self.constants[:_SHOWN]]
+        if self.python:
+            found |= {"python": self.python, "origin": self.origin[:_SHOWN_TEXT]}
+        return found
+
+
+def _find(artifact: Artifact) -> tuple[CodeSite, ...]:
+    return tuple(site for text in walked(artifact).texts if (site := _code_at(text)))
+
+
+def _code_at(text: Text) -> CodeSite | None:
+    """The code that a text is, if it is; any text can be bytecode, only a slot's can be source."""
+    for encoding, data in _decoded(text.value):
+        if looks_like_bytecode(data):
+            return _bytecode(text, encoding, data)
+    if not _in_slot(text) or (text.key in _SLOTS and _NAME.fullmatch(text.value)):
+        return None  # a bare word in a slot names a function
+    if _BASE64.fullmatch(text.value) or (not text.value.isprintable() and "\n" not in text.value):
+        return _unreadable(text, "neither bytecode of a known form nor source text")
+    return _source(text)
+
+
+def _decoded(value: str) -> Iterator[tuple[str, bytes]]:
+    """The bytes that a text may stand for, where its first characters fit a code object's."""
+    if value[:1] in {"c", "\xe3"} and value[3:5] == "\0\0":
+        yield "raw", value.encode("raw_unicode_escape")  # as the old Keras decodes it
+    elif _IN_BASE64.match(value):
+        try:
+            yield "base64", base64.b64decode(value.encode("ascii", "replace"))
+        except binascii.Error:
+            return
+
+
+def _in_slot(text: Text) -> bool:
+    """Whether a loader would turn this text into a function."""
+    site, key = text.site, text.key
+    if site.parent is not None and site.parent.class_name == "__lambda__":
+        return key == "code"
+    holder = site
+    if site.class_name == "__tuple__" and key == "items/0" and site.parent is not None:
+        slot, holder = site.step, site.parent
+    else:
+        slot = key.removesuffix("/0")
+    if slot not in _SLOTS or holder.parent is None or holder.parent.class_name != "Lambda":
+        return False
+    kind = holder.value.get(f"{slot}_type", "lambda" if slot == "function" else "raw")
+    return kind == "lambda" and holder.step == "config"
+
+
+def _bytecode(text: Text, encoding: str, data: bytes) -> CodeSite:
+    result = read_bytecode(data)
+    digest = hashlib.sha256(data).hexdigest()
+    if isinstance(result, Unreadable):
+        return CodeSite(text, encoding, (), (), "", "", result.reason, digest)
+    return CodeSite(
+        text,
+        encoding,
+        names=result.all_names(),
+        constants=result.texts(),
+        origin=_origin(result),
+        python=result.python,
+        unreadable="",
+        digest=digest,
+    )
+
+
+def _origin(bytecode: Bytecode) -> str:
+    return f"{bytecode.code.filename}:{bytecode.code.first_line}"
+
+
+def _source(text: Text) -> CodeSite:
+    words = tuple(dict.fromkeys(_WORD.findall(text.value)))
+    quoted = tuple(dict.fromkeys(a or b for a, b in _QUOTED.findall(text.value)))
+    digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
+    return CodeSite(text, "source", words, quoted, "", "", "", digest)
+
+
+def _unreadable(text: Text, reason: str) -> CodeSite:
+    digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
+    return CodeSite(text, "unknown", (), (), "", "", reason, digest)
+
+
+code_sites = PerArtifact(_find)
+"""Every piece of code in an artefact's configs."""

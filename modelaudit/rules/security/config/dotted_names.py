@@ -1,0 +1,57 @@
+"""Python objects that a config names in passing: as a dotted text, or as what one was registered as.
+
+Keras looks neither of them up by itself. Old and foreign loaders do, and no honest config holds
+`os.system` where an activation belongs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from modelaudit.facts import Artifact
+from modelaudit.rules.security.config.capabilities import abilities
+from modelaudit.rules.security.config.module_lists import GET_FILE, STANDARD, UNSAFE
+from modelaudit.rules.security.config.object_references import Reference
+from modelaudit.rules.security.config_walk import PerArtifact, Text, walked
+
+_DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
+# Keys under which configs have functions; lists of words can hold anything.
+_FUNCTIONS = re.compile(
+    r"(?:\w+_)?(?:function|fn|activation|initializer|regularizer|constraint|loss|metrics?"
+    r"|standardize|split|callable)(?:/\d+)*"
+)
+
+
+def _find(artifact: Artifact) -> tuple[Reference, ...]:
+    found = walked(artifact)
+    return (
+        *(reference for text in found.texts for reference in _in_text(text)),
+        *(
+            Reference(site, package, name, class_name == "function")
+            for site in found.sites
+            if isinstance(registered := site.value.get("registered_name"), str)
+            and (class_name := site.value.get("class_name"))
+            and not site.value.get("module")
+            for package, _, name in [registered.rpartition(">")]
+            if package.partition(".")[0] in STANDARD
+        ),
+    )
+
+
+def _in_text(text: Text) -> Iterator[Reference]:
+    if not _FUNCTIONS.fullmatch(text.key) or not _DOTTED.fullmatch(text.value):
+        return
+    if text.site.parent is not None and text.site.parent.class_name == "TFOpLambda":
+        return  # a name of TensorFlow's, such as `io.decode_png`
+    module, _, name = text.value.rpartition(".")
+    root = module.partition(".")[0]
+    if name in {GET_FILE, UNSAFE}:
+        if not isinstance(text.site.value.get("module"), str):  # else it is a reference in full
+            yield Reference(text.site, module, name, True)
+    elif root in STANDARD and abilities((root, name)):
+        yield Reference(text.site, module, name, True)
+
+
+named = PerArtifact(_find)
+"""Objects that texts and registered names of an artefact's configs stand for, if hostile."""

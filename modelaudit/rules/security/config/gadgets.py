@@ -1,0 +1,240 @@
+"""MA704 to MA708: objects that a config asks for and no model needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.security.config.capabilities import abilities
+from modelaudit.rules.security.config.dotted_names import named
+from modelaudit.rules.security.config.examples import dense, example, function, keras_layer
+from modelaudit.rules.security.config.module_lists import (
+    GET_FILE,
+    KERAS,
+    NON_MODELLING,
+    UNSAFE,
+    is_tool,
+    suspicious_module,
+)
+from modelaudit.rules.security.config.object_references import Reference, references
+from modelaudit.rules.security.config_walk import Site, require_documents, walked
+from modelaudit.rules.security.op_threats import WATCHED
+
+_COMMON_WORDS = frozenset({"code", "types", "site", "glob", "profile", "modules"})
+
+
+def _ask(
+    rule: Rule,
+    reference: Reference,
+    what: str,
+    evidence: Mapping[str, Json] | None = None,
+    severity: Severity | None = None,
+    confidence: Confidence | None = None,
+) -> Finding:
+    site = reference.site
+    return rule.finding(
+        f"{site.layer or 'The config'} asks for {reference}, {what}.",
+        file=site.file,
+        route=site.route,
+        evidence={"module": reference.module, "name": reference.name, **(evidence or {})},
+        key=str(reference),
+        severity=severity,
+        confidence=confidence,
+    )
+
+
+def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Objects from modules that hold no parts of models."""
+    require_documents(facts)
+    for reference in (*references(facts.artifact), *named(facts.artifact)):
+        why = suspicious_module(reference)
+        if not why:
+            yield from _borrowed(rule, reference)
+            continue
+        # A user's own module can be called like one of Python's.
+        module = "" if reference.module in _COMMON_WORDS else reference.module
+        dangerous = abilities((module, reference.name))
+        if dangerous or reference.is_called or reference.module == "builtins":
+            yield _ask(rule, reference, why)
+        else:
+            yield _ask(rule, reference, why, severity=Severity.MEDIUM, confidence=Confidence.LOW)
+
+
+def _borrowed(rule: Rule, reference: Reference) -> Iterator[Finding]:
+    """A function that any package may have imported from where it does harm, by its name."""
+    last = reference.name.rpartition(".")[2]
+    if reference.root in KERAS | {"", "builtins"} or last in _COMMON_WORDS | {GET_FILE, UNSAFE}:
+        return
+    found = abilities((last,)) if reference.is_called else {}
+    if found:
+        what = f"which has the name of what {' and '.join(found)}"
+        yield _ask(rule, reference, what, severity=Severity.HIGH, confidence=Confidence.MEDIUM)
+
+
+def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -> Check:
+    """A check for functions of Keras, or of an unnamed module, by name.
+
+    With `toolboxes`, also for all that `is_tool` finds.
+    """
+
+    def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        require_documents(facts)
+        for reference in (*references(facts.artifact), *named(facts.artifact)):
+            last = reference.name.rpartition(".")[2].rpartition(">")[2]
+            ours = reference.root in KERAS | {"", "builtins"} or last in {GET_FILE, UNSAFE}
+            if ours and (last in names or (toolboxes and is_tool(reference))):
+                arguments = _arguments(reference.site)
+                yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
+
+    return check
+
+
+def _arguments(site: Site) -> dict[str, Json]:
+    """Keyword arguments that a surrounding Lambda would call its function with."""
+    for holder in (site, site.parent):
+        arguments = holder.value.get("arguments") if holder else None
+        if isinstance(arguments, dict):
+            return {
+                key[:100]: value[:300] if isinstance(value, str) else value
+                for key, value in list(arguments.items())[:16]
+                if not isinstance(value, (list, dict))
+            }
+    return {}
+
+
+def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Ways to switch safe mode off from inside of a file."""
+    yield from _check_names(frozenset({UNSAFE}), "which switches safe mode off")(rule, facts)
+    for site in walked(facts.artifact).sites:
+        if "safe_mode" in site.value and not site.value["safe_mode"]:
+            yield rule.finding(
+                f"{site.layer or 'The config'} sets safe_mode to "
+                f"{json.dumps(site.value['safe_mode'])}.",
+                file=site.file,
+                route=f"{site.route}/safe_mode",
+                evidence={"safe_mode": site.value["safe_mode"]},
+                key="safe_mode",
+            )
+
+
+def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Layers that call a function of TensorFlow that leaves the graph."""
+    require_documents(facts)
+    for reference in references(facts.artifact):
+        parts = reference.module.split(".")
+        if parts[0] == "tensorflow" and not KERAS & {*parts[1:]}:
+            threat = WATCHED.get(reference.name)
+            names = reference.name.split(".")
+            # A class of `raw_ops` or `saved_model` can be anything; a function there does it.
+            found = list(abilities((*parts, *names) if reference.is_called else names))
+            found = [threat.does] if threat else found
+            if found:
+                yield _ask(rule, reference, f"which {' and '.join(found)}")
+
+
+def _rule(
+    code: str,
+    name: str,
+    severity: Severity,
+    summary: str,
+    pass_title: str,
+    why: str,
+    fix: str,
+    check: Check,
+    bad: Callable[[], Facts],
+    references: tuple[str, ...],
+) -> Rule:
+    return Rule(
+        code=code,
+        name=name,
+        family=Family.SECURITY,
+        severity=severity,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary=summary,
+        pass_title=pass_title,
+        why=why,
+        fix=fix,
+        check=check,
+        bad=bad,
+        good=dense,
+        references=references,
+    )
+
+
+_DELETE = "Do not load it. No model that Keras saved looks so; tell whoever it came from."
+
+RULES = (
+    _rule(
+        "MA704",
+        "tensorflow-function-call",
+        Severity.CRITICAL,
+        "The config calls a TensorFlow function that leaves the graph",
+        "The config calls no TensorFlow function that leaves the graph",
+        "Keras 2 keeps a call of any TensorFlow function as a layer with the function's name. "
+        "This one reads or writes files, or runs code, whenever the model is called.",
+        _DELETE,
+        check_tensorflow_calls,
+        example(keras_layer("TFOpLambda", function="io.write_file")),
+        (),
+    ),
+    _rule(
+        "MA705",
+        "arbitrary-module",
+        Severity.CRITICAL,
+        "The config asks for an object that is no part of any model",
+        "The config asks for no object from outside of models",
+        "Keras before 3.9, and tf-keras, import whatever module a config names and call what they "
+        "find there with arguments from the file. Loading the model is enough to run it; safe mode "
+        "does not help there. What a module has imported itself can be named through it.",
+        _DELETE,
+        check_modules,
+        example(function("os", "system")),
+        ("CVE-2025-1550",),
+    ),
+    _rule(
+        "MA706",
+        "config-downloads-file",
+        Severity.CRITICAL,
+        "The config makes Keras download a file",
+        "The config downloads nothing",
+        "`keras.utils.get_file` fetches any address and can unpack the archive that it gets. From "
+        "inside a config it runs while the model is loaded, with addresses that the file chooses.",
+        _DELETE,
+        _check_names(frozenset({GET_FILE}), "which downloads and unpacks files"),
+        example(function("keras.utils", "get_file")),
+        (
+            *("CVE-2025-8747", "GHSA-c9rc-mg46-23w3", "CVE-2025-12060", "CVE-2025-12638"),
+            *("GHSA-hqp4-2352-xf5r", "CVE-2024-55459 (disputed)"),
+        ),
+    ),
+    _rule(
+        "MA707",
+        "config-disables-safe-mode",
+        Severity.CRITICAL,
+        "The config switches Keras's safe mode off",
+        "The config leaves safe mode alone",
+        "Safe mode keeps Keras from running code out of files. Keras before 3.11 lets a file "
+        "switch it off while it is loaded, after which a second layer or file runs anything.",
+        _DELETE,
+        check_safe_mode,
+        example(function("keras.config", "enable_unsafe_deserialization")),
+        ("CVE-2025-9906", "GHSA-36fq-jgmw-4r9c"),
+    ),
+    _rule(
+        "MA708",
+        "non-modelling-function",
+        Severity.HIGH,
+        "The config asks for a function of Keras that is no part of any model",
+        "The config asks Keras for parts of models only",
+        "Functions that load, save or list files are public in Keras, and a config can name them "
+        "like any layer. Newer versions refuse this list; older ones call them.",
+        _DELETE,
+        _check_names(NON_MODELLING, "which loads, saves or registers things", toolboxes=True),
+        example(function("keras.models", "load_model")),
+        ("https://github.com/keras-team/keras/pull/23115", "CVE-2025-9906"),
+    ),
+)

@@ -1,0 +1,122 @@
+"""MA711 and MA712: paths in a config that lead out of the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.config.examples import dense, example, keras_layer
+from modelaudit.rules.security.config_walk import require_documents, walked
+
+_VOCABULARIES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"})
+_VOCABULARY_KEYS = ("vocabulary", "idf_weights")
+# Of feature columns and tokenisers; where they are relative, they come from the layer's own code.
+_OTHER_KEYS = ("vocabulary", "vocabulary_file", "vocab_file", "merges", "proto")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://|[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
+_HOME = re.compile(r"~[\w.-]*/")
+_DRIVE = re.compile(r"[A-Za-z]:/")
+
+
+def leads_out(path: str) -> str:
+    """How a path leaves the directory that it is relative to; empty where it does not."""
+    plain = path.replace("\\", "/")
+    if _SCHEME.match(path):
+        return "is an address of another machine or file system"
+    if "\0" in path:
+        return "has a NUL in it"
+    if plain.startswith("/") or _DRIVE.match(plain):
+        return "is an absolute path"
+    if _HOME.match(plain):
+        return "is in somebody's home directory"
+    if ".." in plain.split("/"):
+        return "climbs out of its directory"
+    return ""
+
+
+def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Lookup layers that read their vocabulary from a file."""
+    require_documents(facts)
+    for site in walked(facts.artifact).sites:
+        config = site.value.get("config")
+        if not isinstance(config, dict):
+            continue
+        lookup = site.is_a(*_VOCABULARIES)
+        for key in _VOCABULARY_KEYS if lookup else _OTHER_KEYS:
+            path = config.get(key)
+            if not isinstance(path, str):
+                continue
+            how = leads_out(path)
+            if not how and not lookup:
+                continue
+            yield rule.finding(
+                f"{site.layer} reads its {key} from {path[:300]!r}"
+                + (f", which {how}." if how else ", relative to wherever it is loaded."),
+                file=site.file,
+                route=f"{site.route}/config/{key}",
+                evidence={"path": path[:1000], "key": key},
+                key=key,
+                severity=None if how else Severity.MEDIUM,
+            )
+
+
+def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Names of layers that are paths out of a directory. A `/` alone is common in old models."""
+    require_documents(facts)
+    for site in walked(facts.artifact).sites:
+        config = site.value.get("config")
+        holders = (config, site.value) if site.class_name else ()
+        names = [holder.get("name") for holder in holders if isinstance(holder, dict)]
+        for name in dict.fromkeys(name for name in names if isinstance(name, str)):
+            how = leads_out(name) or ("has a backslash in it" if "\\" in name else "")
+            if not how:
+                continue
+            yield rule.finding(
+                f"The {site.class_name} called {name[:300]!r} has a name that {how}.",
+                file=site.file,
+                route=site.route,
+                evidence={"name": name[:1000]},
+                key="name",
+            )
+
+
+RULES = (
+    Rule(
+        code="MA711",
+        name="vocabulary-from-path",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="A layer reads its vocabulary from a path in the config",
+        pass_title="No layer reads a vocabulary from a path in the config",
+        why="Whoever loads the model reads that file, from their own disk or over the network, and "
+        "its lines become part of the model, where they can be read back out. Models that Keras "
+        "saves hold their vocabulary themselves.",
+        fix="Ask the maker for a file with the vocabulary inside: `layer.set_vocabulary(words)`, "
+        "then save as `.keras`.",
+        check=check_vocabularies,
+        bad=example(keras_layer("StringLookup", vocabulary="/etc/hostname")),
+        good=example(keras_layer("StringLookup", vocabulary=["a", "b"])),
+        references=("CVE-2025-12058", "https://github.com/keras-team/keras/pull/21751"),
+    ),
+    Rule(
+        code="MA712",
+        name="layer-name-traversal",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="The name of a layer is a path out of a directory",
+        pass_title="No layer's name is a path out of a directory",
+        why="Keras makes paths of layers' names when it stores and finds weights and assets. A "
+        "name with `..` or a backslash, or one that is absolute, aims at files elsewhere. Keras "
+        "3.15 refuses some of them; other readers and unpackers may not.",
+        fix="Do not load it. Rename the layer where the model is made and save again.",
+        check=check_names,
+        bad=example(keras_layer("Dense", name="../../outside")),
+        good=dense,
+        references=("CVE-2026-12479", "https://github.com/keras-team/keras/pull/23017"),
+    ),
+)

@@ -1,0 +1,260 @@
+"""MA713, MA714 and MA716: settings in a config that cost its reader more than they should."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json, Layer, Shape
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.config.examples import dense, example, keras_layer
+from modelaudit.rules.security.config_walk import require_documents, walked
+
+_PATTERN_LENGTH = 256
+_ITEM_BYTES = 4
+_LARGEST = 1 << 31  # more than any axis that a tensor of this budget could share with another
+_SIZES = (
+    *("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim"),
+    *("depth_multiplier", "kernel_size", "pool_size", "height", "width", "n", "num_tokens"),
+    *("num_bins", "max_tokens", "size", "padding", "target_shape", "batch_shape"),
+    *("batch_input_shape", "shape", "output_shape", "dim", "num_oov_indices", "lora_rank"),
+)
+_SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
+_SIDES = ("height", "width")
+_REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
+_MOST_REPEATS = 5  # without an upper bound: time grows with the name's length to that power
+
+
+def repeats_a_repeat(pattern: str) -> bool:
+    """Whether a regular expression repeats a group that itself repeats or chooses.
+
+    Such patterns (`(a+)+`, `(a|aa)*`) can take time exponential in the length of what they are
+    matched with, in a backtracking engine such as Python's.
+    """
+    open_groups: list[bool] = []
+    closed = False  # the group that ended just now holds a repeat or a choice
+    in_class = False
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        if character == "\\":
+            position += 2
+            closed = False
+            continue
+        if in_class:
+            in_class = character != "]"
+        elif character == "[":
+            in_class = True
+        elif character == "(":
+            open_groups.append(False)
+        elif character == ")":
+            closed = open_groups.pop() if open_groups else False
+            if closed and open_groups:
+                open_groups[-1] = True
+            position += 1
+            continue
+        elif character in "*+{":
+            if closed:
+                return True
+            open_groups = [True] * len(open_groups)
+        elif character == "?" and pattern[position - 1 : position] not in {"", "("}:
+            open_groups = [True] * len(open_groups)  # (a?){30} is matched in 2^30 ways
+        elif character == "|" and open_groups:
+            open_groups[-1] = True
+        closed = False
+        position += 1
+    return False
+
+
+def repeats_often(pattern: str) -> bool:
+    """Whether more than a handful of parts repeat without end, as in `.*.*.*.*.*.*=`."""
+    return sum(bool(match) for match in _REPEATS.findall(pattern)) > _MOST_REPEATS
+
+
+def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Regular expressions that pick layers for a type."""
+    require_documents(facts)
+    for site in walked(facts.artifact).sites:
+        config = site.value.get("config")
+        if site.class_name != "DTypePolicyMap" or not isinstance(config, dict):
+            continue
+        patterns = config.get("policy_map")
+        for pattern in patterns if isinstance(patterns, dict) else ():
+            long = len(pattern) > _PATTERN_LENGTH
+            nested = repeats_a_repeat(pattern[:_PATTERN_LENGTH])
+            often = repeats_often(pattern[:_PATTERN_LENGTH])
+            if not nested and not long and not often:
+                continue
+            what = "repeats many parts" if often else f"is {len(pattern):,} characters long"
+            what = "repeats a repetition" if nested else what
+            yield rule.finding(
+                f"The pattern {pattern[:80]!r} for layers' types {what}.",
+                file=site.file,
+                route=f"{site.route}/config/policy_map",
+                evidence={"pattern": pattern[:500], "length": len(pattern)},
+                key=pattern[:80],
+            )
+
+
+def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Layers that would need more memory than the budget for one tensor."""
+    require_documents(facts)
+    budget = facts.settings.limits.tensor_bytes
+    seen: set[str] = set()
+    architecture = facts.artifact.architecture
+    for layer in architecture.layers if architecture else ():
+        needed, what = _needed(layer)
+        if needed > budget:
+            seen.add(layer.name)
+            yield rule.finding(
+                f"{layer.route}: {what} would take {needed:,} bytes.",
+                route=f"layers/{layer.route}",
+                evidence={"measured": needed, "unit": "bytes", "threshold": budget, "what": what},
+                key=layer.class_name,
+            )
+    for site in walked(facts.artifact).sites:
+        config = site.value.get("config")
+        if not site.class_name or not isinstance(config, dict) or site.layer in seen:
+            continue
+        for key in _SIZES:
+            largest = _largest(config.get(key))
+            if largest > _LARGEST:
+                yield rule.finding(
+                    f"{site.layer} has a {key} of {largest:,}.",
+                    file=site.file,
+                    route=f"{site.route}/config/{key}",
+                    evidence={
+                        "measured": largest,
+                        "unit": "as the largest size",
+                        "threshold": _LARGEST,
+                        "what": key,
+                    },
+                    key=key,
+                )
+        key, elements = _elements(config)
+        if elements * _ITEM_BYTES > budget:
+            yield rule.finding(
+                f"{site.layer} has a {key} of {elements:,} elements.",
+                file=site.file,
+                route=f"{site.route}/config/{key}",
+                evidence={
+                    "measured": elements * _ITEM_BYTES,
+                    "unit": "bytes",
+                    "threshold": budget,
+                    "what": key,
+                },
+                key=key,
+            )
+
+
+def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
+    """The setting that asks for the most elements by itself, and how many."""
+    shapes: dict[str, Json] = {key: config.get(key) for key in _SHAPES}
+    shapes["height"] = [config.get(side) for side in _SIDES]
+    sizes = [
+        (math.prod(n for n in value if isinstance(n, int) and n > 0), key)
+        for key, value in shapes.items()
+        if isinstance(value, list)
+    ]
+    largest, key = max(sizes, default=(0, ""))
+    return key, largest
+
+
+def _needed(layer: Layer) -> tuple[int, str]:
+    """Bytes of the largest variable or output of a layer, and which it is."""
+    sizes = [(_bytes(shape), role) for role, shape in layer.expected.items()]
+    if layer.output_shape is not None:
+        sizes.append((_bytes(layer.output_shape), "its output for one sample"))
+    return max(sizes, default=(0, ""))
+
+
+def _bytes(shape: Shape) -> int:
+    return math.prod(n for n in shape if n is not None) * _ITEM_BYTES
+
+
+def _largest(value: Json) -> int:
+    """The largest integer in a setting, which is a number or a list of (lists of) numbers."""
+    if isinstance(value, list):
+        return max((_largest(item) for item in value), default=0)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def check_jit(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Compile settings that switch XLA on."""
+    require_documents(facts)
+    for site in walked(facts.artifact).sites:
+        if site.value.get("jit_compile") is True:
+            yield rule.finding(
+                "The compile settings switch XLA compilation on.",
+                file=site.file,
+                route=f"{site.route}/jit_compile",
+                evidence={"jit_compile": True},
+                key="jit_compile",
+            )
+
+
+def _policy_map(pattern: str) -> dict[str, Json]:
+    return {
+        "module": "keras.dtype_policies",
+        "class_name": "DTypePolicyMap",
+        "config": {"default_policy": "float32", "policy_map": {pattern: "float32"}},
+    }
+
+
+RULES = (
+    Rule(
+        code="MA713",
+        name="regular-expression-bomb",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="A pattern in the config can take for ever to match",
+        pass_title="No pattern in the config can take for ever to match",
+        why="A DTypePolicyMap picks each layer's number type by regular expressions from the file. "
+        "A pattern that repeats a repetition keeps the loader busy for hours on a name of thirty "
+        "letters.",
+        fix="Do not load it. Honest maps name layers (`encoder/dense`) or prefixes (`encoder/.*`).",
+        check=check_patterns,
+        bad=example(keras_layer("Dense", dtype=_policy_map("(a+)+$"))),
+        good=example(keras_layer("Dense", dtype=_policy_map("encoder/.*"))),
+        references=("https://github.com/keras-team/keras/pull/23102",),
+    ),
+    Rule(
+        code="MA714",
+        name="oversized-layer",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="A layer asks for more memory than any honest model needs",
+        pass_title="No layer asks for an unreasonable amount of memory",
+        why="Building the layer makes the loader allocate its weights before it looks at what the "
+        "file holds. The process is killed, or takes others down with it.",
+        fix="Do not load it. Where the model is honest and this large, raise `tensor_bytes` in the "
+        "settings.",
+        check=check_sizes,
+        bad=example(keras_layer("Dense", units=10**12)),
+        good=dense,
+    ),
+    Rule(
+        code="MA716",
+        name="jit-compile-in-file",
+        family=Family.SECURITY,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="The saved compile settings switch XLA compilation on",
+        pass_title="The saved compile settings leave XLA compilation alone",
+        why="Loading with `compile=True` then computes with other kernels than loading with "
+        "`compile=False`. Outputs differ in the last digits, or by more where a model was made to "
+        "show it.",
+        fix="Load with `compile=False`, or call `model.compile(..., jit_compile=False)` yourself, "
+        "and audit what you deploy.",
+        check=check_jit,
+        bad=example(keras_layer("Dense", units=2), compiled={"jit_compile": True}),
+        good=example(keras_layer("Dense", units=2), compiled={"jit_compile": False}),
+    ),
+)

@@ -1,0 +1,168 @@
+"""MA736, MA737 and MA739: things in the model that are no weights, or are programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelaudit.facts import FileEntry, Problem, ProblemKind
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.executables import program_by_bytes
+from modelaudit.rules.examples import healthy, model, with_problem
+from modelaudit.rules.integrity import describe
+from modelaudit.rules.model import Facts, Family, Need, Rule
+
+# Suffixes of files that run, or run when they are opened by the usual function.
+_NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
+_PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".p"))
+_SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
+
+
+def program(path: str, head: bytes) -> tuple[str, Severity]:
+    """What kind of program a file is and how bad that is; ("", …) where it is none."""
+    name = path.rpartition("/")[2].lower()
+    suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
+    if suffixes & _NATIVE:
+        return "native code", Severity.HIGH
+    if suffixes & _PICKLES:
+        return "a pickle", Severity.HIGH
+    what = program_by_bytes(head)
+    if what:
+        return what, Severity.MEDIUM if what == "a script" else Severity.HIGH
+    if suffixes & _SCRIPTS:
+        return "a script", Severity.MEDIUM
+    return "", Severity.INFO
+
+
+def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Members and files that are foreign or programs by their bytes, then the others by name."""
+    seen: set[str] = set()
+    for problem in facts.artifact.problems:
+        data = "hdf5" in problem.evidence
+        if problem.kind is ProblemKind.LEFTOVER or ("program" in problem.evidence and not data):
+            seen.add(problem.route or problem.file)
+            yield from _program(rule, problem.file, problem.route, _head(problem))
+    for entry in facts.artifact.files:
+        if entry.path not in seen and (len(facts.artifact.files) > 1 or entry.role == "foreign"):
+            yield from _program(rule, entry.path, "", b"")
+    for name in _members(facts):
+        if name not in seen:
+            yield from _program(rule, facts.artifact.files[0].path, name, b"")
+
+
+def _members(facts: Facts) -> Iterator[str]:
+    """Names of an archive's members."""
+    archive = facts.artifact.extra.get("archive")
+    members = archive.get("members") if isinstance(archive, dict) else None
+    for member in members if isinstance(members, list) else ():
+        name = member.get("name") if isinstance(member, dict) else None
+        if isinstance(name, str):
+            yield name
+
+
+def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
+    what, severity = program(route or file, head)
+    if what:
+        yield rule.finding(
+            f"{route or file} is {what}.",
+            file=file,
+            route=route,
+            evidence={"content": what, "head": head[:16].hex()},
+            key=what,
+            severity=severity,
+            confidence=Confidence.HIGH if head else Confidence.MEDIUM,
+        )
+
+
+def _head(problem: Problem) -> bytes:
+    value = problem.evidence.get("head")
+    try:
+        return bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
+
+
+def _is_foreign_data(problem: Problem) -> bool:
+    return problem.kind is ProblemKind.UNSUPPORTED and problem.evidence.get("hdf5") == "type"
+
+
+def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Datasets and attributes whose bytes are a pickle or a program."""
+    for problem in facts.artifact.problems:
+        what = program_by_bytes(_head(problem)) if _is_foreign_data(problem) else ""
+        if problem.evidence.get("hdf5") == "program":
+            what = str(problem.evidence.get("program"))
+        if what:
+            yield rule.finding(
+                f"{problem.file}: {problem.route} holds {what}.",
+                file=problem.file,
+                route=problem.route,
+                evidence={**problem.evidence, "content": what},
+                key=what,
+            )
+
+
+def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Datasets of text, references and other things that are no numbers."""
+    for problem in facts.artifact.problems:
+        if _is_foreign_data(problem) and not program_by_bytes(_head(problem)):
+            yield describe(rule, problem)
+
+
+def _with_script() -> Facts:
+    entries = (FileEntry("config.json", 2, None), FileEntry("run.py", 12, None, "foreign"))
+    problem = Problem(ProblemKind.LEFTOVER, "run.py", "no part of a model")
+    return Facts(replace(model(), files=entries, problems=(problem,)))
+
+
+RULES = (
+    Rule(
+        code="MA736",
+        name="pickle-in-weights",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="A dataset or attribute holds a pickle or a program",
+        pass_title="No dataset and no attribute holds a pickle or a program",
+        why="Nothing in Keras reads it, so somebody else's code will, and unpickling runs whatever "
+        "the bytes say. It is also a place to carry a program past scanners.",
+        fix="Do not unpickle it. Ask the maker for the model without it.",
+        check=check_pickled_data,
+        bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="opaque", head="80049517"),
+        good=healthy,
+    ),
+    Rule(
+        code="MA737",
+        name="non-numeric-weights",
+        family=Family.SECURITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="A dataset holds something other than numbers",
+        pass_title="All datasets hold numbers",
+        why="Text, references and opaque bytes are no weights. Readers that expect numbers fail on "
+        "them or take them for something else.",
+        fix="Ask what it is for, or remove it: Keras stores nothing of the kind.",
+        check=check_foreign_data,
+        bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="string"),
+        good=healthy,
+    ),
+    Rule(
+        code="MA739",
+        name="program-in-model",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="A program, library or pickle lies in the model",
+        pass_title="No program lies in the model",
+        why="Loading the model does not run it, but it travels along, and a config or a careless "
+        "script beside it can. Models consist of numbers and settings.",
+        fix="Delete it, or keep it outside of the model. If it came from a stranger, distrust the "
+        "rest as well.",
+        check=check_programs,
+        bad=_with_script,
+        good=healthy,
+    ),
+)

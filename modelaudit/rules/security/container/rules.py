@@ -1,0 +1,67 @@
+"""MA720 to MA735, MA738, MA757: the container that the model comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from modelaudit.facts import Json, Problem
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.examples import healthy, layer, model
+from modelaudit.rules.integrity import describe
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.security.container.threats import THREATS, Threat
+
+
+def covers(threat: Threat, problem: Problem) -> bool:
+    """Whether a problem is this threat, and no more precisely another."""
+    if threat.key:
+        return threat.named_by(problem)
+    return problem.kind is threat.kind and not any(other.named_by(problem) for other in THREATS)
+
+
+def _check(threat: Threat) -> Check:
+    def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        for problem in facts.artifact.problems:
+            if covers(threat, problem):
+                finding = describe(rule, problem)
+                habit = threat.key == "path" and not _climbs(problem)
+                yield replace(finding, severity=Severity.MEDIUM) if habit else finding
+
+    return check
+
+
+def _climbs(problem: Problem) -> bool:
+    """Whether a state file's path is more than absolute, as TF1 wrote them by habit."""
+    path = str(problem.evidence.get("path")).replace("\\", "/")
+    elsewhere = path.startswith("//") or "://" in path  # another machine
+    return elsewhere or ".." in path.split("/") or "\0" in path
+
+
+def _example(threat: Threat) -> Callable[[], Facts]:
+    evidence: dict[str, Json] = {}
+    if threat.key:
+        evidence[threat.key] = threat.values[0] if threat.values else "../elsewhere"
+    problem = Problem(threat.kind, "example.keras", "what the reader saw", evidence=evidence)
+    return lambda: Facts(model(layer(), problems=(problem,)))
+
+
+RULES: tuple[Rule, ...] = tuple(
+    Rule(
+        code=threat.code,
+        name=threat.name,
+        family=Family.SECURITY,
+        severity=threat.severity,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary=threat.summary,
+        pass_title=threat.pass_title,
+        why=threat.why,
+        fix=threat.fix,
+        check=_check(threat),
+        bad=_example(threat),
+        good=healthy,
+        references=threat.references,
+    )
+    for threat in THREATS
+)

@@ -1,0 +1,171 @@
+"""MA740 to MA750: operations that reach out of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from modelaudit.facts import Json
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
+from modelaudit.rules.security.graph.input_sources import Source
+from modelaudit.rules.security.graph.operations import Operation, graph_file, operations
+from modelaudit.rules.security.graph.reachability import Reach
+from modelaudit.rules.security.op_threats import THREATS, OpThreat
+
+_CHECKPOINTING = "MA746"
+_READS_ASSETS = frozenset({"MA741", "MA742", "MA745", "MA747", "MA748"})
+# Attributes that say where to, and values of them that are no place.
+_ATTRIBUTES = {
+    "PrintV2": "output_stream",
+    "DecodeProtoV2": "descriptor_source",
+    "EncodeProto": "descriptor_source",
+    "DumpTensor": "log_dir_path",
+    "CalibrationStatisticsSaver": "output_file_path",
+    "ImmutableConst": "memory_region_name",
+    "RecordInput": "file_pattern",
+    **dict.fromkeys(
+        (
+            *("DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DebugNanCount"),
+            *("DebugNumericSummary", "DebugNumericSummaryV2"),
+        ),
+        "debug_urls",
+    ),
+}
+_NO_PLACE = frozenset({"", "local://", "stdout", "stderr", "log(info)", "log(warning)"}) | {
+    "log(error)"
+}
+_INSIDE = "memmapped_package://"  # of a frozen graph that lies in one file with its weights
+_SHOWN = 300
+_MOST = 1000  # operations of one kind to follow; an honest graph has none
+
+
+def lowered(severity: Severity, steps: int) -> Severity:
+    """A severity some steps less bad."""
+    return list(Severity)[max(severity.rank - steps, 0)]
+
+
+def _check(threat: OpThreat) -> Check:
+    def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        ours = [
+            operation
+            for operation in operations(facts.artifact).watched
+            if operation.node.op in threat.operations
+        ]
+        for operation in ours[:_MOST]:
+            yield from _judge(rule, facts, threat, operation)
+        if len(ours) > _MOST:
+            yield rule.finding(
+                f"{len(ours) - _MOST:,} more such operations were not followed.",
+                file=graph_file(facts.artifact),
+                evidence={"measured": len(ours), "unit": "operations", "threshold": _MOST},
+            )
+
+    return check
+
+
+def _judge(rule: Rule, facts: Facts, threat: OpThreat, operation: Operation) -> Iterator[Finding]:
+    sources = _sources(threat, operation)
+    if sources is None or _is_honest(threat, operation, sources):
+        return
+    yield rule.finding(
+        _detail(threat, operation, sources),
+        file=graph_file(facts.artifact),
+        route=operation.route,
+        evidence={
+            "op": operation.node.op,
+            "reached": operation.via or None,
+            "targets": _texts(sources),
+            "from": [*sorted({source.kind for source in sources})],
+        },
+        key=operation.node.op,
+        severity=_severity(threat, operation, sources),
+        confidence=Confidence.CERTAIN if operation.reach is Reach.RUN else Confidence.HIGH,
+    )
+
+
+def _sources(threat: OpThreat, operation: Operation) -> tuple[Source, ...] | None:
+    """Where the operation's target comes from; None where it has none and so does nothing."""
+    attribute = _ATTRIBUTES.get(operation.node.op)
+    if attribute is not None:
+        value = operation.node.attrs.get(attribute)
+        values = value if isinstance(value, list) else [value]
+        texts = [v for v in values if isinstance(v, str) and not v.startswith(_INSIDE)]
+        named = [v for v in texts if v not in _NO_PLACE]
+        return tuple(Source("constant", value) for value in named) or None
+    found: list[Source] = []
+    for position in threat.operations[operation.node.op]:
+        found.extend(operation.origins(position))
+    # An empty name switches a cache or summary to memory.
+    if found and all(source.kind == "constant" and source.value == "" for source in found):
+        return None
+    return tuple(found)
+
+
+def _is_honest(threat: OpThreat, operation: Operation, sources: tuple[Source, ...]) -> bool:
+    """Whether the operation does what every exported model does."""
+    kinds = {source.kind for source in sources}
+    if threat.code == _CHECKPOINTING:
+        if operation.reach is Reach.RUN:
+            return False
+        # A saver works on the path that it is given. One that names its own reads elsewhere.
+        return operation.reach is Reach.DEAD or kinds != {"constant"}
+    return threat.code in _READS_ASSETS and kinds == {"asset"}
+
+
+def _severity(threat: OpThreat, operation: Operation, sources: tuple[Source, ...]) -> Severity:
+    if operation.reach is Reach.DEAD:
+        return lowered(threat.severity, 2)
+    if operation.node.op == "MergeV2Checkpoints":
+        return Severity.CRITICAL  # it deletes what it has merged
+    # Whoever calls the model names the file themselves.
+    asked = bool(sources) and all(source.kind == "input" for source in sources)
+    return lowered(threat.severity, 1) if asked else threat.severity
+
+
+def _detail(threat: OpThreat, operation: Operation, sources: tuple[Source, ...]) -> str:
+    texts = _texts(sources)
+    if texts:
+        where = f" ({', '.join(repr(text) for text in texts[:4])})"
+    elif any(source.kind == "input" for source in sources):
+        where = " that the model's input names"
+    else:
+        where = ""
+    when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
+    return f"{operation.node.op} {threat.does}{where}; {when}."
+
+
+def _texts(sources: tuple[Source, ...]) -> list[Json]:
+    named = [s for s in sources if s.kind in {"constant", "asset"} and s.value not in {None, ""}]
+    return [str(source.value)[:_SHOWN] for source in named[:16]]
+
+
+def _example(threat: OpThreat) -> Callable[[], Facts]:
+    op, positions = next(iter(threat.operations.items()))
+    attributes: dict[str, Json] = {}
+    if op in _ATTRIBUTES:
+        attributes[_ATTRIBUTES[op]] = "file:///tmp/elsewhere"
+    count = max(positions, default=-1) + 1
+    nodes = tuple(constant(f"path_{i}", "/srv/elsewhere") for i in range(count))
+    return lambda: graph_with(op, nodes, attributes)
+
+
+RULES = tuple(
+    Rule(
+        code=threat.code,
+        name=threat.name,
+        family=Family.SECURITY,
+        severity=threat.severity,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.GRAPH,),
+        summary=threat.summary,
+        pass_title=threat.pass_title,
+        why=threat.why,
+        fix=threat.fix,
+        check=_check(threat),
+        bad=_example(threat),
+        good=harmless,
+        references=threat.references,
+    )
+    for threat in THREATS
+)

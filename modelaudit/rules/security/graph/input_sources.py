@@ -1,0 +1,272 @@
+"""Where the value of an operation's input comes from: constants, assets, the model's input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
+from modelaudit.rules.security.graph.constant_folding import PASSING, fold, is_small
+from modelaudit.rules.security.graph.reachability import (
+    CALLS,
+    CallGraph,
+    every_node,
+    functions_of,
+    node_name,
+)
+
+# For constants alone they are evaluated, for the rest their first input is followed.
+_PASSING = PASSING | {"StringLower", "StringUpper", "ShardedFilename", "ShardedFilespec"}
+_GATHERING = frozenset(
+    [
+        "Pack",
+        "Concat",
+        "ConcatV2",
+        "Select",
+        "SelectV2",
+        "Merge",
+        "StringJoin",
+        "ReduceJoin",
+        "AddN",
+        "Add",
+        "AddV2",
+        "Unpack",
+        "RegexReplace",
+        "StaticRegexReplace",
+        "Substr",
+        "StringFormat",
+        "AsString",
+        "Fill",
+        "Tile",
+        "StridedSlice",
+        "Slice",
+        "GatherV2",
+        "StringSplit",
+        "StringSplitV2",
+        "UnicodeEncode",
+        "UnicodeTranscode",
+        "DecodeBase64",
+        "DecodeCompressed",
+        "TensorSliceDataset",
+        "TensorDataset",
+        "DatasetToSingleElement",
+    ]
+)
+_BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
+_MOST_STEPS = 300
+_MOST_INPUTS = 64
+_DEPTH = 48
+_MOST_CALLERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One origin of a value. `kind` is constant, asset, input, saver or computed."""
+
+    kind: str
+    value: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A reference inside a function, or in the main graph where there is no function."""
+
+    function: GraphFunction | None
+    reference: str
+
+
+class Sources:
+    """Follows values backwards through one graph and its functions, in bounded steps."""
+
+    def __init__(self, calls: CallGraph, artifact: Artifact) -> None:
+        self.graph = calls.graph
+        self._main = calls.main
+        self._objects = artifact.object_graph
+        self._captures = dict(_captures(artifact.object_graph))
+        self._nodes: dict[str, dict[str, GraphNode]] = {}
+        self._values: dict[tuple[str, str], list[Json] | None] = {}
+        self._callers: dict[str, list[tuple[GraphFunction | None, GraphNode]]] | None = None
+
+    def of(self, function: GraphFunction | None, reference: str) -> tuple[Source, ...]:
+        """Every origin of the value at `reference`, each once."""
+        found: dict[str, Source] = {}
+        seen: set[tuple[str, str]] = set()
+        pending = [Place(function, reference)]
+        for _ in range(_MOST_STEPS):
+            if not pending:
+                break
+            place = pending.pop()
+            key = (place.function.name if place.function else "", place.reference)
+            if key in seen or place.reference.startswith("^"):
+                continue
+            seen.add(key)
+            for origin in self._step(place):
+                if isinstance(origin, Source):
+                    found.setdefault(repr(origin), origin)
+                else:
+                    pending.append(origin)
+        if pending:
+            found.setdefault("", Source("computed"))
+        return tuple(found.values())
+
+    def constants(self, function: GraphFunction | None, reference: str) -> list[Json] | None:
+        """The value at `reference`, flat, where it is made of constants alone; else None."""
+        return self._value(Place(function, reference), 0)
+
+    def _value(self, place: Place, depth: int) -> list[Json] | None:
+        key = (place.function.name if place.function else "", place.reference)
+        if depth > _DEPTH or place.reference.startswith("^"):
+            return None
+        if key not in self._values:
+            self._values[key] = None  # what a value is that leads back to itself
+            self._values[key] = self._evaluated(place, depth + 1)
+        return self._values[key]
+
+    def _evaluated(self, place: Place, depth: int) -> list[Json] | None:
+        function, name = place.function, node_name(place.reference)
+        node = (self._index(function) if function else self._main).get(name)
+        if node is None or node.op in CALLS:
+            steps: list[Source | Place] = []
+            if node is not None:
+                steps.extend(self._returned(node, place.reference))
+            elif function is not None and self._is_plainly_called(function, name):
+                steps.extend(self._argument(function, function.args.index(name)))
+            one = steps[0] if len(steps) == 1 else None
+            return self._value(one, depth) if isinstance(one, Place) else None
+        if node.op == "Const":
+            if function is None and self._stands_for(node) is not None:
+                return None  # a default, for which the loader puts something else
+            tensor = node.attrs.get("value")
+            stored = tensor.get("value") if isinstance(tensor, dict) else None
+            return stored if isinstance(stored, list) and is_small(stored) else None
+        data = [each for each in node.inputs if not each.startswith("^")]
+        used = data[:1] if node.op in PASSING else data
+        if len(used) > _MOST_INPUTS:
+            return None
+        return fold(node.op, [self._value(Place(function, e), depth) for e in used], node.attrs)
+
+    def _is_plainly_called(self, function: GraphFunction, argument: str) -> bool:
+        """Whether an argument has one value: loops and datasets call a function again and again."""
+        callers = self._calling(function.name)
+        return argument in function.args and all(node.op in CALLS for _, node in callers)
+
+    def _step(self, place: Place) -> Iterator[Source | Place]:
+        """One step back from a place: origins, or places further back."""
+        name = node_name(place.reference)
+        function = place.function
+        nodes = self._index(function) if function else self._main
+        node = nodes.get(name)
+        if node is None:
+            if function is not None and name in function.args:
+                yield from self._argument(function, function.args.index(name))
+            else:
+                yield Source("computed")
+        elif node.op == "Const":
+            yield from self._constant(function, node)
+        elif node.op in {"Placeholder", "PlaceholderWithDefault", "_Arg"}:
+            yield self._placeholder(function, node)
+            yield from (Place(function, each) for each in node.inputs[:1])
+        elif node.op in _PASSING:
+            yield from (Place(function, each) for each in node.inputs[:1])
+        elif node.op in _GATHERING:
+            made = self.constants(function, place.reference)
+            if made is not None and all(isinstance(value, str) for value in made):
+                yield from (Source("constant", value) for value in made)
+                return
+            yield from (Place(function, each) for each in node.inputs)
+        elif node.op in CALLS | _BRANCHES or node.op in self.graph.functions:
+            yield from self._returned(node, place.reference)
+        else:
+            yield Source("computed", node.op)
+
+    def _constant(self, function: GraphFunction | None, node: GraphNode) -> Iterator[Source]:
+        other = self._stands_for(node) if function is None else None
+        if other is not None:
+            yield other
+            return
+        tensor = node.attrs.get("value")
+        values = tensor.get("value") if isinstance(tensor, dict) else None
+        for value in values if isinstance(values, list) else ():
+            yield Source("constant", value)
+
+    def _stands_for(self, node: GraphNode) -> Source | None:
+        """What a loader puts in a constant's place, if it does: an asset's path, the saver's."""
+        asset = self.graph.assets.get(f"{node.name}:0", self.graph.assets.get(node.name))
+        if asset is not None:
+            return Source("asset", asset)
+        return Source("saver") if node.name == self._saver_filename() else None
+
+    def _placeholder(self, function: GraphFunction | None, node: GraphNode) -> Source:
+        saver = function is None and node.name == self._saver_filename()
+        return Source("saver") if saver else Source("input", node.name)
+
+    def _saver_filename(self) -> str:
+        name = self.graph.saver.get("filename_tensor_name")
+        return node_name(name) if isinstance(name, str) else ""
+
+    def _argument(self, function: GraphFunction, index: int) -> Iterator[Source | Place]:
+        """What a function's argument is bound to: a captured object, or its callers' inputs."""
+        captured = self._captures.get(function.name, ())
+        position = index - (len(function.args) - len(captured))
+        if captured and position >= 0:
+            yield from self._object(captured[position])
+            return
+        callers = self._calling(function.name)[:_MOST_CALLERS]
+        for caller, node in callers:
+            shift = 1 if node.op in _BRANCHES else 0
+            if index + shift < len(node.inputs):
+                yield Place(caller, node.inputs[index + shift])
+        if not callers:
+            yield Source("input", function.args[index])
+
+    def _object(self, index: Json) -> Iterator[Source | Place]:
+        found = self._objects[index] if isinstance(index, int) and index >= 0 else None
+        operation = found.detail.get("operation") if found else None
+        if found is not None and found.kind == "asset":
+            number = found.detail.get("asset")
+            names = list(self.graph.assets.values())
+            inside = isinstance(number, int) and 0 <= number < len(names)
+            yield Source("asset", names[number] if inside and isinstance(number, int) else None)
+        elif isinstance(operation, str):
+            yield Place(None, operation)
+        else:
+            yield Source("computed", found.kind if found else None)
+
+    def _returned(self, node: GraphNode, reference: str) -> Iterator[Source | Place]:
+        """The output of a call: what the function returns there."""
+        last = reference.rpartition(":")[2]
+        index = int(last) if last.isascii() and last.isdecimal() else 0
+        for name in functions_of(node):
+            function = self.graph.functions.get(name)
+            returns = list(function.returns.values()) if function else []
+            if index < len(returns):
+                yield Place(function, returns[index])
+            else:
+                yield Source("computed", node.op)
+
+    def _index(self, function: GraphFunction) -> Mapping[str, GraphNode]:
+        if function.name not in self._nodes:
+            self._nodes[function.name] = {node.name: node for node in function.nodes}
+        return self._nodes[function.name]
+
+    def _calling(self, name: str) -> list[tuple[GraphFunction | None, GraphNode]]:
+        if self._callers is None:
+            self._callers = {}
+            for function, node in every_node(self.graph):
+                for called in functions_of(node):
+                    self._callers.setdefault(called, []).append((function, node))
+        return self._callers.get(name, [])
+
+
+def _captures(objects: tuple[ObjectNode, ...]) -> Iterator[tuple[str, tuple[Json, ...]]]:
+    """Function -> indices of the objects that its last arguments are bound to."""
+    for item in objects:
+        captures = item.detail.get("captures")
+        for name, bound in captures.items() if isinstance(captures, dict) else ():
+            if isinstance(bound, list):
+                valid = (index if _within(index, objects) else None for index in bound)
+                yield name, tuple(valid)
+
+
+def _within(index: Json, objects: tuple[ObjectNode, ...]) -> bool:
+    return isinstance(index, int) and 0 <= index < len(objects)

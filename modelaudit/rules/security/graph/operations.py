@@ -1,0 +1,140 @@
+"""Operations of a model's graphs that a rule looks at, with when they run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
+from modelaudit.formats.graph.op_registry import known_operations
+from modelaudit.rules.security.config_walk import PerArtifact
+from modelaudit.rules.security.graph.input_sources import Source, Sources
+from modelaudit.rules.security.graph.reachability import (
+    CALLS,
+    CallGraph,
+    Reach,
+    every_node,
+    functions_of,
+    recursive_functions,
+)
+from modelaudit.rules.security.op_threats import LOOPS, NATIVE, PADS, RUNS_GRAPH, SIZED, WATCHED
+
+_VAST = 1 << 30
+_INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """A node worth a look.
+
+    Attributes:
+        node: the node.
+        function: that it stands in; None for the main graph.
+        reach: when it runs.
+        via: what runs it, for people; empty where nothing does.
+        prefix: where its graph stands, for graphs inside constants.
+        sources: follows its inputs.
+    """
+
+    node: GraphNode
+    function: GraphFunction | None
+    reach: Reach
+    via: str
+    prefix: str
+    sources: Sources
+
+    @property
+    def route(self) -> str:
+        """`function/NAME/NODE` or `graph/NODE`."""
+        where = f"function/{self.function.name}" if self.function else "graph"
+        return f"{self.prefix}{where}/{self.node.name}"
+
+    def origins(self, index: int) -> tuple[Source, ...]:
+        """Where an input's value comes from; () where there is no such input."""
+        inputs = [each for each in self.node.inputs if not each.startswith("^")]
+        return self.sources.of(self.function, inputs[index]) if index < len(inputs) else ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """A graph that a string constant holds."""
+
+    graph: Graph
+    where: str
+    reach: Reach
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What a model's graphs hold that is worth a look."""
+
+    watched: tuple[Operation, ...]
+    foreign: tuple[Operation, ...]
+    embedded: tuple[Embedded, ...]
+
+
+def graph_file(artifact: Artifact) -> str:
+    """The file that holds the graph."""
+    for entry in artifact.files:
+        if entry.role == "graph":
+            return entry.path
+    return artifact.root.name
+
+
+def _find(artifact: Artifact) -> Operations:
+    watched: list[Operation] = []
+    foreign: list[Operation] = []
+    embedded: list[Embedded] = []
+    known = known_operations()
+    outer: list[CallGraph] = []
+    for graph in artifact.graphs:
+        calls = CallGraph(graph, artifact)
+        sources = Sources(calls, artifact)
+        prefix, inside = "", None
+        if where := graph.held_by:
+            prefix = f"nested/{where}/"
+            inside = Embedded(graph, where, *_holder(outer, where))
+            embedded.append(inside)
+        else:
+            outer.append(calls)
+        recursive = recursive_functions(graph)
+        for function, node in every_node(graph):
+            if node.op in graph.functions and node.op not in known:
+                continue  # a call
+            again = node.op in CALLS and _in_circle(function, node, recursive)
+            if again or node.op in _INTERESTING or node.op not in known or _is_vast(node):
+                reach, via = calls.reach(function, node.name)
+                if inside is not None:  # runs when what holds it does
+                    reach, via = inside.reach, inside.via
+                found = Operation(node, function, reach, via, prefix, sources)
+                ours = (node.op in known or node.op in WATCHED) and node.op not in NATIVE
+                (watched if ours else foreign).append(found)
+    return Operations(tuple(watched), tuple(foreign), tuple(embedded))
+
+
+def _in_circle(function: GraphFunction | None, node: GraphNode, recursive: frozenset[str]) -> bool:
+    """Whether a call goes from one function of a circle to the next."""
+    if function is None or function.name not in recursive:
+        return False
+    return not recursive.isdisjoint(functions_of(node))
+
+
+def _is_vast(node: GraphNode) -> bool:
+    """A constant that declares far more elements than the file could hold: the last one repeats."""
+    tensor = node.attrs.get("value") if node.op == "Const" else None
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    axes = shape if isinstance(shape, list) else []
+    return math.prod(n for n in axes if isinstance(n, int)) > _VAST
+
+
+def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:
+    for calls in outer:
+        reach, via = calls.holder(where)
+        if reach is not Reach.DEAD:
+            return reach, via
+    return Reach.DEAD, ""
+
+
+operations = PerArtifact(_find)
+"""Every operation of an artefact's graphs that a rule looks at."""

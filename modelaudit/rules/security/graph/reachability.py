@@ -1,0 +1,202 @@
+"""What of a TensorFlow graph runs: when it is called, when it is loaded or saved, or never.
+
+A graph's roots are the outputs of its signatures, the functions of its object graph, what a
+loader initialises, and the saver. From a node of the main graph everything that feeds it runs;
+of a function that is called, all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
+from modelaudit.formats.graph.op_registry import known_operations
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Operations that do nothing but call a function, once."""
+
+_CHECKPOINTS = frozenset({Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT, Format.SESSION_BUNDLE})
+
+
+class Reach(Enum):
+    """When an operation runs; `DEAD` where no root leads to it."""
+
+    RUN = "run"
+    SAVER = "saver"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Something that is run: a node of the main graph or a function, and by what, for people."""
+
+    name: str
+    label: str
+    is_function: bool = False
+
+
+@dataclass(slots=True)
+class Reached:
+    """Names of what some roots lead to -> the root, for people."""
+
+    nodes: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+
+
+class CallGraph:
+    """One graph, with what reaches its nodes and functions.
+
+    Args:
+        graph: the graph.
+        artifact: gives signatures and the object graph.
+    """
+
+    def __init__(self, graph: Graph, artifact: Artifact) -> None:
+        self.graph = graph
+        self.main = {node.name: node for node in graph.nodes}
+        self.run = self._reached(_roots(graph, artifact, self.main))
+        self.saved = self._reached(_saver_roots(graph))
+
+    def reach(self, function: GraphFunction | None, node: str) -> tuple[Reach, str]:
+        """When a node runs, and by which root; a function's nodes run together."""
+        for reach, reached in ((Reach.RUN, self.run), (Reach.SAVER, self.saved)):
+            names = reached.functions if function else reached.nodes
+            name = function.name if function else node
+            if name in names:
+                return reach, names[name]
+        return Reach.DEAD, ""
+
+    def holder(self, route: str) -> tuple[Reach, str]:
+        """When the node at the start of `route` (`function/node/…` or `node/…`) runs.
+
+        Names have slashes too, so that several may fit; of those, one that runs.
+        """
+        parts = route.split("/")
+        starts = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+        functions = [self.graph.functions[name] for name in starts if name in self.graph.functions]
+        found = [self.reach(function, "") for function in functions]
+        found += [self.reach(None, name) for name in starts if name in self.main]
+        return next((each for each in found if each[0] is not Reach.DEAD), (Reach.DEAD, ""))
+
+    def _reached(self, roots: Iterator[Root]) -> Reached:
+        """Everything that the roots lead to."""
+        reached = Reached()
+        pending = list(roots)[::-1]
+        while pending:
+            root = pending.pop()
+            if root.is_function:
+                found, called = reached.functions, self.graph.functions.get(root.name)
+                nodes = called.nodes if called else ()
+            else:
+                found, node = reached.nodes, self.main.get(root.name)
+                nodes = (node,) if node else ()
+            if not nodes or root.name in found:
+                continue
+            found[root.name] = root.label
+            for each in nodes:
+                pending.extend(Root(name, root.label, True) for name in functions_of(each))
+                if not root.is_function:
+                    pending.extend(Root(node_name(ref), root.label) for ref in each.inputs)
+        return reached
+
+
+def every_node(graph: Graph) -> Iterator[tuple[GraphFunction | None, GraphNode]]:
+    """Nodes of the main graph (without a function), then of every function."""
+    for node in graph.nodes:
+        yield None, node
+    for function in graph.functions.values():
+        for node in function.nodes:
+            yield function, node
+
+
+def node_name(reference: str) -> str:
+    """The node that an input, `^name` or `name:output:index`, refers to."""
+    return reference.removeprefix("^").partition(":")[0]
+
+
+def functions_of(node: GraphNode) -> Iterator[str]:
+    """Names of functions that a node calls; in TF1 a function's name can be the operation."""
+    known = known_operations().get(node.op)
+    if known is None:
+        yield node.op
+    for key in known if known is not None else tuple(node.attrs):
+        value = node.attrs.get(key)
+        for item in value if isinstance(value, list) else (value,):
+            if not isinstance(item, dict):
+                continue
+            given = item.get("functions")
+            for called in (item.get("function"), *(given if isinstance(given, list) else ())):
+                if isinstance(called, str):
+                    yield called
+
+
+def recursive_functions(graph: Graph) -> frozenset[str]:
+    """Functions that, with no condition between, call themselves again."""
+    calls = {
+        name: {each for node in function.nodes if node.op in CALLS for each in functions_of(node)}
+        for name, function in graph.functions.items()
+    }
+    left = _endless(calls)  # what leads into a circle; of that, what a circle leads to
+    return frozenset(_endless(_turned(left)))
+
+
+def _endless(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The part of a directed graph from which one can go on for ever."""
+    left = {name: targets & edges.keys() for name, targets in edges.items()}
+    sources = _turned(left)
+    ended = [name for name, targets in left.items() if not targets]
+    for name in ended:
+        del left[name]
+        for source in sources[name]:
+            left[source].discard(name)
+            if not left[source]:
+                ended.append(source)
+    return left
+
+
+def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The same graph with every edge the other way round."""
+    turned: dict[str, set[str]] = {name: set() for name in edges}
+    for name, targets in edges.items():
+        for target in targets:
+            turned[target].add(name)
+    return turned
+
+
+def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[Root]:
+    anyone = [Root(name, "whoever runs the graph") for name in main]
+    if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
+        yield from anyone
+        return
+    found = False
+    for signature in artifact.signatures:
+        if signature.tags == graph.tags:
+            found = True
+            label = f"signature {signature.name}"
+            yield from (Root(node_name(output.tensor), label) for output in signature.outputs)
+    # A checkpoint's `.meta` is the graph of the training, vocabularies' paths and all: restoring
+    # runs none of it.
+    for name in graph.init_ops if artifact.format not in _CHECKPOINTS else ():
+        yield Root(node_name(name), "loading the model")
+        yield Root(name, "loading the model", True)
+    for item in artifact.object_graph:
+        for name in _concrete(item.detail.get("concrete_functions")):
+            found = True
+            yield Root(name, "a function of the loaded model", True)
+    if not found and artifact.format not in _CHECKPOINTS:
+        yield from anyone  # nothing says what is run
+
+
+def _saver_roots(graph: Graph) -> Iterator[Root]:
+    for key, label in (("restore_op_name", "restoring"), ("save_tensor_name", "saving")):
+        name = graph.saver.get(key)
+        if isinstance(name, str) and name:
+            yield Root(node_name(name), label)
+
+
+def _concrete(names: object) -> Iterator[str]:
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str):
+            yield name

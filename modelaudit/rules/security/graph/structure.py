@@ -1,0 +1,188 @@
+"""MA751, MA752, MA755 and MA756: what else a graph can hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modelaudit.facts import Graph, GraphNode
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.examples import model, tensor
+from modelaudit.rules.grammar import times
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.config.paths import leads_out
+from modelaudit.rules.security.graph.access import lowered
+from modelaudit.rules.security.graph.examples import constant, graph_facts, graph_with, harmless
+from modelaudit.rules.security.graph.operations import Operation, graph_file, operations
+from modelaudit.rules.security.graph.reachability import Reach, every_node
+from modelaudit.rules.security.op_threats import NATIVE, RUNS_GRAPH, WATCHED
+
+_LISTS = ("layer_names", "weight_names_missing")
+
+
+def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Graphs inside of string constants, and graphs that are made when the model runs."""
+    held = operations(facts.artifact)
+    for operation in held.watched:
+        if operation.node.op == RUNS_GRAPH and not held.embedded:
+            when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
+            yield rule.finding(
+                f"{RUNS_GRAPH} runs a graph that cannot be seen here; {when}.",
+                file=graph_file(facts.artifact),
+                route=operation.route,
+                evidence={"op": RUNS_GRAPH, "reached": operation.via or None},
+                key=RUNS_GRAPH,
+                severity=lowered(rule.severity, 2) if operation.reach is Reach.DEAD else None,
+            )
+    for found in held.embedded:
+        ops = sorted({node.op for _, node in every_node(found.graph)})
+        reaching = [op for op in ops if op in WATCHED]
+        names = f", {', '.join(reaching[:8])} among them" if reaching else ""
+        yield rule.finding(
+            f"The constant {found.where} holds a graph of {len(ops)} kinds of operation{names}.",
+            file=graph_file(facts.artifact),
+            route=f"nested/{found.where}",
+            evidence={"ops": [*ops[:64]], "reached": found.via or None},
+            key="nested",
+            severity=lowered(rule.severity, 2) if found.reach is Reach.DEAD else None,
+        )
+
+
+def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """One finding for each operation that TensorFlow does not have."""
+    uses: dict[str, list[Operation]] = {}
+    for operation in operations(facts.artifact).foreign:
+        uses.setdefault(operation.node.op, []).append(operation)
+    for op, found in uses.items():
+        live = [each for each in found if each.reach is not Reach.DEAD]
+        first = (live or found)[0]
+        native = op in NATIVE
+        what = "calls native code by its name" if native else "is no operation of TensorFlow's"
+        when = f"run by {first.via}" if first.via else "which nothing in the file runs"
+        yield rule.finding(
+            f"{op} {what} ({times(len(found))}); {when}.",
+            file=graph_file(facts.artifact),
+            route=first.route,
+            evidence={
+                "op": op,
+                "measured": len(found),
+                "unit": "operations",
+                "reached": first.via or None,
+            },
+            key=op,
+            severity=None if live else lowered(rule.severity, 1),
+        )
+
+
+def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Assets whose file name leads out of the assets directory."""
+    for graph in facts.artifact.graphs:
+        for name, filename in graph.assets.items():
+            if how := leads_out(filename):
+                yield rule.finding(
+                    f"The asset of {name} is {filename[:300]!r}, which {how}.",
+                    file=graph_file(facts.artifact),
+                    route=f"assets/{name}",
+                    evidence={"path": filename[:1000], "tensor": name},
+                    key="asset",
+                )
+
+
+def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Names of stored tensors, and in a file's own list of them, that lead out of a directory."""
+    named = [("A stored tensor is called", each.file, each.name) for each in facts.artifact.tensors]
+    h5 = facts.artifact.extra.get("h5")
+    for key in _LISTS if isinstance(h5, dict) else ():
+        listed = h5.get(key) if isinstance(h5, dict) else None
+        names = listed if isinstance(listed, list) else []
+        file = facts.artifact.root.name
+        named += [("The list of weights has", file, n) for n in names if isinstance(n, str)]
+    for what, file, name in named:
+        if leads_out(name):
+            yield rule.finding(
+                f"{what} {name[:300]!r}.",
+                file=file,
+                route=name[:300],
+                evidence={"name": name[:1000]},
+                key="name",
+            )
+
+
+def _embedded() -> Facts:
+    inner = Graph((), (GraphNode("write", "WriteFile", ()),), held_by="x")
+    facts = harmless()
+    return replace(facts, artifact=replace(facts.artifact, graphs=(*facts.artifact.graphs, inner)))
+
+
+def _asset() -> Facts:
+    return graph_facts(Graph(("serve",), (constant("path"),), assets={"path:0": "../../outside"}))
+
+
+RULES = (
+    Rule(
+        code="MA751",
+        name="graph-in-constant",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.GRAPH,),
+        summary="A string constant holds a whole graph",
+        pass_title="No string constant holds a graph",
+        why="`DatasetFromGraph` runs a graph that is kept as text inside another one, where tools "
+        "that list operations do not look. Its operations are judged here as well.",
+        fix="Export the prediction function without its input pipeline.",
+        check=check_embedded,
+        bad=_embedded,
+        good=harmless,
+    ),
+    Rule(
+        code="MA752",
+        name="foreign-operation",
+        family=Family.SECURITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.GRAPH,),
+        summary="The graph needs an operation that TensorFlow does not have",
+        pass_title="All operations are TensorFlow's own",
+        why="The operation comes from a native library that must be loaded first, and which then "
+        "runs with your rights. Plain TensorFlow refuses the model. Decision forests and "
+        "vendors' builds use such libraries honestly.",
+        fix="Find out which package the operation comes from, and whether you trust it; without "
+        "it the model does not run.",
+        check=check_foreign,
+        bad=lambda: graph_with("PlantedOperation"),
+        good=harmless,
+    ),
+    Rule(
+        code="MA755",
+        name="asset-path-traversal",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.GRAPH,),
+        summary="An asset's file name leads out of the model",
+        pass_title="All assets lie inside of the model",
+        why="TensorFlow joins the name to the assets directory and opens what it finds there: a "
+        "file elsewhere on the machine that loads the model.",
+        fix="Do not load it. Export the model again, so that its assets are copied into it.",
+        check=check_assets,
+        bad=_asset,
+        good=harmless,
+    ),
+    Rule(
+        code="MA756",
+        name="tensor-name-traversal",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.TENSORS,),
+        summary="A stored tensor's name climbs out of a directory",
+        pass_title="No tensor's name climbs out of a directory",
+        why="Tools that unpack a checkpoint into one file for each tensor make paths of the "
+        "names, and this one writes elsewhere. TensorFlow gives no variable such a name.",
+        fix="Do not unpack it. Rename the variable where the model is made and save again.",
+        check=check_tensor_names,
+        bad=lambda: Facts(model(tensors=(tensor("../../outside"),))),
+        good=lambda: Facts(model(tensors=(tensor("dense/kernel"),))),
+    ),
+)

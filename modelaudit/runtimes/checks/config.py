@@ -1,0 +1,229 @@
+"""A saved Keras config against the classes of a runtime: names, modules and arguments.
+
+Loaders read two dialects. Objects without a `module` key are looked up by class name in a table
+(HDF5 files and SavedModels); objects with one are looked up by module and class (.keras archives
+from Keras 2.13 on, and what such versions nest inside of HDF5 configs). Which key goes where is
+decided for every object of the config as the loader would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.runtimes.checks import (
+    lambda_code as match_lambda,
+)
+from modelaudit.runtimes.checks import (
+    layer_parts as match_parts,
+)
+from modelaudit.runtimes.checks import (
+    values as match_values,
+)
+from modelaudit.runtimes.checks.values import dtype_policy
+from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.saved_config import (
+    MODELS,
+    Config,
+    Place,
+    is_custom,
+    items,
+    mapping,
+    reads_modules,
+    text,
+    unknown_arguments,
+)
+
+# Objects that a wrapper holds in its config.
+WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
+
+
+def check_model(config: Config, context: Context, archive: bool) -> Iterator[Reason]:
+    """Reasons of the whole config, a model at the top."""
+    yield from _object(config, context, Place("", archive=archive))
+
+
+def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
+    """One layer, model or operation, and everything inside it."""
+    name = text(node.get("class_name"))
+    config = mapping(node.get("config"))
+    route = f"{place.route}/{text(config.get('name')) or name}".strip("/")
+    custom = is_custom(node, context)
+    inner = Place(route, archive=place.archive)
+    if not custom:
+        missing = _missing(node, context, place, route)
+        if missing:
+            yield missing
+            return
+    if name in ("Functional", "Model", "Sequential") or (custom and "layers" in config):
+        for item in items(config.get("layers")) or items(node.get("config")):
+            yield from _object(mapping(item), context, inner)
+        return
+    if custom:
+        yield from dtype_policy(config, context, route)
+        if context.profile.keras3:
+            yield from _wrapped_by_custom(config, route, context)
+        return
+    yield from _arguments(node, config, context, place, route)
+    yield from match_lambda.check(name, config, context, route, archive=place.archive)
+    for key in WRAPPED:
+        if isinstance(config.get(key), dict) and "class_name" in mapping(config[key]):
+            inside = Place(route, wrapped=True, archive=place.archive)
+            yield from _object(mapping(config[key]), context, inside)
+    for cell in items(config.get("cells")):
+        yield from _object(mapping(cell), context, Place(route, "layers", True, place.archive))
+    yield from match_parts.check(config, context, route, place.archive)
+
+
+def _wrapped_by_custom(config: Config, route: str, context: Context) -> Iterator[Reason]:
+    """Layers that a wrapper of the user's holds: what it is read with needs their modules."""
+    for key in WRAPPED:
+        inner = mapping(config.get(key))
+        if "class_name" in inner and "module" not in inner:
+            place = Place(route, wrapped=True)
+            yield from filter(None, (_missing(inner, context, place, f"{route}/{key}"),))
+
+
+def _missing(node: Config, context: Context, place: Place, route: str) -> Reason | None:
+    """Why the class is not found, if it is not."""
+    profile = context.profile
+    name = text(node.get("class_name"))
+    top_of_archive = place.archive and not place.route
+    if "module" in node and (reads_modules(context) or top_of_archive):
+        return _missing_by_module(node, context, place, route)
+    if profile.keras3 and place.wrapped:
+        return Reason(
+            "wrapped-without-module",
+            Predicted.FAILS,
+            f"{route} ({name}) is wrapped by another layer, and the file does not say its module, "
+            f"which Keras {_version(context)} asks for",
+            f"TypeError: Could not locate class '{name}'.",
+            'add "module": "keras.layers" and "registered_name": null to the inner object',
+            route,
+        )
+    if profile.keras3 and place.route == "" and place.archive is False and _from_json(context):
+        return Reason(
+            "json-of-keras-2",
+            Predicted.FAILS,
+            "the architecture was written by Keras 2, without modules",
+            f"TypeError: Could not locate class '{name}'.",
+            "use tf_keras.models.model_from_json",
+            route,
+        )
+    if profile.knows(place.kind, name) or (name in MODELS and _model_known(name, context)):
+        return None
+    return _unknown_layer(name, context, route)
+
+
+def _from_json(context: Context) -> bool:
+    return context.request.call.value == "model_from_json"
+
+
+def _model_known(name: str, context: Context) -> bool:
+    """`Functional` is a class of its own since TensorFlow 2.3."""
+    return name != "Functional" or context.profile.keras >= (2, 3)
+
+
+def _unknown_layer(name: str, context: Context, route: str) -> Reason:
+    operation = name in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "AddLoss")
+    fix = "give the class as custom_objects={...}, or import the module that registers it"
+    if operation:
+        fix = "use tf-keras (TF_USE_LEGACY_KERAS=1), or a SavedModel with keras.layers.TFSMLayer"
+    elif context.profile.keras3:
+        fix += "; a class that Keras 3 removed loads in tf-keras"
+    return Reason(
+        "unknown-class",
+        Predicted.FAILS,
+        f"{route or name} is of the class {name}, which is none of {context.profile.name}'s own",
+        f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
+        "`keras.utils.custom_object_scope`",
+        fix,
+        route,
+    )
+
+
+def _missing_by_module(node: Config, context: Context, place: Place, route: str) -> Reason | None:
+    """As `_missing`, for an object that says its module."""
+    profile = context.profile
+    name, module = text(node.get("class_name")), text(node.get("module"))
+    if not profile.keras3 and place.route:
+        # Keras 2.13 and later still ask the table first, and drop the module.
+        if profile.knows(place.kind, name):
+            return None
+        return Reason(
+            "unknown-class",
+            Predicted.FAILS,
+            f"{route} is of the class {name} (module {module or 'not said'}), which is none of "
+            f"{profile.name}'s own",
+            "TypeError: The added layer must be an instance of class Layer. Received: "
+            f"layer={name} of type <class 'str'>.",
+            "give the class as custom_objects={...}, or import the module that registers it",
+            route,
+        )
+    if _resolves(module, name, context):
+        return None
+    package = module.split(".")[0]
+    moved = package in ("keras", "tf_keras")
+    # Since 3.9 Keras imports no other package's modules on a file's word.
+    imported = package == "keras" or profile.keras < (3, 9)
+    fix = "give the class as custom_objects={...}, or import the module that registers it"
+    if moved and place.archive:
+        fix = "rewrite the module in config.json, or save as .h5 in the old version"
+    elif moved:
+        fix = "load it with tf-keras (pip install tf-keras, and tf_keras.models.load_model)"
+    return Reason(
+        "module-moved" if moved else "unknown-class",
+        Predicted.FAILS,
+        f"the file says that {route or name} is the class {name} of the module "
+        f"{module or 'null'}, and {profile.name} has no such class there",
+        f"TypeError: Could not deserialize class '{name}' because its parent module {module} "
+        "cannot be imported."
+        if moved and imported
+        else f"TypeError: Could not locate class '{name}'.",
+        fix,
+        route,
+    )
+
+
+def _resolves(module: str, name: str, context: Context) -> bool:
+    """Whether module and name lead to a class."""
+    profile = context.profile
+    root, _, rest = module.partition(".")
+    if root == "tf_keras" and profile.legacy:
+        return profile.is_public("keras." + rest, name) or profile.is_internal(module, name)
+    if root == "keras":
+        if profile.is_public(module, name):
+            return True
+        inside = "tf_" + module if profile.legacy else module
+        return profile.is_internal(inside, name)
+    if not module:
+        return False
+    free = profile.behaviour("imports_any_module", default=not profile.keras3)
+    return bool(free) and module in context.request.modules
+
+
+def _arguments(
+    node: Config, config: Config, context: Context, place: Place, route: str
+) -> Iterator[Reason]:
+    """Keys that the constructor does not take, and keys that it needs."""
+    name = text(node.get("class_name"))
+    given = set(config)
+    by_module = "module" in node and reads_modules(context)
+    if context.profile.keras3 and not by_module and not place.wrapped:
+        given = {_legacy_key(key, name) for key in given} - {""}
+        if name == "Lambda":
+            given -= match_lambda.FUNCTION_KEYS
+    is_operation = by_module and ".ops." in text(node.get("module"))
+    kind = "layers" if context.profile.has_class("layers", name) and not is_operation else "ops"
+    yield from unknown_arguments(name, kind, given, context, route, config)
+    yield from match_values.check(name, config, context, route, by_module)
+
+
+def _legacy_key(key: str, name: str) -> str:
+    """What Keras 3's reader of the old dialect makes of a key."""
+    if key == "batch_input_shape":
+        return "batch_shape" if name == "InputLayer" else "input_shape"
+    return key
+
+
+def _version(context: Context) -> str:
+    return str(context.profile.data["versions"]["keras"])

@@ -1,0 +1,223 @@
+"""A SavedModel's graph against the operations of a runtime, and against its loaders."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator
+
+from modelaudit.facts import Artifact, Format, Signature
+from modelaudit.runtimes.checks import silent_differences as differences
+from modelaudit.runtimes.graph_usage import graph_nodes
+from modelaudit.runtimes.model import Call, Context, Predicted, Reason
+
+# First TensorFlow that makes Python parameters of signature inputs and so wants names that can be
+# one: of functions saved by TensorFlow 2 (seen between 2.8 and 2.12), of object graphs of 1.15
+# (between 2.12 and 2.15) and of graphs without objects (between 2.18 and 2.21).
+NAMES_CHECKED = (2, 10)
+NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
+NAMES_CHECKED_IN_TF1_GRAPHS = (2, 20)
+SIGNATURES = ("serving_default", "serve")
+EXPORT = "the old version, or a newer TensorFlow to load it with"
+BY_NAME = "call the signature with keyword arguments: tf.saved_model.load(...).signatures[...](x=…)"
+
+
+def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Reasons of one of the calls that take a SavedModel's directory."""
+    call = context.request.call
+    if call is Call.SESSION:
+        yield from operations(artifact, context)
+    elif call in (Call.SAVED_MODEL, Call.TFSM_LAYER):
+        yield from operations(artifact, context)
+        yield from _casts(artifact, context)
+        yield from differences.graph_addition(artifact, context)
+        yield from argument_names(artifact, context)
+        yield from protocol(context)
+        yield from _slots(artifact, context)
+        if call is Call.TFSM_LAYER:
+            yield from _layer(artifact)
+
+
+def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """The first operation, and the first attribute, that the runtime does not have.
+
+    A session imports the main graph, and takes functions as they are until one is called. The
+    object loader makes the functions, and never looks at the main graph.
+    """
+    by_objects = (
+        context.request.call is not Call.SESSION and artifact.format is Format.SAVEDMODEL_TF2
+    )
+    usage = context.usage
+    unknown = next(
+        (
+            place
+            for (in_main, op), place in usage.operations.items()
+            if not (in_main and by_objects) and context.profile.attributes(op) is None
+        ),
+        None,
+    )
+    attribute = next(
+        (
+            (*place, name)
+            for (in_main, op, name), place in usage.attributes.items()
+            if in_main != by_objects
+            and (known := context.profile.attributes(op)) is not None
+            and name not in known
+        ),
+        None,
+    )
+    if unknown:
+        where, node = unknown
+        yield Reason(
+            "unknown-operation",
+            Predicted.FAILS,
+            f"the graph has the operation {node.op} ({where}), which {context.profile.name} does "
+            "not have",
+            f"NotFoundError: Op type not registered '{node.op}' in binary running on …. Make sure "
+            "the Op and Kernel are registered in the binary running in this process.",
+            f"import the library that defines the operation; else export from {EXPORT}",
+            f"{where}/{node.name}",
+        )
+    elif attribute:
+        where, node, name = attribute
+        yield Reason(
+            "unknown-attribute",
+            Predicted.FAILS,
+            f"{node.op} in {where} has the attribute {name}, which {context.profile.name} does not "
+            "know",
+            f"ValueError: NodeDef mentions attr '{name}' not in Op<name={node.op}; …>",
+            f"export from {EXPORT}",
+            f"{where}/{node.name}",
+        )
+
+
+def argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Signature inputs that are no Python parameter names."""
+    if artifact.format is Format.SAVEDMODEL_TF1:
+        first = NAMES_CHECKED_IN_TF1_GRAPHS
+    elif context.writer is not None and context.writer.tensorflow < (2,):
+        first = NAMES_CHECKED_IN_TF1_OBJECTS
+    else:
+        first = NAMES_CHECKED
+    if context.profile.tensorflow < first:
+        return
+    for signature in artifact.signatures:
+        for endpoint in signature.inputs:
+            name = endpoint.name
+            if keyword.iskeyword(name) or not name.isidentifier():
+                yield Reason(
+                    "parameter-name",
+                    Predicted.FAILS,
+                    f"input {name} of the signature {signature.name} is no name that a Python "
+                    "parameter can have",
+                    f"ValueError: '{name}' is not a valid parameter name",
+                    "use tf.compat.v1.saved_model.load in a session, or TensorFlow 2.8 and older",
+                    f"signatures/{signature.name}/{name}",
+                )
+                return
+
+
+def protocol(context: Context) -> Iterator[Reason]:
+    """Lookup tables: their save functions take tensors up to 2.12 and text from 2.13 on."""
+    tensorflow = context.profile.tensorflow
+    if tensorflow >= (2, 13) or tensorflow < (2, 7):
+        return
+    if context.writer is None or context.writer.tensorflow < (2, 13):
+        return
+    tables = ("HashTableV2", "MutableHashTableV2", "MutableHashTableOfTensorsV2")
+    for (_, op), (where, node) in context.usage.operations.items():
+        if op in tables:
+            yield Reason(
+                "save-function-protocol",
+                Predicted.FAILS,
+                f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, whose save "
+                f"functions {context.profile.name} cannot call",
+                "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but got "
+                "str value",
+                "use TensorFlow 2.13 or newer",
+                where,
+            )
+            return
+
+
+def _slots(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Slot variables of an optimizer of Keras 2, which only a Keras 2 makes objects of."""
+    for node in artifact.object_graph if context.profile.keras3 else ():
+        if node.slots and node.kind == "user_object":
+            yield Reason(
+                "optimizer-slots",
+                Predicted.FAILS,
+                "the SavedModel holds the slots of an optimizer of Keras 2, which "
+                f"{context.profile.name} cannot make again where tf-keras is not installed",
+                "AttributeError: '_UserObject' object has no attribute 'add_slot'",
+                "install tf-keras, or save it again with include_optimizer=False",
+                f"object_graph/{node.index}",
+            )
+            return
+
+
+def _casts(artifact: Artifact, context: Context) -> Iterator[Reason]:
+    """Keras 3.3 traced text inputs as float32 and casts them, for which there is no kernel."""
+    if not any(op == "Cast" for _, op in context.usage.operations):
+        return
+    for graph in artifact.graphs:
+        for where, node in graph_nodes(graph):
+            if node.op == "Cast" and node.attrs.get("DstT") == "string":
+                yield Reason(
+                    "cast-to-text",
+                    Predicted.FAILS,
+                    f"{where} casts its {node.attrs.get('SrcT')} input to text: the signature was "
+                    "traced with the wrong type, and takes neither text nor numbers",
+                    "TypeError: Cannot convert [...] to EagerTensor of dtype float",
+                    "export again with model.export() and an input_signature of tf.string",
+                    f"{where}/{node.name}",
+                )
+                return
+
+
+def serving(artifact: Artifact) -> Signature | None:
+    """The signature that TFSMLayer takes by default."""
+    by_name = {signature.name: signature for signature in artifact.signatures}
+    return next((by_name[name] for name in SIGNATURES if name in by_name), None)
+
+
+def _layer(artifact: Artifact) -> Iterator[Reason]:
+    """TFSMLayer, a layer around one signature."""
+    signature = serving(artifact)
+    if signature is None:
+        yield Reason(
+            "no-signature",
+            Predicted.FAILS,
+            "the SavedModel has no signature serving_default",
+            "ValueError: The endpoint 'serving_default' is neither an attribute of the reloaded "
+            "SavedModel nor an entry in the `signatures` field",
+            "name another endpoint: keras.layers.TFSMLayer(path, call_endpoint=...)",
+        )
+    elif len(signature.inputs) > 1 and not _exported(artifact):
+        yield Reason(
+            "several-inputs",
+            Predicted.FAILS,
+            f"the signature {signature.name} has {len(signature.inputs)} inputs, which a TFSMLayer "
+            "hands over by position",
+            "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
+            "tf.function failed due to `too many positional arguments`",
+            BY_NAME,
+            f"signatures/{signature.name}",
+        )
+    elif signature.inputs and signature.inputs[0].dtype in ("float16", "bfloat16"):
+        yield Reason(
+            "half-precision-input",
+            Predicted.FAILS,
+            f"input {signature.inputs[0].name} of {signature.name} is {signature.inputs[0].dtype}, "
+            "and a TFSMLayer hands over float32",
+            "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
+            "tf.function failed",
+            "cast the inputs, and give the layer dtype='float16'",
+            f"signatures/{signature.name}",
+        )
+
+
+def _exported(artifact: Artifact) -> bool:
+    """Whether Keras' `export` made it: its endpoint `serve` takes the inputs as one structure."""
+    return artifact.provenance.exporter == "keras3-export" and any(
+        signature.name == "serve" for signature in artifact.signatures
+    )

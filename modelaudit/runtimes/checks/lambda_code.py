@@ -1,0 +1,212 @@
+"""Python code in Lambda layers: whether a runtime takes it, reads it and can run it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import builtins
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
+from modelaudit.runtimes.model import Call, Context, Predicted, Reason
+
+# Keys of Keras 2's Lambda that Keras 3's reader of the old dialect drops.
+FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
+# Pythons whose code objects have one layout in a marshal stream.
+LAYOUTS = {
+    "3.11 to 3.14": ((3, 11), (3, 14)),
+    "3.8 to 3.10": ((3, 8), (3, 10)),
+    "3.0 to 3.7": ((3, 0), (3, 7)),
+    "2.3 to 2.7": ((2, 3), (2, 7)),
+}
+# Within a layout the instructions changed at these versions.
+NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
+RESAVE = (
+    "load it with the Python that wrote it, and replace the Lambda by a registered function or a "
+    "built-in layer"
+)
+
+
+def check(
+    name: str, config: Mapping[str, Json], context: Context, route: str, archive: bool
+) -> Iterator[Reason]:
+    """Reasons of one layer; nothing for one that is no Lambda."""
+    if name != "Lambda":
+        return
+    function = config.get("function")
+    if (code := _code(function)) is None:
+        yield from _named(function, config, context, route)
+        return
+    refused = _refused(context, archive)
+    if refused:
+        yield Reason(
+            "lambda-refused",
+            Predicted.FAILS,
+            f"{route} is a Lambda with Python code, which {context.profile.name} refuses in its "
+            "safe mode",
+            "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
+            "Python lambda. This carries a potential risk of arbitrary code execution",
+            "replace the Lambda by a built-in layer where the model was trained, and save again; "
+            "safe_mode=False only if you know who made the file and what its code does",
+            route,
+        )
+        return
+    yield from _bytecode(code, config, context, route)
+
+
+def _refused(context: Context, archive: bool) -> bool:
+    """Whether this loader asks for safe_mode=False here."""
+    if not context.request.safe_mode:
+        return False
+    profile = context.profile
+    if archive or context.request.call is Call.FROM_JSON:
+        return profile.keras >= (2, 13)
+    return bool(profile.keras3 and profile.behaviour("guards_h5_lambda"))
+
+
+def _code(function: Json) -> str | None:
+    """Base64 text of the code: `[code, defaults, closure]`, or Keras 3's `__lambda__` object."""
+    if isinstance(function, list) and function and isinstance(function[0], str):
+        return function[0]
+    if isinstance(function, dict) and function.get("class_name") == "__lambda__":
+        inner = function.get("config")
+        code = inner.get("code", inner.get("value")) if isinstance(inner, dict) else None
+        if isinstance(code, list):
+            code = code[0] if code else None
+        return code if isinstance(code, str) else ""
+    return None
+
+
+def _named(
+    function: Json, config: Mapping[str, Json], context: Context, route: str
+) -> Iterator[Reason]:
+    """A Lambda of a function by name: the caller has to have it."""
+    if isinstance(function, dict):
+        name, module = function.get("config"), function.get("module")
+    else:
+        name, module = function, config.get("module")
+    if not isinstance(name, str) or name in context.request.custom:
+        return
+    profile = context.profile
+    if isinstance(module, str):
+        if module.split(".")[0] in ("keras", "tf_keras") and isinstance(function, dict):
+            return
+        if module in context.request.modules and not profile.keras3:
+            return
+    if name in profile.behaviour("lambda_globals", ()) and not profile.keras3:
+        return
+    yield Reason(
+        "lambda-of-unknown-function",
+        Predicted.FAILS,
+        f"{route} is a Lambda of the function {name}, which the file does not hold",
+        f"Unknown function: '{name}'",
+        f'custom_objects={{"{name}": ...}}',
+        route,
+    )
+
+
+def _bytecode(
+    code: str, config: Mapping[str, Json], context: Context, route: str
+) -> Iterator[Reason]:
+    """Whether the runtime's Python can read and run the code."""
+    try:
+        read = read_bytecode(base64.b64decode(code, validate=False))
+    except (binascii.Error, ValueError):
+        read = Unreadable("is no base64 text")
+    if isinstance(read, Unreadable):
+        yield Reason(
+            "lambda-unreadable",
+            Predicted.FAILS,
+            f"the code of {route} cannot be read: {read.reason}",
+            "ValueError: bad marshal data (unknown type code)",
+            RESAVE,
+            route,
+        )
+        return
+    python = context.profile.python
+    first, last = LAYOUTS[read.python]
+    shown = ".".join(map(str, python))
+    if not first <= python <= last:
+        yield Reason(
+            "lambda-of-other-python",
+            Predicted.FAILS,
+            f"the code of {route} was written by Python {read.python}; {context.profile.name} "
+            f"runs on Python {shown}",
+            "ValueError: bad marshal data (unknown type code)",
+            RESAVE,
+            route,
+        )
+        return
+    yield from _running(read, config, context, route)
+
+
+def _running(
+    read: Bytecode,
+    config: Mapping[str, Json],
+    context: Context,
+    route: str,
+) -> Iterator[Reason]:
+    """Names that are not there, and instructions that another Python may have written."""
+    names = read.all_names()
+    profile = context.profile
+    unknown = _unknown_global(names, config, context)
+    if unknown:
+        yield Reason(
+            "lambda-of-global",
+            Predicted.FAILS,
+            f"the code of {route} refers to {unknown}, which Keras does not define for it",
+            f"NameError: name '{unknown}' is not defined",
+            "define the layer again in code and load the weights",
+            route,
+        )
+    elif (writer := _writer(context)) and writer != profile.python:
+        between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
+        changed = any(v <= max(writer, profile.python) for v in between)
+        if changed and (names or _other_instructions(read, context)):
+            yield Reason(
+                "lambda-may-crash",
+                Predicted.FAILS,
+                f"the code of {route} was written by Python {'.'.join(map(str, writer))} and has "
+                f"other instructions than Python {'.'.join(map(str, profile.python))}",
+                "Segmentation fault (no Python exception)",
+                RESAVE,
+                route,
+            )
+
+
+def _other_instructions(read: Bytecode, context: Context) -> bool:
+    """Whether an instruction of the code is another one, or takes another space, in this Python."""
+    there = context.writer.instructions if context.writer else {}
+    here = context.profile.instructions
+    if not there or not here:
+        return False
+    for code in read.code.nested():
+        position = 0
+        while position < len(code.bytecode):
+            instruction = there.get(code.bytecode[position])
+            if instruction is None or instruction != here.get(code.bytecode[position]):
+                return True
+            position += 2 + 2 * instruction[1]
+    return False
+
+
+def _writer(context: Context) -> tuple[int, ...]:
+    """Python that wrote the file, as far as the versions of its Keras tell."""
+    return context.writer.python if context.writer else ()
+
+
+def _unknown_global(
+    names: tuple[str, ...], config: Mapping[str, Json], context: Context
+) -> str | None:
+    """The first global name that the code looks up and that is not there."""
+    if not names:
+        return None
+    profile = context.profile
+    defined = profile.behaviour("lambda_globals", ())
+    name = names[0]
+    if name in defined or hasattr(builtins, name) or name in context.request.custom:
+        return None
+    if not profile.keras3 and config.get("module") in context.request.modules:
+        return None  # Keras 2 adds the names of the module that the lambda was written in
+    return name

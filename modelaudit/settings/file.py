@@ -1,0 +1,208 @@
+"""Reading settings from `modelaudit.toml` or `[tool.modelaudit]` of a `pyproject.toml`.
+
+Every key is checked: a misspelt one is an error that names the file, not a setting that silently
+does nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from modelaudit.errors import UsageError
+from modelaudit.settings import (
+    MIB,
+    MOST_BYTES,
+    MOST_SECONDS,
+    Expectation,
+    ForeignRuntime,
+    Limits,
+    Nightly,
+    Policy,
+    Waiver,
+)
+from modelaudit.settings import tables as entries
+from modelaudit.settings.validation import (
+    no_others,
+    one_or_more,
+    positive,
+    table,
+    tables,
+    text,
+    texts,
+    typed,
+    whole_numbers,
+)
+
+NAME = "modelaudit.toml"
+LARGEST = 1 << 20
+# Settings that are options of the command line as well, where the command line wins.
+OPTIONS: Mapping[str, type | tuple[type, ...]] = {
+    "fail_on": str,
+    "jobs": int,
+    "target": str,
+    "architecture": str,
+    "quiet": bool,
+    "baseline": str,
+    "log_file": str,
+    "no_probe": bool,
+    "probe_data": str,
+    "resize": bool,
+    "samples": int,
+    "timeout": (int, float),
+    "memory": int,
+    "sandbox": str,
+    "require_sandbox": bool,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """What a settings file says. `options` are defaults for options of the command line."""
+
+    path: Path | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    expectations: tuple[Expectation, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
+    nightly: Nightly = field(default_factory=Nightly)
+    runtimes: tuple[ForeignRuntime, ...] = ()
+    profiles: tuple[str, ...] = ()
+    custom_objects: tuple[str, ...] = ()
+
+
+def find(folder: Path) -> Path | None:
+    """`modelaudit.toml` in this folder, else its `pyproject.toml` if that has our table."""
+    own = folder / NAME
+    if own.is_file():
+        return own
+    project = folder / "pyproject.toml"
+    if project.is_file() and "modelaudit" in table(_parse(project), "tool", project):
+        return project
+    return None
+
+
+def load(path: Path) -> SettingsFile:
+    """The settings in a file.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or has a key or value that means nothing.
+    """
+    data = _parse(path)
+    if path.name == "pyproject.toml":
+        data = table(table(data, "tool", path), "modelaudit", path)
+    known = {*OPTIONS, "limits", "expect", "ignore", "policy", "nightly"}
+    known |= {"runtimes", "profiles", "custom_objects", "thresholds"}
+    no_others(data, known, "the file", path)
+    whole_numbers(data, path)
+    options = {key: typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
+    for key, most in (("timeout", MOST_SECONDS), ("memory", MOST_BYTES // MIB)):
+        if key in options:
+            positive(options[key], most, key, "the file", path)
+    for key in ("probe_data", "log_file", "architecture", "baseline"):
+        if key in options:  # relative to the file, wherever the command is run
+            options[key] = str(path.parent / str(options[key]))
+    return SettingsFile(
+        path=path,
+        options=options,
+        limits=_limits(table(data, "limits", path), path),
+        expectations=tuple(entries.expectation(*e, path) for e in tables(data, "expect", path)),
+        waivers=tuple(entries.waiver(*e, path) for e in tables(data, "ignore", path)),
+        policies=tuple(entries.policy(*e, path) for e in tables(data, "policy", path)),
+        thresholds=entries.thresholds(data, "[thresholds]", path),
+        nightly=_nightly(table(data, "nightly", path), path),
+        runtimes=_runtimes(table(data, "runtimes", path), path),
+        profiles=_profiles(data, path),
+        custom_objects=one_or_more(data, "custom_objects", "the file", path),
+    )
+
+
+def _parse(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path}: larger than {LARGEST} bytes, this is no settings file")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+    except ValueError as error:  # Python's own bound on digits
+        raise UsageError(f"{path}: a number in it has thousands of digits") from error
+
+
+def _profiles(data: Mapping[str, object], path: Path) -> tuple[str, ...]:
+    """Profile files: those named, and those in the directories named."""
+    found = []
+    for name in one_or_more(data, "profiles", "the file", path):
+        place = path.parent / name
+        if not place.exists():
+            raise UsageError(f"{path}: profiles names {name}, which is not there")
+        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    return tuple(map(str, found))
+
+
+def _runtimes(data: Mapping[str, object], path: Path) -> tuple[ForeignRuntime, ...]:
+    """`[runtimes.NAME]`, in the order of the file."""
+    found = []
+    for name in data:
+        entry, where = table(data, name, path), f"[runtimes.{name}]"
+        no_others(entry, {"python", "requirement", "legacy_keras"}, where, path)
+        python = text(entry, "python", where, path)
+        requirements = one_or_more(entry, "requirement", where, path)
+        if not python and not requirements:
+            raise UsageError(f"{path}: {where} needs python (a path) or requirement")
+        if requirements and python and not re.fullmatch(r"\d+(\.\d+){1,2}", python):
+            raise UsageError(f"{path}: python in {where} must be a version, such as 3.11")
+        if python and not requirements:
+            # Not resolved: a virtual environment's interpreter is a link to another one.
+            python = str(path.parent.absolute() / Path(python).expanduser())
+        legacy = bool(
+            typed(entry.get("legacy_keras", False), bool, f"legacy_keras in {where}", path)
+        )
+        found.append(ForeignRuntime(name, python, requirements, legacy))
+    return tuple(found)
+
+
+def _limits(data: Mapping[str, object], path: Path) -> Limits:
+    fields = {each.name: each for each in dataclasses.fields(Limits)}
+    no_others(data, set(fields), "[limits]", path)
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(fields[key].default, int) and isinstance(value, float):
+            raise UsageError(f"{path}: {key} in [limits] must be a whole number, not {value!r}")
+        most = MOST_SECONDS if key == "read_seconds" else MOST_BYTES
+        values[key] = positive(value, most, key, "[limits]", path)
+    return Limits(**values)
+
+
+def _nightly(data: Mapping[str, object], path: Path) -> Nightly:
+    no_others(data, {"notify", "webhook", "ping", "keep"}, "[nightly]", path)
+    keep = typed(data.get("keep", Nightly().keep), int, "keep", path)
+    if not isinstance(keep, int) or keep < 2:
+        raise UsageError(f"{path}: keep in [nightly] must be 2 or more: a run and the one before")
+    addresses = {key: text(data, key, "[nightly]", path) for key in ("webhook", "ping")}
+    for key, address in addresses.items():
+        if address and not _is_web_address(address):
+            raise UsageError(
+                f"{path}: {key} in [nightly] must be an address with https:// or http://"
+            )
+    return Nightly(notify=texts(data, "notify", "[nightly]", path), keep=keep, **addresses)
+
+
+def _is_web_address(address: str) -> bool:
+    """Whether it is one of http or https, with a host and, if any, a port that there can be."""
+    if not address.isprintable() or " " in address:
+        return False
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port of letters
+        return False

@@ -1,0 +1,142 @@
+"""What an audit depends on besides the model: the tool's own code, the settings, the runtimes."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from modelaudit.facts import Json
+from modelaudit.findings import Severity
+from modelaudit.schema import jsonable
+from modelaudit.settings import Limits, ProbeSettings, Settings
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# What makes facts of a model, as against what judges and shows them: all that the probe imports.
+FACT_ROOMS = (
+    *("errors.py", "facts.py", "findings.py", "graphs.py", "format_kinds.py", "settings"),
+    *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
+)
+RUNTIME_PACKAGES = (
+    *("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),
+    *("numpy", "scipy", "h5py", "protobuf"),
+)
+
+
+def digest(*parts: Json) -> str:
+    """One short digest over JSON values, in their order."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@cache
+def code_digest(rooms: Sequence[str] = ("",)) -> str:
+    """A digest of all of this package's files, or of some of its rooms'.
+
+    A version number would not do: a rule that somebody is working on changes without one.
+    """
+    return bytes_digest([PACKAGE / room for room in rooms])
+
+
+def bytes_digest(places: Iterable[Path]) -> str:
+    """A digest of the names and bytes of files, and of all files in directories.
+
+    What Python compiled and the directories' own place do not count: another installation of
+    the same files gives the same.
+    """
+    found = hashlib.sha256()
+    for place in places:
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                found.update(f"{place.name}/{path.relative_to(place).as_posix()}\0".encode())
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:32]
+
+
+@cache
+def runtime_digest() -> str:
+    """A digest of the interpreter and of the packages that read and run models."""
+    versions: dict[str, Json] = {}
+    for name in RUNTIME_PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return digest(sys.version, platform.machine(), versions)
+
+
+def given_digest(settings: Settings) -> str:
+    """A digest of what the user gives besides the models: names, sizes and times of the files.
+
+    These are probe data, an architecture, profiles, and other runtimes with what is installed
+    in them.
+    """
+    probe = settings.probe
+    places = [Path(each) for each in (settings.architecture, *settings.profiles) if each]
+    runtimes = settings.runtimes if probe.enabled else ()
+    for runtime in runtimes:
+        if not runtime.requirements:
+            home = Path(runtime.python).parent.parent
+            places += [Path(runtime.python), *home.glob("lib/python*/site-packages")]
+    rows = [_state(path) for path in places]
+    if probe.data is not None and probe.enabled:
+        rows.append(files_digest(Path(probe.data)))
+    return digest(rows, jsonable(runtimes), [*settings.custom_objects])
+
+
+def files_digest(place: Path) -> str:
+    """A digest of the names, sizes and times of a file or of all files in a directory."""
+    paths = sorted([place, *place.rglob("*")] if place.is_dir() else [place])
+    return digest([_state(path) for path in paths])
+
+
+def _state(path: Path) -> Json:
+    try:
+        status = path.stat()
+    except OSError:  # a runtime that is not there is an observation
+        return [str(path), None, None]
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+@cache
+def seen_key(probe: ProbeSettings, data: str) -> str:
+    """What the observations of a model that was run depend on, besides its files.
+
+    Args:
+        probe: how it is run.
+        data: `given_digest` of the same settings.
+    """
+    return digest(code_digest(FACT_ROOMS), runtime_digest(), jsonable(probe), data)
+
+
+@cache
+def _general(
+    limits: Limits, probe: ProbeSettings, fail_on: Severity, targets: tuple[str, ...], data: str
+) -> str:
+    settings: list[Json] = [jsonable(limits), jsonable(probe), fail_on.value, [*targets]]
+    return digest(code_digest(), runtime_digest(), data, settings)
+
+
+def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
+    """What a whole audit depends on, besides the model's files.
+
+    A waiver counts anew on the day that it expires.
+
+    Args:
+        settings: of the run, as they hold for this model.
+        today: of the run.
+        data: `given_digest` of the same settings.
+    """
+    return digest(
+        _general(settings.limits, settings.probe, settings.fail_on, settings.targets, data),
+        jsonable(settings.expectations),
+        jsonable(settings.severities),
+        jsonable(settings.thresholds),
+        [[jsonable(each), each.expired(today)] for each in settings.waivers],
+    )

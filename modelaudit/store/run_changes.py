@@ -1,0 +1,172 @@
+"""What changed from one run to the next, told by fingerprints and digests, never by wording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from modelaudit.facts import Json
+from modelaudit.findings import WORST_FIRST, Verdict
+from modelaudit.model_versions import alone
+from modelaudit.store.records import Line, Place
+
+
+class Kind(StrEnum):
+    """What happened to one model."""
+
+    WORSE = "worse"
+    NEW = "new"
+    CHANGED = "changed"  # findings came and went, the verdict is the same
+    GONE = "gone"
+    OLDER = "older now"  # still there, and no longer the newest version
+    RENAMED = "renamed"
+    BETTER = "better"
+    SAVED = "saved again"  # other bytes, the same findings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One model that is not as it was.
+
+    `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
+    findings that only one of the two has; of a model that is worse now, or not seen in full, what
+    was not looked for has not vanished. `newer` is the version that took its place, or whose place
+    it takes.
+    """
+
+    kind: Kind
+    path: str
+    was: Line | None
+    now: Line | None
+    appeared: tuple[Line, ...] = ()
+    vanished: tuple[Line, ...] = ()
+    newer: str = ""
+
+    @property
+    def same_file(self) -> bool:
+        """The model's bytes are known to be the same: the rules, settings or runtimes changed."""
+        return self.was is not None and self.now is not None and _same(self.was, self.now, "sha256")
+
+    @property
+    def unwaived(self) -> tuple[Line, ...]:
+        """Findings that were waived and are open now."""
+        return _waived_in(self.appeared, self.was)
+
+    @property
+    def waived(self) -> tuple[Line, ...]:
+        """Findings that were open and are waived now."""
+        return _waived_in(self.vanished, self.now)
+
+
+def new(line: Line) -> Change:
+    """A model that was not there before."""
+    return Change(Kind.NEW, _path(line), None, line, appeared=findings(line))
+
+
+def compare(
+    before: Mapping[Place, Line],
+    after: Mapping[Place, Line],
+    newer: Mapping[Place, str] | None = None,
+) -> tuple[Change, ...]:
+    """The models that differ, by kind, then by path.
+
+    A model that went and one that came are the same if they have the same bytes, or the same
+    weights, and no others do.
+
+    Args:
+        before: what a run found.
+        after: what a later one found.
+        newer: of models of `before` that are still there and no longer the newest version, the
+            path of that which is; of those that came, of a newer version that went.
+    """
+    newer = newer or {}
+    gone = {place: line for place, line in before.items() if place not in after}
+    came = {place: line for place, line in after.items() if place not in before}
+    changes = []
+    moved = {place: line for place, line in gone.items() if place not in newer}
+    fresh = {place: line for place, line in came.items() if place not in newer}
+    for old, place in _renamed(moved, fresh):
+        changes.append(_change(gone.pop(old), came.pop(place), renamed=True))
+    for place, line in gone.items():
+        kind = Kind.OLDER if place in newer else Kind.GONE
+        changes.append(Change(kind, _path(line), line, None, newer=newer.get(place, "")))
+    changes += [replace(new(line), newer=newer.get(place, "")) for place, line in came.items()]
+    changes += [_change(before[place], after[place]) for place in after if place in before]
+    order = list(Kind)
+    real = [change for change in changes if change is not None]
+    return tuple(sorted(real, key=lambda change: (order.index(change.kind), change.path)))
+
+
+def findings(line: Line) -> tuple[Line, ...]:
+    """The open findings of one audit."""
+    return tuple(each for each in _findings(line) if not each.get("waived_by"))
+
+
+def _findings(line: Line) -> list[Line]:
+    found = line.get("findings")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _waived_in(found: Iterable[Line], other: Line | None) -> tuple[Line, ...]:
+    """Those of `found` that are waived in the other audit."""
+    known = {each.get("fingerprint") for each in _findings(other or {}) if each.get("waived_by")}
+    return tuple(each for each in found if each.get("fingerprint") in known)
+
+
+def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
+    before, after = ({_identity(f): f for f in findings(line)} for line in (was, now))
+    appeared = tuple(f for key, f in after.items() if key not in before)
+    step = _rank(now) - _rank(was)
+    less = step < 0 or now["verdict"] == Verdict.INCOMPLETE
+    unasked = unanswered(now) if less else ()
+    vanished = tuple(
+        f for key, f in before.items() if key not in after and f.get("code") not in unasked
+    )
+    if renamed:
+        kind = Kind.RENAMED
+    elif step < 0 or (step == 0 and appeared and not vanished):
+        kind = Kind.WORSE
+    elif step > 0 or (vanished and not appeared):
+        kind = Kind.BETTER
+    elif appeared:
+        kind = Kind.CHANGED
+    elif was.get("sha256") != now.get("sha256"):
+        kind = Kind.SAVED
+    else:
+        return None
+    return Change(kind, _path(now), was, now, appeared, vanished)
+
+
+def unanswered(line: Line) -> Sequence[Json]:
+    """Codes of the rules that had too little to look at."""
+    codes = line.get("unanswered")
+    return codes if isinstance(codes, list) else ()
+
+
+def _identity(finding: Line) -> tuple[Json, Json]:
+    return finding.get("fingerprint"), finding.get("severity")
+
+
+def _rank(line: Line) -> int:
+    return WORST_FIRST.index(Verdict(str(line["verdict"])))
+
+
+def _path(line: Line) -> str:
+    return str(line["path"])
+
+
+def _same(a: Line, b: Line, key: str) -> bool:
+    return bool(a.get(key)) and a.get(key) == b.get(key)
+
+
+def _renamed(
+    gone: Mapping[Place, Line], new: Mapping[Place, Line]
+) -> Sequence[tuple[Place, Place]]:
+    pairs: dict[Place, Place] = {}
+    for key in ("sha256", "weights"):
+        left = alone((p, line.get(key)) for p, line in gone.items() if p not in pairs)
+        taken = set(pairs.values())
+        right = alone((p, line.get(key)) for p, line in new.items() if p not in taken)
+        pairs |= {left[value]: right[value] for value in left if value in right}
+    return list(pairs.items())

@@ -1,0 +1,300 @@
+"""`modelaudit history`: runs and models over time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from types import SimpleNamespace
+
+import h5py
+import pytest
+
+from modelaudit.cli import terminal
+from modelaudit.cli.runs import recorded_run as recorded
+from modelaudit.cli.runs import timeline
+from modelaudit.registry.output_directory import locked
+from modelaudit.store.records import Audited, Place, State
+from modelaudit.store.store import Store
+from tests.cli.nights import audits, invoke, later
+from tests.made import files
+
+
+@pytest.fixture
+def nights(sound, monkeypatch):
+    """Three nights: two models, one of them scaled, and cut; gives registry and output."""
+    later(monkeypatch)
+    out = sound.parent / "out"
+    assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
+    with h5py.File(sound / "a.h5", "r+") as file:
+        kernel = file["model_weights/dense/dense/kernel:0"]
+        kernel[...] = 2 * kernel[()]
+    assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
+    shutil.copy(files.truncated_h5(sound.parent), sound / "a.h5")
+    assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 1
+    return sound, out
+
+
+def test_runs_of_a_registry(nights):
+    models, out = nights
+    rows = json.loads(invoke("history", out, "--json").stdout)
+    assert [row["run"] for row in rows] == [1, 2, 3]
+    assert [row["audited"] for row in rows] == [2, 1, 1]
+    assert [row["verdicts"]["fail"] for row in rows] == [0, 0, 1]
+    assert {row["registry"] for row in rows} == {str(models)}
+    lines = invoke("history", out).stdout.splitlines()
+    assert lines[0] == str(models)
+    assert len(lines) == 6
+    assert lines[1].split() == [
+        *("run", "began", "(UTC)", "state", "models", "fail", "incomplete", "warn", "pass"),
+        *("audited", "seconds"),
+    ]
+    assert lines[-2].split()[3:9] == ["reported", "2", "1", "0", "0", "1"]
+    assert lines[-1] == "last 3 runs: fail 0 → 0 → 1, pass 2 → 2 → 1"
+    assert len(invoke("history", out, "-n", "1").stdout.splitlines()) == 3  # no trend of one
+
+
+@pytest.mark.parametrize(
+    ("width", "began"), [(80, "2026-03-01 02:00"), (120, "2026-03-01 02:00:00")]
+)
+def test_runs_fit_the_terminal(tmp_path, monkeypatch, width, began):
+    monkeypatch.setattr(terminal, "columns", lambda: width)
+    with Store.open(tmp_path) as store:
+        for number in range(12):
+            run = store.begin("/m", "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
+            for index, verdict in enumerate(("fail", "incomplete", "warn", "pass") * 30):
+                if index % (number + 3):
+                    line = {"path": str(index), "verdict": verdict}
+                    store.add(run, Place("/m", str(index)), Audited(line, b""))
+            state = State.REPORTED if number else State.INTERRUPTED
+            store.finish(run, state, finished="", seconds=8000, exit_code=0)
+    said = invoke("history", tmp_path).stdout
+    assert max(map(len, said.splitlines())) < width
+    assert began in said
+    *_, shown, fail, incomplete, warn, passed = said.splitlines()
+    assert shown == "last 10 runs:"
+    assert [line.split()[0] for line in (fail, incomplete, warn, passed)] == [
+        "fail",
+        "incomplete",
+        "warn",
+        "pass",
+    ]
+
+
+def test_what_became_of_a_model(nights):
+    _, out = nights
+    audits = json.loads(invoke("history", out, "a.h5", "--json").stdout)
+    assert [audit["verdict"] for audit in audits] == ["pass", "pass", "fail"]
+    assert audits[0]["changes"] == []
+    assert audits[1]["changes"] == ["weights: model_weights/dense/dense/kernel:0: scaled by 2"]
+    assert any(change.startswith("findings: new: MA1") for change in audits[2]["changes"])
+    text = invoke("history", out, "a.h5").stdout
+    assert "dense/kernel:0: scaled by 2" in text
+    unchanged = invoke("history", out, "b.keras").stdout.splitlines()
+    assert len(unchanged) == 3  # its name, the one audit that there was, and how long it held
+    assert unchanged[2].startswith("    the same in 2 more runs, until 2")
+    assert [line.split("  ")[-1] for line in text.splitlines() if line.startswith("2")] == [
+        *["MA204 saved-by-vulnerable-keras (info)"] * 2,
+        "MA102 truncated-file (high)",
+    ]
+
+
+def test_audits_that_say_the_same_are_one(sound, tmp_path):
+    out = tmp_path / "out"
+    for _ in range(3):
+        assert invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
+    (audit,) = audits(out, "a.h5")
+    assert (audit["runs"], audit["run"]) == (3, 1)
+
+
+@pytest.fixture
+def night(models, tmp_path):
+    """A night over a truncated model and others, with the settings given as TOML."""
+    config = tmp_path / "modelaudit.toml"
+
+    def run(settings=""):
+        config.write_text(settings)
+        words = ["--config", config, "nightly", models, "--no-probe", "-f", "json"]
+        assert invoke(*words, "--out", tmp_path / "out").exit_code in (0, 1)
+
+    return run
+
+
+def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
+    waiver = '[[ignore]]\nrule = "MA102"\nreason = "known"\nexpires = 2026-03-01\n'
+    for day in ("02-01", "03-02"):
+        monkeypatch.setattr(recorded, "now", lambda day=day: f"2026-{day}T02:00:00Z")
+        night(waiver)
+    night(waiver + '[[policy]]\npath = "*"\n[policy.severity]\nMA102 = "low"\n')
+    first, second, third = audits(tmp_path / "out", "truncated.h5")
+    assert first["because"] == []
+    assert second["because"] == ["a waiver expired on 2026-03-01"]
+    assert "findings: no longer waived: MA102 truncated-file" in second["changes"]
+    assert third["because"] == ["the settings changed, what they name, or what lies beside it"]
+    assert "findings: MA102 truncated-file is low now, was high" in third["changes"]
+    said = invoke("history", tmp_path / "out", "truncated.h5").stdout
+    assert "    the file is the same; a waiver expired on 2026-03-01\n" in said
+
+
+def test_rules_and_runtimes_as_reasons():
+    """Of two audits that say of themselves what made them."""
+    before, after = SimpleNamespace(rules="code 1"), SimpleNamespace(rules="code 2")
+    seen = {"runtime": "keras", "versions": {"keras": "3.0"}, "status": "ok"}
+    old = SimpleNamespace(
+        model={"sha256": "aa"}, findings=(), tool={"rules_digest": "1"}, observations=(seen,)
+    )
+
+    def why(now=before, **other):
+        return timeline.reasons(old, SimpleNamespace(**vars(old) | other), before, now)
+
+    assert why(after, tool={"rules_digest": "2"}) == ["the rules changed"]
+    assert why(after) == ["modelaudit itself changed"]
+    assert why(observations=(seen | {"versions": {"keras": "3.1"}},)) == ["a runtime changed"]
+    assert why(observations=(seen | {"status": "timeout"},)) == ["running it ended otherwise"]
+    assert why(observations=()) == ["it was not run"]
+    assert why(after, model={"sha256": "bb"}) == []
+
+
+def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
+    """What stands further on may be a name in the model, and names say what they like."""
+    said = "A waiver for this expired on 2026-03-01. "
+    for detail, day in (
+        (said + "Layer x is lost.", "2026-03-01"),
+        (f"{said}Layer '{said.replace('2026', '2031')}' is lost.", "2026-03-01"),
+        (f"Layer '{said}' is lost.", ""),
+        ("A waiver for this expired on <b>monday</b>. x", ""),
+    ):
+        old, new = (
+            SimpleNamespace(
+                model={"sha256": "aa"},
+                findings=(SimpleNamespace(detail=each),),
+                tool={},
+                observations=(),
+                verdict="fail",
+            )
+            for each in ("Layer x is lost.", detail)
+        )
+        why = timeline.reasons(old, new, SimpleNamespace(rules=""), SimpleNamespace(rules=""))
+        told = (
+            [f"a waiver expired on {day}"]
+            if day
+            else ["the settings changed, what they name, or what lies beside it"]
+        )
+        assert why == told
+
+
+@pytest.mark.parametrize("asked", [os.fsdecode(b"v\xff.h5"), "v\\xff.h5"])
+def test_a_name_that_is_not_utf_8_is_asked_for_as_it_is_or_as_reports_give_it(
+    modelaudit, sound, tmp_path, asked
+):
+    (sound / "a.h5").rename(sound / os.fsdecode(b"v\xff.h5"))
+    assert modelaudit("audit", sound, "--no-probe", "-f", "json", "--out", "out").returncode == 0
+    done = modelaudit("history", "out", asked, "--json")
+    assert done.returncode == 0, done.stderr
+    (audit,) = json.loads(done.stdout)
+    assert audit["path"] == "v\\xff.h5"
+    other = modelaudit("history", "out", os.fsdecode(b"\xfe.h5"))
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "no run has audited a model called" in other.stderr
+
+
+@pytest.mark.parametrize("asked", ["line\nbreak.h5", "line\\x0abreak.h5"])
+def test_a_name_is_asked_for_as_it_is_or_as_it_is_printed(sound, tmp_path, asked):
+    out = tmp_path / "out"
+    (sound / "a.h5").rename(sound / "line\nbreak.h5")
+    printed = invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).stdout
+    assert "line\\x0abreak.h5" in printed
+    assert [audit["path"] for audit in audits(out, asked)] == ["line\nbreak.h5"]
+    # A name that is spelled so is meant where there is one.
+    (sound / "b.keras").rename(sound / "line\\x0abreak.h5")
+    assert invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
+    assert [audit["path"] for audit in audits(out, asked)] == [asked]
+
+
+@pytest.mark.parametrize("asked", ["x\\x0a.h5", "x\n.h5"])
+def test_a_model_that_is_unknown_is_named_as_it_is_printed(nights, asked):
+    said = str(invoke("history", nights[1], asked).exception)
+    assert said == "no run has audited a model called 'x\\x0a.h5'"
+
+
+def test_no_finding_is_hidden_behind_other_changes():
+    others = [f"weights: kernel {number} changed" for number in range(30)]
+    found = [f"findings: new: MA{number}" for number in range(100, 140)]
+    told = [*found, "versions: keras: not named became 3.0", *others]
+    audit = {"root": "/m", "path": "a", "started": "2026-01-01T00:00:00Z", "verdict": "fail",
+             "sha256": "aa", "worst": None, "because": [], "runs": 1, "changes": told,
+             "renamed_from": None, "left": None}  # fmt: skip
+    lines = timeline.as_text([audit]).splitlines()
+    assert [line.strip() for line in lines[2:-1]] == told[: 40 + 1 + 8]
+    assert lines[-1] == "    and 22 more (--json lists them all)"
+
+
+def test_what_a_file_does_not_say_is_not_named(nights):
+    models, out = nights
+    files.minimal_h5(models / "a.h5")
+    invoke("nightly", models, "--no-probe", "-f", "json", "--out", out)
+    told = audits(out, "a.h5")[-1]["changes"]
+    assert any(each.startswith("versions: ") and "not named became" in each for each in told)
+    assert "None" not in "".join(told)
+    sections = [each.partition(":")[0] for each in told]
+    first = [section for section in sections if section in {"findings", "versions"}]
+    assert sections[: len(first)] == sorted(first)
+
+
+def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
+    out = tmp_path / "out"
+    with locked(out), Store.open(out) as store:
+        store.begin(str(sound), "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
+        assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "running"
+    assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "broken off"
+    assert "  broken off  " in invoke("history", out).stdout
+    with locked(out), Store.open(out) as store:
+        run = store.begin(str(sound), "nightly", "tool", "rules", "2026-03-02T02:00:00Z")
+        rows = json.loads(invoke("history", out, "--json").stdout)
+        assert [row["state"] for row in rows] == ["broken off", "running"]
+        store.finish(run, State.INTERRUPTED, finished="", seconds=1, exit_code=130)
+    rows = json.loads(invoke("history", out, "--json").stdout)
+    assert [row["state"] for row in rows] == ["broken off", "interrupted"]
+
+
+def test_what_is_not_there(nights, tmp_path):
+    _, out = nights
+    assert "no run has audited" in str(invoke("history", out, "c.h5").exception)
+    (tmp_path / "empty").mkdir()
+    assert "no history here" in str(invoke("history", tmp_path / "empty").exception)
+
+
+def test_only_so_many_runs_are_kept(sound, tmp_path):
+    out, config = tmp_path / "kept", tmp_path / "modelaudit.toml"
+    config.write_text("[nightly]\nkeep = 2\n")
+    words = ["--config", config, "nightly", sound, "--no-probe", "-f", "json", "--out", out]
+    for number in range(4):
+        if number == 1:
+            (sound / "a.h5").rename(sound / "c.h5")
+        assert invoke(*words).exit_code == 0
+    rows = json.loads(invoke("history", out, "--json").stdout)
+    assert [(row["run"], row["models"]) for row in rows] == [(3, 2), (4, 2)]
+    (sound / "b.keras").rename(sound / "d.keras")
+    assert invoke(*words).exit_code == 0
+    # b.keras is in run 4, which is kept; a.h5 was in runs 1 and 2 only
+    assert {path.name for path in (out / "models").iterdir()} == {"b.keras", "c.h5", "d.keras"}
+    assert len(list((out / "runs").iterdir())) == 2
+    assert (out / "latest" / "index.html").is_file()
+
+
+def test_what_was_not_seen_has_not_changed(sound):
+    """Half a copy: its audit knows nothing of weights, so that none of them is gone or new."""
+    out = sound.parent / "out"
+    night = ("nightly", sound, "--no-probe", "-f", "json", "--out", out)
+    whole = (sound / "a.h5").read_bytes()
+    assert invoke(*night).exit_code == 0
+    for data in (whole[:3000], whole[:3000], whole):
+        (sound / "a.h5").write_bytes(data)
+        invoke(*night)
+    _, half, damaged, _ = audits(out, "a.h5")
+    assert (half["verdict"], half["changes"], half["because"]) == ("incomplete", [], [])
+    assert (damaged["changes"], damaged["because"]) == ([], ["it was looked at in full"])
+    assert (
+        "\n    Not looked at in full: a.h5: it is not whole"
+        in invoke("history", out, "a.h5").stdout
+    )

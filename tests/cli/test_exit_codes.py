@@ -1,0 +1,151 @@
+"""How runs end: one code for every combination, and a sentence for everything that is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from modelaudit.cli import exit_codes as exits
+from tests.made import files
+
+CODES = (130, 70, 2, 75, 1, 3, 4, 0)  # by precedence, as the README tells
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_worst_code_wins_in_every_order(size):
+    for codes in itertools.permutations(CODES, size):
+        assert exits.worst(codes) == min(codes, key=CODES.index)
+
+
+def test_nothing_is_ok():
+    assert exits.worst([]) == 0
+
+
+def test_sound_models_end_with_0(modelaudit, sound):
+    done = modelaudit("scan", sound)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[2:] == [
+        "2 models: 2 pass; no other file passed over",
+        "2 models hold the same weights in files that differ: a.h5, b.keras",
+        "1 saved by Keras 3 and 1 by an older Keras: a.h5",
+    ]
+
+
+def test_a_failing_model_ends_with_1(modelaudit, models):
+    done = modelaudit("scan", models)
+    assert done.returncode == 1
+    assert done.stdout.startswith("FAIL  truncated.h5")
+
+
+def test_fail_on_moves_the_line(modelaudit, models):
+    rows = json.loads(modelaudit("scan", models, "--json").stdout)
+    severities = next(row for row in rows if row["path"] == "truncated.h5")["severities"]
+    worst = next(s for s in ("critical", "high", "medium", "low", "info") if severities[s])
+    assert worst == "high"
+    assert modelaudit("scan", models, "--fail-on", "high").returncode == 1
+    # Nothing fails it any more, but it still was not read to its end.
+    assert modelaudit("scan", models, "--fail-on", "critical").returncode in {0, 3}
+
+
+def test_no_model_ends_with_4(modelaudit, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("nothing here")
+    done = modelaudit("scan", tmp_path / "empty")
+    said = f"No model found in {tmp_path}/empty; 1 other file passed over\n"
+    assert (done.returncode, done.stdout) == (4, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("scan", "nowhere"), "nowhere: no such file, directory or checkpoint prefix"),
+        (("scan", "--frobnicate", "."), "No such option"),
+        (("scan", "--fail-on", "never", "."), "'never' is not one of"),
+        (("scan",), "Missing argument 'PATHS"),
+        (("frobnicate",), "No such command"),
+        (("audit", "-f", "docx", "."), "there is no format 'docx'; there are html, pdf, json"),
+        (("audit", "-f", "pdf=x.pdf", "."), "pdf is made for each model"),
+        (("rules", "MA999"), "no rule is called 'MA999'"),
+        (("audit", "--jobs", "0", "."), "0 is not in the range"),
+        (("audit", "--timeout", "nan", "."), "--timeout must be a number of seconds"),
+        (("audit", "--timeout", "inf", "."), "inf is not in the range"),
+        (("audit", "--memory", "9" * 15, "."), "is not in the range"),
+        (("render", "nowhere.json", "-f", "html"), "'nowhere.json' does not exist"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(modelaudit, arguments, said):
+    done = modelaudit(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_variables_set_options_and_options_win(modelaudit, models):
+    strict = {"MODELAUDIT_FAIL_ON": "critical"}
+    assert modelaudit("scan", models, env=strict).returncode != 1
+    assert modelaudit("scan", models, "--fail-on", "high", env=strict).returncode == 1
+    assert modelaudit("scan", models, env={"MODELAUDIT_QUIET": "1"}).stdout == ""
+    done = modelaudit("scan", models, env={"MODELAUDIT_FAIL_ON": "sometimes"})
+    assert done.returncode == 2
+
+
+def test_output_that_cannot_be_written_is_refused_before_the_work(modelaudit, sound, tmp_path):
+    (tmp_path / "file").write_text("x")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = modelaudit("audit", sound, "--no-probe", "--out", out)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"modelaudit: {out}: cannot be written to: ")
+    done = modelaudit("scan", sound, "--log-file", tmp_path / "file" / "log")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be written to" in done.stderr
+
+
+def test_a_run_locks_its_output(modelaudit, sound, tmp_path):
+    from modelaudit.registry.output_directory import locked
+
+    with locked(tmp_path / "out"):
+        done = modelaudit("audit", sound, "--no-probe", "--out", tmp_path / "out")
+    assert done.returncode == 75
+    assert "another run is writing to it" in done.stderr
+    again = modelaudit("audit", sound, "--no-probe", "-f", "json", "--out", tmp_path / "out")
+    assert again.returncode == 0
+
+
+def test_a_closed_pipe_does_not_change_the_code(models, tmp_path):
+    import subprocess
+
+    from tests.cli.conftest import ROOT, command
+
+    process = subprocess.Popen(
+        command("scan", models), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(60)) == (b"", 1)
+
+
+def test_quiet_prints_nothing_and_the_log_has_a_line_a_model(modelaudit, models, tmp_path):
+    log = tmp_path / "log.jsonl"
+    done = modelaudit("scan", models, "--quiet", "--log-file", log)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["path"]: line["verdict"] for line in lines} == {
+        "a.h5": "pass",
+        "b.keras": "pass",
+        "truncated.h5": "fail",
+    }
+
+
+def test_a_place_that_was_not_seen_makes_a_run_incomplete(tmp_path):
+    from modelaudit.cli.runs.batch import exit_code, find
+    from modelaudit.settings import Limits, Settings
+
+    for name in ("a", "b", "c"):
+        files.minimal_h5(tmp_path / f"{name}.h5")
+    found = find((tmp_path,), Settings(limits=Limits(files=2)))
+    assert found.problems
+    code, reasons = exit_code([{"path": "a.h5", "reason": "fine", "exit": 0}], found)
+    assert code == 3
+    assert "unseen" in reasons[0]

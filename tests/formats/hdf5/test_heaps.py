@@ -1,0 +1,44 @@
+"""Where heaps begin: the fast search against a plain one."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.formats.hdf5 import heaps as hdf5_heaps
+from modelaudit.formats.io.file_window import Window
+
+# Every neighbour of the signatures: their halves, and bytes that share their bits.
+NEAR = st.lists(st.sampled_from([b"GC", b"OL", b"HE", b"AP", b"G", b"CO", b"EA", b"@", b"\0"]))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("heaps") / "bytes"
+
+
+def plainly(data: bytes) -> set[tuple[bytes, int]]:
+    return {
+        (kind, at)
+        for kind in (b"GCOL", b"HEAP")
+        for at in range(len(data))
+        if data.startswith(kind, at)
+    }
+
+
+@given(data=st.one_of(NEAR.map(b"".join), st.binary()), piece=st.integers(4, 12))
+def test_every_signature_is_found_once_wherever_pieces_end(place, data, piece):
+    place.write_bytes(data)
+    with mock.patch.object(hdf5_heaps, "_PIECE_BYTES", piece):
+        found = list(hdf5_heaps._signatures(Window.of_file(place)))
+    assert len(found) == len(set(found))
+    assert set(found) == plainly(data)
+
+
+def test_a_signature_in_the_second_piece(place):
+    data = bytes(hdf5_heaps._PIECE_BYTES - 1) + b"GCOL" + bytes(7) + b"HEAP"
+    place.write_bytes(data)
+    assert set(hdf5_heaps._signatures(Window.of_file(place))) == plainly(data)

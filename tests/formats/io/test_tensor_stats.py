@@ -1,0 +1,147 @@
+"""Streamed statistics and digests against numpy over the whole array at once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.formats.io import tensor_stats as tensors
+from modelaudit.formats.io.dtypes import NUMPY_NAMES, decode, stored_dtype
+from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.tensor_stats import FileArray, summarise
+from modelaudit.settings import Limits
+
+LIMITS = Limits()
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=7)
+FLOATS = st.sampled_from([np.float16, np.float32, np.float64]).flatmap(
+    lambda dtype: hnp.arrays(dtype, SHAPES)
+)
+INTEGERS = st.sampled_from([np.int8, np.uint8, np.int32, np.int64, np.uint64, np.bool_]).flatmap(
+    lambda dtype: hnp.arrays(dtype, SHAPES)
+)
+
+
+def stored(path: Path, values: np.ndarray, *, padding: int = 0, big_endian: bool = False):
+    order = ">" if big_endian else "<"
+    path.write_bytes(b"\xaa" * padding + values.astype(values.dtype.newbyteorder(order)).tobytes())
+    return FileArray(
+        Window.of_file(path), padding, values.shape, values.dtype.name, big_endian=big_endian
+    )
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("tensors") / "values.bin"
+
+
+@settings(deadline=None)
+@given(values=FLOATS | INTEGERS, piece=st.integers(1, 64), big_endian=st.booleans())
+def test_statistics_and_digest_agree_with_numpy(scratch, values, piece, big_endian):
+    source = stored(scratch, values, padding=3, big_endian=big_endian)
+    whole = source.raw
+    source.raw = lambda _bytes=0: whole(piece)
+    tensor = summarise("t", values.shape, values.dtype.name, "f", "weight", source, LIMITS)
+
+    assert tensor.sha256 == hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    assert tensor.nbytes == values.nbytes
+    np.testing.assert_array_equal(source.array(), values)
+    wide = values.astype(np.float64)
+    finite = wide[np.isfinite(wide)]
+    if values.size == 0:
+        assert tensor.stats is None
+        return
+    assert tensor.stats.zeros == np.count_nonzero(values == 0)
+    assert tensor.stats.nonfinite == values.size - finite.size
+    if finite.size == 0:
+        assert math.isnan(tensor.stats.mean)
+        return
+    assert tensor.stats.minimum == finite.min()
+    assert tensor.stats.maximum == finite.max()
+    exact = np.longdouble(finite)
+    if np.abs(finite).max() < 1e300:
+        scale = max(np.abs(finite).max(), 5e-324)
+        assert abs(tensor.stats.mean - float(exact.mean())) <= 1e-12 * scale
+        assert abs(tensor.stats.std - float(exact.std())) <= 1e-9 * scale
+
+
+def test_large_offset_does_not_cancel(scratch):
+    values = 1e8 + np.random.default_rng(0).standard_normal(300_000)
+    tensor = summarise("t", values.shape, "float64", "f", "weight", stored(scratch, values), LIMITS)
+    assert tensor.stats.std == pytest.approx(float(np.longdouble(values).std()), rel=1e-9)
+
+
+def test_huge_values_do_not_overflow(scratch):
+    values = np.array([1e300, -1e300, 3e300, 0.0])
+    tensor = summarise("t", (4,), "float64", "f", "weight", stored(scratch, values), LIMITS)
+    assert tensor.stats.std == pytest.approx(1e300 * np.std([1, -1, 3, 0]))
+    assert tensor.stats.mean == pytest.approx(0.75e300)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e5m2", "float8_e4m3fn"])
+def test_small_floats_decode_like_ml_dtypes(name):
+    dtype = np.dtype(getattr(ml_dtypes, name))
+    bits = np.arange(256 ** min(dtype.itemsize, 2), dtype=f"<u{dtype.itemsize}")
+    np.testing.assert_array_equal(decode(bits.tobytes(), name), bits.view(dtype).astype(np.float32))
+
+
+def test_four_bit_integers_decode_like_ml_dtypes():
+    bits = np.arange(16, dtype=np.uint8)
+    for name in ("int4", "uint4"):
+        expected = bits.view(getattr(ml_dtypes, name)).astype(np.int8)
+        np.testing.assert_array_equal(decode(bits.tobytes(), name), expected)
+
+
+def test_complex_and_strings_have_a_digest_and_no_statistics(scratch):
+    values = np.array([1 + 2j, 3 - 4j], np.complex64)
+    for big_endian in (False, True):
+        source = stored(scratch, values, big_endian=big_endian)
+        tensor = summarise("t", (2,), "complex64", "f", "weight", source, LIMITS)
+        assert tensor.stats is None
+        assert tensor.sha256 == hashlib.sha256(values.tobytes()).hexdigest()
+        np.testing.assert_array_equal(source.array(), values)
+    with pytest.raises(ReadError, match="numeric"):
+        decode(b"abc", "string")
+
+
+@given(st.integers(1, 200))
+def test_chunks_stay_in_their_budget(scratch, budget):
+    values = np.arange(500, dtype=np.uint16)
+    stored(scratch, values)
+    for dtype, reference in (("uint16", values), ("bfloat16", None)):
+        source = FileArray(Window.of_file(scratch), 0, (500,), dtype)
+        pieces = list(source.chunks(budget))
+        assert all(p.nbytes <= max(budget, p.itemsize) and p.ndim == 1 for p in pieces)
+        if reference is not None:
+            np.testing.assert_array_equal(np.concatenate(pieces), reference)
+
+
+def test_missing_bytes_are_named(scratch):
+    scratch.write_bytes(b"\0" * 10)
+    source = FileArray(Window.of_file(scratch), 0, (4,), "float32")
+    with pytest.raises(ReadError, match="needed up to 16"):
+        summarise("t", (4,), "float32", "f", "weight", source, LIMITS)
+    tensor, problem = tensors.summarise_or_problem(
+        "t", (4,), "float32", "f", "weight", source, LIMITS
+    )
+    assert (tensor.sha256, tensor.stats, tensor.source) == (None, None, None)
+    assert (problem.kind, problem.route) == ("tensor-unreadable", "t")
+
+
+def test_tensor_limit(scratch):
+    source = stored(scratch, np.zeros(10, np.float32))
+    with pytest.raises(LimitExceeded):
+        summarise("t", (10,), "float32", "f", "weight", source, Limits(tensor_bytes=39))
+
+
+def test_every_numpy_type_is_little_endian():
+    for name in NUMPY_NAMES:
+        assert stored_dtype(name) == np.dtype(name).newbyteorder("<")

@@ -1,0 +1,104 @@
+"""Weights and an architecture that is kept beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import pytest
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Format, Json
+from modelaudit.formats.keras.external_architecture import (
+    find_architecture,
+    read_architecture,
+    with_architecture,
+)
+from modelaudit.formats.reader import read
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.settings import Limits, Settings
+from tests.made import files
+
+LIMITS = Limits()
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    return files.minimal_h5(tmp_path / "whole.h5")
+
+
+@pytest.fixture
+def weights(whole: Path, tmp_path: Path) -> Path:
+    """The weights of `whole` alone, as `save_weights` of Keras 2 lays them out."""
+    path = tmp_path / "net.weights.h5"
+    with h5py.File(whole) as source, h5py.File(path, "w") as target:
+        for name, group in source["model_weights"].items():
+            source.copy(group, target, name)
+        target.attrs.update(source["model_weights"].attrs)
+    return path
+
+
+def config(whole: Path) -> dict[str, Json]:
+    with h5py.File(whole) as file:
+        return json.loads(file.attrs["model_config"])
+
+
+def test_an_architecture_is_found_beside_weights(weights: Path, whole: Path) -> None:
+    assert find_architecture(weights, LIMITS) is None
+    weights.with_name("model.json").write_text(json.dumps({"epochs": 3}))
+    assert find_architecture(weights, LIMITS) is None
+    weights.with_name("config.json").write_text(json.dumps(config(whole)))
+    found = find_architecture(weights, LIMITS)
+    assert found is not None
+    assert found.file == "config.json"
+    weights.with_name("net.json").write_text(json.dumps(config(whole)))
+    found = find_architecture(weights, LIMITS)
+    assert found is not None
+    assert found.file == "net.json"  # its own name comes first
+    facts = static_facts(weights, Settings())
+    assert facts.artifact.extra["architecture_from"] == "net.json"
+
+
+def test_weights_are_bound_to_their_layers(weights: Path, whole: Path) -> None:
+    alone, model = read(weights, LIMITS), read(whole, LIMITS)
+    assert alone.format is Format.WEIGHTS_H5_LEGACY
+    assert alone.architecture is None
+    bound = with_architecture(alone, read_architecture(whole, LIMITS), LIMITS)
+    assert bound.architecture is not None
+    assert model.architecture is not None
+    (layer,), (original,) = bound.architecture.layers, model.architecture.layers
+    names = {role: name.removeprefix("model_weights/") for role, name in original.variables.items()}
+    assert layer.variables == names != {}
+    assert [kernel.shape for kernel in bound.kernels] == [kernel.shape for kernel in model.kernels]
+    assert bound.documents[-1].file == "whole.h5"  # so that its code is judged, too
+
+
+def test_a_whole_model_keeps_its_own_architecture(whole: Path) -> None:
+    model = read(whole, LIMITS)
+    assert with_architecture(model, read_architecture(whole, LIMITS), LIMITS) is model
+
+
+def test_another_architecture_is_noticed(weights: Path, whole: Path, tmp_path: Path) -> None:
+    other = config(whole)
+    other["config"]["layers"][0]["config"]["units"] += 2
+    (tmp_path / "other.json").write_text(json.dumps(other))
+
+    def codes(architecture: Path) -> set[str]:
+        facts = static_facts(weights, Settings(architecture=str(architecture)))
+        return {f.code for each in run_rules(CATALOGUE, facts) for f in each.findings}
+
+    assert codes(tmp_path / "other.json") - codes(whole) == {"MA114"}
+
+
+@pytest.mark.parametrize("content", ["{}", "[", "[1]", '{"class_name": 3, "config": {}}', ""])
+def test_what_is_no_architecture_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=r"model\.json"):
+        read_architecture(path, LIMITS)
+    with pytest.raises(UsageError, match="no Keras architecture"):
+        (tmp_path / "x.bin").write_bytes(b"\0")
+        read_architecture(tmp_path / "x.bin", LIMITS)

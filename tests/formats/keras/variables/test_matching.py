@@ -1,0 +1,336 @@
+"""Binding of stored tensors: every layout, and each way in which weights can be out of place."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import Json
+from modelaudit.formats.keras.config import parse_architecture
+from modelaudit.formats.keras.variables.matching import Binding, bind
+from modelaudit.settings import Limits
+from tests.formats.bindings import conv, layer, missing, sequential, weight
+
+PLAIN = sequential(
+    layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4]),
+    conv("conv2d", 4),
+    conv("conv2d_1", 4),
+    layer("Flatten", "flatten"),
+    layer("Dropout", "dropout", rate=0.5),
+    layer("Dense", "dense", units=2),
+)
+
+SHAPES = {
+    "conv2d/kernel": (3, 3, 4, 4),
+    "conv2d/bias": (4,),
+    "conv2d_1/kernel": (3, 3, 4, 4),
+    "conv2d_1/bias": (4,),
+    "dense/kernel": (256, 2),
+    "dense/bias": (2,),
+}
+
+
+def legacy(
+    config: dict[str, Json], groups: dict[str, list[str]], shapes: dict[str, tuple[int, ...]]
+) -> Binding:
+    """Bind an HDF5 file that holds `groups`; a weight's shape is that of its short name."""
+    routes = {
+        name: [f"model_weights/{name}/{w}" for w in weights] for name, weights in groups.items()
+    }
+    tensors = [
+        weight(f"model_weights/{name}/{w}", *shapes[w.removesuffix(":0")])
+        for name, weights in groups.items()
+        for w in weights
+    ]
+    architecture = parse_architecture(config, limits=Limits())
+    return bind(architecture, tensors, "h5_legacy", groups=routes)
+
+
+def healthy_groups() -> dict[str, list[str]]:
+    return {
+        name: [f"{name}/kernel:0", f"{name}/bias:0"] for name in ("conv2d", "conv2d_1", "dense")
+    } | {"flatten": []}
+
+
+def faults(binding: Binding) -> tuple[object, ...]:
+    return binding.unclaimed, missing(binding), binding.misordered
+
+
+def test_a_healthy_legacy_file() -> None:
+    binding = legacy(PLAIN, healthy_groups(), SHAPES)
+    assert faults(binding) == ((), (), ())
+    assert binding.architecture.layer("conv2d_1").variables == {
+        "kernel": "model_weights/conv2d_1/conv2d_1/kernel:0",
+        "bias": "model_weights/conv2d_1/conv2d_1/bias:0",
+    }
+
+
+def test_swapped_groups_are_named() -> None:
+    groups = healthy_groups()
+    groups["conv2d"], groups["conv2d_1"] = groups["conv2d_1"], groups["conv2d"]
+    binding = legacy(PLAIN, groups, SHAPES)
+    assert len(binding.misordered) == 4
+    assert "model_weights/conv2d/conv2d_1/kernel:0" in binding.misordered
+    # The file's place decides what Keras loads where, so that is what is reported as bound.
+    bound = binding.architecture.layer("conv2d").variables["kernel"]
+    assert bound == "model_weights/conv2d/conv2d_1/kernel:0"
+
+
+def test_a_scope_that_tensorflow_1_numbered_on_is_no_swap() -> None:
+    groups = {
+        "conv2d": ["conv2d_1/kernel:0", "conv2d_1/bias:0"],
+        "conv2d_1": ["conv2d_1_1/kernel:0", "conv2d_1_1/bias:0"],
+        "dense": ["dense_2/kernel:0", "dense_2/bias:0"],
+    }
+    shapes = SHAPES | {
+        "conv2d_1_1/kernel": (3, 3, 4, 4),
+        "conv2d_1_1/bias": (4,),
+        "dense_2/kernel": (256, 2),
+        "dense_2/bias": (2,),
+    }
+    assert faults(legacy(PLAIN, groups, shapes)) == ((), (), ())
+
+
+def test_weight_names_in_the_wrong_order() -> None:
+    groups = healthy_groups() | {"dense": ["dense/bias:0", "dense/kernel:0"]}
+    binding = legacy(PLAIN, groups, SHAPES)
+    assert set(binding.misordered) == {
+        "model_weights/dense/dense/bias:0",
+        "model_weights/dense/dense/kernel:0",
+    }
+    assert binding.architecture.layer("dense").variables["bias"].endswith("bias:0")
+
+
+def test_missing_unclaimed_and_mismatched_weights() -> None:
+    groups = healthy_groups()
+    groups["dense"] = ["dense/kernel:0"]
+    groups["stranger"] = ["stranger/kernel:0"]
+    shapes = SHAPES | {"conv2d/kernel": (3, 3, 1, 4), "stranger/kernel": (1,)}
+    binding = legacy(PLAIN, groups, shapes)
+    assert missing(binding) == (("dense", "bias"),)
+    assert binding.unclaimed == ("model_weights/stranger/stranger/kernel:0",)
+    # A tensor of another shape stays where the file has it: a rule compares the two.
+    bound = binding.architecture.layer("conv2d")
+    assert bound.expected["kernel"] == (3, 3, 4, 4)
+    assert bound.variables["kernel"] == "model_weights/conv2d/conv2d/kernel:0"
+
+
+def test_only_weights_are_looked_at() -> None:
+    architecture = parse_architecture(PLAIN, limits=Limits())
+    tensors = [weight("optimizer/momentum", 3, role="optimizer"), weight("left", 7)]
+    assert bind(architecture, tensors, "h5_v3").unclaimed == ("left",)
+
+
+NESTED = sequential(
+    layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4]),
+    sequential(
+        layer("InputLayer", "inner_input", batch_input_shape=[None, 8, 8, 4]),
+        conv("conv2d", 4),
+        layer("BatchNormalization", "bn", axis=[3]),
+        conv("conv2d_1", 4),
+        name="body",
+    ),
+    layer("Flatten", "flatten"),
+    layer("Dense", "dense", units=2),
+)
+NESTED_SHAPES = SHAPES | {
+    f"bn/{role}": (4,) for role in ("gamma", "beta", "moving_mean", "moving_variance")
+}
+
+
+def nested_order() -> list[str]:
+    trainable = ["conv2d/kernel", "conv2d/bias", "bn/gamma", "bn/beta"]
+    return [
+        f"{name}:0"
+        for name in (
+            *trainable,
+            "conv2d_1/kernel",
+            "conv2d_1/bias",
+            "bn/moving_mean",
+            "bn/moving_variance",
+        )
+    ]
+
+
+def test_a_nested_model_keeps_its_weights_in_one_group() -> None:
+    groups = {"body": nested_order(), "dense": ["dense/kernel:0", "dense/bias:0"]}
+    binding = legacy(NESTED, groups, NESTED_SHAPES)
+    assert faults(binding) == ((), (), ())
+    bound = binding.architecture.layer("body/bn").variables
+    assert bound["moving_mean"] == "model_weights/body/bn/moving_mean:0"
+
+
+def test_a_swap_inside_a_nested_model() -> None:
+    order = nested_order()
+    order[0], order[4] = order[4], order[0]
+    groups = {"body": order, "dense": ["dense/kernel:0", "dense/bias:0"]}
+    binding = legacy(NESTED, groups, NESTED_SHAPES)
+    assert set(binding.misordered) == {
+        "model_weights/body/conv2d/kernel:0",
+        "model_weights/body/conv2d_1/kernel:0",
+    }
+
+
+def test_keras_1_names() -> None:
+    config: dict[str, Json] = {
+        "class_name": "Sequential",
+        "config": [
+            {
+                "class_name": "Convolution2D",
+                "config": {
+                    "name": "convolution2d_1",
+                    "nb_filter": 6,
+                    "nb_row": 5,
+                    "nb_col": 3,
+                    "subsample": [2, 2],
+                    "border_mode": "valid",
+                    "dim_ordering": "tf",
+                    "init": "he_normal",
+                    "activation": "relu",
+                    "batch_input_shape": [None, 20, 21, 2],
+                },
+            },
+            {
+                "class_name": "BatchNormalization",
+                "config": {"name": "bn", "axis": -1, "gamma_init": "one", "beta_init": "zero"},
+            },
+            {"class_name": "Flatten", "config": {"name": "flatten"}},
+            {
+                "class_name": "Dense",
+                "config": {"name": "dense_1", "output_dim": 3, "init": "uniform"},
+            },
+        ],
+    }
+    shapes = {
+        "convolution2d_1_W": (5, 3, 2, 6),
+        "convolution2d_1_b": (6,),
+        **{f"bn_{name}": (6,) for name in ("gamma", "beta", "running_mean", "running_std")},
+        "dense_1_W": (480, 3),
+        "dense_1_b": (3,),
+    }
+    groups = {
+        "convolution2d_1": ["convolution2d_1_W:0", "convolution2d_1_b:0"],
+        "bn": ["bn_gamma:0", "bn_beta:0", "bn_running_mean:0", "bn_running_std:0"],
+        "flatten": [],
+        "dense_1": ["dense_1_W:0", "dense_1_b:0"],
+    }
+    binding = legacy(config, groups, shapes)
+    assert faults(binding) == ((), (), ())
+    assert binding.architecture.dialect == "keras1"
+    first, dense = binding.kernels
+    assert (first.axes, first.strides, first.padding) == ("hwio", (2, 2), "valid")
+    assert first.initializer == {"class_name": "HeNormal", "config": {}}
+    assert first.activation == "relu"
+    assert dense.grid == (8, 10, 6)
+
+
+V3_PATHS = (
+    ("layers/conv2d/vars/0", "layers/conv2d_1/vars/0", "layers/dense/vars/0"),
+    (
+        "_layer_checkpoint_dependencies\\conv2d/vars/0",
+        "_layer_checkpoint_dependencies\\conv2d_1/vars/0",
+        "_layer_checkpoint_dependencies\\dense/vars/0",
+    ),
+    # Keras 2.12 counted each layer with weights twice.
+    (
+        "_layer_checkpoint_dependencies/conv2d/vars/0",
+        "_layer_checkpoint_dependencies/conv2d_2/vars/0",
+        "_layer_checkpoint_dependencies/dense/vars/0",
+    ),
+)
+
+
+@pytest.mark.parametrize("paths", V3_PATHS)
+def test_containers_go_by_class_and_not_by_name(paths: tuple[str, ...]) -> None:
+    config = sequential(
+        layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4]),
+        conv("zebra", 4, use_bias=False),
+        conv("aardvark", 4, use_bias=False),
+        layer("Flatten", "flatten"),
+        layer("Dense", "conv2d", units=2, use_bias=False),
+    )
+    shapes = ((3, 3, 4, 4), (3, 3, 4, 4), (256, 2))
+    tensors = [weight(path, *shape) for path, shape in zip(paths, shapes, strict=True)]
+    binding = bind(parse_architecture(config, limits=Limits()), tensors, "h5_v3")
+    assert faults(binding) == ((), (), ())
+    bound = [k.tensor for k in binding.kernels]
+    assert bound == list(paths)
+    assert [k.route for k in binding.kernels] == ["zebra", "aardvark", "conv2d"]
+
+
+def test_a_group_that_bears_another_layers_name() -> None:
+    architecture = parse_architecture(PLAIN, limits=Limits())
+    paths = {name: f"layers/{name}/vars" for name in ("conv2d", "conv2d_1", "dense")}
+    tensors = [
+        weight(f"{path}/{i}", *SHAPES[f"{name}/{role}"])
+        for name, path in paths.items()
+        for i, role in enumerate(("kernel", "bias"))
+    ]
+    names = {t.name: t.name.split("/")[1] for t in tensors}
+    assert bind(architecture, tensors, "h5_v3", var_names=names).misordered == ()
+    names["layers/conv2d/vars/0"] = "conv2d_1"
+    assert bind(architecture, tensors, "h5_v3", var_names=names).misordered == (
+        "layers/conv2d/vars/0",
+    )
+
+
+OBJECT_PATHS = (
+    "layer_with_weights-1/kernel",
+    "model/layer_with_weights-1/kernel/.ATTRIBUTES/VARIABLE_VALUE",
+    "root/layer-1/kernel",
+    "_operations/2/_kernel",
+    "model/_functional/_operations/2/_kernel",
+    "_layers/2/_kernel",
+    "conv2d_1/kernel",
+)
+
+
+@pytest.mark.parametrize("path", OBJECT_PATHS)
+@pytest.mark.parametrize("layout", ["saved_model", "checkpoint"])
+def test_object_paths(path: str, layout: str) -> None:
+    architecture = parse_architecture(PLAIN, limits=Limits())
+    binding = bind(architecture, [weight(path, 3, 3, 4, 4)], layout)
+    assert binding.architecture.layer("conv2d_1").variables == {"kernel": path}
+    assert binding.unclaimed == ()
+
+
+def test_nameless_variables_go_by_a_unique_shape_only() -> None:
+    architecture = parse_architecture(PLAIN, limits=Limits())
+    shapes = list(SHAPES.values())
+    tensors = [weight(f"_all_variables/{i}", *shape) for i, shape in enumerate(shapes)]
+    binding = bind(architecture, tensors, "saved_model")
+    assert binding.architecture.layer("dense").variables == {
+        "kernel": "_all_variables/4",
+        "bias": "_all_variables/5",
+    }
+    assert set(binding.unclaimed) == {f"_all_variables/{i}" for i in range(4)}
+    named = dict(zip((t.name for t in tensors), SHAPES, strict=True))
+    assert faults(bind(architecture, tensors, "saved_model", var_names=named)) == ((), (), ())
+
+
+def test_a_second_copy_of_a_variable_is_claimed_too() -> None:
+    architecture = parse_architecture(PLAIN, limits=Limits())
+    tensors = [weight("_all_variables/0", 256, 2), weight("variables/3", 256, 2)]
+    names = {"_all_variables/0": "model/dense/kernel", "variables/3": "model/dense/kernel"}
+    binding = bind(architecture, tensors, "saved_model", var_names=names)
+    assert binding.unclaimed == ()
+    assert binding.architecture.layer("dense").variables == {"kernel": "_all_variables/0"}
+
+
+def test_an_unknown_class_keeps_its_variables_under_their_own_names() -> None:
+    config = sequential(layer("Mystery", "mystery"), layer("Dense", "dense", units=2))
+    binding = legacy(
+        config,
+        {"mystery": ["mystery/w:0", "mystery/deep/w:0"], "dense": ["dense/kernel:0"]},
+        {"mystery/w": (3,), "mystery/deep/w": (4,), "dense/kernel": (7, 2)},
+    )
+    assert binding.unclaimed == ()
+    assert len(binding.architecture.layer("mystery").variables) == 2
+    assert missing(binding) == (("dense", "bias"),)
+    # What feeds the Dense is unknown, so any width is right.
+    assert binding.architecture.layer("dense").expected["kernel"] == (None, 2)
+
+
+def test_a_layout_that_is_none() -> None:
+    architecture = parse_architecture(PLAIN, limits=Limits())
+    with pytest.raises(ValueError, match="layout"):
+        bind(architecture, [], "pickle")

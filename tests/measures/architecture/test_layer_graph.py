@@ -1,0 +1,112 @@
+import pytest
+
+from modelaudit.measures.architecture.layer_graph import layer_graph
+from tests.measures.artifacts import architecture, chain, layer
+
+
+def test_a_nested_model_is_dissolved() -> None:
+    graph = layer_graph(
+        architecture(
+            [
+                layer("in", "InputLayer"),
+                layer("trunk", "Functional", ("in",), is_model=True,
+                      config={"output_layers": [["b", 0, 0]], "input_layers": [["x", 0, 0]]}),
+                layer("trunk/x", "InputLayer"),
+                layer("trunk/a", "Conv2D", ("trunk/x",)),
+                layer("trunk/b", "ReLU", ("trunk/a",)),
+                layer("trunk/unused", "ReLU", ("trunk/a",)),
+                layer("head", "Dense", ("trunk",)),
+            ]
+        )
+    )  # fmt: skip
+    assert "trunk" not in graph.calls
+    assert graph.calls["trunk/x"] == (("in",),)
+    assert graph.calls["head"] == (("trunk/b",),)
+    assert graph.consumers()["trunk/a"] == ("trunk/b", "trunk/unused")
+    assert graph.outputs == ("head",)
+
+
+def test_a_shared_trunk_has_a_call_for_each_use() -> None:
+    graph = layer_graph(
+        architecture(
+            [
+                layer("left", "InputLayer"),
+                layer("right", "InputLayer"),
+                layer("trunk", "Sequential", ("left",), ("right",), is_model=True),
+                layer("trunk/conv", "Conv2D"),
+                layer("sub", "Subtract", ("trunk", "trunk")),
+            ]
+        )
+    )
+    assert graph.calls["trunk/conv"] == (("left",), ("right",))
+    assert graph.calls["sub"] == (("trunk/conv", "trunk/conv"),)
+
+
+def test_inner_inputs_take_their_own_place() -> None:
+    graph = layer_graph(
+        architecture(
+            [
+                layer("a", "InputLayer"),
+                layer("b", "InputLayer"),
+                layer("m", "Functional", ("a", "b"), is_model=True,
+                      config={"input_layers": [["q", 0, 0], ["p", 0, 0]]}),
+                layer("m/p", "InputLayer"),
+                layer("m/q", "InputLayer"),
+                layer("m/s", "Subtract", ("m/q", "m/p")),
+            ],
+            outputs=["m"],
+        )
+    )  # fmt: skip
+    assert graph.calls["m/q"] == (("a",),)
+    assert graph.calls["m/p"] == (("b",),)
+    assert graph.outputs == ("m/s",)
+
+
+def test_models_within_models() -> None:
+    graph = layer_graph(
+        architecture(
+            [
+                layer("in", "InputLayer"),
+                layer("o", "Sequential", ("in",), is_model=True),
+                layer("o/i", "Sequential", is_model=True),
+                layer("o/i/conv", "Conv2D"),
+                layer("head", "Dense", ("o",)),
+            ]
+        )
+    )
+    assert graph.calls["o/i/conv"] == (("in",),)
+    assert graph.calls["head"] == (("o/i/conv",),)
+
+
+def test_values_of_several_calls_are_joined() -> None:
+    layers = [
+        layer("a", "InputLayer"),
+        layer("b", "InputLayer"),
+        layer("c", "Add", ("a",), ("b",)),
+        layer("d", "Add", ("c",), ("gone",)),
+    ]
+    graph = layer_graph(architecture(layers))
+    start = {"a": 1, "b": 5}
+
+    def step(x, sources):
+        if not sources:
+            return start[x.route]
+        return None if None in sources else sum(sources) + 1
+
+    assert graph.propagate(step, max) == {"a": 1, "b": 5, "c": 6}
+
+
+def test_hostile_graphs_end() -> None:
+    loop = [layer("a", "Add", ("b",)), layer("b", "Add", ("a",))]
+    assert layer_graph(architecture(loop)).propagate(lambda _, s: None if s else 1, max) == {}
+    inside_out = [layer("m/x", "Conv2D"), layer("m", "Sequential", ("m",), is_model=True)]
+    assert layer_graph(architecture(inside_out)).calls["m/x"] == ()
+    empty = layer_graph(architecture([layer("m", "Sequential", is_model=True)]))
+    assert empty.outputs == ()
+    with pytest.raises(KeyError):
+        empty.layer("m")
+
+
+def test_chain_helper_links_layers() -> None:
+    graph = layer_graph(architecture(chain(layer("a", "InputLayer"), layer("b", "ReLU"))))
+    assert graph.calls["b"] == (("a",),)

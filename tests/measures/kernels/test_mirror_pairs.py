@@ -1,0 +1,89 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.measures.dihedral import elements
+from modelaudit.measures.kernels import mirror_pairs as twins
+
+H, V = elements((3, 3))[:2]
+
+
+def closed_kernel(rng: np.random.Generator, pi_in: np.ndarray, pi: np.ndarray) -> np.ndarray:
+    """W with W[:, pi_in(c), pi(i)] = H W[:, c, i], by averaging over the group of two."""
+    kernel = rng.normal(size=(3, 3, len(pi_in), len(pi)))
+    mirrored = np.empty_like(kernel)
+    for c, i in itertools.product(range(len(pi_in)), range(len(pi))):
+        mirrored[:, :, pi_in[c], pi[i]] = kernel[:, ::-1, c, i]
+    return (kernel + mirrored).reshape(9, len(pi_in), len(pi))
+
+
+def involution(rng: np.random.Generator, n: int) -> np.ndarray:
+    pi = np.arange(n)
+    pairs = rng.permutation(n)[: n // 2 * 2].reshape(-1, 2)
+    pi[pairs[:, 0]], pi[pairs[:, 1]] = pairs[:, 1], pairs[:, 0]
+    return pi
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_constructed_twins_are_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pi_in, pi = involution(rng, 6), involution(rng, 16)
+    found = twins.match_twins(closed_kernel(rng, pi_in, pi), H, (3, 3), pi_in)
+    assert np.array_equal(found.permutation, pi)
+    assert found.matched == pytest.approx(1, abs=1e-5)
+    assert found.score == pytest.approx(1, abs=1e-5)
+    assert found.z is not None
+    assert found.z > 3
+    other = twins.match_twins(closed_kernel(rng, pi_in, pi), V, (3, 3), pi_in)
+    assert other.score is not None
+    assert other.score < 0.5
+
+
+def test_random_filters_score_nothing() -> None:
+    rng = np.random.default_rng(0)
+    scores, z = [], []
+    for _ in range(60):
+        kernel = rng.normal(size=(9, 8, 16))
+        found = twins.match_twins(kernel, H, (3, 3), np.arange(8))
+        scores.append(found.score)
+        z.append(found.z)
+    assert abs(np.mean(scores)) < 0.02
+    assert 0.7 < np.std(z) < 1.5
+
+
+def test_too_much_work_is_refused() -> None:
+    with pytest.raises(twins.CannotMatch, match="too many"):
+        twins.match_twins(np.zeros((9, 1, 513)), H, (3, 3), np.arange(1))
+    with pytest.raises(twins.CannotMatch, match="arrive"):
+        twins.match_twins(np.zeros((9, 4, 8)), H, (3, 3), np.arange(3))
+
+
+@given(st.integers(1, 7), st.integers(0, 10**6), st.booleans())
+def test_matching_is_what_taking_the_largest_again_and_again_gives(
+    n: int, seed: int, ties: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    weights = (
+        rng.integers(0, 3, size=(2, n, n)).astype(float) if ties else rng.normal(size=(2, n, n))
+    )
+    pairs = twins.greedy_matching(weights)
+    for table, columns in zip(weights, pairs, strict=True):
+        assert sorted(columns) == list(range(n))
+        left = {(i, j): table[i, j] for i in range(n) for j in range(n)}
+        total = 0.0
+        while left:
+            i, j = max(left, key=left.__getitem__)
+            total += left[i, j]
+            left = {k: v for k, v in left.items() if k[0] != i and k[1] != j}
+        if not ties:
+            assert table[np.arange(n), columns].sum() == pytest.approx(total)
+
+
+def test_matching_leaves_its_input_alone() -> None:
+    weights = np.random.default_rng(0).normal(size=(1, 4, 4))
+    copy = weights.copy()
+    twins.greedy_matching(weights)
+    assert np.array_equal(weights, copy)

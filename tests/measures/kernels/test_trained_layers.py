@@ -1,0 +1,53 @@
+"""Layers that are no convolution and no dense layer, drawn by Keras and trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.measures.kernels.trained_layers import moved_layers
+from modelaudit.pipeline import read_artifact
+from modelaudit.settings import Settings
+
+keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
+
+LAYERS = {
+    "LSTM": lambda: keras.layers.LSTM(8),
+    "GRU": lambda: keras.layers.GRU(8),
+    "SimpleRNN": lambda: keras.layers.SimpleRNN(8),
+    "Bidirectional": lambda: keras.layers.Bidirectional(keras.layers.LSTM(4)),
+    "normal": lambda: keras.layers.LSTM(8, kernel_initializer="random_normal"),
+}
+
+
+def routes(model, path: Path) -> list[str]:
+    model.save(path)
+    artifact = read_artifact(path, Settings())
+    tested = {kernel.route for kernel in artifact.kernels}
+    return [each.route for each in moved_layers(artifact, tested)]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_as_drawn_nothing_has_moved_and_after_a_step_it_has(tmp_path, name, suffix):
+    keras.utils.set_random_seed(3)
+    layer = LAYERS[name]()
+    model = keras.Sequential([keras.Input((6, 3)), layer, keras.layers.Dense(2)])
+    assert routes(model, tmp_path / f"drawn{suffix}") == []
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    rng = np.random.default_rng(0)
+    model.fit(rng.normal(size=(32, 6, 3)), rng.normal(size=(32, 2)), epochs=2, verbose=0)
+    moved = routes(model, tmp_path / f"trained{suffix}")
+    assert moved
+    assert all(route.startswith(layer.name) for route in moved)
+
+
+def test_an_embedding_moves_beyond_the_bound_that_it_is_drawn_within(tmp_path):
+    embedding = keras.layers.Embedding(20, 4)
+    model = keras.Sequential([keras.Input((5,), dtype="int32"), embedding, keras.layers.Flatten()])
+    assert routes(model, tmp_path / "drawn.keras") == []
+    embedding.set_weights([embedding.get_weights()[0] + 0.2])
+    assert routes(model, tmp_path / "trained.keras") == [embedding.name]

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.errors import ReadError
+from modelaudit.measures.kernels.symmetry import kernel_symmetry
+from modelaudit.measures.kernels.values import load_kernel
+from tests.measures.artifacts import kernel, tensor
+
+
+def load(values: np.ndarray, max_weights: int = 1 << 23, **facts: object):
+    return load_kernel(kernel("k", values.shape, **facts), tensor("k/kernel", values), max_weights)
+
+
+def test_slices_are_columns() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 2, 4, 5)).astype(np.float32)
+    found = load(values)
+    assert found.sizes == (3, 2)
+    assert found.slices == 20
+    assert np.array_equal(found.matrix[:, 7], values[:, :, 1, 2].ravel())
+    assert np.array_equal(found.filters()[:, 1, 2], values[:, :, 1, 2].ravel())
+
+
+def test_dense_behind_a_flatten_is_a_kernel_over_the_grid() -> None:
+    values = np.random.default_rng(0).normal(size=(4 * 3 * 2, 5)).astype(np.float32)
+    found = load(values, grid=(4, 3, 2))
+    assert found.sizes == (4, 3)
+    assert np.array_equal(found.matrix[:, 5], values.reshape(4, 3, 2, 5)[:, :, 1, 0].ravel())
+
+
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 30), st.integers(4, 200))
+def test_samples_are_columns_of_the_whole(k: int, cin: int, cout: int, most: int) -> None:
+    values = np.arange(k * k * cin * cout, dtype=np.float32).reshape(k, k, cin, cout)
+    found = load(values, most)
+    whole = values.reshape(k * k, -1)
+    assert found.sampled == (values.size > most)
+    if found.sampled:
+        assert found.matrix.shape[1] == max(1, most // (k * k))
+        assert found.slices == cin * cout
+    columns = found.matrix[0].astype(int)
+    assert len(set(columns)) == len(columns)
+    assert np.array_equal(found.matrix, whole[:, columns])
+    assert (found.minimum, found.maximum) == (whole.min(), whole.max())
+
+
+def test_a_sample_measures_what_the_whole_does() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
+    values += 0.7 * values[:, ::-1]
+    whole = kernel_symmetry(load(values), "k", "conv")
+    part = kernel_symmetry(load(values, 9 * 1024), "k", "conv")
+    assert part.slices == whole.slices
+    assert part.score["H"] == pytest.approx(whole.score["H"], abs=0.03)
+    assert "orthogonality" not in part.health
+    with pytest.raises(ValueError, match="sampled"):
+        load(values, 9 * 1024).filters()
+
+
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        (np.full((3, 3, 2, 2), np.nan, np.float32), {}),
+        (np.full((3, 3, 2, 2), np.inf, np.float32), {}),
+        (np.ones((3, 3, 2, 2), np.int8), {}),
+        (np.ones((3, 3, 2, 2), np.complex64), {}),
+        (np.ones((3, 3, 2, 0), np.float32), {}),
+        (np.ones((5, 4), np.float32), {"grid": (2, 2, 2)}),
+        (np.ones((5, 4), np.float32), {"spatial": 3}),
+        (np.full((3, 3), "x"), {}),
+    ],
+)
+def test_what_is_no_kernel_is_refused(values: np.ndarray, facts: dict) -> None:
+    with pytest.raises(ReadError):
+        load(values, **facts)
+    with pytest.raises(ReadError):
+        load(values, 4, **facts)
+
+
+def test_short_floats_widen() -> None:
+    assert load(np.ones((3, 3, 1, 1), np.float16)).matrix.dtype == np.float32
+    assert load(np.ones((3, 3, 1, 1), np.float64)).matrix.dtype == np.float64

@@ -1,0 +1,84 @@
+"""A Keras model's graph where it has one, its own call where not; without TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from modelaudit.probe.child.adapters import AdapterError, KerasModel
+from modelaudit.probe.protocol import Observation, Status
+
+X = np.arange(6.0, dtype="float32").reshape(3, 2)
+
+
+class Doubles:
+    """What Keras shows of a model with one input, and a count of its own calls."""
+
+    inputs = (SimpleNamespace(name="image", dtype="float32", shape=(None, 2)),)
+    outputs = inputs
+    output_names = ("y",)
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x, training):
+        assert training is False
+        self.calls += 1
+        return 2 * x
+
+
+def tensorflow(trace):
+    """The little of TensorFlow that a call needs; `trace` makes what is called as a graph."""
+    return SimpleNamespace(
+        executing_eagerly=lambda: True,
+        constant=np.asarray,
+        cast=lambda x, dtype: x.astype(dtype),
+        as_dtype=np.dtype,
+        TensorSpec=lambda shape, dtype: (shape, dtype),
+        function=lambda call, **options: SimpleNamespace(
+            get_concrete_function=lambda: trace(call, **options)
+        ),
+    )
+
+
+def test_the_graph_is_traced_once_with_an_open_batch() -> None:
+    traced = []
+
+    def trace(call, input_signature, autograph):
+        traced.append(input_signature)
+        return call
+
+    model = Doubles()
+    loaded = KerasModel(tensorflow(trace), None, model)
+    for rows in (3, 1):
+        np.testing.assert_array_equal(loaded.infer([X[:rows]])["y"], 2 * X[:rows])
+    assert traced == [[([None, 2], np.dtype("float32"))]]
+    assert model.calls == 2
+
+
+@pytest.mark.parametrize("when", ["traced", "run"])
+def test_a_model_without_a_working_graph_is_called_as_it_is(when: str) -> None:
+    tried = []
+
+    def fail(*_tensors):
+        raise ValueError("no graph")
+
+    def trace(_call, **_options):
+        tried.append(when)
+        return fail() if when == "traced" else fail
+
+    model = Doubles()
+    loaded = KerasModel(tensorflow(trace), None, model)
+    for _ in range(2):
+        np.testing.assert_array_equal(loaded.infer([X])["y"], 2 * X)
+    assert (len(tried), model.calls) == (1, 2)
+
+
+def test_errors_of_ours_are_told_without_their_type():
+    ours = Observation("here", "", Status.FAILED, AdapterError.__name__, "the model has no layers")
+    theirs = replace(ours, error_type="ValueError")
+    assert ours.failure == "the model has no layers"
+    assert theirs.failure == "ValueError: the model has no layers"

@@ -1,0 +1,154 @@
+"""Directories that a killed run leaves behind, and those that a sweep must leave alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from modelaudit.probe.child import sandbox
+from modelaudit.probe.host import scratch_dirs as scratch
+from tests.probe.restricted import ROOT, needs_linux, run_restricted
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can give a directory to another user"
+)
+
+OWNER = """
+import os, time
+from modelaudit.probe.host import scratch_dirs as scratch
+with scratch.directory() as folder:
+    child = os.fork() if {forking} else -1
+    if child != 0:
+        print(folder, child, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory for temporary files that no other run uses."""
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@contextmanager
+def owner(
+    temporary: Path, *, forking: bool = False
+) -> Iterator[tuple[subprocess.Popen, Path, int]]:
+    """A process with a directory, and its child's number."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER.format(forking=forking)],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        folder, child = process.stdout.readline().split()
+        try:
+            yield process, Path(folder), int(child)
+        finally:
+            process.kill()
+
+
+def kill(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_what_a_killed_run_left_is_swept(temporary: Path) -> None:
+    with owner(temporary) as (process, folder, _):
+        (folder / "inside").mkdir()
+        scratch.sweep()
+        assert (folder / "inside").is_dir()  # of a run that lives
+        kill(process)
+        assert folder.is_dir()
+        scratch.sweep()
+        assert not folder.exists()
+
+
+def test_a_slot_that_outlives_its_run_keeps_the_directory(temporary: Path) -> None:
+    with owner(temporary, forking=True) as (process, folder, child):
+        try:
+            kill(process)
+            scratch.sweep()
+            assert folder.is_dir()
+        finally:
+            os.kill(child, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while folder.exists() and time.monotonic() < deadline:
+            scratch.sweep()
+        assert not folder.exists()
+
+
+def test_what_is_not_of_a_run_stays(temporary: Path) -> None:
+    elsewhere = temporary / "elsewhere"
+    for folder in (elsewhere, temporary / "other-abc", temporary / "modelaudit-unlocked"):
+        folder.mkdir()
+    for folder in (elsewhere, temporary / "other-abc"):
+        (folder / scratch.LOCK).touch()
+    (temporary / "modelaudit-link").symlink_to(elsewhere)
+    (temporary / "modelaudit-file").touch()
+    linked = temporary / "modelaudit-linked"
+    linked.mkdir()
+    (linked / scratch.LOCK).symlink_to(elsewhere / scratch.LOCK)
+    before = sorted(temporary.rglob("*"))
+    scratch.sweep()
+    assert sorted(temporary.rglob("*")) == before
+
+
+@needs_root
+def test_other_users_directories_stay(temporary: Path) -> None:
+    folder = temporary / "modelaudit-theirs"
+    folder.mkdir()
+    (folder / scratch.LOCK).touch()
+    os.chown(folder, sandbox.NOBODY, -1)
+    scratch.sweep()
+    assert folder.is_dir()
+
+
+def test_nothing_is_left_by_a_run_that_ends() -> None:
+    with scratch.directory() as folder:
+        assert (folder / scratch.LOCK).exists()
+    assert not folder.exists()
+
+
+@needs_linux
+@needs_root
+def test_what_a_child_wrote_as_another_user_is_removed_without_the_right_to_read_it(
+    tmp_path: Path,
+) -> None:
+    """As for root in a container that has dropped the capability to pass over file modes."""
+    neighbour = tmp_path / "neighbour"
+    neighbour.mkdir(0o700)
+    folder = tmp_path / "folder"
+    (folder / "closed" / "deep").mkdir(parents=True)
+    (folder / "closed" / "deep" / "file").touch()
+    (folder / "closed" / "link").symlink_to(neighbour)
+    for path in (neighbour, folder, folder / "closed", folder / "closed" / "deep"):
+        os.chown(path, sandbox.NOBODY, -1)
+        path.chmod(0o700)
+    outcome = run_restricted(f"""
+from pathlib import Path
+from modelaudit.probe.child import sandbox
+from modelaudit.probe.host import scratch_dirs as scratch
+kept = sandbox._permitted() & ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+sandbox._set_capabilities(kept, kept)
+folder = Path({str(folder)!r})
+try:
+    closed = not list(folder.iterdir())
+except PermissionError:
+    closed = True
+scratch.remove(folder)
+outcome = {{"closed": closed, "there": folder.exists()}}
+""")
+    assert outcome == {"closed": True, "there": False}
+    assert neighbour.stat().st_uid == sandbox.NOBODY

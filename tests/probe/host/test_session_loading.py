@@ -1,0 +1,143 @@
+"""How a session comes to its model: calls, architectures, formats, and what cannot be loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.formats.keras.external_architecture import find_architecture, with_architecture
+from modelaudit.formats.reader import read
+from modelaudit.probe.host.feed import Feed
+from modelaudit.probe.host.observe import observe, open_session
+from modelaudit.probe.host.runtime import Runtime, RuntimeHandle, here, start_runtime
+from modelaudit.probe.protocol import Status
+from modelaudit.settings import Limits
+from tests.probe.sessions import SETTINGS, only, opened, reproduces
+
+pytestmark = pytest.mark.slow
+
+
+KERAS3 = [
+    ("keras3_sequential.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras3_branches.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras3_nested.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras3_nested.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras2_sequential.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras3_export", Format.SAVEDMODEL_TF2, "saved_model.load"),
+    ("keras3_export", Format.SAVEDMODEL_TF2, "TFSMLayer"),
+    ("keras2_savedmodel", Format.SAVEDMODEL_TF2, "saved_model.load"),
+    ("module_savedmodel", Format.SAVEDMODEL_TF2, "saved_model.load"),
+    ("tf1_savedmodel", Format.SAVEDMODEL_TF1, "saved_model.load"),
+    ("tf1_savedmodel", Format.SAVEDMODEL_TF1, "session"),
+    ("tf1_checkpoint/model.ckpt", Format.TF1_CHECKPOINT, "import_meta_graph"),
+    ("frozen_graph.pb", Format.FROZEN_GRAPH, "import_graph_def"),
+]
+KERAS2 = [
+    ("keras2_sequential.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras2_nested.h5", Format.LEGACY_H5_FULL, "load_model"),
+    ("keras2_sequential.keras", Format.KERAS_ARCHIVE, "load_model"),
+    ("keras2_savedmodel", Format.SAVEDMODEL_TF2, "load_model"),
+]
+
+
+@pytest.mark.parametrize(("name", "format", "call"), KERAS3)
+def test_keras3_gives_the_scores_from_before_saving(
+    keras3: RuntimeHandle, made: Path, golden: dict, name: str, format: Format, call: str
+) -> None:
+    reproduces(keras3, made, golden, name, format, call)
+
+
+@pytest.mark.parametrize(("name", "format", "call"), KERAS2)
+def test_keras2_gives_the_scores_from_before_saving(
+    keras2: RuntimeHandle, made: Path, golden: dict, name: str, format: Format, call: str
+) -> None:
+    reproduces(keras2, made, golden, name, format, call)
+
+
+def test_weights_need_an_architecture_and_take_it(
+    keras3: RuntimeHandle, made: Path, golden: dict, tmp_path: Path
+) -> None:
+    import zipfile
+
+    weights = tmp_path / "net.weights.h5"
+    weights.write_bytes((made / "keras3_sequential.weights.h5").read_bytes())
+    artifact = read(weights, Limits())
+    seen, session = observe(keras3, artifact, SETTINGS)
+    assert (seen.status, session) == (Status.REFUSED, None)
+    assert "architecture" in seen.error
+    with zipfile.ZipFile(made / "keras3_sequential.keras") as archive:
+        (tmp_path / "net.json").write_bytes(archive.read("config.json"))
+    beside = find_architecture(weights, Limits())
+    assert beside is not None
+    seen, session = observe(keras3, with_architecture(artifact, beside, Limits()), SETTINGS)
+    assert session is not None, seen.error
+    with session:
+        session.put({"x": golden["x"]})
+        y = only(session.predict([Feed("x")]))
+    np.testing.assert_allclose(y, golden["keras3_sequential.weights.h5"], atol=1e-5)
+
+
+def test_saved_model_variables_carry_checkpoint_keys(keras3: RuntimeHandle, made: Path) -> None:
+    with opened(keras3, made / "module_savedmodel", Format.SAVEDMODEL_TF2) as session:
+        shapes = {v.path: v.shape for v in session.observation.variables}
+    assert shapes == {"kernel": (192, 5), "bias": (5,)}
+    checkpoint = made / "tf1_checkpoint" / "model.ckpt"
+    with opened(keras3, checkpoint, Format.TF1_CHECKPOINT) as session:
+        shapes = {v.path: v.shape for v in session.observation.variables}
+        assert shapes == {"head/kernel": (192, 5), "head/bias": (5,)}
+        session.put({"x": np.zeros((1, 8, 8, 3), "f4")})
+        session.assign({"head/bias": np.arange(5, dtype="f4")})
+        np.testing.assert_array_equal(only(session.predict([Feed("x")])), [np.arange(5)])
+
+
+def test_calls_are_tried_in_order(keras2: RuntimeHandle, made: Path) -> None:
+    with opened(keras2, made / "module_savedmodel", Format.SAVEDMODEL_TF2) as session:
+        assert [seen.call for seen in session.attempts] == ["load_model", "saved_model.load"]
+        assert session.attempts[0].status in {Status.FAILED, Status.LOADED}
+
+
+def test_a_file_that_is_no_model_fails_with_the_loaders_words(
+    keras3: RuntimeHandle, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    seen, session = observe(keras3, Artifact(root=bad, format=Format.LEGACY_H5_FULL), SETTINGS)
+    assert (seen.status, session) == (Status.FAILED, None)
+    assert seen.error_type == "OSError"
+    assert seen.error
+
+
+def test_formats_without_anything_to_run_are_refused(keras3: RuntimeHandle, tmp_path: Path) -> None:
+    seen, session = observe(
+        keras3, Artifact(root=tmp_path, format=Format.GIT_LFS_POINTER), SETTINGS
+    )
+    assert (seen.status, session) == (Status.REFUSED, None)
+
+
+def test_a_runtime_that_cannot_start_is_unavailable(tmp_path: Path) -> None:
+    false = tmp_path / "python"
+    false.write_text("#!/bin/sh\necho no TensorFlow here >&2\nexit 3\n")
+    false.chmod(0o755)
+    artifact = Artifact(root=tmp_path, format=Format.SAVEDMODEL_TF2)
+    for python in (str(false), str(tmp_path / "absent")):
+        with start_runtime(Runtime("other", python)) as handle:
+            seen, session = observe(handle, artifact, SETTINGS)
+            assert (seen.status, session) == (Status.UNAVAILABLE, None)
+            assert seen.error
+    with start_runtime(Runtime("other", str(false))) as handle:
+        assert "no TensorFlow here" in handle.failure
+    left = open_session(handle, tmp_path, Format.SAVEDMODEL_TF2, SETTINGS)
+    assert not left.alive
+
+
+def test_a_fresh_process_per_model_answers_alike(made: Path, golden: dict) -> None:
+    with start_runtime(here(), fork=False) as handle:
+        reproduces(
+            handle, made, golden, "keras3_sequential.keras", Format.KERAS_ARCHIVE, "load_model"
+        )
+    gone = open_session(handle, made / "keras3_sequential.keras", Format.KERAS_ARCHIVE, SETTINGS)
+    assert gone.observation.status is Status.UNAVAILABLE
+    assert not Path(handle.scratch).exists()

@@ -1,0 +1,67 @@
+"""What a study feeds: the user's data where they fit, else the built-in mix with a note."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.probe.protocol import Observation, Port, Status
+from modelaudit.probe.study.feeding import feed_for
+from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.settings import ProbeSettings
+
+ARTIFACT = Artifact(Path("m.keras"), Format.KERAS_ARCHIVE)
+SETTINGS = ProbeSettings(samples=16)
+
+
+def restored(*shapes):
+    ports = tuple(Port(f"x{i}", "float32", shape) for i, shape in enumerate(shapes))
+    return Observation("here", "load_model", Status.LOADED, inputs=ports)
+
+
+def data(tmp_path, shape, **more):
+    x = np.random.default_rng(0).random(shape, dtype=np.float32)
+    np.savez(tmp_path / "data.npz", x=x, **more)
+    return tmp_path / "data.npz", x
+
+
+def test_the_users_images_are_fed_as_they_are(tmp_path):
+    path, x = data(tmp_path, (10, 8, 8, 3), y=np.arange(10) % 5)
+    fed = feed_for(restored((None, 8, 8, 3)), ARTIFACT, SETTINGS, path)
+    np.testing.assert_array_equal(fed.arrays[0], x)
+    np.testing.assert_array_equal(fed.y, np.arange(10) % 5)
+    assert (fed.info.kind, fed.info.labelled, fed.info.largest_class) == ("user", True, 0.2)
+    assert fed.mix is not None
+    assert next(iter(fed.moves[0])) == "H"  # the mirror comes first: studies begin with it
+
+
+def test_data_that_do_not_fit_are_told_and_the_mix_is_fed(tmp_path):
+    path, _ = data(tmp_path, (10, 8, 8, 3))
+    fed = feed_for(restored((None, 9, 9, 3)), ARTIFACT, SETTINGS, path)
+    assert (fed.info.kind, fed.mix, fed.y) == ("synthetic", None, None)
+    assert fed.arrays[0].shape[1:] == (9, 9, 3)
+    assert "do not fit" in fed.info.notes[0]
+
+
+def test_several_inputs_have_as_many_samples_each(tmp_path):
+    path, _ = data(tmp_path, (10, 8, 8, 3))
+    fed = feed_for(restored((None, 8, 8, 3), (None, 4)), ARTIFACT, SETTINGS, path)
+    assert len(fed.arrays[0]) == len(fed.arrays[1]) == fed.info.n
+    assert "2 inputs" in fed.info.notes[0]
+    assert fed.moves[0]
+    assert not fed.moves[1]  # a vector has no mirror image
+
+
+def test_the_same_seed_gives_the_same_inputs():
+    first, second, other = (
+        feed_for(restored((None, 8, 8, 3)), ARTIFACT, ProbeSettings(samples=16, seed=seed), None)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.arrays[0], second.arrays[0])
+    assert not np.array_equal(first.arrays[0], other.arrays[0])
+
+
+def test_a_model_without_inputs_cannot_be_fed():
+    assert isinstance(feed_for(restored(), ARTIFACT, SETTINGS, None), Unprobeable)

@@ -1,0 +1,60 @@
+"""Symmetrised kernels are the nearest symmetric ones, and heads are found where they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Kernel
+from modelaudit.measures.dihedral import elements
+from modelaudit.probe.host.variable_pairing import variable_paths
+from modelaudit.probe.study.interventions import generated, head_of, symmetrised
+from modelaudit.probe.study.runner import Unavailable
+from tests.probe.fake_session import FakeSession, artifact_of, linear
+
+BY_NAME = {element.name: element for element in elements((1, 1))}
+CONV = Kernel("conv", "k", "conv", "hwio", 2, (3, 3, 2, 4))
+
+
+@pytest.mark.parametrize("name", ["H", "V", "r90", "r180", "r270", "T"])
+def test_a_symmetrised_kernel_is_a_fixed_point_and_the_nearest_one(name):
+    element = BY_NAME[name]
+    values = np.random.default_rng(0).normal(size=(3, 3, 2, 4))
+    group = generated(element)
+    made = symmetrised(CONV, values, group)
+    np.testing.assert_allclose(element.apply(made), made, atol=1e-12)
+    # A projection is orthogonal: what was taken away has no part in what is left.
+    assert np.vdot(values - made, made) == pytest.approx(0, abs=1e-9)
+    np.testing.assert_allclose(symmetrised(CONV, made, group), made, atol=1e-12)
+
+
+def test_a_dense_kernel_is_symmetrised_on_its_grid():
+    kernel = Kernel("d", "k", "dense", "io", 0, (6, 1), grid=(2, 3, 1))
+    values = np.arange(6, dtype="float32").reshape(6, 1)
+    made = symmetrised(kernel, values, generated(BY_NAME["H"]))
+    np.testing.assert_array_equal(made.ravel(), [1, 1, 1, 4, 4, 4])
+
+
+def test_the_head_is_the_last_kernel_with_a_bias():
+    kernel, bias = np.ones((4, 2), "float32"), np.array([1, 2], "float32")
+    artifact = artifact_of(kernel, bias, side=2)
+    session = FakeSession(linear, {"head/k": kernel, "head/b": bias}, [(None, 2, 2, 1)])
+    paths = variable_paths(artifact, session.observation)
+    assert paths == {"kernel": "head/k", "bias": "head/b"}
+    head = head_of(artifact, paths)
+    assert (head.route, head.variable) == ("head", "head/b")
+    np.testing.assert_array_equal(head.bias, bias)
+    with pytest.raises(Unavailable, match="not found in the restored model"):
+        head_of(artifact, {})
+    bare = replace(artifact, kernels=(replace(artifact.kernels[0], bias=None),))
+    with pytest.raises(Unavailable, match="no kernel has a bias"):
+        head_of(bare, paths)
+
+
+def test_tensors_of_equal_bytes_are_told_apart_or_left_out():
+    same = np.zeros(2, "float32")
+    artifact = artifact_of(np.ones((4, 2), "float32"), same, side=2)
+    session = FakeSession(linear, {"a/bias": same, "b/bias": same}, [(None, 2, 2, 1)])
+    assert variable_paths(artifact, session.observation) == {}

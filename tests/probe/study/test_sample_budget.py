@@ -1,0 +1,89 @@
+"""Large models are asked about fewer inputs, small ones about all."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from modelaudit.measures.behaviour.orientation import MIN_INPUTS
+from modelaudit.measures.summary import ProbeInputs
+from modelaudit.probe.study.feeding import Fed
+from modelaudit.probe.study.sample_budget import batch_of, within_time
+
+
+@dataclass
+class _Slow:
+    """A runner whose model takes `seconds` for each input."""
+
+    seconds: float
+    rows: dict[str, int] = field(default_factory=dict)
+
+    def put(self, name, arrays):
+        self.rows[name] = len(arrays[0])
+
+    def drop(self, name):
+        del self.rows[name]
+
+    def predict(self, name):
+        time.sleep(self.seconds * self.rows[name])
+        return {}
+
+
+def _fed(n: int = 256, kind: str = "user") -> Fed:
+    x = np.arange(n, dtype="float32").reshape(n, 1)
+    info = ProbeInputs(kind, n, x.shape, (0.0, 1.0))
+    return Fed((x,), (x[:64],), np.arange(n) // 64, info, ({},), (True,))
+
+
+def test_a_fast_model_gets_every_input() -> None:
+    fed = _fed()
+    runner = _Slow(0.0)
+    assert within_time(runner, fed, 120.0) is fed
+    assert runner.rows == {}
+
+
+def test_a_slow_model_gets_a_power_of_two_of_every_class() -> None:
+    thinned = within_time(_Slow(0.01), _fed(), 60.0)
+    n = thinned.info.n
+    assert MIN_INPUTS <= n < 256
+    assert n & (n - 1) == 0
+    assert len(thinned.arrays[0]) == len(thinned.y) == n
+    assert set(thinned.y.tolist()) == {0, 1, 2, 3}
+    assert thinned.arrays[0][-1, 0] == 255
+    assert thinned.info.notes[-1] == f"{n} of 256 inputs, so as to end in time (--timeout)"
+
+
+def test_never_fewer_than_can_say_something() -> None:
+    assert within_time(_Slow(0.01), _fed(), 0.1).info.n == MIN_INPUTS
+    few = _fed(n=8)
+    assert within_time(_Slow(0.01), few, 0.1) is few
+
+
+@pytest.mark.parametrize("kind", ["user", "synthetic"])
+def test_the_rest_is_unchanged(kind: str) -> None:
+    fed = _fed(kind=kind)
+    thinned = within_time(_Slow(0.01), fed, 30.0)
+    assert thinned.moves == fed.moves
+    assert thinned.info.kind == kind
+    assert len(thinned.mix[0]) == min(64, thinned.info.n)
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels", "batch"),
+    [
+        ((16, 16, 1), True, 128),
+        ((32, 32, 3), True, 64),
+        ((64, 64, 3), True, 32),
+        ((224, 224, 3), True, 32),
+        ((600, 600, 3), True, 4),  # Keras would keep gigabytes of what the layers give
+        ((3000, 3000, 3), True, 1),
+        ((12,), False, 32),  # tokens: what a layer makes of them may be much larger
+    ],
+)
+def test_small_images_go_in_large_batches(shape, pixels, batch) -> None:
+    x = np.zeros((2, *shape), "float32")
+    fed = replace(_fed(n=2), arrays=(x,), rescaled=(pixels,))
+    assert batch_of(fed) == batch

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.registry.cross_model import news, together
+from tests.growth import LINEAR, growth
+
+
+def row(path, sha256="a", keras="3.1.0", weights="", *found):
+    said = {"path": path, "sha256": sha256, "saved_with": {"keras": keras}, "weights": weights}
+    return said | {"findings": [*found]}
+
+
+def test_models_of_the_same_content_are_told_together():
+    rows = [row("c"), row("b", "x"), row("a"), row("d", "x"), row("e", "y"), row("f", None),
+            row("g", None)]  # fmt: skip
+    found = together(rows)
+    assert [(each.kind, each.models) for each in found] == [
+        ("same-content", ("a", "c")),
+        ("same-content", ("b", "d")),
+    ]
+
+
+def test_generations_of_keras_side_by_side_are_told():
+    rows = [row("a", "1", "3.15.1"), row("b", "2", "2.15.0"), row("c", "3", "3.0.0"),
+            row("d", "4", ""), row("e", "5", "nonsense")]  # fmt: skip
+    (found,) = together(rows)
+    assert (found.kind, found.models) == ("mixed-keras", ("b",))
+    assert found.title == "2 saved by Keras 3 and 1 by an older Keras"
+    assert together(rows[2:]) == ()
+
+
+def test_the_same_weights_in_other_files_are_told():
+    rows = [row("b.h5", "1", weights="w"), row("a.keras", "2", weights="w"),
+            row("c", "3", weights="v"), row("d", "3", weights="v"), row("e", None, weights="u"),
+            row("f", "4", weights="u"), row("g", "5"), row("h", "6"),
+            row("0.h5", "1", weights="w")]  # fmt: skip
+    assert [(each.kind, each.models) for each in together(rows)] == [
+        ("same-content", ("0.h5", "b.h5")),
+        ("same-content", ("c", "d")),  # whose weights are the same with everything else
+        ("same-weights", ("0.h5", "a.keras")),  # b.h5 is told of with 0.h5
+    ]
+
+
+def test_versions_that_break_their_callers_are_told_unless_waived():
+    breaks = {"name": "breaking-version", "waived_by": None}
+    rows = [row("a/2", "1", "3.1.0", "", {"name": "other"}, breaks),
+            row("b/2", "2", "3.1.0", "", breaks | {"waived_by": "known"})]  # fmt: skip
+    (found,) = together(rows)
+    assert (found.kind, found.models) == ("breaking-version", ("a/2",))
+    assert found.title == "1 version breaks callers of the version before"
+
+
+FILES = {"1": "v", "2": "v", "3": "w", "4": "w", "5": ""}  # by digest, those of their weights
+ROWS = st.lists(
+    st.builds(
+        lambda path, digest, keras: row(path, digest, keras, FILES[digest]),
+        st.sampled_from("abcdef"),
+        st.sampled_from([*FILES]),
+        st.sampled_from(["2.15.0", "3.1.0"]),
+    ),
+    unique_by=lambda each: each["path"],
+)
+
+
+@given(ROWS, ROWS)
+def test_news_is_what_was_not_known(before, after):
+    assert news(before, before) == ()
+    assert news((), after) == together(after)
+    told, kinds = news(before, after), {each.kind for each in together(before)}
+    for each in together(after):
+        if each.kind == "mixed-keras":
+            assert (each in told) is (each.kind not in kinds)
+        elif each.kind not in kinds:
+            assert each in told
+
+
+@given(ROWS, st.permutations("abcdefghijkl"), st.sets(st.integers(0, 5)))
+def test_names_and_models_that_went_are_no_news(rows, names, gone):
+    """Whichever of the models are renamed and go: of what is left everything was known."""
+    new = dict(zip("abcdef", names, strict=False))
+    unlike = {name for name in new.values() if name in new}  # else one would be another's name
+    after = [
+        each if new[each["path"]] in unlike else each | {"path": new[each["path"]]}
+        for index, each in enumerate(rows)
+        if index not in gone
+    ]
+    assert news(rows, after) == ()
+
+
+def kinds(before, after):
+    return [(each.kind, each.models) for each in news(before, after)]
+
+
+def test_a_model_more_is_news():
+    two = [row("a"), row("b")]
+    assert kinds(two, [*two, row("c")]) == [("same-content", ("a", "b", "c"))]
+    assert kinds(two, [row("b"), row("c"), row("d")]) == [("same-content", ("b", "c", "d"))]
+    # c was another model until then, so it is not b under another name.
+    assert kinds([*two, row("c", "x")], [row("a"), row("c")]) == [("same-content", ("a", "c"))]
+
+
+def test_files_that_differ_are_news_but_not_their_copies():
+    weights = [row("b", "1", weights="w"), row("c", "2", weights="w")]
+    copied = [*weights, row("a", "1", weights="w")]
+    assert kinds(weights, copied) == [("same-content", ("a", "b"))]
+    assert kinds(copied, weights) == []
+    assert kinds(copied, copied[:1] + copied[2:]) == []
+    third = row("d", "3", weights="w")
+    assert kinds(weights, [*weights, third]) == [("same-weights", ("b", "c", "d"))]
+    assert kinds(weights, [weights[0], third]) == []  # c, renamed and saved again
+
+
+def test_a_version_that_was_renamed_breaks_its_callers_still():
+    breaks = {"name": "breaking-version", "waived_by": None}
+    before = [row("a/2", "1", "3.1.0", "", breaks), row("b/2", "2", "3.1.0", "", breaks)]
+    assert kinds(before, [row("c/2", "1", "3.1.0", "", breaks)]) == []
+    assert kinds(before, [row("c/2", "3", "3.1.0", "", breaks)]) == [("breaking-version", ("c/2",))]
+
+
+def test_news_of_many_groups_costs_no_squares():
+    def grouped(count):
+        return [row(f"{n:05}", str(n // 2), weights=str(n // 4)) for n in range(count)]
+
+    def alike(count):
+        return [row(f"{n:05}", str(n < count // 2), weights="w") for n in range(count)]
+
+    def moved(rows):
+        assert news(rows, rows) == ()
+        now = [*rows[1:], row("z", "0", weights="0"), row("zz", "0", weights="0")]
+        assert kinds(rows, now) == [("same-content", ("00001", "z", "zz"))]
+
+    def joined(rows):
+        now = [*rows, row("z", "z", weights="w")]
+        assert [each[0] for each in kinds(rows, now)] == ["same-weights"]
+
+    assert growth(grouped, moved, 4_000) < LINEAR
+    assert growth(alike, joined, 4_000) < LINEAR
+
+
+def test_rows_that_say_nothing_say_nothing_together():
+    assert together([]) == ()
+    assert together([{"path": "a", "sha256": None, "saved_with": None}]) == ()

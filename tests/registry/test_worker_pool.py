@@ -1,0 +1,113 @@
+"""Slots: results arrive whatever the work does to its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelaudit.facts import Json
+from modelaudit.registry import worker_pool as slots
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(tasks, work, **options):
+    options = {"jobs": 2, "seconds": 30.0} | options
+    return {done.index: done for done in slots.run(tasks, work, **options)}
+
+
+def test_every_task_is_done_once() -> None:
+    done = _run(range(50), lambda n: {"square": n * n})
+    assert {i: d.value for i, d in done.items()} == {n: {"square": n * n} for n in range(50)}
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_crash_costs_one_task(number: signal.Signals) -> None:
+    def work(n: int) -> dict[str, Json]:
+        if n == 3:
+            os.kill(os.getpid(), number)
+        return {"n": n}
+
+    done = _run(range(8), work)
+    assert done[3].value is None
+    assert number.name in done[3].lost
+    assert all(done[n].value == {"n": n} for n in range(8) if n != 3)
+
+
+def test_an_exit_without_an_answer_is_told() -> None:
+    def work(n: int) -> dict[str, Json]:
+        os._exit(9)
+
+    assert "status 9" in _run([0], work)[0].lost
+
+
+def test_a_hang_is_stopped_and_the_rest_goes_on() -> None:
+    def work(n: int) -> dict[str, Json]:
+        if n == 0:
+            time.sleep(60)
+        return {"n": n}
+
+    start = time.monotonic()
+    done = _run(range(4), work, seconds=1.0)
+    assert "longer than the time allowed" in done[0].lost
+    assert [done[n].value for n in (1, 2, 3)] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert time.monotonic() - start < 20
+
+
+def test_large_results_arrive_whole() -> None:
+    done = _run(range(3), lambda n: {"text": str(n) * 3_000_000})
+    assert [len(str(done[n].value["text"])) for n in range(3)] == [3_000_000] * 3
+
+
+def test_nothing_to_do() -> None:
+    assert _run([], lambda n: {}) == {}
+
+
+def test_no_child_is_left_behind() -> None:
+    pids: set[int] = set()
+    for done in slots.run(range(6), lambda n: {"pid": os.getpid()}, jobs=3, seconds=30.0):
+        pids.add(int(str(done.value["pid"])))
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_leaving_early_ends_busy_slots() -> None:
+    def work(n: int) -> dict[str, Json]:
+        time.sleep(0 if n == 0 else 60)
+        return {"n": n}
+
+    running = slots.run(range(3), work, jobs=2, seconds=120.0)
+    assert next(running).index == 0
+    start = time.monotonic()
+    running.close()
+    assert time.monotonic() - start < 5
+
+
+ORPHANS = """
+import os, signal, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from modelaudit.registry import worker_pool as slots
+
+def work(n):
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    return {"n": n}
+
+parent = os.getpid()
+threading.Timer(0.5, os.kill, (parent, signal.SIGKILL)).start()
+list(slots.run(range(2), work, jobs=2, seconds=30.0))
+"""
+
+
+def test_a_slot_that_outlives_its_run_says_nothing() -> None:
+    """What it says on stderr would be mailed, and is no fault of the model's or of ours."""
+    line = [sys.executable, "-c", ORPHANS, str(ROOT)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")

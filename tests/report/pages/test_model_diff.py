@@ -1,0 +1,157 @@
+"""The page that shows two models side by side."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+
+from modelaudit.report.pages.model_diff import between_models, inputs_told, render_comparison
+from modelaudit.restore.audit_diff import Changed, changes
+
+
+def plain(cell):
+    return " ".join(re.sub(r"<[^>]+>", " ", cell).split())
+
+
+def cells(page, section):
+    """Rows of the tables in one chapter, as texts."""
+    part = re.search(rf'<section id="{section}".*?</section>', page, re.DOTALL)[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", part, re.DOTALL)
+    found = [re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL) for row in rows]
+    return [[plain(cell) for cell in row] for row in found]
+
+
+def test_two_models_side_by_side():
+    old, new = samples.healthy(), samples.failing()
+    found = changes(old, new)
+    assert found
+    shown = between_models(old, new, found, ["3 of 4 weights are identical"])
+    page = render_comparison(shown)
+    assert shown.changed
+    assert [side.state for side in shown.sides] == [old.verdict.value, new.verdict.value]
+    overview = {row[0]: row[1:] for row in cells(page, "overview")}
+    assert overview["Findings: critical"] == ["0", "1"]
+    assert overview["SHA-256"] == [old.model["sha256"]]  # one cell: both have it
+    before = {f.fingerprint for f in old.findings if not f.waived_by}
+    after = {f.fingerprint for f in new.findings if not f.waived_by}
+    assert f"New ({len(after - before)})" in page
+    assert f"Gone ({len(before - after)})" in page
+    assert "3 of 4 weights are identical" in page
+
+
+def test_behaviour_shows_both_agreements():
+    old = samples.healthy()
+    new = replace(old, behaviour=samples.behaviour(0.5))
+    rows = cells(render_comparison(between_models(old, new, [], [])), "behaviour-table")
+    assert ["Agreement, mirrored left-right", "98.4 %", "50.0 %"] in rows
+
+
+def test_the_conclusion_leads():
+    old, new = samples.healthy(), samples.failing()
+    found = changes(old, new)
+    lead = between_models(old, new, found, []).lead
+    assert lead.startswith("Worse: pass with warnings → fail; ")
+    assert "1 new critical finding and" in lead
+    assert between_models(new, old, found, []).lead.startswith("Better: fail → pass with warnings")
+    page = render_comparison(between_models(old, new, found, []))
+    assert page.index("Worse: pass") < page.index("Old: ") < page.index("Side by side")
+    assert page.count("Audited 2026-03-14 09:26 UTC by") == 2
+
+
+def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
+    def rated(share, **inputs):
+        seen = samples.behaviour(0.9)
+        output = dict(seen["outputs"][0], accuracy={"e": share})
+        known = {**seen["inputs"], **inputs}
+        return replace(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
+
+    def lead(*two):
+        return between_models(*two, [Changed("weights", "w: other values")], []).lead
+
+    assert "accuracy 97.7\N{NO-BREAK SPACE}% → 10.2\N{NO-BREAK SPACE}%" in lead(
+        rated(0.977), rated(0.102)
+    )
+    assert "accuracy" not in lead(rated(0.977), rated(0.977))
+    assert "accuracy" not in lead(rated(0.977), rated(0.102, n=3))
+
+
+def test_numbers_of_the_tables_are_not_repeated_and_a_collapse_is_no_improvement():
+    old = samples.healthy()
+    new = replace(old, behaviour=samples.behaviour(0.5))
+    found = changes(old, new)
+    assert any(each.measured for each in found)
+    page = render_comparison(between_models(old, new, found, []))
+    assert "Behaviour: what changed" not in page
+    assert "has collapsed" not in page
+    page = render_comparison(between_models(old, samples.failing(), found, []))
+    assert "The output of the new model has collapsed" in page
+    other = Changed("behaviour", "head: answers differ by up to 0.5")
+    page = render_comparison(between_models(old, new, [*found, other], []))
+    assert "answers differ by up to 0.5" in page
+
+
+def test_what_breaks_comes_first_and_is_counted():
+    found = [Changed("signature", "serving: output y was added"),
+             Changed("signature", "serving: input `x` was removed", breaking=True)]  # fmt: skip
+    shown = between_models(samples.healthy(), samples.healthy(), found, [])
+    page = render_comparison(shown)
+    assert (
+        shown.lead
+        == "The same verdict (pass with warnings); 1 change may break what uses the model."
+    )
+    part = page[page.index('id="part-signature"') :]
+    assert part.index("Breaking: serving: input") < part.index("output y was added")
+
+
+def test_a_model_beside_itself_has_not_changed():
+    audit = samples.healthy()
+    shown = between_models(audit, audit, changes(audit, audit), [])
+    assert not shown.changed
+    assert shown.lead == "Nothing that was compared has changed."
+    assert {len(row) for row in cells(render_comparison(shown), "overview")} == {2}
+    assert "What differs" not in render_comparison(shown)
+
+
+def test_every_column_has_a_head_and_there_are_few_enough_for_a_phone():
+    page = render_comparison(between_models(samples.healthy(), samples.failing(), [], []))
+    heads = re.findall(r"<thead>(.*?)</thead>", page, re.DOTALL)
+    assert heads
+    for head in heads:
+        found = [plain(cell) for cell in re.findall(r"<t[dh].*?</t[dh]>", head)]
+        assert all(found) and len(found) <= 3
+
+
+def test_two_of_one_name_are_told_apart():
+    audit = samples.healthy()
+    shown = between_models(audit, audit, [], [], ("m.keras (A)", "m.keras (B)"))
+    assert [side.label for side in shown.sides] == ["m.keras (A)", "m.keras (B)"]
+    assert shown.title == "m.keras (A) and m.keras (B) compared"
+
+
+SEEN = {"kind": "user", "n": 128, "source": "digits.npz"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (SEEN, SEEN, "on the same inputs (128 of digits.npz)"),
+        (SEEN, {**SEEN, "n": 64}, "different inputs (128 of digits.npz; 64 of digits.npz)"),
+        (SEEN, {"n": 8, "seed": 3}, "different inputs (128 of digits.npz; 8 made up from seed 3)"),
+        (SEEN, None, "not both models were run"),
+        (None, None, "not both models were run"),
+        ("junk", 7, "not both models were run"),
+    ],
+)
+def test_what_two_audits_say_of_their_inputs(old, new, told):
+    two = (replace(samples.healthy(), behaviour={"inputs": each}) for each in (old, new))
+    assert told in inputs_told(*two)
+
+
+def test_hostile_names_stay_text():
+    page = render_comparison(between_models(samples.hostile(), samples.empty(), [], ["<b>"]))
+    assert "<script" not in page
+    assert "&lt;b&gt;" in page
+    assert "\u202e" not in page

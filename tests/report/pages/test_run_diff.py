@@ -1,0 +1,191 @@
+"""The page that shows two runs side by side, and what it says of each model."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import report_samples as samples
+
+from modelaudit.cli.runs.batch import row_of
+from modelaudit.cli.runs.run_index import index_entry
+from modelaudit.findings import Verdict
+from modelaudit.report.pages import index
+from modelaudit.report.pages.model_diff import render_comparison
+from modelaudit.report.pages.run_diff import Kept, Kind, Run, as_json, between_runs
+from modelaudit.report.pages.run_diff_page import page_of
+from modelaudit.schema import jsonable
+
+
+def data_of(*audits):
+    rows = [index_entry(row_of(audit), []) for audit in audits]
+    run = index.Run("/srv", samples.CREATED, "modelaudit 0.1.0")
+    return json.loads(index.index_json(rows, run))
+
+
+def run_of(*audits, **known):
+    return Run(data_of(*audits), **known)
+
+
+def named(audit, path, **changed):
+    return replace(audit, model={**audit.model, "path": path, "slug": path}, **changed)
+
+
+def between(old, new):
+    return between_runs(old, new, samples.RULES)
+
+
+def html_of(found, folder=Path("/srv/pages")):
+    return render_comparison(page_of(found, folder))
+
+
+OLD = (named(samples.healthy(), "a"), named(samples.healthy(), "b"),
+       named(samples.failing(), "gone"), named(samples.failing(), "same"))  # fmt: skip
+NEW = (named(samples.healthy(), "a", verdict=Verdict.FAIL),
+       named(samples.healthy(), "b", results=()),
+       named(samples.failing(), "same"), named(samples.unreadable(), "new"))  # fmt: skip
+
+
+def test_two_runs_tell_which_models_changed():
+    found = between(run_of(*OLD), run_of(*NEW))
+    assert {each.path: each.kind for each in found.changes} == {
+        "a": Kind.VERDICT, "b": Kind.FINDINGS, "new": Kind.NEW, "gone": Kind.GONE,
+    }  # fmt: skip
+    page = " ".join(re.sub(r"<[^>]+>", " ", html_of(found)).split())
+    assert "4 models changed. As before: 1 model." in page
+    assert "Old: ! Pass with warnings New: ✗ Fail" in page
+    assert page.count("not there") == 2
+    assert between(run_of(*OLD), run_of(*OLD)).changes == ()
+
+
+def test_models_that_became_worse_stand_before_those_that_became_better():
+    good, bad = named(samples.healthy(), "m"), named(samples.failing(), "m")
+    other = named(samples.healthy(), "n"), named(samples.failing(), "n")
+    found = between(run_of(good, other[1]), run_of(bad, other[0]))
+    told = [(heading, [each.path for each in mine]) for heading, mine in found.groups()]
+    assert told == [("A worse verdict", ["m"]), ("A better verdict", ["n"])]
+
+
+def test_models_that_moved_are_not_told_as_lost():
+    audits = {p: named(samples.healthy(), p) for p in ("a", "b", "c", "v/9", "v/10", "w/2", "w/x")}
+    for path, digest in (
+        ("a", "1" * 64),
+        ("b", "1" * 64),
+        ("c", "2" * 64),
+        ("v/10", "3" * 64),
+        ("w/2", "4" * 64),
+    ):
+        audits[path] = replace(audits[path], model={**audits[path].model, "sha256": digest})
+
+    def run(*paths):
+        kept = {"kept": lambda row: Kept(audits[row["path"]])}
+        return run_of(*(audits[path] for path in paths), **kept)
+
+    def told(old, new):
+        return {each.path: each.other for each in between(old, new).changes}
+
+    assert told(run("a", "v/9"), run("b", "v/10")) == {
+        "a": "renamed: is b now", "b": "renamed: was a",
+        "v/9": "older now: 10 is a newer version", "v/10": "",
+    }  # fmt: skip
+    assert told(run("a", "w/2"), run("c", "w/x")) == {"a": "", "c": "", "w/2": "", "w/x": ""}
+    audits["v/9"] = replace(audits["v/9"], model={**audits["v/9"].model, "sha256": "3" * 64})
+    older = {"v/9": "older now: 10 is a newer version", "v/10": ""}
+    assert told(run("v/9"), run("v/10")) == older  # a copy under a new number is no new name
+    audits["v/9"] = named(samples.healthy(), "v/9")
+    assert told(run("v/10"), run("v/9")) == {"v/10": "", "v/9": ""}
+
+
+def test_a_run_whose_name_is_its_time_tells_the_time_once():
+    data = data_of(*OLD) | {"created": "2026-03-01T02:00:05Z"}
+    assert str(Run(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
+    assert str(Run(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
+
+
+def test_each_run_says_its_verdicts_and_where_it_looked():
+    old, new = data_of(*OLD), data_of(*NEW) | {"root": "/srv/other"}
+    page = " ".join(re.sub(r"<[^>]+>", " ", html_of(between(Run(old), Run(new)))).split())
+    assert "2 fail and 2 pass with warnings Root: /srv; by modelaudit 0.1.0" in page
+    assert "Root: /srv/other" in page
+    assert "looked at different directories" in page
+    assert "different directories" not in html_of(between(run_of(*OLD), run_of(*NEW)))
+
+
+def test_rules_that_came_and_went_are_named_by_both_indexes():
+    old, new = named(samples.healthy(), "m"), named(samples.failing(), "m")
+    before, after = ({f.code for f in each.findings if not f.waived_by} for each in (old, new))
+    (change,) = between(run_of(old), run_of(new)).changes
+    assert {said.split()[0] for said in change.appeared} == after - before != set()
+    assert {said.split()[0] for said in change.vanished} == before - after
+    (back,) = between(run_of(new), run_of(old)).changes
+    assert (back.appeared, back.vanished) == (change.vanished, change.appeared)
+
+
+def test_places_are_told_only_where_both_audits_are_there():
+    old, new = named(samples.healthy(), "m", results=()), named(samples.failing(), "m")
+    finding = next(f for f in new.findings if not f.waived_by and str(f.location))
+    place = f"{finding.code} {finding.name} at {finding.location}"
+
+    def appeared(*kept):
+        two = (run_of(a, kept=lambda _, k=k: k) for a, k in zip((old, new), kept, strict=True))
+        (change,) = between(*two).changes
+        return change.appeared
+
+    assert place in appeared(Kept(old), Kept(new))
+    for kept in ((Kept(), Kept(new)), (Kept(old), Kept()), (Kept(), Kept())):
+        assert place not in appeared(*kept)
+        assert f"{finding.code} {finding.name}" in appeared(*kept)
+
+
+def test_another_number_of_findings_of_one_rule_is_a_change():
+    data = data_of(named(samples.failing(), "m"))
+    more = json.loads(json.dumps(data))
+    more["models"][0]["counts"] = {"high": 9, "low": 1}
+    data["models"][0]["counts"] = {"high": 2}
+    (change,) = between(Run(data), Run(more)).changes
+    assert change.said == ("open findings of the same rules: 2 high became 9 high, 1 low",)
+
+
+def test_what_an_interrupted_run_did_not_reach_is_neither_gone_nor_new():
+    part = data_of(OLD[0]) | {"missing": 1, "notes": ["not reached: b", "c.txt: no model"]}
+    for pair in ((run_of(*OLD[:2]), Run(part)), (Run(part), run_of(*OLD[:2]))):
+        found = between(*pair)
+        assert (found.changes, found.same) == ((), 1)
+        assert "interrupted, 1 not reached" in html_of(found)
+    (change,) = between(run_of(*OLD[:3]), Run(part)).changes
+    assert change.path == "gone"
+
+
+def test_models_of_two_roots_can_share_a_path():
+    two = [named(samples.healthy(), "m"), named(samples.failing(), "m")]
+    two[1] = replace(two[1], model={**two[1].model, "slug": "m-2"})
+    assert len(run_of(*two).rows) == 2
+    (change,) = between(run_of(two[0]), run_of(*two)).changes
+    assert change.kind is Kind.NEW
+
+
+def test_reports_are_linked_from_where_the_page_lies():
+    kept = Kept(report="/srv/out/models/a b/report.html")
+    found = between(run_of(OLD[0]), run_of(NEW[0], kept=lambda _: kept))
+    links = re.findall(r'href="([^#"]+)"', html_of(found, Path("/srv/pages/x")))
+    assert links == ["../../out/models/a%20b/report.html"]
+    assert jsonable(as_json(found))["models"][0]["new"]["report"] == kept.report
+
+
+def test_a_report_that_looks_like_a_script_stays_a_path():
+    kept = Kept(report="/srv/javascript:alert(1)/report.html")
+    found = between(run_of(OLD[0]), run_of(NEW[0], kept=lambda _: kept))
+    (link,) = re.findall(r'href="([^#"]+)"', html_of(found, Path("/srv")))
+    assert link == "javascript%3Aalert%281%29/report.html"
+
+
+def test_hostile_names_stay_text_and_junk_is_survived():
+    page = html_of(between(run_of(samples.hostile()), run_of()))
+    assert "<script" not in page
+    assert "\u202e" not in page
+    junk = {"models": [None, 3, {}, {"codes": 7, "counts": [], "verdict": [], "slug": "x"}]}
+    found = between(Run(junk), Run({"created": [], "models": {}}))
+    assert "Models that are gone (2)" in html_of(found)
+    json.dumps(jsonable(as_json(found)))

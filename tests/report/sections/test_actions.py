@@ -1,0 +1,115 @@
+"""What to do first: in an order that harms nobody, and in whole sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import report_samples as samples
+from sample_audits import finding, results
+
+from modelaudit.cli.runs.write_reports import rule_infos as rules
+from modelaudit.findings import Confidence, Severity, Verdict
+from modelaudit.report.pages.html import render_html
+from modelaudit.report.sections import findings, verdict
+
+DANGEROUS = finding("MA702", "writes to /etc")
+
+
+def actions(audit):
+    page = verdict.build(audit, None, findings.build(audit, samples.RULES))
+    return [("".join(span.text for span in each.text), each) for each in page.actions]
+
+
+def of(*found, diagnosis=None, verdict=Verdict.FAIL):
+    return replace(
+        samples.failing(), results=results([*found]), verdict=verdict, diagnosis=diagnosis or {}
+    )
+
+
+def diagnosed(*steps, code="", cause="partial-restore"):
+    evidence = [{"text": "seen", "code": code}]
+    steps = [{"text": step, "code": ""} for step in steps]
+    return {"causes": [{"cause": cause, "evidence": evidence, "next_steps": steps}]}
+
+
+def test_a_dangerous_file_is_replaced_and_nothing_helps_it_to_load():
+    audit = samples.failing()
+    audit = replace(audit, results=results([*audit.findings, DANGEROUS]))
+    said = actions(audit)
+    assert [each.href for _, each in said] == ["MA702"] * 3
+    page = verdict.build(audit, None, findings.build(audit, samples.RULES))
+    assert page.meaning.startswith("Do not load this file")
+    assert page.dangerous
+    assert "clean copy from whoever trained" in said[1][0]
+    assert "modelaudit audit COPY" in said[2][0]
+
+
+def test_a_waived_danger_does_not_push_the_diagnosis_away():
+    audit = samples.failing()
+    waived = replace(DANGEROUS, waived_by="looked at by hand")
+    audit = replace(audit, results=results([*audit.findings, waived]))
+    assert "diagnosis" in [each.href for _, each in actions(audit)]
+
+
+def test_the_option_that_runs_dangerous_models_is_told_once_and_only_where_it_matters():
+    quiet = {
+        "observations": (),
+        "behaviour": {"skipped_reason": "a critical finding forbids running it"},
+    }
+    page = render_html(replace(of(DANGEROUS), **quiet), samples.RULES)
+    assert page.count("--probe-unsafe") == 1
+    harmless = render_html(replace(of(finding("MA203", "old")), **quiet), samples.RULES)
+    assert "--probe-unsafe" not in harmless
+
+
+def test_what_is_worse_than_the_diagnosis_explains_comes_before_it():
+    low = finding("MA501", "favours one side", severity=Severity.LOW)
+    found = of(low, finding("MA203", "old"), diagnosis=diagnosed("Train on.", code="MA501"))
+    assert [each.href for _, each in actions(found)] == ["MA203", "diagnosis"]
+
+
+def test_what_the_diagnosis_explains_comes_before_what_is_as_bad():
+    found = of(
+        finding("MA402", "fresh"),
+        finding("MA601", "one answer"),
+        diagnosis=diagnosed("Restore it.", code="MA402"),
+    )
+    assert [each.href for _, each in actions(found)] == ["diagnosis", "MA601"]
+
+
+def test_a_symptom_is_left_to_the_diagnosis_of_its_cause():
+    symptom, cause = finding("MA602", "flips matter"), finding("MA402", "fresh")
+    found = of(symptom, cause, diagnosis=diagnosed("Restore it.", code="MA402"))
+    assert [each.href for _, each in actions(found)] == ["diagnosis"]
+    assert [each.href for _, each in actions(of(symptom))] == ["MA602"]
+
+
+def test_no_step_ends_inside_a_sentence():
+    first = "Send one picture through both pipelines " + "and compare the arrays " * 8 + "at last."
+    assert len(first) > verdict.ACTION_ROOM
+    (said, _), *_ = actions(of(diagnosis=diagnosed(first + " Then do more, e.g. look at it.")))
+    assert said == first
+    short = "Do this (v. 3.1 or newer). Then that."
+    (said, _), *_ = actions(of(diagnosis=diagnosed(short)))
+    assert said == short
+
+
+def test_a_sentence_without_end_is_cut():
+    (said, _), *_ = actions(of(diagnosis=diagnosed("very " * 2000)))
+    assert len(said) <= verdict.LONGEST_SENTENCE
+    assert said.endswith("…")
+
+
+def test_what_is_certain_says_what_that_rests_on():
+    def certain(observed):
+        found = finding("MA601", "differs", confidence=Confidence.CERTAIN)
+        info = replace(samples.RULES["MA601"], observed=observed)
+        (card,) = findings.build(of(found), {"MA601": info}).cards
+        return card.confidence
+
+    assert certain(observed=True) == "certain (observed)"
+    assert "stored bytes" in certain(observed=False)
+    known = rules()
+    assert [known[code].observed for code in ("MA605", "MA211", "MA401", "MA702")] == [
+        *(True, True, False, False)
+    ]

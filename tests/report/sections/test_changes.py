@@ -1,0 +1,106 @@
+"""What a report says of the audit before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+
+from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
+from modelaudit.report import report as view
+from modelaudit.report.sections import changes
+
+
+def audit(*found, verdict=Verdict.PASS, outcome=Outcome.PASS, accuracy=None, n=64):
+    """An audit with these findings, whose rules without one ended in `outcome`."""
+    codes = {finding.code for finding in found}
+    results = [
+        RuleResult(code, "", Outcome.FAIL, "", tuple(f for f in found if f.code == code))
+        for code in codes
+    ]
+    results += [RuleResult(code, "", outcome) for code in ("MA405", "MA602") if code not in codes]
+    output = {"name": "head", "accuracy": {} if accuracy is None else {"e": accuracy}}
+    behaviour = {"inputs": {"kind": "user", "n": n}, "outputs": [output]}
+    base = samples.healthy()
+    return replace(base, results=tuple(results), verdict=verdict, behaviour=behaviour)
+
+
+def finding(code, **more):
+    found = samples.failing().findings[0]
+    return replace(found, code=code, key=code, waived_by=None, **more)
+
+
+def told(now, before):
+    found = changes.build(now, before)
+    text = "".join(span.text for span in found.text)
+    return text, ["".join(span.text for span in line) for line in found.findings]
+
+
+def test_the_verdict_then_and_now_is_told():
+    said, _ = told(audit(verdict=Verdict.FAIL), audit(verdict=Verdict.WARN))
+    assert "The verdict was Pass with warnings and is Fail now." in said
+    said, _ = told(audit(), audit())
+    assert "The verdict is Pass, as it was. Findings: none then and none now." in said
+
+
+def test_findings_that_came_and_went_are_named_worst_first():
+    low = finding("MA602", title="It hardly matters", severity=Severity.LOW)
+    high = finding("MA405", title="A layer is untrained", severity=Severity.HIGH)
+    said, lines = told(audit(low, high), audit())
+    assert "Findings: 2 new." in said
+    assert [line.split(":")[:2] for line in lines] == [
+        ["New", " High, MA405"],
+        ["New", " Low, MA602"],
+    ]
+    assert "A layer is untrained" in lines[0]
+    said, lines = told(audit(low), audit(low, high))
+    assert "Findings: 1 fixed, 1 unchanged." in said
+    assert [line[:18] for line in lines] == ["Fixed: High, MA405"]
+
+
+def test_what_was_not_looked_for_is_not_fixed():
+    said, lines = told(audit(outcome=Outcome.NOT_APPLICABLE), audit(finding("MA602")))
+    assert "fixed" not in said
+    assert "1 not looked for this time" in said
+    assert lines[0].startswith("Not looked for: ")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        (
+            (0.98, 64),
+            (0.9, 64),
+            "The accuracy on your labels was 98.0\u00a0% and is 90.0\u00a0% now.",
+        ),
+        ((0.98, 64), (0.98, 64), "The accuracy on your labels is 98.0\u00a0%, as it was."),
+        ((0.98, 64), (0.9, 32), "is 90.0\u00a0% now, on other inputs than then."),
+        ((0.98, 64), (None, 64), ""),
+    ],
+)
+def test_accuracy_is_compared_where_both_have_one(then, now, said):
+    found, _ = told(audit(accuracy=now[0], n=now[1]), audit(accuracy=then[0], n=then[1]))
+    assert said in found
+    assert ("accuracy" in found) == bool(said)
+
+
+def test_many_findings_are_counted_and_not_all_named():
+    many = [finding("MA602", title=f"Fault {i}") for i in range(9)]
+    many = [replace(each, key=str(i)) for i, each in enumerate(many)]
+    _, lines = told(audit(*many), audit())
+    assert len(lines) == changes.LISTED + 1
+    assert lines[-1] == "New: and 6 more"
+
+
+def test_a_first_audit_is_said_to_be_one_only_where_audits_are_kept():
+    def compared(page):
+        return [cell.text for title, cell in page.identity if title == "Compared with"]
+
+    kept = view.build(audit(), samples.RULES, first=True).verdict
+    assert "no earlier audit of this model" in compared(kept)[0]
+    plain = view.build(audit(), samples.RULES).verdict
+    again = view.build(audit(), samples.RULES, audit()).verdict
+    assert compared(plain) == compared(again) == []
+    assert (kept.changes, plain.changes) == (None, None)
+    assert again.changes.title.startswith("Since the audit of ")

@@ -1,0 +1,97 @@
+"""A pass that rests on waivers must not read like one without."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import report_samples as samples
+from sample_audits import finding, results
+
+from modelaudit.cli.runs.batch import row_of
+from modelaudit.cli.runs.run_index import index_entry
+from modelaudit.findings import Location, Outcome, Severity, Verdict
+from modelaudit.report.export.registry import render
+from modelaudit.report.pages.html import render_html
+from modelaudit.report.pages.index import Run, render_index
+
+REASON = "the head is trained later (vision, until 2027-01-01)"
+
+
+def audited(*found, verdict=Verdict.PASS):
+    return replace(samples.healthy(), results=results([*found]), verdict=verdict)
+
+
+def known(**changed):
+    return finding("MA402", "the head is fresh", location=Location(route="head"), **changed)
+
+
+def words(page):
+    bare = re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
+    return " ".join(bare.split())
+
+
+def test_the_first_page_says_that_a_pass_rests_on_waivers():
+    waived = words(render_html(audited(known(waived_by=REASON)), samples.RULES))
+    plain = words(render_html(audited(), samples.RULES))
+    for said in ("or what it found is waived", "1 more found something that is waived", "1 waived"):
+        assert said in waived
+        assert said not in plain
+
+
+def test_what_is_waived_since_is_not_called_fixed():
+    before, after = audited(known(), verdict=Verdict.FAIL), audited(known(waived_by=REASON))
+    shown = words(render_html(after, samples.RULES, previous=before))
+    assert "Findings: 1 waived since." in shown
+    again = words(render_html(before, samples.RULES, previous=after))
+    assert "Findings: 1 new (1 of them no longer waived)." in again
+
+
+def test_formats_that_can_say_waived_name_it_with_its_reason():
+    audits = [audited(known(waived_by=REASON))]
+    markdown = render("markdown", audits, samples.RULES)
+    (row,) = [line for line in markdown.splitlines() if "MA402" in line]
+    assert row.startswith("| □ Waived |")
+    assert "trained later" in row
+    bom = json.loads(render("cyclonedx", audits, samples.RULES))
+    (component,) = bom["components"]
+    (limit,) = component["modelCard"]["considerations"]["technicalLimitations"]
+    assert limit.startswith("MA402 ")
+    assert REASON in limit
+    sarif = json.loads(render("sarif", audits, samples.RULES))
+    (result,) = sarif["runs"][0]["results"]
+    assert result["suppressions"][0]["justification"] == REASON
+
+
+def test_the_index_counts_what_is_waived_apart():
+    waived, plain = (
+        index_entry(row_of(audit), []) for audit in (audited(known(waived_by=REASON)), audited())
+    )
+    run = Run("/srv/models", samples.CREATED, "tf-modelaudit 0.1.0")
+    assert "1 waived" in words(render_index([waived], run, samples.RULES))
+    assert "waived" not in words(render_index([plain], run, samples.RULES))
+
+
+def test_what_forbids_loading_is_done_before_what_explains_the_answers():
+    failing = samples.failing()
+    critical = [f for f in failing.findings if f.severity is Severity.CRITICAL]
+    assert [f.outcome for f in critical] == [Outcome.FAIL]
+    page = render_html(failing, samples.RULES)
+    actions = re.search(r'class="actions".*?</section>', page, re.DOTALL)[0]
+    first, *others = re.findall(r'href="#([^"]+)"', actions)
+    assert first == critical[0].code
+    assert "diagnosis" in others
+
+
+def test_links_to_a_finding_lead_there_in_the_next_audit_too():
+    one = known()
+    another = finding("MA101", "cut off", location=Location("a.h5"))
+    pages = [
+        render_html(audited(*found, verdict=Verdict.FAIL), samples.RULES)
+        for found in ([one], [another, one])
+    ]
+    for page in pages:
+        assert f'id="{one.code}"' in page
+        assert f'id="{one.code}-{one.fingerprint[:8]}"' in page
+        assert one.fingerprint in page  # what a waiver of this very finding names

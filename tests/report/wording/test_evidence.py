@@ -1,0 +1,74 @@
+"""Evidence in words: every number says what it counts, no key of a program is shown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+
+from modelaudit.report.wording import evidence
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rule
+
+
+def shown(found, code="MA602"):
+    finding = replace(samples.failing().findings[0], code=code, evidence=found)
+    return dict(evidence.rows(finding)), evidence.short(finding)
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
+def test_every_measured_number_says_what_it_counts(rule):
+    for finding in run_rule(rule, rule.bad()).findings:
+        measured = finding.evidence.get("measured")
+        if isinstance(measured, int | float) and not isinstance(measured, bool):
+            unit = finding.evidence["unit"]
+            one = re.sub(r"^(\w+)s\b", r"\1", unit) if measured == 1 else unit
+            assert dict(evidence.rows(finding))["measured"].endswith((unit, one))
+            assert unit.split()[0].removesuffix("s") in evidence.short(finding)
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "told"),
+    [
+        (1, "layers", "1 layer"),
+        (2, "layers", "2 layers"),
+        (1, "weights in the file", "1 weight in the file"),
+        (0, "tensors", "0 tensors"),
+        (1, "times what another input changes", "1 times what another input changes"),
+    ],
+)
+def test_one_of_a_kind_is_in_the_singular(count, unit, told):
+    assert shown({"measured": count, "unit": unit})[0]["measured"] == told
+
+
+def test_a_number_stands_with_its_unit():
+    found = {"measured": 3.127, "unit": "bits more than as given", "threshold": 0.3, "n": 128}
+    rows, line = shown(found)
+    assert rows == {
+        "measured": "3.13 bits more than as given",
+        "threshold": "0.3",
+        "sample size (n)": "128",
+    }
+    assert line == "measured 3.13 bits more than as given, threshold 0.3, n 128"
+
+
+def test_tests_of_a_kernel_are_told_in_words():
+    tests = {"bias_initial": True, "ks_p": 0.5777, "batchnorm_initial": None, "odd_key": 1}
+    rows, _ = shown({"tests": tests})
+    told = rows["tests of its weights"]
+    assert "p-value of the Kolmogorov–Smirnov test against the initialiser: 0.578" in told
+    assert "bias at its initial value: yes" in told
+    assert "_" not in told
+    assert "batch normalisation" not in told  # where there is none
+
+
+def test_what_code_can_do_is_no_json():
+    rows, _ = shown({"abilities": {"runs other code": ["__import__"], "runs programs": ["system"]}})
+    assert rows == {"what the code can do": "runs other code: __import__; runs programs: system"}
+
+
+def test_shares_and_their_intervals_are_written_as_everywhere_else():
+    rows, _ = shown({"agreement": 0.4140625, "agreement_ci": [0.96, 0.999], "top_share": 1.0})
+    assert list(rows.values()) == ["41\u00a0%", "96\u00a0% to 100\u00a0%", "100\u00a0%"]

@@ -1,0 +1,233 @@
+"""Operations in graphs: what runs them decides, and where their paths come from is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from tests.made.graphs import Graph
+
+
+def only(graph: Graph, folder: Path) -> Finding:
+    (found,) = graph.findings(folder)
+    return found
+
+
+def test_a_saver_alone_is_no_finding(tmp_path: Path) -> None:
+    assert Graph().findings(tmp_path) == []
+
+
+def test_a_write_that_a_signature_runs(tmp_path: Path) -> None:
+    graph = Graph()
+    path = graph.text(graph.served, "where", b"/srv/there")
+    graph.node(graph.served, "WriteFile", "WriteFile", path, "x")
+    found = only(graph, tmp_path)
+    assert (found.name, found.severity) == ("graph-writes-file", Severity.CRITICAL)
+    assert str(found.location) == "saved_model.pb:function/served/WriteFile"
+    assert found.evidence["targets"] == ["/srv/there"]
+    assert found.evidence["reached"] == "signature serving_default"
+
+
+def test_the_same_write_that_nothing_runs(tmp_path: Path) -> None:
+    graph = Graph()
+    dead = graph.function("dead").node_def
+    graph.node(dead, "WriteFile", "WriteFile", graph.text(dead, "where", b"/srv/there"))
+    found = only(graph, tmp_path)
+    assert found.severity is Severity.MEDIUM
+    assert found.evidence["reached"] is None
+
+
+@pytest.mark.parametrize("saver", ["restoring", "saving"])
+def test_a_write_hidden_in_the_saver_is_run_by_it(tmp_path: Path, saver: str) -> None:
+    graph = Graph()
+    graph.node(graph.functions[saver].node_def, "WriteFile", "WriteFile")
+    assert only(graph, tmp_path).severity is Severity.CRITICAL
+
+
+def test_a_node_called_like_a_function_does_not_hide_it(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.graph.node, "served", "NoOp")
+    graph.node(graph.served, "WriteFile", "WriteFile")
+    assert only(graph, tmp_path).severity is Severity.CRITICAL
+
+
+def test_functions_are_followed_through_loops_and_recursion(tmp_path: Path) -> None:
+    graph = Graph()
+    loop = graph.node(graph.served, "loop", "While", "x")
+    loop.attr["cond"].func.name = "served"
+    loop.attr["body"].func.name = "body"
+    graph.node(graph.function("body", "x").node_def, "ReadFile", "ReadFile", "x")
+    assert only(graph, tmp_path).name == "graph-reads-file"
+
+
+def test_what_loading_runs(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.graph.node, "init", "MatchingFiles", graph.text(graph.graph.node, "p", b"/*"))
+    graph.meta.signature_def["__saved_model_init_op"].outputs["o"].name = "init:0"
+    found = only(graph, tmp_path)
+    assert found.evidence["reached"] == "loading the model"
+
+
+def test_a_path_is_followed_through_calls_and_joins(tmp_path: Path) -> None:
+    graph = Graph()
+    inner = graph.function("inner", "name").node_def
+    graph.node(inner, "copy", "Identity", "name")
+    graph.node(inner, "ReadFile", "ReadFile", "copy:output:0")
+    parts = [graph.text(graph.served, name, name.encode()) for name in ("etc", "host")]
+    graph.node(graph.served, "join", "StringJoin", *parts)
+    graph.call("inside", "inner", "join:output:0", nodes=graph.served)
+    found = only(graph, tmp_path)
+    told = found.evidence["targets"]
+    assert told == ["etchost"]
+
+
+def test_a_path_from_the_model_s_input_is_less_bad(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.served, "ReadFile", "ReadFile", "x")
+    found = only(graph, tmp_path)
+    assert found.severity is Severity.MEDIUM
+    assert found.evidence["from"] == ["input"]
+
+
+def asset(graph: Graph, filename: str) -> None:
+    graph.text(graph.graph.node, "path", b"ignored")
+    entry = graph.meta.asset_file_def.add(filename=filename)
+    entry.tensor_info.name = "path:0"
+    graph.node(graph.graph.node, "table", "InitializeTableFromTextFileV2", "x", "path")
+    graph.meta.signature_def["__saved_model_init_op"].outputs["o"].name = "table"
+
+
+def test_a_table_from_an_asset_is_honest(tmp_path: Path) -> None:
+    graph = Graph()
+    asset(graph, "words.txt")
+    assert graph.findings(tmp_path) == []
+
+
+def test_an_asset_that_leads_out(tmp_path: Path) -> None:
+    graph = Graph()
+    asset(graph, "../../words.txt")
+    assert only(graph, tmp_path).name == "asset-path-traversal"
+
+
+def test_a_table_from_a_path(tmp_path: Path) -> None:
+    graph = Graph()
+    path = graph.text(graph.served, "p", b"/srv/words.txt")
+    graph.node(graph.served, "t", "InitializeTableFromTextFileV2", "x", path)
+    assert only(graph, tmp_path).name == "table-from-path"
+
+
+def with_attribute(op: str, key: str, *values: bytes) -> Callable[[Graph], None]:
+    def add(graph: Graph) -> None:
+        node = graph.node(graph.served, "n", op, "x")
+        if key == "debug_urls":
+            node.attr[key].list.s.extend(values)
+        else:
+            node.attr[key].s = values[0]
+
+    return add
+
+
+def with_path(op: str, position: int, value: bytes = b"/srv/there") -> Callable[[Graph], None]:
+    def add(graph: Graph) -> None:
+        path = graph.text(graph.served, "p", value)
+        graph.node(graph.served, "n", op, *["x"] * position, path)
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("add", "expected"),
+    [
+        (with_attribute("PrintV2", "output_stream", b"file:///tmp/x"), "graph-prints-to-file"),
+        (with_attribute("PrintV2", "output_stream", b"stderr"), None),
+        (with_attribute("DebugIdentity", "debug_urls", b"grpc://h:1"), "debug-or-summary-writer"),
+        (with_attribute("DecodeProtoV2", "descriptor_source", b"/x"), "graph-reads-descriptor"),
+        (with_attribute("DecodeProtoV2", "descriptor_source", b"local://"), None),
+        (with_path("CreateSummaryFileWriter", 1), "debug-or-summary-writer"),
+        (with_path("TFRecordDataset", 0), "graph-reads-dataset"),
+        (with_path("SqlDataset", 1), "graph-reads-dataset"),
+        (with_path("CacheDatasetV2", 1, b""), None),
+        (with_path("CacheDatasetV2", 1), "graph-reads-dataset"),
+        (with_path("SaveDatasetV2", 1), "graph-writes-file"),
+        (with_path("RestoreV2", 0), "checkpoint-outside-saver"),
+        (with_path("SaveV2", 0), "checkpoint-outside-saver"),
+        (with_path("LoadAndRemapMatrix", 0), "graph-reads-descriptor"),
+        (with_path("DataServiceDatasetV2", 2), "graph-uses-network"),
+        (with_path("EagerPyFunc", 0), "python-callback"),
+        (with_path("WholeFileReaderV2", 0), "graph-reads-dataset"),
+        (with_path("PlantedOperation", 0), "foreign-operation"),
+        (with_path("Abort", 0), "graph-never-ends"),
+        (with_path("StringLower", 0), None),
+    ],
+)
+def test_operations(tmp_path: Path, add: Callable[[Graph], None], expected: str | None) -> None:
+    graph = Graph()
+    add(graph)
+    assert [found.name for found in graph.findings(tmp_path)] == ([expected] if expected else [])
+
+
+def test_deleting_is_critical(tmp_path: Path) -> None:
+    graph = Graph()
+    with_path("MergeV2Checkpoints", 0)(graph)
+    assert only(graph, tmp_path).severity is Severity.CRITICAL
+
+
+def test_a_saver_that_names_its_own_file(tmp_path: Path) -> None:
+    graph = Graph()
+    nodes = graph.functions["restoring"].node_def
+    graph.node(nodes, "other", "RestoreV2", graph.text(nodes, "p", b"/srv/other"))
+    found = only(graph, tmp_path)
+    assert (found.name, found.location.route) == (
+        "checkpoint-outside-saver",
+        "function/restoring/other",
+    )
+
+
+def test_a_graph_inside_of_a_constant(tmp_path: Path) -> None:
+    inner = pb.GraphDef()
+    node = inner.node.add(name="p", op="Const")
+    node.attr["value"].tensor.string_val.append(b"/srv/there")
+    node.attr["value"].tensor.dtype = pb.DT_STRING
+    inner.node.add(name="w", op="WriteFile", input=["p", "p"])
+    graph = Graph()
+    data = graph.text(graph.served, "data", inner.SerializeToString())
+    graph.node(graph.served, "d", "DatasetFromGraph", data)
+    found = {each.name: each for each in graph.findings(tmp_path)}
+    assert found.keys() == {"graph-in-constant", "graph-writes-file"}
+    assert found["graph-writes-file"].severity is Severity.CRITICAL
+    assert found["graph-writes-file"].evidence["targets"] == ["/srv/there"]
+
+
+def test_a_cycle_of_values_comes_to_an_end(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.node(graph.served, "a", "Identity", "b:output:0")
+    graph.node(graph.served, "b", "Identity", "a:output:0")
+    graph.node(graph.served, "r", "ReadFile", "a:output:0")
+    graph.node(graph.served, "f", "Fill", "a:output:0")
+    graph.call("again", "served", "x", nodes=graph.served)
+    names = [found.name for found in graph.findings(tmp_path)]
+    assert names == ["graph-reads-file", "graph-never-ends"]
+
+
+def test_a_flood_of_operations_is_counted(tmp_path: Path) -> None:
+    graph = Graph()
+    for number in range(1001):
+        graph.node(graph.served, f"r{number}", "ReadFile", "x")
+    found = graph.findings(tmp_path)
+    assert len(found) == 1001
+    assert found[-1].evidence == {"measured": 1001, "unit": "operations", "threshold": 1000}
+
+
+def test_a_path_that_doubles_with_every_step_is_followed_so_far(tmp_path: Path) -> None:
+    graph = Graph()
+    value = graph.text(graph.served, "p", b"/srv")
+    for number in range(60):
+        graph.node(graph.served, f"j{number}", "StringJoin", value, value)
+        value = f"j{number}:output:0"
+    graph.node(graph.served, "r", "ReadFile", value)
+    (target,) = only(graph, tmp_path).evidence["targets"]
+    assert target == ("/srv" * 100)[:300]

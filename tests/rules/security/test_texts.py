@@ -1,0 +1,66 @@
+"""Patterns that explode, paths that lead out, and texts that are long."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from modelaudit.rules.security.config.paths import leads_out
+from modelaudit.rules.security.config.resource_exhaustion import repeats_a_repeat, repeats_often
+from tests.growth import LINEAR, growth
+from tests.rules.configs import dense, judged, wrapped
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(a*)*", "((ab)+c)*", "(a|a)+", "(x{2,}){3,}", "(a?){30}a{30}"],
+)
+def test_patterns_that_explode_are_found(pattern: str) -> None:
+    assert repeats_a_repeat(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "often"), [(".*.*.*.*.*.*=", True), (r".*/enc\*[*]/.*/[0-9]+.*", False)]
+)
+def test_parts_that_repeat_without_end_are_counted(pattern: str, often: bool) -> None:
+    assert repeats_often(pattern) is often
+
+
+def grows(pattern: str) -> float:
+    """How much longer Python's own engine takes for a text that nearly matches."""
+    match = re.compile(pattern).match
+    return growth(lambda n: "a" * n + "!", lambda text: [match(text) for _ in range(1_000)], 3)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a*)*$", "(a|aa)+$"])
+def test_patterns_that_are_found_do_explode(pattern: str) -> None:
+    assert repeats_a_repeat(pattern)
+    assert grows(pattern) > LINEAR
+
+
+@pytest.mark.parametrize("pattern", ["enc/.*", "a+b+", "(ab)+", "[(+)]+", r"\(a+\)+", "a|b"])
+def test_patterns_that_do_not_explode_pass(pattern: str) -> None:
+    assert not repeats_a_repeat(pattern)
+    assert grows(pattern) < LINEAR
+
+
+@pytest.mark.parametrize(
+    ("path", "out"),
+    [("/x", True), ("C:\\x", True), ("a/../../x", True), ("..\\x", True), ("s3://b/x", True),
+     ("a\0b", True), ("file:/x", True), ("~/x", True), ("words.txt", False),
+     ("a/b..c", False), ("b:0", False), ("", False)],
+)  # fmt: skip
+def test_paths_that_lead_out(path: str, out: bool) -> None:
+    assert bool(leads_out(path)) is out
+
+
+def test_long_hostile_texts_cost_no_more_than_their_length() -> None:
+    def judge(size: int) -> None:
+        half = size // 2
+        for text in (" " * size + "!", "a" * size + "!", "a." * half, "('" * half):
+            judged(wrapped({"class_name": "Lambda", "config": {"function": text}}))
+            judged(wrapped(dense(dtype={"class_name": "DTypePolicyMap", "config": {
+                "policy_map": {"(*" * half: "x"}}})))  # fmt: skip
+
+    assert growth(int, judge, 50_000) < LINEAR

@@ -1,0 +1,57 @@
+"""A dangerous file gets no advice that makes it load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.findings import Severity
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.security.config.examples import ARITHMETIC, SYSTEM, lambda_layer, with_layers
+from modelaudit.rules.unsafe_advice import HELD, hold_back
+from modelaudit.runtimes.model import Predicted, Prediction, Reason
+
+REFUSED = Reason(
+    "lambda-refused", Predicted.FAILS, "it holds code", "ValueError", "safe_mode=False"
+)
+
+
+def results(*codes):
+    facts = with_layers(*map(lambda_layer, codes))
+    prediction = Prediction("tf==2.21.0", "load_model", Predicted.FAILS, (REFUSED,))
+    return run_rules(CATALOGUE, replace(facts, predictions=(prediction,)))
+
+
+def fixes(found):
+    return {f.code: f.fix for result in found for f in result.findings}
+
+
+def test_compatibility_and_unsafe_loading_are_not_advised_beside_a_danger():
+    found = fixes(hold_back(results(SYSTEM, ARITHMETIC), CATALOGUE))
+    assert found["MA220"] == HELD
+    assert found["MA701"] == HELD
+    assert found["MA702"] != HELD
+    assert not any("safe_mode=False" in fix for fix in found.values())
+
+
+def test_without_a_danger_nothing_is_held_back():
+    found = results(ARITHMETIC)
+    assert hold_back(found, CATALOGUE) == found
+    assert "safe_mode=False" in fixes(found)["MA220"]
+
+
+@pytest.mark.parametrize("change", [{"waived_by": "looked at"}, {"severity": Severity.HIGH}])
+def test_a_danger_that_somebody_answers_for_holds_nothing_back(change):
+    found = tuple(
+        replace(
+            each,
+            findings=tuple(
+                replace(f, **change) if f.severity is Severity.CRITICAL else f
+                for f in each.findings
+            ),
+        )
+        for each in results(SYSTEM)
+    )
+    assert hold_back(found, CATALOGUE) == found

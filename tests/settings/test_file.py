@@ -1,0 +1,251 @@
+"""Settings files: every key is taken or refused, none is ignored."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from modelaudit.cli.options.settings_check import check
+from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
+from modelaudit.measures.transforms import transforms_for
+from modelaudit.settings import TRANSFORMS, Expectation, ForeignRuntime, Limits, Waiver
+from modelaudit.settings import file as settings_file
+
+BIG = "9" * 20  # more than 64 bits hold
+
+
+def _write(folder: Path, text: str, name: str = "modelaudit.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_whole_file(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path,
+        """
+        fail_on = "critical"
+        jobs = 4
+        probe_data = "images"
+        [limits]
+        archive_ratio = 50
+        [[expect]]
+        path = "drive/*"
+        output = "steering"
+        action = "odd"
+        [[ignore]]
+        rule = "MA405"
+        reason = "random features by design"
+        expires = 2027-03-01
+        owner = "vision team"
+        """,
+    )
+    found = settings_file.load(path)
+    assert found.options == {
+        "fail_on": "critical",
+        "jobs": 4,
+        "probe_data": str(tmp_path / "images"),
+    }
+    assert found.limits == Limits(archive_ratio=50)
+    assert found.expectations == (Expectation("odd", "drive/*", "steering"),)
+    assert found.waivers == (
+        Waiver(
+            "MA405",
+            "random features by design",
+            expires=datetime.date(2027, 3, 1),
+            owner="vision team",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("jbos = 3", "unknown key 'jbos'"),
+        ("jobs = 'three'", "jobs must be a whole number"),
+        ("jobs = true", "jobs must be a whole number"),
+        ("timeout = 'long'", "timeout must be a number"),
+        ("[limits]\nfoo = 1", "unknown key 'foo' in [limits]"),
+        ("[limits]\nfiles = 0", "must be over 0"),
+        ("[limits]\nfiles = 1.5", "files in [limits] must be a whole number"),
+        ("[limits]\nfiles = true", "files in [limits] must be a number"),
+        ("[limits]\nread_seconds = inf", "read_seconds in [limits] must be a number, not inf"),
+        ("[limits]\nhdf5_ratio = nan", "hdf5_ratio in [limits] must be a number, not nan"),
+        ("[limits]\nread_seconds = 1e7", "read_seconds in [limits] must be over 0 and at most 2,5"),
+        ("[limits]\nread_memory = 9000000000000000000", "read_memory in [limits] must be over 0"),
+        ("timeout = inf", "timeout in the file must be a number, not inf"),
+        ("timeout = nan", "timeout in the file must be a number, not nan"),
+        ("timeout = -1.0", "timeout in the file must be over 0"),
+        ("memory = 9000000000000000000", "memory in the file must be over 0"),
+        (f"jobs = {BIG}", "jobs in the file must be a whole number of 64 bits"),
+        (f"[thresholds]\nMA608 = {BIG * 20}", "MA608 in [thresholds] must be a whole number of"),
+        (f"[limits]\nread_memory = {BIG}", "read_memory in [limits] must be a whole number of"),
+        (f"[nightly]\nkeep = {BIG}", "keep in [nightly] must be a whole number of"),
+        (f"[[policy]]\npath = ['x', {{y = -{BIG}}}]", "y in [path] must be a whole number of"),
+        ("jobs = 0x" + 9999 * "f", "jobs in the file must be a whole number of 64 bits"),
+        ("jobs = " + 5000 * "9", "has thousands of digits"),
+        (f"jobs.{'a.' * 2000}b = 1", "jobs must be a whole number, not {"),
+        (f"jobs = '{'x' * 9999}'", "jobs must be a whole number, not 'xxxx"),
+        ("limits = 3", "limits must be a table"),
+        ("ignore = 3", "array of tables"),
+        ("[[ignore]]\nrule = 'MA405'", "[[ignore]] number 1 needs a reason"),
+        ("[[ignore]]\nreason = 'x'", "[[ignore]] number 1 needs a rule, a path or a fingerprint"),
+        (
+            "[[ignore]]\npath = 'a'\nreason = 'x'\n[[ignore]]\npath = 'b'\nreason = ' '",
+            "[[ignore]] number 2 needs a reason",
+        ),
+        ("[[ignore]]\nfingerprint = 'abc'\nreason = 'x'", "must be the 32 hexadecimal digits"),
+        ("[[expect]]\naction = 'odd'\ntransform = 'LR'", "H (mirrored left-right), V"),
+        ("[[expect]]\naction = 'odd'\ntransform = 'LR'", "not 'LR'"),
+        ("[[expect]]\naction = 'sideways'", "action in [[expect]] number 1 must be one of inv"),
+        ("[thresholds]\nMA604 = 'low'", "MA604 in [thresholds] must be a number"),
+        ("[thresholds]\nMA604 = nan", "MA604 in [thresholds] must be a number"),
+        ("[thresholds]\nMA604 = true", "MA604 in [thresholds] must be a number"),
+        ("[[policy]]\npath = '*'\nthresholds = 3", "thresholds must be a table"),
+        ("[[ignore]]\nrule = 'MA405'\nreason = 'x'\nexpires = 'soon'", "must be a date"),
+        ("[[ignore]]\nrule = 'MA405'\nreason = 'x'\nuntil = 3", "unknown key 'until'"),
+        ("[[expect]]\naction = 'upside-down'", "must be one of"),
+        ("[[expect]]\naction = 'odd'\noutput = 3", "must be text"),
+        ("[[policy]]\nfail_on = 'high'", "needs a path"),
+        ("[[policy]]\npath = '*'\nfail_on = 'worst'", "must be one of info, low"),
+        ("[[policy]]\npath = '*'\ntargets = 'tf==2.16'", "must be an array of texts"),
+        (
+            "[[policy]]\npath = '*'\n[policy.severity]\nMA101 = 3",
+            "MA101 in [[policy]] number 1 must",
+        ),
+        ("[[policy]]\npath = '*'\njobs = 3", "unknown key 'jobs'"),
+        ("[nightly]\nkeep = 1", "must be 2 or more"),
+        ("[nightly]\nkeep = true", "keep must be a whole number"),
+        ("[nightly]\nping = 'file:///etc/passwd'", "must be an address"),
+        ("[nightly]\nping = 'https:///check'", "must be an address"),
+        ("[nightly]\nping = 'https://[::1/check'", "must be an address"),
+        ("[nightly]\nping = 'https://host:port/check'", "must be an address"),
+        ("[nightly]\nwebhook = 'https://host/a b'", "must be an address"),
+        ("[nightly]\nnotify = 'mail ops'", "must be an array of texts"),
+        ("[nightly]\nslack = 'x'", "unknown key 'slack'"),
+        ("not toml", "not valid TOML"),
+    ],
+)
+def test_what_means_nothing_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = _write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        settings_file.load(path)
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 400
+
+
+def test_one_of_rule_path_and_fingerprint_is_enough_for_a_waiver(tmp_path: Path) -> None:
+    mark = "0123456789abcdef" * 2
+    entries = ["rule = 'MA405'", "path = 'lab/*'", f"fingerprint = '{mark}'"]
+    found = settings_file.load(
+        _write(tmp_path, "".join(f"[[ignore]]\n{each}\nreason = 'r'\n" for each in entries))
+    )
+    assert found.waivers == (
+        Waiver("MA405", "r"),
+        Waiver("", "r", path="lab/*"),
+        Waiver("", "r", fingerprint=mark),
+    )
+
+
+def test_thresholds_of_all_models_and_of_some(tmp_path: Path) -> None:
+    found = settings_file.load(
+        _write(
+            tmp_path,
+            "[thresholds]\nMA604 = 0.3\n[[policy]]\npath = 'a/*'\nthresholds = { MA606 = 1 }",
+        )
+    )
+    assert found.thresholds == (("MA604", 0.3),)
+    assert found.policies[0].thresholds == (("MA606", 1.0),)
+
+
+def test_every_transform_that_is_measured_can_be_declared_and_no_other() -> None:
+    shapes = [
+        (None, 8, 8, 3),
+        (None, 8, 9, 3),
+        (None, 8, 3),
+        (None, 4, 5, 6, 1),
+        (None, 6, 6, 6, 1),
+    ]
+    measured = {move.name for shape in shapes for move in transforms_for(shape)}
+    assert measured == set(TRANSFORMS)
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "modelaudit.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        settings_file.load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        settings_file.load(tmp_path / "absent.toml")
+
+
+def test_the_project_file_has_a_table_for_us(tmp_path: Path) -> None:
+    assert settings_file.find(tmp_path) is None
+    project = _write(tmp_path, "[tool.black]\nx = 1", "pyproject.toml")
+    assert settings_file.find(tmp_path) is None
+    project = _write(tmp_path, "[tool.modelaudit]\njobs = 3", "pyproject.toml")
+    assert settings_file.find(tmp_path) == project
+    assert settings_file.load(project).options == {"jobs": 3}
+    own = _write(tmp_path, "jobs = 5")
+    assert settings_file.find(tmp_path) == own
+
+
+def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
+    example = guide.partition("```toml\n")[2].partition("```")[0]
+    found = settings_file.load(_write(tmp_path, example))
+    assert found.expectations == (Expectation("odd", "driving/*", "steering"),)
+    assert found.waivers[0].owner == "vision team"
+    assert found.policies[0].targets == ("tf==2.16", "tf-keras==2.21")
+    assert found.policies[0].severities == (("MA601", Severity.CRITICAL),)
+    check(found)
+    assert found.limits.archive_bytes == 2_000_000_000
+
+
+def test_runtimes_profiles_and_custom_objects(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tf-2.14.0.json").touch()
+    path = _write(
+        tmp_path,
+        """
+        profiles = "mine"
+        custom_objects = ["MyLayer", "my_loss"]
+        [runtimes.old]
+        python = "env/bin/python"
+        [runtimes.made]
+        python = "3.11"
+        requirement = ["tensorflow-cpu==2.16.*", "tf-keras==2.16.*"]
+        legacy_keras = true
+        """,
+    )
+    found = settings_file.load(path)
+    assert found.runtimes == (
+        ForeignRuntime("old", str(tmp_path / "env/bin/python")),
+        ForeignRuntime("made", "3.11", ("tensorflow-cpu==2.16.*", "tf-keras==2.16.*"), True),
+    )
+    assert found.profiles == (str(tmp_path / "mine" / "tf-2.14.0.json"),)
+    assert found.custom_objects == ("MyLayer", "my_loss")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[runtimes.x]", "needs python"),
+        ('[runtimes.x]\npyhton = "/x"', "unknown key 'pyhton'"),
+        ('[runtimes.x]\nrequirement = "tensorflow"\npython = "/opt/python"', "must be a version"),
+        ("[runtimes.x]\nrequirement = 3", "must be an array of texts"),
+        ('[runtimes.x]\npython = "/x"\nlegacy_keras = "yes"', "must be true or false"),
+        ('profiles = "nowhere"', "nowhere, which is not there"),
+        ("runtimes = 1", "runtimes must be a table"),
+    ],
+)
+def test_wrong_runtimes_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        settings_file.load(_write(tmp_path, text))

@@ -1,0 +1,64 @@
+"""What an audit depends on besides the model."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from modelaudit.store import cache_keys as keys
+from tests.test_architecture import SOURCES, imports, within
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package that `code_digest` looks at; its cache is left as it was."""
+    copy = tmp_path / "modelaudit"
+    shutil.copytree(keys.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(keys, "code_digest", keys.code_digest.__wrapped__)
+    monkeypatch.setattr(keys, "PACKAGE", copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rules/catalogue.py",
+        "formats/graph/tensorflow_ops.txt",
+        "runtimes/profiles/keras-3.1.1.json",
+    ],
+)
+def test_every_file_of_the_package_counts(package, name):
+    before = keys.code_digest()
+    (package / name).write_bytes((package / name).read_bytes() + b"\n")
+    assert keys.code_digest() != before
+
+
+def test_of_some_rooms_no_other_counts(package):
+    before = keys.code_digest(keys.FACT_ROOMS)
+    (package / "rules" / "catalogue.py").write_text("")
+    assert keys.code_digest(keys.FACT_ROOMS) == before
+    (package / "formats" / "tensorflow_ops.txt").write_text("")
+    assert keys.code_digest(keys.FACT_ROOMS) != before
+
+
+def test_the_fact_rooms_are_all_that_the_probe_imports_and_no_more():
+    reached = set()
+    waiting = [name for name in SOURCES if within(name, ("modelaudit.probe",))]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += [name for name in imports(module, SOURCES[module]) if name in SOURCES]
+    rooms = {f"modelaudit.{room.removesuffix('.py').replace('/', '.')}" for room in keys.FACT_ROOMS}
+    assert [module for module in reached if not within(module, tuple(rooms))] == []
+    assert [room for room in rooms if not any(within(each, (room,)) for each in reached)] == []
+
+
+def test_another_installation_of_the_same_files_gives_the_same(package, monkeypatch):
+    here = keys.code_digest()
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "facts.cpython-311.pyc").write_bytes(b"compiled")
+    assert keys.code_digest() == here
+    monkeypatch.undo()
+    assert keys.code_digest() == here
