@@ -1,0 +1,122 @@
+"""MA101 to MA122: each problem that a reader meets is one finding of one rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import Problem, ProblemKind
+from modelaudit.findings import Confidence, Outcome, Severity
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.integrity import DAMAGES, HALF_WRITTEN, RULES
+from modelaudit.rules.model import Facts
+
+BY_KIND = {damage.kind: rule for damage, rule in zip(DAMAGES, RULES, strict=True)}
+UNREADABLE = BY_KIND[ProblemKind.UNREADABLE]
+
+
+def met(*problems):
+    return Facts(examples.model(examples.layer(), problems=problems))
+
+
+def findings(rule, *problems):
+    return run_rule(rule, met(*problems)).findings
+
+
+def test_no_kind_of_problem_has_two_rules():
+    assert len(BY_KIND) == len(DAMAGES)
+
+
+@pytest.mark.parametrize("kind", BY_KIND, ids=lambda kind: kind.value)
+def test_a_problem_fails_the_rule_of_its_kind_alone(kind):
+    facts = met(Problem(kind, "model.keras", "what the reader saw"))
+    failed = [rule.code for rule in RULES if run_rule(rule, facts).outcome is Outcome.FAIL]
+    assert failed == [BY_KIND[kind].code]
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in ProblemKind if kind not in BY_KIND], ids=lambda kind: kind.value
+)
+def test_problems_of_the_other_families_are_left_to_them(kind):
+    facts = met(Problem(kind, "model.keras", "what the reader saw"))
+    assert {run_rule(rule, facts).outcome for rule in RULES} == {Outcome.PASS}
+    failed = [rule for rule in CATALOGUE if run_rule(rule, facts).outcome is Outcome.FAIL]
+    assert failed
+
+
+def test_every_problem_is_a_finding_in_the_reader_s_order():
+    one, other = (
+        Problem(ProblemKind.UNREADABLE, "b", "x"),
+        Problem(ProblemKind.UNREADABLE, "a", "y"),
+    )
+    unrelated = Problem(ProblemKind.EMPTY, "c", "z")
+    found = findings(UNREADABLE, one, unrelated, other)
+    assert [finding.location.file for finding in found] == ["b", "a"]
+
+
+def test_a_finding_has_the_reader_s_location_and_evidence():
+    evidence = {"expected": 12, "stored": 10}
+    problem = Problem(
+        ProblemKind.CRC_MISMATCH, "variables.data", "2 bytes", "dense/kernel", evidence
+    )
+    (finding,) = findings(BY_KIND[ProblemKind.CRC_MISMATCH], problem)
+    assert finding.evidence == evidence
+    assert (finding.location.file, finding.location.route) == ("variables.data", "dense/kernel")
+    assert finding.confidence is Confidence.CERTAIN
+    assert finding.key == ProblemKind.CRC_MISMATCH.value
+
+
+@pytest.mark.parametrize(
+    ("file", "detail", "said"),
+    [
+        ("a.h5", "is empty", "a.h5 is empty"),
+        ("a.h5", "has 3 bytes", "a.h5 has 3 bytes"),
+        ("a.h5", "ends at byte 3", "a.h5 ends at byte 3"),
+        ("a.h5", "names b.h5", "a.h5 names b.h5"),
+        ("a.h5", "no permission", "a.h5: no permission"),
+        ("a.h5", "hashes differ", "a.h5: hashes differ"),  # begins with letters of a verb only
+        ("", "no permission", "no permission"),
+        ("", "is empty", "is empty"),
+    ],
+)
+def test_the_file_is_the_subject_of_a_detail_that_begins_with_a_verb(file, detail, said):
+    (finding,) = findings(UNREADABLE, Problem(ProblemKind.UNREADABLE, file, detail))
+    assert finding.detail == said
+
+
+def test_one_problem_at_two_routes_has_two_fingerprints():
+    one, other = (Problem(ProblemKind.UNREADABLE, "a.h5", "no permission", route) for route in "xy")
+    first, second = findings(UNREADABLE, one, other)
+    assert first.fingerprint != second.fingerprint
+
+
+def test_what_was_measured_is_no_part_of_a_fingerprint():
+    one, other = (
+        Problem(ProblemKind.UNREADABLE, f"{n}.h5", f"{n} bytes", "x", {"n": n}) for n in (1, 2)
+    )
+    first, second = findings(UNREADABLE, one, other)
+    assert first.fingerprint == second.fingerprint
+
+
+def test_only_remarks_and_leftovers_do_not_warn():
+    mild = {code for code, severity in severities().items() if severity.rank < Severity.MEDIUM.rank}
+    assert mild == {"MA115", "MA122"}
+
+
+def test_what_was_not_audited_is_not_called_high():
+    """An unreadable or unsupported file makes an audit incomplete, which its verdict says."""
+    medium = {code for code, severity in severities().items() if severity is Severity.MEDIUM}
+    assert medium == {"MA101", "MA116", "MA117", "MA121"}
+
+
+def severities():
+    return {rule.code: rule.severity for rule in RULES}
+
+
+def test_a_file_that_is_still_being_written_looks_damaged():
+    for kind in (ProblemKind.TRUNCATED, ProblemKind.EMPTY, ProblemKind.MISSING_SHARD):
+        assert BY_KIND[kind].code in HALF_WRITTEN
+    # None of these comes from a write that is not finished.
+    for kind in (ProblemKind.LFS_POINTER, ProblemKind.TEXT_MANGLED, ProblemKind.UNSUPPORTED):
+        assert BY_KIND[kind].code not in HALF_WRITTEN

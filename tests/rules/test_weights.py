@@ -1,0 +1,234 @@
+"""MA401 to MA406: on which measurements they fail, and what they report."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import TensorStats
+from modelaudit.findings import Outcome
+from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+
+BATCHNORM = ("MA401", "MA402", "MA403")
+INITIALIZATION = ("MA404", "MA405")
+
+
+def result_of(code, facts):
+    return run_rule(rule(code), facts)
+
+
+def normalized(*states):
+    return examples.measured(Measurements(batchnorm=states))()
+
+
+def state(route="bn", *, statistics=False, affine=False, variance=0.5, channels=8):
+    return BatchNormState(route, channels, statistics, affine, variance)
+
+
+def kernel(route, state, **given):
+    return KernelInitialization(route, f"{route}/kernel", "GlorotUniform", state, **given)
+
+
+def initialized(*states):
+    kernels = tuple(kernel(f"conv{i}", state) for i, state in enumerate(states))
+    return examples.measured(Measurements(initialization=kernels))()
+
+
+@pytest.mark.parametrize("code", [*BATCHNORM, *INITIALIZATION])
+def test_without_measurements_there_is_no_answer(code):
+    result = result_of(code, examples.healthy())
+    assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, False)
+    assert "not measured" in result.reason
+
+
+@pytest.mark.parametrize("code", [*BATCHNORM, *INITIALIZATION])
+def test_without_layers_of_the_kind_the_question_does_not_arise(code):
+    result = result_of(code, examples.measured(Measurements())())
+    assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
+    assert ("batch normalisation" if code in BATCHNORM else "kernel") in result.reason
+
+
+@pytest.mark.parametrize(
+    ("statistics", "affine", "failing"),
+    [
+        (False, False, set()),
+        (False, True, set()),  # frozen gamma and beta
+        (True, False, {"MA401"}),
+        (True, True, {"MA402"}),
+    ],
+)
+def test_initial_statistics_are_lost_or_untouched_never_both(statistics, affine, failing):
+    facts = normalized(state(statistics=statistics, affine=affine))
+    failed = {code for code in BATCHNORM if result_of(code, facts).outcome is Outcome.FAIL}
+    assert failed == failing
+
+
+@pytest.mark.parametrize(("code", "affine"), [("MA401", False), ("MA402", True)])
+def test_one_finding_names_all_layers_at_initial_statistics(code, affine):
+    bad = [state(f"bn{i}", statistics=True, affine=affine) for i in range(9)]
+    (finding,) = result_of(code, normalized(state("fine"), *bad)).findings
+    names = [each.route for each in bad]
+    assert finding.evidence == {
+        "measured": 9,
+        "unit": "layers",
+        "threshold": 0,
+        "n": 10,
+        "layers": names,
+    }
+    assert finding.location.route == "bn0"
+    assert "9 of 10" in finding.detail
+    assert ", ".join(names[:8]) in finding.detail
+    assert "bn8" not in finding.detail
+    assert "1 more" in finding.detail
+
+
+@pytest.mark.parametrize(("code", "affine"), [("MA401", False), ("MA402", True)])
+def test_eight_layers_are_listed_in_full(code, affine):
+    bad = [state(f"bn{i}", statistics=True, affine=affine) for i in range(8)]
+    (finding,) = result_of(code, normalized(*bad)).findings
+    assert all(each.route in finding.detail for each in bad)
+    assert "more" not in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("variance", "outcome"),
+    [(1e-30, Outcome.PASS), (0.0, Outcome.PASS), (-1e-30, Outcome.FAIL)],
+)
+def test_a_variance_is_negative_just_below_zero(variance, outcome):
+    assert result_of("MA403", normalized(state(variance=variance))).outcome is outcome
+
+
+def test_every_layer_of_negative_variance_is_a_finding():
+    facts = normalized(state("a", variance=-0.25, channels=3), state("b"), state("c", variance=-1))
+    first, second = result_of("MA403", facts).findings
+    assert (first.location.route, second.location.route) == ("a", "c")
+    assert first.evidence["measured"] == -0.25
+    assert (first.evidence["threshold"], first.evidence["n"]) == (0.0, 3)
+    assert "-0.25" in first.detail
+
+
+@pytest.mark.parametrize(
+    ("states", "failing"),
+    [
+        (["trained"], set()),
+        (["trained", "undecidable"], set()),
+        (["fresh"], {"MA404"}),
+        (["fresh", "fresh", "undecidable"], {"MA404"}),
+        (["fresh", "trained"], {"MA405"}),
+        (["fresh", "fresh", "trained", "undecidable"], {"MA405"}),
+    ],
+)
+def test_a_model_is_never_trained_or_partly_restored(states, failing):
+    facts = initialized(*states)
+    failed = {code for code in INITIALIZATION if result_of(code, facts).outcome is Outcome.FAIL}
+    assert failed == failing
+
+
+@pytest.mark.parametrize("code", INITIALIZATION)
+def test_undecidable_kernels_alone_raise_no_question(code):
+    result = result_of(code, initialized("undecidable", "undecidable"))
+    assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
+    assert "large enough" in result.reason
+
+
+def test_never_trained_counts_the_kernels_that_can_be_tested():
+    (finding,) = result_of("MA404", initialized("undecidable", "fresh", "fresh")).findings
+    assert finding.evidence == {
+        "measured": 2,
+        "unit": "kernels",
+        "n": 2,
+        "layers": ["conv1", "conv2"],
+    }
+    assert finding.location.route == "conv1"
+
+
+def test_each_layer_at_initial_values_is_a_finding_with_its_tests():
+    tests = {"ks": {"p": 0.4}}
+    kernels = (
+        kernel("head", "fresh", weights=320, tests=tests),
+        kernel("stem", "trained", weights=500),
+        kernel("tail", "fresh", weights=64),
+        kernel("tiny", "undecidable", weights=4),
+    )
+    facts = examples.measured(Measurements(initialization=kernels))()
+    head, tail = result_of("MA405", facts).findings
+    assert head.evidence == {"n": 320, "tests": tests, "tested": 3}
+    assert (head.location.route, tail.location.route) == ("head", "tail")
+    assert head.fingerprint != tail.fingerprint
+    assert "1 other kernel" in head.detail
+
+
+def constant(value=0.0, nonfinite=0):
+    return TensorStats(value, value, value, 0.0, 0, nonfinite)
+
+
+def one_layer(stats, shape=(4, 2), role="kernel"):
+    layer = examples.layer(variables={role: "weight"})
+    tensors = (examples.tensor("weight", shape, stats),)
+    return Facts(examples.model(layer, tensors=tensors))
+
+
+@pytest.mark.parametrize(
+    ("stats", "outcome"),
+    [
+        (constant(0.0), Outcome.FAIL),
+        (constant(0.25), Outcome.FAIL),
+        (TensorStats(0.0, 1e-38, 5e-39, 5e-39, 4, 0), Outcome.PASS),
+        (constant(0.0, nonfinite=1), Outcome.PASS),  # MA3xx and MA4xx rules on values report it
+        (None, Outcome.PASS),
+    ],
+)
+def test_a_kernel_is_constant_when_all_its_values_are_one(stats, outcome):
+    assert result_of("MA406", one_layer(stats)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("shape", "outcome"), [((1, 1), Outcome.PASS), ((2, 1), Outcome.FAIL), ((1, 2), Outcome.FAIL)]
+)
+def test_a_single_value_is_no_constant_kernel(shape, outcome):
+    assert result_of("MA406", one_layer(constant(), shape)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("role", "outcome"),
+    [
+        ("depthwise_kernel", Outcome.FAIL),
+        ("pointwise_kernel", Outcome.FAIL),
+        ("recurrent_kernel", Outcome.FAIL),
+        ("embeddings", Outcome.FAIL),
+        ("bias", Outcome.PASS),
+        ("gamma", Outcome.PASS),
+    ],
+)
+def test_only_kernels_must_not_be_constant(role, outcome):
+    assert result_of("MA406", one_layer(constant(), role=role)).outcome is outcome
+
+
+def test_a_constant_kernel_is_located_in_its_file():
+    (finding,) = result_of("MA406", one_layer(constant(0.25))).findings
+    assert (finding.location.file, finding.location.route) == ("model.weights.h5", "dense/kernel")
+    assert finding.evidence["measured"] == 0.25
+    assert finding.evidence["n"] == 8
+
+
+def test_a_kernel_whose_tensor_is_not_in_the_file_is_not_constant():
+    layer = examples.layer(variables={"kernel": "elsewhere"})
+    tensors = (examples.tensor("weight", stats=constant()),)
+    facts = Facts(examples.model(layer, tensors=tensors))
+    assert result_of("MA406", facts).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (Facts(examples.model(tensors=(examples.tensor("w"),))), "architecture"),
+        (Facts(examples.model(examples.layer(), tensors=())), "tensor"),
+    ],
+)
+def test_a_constant_kernel_needs_layers_and_tensors(facts, reason):
+    result = result_of("MA406", facts)
+    assert result.outcome is Outcome.NOT_APPLICABLE
+    assert reason in result.reason

@@ -1,0 +1,13 @@
+"""The tests' directories are the package's: who knows a module finds its tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "modelaudit"
+
+
+def test_tests_are_in_directories_that_the_package_has():
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    assert [folder for folder in sorted(folders) if not (PACKAGE / folder).is_dir()] == []
