@@ -26,6 +26,7 @@ lint: setup-dev ## style, types and generated pages
 	$(BIN)/shellcheck scripts/*.sh .ci/run
 	$(BIN)/python scripts/rule_pages.py --check
 	$(BIN)/python scripts/schema_page.py --check
+	$(BIN)/python scripts/page_tables.py --check
 
 check: lint test ## all that a change must pass
 
@@ -35,6 +36,7 @@ lock: ## renew the pinned dependencies in requirements/ (needs uv)
 docs: setup ## write the generated pages, and the output in the README
 	$(BIN)/python scripts/rule_pages.py
 	$(BIN)/python scripts/schema_page.py
+	$(BIN)/python scripts/page_tables.py
 	$(BIN)/python scripts/readme_output.py
 	$(BIN)/python scripts/report_image.py
 

@@ -64,8 +64,9 @@ def audit(
     """Audit models and write reports: every model under PATHS, whatever its format."""
     from modelaudit.cli.runs.recorded_run import Order, Recorded, now, record_run
     from modelaudit.cli.runs.settings_notes import settings_notes
-    from modelaudit.cli.runs.write_reports import Choices, parse_formats
+    from modelaudit.cli.runs.write_reports import parse_formats
     from modelaudit.cli.terminal import say
+    from modelaudit.report.export.job import Choices
 
     settings = options.settings_from(**chosen)
     choices = Choices(None, paper, templates, appendix)

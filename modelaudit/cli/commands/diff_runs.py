@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 LISTED = 20  # models of one kind in the text; --json and the page have them all
 MOST_BYTES = 1 << 28  # of an index; one of 100,000 models has about 100 MB
-LINKED = ("html", "pdf", "json")  # which report of a model is named, the first that is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +93,13 @@ def diff_runs(
 def _kept(index: Path, row: Mapping[str, Json]) -> Kept:
     """What lies beside the index of a model in it, if that is not of another run by now."""
     from modelaudit.errors import SchemaError
+    from modelaudit.report.export.registry import PER_MODEL
     from modelaudit.report.pages.run_diff import Kept
     from modelaudit.schema import load
 
     links = row.get("links")
     named = links if isinstance(links, dict) else {}
-    files = {kind: file for kind in LINKED if (file := _report(index, named.get(kind)))}
+    files = {kind: file for kind in PER_MODEL if (file := _report(index, named.get(kind)))}
     try:
         audit = load(files["json"])
     except (KeyError, SchemaError):

@@ -69,8 +69,9 @@ def nightly(
     from modelaudit.cli.runs import notifications as notices
     from modelaudit.cli.runs.batch import log_line
     from modelaudit.cli.runs.recorded_run import Order, now, record_run
-    from modelaudit.cli.runs.write_reports import Choices, parse_formats
+    from modelaudit.cli.runs.write_reports import parse_formats
     from modelaudit.cli.terminal import say
+    from modelaudit.report.export.job import Choices
 
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
     choices = Choices(None, paper, templates, appendix)

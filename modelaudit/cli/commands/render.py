@@ -10,6 +10,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import look
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
+from modelaudit.report.export.registry import FORMATS
 
 
 @click.command(short_help="Make any report from a saved audit.")
@@ -21,8 +22,7 @@ from modelaudit.findings import Severity
     multiple=True,
     required=True,
     metavar="FORMAT[=FILE]",
-    help="html, pdf, json, sarif, junit, gitlab, cyclonedx or markdown. Without FILE the report "
-    "goes to stdout.",
+    help=f"{', '.join(FORMATS)}. Without FILE the report goes to stdout.",
 )
 # Neither a variable nor a settings file sets this: both are for audits, and those hold the answer.
 @click.option(
@@ -43,8 +43,9 @@ def render(
 ) -> None:
     """Make reports from AUDIT_FILE (an audit.json)."""
     from modelaudit import schema
-    from modelaudit.cli.runs.write_reports import Choices, render_format
+    from modelaudit.cli.runs.write_reports import render_format
     from modelaudit.registry.output_directory import write_atomic
+    from modelaudit.report.export.job import Choices
 
     audit = schema.load(audit_file)
     choices = Choices(Severity(other_line) if other_line else None, paper, templates, appendix)

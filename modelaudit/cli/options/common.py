@@ -13,6 +13,7 @@ from modelaudit.cli.options.settings_check import check, check_targets
 from modelaudit.cli.options.value_source import Setting, named
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
+from modelaudit.report.export.registry import DEFAULT, PER_MODEL, PER_RUN
 from modelaudit.settings import (
     MIB,
     MOST_BYTES,
@@ -43,8 +44,8 @@ FORMATS = option(
     "formats",
     multiple=True,
     metavar="FORMAT[=FILE]",
-    help="html, pdf, json (per model; these are the default), sarif, junit, gitlab, cyclonedx, "
-    "markdown (for the whole run). Repeatable.",
+    help=f"{', '.join(PER_MODEL)} (per model), {', '.join(PER_RUN)} (for the whole run). "
+    f"Repeatable. Default: {', '.join(DEFAULT)}.",
 )
 
 ARCHITECTURE = option(

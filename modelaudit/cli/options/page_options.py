@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from modelaudit.cli.options.common import Function, option
+from modelaudit.report.export.job import PAPERS
 
 
 def _checked_templates(
@@ -34,7 +35,7 @@ LOOK = (
     TEMPLATES,
     option(
         "--paper",
-        type=click.Choice(["A3", "A4", "A5", "letter", "legal"], case_sensitive=False),
+        type=click.Choice(PAPERS, case_sensitive=False),
         default="A4",
         show_default=True,
         help="Paper of PDFs.",

@@ -12,6 +12,7 @@ from modelaudit.cli.runs.cache_notes import SEEN_LAYOUT, Recalled
 from modelaudit.cli.runs.write_reports import Formats
 from modelaudit.pipeline import Target
 from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.report.export.registry import FORMATS
 from modelaudit.report.pages.assets import templates_root
 from modelaudit.schema import jsonable
 from modelaudit.settings import Settings
@@ -140,8 +141,7 @@ class Memory:
     def _written(self, target: Target) -> bool:
         """Whether all reports of an earlier audit are still there."""
         folder = self._out / "models" / target.slug
-        names = [f"report.{name}" for name in self._formats if name != "json"]
-        return all((folder / name).is_file() for name in ("audit.json", *names))
+        return all((folder / FORMATS[name].file).is_file() for name in ("json", *self._formats))
 
 
 def _templates(formats: Formats) -> str:

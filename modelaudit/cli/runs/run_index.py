@@ -12,9 +12,10 @@ from modelaudit import __version__
 from modelaudit.cli.runs.batch import Found, Row
 from modelaudit.cli.runs.change_text import for_index
 from modelaudit.cli.runs.scan import unseen, unserved
-from modelaudit.cli.runs.write_reports import PER_MODEL, PER_RUN, Formats, render_format, rule_infos
+from modelaudit.cli.runs.write_reports import Formats, render_format, rule_infos
 from modelaudit.registry.cross_model import together
 from modelaudit.registry.output_directory import write_atomic
+from modelaudit.report.export.registry import FORMATS, PER_MODEL
 from modelaudit.schema import load
 from modelaudit.store.run_changes import Change
 
@@ -47,7 +48,7 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
     saved, counts, rules = row["saved_with"], row["severities"], row["rules"]
     versions = saved if isinstance(saved, dict) else {}
     folder = f"models/{row['slug']}"
-    links = {name: f"{folder}/report.{name}" for name in formats if name != "json"}
+    links = {name: f"{folder}/{FORMATS[name].file}" for name in (*formats, "json")}
     return IndexRow(
         slug=str(row["slug"]),
         path=str(row["path"]),
@@ -61,7 +62,7 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
         keras=str(versions.get("keras") or ""),
         tensorflow=str(versions.get("tensorflow") or ""),
         bytes=int(str(row["bytes"])),
-        links=links | {"json": f"{folder}/audit.json"},
+        links=links,
     )
 
 
@@ -116,7 +117,7 @@ def write_index(
 def _written(out: Path, row: Row) -> list[str]:
     """The formats in which there are reports of a model, of this run or an earlier one."""
     folder = out / "models" / str(row["slug"])
-    return [name for name in PER_MODEL if (folder / f"report.{name}").is_file()]
+    return [name for name in PER_MODEL if (folder / FORMATS[name].file).is_file()]
 
 
 def is_index_written(out: Path, formats: Formats) -> bool:
@@ -131,7 +132,7 @@ def is_index_written(out: Path, formats: Formats) -> bool:
 
 def _run_files(out: Path, formats: Formats) -> dict[str, Path]:
     """Where the formats go that are made once a run."""
-    return {name: file or out / PER_RUN[name] for name, file in formats.per_run.items()}
+    return {name: file or out / FORMATS[name].file for name, file in formats.per_run.items()}
 
 
 def _run_folder(out: Path, created: str) -> Path:

@@ -1,51 +1,24 @@
-"""Finished audits to files: which formats there are, and the reports of each model."""
+"""Finished audits to files: the formats asked for, and the reports of each model."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit.audit_sections import weights_digest
 from modelaudit.cli.runs.batch import Deliver, row_of
 from modelaudit.errors import SchemaError, UsageError
-from modelaudit.findings import Severity
 from modelaudit.registry.cross_model import together
 from modelaudit.registry.output_directory import write_atomic
+from modelaudit.report.export.job import Choices, Job
+from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, format_called
 from modelaudit.schema import Audit, dumps, load, to_json
 
 if TYPE_CHECKING:
     from modelaudit.report.rule_info import RuleInfo
-
-PER_MODEL = ("html", "pdf", "json")
-PER_RUN = {
-    "sarif": "report.sarif",
-    "junit": "junit.xml",
-    "gitlab": "gl-code-quality-report.json",
-    "cyclonedx": "bom.cdx.json",
-    "markdown": "report.md",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a user can choose about reports.
-
-    Attributes:
-        fail_on: severity from which a finding is a failure, for formats that know failures; None
-            for the one that each audit was made with.
-        paper: of PDFs, one of `report.pdf.PAPERS`.
-        templates: directory of templates that take the place of ours.
-        appendix: whether PDFs print every row of every table.
-    """
-
-    fail_on: Severity | None = None
-    paper: str = "A4"
-    templates: Path | None = None
-    appendix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +27,7 @@ class Formats:
 
     per_model: tuple[str, ...]
     per_run: Mapping[str, Path | None]
-    choices: Choices = Choices()
+    choices: Choices = field(default_factory=Choices)
 
 
 def rule_infos() -> dict[str, RuleInfo]:
@@ -81,7 +54,7 @@ def rule_infos() -> dict[str, RuleInfo]:
 
 
 def parse_formats(formats: Sequence[str]) -> Formats:
-    """`-f` options; without any, what people want: HTML, PDF and JSON.
+    """`-f` options; without any, the default formats.
 
     Raises:
         UsageError: a format that does not exist, or a file for one that is made per model.
@@ -90,52 +63,30 @@ def parse_formats(formats: Sequence[str]) -> Formats:
     per_run: dict[str, Path | None] = {}
     for each in formats:
         name, _, file = each.partition("=")
-        if name in PER_RUN:
+        if not format_called(name).per_model:
             per_run[name] = Path(file) if file else None
-        elif name in PER_MODEL and not file:
-            per_model[name] = None
-        elif name in PER_MODEL:
+        elif file:
             raise UsageError(f"{name} is made for each model, so it cannot go to one file ({file})")
         else:
-            raise _unknown(name)
-    return Formats(tuple(per_model) or (() if per_run else PER_MODEL), per_run)
+            per_model[name] = None
+    return Formats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
 
 
-def _unknown(name: str) -> UsageError:
-    known = ", ".join((*PER_MODEL, *PER_RUN))
-    return UsageError(f"there is no format {name!r}; there are {known}")
-
-
-def render_format(name: str, audits: Sequence[Audit], choices: Choices = Choices()) -> bytes:
+def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes:
     """One report in one format.
 
     Raises:
         UsageError: a format that does not exist, or one audit is needed and there are several.
     """
-    if name == "json":
-        return dumps(_only(name, audits)).encode()
-    if name in PER_MODEL:
-        ((_, page),) = _pages(_only(name, audits), None, [name], choices, first=False)
-        return page
-    if name in PER_RUN:
-        from modelaudit.report.export.registry import render
-
-        found = together([row_of(audit) for audit in audits])
-        return render(
-            name,
-            audits,
-            rule_infos(),
-            fail_on=choices.fail_on,
-            base=str(Path.cwd()),
-            across=[(each.title, each.models) for each in found],
-        ).encode()
-    raise _unknown(name)
-
-
-def _only(name: str, audits: Sequence[Audit]) -> Audit:
-    if len(audits) != 1:
-        raise UsageError(f"{name} shows one audit, not {len(audits)}")
-    return audits[0]
+    found = together([row_of(audit) for audit in audits])
+    job = Job(
+        audits,
+        rule_infos(),
+        choices,
+        base=str(Path.cwd()),
+        across=[(each.title, each.models) for each in found],
+    )
+    return format_called(name).render(job)
 
 
 def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = None) -> Deliver:
@@ -149,20 +100,23 @@ def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = No
         moved: slugs of models that are gone, by the digest of their files or weights: the same
             model may have come back under another name.
     """
-    pages = [name for name in formats.per_model if name != "json"]
-    for name in pages:
-        _warm_up(name)
+    pages = [FORMATS[name] for name in formats.per_model if name != "json"]
+    for page in pages:
+        page.load()  # before slots are forked, so that they share what the imports cost
+
+    infos = rule_infos()
 
     def deliver(audit: Audit) -> None:
         folder = out / "models" / str(audit.model["slug"])
         previous = _previous(out, audit, moved or {})
         if not _is_of(folder, audit):
-            for stale in folder.glob("report.*"):
-                stale.unlink()
-        write_atomic(folder / "audit.json", dumps(audit).encode())
-        shown = _pages(audit, previous, pages, formats.choices, first=previous is None)
-        for name, data in shown:
-            write_atomic(folder / f"report.{name}", data)
+            for name in PER_MODEL:
+                if name != "json":
+                    (folder / FORMATS[name].file).unlink(missing_ok=True)
+        write_atomic(folder / FORMATS["json"].file, dumps(audit).encode())
+        job = Job([audit], infos, formats.choices, previous=previous, first=previous is None)
+        for page in pages:
+            write_atomic(folder / page.file, page.render(job))
 
     return deliver
 
@@ -187,43 +141,3 @@ def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None
         with contextlib.suppress(SchemaError):
             return load(out / "models" / slug / "audit.json")
     return None
-
-
-def _pages(
-    audit: Audit, previous: Audit | None, formats: Sequence[str], choices: Choices, *, first: bool
-) -> Iterator[tuple[str, bytes]]:
-    """One audit in formats that show the same: what they show is made once."""
-    if not formats:
-        return
-    from modelaudit.report import report as view
-
-    infos = rule_infos()
-    report = view.build(audit, infos, previous, first=first)
-    for name in formats:
-        if name == "html":
-            from modelaudit.report.pages.html import render_html
-
-            page = render_html(audit, infos, report=report, templates_dir=choices.templates)
-            yield name, page.encode()
-        else:
-            from modelaudit.report.pages.pdf import render_pdf
-
-            yield (
-                name,
-                render_pdf(
-                    audit,
-                    infos,
-                    report=report,
-                    previous=previous,
-                    first=first,
-                    paper=choices.paper,
-                    templates_dir=choices.templates,
-                    appendix=choices.appendix,
-                ),
-            )
-
-
-def _warm_up(name: str) -> None:
-    """Import a renderer before slots are forked, so that they share what it costs."""
-    if name in {"html", "pdf"}:
-        importlib.import_module(f"modelaudit.report.pages.{name}")

@@ -1,63 +1,190 @@
-"""Reports for programs, by format name: each takes audits and the rules' wording, gives text."""
+"""Every report format. Options, help, file names, docs/formats.md and tests come from this list."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from modelaudit import schema
-from modelaudit.findings import Severity
-from modelaudit.report.export import cyclonedx, gitlab, junit, markdown, sarif
-from modelaudit.report.rule_info import Rules
-from modelaudit.schema import Audit
+from modelaudit.errors import UsageError
+from modelaudit.report.export.job import Job
 
-Renderer = Callable[[Sequence[Audit], Rules], str]
+Renderer = Callable[[Job], bytes]
 
 
-def render_json(audits: Sequence[Audit], _rules: Rules) -> str:
-    """One audit as the audit file that the JSON Schema describes, several as an array of them."""
-    if len(audits) == 1:
-        return schema.dumps(audits[0])
-    found = [schema.to_json(audit) for audit in audits]
-    return json.dumps(found, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A report format.
 
-
-FORMATS: Mapping[str, Renderer] = {
-    "json": render_json,
-    "sarif": sarif.render,
-    "junit": junit.render,
-    "gitlab": gitlab.render,
-    "cyclonedx": cyclonedx.render,
-    "markdown": markdown.render,
-}
-
-
-def render(
-    name: str,
-    audits: Sequence[Audit],
-    rules: Rules,
-    *,
-    fail_on: Severity | None = None,
-    base: str = "",
-    across: Sequence[tuple[str, Sequence[str]]] = (),
-) -> str:
-    """The audits in the format called `name`.
-
-    Args:
-        name: a key of `FORMATS`.
-        audits: what to report on.
-        rules: wording of the rules by code.
-        fail_on: severity from which a finding fails its rule (`junit` alone tells failures), in
-            place of the one that each audit was made with.
-        base: absolute directory that `gitlab` and `sarif` give paths relative to.
-        across: what holds for several of the models, each with their paths (`markdown` tells it).
+    Attributes:
+        name: its name in `-f NAME`.
+        file: file name: in the directory of the model if `per_model`, else of the run.
+        media_type: IANA media type.
+        audience: one line on who reads it, for the docs.
+        load: imports the renderer and returns it. `--help` lists formats, so it must import none.
+        per_model: whether there is one report for each model, or one for the whole run.
+        default: whether it is made where no `-f` is given.
     """
-    if name == "junit":
-        return junit.render(audits, rules, fail_on)
-    if name == "gitlab":
-        return gitlab.render(audits, rules, base)
-    if name == "sarif":
-        return sarif.render(audits, rules, base)
-    if name == "markdown":
-        return markdown.render(audits, rules, across)
-    return FORMATS[name](audits, rules)
+
+    name: str
+    file: str
+    media_type: str
+    audience: str
+    load: Callable[[], Renderer]
+    per_model: bool = False
+    default: bool = False
+
+    def render(self, job: Job) -> bytes:
+        """The report.
+
+        Raises:
+            UsageError: the format shows one audit and there are several, or a choice is wrong.
+        """
+        if self.per_model and len(job.audits) != 1:
+            raise UsageError(f"{self.name} shows one audit, not {len(job.audits)}")
+        return self.load()(job)
+
+
+def _html() -> Renderer:
+    from modelaudit.report.pages.html import render_html
+
+    def render(job: Job) -> bytes:
+        templates = job.choices.templates
+        page = render_html(job.audit, job.rules, report=job.report, templates_dir=templates)
+        return page.encode()
+
+    return render
+
+
+def _pdf() -> Renderer:
+    from modelaudit.report.pages.pdf import render_pdf
+
+    def render(job: Job) -> bytes:
+        return render_pdf(
+            job.audit,
+            job.rules,
+            report=job.report,
+            previous=job.previous,
+            first=job.first,
+            paper=job.choices.paper,
+            templates_dir=job.choices.templates,
+            appendix=job.choices.appendix,
+        )
+
+    return render
+
+
+def _json() -> Renderer:
+    from modelaudit.schema import dumps
+
+    return lambda job: dumps(job.audit).encode()
+
+
+def _sarif() -> Renderer:
+    from modelaudit.report.export import sarif
+
+    return lambda job: sarif.render(job.audits, job.rules, job.base).encode()
+
+
+def _junit() -> Renderer:
+    from modelaudit.report.export import junit
+
+    return lambda job: junit.render(job.audits, job.rules, job.choices.fail_on).encode()
+
+
+def _gitlab() -> Renderer:
+    from modelaudit.report.export import gitlab
+
+    return lambda job: gitlab.render(job.audits, job.rules, job.base).encode()
+
+
+def _cyclonedx() -> Renderer:
+    from modelaudit.report.export import cyclonedx
+
+    return lambda job: cyclonedx.render(job.audits, job.rules).encode()
+
+
+def _markdown() -> Renderer:
+    from modelaudit.report.export import markdown
+
+    return lambda job: markdown.render(job.audits, job.rules, job.across).encode()
+
+
+_LIST = (
+    Format(
+        name="html",
+        file="report.html",
+        media_type="text/html",
+        audience="people; one file, opens anywhere, loads nothing",
+        load=_html,
+        per_model=True,
+        default=True,
+    ),
+    Format(
+        name="pdf",
+        file="report.pdf",
+        media_type="application/pdf",
+        audience="people; to archive, print or attach to a review",
+        load=_pdf,
+        per_model=True,
+        default=True,
+    ),
+    Format(
+        name="json",
+        file="audit.json",
+        media_type="application/json",
+        audience="programs; everything that is known",
+        load=_json,
+        per_model=True,
+        default=True,
+    ),
+    Format(
+        name="sarif",
+        file="report.sarif",
+        media_type="application/sarif+json",
+        audience="code scanning services and editors",
+        load=_sarif,
+    ),
+    Format(
+        name="junit",
+        file="junit.xml",
+        media_type="application/xml",
+        audience="CI servers that show test results",
+        load=_junit,
+    ),
+    Format(
+        name="gitlab",
+        file="gl-code-quality-report.json",
+        media_type="application/json",
+        audience="GitLab's merge request widget",
+        load=_gitlab,
+    ),
+    Format(
+        name="cyclonedx",
+        file="bom.cdx.json",
+        media_type="application/vnd.cyclonedx+json",
+        audience="inventories and supply-chain tools",
+        load=_cyclonedx,
+    ),
+    Format(
+        name="markdown",
+        file="report.md",
+        media_type="text/markdown",
+        audience="a comment on a pull request",
+        load=_markdown,
+    ),
+)
+FORMATS: Mapping[str, Format] = {each.name: each for each in _LIST}
+PER_MODEL = tuple(each.name for each in _LIST if each.per_model)
+PER_RUN = tuple(each.name for each in _LIST if not each.per_model)
+DEFAULT = tuple(each.name for each in _LIST if each.default)
+
+
+def format_called(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+    return FORMATS[name]

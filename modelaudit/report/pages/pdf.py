@@ -23,6 +23,7 @@ from modelaudit import schema
 from modelaudit.errors import UsageError
 from modelaudit.report import charts
 from modelaudit.report import report as view
+from modelaudit.report.export.job import PAPERS
 from modelaudit.report.pages import assets as resources
 from modelaudit.report.pages import pdf_structure
 from modelaudit.report.pages.jinja_environment import asset, environment, render
@@ -30,7 +31,6 @@ from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text
 from modelaudit.schema import Audit
 
-PAPERS = ("A3", "A4", "A5", "letter", "legal")
 FONT_SCHEME = "font:"
 IMAGE_SCHEME = "data:image/"
 RIGHT_TO_LEFT = ("R", "AL", "AN")

@@ -10,7 +10,7 @@ import pytest
 import referencing
 import report_samples as samples
 
-from modelaudit.report.export.registry import FORMATS
+from modelaudit.report.export import cyclonedx
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
 
@@ -35,7 +35,7 @@ def cyclonedx_checker():
 
 @pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
 def test_cyclonedx_is_valid_by_the_published_schema(cyclonedx_checker, audits):
-    bom = json.loads(FORMATS["cyclonedx"](audits, samples.RULES))
+    bom = json.loads(cyclonedx.render(audits, samples.RULES))
     errors = cyclonedx_checker.iter_errors(bom)
     assert [f"{list(e.path)}: {e.message[:300]}" for e in errors] == []
     assert len(bom["components"]) == len(audits)
@@ -45,7 +45,7 @@ def test_cyclonedx_is_valid_by_the_published_schema(cyclonedx_checker, audits):
 
 def test_cyclonedx_says_what_was_measured_and_no_more():
     audit = samples.healthy()
-    bom = json.loads(FORMATS["cyclonedx"]([audit], samples.RULES))
+    bom = json.loads(cyclonedx.render([audit], samples.RULES))
     (component,) = bom["components"]
     assert component["type"] == "machine-learning-model"
     assert component["name"] == audit.model["path"]
@@ -63,7 +63,7 @@ def test_cyclonedx_says_what_was_measured_and_no_more():
 
 
 def test_cyclonedx_lists_security_findings_as_vulnerabilities():
-    bom = json.loads(FORMATS["cyclonedx"](AUDITS, samples.RULES))
+    bom = json.loads(cyclonedx.render(AUDITS, samples.RULES))
     expected = [
         finding
         for audit in AUDITS
@@ -78,7 +78,7 @@ def test_cyclonedx_lists_security_findings_as_vulnerabilities():
 
 
 def test_two_bills_of_one_audit_are_equal():
-    once, again = (FORMATS["cyclonedx"]([samples.failing()], samples.RULES) for _ in range(2))
+    once, again = (cyclonedx.render([samples.failing()], samples.RULES) for _ in range(2))
     assert once == again
-    other = FORMATS["cyclonedx"]([samples.healthy()], samples.RULES)
+    other = cyclonedx.render([samples.healthy()], samples.RULES)
     assert json.loads(once)["serialNumber"] != json.loads(other)["serialNumber"]

@@ -15,7 +15,7 @@ import pytest
 import modelaudit
 from modelaudit.facts import Format
 from modelaudit.formats.sniff import sniff
-from modelaudit.report.export import registry as machine
+from modelaudit.report.export import gitlab, sarif
 from tests.formats.bundle_writer import write_bundle
 from tests.made.files import minimal_h5, minimal_keras
 from tests.made.saved_models import tf1_message, tf2_model, write
@@ -69,8 +69,8 @@ def places(path: Path, base: Path) -> set[tuple[str, str, str]]:
     settings = modelaudit.Settings()
     settings = replace(settings, probe=replace(settings.probe, enabled=False))
     audits = list(modelaudit.audit(path, settings))
-    sarif = json.loads(machine.render("sarif", audits, {}, base=str(base)))
-    gitlab = json.loads(machine.render("gitlab", audits, {}, base=str(base)))
+    log = json.loads(sarif.render(audits, {}, base=str(base)))
+    issues = json.loads(gitlab.render(audits, {}, base=str(base)))
     return {
         (
             finding.location.file,
@@ -79,8 +79,8 @@ def places(path: Path, base: Path) -> set[tuple[str, str, str]]:
         )
         for finding, result, entry in zip(
             (each for audit in audits for each in audit.findings),
-            sarif["runs"][0]["results"],
-            gitlab,
+            log["runs"][0]["results"],
+            issues,
             strict=False,  # an incomplete audit is an entry of its own
         )
     }
@@ -96,8 +96,8 @@ def test_files_in_directories(tmp_path: Path, form: Format) -> None:
     assert sniff(root) is form
     found = places(tmp_path, tmp_path)
     assert {file for file, _, _ in found} - {"", "m"}
-    for file, sarif, gitlab in found:
-        assert sarif == gitlab == (f"m/{file}" if file and file != "m" else "m")
+    for file, named, linked in found:
+        assert named == linked == (f"m/{file}" if file and file != "m" else "m")
 
 
 def test_files_of_an_unpacked_archive(tmp_path: Path) -> None:

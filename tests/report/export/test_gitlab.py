@@ -9,7 +9,7 @@ import jsonschema
 import report_samples as samples
 
 from modelaudit.findings import Outcome, Verdict
-from modelaudit.report.export import registry as machine
+from modelaudit.report.export import gitlab
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 AUDITS = [make() for make in samples.SAMPLES.values()]
@@ -42,7 +42,7 @@ GITLAB = {
 
 
 def test_gitlab_entries_hold_what_gitlab_reads():
-    entries = json.loads(machine.render("gitlab", AUDITS, samples.RULES))
+    entries = json.loads(gitlab.render(AUDITS, samples.RULES))
     still_open = [f for a in AUDITS for f in a.findings if f.outcome is Outcome.FAIL]
     incomplete = [audit for audit in AUDITS if audit.verdict is Verdict.INCOMPLETE]
     assert len(entries) == len(still_open) + len(incomplete)
@@ -60,7 +60,7 @@ def test_gitlab_entries_hold_what_gitlab_reads():
 def test_entries_are_issues_of_code_climates_format():
     schema = json.loads((SCHEMAS / "codeclimate-issue.json").read_text())
     checker = jsonschema.Draft7Validator(schema)
-    entries = json.loads(machine.render("gitlab", AUDITS, samples.RULES))
+    entries = json.loads(gitlab.render(AUDITS, samples.RULES))
     for entry in entries:
         assert [f"{list(e.path)}: {e.message}" for e in checker.iter_errors(entry)] == []
         for field in ("type", "check_name", "description", "categories", "location"):
@@ -79,7 +79,7 @@ def test_gitlab_paths_are_relative_to_the_repository():
     root, path = audit.model["root"], audit.model["path"]
 
     def shown(base):
-        text = machine.render("gitlab", [audit], samples.RULES, base=base)
+        text = gitlab.render([audit], samples.RULES, base=base)
         return {entry["location"]["path"] for entry in json.loads(text)}
 
     above, _, last = root.rpartition("/")

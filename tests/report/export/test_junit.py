@@ -11,15 +11,14 @@ import report_samples as samples
 from lxml import etree
 
 from modelaudit.findings import Outcome, Severity, Verdict
-from modelaudit.report.export import registry as machine
-from modelaudit.report.export.registry import FORMATS
+from modelaudit.report.export import junit
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
 def test_junit_counts_add_up():
-    root = ET.fromstring(FORMATS["junit"](AUDITS, samples.RULES))
+    root = ET.fromstring(junit.render(AUDITS, samples.RULES))
     suites = root.findall("testsuite")
     assert len(suites) == len(AUDITS)
     for audit, suite in zip(AUDITS, suites, strict=True):
@@ -43,7 +42,7 @@ def test_junit_counts_add_up():
 
 
 def failing_at(fail_on):
-    root = ET.fromstring(machine.render("junit", AUDITS, samples.RULES, fail_on=fail_on))
+    root = ET.fromstring(junit.render(AUDITS, samples.RULES, fail_on=fail_on))
     return sum(int(suite.get("failures")) for suite in root)
 
 
@@ -65,7 +64,7 @@ def test_junit_fails_what_failed_the_model_unless_told_otherwise():
 
     def failures(made_at, asked=None):
         here = replace(audit, exit={**audit.exit, "fail_on": made_at})
-        text = machine.render("junit", [here], samples.RULES, fail_on=asked)
+        text = junit.render([here], samples.RULES, fail_on=asked)
         return int(ET.fromstring(text)[0].get("failures"))
 
     asked = [failures("high", level) for level in Severity]
@@ -77,7 +76,7 @@ def test_junit_fails_what_failed_the_model_unless_told_otherwise():
 @pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
 def test_junit_is_valid_by_the_schema_that_jenkins_checks_with(audits):
     checker = etree.XMLSchema(etree.parse(SCHEMAS / "junit-10.xsd"))
-    document = etree.fromstring(FORMATS["junit"](audits, samples.RULES).encode())
+    document = etree.fromstring(junit.render(audits, samples.RULES).encode())
     checker.validate(document)
     assert [f"{e.line}: {e.message}" for e in checker.error_log] == []
     assert all(case.get("classname") for case in document.iter("testcase"))  # GitLab groups by it
@@ -92,7 +91,7 @@ def test_junit_publishes_no_file_that_a_model_names():
         replace(r, findings=tuple(replace(f, detail=wanted) for f in r.findings))
         for r in audit.results
     ]
-    made = FORMATS["junit"]([replace(audit, results=tuple(results))], samples.RULES)
+    made = junit.render([replace(audit, results=tuple(results))], samples.RULES)
     said = [e.text for tag in ("system-out", "failure") for e in ET.fromstring(made).iter(tag)]
     assert said
     assert all("ATTACHMENT|/etc/passwd" in text for text in said)

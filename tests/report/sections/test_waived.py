@@ -12,7 +12,7 @@ from sample_audits import finding, results
 from modelaudit.cli.runs.batch import row_of
 from modelaudit.cli.runs.run_index import index_entry
 from modelaudit.findings import Location, Outcome, Severity, Verdict
-from modelaudit.report.export.registry import render
+from modelaudit.report.export import cyclonedx, markdown, sarif
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.index import Run, render_index
 
@@ -50,17 +50,17 @@ def test_what_is_waived_since_is_not_called_fixed():
 
 def test_formats_that_can_say_waived_name_it_with_its_reason():
     audits = [audited(known(waived_by=REASON))]
-    markdown = render("markdown", audits, samples.RULES)
-    (row,) = [line for line in markdown.splitlines() if "MA402" in line]
+    comment = markdown.render(audits, samples.RULES)
+    (row,) = [line for line in comment.splitlines() if "MA402" in line]
     assert row.startswith("| □ Waived |")
     assert "trained later" in row
-    bom = json.loads(render("cyclonedx", audits, samples.RULES))
+    bom = json.loads(cyclonedx.render(audits, samples.RULES))
     (component,) = bom["components"]
     (limit,) = component["modelCard"]["considerations"]["technicalLimitations"]
     assert limit.startswith("MA402 ")
     assert REASON in limit
-    sarif = json.loads(render("sarif", audits, samples.RULES))
-    (result,) = sarif["runs"][0]["results"]
+    log = json.loads(sarif.render(audits, samples.RULES))
+    (result,) = log["runs"][0]["results"]
     assert result["suppressions"][0]["justification"] == REASON
 
 

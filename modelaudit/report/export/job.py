@@ -1,0 +1,72 @@
+"""What a renderer is given: the audits, the rules' wording, and what the user chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelaudit.findings import Severity
+
+if TYPE_CHECKING:
+    from modelaudit.report.report import Report
+    from modelaudit.report.rule_info import Rules
+    from modelaudit.schema import Audit
+
+PAPERS = ("A3", "A4", "A5", "letter", "legal")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a user can choose about reports.
+
+    Attributes:
+        fail_on: severity from which a finding is a failure, for formats that know failures; None
+            for the one that each audit was made with.
+        paper: paper of PDFs, one of `PAPERS`.
+        templates: directory of templates that replace ours of the same name.
+        appendix: whether PDFs print every row of every table.
+    """
+
+    fail_on: Severity | None = None
+    paper: str = "A4"
+    templates: Path | None = None
+    appendix: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One report to render. A renderer uses the fields that its format can show.
+
+    Attributes:
+        audits: what to report on; exactly one for a format that is made per model.
+        rules: wording of the rules by code.
+        choices: what the user chose.
+        base: absolute directory that file paths are given relative to.
+        across: what several of the models have in common, each with their paths.
+        previous: an earlier audit of the same model, for what changed since.
+        first: earlier audits are kept where this report goes, and there is none of this model.
+    """
+
+    audits: Sequence[Audit]
+    rules: Rules
+    choices: Choices = field(default_factory=Choices)
+    base: str = ""
+    across: Sequence[tuple[str, Sequence[str]]] = ()
+    previous: Audit | None = None
+    first: bool = False
+
+    @property
+    def audit(self) -> Audit:
+        """The audit of a report that is about one model."""
+        (audit,) = self.audits
+        return audit
+
+    @cached_property
+    def report(self) -> Report:
+        """What pages about one model show; built once, however many formats show it."""
+        from modelaudit.report.report import build
+
+        return build(self.audit, self.rules, self.previous, first=self.first)

