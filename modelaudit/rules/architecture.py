@@ -1,4 +1,4 @@
-"""MA3xx: what the architecture alone implies."""
+"""MA3xx: what follows from the architecture alone."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ AXES = ("height", "width", "depth")
 def _profile(facts: Facts) -> ArchitectureProfile:
     profile = facts.measurements.profile if facts.measurements else None
     if profile is None:
-        raise NotApplicable("no layer graph with known shapes")
+        raise NotApplicable("the model has no layer graph with known shapes")
     return profile
 
 
 def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.grids:
-        raise NotApplicable("no layer that slides a window could be followed from the input")
+        raise NotApplicable("no windowed layer could be traced back to the input")
     for grid in profile.grids:
         axes = [AXES[i] for i, even in enumerate(grid.symmetric) if not even]
         if axes:
             yield rule.finding(
                 f"{grid.route} ({grid.class_name}, window {list(grid.kernel)}, stride "
-                f"{list(grid.strides)}, padding {grid.padding}) samples an input of "
-                f"{list(grid.size)} unevenly along {' and '.join(axes)}: mirrored input is not "
-                "seen at mirrored positions.",
+                f"{list(grid.strides)}, padding {grid.padding}) samples an input of size "
+                f"{list(grid.size)} asymmetrically along {' and '.join(axes)}: a mirrored input is "
+                "not sampled at mirrored positions.",
                 route=grid.route,
                 evidence={
                     "measured": list(grid.symmetric),
@@ -44,16 +44,16 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.fields or None in profile.input_size or not profile.input_size:
-        raise NotApplicable("no convolution could be followed from an input of known size")
+        raise NotApplicable("no convolution could be traced back to an input of known size")
     if profile.head != "gap":
-        raise DoesNotArise("the head sees every position of the last feature map")
+        raise DoesNotArise("the head uses every position of the last feature map")
     last = profile.fields[-1]
     size = [n for n in profile.input_size if n is not None]
     short = [f < n for f, n in zip(last.maximum, size, strict=False)]
     if all(short):
         yield rule.finding(
-            f"Before pooling over all positions, no unit sees more than {list(last.maximum)} of "
-            f"the {size} input: the model can only count local texture.",
+            f"Before global pooling, the largest receptive field is {list(last.maximum)} for an "
+            f"input of size {size}: the model can only aggregate local texture.",
             route=last.route,
             evidence={"measured": list(last.maximum), "threshold": list(size)},
         )
@@ -62,12 +62,12 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.fields:
-        raise NotApplicable("no convolution could be followed from an input of known size")
+        raise NotApplicable("no convolution could be traced back to an input of known size")
     border = [field for field in profile.fields if field.border]
     if border:
         yield rule.finding(
-            f"From {border[0].route} on, {len(border)} layers already see the whole input before "
-            "they start and only add border padding to it.",
+            f"From {border[0].route} on, the input of {len(border)} layers already has a receptive "
+            "field that covers the whole image. They only add border padding to it.",
             route=border[0].route,
             evidence={"measured": len(border), "unit": "layers", "n": len(profile.fields)},
         )
@@ -77,12 +77,12 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     for grid in profile.grids:
         if all(size == 1 for size in grid.kernel):
-            continue  # a strided 1x1 is the usual shortcut of a residual block
+            continue  # a strided 1x1 convolution is the usual shortcut of a residual block
         skips = [s > k for s, k in zip(grid.strides, grid.kernel, strict=False)]
         if any(skips):
             yield rule.finding(
-                f"{grid.route} moves {list(grid.strides)} pixels at a time with a window of "
-                f"{list(grid.kernel)}: some input never reaches the output.",
+                f"{grid.route} has stride {list(grid.strides)} and window {list(grid.kernel)}: "
+                "part of the input never reaches the output.",
                 route=grid.route,
                 evidence={"measured": list(grid.strides), "threshold": list(grid.kernel)},
             )
@@ -113,12 +113,14 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
-        summary="A strided layer samples its input unevenly, so flips cannot be exact",
-        pass_title="Every windowed layer samples its input evenly",
-        why="With such a layer even perfectly symmetric filters answer differently to a mirrored "
+        summary="A strided layer samples its input asymmetrically, so flip equivariance cannot be "
+        "exact",
+        pass_title="Every windowed layer samples its input symmetrically",
+        why="With such a layer, even perfectly symmetric filters respond differently to a mirrored "
         "input. Training can still make the difference small.",
-        fix="Choose input sizes, strides and padding so that windows fit evenly (for a 3x3 "
-        "convolution with stride 2 and 'same' padding: odd sizes), if exact symmetry matters.",
+        fix="If exact symmetry matters, choose input sizes, strides and padding so that the "
+        "windows fit symmetrically (for a 3x3 convolution with stride 2 and 'same' padding: odd "
+        "sizes).",
         check=_uneven_grid,
         bad=examples.measured(_grid(False)),
         good=examples.measured(_grid(True)),
@@ -133,10 +135,10 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.HIGH,
         needs=NEEDS,
-        summary="No unit sees the whole input before positions are pooled away",
-        pass_title="Some unit sees the whole input before positions are pooled away",
-        why="Such a model judges texture, not shape, which is right for some tasks only.",
-        fix="Add depth, stride or dilation before the global pooling if shape matters.",
+        summary="The receptive field before global pooling is smaller than the input",
+        pass_title="The receptive field before global pooling covers the input",
+        why="Such a model classifies by texture rather than shape, which suits only some tasks.",
+        fix="If shape matters, add depth, stride or dilation before the global pooling.",
         check=_small_field,
         bad=examples.measured(_field(7)),
         good=examples.measured(_field(31)),
@@ -149,9 +151,9 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.MEDIUM,
         needs=NEEDS,
-        summary="Layers lie behind the point where the whole input is already seen",
-        pass_title="No layer lies wholly behind the border of the input",
-        why="Such layers cost time and seldom add accuracy.",
+        summary="Layers follow after the receptive field already covers the whole input",
+        pass_title="No layer starts with a receptive field that already covers the whole input",
+        why="Such layers cost compute and seldom improve accuracy.",
         fix="Use larger inputs, or fewer layers and strides.",
         check=_unproductive,
         bad=examples.measured(_field(40, border=True)),
@@ -166,9 +168,9 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
         summary="A stride is larger than its window, so part of the input is never read",
-        pass_title="No stride is larger than its window (1x1 shortcuts aside)",
-        why="Pixels between the windows cannot change the answer.",
-        fix="Use a window at least as large as the stride.",
+        pass_title="No stride is larger than its window (except 1x1 shortcuts)",
+        why="Pixels between the windows have no effect on the output.",
+        fix="Use a window that is at least as large as the stride.",
         check=_heavy_stride,
         bad=examples.measured(_grid(True, strides=(4, 4))),
         good=examples.measured(_grid(True)),

@@ -1,5 +1,5 @@
-"""The catalogue: every rule there is, in the order of their codes. Adding a rule means adding it
-to its family's `RULES`; adding a family means adding it here."""
+"""The catalogue: all rules in the order of their codes. To add a rule, add it to its family's
+`RULES`. To add a family, add it here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def rule(code: str) -> Rule:
     """The rule with this code or name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such rule.
     """
     for each in CATALOGUE:
         if code in (each.code, each.name):
@@ -67,15 +67,15 @@ def rule(code: str) -> Rule:
 
 
 def unknown(word: str) -> str:
-    """A sentence on a word that is neither code nor name of a rule, with the rule it may mean.
+    """The error message for a word that is neither code nor name of a rule, with a suggestion.
 
-    That is one whose code it is but for capitals, or whose name is like it. Many codes are like
-    any other.
+    A rule is suggested if its code differs only in case or if its name is similar. Codes are all
+    similar to each other, so similar codes are not suggested.
     """
     for each in CATALOGUE:
         if each.code == word.upper():
-            return f"no rule is called {word!r}; did you mean {each.code} ({each.name})?"
+            return f"unknown rule {word!r}; did you mean {each.code} ({each.name})?"
     names = get_close_matches(word.lower(), [each.name for each in CATALOGUE], n=1, cutoff=LIKE)
     if names:
-        return f"no rule is called {word!r}; did you mean {names[0]} ({rule(names[0]).code})?"
-    return f"no rule is called {word!r}; `modelaudit rules` lists them"
+        return f"unknown rule {word!r}; did you mean {names[0]} ({rule(names[0]).code})?"
+    return f"unknown rule {word!r}; `modelaudit rules` lists all rules"

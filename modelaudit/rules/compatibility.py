@@ -1,4 +1,4 @@
-"""MA2xx: which TensorFlow and Keras made it, and does it load here?"""
+"""MA2xx: which TensorFlow and Keras saved the model, and does it load here?"""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _tried(facts: Facts) -> dict[str, Observation]:
     ended = {Status.LOADED, Status.FAILED}
     tried = {name: each for name, each in seen.items() if each.status in ended}
     if not tried:
-        raise NotApplicable("no loader came to an answer")
+        raise NotApplicable("no loader finished")
     return tried
 
 
 def _message(observation: Observation) -> str:
-    text = observation.failure.partition(" Full object config:")[0]  # and pages of it
+    text = observation.failure.partition(" Full object config:")[0]  # which fills pages
     return text[:QUOTED] + (" …" if len(text) > QUOTED else "")
 
 
@@ -42,7 +42,7 @@ def _version_unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = artifact.provenance
     if not (said.keras or said.tensorflow or said.producer):
         yield rule.finding(
-            f"This {artifact.format.label} carries neither a Keras nor a TensorFlow version.",
+            f"This {artifact.format.label} states neither a Keras nor a TensorFlow version.",
             evidence={"measured": None},
         )
 
@@ -66,7 +66,7 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _nowhere(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"does not load in {names[0]}"
-    return f"loads neither in {' nor in '.join(names)}"
+    return f"loads in neither {' nor '.join(names)}"
 
 
 def _origin(facts: Facts) -> str:
@@ -83,8 +83,8 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("only one of Keras 3 and tf-keras was tried")
     if current.status is Status.FAILED and legacy.status is Status.LOADED:
         yield rule.finding(
-            f"{_origin(facts)}Keras {current.versions.get('keras', '3')} refuses the model, tf-keras "
-            f"{legacy.versions.get('tf-keras', '2')} loads it.",
+            f"{_origin(facts)}Keras {current.versions.get('keras', '3')} rejects the model, "
+            f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it.",
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
         )
@@ -95,8 +95,8 @@ def _generation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert architecture is not None
     if architecture.dialect == "keras1":
         yield rule.finding(
-            "The saved architecture is in the dialect of Keras 1 "
-            f"(version {facts.artifact.provenance.keras or 'not written'}).",
+            "The saved architecture uses the Keras 1 dialect (version "
+            f"{facts.artifact.provenance.keras or 'not stated'}).",
             evidence={"measured": architecture.dialect},
         )
 
@@ -124,8 +124,8 @@ RULES = (
         needs=(Need.ARTIFACT,),
         summary="The file does not say which version saved it",
         pass_title="The file says which version saved it",
-        why="Without it, compatibility can only be told from the content.",
-        fix="Note the version beside the model when you save it.",
+        why="Without a version, compatibility can only be inferred from the content.",
+        fix="Record the version next to the model when you save it.",
         check=_version_unknown,
         bad=examples.healthy,
         good=_versioned,
@@ -137,10 +137,11 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARCHITECTURE,),
-        summary="The architecture is written in Keras 1's dialect",
-        pass_title="The architecture is in a dialect that current loaders know",
-        why="Keras 3 and tf-keras know neither Keras 1's class names nor its arguments.",
-        fix="Load it with Keras 1 or 2.0 (which translates), and save it again from there.",
+        summary="The architecture uses the Keras 1 dialect",
+        pass_title="The architecture uses a dialect that current loaders support",
+        why="Keras 3 and tf-keras support neither the class names nor the arguments of Keras 1.",
+        fix="Load it with Keras 1 or 2.0, which translates the config, and save it again from "
+        "there.",
         check=_generation,
         bad=_keras1,
         good=examples.healthy,
@@ -152,11 +153,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
-        summary="The model loads in none of the runtimes tried",
-        pass_title="The model loads in at least one of the runtimes tried",
-        why="Whatever the file holds, nobody can use it with what is installed here.",
-        fix="The error text names the reason. Custom classes need `custom_objects`; old files need "
-        "the TensorFlow version that wrote them.",
+        summary="The model loads in none of the tested runtimes",
+        pass_title="The model loads in at least one tested runtime",
+        why="The model cannot be used with the TensorFlow and Keras installed here.",
+        fix="The error message gives the reason. Custom classes need `custom_objects`; old files "
+        "need the TensorFlow version that wrote them.",
         check=_loads_nowhere,
         bad=examples.observed(Status.FAILED, Status.FAILED, error="Unknown layer"),
         good=examples.observed(Status.LOADED),
@@ -168,8 +169,8 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
-        summary="Keras 3 refuses the model; tf-keras (Keras 2) loads it",
-        pass_title="Keras 3 needs no help to load the model",
+        summary="Keras 3 rejects the model; tf-keras (Keras 2) loads it",
+        pass_title="Keras 3 loads the model",
         why="Code that calls `keras.models.load_model` stops with an error after an upgrade to "
         "TensorFlow 2.16 or newer.",
         fix="Load it with tf-keras (`pip install tf-keras`), which is Keras 2.\n\n"

@@ -1,4 +1,4 @@
-"""MA11x: do the stored tensors and the saved architecture belong together?"""
+"""MA11x: do the stored tensors match the saved architecture?"""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 
-LISTED = 20  # names spelled out in one finding; the rest is counted
+LISTED = 20  # names listed in one finding; the rest is counted
 
 
 def _weighted(facts: Facts) -> tuple[Layer, ...]:
-    """Layers that own variables, where the file is meant to hold weights at all."""
+    """Layers that own variables, where the file is meant to contain weights."""
     architecture = facts.artifact.architecture
     if architecture is None or not facts.artifact.tensors:
-        raise NotApplicable("the file holds no architecture together with weights")
+        raise NotApplicable("the file does not contain both an architecture and weights")
     if not any(layer.variables for layer in architecture.layers):
-        raise NotApplicable("the stored tensors carry no names that lead to layers")
+        raise NotApplicable("the names of the stored tensors do not identify layers")
     return tuple(layer for layer in architecture.layers if layer.expected and not layer.is_model)
 
 
@@ -28,8 +28,8 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         absent = sorted(set(layer.expected) - set(layer.variables))
         if absent:
             yield rule.finding(
-                f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, and the file "
-                "does not hold them.",
+                f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, but the file "
+                f"does not contain {'it' if len(absent) == 1 else 'them'}.",
                 route=layer.route,
                 evidence={
                     "measured": len(layer.variables),
@@ -61,8 +61,8 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             expected, tensor = layer.expected.get(role), tensors.get(name)
             if expected is not None and tensor is not None and not fits(tensor.shape, expected):
                 yield rule.finding(
-                    f"{layer.route}/{role} should be {list(expected)}, the stored tensor is "
-                    f"{list(tensor.shape)}.",
+                    f"{layer.route}/{role} should have shape {list(expected)}, but the stored "
+                    f"tensor has shape {list(tensor.shape)}.",
                     file=tensor.file,
                     route=f"{layer.route}/{role}",
                     evidence={"measured": list(tensor.shape), "expected": list(expected)},
@@ -74,8 +74,9 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if tensor.stats and tensor.stats.nonfinite:
             used = tensor.role == "weight"
             yield rule.finding(
-                f"{tensor.name} holds {tensor.stats.nonfinite} values that are NaN or infinite, of "
-                f"{tensor.size}." + ("" if used else " It is not used for prediction."),
+                f"{tensor.name}: {counted(tensor.stats.nonfinite, 'value is', 'values are')} NaN or "
+                f"infinite, of {tensor.size}."
+                + ("" if used else " The tensor is not used for prediction."),
                 file=tensor.file,
                 route=tensor.name,
                 evidence={
@@ -127,11 +128,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.TENSORS,),
-        summary="Weights hold NaN or infinite values",
+        summary="Weights contain NaN or infinite values",
         pass_title="All stored values are finite",
-        why="A single NaN spreads through the network. Where a ReLU hides it, the output is finite "
-        "and wrong.",
-        fix="Go back to the last checkpoint before training diverged, or restore the file.",
+        why="A single NaN propagates through the network. Where a ReLU masks it, the output is "
+        "finite but wrong.",
+        fix="Use the last checkpoint from before training diverged, or restore the file.",
         check=_non_finite,
         bad=_nan,
         good=examples.healthy,
@@ -143,11 +144,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="The architecture needs weights that the file does not hold",
-        pass_title="The file holds every weight that the architecture needs",
-        why="Loaders that match by name or skip mismatches leave such layers at random values "
-        "without an error.",
-        fix="Save model and weights together from one session: `model.save('model.keras')`.",
+        summary="Weights that the architecture needs are missing from the file",
+        pass_title="The file contains every weight that the architecture needs",
+        why="Loaders that match weights by name or skip mismatches leave such layers at their "
+        "initial random values without raising an error.",
+        fix="Save architecture and weights together: `model.save('model.keras')`.",
         check=_missing,
         bad=_lacks_bias,
         good=examples.healthy,
@@ -159,11 +160,12 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="The file holds weights that no layer of the architecture claims",
+        summary="The file contains weights that belong to no layer of the architecture",
         pass_title="Every stored weight belongs to a layer",
-        why="They are left over from another architecture, or the layer that should hold them "
-        "was lost: the restored model then computes something else.",
-        fix="Compare the architecture with the code that trained the model, then save again.",
+        why="They are left over from another architecture, or the layer that owned them was lost. "
+        "In the second case the restored model computes something else.",
+        fix="Compare the architecture with the code that trained the model, then save the model "
+        "again.",
         check=_unexpected,
         bad=_one_too_many,
         good=examples.healthy,
@@ -175,10 +177,10 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="A stored weight has another shape than its layer needs",
+        summary="The shape of a stored weight differs from the shape that its layer needs",
         pass_title="Every stored weight has the shape that its layer needs",
         why="The weights come from another architecture or were edited. Loading raises an error, "
-        "or skips the layer where `skip_mismatch=True`.",
+        "or skips the layer if `skip_mismatch=True`.",
         fix="Use the weights that were saved with this architecture.",
         check=_shapes,
         bad=_wrong_shape,
@@ -191,11 +193,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="Names inside the file say that weights stand in the wrong layer",
-        pass_title="Names inside the file agree with the layers",
-        why="Weights of equal shape load into each other's places without any error, and the model "
-        "answers wrongly.",
-        fix="Save the model again from the session that trained it; do not reorder groups by hand.",
+        summary="Names inside the file indicate that weights are stored under the wrong layer",
+        pass_title="Names inside the file match the layers",
+        why="Weights of equal shape are loaded into each other's layers without an error, and the "
+        "model's outputs are wrong.",
+        fix="Save the model again in the session that trained it. Do not reorder the groups by "
+        "hand.",
         check=_misordered,
         bad=_swapped,
         good=examples.healthy,

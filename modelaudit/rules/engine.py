@@ -1,4 +1,4 @@
-"""Asking every rule about one model, and the verdict that follows."""
+"""Runs every rule on one model and derives the verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, Status, runtime_name
 from modelaudit.rules.model import DoesNotArise, Facts, Need, NotApplicable, Rule
 
-# Formats that hold layers and weights, and never a graph.
+# Formats that contain layers and weights, but never a graph.
 GRAPHLESS = frozenset(
     {
         Format.LEGACY_H5_FULL,
@@ -22,9 +22,9 @@ GRAPHLESS = frozenset(
         Format.TF2_CHECKPOINT,
     }
 )
-# A part of a file that nobody looked into, as against one that is damaged.
+# A part of a file that was not read, as opposed to one that is damaged.
 NOT_SEEN = frozenset({ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED})
-# A model that the probe could not run to an end has not been looked at in full.
+# A probe that ended like this leaves the model only partially audited.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
 )
@@ -32,25 +32,25 @@ _LONG_NAME = re.compile(r"\S{73,}")  # longer than any digest
 
 
 def missing_need(need: Need, facts: Facts) -> str:
-    """Why `need` is not there, or "" when it is."""
+    """Why `need` is not met, or "" when it is."""
     artifact = facts.artifact
     if need is Need.ARCHITECTURE and artifact.architecture is None:
-        return "the file holds no Keras architecture"
+        return "the file contains no Keras architecture"
     if need is Need.TENSORS and not artifact.tensors:
         return "no tensor could be read"
     if need is Need.GRAPH and not artifact.graphs:
-        return "the model holds no TensorFlow graph"
+        return "the model contains no TensorFlow graph"
     if need is Need.MEASUREMENTS and facts.measurements is None:
         return "the weights were not measured"
     if need is Need.OBSERVATION and not facts.observations:
         return facts.probe_skipped or "the model was not run"
     if need is Need.BEHAVIOUR and facts.behaviour is None:
-        return facts.probe_skipped or "the model gave no output to judge"
+        return facts.probe_skipped or "the model produced no output"
     return ""
 
 
 def run_rule(rule: Rule, facts: Facts) -> RuleResult:
-    """One rule's outcome. An exception in a check is an outcome, never the end of the audit."""
+    """One rule's outcome. An exception in a check is an outcome and never aborts the audit."""
     if facts.unseen:
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, facts.unseen)
     for need in rule.needs:
@@ -64,7 +64,7 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
         moot = isinstance(reason, DoesNotArise)
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, str(reason), moot=moot)
     except Exception as error:
-        detail = f"the rule itself failed: {type(error).__name__}: {error}"
+        detail = f"the rule raised {type(error).__name__}: {error}"
         return RuleResult(rule.code, rule.name, Outcome.ERROR, detail[:500])
     if findings:
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
@@ -79,7 +79,7 @@ def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:
 
 
 def could_not_look(facts: Facts) -> str:
-    """Why this model was not looked at in full, or "" when it was."""
+    """Why this model was only partially audited, or "" when it was audited completely."""
     artifact = facts.artifact
     if facts.unseen:
         return f"{artifact.root.name}: {facts.unseen}"
@@ -96,15 +96,15 @@ def could_not_look(facts: Facts) -> str:
             return f"running it in {where}: {ENDED[observation.status]} ({observation.error})"
     for observation in facts.elsewhere:
         if observation.status is Status.UNAVAILABLE:
-            return f"the runtime {observation.runtime} could not be had: {observation.error}"
+            return f"the runtime {observation.runtime} is not available: {observation.error}"
     return ""
 
 
 def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tuple[Verdict, str]:
     """The verdict and the sentence that gives its reason.
 
-    A finding at or over `fail_on` fails the model; without one, a model that could not be looked
-    at in full is incomplete; findings from low upwards warn.
+    A finding at or above `fail_on` fails the model. Without one, a model that was only partially
+    audited is incomplete. Findings of severity low or higher warn.
     """
     results = tuple(results)
     findings = [f for result in results for f in result.findings if not f.waived_by]
@@ -115,50 +115,50 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
         return Verdict.FAIL, _with_others(_short_names(worst.detail), worst.severity, others)
     reason = could_not_look(facts)
     if reason:
-        return Verdict.INCOMPLETE, f"Not looked at in full: {reason}"
+        return Verdict.INCOMPLETE, f"Partially audited: {reason}"
     broken = [result for result in results if result.outcome is Outcome.ERROR]
     if broken:
-        return Verdict.INCOMPLETE, f"Rule {broken[0].code} could not finish: {broken[0].reason}"
+        return Verdict.INCOMPLETE, f"Rule {broken[0].code} failed to run: {broken[0].reason}"
     if worst and worst.severity.rank >= Severity.LOW.rank:
         return Verdict.WARN, _short_names(worst.detail)
     waived = [f for result in results for f in result.findings if f.waived_by]
     if waived:
         return Verdict.PASS, _but_for(waived)
-    return Verdict.PASS, "Nothing was found that speaks against using this model."
+    return Verdict.PASS, "Nothing was found that argues against using this model."
 
 
 def _short_names(detail: str) -> str:
-    """A reason whose point no overlong name of a layer pushes out of sight; the finding has it."""
+    """The reason with overlong layer names shortened; the finding has them in full."""
     return _LONG_NAME.sub(lambda found: f"{found[0][:40]}…{found[0][-20:]}", detail)
 
 
 def _with_others(reason: str, worst: Severity, others: Sequence[Severity]) -> str:
-    """The reason, and how many findings fail the model beside the one that it tells."""
+    """The reason, and how many further findings fail the model."""
     if not others:
         return reason
     one = len(others) == 1
-    said = f"fail{'s' if one else ''} the model, too"
+    said = f"also fail{'s' if one else ''} the model"
     if all(severity is worst for severity in others):
-        said = "as serious"
+        said = "of the same severity"
     stop = "" if reason.endswith((".", "…", "!", "?")) else "."
     return f"{reason}{stop} ({len(others)} more finding{'' if one else 's'} {said}.)"
 
 
 def _but_for(waived: Sequence[Finding]) -> str:
-    """The reason of a pass that rests on waivers: it must not read like one without."""
+    """The reason of a pass that depends on waivers, so that it does not read like a plain pass."""
     first = max(waived, key=lambda finding: finding.severity.rank)
     rest = f", and {len(waived) - 1} more" if len(waived) > 1 else ""
     return (
-        f"Nothing is open that speaks against using this model. Waived: {first.code}, "
+        f"Nothing unwaived argues against using this model. Waived: {first.code}, "
         f"{first.severity.value} ({first.waived_by}){rest}."
     )
 
 
 def rules_digest(rules: Sequence[Rule]) -> str:
-    """Identity of a rule set: changes when a rule comes, goes or changes its declaration.
+    """Identity of a rule set: changes when a rule is added, removed or declared differently.
 
-    Functions are left out, for they have no value that two processes share. So an edit of a check
-    alone does not show.
+    Functions are left out because they have no value that two processes share. A change to a
+    check alone therefore does not change the digest.
     """
     digest = hashlib.sha256()
     for rule in rules:

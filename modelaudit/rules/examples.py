@@ -1,4 +1,4 @@
-"""The smallest facts that make a rule fail or pass: each rule's own good and bad example."""
+"""The smallest facts on which a rule fails or passes: each rule's bad and good example."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDINARY = TensorStats(minimum=-1.0, maximum=1.0, mean=0.0, std=0.5, zeros=0, no
 
 
 def healthy() -> Facts:
-    """One Dense layer, complete and ordinary."""
+    """One complete Dense layer without problems."""
     return Facts(model(layer()))
 
 
@@ -36,7 +36,7 @@ def layer(
     config: Mapping[str, Json] | None = None,
     inbound: tuple[tuple[str, ...], ...] = (),
 ) -> Layer:
-    """A layer whose kernel and bias are there."""
+    """A layer with a kernel and a bias."""
     found = {"kernel": f"{name}/kernel", "bias": f"{name}/bias"} if variables is None else variables
     return Layer(
         route=name,
@@ -84,18 +84,18 @@ def model(
 
 
 def with_problem(kind: ProblemKind, **evidence: Json) -> Callable[[], Facts]:
-    """Facts whose reader met one problem."""
+    """Facts with one problem reported by the reader."""
     problem = Problem(kind, "example.keras", "what the reader saw", evidence=evidence)
     return lambda: Facts(model(layer(), problems=(problem,)))
 
 
 def measured(measurements: Measurements) -> Callable[[], Facts]:
-    """Facts with these static measures."""
+    """Facts with these static measurements."""
     return lambda: Facts(model(layer()), measurements=measurements)
 
 
 def observed(*statuses: Status, error: str = "") -> Callable[[], Facts]:
-    """Facts observed in `here`, then `here-legacy`, with these endings."""
+    """Facts with one observation per status: in `here`, then in `here-legacy`."""
     names = ("here", "here-legacy")
     observations = tuple(
         Observation(

@@ -1,4 +1,4 @@
-"""Made behaviours: the good and bad examples of the behaviour rules."""
+"""Synthetic behaviours: the good and bad examples of the behaviour rules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEALTHY = OutputBehaviour(
 def behave(
     output: OutputBehaviour = HEALTHY, *, deterministic: bool = True, dead_share: float = 0.1
 ) -> Facts:
-    """Facts of a model that was run on 128 user images."""
+    """Facts about a model that was run on 128 user images."""
     behaviour = Behaviour(
         runtime="here",
         inputs=ProbeInputs("user", 128, (128, 16, 16, 1), (0.0, 1.0)),
@@ -40,7 +40,7 @@ def behave(
 
 
 def lively() -> Facts:
-    """Everything as it should be."""
+    """No problems."""
     return behave()
 
 
@@ -50,18 +50,18 @@ def collapsed() -> Facts:
 
 
 def wrong_way_round() -> Facts:
-    """Sees images only when they are mirrored."""
+    """Recognises images only when they are mirrored."""
     return behave(replace(HEALTHY, orientation={"e": 0.4, "H": 2.99}))
 
 
 def flip_sensitive() -> Facts:
-    """Mirroring changes most answers."""
+    """Mirroring changes most predictions."""
     effect = TransformEffect("H", 128, 0.34, (0.26, 0.42), 0.28, nfv=0.47)
     return behave(replace(HEALTHY, transforms=(effect,)))
 
 
 def noisy() -> Facts:
-    """Another answer each time."""
+    """A different output each time."""
     return behave(deterministic=False)
 
 

@@ -1,10 +1,10 @@
-"""Sentences whose number and verb agree, also where there is only one."""
+"""Phrases whose verb agrees with a number, including one."""
 
 from __future__ import annotations
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """`1 layer holds` or `3 layers hold`."""
+    """`1 layer has` or `3 layers have`."""
     return f"{count:,} {one if count == 1 else many}"
 
 
@@ -14,7 +14,7 @@ def every(count: int, one: str, many: str) -> str:
 
 
 def of_all(count: int, n: int, what: str, one: str, many: str) -> str:
-    """`1 of 3 layers is`, `2 of 3 layers are`, or as `every` where it is all; `what` is `layer`."""
+    """`1 of 3 layers is`, `2 of 3 layers are`, or as `every` for all; `what` is `layer`."""
     if count == n:
         return every(count, f"{what} {one}", f"{what}s {many}")
     return f"{count:,} of {n:,} {what}s {one if count == 1 else many}"

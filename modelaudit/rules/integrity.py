@@ -1,4 +1,4 @@
-"""MA1xx: are the bytes all there, and are they what they seem to be?"""
+"""MA1xx: file integrity: missing, damaged and mismatched files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One kind of damage that a reader can meet, and what it means."""
+    """One kind of damage that a reader can detect, and what it means."""
 
     kind: ProblemKind
     code: str
@@ -33,30 +33,30 @@ DAMAGES = (
         Severity.MEDIUM,
         "A file of the model cannot be read",
         "Every file of the model can be read",
-        "What cannot be read was not audited. The model may be fine or not: nobody looked.",
-        "Give the auditing user read permission, or repair the storage, and audit again.",
+        "A file that cannot be read was not audited. It may be intact or damaged.",
+        "Grant the auditing user read permission, or repair the storage, then audit again.",
     ),
     Damage(
         ProblemKind.TRUNCATED,
         "MA102",
         "truncated-file",
         Severity.HIGH,
-        "A file ends before its own header says it should",
-        "No file ends early",
-        "An upload, copy or save stopped half-way. Weights behind the cut are gone.",
-        "Copy the file again from its source and compare sizes; re-export the model if the source "
-        "is cut too.",
+        "A file is shorter than its own header declares",
+        "No file is truncated",
+        "An upload, copy or save was interrupted. The weights after the truncation point are lost.",
+        "Copy the file again from its source and compare the sizes. If the source is truncated "
+        "too, export the model again.",
     ),
     Damage(
         ProblemKind.TEXT_MANGLED,
         "MA103",
         "text-mangled-file",
         Severity.HIGH,
-        "A binary file was passed through a text conversion",
-        "No file was converted as text",
-        "Some tool treated the file as UTF-8 text and replaced every byte that is not, so the "
-        "numbers are lost for good.",
-        "The file cannot be repaired. Fetch the original again in binary mode (for git: mark the "
+        "A binary file was converted as if it were text",
+        "No binary file was converted as text",
+        "A tool treated the file as UTF-8 text and replaced every byte that is not valid UTF-8. "
+        "The original values cannot be recovered.",
+        "The file cannot be repaired. Fetch the original again in binary mode (for Git: mark the "
         "suffix as `binary` in .gitattributes).",
     ),
     Damage(
@@ -66,8 +66,8 @@ DAMAGES = (
         Severity.HIGH,
         "The file is a Git LFS pointer, not the model",
         "No file is a Git LFS pointer",
-        "The repository keeps the model elsewhere and this copy holds just its address.",
-        "Run `git lfs pull` in the checkout that this file came from.",
+        "The repository stores the model elsewhere. This copy contains only a reference to it.",
+        "Run `git lfs pull` in the checkout that this file comes from.",
     ),
     Damage(
         ProblemKind.EMPTY,
@@ -76,49 +76,51 @@ DAMAGES = (
         Severity.HIGH,
         "The file is empty",
         "No file is empty",
-        "Saving or copying never got to the first byte.",
-        "Save or copy the model again; check for a full disk.",
+        "Saving or copying the file failed before the first byte was written.",
+        "Save or copy the model again. Check whether the disk is full.",
     ),
     Damage(
         ProblemKind.CORRUPT,
         "MA106",
         "corrupt-file",
         Severity.HIGH,
-        "The content is not what its name or first bytes promise",
-        "Every file parses as what it is",
-        "A loader will refuse the file, or read something else than was saved.",
-        "Restore the file from its source. Compare the digest in this report with the original's.",
+        "The content does not match the file's name or its first bytes",
+        "Every file can be parsed as the format it claims to be",
+        "A loader rejects the file, or reads something other than what was saved.",
+        "Restore the file from its source. Compare the digest in this report with the digest of "
+        "the original.",
     ),
     Damage(
         ProblemKind.MISSING_FILE,
         "MA107",
         "missing-file",
         Severity.HIGH,
-        "A file that the model needs is not there",
-        "Every file that the model needs is there",
-        "Without it the model cannot be loaded, or is loaded with fresh random weights.",
-        "Copy the whole model, not single files; for a SavedModel that means the whole directory.",
+        "A file that the model needs is missing",
+        "Every file that the model needs is present",
+        "Without it the model cannot be loaded, or is loaded with randomly initialised weights.",
+        "Copy the whole model, not single files. For a SavedModel, copy the whole directory.",
     ),
     Damage(
         ProblemKind.MISSING_SHARD,
         "MA108",
         "missing-variable-shard",
         Severity.HIGH,
-        "A data shard that the checkpoint index names is not there",
-        "Every data shard is there",
-        "The index lists weights whose bytes are absent. Loading raises an error, or, where only "
-        "object matching is used, leaves them at random values.",
-        "Copy the missing `.data-…-of-…` file beside the index. Check .gitignore and upload limits.",
+        "A data shard that the checkpoint index lists is missing",
+        "Every data shard is present",
+        "The index lists weights whose bytes are missing. Loading raises an error or, with "
+        "object-based restoring, silently leaves those weights at their initial random values.",
+        "Copy the missing `.data-…-of-…` file next to the index. Check .gitignore and upload "
+        "limits.",
     ),
     Damage(
         ProblemKind.SIZE_MISMATCH,
         "MA109",
         "size-mismatch",
         Severity.HIGH,
-        "Stored sizes and declared sizes differ",
-        "Stored sizes are the declared ones",
-        "The file that holds the numbers is not the one that the index or header describes.",
-        "Restore index and data from one save. Never mix files of two saves.",
+        "A stored size differs from the declared size",
+        "Every stored size matches its declared size",
+        "The data file does not belong to this index or header.",
+        "Restore the index and the data from the same save. Never mix files from two saves.",
     ),
     Damage(
         ProblemKind.CRC_MISMATCH,
@@ -126,44 +128,45 @@ DAMAGES = (
         "checksum-mismatch",
         Severity.HIGH,
         "Stored bytes do not match their checksum",
-        "Every checksum that is stored holds",
-        "Bytes changed after saving: a storage fault, a partial overwrite or an edit. The values "
-        "named here are not those that were saved.",
-        "Restore the file from a good copy. If the values were edited on purpose, save the model "
-        "again with TensorFlow so that the checksum is right.",
+        "Every stored checksum matches",
+        "The bytes changed after saving: a storage fault, a partial overwrite or an edit. The "
+        "listed values are not the ones that were saved.",
+        "Restore the file from an intact copy. If the values were edited on purpose, save the "
+        "model again with TensorFlow so that the checksum is correct.",
     ),
     Damage(
         ProblemKind.LEFTOVER,
         "MA115",
         "leftover-file",
         Severity.LOW,
-        "Files lie in the model that are no part of it",
-        "Nothing lies in the model that is no part of it",
-        "Leftovers of an interrupted save or foreign files get shipped along, and loaders that "
-        "pick files by pattern can take the wrong one.",
-        "Delete what is not part of the model, or keep it outside the model's directory.",
+        "The model directory contains files that are not part of the model",
+        "The model contains only files that belong to it",
+        "Files from an interrupted save and unrelated files are distributed with the model. A "
+        "loader that selects files by pattern may pick the wrong one.",
+        "Delete what is not part of the model, or move it out of the model's directory.",
     ),
     Damage(
         ProblemKind.STATE_FILE_MISMATCH,
         "MA116",
         "checkpoint-state-mismatch",
         Severity.MEDIUM,
-        "The `checkpoint` state file names something else than what lies here",
-        "The `checkpoint` state file fits what lies here",
-        "`tf.train.latest_checkpoint` follows this file. It then restores another checkpoint, or "
-        "finds none, and code that does not check runs on with fresh weights.",
-        "Restore by explicit prefix, or correct `model_checkpoint_path` to a relative name.",
+        "The `checkpoint` state file does not match the checkpoints in the directory",
+        "The `checkpoint` state file matches the checkpoints in the directory",
+        "`tf.train.latest_checkpoint` reads this file. It then restores another checkpoint or "
+        "finds none, and code that does not check continues with untrained weights.",
+        "Restore with an explicit prefix, or set `model_checkpoint_path` to the correct relative "
+        "name.",
     ),
     Damage(
         ProblemKind.SUFFIX_MISMATCH,
         "MA117",
         "suffix-mismatch",
         Severity.MEDIUM,
-        "The file's name says one format, its content is another",
-        "The file is what its name says",
-        "Keras 3 chooses its reader by the suffix: it answers 'file not found' or 'not a zip' for "
-        "a model that is fine.",
-        "Rename the file to the suffix of its true format, which this report names.",
+        "The file's suffix does not match its format",
+        "The file's suffix matches its format",
+        "Keras 3 selects the reader by the suffix: it reports 'file not found' or 'not a zip' for "
+        "a model that is intact.",
+        "Rename the file to the suffix of its actual format, which this report names.",
     ),
     Damage(
         ProblemKind.LIMIT_EXCEEDED,
@@ -171,10 +174,10 @@ DAMAGES = (
         "limit-exceeded",
         Severity.HIGH,
         "Reading stopped at a safety limit",
-        "No safety limit was hit",
-        "The file asks for more memory, nesting or expansion than an honest model needs. What lies "
-        "behind the limit was not looked at.",
-        "If the model is honest and large, raise the limit that is named in the settings file.",
+        "No safety limit was reached",
+        "The file needs more memory, nesting or decompression than a legitimate model does. The "
+        "part beyond the limit was not audited.",
+        "If the model is legitimate and large, raise the named limit in the settings file.",
     ),
     Damage(
         ProblemKind.TENSOR_UNREADABLE,
@@ -183,9 +186,9 @@ DAMAGES = (
         Severity.HIGH,
         "A stored tensor cannot be read",
         "Every stored tensor can be read",
-        "The weight is named in the file, but its bytes are damaged or of a kind that no weight "
-        "has.",
-        "Restore the file from a good copy, or save the model again.",
+        "The file lists the weight, but its bytes are damaged or have a type that weights cannot "
+        "have.",
+        "Restore the file from an intact copy, or save the model again.",
     ),
     Damage(
         ProblemKind.CONFIG_INVALID,
@@ -193,34 +196,34 @@ DAMAGES = (
         "invalid-config",
         Severity.HIGH,
         "The saved architecture is not a valid Keras config",
-        "The saved architecture is valid",
-        "A loader cannot rebuild the model from it.",
-        "Save the model again from the code that made it.",
+        "The saved architecture is a valid Keras config",
+        "Keras cannot rebuild the model from this config.",
+        "Save the model again with the code that built it.",
     ),
     Damage(
         ProblemKind.UNSUPPORTED,
         "MA121",
         "unsupported-format",
         Severity.MEDIUM,
-        "The format is recognised, but too old or too foreign to be read",
-        "The format is one that can be read",
-        "Its content was not audited.",
-        "Convert it with the TensorFlow version that wrote it: restore there, then save as a "
-        "SavedModel or `.keras`.",
+        "The format is recognised but not supported",
+        "The format is supported",
+        "The content was not audited.",
+        "Convert it with the TensorFlow version that wrote it: restore the model there, then save "
+        "it as a SavedModel or `.keras` file.",
     ),
     Damage(
         ProblemKind.OTHER,
         "MA122",
         "reader-remark",
         Severity.INFO,
-        "The reader met something unusual",
-        "The reader met nothing unusual",
-        "It has no meaning of its own, but explains differences between tools.",
-        "Nothing needs to be done.",
+        "The reader found something unusual",
+        "The reader found nothing unusual",
+        "It is harmless on its own, but can explain why tools disagree.",
+        "No action is needed.",
     ),
 )
 
-# What the readers meet where a file, or a directory of files, is still being written.
+# The problems that readers report while a file or a directory is still being written.
 HALF_WRITTEN = frozenset(
     damage.code
     for damage in DAMAGES
@@ -253,8 +256,8 @@ def check_problem(kind: ProblemKind) -> Check:
 
 
 def describe(rule: Rule, problem: Problem) -> Finding:
-    """The finding that says what a reader met."""
-    # What begins with a verb is a sentence whose subject is the file.
+    """The finding for a problem that a reader reported."""
+    # A detail that begins with a verb is a sentence whose subject is the file.
     gap = " " if problem.detail.startswith(VERBS) else ": "
     where = f"{problem.file}{gap}" if problem.file else ""
     return rule.finding(

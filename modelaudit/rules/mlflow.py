@@ -1,4 +1,4 @@
-"""MA802: does the model take and give what MLflow's description of it says?"""
+"""MA802: do the model's inputs and outputs match MLflow's signature?"""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise DoesNotArise("no MLmodel file describes its tensors")
     own = _interface(facts.artifact)
     if own is None:
-        raise NotApplicable("the model does not say what it takes and gives")
+        raise NotApplicable("the model does not declare its inputs and outputs")
     taken = _pairs(facts.promised.inputs, own.inputs)
     given = _pairs(facts.promised.outputs, own.outputs)
     lacking = len(own.inputs) - len(facts.promised.inputs) if facts.promised.inputs else 0
     if not taken and not given and lacking <= 0:
-        raise NotApplicable("the tensors of the MLmodel file are not those of the model by name")
+        raise NotApplicable("the tensor names in the MLmodel file do not match those of the model")
     keras = facts.artifact.architecture is not None
     found = [("input", each) for each in taken if not _takes(*each, keras=keras)]
     found += [("output", each) for each in given if not _fits(*each, keras=True)]
     for side, (said, port) in found:
-        verb = "takes" if side == "input" else "gives"
+        verb = "takes" if side == "input" else "returns"
         name = port.name or said.name
         yield rule.finding(
-            f"MLflow's signature says {_shown(said)} of {side} {name}, the model {verb} "
+            f"MLflow's signature declares {_shown(said)} for {side} {name}, but the model {verb} "
             f"{_shown(port)}.",
             file=facts.promised.name,
             key=f"{side} {name}",
@@ -42,7 +42,7 @@ def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if lacking > 0:
         counts = (len(facts.promised.inputs), len(own.inputs))
         yield rule.finding(
-            "MLflow's signature has {} of the {} inputs that the model takes.".format(*counts),
+            "MLflow's signature declares {} of the {} inputs that the model takes.".format(*counts),
             file=facts.promised.name,
             key="inputs",
             evidence=dict(zip(("signature", "model"), counts, strict=True)),
@@ -50,7 +50,7 @@ def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _interface(artifact: Artifact) -> Signature | None:
-    """What the model takes and gives, as Keras calls it or else by its serving signature."""
+    """The model's inputs and outputs, from the Keras config or else its serving signature."""
     architecture = artifact.architecture
     if architecture is not None:
         layers = {layer.route: layer for layer in architecture.layers}
@@ -59,7 +59,7 @@ def _interface(artifact: Artifact) -> Signature | None:
         if taken and len(taken) == len(architecture.inputs):
             taken = tuple(port for port in taken if not _optional(layers[port.tensor]))
             given = [layers[route] for route in architecture.outputs if route in layers]
-            # What a layer computes in need not be what it gives.
+            # The dtype that a layer computes in need not be the dtype of its output.
             outputs = (Endpoint(each.name, each.route, "", each.output_shape) for each in given)
             return Signature("", "", taken, tuple(outputs))
     served = [each for each in artifact.signatures if each.inputs]
@@ -68,7 +68,7 @@ def _interface(artifact: Artifact) -> Signature | None:
 
 
 def _fed(layer: Layer) -> Endpoint | None:
-    """What is fed to the model there; None where the layer is no input and does not say."""
+    """The input that this layer takes; None where it is no input layer and declares none."""
     shape, dtype = layer.output_shape, layer.config.get("dtype")
     if layer.class_name != "InputLayer":  # the first layer of an early Sequential model
         said = layer.config.get("batch_input_shape")
@@ -83,7 +83,7 @@ def _optional(layer: Layer) -> bool:
 
 
 def _pairs(said: Sequence[Endpoint], own: Sequence[Endpoint]) -> list[Pair]:
-    """Which tensor of the signature is which of the model; [] where that cannot be told."""
+    """Which tensor of the signature is which tensor of the model; [] where this is unknown."""
     if len(said) == len(own) == 1:
         return [(said[0], own[0])]
     by_name = {port.name: port for port in own}
@@ -93,9 +93,9 @@ def _pairs(said: Sequence[Endpoint], own: Sequence[Endpoint]) -> list[Pair]:
 
 
 def _takes(said: Endpoint, port: Endpoint, *, keras: bool) -> bool:
-    """Whether the model takes some array that follows the signature.
+    """Whether the model accepts some array that matches the signature.
 
-    Keras converts numbers to the type that it needs, TensorFlow does not.
+    Keras converts numbers to the dtype that it needs, TensorFlow does not.
     """
     strict = not keras and bool(port.dtype)
     return _fits(said, port, keras=keras) and not (strict and _type(said) != _type(port))
@@ -111,9 +111,9 @@ def _fits(said: Endpoint, port: Endpoint, *, keras: bool) -> bool:
 
 
 def _meet(a: Shape | None, b: Shape | None, *, loose: bool) -> bool:
-    """Whether some array has both shapes; `loose` lets a last axis of one come or go.
+    """Whether some array has both shapes; with `loose`, one may have an extra last axis.
 
-    Keras adds it where it is missing; that which is too many, its versions before 3 take away.
+    Keras adds a missing last axis; versions before 3 also remove a surplus one.
     """
     if a is None or b is None:
         return True
@@ -148,12 +148,12 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
         summary="MLflow's signature contradicts the model",
-        pass_title="The model takes and gives what MLflow's signature says",
-        why="MLflow refuses every call that does not follow the signature in its `MLmodel` file. "
-        "Where the model takes something else, it refuses those that do, so that nobody can use "
-        "it through MLflow. What is said of outputs is what callers are built on.",
-        fix="Log the model again with a signature made from its own inputs and outputs, or set "
-        "that of the registered model:\n\n"
+        pass_title="The model's inputs and outputs match MLflow's signature",
+        why="MLflow rejects every call that does not match the signature in its `MLmodel` file. If "
+        "the model takes other inputs, MLflow rejects the calls that are correct, so the model "
+        "cannot be used through MLflow. Callers rely on the outputs that the signature declares.",
+        fix="Log the model again with a signature inferred from its own inputs and outputs, or "
+        "set the signature of the registered model:\n\n"
         "    from mlflow.models import infer_signature, set_signature\n"
         "    set_signature(MODEL_URI, infer_signature(inputs, model.predict(inputs)))",
         check=_check,

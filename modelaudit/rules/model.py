@@ -1,4 +1,4 @@
-"""The declaration of a rule, and what a rule gets to look at."""
+"""The declaration of a rule, and the facts that a rule reads."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Family(StrEnum):
 
 
 class Need(StrEnum):
-    """What must be there before a rule can say anything. What is missing is the reason given."""
+    """What a rule requires before it can run. A missing need is the reason for not-applicable."""
 
-    ARTIFACT = "artifact"  # always there
+    ARTIFACT = "artifact"  # always present
     ARCHITECTURE = "architecture"
     TENSORS = "tensors"
     GRAPH = "graph"
     MEASUREMENTS = "measurements"
-    OBSERVATION = "observation"  # a probe was tried
-    BEHAVIOUR = "behaviour"  # a probe answered
+    OBSERVATION = "observation"  # a probe was attempted
+    BEHAVIOUR = "behaviour"  # a probe returned outputs
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything known about one model when it is judged."""
+    """Everything known about one model when the rules run."""
 
     artifact: Artifact
     settings: Settings = field(default_factory=Settings)
@@ -52,21 +52,21 @@ class Facts:
     elsewhere: tuple[Observation, ...] = ()  # further attempts, compared with the one that loaded
     behaviour: Behaviour | None = None
     predictions: tuple[Prediction, ...] = ()
-    probe_skipped: str = ""  # why no probe was tried, if none was
+    probe_skipped: str = ""  # why no probe was attempted, if none was
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
-    golden: Golden | None = None  # the record beside the model
+    golden: Golden | None = None  # the golden record next to the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
-    promised: Signature | None = None  # inputs and outputs as MLflow's `MLmodel` file has them
-    unseen: str = ""  # why nothing of it is known, where that is no fault of the model's
+    promised: Signature | None = None  # inputs and outputs as MLflow's `MLmodel` file declares them
+    unseen: str = ""  # why the model was not audited, where that is not the model's fault
 
 
 class NotApplicable(Exception):
-    """A check raises this to say why it has no answer for this model."""
+    """Raised by a check to say why it has no result for this model."""
 
 
 class DoesNotArise(NotApplicable):
-    """Its question makes no sense for a model of this kind: nothing was left unchecked."""
+    """The question makes no sense for this kind of model: nothing was left unchecked."""
 
 
 Check = Callable[["Rule", Facts], Iterable[Finding]]
@@ -75,12 +75,12 @@ Example = Callable[[], Facts]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A threshold that the settings may move.
+    """A threshold that the settings can change.
 
     Attributes:
-        value: where it is unless they do; None where that is worked out for each model.
-        low, high: the least and the largest that makes sense.
-        unit: what it is counted in, in words that go behind the number.
+        value: the default; None where it is computed for each model.
+        low, high: the smallest and largest value that makes sense.
+        unit: its unit, as text to place after the number.
     """
 
     value: float | None
@@ -90,25 +90,25 @@ class Limit:
 
     def __str__(self) -> str:
         value = "" if self.value is None else f"{self.value:g} "
-        return f"{value}{self.unit}; the settings may set {self.low:g} to {self.high:g}"
+        return f"{value}{self.unit}; configurable from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One question asked of every model.
+    """One question about every model.
 
     Attributes:
-        code: MAnnn, stable for ever.
-        name: kebab-case, stable for ever.
+        code: MAnnn; never changes.
+        name: kebab-case; never changes.
         severity, confidence: defaults of its findings; a check may lower or raise them.
-        needs: what must be there; a missing need ends the rule as not-applicable with the reason.
-        summary: one line, says what is wrong when it fails.
-        pass_title: one line, says what holds when it passes.
+        needs: what must be present; if a need is missing, the rule is not-applicable.
+        summary: one line that says what is wrong when the rule fails.
+        pass_title: one line that says what is true when the rule passes.
         why: why it matters, for a reviewer who is not an expert.
-        fix: what to do, with the code to paste where there is some.
-        bad, good: make the smallest facts on which it fails and passes; the tests run them.
-        limit: its threshold, where settings may move it.
-        since: version that introduced it.
+        fix: what to do, with code to paste where there is some.
+        bad, good: build the smallest facts on which it fails and passes; the tests run them.
+        limit: its threshold, where the settings can change it.
+        since: the version that introduced it.
         references: URLs or identifiers.
     """
 
@@ -130,11 +130,11 @@ class Rule:
     references: tuple[str, ...] = ()
 
     def chosen(self, facts: Facts) -> float | None:
-        """What the settings say of its threshold; None where they leave it as it is."""
+        """The threshold that the settings give; None where they give none."""
         return facts.settings.threshold(self.code, self.name)
 
     def threshold(self, facts: Facts) -> float:
-        """Its threshold as it holds for this model; of rules whose limit has a value."""
+        """The threshold to use for this model; only for rules whose limit has a value."""
         assert self.limit is not None and self.limit.value is not None
         chosen = self.chosen(facts)
         return self.limit.value if chosen is None else chosen
@@ -152,7 +152,7 @@ class Rule:
         severity: Severity | None = None,
         confidence: Confidence | None = None,
     ) -> Finding:
-        """A finding of this rule; what is not given comes from the declaration."""
+        """A finding of this rule; arguments that are not given default to the declaration."""
         return Finding(
             code=self.code,
             name=self.name,

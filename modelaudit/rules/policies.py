@@ -1,4 +1,4 @@
-"""What the settings make of findings: other severities, and those that a baseline knows."""
+"""Applies the settings to findings: configured severities and the baseline."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from modelaudit.settings import KnownModel
 def apply_severities(
     results: Sequence[RuleResult], severities: Sequence[tuple[str, Severity]]
 ) -> tuple[RuleResult, ...]:
-    """Results whose findings have the severities that the settings ask for.
+    """Results whose findings have the severities that the settings configure.
 
     Args:
         results: of one model.
-        severities: (rule's code or name, severity); of several for one rule the first counts.
+        severities: (rule's code or name, severity); the first entry for a rule wins.
     """
     return tuple(_result(result, severities) for result in results)
 
@@ -33,7 +33,7 @@ def _result(result: RuleResult, chosen: Sequence[tuple[str, Severity]]) -> RuleR
 def apply_baseline(
     results: Sequence[RuleResult], known: KnownModel | None, created: str
 ) -> tuple[RuleResult, ...]:
-    """Results in which findings that the baseline has are waived, unless they have become worse.
+    """Results in which findings that are in the baseline are waived, unless they got worse.
 
     Args:
         results: of one model.

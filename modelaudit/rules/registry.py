@@ -1,4 +1,4 @@
-"""MA8xx: does the model keep the promises of the registry that it lies in?"""
+"""MA8xx: does the model keep the contract of the registry that it is stored in?"""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from modelaudit.schema import json_object
 
 def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.previous is None:
-        raise DoesNotArise("it is not a version that follows another in a directory of versions")
+        raise DoesNotArise("the model does not follow another version in a versioned directory")
     before = [*map(json_object, facts.previous.signatures)]
     after = [*map(json_object, facts.artifact.signatures)]
     if not before or not after:
-        which = "the version before it" if not before else "this version"
+        which = "the previous version" if not before else "this version"
         raise NotApplicable(f"{which} has no signatures to compare")
     version = facts.previous.root.name
     for change in signature_changes(before, after):
@@ -49,13 +49,13 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="Callers of the version before this one fail on this version",
-        pass_title="Whoever could call the version before this one can call this version",
+        summary="Clients of the previous version fail on this version",
+        pass_title="Clients of the previous version can call this version",
         why="A server that watches a directory of numbered versions loads the highest number as "
-        "soon as it appears. Where that version takes other inputs or gives other outputs, every "
-        "client breaks in that moment, though nobody deployed anything.",
-        fix="Export the new model under the old signature (same names, types and shapes), or "
-        "under a name of its own until all clients are changed:\n\n"
+        "soon as it appears. If that version takes other inputs or returns other outputs, every "
+        "client fails at that moment although nobody deployed anything.",
+        fix="Export the new model with the old signature (same names, types and shapes), or "
+        "under another model name until all clients are updated:\n\n"
         "    saved_model_cli show --dir MODEL --all",
         check=_check_breaking,
         bad=lambda: _followed((None, 32, 32, 3)),

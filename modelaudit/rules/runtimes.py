@@ -1,4 +1,4 @@
-"""MA223, MA224: what was predicted of a runtime against what it did, and runtimes among each other."""
+"""MA223 and MA224: predicted against observed behaviour of a runtime, and runtimes compared."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.model import Predicted, Prediction, predicted_call
 
-# What an attempt says about a prediction; how others ended says nothing about the file.
+# Attempts that confirm or contradict a prediction; other endings say nothing about the file.
 FAILED = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
-# Reasons that hold only where tf-keras is not installed, which a runtime's name does not say.
+# Reasons that apply only where tf-keras is not installed, which a runtime's name does not show.
 CONDITIONAL = frozenset({"optimizer-slots"})
 QUOTED = 300  # characters of a loader's message
 
@@ -37,16 +37,16 @@ def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
     asked = [(seen, found) for seen in _attempts(facts) if (found := _of(seen, known))]
     told = [(seen, found) for seen, found in asked if found.predicted is not Predicted.UNKNOWN]
     if not told:
-        raise NotApplicable("no attempt was made of which anything had been predicted")
+        raise NotApplicable("no attempt was made for which there is a prediction")
     by_attempt = {(seen.runtime, seen.call): seen for seen in _attempts(facts)}
     answered = _answered(facts)
     for seen, found in told:
         if seen.status is Status.LOADED and (seen.runtime, seen.call) not in answered:
-            continue  # some failures show at the first call only
+            continue  # some failures appear only at the first call
         why = _contradiction(seen, found, by_attempt, known)
         if why:
             yield rule.finding(
-                f"{found.runtime}: {seen.call} was predicted to be: {found.predicted.value}. {why}",
+                f"{found.runtime}: predicted for {seen.call}: {found.predicted.value}. {why}",
                 evidence={
                     "runtime": found.runtime,
                     "call": seen.call,
@@ -60,7 +60,7 @@ def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _answered(facts: Facts) -> set[tuple[str, str]]:
-    """Attempts that loaded the model and gave outputs."""
+    """Attempts that loaded the model and returned outputs."""
     found = set()
     for seen in _attempts(facts):
         if seen.agreement and not seen.agreement.not_compared:
@@ -78,7 +78,7 @@ def _contradiction(
     attempts: Mapping[tuple[str, str], Observation],
     known: Predictions,
 ) -> str:
-    """What was observed, where it is not what was predicted."""
+    """What was observed, where it contradicts the prediction."""
     if seen.status in FAILED and found.predicted is not Predicted.FAILS:
         said = seen.failure[:QUOTED]
         return f"It did not load ({seen.status.value}): {said}"
@@ -90,37 +90,37 @@ def _contradiction(
     agreement = seen.agreement
     if agreement is None or agreement.not_compared:
         return ""
-    # Two runtimes must differ where one of them is known to change the model, and only there.
+    # Two runtimes are expected to differ only if exactly one of them is known to change the model.
     other = attempts.get((agreement.reference, agreement.reference_call))
     reference = _of(other, known) if other else None
     if reference is None or reference.predicted not in (Predicted.LOADS, Predicted.DIFFERS):
         return ""
     changed = [each.predicted is Predicted.DIFFERS for each in (found, reference)]
     if agreement.same and sum(changed) == 1:
-        return f"It computes the same as {agreement.reference}, which was not expected."
+        return f"It computes the same as {agreement.reference}, although a difference was expected."
     if not agreement.same and not any(changed):
-        return f"It computes something else than {agreement.reference}: {_numbers(agreement)}."
+        return f"It does not compute the same as {agreement.reference}: {_numbers(agreement)}."
     return ""
 
 
 def _numbers(found: Agreement) -> str:
     return (
         f"output {found.output} differs by up to {found.difference:.3g} "
-        f"({found.relative:.2g} of its largest value; rounding and noise explain "
+        f"({found.relative:.2g} of its largest value; rounding and noise account for "
         f"{found.tolerance:.2g})"
     )
 
 
 def _disagree(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.elsewhere:
-        raise NotApplicable("no other runtime was asked for (`--runtime`)")
+        raise NotApplicable("no other runtime was requested (`--runtime`)")
     compared = [
         (seen, seen.agreement)
         for seen in facts.elsewhere
         if seen.agreement and not seen.agreement.not_compared
     ]
     if not compared:
-        raise NotApplicable("no two runtimes were given the same inputs")
+        raise NotApplicable("no two runtimes were run on the same inputs")
     others = [(seen, found) for seen, found in compared if not found.same]
     if not others:
         return
@@ -128,7 +128,7 @@ def _disagree(rule: Rule, facts: Facts) -> Iterator[Finding]:
     first = _called(worst.reference, worst.reference_call)
     listed = ", ".join(_called(seen.runtime, seen.call) for seen, _ in others)
     yield rule.finding(
-        f"{first} and {listed} load the model without an error and compute different things from "
+        f"{first} and {listed} load the model without an error but compute different outputs for "
         f"the same {worst.samples} inputs: {_numbers(worst)}.",
         evidence={
             "measured": worst.difference,
@@ -182,14 +182,14 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
-        summary="A runtime did something else with the model than was predicted from the file",
+        summary="A runtime did not do with the model what was predicted from the file",
         pass_title="Every runtime did with the model what was predicted from the file",
-        why="What was observed is right. Either that installation is not what its version says "
-        "(another h5py, a patched Keras), or the prediction is wrong: then it is for every model "
-        "like this one.",
-        fix="Believe the observation. `modelaudit runtimes collect --python …` describes that very "
-        "installation, and `profiles` in the settings makes predictions use it. If it still "
-        "differs, report it with the model's `modelaudit inspect --json`.",
+        why="The observation is correct. Either that installation differs from what its version "
+        "suggests (another h5py, a patched Keras), or the prediction is wrong, and then it is "
+        "wrong for every similar model.",
+        fix="Trust the observation. `modelaudit runtimes collect --python …` creates a profile of "
+        "exactly that installation, and `profiles` in the settings makes predictions use it. If "
+        "the prediction is still wrong, report it with the output of `modelaudit inspect --json`.",
         check=_otherwise,
         bad=lambda: _example(Predicted.LOADS, Status.FAILED),
         good=lambda: _example(Predicted.FAILS, Status.FAILED),
@@ -201,13 +201,13 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
-        summary="Two runtimes load the model and compute different things",
-        pass_title="All runtimes that load the model compute the same",
-        why="The same file is two models: whoever moves between the two runtimes gets other answers "
-        "and no error.",
-        fix="Find out which one computes what the model computed when it was saved (a golden record "
-        "tells), and serve it with that one. The predictions for both runtimes name the part of the "
-        "file that they read differently, where that is known.",
+        summary="Two runtimes load the model but compute different outputs",
+        pass_title="All runtimes that load the model compute the same outputs",
+        why="After a move from one runtime to the other the model returns different outputs, and "
+        "no error is raised.",
+        fix="Find out which runtime computes what the model computed when it was saved (a golden "
+        "record shows this), and serve the model with it. Where it is known, the predictions for "
+        "both runtimes name the part of the file that they interpret differently.",
         check=_disagree,
         bad=lambda: _example(Predicted.DIFFERS, Status.LOADED, 0.17),
         good=lambda: _example(Predicted.LOADS, Status.LOADED),

@@ -1,8 +1,8 @@
-"""MA5xx: what the filters' symmetry says, and what it cannot say.
+"""MA5xx: what the symmetry of the filters shows, and what it does not.
 
-Symmetry of weights is evidence, not a fault: a network can be flip-invariant through mirrored
-twins of asymmetric filters, and orientation-sensitive with symmetric mean kernels. These rules
-therefore inform; the behaviour rules judge.
+Symmetric weights are evidence, not a fault: a network can be flip-invariant through mirrored
+pairs of asymmetric filters, and orientation-sensitive with symmetric mean kernels. Findings of
+these rules are therefore informational; the behaviour rules give the verdict.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def _mirrored_twins(rule: Rule, facts: Facts) -> Iterator[Finding]:
         individually = all(layer.score.get(name, 0.0) >= EXACT for layer in closed)
         if matched and len(closed) == len(matched) and not individually:
             yield rule.finding(
-                f"In every layer each filter has its exact {words} mirror image among the others: "
-                "the filters are closed under the flip although single filters are asymmetric.",
+                f"In every layer, each filter has its exact {words} mirror image among the other "
+                "filters: the set of filters is closed under the flip although individual filters "
+                "are asymmetric.",
                 route=closed[0].route,
                 evidence={
                     "measured": 1.0,
@@ -83,11 +84,12 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=(Need.MEASUREMENTS,),
         summary="All filters are exactly symmetric under a flip",
-        pass_title="Filters are not exactly symmetric",
-        why="With an even sampling grid and a head that pools over positions, such a network "
-        "cannot tell a mirrored input from the original. That is by design, or a mistake.",
-        fix="Nothing, if flips must not matter. If left and right must be told apart, use "
-        "unconstrained kernels.",
+        pass_title="The filters are not exactly symmetric",
+        why="With a symmetric sampling grid and a head that pools over positions, such a network "
+        "cannot distinguish a mirrored input from the original. This is either intended or a "
+        "mistake.",
+        fix="If the output must not depend on flips, no action is needed. If left and right must "
+        "be distinguished, use unconstrained kernels.",
         check=_symmetric_filters,
         bad=examples.measured(_kernel(1.0)),
         good=examples.measured(_kernel(0.2)),
@@ -100,11 +102,11 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
         needs=(Need.MEASUREMENTS,),
-        summary="Every filter has its exact mirror image in the layer",
-        pass_title="The layers are not closed under mirroring",
-        why="This is how group-equivariant layers look: the network is flip-equivariant up to an "
-        "exchange of channels.",
-        fix="Nothing needs to be done.",
+        summary="Every filter has its exact mirror image in the same layer",
+        pass_title="The filter sets are not closed under mirroring",
+        why="Group-equivariant layers have this structure: the network is flip-equivariant up to a "
+        "permutation of channels.",
+        fix="No action is needed.",
         check=_mirrored_twins,
         bad=examples.measured(_kernel(0.1, twin=1.0)),
         good=examples.measured(_kernel(0.2)),

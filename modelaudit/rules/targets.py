@@ -1,6 +1,6 @@
-"""MA22x: which of the runtimes looked at would load the model, predicted from the file.
+"""MA22x: which runtimes load the model, predicted from the file.
 
-Those are the targets that somebody named; else what is installed here, and the newest.
+The runtimes are the targets in the settings or, without targets, the installed and newest ones.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.model import Predicted, Prediction, Reason
 
-WHOLE_MODEL = "load_model"  # the other calls need code beside the file, which may allow for it
-SHOWN = 3  # reasons that go into a finding's text; the rest stand in the compatibility table
+WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
+SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them
 
 
 def _predictions(facts: Facts) -> tuple[Prediction, ...]:
     if not facts.predictions:
-        raise NotApplicable("nothing is predicted for files of this format")
+        raise NotApplicable("there are no predictions for files of this format")
     return facts.predictions
 
 
@@ -32,7 +32,7 @@ def _runtimes(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
 
 
 def _confidence(rule: Rule, prediction: Prediction) -> Confidence:
-    """Lower where the runtime stands in for one that nothing was collected from."""
+    """Lower where the runtime's profile is that of a similar version."""
     ranks = list(Confidence)
     return min(rule.confidence, prediction.confidence, key=ranks.index)
 
@@ -49,10 +49,10 @@ def _evidence(prediction: Prediction, reason: Reason) -> dict[str, Json]:
 
 
 def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Runtimes in which every call fails: nothing of the model can be had there.
+    """Runtimes in which every call fails: nothing of the model can be loaded there.
 
-    Where nobody named a target, one of the default ones is enough: a file of Keras 3 need not
-    load in tf-keras as well. If none will do, that is one finding, about all of them.
+    Without targets, it is enough that one default runtime loads the model: a Keras 3 file need
+    not load in tf-keras too. If all of them fail, there is one finding about all of them.
     """
     runtimes = _runtimes(_predictions(facts))
     failing = [
@@ -62,9 +62,9 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ]
     if facts.settings.targets:
         for first in failing:
-            yield _refusal(rule, (first,), "A runtime that was asked about cannot load the model")
+            yield _refusal(rule, (first,), "A target runtime cannot load the model")
     elif len(failing) == len(runtimes):
-        # The one that comes nearest to loading it says what is wrong with the file.
+        # The runtime with the fewest reasons says best what is wrong with the file.
         yield _refusal(rule, tuple(sorted(failing, key=lambda each: len(each.because))), "")
 
 
@@ -72,7 +72,7 @@ def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding
     first = failing[0]
     reason = first.because[0]
     told = [
-        f"{each.runtime}: {each.call} fails because {each.because[0].text}. The error would be: "
+        f"{each.runtime}: {each.call} fails because {each.because[0].text}. Expected error: "
         f"{each.because[0].error.rstrip('.')}."
         for each in failing
     ]
@@ -89,13 +89,13 @@ def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding
 
 
 def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Calls that load and compute something else."""
+    """Calls that load the model but compute something else."""
     for prediction in _predictions(facts):
         if prediction.predicted is Predicted.DIFFERS:
             reason = prediction.because[0]
             yield rule.finding(
-                f"{prediction.runtime}: {prediction.call} gives no error and another model, "
-                f"because {reason.text}.",
+                f"{prediction.runtime}: {prediction.call} raises no error but loads a different "
+                f"model, because {reason.text}.",
                 route=reason.route,
                 evidence=_evidence(prediction, reason),
                 key=f"{prediction.runtime} {prediction.call} {reason.code}",
@@ -106,12 +106,12 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Calls of which the file does not tell."""
+    """Calls whose result cannot be predicted from the file."""
     for prediction in _predictions(facts):
         if prediction.predicted is Predicted.UNKNOWN:
             reason = prediction.because[0]
             yield rule.finding(
-                f"{prediction.runtime}: whether {prediction.call} works is not known, because "
+                f"{prediction.runtime}: it is unknown whether {prediction.call} works, because "
                 f"{reason.text}.",
                 evidence=_evidence(prediction, reason),
                 key=f"{prediction.runtime} {prediction.call} {reason.code}",
@@ -120,7 +120,9 @@ def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _example(predicted: Predicted) -> Facts:
-    reason = Reason("example", predicted, "the file says so", "no error", "save it again")
+    reason = Reason(
+        "example", predicted, "the file contains an unsupported option", "no error", "save it again"
+    )
     because = () if predicted is Predicted.LOADS else (reason,)
     prediction = Prediction("tf==2.21.0", "load_model", predicted, because)
     return replace(examples.healthy(), predictions=(prediction,))
@@ -134,14 +136,15 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="None of the runtimes looked at can load the model",
-        pass_title="The model loads in every runtime named as a target or, where none was named, in "
-        "one of those looked at",
-        why="Code that runs with that TensorFlow or Keras stops with the error quoted. The answer "
-        "is read off the file and off what a real installation of that version accepts. Looked at "
-        "are the targets named (`--target`); where none was, the TensorFlow and tf-keras installed "
-        "here and the newest one known, of which one has to load the model.",
-        fix="The finding names the part of the file and what to change.",
+        summary="None of the checked runtimes can load the model",
+        pass_title="The model loads in every target runtime or, if no target is set, in at least "
+        "one of the checked runtimes",
+        why="Code that runs with that TensorFlow or Keras version stops with the quoted error. The "
+        "prediction compares the file with what a real installation of that version accepts. The "
+        "checked runtimes are the targets (`--target`). If no target is set, they are the "
+        "installed TensorFlow and tf-keras and the newest known version, and one of them must load "
+        "the model.",
+        fix="The finding names the affected part of the file and what to change.",
         check=_fails,
         bad=lambda: _example(Predicted.FAILS),
         good=lambda: _example(Predicted.LOADS),
@@ -153,10 +156,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A runtime loads the model without an error and computes something else",
-        pass_title="No runtime looked at is known to change what the model computes",
-        why="There is no error: whoever upgrades gets other outputs and does not notice.",
-        fix="The finding names the part of the file and what to change.",
+        summary="A runtime loads the model without an error but computes something else",
+        pass_title="No checked runtime is known to change what the model computes",
+        why="No error is raised: after an upgrade the model returns different outputs and nobody "
+        "notices.",
+        fix="The finding names the affected part of the file and what to change.",
         check=_differs,
         bad=lambda: _example(Predicted.DIFFERS),
         good=lambda: _example(Predicted.LOADS),
@@ -168,10 +172,11 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The file does not tell whether a runtime loads the model",
-        pass_title="The file tells of every runtime looked at whether it loads the model",
-        why="Not knowing is no pass. Loading the model in that runtime would tell.",
-        fix="Name that runtime's interpreter in the settings, so that the model is tried there.",
+        summary="It cannot be predicted from the file whether a runtime loads the model",
+        pass_title="For every checked runtime, the file shows whether it loads the model",
+        why="An unknown result is not a pass. Loading the model in that runtime gives the answer.",
+        fix="Add that runtime's interpreter to the settings. The audit then tries to load the "
+        "model there.",
         check=_unknown,
         bad=lambda: _example(Predicted.UNKNOWN),
         good=lambda: _example(Predicted.LOADS),

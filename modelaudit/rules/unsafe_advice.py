@@ -1,4 +1,4 @@
-"""What is not advised while a critical security finding is open: anything that helps a file to load."""
+"""Withholds advice that would help to load a file while a critical security finding is open."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from modelaudit.findings import Finding, RuleResult, Severity
 from modelaudit.rules.model import Family, Rule
 
 HELD = (
-    "Held back, because a critical finding on what this file can do is open: nothing should help "
-    "it to load. Settle that one first."
+    "Withheld because a critical security finding is open for this file: nothing should help to "
+    "load it. Resolve that finding first."
 )
 UNSAFE = "safe_mode=False"
 
 
 def hold_back(results: Sequence[RuleResult], rules: Sequence[Rule]) -> tuple[RuleResult, ...]:
-    """Results in which no remedy makes a dangerous file load.
+    """Results in which no fix helps to load a dangerous file.
 
     Args:
         results: of one model, after waivers.
-        rules: those asked.
+        rules: the rules that were run.
     """
     if danger(results, rules) is None:
         return tuple(results)
@@ -29,7 +29,7 @@ def hold_back(results: Sequence[RuleResult], rules: Sequence[Rule]) -> tuple[Rul
 
 
 def danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | None:
-    """The first open finding that forbids to load the file, if there is one."""
+    """The first open finding because of which the file must not be loaded, if there is one."""
     security = {rule.code for rule in rules if rule.family is Family.SECURITY}
     found = (
         finding

@@ -1,4 +1,4 @@
-"""MA203 and MA204: what the version that a file says it was saved with means by itself."""
+"""MA203 and MA204: what follows from the version that a file says it was saved with."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
 
-# The newest releases that the profiles in `runtimes` know; held to them by a test.
+# The newest releases that the profiles in `runtimes` know; a test checks this.
 NEWEST_KERAS = (3, 15)
 NEWEST_TENSORFLOW = (2, 21)
 
-# Holes in loading, by the first Keras that has them closed.
+# Vulnerabilities in loading, by the first Keras version that fixes them.
 _CLOSED_IN = (
     ((2, 13), ("CVE-2024-3660",)),
     ((3, 9), ("CVE-2025-1550",)),
@@ -30,7 +30,7 @@ _CLOSED_IN = (
 def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = facts.artifact.provenance
     if not (said.keras or said.tensorflow):
-        raise NotApplicable("the file says no version")
+        raise NotApplicable("the file does not state a version")
     for name, version, newest in (
         ("Keras", said.keras, NEWEST_KERAS),
         ("TensorFlow", said.tensorflow, NEWEST_TENSORFLOW),
@@ -38,8 +38,8 @@ def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if numbers(version or "")[:2] > newest:
             known = ".".join(map(str, newest))
             yield rule.finding(
-                f"It says that {name} {str(version)[:40]} saved it; the newest known here is "
-                f"{known}.",
+                f"The file says that it was saved by {name} {str(version)[:40]}; the newest known "
+                f"version is {known}.",
                 evidence={"measured": str(version)[:40], "threshold": known},
                 key=name,
             )
@@ -49,11 +49,11 @@ def _open_holes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     version = facts.artifact.provenance.keras
     saved_with = numbers(version or "")
     if not saved_with:
-        raise NotApplicable("the file says no Keras version")
+        raise NotApplicable("the file does not state a Keras version")
     holes = [
         hole
         for closed, named in _CLOSED_IN
-        # What Keras 3 brought, older ones do not have, but for the first.
+        # Only the first of these also affects versions before Keras 3.
         if saved_with < closed and (saved_with[0] == 3 or closed == _CLOSED_IN[0][0])
         for hole in named
     ]
@@ -84,11 +84,13 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="The file says that a version saved it which is not known to exist",
-        pass_title="The version that saved it is known",
-        why="Either the file is newer than this auditor, which then cannot tell what loads it, or "
-        "its metadata were made up. Loaders believe them: some refuse the file, others skip checks.",
-        fix="Look the version up. If it exists, update `tf-modelaudit`; if not, ask who made the file.",
+        summary="The file says that it was saved by a version that is not known to exist",
+        pass_title="The version that saved the file is known",
+        why="Either the file is newer than this auditor, which then cannot predict what loads it, "
+        "or its metadata was forged. Loaders trust the metadata: some reject the file, others skip "
+        "checks.",
+        fix="Look the version up. If it exists, update `tf-modelaudit`. If not, ask who made the "
+        "file.",
         check=_from_the_future,
         bad=_saved_with("99.0.0"),
         good=_saved_with("3.8.0"),
@@ -100,11 +102,13 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARTIFACT,),
-        summary="The Keras that saved it has published holes in loading",
-        pass_title="No hole in loading is known of the Keras that saved it",
-        why="Nothing is wrong with this file. But where it was saved, files of others are likely to "
-        "be loaded, too, and that Keras lets a file do more than it should.",
-        fix="Update Keras where models are loaded; a file loads in a newer one as this report says.",
+        summary="The Keras version that saved the file has known vulnerabilities in model loading",
+        pass_title="The Keras version that saved the file has no known vulnerability in model "
+        "loading",
+        why="Nothing is wrong with this file. But the environment that saved it probably also "
+        "loads other people's files, and this Keras version lets a file do more than it should.",
+        fix="Update Keras where models are loaded. This report shows which newer versions load the "
+        "file.",
         check=_open_holes,
         bad=_saved_with("3.8.0"),
         good=_saved_with("3.15.1"),

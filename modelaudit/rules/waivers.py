@@ -1,4 +1,4 @@
-"""Findings that somebody answers for: marked, never removed."""
+"""Waived findings: marked, never removed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def apply_waivers(
     """Results in which covered findings carry the waiver's reason.
 
     A rule whose findings are all waived ends as waived. An expired waiver covers nothing; the
-    finding that it would have covered says so.
+    finding that it covered mentions it.
 
     Args:
         results: of one model.
-        waivers: those that are about this model.
-        today: of the run.
+        waivers: those that concern this model.
+        today: the date of the run.
     """
     return tuple(_result(result, waivers, today) for result in results)
 
@@ -45,7 +45,7 @@ def _finding(finding: Finding, waivers: Sequence[Waiver], today: datetime.date) 
         return replace(finding, waived_by=f"{holding.reason}{owner}{until}")
     if covering:
         last = max(waiver.expires for waiver in covering if waiver.expires)
-        # In front, for the line of a mail or a table ends before a long detail does.
+        # At the front, because a mail or a table truncates a long detail.
         detail = f"A waiver for this expired on {last}. {finding.detail}"
         return replace(finding, detail=detail)
     return finding

@@ -67,7 +67,7 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
         (("frobnicate",), "No such command"),
         (("audit", "-f", "docx", "."), "there is no format 'docx'; there are html, pdf, json"),
         (("audit", "-f", "pdf=x.pdf", "."), "pdf is made for each model"),
-        (("rules", "MA999"), "no rule is called 'MA999'"),
+        (("rules", "MA999"), "unknown rule 'MA999'"),
         (("audit", "--jobs", "0", "."), "0 is not in the range"),
         (("audit", "--timeout", "nan", "."), "--timeout must be a number of seconds"),
         (("audit", "--timeout", "inf", "."), "inf is not in the range"),

@@ -34,7 +34,7 @@ def test_an_exception_in_a_check_is_an_outcome() -> None:
 def test_a_missing_need_gives_its_reason() -> None:
     result = run_rule(replace(RULE, needs=(Need.BEHAVIOUR,)), examples.healthy())
     assert result.outcome is Outcome.NOT_APPLICABLE
-    assert result.reason == "the model gave no output to judge"
+    assert result.reason == "the model produced no output"
 
 
 def test_the_probe_s_own_reason_is_given() -> None:
@@ -102,9 +102,9 @@ def test_waived_findings_do_not_count() -> None:
     [
         ([Severity.HIGH], ""),
         ([Severity.HIGH, Severity.LOW], ""),
-        ([Severity.HIGH] * 2, ". (1 more finding as serious.)"),
-        ([Severity.HIGH, Severity.CRITICAL], ". (1 more finding fails the model, too.)"),
-        ([Severity.CRITICAL, *[Severity.HIGH] * 2], ". (2 more findings fail the model, too.)"),
+        ([Severity.HIGH] * 2, ". (1 more finding of the same severity.)"),
+        ([Severity.HIGH, Severity.CRITICAL], ". (1 more finding also fails the model.)"),
+        ([Severity.CRITICAL, *[Severity.HIGH] * 2], ". (2 more findings also fail the model.)"),
     ],
 )
 def test_a_reason_calls_findings_as_serious_only_where_they_are(severities, said) -> None:

@@ -98,15 +98,17 @@ def test_inputs_that_are_not_described_are_told(tmp_path):
     found = described(tmp_path, [tensor((-1, 4))])
     assert refused(lambda: model(np.ones((3, 4))))
     assert found.findings[0].detail == (
-        "MLflow's signature has 1 of the 2 inputs that the model takes."
+        "MLflow's signature declares 1 of the 2 inputs that the model takes."
     )
     both = [tensor((-1, 2), name="b"), tensor((-1, 4), name="a")]
     assert described(tmp_path, both).outcome is Outcome.PASS
     wrong = [tensor((-1, 4), name="b"), tensor((-1, 2), name="a")]
     told = [each.detail for each in described(tmp_path, wrong).findings]
     assert told == [
-        "MLflow's signature says float32 [?, 4] of input b, the model takes float32 [?, 2].",
-        "MLflow's signature says float32 [?, 2] of input a, the model takes float32 [?, 4].",
+        "MLflow's signature declares float32 [?, 4] for input b, but the model "
+        "takes float32 [?, 2].",
+        "MLflow's signature declares float32 [?, 2] for input a, but the model "
+        "takes float32 [?, 4].",
     ]
     other = [tensor((-1, 4), name="x"), tensor((-1, 2), name="y")]
     assert described(tmp_path, other).outcome is Outcome.NOT_APPLICABLE

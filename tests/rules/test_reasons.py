@@ -31,7 +31,7 @@ def test_a_model_that_loads_nowhere_is_told_without_the_names_of_options():
     facts = examples.observed(Status.FAILED, Status.FAILED)()
     (found,) = (r for r in run_rules(CATALOGUE, facts) if r.code == "MA210")
     assert found.findings[0].detail.startswith(
-        "The model loads neither in the installed TensorFlow and Keras nor in the installed "
+        "The model loads in neither the installed TensorFlow and Keras nor the installed "
         "TensorFlow with tf-keras. First error"
     )
 

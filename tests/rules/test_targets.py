@@ -38,7 +38,7 @@ def test_one_runtime_is_enough_where_nobody_named_any():
 def test_each_named_target_has_to_load_it():
     found = asked(OLD, NEW, targets=("tf-keras==2.21.0", "tf==2.21.0"))
     (finding,) = found.findings
-    assert finding.title == "A runtime that was asked about cannot load the model"
+    assert finding.title == "A target runtime cannot load the model"
     assert finding.fix == "mend class"
     assert len(asked(OLD, refused("tf==2.3.4", "it"), targets=("a", "b")).findings) == 2
 
@@ -52,4 +52,4 @@ def test_where_none_will_do_that_is_one_finding_with_the_remedy_of_the_nearest()
 
 
 def test_what_passed_claims_no_more_than_was_checked():
-    assert "where none was named, in one of those" in asked(OLD, NEW).reason
+    assert "if no target is set, in at least one of the checked" in asked(OLD, NEW).reason

@@ -172,16 +172,16 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (TWO, "[[ignore]] number 2: no rule is called 'MA999'"),
+        (TWO, "[[ignore]] number 2: unknown rule 'MA999'"),
         (f'[[ignore]]\nrule = "ma102"\n{WHY}', "'ma102'; did you mean MA102 (truncated-file)?"),
         (f'[[ignore]]\nrule = "Dead-layers"\n{WHY}', "'Dead-layers'; did you mean dead-layer (MA6"),
         (f'[[ignore]]\nrule = "MA40"\n{WHY}', "'MA40'; `modelaudit rules` lists"),
         ("[thresholds]\ndeadlayer = 1", "'deadlayer'; did you mean dead-layer (MA606)?"),
-        (EVERY + '[policy.severity]\nMA999 = "low"', "[[policy]] number 1: no rule is called"),
+        (EVERY + '[policy.severity]\nMA999 = "low"', "[[policy]] number 1: unknown rule"),
         (EVERY + "thresholds = { MA606 = 2 }", "[[policy]] number 1: the threshold of MA606"),
         (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': no tf 9 is known"),
         (EVERY + 'targets = ["tf=2"]', "[[policy]] number 1: 'tf=2' is no runtime"),
-        ("[thresholds]\nMA999 = 1", "[thresholds]: no rule is called 'MA999'"),
+        ("[thresholds]\nMA999 = 1", "[thresholds]: unknown rule 'MA999'"),
         ("[thresholds]\nMA102 = 1", "MA102 has no threshold to set; these have: MA410 (golden"),
         ("[thresholds]\nMA604 = 0", "MA604 must be from 0.001 to 10 times"),
         (

@@ -89,7 +89,7 @@ def half(models: Path) -> bytes:
     return whole
 
 
-COPYING = "a.h5  pass -> incomplete\n    Not looked at in full: a.h5: it is not whole and was"
+COPYING = "a.h5  pass -> incomplete\n    Partially audited: a.h5: it is not whole and was"
 
 
 def test_a_copy_that_goes_on_is_no_damage(sound):
@@ -135,7 +135,7 @@ def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
         (part,) = model.glob(f"variables/{left}*")
         part.unlink()
     done = nightly(sound, code=3).stdout
-    assert "  incomplete\n    Not looked at in full: " in done
+    assert "  incomplete\n    Partially audited: " in done
     assert "it is not whole" in done
     assert "  incomplete -> fail" in nightly(sound, code=1).stdout
     assert nightly(sound).stdout == ""
