@@ -104,12 +104,8 @@ def test_inputs_that_are_not_described_are_told(tmp_path):
     assert described(tmp_path, both).outcome is Outcome.PASS
     wrong = [tensor((-1, 4), name="b"), tensor((-1, 2), name="a")]
     told = [each.detail for each in described(tmp_path, wrong).findings]
-    assert told == [
-        "MLflow's signature declares float32 [?, 4] for input b, but the model "
-        "takes float32 [?, 2].",
-        "MLflow's signature declares float32 [?, 2] for input a, but the model "
-        "takes float32 [?, 4].",
-    ]
+    said = "MLflow's signature declares float32 {} for input {}, but the model takes float32 {}."
+    assert told == [said.format("[?, 4]", "b", "[?, 2]"), said.format("[?, 2]", "a", "[?, 4]")]
     other = [tensor((-1, 4), name="x"), tensor((-1, 2), name="y")]
     assert described(tmp_path, other).outcome is Outcome.NOT_APPLICABLE
 
