@@ -97,7 +97,7 @@ def _replacing(card: Card) -> tuple[Action, ...]:
     again = "Audit that copy before anything loads it: `modelaudit audit COPY`."
     return (
         _of_card(card),
-        Action(spans(clean), "Fixes that would help this file to load are withheld", card.anchor),
+        Action(spans(clean), "Fixes that would help this file to load are held back", card.anchor),
         Action(spans(again), f"{card.code} must pass there", card.anchor),
     )
 
