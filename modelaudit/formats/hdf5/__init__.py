@@ -1,1 +1,1 @@
-"""hdf5."""
+"""Reading HDF5 files that may be damaged or hostile."""

@@ -1,4 +1,4 @@
-"""HDF5 values taken apart: whatever a reader of an attribute gets as one piece of bytes."""
+"""Splitting the value of an HDF5 attribute into the byte strings that a program could read."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from modelaudit.facts import ProblemKind
 from modelaudit.formats.hdf5.open_file import text_of
 
 SHORTEST = 8
-"""Bytes that can be a program or a config."""
+"""Minimum size of a program or a config, in bytes."""
 
 _IN_SEQUENCES = frozenset((h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.REFERENCE))
-# Of an encoded datatype: two bytes, then its message (HDF5 File Format Specification 3.0, section
-# IV.A.2.d), in which class and version stand before the bits that say sequence (0) or text (1).
+# An encoded datatype is two bytes, then the datatype message (HDF5 File Format Specification 3.0,
+# section IV.A.2.d): class and version, then the bits for sequence (0) or string (1).
 _FORM_BYTE = 3
-_PIECES = frozenset((h5py.h5t.STRING, h5py.h5t.OPAQUE))  # whose elements stand for themselves
+_PIECES = frozenset((h5py.h5t.STRING, h5py.h5t.OPAQUE))  # types whose elements are split
 
 Rows = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 
 def in_heap(kind: h5py.h5t.TypeID) -> bool:
-    """Whether values of a type vary in length and lie in a heap.
+    """Whether values of a type have variable length, and are therefore stored in a heap.
 
     Raises:
-        ReadError: `unsupported` for sequences of anything but numbers, texts of fixed size and
-            references; `corrupt` for one that is neither a sequence nor a text, in which libhdf5
-            runs into nothing and dies.
+        ReadError: `unsupported` for sequences of anything but numbers, fixed-size strings and
+            references; `corrupt` for a variable-length type that is neither a sequence nor a
+            string, which crashes libhdf5.
     """
     family = kind.get_class()
     if family == h5py.h5t.STRING:
@@ -39,26 +39,26 @@ def in_heap(kind: h5py.h5t.TypeID) -> bool:
             raise ReadError(ProblemKind.CORRUPT, "", "its type is damaged")
         inner = kind.get_super()
         if inner.get_class() not in _IN_SEQUENCES or in_heap(inner):
-            reason = "sequences of variable length that hold more than numbers"
+            reason = "variable-length sequences of a non-numeric type"
             raise ReadError(ProblemKind.UNSUPPORTED, "", reason)
         return True
     if family == h5py.h5t.ARRAY:
         return in_heap(kind.get_super())
     if family == h5py.h5t.COMPOUND:
         members = [kind.get_member_type(each) for each in range(kind.get_nmembers())]
-        return sum(map(in_heap, members)) > 0  # not `any`: each is to be checked
+        return sum(map(in_heap, members)) > 0  # not `any`: every member must be checked
     return False
 
 
 def parts_of_rows(kind: h5py.h5t.TypeID, rows: Rows) -> Iterator[tuple[str, bytes]]:
-    """Pieces of elements of fixed size, each with what to call it: `[1]`, `.member`, or nothing.
+    """Split elements of fixed size; each part has a label: `[1]`, `.member`, or "".
 
-    Numbers are one piece together; a text, opaque bytes and an array are one each; of a compound
-    type it is all of it, and each member.
+    Numbers form one part together; each string, opaque value and array is a part of its own. A
+    compound value yields all its bytes, and then each member.
 
     Args:
-        kind: the element's type.
-        rows: one element a row.
+        kind: element type.
+        rows: uint8, (elements, bytes per element).
     """
     family = kind.get_class()
     size = rows.shape[1]
@@ -89,7 +89,7 @@ def _trimmed(family: int, data: bytes) -> bytes:
 
 
 def parts_of_heap(values: object) -> Iterator[tuple[str, bytes]]:
-    """The same of values that h5py has read, with texts and arrays where they vary in length."""
+    """Like `parts_of_rows`, for values that h5py has read: variable-length strings and arrays."""
     if isinstance(values, bytes):
         yield "", values
     elif isinstance(values, np.void) and values.dtype.names:
@@ -101,4 +101,4 @@ def parts_of_heap(values: object) -> Iterator[tuple[str, bytes]]:
             yield from ((label + part, data) for part, data in parts_of_heap(value))
     elif isinstance(values, np.ndarray | np.generic):
         yield "", values.tobytes()
-    # What remains are references to objects of the file, which the walk reaches, and nothing.
+    # Anything else is empty, or a reference to an object that the walk visits anyway.

@@ -1,4 +1,4 @@
-"""The attributes of every object of an HDF5 file, each read once and taken apart."""
+"""Attributes of all objects in an HDF5 file, each read once and split into byte strings."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from modelaudit.formats.hdf5.open_file import (
 from modelaudit.formats.io.bounded import BEFORE_JSON
 from modelaudit.settings import Limits
 
-_MOST_PARTS = 100_000  # of one attribute
-_REFERENCE_BYTES = 16  # at least, of what stands for each text of variable length
+_MOST_PARTS = 100_000  # per attribute
+_REFERENCE_BYTES = 16  # minimum size of the reference to a variable-length string
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute, `route@name`, and the bytes of its parts, each under what to add to that.
+    """An attribute as `route@name` and its parts as (suffix of that, bytes).
 
-    Two attributes can have one `where`: names may hold `@`, and bytes that no text has.
+    `where` is not always unique: names may contain `@` or bytes that are not valid UTF-8.
     """
 
     where: str
@@ -42,7 +42,7 @@ class Attribute:
 
 @dataclass(slots=True)
 class Attributes:
-    """What was read, and the names of all attributes of groups, as (route, name)."""
+    """Attributes that were read, and the names of all attributes of groups, as (route, name)."""
 
     read: list[Attribute] = field(default_factory=list)
     of_groups: list[tuple[str, bytes]] = field(default_factory=list)
@@ -56,21 +56,21 @@ def read_attributes(
     problems: list[Problem],
     heaps: Heaps,
 ) -> Attributes:
-    """All attributes that are long enough to be of interest, of whatever type.
+    """Read all attributes of any type that are long enough for a program or a config.
 
     Args:
-        contents: what the walk over the file found.
-        own: names of the root's attributes that are read elsewhere, if they are one text.
-        file: for problems.
-        limits: `config_bytes` and `read_seconds` bound all attributes together.
-        problems: receives one for everything that is cut or cannot be read.
-        heaps: whether and how far texts of variable length may be read.
+        contents: result of the walk.
+        own: names of root attributes that are read elsewhere; skipped if they are a single string.
+        file: file name for problems.
+        limits: `config_bytes` and `read_seconds` apply to all attributes together.
+        problems: receives a problem for each attribute that is skipped or cannot be read.
+        heaps: state of the heaps; strings in damaged heaps are not read.
     """
     found = Attributes()
     left = limits.config_bytes
     pending = list(_things(contents))
     seen: set[int] = set()
-    # A damaged length of a text makes libhdf5 take gigabytes and seconds before it gives up.
+    # A damaged string length makes libhdf5 allocate gigabytes and spend seconds before it fails.
     deadline = time.monotonic() + limits.read_seconds
     for route, thing in pending:
         names = _names(thing, route, seen, file, problems)
@@ -79,7 +79,8 @@ def read_attributes(
         for name in names:
             where = f"{route}@{text_of(name)}"
             if time.monotonic() > deadline:
-                detail = "attributes took too long; the rest is not read (setting read_seconds)"
+                detail = "reading attributes took too long; the rest is skipped "
+                detail += "(setting read_seconds)"
                 problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
                 return found
             try:
@@ -91,7 +92,7 @@ def read_attributes(
                     continue
                 parts, cut = _bounded(_parts(stored, kind, limits, heaps), left)
             except ReadError as error:
-                detail = f"attribute is not read: {error.reason}"
+                detail = f"attribute is skipped: {error.reason}"
                 problems.append(Problem(ProblemKind(error.kind), file, detail, where))
                 continue
             except HDF5_ERRORS as error:
@@ -101,14 +102,14 @@ def read_attributes(
             left -= sum(len(data) for _, data in parts)
             found.read.append(Attribute(where, parts))
             if cut:
-                detail = f"attributes have more than {cut}; the rest is not read"
+                detail = f"attributes have more than {cut}; the rest is skipped"
                 problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
                 return found
     return found
 
 
 def _things(contents: Contents) -> Iterator[tuple[str, Thing]]:
-    """Everything that can have attributes, also a datatype that only a dataset still names."""
+    """All objects that can have attributes, and datatypes that are referenced by datasets alone."""
     yield from contents.groups
     yield from contents.types
     for each in contents.datasets:
@@ -121,7 +122,7 @@ def _things(contents: Contents) -> Iterator[tuple[str, Thing]]:
 def _names(
     thing: Thing, route: str, seen: set[int], file: str, problems: list[Problem]
 ) -> list[bytes]:
-    """Names of an object's attributes; none where it was seen by another hard link."""
+    """Names of an object's attributes; empty if it was visited through another hard link."""
     try:
         address = object_address(thing)
         if address in seen:
@@ -133,7 +134,7 @@ def _names(
         problems.append(_broken(file, route, f"attributes cannot be listed: {reason}"))
         return []
     if not whole:
-        detail = f"attributes after the first {len(names):,} are not read"
+        detail = f"attributes after the first {len(names):,} are skipped"
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route))
     return names
 
@@ -149,30 +150,30 @@ def _is_one_text(stored: h5py.h5a.AttrID) -> bool:
 def _parts(
     stored: h5py.h5a.AttrID, kind: h5py.h5t.TypeID, limits: Limits, heaps: Heaps
 ) -> Iterator[tuple[str, bytes]]:
-    """The parts of an attribute; none where it is short, or in a heap that is damaged.
+    """Parts of an attribute; empty if it is short, or in a damaged heap.
 
     Raises:
-        LimitExceeded: it may be larger than `config_bytes`.
-        ReadError: it is of a type that is not looked into, see `in_heap`.
+        LimitExceeded: the value could be larger than `config_bytes`.
+        ReadError: the type is not supported, see `in_heap`.
     """
     if not stored.get_space().get_simple_extent_npoints():
-        return  # libhdf5 answers an error where there are no bytes
+        return  # libhdf5 fails on empty values
     size = int(stored.get_storage_size())
     if size < SHORTEST:
         return
     if size > limits.config_bytes:
         raise LimitExceeded("", "attribute bytes", size, limits.config_bytes, "config_bytes")
     if not in_heap(kind):
-        # By the file's own type, so that nothing is converted: h5py knows no dtype for some.
+        # Read with the file's own type, without conversion: h5py has no dtype for some types.
         raw = np.empty(stored.shape, f"V{kind.get_size()}")
         stored.read(raw, kind)
         rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(-1, kind.get_size())
         yield from parts_of_rows(kind, rows)
     elif heaps.texts is None:
-        # libhdf5 copies a text as often as it is named, and cannot be asked how long they are.
+        # libhdf5 copies a string once per reference, and does not report string lengths.
         count = size // _REFERENCE_BYTES
         if count > 1 and count * heaps.largest > limits.config_bytes:
-            what = f"bytes of {count:,} texts, if all are as long as the longest"
+            what = f"bytes of {count:,} strings, if all are as long as the longest one"
             measured = count * heaps.largest
             raise LimitExceeded("", what, measured, limits.config_bytes, "config_bytes")
         values = np.empty(stored.shape, stored.dtype)
@@ -183,7 +184,7 @@ def _parts(
 def _bounded(
     parts: Iterator[tuple[str, bytes]], most: int
 ) -> tuple[tuple[tuple[str, bytes], ...], str]:
-    """The parts that can be of interest, and what there is too much of, if they were cut."""
+    """Parts of at least `SHORTEST` bytes, and what exceeded a limit, if any did."""
     kept: list[tuple[str, bytes]] = []
     for name, data in parts:
         if len(data) < SHORTEST:
@@ -192,17 +193,16 @@ def _bounded(
             return tuple(kept), f"{_MOST_PARTS:,} parts"
         most -= len(data)
         if most < 0:
-            return tuple(kept), "config_bytes together (a setting)"
+            return tuple(kept), "config_bytes in total (a setting)"
         kept.append((name, data))
     return tuple(kept), ""
 
 
 def stray_texts(attributes: Sequence[Attribute]) -> tuple[tuple[str, bytes], ...]:
-    """What starts like JSON in attributes, as (`route@name`, text).
+    """Parts of attributes that start like JSON, as (`route@name`, text).
 
-    Keras looks for its config at the root only. But Keras 2.2 and 2.3 load a model from a group
-    that they are given (`load_model(file["a"])`), and any code can hand a text to
-    `model_from_json`.
+    Keras reads its config from the root only. But Keras 2.2 and 2.3 can load a model from any
+    group (`load_model(file["a"])`), and any code can pass a string to `model_from_json`.
     """
     return tuple(
         (each.where + name, data)

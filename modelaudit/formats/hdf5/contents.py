@@ -1,4 +1,4 @@
-"""What an HDF5 file of Keras's holds: its layout, its tensors, and the names that order them."""
+"""Contents of a Keras HDF5 file: layout, tensors, and the saved order of layers and weights."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from modelaudit.settings import Limits
 T = TypeVar("T")
 
 
-# How far to look for something other than zeros outside the HDF5 data.
+# How many bytes outside the HDF5 data are checked for non-zero bytes.
 _OUTSIDE_BYTES = 1 << 20
 
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
@@ -47,15 +47,17 @@ _OWN = frozenset(name.encode() for name in _TEXTS)
 
 @dataclass(frozen=True, slots=True)
 class Hdf5Contents:
-    """Everything read of one HDF5 file.
+    """Everything that is read from one HDF5 file.
 
     Attributes:
         layout: h5_full, h5_legacy, h5_v3 or other.
+        tensors: one per dataset.
+        problems: irregularities found while reading.
         texts: the root's keras_version, backend, model_config and training_config, as stored.
         groups: h5_full and h5_legacy: layer name -> dataset routes, both in saved order.
         var_names: h5_v3: route of a `vars` group -> its `name` attribute.
-        stray: texts elsewhere that can be JSON, as (`route@name` of an attribute, text).
-        extra: for `Artifact.extra["h5"]`.
+        stray: strings elsewhere that may be JSON, as (`route@name` of an attribute, text).
+        extra: value of `Artifact.extra["h5"]`.
     """
 
     layout: str
@@ -69,16 +71,16 @@ class Hdf5Contents:
 
 
 def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
-    """Read a whole HDF5 file: every tensor once, nothing outside the file.
+    """Read a whole HDF5 file. Every tensor is read once, and no other file is opened.
 
     Raises:
-        ReadError: `corrupt` or `truncated` where libhdf5 cannot open it.
+        ReadError: `corrupt` or `truncated` if libhdf5 cannot open the file.
     """
     superblock = read_superblock(window)
     cut = _cut_off(window, superblock)
     heaps = damaged_heaps(window, superblock.start if superblock else 0)
     if heaps.names is not None:
-        reason = f"heap of names at byte {heaps.names:,} is damaged: its free space has no end"
+        reason = f"local heap (link names) at byte {heaps.names:,} is damaged: its free list loops"
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     try:
         with opened_hdf5(window) as file:
@@ -113,7 +115,7 @@ def _read(
         "foreign_attributes": _foreign_attributes(attributes),
     }
     if damaged is not None:
-        detail = f"heap of texts at byte {damaged:,} is damaged: config and names are not read"
+        detail = f"global heap (strings) at byte {damaged:,} is damaged: config and names not read"
         evidence: dict[str, Json] = {"hdf5": "heap", "measured": damaged}
         problems.append(Problem(ProblemKind.CORRUPT, window.file, detail, evidence=evidence))
         return Hdf5Contents(layout, tensors, tuple(problems), extra=extra)
@@ -141,7 +143,7 @@ def _cut_off(window: Window, superblock: Superblock | None) -> Problem | None:
         return None
     missing = superblock.end - window.size
     detail = (
-        f"ends at byte {window.size:,}, its header says {superblock.end:,}: "
+        f"ends at byte {window.size:,}, its header declares {superblock.end:,}: "
         f"{missing:,} bytes ({missing / superblock.end:.1%}) are missing"
     )
     evidence: dict[str, Json] = {"measured": window.size, "threshold": superblock.end}
@@ -156,7 +158,7 @@ def _guarded(
     problems: list[Problem],
     where: tuple[str, str],
 ) -> T | None:
-    """An attribute, or None and a problem."""
+    """Read an attribute; on error, append a problem and return None."""
     try:
         return read(group, name, limits)
     except ReadError as error:
@@ -168,13 +170,13 @@ def _guarded(
 def _groups(
     contents: Contents, base: str, file: str, limits: Limits, problems: list[Problem]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
-    """Layer names and their datasets in the order in which the file lists them."""
-    stored = dict(reversed(contents.groups))  # of two routes alike the first, a plain text, counts
+    """Layer names and their datasets, in the order of the file's own lists."""
+    stored = dict(reversed(contents.groups))  # of equal routes the first, with a valid name, wins
     root = stored.get(base)
     if root is None:
         return {}, {}
     present = {found.route for found in contents.datasets}
-    present.update(problem.route for problem in contents.problems)  # there, if not readable
+    present.update(problem.route for problem in contents.problems)  # present but unreadable
     names = _guarded(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
     groups: dict[str, tuple[str, ...]] = {}
     lost_layers: list[Json] = []
@@ -191,7 +193,7 @@ def _groups(
         groups[name] = tuple(f"{route}/{weight}" for weight in weights or ())
         lost_weights += [path for path in groups[name] if path not in present]
     for lost in (*lost_layers, *lost_weights):
-        detail = f"{lost} stands in the file's own list of layers and weights, not in the file"
+        detail = f"{lost} is in the file's list of layers and weights but not in the file"
         evidence: dict[str, Json] = {"hdf5": "missing"}
         kind = ProblemKind.TENSOR_UNREADABLE
         problems.append(Problem(kind, file, detail, str(lost), evidence))
@@ -217,7 +219,7 @@ def _var_names(
 
 
 def _foreign_attributes(attributes: Attributes) -> list[Json]:
-    """Attributes of groups that no Keras writes, as `route@name`."""
+    """Attributes of groups that no version of Keras writes, as `route@name`."""
     return [
         f"{route or '/'}@{text_of(name)}"
         for route, name in attributes.of_groups
@@ -228,7 +230,7 @@ def _foreign_attributes(attributes: Attributes) -> list[Json]:
 def _tensors(
     contents: Contents, layout: str, window: Window, limits: Limits, problems: list[Problem]
 ) -> tuple[Tensor, ...]:
-    """A tensor for each dataset; one that cannot be read keeps its shape, dtype and problem."""
+    """One tensor per dataset; an unreadable one keeps its shape and dtype and adds a problem."""
     bomb = bomb_of_many(contents, window.file, limits)
     if bomb is not None:
         problems.append(bomb)
@@ -239,7 +241,7 @@ def _tensors(
     total = 0
     for found in contents.datasets:
         first = done.get(found.address)
-        if first is not None:  # a second hard link: the bytes were read once
+        if first is not None:  # another hard link to a dataset that was read before
             tensors.append(replace(first, name=found.route))
             continue
         if found.unreadable is None:
@@ -293,7 +295,7 @@ def _tensor(
     elif not kind.numeric:
         head = b"".join(islice((bytes(piece) for piece in source.raw(16)), 1))[:16]
         evidence: dict[str, Json] = {"hdf5": "type", "type": kind.name, "head": head.hex()}
-        detail = f"elements are of type {kind.name}, no numbers; first bytes {head.hex(' ')}"
+        detail = f"non-numeric element type {kind.name}; first bytes {head.hex(' ')}"
         problems.append(Problem(ProblemKind.UNSUPPORTED, window.file, detail, route, evidence))
     return tensor
 
@@ -305,12 +307,12 @@ def _role(route: str, layout: str) -> str:
     if layout == V3 and first in {"metrics", "_metrics", "_compile_metrics"}:
         return "metric"
     if "/seed_generator/" in f"/{rest}/":
-        return "other"  # the state of a random generator
+        return "other"  # state of a random number generator
     return "weight"
 
 
 def _outside(window: Window, superblock: Superblock | None) -> Iterator[Problem]:
-    """Bytes before the HDF5 data (a user block) or after them, unless they are all zero."""
+    """Bytes before the HDF5 data (a user block) or after them, unless all are zero."""
     if superblock is None:
         return
     spans = [("user-block", 0, superblock.start)]

@@ -1,4 +1,4 @@
-"""Compressed data that decode to more than a file should, in one chunk or in many datasets."""
+"""Detection of decompression bombs: in a single chunk, or over many datasets."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.hdf5.link_walk import Contents, Found
 from modelaudit.settings import Limits
 
-_TOGETHER = 1 << 30  # decoded bytes of all datasets that are worth a look at their ratio
+_TOGETHER = 1 << 30  # decoded bytes of all datasets below which the ratio does not matter
 _SLACK = 64  # checksums of other filters
-_STORED_SLACK = 1.01  # deflate never makes data larger than by this factor and a little
+_STORED_SLACK = 1.01  # deflate enlarges incompressible data by less than this factor
 
 
 def bomb_in_chunk(found: Found, file: str) -> Problem | None:
-    """What is wrong where a chunk inflates to more than a chunk: libhdf5 lets its buffer grow.
+    """The problem of a chunk that inflates to more than its size; libhdf5 has no bound for this.
 
     Raises:
-        One of `hdf5_file.HDF5_ERRORS`: the index of chunks is damaged.
+        One of `open_file.HDF5_ERRORS`: the chunk index is damaged.
     """
     chunk = _overfull_chunk(found.dataset, found.kind.itemsize)
     if chunk is None:
         return None
     evidence: dict[str, Json] = {"hdf5": "ratio", "chunk": list(chunk)}
-    detail = f"the chunk at {list(chunk)} inflates to more than a chunk; not read"
+    detail = f"the chunk at {list(chunk)} inflates to more than the chunk size; not read"
     return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, found.route, evidence)
 
 
 def bomb_of_many(contents: Contents, file: str, limits: Limits) -> Problem | None:
-    """What is wrong where chunked datasets, each small enough, decode to something huge."""
+    """The problem of chunked datasets that decode to a huge size in total."""
     declared = stored = 0
     for found in contents.datasets:
         if found.unreadable is None and found.dataset.chunks is not None:
@@ -48,15 +48,15 @@ def bomb_of_many(contents: Contents, file: str, limits: Limits) -> Problem | Non
         "measured": ratio,
         "threshold": limits.hdf5_ratio,
     }
-    detail = f"all compressed datasets together would decode from {stored:,} bytes to {declared:,}"
+    detail = f"all compressed datasets would decode from {stored:,} bytes to {declared:,} in total"
     detail += "; not read (setting hdf5_ratio)"
     return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, evidence=evidence)
 
 
 def _overfull_chunk(dataset: h5py.Dataset, itemsize: int) -> tuple[int, ...] | None:
-    """Offset of the first deflated chunk that holds more than its share of elements.
+    """Offset of the first deflated chunk that holds more bytes than a chunk has elements for.
 
-    Every chunk is inflated up to that size; None where all keep to it or nothing is deflated.
+    Each chunk is inflated up to that size. None if no chunk exceeds it or deflate is not used.
     """
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
@@ -78,5 +78,5 @@ def _overfull_chunk(dataset: h5py.Dataset, itemsize: int) -> tuple[int, ...] | N
             if len(inflater.decompress(dataset.id.read_direct_chunk(offset)[1], most + 1)) > most:
                 return offset
         except zlib.error:
-            continue  # libhdf5 says so when the data are read
+            continue  # libhdf5 reports this when the data are read
     return None

@@ -1,6 +1,6 @@
-"""Programs and pickles in an HDF5 file: in attributes, and where numbers belong.
+"""Detection of programs and pickles in attributes and numeric datasets of an HDF5 file.
 
-Keras writes neither, and libhdf5 hands both out without a question.
+Keras writes neither, and libhdf5 returns both without a check.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from modelaudit.formats.hdf5.open_file import HDF5_ERRORS
 from modelaudit.formats.io.file_window import Window
 from modelaudit.formats.io.tensor_stats import StoredArray
 
-_SMALL_BYTES = 1 << 20  # of a dataset whose chunks are decoded for this
+_SMALL_BYTES = 1 << 20  # maximum size of a chunked dataset that is decoded for this check
 _SHORTEST = 8
 
 
 def programs_in_attributes(attributes: Sequence[Attribute], window: Window) -> Iterator[Problem]:
-    """A remark on the first program in each; evidence has `hdf5` = program, `program`, `head`."""
+    """One problem per attribute with a program; evidence: `hdf5` = program, `program`, `head`."""
     for each in attributes:
         for name, data in each.parts:
             where = each.where + name
@@ -34,9 +34,9 @@ def programs_in_attributes(attributes: Sequence[Attribute], window: Window) -> I
 
 
 def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Problem | None:
-    """A remark as above where a dataset's numbers are a program.
+    """The problem of a dataset whose elements start with a program, evidence as above.
 
-    Of those that are not in one piece the first chunks are decoded, if they are of bytes or small.
+    For datasets that are not contiguous, the first chunks are decoded if small or of bytes.
     """
     size = math.prod(found.shape) * found.kind.itemsize
     if not found.kind.numeric or size < _SHORTEST:
@@ -52,7 +52,7 @@ def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Pro
         else:
             return None
     except (ReadError, *HDF5_ERRORS):
-        return None  # reading the values says what is wrong
+        return None  # reported when the values are read
     what = program_among_numbers(head[:HEAD_BYTES], size, last)
     return _problem(window, found.route, f"dataset {found.route}", what, head) if what else None
 
@@ -60,4 +60,4 @@ def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Pro
 def _problem(window: Window, route: str, name: str, what: str, data: bytes) -> Problem:
     head = data[:HEAD_BYTES].hex()
     evidence: dict[str, Json] = {"hdf5": "program", "program": what, "head": head}
-    return Problem(ProblemKind.OTHER, window.file, f"{name} holds {what}", route, evidence)
+    return Problem(ProblemKind.OTHER, window.file, f"{name} contains {what}", route, evidence)

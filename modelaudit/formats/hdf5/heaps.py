@@ -1,9 +1,9 @@
-"""A look at an HDF5 file's heaps before libhdf5 walks them.
+"""Check of an HDF5 file's heaps before libhdf5 reads them.
 
-Global heaps hold texts of variable length (Keras's configs and names), local heaps the names of
-links. libhdf5 never comes back from a global heap whose free space claims to be 0 bytes long,
-which is what a zeroed block looks like, nor from a local heap whose list of free blocks leads back
-to itself. Layouts: HDF5 File Format Specification 3.0, sections III.D and III.E.
+Global heaps hold variable-length strings (Keras's configs and names), local heaps the names of
+links. libhdf5 loops forever on a global heap whose free space has size 0, as in a zeroed block, and
+on a local heap whose free list is circular. Layouts: HDF5 File Format Specification 3.0, sections
+III.D and III.E.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ _PAIRS = tuple(
     for kind in (_GLOBAL, _LOCAL)
     for shift in (0, 1)
 )
-# The bits that all pairs have in common, and their values: one in 512 pairs of noise agrees.
+# Bits that all pairs share, and their values: one in 512 random pairs matches.
 _ONES = functools.reduce(int.__and__, (pair for *_, pair in _PAIRS))
 _COMMON = _ONES | (0xFFFF & ~functools.reduce(int.__or__, (pair for *_, pair in _PAIRS)))
 _HEADER_BYTES = 16  # of a global heap, and of each object in it
-_LOCAL_HEADER = struct.Struct("<4sB3sQQQ")  # …, bytes, first free block, address of the data
-_END = 1  # of a list of free blocks
+_LOCAL_HEADER = struct.Struct("<4sB3sQQQ")  # …, size, offset of the free list, data address
+_END = 1  # of a free list
 _PIECE_BYTES = 1 << 20
-_HEAP_BYTES = 1 << 26  # larger than any config or list of names that would be read
+_HEAP_BYTES = 1 << 26  # larger than any config or list of names within the limits
 
 
 @dataclass(frozen=True, slots=True)
 class Heaps:
-    """Offsets of the first heaps that libhdf5 must not see; None where all are well.
+    """Offsets of the first heaps that libhdf5 must not read; None if there is no such heap.
 
-    `largest` has as many bytes as the longest text in any.
+    Attributes:
+        texts: offset of a damaged global heap (variable-length strings).
+        names: offset of a damaged local heap (link names).
+        largest: upper bound of the longest string in any global heap, in bytes.
     """
 
     texts: int | None
@@ -46,17 +49,17 @@ class Heaps:
 
 
 def damaged_heaps(window: Window, base: int = 0) -> Heaps:
-    """Look at every heap.
+    """Check every heap.
 
-    All of the file is looked at: a heap can lie in what a dataset claims as its data.
+    The whole file is searched: a heap can overlap with what a dataset declares as its data.
 
     Args:
         window: the HDF5 file.
-        base: what the file's addresses count from, which is its signature's offset.
+        base: base address of the file, the offset of its signature.
     """
     texts = names = None
     largest = 0
-    left = window.size  # heaps that take more bytes than the file has lie over each other
+    left = window.size  # heaps that are larger than the file in total overlap
     for kind, offset in _signatures(window):
         if kind == _GLOBAL and texts is None:
             size, longest = _global_bytes(window, offset)
@@ -71,11 +74,11 @@ def damaged_heaps(window: Window, base: int = 0) -> Heaps:
 
 
 def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
-    """Both signatures, wherever they stand.
+    """Both signatures, at any offset.
 
-    A search for four bytes is slower than one for two that are aligned: of every signature, the
-    first two or the middle two are. All four such pairs are searched for at once, by the bits
-    that they share.
+    Searching four bytes is slower than searching aligned pairs of bytes: the first two or the
+    middle two bytes of a signature are always aligned. All four such pairs are searched at once,
+    by the bits that they share.
     """
     start = 0
     shared = np.empty(_PIECE_BYTES // 2, "<u2")
@@ -91,14 +94,14 @@ def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
                     at = 2 * int(index) - shift
                     if at >= 0 and piece.startswith(kind, at):
                         yield kind, start + at
-            # Pieces overlap, so that every signature is whole in one of them, and in no other.
+            # Pieces overlap so that every signature is complete in exactly one of them.
             start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
 def _global_bytes(window: Window, offset: int) -> tuple[int | None, int]:
-    """The heap's size, and that of its longest text.
+    """Size of the heap and of its longest string, in bytes.
 
-    0 for no heap, or one that libhdf5 refuses by itself; None for one without end.
+    The size is 0 for no heap or one that libhdf5 rejects, None for one on which it loops forever.
     """
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
@@ -121,7 +124,7 @@ def _global_bytes(window: Window, offset: int) -> tuple[int | None, int]:
 
 
 def _local_bytes(window: Window, offset: int, base: int) -> int | None:
-    """As `_global_bytes`, for a heap of names."""
+    """Like `_global_bytes`, for a local heap; the size alone."""
     head = window.head(_LOCAL_HEADER.size, offset)
     if len(head) < _LOCAL_HEADER.size or head[4:8] != bytes(4):
         return 0

@@ -1,4 +1,4 @@
-"""Which of Keras's HDF5 layouts a file has."""
+"""Which of Keras's HDF5 layouts a file uses."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FORMATS = {
     OTHER: Format.HDF5_OTHER,
 }
 
-# How far to look for a group `vars`.
+# Bounds of the search for a group `vars`: groups, links per group, depth.
 _GROUPS, _LINKS, _DEPTH = 500, 200, 8
 
 
 def layout_of(file: h5py.File) -> str:
-    """The layout, by the root's attributes and groups and a look at a few groups below.
+    """The layout, from the root's attributes and groups and a bounded search of the groups below.
 
-    A v3 weights file is one that has a group `vars`; subclassed models put those at any depth.
+    A v3 weights file has a group `vars`; subclassed models have one at any depth.
     """
     if "model_config" in file.attrs or _has(file, b"model_weights"):
         return FULL
@@ -46,7 +46,7 @@ def layout_of(file: h5py.File) -> str:
 
 
 def sniff_layout(window: Window) -> Format:
-    """The format of an HDF5 file by a quick look; `CORRUPT_HDF5` where it does not open."""
+    """Format of an HDF5 file, without reading it whole; `CORRUPT_HDF5` if it cannot be opened."""
     try:
         with opened_hdf5(window) as file:
             return FORMATS[layout_of(file)]

@@ -1,4 +1,4 @@
-"""A walk over an HDF5 file's links that follows none out of the file and round no cycle."""
+"""Walk over the hard links of an HDF5 file. It does not leave the file and visits groups once."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from modelaudit.formats.hdf5.open_file import (
 from modelaudit.formats.hdf5.tensors import ElementType, element_type
 from modelaudit.settings import Limits
 
-# Filters that come with libhdf5 (deflate, shuffle, fletcher32, szip, nbit, scaleoffset) have
-# lower numbers; from here on they are plugins, that is, native code from elsewhere.
+# The filters of libhdf5 (deflate, shuffle, fletcher32, szip, nbit, scaleoffset) have lower
+# numbers; higher numbers are plugins, that is, third-party native code.
 _FIRST_PLUGIN_FILTER = 256
 
-# Keras nests a few groups for each nested model; paths grow with depth, so bound it.
+# Keras nests a few groups per nested model; the length of paths grows with depth.
 _DEPTH = 256
 
-# Below this a large ratio of declared to stored bytes harms nobody: constant initial weights
-# compress by a factor of a thousand.
+# Ratios of smaller datasets are ignored: constant initial weights compress by a factor of a
+# thousand.
 _RATIO_FLOOR = 16 << 20
 
 _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-link"}
@@ -36,10 +36,10 @@ _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-lin
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A dataset reached by hard links alone.
+    """A dataset that is reached by hard links alone.
 
-    `path` names it to libhdf5, `route` to people: names that are no text can look alike there.
-    `unreadable` says why its data may not be read.
+    `path` is its raw path for libhdf5, `route` its path for display; routes of names that are not
+    valid UTF-8 can be equal. `unreadable` is why its data must not be read, if so.
     """
 
     route: str
@@ -53,9 +53,9 @@ class Found:
 
 @dataclass(slots=True)
 class Contents:
-    """What the walk met, in the order of the link table (by name, depth first).
+    """Objects in the order of the walk (by name, depth first).
 
-    Lists, for two names that are no text can have one route.
+    These are lists, since two names that are not valid UTF-8 can have the same route.
     """
 
     groups: list[tuple[str, h5py.Group]] = field(default_factory=list)
@@ -65,18 +65,17 @@ class Contents:
 
 
 def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> Contents:
-    """Every group, dataset and named datatype, and a problem for everything that is not plain.
+    """Every group, dataset and named datatype, and a problem for each irregular object.
 
-    Links are looked at, never followed, unless they are hard; an object that was seen under an
-    address before is not entered again. Evidence of a problem carries `hdf5`, one of soft-link,
-    external-link, user-link, path-link, cycle, depth, objects, object, external-storage, virtual,
-    filter, unallocated, ratio, chunks, size, type.
+    Only hard links are followed, and each group is visited once. The evidence of a problem has the
+    key `hdf5`, one of soft-link, external-link, user-link, path-link, cycle, depth, objects,
+    object, external-storage, virtual, filter, unallocated, ratio, chunks, size, type.
 
     Args:
         file: an open HDF5 file.
-        name: of the file, for problems.
+        name: file name for problems.
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
-        texts: whether texts of variable length may be read, see `hdf5_heaps`.
+        texts: whether variable-length strings may be read, see `heaps`.
     """
     contents = Contents(groups=[("", file)])
     seen = {object_address(file)}
@@ -92,7 +91,7 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
         links = _links(group, prefix, name, limits.hdf5_objects - count, contents)
         count += len(links)
         if count > limits.hdf5_objects:
-            detail = f"more than {limits.hdf5_objects:,} links; the rest is not read "
+            detail = f"more than {limits.hdf5_objects:,} links; the rest is skipped "
             detail += "(setting hdf5_objects)"
             contents.problems.append(_limit(name, prefix, detail, "objects"))
             break
@@ -116,7 +115,7 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
                 contents.types.append((route, found))
             else:
                 if address in seen:
-                    detail = "the same group under a second name (a hard-link cycle or alias)"
+                    detail = "the same group under another name (a hard-link cycle or alias)"
                     evidence: dict[str, Json] = {"hdf5": "cycle"}
                     contents.problems.append(
                         Problem(ProblemKind.OTHER, name, detail, route, evidence)
@@ -130,7 +129,7 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
 
 
 def _links(group: h5py.Group, route: str, file: str, left: int, contents: Contents) -> list[bytes]:
-    """Names of a group's links, one more than `left` at most; what is wrong goes to `contents`."""
+    """Names of a group's links, at most `left` + 1. Problems are added to `contents`."""
     try:
         links, whole = link_names(group, left + 1)
     except HDF5_ERRORS as error:
@@ -138,11 +137,11 @@ def _links(group: h5py.Group, route: str, file: str, left: int, contents: Conten
         contents.problems.append(_broken(file, route, detail))
         return []
     if not whole and len(links) <= left:
-        detail = "the group's index leads back to itself; what follows is not read"
+        detail = "the group's link index is circular; the rest is skipped"
         contents.problems.append(_broken(file, route, detail))
     shown = Counter(map(text_of, links))
     for text in [text for text, count in shown.items() if count > 1]:
-        detail = f"{shown[text]} names that are no text and look alike when written as such"
+        detail = f"{shown[text]} names that are not valid UTF-8 and are displayed alike"
         contents.problems.append(_broken(file, f"{route}/{text}" if route else text, detail))
     return links
 
@@ -162,7 +161,7 @@ def _visit(
     if isinstance(identifier, h5py.h5g.GroupID):
         return h5py.Group(identifier)
     if not isinstance(identifier, h5py.h5d.DatasetID):
-        return h5py.Datatype(identifier)  # has no data, and may have attributes
+        return h5py.Datatype(identifier)  # has no data but may have attributes
     dataset = h5py.Dataset(identifier)
     shape = tuple(int(n) for n in dataset.shape or ())
     element = element_type(dataset, texts=texts)
@@ -174,13 +173,13 @@ def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Prob
     evidence: dict[str, Json]
     if b"/" in link:
         evidence = {"hdf5": "path-link"}
-        detail = "link whose name is a path, which leads through other links"
+        detail = "link whose name is a path through other links"
     else:
         kind = int(group.id.links.get_info(link).type)
         what = _LINKS.get(kind, "user-link")
         evidence = {"hdf5": what, "link_type": kind}
         if what == "user-link":
-            detail = f"link of class {kind}, which leads where some program's own code says"
+            detail = f"user-defined link of class {kind}, which third-party code would resolve"
         else:
             target = group.id.links.get_val(link)
             parts = target if isinstance(target, tuple) else (target,)
@@ -197,12 +196,12 @@ def _dataset_problem(
     file: str,
     limits: Limits,
 ) -> Problem | None:
-    """Why the data of a dataset may not or cannot be read; None where they may."""
+    """Why the data of a dataset must not or cannot be read; None if they can."""
     plist = dataset.id.get_create_plist()
     if plist.get_external_count():
         names = [text_of(plist.get_external(i)[0]) for i in range(plist.get_external_count())][:16]
         evidence: dict[str, Json] = {"hdf5": "external-storage", "target": list(names)}
-        detail = f"data lie outside the file, in {', '.join(names)}; not read"
+        detail = f"data are stored outside the file, in {', '.join(names)}; not read"
         return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
     layout = plist.get_layout()
     if layout == h5py.h5d.VIRTUAL:
@@ -213,11 +212,11 @@ def _dataset_problem(
         number, _, _, label = plist.get_filter(index)
         if number >= _FIRST_PLUGIN_FILTER:
             evidence = {"hdf5": "filter", "measured": number, "threshold": _FIRST_PLUGIN_FILTER}
-            detail = f"needs filter {number} ({text_of(label)}), a plugin from outside; not read"
+            detail = f"needs filter {number} ({text_of(label)}), a third-party plugin; not read"
             return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
     if not element.plain:
         evidence = {"hdf5": "type", "type": element.name}
-        detail = f"elements are of type {element.name}, no numbers; not read"
+        detail = f"non-numeric element type {element.name}; not read"
         return Problem(ProblemKind.UNSUPPORTED, file, detail, route, evidence)
     return _storage_problem(dataset, shape, element, layout, route, file, limits)
 
@@ -249,7 +248,7 @@ def _storage_problem(
             detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
             return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
     if not stored:
-        detail = f"{declared:,} bytes declared, none were ever written"
+        detail = f"declares {declared:,} bytes, but none were written"
         if declared > _RATIO_FLOOR:
             evidence |= {"hdf5": "ratio", "measured": declared, "threshold": _RATIO_FLOOR}
             return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)

@@ -1,4 +1,4 @@
-"""Opening HDF5 without following it anywhere: signature, superblock, handle, attributes."""
+"""Opening an HDF5 file safely: signature, superblock, file handle, links and attributes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-# libhdf5 loads filter plugins, which are shared libraries, from this path when a file names an
-# unknown filter. It reads the variable once, when it starts, hence before the import.
+# libhdf5 loads filter plugins (shared libraries) from this path if a file uses an unknown filter.
+# It reads the variable once, at start-up; hence before the import.
 os.environ["HDF5_PLUGIN_PATH"] = "/nonexistent"
 
 import h5py
@@ -23,7 +23,7 @@ from modelaudit.settings import Limits
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-# Whatever h5py may raise on a damaged file; its own documentation promises no list.
+# All exceptions that h5py may raise on a damaged file; its documentation has no list.
 HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError)
 
 _UNDEFINED = (1 << 64) - 1
@@ -31,12 +31,12 @@ _UNDEFINED = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class Superblock:
-    """What the head of an HDF5 file says of the whole.
+    """Fields of the superblock.
 
     Attributes:
-        start: offset of the signature; what lies before is the user block.
+        start: offset of the signature; the user block precedes it.
         version: of the superblock, 0 to 3.
-        end: offset at which the file should end, from the start of the file; None if unknown.
+        end: declared end of the file as an offset from its start; None if unknown.
     """
 
     start: int
@@ -45,7 +45,7 @@ class Superblock:
 
 
 def find_signature(window: Window) -> int | None:
-    """Offset of the HDF5 signature, which stands at 0 or a power of two from 512 on."""
+    """Offset of the HDF5 signature, which is at 0 or at a power of two from 512 on."""
     offset = 0
     while offset < window.size:
         if window.head(8, offset) == SIGNATURE:
@@ -55,10 +55,10 @@ def find_signature(window: Window) -> int | None:
 
 
 def read_superblock(window: Window) -> Superblock | None:
-    """The superblock (HDF5 File Format Specification 3.0, section II.A); None without signature.
+    """The superblock (HDF5 File Format Specification 3.0, section II.A); None without a signature.
 
     Raises:
-        ReadError: `corrupt` for an unknown version or a file that ends inside.
+        ReadError: `corrupt` for an unknown version or a truncated superblock.
     """
     start = find_signature(window)
     if start is None:
@@ -66,11 +66,11 @@ def read_superblock(window: Window) -> Superblock | None:
     head = window.head(96, start)
     version = head[8] if len(head) > 8 else 255
     if version > 3 or len(head) < 48:
-        reason = "HDF5 superblock is cut off or of an unknown version"
+        reason = "HDF5 superblock is truncated or of an unknown version"
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     width = head[13] if version < 2 else head[9]
     addresses = {0: 24, 1: 28, 2: 12, 3: 12}[version]
-    if width != 8:  # addresses of other widths are legal and unheard of
+    if width != 8:  # other address sizes are legal but not in use
         return Superblock(start, version, None)
     (end,) = struct.unpack_from("<Q", head, addresses + 2 * width)
     return Superblock(start, version, None if end == _UNDEFINED else end)
@@ -78,10 +78,10 @@ def read_superblock(window: Window) -> Superblock | None:
 
 @contextmanager
 def opened_hdf5(window: Window) -> Iterator[h5py.File]:
-    """The HDF5 file in `window`, read-only and without taking a lock.
+    """Open the HDF5 file in `window` read-only, without locking it.
 
     Raises:
-        ReadError: `corrupt`, or whatever the window raises.
+        ReadError: `corrupt`, or an error of the window.
     """
     with window.opened() as handle:
         file = _open(window, handle)
@@ -92,8 +92,8 @@ def opened_hdf5(window: Window) -> Iterator[h5py.File]:
 
 
 def _open(window: Window, handle: WindowFile) -> h5py.File:
-    # libhdf5 reads a plain file by itself half again as fast as through Python, but refuses one
-    # that this process has open with other settings.
+    # libhdf5 reads a plain file about 1.5 times as fast as a Python file object, but fails if this
+    # process has opened the file with other settings.
     if window.plain:
         with suppress(*HDF5_ERRORS):
             return h5py.File(os.fsencode(window.path), "r", locking=False)
@@ -108,30 +108,30 @@ Thing: TypeAlias = h5py.Group | h5py.Dataset | h5py.Datatype
 
 
 def hdf5_reason(error: BaseException) -> str:
-    """libhdf5's message without h5py's wrapping."""
+    """libhdf5's message without the text that h5py adds."""
     text = str(error) or type(error).__name__
     return text.partition("(")[2].rpartition(")")[0] or text if "(" in text else text
 
 
 def text_of(name: bytes | str) -> str:
-    """A name from the file as text that can be written anywhere."""
+    """Decode a name from the file; bytes that are not valid UTF-8 become backslash escapes."""
     data = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
     return data.decode("utf-8", "backslashreplace")
 
 
 def object_address(thing: Thing) -> int:
-    """What tells an object of the file from every other, whatever leads to it."""
-    # Not `h5o.get_info`: it adds up the size of the group's index, and never ends in one that
-    # leads back to itself.
+    """Unique address of an object in the file, the same for all links to it."""
+    # Not `h5o.get_info`: it computes the size of the group's index, and never returns if that
+    # index is circular.
     low, high = h5py.h5g.get_objinfo(thing.id).objno
     return int(low) | int(high) << 64
 
 
 def link_names(group: h5py.Group, most: int) -> Names:
-    """Names of a group's links, and whether the list is whole.
+    """Names of a group's links, and whether the list is complete.
 
-    It is not where there are more than `most` or one comes twice: an index that leads back to
-    itself has no end for libhdf5, which must neither count nor collect by itself.
+    The list is incomplete if there are more than `most` links, or if a name occurs twice: libhdf5
+    iterates over a circular index forever, so it must not count or collect the names itself.
 
     Raises:
         One of `HDF5_ERRORS`: the index is damaged in another way.
@@ -140,16 +140,16 @@ def link_names(group: h5py.Group, most: int) -> Names:
 
 
 def is_hard(group: h5py.Group, link: bytes) -> bool:
-    """Whether a link leads to an object of this file by its name alone.
+    """Whether a link is a hard link, and its name is not a path.
 
-    libhdf5 takes a name with a slash, which only a forger can store, for a path, and follows the
-    links on it.
+    libhdf5 treats a name with a slash, which only a forged file contains, as a path and follows
+    the links on it.
     """
     return b"/" not in link and group.id.links.get_info(link).type == h5py.h5l.TYPE_HARD
 
 
 def attribute_names(thing: Thing, most: int = 10_000) -> Names:
-    """Names of the attributes, as they are stored, and whether the list is whole: see `link_names`.
+    """Raw names of the attributes, and whether the list is complete; see `link_names`.
 
     Raises:
         One of `HDF5_ERRORS`: the list is damaged.
@@ -172,21 +172,21 @@ def _names(iterate: Callable[[Callable[[bytes], bool | None]], object], most: in
 
 
 def attribute_bytes(thing: h5py.Group, name: str, limits: Limits) -> bytes | None:
-    """A scalar text attribute, of whatever string type; None where there is none.
+    """A scalar string attribute of any string type; None if there is no such attribute.
 
     Raises:
-        ReadError: `corrupt` where it is there and cannot be read or is no text.
-        LimitExceeded: it is larger than `limits.config_bytes`.
+        ReadError: `corrupt` if the attribute cannot be read or is not a string;
+            `limit-exceeded` for more than `limits.config_bytes`.
     """
     values = attribute_strings(thing, name, limits)
     return values[0] if values else None
 
 
 def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[bytes] | None:
-    """An attribute of one or more texts; None where there is no such attribute.
+    """An attribute of one or more strings; None if there is no such attribute.
 
     Raises:
-        ReadError: `corrupt` where it is there and cannot be read or is no text;
+        ReadError: `corrupt` if the attribute cannot be read or is not a string;
             `limit-exceeded` for more than `limits.config_bytes`.
     """
     route = f"attribute {name} of {text_of(thing.name or '/')}"
@@ -194,13 +194,15 @@ def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[byte
         if name not in thing.attrs:
             return None
         stored = h5py.h5a.open(thing.id, name.encode())
+        if stored.shape is None:  # a null dataspace
+            raise ReadError(ProblemKind.CORRUPT, "", f"{route} has no value")
         if 0 in stored.shape:
-            return []  # Keras writes an empty list of names as an empty array of floats
+            return []  # Keras writes an empty list of names as an empty float array
         if stored.get_storage_size() > limits.config_bytes:
             reason = f"{route} has {stored.get_storage_size():,} bytes (setting config_bytes)"
             raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
         if stored.get_type().get_class() != h5py.h5t.STRING:
-            raise ReadError(ProblemKind.CORRUPT, "", f"{route} is no text")
+            raise ReadError(ProblemKind.CORRUPT, "", f"{route} is not a string")
         value = thing.attrs[name]
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, "", f"{route}: {hdf5_reason(error)}") from error
@@ -214,7 +216,7 @@ def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[byte
 def chunked_attribute(thing: h5py.Group, name: str, limits: Limits) -> list[str] | None:
     """A list of names, which Keras splits into `name0`, `name1` … above 64 KiB.
 
-    None where there is neither.
+    None if there is neither.
 
     Raises:
         ReadError: see `attribute_strings`.

@@ -1,4 +1,4 @@
-"""Datasets as tensors: element types, and bounded sources for chunked and compact storage."""
+"""Datasets as tensors: element types, and bounded access to chunked and compact storage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, hdf5_reason, opened_h
 from modelaudit.formats.io.file_window import Window
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, FileArray, StoredArray
 
-# Most memory for decoded chunks at a time: all chunks that hold a dataset's first rows.
+# Maximum size of decoded chunks in memory: all chunks that hold the same rows of a dataset.
 BAND_BYTES = 64 << 20
 
 _NUMBERS = tuple(
@@ -43,7 +43,7 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class ElementType:
-    """How a dataset's elements are stored. `plain`: fixed size, no pointers into a heap."""
+    """How elements are stored. `plain`: of fixed size, without references to a heap."""
 
     name: str
     itemsize: int
@@ -53,11 +53,11 @@ class ElementType:
 
 
 def element_type(dataset: h5py.Dataset, *, texts: bool = True) -> ElementType:
-    """The dataset's type; bfloat16 is what Keras marks so in an attribute of an opaque dataset.
+    """Element type of a dataset. Keras marks bfloat16 by an attribute of an opaque dataset.
 
     Args:
         dataset: of any type.
-        texts: whether that attribute may be read, see `hdf5_heaps`.
+        texts: whether that attribute may be read, see `heaps`.
     """
     kind = dataset.id.get_type()
     size = int(kind.get_size())
@@ -81,13 +81,13 @@ def _says_bfloat16(dataset: h5py.Dataset) -> bool:
 
 
 def source_of(window: Window, path: bytes, dataset: h5py.Dataset, kind: ElementType) -> StoredArray:
-    """Bounded access to a dataset of plain elements, which stays valid when the file is closed.
+    """Bounded access to a dataset of plain elements, which remains valid after the file is closed.
 
-    Contiguous data are read by their offset, without libhdf5; chunks are decoded in bands.
-    For the arguments see `BandedArray`.
+    Contiguous data are read by offset, without libhdf5; chunked data are decoded in bands. See
+    `BandedArray` for the arguments.
 
     Raises:
-        LimitExceeded: the chunks that hold the first rows do not fit in `BAND_BYTES`.
+        LimitExceeded: one row of chunks is larger than `BAND_BYTES`.
     """
     shape = tuple(int(n) for n in dataset.shape)
     offset = dataset.id.get_offset()
@@ -105,19 +105,19 @@ def source_of(window: Window, path: bytes, dataset: h5py.Dataset, kind: ElementT
     decoded = math.prod(dataset.chunks) * kind.itemsize if dataset.chunks else 0
     band = max(rows * row_bytes, decoded)
     if band > BAND_BYTES:
-        raise LimitExceeded(window.file, "bytes of one row of chunks", band, BAND_BYTES)
+        raise LimitExceeded(window.file, "bytes per row of chunks", band, BAND_BYTES)
     return BandedArray(window, path, shape, kind, rows)
 
 
 class BandedArray(StoredArray):
-    """A chunked or compact dataset, decoded by libhdf5 a band of whole chunks at a time.
+    """A chunked or compact dataset that libhdf5 decodes in bands of whole chunks.
 
     Args:
         window: the HDF5 file.
-        path: of the dataset, in the bytes of its names; of hard links only.
+        path: raw path of the dataset, of hard links only.
         shape: stored shape.
         kind: element type.
-        rows: of the first axis in a chunk.
+        rows: chunk size along the first axis.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class BandedArray(StoredArray):
         self.rows = rows
 
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
-        """See `StoredArray.raw`; bands are decoded whole and handed out in pieces."""
+        """See `StoredArray.raw`. Bands are decoded whole and yielded in pieces."""
         if not math.prod(self.shape):
             return
         step = max(max_bytes // self.kind.itemsize, 1) * self.kind.itemsize
@@ -144,7 +144,8 @@ class BandedArray(StoredArray):
         try:
             dataset = file[self.path]
             if tuple(dataset.shape) != self.shape:
-                raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, "changed meanwhile")
+                reason = "was modified while being read"
+                raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
             if not self.shape:
                 yield self._little(dataset[()])
                 return

@@ -1,4 +1,4 @@
-"""Bounded reads: every byte and every piece of JSON that the readers take passes through here."""
+"""Bounded reads: readers get all bytes and all JSON through this module."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from modelaudit.facts import FileEntry, Json, ProblemKind
 from modelaudit.settings import Limits
 
 BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
-"""White space, byte order marks, and what UTF-16 and UTF-32 put between ASCII characters."""
+"""White space, byte order marks, and the padding bytes of ASCII text in UTF-16 and UTF-32."""
 
-# A JSON string with its escapes; possessive, and closing is optional, so that it stays linear
-# on unterminated strings full of escaped quotes.
+# A JSON string with its escapes. Possessive quantifiers and an optional closing quote keep it
+# linear on unterminated strings full of escaped quotes.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,19 +38,19 @@ _ESCAPE = re.compile(
 
 
 def display_path(path: Path, root: Path) -> str:
-    """`path` as POSIX text relative to `root` (its own name where it is the root itself).
+    """`path` as a POSIX path relative to `root`, or its file name if it is `root` itself.
 
-    Names that are not UTF-8 are written with backslash escapes, so the text can go anywhere.
+    Bytes that are not valid UTF-8 become backslash escapes.
     """
     relative = Path(path.name) if path == root else Path(os.path.relpath(path, root))
     return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def open_regular(path: Path, file: str = "") -> FileIO:
-    """Open `path` for reading, and nothing but a regular file (a FIFO would block for ever).
+    """Open a regular file for reading; anything else is an error (a FIFO would block).
 
     Raises:
-        ReadError: `unreadable` for permissions, I/O errors and special files.
+        ReadError: `unreadable` for missing permissions, I/O errors and special files.
     """
     label = file or path.name
     try:
@@ -64,13 +64,13 @@ def open_regular(path: Path, file: str = "") -> FileIO:
 
 
 def read_bytes(path: Path, max_bytes: int, file: str = "", setting: str = "") -> bytes:
-    """The whole file, if it has at most `max_bytes`.
+    """Read a whole file of at most `max_bytes`.
 
     Args:
         path: a regular file.
-        max_bytes: most bytes to hold in memory.
-        file: name to use in errors; the path's last part by default.
-        setting: the field of `Limits` that `max_bytes` is, for the error.
+        max_bytes: maximum file size, in bytes.
+        file: file name for errors; the last component of `path` by default.
+        setting: name of the field of `Limits` that sets `max_bytes`, for errors.
 
     Raises:
         ReadError: `unreadable`.
@@ -88,10 +88,10 @@ def read_bytes(path: Path, max_bytes: int, file: str = "", setting: str = "") ->
 
 
 def read_up_to(handle: BinaryIO, max_bytes: int, file: str, setting: str = "") -> bytes:
-    """Everything up to the end of `handle`, counted while reading: promised sizes can lie.
+    """Read `handle` to its end. Bytes are counted while reading, since declared sizes can be wrong.
 
     Raises:
-        LimitExceeded: there are more than `max_bytes`.
+        LimitExceeded: more than `max_bytes` bytes.
     """
     pieces: list[bytes] = []
     total = 0
@@ -104,13 +104,15 @@ def read_up_to(handle: BinaryIO, max_bytes: int, file: str, setting: str = "") -
 
 
 def file_entry(path: Path, root: Path, role: str, limits: Limits) -> FileEntry:
-    """Size and streamed SHA-256 of a file; the digest is None where it cannot or may not be read.
+    """Size and SHA-256 of a file, read as a stream.
+
+    The digest is None if the file cannot be read or is larger than `limits.total_bytes`.
 
     Args:
         path: the file.
         root: directory that the entry's path is relative to (or the file itself).
-        role: what the file is for, see `FileEntry`.
-        limits: `total_bytes` bounds how large a file is hashed.
+        role: see `FileEntry.role`.
+        limits: `total_bytes` is the maximum size of a file that is hashed.
     """
     name = display_path(path, root)
     try:
@@ -128,11 +130,10 @@ def file_entry(path: Path, root: Path, role: str, limits: Limits) -> FileEntry:
 
 
 def model_digest(files: Iterable[FileEntry]) -> str | None:
-    """The SHA-256 of a model.
+    """SHA-256 digest of a model; None without files or if a file was not hashed.
 
-    Of one file it is the file's own, as `sha256sum` gives it, so that copies under another name
-    are known to be the same. Of several it is one over (path, size, digest) of each, whatever
-    their order. None where a file was not hashed or there is none.
+    For a single file it equals the output of `sha256sum`, so renamed copies have the same digest.
+    For several files it is a digest over (path, size, digest) of each, sorted by path.
     """
     entries = sorted(files, key=lambda entry: entry.path)
     if not entries or any(entry.sha256 is None for entry in entries):
@@ -148,19 +149,20 @@ def model_digest(files: Iterable[FileEntry]) -> str | None:
 def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | None = None) -> Json:
     """Parse JSON from an untrusted file.
 
-    Depth and number of elements are bounded before the parser (which recurses) sees the text.
-    Whatever Python's own parser takes is taken, since Keras hands it the bytes: UTF-16 and
-    UTF-32, surrogates in UTF-8. Lone surrogates become U+FFFD, so every string can be written as
-    UTF-8, and integers of thousands of digits infinity. Of duplicate keys the last wins.
+    Nesting depth and number of elements are checked before the recursive parser runs. Keras passes
+    bytes to Python's `json`, so this function accepts the same input: UTF-16, UTF-32, and
+    surrogates encoded in UTF-8. Lone surrogates become U+FFFD, so that every string can be encoded
+    as UTF-8. Integers of more than 1,000 digits become floats (infinity). The last of several
+    equal keys wins.
 
     Args:
-        data: text in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+        data: JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
         limits: `config_bytes`, `json_depth` and `json_nodes` apply.
-        file: name for errors.
-        duplicates: where given, receives each key that an object names more than once.
+        file: file name for errors.
+        duplicates: if given, receives every key that occurs more than once in an object.
 
     Raises:
-        ReadError: `config-invalid` for broken text or JSON.
+        ReadError: `config-invalid` for invalid text or JSON.
         LimitExceeded: too large, too deep or too many elements.
     """
     if len(data) > limits.config_bytes:
@@ -186,7 +188,7 @@ def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | N
 
 
 def _integer(digits: str) -> int | float:
-    """An integer; Python refuses to convert one of more than 4,300 digits, older ones do not."""
+    """Python 3.11 and later refuse integers of more than 4,300 digits, earlier versions do not."""
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 

@@ -1,4 +1,4 @@
-"""Stored elements of every type that saved models use, and the numbers that they stand for."""
+"""Element types in saved models, and decoding of stored bytes to numpy arrays."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NUMPY_NAMES = (
     *("float16", "float32", "float64", "complex64", "complex128"),
 )
 
-# Types without a numpy counterpart, and the type that their bits are stored as, one element
-# each: four-bit integers take a byte in TensorFlow's and Keras's files.
+# Types without a numpy equivalent -> dtype of the stored bits, one element per item: TensorFlow
+# and Keras store a 4-bit integer in a whole byte.
 _STORED_AS = {
     "bfloat16": "uint16",
     "float8_e5m2": "uint8",
@@ -38,18 +38,18 @@ _STORED: dict[str, np.dtype[np.generic]] = {
 
 
 def stored_dtype(dtype: str) -> np.dtype[np.generic] | None:
-    """Little-endian numpy dtype of the stored elements; None for strings and unknown types."""
+    """Little-endian numpy dtype of stored elements; None for strings and unknown types."""
     return _STORED.get(dtype)
 
 
 def decode(data: bytes | memoryview, dtype: str) -> NDArray[np.generic]:
-    """Stored little-endian bytes as a 1-D array of numbers.
+    """Decode little-endian bytes to a 1-D array of numbers.
 
-    bfloat16 and the 8-bit floats become float32, 4-bit integers int8 or uint8, quantised
-    integers their plain ones, all others their own numpy dtype.
+    bfloat16 and 8-bit floats become float32, 4-bit integers int8 or uint8, quantised integers
+    plain integers. All other types keep their numpy dtype.
 
     Raises:
-        ReadError: `unsupported` for strings and types that have no numbers.
+        ReadError: `unsupported` for strings and other non-numeric types.
     """
     stored = _STORED.get(dtype)
     if stored is None:
@@ -70,8 +70,8 @@ def _float8_e5m2(bits: NDArray[np.generic]) -> NDArray[np.generic]:
 
 @cache
 def _e4m3fn_table() -> NDArray[np.float32]:
-    # Micikevicius et al. 2022: 4 exponent bits with bias 7, 3 of mantissa, no infinities,
-    # NaN where all seven lower bits are set.
+    # Micikevicius et al. (2022): 4 exponent bits with bias 7, 3 mantissa bits, no infinities;
+    # NaN if all seven lower bits are set.
     code = np.arange(256)
     exponent, mantissa = (code >> 3) & 15, code & 7
     magnitude = np.where(

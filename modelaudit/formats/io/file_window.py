@@ -1,4 +1,4 @@
-"""A span of bytes on disk: a whole file, or a member that lies uncompressed in an archive."""
+"""A range of bytes on disk: a whole file, or an uncompressed member of an archive."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Bytes `start` to `start + size` of the file at `path`, read without copying it.
+    """Bytes `start` to `start + size` of the file at `path`, read in place.
 
     Attributes:
         path: the file that holds the bytes.
         start: offset of the first byte.
         size: number of bytes.
-        file: name for messages, relative to the artefact's root.
-        held: an unlinked temporary file that holds the bytes instead of `path` (inflated
-            members); it lives as long as a window refers to it.
+        file: file name for messages, relative to the artefact's root.
+        held: an unlinked temporary file that holds the bytes instead of `path` (decompressed
+            members). It is closed and deleted with the last window that refers to it.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Window:
 
     @classmethod
     def of_file(cls, path: Path, file: str = "") -> Window:
-        """The whole of a regular file.
+        """Window over a whole regular file.
 
         Raises:
             ReadError: `unreadable`.
@@ -49,12 +49,12 @@ class Window:
 
     @property
     def plain(self) -> bool:
-        """Whether it is a file by itself, from its first byte on."""
+        """Whether the window starts at the first byte of the file at `path`."""
         return self.held is None and self.start == 0
 
     @contextmanager
     def opened(self) -> Iterator[WindowFile]:
-        """The window as a read-only, seekable file of its own.
+        """Open the window as a read-only, seekable file object.
 
         Raises:
             ReadError: `unreadable`.
@@ -66,10 +66,10 @@ class Window:
             yield WindowFile(handle.fileno(), self.start, self.size)
 
     def pieces(self, offset: int, nbytes: int, max_bytes: int) -> Iterator[bytes]:
-        """Bytes `offset` to `offset + nbytes` of the window, in pieces of `max_bytes`.
+        """Yield bytes `offset` to `offset + nbytes` of the window, at most `max_bytes` at a time.
 
         Raises:
-            ReadError: `tensor-unreadable` where the file ends before.
+            ReadError: `tensor-unreadable` if the file ends before `offset + nbytes`.
         """
         end = offset + nbytes
         if end > self.size:
@@ -80,13 +80,13 @@ class Window:
                 wanted = min(max_bytes, end - offset)
                 piece = handle.pread(wanted, offset)
                 if len(piece) != wanted:
-                    reason = "became shorter while it was read"
+                    reason = "was truncated while being read"
                     raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
                 offset += wanted
                 yield piece
 
     def head(self, nbytes: int, offset: int = 0) -> bytes:
-        """Up to `nbytes` from `offset` on.
+        """Read at most `nbytes` bytes at `offset`.
 
         Raises:
             ReadError: `unreadable`.
@@ -96,9 +96,9 @@ class Window:
 
 
 class WindowFile(io.RawIOBase):
-    """Read-only file object over part of a descriptor, which it does not own.
+    """Read-only file object over part of a file descriptor, which it does not close.
 
-    Reads by absolute position, so any number of them can share one descriptor.
+    It reads at absolute positions, so several objects can share one descriptor.
     """
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
@@ -109,7 +109,7 @@ class WindowFile(io.RawIOBase):
         self._position = 0
 
     def pread(self, nbytes: int, offset: int) -> bytes:
-        """Up to `nbytes` at `offset`; fewer at the end.
+        """Read at most `nbytes` bytes at `offset`; fewer at the end of the window.
 
         Raises:
             ReadError: `unreadable`.
@@ -124,25 +124,25 @@ class WindowFile(io.RawIOBase):
             raise ReadError(ProblemKind.UNREADABLE, "", reason) from error
 
     def readable(self) -> bool:
-        """Always."""
+        """True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """True."""
         return True
 
     def tell(self) -> int:
-        """Current position in the window."""
+        """Current position, from the start of the window."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; positions past the end are allowed and read as nothing."""
+        """Set the position; reads past the end return no bytes."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill `buffer` from the current position; the number of bytes read."""
+        """Read into `buffer` at the current position; return the number of bytes read."""
         view = memoryview(buffer).cast("B")
         piece = self.pread(len(view), self._position)
         view[: len(piece)] = piece

@@ -1,4 +1,4 @@
-"""Symbolic links in models: they lead to files of the model itself, or nowhere."""
+"""Symbolic links in models: a target must be inside the model or its Hugging Face blobs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _REPOSITORY = re.compile(r"(?:models|datasets|spaces)--.+")
 
 
 def hub_blobs(path: Path) -> Path | None:
-    """Where the files of a model in a Hugging Face cache really lie; None for one elsewhere.
+    """Directory of the blobs of a model in the Hugging Face cache; None outside such a cache.
 
-    The cache keeps `models--ORG--NAME/snapshots/REVISION/…` as links into the `blobs` directory
-    beside `snapshots`. That directory alone counts, and only where it is none of another name's.
+    The cache stores `models--ORG--NAME/snapshots/REVISION/…` as links into the sibling directory
+    `blobs` of `snapshots`. No other directory counts, and `blobs` must not be a link itself.
 
     Args:
-        path: a directory or file in a snapshot, or a snapshot itself.
+        path: a snapshot, or a directory or file in it.
     """
     place = path.resolve()
     for snapshots in place.parents:
@@ -26,12 +26,12 @@ def hub_blobs(path: Path) -> Path | None:
 
 
 def is_inside(path: Path, root: Path) -> bool:
-    """Whether `path`, all links followed, lies below `root` or in the blobs that `root` is of."""
+    """Whether `path`, with all links resolved, is inside `root` or in the blobs of `root`."""
     try:
         target = path.resolve()
         if target.is_relative_to(root.resolve()):
             return True
         blobs = hub_blobs(root)
-    except (OSError, RuntimeError):  # a loop of links
+    except (OSError, RuntimeError):  # a cycle of links
         return False
     return blobs is not None and target.is_relative_to(blobs)

@@ -1,4 +1,4 @@
-"""Lazy tensors over stored bytes, and the one pass that gives statistics and digest."""
+"""Lazy tensors over stored bytes, and statistics and digest of a tensor in a single pass."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.file_window import Window
 from modelaudit.settings import Limits
 
-# Large enough that the cost of a system call vanishes, small enough for the second-level cache.
+# Large enough to amortise the system call, small enough for the L2 cache.
 PIECE_BYTES = 1 << 19
 
-# Elements that are summed at once: their float64 copy stays in the first-level cache, and BLAS
-# does not wake its threads for so few (which costs more than it gains).
+# Elements per sum: the float64 copy stays in the L1 cache, and BLAS stays single-threaded (starting
+# threads costs more than it gains here).
 _BLOCK = 8192
 
-# Above this magnitude a float64 square (or a sum of many values) may overflow.
-_SCALE_ABOVE = 1e140
+# Outside this range of magnitudes a float64 square (or a sum of many) may overflow or underflow.
+_SCALE_BELOW, _SCALE_ABOVE = 1e-140, 1e140
 
 
 class StoredArray(ABC):
-    """A `facts.TensorSource` over bytes that stay where they are until asked for.
+    """A `facts.TensorSource` that reads stored bytes on demand.
 
     Attributes:
         shape: stored shape; () for a scalar.
         dtype: name as in `Tensor.dtype`.
-        file: name for messages.
+        file: file name for messages.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: str, file: str) -> None:
@@ -43,16 +43,16 @@ class StoredArray(ABC):
 
     @abstractmethod
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
-        """Little-endian bytes in C order, in pieces of whole elements and about `max_bytes`.
+        """Yield little-endian bytes in C order: whole elements, about `max_bytes` at a time.
 
         Raises:
-            ReadError: the bytes are not there or do not decode.
+            ReadError: the bytes are missing or cannot be decoded.
         """
 
     def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[np.generic]]:
-        """See `facts.TensorSource.chunks`; read-only arrays."""
+        """See `facts.TensorSource.chunks`. The arrays are read-only."""
         stored = stored_dtype(self.dtype)
-        # 4 covers the widest growth on decoding, 8-bit floats to float32.
+        # Decoding grows data by a factor of at most 4: 8-bit floats become float32.
         budget = max_bytes if stored is None or stored.itemsize > 2 else max_bytes // 4
         for piece in self.raw(max(budget, stored.itemsize if stored else 1)):
             yield decode(piece, self.dtype)
@@ -66,15 +66,15 @@ class StoredArray(ABC):
 
 
 class FileArray(StoredArray):
-    """Elements that lie in one piece in a file.
+    """A tensor stored contiguously in a file.
 
     Args:
-        window: the file, or the part of an archive, that holds them.
-        offset: of the first element within the window.
+        window: the file, or the archive member, that holds the elements.
+        offset: offset of the first element in the window, in bytes.
         shape: stored shape.
         dtype: name as in `Tensor.dtype`.
-        big_endian: whether the stored elements have their most significant byte first.
-        itemsize: bytes an element; needed for types without a `stored_dtype` only.
+        big_endian: whether the stored elements are big-endian.
+        itemsize: bytes per element; used only for types without a `stored_dtype`.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class FileArray(StoredArray):
 
 
 def swapped(data: bytes, stored: np.dtype[np.generic]) -> bytes:
-    """Big-endian elements as little-endian ones; each half of a complex number by itself."""
+    """Convert big-endian elements to little-endian; parts of complex numbers are swapped alone."""
     width = stored.itemsize // 2 if stored.kind == "c" else stored.itemsize
     little: NDArray[np.generic] = np.frombuffer(data, dtype=f">u{width}").astype(f"<u{width}")
     return little.tobytes()
@@ -121,13 +121,13 @@ def summarise(
 ) -> Tensor:
     """Read a tensor once, piece by piece, for its statistics and its digest.
 
-    Strings and other types without numbers get a digest of their bytes and no statistics.
-    Means and deviations of the pieces are merged as by Chan, Golub and LeVeque (1979), all in
-    float64, so that nothing cancels.
+    Strings and other non-numeric types get a digest of their bytes and no statistics. Means and
+    standard deviations of the pieces are merged in float64 by the update of Chan, Golub and
+    LeVeque (1979), which avoids cancellation.
 
     Raises:
-        ReadError: the bytes are not there or do not decode.
-        LimitExceeded: more than `limits.tensor_bytes`.
+        ReadError: the bytes are missing or cannot be decoded.
+        LimitExceeded: more than `limits.tensor_bytes` bytes.
     """
     stored = stored_dtype(dtype)
     promised = math.prod(shape) * stored.itemsize if stored else None
@@ -136,7 +136,7 @@ def summarise(
     digest = hashlib.sha256()
     moments = _Moments() if stored is not None and stored.kind != "c" else None
     nbytes = 0
-    with np.errstate(all="ignore"):  # signalling NaNs in a file are counted, not warned about
+    with np.errstate(all="ignore"):  # signalling NaNs are counted, not reported as warnings
         for piece in source.raw():
             nbytes += len(piece)
             if nbytes > limits.tensor_bytes:
@@ -162,9 +162,10 @@ def summarise_or_problem(
     source: StoredArray,
     limits: Limits,
 ) -> tuple[Tensor, Problem | None]:
-    """`summarise`, where failing is a `Problem` beside a tensor that has no digest.
+    """Like `summarise`, but return a `Problem` instead of raising.
 
-    An unreadable tensor keeps its shape and dtype as declared, and has no source.
+    A tensor that cannot be read keeps its declared shape and dtype; it has no digest, no
+    statistics and no source.
     """
     try:
         return summarise(name, shape, dtype, file, role, source, limits), None
@@ -176,9 +177,9 @@ def summarise_or_problem(
 
 
 class _Moments:
-    """Running minimum, maximum, mean and deviation of the finite values.
+    """Running minimum, maximum, mean and standard deviation of the finite values.
 
-    `spread` is the root of the summed squared deviations, so that large values do not overflow.
+    `spread` is the square root of the sum of squared deviations, which does not overflow.
     """
 
     __slots__ = ("count", "maximum", "mean", "minimum", "nonfinite", "spread", "zeros")
@@ -189,7 +190,7 @@ class _Moments:
         self.mean = self.spread = 0.0
 
     def add(self, values: NDArray[np.generic]) -> None:
-        """Take in one piece (1-D, numeric)."""
+        """Add one piece (1-D, numeric)."""
         for start in range(0, values.size, _BLOCK):
             self._add_block(values[start : start + _BLOCK])
 
@@ -197,9 +198,9 @@ class _Moments:
         size = values.size
         self.zeros += size - int(np.count_nonzero(values))
         wide = values.astype(np.float64)
-        # numpy compares half precision by software: there the copy is the faster one to ask.
+        # numpy compares float16 values in software, so the float64 copy is faster.
         ranged = wide if values.dtype == np.float16 else values
-        # Minimum and maximum let every NaN and infinity through: a free test for finiteness.
+        # Minimum and maximum propagate NaN and infinity: a free test for finiteness.
         minimum, maximum = float(np.minimum.reduce(ranged)), float(np.maximum.reduce(ranged))
         if not (math.isfinite(minimum) and math.isfinite(maximum)):
             wide = wide[np.isfinite(wide)]
@@ -210,7 +211,7 @@ class _Moments:
             minimum, maximum = float(wide.min()), float(wide.max())
         self.minimum, self.maximum = min(self.minimum, minimum), max(self.maximum, maximum)
         scale = max(abs(minimum), abs(maximum))
-        if scale < _SCALE_ABOVE:
+        if not scale or _SCALE_BELOW < scale < _SCALE_ABOVE:
             scale = 1.0
         else:
             wide /= scale
@@ -227,15 +228,15 @@ class _Moments:
         self.count = total
 
     def stats(self) -> TensorStats | None:
-        """The statistics; None where there was no element.
+        """The statistics; None for an empty tensor.
 
-        Where no element is finite, minimum, maximum, mean and std are NaN.
+        Minimum, maximum, mean and std are NaN if no element is finite.
         """
         if not self.count + self.nonfinite:
             return None
         if not self.count:
             return TensorStats(math.nan, math.nan, math.nan, math.nan, 0, self.nonfinite)
-        # Rounding must not push the mean of a constant tensor out of its range.
+        # Rounding must not move the mean of a constant tensor out of its range.
         mean = min(max(self.mean, self.minimum), self.maximum)
         std = 0.0 if self.minimum == self.maximum else self.spread / math.sqrt(self.count)
         return TensorStats(self.minimum, self.maximum, mean, std, self.zeros, self.nonfinite)

@@ -1,4 +1,4 @@
-"""The .keras format: a zip archive (or its unpacked directory) of config, metadata and weights."""
+"""Reader of the .keras format: a zip archive (or directory) of config, metadata and weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from modelaudit.settings import Limits
 CONFIG, METADATA = "config.json", "metadata.json"
 WEIGHTS, WEIGHTS_NPZ, WEIGHTS_MAP = "model.weights.h5", "model.weights.npz", "model.weights.json"
 
-# What Keras itself puts into an archive; all else is foreign.
+# Members that Keras itself writes.
 _OWN_MEMBER = re.compile(
     r"(?:config\.json|metadata\.json|model\.weights\.(?:h5|npz|json)"
     r"|model_\d{5}\.weights\.h5|assets/.*)\Z",
@@ -48,14 +48,14 @@ _HDF5_SUFFIXES = frozenset((".h5", ".hdf5", ".pb", ".ckpt"))
 
 
 def read_keras_archive(path: Path, limits: Limits) -> Artifact:
-    """Read a .keras archive, or the directory that one was unpacked into.
+    """Read a .keras archive, or a directory with the contents of one.
 
-    Of duplicate members the last counts, as for Keras. `extra["archive"]` lists the members and
-    bytes outside them, `extra["h5"]` is as for HDF5 files, for
+    The last of several members with the same name wins, as in Keras. `extra["archive"]` lists the
+    members and the bytes outside them; `extra["h5"]` is the same as for HDF5 files; for
     `unclaimed` and `misordered` see `with_binding`.
 
     Raises:
-        ReadError: it is no archive, or its directory is damaged.
+        ReadError: the file is not a zip archive, or its central directory is damaged.
     """
     file = display_path(path, path)
     parts: Parts
@@ -72,7 +72,7 @@ def read_keras_archive(path: Path, limits: Limits) -> Artifact:
 
 
 class _ArchiveReader:
-    """Reads one archive part by part; a part that fails leaves a problem."""
+    """Reads an archive member by member; a member that cannot be read adds a problem."""
 
     def __init__(self, path: Path, file: str, parts: Parts, limits: Limits) -> None:
         self.path = path
@@ -80,17 +80,17 @@ class _ArchiveReader:
         self.parts = parts
         self.limits = limits
         self.names = set(parts.names())
-        self.weights: set[str] = set()  # that were read as HDF5
+        self.read_names: set[str] = set()  # members whose checksum is verified already
         self.notes = Notes(list(parts.problems()))
 
     def read(self, files: tuple[FileEntry, ...]) -> Artifact:
-        """The artefact; `files` are its entries."""
+        """The artefact; `files` are its entries on disk."""
         config = self._json(CONFIG)
         metadata = mapping_of(self._json(METADATA)) or {}
         contents = self._weights()
         self._check_the_rest()
         if self.path.suffix.lower() in _HDF5_SUFFIXES and self.path.is_file():
-            detail = f"is a .keras archive, though its suffix is {self.path.suffix}"
+            detail = f"is a .keras archive, but its suffix is {self.path.suffix}"
             self._problem(ProblemKind.SUFFIX_MISMATCH, "", detail)
         architecture = architecture_of(config, self._label(CONFIG), "", self.limits, self.notes)
         training = mapping_of(config.get("compile_config")) if isinstance(config, dict) else None
@@ -122,6 +122,7 @@ class _ArchiveReader:
         if name not in self.names:
             self._problem(ProblemKind.MISSING_FILE, name, f"has no {name}")
             return None
+        self.read_names.add(name)
         try:
             window = self.parts.window(name)
             data = window.head(self.limits.config_bytes + 1)
@@ -131,23 +132,24 @@ class _ArchiveReader:
         return json_part(data, self._label(name), "", self.limits, self.notes)
 
     def _weights(self) -> Hdf5Contents:
-        """Tensors of whichever weights file Keras would take, in its order of preference."""
+        """Tensors of the weights file that Keras would load, in its order of preference."""
+        arrays = self._npz()  # can contain pickles, even if Keras loads another file
         if WEIGHTS in self.names:
-            self._npz()  # Keras takes the other; this one can still do harm
             return self._hdf5((WEIGHTS,))
         if WEIGHTS_MAP in self.names:
             return self._hdf5(self._shards())
         nothing = Hdf5Contents(V3, (), ())
         if WEIGHTS_NPZ not in self.names:
-            detail = "has no weights: saving ended before they were written, or they were removed"
+            detail = "has no weights: saving was interrupted, or they were removed"
             self._problem(ProblemKind.MISSING_FILE, WEIGHTS, detail)
             return nothing
-        return replace(nothing, tensors=self._npz())
+        return replace(nothing, tensors=arrays)
 
     def _npz(self) -> tuple[Tensor, ...]:
         """Arrays of the npz file, if there is one."""
         if WEIGHTS_NPZ not in self.names:
             return ()
+        self.read_names.add(WEIGHTS_NPZ)
         try:
             tensors, problems = read_npz(self.parts.window(WEIGHTS_NPZ), self.limits)
         except ReadError as error:
@@ -157,7 +159,7 @@ class _ArchiveReader:
         return tensors
 
     def _shards(self) -> tuple[str, ...]:
-        """Weight files that the map of a sharded model names; missing ones are noted."""
+        """Weights files in the map of a sharded model; missing ones are problems."""
         mapping = mapping_of(self._json(WEIGHTS_MAP)) or {}
         where = mapping_of(mapping.get("weight_map")) or {}
         names: set[str] = set()
@@ -165,16 +167,16 @@ class _ArchiveReader:
             entries = value if isinstance(value, list) else [value]
             names.update(entry for entry in entries if isinstance(entry, str))
         for name in sorted(names - self.names):
-            detail = f"{name} is named by {WEIGHTS_MAP} and not in the archive"
+            detail = f"{name} is listed in {WEIGHTS_MAP} but not in the archive"
             self._problem(ProblemKind.MISSING_SHARD, name, detail)
         return tuple(sorted(names & self.names))
 
     def _hdf5(self, names: tuple[str, ...]) -> Hdf5Contents:
-        """The contents of one or more weight files as if they were one."""
+        """Merged contents of one or more weights files."""
         whole = Hdf5Contents(V3, (), ())
         tensors: dict[str, Tensor] = {}
         for name in names:
-            self.weights.add(name)
+            self.read_names.add(name)
             try:
                 contents = read_contents(self.parts.window(name), self.limits)
             except ReadError as error:
@@ -192,12 +194,11 @@ class _ArchiveReader:
         return whole
 
     def _check_the_rest(self) -> None:
-        """Checksums and sizes of the other members, and members that no Keras writes."""
-        read = {CONFIG, METADATA, WEIGHTS_MAP, WEIGHTS_NPZ}
+        """Check checksums and sizes of all other members; report members Keras does not write."""
         for name in sorted(self.names):
             own = _OWN_MEMBER.match(name)
             head = b""
-            if name not in read | self.weights:
+            if name not in self.read_names:
                 try:
                     head = self.parts.window(name).head(HEAD_BYTES)
                 except ReadError as error:
@@ -210,7 +211,7 @@ class _ArchiveReader:
                 self.notes.problems.append(problem)
             if not own:
                 evidence = {"zip": "member", "head": head.hex()}
-                detail = f"{name} is nothing that Keras puts into a model"
+                detail = f"{name} is not a member that Keras writes"
                 problem = Problem(ProblemKind.LEFTOVER, self._label(name), detail, name, evidence)
                 self.notes.problems.append(problem)
 

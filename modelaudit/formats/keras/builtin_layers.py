@@ -1,4 +1,4 @@
-"""Names of the layer classes that Keras itself has shipped, from 1.0 to 3.15."""
+"""Names of the layers and operations of Keras, from version 1.0 to 3.15."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelaudit.facts import Json
 
 
 def words(names: str) -> frozenset[str]:
-    """The words of a text; keeps long lists of names readable."""
+    """The set of whitespace-separated names in `names`."""
     return frozenset(names.split())
 
 
@@ -90,7 +90,7 @@ OPERATIONS = words(
     View ViewAsComplex ViewAsReal Vsplit Vstack Where WhileLoop ZerosLike
     """
 )
-"""Classes of Keras 3 operations: what `keras.ops.relu(x)` leaves in a functional model."""
+"""Classes of Keras 3 operations, as saved for `keras.ops.relu(x)` in a functional model."""
 
 ALIASES: Mapping[str, str] = {
     "Convolution1D": "Conv1D",
@@ -131,10 +131,10 @@ _BUILT_IN_PACKAGES = ("keras", "tf_keras", "tensorflow")
 
 
 def is_operation(class_name: str, module: str | None, config: Mapping[str, Json]) -> bool:
-    """Whether this is a Keras 3 operation (`keras.ops.relu(x)` in a functional model), no layer.
+    """Whether this is a Keras 3 operation (`keras.ops.relu(x)` in a functional model).
 
-    The HDF5 format leaves the module out; an operation's config then still has neither
-    `trainable` nor `dtype`, which every layer's has.
+    HDF5 files do not save the module. Without it, an operation is recognised by a config without
+    `trainable` and `dtype`, which the config of every layer has.
     """
     if module is not None:
         return module.startswith("keras.src.ops.") or module == "keras.ops"
@@ -144,10 +144,10 @@ def is_operation(class_name: str, module: str | None, config: Mapping[str, Json]
 def is_custom(
     class_name: str, module: str | None, registered_name: str | None, config: Mapping[str, Json]
 ) -> bool:
-    """Whether loading needs a class that Keras does not ship.
+    """Whether loading needs a class that is not part of Keras.
 
-    The config's word is taken where it names another module or package; a class of an unknown
-    name is custom whatever module it claims.
+    A class is custom if the config gives another module or package, or if its name is unknown,
+    whatever module the config gives.
     """
     if module and module.split(".")[0] not in _BUILT_IN_PACKAGES:
         return True
@@ -159,7 +159,7 @@ def is_custom(
 
 
 def snake_case(class_name: str) -> str:
-    """The name that Keras makes of a class for containers of weights and for unnamed layers."""
+    """Keras's snake-case name of a class, for weight containers and unnamed layers."""
     name = re.sub(r"\W+", "", class_name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,4 +1,4 @@
-"""What a Keras HDF5 file and a .keras archive have in common: config, training, binding."""
+"""Shared by HDF5 files and .keras archives: config, training config, variable binding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from modelaudit.formats.keras.json_config import names_a_class
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.settings import Limits
 
-# Problems that mean that something which the model needs was not there or could not be read.
+# Problems that make a model incomplete: something it needs is missing or unreadable.
 LOSSES = frozenset(
     (
         ProblemKind.UNREADABLE,
@@ -42,18 +42,18 @@ LOSSES = frozenset(
 )
 
 
-_CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # alone, or in a list
+_CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
 @dataclass(slots=True)
 class Notes:
-    """What is met on the way: a problem for each part that fails, and every JSON document."""
+    """Problems and JSON documents collected while reading a model."""
 
     problems: list[Problem] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
 
     def add(self, error: ReadError, file: str, route: str = "") -> None:
-        """Note an error as a problem of `file`."""
+        """Add an error as a problem of `file`."""
         evidence: dict[str, Json] = {}
         if isinstance(error, LimitExceeded):
             evidence = {
@@ -66,12 +66,12 @@ class Notes:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was lost."""
+        """Whether everything that the model needs was read."""
         return not any(problem.kind in LOSSES for problem in self.problems)
 
 
 def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: Notes) -> Json:
-    """A JSON document of the model; None where there is none or it is broken (then noted)."""
+    """Parse a JSON document of the model; None if it is absent or invalid (adds a problem)."""
     if data is None:
         return None
     duplicates: list[str] = []
@@ -87,25 +87,25 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
 
 
 def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Notes) -> None:
-    """Note configs that stand elsewhere than Keras looks, so that they are judged as well."""
+    """Add configs that are stored where Keras does not look, so that rules check them too."""
     for where, text in contents.stray:
         found = Notes()
         value = json_part(text, file, where, limits, found)
         broken = any(problem.kind is ProblemKind.CONFIG_INVALID for problem in found.problems)
         if broken or not (value is None or names_a_class(value) or _CONFIG.search(where)):
-            continue  # some other text
+            continue  # not a config
         notes.problems.extend(found.problems)
         notes.documents.extend(found.documents)
-        detail = "a Keras config where Keras 2.2 and 2.3 look when they are given the group, and "
-        detail += "others pass over it; judged like the model's own"
+        detail = "a Keras config that Keras 2.2 and 2.3 use if they are passed this group; other "
+        detail += "versions ignore it. It is checked like the model's own config"
         evidence: dict[str, Json] = {"hdf5": "config"}
         notes.problems.append(Problem(ProblemKind.OTHER, file, detail, where, evidence))
 
 
 def duplicate_keys(names: list[str], file: str, route: str) -> Problem:
-    """The problem that JSON objects of a document name keys more than once."""
+    """The problem of a document whose JSON objects have duplicate keys."""
     shown = ", ".join(sorted(set(names))[:8])
-    detail = f"JSON objects name keys more than once, of which the last counts: {shown}"
+    detail = f"JSON objects have duplicate keys, of which the last wins: {shown}"
     evidence: dict[str, Json] = {"json": "keys", "measured": len(names)}
     return Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
 
@@ -113,7 +113,7 @@ def duplicate_keys(names: list[str], file: str, route: str) -> Problem:
 def architecture_of(
     config: Json, file: str, route: str, limits: Limits, notes: Notes
 ) -> Architecture | None:
-    """The saved architecture; None where there is none or it is no Keras config (then noted)."""
+    """The saved architecture; None if there is none or it is not a Keras config (a problem)."""
     if config is None:
         return None
     try:
@@ -124,12 +124,12 @@ def architecture_of(
 
 
 def mapping_of(value: Json) -> Mapping[str, Json] | None:
-    """The value if it is an object."""
+    """`value` if it is a JSON object, else None."""
     return value if isinstance(value, dict) else None
 
 
 def binding_of(architecture: Architecture | None, contents: Hdf5Contents) -> Binding | None:
-    """The architecture's variables by the names in the file; None without an architecture."""
+    """Match the architecture's variables with the file's tensors; None without an architecture."""
     if architecture is None:
         return None
     if contents.layout != V3:
@@ -143,9 +143,10 @@ def binding_of(architecture: Architecture | None, contents: Hdf5Contents) -> Bin
 
 
 def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
-    """The artefact with bound variables, kernels, and in `extra` what did not fit.
+    """The artefact with bound variables and kernels, and what did not match in `extra`.
 
-    `unclaimed` names weights of no layer, `misordered` weights in another one's place.
+    `extra["unclaimed"]` lists weights that belong to no layer, `extra["misordered"]` weights at
+    the position of another variable.
     """
     if binding is None:
         return artifact
@@ -160,7 +161,7 @@ def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
 
 
 def keras_versions(contents: Hdf5Contents) -> tuple[str | None, str | None]:
-    """keras_version and backend as an HDF5 file's root names them."""
+    """`keras_version` and `backend` in the root attributes of an HDF5 file."""
     words = [contents.texts.get(name) for name in ("keras_version", "backend")]
     version, backend = (
         None if word is None else word.decode("utf-8", "backslashreplace")[:256] for word in words

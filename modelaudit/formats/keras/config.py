@@ -1,4 +1,4 @@
-"""The architecture that a saved Keras config describes, for every dialect since Keras 1.0."""
+"""Parser of a saved Keras config into an architecture, for all versions since Keras 1.0."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from modelaudit.settings import Limits
 
 
 def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Architecture:
-    """The layer graph of a saved model.
+    """Parse the layer graph of a saved model.
 
     Args:
         config: the saved `{"class_name": ..., "config": ...}`, as parsed from JSON: an HDF5
             file's `model_config`, an archive's `config.json`, `model.to_json()`, or the root
             object of a SavedModel's `keras_metadata.pb`.
         limits: `layers` and `json_depth` apply.
-        file: name of the file for errors.
+        file: file name for errors.
 
     Returns:
-        Every layer in execution order, inner layers after their model, with static shapes (batch
-        axis None unless the config fixes it) and the variables that the config implies. Of a
-        subclassed model, whose config lists no layers, the architecture has none.
+        Every layer in execution order, the layers of a nested model after it, with static shapes
+        (the batch axis is None unless the config sets it) and the variables that the config
+        implies. A subclassed model, whose config lists no layers, has none.
 
     Raises:
-        ReadError: `config-invalid`: the config is not one that Keras could have written.
-        LimitExceeded: too many layers or too deep.
+        ReadError: `config-invalid`: not a config that Keras could have written.
+        LimitExceeded: too many layers, or nested too deep.
     """
     tidied = kj.tidy(config, max_depth=limits.json_depth, file=file)
     if not isinstance(tidied, dict) or not isinstance(tidied.get("class_name"), str):
-        raise ReadError(ProblemKind.CONFIG_INVALID, file, "the saved config names no model class")
+        raise ReadError(ProblemKind.CONFIG_INVALID, file, "the saved config has no model class")
     root = TreeReader(file, limits.layers).read(tidied)
     model = root.model or Model((), (), (), ())
     flow = Flow.of(root)
@@ -55,7 +55,7 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
 
 
 def _layers(model: Model, flow: Flow) -> Iterator[Layer]:
-    """Facts of every entry below `model`, in execution order, parents before their children."""
+    """Every layer below `model` in execution order, parents before children."""
     todo = list(zip(model.entries, _inbound(model), strict=True))[::-1]
     while todo:
         entry, inbound = todo.pop()
@@ -67,7 +67,7 @@ def _layers(model: Model, flow: Flow) -> Iterator[Layer]:
 
 
 def _inbound(model: Model) -> list[tuple[tuple[str, ...], ...]]:
-    """For each entry, the routes that feed each of its calls."""
+    """For each entry and each of its calls, the routes of the input layers."""
     calls: list[list[tuple[str, ...]]] = [[() for _ in entry.calls] for entry in model.entries]
     for step in model.steps:
         if calls[step.entry]:
@@ -109,7 +109,7 @@ def _expected(entry: Entry, inputs: tuple[Shape | None, ...]) -> Mapping[str, Sh
 
 
 def _dialect(root: Entry) -> str:
-    """keras1, keras2 or keras3, by the words that only one of them writes."""
+    """keras1, keras2 or keras3, recognised by keys that only this version writes."""
     if root.module is not None and root.module.startswith("keras.src.models."):
         return "keras3"
     entries = [root, *walk(root.model or Model((), (), (), ()))]

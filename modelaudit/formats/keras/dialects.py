@@ -1,8 +1,7 @@
-"""Keras 1, 2 and 3 say the same things in different words; this module translates.
+"""Translation of layer configs of Keras 1, 2 and 3 to the keys of Keras 2.
 
-`modern` gives a layer's class and config in the words of Keras 2, which the rest of the readers
-use. Sources: the legacy-interface tables of Keras 2.0 (Chollet et al., 2017) and the layers'
-own signatures in Keras 1.2, 2.x and 3.x.
+The other readers use the result of `modern`. Sources: the legacy-interface tables of Keras 2.0
+(Chollet et al., 2017) and the signatures of the layers in Keras 1.2, 2.x and 3.x.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ KERAS1_KEYS = words(
     "inner_init inner_activation W_regularizer b_regularizer"
 )
 
-# Keras 1 word -> Keras 2 word, for every class.
+# Keras 1 key -> Keras 2 key, for all classes.
 _RENAMED = {
     "nb_filter": "filters",
     "border_mode": "padding",
@@ -82,17 +81,17 @@ _INITIALIZERS = {
 
 
 def speaks_keras1(class_name: str, config: Mapping[str, Json]) -> bool:
-    """Whether a layer is written in the words of Keras 1."""
+    """Whether a layer's class or config is of Keras 1."""
     if class_name in KERAS1_ONLY or not KERAS1_KEYS.isdisjoint(config):
         return True
     return "output_dim" in config and class_name in ("Dense", "LSTM", "GRU", "SimpleRNN")
 
 
 def modern(class_name: str, config: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
-    """A built-in layer's class name and config in the words of Keras 2.
+    """A built-in layer's class name and config, translated to Keras 2.
 
-    Aliases (`Convolution2D`, `MaxPool2D`) become the class they stand for. The config comes back
-    as it is unless it is in the words of Keras 1, of which unknown ones are kept.
+    Aliases (`Convolution2D`, `MaxPool2D`) become the class they are an alias of. The config is
+    returned unchanged unless it is of Keras 1; unknown keys are kept.
     """
     class_name = ALIASES.get(class_name, class_name)
     if not speaks_keras1(class_name, config):
@@ -121,11 +120,11 @@ def _hashable(value: Json) -> Json:
 
 
 def initializer(value: Json) -> Mapping[str, Json] | None:
-    """A saved initializer as `{"class_name", "config"}`; None where the config names none.
+    """A saved initializer as `{"class_name", "config"}`; None if there is none.
 
-    `glorot_uniform`, `{"class_name": "GlorotUniform", ...}` and Keras 3's form with `module`
-    give one class name. Keras before 2.3 wrote the named initializers as the VarianceScaling
-    that they are, and that stays as it is.
+    `glorot_uniform`, `{"class_name": "GlorotUniform", ...}` and Keras 3's form with `module` give
+    the same class name. Keras before 2.3 saved the named initializers as `VarianceScaling`, which
+    is not changed.
     """
     if isinstance(value, str) and value:
         return {"class_name": _INITIALIZERS.get(value, value), "config": {}}
@@ -139,7 +138,7 @@ def initializer(value: Json) -> Mapping[str, Json] | None:
 
 
 def activation(value: Json) -> str | None:
-    """Name of a saved activation; None where the config has none or a value of no known form."""
+    """Name of a saved activation; None if there is none or its form is unknown."""
     if isinstance(value, str):
         return value
     if not isinstance(value, dict):
@@ -150,5 +149,5 @@ def activation(value: Json) -> str | None:
 
 
 def channels_first(config: Mapping[str, Json]) -> bool:
-    """Whether the layer's data are (batch, channel, ...)."""
+    """Whether the layer's data have the shape (batch, channels, ...)."""
     return config.get("data_format") == "channels_first"

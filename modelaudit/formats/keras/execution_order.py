@@ -1,4 +1,4 @@
-"""Execution order of a functional model's calls."""
+"""Execution order of the layer calls of a functional model."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from modelaudit.facts import Shape
 from modelaudit.formats.keras.inbound_nodes import Call, Fail, Reference
 
 Place = tuple[int, int, int]
-"""Index of a layer, of its call, and of the call's output tensor."""
+"""Indices of a layer, of its call, and of the call's output tensor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of one layer: which outputs feed it, and their shapes where the config has them."""
+    """A layer call, the outputs it takes as inputs, and their shapes if the config saves them."""
 
     entry: int
     node: int
@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Result of `connect`; indices in `steps` and `ends` are positions in `order`."""
+    """Result of `connect`. Layer indices in `steps` and `ends` are positions in `order`."""
 
     order: tuple[int, ...]
     steps: tuple[Step, ...]
@@ -38,14 +38,14 @@ def connect(
     ends: Sequence[tuple[Reference, ...]],
     fail: Fail,
 ) -> Graph:
-    """Resolve references and sort the calls topologically (Kahn 1962), config order first.
+    """Resolve references and sort the calls topologically (Kahn, 1962), ties in config order.
 
-    A layer can feed itself through another (a shared layer), so calls are sorted, not layers; a
-    layer stands where its first call does.
+    A shared layer can be an indirect input of itself, so calls are sorted rather than layers. A
+    layer has the position of its first call.
 
     Args:
-        names: of the layers, as in the config.
-        calls: of each layer; one without calls is a source.
+        names: layer names, as in the config.
+        calls: calls of each layer; a layer without calls is an input.
         ends: the model's inputs and outputs.
         fail: raises the error for dangling references and cycles.
     """
@@ -93,17 +93,17 @@ def connect(
 def _offsets(
     refs: Sequence[Reference], index: dict[str, int], counts: Sequence[int], fail: Fail
 ) -> list[int]:
-    """What to subtract from each layer's node numbers.
+    """The number to subtract from the node indices of each layer.
 
-    Keras 2 counts a nested model's own creation as its call 0, though the config does not list
-    it: its calls are then numbered from 1. Some output of every listed call is used (Keras drops
-    the others when it saves), so the highest number used tells.
+    Keras 2 counts the creation of a nested model as call 0, but does not save it in the config:
+    the saved calls are then numbered from 1. At least one output of each saved call is used (Keras
+    drops the other calls when saving), so the highest index that occurs shows which case it is.
     """
     offsets = [0] * len(counts)
     for ref in refs:
         layer = index.get(ref.layer)
         if layer is None:
-            fail(f"a layer takes an output of {ref.layer[:80]!r}, which is not there")
+            fail(f"a layer takes an output of {ref.layer[:80]!r}, which does not exist")
         offsets[layer] = max(offsets[layer], ref.node - counts[layer] + 1)
         if offsets[layer] > 1:
             fail(f"a layer takes call {ref.node} of {ref.layer[:80]!r}, which has fewer calls")
@@ -131,5 +131,5 @@ def _sort(
             if not waiting[user]:
                 heapq.heappush(ready, user)
     if len(ordered) < len(nodes):
-        fail("the layers' connections have a cycle")
+        fail("the layer graph has a cycle")
     return ordered

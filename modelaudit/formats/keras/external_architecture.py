@@ -1,7 +1,7 @@
-"""An architecture that is kept beside weights, put together with them.
+"""Weights combined with an architecture from another file.
 
-Weights alone do not say what they are the weights of. With the architecture their names, shapes
-and order can be checked, and the weights can be run.
+With the architecture, the names, shapes and order of the weights can be checked, and the model can
+be run.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ NAMES = ("model.json", "architecture.json", "config.json")
 
 
 def architecture_names(root: Path) -> tuple[str, ...]:
-    """Names of files in which the architecture of weights is looked for."""
+    """File names under which the architecture of a weights file is searched."""
     return tuple(dict.fromkeys((f"{root.name.partition('.')[0]}.json", *NAMES)))
 
 
 def find_architecture(root: Path, limits: Limits) -> Document | None:
-    """The architecture that lies beside a file of weights, as `model.to_json()` writes it."""
+    """The architecture in the directory of a weights file, as written by `model.to_json()`."""
     for name in architecture_names(root):
         path = root.with_name(name)
         if path.is_file():
             try:
                 return _json(path, limits)
             except (ReadError, UsageError):
-                continue  # some other JSON
+                continue  # another JSON file
     return None
 
 
 def read_architecture(path: Path, limits: Limits) -> Document:
-    """The architecture in a file that the user names: JSON, or a model of which it is taken.
+    """The architecture in a file chosen by the user: JSON, or a saved model.
 
     Raises:
-        UsageError: the file is not there, or holds no Keras architecture.
+        UsageError: the file does not exist, or has no Keras architecture.
     """
     try:
         if path.suffix.lower() == ".json":
@@ -53,23 +53,23 @@ def read_architecture(path: Path, limits: Limits) -> Document:
     except ReadError as error:
         raise UsageError(f"{path}: {error.reason}") from error
     if architecture is None or not architecture.layers:
-        raise UsageError(f"{path}: holds no Keras architecture")
+        raise UsageError(f"{path}: contains no Keras architecture")
     return Document(path.name, "", dict(architecture.config))
 
 
 def _json(path: Path, limits: Limits) -> Document:
     value = json_loads(read_bytes(path, limits.config_bytes, path.name), limits, path.name)
     if not {"class_name", "config"} <= mapping(value).keys():
-        raise UsageError(f"{path}: is JSON, but no Keras architecture")
+        raise UsageError(f"{path}: is JSON but not a Keras architecture")
     parse_architecture(value, limits=limits, file=path.name)
     return Document(path.name, "", value)
 
 
 def with_architecture(artifact: Artifact, document: Document, limits: Limits) -> Artifact:
-    """Weights as if the architecture had been saved with them; other formats as they are.
+    """Weights combined with an architecture; artefacts of other formats are returned unchanged.
 
     Raises:
-        ReadError: the document is no config that Keras could have written.
+        ReadError: the document is not a config that Keras could have written.
     """
     if artifact.format not in WEIGHTS or artifact.architecture is not None:
         return artifact
@@ -100,7 +100,7 @@ def _texts(value: Json) -> list[str]:
 
 
 def program_names(artifact: Artifact) -> dict[str, str]:
-    """Of a checkpoint: tensor name -> what the program that saved it called the variable."""
+    """For a checkpoint: tensor name -> variable name in the program that saved it."""
     entries = mapping(artifact.extra.get("restore")).get("names")
     found = {}
     for entry in entries if isinstance(entries, list) else []:

@@ -1,4 +1,4 @@
-"""Keras HDF5 files as artefacts: full models and weights, Keras 1 to 3."""
+"""Reader of Keras HDF5 files: full models and weights, Keras 1 to 3."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from modelaudit.formats.keras.common import (
 )
 from modelaudit.settings import Limits
 
-# A name with one of these promises another container; plain names and odd ones promise nothing.
+# Suffixes of other containers; a file with another or no suffix is not reported.
 _OTHER_CONTAINERS = frozenset((".keras", ".pb", ".zip", ".pbtxt", ".index"))
 
 
@@ -33,16 +33,16 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
     `vars_names`. For `unclaimed` and `misordered` see `with_binding`.
 
     Raises:
-        ReadError: the file does not open as HDF5.
+        ReadError: the file cannot be opened as HDF5.
     """
     file = display_path(path, path)
     contents = read_contents(Window.of_file(path, file), limits)
     notes = Notes(list(contents.problems))
     if path.suffix.lower() in _OTHER_CONTAINERS:
-        detail = f"is an HDF5 file, though its suffix is {path.suffix}"
+        detail = f"is an HDF5 file, but its suffix is {path.suffix}"
         notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail))
     if contents.layout == OTHER:
-        detail = "HDF5 file that holds neither a Keras model nor Keras weights"
+        detail = "HDF5 file without a Keras model or Keras weights"
         notes.problems.append(Problem(ProblemKind.UNSUPPORTED, file, detail))
     config = json_part(contents.texts.get("model_config"), file, "model_config", limits, notes)
     training = json_part(

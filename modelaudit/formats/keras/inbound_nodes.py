@@ -1,10 +1,10 @@
-"""Inbound nodes: which tensors each call of a layer takes, in every dialect Keras has written.
+"""Parser of inbound nodes: the input tensors of each call of a layer, in all versions of Keras.
 
 Keras 1      `[[["input", 0, 0], ["dense", 0, 0]]]`
-Keras 2      `[[["input", 0, 0, {"training": true}]]]`, also an object of inputs, keyword
-             arguments that refer to tensors (`{"value": ["input", 0, 0]}`), one bare reference
-             per call for TensorFlow functions, and `["_CONSTANT_VALUE", -1, 3.0, {}]`
-Keras 3      `[{"args": [...], "kwargs": {...}}]` with `__keras_tensor__` objects, which carry
+Keras 2      `[[["input", 0, 0, {"training": true}]]]`. Also an object of inputs, keyword
+             arguments that refer to tensors (`{"value": ["input", 0, 0]}`), a bare reference per
+             call for TensorFlow functions, and `["_CONSTANT_VALUE", -1, 3.0, {}]`
+Keras 3      `[{"args": [...], "kwargs": {...}}]` with `__keras_tensor__` objects, which include
              the tensor's shape
 """
 
@@ -18,14 +18,14 @@ from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
 
 MAX_NESTING = 32
-"""Deepest nesting of one call's arguments. Keras models stay under five."""
+"""Maximum nesting of the arguments of a call. Keras models have less than five levels."""
 
 CONSTANT = "_CONSTANT_VALUE"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One output tensor of one call of a layer of the same model. `shape` where it is saved."""
+    """An output tensor of a call of a layer in the same model. `shape` is set if it is saved."""
 
     layer: str
     node: int
@@ -41,10 +41,10 @@ class Call:
     """One call of a layer.
 
     Attributes:
-        args: positional arguments, with references in place of tensors.
-        kwargs: keyword arguments in the same way.
-        saved_kwargs: keyword arguments as they stand in the config.
-        inputs: the references of `args`, then of `kwargs`, in order.
+        args: positional arguments, with tensors replaced by references.
+        kwargs: keyword arguments, likewise.
+        saved_kwargs: keyword arguments as saved in the config.
+        inputs: references in `args`, then in `kwargs`, in order.
     """
 
     args: tuple[Argument, ...] = ()
@@ -54,17 +54,17 @@ class Call:
 
 
 Fail: TypeAlias = Callable[[str], NoReturn]
-"""Called with a reason; raises the reader's error for the file at hand."""
+"""Called with a reason; raises an error that names the file."""
 
 
 def parse_calls(inbound: Json, names: frozenset[str], fail: Fail) -> tuple[Call, ...]:
-    """The calls that a layer's `inbound_nodes` tell of.
+    """Parse the calls in a layer's `inbound_nodes`.
 
     Args:
         inbound: the saved value.
-        names: names of the layers of the same model; a Keras 2 keyword argument that looks like
-            a reference is one only if it names a layer.
-        fail: raises the error for a config that is not one.
+        names: layer names of the same model; a Keras 2 keyword argument that looks like a
+            reference is one only if it names a layer.
+        fail: raises the error for an invalid config.
     """
     if inbound is None:
         return ()
@@ -95,7 +95,7 @@ def references(argument: Argument) -> Iterator[Reference]:
 
 
 def parse_reference(value: Json) -> Reference | None:
-    """`["layer", node, tensor, ...]` as a reference, None if it is no such list."""
+    """Parse `["layer", node, tensor, ...]`; None if `value` is not such a list."""
     if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance(value[0], str):
         return None
     node, tensor = kj.integer(value[1]), kj.integer(value[2])
@@ -117,12 +117,12 @@ def _keras2_call(node: Json, names: frozenset[str], fail: Fail) -> Call:
     if isinstance(argument, list) and len(argument) == 1:
         argument = argument[0]
     if not any(references(argument)) and first[:1] != [CONSTANT]:
-        fail("an inbound node names no tensor of this model")
+        fail("an inbound node refers to no tensor of this model")
     return _call((argument,), {k: _convert(v, names, fail, 0) for k, v in kwargs.items()}, kwargs)
 
 
 def _first_leaf(node: Json) -> list[Json]:
-    """The first innermost list `[layer, node, tensor, kwargs]`: it holds the call's arguments."""
+    """The first innermost list `[layer, node, tensor, kwargs]`, which has the call's kwargs."""
     todo: list[Json] = [node]
     while todo:
         item = todo.pop()
@@ -144,7 +144,7 @@ def _call(
 
 
 def _convert(value: Json, names: frozenset[str], fail: Fail, depth: int) -> Argument:
-    """`value` with references in place of tensors; recursion is bounded by MAX_NESTING."""
+    """`value` with tensors replaced by references. MAX_NESTING limits the recursion."""
     if depth > MAX_NESTING:
         fail("the arguments of a call are nested too deeply")
     if isinstance(value, dict):
@@ -158,7 +158,7 @@ def _convert(value: Json, names: frozenset[str], fail: Fail, depth: int) -> Argu
         if found is not None and found.layer in names:
             return found
         if found is not None and len(value) == 4 and isinstance(value[3], dict):
-            fail(f"an inbound node names the layer {found.layer[:80]!r}, which is not there")
+            fail(f"an inbound node refers to the layer {found.layer[:80]!r}, which does not exist")
         return [_convert(v, names, fail, depth + 1) for v in value]
     return value
 
@@ -167,5 +167,5 @@ def _keras_tensor(value: dict[str, Json], fail: Fail) -> Reference:
     config = kj.mapping(value.get("config"))
     found = parse_reference(config.get("keras_history"))
     if found is None:
-        fail("a saved tensor has no history")
+        fail("a saved tensor has no keras_history")
     return Reference(found.layer, found.node, found.tensor, kj.shape(config.get("shape")))

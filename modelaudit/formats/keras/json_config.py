@@ -1,8 +1,7 @@
-"""Saved Keras configs as bounded, well-typed JSON.
+"""Typed access to saved Keras configs, which are untrusted JSON.
 
-A config is a stranger's text. Everything read of it goes through the getters here, which
-answer a default where the value is of another type than Keras writes, so that the code above
-never meets a surprise.
+The getters of this module return a default if a value is not of the type that Keras writes, so the
+callers need no type checks.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Json, Shape
 
 MAX_DIMENSION = 1 << 40
-"""Larger axis lengths are no lengths of a tensor that anybody could have stored."""
+"""Larger numbers cannot be the length of a stored axis."""
 
 MAX_RANK = 32
 
 
 def tidy(config: Json, *, max_depth: int, file: str) -> Json:
-    """`config` with Keras's wrapped tuples as plain lists, and its nesting bounded.
+    """`config` with Keras's wrapped tuples replaced by plain lists. Limits the nesting depth.
 
-    SavedModel metadata writes `{"class_name": "__tuple__", "items": [...]}` for a tuple and
-    `{"class_name": "TensorShape", "items": [...]}` for a shape; `.keras` files write
-    `{"class_name": "__tuple__", "config": {"value": [...]}}` in places.
+    SavedModel metadata contain `{"class_name": "__tuple__", "items": [...]}` for a tuple and
+    `{"class_name": "TensorShape", "items": [...]}` for a shape; `.keras` files also contain
+    `{"class_name": "__tuple__", "config": {"value": [...]}}`.
 
     Raises:
         LimitExceeded: nested deeper than `max_depth`.
@@ -33,7 +32,7 @@ def tidy(config: Json, *, max_depth: int, file: str) -> Json:
 
 
 def _find_wrapped(config: Json, max_depth: int, file: str) -> bool:
-    """Whether any wrapped tuple is in `config`; walks level by level, so depth costs no stack."""
+    """Whether `config` contains a wrapped tuple. Iterative, so depth does not use the stack."""
     found = False
     level: list[Json] = [config]
     depth = 0
@@ -62,7 +61,7 @@ def _tuple_items(value: dict[str, Json]) -> list[Json] | None:
 
 
 def _unwrap(config: Json) -> Json:
-    """A copy with tuples as lists; an explicit stack of (container, key) still to be copied."""
+    """A copy with tuples as lists. `todo` holds the (container, key) pairs to copy."""
     holder: list[Json] = [config]
     todo: list[tuple[list[Json] | dict[str, Json], int | str]] = [(holder, 0)]
     while todo:
@@ -98,22 +97,22 @@ def _set_item(container: list[Json] | dict[str, Json], key: int | str, value: Js
 
 
 def mapping(value: Json) -> dict[str, Json]:
-    """`value` where it is an object, else an empty one."""
+    """`value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def sequence(value: Json) -> list[Json]:
-    """`value` where it is an array, else an empty one."""
+    """`value` if it is an array, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def text(value: Json, default: str = "") -> str:
-    """`value` where it is a string, else `default`."""
+    """`value` if it is a string, else `default`."""
     return value if isinstance(value, str) else default
 
 
 def names_a_class(value: Json) -> bool:
-    """Whether an object at any depth of `value` has a `class_name`, as Keras's configs have."""
+    """Whether an object at any depth of `value` has a `class_name`, like Keras configs."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -127,13 +126,13 @@ def names_a_class(value: Json) -> bool:
 
 
 def flag(config: Mapping[str, Json], key: str, default: bool = False) -> bool:
-    """A boolean of the config; 0 and 1 count, anything else is `default`."""
+    """A boolean of the config. Integers are converted, other types give `default`."""
     value = config.get(key)
     return bool(value) if isinstance(value, (bool, int)) else default
 
 
 def integer(value: Json) -> int | None:
-    """`value` as an integer (4.0 counts, as Keras 1 wrote it), else None."""
+    """`value` as an integer, else None. 4.0 is accepted, since Keras 1 wrote such values."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < MAX_DIMENSION:
@@ -142,7 +141,7 @@ def integer(value: Json) -> int | None:
 
 
 def size(config: Mapping[str, Json], *keys: str) -> int | None:
-    """The first of `keys` that holds a length (an integer >= 0), else None."""
+    """The first of `keys` whose value is a length (an integer >= 0), else None."""
     for key in keys:
         value = integer(config.get(key))
         if value is not None and value >= 0:
@@ -151,7 +150,7 @@ def size(config: Mapping[str, Json], *keys: str) -> int | None:
 
 
 def integers(value: Json, count: int | None = None) -> tuple[int, ...] | None:
-    """A tuple of integers. One integer stands for `count` equal ones; None if it is not so."""
+    """A tuple of integers, else None. A single integer is repeated `count` times."""
     single = integer(value)
     if single is not None:
         return None if count is None else (single,) * count
@@ -162,13 +161,13 @@ def integers(value: Json, count: int | None = None) -> tuple[int, ...] | None:
 
 
 def lengths(value: Json) -> tuple[int, ...] | None:
-    """One length or several, as a tuple of integers >= 0; None if it is not so."""
+    """One or more lengths as a tuple of integers >= 0, else None."""
     numbers = integers(value, 1) or integers(value)
     return numbers if numbers and min(numbers) >= 0 else None
 
 
 def shape(value: Json) -> Shape | None:
-    """A saved shape: axis lengths, None for an open axis. None if `value` is no shape."""
+    """A saved shape: axis lengths, None for an undefined axis. None if `value` is not a shape."""
     if not isinstance(value, list) or len(value) > MAX_RANK:
         return None
     axes: list[int | None] = []
@@ -181,7 +180,7 @@ def shape(value: Json) -> Shape | None:
 
 
 def shapes(value: Json) -> tuple[Shape, ...]:
-    """One shape, a list of shapes or an object of shapes, as a tuple; () if it is none of them."""
+    """A shape, or a list or object of shapes, as a tuple; () for anything else."""
     single = shape(value)
     if single is not None:
         return (single,)

@@ -1,4 +1,4 @@
-"""A saved Keras config as a tree of models and layers, each model in execution order."""
+"""Parser of a saved Keras config into a tree of models and layers, in execution order."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from modelaudit.formats.keras.execution_order import Step, connect
 from modelaudit.formats.keras.inbound_nodes import Call, Reference, parse_calls, parse_reference
 
 MAX_MODELS = 40
-"""Deepest nesting of models in models and layers in wrappers."""
+"""Maximum nesting of models in models and of layers in wrappers."""
 
 MAX_ROUTE = 1024
-"""Longest route in characters; bounds what 100,000 long-named layers can cost."""
+"""Maximum length of a route in characters; limits the memory for 100,000 long layer names."""
 
 CHAINS = frozenset({"Sequential", "Pipeline"})
-"""Classes whose `layers` are called one after the other."""
+"""Classes whose `layers` are called one after another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A saved layer. Fields are those of `facts.Layer`, before anything is derived.
+    """A saved layer. Fields are those of `facts.Layer`, without derived values.
 
     Attributes:
-        calls: its inbound nodes; for a chain, the call that the order implies.
-        built: input shapes that the config says the layer was built with.
-        model: its inner layers where it is a model.
-        wrapped: the layers that it wraps (`TimeDistributed.layer`, `RNN.cell`, branches of a
-            Keras 1 `Merge`).
+        calls: its inbound nodes; in a Sequential model, the implied call.
+        built: input shapes in its `build_config`.
+        model: its inner layers, if it is a model.
+        wrapped: layers that it wraps (`TimeDistributed.layer`, `RNN.cell`, branches of a Keras 1
+            `Merge`).
     """
 
     name: str
@@ -50,12 +50,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Layers of one model in execution order.
+    """The layers of a model in execution order.
 
     Attributes:
-        entries: each layer once.
-        steps: each call of each layer, in execution order, with the calls that feed it.
-        inputs, outputs: indices into `entries` with the number of the call and of its tensor.
+        entries: the layers, each once.
+        steps: all calls in execution order, with the calls that are their inputs.
+        inputs, outputs: (index into `entries`, index of the call, index of its output tensor).
     """
 
     entries: tuple[Entry, ...]
@@ -66,7 +66,7 @@ class Model:
 
 @dataclass(slots=True)
 class TreeReader:
-    """Reads one config. Every error names the file and where in the config it lies."""
+    """Reads one config. Errors contain the file name and the location in the config."""
 
     file: str
     max_layers: int
@@ -74,7 +74,7 @@ class TreeReader:
     _repeats: dict[str, int] = field(default_factory=dict)
 
     def read(self, saved: dict[str, Json]) -> Entry:
-        """The root of the tree, whose route is empty.
+        """Read the root of the tree, whose route is empty.
 
         Raises:
             ReadError: `config-invalid` or `limit-exceeded`.
@@ -84,11 +84,11 @@ class TreeReader:
         return replace(root, model=model or Model((), (), (), ()))
 
     def fail(self, where: str, reason: str) -> NoReturn:
-        """Raise the error for a config that is not one."""
+        """Raise the error for an invalid config."""
         raise ReadError(ProblemKind.CONFIG_INVALID, self.file, f"{reason} (at {where or 'root'})")
 
     def _head(self, saved: Json, prefix: str, config_route: str) -> Entry:
-        """A layer's own facts: neither its calls nor its inner layers."""
+        """A layer's own fields, without its calls and inner layers."""
         if not isinstance(saved, dict):
             self.fail(config_route, "a layer is not an object")
         class_name = kj.text(saved.get("class_name"))
@@ -98,7 +98,7 @@ class TreeReader:
         if isinstance(config, list):  # Sequential before Keras 2.2.3
             config = {"layers": config}
         config = kj.mapping(config)
-        # A route is never empty: that is the root's.
+        # Never empty: the empty route is the root's.
         given = kj.text(saved.get("name")) or kj.text(config.get("name"))
         name = given or snake_case(class_name) or class_name
         return Entry(
@@ -113,11 +113,11 @@ class TreeReader:
         )
 
     def _route(self, prefix: str, name: str, config_route: str) -> str:
-        """A unique route; equal names in one model get `#2`, `#3` …"""
+        """A unique route. Equal names in a model get the suffixes `#2`, `#3` …"""
         route = wanted = f"{prefix}{name}"
         if len(route) > MAX_ROUTE:
             self.fail(config_route, "a layer's name is too long")
-        while route in self._routes:  # the count is kept: many equal names must not cost squares
+        while route in self._routes:  # a counter avoids quadratic time for many equal names
             self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
             route = f"{wanted}#{self._repeats[wanted]}"
         if len(self._routes) >= self.max_layers:
@@ -137,7 +137,7 @@ class TreeReader:
         return replace(entry, wrapped=self._wrapped(entry, depth))
 
     def _model(self, entry: Entry, saved: dict[str, Json], prefix: str, depth: int) -> Model | None:
-        """The inner layers of a model; None where `entry` is none."""
+        """The inner layers of a model; None if `entry` is not a model."""
         config = entry.config
         layers = config.get("layers")
         functional = "input_layers" in config or "output_layers" in config
@@ -146,7 +146,7 @@ class TreeReader:
             return None
         if not isinstance(layers, list):
             if entry.class_name in ("Sequential", "Functional"):
-                self.fail(where, f"a {entry.class_name} has no list of layers")
+                self.fail(where, f"a {entry.class_name} model has no list of layers")
             return None
         if not isinstance(saved.get("config"), list):
             where += "/layers"
@@ -169,7 +169,7 @@ class TreeReader:
         ]
         ends = [tuple(_ends(config.get(key))) for key in ("input_layers", "output_layers")]
         if not all(ends):
-            fail("a functional model names no inputs or no outputs")
+            fail("a functional model has no inputs or no outputs")
         graph = connect([entry.name for entry in called], [e.calls for e in called], ends, fail)
         return Model(
             tuple(called[i] for i in graph.order), graph.steps, graph.ends[0], graph.ends[1]
@@ -192,7 +192,7 @@ class TreeReader:
 
     @staticmethod
     def _directions(layer: Json, config: Mapping[str, Json]) -> list[tuple[Json, str]]:
-        """The two layers that Keras makes of a Bidirectional's one, under the names it gives."""
+        """The two layers that a Bidirectional creates, with the names that Keras gives them."""
         forward, backward = dict(kj.mapping(layer)), dict(kj.mapping(layer))
         key = "layer"
         name = kj.text(kj.mapping(forward.get("config")).get("name"), "layer")
@@ -213,7 +213,7 @@ class TreeReader:
 
 
 def _chain(inner: list[Entry]) -> Model:
-    """A Sequential: each layer is called on the one before it."""
+    """A Sequential model: each layer is called on the output of the previous one."""
     entries: list[Entry] = []
     steps: list[Step] = []
     for i, entry in enumerate(inner):
@@ -228,7 +228,7 @@ def _chain(inner: list[Entry]) -> Model:
 
 
 def _ends(value: Json) -> Iterator[Reference]:
-    """References in `input_layers` or `output_layers`: flat, a list or an object of them."""
+    """References in `input_layers` or `output_layers`: a single one, a list or an object."""
     todo: list[Json] = [value]
     while todo:
         item = todo.pop()
@@ -242,7 +242,7 @@ def _ends(value: Json) -> Iterator[Reference]:
 
 
 def walk(model: Model) -> Iterator[Entry]:
-    """All entries below `model` in execution order, inner ones right after their own."""
+    """All entries below `model` in execution order, parents before children."""
     todo = list(reversed(model.entries))
     while todo:
         entry = todo.pop()

@@ -1,4 +1,4 @@
-"""The Keras side of a SavedModel: config, versions and what Keras calls its objects."""
+"""Keras metadata of a SavedModel: config, versions, and the class of each object."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _MODELS = frozenset({"_tf_keras_model", "_tf_keras_sequential", "_tf_keras_netwo
 
 @dataclass(frozen=True, slots=True)
 class KerasMetadata:
-    """Metadata of the Keras objects in an object graph, by node.
+    """Metadata of the Keras objects in an object graph.
 
     Attributes:
         objects: node index -> metadata as JSON.
-        root: the saved model's own metadata; None where the root is no Keras model.
-        file: where it was found.
-        others: further metadata of nodes that have some already, which other versions may take.
+        root: metadata of the saved model; None if the root is not a Keras model.
+        file: name of the file that contains the metadata.
+        others: (node index, metadata) of duplicates, which other readers may use.
     """
 
     objects: Mapping[int, dict[str, Json]] = field(default_factory=dict)
@@ -42,14 +42,14 @@ class KerasMetadata:
         return {"class_name": self.root.get("class_name"), "config": self.root["config"]}
 
     def word(self, key: str) -> str | None:
-        """A text of the root's metadata (`keras_version`, `backend`)."""
+        """A string of the root's metadata (`keras_version`, `backend`), else None."""
         value = self.root.get(key) if self.root else None
         return value if isinstance(value, str) else None
 
     def documents(self) -> tuple[Document, ...]:
-        """The metadata of every object, each layer's config once.
+        """The metadata of all objects. The config of each layer is listed once.
 
-        A model's config lists its layers, whose objects then repeat it.
+        The config of a model includes its layers, which the layers' own objects repeat.
         """
         listed = {
             _identity(layer)
@@ -64,7 +64,7 @@ class KerasMetadata:
 
     @property
     def training(self) -> dict[str, Json] | None:
-        """The compile settings, where the model was compiled."""
+        """The training config; None if the model was not compiled."""
         value = self.root.get("training_config") if self.root else None
         return value if isinstance(value, dict) else None
 
@@ -72,10 +72,10 @@ class KerasMetadata:
 def read_keras_metadata(
     data: bytes | None, nodes: tuple[ObjectNode, ...], limits: Limits
 ) -> tuple[KerasMetadata, list[Problem]]:
-    """Metadata from `keras_metadata.pb` (Keras 2.5 on) or, without it, from the object graph.
+    """Read metadata from `keras_metadata.pb` (Keras 2.5 on) or else from the object graph.
 
     Args:
-        data: the file's bytes; None where there is no such file.
+        data: contents of the file; None if it does not exist.
         nodes: the SavedModel's object graph.
         limits: bounds on protobuf and JSON.
     """
@@ -110,7 +110,7 @@ def read_keras_metadata(
         if duplicates:
             problems.append(duplicate_keys(duplicates, file, f"nodes/{index}"))
         if isinstance(value, dict):
-            if index in objects:  # the last one counts
+            if index in objects:  # the last one wins
                 others.append((index, objects[index]))
             objects[index] = value
     root = objects.get(0) if identifiers.get(0) in _MODELS else None
@@ -122,7 +122,7 @@ def _identity(metadata: Mapping[str, Json]) -> str:
 
 
 def _listed_layers(metadata: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
-    """Layers in a model's config; those of nested models are listed by the nested model too."""
+    """Layers in a model's config. Those of a nested model are in its own metadata too."""
     config = metadata.get("config")
     layers = config.get("layers") if isinstance(config, dict) else None
     for layer in layers if isinstance(layers, list) else ():

@@ -1,1 +1,1 @@
-"""zip."""
+"""Reading zip archives without trusting their headers."""

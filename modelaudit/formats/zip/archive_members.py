@@ -1,4 +1,4 @@
-"""Named parts of a Keras archive, whether it is a zip or was unpacked into a directory."""
+"""Members of a Keras archive, either a zip file or an unpacked directory."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from modelaudit.formats.zip.directory import STORED, Directory, Member, read_dir
 from modelaudit.formats.zip.problems import directory_problems
 from modelaudit.settings import Limits
 
-# Ratios matter from this size on: a JSON file of blanks compresses well and harms nobody.
+# Ratios of smaller members are ignored: JSON with much white space compresses well.
 _RATIO_FLOOR = 1 << 20
 
 
 class Parts(Protocol):
-    """Access to parts by name; of several parts of one name the last, as Python's zipfile."""
+    """Access to members by name. The last of several equal names wins, as in Python's zipfile."""
 
     def names(self) -> tuple[str, ...]:
-        """Names of all parts that are no directories, in stored order, duplicates included."""
+        """Names of all members but directories, in stored order, duplicates included."""
         ...
 
     def window(self, name: str) -> Window:
-        """The part's bytes, inflated to a temporary file where they are compressed.
+        """Window over the member's bytes, decompressed to a temporary file if necessary.
 
         Raises:
-            ReadError: it cannot be read, or its checksum is wrong.
-            LimitExceeded: it inflates to too much.
+            ReadError: the member cannot be read, or its checksum is wrong.
+            LimitExceeded: the member decompresses to more bytes than allowed.
         """
         ...
 
     def facts(self) -> Mapping[str, Json]:
-        """For `Artifact.extra["archive"]`."""
+        """Value of `Artifact.extra["archive"]`."""
         ...
 
     def problems(self) -> Iterator[Problem]:
-        """What is irregular about the container itself."""
+        """Irregularities of the container itself."""
         ...
 
 
@@ -67,12 +67,12 @@ class ZipParts:
         return tuple(m.name for m in self.directory.members if not m.is_directory)
 
     def window(self, name: str) -> Window:
-        """See `Parts.window`. Stored members are windows of the archive, nothing is copied."""
+        """See `Parts.window`. Stored (uncompressed) members are not copied."""
         member = self._by_name[name]
         file = f"{self.archive.file}:{name}"
         if member.method == STORED and not member.encrypted:
             for _ in self._pieces(member, file):
-                pass  # for the checksum
+                pass  # computes the checksum
             start = self.archive.start + member.start
             return Window(self.archive.path, start, member.stored, file, self.archive.held)
         with contextlib.ExitStack() as stack:
@@ -80,7 +80,7 @@ class ZipParts:
             for piece in self._pieces(member, file):
                 held.write(piece)
             held.flush()
-            # Whole: now the window keeps it, and the last one that is gone closes and deletes it.
+            # Complete: the window owns the file now; the last window closes and deletes it.
             stack.pop_all()
         return Window(self.archive.path, 0, member.size, file, held)
 
@@ -102,11 +102,11 @@ class ZipParts:
         yield from directory_problems(self.directory, self.archive.file)
 
     def _pieces(self, member: Member, file: str) -> Iterator[bytes]:
-        """The member's bytes, counted and checked while they come: headers can lie."""
+        """Decompressed bytes of a member. Size and CRC are checked, since headers can be wrong."""
         if member.encrypted:
             raise ReadError(ProblemKind.UNSUPPORTED, file, "is encrypted")
         if member.method not in READABLE:
-            reason = f"is compressed by method {member.method}, which no Keras writes"
+            reason = f"uses compression method {member.method}, which no version of Keras writes"
             raise ReadError(ProblemKind.UNSUPPORTED, file, reason)
         self._check_promise(member, file)
         stored = self.archive.pieces(member.start, member.stored, PIECE_BYTES)
@@ -114,15 +114,15 @@ class ZipParts:
         for piece in unpacked(member.method, stored, file):
             total += len(piece)
             if total > member.size:
-                reason = f"holds more than the {member.size:,} bytes that its header promises"
+                reason = f"has more than the {member.size:,} bytes that its header declares"
                 raise ReadError(ProblemKind.SIZE_MISMATCH, file, reason)
             crc = zlib.crc32(piece, crc)
             yield piece
         if total != member.size:
-            reason = f"holds {total:,} bytes, its header promises {member.size:,}"
+            reason = f"has {total:,} bytes, its header declares {member.size:,}"
             raise ReadError(ProblemKind.SIZE_MISMATCH, file, reason)
         if crc != member.crc:
-            reason = f"checksum is {crc:08x}, its header says {member.crc:08x}"
+            reason = f"CRC-32 is {crc:08x}, its header declares {member.crc:08x}"
             raise ReadError(ProblemKind.CRC_MISMATCH, file, reason)
 
     def _check_promise(self, member: Member, file: str) -> None:
@@ -139,7 +139,7 @@ class ZipParts:
 
 
 class DirectoryParts:
-    """Files of an unpacked archive. Symbolic links are not followed out of the directory.
+    """Files of an unpacked archive. Symbolic links that lead out of the directory are skipped.
 
     Raises:
         LimitExceeded: more files than `limits.archive_members`.
@@ -166,7 +166,7 @@ class DirectoryParts:
         return tuple(self._files)
 
     def path(self, name: str) -> Path:
-        """Where the part lies."""
+        """Path of the member on disk."""
         return self._files[name]
 
     def window(self, name: str) -> Window:
@@ -180,5 +180,5 @@ class DirectoryParts:
     def problems(self) -> Iterator[Problem]:
         """See `Parts.problems`."""
         for name in self._links:
-            detail = f"{name} is a symbolic link out of the model"
+            detail = f"{name} is a symbolic link that leads out of the model"
             yield Problem(ProblemKind.UNSAFE_PATH, name, detail, evidence={"link": name})

@@ -1,6 +1,6 @@
-"""Compressed data of archives, a bounded piece at a time, by every method that Python reads.
+"""Bounded, piecewise decompression of archive members, for all methods that Python's zipfile reads.
 
-Keras writes none but stored and deflated members, and loads the others all the same.
+Keras writes only stored and deflated members, but it loads all of these methods.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ BZIP2, LZMA = 12, 14
 READABLE = frozenset({STORED, DEFLATED, BZIP2, LZMA})
 
 _LZMA_HEADER = 9  # two bytes of version, two of length, five of properties
-_DICTIONARY = 64 << 20  # most bytes that a stream may make its reader hold
+_DICTIONARY = 64 << 20  # maximum size of an LZMA dictionary, which the decompressor allocates
 
 
 class _Decompressor(Protocol):
-    """What `bz2` and `lzma` have in common."""
+    """The common interface of the `bz2` and `lzma` decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -34,16 +34,16 @@ class _Decompressor(Protocol):
 
 
 def unpacked(method: int, pieces: Iterator[bytes], file: str) -> Iterator[bytes]:
-    """The data, in pieces of at most `PIECE_BYTES` where they are compressed.
+    """Yield the decompressed data, at most `PIECE_BYTES` at a time unless it is stored.
 
     Args:
         method: one of `READABLE`.
         pieces: the stored data.
-        file: name for errors.
+        file: file name for errors.
 
     Raises:
         ReadError: `corrupt`.
-        LimitExceeded: reading them takes too much memory.
+        LimitExceeded: decompression would need too much memory.
     """
     try:
         if method == STORED:
@@ -55,7 +55,7 @@ def unpacked(method: int, pieces: Iterator[bytes], file: str) -> Iterator[bytes]
         else:
             yield from _unpacked_lzma(pieces, file)
     except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
-        raise ReadError(ProblemKind.CORRUPT, file, f"does not inflate: {error}") from error
+        raise ReadError(ProblemKind.CORRUPT, file, f"cannot be decompressed: {error}") from error
 
 
 def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -74,9 +74,9 @@ def _unpacked_lzma(pieces: Iterator[bytes], file: str) -> Iterator[bytes]:
         head += piece
     settings, dictionary = head[4:5], int.from_bytes(head[5:_LZMA_HEADER], "little")
     if len(head) < _LZMA_HEADER or head[2:4] != b"\x05\x00" or settings[0] >= 9 * 5 * 5:
-        raise ReadError(ProblemKind.CORRUPT, file, "does not inflate: no LZMA properties")
+        raise ReadError(ProblemKind.CORRUPT, file, "cannot be decompressed: no LZMA properties")
     if dictionary > _DICTIONARY:
-        raise LimitExceeded(file, "bytes of an LZMA dictionary", dictionary, _DICTIONARY)
+        raise LimitExceeded(file, "LZMA dictionary bytes", dictionary, _DICTIONARY)
     rest, literal = divmod(settings[0], 9)
     position, low = divmod(rest, 5)
     chain = {

@@ -1,7 +1,7 @@
-"""A zip archive's directory, parsed by ourselves so that nothing it says is taken on trust.
+"""Parser of a zip archive's central directory that reports every inconsistency.
 
-Where its records disagree with each other, or bytes lie outside of all, different readers see
-different archives. Field layout after PKWARE's APPNOTE 6.3.10, sections 4.3.12 to 4.3.16.
+If records contradict each other, or bytes belong to no record, different readers see different
+archives. Field layout: PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STORED, DEFLATED = 0, 8
 
 _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
-_END64 = struct.Struct("<4sQ2H2L4Q")  # without its extensible part
+_END64 = struct.Struct("<4sQ2H2L4Q")  # without the extensible data sector
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END_SIGNATURE = b"PK\x05\x06"
 _TAIL = _END.size + 0xFFFF
@@ -40,11 +40,21 @@ _RECORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An entry of the central directory. `start` is where its data begin in the archive.
+    """An entry of the central directory.
 
-    `size` is what inflating promises to give, `stored` what lies in the archive. `local_name` is
-    the name in the local header, `conflict` what else it contradicts; `tail` bytes behind its data
-    may describe it once more.
+    Attributes:
+        name: file name in the central directory.
+        local_name: file name in the local header.
+        method: compression method.
+        encrypted: whether the data are encrypted.
+        crc: CRC-32 of the decompressed data, as declared.
+        stored: size of the data in the archive, in bytes.
+        size: size of the decompressed data in bytes, as declared.
+        start: offset of the data in the archive.
+        header: offset of the local header.
+        mode: Unix file mode, 0 if unknown.
+        conflict: how the local header or the data descriptor contradicts the directory, or "".
+        tail: maximum size of the data descriptor after the data, in bytes.
     """
 
     name: str
@@ -62,18 +72,23 @@ class Member:
 
     @property
     def is_directory(self) -> bool:
-        """Whether it stands for a directory."""
+        """Whether the member is a directory."""
         return self.name.endswith("/")
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All members in the order of the central directory, and bytes that belong to none.
+    """All members in the order of the central directory, and bytes that belong to no member.
 
-    `prefix` and `suffix` are numbers of bytes before the first and after the last record of the
-    archive; `comment` is the archive comment's length, `gaps` bytes between records, `overlaps`
-    those that belong to two. `conflict` is how its end contradicts itself, `hidden` whether the
-    comment holds records of an archive.
+    Attributes:
+        members: entries of the central directory.
+        prefix: bytes before the first record of the archive.
+        suffix: bytes after the last record of the archive.
+        comment: length of the archive comment, in bytes.
+        gaps: bytes between records that belong to no record.
+        overlaps: bytes that belong to two members.
+        conflict: how the end records contradict each other or the directory, or "".
+        hidden: whether the comment is long enough for an archive, or contains zip signatures.
     """
 
     members: tuple[Member, ...]
@@ -87,7 +102,7 @@ class Directory:
 
 
 def has_end_record(window: Window) -> bool:
-    """Whether something that looks like an archive's end record stands near the end."""
+    """Whether there is the signature of an end record near the end of the file."""
     return _find_end(window) is not None
 
 
@@ -96,15 +111,15 @@ def read_directory(window: Window, limits: Limits) -> Directory:
 
     Args:
         window: the archive.
-        limits: `archive_members` and `config_bytes` (for the directory itself) apply.
+        limits: `archive_members`, and `config_bytes` for the size of the directory, apply.
 
     Raises:
-        ReadError: `truncated` without an end record, `corrupt` for broken records.
+        ReadError: `truncated` without an end record, `corrupt` for malformed records.
         LimitExceeded: too many members.
     """
     found = _find_end(window)
     if found is None:
-        reason = "zip archive without an end record: it is cut off or damaged"
+        reason = "no zip end record: the archive is truncated or damaged"
         raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
     end_offset, (count, size, offset, comment), conflict = found
     if count > limits.archive_members:
@@ -115,16 +130,16 @@ def read_directory(window: Window, limits: Limits) -> Directory:
         raise LimitExceeded(
             window.file, "archive directory bytes", size, limits.config_bytes, "config_bytes"
         )
-    # Offsets count from the archive's first byte, which need not be the file's: like zipfile,
-    # take the directory to end where the end record starts.
+    # Offsets are relative to the start of the archive, which may be preceded by other data. Like
+    # zipfile, assume that the directory ends where the end record starts.
     prefix = end_offset - size - offset
     if prefix < 0:
-        reason = "central directory does not lie before its end record"
+        reason = "the central directory does not precede its end record"
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     data = window.head(size, offset + prefix)
     members = tuple(_members(window, data, prefix, limits))
     if count not in {len(members), len(members) & 0xFFFF}:
-        conflict = conflict or f"promises {count:,} members and lists {len(members):,}"
+        conflict = conflict or f"declares {count:,} members but lists {len(members):,}"
     tail_start = end_offset + _end_size(window, end_offset)
     text = window.head(comment, tail_start)
     first = min((member.header for member in members), default=prefix)
@@ -142,7 +157,7 @@ def read_directory(window: Window, limits: Limits) -> Directory:
 
 
 def _gaps(members: tuple[Member, ...], first: int, end: int) -> tuple[int, int]:
-    """Bytes from the first member to the directory that no member has, and that two have."""
+    """Bytes between the first member and the directory that no member, and that two, claim."""
     covered, loose, gaps, overlaps = first, 0, 0, 0
     spans = sorted((member.header, member.start + member.stored, member.tail) for member in members)
     for start, stop, tail in [*spans, (end, end, 0)]:
@@ -156,8 +171,8 @@ def _gaps(members: tuple[Member, ...], first: int, end: int) -> tuple[int, int]:
 def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int], str] | None:
     """Offset of the end record, (members, directory size, directory offset, comment), conflict.
 
-    As Python's zipfile looks for it: without a comment first, and with a 64-bit record counting
-    wherever there is one. Other programs ask for that only where 32 bits do not suffice.
+    Same search as Python's zipfile: first without a comment, then backwards, and a zip64 record
+    wins wherever there is one. Other programs read it only if 32 bits are not enough.
     """
     start = max(0, window.size - _TAIL)
     tail = window.head(_TAIL, start)
@@ -177,7 +192,7 @@ def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int], str] | No
             _, _, _, _, _, _, _, count, size, offset = _END64.unpack(record)
             pairs = zip(narrow, (count, size, offset), (0xFFFF, UNKNOWN32, UNKNOWN32), strict=True)
             if any(few not in {many, unknown} for few, many, unknown in pairs):
-                conflict = "describes two directories, in 32 and in 64 bits"
+                conflict = "describes two directories, with 32-bit and with 64-bit fields"
             end = at
     return end, (count, size, offset, comment), conflict
 
@@ -196,7 +211,7 @@ def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterat
                 window.file, "archive members", count, limits.archive_members, "archive_members"
             )
         if data[position : position + 4] != b"PK\x01\x02" or position + _CENTRAL.size > len(data):
-            reason = f"central directory is broken at entry {count}"
+            reason = f"central directory is malformed at entry {count}"
             raise ReadError(ProblemKind.CORRUPT, window.file, reason)
         values = _CENTRAL.unpack_from(data, position)
         flags, method, crc, stored, size = values[3], values[4], *values[7:10]
@@ -208,7 +223,7 @@ def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterat
         position = at + sum(lengths)
         local, local_name, start = local_header(window, header + prefix)
         if start + stored > window.size:
-            reason = f"data of {_text(raw_name, flags)} end after the file"
+            reason = f"data of {_text(raw_name, flags)} extend past the end of the file"
             raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
         central = Header(flags, method, crc, stored, size)
         yield Member(

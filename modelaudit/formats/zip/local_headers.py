@@ -1,7 +1,7 @@
-"""A zip member's own header and its data descriptor, against what the central directory says.
+"""Local header and data descriptor of a zip member, compared with the central directory.
 
-Python's zipfile believes the central directory, other programs the local headers; where the two
-disagree, they see different archives. Field layout after PKWARE's APPNOTE 6.3.10, sections 4.3.7,
+Python's zipfile reads the central directory, other programs the local headers; if they contradict
+each other, readers see different archives. Field layout: PKWARE APPNOTE 6.3.10, sections 4.3.7,
 4.3.9 and 4.5.3.
 """
 
@@ -16,7 +16,7 @@ from modelaudit.formats.io.file_window import Window
 
 ENCRYPTED, SIZES_FOLLOW = 1, 8
 UNKNOWN32 = 0xFFFFFFFF
-DESCRIPTOR_BYTES = 24  # at most: a signature that may be missing, a checksum, two sizes
+DESCRIPTOR_BYTES = 24  # maximum: optional signature, checksum, two sizes
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ZIP64 = 1
@@ -24,7 +24,7 @@ _ZIP64 = 1
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What one of a member's headers says. `stored` are bytes in the archive, `size` inflated."""
+    """Fields of a member's header. `stored` is the compressed, `size` the decompressed size."""
 
     flags: int
     method: int
@@ -34,14 +34,14 @@ class Header:
 
 
 def local_header(window: Window, offset: int) -> tuple[Header, bytes, int]:
-    """The member's own header, its name, and where its data begin.
+    """Read the local header at `offset`; return it, the raw name and the offset of the data.
 
     Raises:
-        ReadError: `corrupt`: there is no header.
+        ReadError: `corrupt` if there is no local header at `offset`.
     """
     record = window.head(_LOCAL.size, offset)
     if record[:4] != b"PK\x03\x04" or len(record) < _LOCAL.size:
-        reason = f"no member's header at byte {offset}"
+        reason = f"no local header at byte {offset}"
         raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     _, _, flags, method, _, _, crc, stored, size, name_length, extra_length = _LOCAL.unpack(record)
     after = window.head(name_length + extra_length, offset + _LOCAL.size)
@@ -51,10 +51,10 @@ def local_header(window: Window, offset: int) -> tuple[Header, bytes, int]:
 
 
 def wide(extra: bytes, values: tuple[int, ...], file: str) -> tuple[int, ...]:
-    """The values, with those that need 64 bits taken from the extra field.
+    """`values`, with each 0xFFFFFFFF replaced by its 64-bit value from the zip64 extra field.
 
     Raises:
-        ReadError: `corrupt`: the field is cut off.
+        ReadError: `corrupt` if the field is truncated.
     """
     position = 0
     while position + 4 <= len(extra):
@@ -62,7 +62,7 @@ def wide(extra: bytes, values: tuple[int, ...], file: str) -> tuple[int, ...]:
         if tag == _ZIP64:
             wanted = [index for index, value in enumerate(values) if value == UNKNOWN32]
             if length < 8 * len(wanted) or position + 4 + length > len(extra):
-                raise ReadError(ProblemKind.CORRUPT, file, "zip64 field is cut off")
+                raise ReadError(ProblemKind.CORRUPT, file, "zip64 field is truncated")
             found = list(values)
             for slot, index in enumerate(wanted):
                 (found[index],) = struct.unpack_from("<Q", extra, position + 4 + 8 * slot)
@@ -72,18 +72,18 @@ def wide(extra: bytes, values: tuple[int, ...], file: str) -> tuple[int, ...]:
 
 
 def conflict(window: Window, central: Header, local: Header, end: int) -> str:
-    """What a member's own header, or the descriptor behind its data, contradicts; "" for nothing.
+    """How the local header or the data descriptor contradicts the directory; "" if it does not.
 
     Args:
         window: the archive.
-        central: by the directory.
-        local: by the member's header.
-        end: offset behind its data.
+        central: fields of the central directory.
+        local: fields of the local header.
+        end: offset of the end of the member's data.
     """
     if central.method != local.method:
-        return f"is compressed by method {central.method}, by its own header {local.method}"
+        return f"has compression method {central.method}, in its local header {local.method}"
     if (central.flags ^ local.flags) & ENCRYPTED:
-        return "is encrypted by one of its headers and not by the other"
+        return "is encrypted according to only one of its two headers"
     follow = local.flags & SIZES_FOLLOW
     said = {
         "checksums": (central.crc, local.crc),
@@ -93,14 +93,14 @@ def conflict(window: Window, central: Header, local: Header, end: int) -> str:
     for what, (ours, theirs) in said.items():
         unknown = (follow and not theirs) or (what != "checksums" and theirs == UNKNOWN32)
         if ours != theirs and not unknown:
-            return f"has two {what}: {ours:,} and, by its own header, {theirs:,}"
+            return f"has two {what}: {ours:,} and, in its local header, {theirs:,}"
     if follow and not local.crc and not _is_described(window, central, end):
-        return "is followed by a record of its size and checksum that contradicts the directory"
+        return "has a data descriptor that contradicts the central directory"
     return ""
 
 
 def _is_described(window: Window, central: Header, end: int) -> bool:
-    """Whether the data descriptor says the same, in any of the four forms that are in use."""
+    """Whether the data descriptor agrees, in any of the four layouts that are in use."""
     data = window.head(DESCRIPTOR_BYTES, end)
     sizes = (central.crc, central.stored, central.size)
     narrow = struct.pack("<L", central.crc) + struct.pack("<QQ", *sizes[1:])

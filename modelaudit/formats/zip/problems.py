@@ -1,4 +1,4 @@
-"""What is irregular about a zip archive: names, headers, and bytes that belong to no member."""
+"""Irregularities of a zip archive: names, headers, and bytes that belong to no member."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
 
 
 def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
-    """What is irregular about names, headers and bytes outside the members."""
+    """Irregular names and headers, and bytes outside the members."""
     evidence: dict[str, Json]
     alike: dict[str, list[str]] = {}
     for member in directory.members:
@@ -22,7 +22,7 @@ def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
     for names in alike.values():
         if len(names) > 1:
             called = " and ".join(dict.fromkeys(names))
-            detail = f"{len(names)} members are called {called}; readers disagree which one counts"
+            detail = f"{len(names)} members are named {called}; readers disagree on which to use"
             evidence = {"measured": len(names), "threshold": 1}
             yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, names[0], evidence)
     for member in directory.members:
@@ -39,10 +39,10 @@ def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
             detail = f"{member.name} is encrypted"
             yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "encrypted"})
         elif member.method not in {STORED, DEFLATED}:
-            detail = f"{member.name} is compressed by method {member.method}"
+            detail = f"{member.name} uses compression method {member.method}"
             yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "method"})
         if member.local_name != member.name:
-            detail = f"{member.name} calls itself {member.local_name} in its own header"
+            detail = f"{member.name} is named {member.local_name} in its local header"
             evidence = {"zip": "local-name", "local": member.local_name}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
         elif member.conflict:
@@ -53,45 +53,45 @@ def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
 
 
 def _unpacked_name(name: str) -> str:
-    """Where a member ends up on a file system that knows no case."""
+    """Path that a member is extracted to on a case-insensitive file system."""
     return posixpath.normpath(name.replace("\\", "/")).casefold()
 
 
 def _archive_problems(directory: Directory, file: str) -> Iterator[Problem]:
-    """What is irregular about the archive as a whole."""
+    """Irregularities of the archive as a whole."""
     evidence: dict[str, Json]
     if directory.conflict:
         detail = f"the end of the archive {directory.conflict}"
         yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", {"zip": "end"})
     if directory.hidden:
         detail = (
-            f"a comment of {directory.comment:,} bytes, as large as an archive or with one in it"
+            f"archive comment of {directory.comment:,} bytes that is or could hide another archive"
         )
         evidence = {"zip": "suffix", "measured": directory.comment}
         yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
     if directory.gaps:
-        detail = f"{directory.gaps:,} bytes between the members belong to none that is listed"
+        detail = f"{directory.gaps:,} bytes between the members belong to no listed member"
         evidence = {"zip": "gap", "measured": directory.gaps}
         yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
     if directory.overlaps:
-        detail = f"members share {directory.overlaps:,} bytes with others"
+        detail = f"{directory.overlaps:,} bytes belong to more than one member"
         evidence = {"zip": "overlap", "measured": directory.overlaps}
         yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
     for what, size in (("before", directory.prefix), ("after", directory.suffix)):
         if size:
-            detail = f"{size:,} bytes {what} the archive: the file is something else as well"
+            detail = f"{size:,} bytes {what} the archive: the file may also be of another format"
             evidence = {"zip": "prefix" if what == "before" else "suffix", "measured": size}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, "", evidence)
 
 
 def unsafe_name(name: str) -> str:
-    """Why a member's name would lead out of the directory it is unpacked to; "" if it would not."""
+    """Why extracting a member of this name is unsafe; "" if it is safe."""
     if "\0" in name:
-        return f"{name!r} has a NUL in its name"
+        return f"{name!r} contains a NUL"
     if "\\" in name:
-        return f"{name} has a backslash in its name"
+        return f"{name} contains a backslash"
     if name.startswith("/") or name[1:2] == ":":
         return f"{name} is an absolute path"
     if ".." in name.split("/"):
-        return f"{name} climbs out of the archive"
+        return f"{name} leads out of the archive"
     return ""

@@ -273,3 +273,12 @@ def test_an_object_of_two_names_is_read_once(tmp_path: Path) -> None:
 
     documents = read_hdf5(changed(tmp_path, add), LIMITS).documents
     assert len([each for each in documents if each.route.endswith("@x")]) == 1
+
+
+def test_a_config_in_a_null_dataspace_is_a_problem(tmp_path):
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = h5py.Empty("S10")
+    (problem,) = read_hdf5(path, LIMITS).problems
+    assert problem.kind == "corrupt"
+    assert problem.detail == "attribute model_config of / has no value"

@@ -215,6 +215,19 @@ def test_npz_weights_are_read_and_pickles_are_not(tmp_path):
     assert not artifact.complete
 
 
+def test_npz_that_keras_would_not_load_is_checked_too(tmp_path):
+    """Keras loads the HDF5 weights, but other programs may unpickle the arrays."""
+    buffer = io.BytesIO()
+    np.savez(buffer, bad=np.array([{"a": 1}], dtype=object))
+    whole = members() | {"model.weights.npz": buffer.getvalue()}
+    assert ("unsupported", "bad") in kinds(read(write(tmp_path / "m.keras", whole), LIMITS))
+    sharded = dict(whole)
+    sharded["model_00000.weights.h5"] = sharded.pop("model.weights.h5")
+    where = {"weight_map": {"dense": ["model_00000.weights.h5"]}}
+    sharded["model.weights.json"] = json.dumps(where).encode()
+    assert ("unsupported", "bad") in kinds(read(write(tmp_path / "s.keras", sharded), LIMITS))
+
+
 def test_archive_under_an_hdf5_name(tmp_path):
     artifact = read(write(tmp_path / "m.h5", members()), LIMITS)
     assert artifact.format is Format.KERAS_ARCHIVE

@@ -1,1 +1,1 @@
-"""shapes."""
+"""Static shape inference for Keras layers and operations."""

@@ -1,4 +1,4 @@
-"""Runs shapes, in place of tensors, through a model."""
+"""Shape inference through a whole model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from modelaudit.formats.keras.shapes.layers import bidirectional, infer, recurre
 Shapes: TypeAlias = tuple[Shape | None, ...]
 
 STEPS_PER_LAYER = 20
-"""A model that is called many times inside models called many times would take exponential
-time; after this many calls per layer of the whole tree, further shapes are unknown."""
+"""Nested models that are called repeatedly can take exponential time. After this many calls per
+layer of the whole tree, all further shapes are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Shapes that a layer's first call takes and gives."""
+    """Input and output shapes of a layer's first call."""
 
     inputs: Shapes
     outputs: Shapes
@@ -31,7 +31,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Flow:
-    """Shapes of every layer of a tree, by route, in `seen`."""
+    """Infers the shapes of all layers; `seen` maps routes to them."""
 
     seen: dict[str, Seen] = field(default_factory=dict)
     _known: dict[tuple[str, Shapes], Shapes] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Flow:
 
     @classmethod
     def of(cls, root: Entry) -> Flow:
-        """Run the declared input shapes through `root`."""
+        """Infer all shapes of `root` from its declared input shapes."""
         model = root.model or Model((), (), (), ())
         flow = cls(_steps_left=STEPS_PER_LAYER * (sum(1 for _ in walk(model)) + 100))
         given = root.built or kj.shapes(root.config.get("build_input_shape"))
@@ -48,7 +48,7 @@ class Flow:
         return flow
 
     def _run(self, model: Model, given: Shapes) -> Shapes:
-        """Outputs of `model` for inputs of the `given` shapes; notes what each layer sees."""
+        """Output shapes of `model` for the input shapes `given`. Fills `seen`."""
         saved = _saved_shapes(model)
         at_inputs = {entry: shape for (entry, _, _), shape in zip(model.inputs, given, strict=True)}
         values: dict[tuple[int, int], Shapes] = {}
@@ -72,7 +72,7 @@ class Flow:
         return tuple(value(place) for place in model.outputs)
 
     def _call(self, entry: Entry, node: int, inputs: Shapes) -> Shapes:
-        """Output shapes of one call; inner layers of models and wrappers are seen on the way."""
+        """Output shapes of one call, and `seen` for inner layers of models and wrappers."""
         self._steps_left -= 1
         if self._steps_left < 0:
             return (None,)
@@ -90,8 +90,10 @@ class Flow:
         return infer(name, config, inputs, call, operation=operation)
 
     def _nested(self, route: str, model: Model, inputs: Shapes) -> Shapes:
-        """A model as a layer. Its layers keep the shapes that it declares; the call's own inputs
-        decide what comes out of it here."""
+        """Output shapes of a nested model for the inputs of this call.
+
+        Its layers are recorded with the input shapes that the nested model declares.
+        """
         own = _declared_inputs(model)
         if None not in own:
             declared = self._remembered(route, model, own)
@@ -112,7 +114,7 @@ class Flow:
         return outputs
 
     def _wrapper(self, entry: Entry, inputs: Shapes) -> Shapes:
-        """A layer around others."""
+        """Output shapes of a layer that wraps other layers."""
         shape = inputs[0] if inputs else None
         name, config = modern(entry.class_name, entry.config)
         if name == "TimeDistributed" and len(entry.wrapped) == 1:
@@ -134,7 +136,7 @@ class Flow:
         return (None,)
 
     def _cells(self, entry: Entry, config: Mapping[str, Json], shape: Shape | None) -> Shapes:
-        """RNN(cell): cells see one step of the sequence, each the output of the one before."""
+        """RNN(cell): cells take one step of the sequence, stacked cells the previous output."""
         step: Shape | None = None if shape is None or len(shape) != 3 else (shape[0], shape[2])
         if entry.class_name == "StackedRNNCells":
             step = shape
@@ -148,7 +150,7 @@ class Flow:
 
 
 def _bounded(outputs: Shapes) -> Shapes:
-    """Without shapes that no tensor has: a chain of upsamplings would make endless numbers."""
+    """Replace impossibly large shapes by None: chained upsampling could grow without bound."""
     return tuple(
         None if shape and max(n or 0 for n in shape) > kj.MAX_DIMENSION else shape
         for shape in outputs
@@ -156,7 +158,7 @@ def _bounded(outputs: Shapes) -> Shapes:
 
 
 def _saved_shapes(model: Model) -> dict[tuple[int, int, int], Shape]:
-    """Shapes of outputs that the config itself states (Keras 3 writes each tensor's)."""
+    """Output shapes that the config saves (Keras 3 saves the shape of each tensor)."""
     saved: dict[tuple[int, int, int], Shape] = {}
     for step in model.steps:
         for place, shape in zip(step.sources, step.saved_shapes, strict=True):
@@ -170,7 +172,7 @@ def _declared_inputs(model: Model) -> Shapes:
 
 
 def _declared(entry: Entry) -> Shape | None:
-    """Input shape, with the batch axis, that a layer's own config states."""
+    """Input shape with the batch axis, as declared in the layer's own config."""
     config = entry.config
     for key in ("batch_shape", "batch_input_shape"):
         found = kj.shape(config.get(key))

@@ -1,7 +1,7 @@
-"""Static shapes of Keras layers: what a call gives for what it takes.
+"""Static shapes of Keras layers: output shapes of a call from its input shapes.
 
-A shape has the batch axis, usually None. None in place of a shape means that it is not known;
-unknown classes and malformed configs give None and nothing is ever guessed.
+A shape includes the batch axis, which is usually None. None instead of a shape means unknown.
+Unknown classes and malformed configs give None; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def infer(
     """Output shapes of one call of a built-in layer.
 
     Args:
-        class_name, config: in the words of Keras 2 (`keras_dialects.modern`).
+        class_name, config: translated to Keras 2 by `dialects.modern`.
         inputs: shapes of the call's tensors, in the order of `call.inputs`.
-        call: its arguments; they matter for operations and attention scores.
-        operation: it is a Keras 3 operation, not a layer.
+        call: the arguments, which are used for operations and attention scores.
+        operation: whether it is a Keras 3 operation rather than a layer.
     """
     if operation or class_name in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
         return (infer_operation(class_name, config, inputs, call),)
@@ -90,7 +90,7 @@ def infer(
 
 
 def recurrent(config: Config, shape: Shape | None, units: int | None, states: int) -> Shapes:
-    """A recurrent layer over (batch, time, features): the output, then its states if returned."""
+    """Shapes of a recurrent layer on (batch, time, features): the output, then returned states."""
     if shape is None or len(shape) != 3 or units is None:
         return (None,)
     time_major = kj.flag(config, "time_major")
@@ -103,7 +103,7 @@ def recurrent(config: Config, shape: Shape | None, units: int | None, states: in
 
 
 def bidirectional(config: Config, forward: Shapes, backward: Shapes) -> Shapes:
-    """Both directions merged as `merge_mode` says, then the states of both."""
+    """Both directions merged according to `merge_mode`, then the states of both."""
     mode = config.get("merge_mode", "concat")
     if mode is None:
         return (forward[0], backward[0], *forward[1:], *backward[1:])
@@ -112,7 +112,7 @@ def bidirectional(config: Config, forward: Shapes, backward: Shapes) -> Shapes:
 
 
 def _merged(inputs: Shapes) -> Shape | None:
-    """Add and its kin: the axes after the batch broadcast, aligned at the right."""
+    """Add, Multiply and the like: axes after the batch axis broadcast, aligned at the right."""
     if not inputs or any(shape is None or not shape for shape in inputs):
         return None
     known = [shape for shape in inputs if shape]
@@ -148,7 +148,7 @@ def _multi_head(config: Config, inputs: Shapes, call: Call) -> Shapes:
 
 
 def _conv_lstm(class_name: str, config: Config, shape: Shape) -> Shapes:
-    """(batch, time, spatial..., channels): each step is convolved, the state keeps that map."""
+    """Input is (batch, time, spatial..., channels). States have the shape of one output step."""
     frame = (shape[0], *shape[2:])
     state = windows.convolution(class_name.replace("LSTM", ""), config, frame)
     if state is None:
@@ -159,7 +159,7 @@ def _conv_lstm(class_name: str, config: Config, shape: Shape) -> Shapes:
 
 
 def _dot(config: Config, inputs: Shapes) -> Shape | None:
-    """Dot of two tensors over one axis each, batch by batch."""
+    """Batched dot product of two tensors over one axis each."""
     axes = kj.integers(config.get("axes"), 2)
     if axes is None or len(inputs) != 2 or any(shape is None for shape in inputs):
         return None
@@ -178,7 +178,7 @@ def _dense(_name: str, config: Config, shape: Shape) -> Shape | None:
 
 
 def _einsum_dense(_name: str, config: Config, shape: Shape) -> Shape | None:
-    """`ab,bc->ac`: letters of the input keep their length, others come from `output_shape`."""
+    """`ab,bc->ac`: labels of the input keep their length, others come from `output_shape`."""
     left, arrow, right = kj.text(config.get("equation")).replace(" ", "").partition("->")
     source = left.split(",")[0]
     if not arrow or not source:
@@ -242,7 +242,7 @@ def _cell(_name: str, config: Config, shape: Shape) -> Shape | None:
 
 
 def _random_size(name: str, config: Config, shape: Shape) -> Shape | None:
-    """RandomHeight and RandomWidth: the axis that they stretch is open."""
+    """RandomHeight and RandomWidth: the axis that they resize is None."""
     if len(shape) != 4:
         return None
     axis = (2 if channels_first(config) else 1) + (name == "RandomWidth")
@@ -250,7 +250,7 @@ def _random_size(name: str, config: Config, shape: Shape) -> Shape | None:
 
 
 def _lookup(_name: str, config: Config, shape: Shape) -> Shape | None:
-    """Index of each element. Other output modes changed their rank between versions."""
+    """One index per element. The rank for other output modes depends on the Keras version."""
     return shape if config.get("output_mode", "int") == "int" else None
 
 

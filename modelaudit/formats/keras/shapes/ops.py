@@ -1,13 +1,13 @@
-"""Static shapes of bare operations in functional models.
+"""Static shapes of operations in functional models.
 
-Keras 2 saves `tf.nn.relu(x)` as a TFOpLambda (TensorFlowOpLayer before 2.4), Keras 3 saves
-`keras.ops.relu(x)` as the operation itself, with the shapes of all tensors beside it. So this
-table is short: what it does not know is unknown, and in Keras 3 the config fills the gap.
+Keras 2 saves `tf.nn.relu(x)` as a TFOpLambda (TensorFlowOpLayer before 2.4). Keras 3 saves
+`keras.ops.relu(x)` as the operation itself, together with the shapes of all tensors. The table of
+operations is short: other operations are unknown, and in Keras 3 the saved shapes are used instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from modelaudit.facts import Json, Shape
@@ -39,9 +39,9 @@ REDUCTIONS = words(
 
 
 def broadcast(shapes: Sequence[Shape]) -> Shape | None:
-    """Shapes aligned at the right; an axis of 1 stretches, an open one yields to a known one > 1.
+    """Broadcast shapes, aligned at the right; None if they are not compatible.
 
-    None where the shapes do not fit together.
+    An axis of length 1 is stretched. An undefined axis takes a known length greater than 1.
     """
     rank = max(map(len, shapes), default=0)
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
@@ -81,7 +81,7 @@ def joined(inputs: Shapes, axis: int) -> Shape | None:
 def infer_operation(
     class_name: str, config: Mapping[str, Json], inputs: Shapes, call: Call
 ) -> Shape | None:
-    """Shape of an operation's (first) output; None where this table does not know it."""
+    """Shape of an operation's first output; None for unknown operations."""
     shapes = dict(zip(call.inputs, inputs, strict=False))
     if class_name == "TensorFlowOpLayer":
         return _graph_operation(config, inputs)
@@ -153,7 +153,7 @@ def _elementwise(
 
 
 def _constant_shape(value: Argument) -> Shape | None:
-    """Shape of a nested list of numbers, by its first elements."""
+    """Shape of a nested list of numbers, from its first elements."""
     shape: list[int | None] = []
     while isinstance(value, list):
         shape.append(len(value))
@@ -179,27 +179,28 @@ def _reduced(shape: Shape, axis: Argument, keepdims: Argument) -> Shape | None:
 
 
 def _sliced(shape: Shape | None, spec: Argument) -> Shape | None:
-    """`x[spec]`: integers drop an axis, slices shorten it, null adds one, `...` fills."""
+    """`x[spec]`: an integer removes an axis, a slice shortens it, null adds one, `...` fills up."""
     if shape is None or isinstance(spec, Reference):
         return None
     items = spec if isinstance(spec, list) else [spec]
-    taken = sum(1 for item in items if item is not None and item != "...")
+    taken = sum(1 for item in items if item is not None and not _is_ellipsis(item))
     output: list[int | None] = []
     axis = 0
     for item in items:
         if item is None:
             output.append(1)
-        elif item == "..." or (isinstance(item, dict) and item.get("class_name") == "__ellipsis__"):
+        elif _is_ellipsis(item):
             skip = len(shape) - taken
             output += shape[axis : axis + skip]
             axis += skip
         elif axis >= len(shape):
             return None
         elif isinstance(item, dict):
-            start, stop, step = _slice_bounds(item)
-            length = shape[axis]
-            if not all(isinstance(n, int) or n is None for n in (start, stop, step)) or step == 0:
+            bounds = _slice_bounds(item)
+            if bounds is None:
                 return None
+            start, stop, step = bounds
+            length = shape[axis]
             whole = start in (None, 0) and stop is None and step in (None, 1)
             if length is None:
                 output.append(None)
@@ -215,16 +216,23 @@ def _sliced(shape: Shape | None, spec: Argument) -> Shape | None:
     return (*output, *shape[axis:])
 
 
-def _slice_bounds(item: Mapping[str, Argument]) -> Iterator[int | None]:
+def _is_ellipsis(item: Argument) -> bool:
+    """Whether an item of a slice is `...`, as saved by Keras 2 or Keras 3."""
+    return item == "..." or (isinstance(item, dict) and item.get("class_name") == "__ellipsis__")
+
+
+def _slice_bounds(item: Mapping[str, Argument]) -> tuple[int | None, int | None, int | None] | None:
+    """Start, stop and step of a saved slice; None if one is a tensor or the step is 0."""
     config = item.get("config")
-    bounds = config if isinstance(config, dict) else item
-    for key in ("start", "stop", "step"):
-        value = bounds.get(key)
-        yield value if isinstance(value, int) or value is None else 0
+    saved = config if isinstance(config, dict) else item
+    start, stop, step = (saved.get(key) for key in ("start", "stop", "step"))
+    if not isinstance(start, int | None) or not isinstance(stop, int | None):
+        return None
+    return (start, stop, step) if isinstance(step, int | None) and step != 0 else None
 
 
 def _graph_operation(config: Mapping[str, Json], inputs: Shapes) -> Shape | None:
-    """A TensorFlowOpLayer: a node of a graph, its constants by the position of the input."""
+    """Output shape of a TensorFlowOpLayer: a graph node, with constants by input position."""
     node = kj.mapping(config.get("node_def"))
     constants = kj.mapping(config.get("constants"))
     function = _plain(kj.text(node.get("op"))).replace("_v2", "")

@@ -1,7 +1,7 @@
-"""Static shapes of layers that slide a window, pad, crop or scale along spatial axes.
+"""Static shapes of layers with a sliding window, padding, cropping or scaling.
 
-Lengths follow Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016),
-with TensorFlow's meaning of `same`: ceil(length / stride) whatever the kernel.
+Output lengths follow Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
+(2016), but `same` padding is TensorFlow's: ceil(length / stride) for all kernel sizes.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _RANK = re.compile(r"([123])D")
 
 
 def spatial_rank(class_name: str) -> int:
-    """2 for Conv2D and so on; 0 where the class name has no such digit."""
+    """2 for Conv2D and so on; 0 if the class name contains no rank."""
     found = _RANK.search(class_name)
     return int(found.group(1)) if found else 0
 
 
 def channel_axis(config: Config, rank: int) -> int:
-    """Index of the channel axis in a shape of `rank` axes with the batch."""
+    """Index of the channel axis in a shape of `rank` axes, batch included."""
     return 1 if channels_first(config) else rank - 1
 
 
 def channels(config: Config, shape: Shape) -> Length:
-    """Number of input channels, None where the shape leaves it open."""
+    """Number of input channels, None if undefined."""
     return shape[channel_axis(config, len(shape))] if len(shape) > 1 else None
 
 
@@ -44,9 +44,10 @@ def map_spatial(
     n_channels: Length,
     rank: int,
 ) -> Shape | None:
-    """`shape` with `lengths(axis, length)` along its spatial axes and `n_channels` channels.
+    """Apply `lengths(axis, length)` to the spatial axes of `shape` and set the channels.
 
-    None if `shape` has not batch, `rank` spatial axes and channels, or a length becomes negative.
+    None if `shape` does not consist of batch, `rank` spatial axes and channels, or if a length
+    becomes negative.
     """
     if len(shape) != rank + 2:
         return None
@@ -60,7 +61,7 @@ def map_spatial(
 
 
 def window_length(length: Length, size: int, stride: int, padding: str, dilation: int) -> Length:
-    """Output length of a convolution or pooling; -1 where the window does not fit."""
+    """Output length of a convolution or pooling; -1 if the window is longer than the input."""
     if length is None:
         return None
     if padding in ("same", "causal"):
@@ -87,7 +88,7 @@ def transposed_length(
 
 
 def _numbers(config: Config, key: str, rank: int, default: int) -> tuple[int, ...] | None:
-    """`rank` positive integers; a key that is absent or null means `default`."""
+    """`rank` positive integers; `default` if the key is absent or null."""
     value = config.get(key)
     found = (default,) * rank if value is None else kj.integers(value, rank)
     return found if found and min(found) > 0 else None
@@ -186,7 +187,7 @@ def upsampling(class_name: str, config: Config, shape: Shape) -> Shape | None:
 
 
 def border(class_name: str, config: Config, shape: Shape) -> Shape | None:
-    """ZeroPadding*D (adds) and Cropping*D (takes away)."""
+    """ZeroPadding*D and Cropping*D."""
     rank = spatial_rank(class_name)
     adds = class_name.startswith("ZeroPadding")
     value = config.get("padding" if adds else "cropping")
@@ -204,7 +205,7 @@ def border(class_name: str, config: Config, shape: Shape) -> Shape | None:
 
 
 def _border_amounts(value: Json, rank: int) -> tuple[int, ...] | None:
-    """Sum of both sides along each axis, of `2`, `[1, 2]` or `[[1, 2], [0, 1]]`."""
+    """Sum of both sides for each axis, from `2`, `[1, 2]` or `[[1, 2], [0, 1]]`."""
     if kj.integer(value) is not None:
         return tuple(2 * n for n in kj.integers(value, rank) or ())
     items = kj.sequence(value)
@@ -224,7 +225,7 @@ def _border_amounts(value: Json, rank: int) -> tuple[int, ...] | None:
 def resized(
     config: Config, shape: Shape, keys: Sequence[str] = ("height", "width")
 ) -> Shape | None:
-    """Resizing, CenterCrop and RandomCrop: images (or a batch of them) of a given size."""
+    """Resizing, CenterCrop and RandomCrop: images, with or without a batch axis, of a set size."""
     height, width = (kj.size(config, key) for key in keys)
     if height is None or width is None or len(shape) not in (3, 4):
         return None

@@ -1,1 +1,1 @@
-"""variables."""
+"""Matching stored tensors to the variables of layers."""

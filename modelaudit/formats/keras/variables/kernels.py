@@ -1,4 +1,4 @@
-"""Convolution and dense kernels with the operation that applies them."""
+"""Convolution and dense kernels, with the operation that applies them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TRANSPARENT = words(
     ThresholdedReLU BatchNormalization LayerNormalization ActivityRegularization Identity
     """
 )
-"""Layers that keep each element at its place, so that a Dense behind them still sees a grid."""
+"""Layers that do not move elements, so that a Dense layer after them can still have a grid."""
 
 MAX_HOPS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One kernel of a layer: role of its variable, and `kind`, `axes`, `spatial` of a Kernel."""
+    """A kernel of a layer: role of its variable, and `kind`, `axes` and `spatial` of `Kernel`."""
 
     role: str
     kind: str
@@ -40,10 +40,10 @@ class _Part:
 def kernels_of(
     layers: Sequence[Layer], tree: Tree, tensors: Mapping[str, Tensor]
 ) -> tuple[Kernel, ...]:
-    """Kernels of bound layers (`Layer.variables` filled in), in execution order.
+    """Kernels of bound layers (with `Layer.variables`), in execution order.
 
-    A separable convolution gives two: its depthwise part and its pointwise one. A recurrent
-    convolution gives the kernel on its input and the one on its state.
+    A separable convolution has two kernels, depthwise and pointwise; a recurrent convolution has
+    one for its input and one for its state.
     """
     return tuple(kernel for layer in layers for kernel in _kernels(layer, tree, tensors))
 
@@ -60,7 +60,7 @@ def _kernels(layer: Layer, tree: Tree, tensors: Mapping[str, Tensor]) -> Iterato
 
 
 def _parts(class_name: str, config: Mapping[str, Json]) -> tuple[_Part, ...]:
-    """What kernels a layer of this class has."""
+    """The kernels that a layer of this class has."""
     if class_name == "Dense":
         return (_Part("kernel", "dense", "io"),)
     if class_name not in RULES or RULES[class_name] is not convolution:
@@ -77,9 +77,9 @@ def _parts(class_name: str, config: Mapping[str, Json]) -> tuple[_Part, ...]:
         return (replace(depthwise, last=False), pointwise)
     if class_name.endswith("Transpose"):
         return (_Part("kernel", "transpose", "hwoi", rank),)
-    if config.get("dim_ordering") == "th":  # Keras 1 on Theano's order
+    if config.get("dim_ordering") == "th":  # Keras 1 with Theano's axis order
         return (_Part("kernel", "conv", "oihw", rank),)
-    if "filter_length" in config:  # Keras 1 kept Conv1D as a 2D convolution of width 1
+    if "filter_length" in config:  # Keras 1 stored Conv1D as a 2D convolution of width 1
         return (_Part("kernel", "conv", "hwio", rank + 1),)
     return (_Part("kernel", "conv", "hwio", rank),)
 
@@ -137,7 +137,7 @@ def _kernel(
 
 
 def _grid(layer: Layer, tensor: Tensor, tree: Tree) -> tuple[int, ...] | None:
-    """(height, width, channels) of the map that a Dense kernel's rows stand for."""
+    """(height, width, channels) of the feature map that the rows of a Dense kernel belong to."""
     source = _source(layer, tree)
     hops = 0
     while source is not None and source.class_name in TRANSPARENT and hops < MAX_HOPS:
@@ -148,7 +148,7 @@ def _grid(layer: Layer, tensor: Tensor, tree: Tree) -> tuple[int, ...] | None:
     if len(shape) != 4 or source.output_shape is None or len(source.output_shape) != 2:
         return None
     _, config = modern(source.class_name, source.config)
-    # Flatten moves the channels last before it flattens; Reshape takes the axes as they stand.
+    # Flatten moves the channels last before it flattens; Reshape does not move axes.
     if source.class_name == "Flatten" and channels_first(config):
         shape = (shape[0], *shape[2:], shape[1])
     grid = tuple(n for n in shape[1:] if n is not None)
@@ -156,7 +156,7 @@ def _grid(layer: Layer, tensor: Tensor, tree: Tree) -> tuple[int, ...] | None:
 
 
 def _source(layer: Layer, tree: Tree) -> Layer | None:
-    """The one layer that feeds `layer`, seen through the borders of nested models."""
+    """The single layer whose output `layer` takes, across the borders of nested models."""
     found = _feeder(layer, tree)
     hops = 0
     while found is not None and found.is_model and hops < MAX_HOPS:
@@ -170,7 +170,7 @@ def _source(layer: Layer, tree: Tree) -> Layer | None:
 
 
 def _only_name(ends: list[Json]) -> str | None:
-    """Layer name in `[["dense", 0, 0]]` or `["dense", 0, 0]`."""
+    """The layer name in `[["dense", 0, 0]]` or `["dense", 0, 0]`."""
     first = ends[0] if ends else None
     if isinstance(first, list) and len(ends) == 1:
         first = first[0] if first else None
@@ -190,6 +190,6 @@ def _feeder(layer: Layer, tree: Tree) -> Layer | None:
                 return found
             current = found
             continue
-        # The first layer of a nested model, or its input: what feeds the model feeds it.
+        # The first layer of a nested model, or its input: continue with the model's own inputs.
         current, hops = tree.parent[current.route], hops + 1
     return None

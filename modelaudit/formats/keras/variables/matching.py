@@ -1,4 +1,4 @@
-"""Which stored tensor is which variable of which layer."""
+"""Matching stored tensors to the variables of layers, by name, position and shape."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Binding:
     """Result of `bind`.
 
     Attributes:
-        architecture: with `variables` filled in.
-        kernels: every convolution and dense kernel that was found, in execution order.
-        unclaimed: weight tensors that no layer claims.
-        misordered: names of tensors that stand where another variable belongs: their own name
-            tells of another layer or role than their place does.
+        architecture: with `Layer.variables` set.
+        kernels: all convolution and dense kernels that were found, in execution order.
+        unclaimed: weight tensors that belong to no layer.
+        misordered: names of tensors at the position of another variable: their own name is of
+            another layer or role.
     """
 
     architecture: Architecture
@@ -52,15 +52,15 @@ def bind(
 
     Args:
         architecture: from `parse_architecture`.
-        tensors: all stored tensors; only those of role `weight` are looked at.
+        tensors: all stored tensors; only those with role `weight` are matched.
         layout: `h5_legacy`, `h5_v3`, `saved_model` or `checkpoint`.
-        groups: for `h5_legacy`, layer name (in the order of `layer_names`) -> tensor names in
-            the order of `weight_names`.
-        var_names: tensor name -> the name that the variable had in the program. For `h5_v3`, the
-            attribute `name` of the group that holds the tensor.
+        groups: for `h5_legacy`, layer name (in the order of `layer_names`) -> tensor names (in
+            the order of `weight_names`).
+        var_names: tensor name -> variable name in the program that saved it. For `h5_v3`, the
+            attribute `name` of the group that contains the tensor.
 
     Raises:
-        ValueError: `layout` is none of these.
+        ValueError: unknown `layout`.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"unknown layout {layout!r}")
@@ -93,7 +93,7 @@ class _Binder:
         self.tensors = {tensor.name: tensor for tensor in self.weights}
 
     def claim(self, route: str, role: str, tensor: str) -> bool:
-        """Give a tensor to a variable; the first comer keeps it."""
+        """Assign a tensor to a variable, unless the variable has one already."""
         if (route, role) in self.claims:
             return False
         self.claims[route, role] = tensor
@@ -101,10 +101,10 @@ class _Binder:
         return True
 
     def fits(self, slot: Slot, tensor: str) -> bool:
-        """Whether the stored shape is one that the config allows."""
+        """Whether the stored shape is compatible with the shape in the config."""
         return fits(self.tensors[tensor].shape, slot.shape)
 
-    # Legacy HDF5: one group a layer, weights in a fixed order.
+    # Legacy HDF5: one group per layer, weights in a fixed order.
 
     def by_groups(self, groups: Mapping[str, Sequence[str]]) -> None:
         waiting: dict[str, list[Layer]] = {}
@@ -132,7 +132,7 @@ class _Binder:
     def _group(
         self, layer: Layer, present: Sequence[str], short: Mapping[str, str]
     ) -> list[tuple[str, Slot]]:
-        """Claim the weights of one group for the layer and everything in it."""
+        """Assign the weights of one group to the layer and its inner layers."""
         slots = self.tree.weight_order(layer)
         in_order = list(zip(present, slots, strict=False))
         if len(present) != len(slots) or not all(_says(short[t], s) for t, s in in_order):
@@ -147,7 +147,7 @@ class _Binder:
     def _named(
         self, slots: Sequence[Slot], present: Sequence[str], short: Mapping[str, str]
     ) -> list[tuple[str, Slot]]:
-        """Pairs by name. Where they are not in the implied order, the file's order is wrong."""
+        """Pairs matched by name. If they are not in the implied order, the file is misordered."""
         place = {slot: i for i, slot in enumerate(slots)}
         pairs: list[tuple[str, Slot]] = []
         taken: set[Slot] = set()
@@ -163,7 +163,7 @@ class _Binder:
         return pairs
 
     def _claim_open(self, layer: Layer, rest: Iterable[str], short: Mapping[str, str]) -> None:
-        """Weights of a layer of unknown class, under their own names."""
+        """Assign weights of a layer of unknown class under their own names."""
         inner = {item.name: item for item in self.tree.subtree(layer) if is_open(item)}
         first = next(iter(inner.values()), None)
         for tensor in rest:
@@ -173,12 +173,12 @@ class _Binder:
                 self._claim_free(owner, parsed.variable, tensor)
 
     def _claim_free(self, layer: Layer, role: str, tensor: str) -> None:
-        """Claim under a role of the file's own words; equal ones get `#2`, `#3` …"""
+        """Assign a tensor under a role named by the file; duplicates get `#2`, `#3` …"""
         role = role or "variable"
         count = self.free[layer.route, role] = self.free.get((layer.route, role), 0) + 1
         self.claim(layer.route, role if count == 1 else f"{role}#{count}", tensor)
 
-    # Keras 2.12 and later: containers by class, variables by number.
+    # Keras 2.12 and later: containers named by class, variables numbered.
 
     def by_containers(self) -> None:
         stored = {plain_path(tensor.name): tensor.name for tensor in self.weights}
@@ -203,14 +203,14 @@ class _Binder:
         )
 
     def _check_group_name(self, layer: Layer, below: str, tensor: str) -> None:
-        """Keras 3 writes each layer's name beside its variables."""
+        """Keras 3 stores the layer's name with its variables."""
         name = self.var_names.get(tensor)
         own = below.startswith("vars/")
         if own and name is not None and name != layer.name and name in self.names.layers:
             self.misordered.append(tensor)
 
     def _claim_below(self, owners: Mapping[str, Layer], path: str, tensor: str) -> None:
-        """A tensor under a layer's path that no slot names: of an open class, or a random seed."""
+        """A tensor below a layer's path without a slot: of a custom class, or a random seed."""
         above, _, rest = path.rpartition("/")
         while above:
             layer = owners.get(above)
@@ -237,11 +237,11 @@ class _Binder:
             if slot is None and len(named) == 1:
                 slot = named[0]
             if slot is None and _SEED in self.var_names.get(tensor.name, ""):
-                self.claimed.add(tensor.name)  # state of a random generator, not a weight
+                self.claimed.add(tensor.name)  # state of a random number generator, not a weight
             elif slot is None:
                 left.append(tensor.name)
             elif not self.claim(slot.route, slot.role, tensor.name):
-                # An export holds variables under two paths: the second is the same variable.
+                # An export stores some variables under two paths; this is the second one.
                 self.claimed.add(tensor.name)
         for name in left:
             found = paths.find(plain_path(name))
@@ -251,7 +251,7 @@ class _Binder:
         self._claim_by_shape()
 
     def _claim_by_shape(self) -> None:
-        """What neither path nor name tells: a shape that one tensor and one variable have."""
+        """Match a shape that exactly one remaining tensor and one remaining variable have."""
         slots: dict[Shape, list[Slot]] = {}
         for layer in self.tree.layers.values():
             for slot in slots_of(layer):
@@ -267,7 +267,7 @@ class _Binder:
                 self.claim(wanted[0].route, wanted[0].role, names[0])
 
     def result(self) -> Binding:
-        """Everything that was found, with the tensors that are left over."""
+        """The binding, with the tensors that were not matched."""
         variables: dict[str, dict[str, str]] = {}
         for (route, role), tensor in self.claims.items():
             variables.setdefault(route, {})[role] = tensor
@@ -284,12 +284,12 @@ class _Binder:
 
 
 def _in_group(tensor: str, group: str) -> str:
-    """A weight's name inside its layer's group."""
+    """Name of a weight relative to its layer's group."""
     return tensor.removeprefix("model_weights/").removeprefix(f"{group}/")
 
 
 def _says(name: str, slot: Slot) -> bool:
-    """Whether the last part of a weight's name is one that the slot's variable has had."""
+    """Whether the last part of a weight's name is a name of the slot's variable."""
     variable = VariableName.parse(name).variable
     return any(
         variable == alias or variable.endswith(f"_{alias}") for alias in variable_aliases(slot)
@@ -297,7 +297,7 @@ def _says(name: str, slot: Slot) -> bool:
 
 
 def _shifted(owner: Layer, named: Layer, scopes: Mapping[str, str]) -> bool:
-    """Both layers' scopes were counted on, so nothing is swapped (see `is_renumbered`)."""
+    """Whether both layers' scopes are renumbered, so nothing is swapped; see `is_renumbered`."""
     if not is_renumbered(named.name, owner.name):
         return False
     return is_renumbered(scopes.get(named.route, "").rpartition("/")[2], named.name)

@@ -1,4 +1,4 @@
-"""Variables' own names: which layer and which variable `block1/conv2d_3/kernel:0` means."""
+"""Variable names: the layer and variable that `block1/conv2d_3/kernel:0` refers to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelaudit.facts import Layer
 from modelaudit.formats.keras.variables.slots import Slot, Tree, slots_of, variable_aliases
 
 MAX_CANDIDATES = 64
-"""A name that fits more slots than this says nothing."""
+"""A name that matches more slots than this is ignored."""
 
 _OUTPUT = re.compile(r":\d+$")
 _CELL = re.compile(r"(^|/)(?:\w*_)?cell(_\d+)?$")
@@ -19,20 +19,20 @@ _COUNTED = re.compile(r"_\d{1,9}$")
 
 @dataclass(frozen=True, slots=True)
 class VariableName:
-    """A name in its parts: `scope` is the path of layers, `variable` the last part."""
+    """A variable name in two parts: `scope` is the path of layers, `variable` the last part."""
 
     scope: str
     variable: str
 
     @classmethod
     def parse(cls, name: str) -> VariableName:
-        """Take the output number off and split at the last slash."""
+        """Remove the output number and split at the last slash."""
         scope, _, variable = _OUTPUT.sub("", name).rpartition("/")
         return cls(scope, variable)
 
 
 def ends_with(scope: str, name: str) -> bool:
-    """Whether the path `scope` ends in `name`, which may have slashes itself."""
+    """Whether the path `scope` ends with `name`, which may contain slashes."""
     return scope == name or scope.endswith(f"/{name}")
 
 
@@ -53,7 +53,7 @@ class Names:
                     _append(self._keras1.setdefault(f"{layer.name}_{alias}", []), slot)
 
     def _add(self, layer: Layer, name: str, slot: Slot) -> None:
-        """A wrapped layer's variables may carry the wrapper's name (`time_distributed/kernel`)."""
+        """Also index under the wrapper's name, as in `time_distributed/kernel`."""
         _append(self._by_name.setdefault((layer.name, name), []), slot)
         wrapper = self._tree.parent[layer.route]
         while wrapper is not None and not wrapper.is_model:
@@ -61,7 +61,7 @@ class Names:
             wrapper = self._tree.parent[wrapper.route]
 
     def find(self, name: str) -> list[Slot]:
-        """Slots that the name can mean; several only if nested models reuse a layer's name."""
+        """Slots that `name` can refer to; several only if nested models share layer names."""
         parsed = VariableName.parse(name)
         found = [slot for key in _keys(parsed) for slot in self._by_name.get(key, ())]
         if not parsed.scope:
@@ -73,7 +73,7 @@ class Names:
         return [slot for slot, score in zip(found, scores, strict=True) if score == max(scores)]
 
     def _agreement(self, slot: Slot, scope: str) -> int:
-        """How many of the names on the way to the slot's layer the scope has."""
+        """How many of the layer names on the path to the slot occur in the scope."""
         parts = set(scope.split("/"))
         count = 0
         layer: Layer | None = self._tree.layers[slot.route]
@@ -83,7 +83,7 @@ class Names:
         return count
 
     def named_layer(self, name: str) -> Layer | None:
-        """The layer that a variable's name tells it belongs to; None where it tells of none."""
+        """The layer that a variable name refers to; None if there is none."""
         parsed = VariableName.parse(name)
         for layer_name, _ in _keys(parsed):
             layers = self.layers.get(layer_name, [])
@@ -93,16 +93,16 @@ class Names:
 
 
 def _append(slots: list[Slot], slot: Slot) -> None:
-    """Add to a bucket of the index; one that says nothing any more need not grow."""
+    """Add a slot to an index entry, up to the length at which the entry is ignored."""
     if len(slots) <= MAX_CANDIDATES:
         slots.append(slot)
 
 
 def _keys(parsed: VariableName) -> Iterator[tuple[str, str]]:
-    """(layer name, variable name) pairs that a name can stand for, the likeliest first.
+    """(layer name, variable name) pairs that a name can stand for, most likely first.
 
-    `lstm/lstm_cell/kernel` is the `kernel` of `lstm`; `mha/query/kernel` its `query/kernel`;
-    a layer's name may have slashes.
+    `lstm/lstm_cell/kernel` is the `kernel` of `lstm`; `mha/query/kernel` is the `query/kernel` of
+    `mha`; layer names may contain slashes.
     """
     scopes = [(parsed.scope, parsed.variable)]
     without_cell = _CELL.sub("", parsed.scope)
@@ -119,10 +119,10 @@ def _keys(parsed: VariableName) -> Iterator[tuple[str, str]]:
 
 
 def is_renumbered(scope: str, own: str) -> bool:
-    """Whether a scope is a layer's name that TensorFlow 1 made unique, which only counts up.
+    """Whether a scope is a layer name that TensorFlow 1 made unique by increasing its number.
 
-    A second model in one graph finds `dense` and `dense_1` taken: its layers of these names get
-    the scopes `dense_2` and `dense_1_1`.
+    If a second model in the same graph has layers `dense` and `dense_1`, which are in use, their
+    scopes become `dense_2` and `dense_1_1`.
     """
     if _COUNTED.sub("", scope) == own:
         return True

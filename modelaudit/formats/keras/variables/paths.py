@@ -1,10 +1,10 @@
-"""Where Keras's object-based formats put each layer's variables.
+"""Paths of each layer's variables in Keras's object-based formats.
 
-Two families of paths, both by position and not by the layer's own name:
+There are two families of paths. Both use positions rather than layer names:
 
-* Weights files of Keras 2.12 and later (`layers/conv2d_1/vars/0`): a container's members are
-  named after their class in snake case, with a counter; variables are numbered, trainable first.
-* TensorFlow object graphs (`layer_with_weights-1/kernel`, Keras 3: `_operations/3/_kernel`).
+* Weights files of Keras 2.12 and later (`layers/conv2d_1/vars/0`): members of a container are
+  named by their class in snake case and a counter; variables are numbered, trainable ones first.
+* TensorFlow object graphs (`layer_with_weights-1/kernel`; Keras 3: `_operations/3/_kernel`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 SPECTRAL = "SpectralNormalization"
 
 _SUBLAYERS: Mapping[str, str] = {"attention_output": "output_dense"}
-"""Attribute of a projection where it is not `<part>_dense`."""
+"""Attribute of a projection, if it is not `<part>_dense`."""
 
 
 def plain_path(path: str) -> str:
-    """A stored path with what differs between versions and systems taken out.
+    """Normalise a stored path, so that it is the same for all versions and systems.
 
-    Windows writes `layers\\conv2d/vars/0`, Keras up to 2.14 `_layer_checkpoint_dependencies`
-    for `layers`, Keras 2 keeps sublayers in private attributes (`_query_dense`), Keras 3 keeps
-    some variables so (`_kernel`).
+    Windows writes `layers\\conv2d/vars/0`; Keras up to 2.14 `_layer_checkpoint_dependencies`
+    instead of `layers`; Keras 2 has private attributes for sublayers (`_query_dense`), Keras 3
+    for some variables (`_kernel`).
     """
     path = path.removesuffix(VALUE_SUFFIX).replace("\\", "/")
     parts = [part for part in path.split("/") if part and part != "_functional"]
@@ -40,10 +40,10 @@ def plain_path(path: str) -> str:
 
 
 def container_paths(tree: Tree, *, twice: bool) -> dict[str, str]:
-    """Layer route -> its path in a v3 weights file, as `plain_path` would give it.
+    """Layer route -> its path in a v3 weights file, as normalised by `plain_path`.
 
     Args:
-        twice: count as Keras 2.12 did, where a container held each layer with weights twice
+        twice: count like Keras 2.12, where a container had each layer with weights twice
             (`layer_with_weights-0` and `layer-0`), so that the second Dense is `dense_2`.
     """
     paths: dict[str, str] = {}
@@ -57,7 +57,7 @@ def container_paths(tree: Tree, *, twice: bool) -> dict[str, str]:
 
 
 def _members(tree: Tree, route: str, twice: bool) -> Iterator[tuple[Layer, str]]:
-    """Direct members of a model or wrapper with their path below it."""
+    """Direct members of a model or wrapper, with their relative paths."""
     layer = tree.layers.get(route)
     if layer is not None and not layer.is_model:
         yield from _wrapped_members(tree, layer)
@@ -87,8 +87,8 @@ def _wrapped_members(tree: Tree, layer: Layer) -> Iterator[tuple[Layer, str]]:
 
 
 def numbered_slots(layer: Layer) -> Iterator[tuple[str, Slot]]:
-    """Path below the layer -> slot in a v3 weights file (`vars/0`, `query_dense/vars/1`)."""
-    # A SpectralNormalization also lists the kernel of the layer that it wraps, before its own.
+    """(relative path, slot) of each variable in a v3 weights file (`query_dense/vars/1`)."""
+    # SpectralNormalization also lists the kernel of the wrapped layer, before its own variable.
     counts: dict[str, int] = {"": 0} if layer.class_name == SPECTRAL else {}
     for slot in slots_of(layer):
         holder = _holder(layer, slot)
@@ -97,7 +97,7 @@ def numbered_slots(layer: Layer) -> Iterator[tuple[str, Slot]]:
 
 
 def _holder(layer: Layer, slot: Slot) -> str:
-    """Attributes between a layer and its variable: `cell/` of an LSTM, `query_dense/` of MHA."""
+    """Attribute between a layer and its variable: `cell/` of LSTM, `query_dense/` of attention."""
     if slot.part:
         return f"{_SUBLAYERS.get(slot.part, f'{slot.part}_dense')}/"
     fused = layer.class_name in GATES and not layer.class_name.endswith("Cell")
@@ -107,7 +107,7 @@ def _holder(layer: Layer, slot: Slot) -> str:
 
 
 class ObjectPaths:
-    """Finds the slot at a path of an object graph, walking it down the tree of layers."""
+    """Finds the slot at a path of an object graph by descending the tree of layers."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -115,10 +115,10 @@ class ObjectPaths:
         self._slots: dict[str, dict[str, Slot]] = {}
 
     def find(self, path: str) -> tuple[Layer, Slot | None, str] | None:
-        """(layer, slot, rest of the path) at `path`, which `plain_path` gave.
+        """(layer, slot, rest of the path) for a path normalised by `plain_path`.
 
-        The slot is None where the layer has none of that name. What stands before the first
-        name that the model knows is the attribute that holds the model (`model/layer-1/kernel`).
+        The slot is None if the layer has no variable of that name. Leading parts that are not
+        attributes of the model are the path to the model (`model/layer-1/kernel`).
         """
         parts = path.split("/")
         for start in range(len(parts)):
@@ -158,9 +158,9 @@ class ObjectPaths:
 
 
 def _attributes(tree: Tree, route: str) -> Iterator[tuple[str, Layer]]:
-    """Names under which an object graph reaches the direct members of a model or wrapper.
+    """Attribute names of the direct members of a model or wrapper in an object graph.
 
-    A model reaches its members by several: `layer_with_weights-1` and `layer-3` in Keras 2,
+    Members of a model have several: `layer_with_weights-1` and `layer-3` in Keras 2,
     `_operations/3` or `_layers/3` in Keras 3.
     """
     holder = tree.layers.get(route)

@@ -1,4 +1,4 @@
-"""The places for variables in an architecture, in the orders in which Keras stores them."""
+"""Slots: the variables that an architecture should have, in Keras's storage orders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One variable that a layer should have. `shape` as the config implies it."""
+    """A variable that a layer should have, with the shape that the config implies."""
 
     route: str
     role: str
@@ -22,20 +22,20 @@ class Slot:
 
     @property
     def variable(self) -> str:
-        """Last part of the role: `kernel` of `query/kernel`."""
+        """Last part of the role: `kernel` for `query/kernel`."""
         return self.role.rpartition("/")[2]
 
     @property
     def part(self) -> str:
-        """The sublayer that holds it: `query` of `query/kernel`; empty for the layer's own."""
+        """Sublayer of the variable: `query` for `query/kernel`; "" for the layer itself."""
         return self.role.rpartition("/")[0]
 
 
 class Tree:
-    """The layers of an architecture as models and wrappers nest them.
+    """Layers of an architecture as a tree of models and wrappers.
 
-    Siblings are in the order of the config, which is that of Keras's `model.layers` and so of
-    stored weights; execution order can differ.
+    Siblings are in config order, which is the order of Keras's `model.layers` and of stored
+    weights. It can differ from the execution order.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -61,7 +61,7 @@ class Tree:
         return self.children.get(route, [])
 
     def subtree(self, layer: Layer) -> Iterator[Layer]:
-        """`layer`, then everything in it."""
+        """`layer`, followed by all its inner layers."""
         todo = [layer]
         while todo:
             item = todo.pop()
@@ -69,18 +69,18 @@ class Tree:
             todo.extend(reversed(self.below(item.route)))
 
     def has_weights(self, layer: Layer) -> bool:
-        """Whether the layer has variables, as far as the config tells (a custom one: maybe)."""
+        """Whether the layer has variables according to the config; True for custom layers."""
         return any(item.expected or item.custom for item in self.subtree(layer))
 
     def stored_layers(self, route: str) -> list[Layer]:
-        """What `model.layers` holds: no operations, no InputLayer at the head of a Sequential."""
+        """`model.layers`: no operations, and no InputLayer at the start of a Sequential model."""
         layers = self.below(route)
         if layers and layers[0].class_name == "InputLayer" and route not in self._functional:
             layers = layers[1:]
         return [x for x in layers if not is_operation(x.class_name, x.module, x.config)]
 
     def weight_order(self, layer: Layer) -> list[Slot]:
-        """Slots in the order of a legacy HDF5 group: trainable weights, then the others."""
+        """Slots in the order of a legacy HDF5 group: trainable weights first."""
         return [*self._trainable(layer), *self._non_trainable(layer)]
 
     def _trainable(self, layer: Layer) -> list[Slot]:
@@ -99,12 +99,12 @@ class Tree:
 
 
 def slots_of(layer: Layer) -> list[Slot]:
-    """The layer's own slots, in the order of creation."""
+    """The layer's own slots, in order of creation."""
     return [Slot(layer.route, role, shape) for role, shape in layer.expected.items()]
 
 
 def is_open(layer: Layer) -> bool:
-    """Whether the layer may hold variables that this package has no table for."""
+    """Whether the layer may have variables that are not in the tables of this package."""
     if layer.is_model:
         return False
     return layer.custom or modern(layer.class_name, layer.config)[0] not in RULES
@@ -116,7 +116,7 @@ def _position(layer: Layer) -> int:
 
 
 def variable_aliases(slot: Slot) -> frozenset[str]:
-    """Names that Keras 1, 2 and 3 gave to the variable of a slot."""
+    """Names of a slot's variable in Keras 1, 2 and 3."""
     gate = slot.variable.rpartition("_")[2]
     for prefix, letter in (("recurrent_kernel_", "U"), ("kernel_", "W"), ("bias_", "b")):
         if slot.variable == prefix + gate:

@@ -1,8 +1,8 @@
-"""The variables that a built-in layer's config implies.
+"""Variables that the config of a built-in layer implies.
 
-Each function gives role -> shape in the order in which Keras creates (and stores) them, trainable
-ones first. An axis is None where config and input shape leave it open. Shapes are those of
-Keras 2 and 3; where Keras 1 stored a kernel in another order of axes, that order.
+Each function returns role -> shape, in the order in which Keras creates and stores the variables,
+trainable ones first. An axis is None if config and input shape do not define it. Shapes are those
+of Keras 2 and 3, or of Keras 1 where it stored a kernel with another axis order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NON_TRAINABLE = words(
     "moving_mean moving_variance moving_stddev renorm_mean renorm_stddev mean variance count "
     "vector_u"
 )
-"""Roles that training does not change by gradient."""
+"""Roles of variables that are not trained by gradient descent."""
 
 GATES: Mapping[str, int] = {
     "LSTM": 4,
@@ -37,16 +37,16 @@ GATES: Mapping[str, int] = {
     "SimpleRNNCell": 1,
 }
 
-# Keras 1 kept one matrix a gate, in this order.
+# Keras 1 stored one matrix per gate, in this order.
 KERAS1_GATES: Mapping[str, str] = {"LSTM": "icfo", "GRU": "zrh"}
 
 
 def expected_variables(class_name: str, config: Config, inputs: Inputs) -> Variables:
-    """Role -> shape of a built-in layer's own variables; those of wrapped layers are theirs.
+    """Role -> shape of a built-in layer's own variables, without those of wrapped layers.
 
     Args:
-        class_name, config: in the words of Keras 2 (`keras_dialects.modern`).
-        inputs: shapes of the layer's inputs, None where unknown.
+        class_name, config: translated to Keras 2 by `dialects.modern`.
+        inputs: shapes of the layer's inputs, None if unknown.
     """
     rule = RULES.get(class_name)
     if rule is None:
@@ -55,7 +55,7 @@ def expected_variables(class_name: str, config: Config, inputs: Inputs) -> Varia
 
 
 def _axis(inputs: Inputs, axis: int) -> int | None:
-    """Length of an axis of the first input, None if unknown or not there."""
+    """Length of an axis of the first input; None if unknown or out of range."""
     shape = inputs[0] if inputs else None
     if shape is None or not -len(shape) <= axis < len(shape):
         return None
@@ -85,7 +85,7 @@ def _einsum_dense(_name: str, config: Config, inputs: Inputs) -> Variables:
     wanted = config.get("output_shape")
     given = kj.shape(wanted if isinstance(wanted, list) else [wanted]) or ()
     lengths: dict[str, int | None] = {}
-    # Labels after an ellipsis are aligned at the right, those before it at the left.
+    # Labels after an ellipsis are aligned at the right, labels before it at the left.
     lengths |= _labelled(right, (None, *given) if len(given) < len(right) else given)
     lengths |= _labelled(source, inputs[0] if inputs and inputs[0] else ())
     shapes: Variables = {"kernel": tuple(lengths.get(label) for label in kernel)}
@@ -231,7 +231,7 @@ def _batch_normalization(_name: str, config: Config, inputs: Inputs) -> Variable
 
 
 def _feature_statistics(_name: str, config: Config, inputs: Inputs) -> Variables:
-    """Normalization, which holds what `adapt` measured unless it was given."""
+    """Normalization: statistics from `adapt`, unless the config sets them."""
     if config.get("mean") is not None or config.get("variance") is not None:
         return {}
     axis = config.get("axis", -1)
@@ -267,7 +267,7 @@ def _attention(name: str, config: Config, inputs: Inputs) -> Variables:
 
 
 def _heads(_name: str, config: Config, inputs: Inputs) -> Variables:
-    """MultiHeadAttention and GroupQueryAttention: a projection each for query, key and value."""
+    """MultiHeadAttention and GroupQueryAttention: one projection for each of query, key, value."""
     query = _axis(inputs, -1)
     value = _axis(inputs[1:], -1)
     key = _axis(inputs[2:], -1) if len(inputs) > 2 else value

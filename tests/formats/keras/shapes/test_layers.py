@@ -114,6 +114,16 @@ def test_slicing_is_that_of_numpy(lengths: tuple[int, int], spec: list[Json]) ->
     source = Reference("x", 0, 0)
     call = Call((source,), {"slice_spec": spec}, {}, (source,))
     assert infer("SlicingOpLambda", {}, (lengths,), call, operation=False) == (expected,)
+    ellipsis: Json = {"class_name": "__ellipsis__", "config": {}}
+    keras3 = [ellipsis if item == "..." else item for item in spec]
+    call = Call((source, keras3), {}, {}, (source,))
+    assert infer("GetItem", {}, (lengths,), call, operation=True) == (expected,)
+
+
+def test_a_slice_up_to_a_tensor_has_no_static_shape() -> None:
+    source, end = Reference("x", 0, 0), Reference("n", 0, 0)
+    call = Call((source, [{"start": None, "stop": end, "step": None}]), {}, {}, (source, end))
+    assert infer("GetItem", {}, ((5, 3), ()), call, operation=True) == (None,)
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.data())
