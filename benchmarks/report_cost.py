@@ -27,12 +27,12 @@ from unittest import mock
 import pypdf
 import weasyprint
 
-from modelaudit.cli.runs.write_reports import rule_infos
 from modelaudit.report import charts
 from modelaudit.report import report as view
 from modelaudit.report.pages import pdf_structure
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.pdf import fetch_bundled, render_pdf
+from modelaudit.runs.write_reports import rule_infos
 from modelaudit.schema import Audit, load
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"

@@ -13,6 +13,7 @@ from modelaudit import __version__
 from modelaudit import audit_sections as sections
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
+from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Signature
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.keras.external_architecture import (
@@ -210,9 +211,9 @@ def _endings(observations: Sequence[Observation]) -> str:
 
 def exit_of(verdict: Verdict, reason: str, fail_on: Severity) -> dict[str, Json]:
     """The exit code that this model alone would give, with its reason and what it rests on."""
-    codes = {Verdict.FAIL: 1, Verdict.INCOMPLETE: 3}
-    code = codes.get(verdict, 0)
-    return {"code": code, "reasons": [reason] if code else [], "fail_on": fail_on.value}
+    codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
+    code = codes.get(verdict, ExitCode.OK)
+    return {"code": code.value, "reasons": [reason] if code else [], "fail_on": fail_on.value}
 
 
 def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json]) -> Audit:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.command_line import ROOT, command
+from tests.made import files
 from tests.sharing import made_once, module, output_of
 
 # A deadline times the machine, not the code. On CI the examples are the same in every run, so that
@@ -22,3 +25,41 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(
         tmp_path_factory, "made", lambda folder: output_of(module("tests.made.build", str(folder)))
     )
+
+
+@pytest.fixture
+def modelaudit(tmp_path):
+    """Run the command in a directory of its own; `env` adds variables."""
+
+    def run(*arguments, env=None, **options):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MODELAUDIT_")}
+        return subprocess.run(
+            command(*arguments),
+            cwd=options.pop("cwd", tmp_path),
+            env=clean | {"PYTHONPATH": os.fspath(ROOT)} | (env or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Two sound models (`a.h5`, `b.keras`) and a cut one (`truncated.h5`)."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    files.minimal_h5(folder / "a.h5")
+    files.minimal_keras(folder / "b.keras")
+    files.truncated_h5(folder)
+    return folder
+
+
+@pytest.fixture
+def sound(models):
+    """The two sound models alone."""
+    (models / "truncated.h5").unlink()
+    return models

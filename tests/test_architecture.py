@@ -18,9 +18,11 @@ GENERATED = PACKAGE / "formats" / "graph" / "protos"
 # A module may import its own room and rooms of a lower rank; rooms of one rank are strangers.
 RANKS = {
     "modelaudit.errors": 0,
+    "modelaudit.exit_codes": 0,
     "modelaudit.graphs": 0,
     "modelaudit.format_kinds": 0,
     "modelaudit.model_versions": 0,
+    "modelaudit.terminal_text": 0,
     "modelaudit.facts": 1,
     "modelaudit.findings": 2,
     "modelaudit.settings": 3,
@@ -44,10 +46,11 @@ RANKS = {
     "modelaudit.report": 14,
     "modelaudit.registry": 14,
     "modelaudit.store": 14,
-    "modelaudit.api": 15,
-    "modelaudit.cli": 15,
-    "modelaudit.__main__": 16,
-    "modelaudit": 16,
+    "modelaudit.runs": 15,
+    "modelaudit.api": 16,
+    "modelaudit.cli": 17,
+    "modelaudit.__main__": 18,
+    "modelaudit": 18,
 }
 # Files that run in another interpreter, where they find that interpreter's TensorFlow.
 PROBE_RUNNERS = (
@@ -76,9 +79,11 @@ IO_MODULES = {
 IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis")
 # The rules' examples are Artifacts, and those have a Path for their root.
 PATHS_IN = ("modelaudit.rules.examples",)
-# A forked child leaves by os._exit, so that it never runs its parent's clean-up.
+# A forked child leaves by os._exit, so that it never runs its parent's clean-up, and prints what
+# brought it down, since nobody catches that.
 FORKS_IN = ("modelaudit.probe", "modelaudit.registry.worker_pool")
 EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}
+OF_FORKS = {"os._exit", "traceback.print_exc"}
 VARIABLES = "MODELAUDIT_"
 IMPORTERS = {"__import__", "import_module", "importlib.import_module"}
 MOST_LINES = 350
@@ -196,8 +201,8 @@ def exit_violations(module: str, source: str) -> list[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             name = called(node)
-            forked = name == "os._exit" and within(module, FORKS_IN)
-            if name in EXITS or (name == "os._exit" and not forked):
+            forked = name in OF_FORKS and within(module, FORKS_IN)
+            if name in EXITS | OF_FORKS and not forked:
                 found.append(f"{module}:{node.lineno} calls {name}")
     return found
 
@@ -242,6 +247,8 @@ def test_no_module_breaks_the_structure(check):
         (foreign_violations, "modelaudit.measures.x", "import matplotlib.pyplot"),
         (foreign_violations, "modelaudit.pipeline", "import rich"),
         (foreign_violations, "modelaudit.registry.x", "import sqlite3"),
+        (foreign_violations, "modelaudit.runs.x", "import click"),
+        (layer_violations, "modelaudit.runs.x", "from modelaudit.cli import terminal"),
         (
             layer_violations,
             "modelaudit.store.x",
@@ -254,6 +261,7 @@ def test_no_module_breaks_the_structure(check):
         (io_violations, "modelaudit.rules.x", "from pathlib import Path"),
         (io_violations, "modelaudit.diagnosis", "open('x')"),
         (exit_violations, "modelaudit.pipeline", "print('x')"),
+        (exit_violations, "modelaudit.runs.x", "traceback.print_exc()"),
         (exit_violations, "modelaudit.pipeline", "import sys\nsys.exit(1)"),
         (exit_violations, "modelaudit.pipeline", "raise SystemExit(1)"),
         (exit_violations, "modelaudit.formats.x", "import os\nos._exit(1)"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.cli import COMMANDS
-from modelaudit.cli import exit_codes as exits
+from modelaudit.exit_codes import ExitCode
 from modelaudit.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +90,7 @@ def test_links_lead_somewhere(page):
 
 def test_the_tables_name_every_exit_code_and_every_family():
     page = README.read_text(encoding="utf-8")
-    codes = {value for name, value in vars(exits).items() if name.isupper() and type(value) is int}
+    codes = {int(code) for code in ExitCode}
     assert {int(c) for c in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == codes
     named = set(re.findall(r"^\| ([a-z]+) \| [^|]*\?[^|]*\|$", page, re.MULTILINE))
     assert named == {rule.family.value for rule in CATALOGUE}

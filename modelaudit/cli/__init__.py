@@ -1,4 +1,4 @@
-"""The command line: the only place that prints, reads the environment and exits.
+"""The command line: the only place that prints, reads the environment and ExitCode.
 
 Command modules import what is heavy (numpy, readers, renderers) inside their functions, so that
 `--help` stays instant.
@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 
 from modelaudit import __version__
-from modelaudit.cli import exit_codes as exits
 from modelaudit.errors import Interrupted, LockHeld, ModelAuditError
+from modelaudit.exit_codes import ExitCode
 
 COMMANDS = {
     "audit": "modelaudit.cli.commands.audit:audit",
@@ -102,27 +102,27 @@ def main() -> None:
         code = request.exit_code
     except click.ClickException as error:
         error.show()
-        code = exits.USAGE
+        code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt) as error:
         cause = error.__cause__ or error  # click makes an Abort of every interrupt
         said = f": {cause}" if isinstance(cause, Interrupted) else ""
         click.echo(f"modelaudit: interrupted{said}", err=True)
-        code = exits.INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except LockHeld as error:
         click.echo(f"modelaudit: {error}", err=True)
-        code = exits.LOCKED
+        code = ExitCode.LOCKED
     except ModelAuditError as error:
         click.echo(f"modelaudit: {error}", err=True)
-        code = exits.USAGE
+        code = ExitCode.USAGE
     except SystemExit:  # click's end where whoever read our output has gone away
-        code = exits.OK
+        code = ExitCode.OK
     except OSError as error:  # a full disk, a path without permission: nothing of ours
         click.echo(f"modelaudit: {error}", err=True)
-        code = exits.USAGE
+        code = ExitCode.USAGE
     except Exception:
         import traceback
 
         traceback.print_exc()
         click.echo("modelaudit: internal error (this is a bug in modelaudit)", err=True)
-        code = exits.INTERNAL
-    sys.exit(code if isinstance(code, int) else exits.OK)
+        code = ExitCode.INTERNAL
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from modelaudit.facts import Json
+from modelaudit.runs.progress import Progress
+from modelaudit.terminal_text import INDENT, cells, clean, shorten, shorten_path, wrapped
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "incomplete": "magenta"}
-INDENT = " " * 6
 REASON_LINES = 3
 
 
@@ -29,39 +30,14 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def clean(text: str) -> str:
-    """`text` without characters that would steer a terminal or reorder a line."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+def warn(text: str) -> None:
+    """Print a line to stderr that says who speaks."""
+    click.echo(f"modelaudit: {text}", err=True)
 
 
-def shorten(text: str, width: int) -> str:
-    """`text` cut at the end to `width` columns."""
-    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
-
-
-def cells(text: str) -> int:
-    """Columns that `text` takes: Chinese letters and emoji two each, accents of their own none."""
-    import unicodedata
-
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.category(c) in {"Mn", "Me"} for c in text)
-
-
-def shorten_path(text: str, width: int) -> str:
-    """`text` cut in the middle, so that both the directory and the name stay readable.
-
-    In `width` columns: one of wide letters loses more of them.
-    """
-    limit = width
-    while cells(text) > width and limit > 1:
-        tail = limit * 2 // 3
-        shown = text[: limit - tail - 1] + "…" + text[-tail:]
-        if len(text) > limit and cells(shown) <= width:
-            return shown
-        limit -= 1
-    return text
+def show_lost(name: str, lost: str) -> None:
+    """Say why there is no answer for a model."""
+    warn(f"{clean(name)}: {clean(lost)}")
 
 
 def apart(old: Path, new: Path) -> tuple[str, str]:
@@ -81,17 +57,6 @@ def mark(verdict: str, width: int = 0) -> str:
     word = verdict.upper() if verdict == "fail" else verdict
     styled = click.style(word, fg=COLOURS.get(verdict), bold=verdict == "fail")
     return styled + " " * (width - len(word))
-
-
-def wrapped(text: str, width: int, first: str = "", rest: str = INDENT) -> str:
-    """`text` in lines of at most `width`, cut at spaces: a path that fits stays in one piece."""
-    return textwrap.fill(
-        clean(text),
-        width,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_on_hyphens=False,
-    )
 
 
 def columns() -> int:
@@ -128,46 +93,52 @@ def _reason(text: str, width: int) -> list[str]:
     return shown
 
 
-class ProgressBar:
-    """A progress bar on stderr where that is a terminal, else nothing.
+class ProgressBar(Progress):
+    """A progress bar on stderr where that is a terminal, and warnings as lines on stderr.
 
     It refreshes only when told to: a refreshing thread would make forking slots unsafe.
     """
 
-    def __init__(self, total: int, *, enabled: bool) -> None:
-        self._bar: Progress | None = None
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled and sys.stderr.isatty()
+        self._bar: RichProgress | None = None
         self._task: TaskID | None = None
-        if enabled and total and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-            self._bar = Progress(
-                TextColumn("auditing"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
-                auto_refresh=False,
-                transient=True,
-            )
-            self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> ProgressBar:
+    def begin(self, models: int) -> None:
         """Show the bar."""
-        if self._bar:
-            self._bar.start()
-        return self
+        if not (self._enabled and models):
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
 
-    def __exit__(self, *_exc: object) -> None:
-        """Take the bar away."""
-        if self._bar:
-            self._bar.stop()
+        self._bar = RichProgress(
+            TextColumn("auditing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=models)
+        self._bar.start()
 
-    def advance(self, text: str) -> None:
+    def advance(self, path: str) -> None:
         """One model is done."""
         if self._bar and self._task is not None:
             from rich.markup import escape
 
-            description = escape(shorten_path(clean(text), 40))
+            description = escape(shorten_path(clean(path), 40))
             self._bar.update(self._task, advance=1, description=description)
             self._bar.refresh()
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def warn(self, text: str) -> None:
+        """Print a line."""
+        warn(text)

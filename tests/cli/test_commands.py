@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from modelaudit.cli import cli
 from modelaudit.cli.commands.doctor import PACKAGES
 from modelaudit.rules.catalogue import CATALOGUE
-from tests.cli.conftest import ROOT
+from tests.command_line import ROOT
 from tests.made import files
 
 

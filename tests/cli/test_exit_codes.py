@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from modelaudit.cli import exit_codes as exits
+from modelaudit.exit_codes import worst
 from tests.made import files
 
 CODES = (130, 70, 2, 75, 1, 3, 4, 0)  # by precedence, as the README tells
@@ -16,11 +16,11 @@ CODES = (130, 70, 2, 75, 1, 3, 4, 0)  # by precedence, as the README tells
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_the_worst_code_wins_in_every_order(size):
     for codes in itertools.permutations(CODES, size):
-        assert exits.worst(codes) == min(codes, key=CODES.index)
+        assert worst(codes) == min(codes, key=CODES.index)
 
 
 def test_nothing_is_ok():
-    assert exits.worst([]) == 0
+    assert worst([]) == 0
 
 
 def test_sound_models_end_with_0(modelaudit, sound):
@@ -117,7 +117,7 @@ def test_a_run_locks_its_output(modelaudit, sound, tmp_path):
 def test_a_closed_pipe_does_not_change_the_code(models, tmp_path):
     import subprocess
 
-    from tests.cli.conftest import ROOT, command
+    from tests.command_line import ROOT, command
 
     process = subprocess.Popen(
         command("scan", models), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -139,7 +139,7 @@ def test_quiet_prints_nothing_and_the_log_has_a_line_a_model(modelaudit, models,
 
 
 def test_a_place_that_was_not_seen_makes_a_run_incomplete(tmp_path):
-    from modelaudit.cli.runs.batch import exit_code, find
+    from modelaudit.runs.batch import exit_code, find
     from modelaudit.settings import Limits, Settings
 
     for name in ("a", "b", "c"):

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from modelaudit.report.export.registry import FORMATS
-from tests.cli.conftest import ROOT
+from tests.command_line import ROOT
 
 PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 COMMANDS = [

@@ -10,7 +10,7 @@ import subprocess
 import termios
 from fcntl import ioctl
 
-from tests.cli.conftest import ROOT, command
+from tests.command_line import ROOT, command
 from tests.made import files
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.cli.terminal import cells, shorten_path, table
+from modelaudit.cli.terminal import table
+from modelaudit.terminal_text import cells, shorten_path
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from modelaudit.settings import Limits
 from tests.formats.bundle_writer import write_bundle
 from tests.made import files, saved_models
 
-# Not of a file's content: `tests/cli/runs/test_isolated_read.py` has `read_memory`,
-# `tests/cli/runs/test_runs.py` the time that a slot may take.
+# Not of a file's content: `tests/runs/test_isolated_read.py` has `read_memory`,
+# `tests/runs/test_runs.py` the time that a slot may take.
 ELSEWHERE = {"read_memory"}
 
 

@@ -7,10 +7,10 @@ from sample_foreign import foreign
 from sample_parts import SHA, architecture, behaviour, symmetry, weights
 from sample_rules import RULES
 
-from modelaudit.cli.runs.batch import row_of
-from modelaudit.cli.runs.run_index import index_entry
 from modelaudit.findings import Location, Verdict
 from modelaudit.report.pages.index import IndexRow
+from modelaudit.runs.batch import row_of
+from modelaudit.runs.run_index import index_entry
 from modelaudit.schema import Audit
 
 

@@ -10,13 +10,14 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import look
+from modelaudit.cli.terminal import warn
 
 if TYPE_CHECKING:
-    from modelaudit.cli.runs.batch import Found, Row
+    from modelaudit.runs.batch import Found, Row
 
 
 def _show(rows: list[Row], found: Found) -> None:
-    from modelaudit.cli.runs.scan import summary
+    from modelaudit.cli.run_summary import summary
     from modelaudit.cli.terminal import say, table
 
     if rows:
@@ -26,7 +27,7 @@ def _show(rows: list[Row], found: Found) -> None:
 
 def _warn(notes: list[str]) -> None:
     for note in notes:
-        click.echo(f"modelaudit: {note}", err=True)
+        warn(note)
 
 
 @click.command(short_help="Audit models and write reports.")
@@ -62,11 +63,11 @@ def audit(
     **chosen: Any,
 ) -> None:
     """Audit models and write reports: every model under PATHS, whatever its format."""
-    from modelaudit.cli.runs.recorded_run import Order, Recorded, now, record_run
-    from modelaudit.cli.runs.settings_notes import settings_notes
-    from modelaudit.cli.runs.write_reports import parse_formats
-    from modelaudit.cli.terminal import say
+    from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import Choices
+    from modelaudit.runs.recorded_run import Order, Recorded, now, record_run
+    from modelaudit.runs.settings_notes import settings_notes
+    from modelaudit.runs.write_reports import parse_formats
 
     settings = options.settings_from(**chosen)
     choices = Choices(None, paper, templates, appendix)
@@ -81,7 +82,10 @@ def audit(
             _warn(settings_notes(settings, ran.found, ran.rows, created))
 
     order = Order(out, wanted, "audit", all_versions=all_versions, resume=resume)
-    ran = record_run(paths, settings, created, order, quiet=quiet, log_file=log_file, tell=tell)
+    progress = ProgressBar(enabled=not quiet)
+    ran = record_run(
+        paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
+    )
     raise click.exceptions.Exit(ran.code)
 
 
@@ -100,10 +104,10 @@ def scan(
     """Static rules only: integrity, compatibility, weights, symmetry, security. Runs nothing."""
     import json
 
-    from modelaudit.cli.runs.recorded_run import now
-    from modelaudit.cli.runs.scan import scan as scan_models
-    from modelaudit.cli.runs.settings_notes import settings_notes
-    from modelaudit.cli.terminal import say
+    from modelaudit.cli.terminal import ProgressBar, say
+    from modelaudit.runs.recorded_run import now
+    from modelaudit.runs.scan import scan as scan_models
+    from modelaudit.runs.settings_notes import settings_notes
 
     settings = options.settings_from(**chosen)
     created = now()
@@ -112,7 +116,7 @@ def scan(
         paths,
         settings,
         created,
-        quiet=silent,
+        progress=ProgressBar(enabled=not silent),
         log_file=log_file,
         all_versions=all_versions,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import clean
+from modelaudit.terminal_text import clean
 
 if TYPE_CHECKING:
     from modelaudit.schema import Audit
@@ -33,8 +33,8 @@ def baseline(audits: tuple[Path, ...], out: Path | None) -> None:
     or renamed; a finding that is new, or has become worse, fails as ever.
     """
     from modelaudit.baseline import dumps, of_audits
-    from modelaudit.cli.runs.recorded_run import now
     from modelaudit.registry.output_directory import write_atomic
+    from modelaudit.runs.recorded_run import now
 
     files = [file for path in audits for file in _files(path)]
     text = dumps(of_audits(map(_audit, files), now()))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelaudit.cli import exit_codes as exits
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import TEMPLATES
-from modelaudit.cli.terminal import apart, columns, say, wrapped
+from modelaudit.cli.terminal import apart, columns, say, show_lost
+from modelaudit.exit_codes import ExitCode
+from modelaudit.terminal_text import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def diff(
         settings = options.settings_from(fail_on="high", jobs=1, **chosen)
         changed = _diff_models(old, new, settings, as_json, html, templates)
     if changed:
-        raise click.exceptions.Exit(exits.FINDINGS)
+        raise click.exceptions.Exit(ExitCode.FINDINGS)
 
 
 def _diff_models(
@@ -82,9 +83,9 @@ def _diff_models(
     templates: Path | None,
 ) -> bool:
     """Tell what changed from one model to the other, and whether anything did."""
-    from modelaudit.cli.runs.isolated_read import contained, end_lost, show_lost
     from modelaudit.probe.run import probe_in, start_all
     from modelaudit.registry.output_directory import write_atomic
+    from modelaudit.runs.isolated_read import contained
 
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
@@ -100,7 +101,7 @@ def _diff_models(
         (told,) = contained([None], work, settings)
     if told.lost:
         show_lost(f"{old} and {new}", told.lost)
-        raise end_lost()
+        raise click.exceptions.Exit(ExitCode.INCOMPLETE)
     if html:
         write_atomic(html, str(told.value["page"]).encode())
     say(json.dumps(told.value["json"], indent=2) if as_json else str(told.value["text"]))
@@ -157,9 +158,9 @@ def _is_audit(path: Path) -> bool:
 
 def _side(path: Path, settings: Settings, probe: Probe | None) -> Side:
     from modelaudit import schema
-    from modelaudit.cli.runs.batch import find
     from modelaudit.errors import UsageError
     from modelaudit.pipeline import add_probe, conclude, static_facts
+    from modelaudit.runs.batch import find
 
     if _is_audit(path):
         return Side(path, schema.load(path))

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelaudit.cli.terminal import apart, clean, columns, mark, say, wrapped
+from modelaudit.cli.terminal import apart, columns, mark, say
+from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,11 +72,11 @@ def diff_runs(
     old: RunFile, new: RunFile, *, as_json: bool, html: Path | None, templates: Path | None
 ) -> bool:
     """Tell which models changed, and whether any did."""
-    from modelaudit.cli.runs.write_reports import rule_infos
     from modelaudit.registry.output_directory import write_atomic
     from modelaudit.report.pages.model_diff import render_comparison
     from modelaudit.report.pages.run_diff import Run, between_runs
     from modelaudit.report.pages.run_diff_page import page_of
+    from modelaudit.runs.write_reports import rule_infos
 
     names = apart(old.asked, new.asked)
     before, after = (
@@ -127,8 +128,8 @@ def _report(index: Path, link: Json) -> Path | None:
 
 def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
     """Whether an audit says what the row says."""
-    from modelaudit.cli.runs.batch import row_of
-    from modelaudit.cli.runs.run_index import index_entry
+    from modelaudit.runs.batch import row_of
+    from modelaudit.runs.run_index import index_entry
 
     try:
         entry = index_entry(row_of(audit), ())

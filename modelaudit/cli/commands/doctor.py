@@ -8,7 +8,7 @@ import sys
 import click
 
 from modelaudit import __version__
-from modelaudit.cli import exit_codes as exits
+from modelaudit.exit_codes import ExitCode
 
 PACKAGES = (
     "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
@@ -73,4 +73,4 @@ def doctor() -> None:
     click.echo("\nSandbox for running models")
     _sandbox()
     if not (packages and libraries):
-        raise click.exceptions.Exit(exits.USAGE)
+        raise click.exceptions.Exit(ExitCode.USAGE)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelaudit.cli import exit_codes as exits
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import clean, columns, wrapped
+from modelaudit.cli.terminal import columns, show_lost
+from modelaudit.exit_codes import ExitCode
+from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Cause, Diagnosis
@@ -87,20 +88,20 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     """Say why MODEL answers as it does: causes ranked, evidence, what to try next."""
     import json
 
-    from modelaudit.cli.runs.batch import find
-    from modelaudit.cli.runs.isolated_read import contained, end_lost, show_lost
     from modelaudit.diagnosis import diagnose
     from modelaudit.pipeline import Target, add_probe, static_facts
     from modelaudit.probe.run import here_probe
     from modelaudit.rules.catalogue import CATALOGUE
     from modelaudit.rules.engine import run_rules
+    from modelaudit.runs.batch import find
+    from modelaudit.runs.isolated_read import contained
     from modelaudit.schema import jsonable
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     found = find((model,), settings)
     if not found.targets:
         click.echo(f"modelaudit: no model found at {model}", err=True)
-        raise click.exceptions.Exit(exits.NO_MODEL)
+        raise click.exceptions.Exit(ExitCode.NO_MODEL)
     with here_probe(settings, {t.root for t in found.targets}) as probe:
 
         def work(target: Target) -> dict[str, Json]:
@@ -121,4 +122,4 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
             else:
                 click.echo(answer.value["text"])
     if failed:
-        raise end_lost()
+        raise click.exceptions.Exit(ExitCode.INCOMPLETE)

@@ -44,9 +44,10 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
     MODEL is a path as the reports give it. Of a model each audit is shown that differs from the
     one before, with its worst finding, what changed, and where its bytes are the same, why.
     """
-    from modelaudit.cli.runs.timeline import as_text, audits_of
+    from modelaudit.cli.history_text import as_text
     from modelaudit.cli.terminal import say
     from modelaudit.registry.output_directory import is_locked
+    from modelaudit.runs.timeline import audits_of
     from modelaudit.store.store import Store
 
     with Store.open_to_read(out) as store:
@@ -93,8 +94,9 @@ def _run(run: Run) -> dict[str, Json]:
 
 def _table(rows: Sequence[dict[str, Json]]) -> str:
     """A table for each registry: a line for each run, and how the verdicts went over the last."""
-    from modelaudit.cli.terminal import clean, columns, wrapped
+    from modelaudit.cli.terminal import columns
     from modelaudit.report.pages.verdict_trend import LAST, in_words
+    from modelaudit.terminal_text import clean, wrapped
 
     lines = []
     for registry, group in groupby(rows, key=lambda row: row["registry"]):

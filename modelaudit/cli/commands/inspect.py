@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelaudit.cli import exit_codes as exits
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import clean, columns, shorten, shorten_path
+from modelaudit.cli.terminal import columns
+from modelaudit.exit_codes import ExitCode
+from modelaudit.terminal_text import clean, shorten, shorten_path
 
 if TYPE_CHECKING:
     from modelaudit.facts import Artifact, Json
@@ -105,10 +106,10 @@ def _shown(artifact: Artifact) -> dict[str, Json]:
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
     """Show what saved models say of themselves. Judges nothing, writes nothing."""
-    from modelaudit.cli.runs.batch import find
-    from modelaudit.cli.runs.isolated_read import contained
     from modelaudit.facts import Problem, ProblemKind
     from modelaudit.pipeline import Target, read_artifact, unreadable
+    from modelaudit.runs.batch import find
+    from modelaudit.runs.isolated_read import contained
 
     settings = options.settings_from(fail_on="high", jobs=1)
     found = find(paths, settings)
@@ -130,6 +131,6 @@ def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
     else:
         click.echo("\n\n".join(str(answer["text"]) for answer in answers))
     if not found.targets:
-        raise click.exceptions.Exit(exits.NO_MODEL)
+        raise click.exceptions.Exit(ExitCode.NO_MODEL)
     if failed:
-        raise click.exceptions.Exit(exits.INCOMPLETE)
+        raise click.exceptions.Exit(ExitCode.INCOMPLETE)

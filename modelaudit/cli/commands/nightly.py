@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelaudit.cli import exit_codes as exits
+from modelaudit.cli.health_check import Monitored, warn_of
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import look
-from modelaudit.cli.runs.health_check import Monitored
+from modelaudit.exit_codes import ExitCode, worst
 
 if TYPE_CHECKING:
-    from modelaudit.cli.runs.recorded_run import Recorded
     from modelaudit.facts import Json
+    from modelaudit.runs.recorded_run import Recorded
     from modelaudit.store.run_changes import Change
 
 
@@ -66,12 +66,12 @@ def nightly(
     nothing changed, nothing is printed and the exit code is 0; else it is that of the models
     that changed.
     """
-    from modelaudit.cli.runs import notifications as notices
-    from modelaudit.cli.runs.batch import log_line
-    from modelaudit.cli.runs.recorded_run import Order, now, record_run
-    from modelaudit.cli.runs.write_reports import parse_formats
-    from modelaudit.cli.terminal import say
+    from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import Choices
+    from modelaudit.runs import notifications as notices
+    from modelaudit.runs.batch import log_line
+    from modelaudit.runs.recorded_run import Order, now, record_run
+    from modelaudit.runs.write_reports import parse_formats
 
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
     choices = Choices(None, paper, templates, appendix)
@@ -84,7 +84,7 @@ def nightly(
         text = as_text(ran)
         if not quiet:
             say(text)
-        notices.changed(told, text, as_details(ran))
+        warn_of(notices.changed(told, text, as_details(ran)))
 
     order = Order(
         out,
@@ -96,7 +96,10 @@ def nightly(
         moved=moved,
         keep=told.keep,
     )
-    ran = record_run(registry, settings, created, order, quiet=True, log_file=log_file, tell=tell)
+    progress = ProgressBar(enabled=False)
+    ran = record_run(
+        registry, settings, created, order, progress=progress, log_file=log_file, tell=tell
+    )
     code = code_of(ran)
     if log_file:
         counts: dict[str, Json] = {
@@ -112,21 +115,21 @@ def nightly(
 
 def code_of(ran: Recorded) -> int:
     """The exit code: of the first run the whole run's, later that of what changed."""
-    from modelaudit.cli.runs.scan import unseen
+    from modelaudit.runs.scan import unseen
 
     if not ran.since or not ran.rows:
         return ran.code
     codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]
     if set(unseen(ran.found)) & set(ran.notes):
-        codes.append(exits.INCOMPLETE)
-    return exits.worst(codes)
+        codes.append(ExitCode.INCOMPLETE)
+    return worst(codes)
 
 
 def as_text(ran: Recorded) -> str:
     """What a mail says of a run: how many changed, each with its findings, where to read on."""
-    from modelaudit.cli.runs.change_text import counted, in_words, listed, listed_first, models
-    from modelaudit.cli.runs.scan import across_lines, tally
-    from modelaudit.cli.terminal import clean
+    from modelaudit.cli.run_summary import across_lines, tally
+    from modelaudit.runs.change_text import counted, in_words, listed, listed_first, models
+    from modelaudit.terminal_text import clean
 
     if ran.since and not ran.rows:
         count = f"no model now, {ran.before:,} on {ran.since}; is everything mounted?"
@@ -152,7 +155,7 @@ def _first(ran: Recorded) -> tuple[Change, ...]:
 
 def as_details(ran: Recorded) -> dict[str, Json]:
     """The same for programs."""
-    from modelaudit.cli.runs.change_text import as_json
+    from modelaudit.runs.change_text import as_json
 
     return {
         "registry": ran.found.root,

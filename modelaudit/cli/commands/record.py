@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelaudit.cli import exit_codes as exits
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import clean, say
+from modelaudit.cli.terminal import say, show_lost
+from modelaudit.exit_codes import ExitCode
+from modelaudit.terminal_text import clean
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
@@ -26,19 +27,19 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     Every later audit compares the model with the record. Do this where you trust the model: best
     right after saving, from the program itself (`modelaudit.record(model, path)`).
     """
-    from modelaudit.cli.runs.batch import find
-    from modelaudit.cli.runs.isolated_read import contained, end_lost, show_lost
     from modelaudit.errors import UsageError
     from modelaudit.golden import record_saved
     from modelaudit.pipeline import Target, static_facts, why_not_run
     from modelaudit.probe.run import start_all
     from modelaudit.restore.golden_record import record_path
+    from modelaudit.runs.batch import find
+    from modelaudit.runs.isolated_read import contained
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     found = find((model,), settings)
     if not found.targets:
         click.echo(f"modelaudit: no model found at {model}", err=True)
-        raise click.exceptions.Exit(exits.NO_MODEL)
+        raise click.exceptions.Exit(ExitCode.NO_MODEL)
     kept = [t for t in found.targets if record_path(t.path).exists()]
     if kept and not force:
         raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
@@ -64,4 +65,4 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
                 failed = True
                 show_lost(target.relative, answer.lost or str(answer.value["reason"]))
     if failed:
-        raise end_lost()
+        raise click.exceptions.Exit(ExitCode.INCOMPLETE)

@@ -43,9 +43,9 @@ def render(
 ) -> None:
     """Make reports from AUDIT_FILE (an audit.json)."""
     from modelaudit import schema
-    from modelaudit.cli.runs.write_reports import render_format
     from modelaudit.registry.output_directory import write_atomic
     from modelaudit.report.export.job import Choices
+    from modelaudit.runs.write_reports import render_format
 
     audit = schema.load(audit_file)
     choices = Choices(Severity(other_line) if other_line else None, paper, templates, appendix)

@@ -8,8 +8,9 @@ import sys
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import columns, wrapped
+from modelaudit.cli.terminal import columns
 from modelaudit.errors import UsageError
+from modelaudit.terminal_text import wrapped
 
 WIDTH = 78
 LISTED = 80  # columns that a list of rules takes at least

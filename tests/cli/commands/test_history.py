@@ -11,13 +11,14 @@ import h5py
 import pytest
 
 from modelaudit.cli import terminal
-from modelaudit.cli.runs import recorded_run as recorded
-from modelaudit.cli.runs import timeline
+from modelaudit.cli.history_text import as_text
 from modelaudit.registry.output_directory import locked
+from modelaudit.runs import recorded_run as recorded
+from modelaudit.runs import timeline
 from modelaudit.store.records import Audited, Place, State
 from modelaudit.store.store import Store
-from tests.cli.nights import audits, invoke, later
 from tests.made import files
+from tests.runs.nights import audits, invoke, later
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ def test_no_finding_is_hidden_behind_other_changes():
     audit = {"root": "/m", "path": "a", "started": "2026-01-01T00:00:00Z", "verdict": "fail",
              "sha256": "aa", "worst": None, "because": [], "runs": 1, "changes": told,
              "renamed_from": None, "left": None}  # fmt: skip
-    lines = timeline.as_text([audit]).splitlines()
+    lines = as_text([audit]).splitlines()
     assert [line.strip() for line in lines[2:-1]] == told[: 40 + 1 + 8]
     assert lines[-1] == "    and 22 more (--json lists them all)"
 

@@ -17,13 +17,13 @@ from click.testing import CliRunner
 
 from modelaudit.cli import cli
 from modelaudit.cli.commands.nightly import nightly as nightly_command
-from modelaudit.cli.runs import batch
-from modelaudit.cli.runs import recorded_run as recorded
+from modelaudit.runs import batch
+from modelaudit.runs import recorded_run as recorded
 from modelaudit.store.records import State
 from modelaudit.store.store import Store
-from tests.cli.conftest import ROOT, command
-from tests.cli.nights import audited, later, nightly, scale
+from tests.command_line import ROOT, command
 from tests.made import files
+from tests.runs.nights import audited, later, nightly, scale
 
 
 def test_the_first_run_tells_the_state_and_the_second_nothing(models):

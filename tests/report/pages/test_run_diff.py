@@ -9,13 +9,13 @@ from pathlib import Path
 
 import report_samples as samples
 
-from modelaudit.cli.runs.batch import row_of
-from modelaudit.cli.runs.run_index import index_entry
 from modelaudit.findings import Verdict
 from modelaudit.report.pages import index
 from modelaudit.report.pages.model_diff import render_comparison
 from modelaudit.report.pages.run_diff import Kept, Kind, Run, as_json, between_runs
 from modelaudit.report.pages.run_diff_page import page_of
+from modelaudit.runs.batch import row_of
+from modelaudit.runs.run_index import index_entry
 from modelaudit.schema import jsonable
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import report_samples as samples
 from sample_audits import finding, results
 
-from modelaudit.cli.runs.write_reports import rule_infos as rules
 from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.sections import findings, verdict
+from modelaudit.runs.write_reports import rule_infos as rules
 
 DANGEROUS = finding("MA702", "writes to /etc")
 

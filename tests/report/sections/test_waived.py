@@ -9,12 +9,12 @@ from dataclasses import replace
 import report_samples as samples
 from sample_audits import finding, results
 
-from modelaudit.cli.runs.batch import row_of
-from modelaudit.cli.runs.run_index import index_entry
 from modelaudit.findings import Location, Outcome, Severity, Verdict
 from modelaudit.report.export import cyclonedx, markdown, sarif
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.index import Run, render_index
+from modelaudit.runs.batch import row_of
+from modelaudit.runs.run_index import index_entry
 
 REASON = "the head is trained later (vision, until 2027-01-01)"
 

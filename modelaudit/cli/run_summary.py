@@ -1,0 +1,61 @@
+"""What a finished run says of itself as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from modelaudit.cli.terminal import columns
+from modelaudit.findings import WORST_FIRST
+from modelaudit.registry.cross_model import Together, together
+from modelaudit.runs.batch import Found, Row
+from modelaudit.runs.scan import unseen, unserved
+from modelaudit.terminal_text import clean, shorten_path, wrapped
+
+PATH = 160  # characters of a path in a sentence
+ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and paths of each group
+
+
+def tally(rows: Sequence[Row], word: Callable[[str], str] = str) -> str:
+    """How many models have which verdict: `2 fail, 1 pass`; `word` says a verdict."""
+    count = Counter(str(row["verdict"]) for row in rows)
+    return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
+
+
+def summary(rows: list[Row], found: Found) -> str:
+    """One line of totals, what holds across models, and what looked like a model and is none."""
+    others = sum(found.others.values())
+    passed_over = f"{others or 'no'} other file{'s' * (others > 1)} passed over"
+    count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {tally(rows)}"
+    none = f"No model found in {clean(found.root)}"
+    lines = [f"{count if rows else none}; {passed_over}"]
+    lines += across_lines(together(rows))
+    lines += _left_out(found.named)
+    lines += [wrapped(each, columns() - 1) for each in (*unserved(found), *unseen(found))]
+    return "\n".join(lines)
+
+
+def _left_out(named: Sequence[tuple[str, str]]) -> list[str]:
+    """What is no row, in one sentence for all that have the same reason."""
+    reasons: dict[str, list[str]] = {}
+    for path, why in named:
+        reasons.setdefault(why, []).append(path)
+    lines: list[str] = []
+    for why, paths in reasons.items():
+        lines.append(wrapped(f"left out: {_first_of(paths)} ({why})", columns() - 1))
+    return lines
+
+
+def _first_of(paths: Sequence[str]) -> str:
+    more = len(paths) - ACROSS_MODELS
+    shown = ", ".join(shorten_path(clean(path), PATH) for path in paths[:ACROSS_MODELS])
+    return shown + (f" and {more:,} more" if more > 0 else "")
+
+
+def across_lines(found: Sequence[Together]) -> list[str]:
+    """A sentence for each thing that holds for several models, with the first of their paths."""
+    width = columns() - 1
+    lines = [wrapped(f"{each.title}: {_first_of(each.models)}", width) for each in found[:ACROSS]]
+    if len(found) > ACROSS:
+        lines.append(f"and {len(found) - ACROSS:,} more such groups, in index.json")
+    return lines

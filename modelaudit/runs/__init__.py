@@ -1,0 +1,1 @@
+"""Runs over many models: what the command line does, without its options and its printing."""

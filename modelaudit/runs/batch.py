@@ -1,0 +1,344 @@
+"""Many models: from paths to rows, with everything in between.
+
+This is where the rooms meet: discovery, slots, the pipeline, the renderers and the output
+directory know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from modelaudit.audit_sections import weights_digest
+from modelaudit.errors import UsageError
+from modelaudit.exit_codes import ExitCode, worst
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
+from modelaudit.pipeline import (
+    RESTLESS,
+    Probe,
+    Target,
+    audit_model,
+    conclude,
+    postponed,
+    unreadable,
+)
+from modelaudit.registry import worker_pool as slots
+from modelaudit.registry.discover import discover
+from modelaudit.registry.output_directory import slug
+from modelaudit.rules.model import Facts
+from modelaudit.runs.cache_notes import Recalled, Watch
+from modelaudit.runs.progress import SILENT, Progress
+from modelaudit.schema import Audit
+from modelaudit.settings import Settings
+from modelaudit.terminal_text import clean
+
+# What is done with one finished audit, in the slot that made it.
+Deliver = Callable[[Audit], None]
+Row = dict[str, Json]
+
+RENDER_SECONDS = 120.0
+# Of a model that is being written, which is neither damage nor fit for use.
+HALF = (
+    "it is not whole and was written to in the five minutes before, so it may still be being "
+    "copied; the next night fails it if it has stayed the same"
+)
+
+
+class Finished(NamedTuple):
+    """One model's row, and what is needed to use its audit again; `notes` is {} where it may not.
+
+    See `watch.Watch.notes`.
+    """
+
+    target: Target
+    row: Row
+    notes: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the paths hold: models to audit, and what else there was.
+
+    `named` are paths that look like models and are no rows, `unserved` versions without a model
+    that a server would take: each with the reason.
+    `whole`: some path is a directory of models, not a model.
+    """
+
+    root: str
+    targets: tuple[Target, ...]
+    others: dict[str, int]
+    named: tuple[tuple[str, str], ...]
+    unserved: tuple[tuple[str, str], ...]
+    problems: tuple[Problem, ...]
+    whole: bool
+
+
+def find(
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    apart: Path | None = None,
+    all_versions: bool = False,
+) -> Found:
+    """Every model under `paths`, each once, without looking into `apart` (our own reports).
+
+    Where the paths are of several directories, models are called by the directory's name, too.
+    Of a directory of versions only the newest is taken, unless all are wanted.
+
+    Raises:
+        UsageError: a path does not exist.
+    """
+    targets: dict[Path, Target] = {}
+    others: dict[str, int] = {}
+    named: list[tuple[str, str]] = []
+    unserved: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    discoveries = [
+        discover(path, settings.limits, apart=apart, all_versions=all_versions) for path in paths
+    ]
+    labels = _labels({found.root for found in discoveries})
+    for found in discoveries:
+        label = labels[found.root]
+        start = f"{label}/" if label else ""
+        for suffix, count in found.others.items():
+            others[suffix] = others.get(suffix, 0) + count
+        named += [(start + each.path, each.reason) for each in found.named]
+        unserved += [(start + each.path, each.reason) for each in found.unserved]
+        problems += [replace(each, file=start + each.file) for each in found.problems]
+        for each in found.candidates:
+            name = slug(start + each.relative)
+            target = Target(
+                *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
+                each.promised,
+            )
+            targets.setdefault(each.path, target)
+    return Found(
+        root=", ".join(str(path) for path in paths),
+        targets=_distinct(targets.values()),
+        others=others,
+        named=tuple(named),
+        unserved=tuple(unserved),
+        problems=tuple(problems),
+        whole=any(path.is_dir() and path.resolve() not in targets for path in paths),
+    )
+
+
+def _labels(roots: Collection[Path]) -> dict[Path, str]:
+    """As many of the last names of each root as tell them all apart, "" where there is but one."""
+    depth = 1 if len(roots) > 1 else 0
+    while True:
+        labels = {root: "/".join(root.parts[1:][-depth:] if depth else ()) for root in roots}
+        if len({*labels.values()}) == len(roots):
+            return labels
+        depth += 1
+
+
+def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
+    """Targets whose slugs differ: models of two roots can share a relative path."""
+    taken: set[str] = set()
+    result = []
+    for target in targets:
+        name, salt = target.slug, ""
+        while name in taken:
+            salt += " "
+            name = slug(f"{target.path}{salt}")
+        taken.add(name)
+        result.append(replace(target, slug=name))
+    return tuple(result)
+
+
+def row_of(audit: Audit) -> Row:
+    """What the index and the history say of one audit."""
+    severities = {level.value: 0 for level in Severity}
+    findings: list[Json] = []
+    for finding in audit.findings:
+        if not finding.waived_by:
+            severities[finding.severity.value] += 1
+        findings.append(
+            {
+                "code": finding.code,
+                "name": finding.name,
+                "severity": finding.severity.value,
+                "fingerprint": finding.fingerprint,
+                "detail": finding.detail,
+                "waived_by": finding.waived_by,
+            }
+        )
+    model = audit.model
+    return {
+        "path": model["path"],
+        "slug": model["slug"],
+        "format": model["format"],
+        "format_label": model["format_label"],
+        "origin": model.get("origin", ""),
+        "verdict": audit.verdict.value,
+        "reason": audit.reason,
+        "severities": dict(severities),
+        "rules": [*sorted({finding.code for finding in audit.findings if not finding.waived_by})],
+        "saved_with": model["saved_with"],
+        "sha256": model["sha256"],
+        "bytes": model["bytes"],
+        "exit": audit.exit["code"],
+        "created": audit.created,
+        "findings": findings,
+        "weights": weights_digest(audit.weights),
+        "outputs": _outputs(audit),
+        "unanswered": [result.code for result in audit.results if _unanswered(result)],
+    }
+
+
+def _unanswered(result: RuleResult) -> bool:
+    """Whether a rule had too little to look at, or broke."""
+    lacking = result.outcome is Outcome.NOT_APPLICABLE and not result.moot
+    return lacking or result.outcome is Outcome.ERROR
+
+
+def _outputs(audit: Audit) -> dict[str, Json]:
+    """Measured outputs by name, each with the transforms of the input that were tried.
+
+    {} for a model that was not run.
+    """
+    return {
+        str(output.get("name")): [each.get("name") for each in _objects(output.get("transforms"))]
+        for output in _objects(audit.behaviour.get("outputs"))
+    }
+
+
+def _objects(value: Json) -> list[dict[str, Json]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def audit_all(
+    targets: Sequence[Target],
+    settings: Settings,
+    created: str,
+    *,
+    probe: Probe | None = None,
+    deliver: Deliver | None = None,
+    recalled: Mapping[Path, Recalled] | None = None,
+    known: Collection[str] | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[Finished]:
+    """Audit every target and yield rows as they come.
+
+    A model that takes its process down gets its row from the parent, so none is missing. One that
+    was written to while it was audited waits until the others are done and is audited once more:
+    what was seen may be of half a file, which is neither damage nor fit for use.
+
+    Args:
+        targets: the models, in the order in which they are begun.
+        settings: of the run; each model is audited with what they say for its path.
+        created: ISO 8601 time in UTC for the audits.
+        probe: runs models; None runs none.
+        deliver: takes every finished audit.
+        recalled: by path what running a model showed earlier, so that it need not be run again.
+        known: digests of models as the run before met them; with it a model that is not whole and
+            was just written to is taken for one that is being copied, unless it is among them.
+        progress: is warned of errors of our own.
+
+    Raises:
+        UsageError: a report cannot be written, so that going on is of no use.
+    """
+
+    def work(target: Target, *, again: bool) -> dict[str, Json]:
+        shown = (recalled or {}).get(target.path)
+        # Again: what is recalled was of other bytes. Without a runtime the audit says so.
+        earlier, asked = (None, shown is not None) if again else (shown, False)
+        try:
+            watch = Watch(target.path, settings.limits, probe, earlier, asked=asked)
+            audit = audit_model(target, settings, created, watch.probe)
+        except MemoryError:  # the slot's limit, which it reports itself
+            raise
+        except Exception as error:
+            return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+        if not watch.undisturbed(patient=audit.verdict is Verdict.FAIL):
+            if not again:
+                return {"disturbed": True}
+            audit = postponed(target, settings, created, RESTLESS)
+        elif known is not None and (digest := watch.half_written(audit, known)):
+            audit = postponed(target, settings, created, HALF, digest)
+        row = row_of(audit)
+        try:
+            if deliver:
+                deliver(audit)
+        except (OSError, UsageError) as error:  # a full disk, a template that is wrong
+            return {"unwritten": str(error)}
+        except Exception as error:
+            trace = traceback.format_exc()
+            reason = f"its report could not be made: {type(error).__name__}: {error}"
+            row |= {"exit": ExitCode.INTERNAL, "reason": f"{reason}. {audit.reason}"}
+            return {"row": row, "trace": trace}
+        return {"row": row, "notes": watch.notes(audit)}
+
+    seconds = settings.limits.read_seconds + RENDER_SECONDS
+    if probe:
+        seconds += attempts(settings) * settings.probe.timeout
+    memory = settings.limits.read_memory
+    disturbed: list[Target] = []
+    for again, tasks in ((False, targets), (True, disturbed)):
+        each = partial(work, again=again)
+        for done in slots.run(tasks, each, jobs=settings.jobs, seconds=seconds, memory=memory):
+            target = tasks[done.index]
+            value = done.value or {}
+            if "trace" in value:
+                progress.warn(f"{clean(target.shown)}: {value['trace']}")
+            if value.get("disturbed"):
+                disturbed.append(target)
+                continue
+            if "unwritten" in value:
+                raise UsageError(f"cannot write a report: {value['unwritten']}")
+            row, bug, notes = value.get("row"), value.get("bug"), value.get("notes")
+            if isinstance(row, dict):
+                yield Finished(target, row, notes if isinstance(notes, dict) else {})
+                continue
+            reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
+            audit = lost(target, settings, created, reason, done.limit)
+            if deliver:
+                deliver(audit)
+            yield Finished(target, row_of(audit) | ({"exit": ExitCode.INTERNAL} if bug else {}), {})
+
+
+def attempts(settings: Settings) -> int:
+    """How often one model may be loaded: at home in two runtimes; elsewhere by three calls each."""
+    return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
+
+
+def lost(target: Target, settings: Settings, created: str, reason: str, limit: str = "") -> Audit:
+    """The audit of a model whose process went down, or was ended by a limit."""
+    kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
+    problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
+    facts = Facts(unreadable(target.path, problem), settings, probe_skipped="it could not be read")
+    return conclude(facts, target, created, {})
+
+
+def exit_code(rows: Sequence[Row], found: Found) -> tuple[int, list[str]]:
+    """The run's exit code and the reasons for it.
+
+    A place that could not be looked at makes the run incomplete: a model may lie there.
+    """
+    codes = [int(str(row["exit"])) for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
+    if not rows:
+        codes.append(ExitCode.NO_MODEL)
+    code = worst(codes)
+    reasons = [f"{row['path']}: {row['reason']}" for row in rows if row["exit"] == code != 0]
+    if code == ExitCode.INCOMPLETE:
+        reasons += [f"{problem.file}: {problem.detail}" for problem in found.problems]
+    if code == ExitCode.NO_MODEL:
+        reasons.append("no model found")
+    return code, reasons
+
+
+def log_line(path: Path, row: Row, created: str) -> None:
+    """Append one JSON line, in one piece: a run that is killed leaves whole lines.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("ab", buffering=0) as handle:
+        handle.write(json.dumps({"time": created} | row).encode() + b"\n")

@@ -1,0 +1,164 @@
+"""Between a run and its history: what can be used again, and keeping what was found."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit.pipeline import Target
+from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.report.export.registry import FORMATS
+from modelaudit.report.pages.assets import templates_root
+from modelaudit.runs.batch import Finished
+from modelaudit.runs.cache_notes import SEEN_LAYOUT, Recalled
+from modelaudit.runs.write_reports import Formats
+from modelaudit.schema import jsonable
+from modelaudit.settings import Settings
+from modelaudit.store import cache_keys as keys
+from modelaudit.store.records import Audited, Cached, Place
+from modelaudit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about every model.
+
+    Attributes:
+        todo: models to audit, the largest first, so that none of them is begun last.
+        recalled: by path, what is known of those of `todo` that need not be run again.
+    """
+
+    todo: tuple[Target, ...]
+    recalled: Mapping[Path, Recalled]
+
+
+def place_of(target: Target) -> Place:
+    """Under what name the history knows a model."""
+    return Place(str(target.root), target.relative)
+
+
+class Memory:
+    """One run's use of the history.
+
+    Args:
+        store: the open history.
+        run: number of the run in it.
+        settings: of the run.
+        created: its ISO 8601 time.
+        out: where its reports go.
+        formats: what its reports are.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run: int,
+        settings: Settings,
+        created: str,
+        out: Path,
+        formats: Formats,
+    ) -> None:
+        self._store, self._run, self._settings, self._out = store, run, settings, out
+        self._formats = formats.per_model
+        self._shown = keys.digest([*self._formats], jsonable(formats.choices), _templates(formats))
+        self._today = datetime.date.fromisoformat(created[:10])
+        self._baseline = keys.digest(jsonable(settings.baseline))
+        self._data = keys.given_digest(settings)
+        self._keys: dict[Place, str] = {}
+        self._seen_key = keys.digest(SEEN_LAYOUT, keys.seen_key(settings.probe, self._data))
+
+    def plan(
+        self, targets: Iterable[Target], *, verify: bool, only: Mapping[Place, int] | None = None
+    ) -> Plan:
+        """Tell which models have to be audited, and keep the results of the others.
+
+        Args:
+            targets: every model that was found.
+            verify: compare the bytes of files also where their sizes, times and inodes are equal.
+            only: audits that may be used again; None allows all.
+        """
+        cached, looker = self._store.cached(), Looker(self._settings.limits)
+        filed = self._store.last_filed()
+        reused: dict[Place, int] = {}
+        todo: list[tuple[int, Target]] = []
+        recalled: dict[Path, Recalled] = {}
+        moved: list[tuple[Place, str, bool]] = []
+        for target in targets:
+            place, now = place_of(target), looker.snapshot(target.path)
+            key = self._keys[place] = self._key(target, looker, verify=verify)
+            known = cached.get(place)
+            if known and only is not None and only.get(place) != known.audit:
+                known = None
+            if known and not _as_known(known, now, verify=verify):
+                if looker.content(target.path) == known.content:
+                    moved.append((place, now.text, now.settled))
+                else:
+                    known = None
+            here = known and filed.get(target.slug) == known.audit and self._written(target)
+            if known and known.key == key and here:
+                reused[place] = known.audit
+                continue
+            todo.append((-now.nbytes, target))
+            if known and known.seen_key == self._seen_key:
+                seen = self._store.seen(place)
+                if seen:
+                    recalled[target.path] = Recalled(seen, now.text, known.content)
+        self._store.touch(moved)
+        self._store.reuse(self._run, reused)
+        todo.sort(key=lambda pair: (pair[0], pair[1].relative))
+        return Plan(tuple(target for _, target in todo), recalled)
+
+    def add(self, finished: Finished) -> None:
+        """Keep one finished audit; it is on the disk when this returns."""
+        target, row, notes = finished
+        document = (self._out / "models" / target.slug / "audit.json").read_bytes()
+        audited = Audited(row, document)
+        if notes:
+            seen = str(notes["seen"])
+            audited = Audited(
+                line=row,
+                document=document,
+                key=self._keys[place_of(target)],
+                content=str(notes["content"]),
+                files=str(notes["files"]),
+                settled=bool(notes["settled"]),
+                seen_key=self._seen_key if seen else "",
+                seen=seen,
+            )
+        self._store.add(self._run, place_of(target), audited)
+
+    def _key(self, target: Target, looker: Looker, *, verify: bool) -> str:
+        """What an audit and its reports depend on, besides the model's files."""
+        own = self._settings.for_model(target.relative, target.path)
+        judged = keys.audit_key(own, self._today, self._data)
+        before = _state(target.previous, looker, verify=verify) if target.previous else ""
+        said = jsonable(target.promised)
+        judged = keys.digest(judged, self._baseline, target.origin, before, said)
+        return keys.digest(judged, target.slug, self._shown)
+
+    def _written(self, target: Target) -> bool:
+        """Whether all reports of an earlier audit are still there."""
+        folder = self._out / "models" / target.slug
+        return all((folder / FORMATS[name].file).is_file() for name in ("json", *self._formats))
+
+
+def _templates(formats: Formats) -> str:
+    """A digest of the templates that make the reports: ours, and any of the user's own."""
+    own = formats.choices.templates
+    return keys.digest(keys.bytes_digest([templates_root()]), keys.files_digest(own) if own else "")
+
+
+def _state(previous: Path, looker: Looker, *, verify: bool) -> str:
+    """The version before as its directory entries tell it or, where they cannot, its bytes.
+
+    A model that is held against one that may still be written to is judged again by the next run.
+    """
+    now = looker.snapshot(previous)
+    return now.text if now.settled and not verify else looker.content(previous)
+
+
+def _as_known(known: Cached, now: Snapshot, *, verify: bool) -> bool:
+    """Whether nothing but a look at the directory is needed."""
+    return known.settled and known.files == now.text and not verify

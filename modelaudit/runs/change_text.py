@@ -1,0 +1,183 @@
+"""What changed between two runs, in words: one wording for mail, index page and notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from modelaudit.facts import Json
+from modelaudit.findings import Severity, Verdict
+from modelaudit.store.run_changes import Change, Kind, unanswered
+from modelaudit.terminal_text import clean, shorten, shorten_path, wrapped
+
+if TYPE_CHECKING:
+    from modelaudit.report.pages.index import ModelChange
+
+SERIOUS = ("critical", "high")
+LISTED = 20  # models of one kind that are listed one by one
+DETAILS = 4  # findings of one model
+WIDTH, PATH = 100, 160
+WRAPPED = 2  # lines for a finding that fails a model; others have one
+
+
+def counted(changes: Sequence[Change], before: int, now: int) -> str:
+    """How many models there were and are, and to how many of them what happened."""
+    kinds = [change.kind for change in changes]
+    new, gone, older = (kinds.count(kind) for kind in (Kind.NEW, Kind.GONE, Kind.OLDER))
+    changed = len(kinds) - new - gone - older
+    if new or gone or older:
+        told = [(new, "new"), (gone, "gone"), (older, "older now"), (changed, "changed")]
+        what = ", ".join(f"{count:,} {word}" for count, word in told if count)
+        return f"{models(before)} before, {f'{now:,}' if now else 'none'} now: {what}"
+    return f"{f'{changed:,}' if changed else 'none'} of {models(now)} changed"
+
+
+def models(count: int) -> str:
+    """A number of models in words."""
+    return f"{count:,} model{'s' * (count != 1)}" if count else "no model"
+
+
+def described(change: Change) -> str:
+    """One change in one line, without its findings, with verdicts as programs know them."""
+    return clean(f"{change.kind.value}: {change.path} ({_how(change, str)})")
+
+
+def in_words(verdict: str) -> str:
+    """A verdict as the badges of all pages say it."""
+    from modelaudit.report.wording import vocabulary as words
+
+    return words.mark(verdict).said
+
+
+def for_index(change: Change) -> ModelChange:
+    """A change as the index has it."""
+    from modelaudit.report.pages.index import ModelChange
+
+    said = _how(change, arrow="→")
+    return ModelChange(described(change), change.kind.value, change.path, clean(said))
+
+
+def listed(changes: Sequence[Change]) -> str:
+    """All changes as text: a line each, and below it the findings that came (+) and went (-)."""
+    lines = []
+    for kind, group in groupby(changes, key=lambda change: change.kind):
+        mine = list(group)
+        for change in mine[:LISTED]:
+            lines += [*_head(kind, shorten_path(clean(change.path), PATH), clean(_how(change)))]
+            lines += _details(change)
+        if len(mine) > LISTED:
+            lines.append(f"{kind.value:<12}and {len(mine) - LISTED:,} more")
+    return "\n".join(lines)
+
+
+def _head(kind: Kind, path: str, how: str) -> Iterator[str]:
+    """A model and what happened to it, in a line of its own where they do not fit into one."""
+    head = f"{kind.value:<12}{path}"
+    if len(head) + len(how) + 2 <= WIDTH:
+        yield f"{head}  {how}"
+    else:
+        yield from (head, *wrapped(how, WIDTH, "    ").splitlines())
+
+
+def listed_first(new: Sequence[Change]) -> str:
+    """Models of a first run as text: the verdict of each, and below it its findings."""
+    lines = []
+    for change in new[:LISTED]:
+        path = shorten_path(change.path, PATH)
+        lines += [clean(f"{_how(change):<12}{path}"), *_details(change)]
+    if len(new) > LISTED:
+        lines.append(f"and {len(new) - LISTED:,} more")
+    return "\n".join(lines)
+
+
+def as_json(change: Change) -> dict[str, Json]:
+    """One change for programs."""
+    was, now = change.was, change.now
+    return {
+        "kind": change.kind.value,
+        "path": change.path,
+        "was": was["verdict"] if was else None,
+        "now": now["verdict"] if now else None,
+        "earlier_path": was["path"] if was else None,
+        "sha256": now["sha256"] if now else None,
+        "appeared": [dict(finding) for finding in change.appeared],
+        "vanished": [dict(finding) for finding in change.vanished],
+    }
+
+
+def _how(change: Change, word: Callable[[str], str] = in_words, arrow: str = "->") -> str:
+    """How a model stood and stands; `word` says a verdict."""
+    was, now = (
+        None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
+    )
+    newer = PurePath(change.newer).name
+    if change.kind is Kind.OLDER:
+        return f"{newer} is the newest, was {was or ''}"
+    if change.was is None and newer:
+        return f"{now}, the newest again without {newer}"
+    if change.was is None or was is None or now is None:
+        return f"was {was}" if was else now or ""
+    said = f"still {now}" if was == now else f"{was} {arrow} {now}"
+    if change.kind is Kind.RENAMED:
+        said = f"was {change.was['path']}, {said}"
+    elif change.same_file:
+        said += f"; the file is the same, {_why(change)}"
+    elif change.kind is Kind.SAVED:
+        said += ", other bytes"
+    return said
+
+
+def _why(change: Change) -> str:
+    """What may have changed where the file did not."""
+    for found, what in ((change.unwaived, "no longer waived"), (change.waived, "waived now")):
+        if found:
+            return f"{', '.join(dict.fromkeys(str(each['code']) for each in found))} is {what}"
+    for line, how in ((change.now, "not looked at in full"), (change.was, "looked at in full now")):
+        if line and line["verdict"] == Verdict.INCOMPLETE:
+            return how
+    return "so rules, settings, a runtime or what lies beside it changed"
+
+
+def _details(change: Change) -> list[str]:
+    """Findings that came (+) and went (-), that are of another severity now (~) or not asked (?).
+
+    Those that are for information only are not shown beside others.
+    """
+    was = {each.get("fingerprint"): str(each["severity"]) for each in change.vanished}
+    kept = {each.get("fingerprint") for each in change.appeared}
+    found = [
+        ("~", each, f"{was[key]} -> {each['severity']}")
+        if (key := each.get("fingerprint")) in was
+        else ("+", each, str(each["severity"]))
+        for each in change.appeared
+    ]
+    for each in change.vanished:
+        if each.get("fingerprint") not in kept:
+            asked = each["code"] not in unanswered(change.now or {})
+            found.append(("-" if asked else "?", each, str(each["severity"])))
+    shown = [each for each in found if each[1]["severity"] != Severity.INFO] or found
+    lines = [line for told in shown[:DETAILS] for line in _finding(*told)]
+    if change.now and change.now["verdict"] == Verdict.INCOMPLETE and not change.appeared:
+        lines += _cut(str(change.now["reason"]), "    ", WRAPPED)
+    more, notes = len(shown[DETAILS:]), len(found) - len(shown)
+    rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' * (notes > 1)}"] * bool(notes)
+    if rest:
+        lines.append(f"    and {' and '.join(rest)}")
+    return lines
+
+
+def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]:
+    detail = "not looked for this time" if sign == "?" else finding["detail"]
+    text = f"{finding['code']} {finding['name']} ({severity}): {detail}"
+    most = WRAPPED if finding["severity"] in SERIOUS and sign != "-" else 1
+    return _cut(text, f"  {sign} ", most)
+
+
+def _cut(text: str, first: str, most: int) -> list[str]:
+    """`text` in at most so many lines; an ellipsis says where it was cut."""
+    lines = wrapped(text.replace("\n", " "), WIDTH, first).splitlines()
+    if len(lines) > most:
+        lines[most - 1] = shorten(lines[most - 1] + " …", WIDTH)
+    return lines[:most]

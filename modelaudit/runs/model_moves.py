@@ -1,0 +1,96 @@
+"""Where a model came from and where it went, as the runs of its registry tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from modelaudit.runs.missing_models import older
+from modelaudit.store.records import Line, Place, Run
+from modelaudit.store.run_changes import Change, Kind, compare
+from modelaudit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """That a model is not in a run any more: renamed, gone or older now.
+
+    `path` is its new name, or the newer version's, "" where it is gone; `since` when the run began.
+    """
+
+    kind: Kind
+    path: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Of one model, by the number of the run that it came with or that it was last in.
+
+    `came` gives the name that it had before, "" where it was not there before.
+    """
+
+    came: Mapping[int, str]
+    left: Mapping[int, Left]
+
+
+def whereabouts(store: Store, place: Place, seen: Collection[Run]) -> Whereabouts:
+    """Look where the runs of a model's registries begin and end to have it.
+
+    Runs that did not come to their end, or that found no model at all, say nothing of one that
+    they do not have.
+
+    Args:
+        store: the open history.
+        place: the model.
+        seen: the runs that have it.
+    """
+    registries, having = {run.registry for run in seen}, {run.id for run in seen}
+    filled = store.with_models()
+    came: dict[int, str] = {}
+    left: dict[int, Left] = {}
+    whole: dict[tuple[str, bool], Run] = {}  # the last by registry, and whether it has the model
+    last: Run | None = None
+    for run in store.runs():
+        here = run.id in having
+        if not here and not (run.is_whole and run.id in filled and run.registry in registries):
+            continue
+        was_here = last is not None and last.id in having
+        base = whole.get((run.registry, not here))
+        if last and here and not was_here:
+            came[run.id] = _earlier_name(store, place, base, run)
+        elif last and was_here and not here:
+            left[last.id] = _left(store, place, base, run)
+        if run.is_whole:
+            whole[run.registry, here] = run
+        last = run
+    return Whereabouts(came, left)
+
+
+def _left(store: Store, place: Place, base: Run | None, run: Run) -> Left:
+    """What became of a model that `base` has and `run` has not."""
+    gone, _, changes = _apart(store, base, run)
+    for change in changes:
+        if change.was and change.was is gone.get(place):
+            path = str(change.now["path"]) if change.now else change.newer
+            return Left(change.kind, path, run.started)
+    return Left(Kind.GONE, "", run.started)
+
+
+def _earlier_name(store: Store, place: Place, base: Run | None, run: Run) -> str:
+    """What `base` calls a model that it does not have under the name that `run` gives it."""
+    _, come, changes = _apart(store, base, run)
+    for change in changes:
+        if change.was and change.now and change.now is come.get(place):
+            return str(change.was["path"])
+    return ""
+
+
+def _apart(
+    store: Store, base: Run | None, run: Run
+) -> tuple[Mapping[Place, Line], Mapping[Place, Line], Sequence[Change]]:
+    """The models that went and came between two runs of a registry, and what became of them."""
+    if base is None:
+        return {}, {}, ()
+    gone, come = store.lines(base.id, beside=run.id), store.lines(run.id, beside=base.id)
+    return gone, come, compare(gone, come, dict(older(gone, store.results(run.id))))

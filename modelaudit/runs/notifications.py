@@ -1,0 +1,109 @@
+"""Telling others how a nightly run went: a program, a webhook, a health check.
+
+Only addresses that the settings file names are ever asked for; where one answers that it has moved,
+nobody follows. What could not be told is given back in words and changes nothing about the run.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPMessage
+from typing import IO, NoReturn
+from urllib.parse import urlsplit
+
+from modelaudit import __version__
+from modelaudit.exit_codes import ExitCode
+from modelaudit.facts import Json
+from modelaudit.settings import Nightly
+from modelaudit.terminal_text import clean
+
+NETWORK_SECONDS = 20.0
+PROGRAM_SECONDS = 300.0
+# The run did what it was to do; what it found is told by other ways.
+DONE = frozenset({ExitCode.OK, ExitCode.FINDINGS})
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: the place may be anyone's, and a POST would get there without its data."""
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> NoReturn:
+        """Take an answer that leads elsewhere for the failure that it is."""
+        reason = f"{msg}, which leads elsewhere and is not followed"
+        raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def started(settings: Nightly) -> Iterator[str]:
+    """Tell the health check that a run begins, and yield what went wrong."""
+    if settings.ping:
+        yield from _ask("health check", settings.ping.rstrip("/") + "/start")
+
+
+def ended(settings: Nightly, code: int | None) -> Iterator[str]:
+    """Tell the health check how the run ended, and yield what went wrong.
+
+    `code` is None where the run did not come to an end.
+    """
+    if settings.ping:
+        end = "" if code in DONE else "/fail" if code is None else f"/{code}"
+        yield from _ask("health check", settings.ping.rstrip("/") + end)
+
+
+def changed(settings: Nightly, text: str, details: dict[str, Json]) -> Iterator[str]:
+    """Hand the text to the program and both to the webhook, and yield what went wrong."""
+    if settings.notify:
+        yield from _run(settings.notify, text + "\n")
+    if settings.webhook:
+        data = json.dumps({"text": text} | details).encode()
+        yield from _ask("webhook", settings.webhook, data)
+
+
+def _run(command: tuple[str, ...], text: str) -> Iterator[str]:
+    try:
+        done = subprocess.run(
+            command,
+            input=text.encode("utf-8", "replace"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=PROGRAM_SECONDS,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        yield f"{command[0]}: {error}"
+        return
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()[-500:]
+        yield f"{command[0]} ended with {done.returncode}{': ' + said if said else ''}"
+
+
+def _ask(which: str, address: str, data: bytes | None = None) -> Iterator[str]:
+    headers = {"User-Agent": f"tf-modelaudit/{__version__}"}
+    if data is not None:
+        headers["Content-Type"] = "application/json"
+    try:
+        request = urllib.request.Request(address, data, headers)
+        opener = urllib.request.build_opener(_Stay)
+        with opener.open(request, timeout=NETWORK_SECONDS):
+            pass
+    except (OSError, ValueError, HTTPException) as error:
+        yield f"{which} at {_place(address)}: {clean(_reason(error))}"
+
+
+def _place(address: str) -> str:
+    """Host and port alone: the path is often a secret, and a line on stderr may end in a mail."""
+    parts = urlsplit(address)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port}" if parts.port else str(host)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error.code} {error.reason}".strip()
+    return str(error.reason if isinstance(error, urllib.error.URLError) else error)

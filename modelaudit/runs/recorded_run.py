@@ -1,0 +1,311 @@
+"""A run that writes reports and remembers: what is done again, what is kept, what changed."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelaudit import __version__
+from modelaudit.errors import Interrupted, StoreError, UsageError
+from modelaudit.exit_codes import ExitCode
+from modelaudit.registry.cross_model import Together, news
+from modelaudit.registry.output_directory import forget, locked, sweep
+from modelaudit.report.pages.verdict_trend import LAST
+from modelaudit.runs.batch import Found, Row, exit_code, find, log_line
+from modelaudit.runs.cache import Memory, place_of
+from modelaudit.runs.missing_models import hidden, restored, superseded
+from modelaudit.runs.progress import Progress
+from modelaudit.runs.registry_owner import claim, others, registry_name
+from modelaudit.runs.run_index import Outcome, is_index_written, write_index
+from modelaudit.runs.scan import check_log, unseen, unserved, work_on, worst_first
+from modelaudit.runs.settings_notes import settings_notes
+from modelaudit.runs.write_reports import Formats, deliver_to
+from modelaudit.settings import Nightly, Settings
+from modelaudit.store import cache_keys as keys
+from modelaudit.store import run_changes as changes
+from modelaudit.store.records import Line, Place, Run, State
+from modelaudit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is to do with its history.
+
+    Attributes:
+        out: directory of the reports and the history.
+        formats: reports to write.
+        command: name under which the run is kept.
+        all_versions: of numbered versions take all, not only the newest.
+        reuse: take earlier audits of models that have not changed.
+        verify: tell that by the bytes of their files, not by sizes, times and inodes.
+        resume: go on with the last run if it did not come to its end.
+        moved: the registry is that of the nights so far, in another place.
+        keep: number of runs that the history holds.
+    """
+
+    out: Path
+    formats: Formats
+    command: str
+    all_versions: bool = False
+    reuse: bool = False
+    verify: bool = False
+    resume: bool = False
+    moved: bool = False
+    keep: int = Nightly().keep
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run that came to its end.
+
+    Attributes:
+        rows: what was found, worst first, whether audited now or earlier.
+        found: where the models came from.
+        code: how the run as a whole ends.
+        index: the index page, as this run or an earlier one wrote it.
+        audited: number of models that were audited and not taken from the history.
+        since: when the run began with which this one is compared; "" for the first.
+        before: number of models that it had.
+        changes: models that are not as they were then.
+        across: what holds for several models together, and did not then.
+        notes: sentences about the run that were not said then.
+        beside: a sentence where `out` holds audits of another registry, too.
+    """
+
+    rows: list[Row]
+    found: Found
+    code: int
+    index: Path
+    audited: int
+    since: str
+    before: int
+    changes: tuple[changes.Change, ...]
+    across: tuple[Together, ...]
+    notes: tuple[str, ...]
+    beside: str
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is to be told: there was a run before, and all is as it was."""
+        return bool(self.since) and not (self.changes or self.across or self.notes)
+
+
+def now() -> str:
+    """The time for `created`: UTC, whole seconds, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record_run(
+    paths: tuple[Path, ...],
+    settings: Settings,
+    created: str,
+    order: Order,
+    *,
+    progress: Progress,
+    log_file: Path | None,
+    tell: Callable[[Recorded], None],
+) -> Recorded:
+    """Audit what has to be audited under `paths` and keep every result as it comes.
+
+    Args:
+        paths: a registry, or several.
+        settings: of the run.
+        created: its ISO 8601 time in UTC.
+        order: what is done with the history.
+        progress: hears how far the run has come.
+        log_file: gets a line of JSON for every model that is audited.
+        tell: is given the finished run; only what it has taken counts as told, so that what a
+            killed run found is told by the next.
+
+    Raises:
+        UsageError: a path does not exist, what is to be written cannot be, or the nights into the
+            directory are those of another registry.
+        LockHeld: another run writes to the same directory.
+        Interrupted: the run was told to stop; an index of what it has is written.
+        StoreError: the history cannot be read or written.
+    """
+    started = time.monotonic()
+    check_log(log_file)
+    paths = tuple(sorted(paths, key=Path.resolve))  # the same registry in whatever order
+    found = find(paths, settings, apart=order.out, all_versions=order.all_versions)
+    registry = registry_name(paths)
+    with ExitStack() as stack:
+        stack.enter_context(locked(order.out))
+        store = stack.enter_context(Store.open(order.out))
+        if order.command == "nightly":
+            roots = {str(target.root) for target in found.targets}
+            claim(store, order.out, registry, roots, moved=order.moved)
+        # What an audit by hand showed, it told whoever ran it, and not the readers of the mails.
+        # Nor is a night without models one to compare with: a disk was not there.
+        base = store.last_told(registry, "nightly" if order.command == "nightly" else "")
+        before = store.lines(base.id) if base else {}
+        present = {place_of(target) for target in found.targets}
+        if found.targets:
+            found = replace(found, targets=(*found.targets, *hidden(before, present)))
+        run, earlier = _begin(store, registry, created, order)
+        try:
+            memory = Memory(store, run, settings, created, order.out, order.formats)
+            plan = memory.plan(
+                found.targets, verify=order.verify, only=None if order.reuse else earlier
+            )
+            deliver = deliver_to(order.out, order.formats, _moved(before, found))
+            work = work_on(
+                *(plan.todo, settings, created),
+                progress=progress,
+                deliver=deliver,
+                recalled=plan.recalled,
+                known=_known(store, registry, before, order) if plan.todo else None,
+            )
+            with closing(work):  # an interrupt stops the slots before anything is told of it
+                for finished in work:
+                    memory.add(finished)
+                    if log_file:
+                        log_line(log_file, finished.row, created)
+            ended = _conclude(store, run, settings, created, order, found, base, before)
+        except KeyboardInterrupt as signal:
+            with suppress(StoreError):
+                _finish(store, run, State.INTERRUPTED, started, ExitCode.INTERRUPTED, ())
+            if _is_second(signal):
+                raise
+            raise _interrupted(store, run, created, order, found) from signal
+        except BaseException:
+            with suppress(StoreError):  # what went wrong is what is to be told
+                _finish(store, run, State.INTERRUPTED, started, None, ())
+            raise
+        ran, notes = ended
+        _finish(store, run, State.COMPLETE, started, ran.code, notes)
+        tell(ran)
+        store.mark_reported(run)
+        store.forget(order.keep)
+        if ran.audited or ran.changes:
+            forget(order.out, store.slugs(), order.keep)
+    return ran
+
+
+def _begin(
+    store: Store, registry: str, created: str, order: Order
+) -> tuple[int, Mapping[Place, int]]:
+    """The run's number, and the results that it has already where it goes on with an earlier."""
+    runs = store.runs()
+    last = runs[-1] if runs else None
+    if last and last.state is State.RUNNING:  # its process was killed: the lock was free
+        sweep(order.out)
+    if order.resume and last and not last.is_whole and last.registry == registry:
+        store.resume(last.id, order.command)
+        return last.id, store.results(last.id)
+    tool = f"tf-modelaudit {__version__}"
+    return store.begin(registry, order.command, tool, keys.code_digest(), created), {}
+
+
+def _moved(before: Mapping[Place, Line], found: Found) -> dict[str, str]:
+    """Slugs of models that are no longer there, by the digests of their files and weights."""
+    present = {place_of(target) for target in found.targets}
+    return {
+        str(line[key]): str(line["slug"])
+        for place, line in before.items()
+        for key in ("sha256", "weights")
+        if place not in present and line.get(key)
+    }
+
+
+def _known(
+    store: Store, registry: str, before: Mapping[Place, Line], order: Order
+) -> frozenset[str] | None:
+    """The bytes that were told of already, where a night before says that there will be a next.
+
+    Whoever runs an audit wants to be told now, and all files of a fresh checkout are new.
+    """
+    last = store.last_told(registry)
+    if order.command != "nightly" or order.moved or not before or last is None:
+        return None
+    lines = (*before.values(), *store.lines(last.id).values())
+    return frozenset(str(line["sha256"]) for line in lines)
+
+
+def _is_second(signal: BaseException) -> bool:
+    """Whether an interrupt came while another was being dealt with: then it ends at once."""
+    while earlier := signal.__context__:
+        if isinstance(earlier, KeyboardInterrupt):
+            return True
+        signal = earlier
+    return False
+
+
+def _interrupted(store: Store, run: int, created: str, order: Order, found: Found) -> Interrupted:
+    """Write an index of what an interrupted run has, and say how far it came.
+
+    Where it has nothing, what an earlier run wrote stays.
+    """
+    shown = {place_of(target): target.shown for target in found.targets}
+    with suppress(OSError, UsageError, StoreError):  # the interrupt is what is to be told
+        lines = store.lines(run)
+        rows = worst_first([dict(lines[place]) for place in shown if place in lines])
+        missing = tuple(path for place, path in shown.items() if place not in lines)
+        so_far = f"{len(rows):,} of {len(shown):,} models"
+        if rows and missing:
+            reasons = (f"interrupted after {so_far}",)
+            outcome = Outcome(ExitCode.INTERRUPTED, reasons, missing=missing)
+            write_index(order.out, rows, found, order.formats, outcome, created)
+        how = "the next run goes on" if order.reuse else "go on with --resume"
+        return Interrupted(f"{so_far} audited; {how}")
+    return Interrupted("nothing could be written any more")
+
+
+def _conclude(
+    store: Store,
+    run: int,
+    settings: Settings,
+    created: str,
+    order: Order,
+    found: Found,
+    base: Run | None,
+    before: Mapping[Place, Line],
+) -> tuple[Recorded, list[str]]:
+    """Compare with the run before, write the index where it changes, and give all notes."""
+    present = {place_of(target) for target in found.targets}
+    # A run that goes on may have results of models that have gone since it began.
+    store.drop(run, [place for place in store.results(run) if place not in present])
+    after = store.lines(run)
+    newer = {**dict(superseded(before, after)), **dict(restored(before, after))}
+    rows = worst_first([dict(line) for line in after.values()])
+    code, reasons = exit_code(rows, found)
+    notes = [*unseen(found), *unserved(found), *settings_notes(settings, found, rows, created)]
+    *earlier, this = store.runs()
+    ran = Recorded(
+        rows=rows,
+        found=found,
+        code=code,
+        index=order.out / "index.html",
+        audited=this.audited,
+        since=base.started if base else "",
+        before=len(before),
+        changes=changes.compare(before, after, newer) if base and after else (),
+        across=news([*before.values()], rows),
+        notes=tuple(note for note in notes if base is None or note not in base.notes),
+        beside=others(earlier, order.out, this.registry),
+    )
+    # Else the index is of another registry, or of a run that was interrupted.
+    ours = any(each.registry == this.registry and each.is_whole for each in earlier[-1:])
+    if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
+        told = _trend(store, this)
+        outcome = Outcome(code, tuple(reasons), ran.since, ran.changes, trend=told)
+        write_index(order.out, rows, found, order.formats, outcome, created)
+    return ran, notes
+
+
+def _trend(store: Store, this: Run) -> tuple[tuple[str, Mapping[str, int]], ...]:
+    """The registry's last whole runs and this one: when each began, and its verdicts."""
+    runs = [run for run in store.runs(this.registry) if run.is_whole or run.id == this.id]
+    counts = store.verdicts(run.id for run in runs[-LAST:])
+    return tuple((run.started, counts.get(run.id, {})) for run in runs[-LAST:])
+
+
+def _finish(
+    store: Store, run: int, state: State, started: float, code: int | None, notes: Sequence[str]
+) -> None:
+    seconds = round(time.monotonic() - started, 3)
+    store.finish(run, state, finished=now(), seconds=seconds, exit_code=code, notes=notes)

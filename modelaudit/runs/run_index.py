@@ -1,0 +1,158 @@
+"""The pages and files about a whole run: its index, and the formats that hold all models."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelaudit import __version__
+from modelaudit.registry.cross_model import together
+from modelaudit.registry.output_directory import write_atomic
+from modelaudit.report.export.registry import FORMATS, PER_MODEL
+from modelaudit.runs.batch import Found, Row
+from modelaudit.runs.change_text import for_index
+from modelaudit.runs.scan import unseen, unserved
+from modelaudit.runs.write_reports import Formats, render_format, rule_infos
+from modelaudit.schema import load
+from modelaudit.store.run_changes import Change
+
+if TYPE_CHECKING:
+    from modelaudit.report.pages.index import IndexRow
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, and what is not as it was when the run began that started at `since`.
+
+    `missing` are models that an interrupted run did not come to, `trend` the registry's runs up to
+    this one, as `report.index.Run` takes them.
+    """
+
+    code: int
+    reasons: tuple[str, ...]
+    since: str = ""
+    changes: tuple[Change, ...] = ()
+    missing: tuple[str, ...] = ()
+    trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
+
+
+def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
+    """One model's line of the index, with links relative to it."""
+    from modelaudit.findings import Verdict
+    from modelaudit.report.pages.index import IndexRow
+    from modelaudit.report.wording.json_access import as_maps
+
+    saved, counts, rules = row["saved_with"], row["severities"], row["rules"]
+    versions = saved if isinstance(saved, dict) else {}
+    folder = f"models/{row['slug']}"
+    links = {name: f"{folder}/{FORMATS[name].file}" for name in (*formats, "json")}
+    return IndexRow(
+        slug=str(row["slug"]),
+        path=str(row["path"]),
+        format_label=str(row["format_label"]),
+        origin=str(row.get("origin") or ""),
+        verdict=Verdict(str(row["verdict"])),
+        reason=str(row["reason"]),
+        counts={k: int(str(n)) for k, n in counts.items()} if isinstance(counts, dict) else {},
+        waived=len([each for each in as_maps(row.get("findings")) if each.get("waived_by")]),
+        codes=tuple(str(code) for code in rules) if isinstance(rules, list) else (),
+        keras=str(versions.get("keras") or ""),
+        tensorflow=str(versions.get("tensorflow") or ""),
+        bytes=int(str(row["bytes"])),
+        links=links,
+    )
+
+
+def write_index(
+    out: Path,
+    rows: Sequence[Row],
+    found: Found,
+    formats: Formats,
+    outcome: Outcome,
+    created: str,
+) -> None:
+    """Write the pages and files about the whole run, and point `latest` at them.
+
+    Of an interrupted run the pages alone are written: programs are given whole runs.
+    """
+    from modelaudit.report.pages.index import Run, index_json, render_index
+
+    words = {change.path: change.kind.value for change in outcome.changes}
+    entries = [
+        replace(index_entry(row, _written(out, row)), change=words.get(str(row["path"]), ""))
+        for row in rows
+    ]
+    notes = [f"{path}: {reason}" for path, reason in found.named]
+    notes += [*unserved(found), *unseen(found)]
+    notes += [f"not reached: {path}" for path in outcome.missing]
+    run = Run(
+        root=found.root,
+        created=created,
+        tool=f"tf-modelaudit {__version__}",
+        exit={"code": outcome.code, "reasons": [*outcome.reasons]},
+        notes=tuple(notes),
+        missing=len(outcome.missing),
+        trend=outcome.trend,
+        together=tuple(asdict(each) for each in together(rows)),
+        since=outcome.since,
+        changes=tuple(map(for_index, outcome.changes)),
+    )
+    folder = _run_folder(out, created)
+    infos = rule_infos()
+    for place, up in ((folder, "../../"), (out, "")):
+        seen = [_linked_from(up, entry) for entry in entries]
+        page = render_index(seen, run, infos, templates_dir=formats.choices.templates)
+        write_atomic(place / "index.html", page.encode())
+        write_atomic(place / "index.json", index_json(seen, run).encode())
+    _point_latest(out, folder)
+    if formats.per_run and not outcome.missing:
+        audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
+        for name, file in _run_files(out, formats).items():
+            write_atomic(file, render_format(name, audits, formats.choices))
+
+
+def _written(out: Path, row: Row) -> list[str]:
+    """The formats in which there are reports of a model, of this run or an earlier one."""
+    folder = out / "models" / str(row["slug"])
+    return [name for name in PER_MODEL if (folder / FORMATS[name].file).is_file()]
+
+
+def is_index_written(out: Path, formats: Formats) -> bool:
+    """Whether everything that `write_index` makes is there, and made together with the page."""
+    try:
+        page = (out / "index.html").stat().st_mtime_ns
+        rest = _run_files(out, formats).values()
+        return (out / "index.json").is_file() and all(f.stat().st_mtime_ns >= page for f in rest)
+    except OSError:
+        return False
+
+
+def _run_files(out: Path, formats: Formats) -> dict[str, Path]:
+    """Where the formats go that are made once a run."""
+    return {name: file or out / FORMATS[name].file for name, file in formats.per_run.items()}
+
+
+def _run_folder(out: Path, created: str) -> Path:
+    """A folder of its own for a run, also where the clock shows the same time again."""
+    name = created.replace(":", "")
+    for number in itertools.count(1):
+        folder = out / "runs" / (name if number == 1 else f"{name}-{number}")
+        if not (folder / "index.json").exists():
+            break
+    return folder
+
+
+def _linked_from(up: str, entry: IndexRow) -> IndexRow:
+    """The entry for a page that lies elsewhere: `up` leads from there to the output directory."""
+    return replace(entry, links={name: up + link for name, link in entry.links.items()})
+
+
+def _point_latest(out: Path, folder: Path) -> None:
+    """`latest` as a link to the newest run, replaced in one step."""
+    new = out / ".latest"
+    new.unlink(missing_ok=True)
+    new.symlink_to(folder.relative_to(out))
+    new.replace(out / "latest")

@@ -1,0 +1,128 @@
+"""One run over many models, however it is asked for: audit side by side, and say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelaudit.errors import UsageError
+from modelaudit.findings import WORST_FIRST, Verdict
+from modelaudit.pipeline import Target
+from modelaudit.runs.batch import (
+    Deliver,
+    Finished,
+    Found,
+    Row,
+    audit_all,
+    exit_code,
+    find,
+    log_line,
+)
+from modelaudit.runs.cache_notes import Recalled
+from modelaudit.runs.progress import SILENT, Progress
+from modelaudit.settings import Settings
+from modelaudit.terminal_text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished run: its rows, worst first, and how it ends."""
+
+    rows: list[Row]
+    found: Found
+    code: int
+
+
+def scan(
+    paths: tuple[Path, ...],
+    settings: Settings,
+    created: str,
+    *,
+    progress: Progress = SILENT,
+    log_file: Path | None,
+    all_versions: bool = False,
+) -> Ran:
+    """Audit every model under `paths` by its files alone; write nothing.
+
+    Raises:
+        UsageError: a path does not exist, or the log cannot be written.
+    """
+    check_log(log_file)
+    found = find(paths, settings, all_versions=all_versions)
+    rows = []
+    for finished in work_on(found.targets, settings, created, progress=progress):
+        rows.append(finished.row)
+        if log_file:
+            log_line(log_file, finished.row, created)
+    return Ran(worst_first(rows), found, exit_code(rows, found)[0])
+
+
+def work_on(
+    targets: Sequence[Target],
+    settings: Settings,
+    created: str,
+    *,
+    progress: Progress = SILENT,
+    deliver: Deliver | None = None,
+    recalled: Mapping[Path, Recalled] | None = None,
+    known: Collection[str] | None = None,
+) -> Generator[Finished]:
+    """Audit every target and yield each as it is done; see `batch.audit_all`."""
+    with ExitStack() as stack:
+        probe = None
+        shown = recalled or {}
+        if settings.probe.enabled and any(target.path not in shown for target in targets):
+            from modelaudit.probe.run import here_probe
+
+            probe = stack.enter_context(here_probe(settings, {t.root for t in targets}))
+        stack.callback(progress.end)
+        progress.begin(len(targets))
+        for finished in audit_all(
+            *(targets, settings, created),
+            probe=probe,
+            deliver=deliver,
+            recalled=shown,
+            known=known,
+            progress=progress,
+        ):
+            progress.advance(finished.target.shown)
+            yield finished
+
+
+def check_log(log_file: Path | None) -> None:
+    """Find out before the work that a log can be written, not after the first model.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if log_file is None:
+        return
+    try:
+        log_file.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise UsageError(f"{log_file}: cannot be written to: {error.strerror}") from error
+
+
+def worst_first(rows: list[Row]) -> list[Row]:
+    """Rows by verdict, then by how bad the findings are, then by path."""
+
+    def key(row: Row) -> tuple[Any, ...]:
+        counts = row["severities"]
+        levels = ("critical", "high", "medium", "low")
+        found = [-int(str(counts[x])) for x in levels] if isinstance(counts, Mapping) else []
+        return (WORST_FIRST.index(Verdict(str(row["verdict"]))), found, str(row["path"]))
+
+    return sorted(rows, key=key)
+
+
+def unseen(found: Found) -> list[str]:
+    """A sentence for every place that could not be looked at."""
+    return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
+
+
+def unserved(found: Found) -> list[str]:
+    """A sentence for every version that a server would take and that holds no model."""
+    return [f"nothing to serve: {clean(path)} ({clean(why)})" for path, why in found.unserved]

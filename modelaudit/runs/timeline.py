@@ -1,0 +1,182 @@
+"""What became of one model: its audits over the runs, what changed between them, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from modelaudit import schema
+from modelaudit.errors import UsageError
+from modelaudit.facts import Format
+from modelaudit.findings import Finding, Verdict
+from modelaudit.report.wording.vocabulary import transform
+from modelaudit.restore.audit_diff import changes, compare_audited, weight_changes
+from modelaudit.runs.model_moves import Whereabouts, whereabouts
+from modelaudit.terminal_text import clean
+
+if TYPE_CHECKING:
+    from modelaudit.facts import Json
+    from modelaudit.schema import Audit
+    from modelaudit.store.records import Line, Place, Run
+    from modelaudit.store.store import Store
+
+FIRST = ("findings", "versions")  # sections of changes that are told first
+# In front of what the finding says: further on, the words may be those of the model's file.
+EXPIRED = re.compile(r"A waiver for this expired on (\d{4}-\d\d-\d\d)\. ")
+
+
+def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
+    """The last audits of a model that differ from the one before, as JSON.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found: list[dict[str, Json]] = []
+    # What is printed of a name may stand for characters that no terminal takes.
+    rows = store.timeline(model) or [
+        row for name in store.names() if clean(name) == model for row in store.timeline(name)
+    ]
+    for place, group in groupby(rows, key=lambda row: row[1]):
+        before: tuple[int, Run, Audit] | None = None
+        mine = [*group]
+        where = whereabouts(store, place, [row[0] for row in mine])
+        for run, _, number, line in mine:
+            came = run.id in where.came
+            if before and number == before[0] and not came:
+                _lasted(found[-1], run, where)
+                continue
+            audit = schema.loads(store.document(number))
+            why = reasons(before[2], audit, before[1], run) if before else []
+            told = between(before[2], audit) if before else []
+            alike = before and not told and before[2].verdict is audit.verdict
+            if alike and not came and found[-1]["sha256"] == line["sha256"]:
+                _lasted(found[-1], run, where)
+            else:
+                found.append(_audit(run, place, line, audit, told, why, where))
+            before = (number, run, audit)
+    if not found:
+        raise UsageError(f"no run has audited a model called '{clean(model)}'")
+    return found[-last:]
+
+
+def between(old: Audit, new: Audit) -> list[str]:
+    """What changed from one audit to the next: findings first, then versions, then the rest.
+
+    [] where one of them saw nothing of the model.
+    """
+    if Format.UNREADABLE.value in (old.model.get("format"), new.model.get("format")):
+        return []
+    found = [*changes(old, new, transform), *weight_changes(compare_audited(old, new))]
+    told = [f"{each.section}: {each.what}" for each in found]
+    told += [f"findings: {each}" for each in _reconsidered(old, new)]
+    return sorted(told, key=place_in_order)
+
+
+def place_in_order(text: str) -> int:
+    """Where a change is told: those of the first sections before the others."""
+    section = text.partition(":")[0]
+    return FIRST.index(section) if section in FIRST else len(FIRST)
+
+
+def _reconsidered(old: Audit, new: Audit) -> Iterator[str]:
+    """Findings that both have and that count otherwise now."""
+    before = {finding.fingerprint: finding for finding in old.findings}
+    for now in new.findings:
+        was = before.get(now.fingerprint)
+        name = f"{now.code} {now.name}"
+        if was and was.severity is not now.severity:
+            yield f"{name} is {now.severity.value} now, was {was.severity.value}"
+        if was and bool(was.waived_by) != bool(now.waived_by):
+            yield f"waived now: {name}" if now.waived_by else f"no longer waived: {name}"
+
+
+def reasons(old: Audit, new: Audit, then: Run, now: Run) -> list[str]:
+    """Why the same bytes were judged otherwise, as far as the audits tell; [] for other bytes.
+
+    Args:
+        old: the earlier audit.
+        new: the later one.
+        then: the run that made the earlier one.
+        now: the run that made the later one.
+    """
+    if not old.model.get("sha256") or old.model.get("sha256") != new.model.get("sha256"):
+        return []
+    before, after = ({_expiry(each) for each in audit.findings} for audit in (old, new))
+    told = [f"a waiver expired on {day}" for day in sorted(after - before - {""})]
+    if old.tool.get("rules_digest") != new.tool.get("rules_digest"):
+        told.append("the rules changed")
+    elif then.rules != now.rules:
+        told.append("modelaudit itself changed")
+    if bool(old.observations) != bool(new.observations):
+        told.append("it was run" if new.observations else "it was not run")
+    elif _observed(old, "versions") != _observed(new, "versions"):
+        told.append("a runtime changed")
+    elif not told and _observed(old, "status") != _observed(new, "status"):
+        told.append("running it ended otherwise")
+    elif not told and Verdict.INCOMPLETE in (old.verdict, new.verdict):
+        seen = "not " * (new.verdict is Verdict.INCOMPLETE)
+        told.append(f"it was {seen}looked at in full")
+    return told or ["the settings changed, what they name, or what lies beside it"]
+
+
+def _expiry(finding: Finding) -> str:
+    """The day on which a waiver of the finding expired, "" where none did."""
+    said = EXPIRED.match(finding.detail)
+    return said[1] if said else ""
+
+
+def _observed(audit: Audit, key: str) -> list[tuple[str, str]]:
+    return sorted((str(each.get("runtime")), str(each.get(key))) for each in audit.observations)
+
+
+def _audit(
+    run: Run,
+    place: Place,
+    line: Line,
+    audit: Audit,
+    told: Sequence[str],
+    why: Sequence[str],
+    where: Whereabouts,
+) -> dict[str, Json]:
+    worst = next((finding for finding in audit.findings if not finding.waived_by), None)
+    return {
+        "run": run.id,
+        "runs": 1,
+        "started": run.started,
+        "until": run.started,
+        "root": place.root,
+        "path": place.path,
+        "verdict": line["verdict"],
+        "reason": line["reason"],
+        "worst": {
+            "code": worst.code,
+            "name": worst.name,
+            "severity": worst.severity.value,
+            "detail": worst.detail,
+        }
+        if worst
+        else None,
+        "sha256": line["sha256"],
+        "severities": line["severities"],
+        "changes": [*told],
+        "because": [*why],
+        "renamed_from": where.came.get(run.id) or None,
+        "left": _left(run, where),
+    }
+
+
+def _left(run: Run, where: Whereabouts) -> Json:
+    """What became of the model after its last run; None where it stayed."""
+    left = where.left.get(run.id)
+    if left is None:
+        return None
+    return {"kind": left.kind.value, "path": left.path or None, "since": left.since}
+
+
+def _lasted(found: dict[str, Json], run: Run, where: Whereabouts) -> None:
+    """Note one more run in which a model was as this audit says."""
+    found["runs"] = int(str(found["runs"])) + 1
+    found["until"] = run.started
+    found["left"] = _left(run, where)

@@ -1,0 +1,143 @@
+"""Finished audits to files: the formats asked for, and the reports of each model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelaudit.audit_sections import weights_digest
+from modelaudit.errors import SchemaError, UsageError
+from modelaudit.registry.cross_model import together
+from modelaudit.registry.output_directory import write_atomic
+from modelaudit.report.export.job import Choices, Job
+from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, format_called
+from modelaudit.runs.batch import Deliver, row_of
+from modelaudit.schema import Audit, dumps, load, to_json
+
+if TYPE_CHECKING:
+    from modelaudit.report.rule_info import RuleInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Formats made for each model, and those made once a run with the file to write, or None."""
+
+    per_model: tuple[str, ...]
+    per_run: Mapping[str, Path | None]
+    choices: Choices = field(default_factory=Choices)
+
+
+def rule_infos() -> dict[str, RuleInfo]:
+    """The rules' wording for reports, which do not import the rules themselves."""
+    from modelaudit.report.rule_info import RuleInfo
+    from modelaudit.rules.catalogue import CATALOGUE
+    from modelaudit.rules.model import Need
+
+    return {
+        rule.code: RuleInfo(
+            code=rule.code,
+            name=rule.name,
+            family=rule.family.value,
+            severity=rule.severity,
+            summary=rule.summary,
+            pass_title=rule.pass_title,
+            why=rule.why,
+            fix=rule.fix,
+            references=rule.references,
+            observed=bool({Need.OBSERVATION, Need.BEHAVIOUR}.intersection(rule.needs)),
+        )
+        for rule in CATALOGUE
+    }
+
+
+def parse_formats(formats: Sequence[str]) -> Formats:
+    """`-f` options; without any, the default formats.
+
+    Raises:
+        UsageError: a format that does not exist, or a file for one that is made per model.
+    """
+    per_model: dict[str, None] = {}
+    per_run: dict[str, Path | None] = {}
+    for each in formats:
+        name, _, file = each.partition("=")
+        if not format_called(name).per_model:
+            per_run[name] = Path(file) if file else None
+        elif file:
+            raise UsageError(f"{name} is made for each model, so it cannot go to one file ({file})")
+        else:
+            per_model[name] = None
+    return Formats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
+
+
+def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes:
+    """One report in one format.
+
+    Raises:
+        UsageError: a format that does not exist, or one audit is needed and there are several.
+    """
+    found = together([row_of(audit) for audit in audits])
+    job = Job(
+        audits,
+        rule_infos(),
+        choices,
+        base=str(Path.cwd()),
+        across=[(each.title, each.models) for each in found],
+    )
+    return format_called(name).render(job)
+
+
+def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = None) -> Deliver:
+    """What writes one finished audit below `out`: always the JSON, and the formats asked for.
+
+    What an earlier run wrote in other formats goes where it would tell of another audit.
+
+    Args:
+        out: the output directory.
+        formats: which to write, and how.
+        moved: slugs of models that are gone, by the digest of their files or weights: the same
+            model may have come back under another name.
+    """
+    pages = [FORMATS[name] for name in formats.per_model if name != "json"]
+    for page in pages:
+        page.load()  # before slots are forked, so that they share what the imports cost
+
+    infos = rule_infos()
+
+    def deliver(audit: Audit) -> None:
+        folder = out / "models" / str(audit.model["slug"])
+        previous = _previous(out, audit, moved or {})
+        if not _is_of(folder, audit):
+            for name in PER_MODEL:
+                if name != "json":
+                    (folder / FORMATS[name].file).unlink(missing_ok=True)
+        write_atomic(folder / FORMATS["json"].file, dumps(audit).encode())
+        job = Job([audit], infos, formats.choices, previous=previous, first=previous is None)
+        for page in pages:
+            write_atomic(folder / page.file, page.render(job))
+
+    return deliver
+
+
+def _is_of(folder: Path, audit: Audit) -> bool:
+    """Whether the audit that lies there says the same, at whatever time it was made."""
+    with contextlib.suppress(SchemaError):
+        said = [to_json(each) for each in (load(folder / "audit.json"), audit)]
+        for each in said:
+            del each["created"], each["timings"]
+        return said[0] == said[1]
+    return False
+
+
+def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None:
+    """The last audit of the same model that was written there, if any can be read."""
+    slugs = [str(audit.model["slug"])]
+    slugs += [
+        moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit.weights)) if d in moved
+    ]
+    for slug in slugs:
+        with contextlib.suppress(SchemaError):
+            return load(out / "models" / slug / "audit.json")
+    return None

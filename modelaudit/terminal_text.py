@@ -1,0 +1,52 @@
+"""Text in lines of limited width, for terminals, logs and mails: made safe, cut and wrapped."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+
+INDENT = " " * 6
+
+
+def clean(text: str) -> str:
+    """`text` without characters that would steer a terminal or reorder a line."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut at the end to `width` columns."""
+    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
+
+
+def cells(text: str) -> int:
+    """Columns that `text` takes: Chinese letters and emoji two each, accents of their own none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in {"Mn", "Me"} for c in text)
+
+
+def shorten_path(text: str, width: int) -> str:
+    """`text` cut in the middle, so that both the directory and the name stay readable.
+
+    In `width` columns: one of wide letters loses more of them.
+    """
+    limit = width
+    while cells(text) > width and limit > 1:
+        tail = limit * 2 // 3
+        shown = text[: limit - tail - 1] + "…" + text[-tail:]
+        if len(text) > limit and cells(shown) <= width:
+            return shown
+        limit -= 1
+    return text
+
+
+def wrapped(text: str, width: int, first: str = "", rest: str = INDENT) -> str:
+    """`text` in lines of at most `width`, cut at spaces: a path that fits stays in one piece."""
+    return textwrap.fill(
+        clean(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,15 @@
+"""The command as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_models"
+
+
+def command(*arguments):
+    """The command line of a fresh process."""
+    return [sys.executable, "-m", "modelaudit", *map(os.fspath, arguments)]

@@ -1,0 +1,116 @@
+"""When an earlier audit still holds: what it, and the pages made of it, were made from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from modelaudit.cli import cli
+from modelaudit.registry.snapshot import FileState, Looker, Snapshot
+from modelaudit.report.pages.assets import templates_root
+from modelaudit.runs import cache as memory
+from modelaudit.store.store import Store
+from tests.command_line import SAMPLES
+from tests.made import files
+from tests.runs.nights import scale
+
+
+@pytest.fixture
+def night(tmp_path: Path):
+    """Run a night over `night.models` into `night.out`; gives the number of models audited."""
+    models, out = tmp_path / "models", tmp_path / "out"
+    models.mkdir()
+
+    def run(*more: str, registry: Path = models, command: str = "nightly") -> int:
+        words = [command, str(registry), "--out", str(out), "--no-probe", *more]
+        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert done.exit_code in (0, 1), done.output
+        with Store.open_to_read(out) as store:
+            return store.runs()[-1].audited
+
+    run.models, run.out = models, out
+    return run
+
+
+def test_pages_are_made_again_when_our_templates_change(night, tmp_path, monkeypatch):
+    files.minimal_h5(night.models / "a.h5")
+    ours = tmp_path / "templates"
+    shutil.copytree(templates_root(), ours)
+    monkeypatch.setattr(memory, "templates_root", lambda: ours)
+    assert [night("-f", "html"), night("-f", "html")] == [1, 0]
+    style = ours / "css" / "base.css"
+    style.write_text(style.read_text() + "\n")
+    assert [night("-f", "html"), night("-f", "html")] == [1, 0]
+
+
+def test_a_file_about_the_run_that_is_asked_for_is_written_though_nothing_changed(night):
+    files.minimal_h5(night.models / "a.h5")
+    assert night("-f", "json", "-f", "sarif") == 1
+    report = night.out / "report.sarif"
+    first = report.read_bytes()
+    report.unlink()
+    assert night("-f", "json", "-f", "sarif") == 0
+    assert report.read_bytes() == first
+
+
+def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
+    files.minimal_h5(night.models / "a.h5")
+    night("-f", "json", "-f", "junit")
+    files.minimal_keras(night.models / "b.keras")
+    night("-f", "json")
+    assert "b.keras" not in (night.out / "junit.xml").read_text()
+    assert night("-f", "json", "-f", "junit") == 0
+    assert "b.keras" in (night.out / "junit.xml").read_text()
+
+
+def test_reports_in_other_formats_stay_while_they_are_true(night):
+    files.minimal_h5(night.models / "a.h5")
+    files.minimal_keras(night.models / "b.keras")
+    pages = [night.out / "models" / name / "report.html" for name in ("a.h5", "b.keras")]
+    night("-f", "html")
+    before = [page.read_bytes() for page in pages]
+    night("-f", "junit")
+    assert [page.read_bytes() for page in pages] == before
+    # The index leads to what is there, whenever it was made.
+    rows = json.loads((night.out / "index.json").read_text())["models"]
+    assert all({"html", "json"} == set(row["links"]) for row in rows)
+    scale(night.models / "a.h5")
+    night("-f", "junit")
+    assert [page.exists() for page in pages] == [False, True]
+    rows = json.loads((night.out / "index.json").read_text())["models"]
+    assert {row["path"]: "html" in row["links"] for row in rows} == {"a.h5": False, "b.keras": True}
+
+
+def test_a_night_does_not_take_the_reports_of_another_registry_s_audit(night, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    files.minimal_h5(night.models / "a.h5")
+    files.minimal_h5(other / "a.h5")
+    for command, registry in [("nightly", night.models), ("audit", other)] * 2:
+        assert night("-f", "json", registry=registry, command=command) == 1
+        assert json.loads((night.out / "index.json").read_text())["root"] == str(registry)
+        told = json.loads((night.out / "models" / "a.h5" / "audit.json").read_text())
+        assert told["model"]["root"] == str(registry)
+
+
+@pytest.mark.parametrize(("settled", "more"), [(False, ()), (True, ("--verify",))])
+def test_a_model_is_held_against_the_bytes_of_the_version_before(night, monkeypatch, settled, more):
+    """Also where its directory entry says nothing: see `test_verify_finds_what_…`."""
+    for version in ("1", "2"):
+        shutil.copytree(SAMPLES / "digits_random_export", night.models / "net" / version)
+    real = Looker.snapshot
+
+    def blind(looker: Looker, model: Path) -> Snapshot:
+        states = real(looker, model).files
+        told = tuple(FileState(each.name, each.size, 1, 1, 1) for each in states)
+        return Snapshot(told, settled or model.name == "2")
+
+    monkeypatch.setattr(Looker, "snapshot", blind)
+    assert [night("-f", "json", *more), night("-f", "json", *more)] == [1, 0]
+    (graph,) = (night.models / "net" / "1").glob("saved_model.pb")
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
+    assert [night("-f", "json", *more), night("-f", "json", *more)] == [1, 0]

@@ -1,0 +1,103 @@
+"""Whatever a model does to the process that reads it, the command goes on and says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.exit_codes import ExitCode
+from tests.made import files
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CRASH = """
+import faulthandler, os, pathlib, signal
+import modelaudit.pipeline as pipeline
+real = pipeline.read
+def read(path, limits):
+    if path.name == "hostile.h5":
+        faulthandler.disable()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return real(path, limits)
+pipeline.read = read
+"""
+GREED = """
+import modelaudit.pipeline as pipeline
+real = pipeline.read
+def read(path, limits):
+    return bytearray(3 << 30) if path.name == "hostile.h5" else real(path, limits)
+pipeline.read = read
+"""
+SNIFF_CRASH = """
+import os, signal
+from modelaudit.formats.hdf5 import keras_layout as hdf5_layout
+real = hdf5_layout.sniff_layout
+def sniff_layout(window):
+    if window.file == "hostile.h5":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return real(window)
+hdf5_layout.sniff_layout = sniff_layout
+"""
+
+
+@pytest.fixture
+def models(tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    files.minimal_h5(folder / "hostile.h5")
+    files.minimal_h5(folder / "sound.h5")
+    return folder
+
+
+pytestmark = pytest.mark.slow
+
+
+def run(patch, *arguments, cwd):
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{patch}\n"
+    code += "from modelaudit.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_inspect_shows_the_others(models):
+    done = run(CRASH, "inspect", models, cwd=models)
+    assert done.returncode == ExitCode.INCOMPLETE, done.stderr
+    assert "SIGSEGV" in done.stdout and "sound.h5" in done.stdout
+    rows = json.loads(run(CRASH, "inspect", models, "--json", cwd=models).stdout)
+    assert [row["model"]["format"] for row in rows] == ["unreadable", "legacy_h5_full"]
+
+
+@pytest.mark.parametrize("command", ["explain", "record"])
+def test_commands_that_ask_the_diagnosis_or_the_weights(models, command):
+    done = run(CRASH, command, models / "hostile.h5", "--no-probe", cwd=models)
+    assert done.returncode == ExitCode.INCOMPLETE, done.stderr
+    assert "hostile.h5: the process that read it died of signal 11 (SIGSEGV)" in done.stderr
+
+
+def test_diff_says_that_it_has_no_answer(models):
+    pair = (models / "sound.h5", models / "hostile.h5")
+    done = run(CRASH, "diff", *pair, "--no-probe", cwd=models)
+    assert done.returncode == ExitCode.INCOMPLETE, done.stderr
+    assert "SIGSEGV" in done.stderr and not done.stdout
+    assert run("", "diff", *pair, "--no-probe", cwd=models).returncode == ExitCode.OK
+
+
+def test_a_limit_on_memory_is_named(models):
+    (models / "modelaudit.toml").write_text(f"[limits]\nread_memory = {1 << 30}\n")
+    done = run(GREED, "scan", models, "--json", cwd=models)
+    assert done.returncode == ExitCode.FINDINGS, done.stderr
+    rows = {row["path"]: row for row in json.loads(done.stdout)}
+    assert "read_memory" in rows["hostile.h5"]["reason"]
+    assert rows["hostile.h5"]["rules"] == ["MA118"]
+    assert rows["sound.h5"]["verdict"] == "pass"
+
+
+def test_looking_for_models_survives_a_file_that_kills_libhdf5(models):
+    done = run(SNIFF_CRASH, "scan", models, "--json", cwd=models)
+    assert {row["path"] for row in json.loads(done.stdout)} == {"hostile.h5", "sound.h5"}

@@ -1,0 +1,91 @@
+"""Models that a night does not find: gone, out of reach, or superseded."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.command_line import ROOT
+from tests.made import files
+from tests.plain_rights import folder_of_a_plain_user
+from tests.runs.nights import audited, nightly
+
+
+def test_a_model_that_vanished_and_came_back_is_known(sound):
+    nightly(sound)
+    (sound / "a.h5").rename(sound.parent / "a.h5")
+    assert "gone        a.h5" in nightly(sound).stdout
+    (sound.parent / "a.h5").rename(sound / "a.h5")
+    assert "new         a.h5" in nightly(sound).stdout
+    assert audited(sound) == 0
+
+
+def test_a_registry_without_models_is_told_every_night_and_forgets_nothing(sound):
+    nightly(sound)
+    away = sound.parent / "away"
+    sound.rename(away)  # as where a disk is not mounted
+    sound.mkdir()
+    for _ in range(2):
+        said = nightly(sound, code=4).stdout
+        assert said.startswith(f"{sound}: no model now, 2 on ")
+        assert "is everything mounted?" in said
+        assert "gone" not in said
+    sound.rmdir()
+    away.rename(sound)
+    assert nightly(sound).stdout == ""
+
+
+def test_a_version_without_a_model_is_told_when_it_comes(tmp_path):
+    registry = tmp_path / "models"
+    shutil.copytree(ROOT / "sample_models" / "digits_tf1_savedmodel", registry / "m" / "1")
+    nightly(registry)
+    (registry / "m" / "2").mkdir()
+    told = "nothing to serve: m/2 (the highest version holds no model; TF-Serving takes it, not 1)"
+    done = nightly(registry)
+    assert told in done.stdout
+    assert told in (tmp_path / "out" / "index.html").read_text()
+    assert nightly(registry).stdout == ""
+
+
+def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
+    registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
+    shutil.copytree(sample, registry / "m" / "1")
+    nightly(registry)
+    shutil.copytree(sample, registry / "m" / "2")
+    said = nightly(registry).stdout
+    assert "1 model before, 1 now: 1 new, 1 older now since" in said
+    assert "\nnew         m/2  pass\n" in said
+    assert "\nolder now   m/1  2 is the newest, was pass\n" in said
+    shutil.rmtree(registry / "m" / "1")
+    assert nightly(registry).stdout == ""
+
+
+def test_a_version_that_is_taken_back_is_no_other_model(tmp_path):
+    """Though the two have the same bytes, which is what a rename is told by."""
+    registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
+    for version in "12":
+        shutil.copytree(sample, registry / "m" / version)
+    nightly(registry)
+    shutil.rmtree(registry / "m" / "2")
+    said = nightly(registry).stdout
+    assert "\nnew         m/1  pass, the newest again without 2\n" in said
+    assert "\ngone        m/2  was pass\n" in said
+    assert nightly(registry).stdout == ""
+
+
+def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
+    nightly(sound)  # imports what a plain user could not
+    with folder_of_a_plain_user() as folder:
+        registry = folder / "models"
+        locked = registry / "locked"
+        locked.mkdir(parents=True)
+        files.minimal_h5(locked / "m.h5")
+        files.minimal_h5(registry / "other.h5")
+        nightly(registry)
+        locked.chmod(0)
+        said = nightly(registry, code=3).stdout
+        assert "worse       locked/m.h5  pass -> incomplete\n  + MA101 unreadable-file" in said
+        assert "not looked at: locked (Permission denied)" in said
+        assert "gone" not in said
+        locked.chmod(0o755)
+        said = nightly(registry).stdout
+        assert "better      locked/m.h5  incomplete -> pass" in said

@@ -1,0 +1,217 @@
+"""Who is told of a nightly run, and that nobody else is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from modelaudit.cli import cli
+from modelaudit.registry.output_directory import locked
+from tests.made import files
+
+
+@pytest.fixture
+def server():
+    """A web server that keeps what it is asked.
+
+    A path with `broken` is answered by 500, one with `moved` leads to `/elsewhere`, and to one
+    with `nonsense` the answer is no HTTP.
+    """
+    asked: list[tuple[str, str, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def __getattr__(self, name: str):
+            if name in {"do_GET", "do_POST"}:  # what the library calls for a request
+                return self._take
+            raise AttributeError(name)
+
+        def _take(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append((self.command, self.path, body))
+            if "nonsense" in self.path:
+                self.wfile.write(b"220 this is another service\r\n")
+                return
+            codes = {"broken": 500, "moved": 302}
+            self.send_response(next((c for word, c in codes.items() if word in self.path), 200))
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as web:
+        thread = threading.Thread(target=web.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{web.server_port}", asked
+        web.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def night(tmp_path: Path):
+    """Run a night with the settings given as TOML."""
+    models = tmp_path / "models"
+    models.mkdir()
+    files.minimal_h5(models / "a.h5")
+
+    def run(settings: str, *more: str) -> Result:
+        config = tmp_path / "modelaudit.toml"
+        config.write_text(settings)
+        words = ["--config", str(config), "nightly", str(models), "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(cli, [*words, "--no-probe", "-f", "json", *more])
+
+    run.models = models
+    return run
+
+
+def test_a_webhook_and_a_health_check(server, night):
+    address, asked = server
+    settings = f'[nightly]\nwebhook = "{address}/hook"\nping = "{address}/check/"\n'
+    first = night(settings)
+    assert first.exit_code == 0
+    assert [(method, path) for method, path, _ in asked] == [
+        ("GET", "/check/start"),
+        ("POST", "/hook"),
+        ("GET", "/check"),
+    ]
+    sent = json.loads(asked[1][2])
+    assert sent["text"] == first.stdout.rstrip("\n")
+    assert (sent["models"], sent["since"], sent["changes"]) == (1, None, [])
+
+    asked.clear()
+    assert night(settings).stdout == ""
+    assert [path for _, path, _ in asked] == ["/check/start", "/check"]  # no news, no call
+
+    asked.clear()
+    files.minimal_keras(night.models / "b.keras")
+    night(settings)
+    (change,) = json.loads(asked[1][2])["changes"]
+    assert (change["kind"], change["path"], change["now"]) == ("new", "b.keras", "pass")
+
+    asked.clear()
+    shutil.copy(night.models / "a.h5", night.models / "z.h5")
+    night(settings)
+    across = json.loads(asked[1][2])["across"]
+    assert [(each["kind"], each["models"]) for each in across] == [
+        ("same-content", ["a.h5", "z.h5"])
+    ]
+
+
+def test_of_the_first_run_the_findings_of_failing_models_are_sent(server, night):
+    address, asked = server
+    files.truncated_h5(night.models)
+    night(f'[nightly]\nwebhook = "{address}/hook"\n')
+    sent = json.loads(asked[0][2])
+    (change,) = sent["changes"]
+    assert (change["kind"], change["path"], change["was"]) == ("new", "truncated.h5", None)
+    assert "MA102" in {finding["code"] for finding in change["appeared"]}
+    assert sent["text"].count("MA102 truncated-file (high): ") == 1
+
+
+def test_the_health_check_learns_of_runs_that_did_not_do_their_work(server, night, tmp_path):
+    address, asked = server
+    settings = f'[nightly]\nping = "{address}/check"\n'
+    with locked(tmp_path / "out"):
+        night(settings)
+    (night.models / "a.h5").unlink()
+    night(settings)
+    night.models.rmdir()
+    night(settings)
+    paths = [path for _, path, _ in asked]
+    assert paths[1::2] == ["/check/75", "/check/4", "/check/2"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--probe-data", "nowhere"), ("--no-such-option",), ("-f", "odt"), ("--target", "x")]
+)
+def test_the_health_check_learns_of_a_command_line_that_is_wrong(server, night, wrong):
+    address, asked = server
+    done = night(f'[nightly]\nping = "{address}/check"\n', *wrong)
+    assert done.exit_code != 0
+    assert [path for _, path, _ in asked] == ["/check/start", "/check/2"]
+
+
+def test_help_is_no_run(server, night):
+    address, asked = server
+    assert night(f'[nightly]\nping = "{address}/check"\n', "--help").exit_code == 0
+    assert not asked
+
+
+def test_findings_do_not_fail_a_health_check(server, night):
+    address, asked = server
+    files.truncated_h5(night.models)
+    assert night(f'[nightly]\nping = "{address}/check"\n').exit_code == 1
+    assert [path for _, path, _ in asked] == ["/check/start", "/check"]
+
+
+def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
+    address, _ = server
+    settings = (
+        f'[nightly]\nwebhook = "{address}/broken/secret"\nping = "http://127.0.0.1:9/secret"\n'
+    )
+    done = night(settings)
+    assert done.exit_code == 0
+    assert "first run" in done.stdout
+    place = address.removeprefix("http://")
+    told = f"could not notify: webhook at {place}: 500 Internal Server Error"
+    assert done.stderr.splitlines().count(f"modelaudit: {told}") == 1
+    assert done.stderr.count("could not notify: health check at 127.0.0.1:9: ") == 2
+    assert "secret" not in done.output
+
+
+def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
+    address, asked = server
+    done = night(f'[nightly]\nwebhook = "{address}/moved/secret"\n')
+    assert done.exit_code == 0
+    assert [(method, path) for method, path, _ in asked] == [("POST", "/moved/secret")]
+    place = address.removeprefix("http://")
+    assert f"could not notify: webhook at {place}: 302 Found, which leads elsewhere" in done.stderr
+    assert "secret" not in done.output
+
+
+def test_an_answer_that_is_no_http_is_a_line(server, night):
+    address, _ = server
+    done = night(f'[nightly]\nping = "{address}/nonsense"\n')
+    assert done.exit_code == 0
+    assert "first run" in done.stdout
+    assert done.stderr.count(f"health check at {address.removeprefix('http://')}: ") == 2
+
+
+def test_a_program_gets_the_text(night, tmp_path):
+    said = tmp_path / "said"
+    settings = f"[nightly]\nnotify = ['sh', '-c', 'cat > \"$1\"', 'sh', '{said}']\n"
+    done = night(settings)
+    assert said.read_text() == done.stdout
+    said.unlink()
+    assert night(settings).stdout == ""
+    assert not said.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (["/nowhere/notify"], "No such file"),
+        (["sh", "-c", "cat >/dev/null; echo no route >&2; exit 3"], "ended with 3: no route"),
+    ],
+)
+def test_a_program_that_fails_is_a_line(night, command, why):
+    done = night(f"[nightly]\nnotify = {json.dumps(command)}\n")
+    assert done.exit_code == 0
+    assert "could not notify" in done.stderr
+    assert why in done.stderr
+
+
+def test_without_settings_nobody_is_asked(night, monkeypatch):
+    def refused(*_args, **_options):
+        raise AssertionError("no network without a setting")
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", refused)
+    monkeypatch.setattr("modelaudit.runs.notifications._run", refused)
+    assert night("").exit_code == 0

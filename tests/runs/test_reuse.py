@@ -1,0 +1,181 @@
+"""What a later run uses again of an earlier one, and when it must not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from modelaudit.probe import run as here
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.run import Seen
+from modelaudit.runs import batch
+from modelaudit.runs import cache as memory
+from modelaudit.store import cache_keys as keys
+from tests.command_line import SAMPLES
+from tests.runs.nights import audited, nightly, scale, written_to_once
+
+
+def test_other_times_of_the_same_bytes_are_no_change(sound):
+    nightly(sound)
+    os.utime(sound / "a.h5", (1, 1))
+    shutil.copy(sound / "b.keras", sound / "copy")
+    (sound / "copy").replace(sound / "b.keras")
+    assert nightly(sound).stdout == ""
+    assert audited(sound) == 0
+
+
+def test_verify_finds_what_a_directory_entry_hides(sound, monkeypatch):
+    """As on a file system that keeps no times: every snapshot looks the same, and settled."""
+    from modelaudit.registry import snapshot
+
+    real = snapshot.Looker.snapshot
+
+    def blind(looker, model):
+        states = tuple(
+            snapshot.FileState(state.name, state.size, 1, 1, 1)
+            for state in real(looker, model).files
+        )
+        return snapshot.Snapshot(states, settled=True)
+
+    monkeypatch.setattr(snapshot.Looker, "snapshot", blind)
+    nightly(sound)
+    scale(sound / "a.h5")
+    assert nightly(sound).stdout == ""
+    assert "saved again a.h5" in nightly(sound, "--verify").stdout
+
+
+def seen(*_args) -> Seen:
+    return Seen((Observation("here", "load_model", Status.FAILED, "ValueError", "no such layer"),))
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    """A probe that counts; the runtimes are not started."""
+    starts = []
+
+    @contextmanager
+    def started(settings, roots):
+        starts.append(settings)
+        yield seen
+
+    monkeypatch.setattr(here, "here_probe", started)
+    return starts
+
+
+def observed(models: Path, name: str = "a.h5") -> list:
+    path = models.parent / "out" / "models" / name / "audit.json"
+    return json.loads(path.read_text())["observations"]
+
+
+def test_changed_rules_judge_again_without_running_a_model(sound, monkeypatch, probe):
+    first = nightly(sound, "--probe", code=1)
+    assert (len(probe), "first run" in first.stdout) == (1, True)
+    before = observed(sound)
+    assert before[0]["error"] == "no such layer"
+    real = keys.code_digest
+
+    def other_rules(rooms=("",)):
+        return "other" if rooms == ("",) else real(rooms)
+
+    keys._general.cache_clear()
+    monkeypatch.setattr(keys, "code_digest", other_rules)
+    nightly(sound, "--probe")
+    keys._general.cache_clear()
+    assert (audited(sound), len(probe)) == (2, 1)
+    assert observed(sound) == before
+
+
+def test_settings_of_the_probe_run_models_again(sound, probe):
+    nightly(sound, "--probe", code=1)
+    nightly(sound, "--probe", "--samples", "32")
+    assert (audited(sound), len(probe)) == (2, 2)
+    nightly(sound, "--probe", "--samples", "32", "--fail-on", "critical")
+    assert len(probe) == 2  # only the line moved, so what was seen is judged again
+
+
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [
+        *((each, None) for each in (Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE)),
+        (Status.CRASHED, signal.SIGKILL),  # as the kernel does where a group's memory is used up
+    ],
+)
+def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status, number):
+    ended = Observation("here", "load_model", status, signal=number)
+    monkeypatch.setattr(sys.modules[__name__], "seen", lambda *_: Seen((ended,)))
+    nightly(sound, "--probe", code=3)
+    assert nightly(sound, "--probe").stdout == ""  # no news, but not taken for granted either
+    assert (audited(sound), len(probe)) == (2, 2)
+
+
+def test_another_description_by_mlflow_is_held_against_the_same_model(sound):
+    """It is not among the model's files, and what it promises is."""
+    said = '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, %d]}}]'
+    (sound / "b.keras").rename(sound.parent / "b.keras")
+    for size, told in ((6, ""), (7, "MA802 mlflow-signature-differs (medium): "), (7, "")):
+        text = f"flavors: {{keras: {{}}}}\nsignature:\n  inputs: '{said % size}'\n"
+        (sound / "MLmodel").write_text(text)
+        done = nightly(sound).stdout
+        assert told in done if told else "MA802" not in done
+    assert done == ""
+
+
+def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch):
+    """Between planning and auditing the file was replaced: the old answers are not its own."""
+    nightly(sound, "--probe", code=1)
+    real = memory.Memory.plan
+
+    def plan(self, *arguments, **options):
+        planned = real(self, *arguments, **options)
+        scale(sound / "a.h5")
+        return planned
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.Memory, "plan", plan)
+        nightly(sound, "--probe", "--fail-on", "critical", code=3)
+    assert len(probe) == 1  # no runtime was there for it, so it was not looked at in full
+    assert "written to while the run went on" in observed(sound)[0]["error"]
+    assert observed(sound, "b.keras")[0]["error"] == "no such layer"
+    nightly(sound, "--probe", "--fail-on", "critical")
+    assert (audited(sound), len(probe)) == (1, 2)
+    assert observed(sound)[0]["error"] == "no such layer"
+
+
+def test_what_is_recalled_does_not_outlive_a_change_during_the_audit(sound, probe, monkeypatch):
+    nightly(sound, "--probe", code=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "audit_model", written_to_once(sound))
+        nightly(sound, "--probe", "--fail-on", "critical", code=3)
+    assert "written to while the run went on" in observed(sound)[0]["error"]
+
+
+@pytest.mark.slow
+def test_what_running_a_model_showed_comes_back_whole(tmp_path, monkeypatch):
+    """A real probe, and a second night that judges by another line and may run nothing."""
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copy(SAMPLES / "digits_robust.keras", models)
+    nightly(models, "--probe")
+    path = tmp_path / "out" / "models" / "digits_robust.keras" / "audit.json"
+    first = json.loads(path.read_text())
+    assert first["behaviour"]["outputs"]
+    assert first["restore"]["identical"] > 0
+
+    def refused(settings):
+        raise AssertionError("no runtime is to be started")
+
+    monkeypatch.setattr(here, "here_probe", refused)
+    nightly(models, "--probe", "--fail-on", "low")
+    second = json.loads(path.read_text())
+    assert audited(models) == 1
+    for each in (first, second):
+        for key in ("created", "timings", "verdict", "reason", "exit"):
+            del each[key]
+    assert first == second

@@ -1,0 +1,220 @@
+"""What a run tells of entries of the settings that did nothing, or name what does not exist."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from modelaudit.cli import cli
+from modelaudit.errors import UsageError
+from modelaudit.pipeline import Target
+from modelaudit.runs.batch import Found
+from modelaudit.runs.settings_notes import settings_notes
+from modelaudit.settings import Expectation, Policy, ProbeSettings, Settings, Waiver
+from tests.runs.nights import audited, nightly
+
+WHY = 'reason = "known"\n'
+REG = Path("/reg")
+STEERING = "the expectation of output steering for driving/* (odd under H)"
+EVERY = '[[policy]]\npath = "*"\n'
+TWO = f'[[ignore]]\nrule = "MA102"\n{WHY}[[ignore]]\nrule = "MA999"\n{WHY}'
+
+
+def invoke(config, *words):
+    return CliRunner().invoke(cli, ["--config", str(config), *map(str, words)])
+
+
+@pytest.fixture
+def config(tmp_path):
+    """The settings file beside the registry `models`."""
+    return tmp_path / "modelaudit.toml"
+
+
+def verdicts(config, path):
+    rows = json.loads(invoke(config, "scan", "--json", path).stdout)
+    return {row["path"]: row["verdict"] for row in rows}
+
+
+def test_a_pattern_that_begins_at_the_settings_file_holds_however_the_model_is_named(
+    models, config
+):
+    config.write_text(f'[[ignore]]\npath = "models/trunc*"\n{WHY}')
+    assert verdicts(config, models)["truncated.h5"] == "pass"
+    assert verdicts(config, models / "truncated.h5") == {"truncated.h5": "pass"}
+    assert verdicts(config, models.parent)["models/truncated.h5"] == "pass"
+    config.write_text(f'[[ignore]]\npath = "trunc*"\n{WHY}')
+    assert verdicts(config, models)["truncated.h5"] == "pass"
+    assert verdicts(config, models.parent)["models/truncated.h5"] == "fail"
+
+
+def test_waivers_of_other_models_are_not_called_unused(models, config):
+    config.write_text(
+        f'[[ignore]]\nrule = "MA102"\npath = "models/trunc*"\n{WHY}'
+        f'[[ignore]]\nrule = "MA102"\npath = "models/a.h5"\n{WHY}'
+        f'[[ignore]]\nrule = "MA604"\n{WHY}'
+    )
+    said = invoke(config, "scan", models).stderr.splitlines()
+    unused = "modelaudit: the waiver of MA102 for models/a.h5 (known) covers no finding of this run"
+    assert said == [unused]  # MA604 asks of models that are run, and a scan runs none
+    for single in ("a.h5", "truncated.h5"):
+        assert invoke(config, "scan", models / single).stderr == ""
+
+
+def test_patterns_that_fit_no_model_are_told(models, config):
+    config.write_text(
+        f'[[ignore]]\npath = "left/*"\n{WHY}'
+        '[[expect]]\npath = "driving/*"\noutput = "steering"\naction = "odd"\n'
+        '[[policy]]\npath = "prood/*"\nfail_on = "low"\n'
+    )
+    assert invoke(config, "scan", models).stderr.splitlines() == [
+        "modelaudit: the waiver of all findings for left/* (known) fits no model of this run",
+        f"modelaudit: {STEERING} fits no model of this run",
+        "modelaudit: the policy for prood/* fits no model of this run",
+    ]
+    assert invoke(config, "scan", models / "a.h5").stderr == ""
+
+
+@pytest.mark.parametrize("path", ["./a.h5", "/models/a.h5", "../models/*", "~/models/*"])
+def test_a_pattern_that_can_fit_no_model_is_told_with_how_they_are_written(models, config, path):
+    config.write_text(f'[[policy]]\npath = "{path}"\nfail_on = "low"\n')
+    for audited_path in (models, models / "a.h5"):
+        (said,) = invoke(config, "scan", audited_path).stderr.splitlines()
+        assert said.startswith(f"modelaudit: the policy for {path} can fit no model: ")
+        assert "relative to REGISTRY or to the settings file's directory" in said
+
+
+def test_a_waiver_that_has_expired_says_so():
+    def told(expires, path="*", **more):
+        waiver = Waiver("MA405", "known", path, expires=datetime.date.fromisoformat(expires))
+        return [each.partition("(known) ")[2] for each in notes(waiver, **more)]
+
+    rows = [row("a.h5")]
+    assert told("2026-02-28", rows=rows) == [
+        "expired on 2026-02-28 and covers no finding of this run"
+    ]
+    assert told("2026-03-01", rows=rows) == ["covers no finding of this run"]
+    assert told("2026-02-28", "b*", rows=rows) == [
+        "expired on 2026-02-28 and fits no model of this run"
+    ]
+    assert told("2026-02-28", rows=rows, whole=False) == []
+    found = {"code": "MA405", "name": "x", "fingerprint": "0"}
+    assert told("2026-02-28", rows=[rows[0] | {"findings": [found]}]) == []  # the finding says it
+
+
+def notes(*entries, rows=(), probed=True, whole=True):
+    """Notes on a run over `/reg` in which these rows came about."""
+    targets = tuple(
+        Target(REG / str(row["path"]), REG, str(row["path"]), str(row["slug"])) for row in rows
+    )
+    settings = Settings(
+        waivers=tuple(each for each in entries if isinstance(each, Waiver)),
+        expectations=tuple(each for each in entries if isinstance(each, Expectation)),
+        policies=tuple(each for each in entries if isinstance(each, Policy)),
+        probe=ProbeSettings(enabled=probed),
+    )
+    found = Found("/reg", targets, {}, (), (), (), whole)
+    return settings_notes(settings, found, rows, "2026-03-01T00:00:00Z")
+
+
+def row(path, outputs=None, unanswered=()):
+    return {
+        "path": path,
+        "slug": path,
+        "findings": [],
+        "outputs": outputs or {},
+        "unanswered": list(unanswered),
+    }
+
+
+def test_an_expectation_that_fits_no_measured_output_is_told():
+    measured = row("drive/a.h5", {"steering": ["H", "V"]})
+    said = notes(Expectation("odd", "drive/*", "steer"), rows=[measured])
+    there = "there are steering, measured under H, V"
+    told = f"the expectation of output steer for drive/* (odd under H) fits no output: {there}"
+    assert said == [told]
+    assert len(notes(Expectation("odd", transform="flip"), rows=[measured])) == 1
+    assert notes(Expectation("odd", "drive/*", "steer*"), rows=[measured]) == []
+    assert notes(Expectation("odd", "drive/*", "steer"), rows=[row("drive/a.h5")]) == []
+
+
+def test_a_runtime_that_another_answers_for_is_told():
+    def told(*targets):
+        settings = Settings(targets=targets[:1], policies=(Policy("*", targets=targets),))
+        return settings_notes(settings, Found("/reg", (), {}, (), (), (), True), [], "2026-03-01")
+
+    assert told("tf==2.15", "tf==2.15.1", "tf-keras==2.21", "keras==3.5") == []
+    said = told("tf==2.99", "tf==2.15")
+    assert said == ["tf==2.99 is not known: what is predicted for it is that of tf==2.21.0"]
+
+
+@pytest.mark.parametrize(
+    ("waiver", "unanswered", "probed", "told"),
+    [
+        (Waiver("MA604", "r"), [], True, True),
+        (Waiver("flip-sensitive-output", "r"), [], True, True),
+        (Waiver("flip-sensitive-output", "r"), ["MA604"], True, False),
+        (Waiver("MA604", "r"), ["MA604"], True, False),
+        (Waiver("MA604", "r"), ["MA605"], True, True),
+        (Waiver("", "r", fingerprint="0" * 32), [], True, True),
+        (Waiver("", "r", fingerprint="0" * 32), [], False, False),
+    ],
+)
+def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, probed, told):
+    asked = [row("a.h5", unanswered=unanswered)]
+    assert bool(notes(waiver, rows=asked, probed=probed)) is told
+    assert notes(waiver, rows=asked, probed=probed, whole=False) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (TWO, "[[ignore]] number 2: unknown rule 'MA999'"),
+        (f'[[ignore]]\nrule = "ma102"\n{WHY}', "'ma102'; did you mean MA102 (truncated-file)?"),
+        (f'[[ignore]]\nrule = "Dead-layers"\n{WHY}', "'Dead-layers'; did you mean dead-layer (MA6"),
+        (f'[[ignore]]\nrule = "MA40"\n{WHY}', "'MA40'; `modelaudit rules` lists"),
+        ("[thresholds]\ndeadlayer = 1", "'deadlayer'; did you mean dead-layer (MA606)?"),
+        (EVERY + '[policy.severity]\nMA999 = "low"', "[[policy]] number 1: unknown rule"),
+        (EVERY + "thresholds = { MA606 = 2 }", "[[policy]] number 1: the threshold of MA606"),
+        (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': no tf 9 is known"),
+        (EVERY + 'targets = ["tf=2"]', "[[policy]] number 1: 'tf=2' is no runtime"),
+        ("[thresholds]\nMA999 = 1", "[thresholds]: unknown rule 'MA999'"),
+        ("[thresholds]\nMA102 = 1", "MA102 has no threshold to set; these have: MA410 (golden"),
+        ("[thresholds]\nMA604 = 0", "MA604 must be from 0.001 to 10 times"),
+        (
+            "[thresholds]\nMA606 = 0.5\ndead-layer = 0.7",
+            "[thresholds]: MA606 and dead-layer are the same rule, set twice",
+        ),
+        (
+            EVERY + 'severity = { truncated-file = "low", MA101 = "low", MA102 = "info" }',
+            "[[policy]] number 1: truncated-file and MA102 are the same rule, set twice",
+        ),
+        (
+            EVERY + "thresholds = { MA606 = 0.5, dead-layer = 0.5 }",
+            "[[policy]] number 1: MA606 and dead-layer are the same rule, set twice",
+        ),
+        ("[thresholds]\ndead-layer = 1.5", "dead-layer must be from 0.01 to 1 as share"),
+        ('target = "keras==7.1"', "toml: 'keras==7.1': no keras 7 is known; the newest is 3."),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_the_work(models, config, text, says):
+    config.write_text(text)
+    error = invoke(config, "scan", models).exception
+    assert isinstance(error, UsageError)
+    assert says in str(error)
+
+
+def test_a_changed_threshold_judges_again_the_models_that_it_is_about(sound, config):
+    config.write_text("")
+    nightly(sound, config=config)
+    nightly(sound, config=config)
+    assert audited(sound) == 0
+    config.write_text('[[policy]]\npath = "a.h5"\nthresholds = { MA604 = 0.3 }\n')
+    nightly(sound, config=config)
+    assert audited(sound) == 1
+    config.write_text("[thresholds]\nMA604 = 0.3\n")
+    nightly(sound, config=config)
+    assert audited(sound) == 1  # b.keras: for a.h5 the line is where it was

@@ -1,0 +1,183 @@
+"""Models that somebody writes to while a night looks at them, or has left half written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from modelaudit.cli import cli
+from modelaudit.registry import change_detection as stillness
+from modelaudit.runs import batch
+from tests.command_line import SAMPLES
+from tests.runs.nights import audited, invoke, later, nightly, scale, written_to_once
+
+
+def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
+    """It changes during the first audit; the result is that of a second, on what is there then."""
+    monkeypatch.setattr(batch, "audit_model", written_to_once(sound))
+    nightly(sound)
+    document = json.loads((sound.parent / "out" / "models" / "a.h5" / "audit.json").read_text())
+    assert document["model"]["sha256"] == hashlib.sha256((sound / "a.h5").read_bytes()).hexdigest()
+    assert nightly(sound).stdout == ""
+    assert audited(sound) == 0
+
+
+def restless(models: Path, monkeypatch, writer) -> None:
+    """From now on `writer` writes to `a.h5` whenever an audit has just read it."""
+    real = batch.audit_model
+
+    def audit_model(target, *arguments):
+        audit = real(target, *arguments)
+        if target.relative == "a.h5":
+            writer(target.path)
+        return audit
+
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+
+
+@pytest.mark.parametrize("command", ["nightly", "audit", "scan"])
+def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
+    """Each look at it meets another half of it: nothing is known of such a model."""
+    whole = (sound / "a.h5").read_bytes()
+    (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
+
+    def grow(path: Path) -> None:
+        path.write_bytes(whole[: path.stat().st_size + 16])
+
+    restless(sound, monkeypatch, grow)
+    words = [command, str(sound), "--fail-on", "low"]
+    words += [] if command == "scan" else ["--out", str(sound.parent / "out"), "--no-probe"]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 3
+    assert "MA1" not in done.stdout
+    told = done.stdout
+    if command != "scan":
+        told = (sound.parent / "out" / "models" / "a.h5" / "audit.json").read_text()
+        assert json.loads(told)["findings"] == json.loads(told)["passed"] == []
+    assert "it was written to while it was read" in " ".join(told.split())
+
+
+def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
+    """The audit falls between two pieces, so that it meets the same half from end to end."""
+    whole = (sound / "a.h5").read_bytes()
+    (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
+
+    def rest(seconds: float) -> None:
+        (sound / "a.h5").write_bytes(whole)
+
+    monkeypatch.setattr(stillness.time, "sleep", rest)
+    nightly(sound)
+    assert nightly(sound).stdout == ""
+    assert audited(sound) == 0
+
+
+def test_damage_that_stays_is_damage(sound, monkeypatch):
+    whole = (sound / "a.h5").read_bytes()
+    (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
+    assert "MA102" in nightly(sound, code=1).stdout
+
+
+def half(models: Path) -> bytes:
+    """Leave half of `a.h5`, and give all of it."""
+    whole = (models / "a.h5").read_bytes()
+    (models / "a.h5").write_bytes(whole[: len(whole) // 2])
+    return whole
+
+
+COPYING = "a.h5  pass -> incomplete\n    Partially audited: a.h5: it is not whole and was"
+
+
+def test_a_copy_that_goes_on_is_no_damage(sound):
+    """Its writer rests for longer than a run waits; the next night meets what it wrote."""
+    nightly(sound)
+    whole = half(sound)
+    done = nightly(sound, code=3)
+    assert COPYING in done.stdout
+    assert "MA1" not in done.stdout
+    (sound / "a.h5").write_bytes(whole[:-8])
+    assert "saved again a.h5  still incomplete, other bytes\n" in nightly(sound, code=3).stdout
+    (sound / "a.h5").write_bytes(whole)
+    assert "better      a.h5  incomplete -> pass\n" in nightly(sound).stdout
+
+
+def test_a_copy_that_does_not_go_on_is_damage(sound):
+    """The same bytes another night, though the file is written to again and again."""
+    nightly(sound)
+    half(sound)
+    nightly(sound, code=3)
+    (sound / "a.h5").write_bytes((sound / "a.h5").read_bytes())
+    done = nightly(sound, code=1)
+    assert (
+        "worse       a.h5  incomplete -> fail; the file is the same, looked at in full now\n"
+        "  + MA102 truncated-file (high): "
+    ) in done.stdout
+    assert nightly(sound).stdout == ""
+
+
+@pytest.mark.parametrize("left", ["saved_model.pb", "variables.index", "variables.data", "x.data"])
+def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
+    """File by file: of some states of it the audit has no digest, and they are told apart, too."""
+    nightly(sound)
+    model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
+    if left == "saved_model.pb":
+        data = (model / left).read_bytes()
+        (model / left).write_bytes(data[: len(data) // 2])
+    elif left == "x.data":
+        (data,) = model.glob("variables/*.data*")
+        data.rename(sound / data.name)
+        shutil.rmtree(model)
+    else:
+        (part,) = model.glob(f"variables/{left}*")
+        part.unlink()
+    done = nightly(sound, code=3).stdout
+    assert "  incomplete\n    Partially audited: " in done
+    assert "it is not whole" in done
+    assert "  incomplete -> fail" in nightly(sound, code=1).stdout
+    assert nightly(sound).stdout == ""
+
+
+def test_damage_that_has_lain_there_is_damage_at_once(sound, monkeypatch):
+    nightly(sound)
+    half(sound)
+    later(monkeypatch)
+    assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
+
+
+@pytest.mark.parametrize("where", ["in the first night", "by hand", "in a fresh checkout"])
+def test_damage_is_told_at_once(sound, where):
+    """There may be no other night to tell it, or somebody waits for the answer."""
+    if where == "in the first night":
+        half(sound)
+        nightly(sound, code=1)
+        return
+    nightly(sound)
+    half(sound)
+    if where == "in a fresh checkout":
+        nightly(sound, "--moved", code=1)
+        return
+    out = sound.parent / "out"
+    assert "FAIL  a.h5" in invoke("audit", sound, "--no-probe", "--out", out).stdout
+    assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
+
+
+def test_what_a_file_can_do_is_told_of_half_a_model(sound):
+    nightly(sound)
+    model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
+    (model / "variables" / "variables.index").unlink()
+    (model / "assets.extra").mkdir()
+    assert "new         m  incomplete" in nightly(sound, code=3).stdout
+    (model / "assets.extra" / "x").symlink_to("/etc/passwd")
+    assert "MA7" in nightly(sound, code=1).stdout
+
+
+def test_a_model_that_never_rests_is_not_taken_for_known(sound, monkeypatch):
+    with monkeypatch.context() as patch:
+        restless(sound, patch, lambda path: scale(path, 1.5))
+        nightly(sound, code=3)
+    assert "better      a.h5  incomplete -> pass" in nightly(sound).stdout
+    assert audited(sound) == 1
