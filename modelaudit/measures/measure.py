@@ -9,8 +9,9 @@ import numpy as np
 
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Kernel, Layer
-from modelaudit.measures.architecture.layer_classes import POINTWISE, input_shape
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
 from modelaudit.measures.kernels.batchnorm import batchnorm_state, batchnorm_tensors
 from modelaudit.measures.kernels.initialization import Companions, kernel_initialization
@@ -193,7 +194,7 @@ class _Walk:
             if state is not None:
                 return state.statistics_initial and state.affine_initial
             layer = self._layer(route)
-            if layer is None or layer.class_name not in POINTWISE:
+            if layer is None or not has(layer.class_name, Trait.POINTWISE):
                 return None
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.formats.keras.dialects import modern
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.probe.protocol import Observation
 
 # Settings that a model in use does not feel, or that every version writes in a way of its own.
@@ -29,7 +30,7 @@ IGNORED = frozenset(
 )
 TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
 # Layers whose function comes back as a name only.
-CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+CODE = classes(Trait.TENSORFLOW_OPERATION) | {"Lambda"}
 CLOSE = 1e-6  # relative, between two writings of one float
 SHOWN = 80  # characters of a value
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelaudit.facts import Json
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import Context, Predicted, Reason
 
 Config = Mapping[str, Json]
-MODELS = frozenset(("Functional", "Model", "Sequential"))
 FUNCTION = "function"
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
 # Arguments that came with later versions, and the value at which a layer does what it did before.
@@ -75,7 +75,8 @@ def is_model(node: Config) -> bool:
     """Whether it is a Sequential or Functional model, of any name, or one of Keras' own."""
     config = node.get("config")
     name = text(node.get("class_name"))
-    return name in MODELS or (isinstance(config, dict) and isinstance(config.get("layers"), list))
+    layers = config.get("layers") if isinstance(config, dict) else None
+    return has(name, Trait.MODEL) or isinstance(layers, list)
 
 
 def unknown_arguments(

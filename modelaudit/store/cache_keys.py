@@ -20,7 +20,8 @@ from modelaudit.settings import Limits, ProbeSettings, Settings
 PACKAGE = Path(__file__).resolve().parent.parent
 # What makes facts of a model, as against what judges and shows them: all that the probe imports.
 FACT_ROOMS = (
-    *("errors.py", "facts.py", "findings.py", "graphs.py", "format_kinds.py", "settings"),
+    *("errors.py", "facts.py", "findings.py", "graphs.py", "format_kinds.py"),
+    *("layer_classes.py", "settings"),
     *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
 )
 RUNTIME_PACKAGES = (

@@ -1,4 +1,4 @@
-"""Names of the layers and operations of Keras, from version 1.0 to 3.15."""
+"""Names of the operations of Keras 3, and which objects in a config Keras itself has shipped."""
 
 from __future__ import annotations
 
@@ -6,53 +6,13 @@ import re
 from collections.abc import Mapping
 
 from modelaudit.facts import Json
+from modelaudit.layer_classes import LAYER_CLASSES
 
 
 def words(names: str) -> frozenset[str]:
     """The set of whitespace-separated names in `names`."""
     return frozenset(names.split())
 
-
-MODELS = frozenset({"Sequential", "Functional", "Model"})
-"""Model classes whose config lists their layers."""
-
-MERGES = words("Add Subtract Multiply Average Maximum Minimum")
-
-LAYERS = words(
-    """
-    InputLayer Input Dense Activation Dropout Flatten Reshape Permute RepeatVector Lambda Masking
-    ActivityRegularization EinsumDense Embedding ReversibleEmbedding Identity
-    Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D
-    DepthwiseConv2D SeparableConv1D SeparableConv2D LocallyConnected1D LocallyConnected2D
-    UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
-    Cropping1D Cropping2D Cropping3D
-    MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D
-    GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D
-    GlobalAveragePooling2D GlobalAveragePooling3D
-    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
-    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
-    SimpleRNN GRU LSTM RNN SimpleRNNCell GRUCell LSTMCell StackedRNNCells AbstractRNNCell
-    ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNGRU CuDNNLSTM Bidirectional TimeDistributed Wrapper
-    Add Subtract Multiply Average Maximum Minimum Concatenate Dot Merge
-    LeakyReLU PReLU ELU ThresholdedReLU Softmax ReLU ParametricSoftplus SReLU
-    BatchNormalization LayerNormalization GroupNormalization UnitNormalization RMSNormalization
-    SpectralNormalization SyncBatchNormalization BatchNormalizationV1 BatchNormalizationV2
-    GaussianNoise GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D
-    Attention AdditiveAttention MultiHeadAttention GroupedQueryAttention GroupQueryAttention
-    CategoryEncoding CenterCrop Discretization HashedCrossing Hashing IntegerLookup Normalization
-    RandomBrightness RandomContrast RandomCrop RandomFlip RandomHeight RandomRotation
-    RandomTranslation RandomWidth RandomZoom Rescaling Resizing StringLookup TextVectorization
-    AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
-    MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment RandomColorDegeneration
-    RandomColorJitter RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale
-    RandomHue RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness
-    RandomShear Solarization STFTSpectrogram
-    DenseFeatures SequenceFeatures FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper
-    TFOpLambda SlicingOpLambda TensorFlowOpLayer ClassMethod InstanceMethod InstanceProperty
-    AddLoss AddMetric
-    MaxoutDense Highway TimeDistributedDense AtrousConvolution1D AtrousConvolution2D
-    """
-)
 
 OPERATIONS = words(
     """
@@ -92,41 +52,6 @@ OPERATIONS = words(
 )
 """Classes of Keras 3 operations, as saved for `keras.ops.relu(x)` in a functional model."""
 
-ALIASES: Mapping[str, str] = {
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "Convolution1DTranspose": "Conv1DTranspose",
-    "Convolution2DTranspose": "Conv2DTranspose",
-    "Convolution3DTranspose": "Conv3DTranspose",
-    "AtrousConvolution1D": "Conv1D",
-    "AtrousConvolution2D": "Conv2D",
-    "AtrousConv2D": "Conv2D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "Deconv2D": "Conv2DTranspose",
-    "SeparableConvolution1D": "SeparableConv1D",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "MaxPool1D": "MaxPooling1D",
-    "MaxPool2D": "MaxPooling2D",
-    "MaxPool3D": "MaxPooling3D",
-    "AvgPool1D": "AveragePooling1D",
-    "AvgPool2D": "AveragePooling2D",
-    "AvgPool3D": "AveragePooling3D",
-    "GlobalMaxPool1D": "GlobalMaxPooling1D",
-    "GlobalMaxPool2D": "GlobalMaxPooling2D",
-    "GlobalMaxPool3D": "GlobalMaxPooling3D",
-    "GlobalAvgPool1D": "GlobalAveragePooling1D",
-    "GlobalAvgPool2D": "GlobalAveragePooling2D",
-    "GlobalAvgPool3D": "GlobalAveragePooling3D",
-    "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
-    "SyncBatchNormalization": "BatchNormalization",
-    "GroupedQueryAttention": "GroupQueryAttention",
-    "TimeDistributedDense": "Dense",
-}
-
-BUILT_IN = LAYERS | MODELS | ALIASES.keys()
-
 _BUILT_IN_PACKAGES = ("keras", "tf_keras", "tensorflow")
 
 
@@ -155,7 +80,7 @@ def is_custom(
         return True
     if is_operation(class_name, module, config):
         return class_name not in OPERATIONS
-    return class_name not in BUILT_IN
+    return class_name not in LAYER_CLASSES
 
 
 def snake_case(class_name: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras import json_config as kj
-from modelaudit.formats.keras.builtin_layers import ALIASES, words
+from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.layer_classes import ALIASES
 
 KERAS1_ONLY = words(
     "Merge MaxoutDense Highway TimeDistributedDense AtrousConvolution1D AtrousConvolution2D "

@@ -9,9 +9,10 @@ from typing import NoReturn
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, ProblemKind, Shape
 from modelaudit.formats.keras import json_config as kj
-from modelaudit.formats.keras.builtin_layers import MODELS, snake_case
+from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.execution_order import Step, connect
 from modelaudit.formats.keras.inbound_nodes import Call, Reference, parse_calls, parse_reference
+from modelaudit.layer_classes import Trait, classes
 
 MAX_MODELS = 40
 """Maximum nesting of models in models and of layers in wrappers."""
@@ -19,8 +20,7 @@ MAX_MODELS = 40
 MAX_ROUTE = 1024
 """Maximum length of a route in characters; limits the memory for 100,000 long layer names."""
 
-CHAINS = frozenset({"Sequential", "Pipeline"})
-"""Classes whose `layers` are called one after another."""
+WITH_LAYERS = classes(Trait.MODEL) | {"Pipeline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class TreeReader:
         layers = config.get("layers")
         functional = "input_layers" in config or "output_layers" in config
         where = f"{entry.config_route}/config".lstrip("/")
-        if entry.class_name not in MODELS | CHAINS and not functional:
+        if entry.class_name not in WITH_LAYERS and not functional:
             return None
         if not isinstance(layers, list):
             if entry.class_name in ("Sequential", "Functional"):

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Architecture, Layer, Shape
-from modelaudit.measures.architecture.layer_classes import (
-    AUGMENTATION,
-    CHANNEL_NORMALISATION,
-    GLOBAL_POOLING,
-    LOCAL_POOLING,
-    MERGING,
-    POINTWISE,
-    RESCALING,
-    channels_first,
-    spatial_part,
-)
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import channels_first, spatial_part
 from modelaudit.measures.architecture.receptive_field import (
     FieldState,
     field_states,
@@ -31,12 +22,10 @@ from modelaudit.measures.architecture.window_grid import (
 )
 from modelaudit.measures.summary import ArchitectureProfile, WindowGrid
 
-_PASSED_OVER = (
-    POINTWISE
-    | CHANNEL_NORMALISATION
-    | MERGING
-    | {"Concatenate", "Dense", "Reshape", "InputLayer"}  # the last within a nested model
-)
+_PASSED_OVER = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.MERGE) | {
+    *("Concatenate", "Dense", "Reshape"),
+    "InputLayer",  # within a nested model
+}
 _BLUR_NAMES = ("blurpool", "blur_pool", "antialias", "anti_alias")
 _ARITHMETIC = frozenset(
     ("math.multiply", "math.truediv", "math.divide", "math.subtract", "math.add")
@@ -64,7 +53,7 @@ def architecture_profile(
         grids=tuple(grid for layer in graph.layers for grid in _grids(layer, graph, states)),
         fields=fields,
         input_size=image,
-        augmentation=tuple(x.route for x in graph.layers if x.class_name in AUGMENTATION),
+        augmentation=tuple(x.route for x in graph.layers if has(x.class_name, Trait.AUGMENTATION)),
         rescaling=tuple(x.route for x in graph.layers if _rescales(x, graph)),
         head=_head(graph, states),
         total_stride=strides[-1] if strides else (),
@@ -151,7 +140,7 @@ def _head_kind(layer: Layer, state: FieldState | None, sources: Sequence[FieldSt
     """The head that a layer makes, or "" where the layers before it have to tell."""
     single = state is not None and state.single
     name = layer.class_name
-    if name in GLOBAL_POOLING or (name in LOCAL_POOLING and single):
+    if has(name, Trait.GLOBAL_POOLING) or (has(name, Trait.LOCAL_POOLING) and single):
         return "gap"
     if name == "Flatten" or (name == "Reshape" and flattens(layer)):
         unknown = any(source is None for source in sources)
@@ -170,7 +159,7 @@ def _head_kind(layer: Layer, state: FieldState | None, sources: Sequence[FieldSt
 
 def _rescales(layer: Layer, graph: LayerGraph) -> bool:
     """A layer made to change the value range, or plain arithmetic right behind an input."""
-    if layer.class_name in RESCALING:
+    if has(layer.class_name, Trait.RESCALING):
         return True
     sources = [source for call in graph.calls[layer.route] for source in call]
     entry = bool(sources) and all(not graph.calls[source] for source in sources)

@@ -14,17 +14,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from modelaudit.facts import Layer, Shape
-from modelaudit.measures.architecture.layer_classes import (
-    AUGMENTATION,
-    CHANNEL_NORMALISATION,
-    GLOBAL_POOLING,
-    MERGING,
-    POINTWISE,
-    channels_first,
-    input_shape,
-    spatial_part,
-)
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import channels_first, input_shape, spatial_part
 from modelaudit.measures.architecture.window_grid import (
     Window,
     explicit_padding,
@@ -35,8 +27,7 @@ from modelaudit.measures.architecture.window_grid import (
 )
 from modelaudit.measures.summary import LayerField
 
-# An InputLayer with a source is that of a nested model.
-_TRANSPARENT = POINTWISE | CHANNEL_NORMALISATION | AUGMENTATION | {"InputLayer"}
+_TRANSPARENT = Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.AUGMENTATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +70,7 @@ def layer_fields(
         changed = state is not None and any(
             (state.low, state.high, state.jump) != (s.low, s.high, s.jump) for s in sources
         )
-        if state is None or layer.class_name in MERGING or not changed:
+        if state is None or has(layer.class_name, Trait.MERGE) or not changed:
             continue
         fields.append(
             LayerField(
@@ -123,7 +114,7 @@ def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | No
         if state is None or layer.class_name == "InputLayer":
             return state
         states = [state]
-    if layer.class_name in MERGING or layer.class_name == "Concatenate":
+    if has(layer.class_name, Trait.MERGE) or layer.class_name == "Concatenate":
         return _merged(states)
     return _through(layer, states[0]) if len(states) == 1 else None
 
@@ -146,9 +137,9 @@ def _leads_with_channels(shape: Shape) -> bool:
 
 def _through(layer: Layer, state: FieldState) -> FieldState | None:
     name, rank = layer.class_name, len(state.size)
-    if name in _TRANSPARENT:
+    if has(name, _TRANSPARENT) or name == "InputLayer":  # that of a nested model
         return state
-    if name in GLOBAL_POOLING:
+    if has(name, Trait.GLOBAL_POOLING):
         return _whole(state)
     if name == "Flatten" or flattens(layer):
         return replace(state, flat=True)

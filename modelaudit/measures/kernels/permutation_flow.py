@@ -8,29 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelaudit.facts import Kernel, Layer
-from modelaudit.measures.architecture.layer_classes import (
-    AUGMENTATION,
-    GLOBAL_POOLING,
-    LOCAL_POOLING,
-    MERGING,
-    PADDING,
-    POINTWISE,
-    UPSAMPLING,
-    input_shape,
-)
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.dihedral import Element, axis_flips
 from modelaudit.measures.kernels.mirror_pairs import CannotMatch, Permutation, match_twins
 from modelaudit.measures.kernels.values import KernelValues
 
-_CHANNELWISE = (
-    POINTWISE
-    | AUGMENTATION
-    | GLOBAL_POOLING
-    | LOCAL_POOLING
-    | PADDING
-    | UPSAMPLING
-    | {"Flatten", "Resizing", "CenterCrop", "InputLayer"}
+_CHANNELWISE = {"Flatten", "InputLayer"} | classes(
+    Trait.POINTWISE
+    | Trait.AUGMENTATION
+    | Trait.GLOBAL_POOLING
+    | Trait.LOCAL_POOLING
+    | Trait.PADDING
+    | Trait.UPSAMPLING
+    | Trait.RESIZING
 )
 
 
@@ -122,7 +114,7 @@ class TwinFlow:
         followed = layer.class_name in _CHANNELWISE or layer.route in self._with_kernels
         if len(arrived) == 1 and followed:
             return arrived[0]  # where there are kernels, `match` goes on from what arrives
-        if layer.class_name in MERGING:
+        if has(layer.class_name, Trait.MERGE):
             return _agreed(arrived, f"the branches that meet at {layer.route} disagree")
         return _Lost(f"{layer.route} ({layer.class_name}) is not followed")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from modelaudit.facts import Artifact, Json, Layer, Tensor
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.behaviour.equivariance import layer_residuals
 from modelaudit.measures.kernels.batchnorm import (
     MISFIT,
@@ -21,7 +22,7 @@ from modelaudit.measures.transforms import DomainTransform, Transform
 from modelaudit.probe.host.feed import Watch
 from modelaudit.probe.study.runner import Array, Runner, Unavailable, Variant
 
-RECTIFIERS = frozenset({"relu", "relu6", "ReLU", "LeakyReLU"})
+RECTIFIERS = classes(Trait.RECTIFIER) | {"relu", "relu6"}
 FITTED = 128  # batch normalisations looked at
 WATCHED = 24  # layers whose residuals are measured
 WATCHED_BYTES = 256 << 20

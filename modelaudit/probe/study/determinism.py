@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelaudit.facts import Artifact
+from modelaudit.layer_classes import Trait, has
 from modelaudit.probe.study.runner import Array, Runner, Unavailable
 
 # Differences up to this share of the output's scale are rounding: kernels may sum in another
@@ -17,8 +18,6 @@ ROUNDING = 1e-4
 # Over this share an answer depends on what else is in its batch, as in training.
 OTHERS = 1e-2
 OTHER_BATCH, OTHER_ROWS = 7, 28  # some calls of another size are as good as one for each input
-# Keras' layers that augment and are not called Random…
-AUGMENTING = frozenset({"AugMix", "CutMix", "MixUp", "RandAugment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,8 @@ def _saved_training_flag(artifact: Artifact) -> bool:
 
 
 def _augments(class_name: str) -> bool:
-    return class_name.startswith("Random") or class_name in AUGMENTING
+    """Whether it is an augmentation layer of Keras, or by its name a subclass of one."""
+    return has(class_name, Trait.AUGMENTATION) or class_name.startswith("Random")
 
 
 def _scale(values: Array) -> float:

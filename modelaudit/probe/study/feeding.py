@@ -10,6 +10,7 @@ import numpy as np
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
+from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.summary import ProbeInputs
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
@@ -26,8 +27,6 @@ from modelaudit.probe.study.runner import Array
 from modelaudit.settings import ProbeSettings
 
 MAX_IMAGES = 1000
-SEQUENCE_CLASSES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Conv1D", "Embedding")
-CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv3D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +168,12 @@ def _layout(shape: Shape, architecture: Architecture | None) -> str:
     """channels_last, channels_first, or images without a channel axis."""
     layers = architecture.layers if architecture else ()
     for layer in layers:
-        if layer.class_name in CONVOLUTIONS:
+        if has(layer.class_name, Trait.CONVOLUTION) and spatial_rank(layer.class_name) > 1:
             said = layer.config.get("data_format")
             if said == "channels_first":
                 return "channels_first"
             break
-    if any(layer.class_name in SEQUENCE_CLASSES for layer in layers):
+    if any(has(layer.class_name, Trait.SEQUENCE) for layer in layers):
         return "channels_last"
     layout = layout_of(shape)
     return NO_CHANNELS if layout == NO_CHANNELS else "channels_last"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
+from modelaudit.layer_classes import Trait, has
 from modelaudit.probe.protocol import Port
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.user_data import ProbeData, load_probe_data
@@ -27,15 +28,6 @@ MAX_BYTES = 512 << 20
 KEPT_BYTES = 4 << 20  # of inputs that are kept for the next model
 UNKNOWN_VOCABULARY = 2
 LOOKAHEAD = 12  # layers behind the input that are searched for a rescaling
-
-# Layers in front of a rescaling that leave the range of values as it is.
-NEUTRAL = frozenset(
-    {
-        *("InputLayer", "Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation"),
-        *("RandomZoom", "RandomTranslation", "RandomHeight", "RandomWidth", "ZeroPadding2D"),
-        *("Dropout", "Reshape", "Permute", "Flatten", "Identity"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unp
         if bounds is not None:
             told = InputSpec(port.name, port.shape, port.dtype, bounds)
             return _noted(told, f"range {bounds[0]:g}…{bounds[1]:g} told by {layer.route}")
-        if layer.class_name not in NEUTRAL and not layer.is_model:
+        if not (has(layer.class_name, Trait.KEEPS_RANGE) or layer.is_model):
             break
     return _noted(spec, "range 0…1 assumed: the model does not say what it expects")
 

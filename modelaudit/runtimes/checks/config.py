@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks import (
     lambda_code as match_lambda,
 )
@@ -22,7 +23,6 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks.values import dtype_policy
 from modelaudit.runtimes.model import Context, Predicted, Reason
 from modelaudit.runtimes.saved_config import (
-    MODELS,
     Config,
     Place,
     is_custom,
@@ -54,7 +54,7 @@ def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
         if missing:
             yield missing
             return
-    if name in ("Functional", "Model", "Sequential") or (custom and "layers" in config):
+    if has(name, Trait.MODEL) or (custom and "layers" in config):
         for item in items(config.get("layers")) or items(node.get("config")):
             yield from _object(mapping(item), context, inner)
         return
@@ -109,7 +109,7 @@ def _missing(node: Config, context: Context, place: Place, route: str) -> Reason
             "use tf_keras.models.model_from_json",
             route,
         )
-    if profile.knows(place.kind, name) or (name in MODELS and _model_known(name, context)):
+    if profile.knows(place.kind, name) or (has(name, Trait.MODEL) and _model_known(name, context)):
         return None
     return _unknown_layer(name, context, route)
 
@@ -124,7 +124,7 @@ def _model_known(name: str, context: Context) -> bool:
 
 
 def _unknown_layer(name: str, context: Context, route: str) -> Reason:
-    operation = name in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "AddLoss")
+    operation = has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss"
     fix = "give the class as custom_objects={...}, or import the module that registers it"
     if operation:
         fix = "use tf-keras (TF_USE_LEGACY_KERAS=1), or a SavedModel with keras.layers.TFSMLayer"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.model import Context, Predicted, Reason
 from modelaudit.runtimes.saved_config import is_model, items, mapping, text
 
-# Layers whose output has the shape of their input, those that keep each axis of it that an
-# EinsumDense may have left open, and those whose weights have the size of the last axis.
-SAME_SHAPE = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Dropout", "GaussianNoise")
-SAME_AXES = ("Dense", "BatchNormalization", "LayerNormalization", "Conv1D", "MaxPooling1D")
-SIZED_WEIGHTS = ("Dense", "BatchNormalization", "LayerNormalization")
+# Layers whose weights have the size of the last axis, those that keep the other axes too, among
+# them one that an EinsumDense may have left open, and those that keep all of them.
+SIZED_WEIGHTS = classes(Trait.FEATURE_WEIGHTS)
+SAME_SHAPE = classes(Trait.POINTWISE) - SIZED_WEIGHTS
+SAME_AXES = SIZED_WEIGHTS | SAME_SHAPE | {"Conv1D", "MaxPooling1D"}
 
 
 def check_nodes(config: Mapping[str, Json], context: Context, archive: bool) -> Iterator[Reason]:
@@ -107,7 +108,7 @@ def _unknown_sizes(
             flattened[name] = opened
         elif kind in SIZED_WEIGHTS and flat:
             yield _size_left_open(flat, f"{route}/{name}".strip("/"))
-        elif opened and kind in (*SAME_SHAPE, *SAME_AXES):
+        elif opened and kind in SAME_AXES:
             inside[name] = opened
         elif flat and kind in SAME_SHAPE:
             flattened[name] = flat

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.facts import Artifact
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.checks import lambda_code as match_lambda
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol
@@ -12,7 +13,6 @@ from modelaudit.runtimes.model import Context, Predicted, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import unknown_arguments
 
-LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
 KERAS_METADATA = "keras_metadata.pb"
 
 
@@ -116,7 +116,7 @@ def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
             name, given = layer.class_name, set(layer.config)
             # No values: nobody edits the config of a SavedModel by hand.
             yield from unknown_arguments(name, "layers", given, context, layer.route, {})
-        if layer.class_name in LOOKUPS and _old_table(context):
+        if has(layer.class_name, Trait.VOCABULARY) and _old_table(context):
             yield Reason(
                 "lookup-table-of-old-version",
                 Predicted.FAILS,

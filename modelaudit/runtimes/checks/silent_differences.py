@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import Context, Predicted, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer that used none.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
 # Argument of a layer that gives its state to the constructor, in place of adapt().
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
-# Layers whose table is a file in an archive; Keras 3 looks for it by the newer layout alone.
-TABLES = ("TextVectorization", "StringLookup", "IntegerLookup")
+# Where an archive keeps vocabularies; Keras 3 looks for them by the newer layout alone.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
-IN_TRAINING = ("BatchNormalization", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout")
+# Layers that compute something else in training and are left on by `training=True`.
+IN_TRAINING = Trait.BATCH_NORMALISATION | Trait.DROPOUT | Trait.NOISE
 
 
 def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reason]:
@@ -69,7 +70,7 @@ def _activation(layer: Layer, context: Context) -> Iterator[Reason]:
 
 def _training(layer: Layer, context: Context) -> Iterator[Reason]:
     """`training=True` frozen into the graph is overridden by Keras 3 from outside."""
-    if not context.profile.keras3 or layer.class_name not in IN_TRAINING:
+    if not context.profile.keras3 or not has(layer.class_name, IN_TRAINING):
         return
     if context.writer is None or context.writer.keras3:
         return
@@ -113,7 +114,7 @@ def _state(layer: Layer, context: Context, archive: bool, old_layout: bool) -> I
     """State that is no plain weight, in a format from which this runtime does not bring it back."""
     restores: Mapping[str, list[str]] = context.profile.behaviour("restores", {})
     formats = restores.get(layer.class_name)
-    elsewhere = old_layout and context.profile.keras3 and layer.class_name in TABLES
+    elsewhere = old_layout and context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)
     if formats is None or (("keras" if archive else "h5") in formats and not elsewhere):
         return
     if layer.config.get(GIVEN_AS.get(layer.class_name, "vocabulary")) is not None:

@@ -12,31 +12,19 @@ from typing import TypeAlias
 
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
-from modelaudit.formats.keras.builtin_layers import MERGES, words
 from modelaudit.formats.keras.dialects import channels_first
 from modelaudit.formats.keras.inbound_nodes import Call
 from modelaudit.formats.keras.shapes import windows
 from modelaudit.formats.keras.shapes.ops import broadcast, infer_operation, joined
+from modelaudit.layer_classes import Trait, classes
 
 Config: TypeAlias = Mapping[str, Json]
 Shapes: TypeAlias = tuple[Shape | None, ...]
 
-UNCHANGED = words(
-    """
-    Activation Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D GaussianNoise
-    GaussianDropout AlphaDropout ActivityRegularization Masking LeakyReLU PReLU ELU ReLU Softmax
-    ThresholdedReLU ParametricSoftplus SReLU Identity Highway BatchNormalization
-    LayerNormalization GroupNormalization UnitNormalization RMSNormalization Normalization
-    Rescaling RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation
-    RandomZoom RandomColorDegeneration RandomColorJitter RandomElasticTransform RandomErasing
-    RandomGaussianBlur RandomHue RandomInvert RandomPerspective RandomPosterization
-    RandomSaturation RandomSharpness RandomShear RandAugment AugMix AutoContrast Equalization
-    Solarization GroupQueryAttention AddMetric AddLoss
-    """
-)
-"""Classes whose output has the shape of their first input."""
-
-LOOKUPS = frozenset({"StringLookup", "IntegerLookup", "Hashing", "Discretization"})
+SAME_SHAPE = classes(Trait.SAME_SHAPE)
+MERGES = classes(Trait.MERGE)
+POOLING = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING | Trait.ADAPTIVE_POOLING
+TENSORFLOW_OPERATIONS = classes(Trait.TENSORFLOW_OPERATION)
 
 RECURRENT_STATES: Mapping[str, int] = {
     "LSTM": 2,
@@ -45,8 +33,6 @@ RECURRENT_STATES: Mapping[str, int] = {
     "CuDNNGRU": 1,
     "SimpleRNN": 1,
 }
-
-CELLS = frozenset({"LSTMCell", "GRUCell", "SimpleRNNCell"})
 
 
 def infer(
@@ -60,7 +46,7 @@ def infer(
         call: the arguments, which are used for operations and attention scores.
         operation: whether it is a Keras 3 operation rather than a layer.
     """
-    if operation or class_name in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+    if operation or class_name in TENSORFLOW_OPERATIONS:
         return (infer_operation(class_name, config, inputs, call),)
     shape = inputs[0] if inputs else None
     if class_name in MERGES:
@@ -70,7 +56,7 @@ def infer(
         return (joined(inputs, -1 if axis is None else axis),)
     if shape is None:
         return (None,)
-    if class_name in UNCHANGED:
+    if class_name in SAME_SHAPE:
         return (shape,)
     if not shape:  # a scalar has no batch axis
         return (None,)
@@ -276,30 +262,11 @@ RULES: Mapping[str, Callable[[str, Config, Shape], Shape | None]] = {
     "TextVectorization": _text,
     "RandomHeight": _random_size,
     "RandomWidth": _random_size,
-    **dict.fromkeys(CELLS, _cell),
-    **dict.fromkeys(LOOKUPS, _lookup),
-    **dict.fromkeys(("Resizing", "CenterCrop", "RandomCrop"), _images),
-    **{
-        f"{prefix}{rank}D{suffix}": windows.convolution
-        for prefix, suffix in (
-            ("Conv", ""),
-            ("Conv", "Transpose"),
-            ("SeparableConv", ""),
-            ("DepthwiseConv", ""),
-            ("LocallyConnected", ""),
-        )
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"{prefix}{kind}Pooling{rank}D": windows.pooling
-        for prefix in ("", "Global", "Adaptive")
-        for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
-    },
-    **{f"UpSampling{rank}D": windows.upsampling for rank in (1, 2, 3)},
-    **{
-        f"{kind}{rank}D": windows.border
-        for kind in ("ZeroPadding", "Cropping")
-        for rank in (1, 2, 3)
-    },
+    **dict.fromkeys(classes(Trait.RECURRENT_CELL), _cell),
+    **dict.fromkeys(classes(Trait.CATEGORIES), _lookup),
+    **dict.fromkeys(classes(Trait.RESIZING), _images),
+    **dict.fromkeys(classes(Trait.CONVOLUTION), windows.convolution),
+    **dict.fromkeys(classes(POOLING), windows.pooling),
+    **dict.fromkeys(classes(Trait.UPSAMPLING), windows.upsampling),
+    **dict.fromkeys(classes(Trait.PADDING), windows.border),
 }

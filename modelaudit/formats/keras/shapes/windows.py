@@ -7,24 +7,16 @@ Output lengths follow Dumoulin and Visin, "A guide to convolution arithmetic for
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.dialects import channels_first
+from modelaudit.layer_classes import spatial_rank
 
 Length: TypeAlias = "int | None"
 Config: TypeAlias = Mapping[str, Json]
-
-_RANK = re.compile(r"([123])D")
-
-
-def spatial_rank(class_name: str) -> int:
-    """2 for Conv2D and so on; 0 if the class name contains no rank."""
-    found = _RANK.search(class_name)
-    return int(found.group(1)) if found else 0
 
 
 def channel_axis(config: Config, rank: int) -> int:

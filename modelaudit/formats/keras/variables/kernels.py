@@ -8,18 +8,13 @@ from math import prod
 
 from modelaudit.facts import Json, Kernel, Layer, Tensor
 from modelaudit.formats.keras import json_config as kj
-from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.formats.keras.dialects import activation, channels_first, initializer, modern
 from modelaudit.formats.keras.shapes.layers import RULES
 from modelaudit.formats.keras.shapes.windows import convolution, window
 from modelaudit.formats.keras.variables.slots import Tree
+from modelaudit.layer_classes import Trait, classes
 
-TRANSPARENT = words(
-    """
-    Activation Dropout GaussianNoise GaussianDropout AlphaDropout LeakyReLU PReLU ELU ReLU
-    ThresholdedReLU BatchNormalization LayerNormalization ActivityRegularization Identity
-    """
-)
+TRANSPARENT = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION)
 """Layers that do not move elements, so that a Dense layer after them can still have a grid."""
 
 MAX_HOPS = 64

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
 from modelaudit.rules.security.config_walk import require_documents, walked
 
-_VOCABULARIES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"})
+_VOCABULARIES = classes(Trait.VOCABULARY) | {"IndexLookup"}
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
 # Of feature columns and tokenisers; where they are relative, they come from the layer's own code.
 _OTHER_KEYS = ("vocabulary", "vocabulary_file", "vocab_file", "merges", "proto")

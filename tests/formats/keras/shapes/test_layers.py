@@ -10,12 +10,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Json, Shape
-from modelaudit.formats.keras.builtin_layers import LAYERS
 from modelaudit.formats.keras.inbound_nodes import Call, Reference
 from modelaudit.formats.keras.shapes.layers import infer
 from modelaudit.formats.keras.shapes.ops import broadcast, joined
 from modelaudit.formats.keras.shapes.windows import transposed_length, window_length
 from modelaudit.formats.keras.variables.specs import expected_variables
+from modelaudit.layer_classes import LAYER_CLASSES
 
 LENGTHS = st.integers(1, 40)
 SIZES = st.integers(1, 7)
@@ -186,7 +186,7 @@ def test_merges() -> None:
 @example("MultiHeadAttention", {"output_shape": [-1]}, (None,))
 @example("MultiHeadAttention", {"output_shape": -1}, None)
 @given(
-    class_name=st.sampled_from(sorted(LAYERS)),
+    class_name=st.sampled_from(sorted(LAYER_CLASSES)),
     config=st.dictionaries(
         st.sampled_from(
             ["filters", "kernel_size", "strides", "units", "axes", "target_shape", "equation"]

@@ -1,0 +1,184 @@
+"""The layer classes that Keras has shipped, from 1.0 to 3.15, and what is true of each.
+
+Whatever depends on the class of a layer asks this table: `has("Dropout", Trait.DROPOUT)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Flag, auto
+
+
+class Trait(Flag):
+    """A property of layer classes. What random layers do is stated for inference."""
+
+    SAME_SHAPE = auto()  # the output has the shape of the first input
+    POINTWISE = auto()  # computes each position and channel by itself
+    CHANNEL_NORMALISATION = auto()  # normalises each position over its channels
+    BATCH_NORMALISATION = auto()  # normalises by statistics of the training batches
+    KEEPS_RANGE = auto()  # leaves the range of values as it is
+    FEATURE_WEIGHTS = auto()  # the shape of its weights depends on the last axis of the input
+    RECTIFIER = auto()  # an activation that is zero, or nearly, for negative values
+    DROPOUT = auto()  # drops at random in training, with a `rate`
+    NOISE = auto()  # adds noise in training
+    AUGMENTATION = auto()  # transforms images at random in training
+    RESCALING = auto()  # scales inputs by constants
+    RESIZING = auto()  # gives images of a fixed size
+    CONVOLUTION = auto()  # slides a kernel along one to three axes
+    LOCAL_POOLING = auto()  # reduces each window of a map
+    GLOBAL_POOLING = auto()  # reduces a whole map
+    ADAPTIVE_POOLING = auto()  # reduces a map to a fixed size
+    PADDING = auto()  # adds or cuts off borders
+    UPSAMPLING = auto()  # repeats or interpolates positions
+    MERGE = auto()  # combines its inputs element by element
+    SEQUENCE = auto()  # takes (batch, time, features) or (batch, time) of indices
+    RECURRENT_CELL = auto()  # one step of a recurrent layer
+    CATEGORIES = auto()  # turns each value into the index of its category
+    VOCABULARY = auto()  # looks words up in a table that it keeps
+    TENSORFLOW_OPERATION = auto()  # Keras 2's layer around an operation of TensorFlow
+    MODEL = auto()  # a model, whose config lists its layers
+
+
+_NONE = Trait(0)
+_POINTWISE = Trait.POINTWISE | Trait.SAME_SHAPE
+_AT_REST = _POINTWISE | Trait.KEEPS_RANGE  # the identity at inference
+_AUGMENTATION = Trait.AUGMENTATION | Trait.KEEPS_RANGE
+_NORMALISATION = Trait.SAME_SHAPE | Trait.FEATURE_WEIGHTS
+
+_TABLE: tuple[tuple[Trait, str], ...] = (
+    (Trait.MODEL, "Sequential Functional Model"),
+    (Trait.KEEPS_RANGE, "InputLayer Input"),
+    # Dense layers and reshaping
+    (Trait.FEATURE_WEIGHTS, "Dense"),
+    (_NONE, "EinsumDense MaxoutDense Lambda"),
+    (Trait.SAME_SHAPE, "Highway"),
+    (Trait.SEQUENCE, "Embedding ReversibleEmbedding"),
+    (Trait.KEEPS_RANGE, "Flatten Reshape Permute RepeatVector"),
+    # Activations
+    (_POINTWISE, "Activation ELU Softmax ThresholdedReLU ParametricSoftplus SReLU"),
+    (_POINTWISE | Trait.RECTIFIER, "ReLU LeakyReLU"),
+    (_POINTWISE | Trait.FEATURE_WEIGHTS, "PReLU"),
+    # The identity at inference
+    (_AT_REST, "Identity Masking ActivityRegularization"),
+    (_AT_REST | Trait.DROPOUT, "Dropout GaussianDropout AlphaDropout"),
+    (_AT_REST | Trait.DROPOUT, "SpatialDropout1D SpatialDropout2D SpatialDropout3D"),
+    (_AT_REST | Trait.NOISE, "GaussianNoise"),
+    # Normalisation
+    (_NORMALISATION | Trait.POINTWISE | Trait.BATCH_NORMALISATION, "BatchNormalization"),
+    (_NORMALISATION | Trait.CHANNEL_NORMALISATION, "LayerNormalization RMSNormalization"),
+    (Trait.SAME_SHAPE | Trait.CHANNEL_NORMALISATION, "UnitNormalization"),
+    (_NORMALISATION, "GroupNormalization"),
+    (_NONE, "SpectralNormalization"),
+    (_POINTWISE | Trait.RESCALING, "Rescaling"),
+    (_POINTWISE | Trait.RESCALING | Trait.FEATURE_WEIGHTS, "Normalization"),
+    # Convolutions
+    (Trait.CONVOLUTION | Trait.SEQUENCE, "Conv1D SeparableConv1D DepthwiseConv1D"),
+    (Trait.CONVOLUTION | Trait.SEQUENCE, "Conv1DTranspose LocallyConnected1D"),
+    (Trait.CONVOLUTION, "Conv2D SeparableConv2D DepthwiseConv2D Conv2DTranspose"),
+    (Trait.CONVOLUTION, "LocallyConnected2D Conv3D Conv3DTranspose"),
+    # Pooling, borders and sizes
+    (Trait.LOCAL_POOLING, "MaxPooling1D MaxPooling2D MaxPooling3D"),
+    (Trait.LOCAL_POOLING, "AveragePooling1D AveragePooling2D AveragePooling3D"),
+    (Trait.GLOBAL_POOLING, "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D"),
+    (Trait.GLOBAL_POOLING, "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D"),
+    (Trait.ADAPTIVE_POOLING, "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D"),
+    (Trait.ADAPTIVE_POOLING, "AdaptiveAveragePooling1D AdaptiveAveragePooling2D"),
+    (Trait.ADAPTIVE_POOLING, "AdaptiveAveragePooling3D"),
+    (Trait.PADDING | Trait.KEEPS_RANGE, "ZeroPadding1D ZeroPadding2D ZeroPadding3D"),
+    (Trait.PADDING | Trait.KEEPS_RANGE, "Cropping1D Cropping2D Cropping3D"),
+    (Trait.UPSAMPLING | Trait.KEEPS_RANGE, "UpSampling1D UpSampling2D UpSampling3D"),
+    (Trait.RESIZING | Trait.KEEPS_RANGE, "Resizing CenterCrop"),
+    # Augmentation
+    (_AUGMENTATION | Trait.RESIZING, "RandomCrop"),
+    (_AUGMENTATION, "RandomHeight RandomWidth RandomGrayscale CutMix MixUp"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomFlip RandomRotation RandomTranslation RandomZoom"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomShear RandomPerspective RandomElasticTransform"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomBrightness RandomContrast RandomHue RandomErasing"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomSaturation RandomSharpness RandomGaussianBlur"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomInvert RandomColorJitter RandomPosterization"),
+    (_AUGMENTATION | Trait.SAME_SHAPE, "RandomColorDegeneration RandAugment AugMix"),
+    (Trait.SAME_SHAPE, "AutoContrast Equalization Solarization"),
+    (_NONE, "ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes Pipeline"),
+    # Merging
+    (Trait.MERGE, "Add Subtract Multiply Average Maximum Minimum"),
+    (_NONE, "Concatenate Dot Merge"),
+    # Recurrent layers and wrappers
+    (Trait.SEQUENCE, "SimpleRNN GRU LSTM RNN CuDNNGRU CuDNNLSTM Bidirectional"),
+    (Trait.RECURRENT_CELL, "SimpleRNNCell GRUCell LSTMCell"),
+    (_NONE, "StackedRNNCells AbstractRNNCell ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
+    (_NONE, "TimeDistributed Wrapper"),
+    # Attention
+    (Trait.SAME_SHAPE, "GroupQueryAttention"),
+    (_NONE, "Attention AdditiveAttention MultiHeadAttention"),
+    # Categories, text and sound
+    (Trait.CATEGORIES | Trait.VOCABULARY, "StringLookup IntegerLookup"),
+    (Trait.CATEGORIES, "Hashing Discretization"),
+    (Trait.VOCABULARY, "TextVectorization"),
+    (_NONE, "CategoryEncoding HashedCrossing DenseFeatures SequenceFeatures"),
+    (_NONE, "MelSpectrogram STFTSpectrogram"),
+    # Code of other libraries
+    (Trait.TENSORFLOW_OPERATION, "TFOpLambda SlicingOpLambda TensorFlowOpLayer"),
+    (_NONE, "ClassMethod InstanceMethod InstanceProperty"),
+    (_NONE, "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
+    (Trait.SAME_SHAPE, "AddLoss AddMetric"),
+)
+
+ALIASES: Mapping[str, str] = {
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "AtrousConv2D": "Conv2D",
+    "Deconvolution2D": "Conv2DTranspose",
+    "Deconv2D": "Conv2DTranspose",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
+    "AvgPool1D": "AveragePooling1D",
+    "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+    "GroupedQueryAttention": "GroupQueryAttention",
+    "TimeDistributedDense": "Dense",
+}
+"""Other names of a class: of an earlier version, or a second one."""
+
+_OWN = {name: traits for traits, names in _TABLE for name in names.split()}
+LAYER_CLASSES: Mapping[str, Trait] = {
+    **_OWN,
+    **{alias: _OWN[name] for alias, name in ALIASES.items()},
+}
+"""Class name, or other name of a class -> its traits."""
+
+_RANK = re.compile(r"([123])D")
+
+
+def has(class_name: str, traits: Trait) -> bool:
+    """Whether the class has any of the traits; a class of somebody's own has none."""
+    return bool(LAYER_CLASSES.get(class_name, _NONE) & traits)
+
+
+def classes(traits: Trait) -> frozenset[str]:
+    """The names of all classes that have any of the traits."""
+    return frozenset(name for name, own in LAYER_CLASSES.items() if own & traits)
+
+
+def spatial_rank(class_name: str) -> int:
+    """2 for Conv2D and so on; 0 where the class name has no such digit."""
+    found = _RANK.search(class_name)
+    return int(found.group(1)) if found else 0

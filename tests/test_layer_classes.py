@@ -1,0 +1,119 @@
+"""The table of layer classes: whole, and the only list of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from modelaudit.layer_classes import (
+    _TABLE,
+    ALIASES,
+    LAYER_CLASSES,
+    Trait,
+    classes,
+    has,
+    spatial_rank,
+)
+from tests.test_architecture import SOURCES, within
+
+# Keyed by class: what is computed for each. The child's files run without the package.
+TABLES_OF_FUNCTIONS = (
+    "modelaudit.formats.keras.shapes.layers",
+    "modelaudit.formats.keras.variables.specs",
+)
+ELSEWHERE = (
+    "modelaudit.layer_classes",
+    "modelaudit.formats.keras.dialects",  # words of Keras 1, and classes as its words
+    "modelaudit.formats.keras.builtin_layers",  # Keras 3's operations, some called like layers
+    "modelaudit.formats.graph",  # TensorFlow's operations
+    "modelaudit.rules.security.graph",
+    "modelaudit.runtimes.collecting",
+    "modelaudit.probe.child",
+    *TABLES_OF_FUNCTIONS,
+)
+LISTED = 4
+
+
+def lists(source: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, names) of every list of layer classes that is written out."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            words = [e.value for e in node.elts if isinstance(e, ast.Constant)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words = node.value.split()
+        else:
+            continue
+        names = [word for word in words if isinstance(word, str) and word in LAYER_CLASSES]
+        if len(names) >= LISTED:
+            yield node.lineno, names
+
+
+def test_no_class_is_listed_twice():
+    names = [name for _, row in _TABLE for name in row.split()]
+    assert sorted(names) == sorted({*names})
+    assert ALIASES.keys().isdisjoint(names)
+    assert {*ALIASES.values()} <= {*names}
+
+
+def test_no_other_module_lists_layer_classes():
+    found = {
+        module: [*lists(source)]
+        for module, source in SOURCES.items()
+        if not within(module, ELSEWHERE)
+    }
+    assert {module: where for module, where in found.items() if where} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "X = ('Dropout', 'ReLU', 'Dense', 'Conv2D')",
+        "X = frozenset({'Dropout', 'ReLU', 'Dense', 'Conv2D', *Y})",
+        "X = words('''Dropout ReLU Dense\nConv2D''')",
+    ],
+)
+def test_a_list_would_be_seen(source):
+    ((line, names),) = lists(source)
+    assert line == 1
+    assert names == ["Dropout", "ReLU", "Dense", "Conv2D"]
+
+
+def test_every_trait_is_that_of_some_class_and_is_asked_for():
+    code = "".join(source for module, source in SOURCES.items() if module != ELSEWHERE[0])
+    for trait in Trait:
+        assert classes(trait)
+        assert f"Trait.{trait.name}" in code, f"nothing asks for {trait}"
+
+
+def test_what_computes_element_by_element_keeps_the_shape():
+    assert classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION) <= classes(Trait.SAME_SHAPE)
+    assert classes(Trait.DROPOUT | Trait.NOISE) <= classes(Trait.POINTWISE)
+
+
+def test_another_name_has_the_traits_of_the_class():
+    for alias, name in ALIASES.items():
+        assert LAYER_CLASSES[alias] == LAYER_CLASSES[name]
+    assert has("MaxPool2D", Trait.LOCAL_POOLING)
+    assert not has("MaxPool2D", Trait.GLOBAL_POOLING)
+    assert not has("MyDropout", Trait.DROPOUT)
+    assert classes(Trait.DROPOUT | Trait.NOISE) == classes(Trait.DROPOUT) | classes(Trait.NOISE)
+
+
+@pytest.mark.parametrize(("name", "rank"), [("Conv2D", 2), ("ZeroPadding1D", 1), ("Dense", 0)])
+def test_the_rank_is_in_the_name(name, rank):
+    assert spatial_rank(name) == rank
+
+
+@pytest.mark.slow
+def test_keras_has_every_layer_class_that_it_exports_in_the_table():
+    keras = pytest.importorskip("keras")
+    exported = {
+        name
+        for name in dir(keras.layers)
+        if isinstance(each := getattr(keras.layers, name), type)
+        and issubclass(each, keras.layers.Layer)
+        and each is not keras.layers.Layer
+    }
+    assert exported - LAYER_CLASSES.keys() == set()
