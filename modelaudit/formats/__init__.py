@@ -1,1 +1,1 @@
-"""Bytes to facts. Never imports TensorFlow, never executes, every read is bounded."""
+"""Readers from files to facts. They do not import TensorFlow or run code; all reads are bounded."""

@@ -1,4 +1,4 @@
-"""Class names that lie beside a model."""
+"""Class names in files next to a model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ _TEXT_FILES = ("labels.txt", "class_names.txt")
 _INDEX_FILE = "class_indices.json"
 LABEL_FILES = (*_TEXT_FILES, _INDEX_FILE)
 _MOST = 10_000
+_MOST_DIGITS = 9
 
 
 def read_labels(model: Path, limits: Limits) -> Json:
     """`{"file": name, "names": [...]}` in the order of the model's outputs; None without a file.
 
-    Lines that are numbered from 0 (`0 Cat`, as Teachable Machine writes them) lose the number.
-    A file that is too large or broken counts as none: nothing depends on it.
+    Numbers at the start of lines that count from 0 (`0 Cat`, as in Teachable Machine) are removed.
+    Files that are too large or malformed are ignored.
 
     Args:
-        model: the model's file, directory or prefix; directories are looked into first.
-        limits: `text_bytes` bounds the file.
+        model: the model's file, directory or prefix; a directory is searched before its parent.
+        limits: `text_bytes` is the maximum size of a file.
     """
     places = [model, model.parent] if model.is_dir() else [model.parent]
     for place in places:
@@ -58,6 +59,6 @@ def _indexed(data: bytes, limits: Limits) -> list[str]:
     pairs = [
         (value, key) if isinstance(value, int) else (int(key), str(value))
         for key, value in mapping.items()
-        if isinstance(value, int) or key.isdecimal()
+        if isinstance(value, int) or (key.isdecimal() and len(key) <= _MOST_DIGITS)
     ]
     return [name for _, name in sorted(pairs)] if len(pairs) == len(mapping) else []

@@ -1,4 +1,4 @@
-"""Programs, and what becomes one when it is read, told by their first bytes."""
+"""Detection of programs and pickles by their first bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import re
 
 HEAD_BYTES = 64
-"""How much of something `program_by_bytes` wants to see."""
+"""Number of bytes that `program_by_bytes` needs."""
 
 _PICKLE = "a pickle"
 _SIGNATURES = (
@@ -24,14 +24,14 @@ _SIGNATURES = (
     (b"\xca\xfe\xba\xbe", "a native library or Java class"),
     (b"#!", "a script"),
 )
-# Protocols 0 and 1 have no mark of their own: a container, or a module's object, that is kept.
+# Protocols 0 and 1 have no signature: match a container or a global that is memoised.
 _OLD_PICKLE = re.compile(
     rb"\((?:[dl]p\d+\n|[\]}]q[\x00-\x0f])|[\]})]q[\x00-\x0f]"
     rb"|\(*c[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n(?:p\d+\n|q[\x00-\x0f]|[().]|S['\"])"
     rb"|\(+i[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n"
 )
 _FRAME = b"\x95"
-# A pickle of protocol 2 to 5, a zip archive, ELF; what is shorter is no program.
+# A pickle of protocol 2 to 5, a zip archive, ELF. Shorter data cannot be a program.
 _IN_BASE64 = (
     *(b"gAI", b"gAJ", b"gAM", b"gAN", b"gAQ", b"gAR", b"gAS", b"gAT", b"gAU", b"gAV"),
     *(b"UEsDB", b"f0VMR"),
@@ -40,19 +40,19 @@ _SHORTEST = 24
 
 
 def program_by_bytes(head: bytes) -> str:
-    """What some bytes are by their beginning, if they are a program; else empty."""
+    """Kind of the program that starts with these bytes, "" if it is not a program."""
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
-    if head.startswith(b"MZ") and b"\0" in head:  # a word list can start with these letters
+    if head.startswith(b"MZ") and b"\0" in head:  # text can start with these letters
         return "a Windows program"
     return _PICKLE if _OLD_PICKLE.match(head) else ""
 
 
 def program_in_base64(text: bytes) -> str:
-    """What a text encodes, where it is a program and can be told from a word; else empty.
+    """Kind of the program that a text encodes in base64, "" if it does not encode one.
 
-    Signatures of two bytes are too short to tell; a pickle is one that also ends like one.
+    Two-byte signatures occur in ordinary text, so a pickle must also end like one.
     """
     if len(text) < _SHORTEST or not text.lstrip().startswith(_IN_BASE64):
         return ""
@@ -65,12 +65,12 @@ def program_in_base64(text: bytes) -> str:
 
 
 def program_among_numbers(head: bytes, size: int, last: bytes) -> str:
-    """The same for bytes that should be numbers and can be any: two alike are no sign.
+    """Like `program_by_bytes` for numeric data, where two matching bytes can be a coincidence.
 
     Args:
         head: the first bytes.
-        size: of all of them.
-        last: the last of them; empty where it was not looked at.
+        size: total number of bytes.
+        last: the last byte; empty if it is unknown.
     """
     what = program_by_bytes(head)
     if what == _PICKLE:

@@ -1,4 +1,4 @@
-"""Arrays of an .npz file by their headers. Object arrays are pickles and are never loaded."""
+"""Reader of .npz files from the array headers. Object arrays are pickles and are never loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelaudit.settings import Limits
 _MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 1 << 16
 
-# The header is a Python literal; only the form that numpy itself writes is read.
+# The header is a Python literal; only the form that numpy writes is accepted.
 _HEADER = re.compile(
     rb"\s*\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (True|False), "
     rb"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), ?\}\s*"
@@ -30,14 +30,14 @@ _OBJECTS = re.compile(rb"'[<>|=]?O\d*'")
 
 
 class _ObjectsError(Exception):
-    """An array holds pickles, or is one."""
+    """An array that contains pickles, or a member that is one."""
 
 
 def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[Problem, ...]]:
-    """Every array of the archive in `window` as a tensor, named by its member without `.npy`.
+    """Read all arrays of the archive in `window` as tensors, named by member without `.npy`.
 
     Raises:
-        ReadError: it is no zip archive.
+        ReadError: the file is not a zip archive.
     """
     parts = ZipParts(window, limits)
     tensors: list[Tensor] = []
@@ -62,10 +62,14 @@ def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[
 
 def _read_array(window: Window, name: str, limits: Limits) -> tuple[Tensor, Problem | None]:
     start, descr, fortran_order, shape = _header(window)
-    dtype = np.dtype(descr)
+    try:
+        dtype = np.dtype(descr)
+    except (TypeError, ValueError):
+        reason = f"has elements of an unknown type {descr}"
+        raise ReadError(ProblemKind.CORRUPT, window.file, reason) from None
     if dtype.hasobject or stored_dtype(dtype.name) is None or (fortran_order and len(shape) > 1):
         what = "Python objects, that is, a pickle" if dtype.hasobject else f"{descr} elements"
-        detail = f"{name} holds {what}{' in Fortran order' if fortran_order else ''}; not loaded"
+        detail = f"{name} has {what}{' in Fortran order' if fortran_order else ''}; not loaded"
         evidence = {"npy": "object" if dtype.hasobject else "type", "type": descr}
         kind = "object" if dtype.hasobject else dtype.name
         nbytes = math.prod(shape) * dtype.itemsize
@@ -76,12 +80,12 @@ def _read_array(window: Window, name: str, limits: Limits) -> tuple[Tensor, Prob
 
 
 def _header(window: Window) -> tuple[int, str, bool, tuple[int, ...]]:
-    """Offset of the data, dtype string, order and shape (NumPy Enhancement Proposal 1)."""
+    """Offset of the data, dtype string, Fortran order, shape (NumPy Enhancement Proposal 1)."""
     head = window.head(_HEADER_BYTES)
     if what := program_by_bytes(head[:HEAD_BYTES]):
         raise _ObjectsError(f"is {what}")
     if head[:6] != _MAGIC or len(head) < 12:
-        raise ReadError(ProblemKind.CORRUPT, window.file, "is no .npy array")
+        raise ReadError(ProblemKind.CORRUPT, window.file, "is not an .npy array")
     width = 2 if head[6] == 1 else 4
     start = 8 + width + int.from_bytes(head[8 : 8 + width], "little")
     match = _HEADER.fullmatch(head[8 + width : start]) if start <= len(head) else None

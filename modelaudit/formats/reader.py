@@ -1,4 +1,4 @@
-"""The one way into `formats`: a path becomes an `Artifact`, whatever lies there."""
+"""Entry point of `formats`: reads any path as an `Artifact`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
 _SAVED_MODEL_FILES = frozenset(("saved_model.pb", "saved_model.pbtxt"))
 
-# The kinds of error that say what the whole path is, rather than what is wrong with a part.
+# Formats of whole paths that cannot be read -> format that is reported instead.
 _CORRUPT = {
     Format.LEGACY_H5_FULL: Format.CORRUPT_HDF5,
     Format.WEIGHTS_H5_LEGACY: Format.CORRUPT_HDF5,
@@ -32,27 +32,27 @@ _CORRUPT = {
 
 
 def read(path: Path, limits: Limits) -> Artifact:
-    """Read a saved model without running anything of it.
+    """Read a saved model without running any of its code.
 
-    What is no model, or a damaged one, is an `Artifact` as well: its `format` says what the path
-    is, `problems` what is wrong, and `complete` is False.
+    A path that is not a model, or a damaged one, also gives an `Artifact`: `format` is what the
+    path is, `problems` what is wrong, and `complete` is False.
 
     Args:
-        path: a file, a SavedModel's or unpacked archive's directory, or a checkpoint's prefix.
+        path: a file, the directory of a SavedModel or unpacked archive, or a checkpoint prefix.
         limits: bounds on what is read.
 
     Raises:
-        UsageError: there is nothing at `path`.
+        UsageError: `path` does not exist.
     """
     if path.name in _SAVED_MODEL_FILES and path.is_file():
         path = path.parent
-    # Every kind of HDF5 has one reader, which says what it is: no need to open the file for it.
+    # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
     reader = _READERS.get(form, _no_model(form))
     if form is Format.UNKNOWN and not path.exists():
         if not _has_data(path):
             raise UsageError(f"{path}: no such file or directory")
-        reader = _checkpoint  # which says what is missing
+        reader = _checkpoint  # reports the missing files
     try:
         artifact = reader(path, limits)
     except ReadError as error:
@@ -66,7 +66,7 @@ def read(path: Path, limits: Limits) -> Artifact:
 
 
 def _has_data(prefix: Path) -> bool:
-    """Whether data of a checkpoint are there, though nothing tells what is in them."""
+    """Whether there are data files of a checkpoint whose index is missing."""
     try:
         return any(each.name.startswith(f"{prefix.name}.data-") for each in prefix.parent.iterdir())
     except OSError:
@@ -74,7 +74,7 @@ def _has_data(prefix: Path) -> bool:
 
 
 def _hdf5(path: Path, limits: Limits) -> Artifact:
-    from modelaudit.formats.keras.hdf5_reader import read_hdf5  # h5py takes long to import
+    from modelaudit.formats.keras.hdf5_reader import read_hdf5  # importing h5py takes long
 
     return read_hdf5(path, limits)
 
@@ -90,7 +90,7 @@ def _saved_model(path: Path, limits: Limits) -> Artifact:
 
     if path.is_dir():
         return read_saved_model(path, limits)
-    reason = "is a SavedModel's graph; loaders find it only in a directory as saved_model.pb"
+    reason = "is a SavedModel graph; loaders need it in a directory, named saved_model.pb"
     raise ReadError(ProblemKind.SUFFIX_MISMATCH, path.name, reason)
 
 
@@ -136,14 +136,14 @@ def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:
     if not head.startswith(MANGLED_HDF5):
         return _hdf5(path, limits)
     replaced = head.count(b"\xef\xbf\xbd")
-    detail = "is an HDF5 file that was copied as text: bytes were rewritten and are not recoverable"
+    detail = "is an HDF5 file that was transferred as text: bytes were replaced irrecoverably"
     evidence: dict[str, Json] = {"head": head[:16].hex(), "measured": replaced, "n": len(head)}
     problem = Problem(ProblemKind.TEXT_MANGLED, path.name, detail, evidence=evidence)
     return _bare(path, Format.CORRUPT_HDF5, problem, limits)
 
 
 def _no_model(form: Format) -> Callable[[Path, Limits], Artifact]:
-    kind, detail = _NO_MODEL.get(form, (ProblemKind.UNSUPPORTED, "is no model that is known here"))
+    kind, detail = _NO_MODEL.get(form, (ProblemKind.UNSUPPORTED, "is not a known model format"))
 
     def reader(path: Path, limits: Limits) -> Artifact:
         return _bare(path, form, Problem(kind, display_path(path, path), detail), limits)
@@ -165,7 +165,7 @@ def _bare(
     limits: Limits,
     extra: dict[str, Json] | None = None,
 ) -> Artifact:
-    """An artefact of which nothing but its files is known."""
+    """An artefact with nothing but its files and a problem."""
     files: tuple[FileEntry, ...] = ()
     if path.is_file():
         files = (file_entry(path, path, "", limits),)
@@ -181,7 +181,7 @@ def _bare(
 
 
 def _unreadable(path: Path, _limits: Limits) -> Artifact:
-    """Try once more, for the reason."""
+    """Try to open the path again, to report the reason."""
     try:
         if path.is_dir():
             next(path.iterdir(), None)
@@ -219,5 +219,5 @@ _READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
 }
 _NO_MODEL: dict[Format, tuple[ProblemKind, str]] = {
     Format.EMPTY_FILE: (ProblemKind.EMPTY, "is empty: 0 bytes"),
-    Format.ARCHIVE_OTHER: (ProblemKind.UNSUPPORTED, "is a zip archive that holds no Keras model"),
+    Format.ARCHIVE_OTHER: (ProblemKind.UNSUPPORTED, "is a zip archive without a Keras model"),
 }

@@ -1,4 +1,4 @@
-"""What a path truly is, told by its first (and last) bytes and never by its suffix."""
+"""Detection of the format of a path from its first and last bytes, never from its suffix."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from modelaudit.settings import Limits
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LFS_HEAD = b"version https://git-lfs.github.com/spec/v1\n"
 
-# The HDF5 signature after the conversions that it was designed to reveal, in this order: bytes
-# replaced by U+FFFD, Latin-1 taken for UTF-8, the eighth bit lost, line ends rewritten.
+# The HDF5 signature after the conversions that it is designed to detect, in this order: bytes
+# replaced by U+FFFD, Latin-1 read as UTF-8, eighth bit removed, line endings converted.
 MANGLED_HDF5 = (
     b"\xef\xbf\xbdHDF",
     b"\xc2\x89HDF",
@@ -41,15 +41,15 @@ _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
 def sniff(path: Path, hdf5: Callable[[Window], Format] | None = None) -> Format:
-    """The format of a file, a directory, or a checkpoint's prefix (which need not exist).
+    """The format of a file, a directory, or a checkpoint prefix (which need not be a file).
 
-    Reads a few KiB, and never raises: what cannot be read is `Format.UNREADABLE`, what is
-    nothing of ours `Format.UNKNOWN`.
+    Reads a few KiB and never raises. Unreadable paths are `Format.UNREADABLE`, unknown formats
+    `Format.UNKNOWN`.
 
     Args:
-        path: what to look at.
-        hdf5: tells HDF5 files apart, for which libhdf5 has to open them; in this process by
-            default.
+        path: the path.
+        hdf5: determines the format of an HDF5 file; by default it is opened with libhdf5 in this
+            process.
     """
     try:
         if path.is_dir():
@@ -59,7 +59,7 @@ def sniff(path: Path, hdf5: Callable[[Window], Format] | None = None) -> Format:
             form = _file(window, hdf5 or _hdf5)
             if form is not Format.UNKNOWN and form is not Format.EMPTY_FILE:
                 return form
-            # An empty file called like the prefix keeps older code happy that tests for it.
+            # Some programs create an empty file named like the prefix, for code that tests for it.
             beside = _prefix(path)
             return form if beside is Format.UNKNOWN else beside
         if path.exists():
@@ -101,7 +101,7 @@ def _hdf5_behind_user_block(window: Window) -> bool:
 
 
 def _hdf5(window: Window) -> Format:
-    from modelaudit.formats.hdf5.keras_layout import sniff_layout  # h5py takes long to import
+    from modelaudit.formats.hdf5.keras_layout import sniff_layout  # importing h5py takes long
 
     return sniff_layout(window)
 
@@ -119,10 +119,10 @@ def _is_keras(names: set[str]) -> bool:
 
 
 def _table(window: Window) -> Format:
-    """A sorted string table: the index of a V2 checkpoint, or a V1 checkpoint itself.
+    """Format of a sorted string table: the index of a V2 checkpoint, or a V1 checkpoint.
 
-    Both start with the empty key. Its value is a header of three numbers in V2 and a list of
-    tensors, hence a nested message, in V1.
+    Both start with the empty key. Its value is a header of three numbers in V2, and a list of
+    tensors (a nested message) in V1.
     """
     head = window.head(_INDEX_BYTES)
     if _OBJECT_GRAPH in head:
@@ -135,7 +135,7 @@ def _table(window: Window) -> Format:
 
 
 def _prefix(prefix: Path) -> Format:
-    """A checkpoint by its prefix: `.index`, or V1 shards, or at least its `.meta`."""
+    """Format of a checkpoint prefix, from its `.index` file, V1 shards or `.meta` file."""
     index = _beside(prefix, ".index")
     if index.is_file():
         return _checkpoint_part(index) if index.stat().st_size else Format.UNKNOWN
@@ -150,7 +150,7 @@ def _prefix(prefix: Path) -> Format:
 
 
 def _checkpoint_part(path: Path) -> Format:
-    """What a file is that is named like a checkpoint's; HDF5 is none, whichever."""
+    """Format of a file that is named like part of a checkpoint; HDF5 files do not count."""
     return _file(Window.of_file(path), lambda _: Format.UNKNOWN)
 
 
@@ -171,7 +171,7 @@ def _directory(directory: Path) -> Format:
     if is_orbax(names):
         return Format.ORBAX
     if (directory / "variables" / "variables.index").is_file():
-        # The graph is gone; the checkpoint still tells which generation it was saved with.
+        # The graph is missing, but the checkpoint shows the version of TensorFlow that saved it.
         form = _prefix(directory / "variables" / "variables")
         return _WITHOUT_GRAPH.get(form, Format.CORRUPT_SAVEDMODEL)
     return Format.UNKNOWN

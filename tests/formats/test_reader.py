@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zipfile
 from pathlib import Path
@@ -198,12 +199,17 @@ def test_labels_that_are_too_many_or_broken_are_none(tmp_path):
     assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
     (tmp_path / "class_indices.json").write_text("[1")
     assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
+    (tmp_path / "labels.txt").unlink()
+    (tmp_path / "class_indices.json").write_text(json.dumps({"1" * 5000: "cat"}))
+    assert read_labels(tmp_path / "m.h5", LIMITS) is None
+    (tmp_path / "labels.txt").write_text("x\n" * 100)
+    assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
     assert len(read_labels(tmp_path / "m.h5", LIMITS)["names"]) == 100
 
 
 def test_data_of_a_checkpoint_without_its_index_are_not_gone(tmp_path) -> None:
     (tmp_path / "x.data-00000-of-00001").write_bytes(b"1234")
     (problem,) = read(tmp_path / "x", Limits()).problems
-    assert (problem.kind, problem.detail) == ("missing-file", "no .index and no .meta is there")
+    assert (problem.kind, problem.detail) == ("missing-file", "has neither .index nor .meta")
     with pytest.raises(UsageError):
         read(tmp_path / "y", Limits())

@@ -1,1 +1,1 @@
-"""bytecode."""
+"""Python bytecode, read without unmarshalling it."""

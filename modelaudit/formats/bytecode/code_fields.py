@@ -1,4 +1,4 @@
-"""The parts of a marshalled code object, in the order in which each Python writes them."""
+"""Fields of a marshalled code object, in the order of each Python version."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One part. `kind` is integer (four bytes), or bytes, text, tuple, names (of texts)."""
+    """A field. `kind` is integer (four bytes), bytes, text, tuple or names (a tuple of strings)."""
 
     name: str
     kind: str
 
     @property
     def integer(self) -> bool:
-        """Whether it is four bytes rather than an object."""
+        """Whether the field is four bytes rather than an object."""
         return self.kind == "integer"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The order that a range of Python versions uses.
+    """Field order of a range of Python versions.
 
-    `python` is that range, for people; `byte_names` where interned names are byte strings.
+    `python` is the range for display; `byte_names` is whether interned names are byte strings.
     """
 
     python: str
@@ -31,7 +31,7 @@ class Layout:
 
 
 def _fields(counts: str, parts: str, end: str) -> tuple[Field, ...]:
-    """Leading integers, then `name:kind` parts, the first line, and closing byte strings."""
+    """Leading integers, then `name:kind` fields, the first line, and trailing byte strings."""
     return (
         *(Field(name, "integer") for name in counts.split()),
         *(Field(*part.split(":")) for part in parts.split()),
@@ -62,4 +62,4 @@ LAYOUTS = (
     Layout("3.0 to 3.7", _fields("arguments keyword_only locals stack flags", _CLASSIC, "lines")),
     Layout("2.3 to 2.7", _fields("arguments locals stack flags", _CLASSIC, "lines"), True),
 )
-"""Newest first; they differ in so many places that a stream fits one of them only."""
+"""Newest first. The layouts differ so much that a stream matches only one of them."""

@@ -1,8 +1,8 @@
-"""Python code objects inside a marshal stream, read without unmarshalling anything.
+"""Reader of Python code objects in a marshal stream, without unmarshalling them.
 
-`marshal.loads` builds live objects, crashes on hostile bytes and knows only its own Python's
-format. This reader makes plain values, is bounded, and knows the formats of Python 2.3 to 3.14.
-Type codes and field orders after CPython's Python/marshal.c and Objects/codeobject.c.
+`marshal.loads` creates live objects, crashes on hostile bytes and supports only the format of the
+running Python. This reader returns plain values, is bounded, and supports Python 2.3 to 3.14.
+Type codes and field orders: CPython's Python/marshal.c and Objects/codeobject.c.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from modelaudit.formats.bytecode.code_fields import LAYOUTS, Layout
 
 MAX_BYTES = 4 << 20
 MAX_OBJECTS = 200_000
-MAX_DEPTH = 64  # code in code in tuples: what people write has a handful of levels
-MAX_DIGITS = 256  # of 15 bits each; larger integers are nobody's constants
+MAX_DEPTH = 64  # nested code and tuples; real code has a few levels
+MAX_DIGITS = 256  # of 15 bits each; no real constant is larger
 _REF = 0x80
 
 Value: TypeAlias = "bool | int | float | complex | str | bytes | tuple[Value, ...] | Code | None"
@@ -28,13 +28,13 @@ class Code:
     """A code object.
 
     Attributes:
-        name: of the function, `<lambda>` for one without.
-        filename: of the source, as its maker's machine called it.
-        first_line: in that file.
-        names: globals, attributes and modules that the code refers to, in order of first use.
+        name: name of the function, `<lambda>` for a lambda.
+        filename: path of the source on the machine that compiled it.
+        first_line: first line in that file.
+        names: globals, attributes and modules that the code uses, in order of first use.
         variables: arguments and local variables.
-        constants: literals in it; containers as tuples. Code among them is what is defined inside.
-        bytecode: the instructions, as they are stored.
+        constants: literals; containers are tuples. Includes the code of inner functions.
+        bytecode: the instructions, as stored.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Code:
     bytecode: bytes
 
     def nested(self) -> Iterator[Code]:
-        """The code itself and all that is defined inside of it."""
+        """The code itself and the code of all inner functions and classes."""
         pending: list[Value] = [self]
         seen: set[int] = set()
         while pending:
             value = pending.pop()
-            if id(value) in seen:  # one object may stand in many places
+            if id(value) in seen:  # the same object can occur several times
                 continue
             if isinstance(value, Code):
                 seen.add(id(value))
@@ -64,17 +64,17 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Bytecode:
-    """A readable stream: its outermost code object and the Pythons whose format it is in."""
+    """A readable stream: its outermost code object, and the Python versions of its format."""
 
     python: str
     code: Code
 
     def all_names(self) -> tuple[str, ...]:
-        """Names of the code and all nested code, each once."""
+        """Names used in the code and in all nested code, each once."""
         return tuple(dict.fromkeys(name for code in self.code.nested() for name in code.names))
 
     def texts(self) -> tuple[str, ...]:
-        """String constants of the code and all nested code, each once."""
+        """String constants in the code and in all nested code, each once."""
         found: dict[str, None] = {}
         seen: set[int] = set()
         for code in self.code.nested():
@@ -91,18 +91,18 @@ class Bytecode:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Bytes that look like bytecode and are in no format that is known here."""
+    """Bytes that look like bytecode but are not in a known format."""
 
     reason: str
 
 
 def looks_like_bytecode(data: bytes) -> bool:
-    """Whether `data` starts as a marshalled code object does: type code, small argument count."""
+    """Whether `data` starts like a marshalled code object: type code, small argument count."""
     return len(data) >= 24 and data[0] & ~_REF == ord("c") and data[3:5] == b"\0\0"
 
 
 def read_bytecode(data: bytes) -> Bytecode | Unreadable:
-    """The code object that a marshal stream holds. Never raises."""
+    """Read the code object in a marshal stream. Never raises."""
     if len(data) > MAX_BYTES:
         return Unreadable(f"{len(data):,} bytes, more than {MAX_BYTES:,}")
     best = (-1, "no code object")
@@ -111,21 +111,21 @@ def read_bytecode(data: bytes) -> Bytecode | Unreadable:
         try:
             value = stream.value(0)
         except _Malformed as error:
-            # The layout that got furthest is most likely the right one, and says what is wrong.
+            # The layout that got furthest is probably the right one; report its error.
             best = max(best, (stream.position, str(error)))
             continue
         if isinstance(value, Code):
             return Bytecode(layout.python, value)
-        best = max(best, (0, "the stream holds no code object"))
+        best = max(best, (0, "the stream contains no code object"))
     return Unreadable(best[1])
 
 
 class _Malformed(Exception):
-    """The bytes are not in the layout that is being tried."""
+    """The bytes do not match the layout."""
 
 
 class _Stream:
-    """One attempt at reading the bytes, by one layout."""
+    """An attempt to read the bytes with one layout."""
 
     def __init__(self, data: bytes, layout: Layout) -> None:
         self.data = data
@@ -133,10 +133,10 @@ class _Stream:
         self.position = 0
         self.count = 0
         self.references: list[Value | _Malformed] = []
-        self.interned: list[Value] = []  # Python 2 refers back to interned strings only
+        self.interned: list[Value] = []  # Python 2 refers to interned strings only
 
     def value(self, depth: int) -> Value:
-        """The next object."""
+        """Read the next object."""
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_OBJECTS:
             raise _Malformed("nested too deeply" if depth > MAX_DEPTH else "too many objects")
@@ -148,7 +148,7 @@ class _Stream:
             return self.reference(self.interned)
         if not code & _REF:
             return self.body(kind, depth)
-        # Numbered before its parts are: parts that refer to it would make a cycle.
+        # Numbered before its parts are read; a part that refers to it would be a cycle.
         number = len(self.references)
         self.references.append(_Malformed("an object that contains itself"))
         value = self.body(kind, depth)
@@ -156,7 +156,7 @@ class _Stream:
         return value
 
     def body(self, kind: str, depth: int) -> Value:
-        """An object after its type code."""
+        """Read an object after its type code."""
         if kind in "NS.0":
             return None  # None, StopIteration, Ellipsis, the end of a dictionary
         if kind in "FT":
@@ -172,14 +172,14 @@ class _Stream:
             return tuple(self.value(depth + 1) for _ in range(size))
         if kind == "{":
             return self.dictionary(depth)
-        if kind == ":":  # a slice, from Python 3.14 on
+        if kind == ":":  # a slice, Python 3.14 and later
             return tuple(self.value(depth + 1) for _ in range(3))
         if kind == "c":
             return self.code(depth)
         raise _Malformed(f"unknown type code {kind!r} at byte {self.position - 1}")
 
     def number(self, kind: str) -> Value:
-        """A long integer, or a float or complex number as text or in binary."""
+        """Read a long integer, or a float or complex number as text or in binary."""
         if kind == "l":
             digits = self.integer()
             if abs(digits) > MAX_DIGITS:
@@ -194,11 +194,11 @@ class _Stream:
             try:
                 values = tuple(float(self.take(self.take(1)[0])) for _ in range(1 + (kind == "x")))
             except ValueError as error:
-                raise _Malformed("a float that is none") from error
+                raise _Malformed("an invalid float") from error
         return values[0] if len(values) == 1 else complex(*values)
 
     def string(self, kind: str) -> Value:
-        """A byte string or text; Python 2 has names as byte strings."""
+        """Read a byte string or text; in Python 2, names are byte strings."""
         size = self.take(1)[0] if kind in "zZ" else self.length()
         data = self.take(size)
         binary = kind == "s" or (kind == "t" and self.layout.byte_names)
@@ -208,7 +208,7 @@ class _Stream:
         return value
 
     def dictionary(self, depth: int) -> Value:
-        """Keys and values in turn, until the null object."""
+        """Read alternating keys and values up to the null object."""
         items: list[Value] = []
         while self.peek() & ~_REF != ord("0"):
             items.append(self.value(depth + 1))
@@ -216,7 +216,7 @@ class _Stream:
         return tuple(items)
 
     def code(self, depth: int) -> Code:
-        """A code object: integers, then objects, in the order of the layout."""
+        """Read a code object: the fields in the order of the layout."""
         fields: dict[str, Value] = {}
         for field in self.layout.fields:
             if field.integer:
@@ -226,13 +226,13 @@ class _Stream:
                 self.check(field.name, field.kind, fields[field.name])
         first_line, instructions = fields["first_line"], fields["code"]
         constants = fields["constants"]
-        # `check` has seen to these; the tests are for the type checker's sake.
+        # `check` guarantees these types; the type checker needs the tests.
         if (
             not isinstance(first_line, int)
             or not isinstance(instructions, bytes)
             or not isinstance(constants, tuple)
         ):
-            raise _Malformed("a code object of other parts")
+            raise _Malformed("a code object with fields of other types")
         return Code(
             name=_text(fields["name"]),
             filename=_text(fields["filename"]),
@@ -244,7 +244,7 @@ class _Stream:
         )
 
     def check(self, name: str, kind: str, value: Value) -> None:
-        """Raise unless a field has its type: the way to tell layouts apart."""
+        """Raise if a field has the wrong type, which rejects the wrong layouts."""
         right = {
             "bytes": isinstance(value, bytes),
             "text": isinstance(value, str | bytes),
@@ -252,10 +252,10 @@ class _Stream:
             "names": isinstance(value, tuple) and all(isinstance(n, str | bytes) for n in value),
         }
         if not right[kind]:
-            raise _Malformed(f"a code object's {name} is no {kind}")
+            raise _Malformed(f"a code object's {name} field is not of type {kind}")
 
     def reference(self, table: list[Value | _Malformed] | list[Value]) -> Value:
-        """An object that was read before."""
+        """Read a reference to an earlier object."""
         number = self.integer()
         if not 0 <= number < len(table):
             raise _Malformed(f"refers to object {number} of {len(table)}")
@@ -265,27 +265,27 @@ class _Stream:
         return value
 
     def length(self) -> int:
-        """A count of parts, each of which takes a byte at least."""
+        """Read a number of parts, each of which takes at least one byte."""
         size = self.integer()
         if not 0 <= size <= len(self.data) - self.position:
-            raise _Malformed(f"{size:,} parts or bytes promised, fewer are there")
+            raise _Malformed(f"declares {size:,} parts or bytes, but has fewer")
         return size
 
     def integer(self) -> int:
-        """Four bytes."""
+        """Read four bytes as a signed integer."""
         return int.from_bytes(self.take(4), "little", signed=True)
 
     def peek(self) -> int:
-        """The next byte."""
+        """The next byte, without reading it."""
         if self.position >= len(self.data):
-            raise _Malformed("ends early")
+            raise _Malformed("is truncated")
         return self.data[self.position]
 
     def take(self, size: int) -> bytes:
-        """The next bytes."""
+        """Read `size` bytes."""
         end = self.position + size
         if end > len(self.data):
-            raise _Malformed("ends early")
+            raise _Malformed("is truncated")
         piece = self.data[self.position : end]
         self.position = end
         return piece

@@ -1,1 +1,1 @@
-"""checkpoint."""
+"""TensorFlow checkpoints."""

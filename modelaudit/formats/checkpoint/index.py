@@ -1,4 +1,4 @@
-"""A checkpoint's index: which tensor lies where in which shard."""
+"""Index of a checkpoint: shard, offset, size, dtype and shape of each tensor."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from modelaudit.formats.io.bounded import display_path, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 
-# (start, length) per axis; length None for the whole axis.
+# (start, length) per axis; a length of None is the whole axis.
 Extent = tuple[tuple[int, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A tensor of the index. `crc` is masked; `slices` are set for a partitioned variable."""
+    """A tensor in the index. `crc` is masked; `slices` are set for a partitioned variable."""
 
     key: str
     dtype: str
@@ -36,13 +36,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An index and where its shards should be.
+    """An index and the paths of its shards.
 
     Attributes:
         prefix: path without `.index`.
         root: directory that file names in messages are relative to.
-        entries: by key, in stored order; slices of partitioned variables are in `parts`, by the
-            coded name under which they are stored.
+        shards: number of shards.
+        big_endian: whether tensors are stored in big-endian byte order.
+        producer: version of the bundle format.
+        min_consumer: oldest version of the bundle format that can read it.
+        entries: entries by key, in stored order.
+        parts: slices of partitioned variables, by the encoded key of the slice.
     """
 
     prefix: Path
@@ -56,21 +60,21 @@ class Bundle:
 
     @property
     def index_file(self) -> str:
-        """Name of the index for messages."""
+        """File name of the index, for messages."""
         return display_path(index_path(self.prefix), self.root)
 
     def shard_path(self, shard: int) -> Path:
-        """Where a shard should be."""
+        """Path of a shard."""
         name = f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}"
         return self.prefix.with_name(name)
 
     def stored(self) -> Iterator[Entry]:
-        """Every entry that has bytes of its own."""
+        """All entries that have data of their own."""
         yield from (entry for entry in self.entries.values() if not entry.slices)
         yield from self.parts.values()
 
     def needs(self) -> dict[int, int]:
-        """Bytes that each shard must have for the index to hold; shards without any left out."""
+        """Minimum size of each shard in bytes, according to the index; only shards with data."""
         needed: dict[int, int] = {}
         for entry in self.stored():
             if entry.size:
@@ -85,22 +89,22 @@ def index_path(prefix: Path) -> Path:
 
 
 def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
-    """Read and check `<prefix>.index`. The shards are not opened.
+    """Read and check `<prefix>.index`. Shards are not opened.
 
     Raises:
-        ReadError: the index is missing, damaged, or no index of a checkpoint.
+        ReadError: the index is missing, damaged, or not a checkpoint index.
         LimitExceeded: too many bytes, entries or shards.
     """
     path = index_path(prefix)
     file = display_path(path, root)
     if not path.exists():
-        raise ReadError(ProblemKind.MISSING_FILE, file, "the index of the variables is not there")
+        raise ReadError(ProblemKind.MISSING_FILE, file, "the index of the variables is missing")
     if not is_inside(path, root):
         raise ReadError(ProblemKind.UNSAFE_PATH, file, "a link out of the model; not followed")
     table = read_table(read_bytes(path, limits.config_bytes, file, "config_bytes"), file, limits)
     key, value = next(table, (None, b""))
     if key != b"":
-        raise ReadError(ProblemKind.CORRUPT, file, "a table without a checkpoint's header")
+        raise ReadError(ProblemKind.CORRUPT, file, "a table without a checkpoint header")
     header = parse(pb.BundleHeaderProto, value, file, limits)
     if not 0 <= header.num_shards <= limits.files:
         raise LimitExceeded(file, "shards", header.num_shards, limits.files, "files")
@@ -110,10 +114,10 @@ def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
         message = parse(pb.BundleEntryProto, value, file, limits)
         name = key.decode("utf-8", "backslashreplace")
         entry = _entry(name, message, header.num_shards, file)
-        if key.startswith(b"\0"):  # no tensor's name: the coded name of a slice
+        if key.startswith(b"\0"):  # not a tensor name, but the encoded key of a slice
             parts[key] = entry
         elif name in entries:
-            raise ReadError(ProblemKind.CORRUPT, file, f"names {name!r} twice")
+            raise ReadError(ProblemKind.CORRUPT, file, f"lists {name!r} twice")
         else:
             entries[name] = entry
     return Bundle(
@@ -131,9 +135,9 @@ def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
 def _entry(name: str, message: pb.BundleEntryProto, shards: int, file: str) -> Entry:
     shape = tuple(dim.size for dim in message.shape.dim)
     if message.shape.unknown_rank or any(size < 0 for size in shape):
-        raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} has an open shape")
+        raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} has an undefined shape")
     if message.offset < 0 or message.size < 0 or not 0 <= message.shard_id < max(shards, 1):
-        raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} lies outside of every shard")
+        raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} is outside of every shard")
     return Entry(
         key=name,
         dtype=dtype_name(message.dtype),
@@ -153,10 +157,10 @@ def _extent(part: pb.TensorSliceProto) -> Extent:
 
 
 def shard_problems(bundle: Bundle) -> list[Problem]:
-    """Missing, unsafe, short and long shards, each with the bytes that the index asks for.
+    """Problems of missing, unsafe, too short and too long shards.
 
-    Evidence of a `size-mismatch`: `measured` and `needed` bytes and their difference, as
-    `missing` (too short) or `extra` (too long).
+    Evidence has `needed`, the size in bytes according to the index, and for a `size-mismatch`
+    also `measured` and the difference, `missing` (too short) or `extra` (too long).
     """
     problems = []
     for shard, needed in sorted(bundle.needs().items()):
@@ -166,13 +170,13 @@ def shard_problems(bundle: Bundle) -> list[Problem]:
             size = path.stat().st_size
         except OSError:
             kind = ProblemKind.MISSING_SHARD
-            detail = f"the index needs {needed:,} bytes of this shard, which is not there"
+            detail = f"the shard is missing; the index needs {needed:,} bytes of it"
         else:
             if not is_inside(path, bundle.root):
                 kind, detail = ProblemKind.UNSAFE_PATH, "a link out of the model; not followed"
             elif size != needed:
                 kind = ProblemKind.SIZE_MISMATCH
-                detail = f"{size:,} bytes, the index accounts for {needed:,}"
+                detail = f"{size:,} bytes, but {needed:,} according to the index"
                 difference = "missing" if size < needed else "extra"
                 evidence |= {"measured": size, difference: abs(size - needed)}
             else:
@@ -183,10 +187,10 @@ def shard_problems(bundle: Bundle) -> list[Problem]:
 
 
 def slice_key(name: str, extent: Extent) -> bytes:
-    """The coded name under which one slice of a partitioned variable is stored.
+    """The encoded key of a slice of a partitioned variable.
 
-    An order-preserving code: the number 0, the name, the rank, then start and length (-1 for
-    the whole axis) of each axis.
+    TensorFlow's ordered code: the number 0, the name, the rank, then start and length (-1 for the
+    whole axis) of each axis.
     """
     escaped = name.encode().replace(b"\0", b"\0\xff")  # 0xff itself never occurs in UTF-8
     rank = len(extent)
@@ -198,7 +202,7 @@ def slice_key(name: str, extent: Extent) -> bytes:
 
 
 def _coded(value: int) -> bytes:
-    """A signed number whose leading bits tell its length in bytes (two's complement, flipped)."""
+    """A signed number whose leading bits encode its length (flipped two's complement)."""
     magnitude = ~value if value < 0 else value
     length = magnitude.bit_length() // 7 + 1
     body = bytearray(value.to_bytes(length, "big", signed=True))

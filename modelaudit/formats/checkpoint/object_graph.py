@@ -1,4 +1,4 @@
-"""Object graphs of SavedModels and TF2 checkpoints: nodes, ways to them, roles of variables."""
+"""Object graphs of SavedModels and TF2 checkpoints: nodes, references, roles of variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _RATE_CHILDREN = frozenset(
 
 
 def tensor_name(key: str) -> str:
-    """A checkpoint key as a tensor's name: the object path, where it is a variable's value."""
+    """Name of a tensor: the checkpoint key, without the suffix of a variable's value."""
     return key.removesuffix(_VALUE_SUFFIX)
 
 
@@ -42,7 +42,7 @@ def checkpoint_objects(message: pb.TrackableObjectGraph, file: str) -> tuple[Obj
     """Nodes of a checkpoint's object graph.
 
     Raises:
-        ReadError: `corrupt` where a reference points outside of the graph.
+        ReadError: `corrupt` if a reference points outside the graph.
     """
     count = len(message.nodes)
     return tuple(
@@ -68,7 +68,7 @@ def saved_objects(message: pb.SavedObjectGraph, file: str) -> tuple[ObjectNode, 
     """Nodes of a SavedModel's object graph.
 
     Raises:
-        ReadError: `corrupt` where a reference points outside of the graph.
+        ReadError: `corrupt` if a reference points outside the graph.
     """
     count = len(message.nodes)
     captures = {
@@ -163,16 +163,16 @@ def _slots(
     )
     for original, name, target in slots:
         if not (0 <= original < count and 0 <= target < count):
-            reason = f"slot {name!r} points outside of the object graph"
+            reason = f"slot {name!r} points outside the object graph"
             raise ReadError(ProblemKind.CORRUPT, file, reason)
     return slots
 
 
 def joined(saved: tuple[ObjectNode, ...], stored: tuple[ObjectNode, ...]) -> tuple[ObjectNode, ...]:
-    """A SavedModel's objects with the checkpoint attributes of the objects they are restored from.
+    """A SavedModel's objects, with the checkpoint attributes that restoring assigns to them.
 
-    Both graphs are walked from their roots along equal names, as restoring does; slot variables
-    are matched by the optimizer that owns them.
+    Like restoring, this walks both graphs from their roots along equal names; slot variables are
+    matched by the optimizer that owns them.
     """
     if not saved or not stored:
         return saved
@@ -199,10 +199,10 @@ def joined(saved: tuple[ObjectNode, ...], stored: tuple[ObjectNode, ...]) -> tup
 
 
 def key_roles(nodes: tuple[ObjectNode, ...]) -> dict[str, str]:
-    """Role of every checkpoint key that the graph names: weight, optimizer, metric or other.
+    """Role of each checkpoint key in the graph: weight, optimizer, metric or other.
 
-    A variable that can be reached without passing through an optimizer or a metric is a weight.
-    Keras 3 saves a model's weights below its optimizer too, as `_trainable_variables`.
+    A variable that is reachable without passing through an optimizer or a metric is a weight.
+    Keras 3 also saves the weights of a model below its optimizer, as `_trainable_variables`.
     """
     roles: dict[int, str] = {}
     for node in nodes:
@@ -230,7 +230,7 @@ def _spread(
     optimizers: set[int],
     later: list[tuple[str, int]],
 ) -> None:
-    """Give `role` to everything reachable that has none yet; put off what has a role of its own."""
+    """Assign `role` to all reachable nodes without one; defer nodes that start another role."""
     queue = deque(starts)
     while queue:
         index = queue.popleft()

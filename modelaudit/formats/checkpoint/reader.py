@@ -1,4 +1,4 @@
-"""Checkpoints: TF1's `tf.train.Saver` and TF2's object checkpoints."""
+"""Reader of checkpoints: TF1's `tf.train.Saver` and TF2's object checkpoints."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MAGIC_BYTES = MAGIC.to_bytes(8, "little")
 
 @dataclass(frozen=True, slots=True)
 class MetaFile:
-    """What a `.meta` file (a MetaGraphDef of its own) says."""
+    """Contents of a `.meta` file, which is a MetaGraphDef."""
 
     graphs: tuple[Graph, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
@@ -47,7 +47,7 @@ class MetaFile:
 
 @dataclass(slots=True)
 class _Result:
-    """Facts as they come together."""
+    """Facts collected so far."""
 
     problems: list[Problem] = field(default_factory=list)
     kernels: tuple[Kernel, ...] = ()
@@ -55,12 +55,12 @@ class _Result:
 
 
 def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
-    """Facts of the checkpoint with this prefix (path without `.index`, `.meta`, `.data…`).
+    """Read the checkpoint with this prefix (path without `.index`, `.meta`, `.data…`).
 
-    A V1 checkpoint is named, with the version that its `.meta` gives, and not read.
+    V1 checkpoints are recognised, with the version in their `.meta` file, but not read.
 
     Raises:
-        ReadError: `missing-file`: no file of such a checkpoint is there.
+        ReadError: `missing-file` if the checkpoint has neither `.index` nor `.meta`.
     """
     prefix = prefix.absolute()
     root = prefix.parent
@@ -68,7 +68,7 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     has_meta = meta_path.is_file()
     legacy = _legacy_shards(prefix)
     if not index_path(prefix).exists() and not has_meta and not legacy:
-        raise ReadError(ProblemKind.MISSING_FILE, prefix.name, "no .index and no .meta is there")
+        raise ReadError(ProblemKind.MISSING_FILE, prefix.name, "has neither .index nor .meta")
     meta = read_meta(meta_path, root, limits) if has_meta else MetaFile()
     if not index_path(prefix).exists() and (legacy or meta.saver_version in (0, 1)):
         return _unsupported(prefix, meta, legacy, has_meta, limits)
@@ -104,7 +104,7 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
 
 
 def read_meta(path: Path, root: Path, limits: Limits) -> MetaFile:
-    """Read a `.meta` file; what is wrong with it is a problem of the result."""
+    """Read a `.meta` file; errors become problems of the result."""
     file = display_path(path, root)
     if not is_inside(path, root):
         reason = "a link out of the model"
@@ -124,7 +124,7 @@ def read_meta(path: Path, root: Path, limits: Limits) -> MetaFile:
 
 
 def provenance_of(meta: pb.MetaGraphDef, graph: Graph) -> Provenance:
-    """Versions as a MetaGraph gives them."""
+    """Versions in a MetaGraph."""
     info = meta.meta_info_def
     return Provenance(
         tensorflow=info.tensorflow_version or None,
@@ -135,7 +135,7 @@ def provenance_of(meta: pb.MetaGraphDef, graph: Graph) -> Provenance:
 
 
 def _follow(graph: Graph, variables: Variables, result: _Result, file: str) -> None:
-    """Kernels and restored variables of a TF1 graph."""
+    """Find kernels and restored variables of a TF1 graph."""
     try:
         result.assigned = restored_variables(graph)
         holders = variable_holders(graph, variables, result.assigned)
@@ -148,14 +148,14 @@ def _follow(graph: Graph, variables: Variables, result: _Result, file: str) -> N
 def variable_holders(
     graph: Graph, variables: Variables, assigned: dict[str, str]
 ) -> dict[str, str]:
-    """Variable node -> `Tensor.name`: as the saver restores it, else by the node's own name."""
+    """Variable node -> `Tensor.name`, as restored by the saver, or else by the node's name."""
     keys = {node.name: node.name for node in graph.nodes if node.op in VARIABLES}
     keys |= assigned
     return {node: variables.keys[key] for node, key in keys.items() if key in variables.keys}
 
 
 def leftovers(prefix: Path, root: Path, bundle: Bundle | None) -> list[Problem]:
-    """Files that carry the prefix's name and are no part of the checkpoint."""
+    """Files that start with the prefix but do not belong to the checkpoint."""
     expected = (
         {bundle.shard_path(shard).name for shard in range(bundle.shards)} if bundle else set()
     )
@@ -165,9 +165,9 @@ def leftovers(prefix: Path, root: Path, bundle: Bundle | None) -> list[Problem]:
         if ".tempstate" in name or name.startswith(f"{prefix.name}_temp"):
             detail = "temporary file of an interrupted or unfinished save"
         elif name.startswith(f"{prefix.name}.data-") and bundle and name not in expected:
-            detail = f"a shard that the index does not know: it has {bundle.shards}"
+            detail = f"a shard that is not in the index, which has {bundle.shards}"
         elif name == prefix.name and path.is_file() and path.stat().st_size == 0:
-            detail = "empty placeholder with the checkpoint's name"
+            detail = "empty file with the name of the checkpoint"
         else:
             continue
         problems.append(Problem(ProblemKind.LEFTOVER, display_path(path, root), detail))
@@ -184,7 +184,7 @@ def _beside(prefix: Path) -> Iterator[Path]:
 
 
 def _legacy_shards(prefix: Path) -> list[Path]:
-    """Files of a V1 checkpoint: one table of that name, or several `-NNNNN-of-NNNNN`."""
+    """Files of a V1 checkpoint: a single table, or several `-NNNNN-of-NNNNN`."""
     candidates = [prefix, *prefix.parent.glob(f"{_escaped(prefix.name)}-[0-9]*-of-[0-9]*")]
     return sorted(path for path in candidates if path.is_file() and _is_table(path))
 
@@ -207,7 +207,7 @@ def _unsupported(
 ) -> Artifact:
     root = prefix.parent
     version = meta.provenance.tensorflow or "an unknown version"
-    detail = f"V1 checkpoint (format before TensorFlow 1.0, written by {version}): not read"
+    detail = f"V1 checkpoint (format before TensorFlow 1.0, written by {version}); not read"
     evidence: dict[str, Json] = {
         "saver_version": meta.saver_version,
         "tensorflow": meta.provenance.tensorflow,
@@ -217,7 +217,7 @@ def _unsupported(
         Problem(ProblemKind.UNSUPPORTED, prefix.name, detail, evidence=evidence),
     ]
     if not shards:
-        reason = "the file with the variables is not there"
+        reason = "the file with the variables is missing"
         problems.append(Problem(ProblemKind.MISSING_FILE, prefix.name, reason))
     state, state_problems = read_state_file(root, root, limits)
     entries = [file_entry(path, root, "weights", limits) for path in shards]

@@ -1,8 +1,8 @@
-"""Reader of sorted string tables, the container of a checkpoint's `.index` file.
+"""Reader of sorted string tables, the container format of a checkpoint's `.index` file.
 
-The layout is LevelDB's: data blocks of prefix-compressed entries, an index block that points to
-them, and a footer with a magic number. Every block carries a masked CRC-32C and may be
-compressed with Snappy.
+The layout is LevelDB's: data blocks of prefix-compressed entries, an index block with their
+offsets, and a footer with a magic number. Every block has a masked CRC-32C and may be compressed
+with Snappy.
 """
 
 from __future__ import annotations
@@ -24,35 +24,36 @@ _TRAILER_BYTES = 5  # compression type, checksum
 _MASK_DELTA = 0xA282EAD8
 _RAW, _SNAPPY = 0, 1
 
-# Longest key. Keys repeat their predecessor's prefix at no cost in bytes, so without a bound a
-# small table could ask for any amount of work.
+# Maximum length of a key. Keys share prefixes with their predecessors, so without this limit a
+# small table could take any amount of work.
 _KEY_BYTES = 1 << 16
 
 
 def masked(crc: int) -> int:
-    """A CRC-32C as the formats store it: rotated right by 15 bits, plus a constant."""
+    """A CRC-32C in its stored form: rotated right by 15 bits, plus a constant."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def varint(data: bytes | memoryview, position: int, file: str) -> tuple[int, int]:
-    """A little-endian base-128 number of at most 64 bits, and the position behind it.
+    """Read a little-endian base-128 number of at most 64 bits; return it and the next position.
 
     Raises:
-        ReadError: `corrupt` where the data end inside the number or it is too long.
+        ReadError: `corrupt` if the number is truncated or too long.
     """
     try:
         return wire.varint(data, position)
     except wire.WireError:
-        raise ReadError(ProblemKind.CORRUPT, file, f"broken number at byte {position}") from None
+        raise ReadError(ProblemKind.CORRUPT, file, f"malformed number at byte {position}") from None
 
 
 def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of every entry, in stored order.
+    """Yield key and value of all entries, in stored order.
 
     Args:
         data: the whole table.
-        file: name for errors.
-        limits: `config_bytes` bounds all blocks together, decompressed; `tensors` the entries.
+        file: file name for errors.
+        limits: `config_bytes` limits the decompressed size of all blocks, `tensors` the number of
+            entries.
 
     Raises:
         ReadError: `empty`, `truncated`, `crc-mismatch` or `corrupt`.
@@ -62,9 +63,9 @@ def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, 
         raise ReadError(ProblemKind.EMPTY, file, "0 bytes")
     footer = data[-_FOOTER_BYTES:]
     if len(footer) < _FOOTER_BYTES or struct.unpack("<Q", footer[-8:])[0] != MAGIC:
-        reason = "does not end with the footer of a table: cut short, or not a checkpoint index"
+        reason = "does not end with a table footer: truncated, or not a checkpoint index"
         raise ReadError(ProblemKind.TRUNCATED, file, reason)
-    _, position = _handle(footer, 0, file)  # the meta-index holds nothing that we need
+    _, position = _handle(footer, 0, file)  # the meta-index is not needed
     index_handle, _ = _handle(footer, position, file)
     budget = limits.config_bytes
     count = 0
@@ -92,12 +93,12 @@ def _block(data: bytes, handle: tuple[int, int], file: str, max_bytes: int) -> b
         raise ReadError(ProblemKind.TRUNCATED, file, reason)
     kind, stored = data[end], struct.unpack_from("<I", data, end + 1)[0]
     if masked(google_crc32c.value(data[offset : end + 1])) != stored:
-        raise ReadError(ProblemKind.CRC_MISMATCH, file, f"checksum of the block at byte {offset}")
+        raise ReadError(ProblemKind.CRC_MISMATCH, file, f"CRC-32C of the block at byte {offset}")
     body = data[offset:end]
     if kind == _SNAPPY:
         return _unsnapped(body, file, max_bytes)
     if kind != _RAW:
-        reason = f"the block at byte {offset} has unknown compression {kind}"
+        reason = f"the block at byte {offset} has unknown compression type {kind}"
         raise ReadError(ProblemKind.UNSUPPORTED, file, reason)
     if size > max_bytes:
         raise LimitExceeded(file, "table bytes", size, max_bytes, "config_bytes")
@@ -105,7 +106,7 @@ def _block(data: bytes, handle: tuple[int, int], file: str, max_bytes: int) -> b
 
 
 def _unsnapped(body: bytes, file: str, max_bytes: int) -> bytes:
-    size, _ = varint(body, 0, file)  # Snappy starts with the size it decompresses to
+    size, _ = varint(body, 0, file)  # Snappy data start with the decompressed size
     if size > max_bytes:
         raise LimitExceeded(file, "table bytes", size, max_bytes, "config_bytes")
     try:
@@ -115,23 +116,23 @@ def _unsnapped(body: bytes, file: str, max_bytes: int) -> bytes:
 
 
 def _entries(block: bytes, file: str) -> Iterator[tuple[bytes, bytes]]:
-    """Entries of a block: each key shares a prefix with the one before.
+    """Entries of a block; each key shares a prefix with the previous one.
 
-    Restart points at the block's end serve binary search only and are skipped.
+    The restart points at the end of the block are for binary search and are ignored.
     """
     if len(block) < 4:
         raise ReadError(ProblemKind.CORRUPT, file, "a block is too short for its restart count")
     restarts = struct.unpack("<I", block[-4:])[0]
     end = len(block) - 4 * (restarts + 1)
     if end < 0:
-        raise ReadError(ProblemKind.CORRUPT, file, f"a block claims {restarts} restart points")
+        raise ReadError(ProblemKind.CORRUPT, file, f"a block declares {restarts} restart points")
     position, key = 0, b""
     while position < end:
         shared, position = varint(block, position, file)
         own, position = varint(block, position, file)
         size, position = varint(block, position, file)
         if shared > len(key) or position + own + size > end:
-            raise ReadError(ProblemKind.CORRUPT, file, "an entry reaches out of its block")
+            raise ReadError(ProblemKind.CORRUPT, file, "an entry extends past its block")
         if shared + own > _KEY_BYTES:
             raise LimitExceeded(file, "key bytes", shared + own, _KEY_BYTES)
         key = key[:shared] + block[position : position + own]

@@ -1,4 +1,4 @@
-"""The text file `checkpoint` that names the latest checkpoint of its directory."""
+"""The text file `checkpoint`, which contains the path of the latest checkpoint in a directory."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ STATE_FILE = "checkpoint"
 
 @dataclass(frozen=True, slots=True)
 class StateFile:
-    """`latest` and `all` are the paths as written."""
+    """The latest checkpoint and all checkpoints, as paths in the file."""
 
     latest: str
     all: tuple[str, ...]
 
     def facts(self) -> dict[str, Json]:
-        """As JSON."""
+        """The paths as JSON."""
         return {"latest": self.latest, "all": [*self.all]}
 
 
 def read_state_file(
     directory: Path, root: Path, limits: Limits
 ) -> tuple[StateFile | None, list[Problem]]:
-    """The state file of a directory, if there is one, and what is wrong with its paths."""
+    """Read the state file of a directory, if there is one, and report unsafe paths in it."""
     path = directory / STATE_FILE
     file = display_path(path, root)
     if not path.is_file():
@@ -51,7 +51,7 @@ def read_state_file(
         Problem(
             ProblemKind.UNSAFE_PATH,
             file,
-            f"names a checkpoint outside of its directory: {name!r}",
+            f"refers to a checkpoint outside its directory: {name!r}",
             evidence={"path": name},
         )
         for name in unsafe
@@ -60,10 +60,10 @@ def read_state_file(
 
 
 def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None:
-    """Whether the state file leads somewhere else than to `prefix`.
+    """The problem if the state file does not refer to `prefix`.
 
-    An older checkpoint that the history lists in its place is none: the latest is elsewhere by
-    right. A latest that is not the last of the history is one, whichever it is.
+    An older checkpoint in the history is not a problem, as long as the latest one exists. A latest
+    checkpoint that is not the last of the history is one.
     """
     latest = _base(state.latest)
     history = [_base(name) for name in state.all]
@@ -72,11 +72,11 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
     if in_order and (latest == prefix.name or (prefix.name in history and exists)):
         return None
     if in_order and exists:
-        detail = f"names {state.latest!r}, and does not know {prefix.name!r}"
+        detail = f"refers to {state.latest!r} and does not list {prefix.name!r}"
     elif in_order:
-        detail = f"names {state.latest!r}, which is not there"
+        detail = f"refers to {state.latest!r}, which does not exist"
     else:
-        detail = f"names {state.latest!r} as latest, its own history ends with {history[-1]!r}"
+        detail = f"has {state.latest!r} as latest, but its history ends with {history[-1]!r}"
     return Problem(
         ProblemKind.STATE_FILE_MISMATCH,
         display_path(prefix.with_name(STATE_FILE), root),
@@ -88,7 +88,7 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name longer than names can be
+    except OSError:  # the name is too long
         return False
 
 
@@ -97,5 +97,5 @@ def _base(name: str) -> str:
 
 
 def _leads_out(name: str) -> bool:
-    windows = PureWindowsPath(name)  # knows `/`, `\` and drives
+    windows = PureWindowsPath(name)  # handles `/`, `\` and drives
     return bool(windows.anchor) or ".." in windows.parts or "://" in name or "\0" in name

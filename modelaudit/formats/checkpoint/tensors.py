@@ -1,4 +1,4 @@
-"""A checkpoint's tensors: streamed from their shards, each checksum verified on the way."""
+"""Tensors of a checkpoint, streamed from the shards with verification of the checksums."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from modelaudit.settings import Limits
 
 
 class BundleArray(StoredArray):
-    """A tensor that lies in one piece in a shard."""
+    """A tensor that is stored contiguously in a shard."""
 
     def __init__(self, bundle: Bundle, entry: Entry) -> None:
         path = bundle.shard_path(entry.shard)
@@ -45,7 +45,7 @@ class BundleArray(StoredArray):
         entry, stored = self.entry, stored_dtype(self.dtype)
         itemsize = stored.itemsize if stored else 1
         if stored and entry.size != math.prod(entry.shape) * itemsize:
-            reason = f"{entry.size} bytes, its shape and type need another number"
+            reason = f"{entry.size} bytes do not match its shape and dtype"
             raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
         crc = 0
         if entry.size:
@@ -58,12 +58,12 @@ class BundleArray(StoredArray):
 
 
 class BundleStrings(StoredArray):
-    """A tensor of strings: all lengths, their checksum, then the strings one behind the other.
+    """A tensor of strings, stored as all lengths, their checksum, and the strings.
 
     Args:
         bundle: the index.
-        entry: of dtype string.
-        max_bytes: most bytes to hold in memory; strings are decoded as a whole.
+        entry: an entry of dtype string.
+        max_bytes: maximum size in memory; all strings are decoded at once.
     """
 
     def __init__(self, bundle: Bundle, entry: Entry, max_bytes: int) -> None:
@@ -74,14 +74,14 @@ class BundleStrings(StoredArray):
         self.max_bytes = max_bytes
 
     def strings(self) -> list[bytes]:
-        """Every string, in C order.
+        """All strings, in C order.
 
         Raises:
-            ReadError: not there, not decodable, or the checksum differs.
-            LimitExceeded: more bytes than allowed.
+            ReadError: the strings are missing or malformed, or the checksum differs.
+            LimitExceeded: more than `max_bytes` bytes.
         """
         entry, count = self.entry, math.prod(self.shape)
-        # Each string takes at least the byte of its length.
+        # Each string takes at least one byte, for its length.
         if max(entry.size, count) > self.max_bytes:
             size = max(entry.size, count)
             raise LimitExceeded(
@@ -96,7 +96,7 @@ class BundleStrings(StoredArray):
         if position + 4 + sum(lengths) != len(data):
             reason = "the lengths of its strings do not add up to its size"
             raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
-        # Lengths enter the checksum as fixed-size numbers, not as they are stored.
+        # The checksum is over lengths as fixed-size numbers, not as stored.
         fixed = b"".join(struct.pack("<I" if n < 1 << 32 else "<Q", n) for n in lengths)
         crc = google_crc32c.extend(google_crc32c.value(fixed), data[position:])
         _check(crc, entry, self.file)
@@ -108,13 +108,13 @@ class BundleStrings(StoredArray):
         return strings
 
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
-        """The strings' own bytes, each led by its length as eight bytes."""
-        del max_bytes  # a string is never cut
+        """The strings, each preceded by its length in eight bytes."""
+        del max_bytes  # strings are not split
         for string in self.strings():
             yield struct.pack("<Q", len(string)) + string
 
     def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[np.generic]]:
-        """All strings at once, as an object array of bytes."""
+        """All strings at once, as an object array of bytes, shape (size,)."""
         del max_bytes
         array = np.empty(math.prod(self.shape), dtype=object)
         array[:] = self.strings()
@@ -122,7 +122,7 @@ class BundleStrings(StoredArray):
 
 
 class PartitionedArray(StoredArray):
-    """A variable that was saved in slices, put together again."""
+    """A variable that was saved in slices."""
 
     def __init__(self, bundle: Bundle, entry: Entry) -> None:
         super().__init__(entry.shape, entry.dtype, bundle.index_file)
@@ -139,7 +139,7 @@ class PartitionedArray(StoredArray):
             self.parts.append((where, BundleArray(bundle, part)))
 
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
-        """See `StoredArray.raw`; slices along the first axis stream, others are assembled."""
+        """See `StoredArray.raw`. Slices along the first axis are streamed, others assembled."""
         rows = sorted(self.parts, key=lambda part: [axis.start for axis in part[0]])
         if self._by_rows(rows):
             for _, source in rows:
@@ -153,7 +153,7 @@ class PartitionedArray(StoredArray):
         for where, source in self.parts:
             values = np.frombuffer(b"".join(source.raw(max_bytes)), dtype=stored)
             if whole[where].shape != source.shape or filled[where].any():
-                reason = "slices overlap or do not have the shape that they promise"
+                reason = "slices overlap or do not have their declared shapes"
                 raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
             whole[where] = values.reshape(source.shape)
             filled[where] = True
@@ -162,7 +162,7 @@ class PartitionedArray(StoredArray):
         yield whole.tobytes()
 
     def _by_rows(self, rows: list[tuple[tuple[slice, ...], BundleArray]]) -> bool:
-        """Whether the slices are complete rows that follow each other without a gap."""
+        """Whether the slices are complete rows that follow each other without gaps."""
         position = 0
         for where, source in rows:
             if not where or where[0].start != position:
@@ -178,17 +178,15 @@ class PartitionedArray(StoredArray):
 
 def _check(crc: int, entry: Entry, file: str) -> None:
     if masked(crc) != entry.crc:
-        reason = (
-            f"checksum of {entry.key} is {masked(crc):#010x}, the index promises {entry.crc:#010x}"
-        )
+        reason = f"CRC-32C of {entry.key} is {masked(crc):#010x}, {entry.crc:#010x} in the index"
         raise ReadError(ProblemKind.CRC_MISMATCH, file, reason)
 
 
 def source_of(bundle: Bundle, entry: Entry, limits: Limits) -> StoredArray:
-    """Lazy values of one entry.
+    """Lazy access to the values of an entry.
 
     Raises:
-        ReadError: a slice of a partitioned variable is missing from the index.
+        ReadError: a slice of a partitioned variable is not in the index.
     """
     if entry.slices:
         return PartitionedArray(bundle, entry)
@@ -200,7 +198,7 @@ def source_of(bundle: Bundle, entry: Entry, limits: Limits) -> StoredArray:
 def read_tensor(
     bundle: Bundle, entry: Entry, name: str, role: str, limits: Limits
 ) -> tuple[Tensor, Problem | None]:
-    """One entry with statistics and digest, or as declared together with why it has none."""
+    """Read a tensor with statistics and digest; on error, return it as declared and a problem."""
     shard = bundle.shard_path(entry.shard)
     file = display_path(shard, bundle.root)
     try:

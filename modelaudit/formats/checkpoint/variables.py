@@ -1,4 +1,4 @@
-"""Everything that a checkpoint's index and shards hold: tensors, object graph, what is wrong."""
+"""All contents of a checkpoint's index and shards: tensors, object graph and problems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.settings import Limits
 
-# Names that TF1's optimizers give to their slots, behind the variable's own name.
+# Suffixes that TF1's optimizers append to a variable name for their slots.
 _SLOT = re.compile(
     r"/(Adam|Adamax|RMSProp|Momentum|Adagrad|Adadelta|Ftrl|GradientDescent|LARS|LAMB)(_\d+)?$"
     r"|/(accum_grad|momentum|hm|vhat|rms|mg)(_\d+)?$"
@@ -39,12 +39,15 @@ _TABLE_PARTS = ("-keys", "-values")  # a lookup table is stored as two tensors
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """A read checkpoint.
+    """Contents of a checkpoint.
 
     Attributes:
-        tensors: every entry, in stored order; unread ones have no digest.
-        objects: the object graph of a TF2 checkpoint, () without.
-        complete: index and shards are whole and every checksum holds.
+        bundle: the index; None if it could not be read.
+        tensors: all entries, in stored order; tensors that were not read have no digest.
+        objects: object graph of a TF2 checkpoint, else ().
+        problems: irregularities found while reading.
+        complete: whether index and shards are complete and all checksums match.
+        keys: checkpoint key -> `Tensor.name`.
     """
 
     bundle: Bundle | None = None
@@ -52,15 +55,16 @@ class Variables:
     objects: tuple[ObjectNode, ...] = ()
     problems: tuple[Problem, ...] = ()
     complete: bool = True
-    keys: Mapping[str, str] = field(default_factory=dict)  # checkpoint key -> Tensor.name
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
-    """Read a checkpoint: every tensor once, verified. Faults are problems of the result.
+    """Read a checkpoint. Every tensor is read once and verified; errors become problems.
 
     Args:
         prefix: path without `.index`.
-        root: directory that names are relative to, and out of which nothing is followed.
+        root: directory that names are relative to; links out of it are not followed.
+        limits: bounds on what is read.
     """
     try:
         bundle = read_bundle(prefix, root, limits)
@@ -96,7 +100,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
         if fault:
             problems.append(fault)
     if budget < 0:
-        detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest was not read"
+        detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest is skipped"
         detail += " (setting total_bytes)"
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
     return Variables(
@@ -110,14 +114,14 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
 
 
 def _harms(problem: Problem) -> bool:
-    """Whether bytes are missing or wrong; a shard that is too long has all that is needed."""
+    """Whether bytes are missing or wrong; a shard that is too long has all bytes."""
     if problem.kind is ProblemKind.SIZE_MISMATCH:
         return "missing" in problem.evidence
     return True
 
 
 def _overlapping(bundle: Bundle) -> tuple[set[str], list[Problem]]:
-    """Keys whose bytes another key claims too: no writer makes such, and reading could not end."""
+    """Keys whose bytes overlap. No writer creates them, and reading could take unlimited time."""
     last: dict[int, tuple[int, Entry]] = {}
     shared: set[str] = set()
     for entry in sorted(bundle.stored(), key=lambda entry: (entry.shard, entry.offset)):
@@ -131,7 +135,7 @@ def _overlapping(bundle: Bundle) -> tuple[set[str], list[Problem]]:
     if not shared:
         return shared, []
     names = sorted(shared)
-    detail = f"{len(names)} tensors claim bytes that others claim too, first {names[0]!r}"
+    detail = f"the bytes of {len(names)} tensors overlap, first {names[0]!r}"
     evidence: dict[str, Json] = {"tensors": [*names[:20]], "count": len(names)}
     kind = ProblemKind.CORRUPT
     return shared, [Problem(kind, bundle.index_file, detail, evidence=evidence)]
@@ -152,9 +156,9 @@ def _objects(bundle: Bundle, limits: Limits) -> tuple[ObjectNode, ...]:
 
 
 def name_roles(names: Collection[str]) -> dict[str, str]:
-    """Roles by the names that savers and optimizers give.
+    """Roles of tensors from the names that savers and optimizers use.
 
-    For TF1, which has nothing but names, and TF2 checkpoints whose object graph is not there.
+    For TF1, which has only names, and for TF2 checkpoints without a readable object graph.
     """
     known = set(names)
     roles = {}
@@ -177,18 +181,18 @@ def restore_facts(
     objects: tuple[ObjectNode, ...],
     assigned: Mapping[str, str],
 ) -> dict[str, Json]:
-    """What restoring would meet, for `Artifact.extra["restore"]`.
+    """Facts about restoring the checkpoint, for `Artifact.extra["restore"]`.
 
     Args:
-        variables: the read checkpoint.
+        variables: the checkpoint.
         objects: the object graph with checkpoint attributes (`joined` for a SavedModel).
         assigned: variable node -> key that the graph's saver restores into it.
 
     Returns:
-        `names`: [{key, full_name}] of every attribute of the object graph;
+        `names`: [{key, full_name}] for all attributes of the object graph;
         `unclaimed`: keys that neither the object graph nor the saver uses;
-        `missing`: keys or variables that are asked for and not in the index;
-        `shapes`: [{name, key, expected, stored}] where object graph and index differ;
+        `missing`: keys or variables that restoring needs but the index does not contain;
+        `shapes`: [{name, key, expected, stored}] for shapes that differ;
         `assigned`: [{variable, key}].
     """
     entries = variables.bundle.entries if variables.bundle else {}
@@ -196,7 +200,7 @@ def restore_facts(
     shapes: list[Json] = []
     missing: list[Json] = []
     claimed = {GRAPH_KEY, *assigned.values()}
-    known = bool(variables.objects or assigned)  # else there is nothing that could claim a key
+    known = bool(variables.objects or assigned)  # otherwise no key is claimed
     for node in objects:
         for attribute in node.attributes.values():
             key = attribute["key"]

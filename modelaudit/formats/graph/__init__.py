@@ -1,1 +1,1 @@
-"""graph."""
+"""TensorFlow graphs: parsing, data flow and kernels."""

@@ -17,10 +17,10 @@ from modelaudit.formats.graph.wire import WireError, varint
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, StoredArray
 
-MAX_VALUES = 64  # numeric constants with more elements are not shown as JSON
-MAX_TEXT = 4096  # bytes of a string that are shown
+MAX_VALUES = 64  # numeric constants with more elements are not converted to JSON
+MAX_TEXT = 4096  # maximum number of bytes of a displayed string
 
-# Where a TensorProto keeps values that are not packed into `tensor_content`.
+# Fields of a TensorProto for values that are not in `tensor_content`.
 _VALUE_FIELDS = {
     "float32": "float_val",
     "float64": "double_val",
@@ -34,12 +34,12 @@ _VALUE_FIELDS = {
 
 
 def text(value: bytes) -> str:
-    """Bytes as readable text, cut at `MAX_TEXT`."""
+    """Bytes as displayable text of at most `MAX_TEXT` bytes."""
     return value[:MAX_TEXT].decode("utf-8", "backslashreplace")
 
 
 def dims(shape: pb.TensorShapeProto) -> Shape | None:
-    """A shape with None for open axes; None where the rank is unknown."""
+    """A shape with None for undefined axes; None if the rank is unknown."""
     if shape.unknown_rank:
         return None
     return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
@@ -51,7 +51,7 @@ def _shape_json(shape: pb.TensorShapeProto) -> Json:
 
 
 def attr_json(value: pb.AttrValue) -> Json:
-    """An attribute as JSON, in the form that `facts.GraphNode` describes."""
+    """An attribute value as JSON, in the form described in `facts.GraphNode`."""
     kind = value.WhichOneof("value")
     match kind:
         case "s":
@@ -83,9 +83,9 @@ def _function_json(function: pb.NameAttrList) -> Json:
 
 
 def strings(tensor: pb.TensorProto) -> Sequence[bytes]:
-    """The elements of a string tensor, which may stand packed in `tensor_content`.
+    """Elements of a string tensor, which may be packed in `tensor_content`.
 
-    Packed, their sizes come first, as varints, then their bytes (`port::DecodeStringList`).
+    Packed strings are their sizes as varints, followed by their bytes (`port::DecodeStringList`).
     """
     packed = tensor.tensor_content
     count = _count(tensor)
@@ -106,7 +106,7 @@ def strings(tensor: pb.TensorProto) -> Sequence[bytes]:
 
 
 def _list_json(values: pb.AttrValue.ListValue) -> list[Json]:
-    """The list's elements; a list has elements of one kind only."""
+    """Elements of a list attribute, which are all of the same kind."""
     return [
         *(text(value) for value in values.s),
         *values.i,
@@ -120,7 +120,7 @@ def _list_json(values: pb.AttrValue.ListValue) -> list[Json]:
 
 
 def tensor_json(tensor: pb.TensorProto) -> Json:
-    """`{"dtype", "shape", "value"?}`; the value is flat, in C order."""
+    """`{"dtype", "shape", "value"?}`; the value is a flat list in C order."""
     dtype = dtype_name(tensor.dtype)
     result: dict[str, Json] = {"dtype": dtype, "shape": _shape_json(tensor.tensor_shape)}
     if dtype == "string":
@@ -136,18 +136,18 @@ def tensor_json(tensor: pb.TensorProto) -> Json:
 
 
 def _count(tensor: pb.TensorProto) -> int:
-    """Number of elements that the shape promises; 0 where it is not closed."""
+    """Number of elements according to the shape; 0 if an axis is undefined."""
     return math.prod(max(dim.size, 0) for dim in tensor.tensor_shape.dim)
 
 
 class ConstArray(StoredArray):
-    """A numeric constant inside a message.
+    """A numeric constant in a message.
 
-    A constant may hold fewer values than its shape asks for: the last one then stands for the
-    rest, so a few bytes can promise any number of elements. They are made piece by piece.
+    A TensorProto may hold fewer values than its shape has elements; the last value is then
+    repeated. A few bytes can thus declare any number of elements, so they are generated in pieces.
 
     Raises:
-        ReadError: `unsupported` for types without numbers.
+        ReadError: `unsupported` for non-numeric types.
     """
 
     def __init__(self, tensor: pb.TensorProto, file: str) -> None:
@@ -160,12 +160,12 @@ class ConstArray(StoredArray):
         self._stored = stored
 
     def _values(self) -> bytes:
-        """The values that are there, as little-endian bytes."""
+        """The stored values as little-endian bytes."""
         if self._tensor.tensor_content:
             return self._tensor.tensor_content
         field = _VALUE_FIELDS.get(self.dtype, "int_val")
         values: NDArray[np.generic] = np.array(getattr(self._tensor, field))
-        if field == "half_val":  # the bits of a half, as a number
+        if field == "half_val":  # the bits of a float16 or bfloat16 as an integer
             return values.astype("<u2").tobytes()
         return values.astype(self._stored).tobytes()
 

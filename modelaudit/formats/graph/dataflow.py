@@ -1,4 +1,4 @@
-"""Following values backwards through a graph and the functions that it calls."""
+"""Tracing values backwards through a graph and the functions that it calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelaudit.facts import Graph, GraphFunction, GraphNode, Shape
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
-# Operations whose first input is, for our purpose, the value itself.
+# Operations whose output is treated as equal to their first input.
 PASSING = frozenset(
     {
         *("Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot"),
@@ -18,35 +18,35 @@ PASSING = frozenset(
         *("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"),
     }
 )
-# What may further stand between a stored weight and the operation that applies it.
+# Further operations that can occur between a stored weight and the operation that applies it.
 RESHAPING = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
-_SHAPED = frozenset({"Placeholder", "EnsureShape"})  # whose attribute `shape` is their output's
+_SHAPED = frozenset({"Placeholder", "EnsureShape"})  # attribute `shape` is the output shape
 
-_MAX_DEPTH = 64  # calls inside calls
-_MAX_STEPS = 1000  # operations on one way back
-_MAX_FRAMES = 20_000  # functions that call each other twice double with every level
-_MAX_WORK = 5_000_000  # operations on all ways back
+_MAX_DEPTH = 64  # nested calls
+_MAX_STEPS = 1000  # operations per trace
+_MAX_FRAMES = 20_000  # functions that call each other twice double the number with each level
+_MAX_WORK = 5_000_000  # operations of all traces
 
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """The main graph, or one call of a function, with its nodes by name.
+    """The main graph or one call of a function, with its nodes by name.
 
-    `arguments` are where the call's inputs come from: (frame, reference).
+    `arguments` maps argument names to their values in the caller, as (frame, reference).
     """
 
     nodes: Mapping[str, GraphNode]
     function: GraphFunction | None = None
     arguments: Mapping[str, tuple[Frame, str]] = field(default_factory=dict)
-    bound: Mapping[str, str] = field(default_factory=dict)  # argument -> tensor name
+    bound: Mapping[str, str] = field(default_factory=dict)  # argument -> name of a stored tensor
     depth: int = 0
     children: dict[str, Frame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node in a frame, and which of its outputs is meant."""
+    """A node in a frame, and the index of one of its outputs."""
 
     frame: Frame
     node: GraphNode
@@ -54,11 +54,11 @@ class Place:
 
 
 class Walker:
-    """Walks one graph; every way is bounded, and so is their sum (`LimitExceeded`).
+    """Traces values in one graph. Each trace and the total work are bounded (`LimitExceeded`).
 
     Args:
-        graph: the graph with its library.
-        tensors: node name in the main graph -> name of the stored tensor that it holds.
+        graph: the graph with its function library.
+        tensors: node name in the main graph -> name of the stored tensor that the node holds.
     """
 
     def __init__(self, graph: Graph, tensors: Mapping[str, str]) -> None:
@@ -70,7 +70,7 @@ class Walker:
         self._work = 0
 
     def frame_of(self, name: str, bound: Mapping[str, str]) -> Frame | None:
-        """A function as if called from outside; `bound` are arguments that are stored tensors."""
+        """Frame of a function that is called from outside; `bound`: argument -> stored tensor."""
         function = self.graph.functions.get(name)
         if function is None:
             return None
@@ -82,7 +82,7 @@ class Walker:
         return self._indexed[function.name]
 
     def call(self, frame: Frame, node: GraphNode) -> Frame | None:
-        """The frame that a call node opens; None for other nodes, unknown functions, recursion."""
+        """Frame of a function call; None for other nodes, unknown functions and deep recursion."""
         if node.op not in CALLS or frame.depth >= _MAX_DEPTH:
             return None
         if node.name not in frame.children:
@@ -104,10 +104,10 @@ class Walker:
         return frame.children[node.name]
 
     def origin(self, frame: Frame, reference: str) -> Place | str | None:
-        """What produces `reference`, looking through calls and arguments.
+        """The node that produces `reference`, traced through calls and arguments.
 
-        Returns a place, the name of a stored tensor that a function was bound to, or None where
-        the way leaves the graph (an input of the model).
+        Returns a place, the name of a stored tensor that is bound to an argument, or None for
+        inputs of the graph.
         """
         for _ in range(_MAX_STEPS):
             self._work += 1
@@ -131,7 +131,7 @@ class Walker:
         return None
 
     def weight(self, frame: Frame, reference: str) -> str | None:
-        """Name of the stored tensor whose values `reference` carries, reshaped or not."""
+        """Name of the stored tensor that `reference` carries, possibly reshaped; else None."""
         for _ in range(_MAX_STEPS):
             place = self.origin(frame, reference)
             if not isinstance(place, Place):
@@ -145,7 +145,7 @@ class Walker:
         return None
 
     def value(self, frame: Frame, reference: str) -> Place | None:
-        """What produces `reference`, looking through operations that only pass it on."""
+        """The node that produces `reference`, traced through operations that pass it on."""
         for _ in range(_MAX_STEPS):
             place = self.origin(frame, reference)
             if not isinstance(place, Place):
@@ -156,7 +156,7 @@ class Walker:
         return None
 
     def shape(self, place: Place) -> Shape | None:
-        """Shape of an output as the graph records it, if it does."""
+        """Shape of an output according to the graph; None if it does not record it."""
         shapes = place.node.attrs.get("_output_shapes")
         if isinstance(shapes, list) and place.output < len(shapes):
             shape = shapes[place.output]
@@ -167,7 +167,7 @@ class Walker:
         return tuple(size if isinstance(size, int) else None for size in shape)
 
     def frames(self, roots: list[tuple[Frame, GraphNode]]) -> Iterator[Frame]:
-        """Frames that the call nodes `roots` open, and those that are called inside."""
+        """Frames of the calls `roots` and of all calls inside them."""
         pending = [inner for frame, node in roots if (inner := self.call(frame, node))]
         while pending:
             frame = pending.pop()

@@ -1,4 +1,4 @@
-"""A GraphDef in a file of its own: graph and weights in one."""
+"""Reader of frozen graphs: a GraphDef file with the weights as constants."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from modelaudit.settings import Limits
 
 
 def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
-    """Facts of a GraphDef, binary or text, with its larger constants as tensors.
+    """Read a binary or text GraphDef; weights are its larger constants.
 
     Raises:
-        ReadError: the file is no GraphDef.
-        LimitExceeded: too large or too many nodes.
+        ReadError: the file is not a GraphDef.
+        LimitExceeded: the file is too large or has too many nodes.
     """
     data = read_bytes(path, limits.proto_bytes, setting="proto_bytes")
     file = path.name
@@ -67,10 +67,10 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
 def const_tensors(
     message: pb.GraphDef, file: str, limits: Limits
 ) -> tuple[tuple[Tensor, ...], list[Problem]]:
-    """Constants of the main graph that are weights: floating point and not a lone number.
+    """Constants of the main graph that are weights: arrays of floats, or large arrays.
 
-    Shapes, axes and other settings of operations are constants too; those are integers or
-    scalars and stay with their nodes.
+    Shapes, axes and other arguments of operations are constants too; those are small integer
+    arrays or scalars and are not included.
     """
     tensors, problems = [], []
     for node in message.node:

@@ -1,4 +1,4 @@
-"""GraphDef messages to graph facts."""
+"""Conversion of GraphDef messages to `facts.Graph`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
 
-# Nodes that a TF1 loader, or whoever imports the MetaGraph, runs before anything else.
+# Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
 _INITIALISERS = (
     *("saved_model_main_op", "legacy_init_op", "table_initializer", "init_op", "local_init_op"),
     *("ready_op", "ready_for_local_init_op"),
@@ -19,9 +19,9 @@ _INITIALISERS = (
 
 
 class NodeAttributes(Mapping[str, Json]):
-    """Attributes of a node as JSON, converted when they are asked for.
+    """Attributes of a node as JSON, converted on access.
 
-    A graph has tens of thousands of nodes, and rules look at few attributes of few of them.
+    A graph has tens of thousands of nodes, and rules read few attributes of few nodes.
     """
 
     __slots__ = ("_node",)
@@ -30,7 +30,7 @@ class NodeAttributes(Mapping[str, Json]):
         self._node = node
 
     def __getitem__(self, key: str) -> Json:
-        if key not in self._node.attr:  # a message's map would make one
+        if key not in self._node.attr:  # access to a missing key would add it to the message
             raise KeyError(key)
         return attr_json(self._node.attr[key])
 
@@ -55,15 +55,15 @@ def graph_facts(
     meta: pb.MetaGraphDef | None = None,
     held_by: str = "",
 ) -> Graph:
-    """A GraphDef, with what its MetaGraph (if any) says about it.
+    """Convert a GraphDef, with the information in its MetaGraph if there is one.
 
     Args:
         message: the graph.
-        file: name for errors.
-        limits: `graph_nodes` bounds nodes, those of functions included.
+        file: file name for errors.
+        limits: `graph_nodes` limits the number of nodes, including those of functions.
         tags: tags of the MetaGraph.
-        meta: saver, collections and assets come from here.
-        held_by: where the constant is that holds the graph.
+        meta: source of saver, collections and assets.
+        held_by: route of the constant that contains the graph, for nested graphs.
 
     Raises:
         LimitExceeded: too many nodes.
@@ -129,7 +129,7 @@ def _collections(meta: pb.MetaGraphDef) -> dict[str, tuple[str, ...]]:
 
 
 def _collection_entries(collection: pb.CollectionDef) -> Iterator[str]:
-    """Entries as text; messages by their type, since their bytes are not text."""
+    """Entries as text; for messages their type, since their bytes are not text."""
     yield from collection.node_list.value
     yield from (str(value) for value in collection.int64_list.value)
     yield from (str(value) for value in collection.float_list.value)
@@ -141,7 +141,7 @@ def _collection_entries(collection: pb.CollectionDef) -> Iterator[str]:
 
 
 def packed_asset(message: pb.Any) -> pb.AssetFileDef | None:
-    """The asset that an `Any` holds, packed as bytes or as text has it; None for other things."""
+    """The AssetFileDef in an `Any`, from the binary or the text format; None for other types."""
     if not message.type_url:
         return message.asset_file_def if message.HasField("asset_file_def") else None
     if not message.type_url.endswith("AssetFileDef"):
@@ -153,7 +153,7 @@ def packed_asset(message: pb.Any) -> pb.AssetFileDef | None:
 
 
 def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
-    """Tensor -> file name, from the field and from TF1's collection."""
+    """Tensor -> file name, from `asset_file_def` and from TF1's collection."""
     assets = list(meta.asset_file_def)
     if "saved_model_assets" in meta.collection_def:
         packed = meta.collection_def["saved_model_assets"].any_list.value
@@ -162,7 +162,7 @@ def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
 
 
 def _init_ops(meta: pb.MetaGraphDef) -> tuple[str, ...]:
-    """Nodes that a loader runs, and functions that it calls to make and fill resources."""
+    """Nodes that a loader runs, and functions that it calls to create and initialise resources."""
     names: list[str] = []
     for collection in _INITIALISERS:
         if collection in meta.collection_def:

@@ -1,4 +1,4 @@
-"""TensorFlow's operations that apply a kernel, and what may stand around them."""
+"""TensorFlow operations that apply a kernel, and operations that can surround them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelaudit.formats.graph.dataflow import PASSING
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """How an operation applies its kernel: inputs' positions, and what the axes mean."""
+    """How an operation applies its kernel: axes of the kernel, and positions of the inputs."""
 
     kind: str
     axes: str
@@ -20,7 +20,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a kernel moves over its input, per spatial axis."""
+    """Strides, dilations and padding per spatial axis."""
 
     strides: tuple[int, ...] = ()
     dilations: tuple[int, ...] = ()
@@ -55,26 +55,26 @@ ACTIVATIONS = {
     "Softplus": "softplus",
     "Softsign": "softsign",
 }
-# Operations that give as many channels as their first input has.
+# Operations whose output has as many channels as their first input.
 KEEP_CHANNELS = (
     BIAS
     | ACTIVATIONS.keys()
     | {"MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "BatchToSpaceND", "SpaceToBatchND"}
     | {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "Pad", "PadV2", "MirrorPad"}
 )
-# Between an operation and its bias or activation: shape only.
+# Operations between a kernel's operation and its bias or activation; they change only the shape.
 BEHIND = PASSING | {"Squeeze", "BatchToSpaceND", "Reshape"}
 
 
 def spatial_part(value: Json, spatial: int, channels_first: bool) -> tuple[int, ...]:
-    """The last `spatial` spatial entries of a per-axis attribute (batch and channels included)."""
+    """Entries of a per-axis attribute for the last `spatial` axes, without batch and channels."""
     entries = numbers(value)
     axes = entries[2:] if channels_first else entries[1:-1]
     return axes[-spatial:]
 
 
 def numbers(value: Json) -> tuple[int, ...]:
-    """The integers of a list attribute; () for anything else."""
+    """Integers of a list attribute; () for anything else."""
     if not isinstance(value, list):
         return ()
     return tuple(item for item in value if isinstance(item, int))

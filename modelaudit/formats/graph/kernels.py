@@ -1,4 +1,4 @@
-"""Kernels of a model that has no Keras config: from the operations back to the stored weights."""
+"""Kernels of models without a Keras config, traced from operations to stored weights."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def find_kernels(
     signatures: Sequence[Signature] = (),
     functions: Sequence[tuple[str, Mapping[str, str]]] = (),
 ) -> tuple[Kernel, ...]:
-    """Every weight that a convolution or a matrix product applies, once.
+    """All weights that a convolution or a matrix product applies, each once.
 
     Args:
-        graph: the graph with its library.
+        graph: the graph with its function library.
         tensors: stored tensors.
         holders: node of the main graph (variable or constant) -> `Tensor.name`.
-        names: `Tensor.name` -> the variable's readable name, from which routes are made.
-        signatures: of this graph; what they do not reach does not count (training, saving).
-            Without any, the whole main graph counts.
-        functions: where the main graph calls nothing: function name and, by argument, the
-            tensors it is bound to.
+        names: `Tensor.name` -> readable variable name, from which routes are derived.
+        signatures: signatures of this graph. Nodes that they do not depend on (training, saving)
+            are ignored. Without signatures, the whole main graph is searched.
+        functions: functions that are called from outside the graph, as (name, argument ->
+            `Tensor.name`).
     """
     walker = Walker(graph, holders)
     finder = _Finder(walker, {tensor.name: tensor for tensor in tensors}, names)
@@ -59,7 +59,7 @@ def find_kernels(
 
 
 def _reached(walker: Walker, signatures: Sequence[Signature]) -> list[GraphNode]:
-    """Nodes of the main graph that signatures' outputs depend on, in the graph's order."""
+    """Nodes of the main graph that the outputs of signatures depend on, in graph order."""
     pending = [
         endpoint.tensor.partition(":")[0]
         for signature in signatures
@@ -79,14 +79,14 @@ def _reached(walker: Walker, signatures: Sequence[Signature]) -> list[GraphNode]
 
 
 def config_differences(config: Sequence[Kernel], graph: Sequence[Kernel]) -> list[Json]:
-    """Where the operations apply a kernel otherwise than the Keras config says.
+    """Differences between the Keras config and the graph in how a kernel is applied.
 
-    Keras rebuilds the model from the config, TensorFlow runs the graph: a difference makes them
-    two models in one file.
+    Keras rebuilds the model from the config, TensorFlow runs the graph: with differences, the
+    file contains two models.
 
     Returns:
-        [{tensor, field, config, graph}]. An activation counts only where the config fuses one
-        that the graph would show as one operation.
+        [{tensor, field, config, graph}]. Activations are compared only if the config fuses one
+        that is a single operation in the graph.
     """
     by_tensor = {kernel.tensor: kernel for kernel in graph}
     differences: list[Json] = []
@@ -111,7 +111,7 @@ def _plain(value: str | tuple[int, ...] | None) -> Json:
 
 
 class _Finder:
-    """Collects kernels; the first operation that applies a tensor describes it."""
+    """Collects kernels. The first operation that applies a tensor determines its kernel."""
 
     def __init__(
         self, walker: Walker, tensors: Mapping[str, Tensor], names: Mapping[str, str]
@@ -122,11 +122,11 @@ class _Finder:
         self.found: dict[str, Kernel] = {}
 
     def kernels(self) -> tuple[Kernel, ...]:
-        """What was found, in the order of the operations."""
+        """The kernels found, in the order of the operations."""
         return tuple(self.found.values())
 
     def search(self, frame: Frame, nodes: Sequence[GraphNode]) -> None:
-        """Look at the operations of one frame."""
+        """Search the operations of one frame."""
         relevant = [node for node in nodes if node.op in OPERATIONS]
         if not relevant:
             return
@@ -138,8 +138,8 @@ class _Finder:
             kernel = self._kernel(frame, node, consumers)
             if kernel is None:
                 continue
-            # Gradients apply kernels too (that of a convolution as a transposed one, and the
-            # other way round); a graph lists them behind the operations that they are of.
+            # Gradients apply kernels too: that of a convolution is a transposed convolution, and
+            # vice versa. Graphs list them after the forward operations.
             self.found.setdefault(kernel.tensor, kernel)
 
     def _kernel(
@@ -155,7 +155,7 @@ class _Finder:
         dense = application.kind == "dense"
         most = 2 if dense else 5 if node.op.startswith("Conv3D") else 4
         rank = len(tensor.shape)
-        if rank != most and not (most == 4 and rank == 3):  # one spatial axis runs as two
+        if rank != most and not (most == 4 and rank == 3):  # Conv1D runs as a Conv2D
             return None
         bias, activation = self._behind(frame, node, consumers)
         spatial = 0 if dense else rank - 2
@@ -178,14 +178,14 @@ class _Finder:
         )
 
     def _route(self, tensor: str) -> str:
-        """The variable's scope: `block1/conv` of `block1/conv/kernel`."""
+        """Scope of the variable: `block1/conv` for `block1/conv/kernel`."""
         name = self.names.get(tensor, tensor)
         route = name.rpartition("/")[0] or name
         taken = {kernel.route for kernel in self.found.values() if kernel.tensor != tensor}
         return next((each for each in (route, name) if each not in taken), tensor)
 
     def _window(self, frame: Frame, node: GraphNode, spatial: int) -> Window:
-        """Strides, dilations and padding; of the spatial axes, of which a 1-D one comes last."""
+        """Strides, dilations and padding. The axis of a 1-D convolution is the last spatial one."""
         data_format = node.attrs.get("data_format")
         first = isinstance(data_format, str) and data_format.startswith("NC")
         strides = spatial_part(node.attrs.get("strides"), spatial, first)
@@ -198,7 +198,7 @@ class _Finder:
         if before is not None and before.node.op == "ExpandDims" and spatial == 1:
             before = self.walker.value(before.frame, before.node.inputs[0])
         if before is not None and before.node.op == "SpaceToBatchND":
-            # A dilated convolution, written as a plain one on a rearranged input.
+            # A dilated convolution, expressed as a plain one on a rearranged input.
             blocks = self._constant(before.frame, before.node.inputs[1])
             pads = self._constant(before.frame, before.node.inputs[2])
             if blocks:
@@ -207,18 +207,18 @@ class _Finder:
         return Window(strides, dilations, padding, "channels_first" if first else "channels_last")
 
     def _constant(self, frame: Frame, reference: str) -> tuple[int, ...]:
-        """Integers of a constant, () where it is none."""
+        """Integers of a constant; () for anything else."""
         place = self.walker.value(frame, reference)
         value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
         return numbers(value.get("value")) if isinstance(value, dict) else ()
 
     def _groups(self, frame: Frame, node: GraphNode, tensor: Tensor) -> int:
-        """Channels of the input over those of the kernel; 1 where the input's are not known."""
+        """Input channels divided by the kernel's; 1 if the input channels are unknown."""
         channels, own = self._channels(frame, node.inputs[0]), tensor.shape[-2]
         return channels // own if channels and own and channels % own == 0 else 1
 
     def _channels(self, frame: Frame, reference: str) -> int | None:
-        """Channels of a map: as the graph records its shape, or as the convolution behind makes."""
+        """Channels of a feature map, from its recorded shape or the convolution before it."""
         for _ in range(64):
             place = self.walker.value(frame, reference)
             if place is None:
@@ -245,7 +245,7 @@ class _Finder:
         return out.get(application.kind, tensor.shape[-2] * tensor.shape[-1])
 
     def _grid(self, frame: Frame, node: GraphNode, tensor: Tensor) -> tuple[int, ...] | None:
-        """(H, W, C) of the map that a Reshape right before a matrix product flattens."""
+        """(H, W, C) of the feature map that is flattened right before a matrix product."""
         place = self.walker.value(frame, node.inputs[0])
         if place is None or place.node.op != "Reshape" or not place.node.inputs:
             return None
@@ -259,7 +259,7 @@ class _Finder:
     def _behind(
         self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
     ) -> tuple[str | None, str | None]:
-        """Bias and activation right behind an operation."""
+        """Bias and activation that directly follow an operation."""
         bias: str | None = None
         for _ in range(8):
             follower = _only(consumers.get(node.name, []))

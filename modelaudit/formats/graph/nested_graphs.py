@@ -1,4 +1,4 @@
-"""Graphs that stand as text inside of others, where tools that list operations do not look."""
+"""Graphs stored as strings in other graphs, where tools that list operations do not look."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import MIB, Limits
 
 _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
-# A nested graph inside a nested graph inside …: deeper is not looked at, and said so.
+# Maximum nesting of graphs in graphs; deeper nesting raises LimitExceeded.
 _NESTING = 4
 _SHORTEST = 8
-_INFLATED = 64 * MIB  # of all texts of a file together
+_INFLATED = 64 * MIB  # all strings of a file in total
 _COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _BASE64 = re.compile(rb"[A-Za-z0-9_-]{16,}=*")
 
 
 def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[Graph]:
-    """Graphs that texts of `message` hold, plain, compressed or in base64.
+    """Graphs in string constants and attributes of `message`: plain, compressed or in base64.
 
-    `DatasetFromGraph` runs such a text, so an operation can hide in one.
+    `DatasetFromGraph` runs such a string, so it can hide operations.
 
     Raises:
-        LimitExceeded: too many inside each other, or texts that inflate to too much.
+        LimitExceeded: graphs are nested too deep, or the strings decompress to too many bytes.
     """
     yield from _Reader(file, limits).graphs(message, "", _NESTING)
 
 
 class _Reader:
-    """Reads one file; what is inflated counts over all of it."""
+    """Reads one file, with a common limit for all decompressed bytes."""
 
     def __init__(self, file: str, limits: Limits) -> None:
         self.file = file
@@ -45,7 +45,7 @@ class _Reader:
         self.left = _INFLATED
 
     def graphs(self, message: pb.GraphDef, route: str, levels: int) -> Iterator[Graph]:
-        """Graphs inside of `message`, whose own place is `route`."""
+        """Graphs in `message`, whose own location is `route`."""
         places = [(route, message.node)]
         places += [
             (f"{route}{function.signature.name}/", function.node_def)
@@ -66,14 +66,14 @@ class _Reader:
                     yield from self.graphs(inner, f"{where}/", levels - 1)
 
     def graph(self, value: bytes) -> pb.GraphDef | None:
-        """The graph that a text is, if it is one in any form."""
+        """The graph that a string contains in any encoding, else None."""
         for data in self.readings(value):
             if (graph := _as_graph(data)) is not None:
                 return graph
         return None
 
     def readings(self, value: bytes) -> Iterator[bytes]:
-        """A text as it is, and as `DecodeCompressed` and `DecodeBase64` would read it."""
+        """The string itself, and decoded as by `DecodeCompressed` and `DecodeBase64`."""
         yield value
         if value.startswith(_COMPRESSED):
             yield self.inflated(value)
@@ -88,7 +88,7 @@ class _Reader:
                 yield self.inflated(decoded)
 
     def inflated(self, value: bytes) -> bytes:
-        """What zlib or gzip data hold; empty where they are none."""
+        """Decompressed zlib or gzip data; empty if they are invalid."""
         inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
         try:
             data = inflater.decompress(value, self.left + 1)
@@ -101,7 +101,7 @@ class _Reader:
 
 
 def _texts(node: pb.NodeDef) -> Iterator[bytes]:
-    """The constant's elements, or the node's settings, that are long enough to be a graph."""
+    """Strings of a node's constant and attributes that are long enough to be a graph."""
     for attr in node.attr.values():
         kind = attr.WhichOneof("value")
         alone = [attr.s] if kind == "s" else []
@@ -110,9 +110,9 @@ def _texts(node: pb.NodeDef) -> Iterator[bytes]:
 
 
 def _as_graph(value: bytes) -> pb.GraphDef | None:
-    """The graph that a string is, if it is one: nodes or functions, all with names and ops.
+    """Parse a string as a graph: nodes or functions, all with names. None if it is not one.
 
-    Nothing is asked of the first bytes, since fields may stand in any order.
+    The first bytes are not checked, since fields may be in any order.
     """
     try:
         graph = parse(pb.GraphDef, value, "", Limits())

@@ -1,4 +1,4 @@
-"""The operations that stock TensorFlow knows, and which of their attributes hold functions."""
+"""Operations of standard TensorFlow, and which of their attributes are functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIST = "tensorflow_ops.txt"
 def known_operations() -> Mapping[str, tuple[str, ...]]:
     """Operation -> names of its attributes that hold a function or a list of functions.
 
-    The list is package data; it says which TensorFlow release it was taken from.
+    The list is package data; its header contains the TensorFlow version it was generated from.
     """
     text = resources.files("modelaudit.formats.graph").joinpath(_LIST).read_text(encoding="utf-8")
     operations: dict[str, tuple[str, ...]] = {}

@@ -1,4 +1,4 @@
-"""Untrusted bytes or text to protobuf messages, bounded, with `ReadError` as the only failure."""
+"""Bounded parsing of untrusted bytes or text to protobuf messages; failures are `ReadError`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from modelaudit.settings import Limits
 
 M = TypeVar("M", bound=Message)
 
-# What must not be counted as structure in text format: strings (closed or cut off) and comments.
+# Not structure in the text format: strings (terminated or not) and comments.
 _OPAQUE = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?|#[^\n]*')
 
-# A message that stands unpacked in an `Any`: `[type.googleapis.com/tensorflow.AssetFileDef] {…}`.
-# What those of other types say is skipped.
+# A message in an `Any` in expanded form: `[type.googleapis.com/tensorflow.AssetFileDef] {…}`.
+# Messages of other types are skipped.
 _UNPACKED = re.compile(r"\[\s*[\w.-]+/(?:[\w.]+\.)?(\w+)\s*\]")
 _UNPACKED_FIELDS = {"AssetFileDef": "asset_file_def"}
 
 
 def parse(message_type: type[M], data: bytes, file: str, limits: Limits) -> M:
-    """Parse the wire format.
+    """Parse the binary (wire) format.
 
-    Nesting is bounded by protobuf's own parser (100 levels), which counts while it descends.
+    protobuf's own parser limits the nesting to 100 levels.
 
     Raises:
-        ReadError: `corrupt` where the bytes are not such a message.
+        ReadError: `corrupt` if the bytes are not such a message.
         LimitExceeded: more than `proto_bytes`.
     """
     if len(data) > limits.proto_bytes:
@@ -47,14 +47,14 @@ def parse_text(
     """Parse the text format.
 
     Args:
-        message_type: what the text should be.
+        message_type: expected message type.
         data: the text.
-        file: for errors.
-        limits: bounds on size and depth.
-        skip: whether fields that our schema does not know are passed over, or an error.
+        file: file name for errors.
+        limits: `config_bytes` and `proto_depth` apply.
+        skip: whether unknown fields are skipped or an error.
 
     Raises:
-        ReadError: `corrupt` where the text is not such a message.
+        ReadError: `corrupt` if the text is not such a message.
         LimitExceeded: more than `config_bytes`, or nested deeper than `proto_depth`.
     """
     if len(data) > limits.config_bytes:
@@ -73,7 +73,7 @@ def parse_text(
 
 
 def _with_fields(text: str) -> str:
-    """The text with types in brackets as names of fields, which are all that our schema has."""
+    """The text with types in brackets replaced by field names, as in this package's schema."""
     if not _UNPACKED.search(text):
         return text
     either = re.compile(f"(?:{_OPAQUE.pattern})|{_UNPACKED.pattern}")
@@ -83,7 +83,7 @@ def _with_fields(text: str) -> str:
 
 
 def looks_textual(data: bytes) -> bool:
-    """Whether bytes can be text format: no control characters at the head but white space."""
+    """Whether the first bytes can be text: no control characters other than white space."""
     head = data[:512]
     return bool(head) and not any(byte < 0x20 and byte not in b"\t\n\r" for byte in head)
 

@@ -1,4 +1,4 @@
-"""Which variable a graph restores from which checkpoint key."""
+"""The checkpoint key from which a graph restores each variable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
 def restored_variables(graph: Graph) -> dict[str, str]:
-    """Variable node of the main graph -> checkpoint key that the graph's own saver gives it.
+    """Variable node of the main graph -> checkpoint key, according to the graph's own saver.
 
-    Follows every assignment of a RestoreV2 output: in the main graph (TF1) and in the function
-    that `saver_def` names (TF2).
+    Traces all assignments of RestoreV2 outputs: in the main graph (TF1) and in the function that
+    `saver_def` names (TF2).
 
     Raises:
-        LimitExceeded: the graph asks for more work than a real one does.
+        LimitExceeded: the graph needs more work than a real one.
     """
     walker = Walker(graph, {})
     restore = walker.main.nodes.get(str(graph.saver.get("restore_op_name", "")))
@@ -39,10 +39,10 @@ def restored_variables(graph: Graph) -> dict[str, str]:
 
 
 def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
-    """Variable nodes that calls of the main graph get and its saver does not restore.
+    """Variable nodes that functions use but the graph's saver does not restore.
 
-    A session (TensorFlow Serving) finds them uninitialised; `tf.saved_model.load` goes by the
-    object graph and is not concerned. Nothing where the graph has no saver at all.
+    They are uninitialised in a session (TensorFlow Serving); `tf.saved_model.load` restores from
+    the object graph and is not affected. Empty if the graph has no saver.
     """
     if not assigned:
         return []

@@ -1,4 +1,4 @@
-"""Telling SavedModel, MetaGraph and GraphDef files apart by their first fields."""
+"""Detection of SavedModel, MetaGraph and GraphDef files from their first fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXT_BYTES = 64 << 20
 
 
 def saved_model_graph(window: Window) -> Format:
-    """TF1 or TF2 by whether a MetaGraph has an object graph; `CORRUPT_SAVEDMODEL` for neither.
+    """TF1 or TF2, depending on an object graph in any MetaGraph; `CORRUPT_SAVEDMODEL` if malformed.
 
     Raises:
         ReadError: the file cannot be read.
@@ -46,7 +46,7 @@ def saved_model_graph(window: Window) -> Format:
 
 
 def graph_file(window: Window, head: bytes) -> Format | None:
-    """A SavedModel's or a frozen graph's file, whatever its name; None if it is neither.
+    """Format of a SavedModel or frozen graph file of any name; None if it is neither.
 
     Raises:
         ReadError: the file cannot be read.
@@ -70,7 +70,7 @@ def graph_file(window: Window, head: bytes) -> Format | None:
 
 
 def checkpoint_meta(window: Window) -> Format | None:
-    """Which checkpoint format the saver of a `.meta` file writes; None if it is no MetaGraph.
+    """Checkpoint format that the saver in a `.meta` file writes; None if it is not a MetaGraph.
 
     Raises:
         ReadError: the file cannot be read.
@@ -83,7 +83,7 @@ def checkpoint_meta(window: Window) -> Format | None:
         version = _SAVER_V2
         if saver is not None and saver.wire_type == BYTES:
             inner = fields(window, saver.start, saver.start + saver.size)
-            # A version that is not written is 0, the legacy format, which is V1.
+            # An absent version is 0, the legacy format, which is V1.
             version = next((f.value for f in inner if f.number == _SAVER_VERSION), 0)
     except WireError:
         return None
@@ -96,7 +96,7 @@ def _has_field(window: Window, message: Field, number: int) -> bool:
 
 
 def _has_node(window: Window) -> bool:
-    """Whether it is a GraphDef as far as the first node; TensorFlow writes nodes first."""
+    """Whether the file is a GraphDef up to its first node; TensorFlow writes nodes first."""
     for field in fields(window, 0, window.size, most=_FIELDS):
         if (field.number, field.wire_type) == (_NODE, BYTES):
             return _is_node(window, field)

@@ -1,10 +1,10 @@
-"""Names of TensorFlow's element types."""
+"""Names of TensorFlow's dtypes."""
 
 from __future__ import annotations
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 
-# numpy's name where numpy has the type, TensorFlow's otherwise; number as in `DataType`.
+# `DataType` number -> numpy's name, or TensorFlow's name if numpy has no such type.
 _NAMES = {
     pb.DT_FLOAT: "float32",
     pb.DT_DOUBLE: "float64",
@@ -35,13 +35,13 @@ _NAMES = {
     pb.DT_UINT4: "uint4",
 }
 
-_REFERENCE = 100  # TF1's ref types are the base type's number plus this
+_REFERENCE = 100  # TF1's reference types are the base type's number plus 100
 
 
 def dtype_name(number: int) -> str:
-    """Name of a `DataType` number: numpy's where there is one; `type_NN` if unknown.
+    """Name of a `DataType` number: numpy's name if there is one, `type_NN` if unknown.
 
-    Reference types (TF1 variables) carry the suffix `_ref`.
+    Reference types (TF1 variables) have the suffix `_ref`.
     """
     if _REFERENCE < number <= 2 * _REFERENCE:
         return f"{dtype_name(number - _REFERENCE)}_ref"

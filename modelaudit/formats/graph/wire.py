@@ -1,4 +1,4 @@
-"""Hops over a protobuf message's top-level fields in a file, reading only their headers."""
+"""Iteration over the top-level fields of a protobuf message in a file, reading only headers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HEADER_BYTES = 20  # two varints of ten bytes at most
 
 
 class WireError(Exception):
-    """The bytes are no protobuf message. Stays inside this package."""
+    """The bytes are not a protobuf message. Not raised outside this package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field's number, wire type and where its payload lies; `value` for varints."""
+    """A field: number, wire type, offset and size of its payload, and `value` for varints."""
 
     number: int
     wire_type: int
@@ -28,10 +28,10 @@ class Field:
 
 
 def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterator[Field]:
-    """The fields between two offsets, at most `most` of them.
+    """At most `most` fields between two offsets.
 
     Raises:
-        WireError: a header is broken, or a field reaches beyond `end`.
+        WireError: a header is malformed, or a field extends past `end`.
         ReadError: the window cannot be read.
     """
     position = start
@@ -55,15 +55,15 @@ def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterato
                 raise WireError(f"wire type {wire_type} at byte {position}")
             position = field.start + field.size
             if not number or position > end:
-                raise WireError(f"field {number} at byte {field.start} leaves its message")
+                raise WireError(f"field {number} at byte {field.start} extends past its message")
             yield field
 
 
 def varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
-    """The base-128 number of at most 70 bits at `position`, and the offset behind it.
+    """The base-128 number of at most 70 bits at `position`, and the offset after it.
 
     Raises:
-        WireError: it is cut off or too long.
+        WireError: the number is truncated or too long.
     """
     value = shift = 0
     while position < len(data) and shift < 70:
@@ -73,4 +73,4 @@ def varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
         shift += 7
-    raise WireError("broken varint")
+    raise WireError("malformed varint")

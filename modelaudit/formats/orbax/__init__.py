@@ -1,1 +1,1 @@
-"""orbax."""
+"""Orbax checkpoints."""

@@ -1,4 +1,4 @@
-"""Places outside of an Orbax checkpoint that the JSON in it names."""
+"""Detection of paths and URLs outside an Orbax checkpoint in its JSON files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.zip.problems import unsafe_name
 
-_PLACES = ("path", "kvstore", "base", "base_url", "url")  # where TensorStore keeps data
-_OWN_WORDS = "custom_metadata"  # what a program keeps there is its own affair, and no place
+_PLACES = ("path", "kvstore", "base", "base_url", "url")  # TensorStore's keys for data locations
+_OWN_WORDS = "custom_metadata"  # free-form data of the program; not used as locations
 _ADDRESS = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-# TensorStore's other form of a specification: where the data lie, then the formats upon it.
+# TensorStore's URL form of a specification: the location, then the formats after a bar.
 _PIPELINE = re.compile(
     r"\s*(?:[a-z][a-z0-9+.-]*://|/|\.\.).*\|\s*[\w.-]+:", re.IGNORECASE | re.DOTALL
 )
@@ -19,7 +19,7 @@ _IN_MEMORY = "memory"
 
 
 def climbing(tree: Json, file: str) -> Iterator[Problem]:
-    """Names in the tree of values that would lead out of a directory, if they are assets' paths."""
+    """Names in the tree of values that are unsafe as paths of assets."""
     for key, leaf in _mapping(_mapping(tree).get("tree_metadata")).items():
         steps = _mapping(leaf).get("key_metadata")
         names = [
@@ -27,7 +27,7 @@ def climbing(tree: Json, file: str) -> Iterator[Problem]:
             for step in (steps if isinstance(steps, list) else ())
             if isinstance(step, dict)
         ]
-        # Orbax joins them by dots, which can make `..` of harmless parts.
+        # Orbax joins names with dots, which can create `..` from harmless names.
         for name in dict.fromkeys((*names, ".".join(names))):
             if reason := unsafe_name(name):
                 evidence: dict[str, Json] = {"orbax": "name", "name": name}
@@ -36,11 +36,11 @@ def climbing(tree: Json, file: str) -> Iterator[Problem]:
 
 
 def elsewhere(document: Json, file: str) -> Iterator[Problem]:
-    """Places outside of the checkpoint that a specification of TensorStore's names.
+    """Locations outside the checkpoint in a TensorStore specification.
 
-    That is an object with a `driver`, or a text: an address with a format behind a bar, wherever
-    it stands, and an address alone inside of such an object. An address of a local file counts
-    everywhere but among a program's own words.
+    A specification is an object with a `driver`; inside it, all URLs count. A URL that is followed
+    by a bar and a format counts anywhere. URLs of local files count anywhere but in the program's
+    own metadata.
     """
     pending: list[tuple[str, Json, bool, bool]] = [("", document, False, False)]
     while pending:
@@ -63,11 +63,11 @@ def elsewhere(document: Json, file: str) -> Iterator[Problem]:
 
 
 def _address(place: str) -> str:
-    """Why an address leads elsewhere; empty for a name, and for what is in memory only."""
+    """Why a string is a location outside the checkpoint; "" for names and in-memory data."""
     found = _ADDRESS.match(place)
     if found is None:
-        return f"{place} is a path with a format" if _PIPELINE.match(place) else ""
-    return "" if found[1].lower() == _IN_MEMORY else f"{place} is an address"
+        return f"{place} is a path followed by a format" if _PIPELINE.match(place) else ""
+    return "" if found[1].lower() == _IN_MEMORY else f"{place} is a URL"
 
 
 def _problem(file: str, key: str, place: str, reason: str) -> Problem:

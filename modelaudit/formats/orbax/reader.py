@@ -1,9 +1,8 @@
-"""Orbax checkpoint directories: named for what they are, with the parts that a loader obeys.
+"""Reader of Orbax checkpoint directories: their JSON files, but not their arrays.
 
-Arrays lie in TensorStore's formats and are not read. Keras (from 3.14 on) builds the model from
-the JSON under `model_config` and writes assets to the paths that `_METADATA` names; Orbax makes
-paths of the names there, and a specification of TensorStore's can name any place. So all JSON is
-looked at.
+Arrays are in TensorStore's formats and are not read. Keras (3.14 and later) builds the model from
+the JSON under `model_config` and writes assets to the paths in `_METADATA`; Orbax uses the names
+there as paths, and a TensorStore specification can contain any location. Hence all JSON is checked.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _HEAD_BYTES = 4096
 
 
 def read_orbax(root: Path, limits: Limits) -> Artifact:
-    """Facts of the checkpoint in the directory `root`; never complete, for arrays are not read.
+    """Read the checkpoint in the directory `root`. It is never complete: arrays are not read.
 
     Raises:
         LimitExceeded: too many files.
@@ -41,7 +40,7 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
     root = root.absolute()
     listing = list_files(root, limits)
     notes = Notes(list(listing.problems))
-    detail = "is an Orbax checkpoint, whose arrays are not read here"
+    detail = "is an Orbax checkpoint, whose arrays are not read"
     notes.problems.append(Problem(ProblemKind.UNSUPPORTED, root.name, detail))
     config: Json = None
     where = ""
@@ -56,7 +55,7 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
         if saved and (found := _config(document, file, limits, notes)):
             config, where = found, file
     if any(UNFINISHED in part for file in listing.paths for part in file.split("/")):
-        reason = "holds a checkpoint whose writing was not finished"
+        reason = "contains a checkpoint that was not completely written"
         notes.problems.append(Problem(ProblemKind.LEFTOVER, root.name, reason))
     files = tuple(
         file_entry(path, root, _role(file), limits) for file, path in sorted(listing.paths.items())
@@ -84,7 +83,7 @@ def _document(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
 
 
 def _config(document: Json, file: str, limits: Limits, notes: Notes) -> Json:
-    """The Keras config, which is JSON as a text in JSON."""
+    """The Keras config, which is JSON in a string of the JSON document."""
     text = (mapping_of(document) or {}).get("config")
     if isinstance(text, str):
         return json_part(text.encode(), file, "config", limits, notes)
@@ -92,9 +91,9 @@ def _config(document: Json, file: str, limits: Limits, notes: Notes) -> Json:
 
 
 def _json(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
-    """What a file says that may be JSON or data; None for data.
+    """Parse a file that contains either JSON or data; None for data.
 
-    JSON that is too large, too deep or cannot be read is noted: it can name a place unseen.
+    JSON that is too large, nested too deep or unreadable adds a problem, as it is not checked.
     """
     try:
         head = Window.of_file(path, file).head(_HEAD_BYTES)
@@ -105,7 +104,7 @@ def _json(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
         if _is_text(head):
             notes.add(error, file)
     except ReadError as error:
-        if error.kind != ProblemKind.CONFIG_INVALID:  # else it is no JSON, to nobody
+        if error.kind != ProblemKind.CONFIG_INVALID:  # not JSON for any reader
             notes.add(error, file)
     return None
 
@@ -116,7 +115,7 @@ def _begins_json(head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether bytes are text without control characters, as JSON is; they may end in a letter."""
+    """Whether bytes are text without control characters; they may end inside a character."""
     try:
         decoder = codecs.getincrementaldecoder(json.detect_encoding(head))()
         text = decoder.decode(head)

@@ -1,19 +1,19 @@
-"""Telling Orbax checkpoint directories by the names in them."""
+"""Detection of Orbax checkpoint directories by the names of their files."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-# Written by Orbax itself, and what Keras takes for its mark.
+# Files that Orbax writes, and by which Keras recognises a checkpoint.
 MARKS = frozenset(
     (
         *("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt"),
         *("orbax.checkpoint", "pytree.orbax-checkpoint", "checkpoint_metadata"),
     )
 )
-UNFINISHED = ".orbax-checkpoint-tmp"  # within the name of a directory that is being written
+UNFINISHED = ".orbax-checkpoint-tmp"  # part of the name of a directory while it is written
 
 
 def is_orbax(names: Collection[str]) -> bool:
-    """Whether a directory that holds these names is an Orbax checkpoint (or has one begun)."""
+    """Whether a directory with these entries is an Orbax checkpoint, finished or not."""
     return not MARKS.isdisjoint(names) or any(UNFINISHED in name for name in names)

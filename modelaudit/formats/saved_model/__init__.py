@@ -1,1 +1,1 @@
-"""saved_model."""
+"""SavedModels and SessionBundles."""

@@ -1,4 +1,4 @@
-"""Which variables the functions of a TF2 SavedModel are bound to."""
+"""The variables that functions of a TF2 SavedModel capture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelaudit.formats.graph.dataflow import CALLS
 
 
 def _captures(objects: Sequence[ObjectNode]) -> Iterator[tuple[str, list[Json]]]:
-    """Each concrete function with the object nodes that its last arguments are bound to."""
+    """Each concrete function, with the object nodes that its last arguments are bound to."""
     for node in objects:
         captures = node.detail.get("captures")
         for name, bound in captures.items() if isinstance(captures, dict) else ():
@@ -20,7 +20,7 @@ def _captures(objects: Sequence[ObjectNode]) -> Iterator[tuple[str, list[Json]]]
 def bound_functions(
     graph: Graph, objects: Sequence[ObjectNode], by_node: Mapping[int, str]
 ) -> list[tuple[str, dict[str, str]]]:
-    """Functions of a model without signatures, with the tensors that arguments are bound to."""
+    """(function, argument -> tensor) for the functions of a model without signatures."""
     return [
         (name, _bindings(graph.functions[name].args, bound, by_node))
         for name, bound in dict(_captures(objects)).items()
@@ -31,10 +31,10 @@ def bound_functions(
 def captured_nodes(
     graph: Graph, objects: Sequence[ObjectNode], by_node: Mapping[int, str]
 ) -> dict[str, str]:
-    """Node of the main graph -> tensor, by the calls that pass it where a function is bound.
+    """Node of the main graph -> tensor that it passes to a function as a capture.
 
-    This is how `tf.saved_model.load` connects functions and variables; a session has the
-    graph's own saver instead.
+    `tf.saved_model.load` connects functions and variables by captures; a session uses the graph's
+    own saver instead.
     """
     captures = dict(_captures(objects))
     holders: dict[str, str] = {}
@@ -50,7 +50,7 @@ def captured_nodes(
 def _bindings(
     arguments: Sequence[str], bound: Sequence[Json], by_node: Mapping[int, str]
 ) -> dict[str, str]:
-    """Captures are the last arguments, in order."""
+    """Match arguments with captures, which are the last arguments, in order."""
     last = arguments[len(arguments) - len(bound) :] if len(bound) <= len(arguments) else ()
     return {
         argument: by_node[index]
@@ -60,10 +60,10 @@ def _bindings(
 
 
 def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, int]:
-    """Variable that no function captures -> variable of its name and shape that one does.
+    """Variable that no function captures -> captured variable with the same name and shape.
 
-    Keras 3 exports a model's weights twice: as its functions capture them, and as the backend's
-    own `_all_variables`, which stand in the graph's signatures only.
+    Keras 3 exports the weights of a model twice: as captures of functions, and in the backend's
+    own `_all_variables`, which only the graph's signatures use.
     """
     captured = {index for _, bound in _captures(nodes) for index in bound if isinstance(index, int)}
     used: dict[tuple[str, str], int] = {}

@@ -1,6 +1,6 @@
 """FarmHash Fingerprint64, the hash in a SavedModel's `fingerprint.pb`.
 
-Geoff Pike's FarmHash (Google, 2014), variant `na`, whose results are the same on every machine.
+Geoff Pike's FarmHash (Google, 2014), variant `na`, whose results are platform-independent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _BLOCK = 64
 
 
 def fingerprint64(data: bytes) -> int:
-    """The 64-bit fingerprint of `data`; time grows linearly, about 1 s for 2 MB."""
+    """The 64-bit fingerprint of `data`. Takes linear time, about 1 s for 2 MB."""
     if len(data) <= 16:
         return _up_to_16(data)
     if len(data) <= 32:
@@ -125,7 +125,7 @@ def _longer(data: bytes) -> int:
         w = _weak(data, at + 32, z + w[1] & _MASK, y + _word(data, at + 16) & _MASK)
         z, x = x, z
     multiplier = _K1 + ((z & 0xFF) << 1) & _MASK
-    at = n - _BLOCK  # the last 64 bytes, some of which may have been seen
+    at = n - _BLOCK  # the last 64 bytes, which can overlap with the last block
     w = (w[0] + (n - 1 & 63) & _MASK, w[1])
     v = (v[0] + w[0] & _MASK, v[1])
     w = (w[0] + v[0] & _MASK, w[1])

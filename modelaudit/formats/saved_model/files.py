@@ -1,4 +1,4 @@
-"""The files of a SavedModel directory, without following links out of it."""
+"""Files of a SavedModel directory. Links that lead out of it are not followed."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from modelaudit.formats.io.file_window import Window
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 
-# TensorFlow takes the first that is there, in Python (loader_impl.py) as in C++ (reader.cc).
+# TensorFlow loads the first one that exists, in Python (loader_impl.py) and C++ (reader.cc).
 BINARY, TEXT = GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")
-# Written in pieces where one message would be too large; the loaders of TensorFlow 2.21 take such
-# a directory for a SavedModel and then do not find its graph.
+# Written in several pieces if one message would be too large. The loaders of TensorFlow 2.21 accept
+# such a directory as a SavedModel and then do not find its graph.
 SPLIT = "saved_model.cpb"
-SPLIT_UNREAD = "a graph in pieces (protocol buffers in Riegeli records), not looked into here"
+SPLIT_UNREAD = "a graph split into several protocol buffers (Riegeli records), which is not read"
 _METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
 
 
 @dataclass(slots=True)
 class Listing:
-    """Files by POSIX path, and links and strangers among them."""
+    """Files of a directory by POSIX path, and problems with links and special files."""
 
     paths: dict[str, Path] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
 def list_files(root: Path, limits: Limits) -> Listing:
-    """Every regular file below `root`; other SavedModels inside are models of their own.
+    """List all regular files below `root`, except in nested SavedModels, which are other models.
 
-    Links that stay inside are files like any other; links that lead out are problems.
+    Links to targets inside `root` count as files; other links are problems.
 
     Raises:
-        LimitExceeded: more than `files`.
+        LimitExceeded: more than `files` files.
     """
     listing = Listing()
     pending = [root]
@@ -55,7 +55,7 @@ def list_files(root: Path, limits: Limits) -> Listing:
             file = display_path(path, root)
             if path.is_symlink() and not is_inside(path, root):
                 target = os.fsencode(path.readlink()).decode("utf-8", "backslashreplace")
-                detail = f"a link to {target!r}, out of the model; not followed"
+                detail = f"a link to {target!r}, outside the model; not followed"
                 problem = Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence={"link": target})
                 listing.problems.append(problem)
             elif path.is_file():
@@ -63,7 +63,7 @@ def list_files(root: Path, limits: Limits) -> Listing:
                 if len(listing.paths) > limits.files:
                     raise LimitExceeded(file, "files", len(listing.paths), limits.files, "files")
             elif not path.is_dir():
-                detail = "neither a file nor a directory: a special file, or a link to nothing"
+                detail = "neither a file nor a directory: a special file, or a dangling link"
                 listing.problems.append(Problem(ProblemKind.UNREADABLE, file, detail))
             elif not path.is_symlink() and not _is_model(path):
                 pending.append(path)
@@ -75,7 +75,7 @@ def _is_model(directory: Path) -> bool:
 
 
 def role_of(file: str) -> str:
-    """What a file of a SavedModel is for, by its place."""
+    """Role of a file in a SavedModel, from its path."""
     first, _, rest = file.partition("/")
     if file in GRAPH_NAMES:
         return "graph"
@@ -91,7 +91,7 @@ def role_of(file: str) -> str:
 
 
 def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntry, ...]:
-    """Every file with size, digest and role, sorted by path."""
+    """All files with size, digest and role, sorted by path."""
     return tuple(
         file_entry(path, root, role_of(file), limits)
         for file, path in sorted(listing.paths.items())
@@ -99,10 +99,10 @@ def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntr
 
 
 def foreign_problems(listing: Listing) -> Iterator[Problem]:
-    """What lies beside the graph and variables and should not.
+    """Problems of files other than graph, variables and metadata.
 
-    A `leftover` for each file that is no part of a SavedModel, `unsupported` for a graph in pieces,
-    and remarks on programs in assets.
+    `leftover` for files that do not belong to a SavedModel, `unsupported` for a split graph, and
+    `other` for programs among the assets.
     """
     for file, path in sorted(listing.paths.items()):
         role = role_of(file)
@@ -116,7 +116,7 @@ def foreign_problems(listing: Listing) -> Iterator[Problem]:
         if file == SPLIT:
             yield Problem(ProblemKind.UNSUPPORTED, file, SPLIT_UNREAD)
         elif role == "foreign":
-            detail = "no part of a SavedModel"
+            detail = "does not belong to a SavedModel"
             yield Problem(ProblemKind.LEFTOVER, file, detail, evidence=evidence)
             continue
         if what := program_by_bytes(head):

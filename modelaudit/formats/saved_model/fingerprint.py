@@ -1,4 +1,4 @@
-"""`fingerprint.pb` of a SavedModel (TensorFlow 2.11 on), which no loader checks."""
+"""Reader of a SavedModel's `fingerprint.pb` (TensorFlow 2.11 and later), which loaders ignore."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelaudit.settings import Limits
 
 FINGERPRINT = "fingerprint.pb"
 INDEX = "variables/variables.index"
-HASHED_BYTES = 16 << 20  # of the index: 300,000 variables, and two seconds
+HASHED_BYTES = 16 << 20  # maximum size of the index: 300,000 variables, hashed in two seconds
 _HASHES = (
     "saved_model_checksum",
     "graph_def_program_hash",
@@ -28,18 +28,18 @@ _HASHES = (
 def read_fingerprint(
     paths: Mapping[str, Path], limits: Limits
 ) -> tuple[dict[str, Json], list[Problem]]:
-    """Its fields, and beside the checkpoint's hash the one that the index really has.
+    """Read the fingerprint, and compute the hash of the checkpoint index for comparison.
 
-    64-bit hashes are decimal text, since JSON numbers lose bits. `index_hash` is "" where there
-    is no index, or one too large to be hashed here. The other hashes are of canonical forms of
-    the graph that only TensorFlow makes; they are given and not checked.
+    64-bit hashes are decimal strings, since JSON numbers would lose bits. `index_hash` is "" if
+    there is no index or it is too large. The other hashes are of canonical forms of the graph that
+    only TensorFlow computes; they are reported but not verified.
 
     Args:
         paths: the model's files by POSIX path.
-        limits: `text_bytes` bounds the file.
+        limits: `text_bytes` is the maximum size of the file.
 
     Returns:
-        The facts, {} without a readable file, and what is wrong with the file.
+        The fields ({} without a readable file), and the problems of the file.
     """
     path = paths.get(FINGERPRINT)
     if path is None:
@@ -59,5 +59,5 @@ def _index_hash(paths: Mapping[str, Path]) -> str:
         return ""
     try:
         return str(fingerprint64(read_bytes(paths[INDEX], HASHED_BYTES, INDEX)))
-    except ReadError:  # an unreadable index is the checkpoint reader's to report
+    except ReadError:  # reported by the checkpoint reader
         return ""

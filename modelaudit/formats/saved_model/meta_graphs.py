@@ -1,4 +1,4 @@
-"""The MetaGraphs of a SavedModel: graphs, signatures, versions, who wrote it."""
+"""MetaGraphs of a SavedModel: graphs, signatures, versions and exporter."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.formats.saved_model.files import BINARY, SPLIT, SPLIT_UNREAD, TEXT
 from modelaudit.settings import Limits
 
-# Signatures that are no calls but name what a loader runs; see `Graph.init_ops`.
+# Signatures that are not functions of the model but name init ops; see `Graph.init_ops`.
 _INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 
 _Own: TypeAlias = Literal["asset_file_def", "unpacked_any"]
-_OWN: tuple[_Own, ...] = ("asset_file_def", "unpacked_any")  # of our schema, for text
+_OWN: tuple[_Own, ...] = ("asset_file_def", "unpacked_any")  # of this package's schema, for text
 
 
 def read_message(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedModel, str]:
-    """The SavedModel message and the name of its file; the binary one where both are there.
+    """Read the SavedModel message; return it and its file name. The binary file has priority.
 
     Raises:
-        ReadError: `missing-file`, or the file is no SavedModel.
+        ReadError: `missing-file`, or the file is not a SavedModel.
     """
     for file in (BINARY, TEXT):
         if file in paths:
             return _message(paths, file, limits), file
-    reason = "neither this nor saved_model.pbtxt is there"
+    reason = "neither this file nor saved_model.pbtxt exists"
     if SPLIT in paths:
         reason += f"; TensorFlow does not load {SPLIT}: {SPLIT_UNREAD}"
     raise ReadError(ProblemKind.MISSING_FILE, BINARY, reason)
@@ -64,13 +64,12 @@ def _message(
 def second_graph(
     paths: Mapping[str, Path], message: pb.SavedModel, file: str, limits: Limits
 ) -> list[Problem]:
-    """What is wrong where a text lies beside the binary message `message` that is read.
+    """Compare `saved_model.pbtxt` with the binary message, if there are both.
 
-    TensorFlow passes over the text. Other tools, people, and TensorFlow where the binary file gets
-    lost do not, so it has to say the same, in every field of TensorFlow's. Evidence has
-    `saved_model` = differs, and `ops`, the kinds of operation that only the text has. Fields that
-    are not known here, and packed messages that stand unpacked in the text, cannot be compared:
-    `unsupported`.
+    TensorFlow ignores the text file, but other tools and people read it, and so does TensorFlow if
+    the binary file is lost. Thus all fields of TensorFlow's schema must be equal. Evidence has
+    `saved_model` = differs, and `ops`, the operations that only the text contains. Unknown fields,
+    and `Any` messages in expanded form, cannot be compared and are reported as `unsupported`.
     """
     if file == TEXT or TEXT not in paths:
         return []
@@ -85,20 +84,20 @@ def second_graph(
             here.Clear()
             there.Clear()
     if mine.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True):
-        reason = f"has parts that are not known here, and not compared with those of {file}"
+        reason = f"has fields of an unknown schema, which are not compared with {file}"
         return [] if known else [Problem(ProblemKind.UNSUPPORTED, TEXT, reason)]
     ops = sorted(_ops(other) - _ops(message))
-    added = f"; only this one has {', '.join(ops[:16])}" if ops else ""
-    detail = f"says something else than {file}, which TensorFlow loads{added}"
+    added = f"; only the text contains {', '.join(ops[:16])}" if ops else ""
+    detail = f"differs from {file}, which TensorFlow loads instead{added}"
     evidence: dict[str, Json] = {"saved_model": "differs", "ops": [*ops[:64]]}
     return [Problem(ProblemKind.DUPLICATE_MEMBER, TEXT, detail, evidence=evidence)]
 
 
 def _text(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedModel, bool]:
-    """The message in the text, and whether our schema knows all of it.
+    """The message in the text file, and whether all of its fields are known.
 
     Raises:
-        ReadError: it is no SavedModel.
+        ReadError: the file is not a SavedModel.
     """
     try:
         return _message(paths, TEXT, limits, skip=False), True
@@ -109,11 +108,11 @@ def _text(paths: Mapping[str, Path], limits: Limits) -> tuple[pb.SavedModel, boo
 
 
 def _copy(message: pb.SavedModel, less: Sequence[_Own] = ()) -> pb.SavedModel:
-    """What both forms can say of a message, in one way: text has an asset unpacked in its `Any`.
+    """A normalised copy for comparison; in text, an `Any` can contain an asset in expanded form.
 
     Args:
-        message: read from either.
-        less: fields of packed messages that count for nothing, since TensorFlow does not know them.
+        message: the message from either file.
+        less: fields of packed messages to drop, since TensorFlow does not know them.
     """
     copy = pb.SavedModel()
     copy.CopyFrom(message)
@@ -128,7 +127,7 @@ def _copy(message: pb.SavedModel, less: Sequence[_Own] = ()) -> pb.SavedModel:
 
 
 def _packed(message: pb.SavedModel) -> Iterator[pb.Any]:
-    """Every packed message, in an order that two that say the same have in common."""
+    """All packed messages, in an order that is the same for equal messages."""
     for meta in message.meta_graphs:
         if meta.meta_info_def.HasField("any_info"):
             yield meta.meta_info_def.any_info
@@ -151,7 +150,7 @@ def _ops(message: pb.SavedModel) -> set[str]:
 def read_graphs(
     message: pb.SavedModel, file: str, limits: Limits
 ) -> tuple[tuple[Graph, ...], list[Problem]]:
-    """Each MetaGraph's graph, in order, then the graphs that string constants hold."""
+    """The graph of each MetaGraph in order, followed by graphs nested in their strings."""
     graphs: list[Graph] = []
     nested: list[Graph] = []
     problems: list[Problem] = []
@@ -169,10 +168,10 @@ def read_graphs(
 
 
 def read_objects(message: pb.SavedModel, file: str) -> tuple[ObjectNode, ...]:
-    """The object graph; () for a TF1 SavedModel, which has none or an empty root.
+    """The object graph; () for a TF1 SavedModel, which has none or only an empty root.
 
     Raises:
-        ReadError: references point outside of it.
+        ReadError: a reference points outside the object graph.
     """
     for meta in message.meta_graphs:
         if len(meta.object_graph_def.nodes) > 1:
@@ -181,7 +180,7 @@ def read_objects(message: pb.SavedModel, file: str) -> tuple[ObjectNode, ...]:
 
 
 def read_signatures(message: pb.SavedModel) -> tuple[Signature, ...]:
-    """Every signature of every MetaGraph, sorted by name within it."""
+    """All signatures of all MetaGraphs, sorted by name within each MetaGraph."""
     return tuple(
         Signature(
             name=name,
@@ -204,7 +203,7 @@ def _endpoints(infos: Mapping[str, pb.TensorInfo]) -> Iterator[Endpoint]:
 
 
 def _tensors(name: str, info: pb.TensorInfo) -> Iterator[tuple[str, pb.TensorInfo]]:
-    """A composite (ragged, sparse) endpoint as its component tensors."""
+    """The component tensors of a composite (ragged or sparse) endpoint, or the tensor itself."""
     if info.WhichOneof("encoding") != "composite_tensor":
         yield name, info
         return
@@ -223,7 +222,7 @@ def read_provenance(
     objects: tuple[ObjectNode, ...],
     is_keras: bool,
 ) -> Provenance:
-    """Versions as the MetaGraph gives them, and which exporter wrote it by its shape."""
+    """Versions in the MetaGraph, and the exporter, which is inferred from its structure."""
     info = meta.meta_info_def
     return Provenance(
         tensorflow=info.tensorflow_version or None,
@@ -240,7 +239,7 @@ def _exporter(
     if is_keras:
         return "keras2-save"
     if objects:
-        # ExportArchive's own attributes; Keras 2 from 2.13 on has the class too.
+        # Attributes of ExportArchive, which Keras 2 has from 2.13 on too.
         children = objects[0].children.keys()
         return "keras3-export" if "_all_variables" in children else "tf-module"
     return "tf1-builder" if info.tensorflow_version else "unknown"

@@ -1,4 +1,4 @@
-"""SavedModel directories, of TF1 and TF2, and the SessionBundles that came before."""
+"""Reader of SavedModel directories (TF1 and TF2) and of SessionBundles, their predecessors."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ _NEEDS_VARIABLES = VARIABLES | {"RestoreV2"}
 
 
 def read_saved_model(root: Path, limits: Limits) -> Artifact:
-    """Facts of the SavedModel in the directory `root`.
+    """Read the SavedModel in the directory `root`.
 
-    Where the graph is gone but variables are left, the facts are those of what is left.
+    If the graph is missing but there are variables, only the variables are read.
 
     Raises:
-        ReadError: neither a graph nor variables are there, or the graph's file is not one.
-        LimitExceeded: too many files, or the graph's file is too large.
+        ReadError: there are neither a graph nor variables, or the graph file is malformed.
+        LimitExceeded: too many files, or the graph file is too large.
     """
     root = root.absolute()
     listing = list_files(root, limits)
@@ -82,7 +82,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     problems += graph_problems
     variables = _read_variables(root, graphs, objects, listing, limits)
     objects = joined(objects, variables.objects)
-    lost_objects = not graphs and variables.objects  # what a lost graph is known by
+    lost_objects = not graphs and variables.objects  # identifies TF2 if the graph is missing
     variables, divergent = _one_copy(variables, objects)
     metadata, metadata_problems = _read_metadata(listing, objects, limits)
     binding, binding_problems = _bind(metadata, variables, objects, limits)
@@ -143,12 +143,12 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
 
 
 def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
-    """Facts of a SessionBundle, the export directory that came before SavedModels.
+    """Read a SessionBundle, the export directory that preceded SavedModels.
 
-    It is a checkpoint called `export` with its `.meta`, and assets.
+    It consists of a checkpoint named `export` with its `.meta` file, and assets.
 
     Raises:
-        ReadError: `missing-file`: there is no such checkpoint.
+        ReadError: `missing-file` if there is no such checkpoint.
     """
     directory = directory.absolute()
     artifact = read_checkpoint(directory / "export", limits)
@@ -170,7 +170,7 @@ def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
 def _graphs(
     listing: Listing, limits: Limits
 ) -> tuple[pb.SavedModel, str, tuple[Graph, ...], list[Problem]]:
-    """The message, its file, its graphs and their problems; an empty message for a lost file."""
+    """Message, file name, graphs and problems; an empty message if the graph is missing."""
     try:
         message, file = read_message(listing.paths, limits)
     except ReadError as error:
@@ -189,7 +189,7 @@ def _read_variables(
     listing: Listing,
     limits: Limits,
 ) -> Variables:
-    """The variables; a model of constants has none, and needs none."""
+    """Read the variables, unless the model has only constants and no checkpoint."""
     prefix = root / "variables" / "variables"
     needed = any(node.kind == "variable" for node in objects) or any(
         node.op in _NEEDS_VARIABLES
@@ -222,7 +222,7 @@ def _bind(
     objects: tuple[ObjectNode, ...],
     limits: Limits,
 ) -> tuple[Binding | None, list[Problem]]:
-    """The Keras architecture with its layers' tensors; None where there is no Keras config."""
+    """The Keras architecture bound to tensors; None without a Keras config."""
     if metadata.config is None:
         return None, []
     try:
@@ -244,7 +244,7 @@ def _kernels(
     variables: Variables,
     assigned: dict[str, str],
 ) -> tuple[Kernel, ...]:
-    """Kernels by the graph's operations, named as the variables were named by their maker."""
+    """Kernels in the graph, with the variable names of the program that saved the model."""
     names = {name: name for name in variables.keys.values()}
     by_node: dict[int, str] = {}
     for node in objects:
@@ -261,10 +261,10 @@ def _kernels(
 def _one_copy(
     variables: Variables, objects: tuple[ObjectNode, ...]
 ) -> tuple[Variables, list[Json]]:
-    """The variables with every weight counted once, and weights whose two copies differ.
+    """Count each weight once, and report weights whose two copies differ.
 
-    Copies get the role `other`, and their checkpoint keys lead to the tensor that functions
-    use. Copies that differ both stay weights: such a file is another model to a session than to
+    Copies get the role `other`, and their checkpoint keys map to the tensor that functions use.
+    Copies that differ both remain weights: a session then runs another model than
     `tf.saved_model.load`.
     """
     name_of = {node.index: _stored_name(node, variables) for node in objects}
@@ -290,5 +290,5 @@ def _one_copy(
 
 
 def _stored_name(node: ObjectNode, variables: Variables) -> str:
-    """`Tensor.name` of a variable's value; empty where it has none."""
+    """`Tensor.name` of a variable's value, or ""."""
     return variables.keys.get(node.attributes.get(VALUE, {}).get("key", ""), "")

@@ -124,11 +124,11 @@ def test_broken_meta_leaves_the_tensors(tmp_path):
     [
         ("ckpt-2", ["ckpt-1", "ckpt-2"], None),
         ("ckpt-2", [], None),
-        ("ckpt-1", ["ckpt-1"], "does not know 'ckpt-2'"),
+        ("ckpt-1", ["ckpt-1"], "does not list 'ckpt-2'"),
         ("ckpt-1", ["ckpt-1", "ckpt-2"], "history ends with 'ckpt-2'"),
-        ("ckpt-9", ["ckpt-9"], "not there"),
-        ("ckpt-9", ["ckpt-2", "ckpt-9"], "not there"),
-        ("", [], "not there"),
+        ("ckpt-9", ["ckpt-9"], "does not exist"),
+        ("ckpt-9", ["ckpt-2", "ckpt-9"], "does not exist"),
+        ("", [], "does not exist"),
     ],
 )
 def test_state_file_that_leads_elsewhere(tmp_path, latest, history, expected):

@@ -215,6 +215,18 @@ def test_npz_weights_are_read_and_pickles_are_not(tmp_path):
     assert not artifact.complete
 
 
+def test_npz_of_an_unknown_type_is_a_problem(tmp_path):
+    header = b"{'descr': '<z4', 'fortran_order': False, 'shape': (2,), }"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x.npy", array)
+    parts = members() | {"model.weights.npz": buffer.getvalue()}
+    del parts["model.weights.h5"]
+    artifact = read(write(tmp_path / "m.keras", parts), LIMITS)
+    assert kinds(artifact) == {("corrupt", "x.npy")}
+
+
 def test_npz_that_keras_would_not_load_is_checked_too(tmp_path):
     """Keras loads the HDF5 weights, but other programs may unpickle the arrays."""
     buffer = io.BytesIO()

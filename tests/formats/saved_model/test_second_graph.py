@@ -247,7 +247,7 @@ def test_a_graph_in_pieces_is_never_passed_over(tmp_path):
     (alone / "saved_model.cpb").write_bytes(b"\x7fELF\2\1\1" + bytes(60))
     assert sniff(alone) is Format.SAVEDMODEL_TF2
     (problem,) = read(alone, LIMITS).problems
-    assert problem.kind == "missing-file" and "not looked into" in problem.detail
+    assert problem.kind == "missing-file" and "which is not read" in problem.detail
 
 
 def test_a_program_that_is_called_like_one(tmp_path):
