@@ -268,7 +268,7 @@ class _Stream:
         """Read a number of parts, each of which takes at least one byte."""
         size = self.integer()
         if not 0 <= size <= len(self.data) - self.position:
-            raise _Malformed(f"declares {size:,} parts or bytes, but has fewer")
+            raise _Malformed(f"{size:,} parts or bytes declared, but fewer are present")
         return size
 
     def integer(self) -> int:
@@ -278,14 +278,14 @@ class _Stream:
     def peek(self) -> int:
         """The next byte, without reading it."""
         if self.position >= len(self.data):
-            raise _Malformed("is truncated")
+            raise _Malformed("the data are truncated")
         return self.data[self.position]
 
     def take(self, size: int) -> bytes:
         """Read `size` bytes."""
         end = self.position + size
         if end > len(self.data):
-            raise _Malformed("is truncated")
+            raise _Malformed("the data are truncated")
         piece = self.data[self.position : end]
         self.position = end
         return piece
