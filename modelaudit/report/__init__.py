@@ -1,6 +1,6 @@
-"""Audits to pages: renderers need only an `Audit`."""
+"""Reports: renderers that need only an `Audit`."""
 
 import logging
 
-# Where the home directory cannot be written to, matplotlib says so; from cron that would be mail.
+# Matplotlib warns if the home directory is not writable; under cron that would send mail.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)

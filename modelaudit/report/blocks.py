@@ -1,6 +1,6 @@
-"""What a report is made of: sections of paragraphs, tables, facts and lists.
+"""Building blocks of a report: sections of paragraphs, tables, facts and lists.
 
-Templates know only these; all wording, units and order come from the modules that build them.
+Templates know only these; wording, units and order are set by the modules that build them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from modelaudit.report.wording.text import percent_signs, printable
 
 _FENCE = re.compile(r"^```")
-PAGE_CHARACTERS = 114  # that fit one line of an A4 page in the size of tables
+PAGE_CHARACTERS = 114  # that fit on one line of an A4 page at table font size
 COLUMN_GAP = 2.2
 LONGEST_WORD, CODE_PIECE, STEP = 24, 12, 2
-CODE, CAPITAL, DIGIT, BADGE = 0.98, 1.4, 1.25, 4  # widths: a badge's is that of its sign
-LONG_ROWS = 20  # a table of more can be searched and sorted on a screen
-MANY_COLUMNS = 4  # a phone shows the rows of such a table as cards
-FEW_ROWS, FEW_MORE = 6, 2  # where no more are there, or left out, a table is printed whole
+CODE, CAPITAL, DIGIT, BADGE = 0.98, 1.4, 1.25, 4  # widths; a badge's is that of its glyph
+LONG_ROWS = 20  # longer tables can be searched and sorted on screen
+MANY_COLUMNS = 4  # from here on, phones show rows as cards
+FEW_ROWS, FEW_MORE = 6, 2  # up to so many rows, or rows over the limit, are printed in full
 MISSING = frozenset({"", "–"})
 
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -26,7 +26,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of text, of code, or (`lead`) the words that a list is skimmed by."""
+    """A run of text, of code, or (`lead`) the bold start of a list item."""
 
     text: str
     code: bool = False
@@ -35,7 +35,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Running text, or (`code`) a block to copy, which then is one span."""
+    """Running text, or (`code`) a code block, which is a single span."""
 
     spans: tuple[Span, ...]
     code: bool = False
@@ -60,9 +60,8 @@ class Cell:
 class Table:
     """A table with its caption.
 
-    Rows over `print_rows` stay out of the PDF, which says so, unless they are few; with 0 the whole
-    table does.
-    `open` is false where the screen folds it away.
+    The PDF omits rows over `print_rows`, unless they are few, and says so; with 0 it omits the
+    table. `open` is false if the table is collapsed on screen.
     """
 
     caption: str
@@ -75,24 +74,24 @@ class Table:
 
     @property
     def long(self) -> bool:
-        """Whether it takes searching to find a row."""
+        """Whether the table is long enough to need searching and sorting."""
         return len(self.rows) > LONG_ROWS
 
     @property
     def wide(self) -> bool:
-        """Whether it has more columns than fit beside each other on a phone."""
+        """Whether it has more columns than fit side by side on a phone."""
         return len(self.columns) >= MANY_COLUMNS
 
     @property
     def printed(self) -> tuple[tuple[Cell, ...], ...]:
-        """The rows that print shows: all of them where that takes hardly more room."""
+        """The rows shown in print: all of them if that takes hardly more space."""
         if self.print_rows and len(self.rows) <= max(self.print_rows + FEW_MORE, FEW_ROWS):
             return self.rows
         return self.rows[: self.print_rows]
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Which columns hold numbers, and nothing else but dashes where one is missing."""
+        """Which columns hold only numbers, or dashes for missing ones."""
         return tuple(
             any(row[i].kind == "number" for row in self.rows)
             and all(row[i].kind == "number" or row[i].text in MISSING for row in self.rows)
@@ -123,7 +122,7 @@ class Table:
 
 
 def _squeezed(rooms: list[list[float]], widths: list[float]) -> list[float]:
-    """The page shared out from the least widths on, each piece where it saves most lines."""
+    """The page width distributed in steps, each to the column where it saves the most lines."""
 
     def lines(column: int) -> float:
         tried = [width + STEP * (i == column) for i, width in enumerate(widths)]
@@ -135,7 +134,7 @@ def _squeezed(rooms: list[list[float]], widths: list[float]) -> list[float]:
 
 
 def _room(cell: Cell, *, unbroken: bool = False) -> float:
-    """Room of a text, or of what is `unbroken` of it, in characters of ordinary width."""
+    """Width of a text, or of its longest `unbroken` part, in characters of average width."""
     if cell.kind == "name":
         return CODE * min(len(cell.text), CODE_PIECE if unbroken else len(cell.text))
     pieces = cell.text.split(" ") if unbroken and not cell.mark else [cell.text]
@@ -157,7 +156,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Paragraphs. `tone` is plain, terms (what words of the next block mean), note, good or bad."""
+    """Paragraphs. `tone` is plain, terms (definitions for the next block), note, good or bad."""
 
     paragraphs: tuple[Paragraph, ...]
     tone: str = "plain"
@@ -166,9 +165,9 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list under a short title, folded on screen where `open` is false.
+    """A list under a short title, collapsed on screen if `open` is false.
 
-    Items over `print_items` stay out of the PDF; with 0 the whole list does.
+    The PDF omits items over `print_items`; with 0 it omits the list.
     """
 
     title: str
@@ -182,7 +181,7 @@ Block = Table | Facts | Prose | Bullets
 
 
 def in_print(block: Block) -> bool:
-    """Whether anything of a block is printed."""
+    """Whether any part of a block is printed."""
     if isinstance(block, Table):
         return bool(block.print_rows)
     return not isinstance(block, Bullets) or bool(block.print_items)
@@ -190,7 +189,7 @@ def in_print(block: Block) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One heading of the report and what stands under it."""
+    """A heading of the report and its content."""
 
     anchor: str
     title: str
@@ -198,7 +197,7 @@ class Section:
 
     @property
     def printed(self) -> tuple[Block, ...]:
-        """The blocks of the PDF: no words are explained there for a table that is left out."""
+        """The blocks of the PDF, without the definitions for an omitted table."""
         found: list[Block] = []
         for place, block in enumerate(self.blocks):
             after = self.blocks[place + 1 :]
@@ -209,7 +208,7 @@ class Section:
 
 
 def spans(text: str) -> tuple[Span, ...]:
-    """`text` as spans; what stands between backticks is code."""
+    """`text` as spans; text between backticks is code."""
     parts = _CODE.split(printable(text))
     return tuple(
         Span(part, code=True) if index % 2 else Span(percent_signs(part))
@@ -261,7 +260,7 @@ def prose(*texts: str, tone: str = "plain") -> Prose:
 
 
 def led(title: str, items: Iterable[tuple[str, str]]) -> Bullets:
-    """A list of texts that each say what they are about first: pairs of that and the rest."""
+    """A list of (lead, text) pairs, with the lead in bold."""
     return Bullets(
         title,
         tuple((Span(f"{printable(lead)}: ", lead=True), *spans(said)) for lead, said in items),

@@ -1,4 +1,4 @@
-"""One audit as a report for people: the whole content and its order, without any markup."""
+"""The human-readable report of one audit: its full content in order, without markup."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def contents(self) -> tuple[tuple[str, str], ...]:
-        """(anchor, title) of every chapter that is there."""
+        """(anchor, title) of every chapter."""
         rows = [("diagnosis", "Diagnosis"), ("findings", "Findings")]
         if self.charts:
             rows.append(("figures", "Figures"))
@@ -65,9 +65,9 @@ def build(
 
     Args:
         audit: what to report on.
-        rules: wording of the rules by code.
+        rules: texts of the rules, by code.
         previous: an earlier audit of the same model, if any.
-        first: earlier audits are kept where this one goes, and there is none of this model.
+        first: the output directory keeps earlier audits, but has none of this model.
     """
     model = as_map(audit.model)
     name = as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed model"
@@ -76,7 +76,7 @@ def build(
     return Report(
         title=text.shorten(f"Model audit: {name}", 120),
         heading=text.shorten(name, 90),
-        date=text.instant(audit.created) or "an unknown day",
+        date=text.instant(audit.created) or "an unknown date",
         tool=f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip(),
         verdict=verdict.build(audit, previous, cards, first=first),
         diagnosis=diagnosis.build(audit, cards),
@@ -95,7 +95,7 @@ def build(
 
 
 def unabridged(report: Report) -> Report:
-    """The report with everything that print leaves out for want of room."""
+    """The report including everything that print omits for lack of space."""
     cards = tuple(replace(card, printed=len(card.occurrences)) for card in report.findings.cards)
     return replace(
         report,

@@ -1,4 +1,4 @@
-"""What a report says of a rule; the caller makes it from the rule catalogue."""
+"""What a report says about a rule; the caller builds it from the rule catalogue."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from modelaudit.findings import Severity
 
 @dataclass(frozen=True, slots=True)
 class RuleInfo:
-    """A rule's wording; the fields mean what they mean in the rule's declaration.
+    """A rule's texts; the fields are those of the rule's declaration.
 
-    `observed` is whether it judges what loading or running the model showed, not the file alone.
+    `observed` is whether it judges the loaded or running model rather than the file alone.
     """
 
     code: str

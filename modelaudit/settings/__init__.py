@@ -73,16 +73,16 @@ class ProbeSettings:
 
 
 ACTIONS = ("invariant", "equivariant", "odd", "swap", "none")
-# What is done to an input, in words that go behind "the input is".
+# Each transform as a phrase that follows "the input is".
 TRANSFORMS = {
     "H": "mirrored left-right",
     "V": "mirrored up-down",
-    "r90": "turned by 90° counter-clockwise",
-    "r180": "turned by 180°",
-    "r270": "turned by 90° clockwise",
-    "T": "transposed (height and width exchanged)",
-    "AT": "transposed across the other diagonal",
-    "flip": "reversed in time",
+    "r90": "rotated 90° counter-clockwise",
+    "r180": "rotated 180°",
+    "r270": "rotated 90° clockwise",
+    "T": "transposed",
+    "AT": "transposed (anti-diagonal)",
+    "flip": "reversed in order",
     "x0": "mirrored along depth",
     "x1": "mirrored along height",
     "x2": "mirrored along width",

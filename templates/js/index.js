@@ -19,14 +19,14 @@
     });
     document.getElementById("shown").textContent = shown + " of " + rows.length + " shown";
   }
-  // The choice stands in the address, so that it can be sent as a link.
+  // The filters are kept in the URL, so that it can be shared as a link.
   function remember() {
     var said = new URLSearchParams();
     controls.forEach(function (control) { if (control.value) said.set(control.id, control.value); });
     history.replaceState(null, "", "#" + said);
   }
   function recall() {
-    if (location.hash && !location.hash.includes("=")) { return; } // a place in the page
+    if (location.hash && !location.hash.includes("=")) { return; } // an anchor in the page
     var said = new URLSearchParams(location.hash.slice(1));
     controls.forEach(function (control) { control.value = said.get(control.id) || ""; });
     filter();

@@ -1,4 +1,4 @@
-// Long tables get a filter above them, and heads that sort. Without scripts they stay as they are.
+// Adds a filter and sortable headers to long tables. Without scripts they stay static.
 (function () {
   "use strict";
   var UNITS = { kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
@@ -6,7 +6,7 @@
   function amount(text) {
     var number = text.replace(/,/g, "").replace(/−/g, "-").match(/-?\d+(\.\d+)?(e[-+]?\d+)?/);
     var unit = text.match(/[kMGT]B/);
-    return number ? Number(number[0]) * (unit ? UNITS[unit[0]] : 1) : -Infinity; // "–" is no number
+    return number ? Number(number[0]) * (unit ? UNITS[unit[0]] : 1) : -Infinity; // "–" is not a number
   }
   function make(tag, parent, text) {
     var made = document.createElement(tag);
@@ -14,7 +14,7 @@
     parent.append(made);
     return made;
   }
-  // A first click sorts upwards, a second downwards, a third gives the order of the report back.
+  // The first click sorts ascending, the second descending, the third restores the original order.
   function sort(table, head, original) {
     var was = head.getAttribute("aria-sort");
     var numeric = head.classList.contains("number");

@@ -279,7 +279,7 @@ def failing() -> Audit:
             "causes": [
                 {
                     "cause": "partial-restore",
-                    "title": "Only a part of the weights was restored",
+                    "title": "Only part of the weights was restored",
                     "where": [f"conv_{i}" for i in range(24)],
                     "belief": 0.93,
                     "evidence": [

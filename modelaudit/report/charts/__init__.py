@@ -1,4 +1,4 @@
-"""The report's charts: only those whose numbers an audit holds."""
+"""The report's charts: those that the audit has data for."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def build(audit: Audit) -> tuple[Chart, ...]:
 
 
 def _orientation(audit: Audit, paper: Paper) -> Chart | None:
-    """With labels what is right, else what is told: a report has room for one of the two."""
+    """Accuracy by orientation if there are labels, otherwise information by orientation."""
     return behaviour.right(audit, paper) or behaviour.orientation(audit, paper)

@@ -1,4 +1,4 @@
-"""Charts of the answers by orientation: how many are right, what they tell, how alike they are."""
+"""Charts by input orientation: accuracy, information, and share of the most frequent answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from modelaudit.report.wording.json_access import (
 )
 from modelaudit.schema import Audit
 
-HARDLY = 0.01  # of the information possible: with less, no orientation is worth a name
+HARDLY = 0.01  # of the possible information; below, no orientation is highlighted
 MOST_INPUTS = 10**9  # an audit file may hold any number
 
 
@@ -43,7 +43,7 @@ def _share_axes(
 
 
 def right(audit: Audit, paper: style.Paper) -> Chart | None:
-    """Share of right answers by orientation of the input, where the audit has labels."""
+    """Accuracy by orientation of the input, if the audit has labels."""
     output, inputs = rows.first_output(audit), as_map(as_map(audit.behaviour).get("inputs"))
     measured = numbers(output.get("accuracy"))
     turned = [as_text(effect.get("name")) for effect in as_maps(output.get("transforms"))]
@@ -54,17 +54,17 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
     intervals = {c: wilson(round(share * n), n) for c, share in shares.items()} if n else {}
     classes = as_count(as_map(output.get("collapse")).get("classes")) or 0
     guessing = classes > 1 and output.get("kind") in ("softmax", "logits")
-    on = _share_axes(shares, "share of answers that are right", paper, limited=guessing)
+    on = _share_axes(shares, "accuracy", paper, limited=guessing)
     best = rows.leader(shares, intervals)
     rows.bars(on, shares, intervals, best)
     if guessing:
-        on.limit(f"guessing among {classes:,} classes", style.QUIET, x=1 / classes, after=True)
+        on.limit(f"chance level for {classes:,} classes", style.QUIET, x=1 / classes, after=True)
     if best:
-        said = f"Most answers are right with the input {label(best)}: {text.percent(shares[best])}"
-        said += f", against {text.percent(shares[GIVEN])} as given"
+        said = f"Accuracy is highest with the input {label(best)}: {text.percent(shares[best])}"
+        said += f", compared with {text.percent(shares[GIVEN])} as given"
     else:
-        said = f"{text.percent(shares[GIVEN])} of the answers are right with the input as given; "
-        said += "no other orientation does clearly better"
+        said = f"Accuracy is {text.percent(shares[GIVEN])} with the input as given; no other "
+        said += "orientation is clearly better"
     cells = tuple(
         (
             Cell(label(code)),
@@ -76,11 +76,11 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
     counted = f"Lines are 95\N{NO-BREAK SPACE}% intervals for {n:,} inputs. " if n else ""
     return on.chart(
         "figure-right",
-        "How many answers are right in each orientation",
+        "Accuracy by orientation",
         said + ".",
-        "Right is what agrees with the labels that came with the inputs. "
-        f"{counted}{rows.key(best, 'what gets most answers right')}",
-        Table("Right answers by orientation", ("Input", "Right", INTERVAL), cells, open=False),
+        "Accuracy is the share of answers that match the labels of the inputs. "
+        f"{counted}{rows.key(best, 'the orientation with the highest accuracy')}",
+        Table("Accuracy by orientation", ("Input", "Accuracy", INTERVAL), cells, open=False),
     )
 
 
@@ -103,29 +103,29 @@ def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
     best = None if nothing else rows.leader(bits, intervals)
     rows.bars(on, bits, intervals, best)
     if limit:
-        on.limit(f"most possible: {text.number(limit)} bits", style.QUIET, x=limit, after=False)
+        on.limit(f"maximum: {text.number(limit)} bits", style.QUIET, x=limit, after=False)
     possible = f" of at most {text.number(limit)}" if limit else ""
     if nothing:
-        said = "The output tells hardly anything about the input in any orientation: "
-        said += f"{shown.number(highest)}{possible} bits where it tells most"
+        said = "The output carries hardly any information about the input in any orientation: "
+        said += f"at best {shown.number(highest)}{possible} bits"
     elif best:
-        said = f"The output tells most with the input {label(best)} "
+        said = f"The output carries the most information with the input {label(best)} "
         said += f"({shown.number(bits[best])}{possible} bits)"
-        said += f", against {shown.number(bits[GIVEN])} bits as given"
+        said += f", compared with {shown.number(bits[GIVEN])} bits as given"
     else:
-        said = f"The output tells {shown.number(bits[GIVEN])}{possible} bits about "
-        said += "the input as given; no other orientation clearly more"
+        said = f"The output carries {shown.number(bits[GIVEN])}{possible} bits about the input as "
+        said += "given; no other orientation gives clearly more"
     cells = tuple(
         (Cell(label(code)), num(shown.number(found)), num(shown.span(intervals.get(code))))
         for code, found in bits.items()
     )
     return on.chart(
         "figure-orientation",
-        "In which orientation the model sees most",
+        "Information by orientation",
         said + ".",
-        "A model fed with images in the wrong orientation tells them apart badly; in the "
-        "orientation that it was trained on, its answers carry the most information. "
-        f"{rows.key(best, 'what tells most')}",
+        "A model distinguishes images poorly if they have the wrong orientation; its outputs carry "
+        "the most information in the orientation that it was trained on. "
+        f"{rows.key(best, 'the orientation with the most information')}",
         Table("Information by orientation", ("Input", "Bits", INTERVAL), cells, open=False),
     )
 
@@ -146,23 +146,23 @@ def answers(audit: Audit, paper: style.Paper) -> Chart | None:
     if len(shares) < 2:
         return None
     classes = as_count(collapse.get("classes"))
-    what = "share of inputs that get the most frequent answer"
+    what = "share of the most frequent answer"
     on = _share_axes(shares, what, paper, limited=bool(classes))
     most = rows.leader(shares, {})
     rows.bars(on, shares, {}, most)
-    said = f"{text.percent(original)} of the inputs as given get one and the same answer"
+    said = f"{text.percent(original)} of the inputs as given get the same answer"
     if most:
         said += f", at most {text.percent(shares[most])} ({label(most)})"
     if classes:
-        even = f"even spread over {classes:,} classes"
+        even = f"uniform over {classes:,} classes"
         on.limit(even, style.QUIET, x=1 / classes, after=True)
-        said += f"; an {even} would give {text.percent(1 / classes)}"
+        said += f"; answers {even} would give {text.percent(1 / classes)}"
     cells = tuple((Cell(label(code)), num(text.percent(s, 1))) for code, s in shares.items())
     return on.chart(
         "figure-answers",
-        "How often the most frequent answer is given",
+        "Share of the most frequent answer",
         said + ".",
-        "A model whose output ignores its input gives one answer to everything: a bar "
-        f"at 100\N{NO-BREAK SPACE}%. {rows.key(most, 'where it is most frequent')}",
+        "A model whose output ignores its input always gives the same answer: all bars "
+        f"reach 100\N{NO-BREAK SPACE}%. {rows.key(most, 'the orientation with the highest share')}",
         Table("Share of the most frequent answer", ("Input", "Share"), cells, open=False),
     )

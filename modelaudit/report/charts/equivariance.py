@@ -1,4 +1,4 @@
-"""Chart of how the features of each layer follow a flip of the input."""
+"""Chart of the equivariance residual of each layer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from modelaudit.schema import Audit
 
 ROW = 16.2  # pixels
 LABELS = 226
-FOLLOWS = 0.1  # a residual below is small beside what different inputs do
-LIMIT = 2.0  # drawn no further right: beyond 1 nothing is left to tell
-WHAT = "residual (0: follows exactly, 1: as far off as for another input)"
+FOLLOWS = 0.1  # a residual below this is small compared with different inputs
+LIMIT = 2.0  # end of the axis: differences beyond 1 are not informative
+WHAT = "residual (0: exactly equivariant, 1: as different as another input)"
 SERIES = (
     ("identity", style.BLUE, plot.DOT, -0.15, "same channels"),
     ("permutation", style.ORANGE, plot.DIAMOND, 0.15, "channels matched"),
@@ -25,7 +25,7 @@ SERIES = (
 
 
 def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
-    """Residual of each layer, with and without matching its channels to their mirror partners."""
+    """Residual of each layer, with and without matching channels to their mirror partners."""
     found = [
         entry
         for entry in as_maps(as_map(audit.behaviour).get("residuals"))
@@ -66,12 +66,12 @@ def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
     )
     return on.chart(
         "figure-residuals",
-        f"How well each layer follows when the input is {how}",
+        f"Equivariance of each layer when the input is {how}",
         _collapsed(how) if rows.collapsed(audit) else _said(found[-1], how),
-        f"A layer follows if an input that is {how} moves its features along and changes nothing "
-        "else. The residual is what else changes: 0 is nothing, 1 as much as between two different "
-        "inputs (squared distances). Orange lets channels change places. Early layers far from 0 "
-        "are normal; what counts is the end of the network.",
+        f"A layer is equivariant if its features are {how} with the input and do not change "
+        "otherwise. The residual measures the other change: 0 is none, 1 as much as between two "
+        "different inputs (squared distances). Orange allows channels to be permuted. Values far "
+        "from 0 in early layers are normal; the end of the network matters.",
         Table(
             "Residual by layer", ("Layer", "Same channels", "Channels matched"), cells, open=False
         ),
@@ -80,20 +80,24 @@ def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
 
 def _collapsed(how: str) -> str:
     return (
-        f"What the last layers do here says nothing: the output hardly depends on its input, "
-        f"{how} or not."
+        f"The residuals of the last layers are not informative: the output hardly depends on the "
+        f"input, {how} or not."
     )
 
 
 def _said(last: Map, how: str) -> str:
-    """What the end of the network makes of the transform, for readers who know no residuals."""
+    """How the end of the network responds to the transform, for readers new to residuals."""
     least = min(v for key, *_ in SERIES if (v := as_number(last.get(key))) is not None)
     route = text.shorten(as_text(last.get("route")), 50)
     verdict = (
-        "follows" if least < FOLLOWS else "follows in part" if least < 1 else "does not follow"
+        "is equivariant"
+        if least < FOLLOWS
+        else "is partly equivariant"
+        if least < 1
+        else "is not equivariant"
     )
     much = text.percent(least) if least < 1 else f"{text.number(least, 2)} times"
     return (
-        f"The last layer looked at, {route}, {verdict}: in it an input {how} differs from its "
+        f"The last measured layer, {route}, {verdict}: there an input {how} differs from its "
         f"original {much} as much as another input does."
     )

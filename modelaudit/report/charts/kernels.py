@@ -1,4 +1,4 @@
-"""Charts of the stored kernels: symmetry scores, and filters beside their mirror images."""
+"""Charts of the stored kernels: symmetry scores, and filters with their mirror images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from modelaudit.schema import Audit
 
 ROW = 16.2  # pixels
 LABELS = 226
-WHAT = "symmetry score (0: as random weights, 1: exactly symmetric)"
+WHAT = "symmetry score (0: as for random weights, 1: exactly symmetric)"
 MOST_LAYERS = 16
 MOST_FILTERS = 8
 MOST_SIDE = 15  # larger kernels are not drawn
-LEFT, CELL = 101, 13.4  # pixels: room for words, one value of a filter
+LEFT, CELL = 101, 13.4  # pixels: space for labels, one value of a filter
 AXES = ("H", "V")
 COLOURS = {"H": style.BLUE, "V": style.ORANGE}
 
@@ -34,7 +34,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
-    """Symmetry score of each layer's kernels under both flips; random weights lie at 0."""
+    """Symmetry score of each layer's kernels under both flips; 0 for random weights."""
     layers = [
         layer
         for layer in as_maps(as_map(audit.symmetry).get("layers"))
@@ -82,23 +82,23 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
         )
         for layer in layers
     )
-    cut = f" Shown are {len(chosen)} of {len(layers)} layers." if len(chosen) < len(layers) else ""
+    cut = f" {len(chosen)} of {len(layers)} layers are shown." if len(chosen) < len(layers) else ""
     return on.chart(
         "figure-symmetry",
-        "How mirror-symmetric the kernels are",
-        f"Closest to left-right symmetry is {text.shorten(as_text(top.get('route')), 50)} with a "
-        f"score of {shown.number(best, 2)}.{cut}",
-        "Bars near 0 are what random weights give. A longer blue than orange bar in the last "
-        "layers is what training with mirrored images often leaves behind.",
+        "Mirror symmetry of the kernels",
+        f"The most left-right symmetric layer is {text.shorten(as_text(top.get('route')), 50)}, "
+        f"with a score of {shown.number(best, 2)}.{cut}",
+        "Random weights give bars near 0. Training with mirrored images often makes the blue bar "
+        "longer than the orange one in the last layers.",
         Table(
             "Symmetry by layer: score, and the share of symmetric energy with its random baseline",
             (
                 "Layer",
                 "Score left-right",
                 "Score up-down",
-                "Even share l–r",
-                "Even share t–b",
-                "Random l–r",
+                "Even share left-right",
+                "Even share up-down",
+                "Random left-right",
             ),
             rows,
             print_rows=12,
@@ -108,7 +108,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
 
 
 def _grid(value: object) -> NDArray[np.float64] | None:
-    """A kernel's values as a 2-D array, None where they are not one."""
+    """A kernel's values as a 2-D array, None if they are not one."""
     rows = [[as_number(x) for x in as_list(row)] for row in as_list(value)]
     if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
         return None
@@ -134,7 +134,7 @@ def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
-    """Filters of one layer above the mirror images of the filters that come closest to them."""
+    """Filters of one layer above the mirrored filters that are closest to them."""
     entries = [(e, _pairs(e)) for e in as_maps(as_map(audit.symmetry).get("gallery"))]
     entry, pairs = next(((e, p) for e, p in entries if p), ({}, []))
     if not pairs:
@@ -175,15 +175,15 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
         for item, _, _ in pairs
     )
     known = [s for s in (as_number(item.get("score")) for item, _, _ in pairs) if s is not None]
-    said = f"{len(pairs)} filters of {route}, each above the filter closest to it when {how}"
+    said = f"{len(pairs)} filters of {route}, each above its closest filter when {how}"
     if known:
         said += f"; similarity {shown.number(min(known), 2)} to {shown.number(max(known), 2)}"
     return on.chart(
         "figure-gallery",
         f"Filters of {route} and their mirrored partners",
         said + ".",
-        "Where both pictures of a pair are alike, the layer holds a filter and its mirror image; "
+        "If both images of a pair are alike, the layer holds a filter and its mirror image; "
         "the number under a pair is their similarity, 1 for exact mirror images. Purple is "
-        "positive and brown negative, each filter scaled on its own; pale is near zero.",
+        "positive, brown negative, pale near zero; each filter is scaled separately.",
         Table("Matched filters", ("Filter", "Partner", "Similarity"), rows, open=False),
     )

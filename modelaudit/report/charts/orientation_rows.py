@@ -1,6 +1,6 @@
-"""What all figures of orientations share: the names of their rows, and what is highlighted.
+"""Shared parts of the charts by orientation: row names and highlighting.
 
-The row of the input as given is blue, the one that stands out against it orange, the rest grey.
+The row of the input as given is blue, the highlighted one orange, the rest grey.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Interval = tuple[float, float]
 
 
 def first_output(audit: Audit) -> Map:
-    """What the audit holds of the model's first output, the one that is drawn."""
+    """The audit's data on the model's first output, the one that is drawn."""
     return next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
 
 
@@ -35,14 +35,14 @@ def collapsed(audit: Audit) -> bool:
 
 
 def label(code: str) -> str:
-    """A way of feeding the input in words."""
+    """A transform of the input in words."""
     return words.transform(text.shorten(code, 28))
 
 
 def leader(values: Mapping[str, float], intervals: Mapping[str, Interval]) -> str | None:
-    """The row with the largest number where it stands out against that of the input as given.
+    """The row with the largest number, if it is clearly larger than that of the input as given.
 
-    It does not if their intervals meet. None too where all numbers are the same.
+    None if their intervals overlap, or if all numbers are the same.
     """
     best = max(values, key=lambda code: values[code])
     if values[best] == min(values.values()) or values[best] == values.get(GIVEN):
@@ -61,7 +61,7 @@ def colour(code: str, outstanding: str | None) -> str:
 def axes(
     values: Mapping[str, float], most: float, paper: style.Paper, *, limited: bool
 ) -> plot.Plot:
-    """Axes from 0 to `most` for a bar a row, with room for the words of a limit."""
+    """Axes from 0 to `most` with one bar per row, with space for the label of a limit."""
     top = paper.top(21 if limited else 10)
     height = top + paper.row(ROW) * len(values) + plot.BELOW
     y = Scale(-0.5, len(values) - 0.5)
@@ -76,7 +76,7 @@ def bars(
     intervals: Mapping[str, Interval],
     outstanding: str | None,
 ) -> None:
-    """A bar a row, and the intervals that are known."""
+    """One bar per row, and the known intervals."""
     places = {code: place for place, code in enumerate(values)}
     for one in (style.GREY, style.BLUE, style.ORANGE):
         here = [code for code in values if colour(code, outstanding) == one]
@@ -86,5 +86,5 @@ def bars(
 
 
 def key(outstanding: str | None, why: str) -> str:
-    """What the colours mean, `why` being what makes a row stand out."""
+    """The meaning of the colours; `why` describes the highlighted row."""
     return f"Blue is the input as given{f', orange {why}' if outstanding else ''}."

@@ -1,7 +1,7 @@
-"""A chart drawn as SVG: axes, bars, marks, lines and words, in as few elements as it takes.
+"""Charts as SVG: axes, bars, marks, lines and labels, in as few elements as possible.
 
-What has one colour is one path, because a PDF pays for every element; bars are thick lines, and
-dots are lines without length and with round ends. The same numbers give the same text.
+Each colour is one path, because every element costs time in a PDF; bars are thick lines, and dots
+are zero-length lines with round caps. The output is deterministic.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import CLASSES, INK, RULE, STYLE, Chart, Paper
 from modelaudit.report.wording import text
 
-SIZE = 10.67  # pixels: letters of 8 points
-MIDDLE = 0.36 * SIZE  # from the middle of a line of text down to its baseline
-LETTER = 0.61 * SIZE  # what a letter takes in a row in the wider ones of common fonts
-GAP = 8  # between words and what they belong to
-ROOM = 60  # axes that begin further right have the names of their rows beside them
-BELOW = 34  # numbers below axes, and a line that says what they are
-ABOVE = 10  # from the middle of a row up to the baseline of its name above it
+SIZE = 10.67  # pixels: 8-point letters
+MIDDLE = 0.36 * SIZE  # from the middle of a line of text to its baseline
+LETTER = 0.61 * SIZE  # width of a letter in the wider of the common fonts
+GAP = 8  # between labels and what they belong to
+ROOM = 60  # axes that begin further right have row names beside them
+BELOW = 34  # numbers below the axes, and the axis label
+ABOVE = 10  # from the middle of a row to the baseline of the name above it
 DASHED = "4 3"
 
 Point = tuple[float, float]
@@ -33,23 +33,23 @@ DOT, DIAMOND, ARROW, BAR = "dot", "diamond", "arrow", "bar"
 
 
 def row_name(given: str, paper: Paper, left: float) -> str:
-    """A name from a model in the room that it has beside axes from `left` pixels on, or above."""
+    """A name from a model, shortened to the space beside axes at `left` pixels, or above them."""
     above = paper.stacked and left < ROOM
     return text.fitted(given, (paper.width - 2 * GAP if above else left - GAP) / LETTER)
 
 
 def wrapped(label: str, paper: Paper) -> list[str]:
-    """What stands below axes, in as many lines as the paper takes."""
+    """An axis label, wrapped to the paper's width."""
     return textwrap.wrap(label, int((paper.width - 2 * GAP) / LETTER))
 
 
 def below(label: str, paper: Paper) -> float:
-    """Pixels for the numbers below axes and for what they are."""
+    """Pixels for the numbers below the axes and the axis label."""
     return BELOW + (SIZE + 2) * (len(wrapped(label, paper)) - 1)
 
 
 class Plot:
-    """Axes on paper. Pixels on paper, numbers of the scales within the axes."""
+    """Axes on paper. Positions are in pixels on paper, in data units within the axes."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Plot:
     # Axes
 
     def rows(self, labels: Iterable[str], at: Iterable[float] | None = None) -> None:
-        """What the rows at 0, 1, 2 … or at these numbers are: beside them or above."""
+        """Row labels at 0, 1, 2 … or at these numbers: beside the rows or above them."""
         for place, label in zip(itertools.count() if at is None else at, labels, strict=False):
             if self._paper.stacked and self._left < ROOM:
                 self._words(2, self._down(place) - ABOVE, label)
@@ -81,18 +81,18 @@ class Plot:
                 self._words(self._left - GAP, self._down(place) + MIDDLE, label, "end")
 
     def ticks(self, at: Sequence[float], labels: Sequence[str] | None = None) -> None:
-        """Numbers below the axes, with a line through the axes above each."""
+        """Tick labels below the axes, each with a grid line."""
         lines = "".join(f"M{_n(self._across(x))} {_n(self._top)}V{_n(self._bottom)}" for x in at)
         self._stroke(lines + self._floor(), RULE, 0.8)
         self.captions(zip(at, labels or map(text.number, at), strict=True))
 
     def captions(self, below: Iterable[tuple[float, str]]) -> None:
-        """Words below the axes, at numbers."""
+        """Labels below the axes."""
         for x, label in below:
             self._words(self._across(x), self._bottom + SIZE + 4, label, "middle")
 
     def name_x(self, label: str) -> None:
-        """What the numbers below the axes are."""
+        """The label of the x axis."""
         stacked = self._paper.stacked
         middle = self._paper.width / 2 if stacked else (self._left + self._right) / 2
         for number, line in enumerate(wrapped(label, self._paper)):
@@ -101,7 +101,7 @@ class Plot:
             )
 
     def legend(self, *entries: tuple[Mark, str, str]) -> None:
-        """What the marks mean, above the axes: (mark, colour, words)."""
+        """The legend above the axes: (mark, colour, label)."""
         key = 16 + GAP / 2
         room = sum(key + LETTER * len(label) for *_, label in entries) + 3 * GAP * len(entries)
         x, y = min(self._left, max(self._paper.width - room, 0)), self._top - SIZE - 2
@@ -131,13 +131,13 @@ class Plot:
         self._draw(mark, [(self._across(x), self._down(y)) for x, y in points], colour)
 
     def limit(self, label: str, colour: str, *, x: float, after: bool) -> None:
-        """A dashed line through the axes, with words above it and before or after it."""
+        """A dashed line through the axes, with a label above it, before or after it."""
         place = self._across(x)
         self._stroke(f"M{_n(place)} {_n(self._top)}V{_n(self._bottom)}", colour, 1.2, DASHED)
         self._words(place, self._top - 4, label, "start" if after else "end", colour)
 
     def image(self, png: bytes) -> None:
-        """A picture that fills the axes, its pixels as they are."""
+        """An image that fills the axes, without smoothing."""
         data = base64.b64encode(png).decode("ascii")
         self._parts.append(
             f'<image x="{_n(self._left)}" y="{_n(self._top)}" '
@@ -147,13 +147,13 @@ class Plot:
         )
 
     def beside(self, other: Plot) -> None:
-        """Take in what is drawn on other axes of the same paper."""
+        """Add what is drawn on other axes of the same paper."""
         self._parts += other._parts
 
     # The result
 
     def chart(self, anchor: str, title: str, summary: str, explanation: str, table: Table) -> Chart:
-        """The finished chart, with what it says and the numbers behind it."""
+        """The finished chart, with its texts and the numbers behind it."""
         size = wide, high = self._paper.width, self.height
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" '
@@ -172,7 +172,7 @@ class Plot:
         return f"M{_n(self._left)} {_n(self._bottom)}H{_n(self._right)}"
 
     def _draw(self, mark: Mark, at: Sequence[Point], colour: str) -> None:
-        """Marks around these places in pixels."""
+        """Marks at these positions in pixels."""
         if mark in (DIAMOND, ARROW):
             outline = "l3.6 3.6l-3.6 3.6l-3.6-3.6z" if mark == DIAMOND else "l6.6 3.6l-6.6 3.6z"
             left = 0.0 if mark == DIAMOND else 3.3
@@ -214,5 +214,5 @@ class Plot:
 
 
 def _n(pixels: float) -> str:
-    """A length with one decimal, as short as it gets."""
+    """A length with at most one decimal."""
     return f"{pixels:.1f}".removesuffix(".0")

@@ -1,4 +1,4 @@
-"""Chart of the receptive field: how much of the input a layer can see."""
+"""Chart of the receptive field of each layer."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from modelaudit.schema import Audit
 
 ROW = 15.5  # pixels
 LABELS, NARROW = 226, 130
-WHAT = "pixels seen along the longer side (log scale)"
-MANY = 1e6  # pixels: such numbers would not fit side by side
-MOST_ROWS = 12  # deeper networks are drawn with every layer, but only some are named
+WHAT = "receptive field along the longer side, in pixels (log scale)"
+MANY = 1e6  # pixels: larger numbers do not fit side by side
+MOST_ROWS = 12  # deeper networks are drawn in full, but only some layers are named
 
 
 def _largest(value: object) -> float | None:
@@ -50,7 +50,7 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     sizes = [size for _, size, _ in steps]
     highest = max([*sizes, limit or 1.0])
     named = every(len(steps), MOST_ROWS)
-    beside = named.step > 1  # then a name above its bar would lie on another's
+    beside = named.step > 1  # names above their bars would overlap
     row = ROW if beside else paper.row(ROW)
     deep = row * min(len(steps), MOST_ROWS)
     left = NARROW if beside and paper.stacked else paper.left(LABELS)
@@ -62,16 +62,16 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     powers = powers_of_two(highest, 4 if left == NARROW else 6)
     on.ticks(powers, [text.number(n) if n < MANY else f"{n:.1e}" for n in powers])
     on.name_x(WHAT)
-    thick = 1.2 * deep / len(steps) if beside else 0.6 * ROW  # a narrow bar touches the next
+    thick = 1.2 * deep / len(steps) if beside else 0.6 * ROW  # narrow bars touch
     on.bars([(size, at) for at, size in enumerate(sizes)], thick, style.BLUE)
-    said = f"The deepest layer sees {text.number(sizes[-1])} pixels along the longer side"
+    said = f"The receptive field of the deepest layer is {text.number(sizes[-1])} pixels wide"
     if limit:
         after = x.fraction(limit) < 0.5
         on.limit(f"input: {text.number(limit)} pixels", style.QUIET, x=limit, after=after)
-        said += f"; the input has {text.number(limit)}"
+        said += f"; the input is {text.number(limit)} pixels wide"
         if sizes[-1] < limit:
-            said += ", so no layer sees the whole image at once"
-    some = f" One layer in {named.step} is named." if named.step > 1 else ""
+            said += ", so no layer sees the whole image"
+    some = f" One in {named.step} layers is named." if named.step > 1 else ""
     rows = tuple(
         (
             name(text.shorten(route, 60)),
@@ -82,14 +82,14 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     )
     return on.chart(
         "figure-receptive-field",
-        "How much of the image each layer can see",
+        "Receptive field of each layer",
         said + ".",
-        "The receptive field is the patch of the input that one number inside the network can "
-        "depend on. Shown are the layers at which it grows, from input to output; those that add "
-        f"to it after it covers the input add little.{some}",
+        "The receptive field is the part of the input that one activation can depend on. Shown are "
+        "the layers at which it grows, from input to output. Growth beyond the size of the input "
+        f"has little effect.{some}",
         Table(
             "Receptive field by layer",
-            ("Layer", "Pixels seen", "Step"),
+            ("Layer", "Receptive field", "Stride"),
             rows,
             print_rows=12,
             open=False,

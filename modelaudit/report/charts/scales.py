@@ -1,4 +1,4 @@
-"""From numbers to places on paper, and the round numbers that stand beside an axis."""
+"""Scales from numbers to positions, and round tick values."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
-QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # where an axis of shares has its numbers
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # ticks of an axis of shares
 FARTHEST = 1e300  # the ends of a scale stay finite, and so does their difference
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The numbers from `low` to `high` along an axis; what lies beyond is drawn at its end.
+    """The numbers from `low` to `high` along an axis; values outside are clipped to its ends.
 
-    `low` may be over `high`: then the axis runs backwards. A logarithmic scale needs both over 0.
+    `low` may exceed `high`: then the axis is reversed. A logarithmic scale needs positive ends.
     """
 
     low: float
@@ -23,7 +23,7 @@ class Scale:
     log: bool = False
 
     def fraction(self, value: float) -> float:
-        """Where a number lies, from 0 at `low` to 1 at `high`."""
+        """The position of a number, from 0 at `low` to 1 at `high`."""
         ends = [min(max(end, -FARTHEST), FARTHEST) for end in (self.low, self.high, value)]
         low, high, at = (math.log(max(end, 1e-300)) if self.log else end / 2 for end in ends)
         return min(max((at - low) / (high - low), 0.0), 1.0) if high != low else 0.0
@@ -32,11 +32,11 @@ class Scale:
 def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
     """Evenly spaced numbers within [low, high] in steps of 1, 2 or 5 times a power of ten.
 
-    At most `most`; 0 is among them where it lies within.
+    At most `most`; 0 is included if it is in the interval.
     """
     if not (0 < high - low < FARTHEST):
         return []
-    # A number at an end lies within, whatever was rounded: else matplotlib takes smaller steps.
+    # Include the ends despite rounding: otherwise matplotlib takes smaller steps.
     slack = max(1e-9 * (high - low), 4 * math.ulp(max(abs(low), abs(high))))
     low, high = low - slack, high + slack
     ticks = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
@@ -44,12 +44,12 @@ def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
 
 
 def powers_of_two(highest: float, most: int = 6) -> list[int]:
-    """Powers of two from 1 to `highest`, evenly thinned out to at most `most`."""
+    """Powers of two from 1 to `highest`, evenly thinned to at most `most`."""
     found = [2**k for k in range(int(highest).bit_length())]
     return found[:: max(1, math.ceil(len(found) / most))]
 
 
 def every(count: int, most: int) -> range:
-    """At most `most` evenly spaced indices of `count`, the last one always among them."""
+    """At most `most` evenly spaced indices below `count`, always including the last."""
     step = max(1, math.ceil(count / most))
     return range((count - 1) % step, count, step)

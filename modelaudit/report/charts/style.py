@@ -1,4 +1,4 @@
-"""What all charts share: their size, their colours in light and dark, and what a chart is."""
+"""Shared parts of all charts: sizes, light and dark colours, and the chart type."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from modelaudit.report.blocks import Table
 
 INK, QUIET, RULE = "#3b4453", "#68717f", "#c9ced6"
-BLUE, ORANGE, GREY = "#3b7dd8", "#d9730d", "#98a1ad"  # 3:1 or better on white and on near-black
+BLUE, ORANGE, GREY = (
+    "#3b7dd8",
+    "#d9730d",
+    "#98a1ad",
+)  # contrast >= 3:1 on white and black
 
-# An image follows the page's colour scheme; only text and rules need other colours in the dark.
-# A style sheet goes before the attributes that colour the light.
+# An image follows the page's colour scheme; only text and rules need other colours in dark mode.
+# A style sheet overrides the attributes with the light colours.
 DARK = {INK: "#e4e7eb", QUIET: "#a9b1bc", RULE: "#454d59"}
 CLASSES = {INK: "i", QUIET: "q", RULE: "r"}
 STYLE = (
@@ -28,23 +32,22 @@ STYLE = (
 class Paper:
     """What a chart is drawn on, `width` pixels wide.
 
-    `stacked`: where there is no room beside each other, names of rows stand above them, and axes
-    below each other.
+    `stacked`: on narrow paper, row names are above their rows, and axes below each other.
     """
 
     width: int
     stacked: bool = False
 
     def left(self, names: float) -> float:
-        """Where axes begin beside names that take so many pixels."""
+        """Left end of the axes, beside row names of this width in pixels."""
         return 14 if self.stacked else names
 
     def row(self, pitch: float) -> float:
-        """The height of a row that takes so many pixels with its name beside it."""
+        """Height of a row that takes `pitch` pixels with its name beside it."""
         return 30 if self.stacked else pitch
 
     def top(self, pixels: float) -> float:
-        """What is above the axes: the first row's name reaches out of them."""
+        """Pixels above the axes: the first row's name extends beyond them."""
         return pixels + 4 * self.stacked
 
 
@@ -54,7 +57,7 @@ PHONE = Paper(340, stacked=True)
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart with what it says in one sentence, and the numbers behind it."""
+    """A chart with a one-sentence summary and the numbers behind it."""
 
     anchor: str
     title: str
@@ -67,10 +70,10 @@ class Chart:
 
     @property
     def source(self) -> str:
-        """The chart as the address of an image."""
+        """The chart as a data URL."""
         return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode('ascii')}"
 
     @property
     def alt(self) -> str:
-        """What stands for the image where it cannot be seen."""
+        """The alternative text of the image."""
         return f"{self.title}. {self.summary}"

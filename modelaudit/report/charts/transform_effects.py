@@ -1,4 +1,4 @@
-"""Chart of how much the answer changes when the input is flipped or turned."""
+"""Chart of how much the output changes when the input is transformed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from modelaudit.report.wording import text
 from modelaudit.report.wording.json_access import Map, as_maps, as_number, as_text, pair
 from modelaudit.schema import Audit
 
-TOP = 21  # pixels, for the words of a limit
-RIGHT, GAP = 24, 38  # beside the axes and between them: half of the outer numbers stands there
+TOP = 21  # pixels, for the label of a limit
+RIGHT, GAP = 24, 38  # beside and between the axes, for half of the outermost tick labels
 
 
 def flips(audit: Audit, paper: style.Paper) -> Chart | None:
-    """Agreement with its interval, and NFV, for each transform; each on axes of its own.
+    """Agreement with its interval, and NFV, for each transform, on separate axes.
 
-    None of an output that has collapsed: it keeps its answer because it has no other.
+    None for a collapsed output, whose agreement is meaningless.
     """
     output = rows.first_output(audit)
     if rows.collapsed(audit):
@@ -60,35 +60,35 @@ def flips(audit: Audit, paper: style.Paper) -> Chart | None:
     )
     return first.chart(
         "figure-flips",
-        "How much the answer changes when the input is flipped or turned",
+        "Effect of transforming the input",
         _said(labels, kept),
-        f"A transform does not matter to the model where its dot is {_harmless(kept, nfv)}."
+        f"A dot {_harmless(kept, nfv)} means that the transform has no effect."
         + (" Lines are 95\N{NO-BREAK SPACE}% intervals." if kept else "")
-        + (" NFV compares the change with that between two different inputs." if nfv else "")
-        + (" Orange is the transform that changes most." if worst is not None else ""),
+        + (" NFV is the change relative to that between two different inputs." if nfv else "")
+        + (" Orange is the transform with the largest effect." if worst is not None else ""),
         Table("Agreement and NFV by transform", ("Input", "Agreement", INTERVAL, "NFV"), cells,
               open=False),
     )  # fmt: skip
 
 
 def _column(effects: list[Map], field: str) -> dict[int, float]:
-    """The numbers that are known, by row."""
+    """The known numbers, by row."""
     found = {row: as_number(effect.get(field)) for row, effect in enumerate(effects)}
     return {row: number for row, number in found.items() if number is not None}
 
 
 def _worst(kept: dict[int, float], nfv: dict[int, float]) -> int | None:
-    """The row whose transform changes the answers most; None where all do the same."""
+    """The row whose transform changes the output most; None if all are equal."""
     change = {row: -share for row, share in kept.items()} or nfv
     worst = max(change, key=lambda row: change[row])
     return worst if change[worst] > min(change.values()) else None
 
 
 def _harmless(kept: dict[int, float], nfv: dict[int, float]) -> str:
-    """Where a dot stands that means no change."""
+    """The position of a dot that means no change."""
     if kept and nfv:
-        return "at the right of the axes of answers, and at the left of those of NFV"
-    return "at the right" if kept else "at the left"
+        return "at the right of the agreement axis or at the left of the NFV axis"
+    return "at the right of the axis" if kept else "at the left of the axis"
 
 
 def _said(labels: list[str], kept: dict[int, float]) -> str:
@@ -98,7 +98,7 @@ def _said(labels: list[str], kept: dict[int, float]) -> str:
     same = kept[least] == max(kept.values())
     share = text.percent(kept[least])
     if same:
-        return f"{share} of inputs keep their answer, however the input is flipped or turned."
+        return f"{share} of inputs keep their answer under every transform."
     return (
         f"The answer changes most when the input is {labels[least]}: {share} of inputs keep "
         "their answer."
@@ -107,7 +107,7 @@ def _said(labels: list[str], kept: dict[int, float]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where axes are on their paper, in pixels from its edges, and how high the paper is."""
+    """Position of axes on their paper, in pixels from its edges, and the paper's height."""
 
     paper: style.Paper
     height: float
@@ -119,7 +119,7 @@ class _Place:
 
 
 def _places(paper: style.Paper, panels: int, count: int) -> Iterator[_Place]:
-    """Places for panels of `count` rows: beside each other, or below each other."""
+    """Positions of panels of `count` rows, side by side or stacked."""
     top, left = paper.top(TOP), paper.left(LABELS)
     high = top + paper.row(ROW) * count + plot.BELOW
     wide = (paper.width - left - RIGHT - GAP * (panels - 1)) / panels
@@ -138,7 +138,7 @@ def _places(paper: style.Paper, panels: int, count: int) -> Iterator[_Place]:
 
 
 def _axes(x: Scale, at: _Place) -> plot.Plot:
-    """Axes at a place."""
+    """Axes at a position."""
     y = Scale(-0.5, at.rows - 0.5)
     return plot.Plot(
         *(at.height, x, y),
@@ -165,7 +165,7 @@ def _agreement(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
 
 
 def _variation(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
-    """NFV beside the line that other inputs stand at."""
+    """NFV, with a line at the value of a different input."""
     values = _column(effects, "nfv")
     most = max(1.0, *values.values())
     x = Scale(-0.02 * most, 1.02 * most)

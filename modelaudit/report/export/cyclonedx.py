@@ -1,6 +1,6 @@
-"""CycloneDX 1.6 (ECMA-424, 2024): a machine-learning bill of materials of what was measured.
+"""CycloneDX 1.6 (ECMA-424, 2024): a machine-learning bill of materials from the audit.
 
-Nothing is filled in that the audit does not hold: no intended use, no training data, no licence.
+It holds only what the audit holds: no intended use, no training data, no licence.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _properties(pairs: Mapping[str, object]) -> list[Json]:
 
 
 def _hashes(digest: object) -> dict[str, Json]:
-    """SHA-256 as the standard writes it, nothing where there is none."""
+    """SHA-256 in the standard's form, empty if there is none."""
     known = as_text(digest)
     return {"hashes": [{"alg": "SHA-256", "content": known}]} if known else {}
 
@@ -66,7 +66,7 @@ def _files(audit: Audit, ref: str) -> list[Json]:
 
 
 def _metrics(audit: Audit) -> list[Json]:
-    """Accuracy and agreement under transforms, with what they were measured on."""
+    """Accuracy and agreement under transforms, and the inputs they were measured on."""
     inputs = as_map(as_map(audit.behaviour).get("inputs"))
     kind = "user inputs" if inputs.get("kind") == "user" else "synthetic inputs"
     measured_on = f"{plain(inputs.get('n'))} {kind}"
@@ -128,7 +128,7 @@ def _component(audit: Audit, ref: str) -> dict[str, Json]:
         "type": "machine-learning-model",
         "bom-ref": ref,
         "name": text.printable(as_text(model.get("path"))) or "unnamed model",
-        # The digest of several files together is none of the standard's: it is a property.
+        # The standard has no digest over several files: that is a property.
         **(_hashes(digest) if len(files) == 1 else {}),
         "properties": _properties(
             {

@@ -1,4 +1,4 @@
-"""Where a model lies, for formats whose readers show findings beside the files of a repository."""
+"""Paths of models, for formats whose readers show findings next to files of a repository."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from modelaudit.schema import Audit
 
 
 def path_of(audit: Audit) -> str:
-    """The model's path in the directory that was audited."""
+    """The model's path in the audited directory."""
     model = as_map(audit.model)
     return as_text(model.get("path")) or as_text(model.get("slug")) or "model"
 
 
 def path_below(base: str, audit: Audit) -> str | None:
-    """The model's path relative to the absolute directory `base`; None where it lies elsewhere."""
+    """The model's path relative to the absolute directory `base`; None if it is elsewhere."""
     whole = PurePosixPath(as_text(as_map(audit.model).get("root"))) / path_of(audit)
     if not base or not whole.is_relative_to(base):
         return None
@@ -24,13 +24,13 @@ def path_below(base: str, audit: Audit) -> str | None:
 
 
 def file_of(path: str, audit: Audit, file: str) -> str:
-    """The path of a file of the model that lies at `path`.
+    """The path of a file of the model at `path`.
 
     Args:
-        path: of the model, from wherever.
-        audit: of the model.
-        file: as a finding names it, or empty. A model that is one file is named like itself, with
-            a member of an archive behind a colon.
+        path: the model's path, relative to any directory.
+        audit: the model's audit.
+        file: the file as a finding names it, or empty. A single-file model has its own name; a
+            member of an archive follows a colon.
     """
     name = as_text(as_map(audit.model).get("format"))
     form = Format(name) if name in set(Format) else Format.UNKNOWN

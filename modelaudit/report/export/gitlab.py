@@ -1,6 +1,6 @@
 """GitLab's code quality report: a JSON array of issues as Code Climate's specification has them.
 
-GitLab reads a part of an issue; the rest is for other readers of the same format.
+GitLab reads only some fields of an issue; the others are for other readers of the format.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SEVERITIES: Mapping[Severity, str] = {
     Severity.HIGH: "critical",
     Severity.CRITICAL: "blocker",
 }
-# Code Climate's word for a rule's family; every other family tells of a risk of wrong answers.
+# Code Climate's category for a rule family; all other families are a bug risk.
 CATEGORIES: Mapping[str, str] = {"security": "Security", "compatibility": "Compatibility"}
 RISK = "Bug Risk"
 
@@ -31,13 +31,13 @@ RISK = "Bug Risk"
 def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     """All open findings as one array; an incomplete audit is an entry of its own.
 
-    Waived findings are left out, for the format has no way to say that they are waived.
+    Waived findings are omitted, because the format cannot mark them as waived.
 
     Args:
         audits: what to report on.
-        rules: the catalogue, for the category of a finding.
-        base: absolute directory that paths are given relative to (the repository's root); where
-            a model lies outside of it, its path in the audited directory is given.
+        rules: the rule catalogue, for the category of a finding.
+        base: absolute directory that paths are relative to (the repository's root); for a model
+            outside of it, the path in the audited directory is given.
     """
     entries: list[Json] = []
     seen: dict[str, int] = {}
@@ -77,7 +77,7 @@ def _entry(
 
 
 def _fingerprint(key: str, seen: dict[str, int]) -> str:
-    """Of `key`; of two entries with one key the second gets its own, or GitLab drops it."""
+    """Hash of `key`, salted for repeated keys, because GitLab drops duplicates."""
     seen[key] = seen.get(key, 0) + 1
     salted = key if seen[key] == 1 else f"{key}\0{seen[key]}"
     return hashlib.sha256(salted.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""What a renderer is given: the audits, the rules' wording, and what the user chose."""
+"""The input of a renderer: the audits, the texts of the rules, and the user's choices."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PAPERS = ("A3", "A4", "A5", "letter", "legal")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a user can choose about reports.
+    """User options for reports.
 
     Attributes:
-        fail_on: severity from which a finding is a failure, for formats that know failures; None
-            for the one that each audit was made with.
+        fail_on: severity from which a finding is a failure, for formats that distinguish failures;
+            None for the one that each audit was made with.
         paper: paper of PDFs, one of `PAPERS`.
         templates: directory of templates that replace ours of the same name.
         appendix: whether PDFs print every row of every table.
@@ -42,12 +42,12 @@ class Job:
 
     Attributes:
         audits: what to report on; exactly one for a format that is made per model.
-        rules: wording of the rules by code.
-        choices: what the user chose.
-        base: absolute directory that file paths are given relative to.
-        across: what several of the models have in common, each with their paths.
+        rules: texts of the rules, by code.
+        choices: user options.
+        base: absolute directory that file paths are relative to.
+        across: cross-model findings as (title, paths of the models).
         previous: an earlier audit of the same model, for what changed since.
-        first: earlier audits are kept where this report goes, and there is none of this model.
+        first: the output directory keeps earlier audits, but has none of this model.
     """
 
     audits: Sequence[Audit]
@@ -60,13 +60,13 @@ class Job:
 
     @property
     def audit(self) -> Audit:
-        """The audit of a report that is about one model."""
+        """The audit of a per-model report."""
         (audit,) = self.audits
         return audit
 
     @cached_property
     def report(self) -> Report:
-        """What pages about one model show; built once, however many formats show it."""
+        """The content of per-model pages; built once for all formats."""
         from modelaudit.report.report import build
 
         return build(self.audit, self.rules, self.previous, first=self.first)

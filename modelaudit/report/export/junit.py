@@ -19,8 +19,8 @@ def _describe(finding: Finding) -> str:
     lines += [f"{what}: {value}" for what, value in evidence.rows(finding)]
     if finding.fix:
         lines.append(f"fix: {finding.fix}")
-    # Jenkins and GitLab take `[[ATTACHMENT|path]]` in an output for a file to publish: from a name
-    # in a model, that would be a file of the server.
+    # Jenkins and GitLab publish the file named by `[[ATTACHMENT|path]]` in an output: a name in a
+    # model could make them publish a file of the server.
     return text.printable("\n".join(lines)).replace("[[ATTACHMENT", r"\u{005B}[ATTACHMENT")
 
 
@@ -78,13 +78,13 @@ def _suite(audit: Audit, rules: Rules, fail_on: Severity | None) -> ET.Element:
 def render(audits: Sequence[Audit], rules: Rules, fail_on: Severity | None = None) -> str:
     """All audits as JUnit XML.
 
-    Findings that fail their model, or of severity `fail_on` and worse where that is given, fail
-    their rule; lesser ones pass it and are told in its output. "Could not look" is skipped or,
-    where the rule broke, an error, never a pass.
+    Findings that fail their model, or those of severity `fail_on` and higher if it is given, fail
+    their rule; lesser ones pass it and appear in its output. An unanswered question is skipped, or
+    an error if the rule crashed, never a pass.
     """
     root = ET.Element("testsuites", name="modelaudit")
     root.extend(_suite(audit, rules, fail_on) for audit in audits)
-    for key in ("tests", "failures", "errors"):  # `skipped` is for the suites alone
+    for key in ("tests", "failures", "errors"):  # `skipped` exists only on suites
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'

@@ -1,4 +1,4 @@
-"""Markdown for a pull-request comment: short, and inert whatever a model's names hold."""
+"""Markdown for a pull-request comment: short, and inert whatever a model's names contain."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from modelaudit.schema import Audit
 
 LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
 MOST_FINDINGS = 20
-MOST_GROUPS, MOST_NAMED = 10, 5  # of what holds for several models
+MOST_GROUPS, MOST_NAMED = 10, 5  # for cross-model findings
 Across = Sequence[tuple[str, Sequence[str]]]
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$-])")
 
 
 def escape(value: str, limit: int = 160) -> str:
-    """Text without effect in Markdown: no link, mention, image, markup or table cell break."""
+    """Text escaped for Markdown: no link, mention, image, markup or table cell break."""
     inert = _SPECIAL.sub(r"\\\1", html.escape(text.cut(value, limit), quote=False))
     return inert.replace("\\@", "&#64;").replace("www.", "www&#46;")
 
 
 def _code(value: str, limit: int = 100) -> str:
-    """A name as inline code, which a backtick would end: an apostrophe takes its place."""
+    """A name as inline code; backticks, which would end it, become apostrophes."""
     flat = text.shorten(value, limit).replace("`", "'")
     return f"`{flat}`" if flat else "–"
 
 
 def _cell(code: str) -> str:
-    """Inline code in a table, whose cell a pipe would end. Elsewhere the backslash would show."""
+    """Inline code for a table cell, which a pipe would end; elsewhere the backslash would show."""
     return code.replace("|", "\\|")
 
 
@@ -89,12 +89,12 @@ def _model(audit: Audit, *, opened: bool) -> str:
         lines += ["", cause if code in UNDECIDED else f"**Most likely cause:** {cause}"]
     if missing := [result for result in audit.skipped if not result.moot]:
         said = text.plural(len(missing), "question")
-        lines += ["", f"Not answered: {said}; “could not look” is not a pass."]
+        lines += ["", f"Not answered: {said}. An unanswered question is not a pass."]
     return "\n".join([*lines, "", "</details>"])
 
 
 def _across(found: Across) -> list[str]:
-    """What holds for several models, a line each."""
+    """Cross-model findings, one per line."""
     lines = []
     for title, paths in found[:MOST_GROUPS]:
         named = ", ".join(_code(path, 70) for path in paths[:MOST_NAMED])
@@ -108,9 +108,9 @@ def _across(found: Across) -> list[str]:
 def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
     """A summary of all audits, worst first, in at most 65,000 characters.
 
-    `across` is what holds for several of the models, each with their paths.
+    `across` holds cross-model findings: (title, paths of the models).
 
-    Models that do not fit any more are counted at the end.
+    Models that no longer fit are counted at the end.
     """
     ordered = sorted(audits, key=lambda audit: WORST_FIRST.index(audit.verdict))
     counts = [

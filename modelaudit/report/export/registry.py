@@ -1,4 +1,4 @@
-"""Every report format. Options, help, file names, docs/formats.md and tests come from this list."""
+"""All report formats. Options, help, file names, docs and tests are derived from this list."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Format:
     """A report format.
 
     Attributes:
-        name: its name in `-f NAME`.
+        name: its name for `-f NAME`.
         file: file name: in the directory of the model if `per_model`, else of the run.
         media_type: IANA media type.
-        audience: one line on who reads it, for the docs.
-        load: imports the renderer and returns it. `--help` lists formats, so it must import none.
-        per_model: whether there is one report for each model, or one for the whole run.
-        default: whether it is made where no `-f` is given.
+        audience: one line on its readers, for the docs.
+        load: imports and returns the renderer; deferred because `--help` lists all formats.
+        per_model: whether there is one report per model instead of one per run.
+        default: whether it is written if no `-f` is given.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Format:
         """The report.
 
         Raises:
-            UsageError: the format shows one audit and there are several, or a choice is wrong.
+            UsageError: the format shows one audit and there are several, or an option is invalid.
         """
         if self.per_model and len(job.audits) != 1:
             raise UsageError(f"{self.name} shows one audit, not {len(job.audits)}")
@@ -180,11 +180,11 @@ DEFAULT = tuple(each.name for each in _LIST if each.default)
 
 
 def format_called(name: str) -> Format:
-    """The format of that name.
+    """The format called `name`.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such format.
     """
     if name not in FORMATS:
-        raise UsageError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
     return FORMATS[name]

@@ -24,7 +24,7 @@ LEVELS: Mapping[Severity, str] = {
     Severity.LOW: "note",
     Severity.INFO: "note",
 }
-# Scores that code-scanning services sort by, in the bands of CVSS 3.1 (FIRST 2019).
+# Scores by which code-scanning services sort, in the bands of CVSS 3.1 (FIRST 2019).
 SCORES: Mapping[Severity, str] = {
     Severity.CRITICAL: "9.5",
     Severity.HIGH: "8.0",
@@ -58,10 +58,10 @@ def _rule(info: RuleInfo) -> dict[str, Json]:
 
 
 def _file(audit: Audit, finding: Finding, base: str) -> dict[str, Json]:
-    """The file that a finding is about, relative to the repository where the model lies in it.
+    """The file of a finding, relative to the repository if the model is inside it.
 
-    Code-hosting services take relative addresses as relative to the repository's root and do not
-    look at `originalUriBaseIds` (see issue 2215 of github/codeql-action).
+    Code-hosting services resolve relative addresses against the repository's root and ignore
+    `originalUriBaseIds` (see issue 2215 of github/codeql-action).
     """
     below = path_below(base, audit)
     path = file_of(path_of(audit) if below is None else below, audit, finding.location.file)
@@ -72,7 +72,7 @@ def _quoted(path: str) -> str:
     return quote(path.encode("utf-8", "backslashreplace"), safe="/")
 
 
-# The names of the two directories that addresses are relative to.
+# Names of the two base directories of relative addresses.
 REPOSITORY, OUTSIDE = "%SRCROOT%", "MODELROOT"
 
 
@@ -135,15 +135,15 @@ def _notifications(audit: Audit) -> list[Json]:
 def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     """One SARIF run over all audits.
 
-    All rules are listed, not only those that failed. Unanswered questions (not those that do not
-    arise for a model of its kind) become tool notifications. A binary model has no lines, so every
-    result points at line 1 and names the place inside the model as its logical location.
+    All rules are listed, not only those that failed. Unanswered questions that apply to the model
+    become tool notifications. A binary model has no lines, so every result points at line 1 and
+    gives the location inside the model as its logical location.
 
     Args:
         audits: what to report on.
-        rules: wording of the rules by code.
-        base: absolute directory of the repository. Models that lie in it are named from there,
-            others from the directory that was audited.
+        rules: texts of the rules, by code.
+        base: absolute directory of the repository. Paths of models inside it are relative to it,
+            others to the audited directory.
     """
     ordered = sorted(rules.values(), key=lambda info: info.code)
     indices = {info.code: index for index, info in enumerate(ordered)}

@@ -1,1 +1,1 @@
-"""pages."""
+"""HTML and PDF pages."""

@@ -1,4 +1,4 @@
-"""Where templates, style sheets and fonts are, in a wheel and in a source checkout."""
+"""Locations of templates, style sheets and fonts, in a wheel and in a source checkout."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ FONTS = (SANS, SANS_BOLD, MONO)
 
 @cache
 def templates_root() -> Path:
-    """The directory of the templates that come with modelaudit.
+    """The directory of the templates that ship with modelaudit.
 
     Raises:
-        ModelAuditError: the installation lacks them.
+        ModelAuditError: they are missing from the installation.
     """
     package = Path(__file__).resolve().parents[2]
     for candidate in (package / "_templates", package.parent / "templates"):
         if (candidate / "report.html.j2").is_file():
             return candidate
-    raise ModelAuditError("the report templates are not installed beside the package")
+    raise ModelAuditError("the report templates are missing from the installation")
 
 
 def font(name: str) -> Path:

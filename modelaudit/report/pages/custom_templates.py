@@ -1,4 +1,4 @@
-"""A user's templates: a file that takes no other's place is most likely misspelt."""
+"""Checks of a user's template directory: a file that replaces none of ours is likely misspelt."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ REPLACEABLE = (".j2", ".css", ".js")
 
 @cache
 def known() -> tuple[str, ...]:
-    """The files of ours that one of the same name replaces, relative to the templates."""
+    """Our files that can be replaced by one of the same name, relative to the templates."""
     root = templates_root()
     files = (path for path in sorted(root.rglob("*")) if path.suffix in REPLACEABLE)
     return tuple(path.relative_to(root).as_posix() for path in files)
 
 
 def check(folder: Path) -> None:
-    """Refuse a directory of templates with a file in it that nothing would ever read.
+    """Reject a directory of templates with a file in it that nothing would ever read.
 
-    The user's own are names that start with `_`, for templates to include or extend, and all in
-    folders that ours do not have. Hidden files are no one's business.
+    Names that start with `_`, for templates to include or extend, and folders that ours do not
+    have are the user's own. Hidden files are ignored.
 
     Raises:
-        UsageError: a file has the name of none of ours (says the nearest), or none has one; or a
-            file is no UTF-8 text.
+        UsageError: a file replaces none of ours (the nearest name is given), or no file does; or a
+            file is not UTF-8 text.
     """
     names = list(_in_our_places(folder))
     if not names:
-        raise UsageError(f"{folder} replaces no template; there are {', '.join(known())}")
+        raise UsageError(f"{folder} replaces no template; choose from {', '.join(known())}")
     for name in names:
         if name not in known():
             near = get_close_matches(name, known(), n=1, cutoff=0.0)[0]
             raise UsageError(
-                f"{folder / name} replaces no template; the nearest name is {near}. "
-                f"(A file of your own to include: let its name start with _, or use a folder.)"
+                f"{folder / name} replaces no template; did you mean {near}? (To add a file that "
+                f"your templates include, start its name with _ or put it into a folder.)"
             )
         try:
             (folder / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{folder / name} is not read as UTF-8 text: {error}") from error
+            raise UsageError(f"cannot read {folder / name} as UTF-8 text: {error}") from error
 
 
 def _in_our_places(folder: Path) -> Iterator[str]:
-    """Files where ours are, without those that are plainly the user's own."""
+    """Files in folders that ours are in, except those that are clearly the user's own."""
     root = templates_root()
     ours = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     for place in ours:

@@ -1,6 +1,6 @@
-"""The HTML report: one file, no request, nothing from the model taken as markup.
+"""The HTML report: one file that makes no request and escapes everything from the model.
 
-It holds no script, but where a table is long one that searches and sorts it.
+It contains no script, except one to search and sort long tables.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def render_html(
     """The report as one self-contained HTML page.
 
     Args:
-        audit: what to report on; nothing else about the model is read.
-        rules: wording of the rules by code; a code that is missing is shown without explanation.
+        audit: the audit to report on; nothing else about the model is read.
+        rules: texts of the rules, by code; an unknown code is shown without explanation.
         previous: an earlier audit of the same model, for what changed since.
-        templates_dir: templates that take the place of ours of the same name.
-        report: the same audit's `view.build`, where several formats share it; made here if None.
+        templates_dir: templates that replace ours of the same name.
+        report: the audit's `view.build`, if several formats share it; built here if None.
 
     Raises:
         UsageError: `templates_dir` is not a directory, or a file in it is wrong.

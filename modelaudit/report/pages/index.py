@@ -1,4 +1,4 @@
-"""The index of a run: one row a model, worst first, as a page and as JSON."""
+"""The index of a run: one row per model, worst first, as HTML and as JSON."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from modelaudit.schema import SCHEMA_VERSION
 class IndexRow:
     """One model of a run.
 
-    `counts` is the number of open findings by severity value, `codes` the rules that failed,
-    `waived` the number of findings that a waiver or the baseline covers.
-    `links` is format name -> address of the report relative to the index (`html`, `pdf`, `json`).
-    `origin` is where the registry says the model comes from, as one line.
-    `change` is a word for what happened to the model since the run before, "" for nothing.
+    `counts` is the number of open findings by severity, `codes` the rules that failed, `waived` the
+    number of findings covered by a waiver or the baseline.
+    `links` maps a format name (`html`, `pdf`, `json`) to the report's address from the index.
+    `origin` is where the model comes from according to the registry, on one line.
+    `change` is a word for what changed since the previous run, "" for nothing.
     """
 
     slug: str
@@ -56,9 +56,9 @@ class IndexRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """What happened to the model at `path` since the run before.
+    """What happened to the model at `path` since the previous run.
 
-    `said` is the sentence that `index.json` has, `kind` and `how` are for the page.
+    `said` is the sentence in `index.json`; `kind` and `how` are for the page.
     """
 
     said: str
@@ -69,14 +69,14 @@ class ModelChange:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the index says of the run as a whole.
+    """The run as a whole.
 
-    `created` is ISO 8601 in UTC. `notes` are paths that are no models or could not be entered,
-    each with its reason, so that nothing is left out in silence. `together` is what holds for
-    several models at once: `kind`, `title`, `detail` and `models`, their paths. `changes` are
-    what changed after the run that began at `since` ("" where there was none).
-    `missing` is the number of models that an interrupted run did not come to. `trend` are the
-    registry's runs up to this one, oldest first: when each began, and its models by verdict.
+    `created` is ISO 8601 in UTC. `notes` are paths that are not models or could not be entered,
+    each with its reason, so that nothing is skipped silently. `together` are cross-model findings:
+    `kind`, `title`, `detail` and `models`, their paths. `changes` are the changes after the run
+    that began at `since` ("" if there was none). `missing` is the number of models that an
+    interrupted run did not reach. `trend` are the registry's runs up to this one, oldest first:
+    when each began, and its number of models by verdict.
     """
 
     root: str
@@ -93,7 +93,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A row as the page shows it; the numbers are what its columns are sorted by."""
+    """A row as the page shows it; the numbers are the sort keys of its columns."""
 
     state: str
     rank: int
@@ -114,7 +114,7 @@ class _Line:
     choices: Mapping[str, tuple[str, ...]]
 
 
-# What rows can be chosen by, in the order of the page: key of `_Line.choices`, and its label.
+# Filters in the order of the page: key of `_Line.choices`, and its label.
 FILTERS = {
     "verdict": "Verdict",
     "severity": "Severity",
@@ -123,7 +123,7 @@ FILTERS = {
     "format": "Format",
     "version": "Saved with",
 }
-# A list longer than this is no help, and files can name as many versions as they like.
+# Longer lists are not useful, and files can name any number of versions.
 MOST_CHOICES = 300
 
 
@@ -147,7 +147,7 @@ def _line(row: IndexRow, rules: Rules) -> _Line:
         counts=counts,
         waived=row.waived,
         weight=sum(count * 1000 ** Severity(s).rank for s, count in counts),
-        versions=text.shorten(", ".join(versions), 60) or "not named",
+        versions=text.shorten(", ".join(versions), 60) or "not recorded",
         size=text.file_size(row.bytes),
         nbytes=row.bytes or 0,
         links=tuple((kind.upper(), address) for kind, address in links.items()),
@@ -167,12 +167,12 @@ def _line(row: IndexRow, rules: Rules) -> _Line:
 
 
 def _natural(value: str) -> list[str | int]:
-    """Sort key by which 3.9 comes before 3.10."""
+    """Sort key that puts 3.9 before 3.10."""
     return [int(p) if n % 2 else p.lower() for n, p in enumerate(re.split(r"([0-9]{1,9})", value))]
 
 
 def _options(lines: Sequence[_Line], key: str) -> list[tuple[str, str]]:
-    """What the filter `key` offers: each value that a row has, and the word for it."""
+    """Options of the filter `key`: each value that occurs, with its label."""
     found = {value for line in lines for value in line.choices[key] if value}
     if key == "verdict":
         return [(v.value, words.mark(v.value).word) for v in WORST_FIRST if v.value in found]
@@ -186,7 +186,7 @@ def _options(lines: Sequence[_Line], key: str) -> list[tuple[str, str]]:
 def render_index(
     rows: Iterable[IndexRow], run: Run, rules: Rules, *, templates_dir: Path | None = None
 ) -> str:
-    """The index page: sorted worst first; filters and sorting by column need JavaScript.
+    """The index page, sorted worst first. Filtering and sorting by column require JavaScript.
 
     Raises:
         UsageError: `templates_dir` is not a directory, or a file in it is wrong.

@@ -1,4 +1,4 @@
-"""The template environment: nothing undefined passes, nothing unescaped, nothing invisible."""
+"""The Jinja environment: strict about undefined values, escaped, no invisible characters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from modelaudit.report.wording.text import printable
 
 
 def _visible(value: object) -> object:
-    """Every expression's value passes here before it is escaped."""
+    """Make invisible characters of an expression's value visible before it is escaped."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
@@ -38,11 +38,11 @@ OURS = "modelaudit"
 
 @cache
 def environment(templates_dir: Path | None = None) -> Environment:
-    """The environment; templates in `templates_dir` come before ours of the same name.
+    """The environment; templates in `templates_dir` take precedence over ours of the same name.
 
-    Ours are also there as `modelaudit/NAME`, so that a template can extend the one it replaces.
-    Templates that are not ours run in Jinja's sandbox: they see what a report shows, and neither
-    call nor change anything else.
+    Ours are also available as `modelaudit/NAME`, so that a template can extend the one it replaces.
+    User templates run in Jinja's sandbox: they see what a report shows, and can neither call nor
+    modify anything else.
 
     Raises:
         UsageError: `templates_dir` is not a directory, or a file in it has a wrong name.
@@ -52,7 +52,7 @@ def environment(templates_dir: Path | None = None) -> Environment:
     loaders: list[BaseLoader] = [ours]
     if templates_dir is not None:
         if not templates_dir.is_dir():
-            raise UsageError(f"not a directory of templates: {templates_dir}")
+            raise UsageError(f"not a template directory: {templates_dir}")
         check(templates_dir)
         kind = ImmutableSandboxedEnvironment
         loaders = [FileSystemLoader(templates_dir), ours, PrefixLoader({OURS: ours})]
@@ -74,7 +74,7 @@ def render(env: Environment, name: str, **values: object) -> str:
     """The template called `name` with these values.
 
     Raises:
-        UsageError: a template of the user's is wrong; says the file, the line and what is wrong.
+        UsageError: a user template is wrong; gives file, line and error.
     """
     try:
         return env.get_template(name).render(**values)
@@ -82,17 +82,17 @@ def render(env: Environment, name: str, **values: object) -> str:
         raise UsageError(f"{error.filename or name}:{error.lineno}: {error.message}") from error
     except TemplateNotFound as error:
         raise UsageError(f"template file missing: {error.name}") from error
-    except UnicodeDecodeError as error:  # of a file of the user's own that a template includes
-        raise UsageError(f"{name}: a file that it includes is no UTF-8 text: {error}") from error
+    except UnicodeDecodeError as error:  # from a file that a user template includes
+        raise UsageError(f"{name}: an included file is not UTF-8 text: {error}") from error
     except Exception as error:
-        # Whatever a user's template does wrong is the user's; without one it is our own bug.
+        # With a user template, the error is the user's; without one, it is our own bug.
         if isinstance(env, ImmutableSandboxedEnvironment) and (place := _place(error)):
             raise UsageError(f"{place}: {type(error).__name__}: {error}") from error
         raise
 
 
 def _place(error: Exception) -> str:
-    """File and line of the innermost template that an error went through."""
+    """File and line of the innermost template in an error's traceback."""
     places = [
         f"{frame.filename}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)
@@ -102,10 +102,10 @@ def _place(error: Exception) -> str:
 
 
 def asset(env: Environment, *names: str) -> Markup:
-    """Style sheets or scripts joined into one, to be placed inline as they are.
+    """Style sheets or scripts joined into one, to be inlined verbatim.
 
     Raises:
-        UsageError: one is missing, or would end its own element.
+        UsageError: one is missing, or contains a closing tag.
     """
     if env.loader is None:  # cannot be: `environment` always sets one
         raise UsageError("the template environment has no loader")
@@ -114,7 +114,7 @@ def asset(env: Environment, *names: str) -> Markup:
     except TemplateNotFound as error:
         raise UsageError(f"template file missing: {error.name}") from error
     if "</" in text:
-        raise UsageError(f"a style sheet or script must not hold '</': {', '.join(names)}")
+        raise UsageError(f"a style sheet or script must not contain '</': {', '.join(names)}")
     return Markup(text)
 
 

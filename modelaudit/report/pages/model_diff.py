@@ -1,4 +1,4 @@
-"""Two models side by side on one page: what changed and what did not."""
+"""The comparison page of two models: what changed and what did not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from modelaudit.report.wording.json_access import (
 from modelaudit.restore.audit_diff import Changed
 from modelaudit.schema import Audit
 
-# What `restore.audits` calls the parts of a comparison, in the order of the page.
+# Titles of the parts of a comparison, in the order of the page.
 TITLES: Mapping[str, str] = {
     "format": "Format",
     "versions": "Versions",
@@ -45,25 +45,25 @@ TITLES: Mapping[str, str] = {
     "behaviour": "Behaviour",
 }
 TERMS: Mapping[str, str] = {
-    "weights": "A relative distance says how far new values are from the old: 0 is equal, 1 as far "
-    "as if all of them had become zero.",
+    "weights": "A relative distance is the distance between new and old values divided by the norm "
+    "of the old ones: 0 means equal, 1 as far as if all of them had become zero.",
 }
 BEHAVIOUR = (
-    "Accuracy is the share of inputs whose answer agrees with their labels. Agreement is the share "
-    "of inputs that keep their answer when they are fed in another way; it is good only where the "
-    "answers are, for a model that always answers the same agrees with itself."
+    "Accuracy is the share of inputs whose answer matches their label. Agreement is the share of "
+    "inputs that keep their answer when they are transformed. High agreement is good only together "
+    "with high accuracy: a model that always gives the same answer agrees with itself."
 )
 COLLAPSED = (
-    "The output of the {which} has collapsed: it hardly depends on the input, so its agreement "
-    "says nothing."
+    "The output of the {which} has collapsed: it hardly depends on the input, so its agreement is "
+    "meaningless."
 )
-NOT_KEPT = "1970-01-01T00:00:00Z"  # the date of an audit that was made to be compared
+NOT_KEPT = "1970-01-01T00:00:00Z"  # the date of an audit that was made only for a comparison
 LISTED = 200  # changes of one part on the page
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The old or the new one: what it is called, its verdict, and when and by what it was made."""
+    """The old or the new side: its label, its verdict, and when and by which tool it was made."""
 
     label: str
     state: str
@@ -73,7 +73,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a model stood in one of two runs. `report` is the address of its report, "" for none."""
+    """A model's verdict in one of two runs. `report` is the address of its report, "" if none."""
 
     verdict: str
     reason: str
@@ -82,9 +82,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A model that is not the same in two runs; None stands for a run that lacks it.
+    """A model that differs between two runs; None for a run that lacks it.
 
-    `said` is what changed: sentences. `why` is the reason of the later verdict.
+    `said` lists what changed, in sentences. `why` is the reason for the later verdict.
     """
 
     path: str
@@ -96,7 +96,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Models to which the same happened."""
+    """Models with the same kind of change."""
 
     title: str
     cards: tuple[Card, ...]
@@ -104,7 +104,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything that the page shows, in reading order: `groups` of two runs, sections of both."""
+    """The page in reading order: `groups` for two runs, `sections` for two models."""
 
     title: str
     sides: tuple[Side, Side]
@@ -125,9 +125,9 @@ def between_models(
 
     Args:
         old, new: their audits.
-        found: everything that changed, as `restore.audits` tells it.
-        notes: sentences on what was compared and what could not be.
-        names: what to call the two; else as their audits do.
+        found: everything that changed.
+        notes: sentences on what was and what could not be compared.
+        names: labels of the two; by default the names in their audits.
     """
     labels = [text.shorten(each, 90) for each in names or map(model_name, (old, new))]
     sections = [
@@ -136,7 +136,7 @@ def between_models(
         Section("behaviour-table", "Behaviour side by side", tuple(_behaviour(old, new))),
     ]
     for part, title in TITLES.items():
-        # What is measured of behaviour stands in the tables above.
+        # Measured behaviour is shown in the tables above.
         if mine := [each for each in found if each.section == part and not each.measured]:
             terms = (prose(TERMS[part], tone="terms"),) if part in TERMS else ()
             blocks = (*terms, _changes(mine))
@@ -162,36 +162,36 @@ def _made(audit: Audit) -> str:
 
 
 def model_name(audit: Audit) -> str:
-    """The model's path as its audit gives it."""
+    """The model's path according to its audit."""
     model = as_map(audit.model)
     return as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed"
 
 
 def inputs_told(old: Audit, new: Audit) -> str:
-    """Whether two audits ran their models on the same inputs, as far as the audits tell."""
+    """Whether two audits ran their models on the same inputs, according to the audits."""
     was, now = (as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new))
     if not was or not now:
-        return "not both models were run, so their behaviour is not compared"
+        return "at least one model was not run, so behaviour is not compared"
     if was != now:
         return (
             f"the models were run on different inputs ({_inputs(was)}; {_inputs(now)}), so "
             "agreement and accuracy are not compared"
         )
     return (
-        f"by their audits both models were run on the same inputs ({_inputs(now)}): agreement and "
-        "accuracy are compared, the answers themselves are not kept in an audit"
+        f"according to the audits, both models were run on the same inputs ({_inputs(now)}): "
+        "agreement and accuracy are compared, but not the outputs, which an audit does not store"
     )
 
 
 def _inputs(inputs: Map) -> str:
     count = text.number(as_number(inputs.get("n")))
     if seed := as_text(inputs.get("seed")):
-        return f"{count} made up from seed {seed}"
-    return f"{count} of {text.shorten(as_text(inputs.get('source')), 60) or 'an unnamed source'}"
+        return f"{count} synthetic, seed {seed}"
+    return f"{count} from {text.shorten(as_text(inputs.get('source')), 60) or 'an unnamed source'}"
 
 
 def _overview(old: Audit, new: Audit) -> Iterator[Table]:
-    """What differs, and what both have: two narrow tables, which a phone shows whole."""
+    """What differs and what is the same: two narrow tables that fit on a phone."""
     differing, same = [], []
     for title, before, after in (
         ("Format", *(as_text(as_map(a.model).get("format_label")) for a in (old, new))),
@@ -248,7 +248,7 @@ def _findings(old: Audit, new: Audit) -> list[Block]:
     groups = (
         ("New", [f for key, f in after.items() if key not in before], True),
         ("Gone", [f for key, f in before.items() if key not in after], True),
-        ("As before", [f for key, f in after.items() if key in before], False),
+        ("Unchanged", [f for key, f in after.items() if key in before], False),
     )
     blocks: list[Block] = []
     for title, found, is_open in groups:
@@ -267,10 +267,10 @@ def _findings(old: Audit, new: Audit) -> list[Block]:
 
 
 def _behaviour(old: Audit, new: Audit) -> list[Block]:
-    """Agreement and accuracy of both, by output and by way of feeding the input."""
+    """Agreement and accuracy of both models, by output and transform."""
     inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
     if not all(inputs):
-        return [prose("Not both models were run, so their behaviour cannot be set side by side.")]
+        return [prose("At least one model was not run, so behaviour cannot be compared.")]
     before, after = (measured(audit) for audit in (old, new))
     found: list[Block] = [prose(BEHAVIOUR, tone="terms")] if before or after else []
     for which, audit in (("old model", old), ("new model", new)):
@@ -287,16 +287,18 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
             )
             for what in dict.fromkeys((*was, *now))
         )
-        found.append(Table(f"Output {output} under flips and turns", ("What", "Old", "New"), rows))
+        found.append(Table(f"Output {output} under transforms", ("What", "Old", "New"), rows))
     if not found:
-        return [prose("Neither model's output is one of which agreement is defined.")]
+        return [prose("Agreement is not defined for the output of either model.")]
     if inputs[0] != inputs[1]:
-        found.append(prose("The two were run on different inputs, so differences may be theirs."))
+        found.append(
+            prose("The models were run on different inputs, which may explain the differences.")
+        )
     return found
 
 
 def _changes(mine: Sequence[Changed]) -> Bullets:
-    """Changes that may break a caller first."""
+    """The changes as a list, breaking ones first."""
     ordered = sorted(mine, key=lambda each: not each.breaking)
     said = [f"{'Breaking: ' if each.breaking else ''}{each.what}" for each in ordered[:LISTED]]
     if len(mine) > LISTED:

@@ -1,4 +1,4 @@
-"""What a comparison of two models comes to, in one sentence, and the numbers that it rests on."""
+"""The one-sentence conclusion of a comparison of two models, and the numbers behind it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from modelaudit.schema import Audit
 
 
 def conclusion(old: Audit, new: Audit, found: Sequence[Changed]) -> str:
-    """What it comes to: the verdicts, what is answered, what was found, and what may break."""
+    """The conclusion: verdicts, accuracy, findings, and breaking changes."""
     if not found:
-        return "Nothing that was compared has changed."
+        return "No difference was found."
     was, now = (words.mark(each.verdict.value).said for each in (old, new))
     ranks = [WORST_FIRST.index(each.verdict) for each in (old, new)]
     if ranks[0] == ranks[1]:
@@ -35,14 +35,14 @@ def conclusion(old: Audit, new: Audit, found: Sequence[Changed]) -> str:
                 if what == "new"
                 else f"{text.plural(count, f'{word} finding')} gone"
             )
-            said[-1] += f" and {more:,} lesser" if more else ""
+            said[-1] += f" and {more:,} less severe" if more else ""
     if breaking := sum(each.breaking for each in found):
-        said.append(f"{text.plural(breaking, 'change')} may break what uses the model")
+        said.append(f"{text.plural(breaking, 'change')} may break callers of the model")
     return "; ".join(said) + "."
 
 
 def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
-    """Accuracy on the inputs as given, where both models saw the same and it is another one."""
+    """Accuracy on the inputs as given, if both models had the same inputs and it changed."""
     inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
     if inputs[0] != inputs[1]:
         return
@@ -56,7 +56,7 @@ def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
 
 
 def still_open(audit: Audit) -> dict[str, Finding]:
-    """Findings that nobody waived, by fingerprint."""
+    """Findings that are not waived, by fingerprint."""
     found = (f for f in audit.findings if f.outcome is not Outcome.WAIVED)
     return {finding.fingerprint: finding for finding in found}
 

@@ -1,7 +1,7 @@
 """The PDF report: PDF/A-3a (archivable) and PDF/UA-1 (accessible), with the audit attached.
 
-Two renderings of one audit are equal byte for byte on one machine: every date comes from the
-audit, and nothing is fetched but the bundled fonts.
+On one machine, two renderings of an audit are identical byte for byte: every date comes from the
+audit, and only the bundled fonts are fetched.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _INLINE = URLFetcher(allowed_protocols=["data"])
 
 
 def fetch_bundled(url: str) -> URLFetcherResponse:
-    """A bundled font, or an image that stands in the page itself; an empty body for all else.
+    """A bundled font or an inline image; an empty body for everything else.
 
-    Nothing a page asks for may reach the network or the disk, whatever a template says.
+    No request of a page may reach the network or the disk, whatever a template contains.
     """
     if url.startswith(IMAGE_SCHEME):
         return _INLINE.fetch(url)
@@ -63,7 +63,7 @@ def _instant(created: str) -> datetime:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """No garbage collection within: layout makes many small objects and no garbage to speak of."""
+    """Pause garbage collection: layout creates many small objects and hardly any garbage."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -87,20 +87,20 @@ def render_pdf(
     """The report as a PDF/A-3a and PDF/UA-1 file with `audit.json` attached.
 
     Args:
-        audit: what to report on; nothing else about the model is read.
-        rules: wording of the rules by code; a code that is missing is shown without explanation.
+        audit: the audit to report on; nothing else about the model is read.
+        rules: texts of the rules, by code; an unknown code is shown without explanation.
         paper: one of `PAPERS`.
         previous: an earlier audit of the same model, for what changed since.
-        first: earlier audits are kept where this one goes, and there is none of this model.
-        templates_dir: templates that take the place of ours of the same name.
+        first: the output directory keeps earlier audits, but has none of this model.
+        templates_dir: templates that replace ours of the same name.
         appendix: print every row of every table, however many pages that takes.
-        report: the same audit's `view.build`, where several formats share it; made here if None.
+        report: the audit's `view.build`, if several formats share it; built here if None.
 
     Raises:
         UsageError: unknown paper, `templates_dir` is not a directory, or a file in it is wrong.
     """
     if paper not in PAPERS:
-        raise UsageError(f"unknown paper {paper!r}, choose from {', '.join(PAPERS)}")
+        raise UsageError(f"unknown paper size {paper!r}, choose from {', '.join(PAPERS)}")
     created = _instant(audit.created)
     with _collector_paused():
         env = environment(templates_dir)
@@ -132,17 +132,17 @@ def render_pdf(
 
 
 def _write(page: str, audit: Audit, created: datetime) -> tuple[bytes, set[int]]:
-    """The PDF of a page, and the code points for which no font on this machine has a glyph."""
+    """The PDF of a page, and the code points that no font on this machine has a glyph for."""
     missing: set[int] = set()
 
     def finish(document: Document, pdf: pydyf.PDF) -> None:
         missing.update(point for font in document.fonts.values() for point in font.missing)
         pdf_structure.finish(pdf)
 
-    attachment = Attachment(  # a new one each time: WeasyPrint uses them up
+    attachment = Attachment(  # a new one each time: WeasyPrint consumes them
         string=schema.dumps(audit),
         name="audit.json",
-        description="The complete audit as data; every number of this report and more",
+        description="The complete audit as data, with every number of this report and more",
         created=created,
         modified=created,
         relationship="Data",
@@ -161,9 +161,9 @@ def _written_out(points: Set[int]) -> dict[int, str]:
 def _spelled(audit: Audit, points: Set[int]) -> Audit:
     """The audit with these characters written out as `\\u{4E16}`.
 
-    PDF/A and PDF/UA allow no placeholder in a character's place, and a reader of two empty boxes
-    could not tell one name from another. Written out, names are longer: therefore a report is built
-    from this audit anew, and shortens them and makes room for them as for any others.
+    PDF/A and PDF/UA do not allow placeholder glyphs, and empty boxes would make names
+    indistinguishable. Written-out names are longer: therefore the report is built again from this
+    audit, so that they are shortened and laid out like any others.
     """
     if not points:
         return audit
@@ -173,7 +173,7 @@ def _spelled(audit: Audit, points: Set[int]) -> Audit:
 
 
 def _joined(audit: Audit) -> set[int]:
-    """The code points in an audit that go to the left of the one before, join it or stand on it."""
+    """The code points in an audit that are right-to-left or combining."""
     used = set(json.dumps(schema.to_json(audit), ensure_ascii=False))
     return {
         ord(c)
@@ -185,7 +185,7 @@ def _joined(audit: Audit) -> set[int]:
 def _charts_spelled(shown: view.Report, audit: Audit, points: Set[int]) -> view.Report:
     """The report with these characters written out in its charts.
 
-    WeasyPrint sets the letters of a drawing one by one from left to right: Hebrew would be read
-    backwards, and Arabic not at all.
+    WeasyPrint places the letters of a drawing one by one from left to right: Hebrew would be
+    reversed, and Arabic illegible.
     """
     return replace(shown, charts=charts.build(_spelled(audit, points))) if points else shown

@@ -1,8 +1,8 @@
-"""What WeasyPrint leaves to do for PDF/A-3a (ISO 19005-3) and PDF/UA-1 (ISO 14289-1) at once.
+"""Conformance with PDF/A-3a (ISO 19005-3) and PDF/UA-1 (ISO 14289-1) at once.
 
-WeasyPrint writes one of the two and leaves gaps in the structure tree. `finish` closes them before
-the file is written: the metadata names both standards, list items hold labels and bodies only,
-header cells say what they head, and running headers are marked as decoration.
+WeasyPrint supports one of the two and leaves gaps in the structure tree. `finish` closes them
+before the file is written: the metadata names both standards, list items hold only labels and
+bodies, header cells have a scope, and running headers are marked as artifacts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from weasyprint.pdf.stream import Stream
 
 CARRIAGE_RETURN = 0x0D
 PDFUA = "http://www.aiim.org/pdfua/ns/id/"
-# PDF/A allows properties of other standards only where the metadata describes their schema.
+# PDF/A allows properties of other standards only if the metadata describes their schema.
 IDENTIFICATION = f"""
 <rdf:Description rdf:about="" xmlns:pdfuaid="{PDFUA}">
 <pdfuaid:part>1</pdfuaid:part>
@@ -52,36 +52,36 @@ def finish(pdf: pydyf.PDF) -> None:
             element["S"] = "/Div"
         elif element["S"] == "/TH":
             tree.scope(element)
-    for element in reversed(inside):  # what is below goes before what is above
+    for element in reversed(inside):  # children before parents
         if element["S"] == "/Span" and not element.get("K"):
             tree.drop(element)
-    _end_streams(pdf)  # last: nothing may be drawn after it
+    _end_streams(pdf)  # last: nothing may be drawn afterwards
 
 
 def _identify(pdf: pydyf.PDF) -> None:
-    """Add the PDF/UA part to the metadata, and leave them readable without a PDF library."""
+    """Add the PDF/UA part to the metadata, and keep it uncompressed."""
     metadata = pdf.objects[_number(pdf.catalog["Metadata"])]
     metadata.compress = False
     metadata.stream = [b"".join(metadata.stream).replace(b"</rdf:RDF>", IDENTIFICATION.strip(), 1)]
 
 
 def _end_streams(pdf: pydyf.PDF) -> None:
-    """Let no compressed stream end with a carriage return.
+    """Ensure that no compressed stream ends with a carriage return.
 
-    With the line feed that follows it would read as one end of line, so that a reader that looks
-    for `endstream` finds another length than the stream says. The last byte of a zlib stream is
-    the low one of its Adler-32 (RFC 1950), which one more line feed in a drawing changes.
+    Together with the following line feed it would read as a single end of line, so that a reader
+    that searches for `endstream` finds a different length than the stream declares. The last byte
+    of a zlib stream is the low byte of its Adler-32 (RFC 1950), which an extra line feed changes.
     """
     for stream in pdf.objects:
         if isinstance(stream, Stream) and stream.compress:
             content = _content(stream)
             while zlib.adler32(content) & 0xFF == CARRIAGE_RETURN:
                 content += b"\n"
-            stream.stream = [content]  # put together once, not again when it is written
+            stream.stream = [content]  # joined once, not again on writing
 
 
 def _content(stream: pydyf.Stream) -> bytes:
-    """What a stream holds before compression."""
+    """The content of a stream before compression."""
     written: bytes = pydyf.Stream(stream.stream).data
     return written.partition(b"stream\n")[2].removesuffix(b"\nendstream")
 
@@ -91,14 +91,14 @@ def _number(reference: bytes) -> int:
 
 
 class _Tree:
-    """The structure tree: elements are dictionaries, kids references or numbers of content."""
+    """The structure tree: elements are dictionaries, kids are references or content IDs."""
 
     def __init__(self, pdf: pydyf.PDF) -> None:
         self.pdf = pdf
         self.root = pdf.objects[_number(pdf.catalog["StructTreeRoot"])]
 
     def kids(self, element: pydyf.Dictionary) -> Iterator[pydyf.Dictionary]:
-        """The structure elements directly below one."""
+        """The structure elements directly below an element."""
         for kid in element.get("K", ()):
             if isinstance(kid, bytes):
                 found = self.pdf.objects[_number(kid)]
@@ -106,11 +106,11 @@ class _Tree:
                     yield found
 
     def parent(self, element: pydyf.Dictionary) -> pydyf.Dictionary:
-        """The structure element above one."""
+        """The parent of a structure element."""
         return self.pdf.objects[_number(element["P"])]
 
     def walk(self) -> list[pydyf.Dictionary]:
-        """All elements that hang on the root, in reading order."""
+        """All elements reachable from the root, in reading order."""
         found: list[pydyf.Dictionary] = []
         waiting = [self.root]
         while waiting:
@@ -120,7 +120,7 @@ class _Tree:
         return found[1:]
 
     def decorate(self, inside: list[pydyf.Dictionary]) -> None:
-        """Mark content whose element hangs nowhere, in page margins, as an artifact."""
+        """Mark content in page margins, whose element is unreachable, as an artifact."""
         known = {element.number for element in inside}
         content_of = self.pdf.objects[_number(self.root["ParentTree"])]["Nums"]
         pages = [self.pdf.objects[number] for number in self.pdf.pages["Kids"][::3]]
@@ -139,7 +139,7 @@ class _Tree:
                 orphan.free = "f"
 
     def wrap_body(self, item: pydyf.Dictionary) -> None:
-        """Put what a list item holds beside its label into a body."""
+        """Wrap the kids of a list item, except its label, into a body."""
         labels = [
             kid
             for kid in item["K"]
@@ -163,19 +163,19 @@ class _Tree:
             element["P"] = body.reference
 
     def drop(self, element: pydyf.Dictionary) -> None:
-        """Take an element without content out of the tree: a drawing that says nothing."""
+        """Remove an element without content from the tree."""
         above = self.parent(element)
         above["K"] = pydyf.Array(kid for kid in above["K"] if kid != element.reference)
         element.free = "f"
 
     def scope(self, cell: pydyf.Dictionary) -> None:
-        """Say whether a header cell heads its column or its row."""
+        """Set the scope of a header cell: its column or its row."""
         group = self.parent(self.parent(cell))
         cell["A"]["Scope"] = "/Column" if group["S"] == "/THead" else "/Row"
 
 
 def _as_artifacts(stream: list[bytes | str], lost: set[int]) -> None:
-    """Turn marked content with these numbers into artifacts, in place."""
+    """Turn marked content with these IDs into artifacts, in place."""
     for i, operator in enumerate(stream):
         if operator == b"BDC" and _marked_as(stream[i - 1]) in lost:
             stream[i - 2 : i + 1] = ["/Artifact", b"BMC", b""]

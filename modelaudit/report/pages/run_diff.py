@@ -1,4 +1,4 @@
-"""Two runs side by side: which models changed, and which findings came and went."""
+"""Comparison of two runs: which models changed, and which findings are new or gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelaudit.report.wording.json_access import Map, as_count, as_list, as_map
 from modelaudit.schema import Audit
 
 _RANKS = {verdict.value: rank for rank, verdict in enumerate(WORST_FIRST)}
-UNREACHED = "not reached: "  # so begin an index's notes on them
+UNREACHED = "not reached: "  # prefix of the notes on them in an index
 LISTED = 8  # findings of one model
 
 
@@ -29,17 +29,17 @@ class Kind(StrEnum):
     GONE = "gone"
 
 
-WORSE, BETTER = "A worse verdict", "A better verdict"
+WORSE, BETTER = "Worse verdict", "Better verdict"
 HEADINGS = {
-    Kind.FINDINGS: "The same verdict, other findings",
+    Kind.FINDINGS: "Same verdict, different findings",
     Kind.NEW: "New models",
-    Kind.GONE: "Models that are gone",
+    Kind.GONE: "Removed models",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is still there of a model's audit in a run: it may be of a later run by now."""
+    """What is left of a model's audit in a run: a later run may have replaced it."""
 
     audit: Audit | None = None
     report: str = ""
@@ -49,8 +49,8 @@ class Kept:
 class Run:
     """One of the two runs.
 
-    `data` is what its `index.json` holds, `name` tells it from the other run, and `kept` finds
-    what is there of the model in a row of `data`.
+    `data` is the content of its `index.json`, `name` distinguishes it from the other run, and
+    `kept` finds what is left of the model in a row of `data`.
     """
 
     data: Map
@@ -59,13 +59,13 @@ class Run:
 
     @property
     def rows(self) -> dict[str, Map]:
-        """The models by slug: those of two roots can share a path, but not a slug."""
+        """The models by slug: models of two roots can share a path, but not a slug."""
         rows = as_maps(self.data.get("models"))
         return {as_text(row.get("slug")) or as_text(row.get("path")): row for row in rows}
 
     @property
     def unreached(self) -> frozenset[str]:
-        """Paths of models that an interrupted run did not come to."""
+        """Paths of models that an interrupted run did not reach."""
         notes = map(as_text, as_list(self.data.get("notes")))
         return frozenset(n.removeprefix(UNREACHED) for n in notes if n.startswith(UNREACHED))
 
@@ -75,7 +75,7 @@ class Run:
         told = f"{when}, {text.plural(len(self.rows), 'model')}"
         if missing := as_count(self.data.get("missing")):
             told += f" (interrupted, {text.number(missing)} not reached)"
-        # A run's directory is named after the time at which it began.
+        # A run's directory is named after its start time.
         stamp = as_text(self.data.get("created")).replace(":", "")
         named = self.name and self.name != stamp
         return f"{text.shorten(self.name, 60)}: {told}" if named else told
@@ -83,10 +83,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A model that is not the same in both runs.
+    """A model that differs between the runs.
 
-    `appeared` and `vanished` are open findings, by rule and (where the audits are still there) by
-    place. `other` is a sentence on what else changed.
+    `appeared` and `vanished` are open findings, by rule and (if the audits still exist) by
+    location. `other` is a sentence on what else changed.
     """
 
     kind: Kind
@@ -96,7 +96,7 @@ class Change:
     appeared: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     other: str = ""
-    sha256: str = ""  # of a model that is new or gone, where its audit is still there
+    sha256: str = ""  # of a model that is new or gone, if its audit still exists
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class Change:
 
     @property
     def heading(self) -> str:
-        """What stands over such models."""
+        """The heading of models with this kind of change."""
         if self.kind in HEADINGS or self.old is None or self.new is None:
             return HEADINGS[self.kind]
         ranks = [_RANKS.get(side.verdict, len(_RANKS)) for side in (self.old, self.new)]
@@ -123,14 +123,14 @@ class Change:
 
     @property
     def why(self) -> str:
-        """The reason of the later verdict."""
+        """The reason for the later verdict."""
         last = self.new or self.old
         return last.reason if last else ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunChanges:
-    """Everything that is not as it was, and how many models are."""
+    """All changed models, and the number of unchanged ones."""
 
     old: Run
     new: Run
@@ -144,7 +144,7 @@ class RunChanges:
         return f"{text.plural(count, 'model')} changed" if count else "no model changed"
 
     def groups(self) -> Iterator[tuple[str, list[Change]]]:
-        """The changes under headings that say what happened, the worst news first."""
+        """The changes by heading, worst first."""
         for heading in (WORSE, BETTER, *HEADINGS.values()):
             if mine := [each for each in self.changes if each.heading == heading]:
                 yield heading, mine
@@ -153,8 +153,8 @@ class RunChanges:
 def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
     """What changed between two runs.
 
-    Findings are told by the rules in the two indexes; by place, too, where both audits are still
-    there. `rules` gives the rules' names. What one run was interrupted before is left out.
+    Findings are identified by the rules in the two indexes, and by location if both audits still
+    exist. `rules` gives the rules' names. Models that one run did not reach are skipped.
     """
     before, after = old.rows, new.rows
     found, same = [], 0
@@ -172,12 +172,12 @@ def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
 
 
 def _unknown(row: Map | None, other: Run) -> bool:
-    """Whether the other run did not come to the model of a row."""
+    """Whether the other run did not reach the model of a row."""
     return row is not None and as_text(row.get("path")) in other.unreached
 
 
 def _stands(row: Map) -> tuple[object, ...]:
-    """What of a row counts as a change."""
+    """The parts of a row that count as a change."""
     return row.get("verdict"), _codes(row), _counts(row)
 
 
@@ -208,7 +208,7 @@ def _change(old: Run, new: Run, was: Map | None, now: Map | None, rules: Rules) 
     vanished = tuple(said for key, said in before.items() if key not in after)
     other = ""
     if not appeared and not vanished and _counts(was) != _counts(now):
-        other = f"open findings of the same rules: {_tally(was)} became {_tally(now)}"
+        other = f"open findings of the same rules: {_tally(was)} → {_tally(now)}"
     return Change(kind, path, *standings, appeared, vanished, other)
 
 
@@ -219,7 +219,7 @@ def _standing(row: Map | None, kept: Kept | None) -> Standing | None:
 
 
 def _open(audit: Audit) -> dict[str, str]:
-    """Open findings by fingerprint, each as its rule and place."""
+    """Open findings by fingerprint, each as its rule and location."""
     found = (f for f in audit.findings if f.outcome is not Outcome.WAIVED)
     return {each.fingerprint: _finding(each) for each in found}
 
@@ -239,7 +239,7 @@ def _tally(row: Map) -> str:
 
 
 def as_json(found: RunChanges) -> Mapping[str, object]:
-    """All of it for programs."""
+    """The comparison as JSON, for programs."""
     return {
         "old": _run_json(found.old),
         "new": _run_json(found.new),

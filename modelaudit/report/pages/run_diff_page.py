@@ -1,4 +1,4 @@
-"""The page on two runs: what changed between them, and where to read on."""
+"""The comparison page of two runs: what changed, with links to the reports."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from modelaudit.report.wording.json_access import as_text
 
 
 def page_of(found: RunChanges, folder: Path) -> Comparison:
-    """The page on two runs, which will lie in `folder`: reports are linked from there."""
-    same = f"As before: {text.plural(found.same, 'model')}."
+    """The page on two runs; links to reports are relative to `folder`."""
+    same = f"Unchanged: {text.plural(found.same, 'model')}."
     roots = {as_text(run.data.get("root")) for run in (found.old, found.new)}
     if len(roots) > 1:
-        same += " The runs looked at different directories; a model is matched by its path in them."
+        same += " The runs have different root directories; models are matched by relative path."
     return Comparison(
         title="Two runs compared",
         sides=(_side(found.old), _side(found.new)),

@@ -1,4 +1,4 @@
-"""How the verdicts of a registry went from run to run, in words and as a column for each run."""
+"""The verdicts of a registry from run to run, in words and as a bar chart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The drawing, `width` by `HEIGHT`, and the same in words."""
+    """The drawing, `width` by `HEIGHT`, and its text alternative."""
 
     runs: int
     width: int
@@ -36,14 +36,14 @@ class Trend:
 
 
 def _word(verdict: Verdict) -> str:
-    """The verdict as a page has it; the terminal has its short name."""
+    """The verdict as shown on a page; the terminal shows its short name."""
     return words.mark(verdict.value).said
 
 
 def in_words(
     counts: Sequence[Mapping[str, int]], name: Callable[[Verdict], str] = str
 ) -> tuple[str, ...]:
-    """A line for each verdict that occurs, with its number in every run: `pass 3 → 2 → 2`."""
+    """A line for each verdict that occurs, with its count in every run: `pass 3 → 2 → 2`."""
     lines = []
     for verdict in WORST_FIRST:
         numbers = [f"{run.get(verdict.value, 0):,}" for run in counts]
@@ -55,7 +55,7 @@ def in_words(
 
 
 def trend(runs: Sequence[tuple[str, Mapping[str, int]]]) -> Trend | None:
-    """The last runs as the index shows them; None where there are not two to compare.
+    """The last runs as the index shows them; None if there are fewer than two.
 
     Args:
         runs: when each began (ISO 8601, UTC) and its number of models by verdict, oldest first.
@@ -67,7 +67,7 @@ def trend(runs: Sequence[tuple[str, Mapping[str, int]]]) -> Trend | None:
     parts = []
     for index, (began, counts) in enumerate(shown):
         top = float(HEIGHT)
-        for verdict in reversed(WORST_FIRST):  # the worst stands on top
+        for verdict in reversed(WORST_FIRST):  # worst on top
             count = counts.get(verdict.value, 0)
             height = HEIGHT * count / most
             top -= height

@@ -1,4 +1,4 @@
-"""Appendix: environment, sandbox, files and the command that repeats the audit."""
+"""Appendix: environment, sandbox, files and the command that reproduces the audit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOOL = {"name": "Tool", "version": "Version", "rules_digest": "Rule set"}
 
 
 def command(audit: Audit) -> str:
-    """The shell command that repeats this audit, safe to paste whatever the path holds."""
+    """The shell command that repeats this audit, safe to paste whatever the path contains."""
     model = as_map(audit.model)
     root, path = as_text(model.get("root")), as_text(model.get("path"))
     whole = "/".join(part for part in (root.rstrip("/"), path) if part and part != ".")
@@ -38,7 +38,7 @@ def command(audit: Audit) -> str:
         options = " --no-probe"
     tried = dict.fromkeys(as_text(seen.get("runtime")) for seen in as_maps(audit.observations))
     for runtime in tried:
-        if runtime and words.runtime(runtime) == runtime:  # none of the installed ones
+        if runtime and words.runtime(runtime) == runtime:  # not an installed one
             options += f" --runtime {shlex.quote(text.printable(runtime))}"
     return (
         f"modelaudit audit {shlex.quote(text.printable(whole) or '.')}{options} --out audit-again"
@@ -46,10 +46,10 @@ def command(audit: Audit) -> str:
 
 
 def _sandbox(layers: Map) -> str:
-    """How many layers of the sandbox held, and the names of those that did not in full."""
+    """How many sandbox layers were active, and which were partial."""
     partly = [str(name).replace("-", " ") for name, state in layers.items() if state is not True]
-    held = f"{len(layers) - len(partly)} of {text.plural(len(layers), 'layer')} in place"
-    return held + (f"; not in full: {text.listing(partly)}" if partly else "")
+    held = f"{len(layers) - len(partly)} of {text.plural(len(layers), 'layer')} active"
+    return held + (f"; partial: {text.listing(partly)}" if partly else "")
 
 
 def _environment(audit: Audit) -> Facts:
@@ -91,8 +91,8 @@ def build(audit: Audit) -> Section:
         blocks.append(files)
     blocks.append(
         prose(
-            "All numbers of this report, and those that did not fit, are in `audit.json`: beside "
-            "the HTML report, and attached to the PDF (your PDF reader lists it under attachments)."
+            "All numbers of this report, and those omitted from it, are in `audit.json`: next to "
+            "the HTML report, and attached to the PDF (see the attachments in your PDF reader)."
         )
     )
     return Section("appendix", "Appendix", tuple(blocks))

@@ -26,7 +26,7 @@ CLASSES_NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Consecutive layers whose outputs have one spatial size."""
+    """Consecutive layers whose outputs have the same spatial size."""
 
     size: str
     classes: str
@@ -37,7 +37,7 @@ class Stage:
 
 
 def _spatial(layer: Map) -> str | None:
-    """The spatial size of a layer's output, `vector` without one, None where unknown."""
+    """The spatial size of a layer's output, `vector` if it has none, None if unknown."""
     found = layer.get("output_shape")
     if not isinstance(found, list | tuple):
         return None
@@ -46,14 +46,14 @@ def _spatial(layer: Map) -> str | None:
 
 
 def _ends(route: str) -> list[int]:
-    """Where the names of a layer's holders end in its route."""
+    """Where the names of a layer's parents end in its route."""
     return [place for place, char in enumerate(route) if char == "/"]
 
 
 def stages(layers: list[Map]) -> list[Stage]:
-    """`layers` in runs of one output size; a layer of unknown size joins the run before it.
+    """`layers` grouped by output size; a layer of unknown size joins the group before it.
 
-    A model within the model is no stage of its own: its layers are.
+    A nested model is not a stage of its own: its layers are.
     """
     routes = [as_text(layer.get("route")) for layer in layers]
     holders = {route[:end] for route in routes for end in _ends(route)}
@@ -100,20 +100,20 @@ def _facts(data: Map, profile: Map) -> Facts:
     params = as_count(data.get("params"))
     rows = [("Class", name(text.shorten(as_text(data.get("class")) or "unknown", 60)))]
     if dialect := as_text(data.get("dialect")):
-        rows.append(("Saved in the style of", Cell(text.shorten(dialect, 30))))
+        rows.append(("Config style", Cell(text.shorten(dialect, 30))))
     for key, title in (("inputs", "Inputs"), ("outputs", "Outputs")):
         if shown := ports(data, key):
             rows.append((title, name(text.listing(shown, 4))))
     if params is not None:
         rows.append(("Parameters", Cell(f"{params:,}")))
     if head := as_text(profile.get("head")):
-        rows.append(("How it ends", Cell(words.HEADS.get(head, "not recognised"))))
+        rows.append(("Head", Cell(words.HEADS.get(head, "not recognised"))))
     augmentation = [text.shorten(as_text(r), 40) for r in as_list(profile.get("augmentation"))]
-    said = text.listing(augmentation) if augmentation else "none inside the model"
+    said = text.listing(augmentation) if augmentation else "none in the model"
     if profile:
         rows.append(("Augmentation layers", Cell(said)))
         rescaling = [text.shorten(as_text(r), 40) for r in as_list(profile.get("rescaling"))]
-        said = text.listing(rescaling) if rescaling else "none inside the model"
+        said = text.listing(rescaling) if rescaling else "none in the model"
         rows.append(("Rescaling of inputs", Cell(said)))
     return Facts(tuple(rows))
 
@@ -145,12 +145,12 @@ def _grids(profile: Map) -> Table | None:
         )
         for grid in broken
     )
-    columns = ("Layer", "Class", "Input", "Window", "Step", "Padding", "Uneven under")
+    columns = ("Layer", "Class", "Input", "Kernel", "Strides", "Padding", "Asymmetric")
     return Table(
-        "Layers whose sampling positions do not mirror onto themselves",
+        "Layers whose sampling grid is not symmetric",
         columns,
         rows,
-        note="Such a layer treats an image and its mirror image differently whatever its weights.",
+        note="Such a layer treats an image and its mirror image differently for any weights.",
         print_rows=12,
         open=len(rows) <= 12,
     )
@@ -178,7 +178,7 @@ def _layers(layers: list[Map], profile: Map) -> Table:
         )
         for layer in layers
     )
-    more = (*(("Sees (pixels)",) if sees else ()), *(("Training",) if frozen else ()))
+    more = (*(("Receptive field",) if sees else ()), *(("Training",) if frozen else ()))
     columns = ("Layer", "Class", "Output", "Parameters", *more)
     return Table(
         "All layers in order of execution",
@@ -195,8 +195,8 @@ def build(audit: Audit) -> Section:
     layers = as_maps(data.get("layers"))
     if not layers:
         said = as_text(data.get("skipped_reason")) or (
-            "The file holds no architecture that can be read without running it (weights-only "
-            "files and plain graphs do not), so nothing is said about layers."
+            "The file holds no architecture that can be read without running it (for example a "
+            "weights-only file or a plain graph), so its layers are not described."
         )
         return Section("architecture", "Architecture", (prose(said, tone="note"),))
     profile = as_map(data.get("profile"))
@@ -214,21 +214,20 @@ def build(audit: Audit) -> Section:
         )
         for stage in stages(layers)
     )
-    columns = ("Output size", "Layers by class", "Layers", "Parameters", "From … to")
+    columns = ("Output size", "Layers by class", "Layers", "Parameters", "First … last")
     blocks: list[Block] = [
         prose(
-            "A layer is one computing step of the network; its parameters are the numbers stored "
-            "for it: those that training sets, and the statistics of batch normalisation. The "
-            "receptive field (“sees”) is how many input pixels one output of the layer can depend "
-            "on.",
+            "A layer is one step of the network; its parameters are the numbers stored for it: "
+            "trained weights and batch-normalisation statistics. The receptive field is how many "
+            "input pixels one output of the layer can depend on.",
             tone="terms",
         ),
         _facts(data, profile),
         Table(
-            "Stages: runs of layers with one output size",
+            "Stages: consecutive layers with the same output size",
             columns,
             rows,
-            print_rows=24 if len(layers) > PRINTED_LAYERS else 0,  # else all layers are listed
+            print_rows=24 if len(layers) > PRINTED_LAYERS else 0,  # otherwise all layers are listed
             open=len(rows) <= 24,
         ),
     ]

@@ -1,4 +1,4 @@
-"""What the running model did with the probe inputs and with their flipped copies."""
+"""How the running model responded to the probe inputs and to their flipped copies."""
 
 from __future__ import annotations
 
@@ -34,37 +34,36 @@ from modelaudit.report.wording.json_access import (
 from modelaudit.schema import Audit
 
 P_VALUE = (
-    "p-value: how likely the answers to the other inputs would differ as much by chance (Fisher's "
-    "exact test, adjusted for the number of classes after Holm)."
+    "p-value: probability of so large a difference to the other inputs by chance (Fisher's exact "
+    "test with Holm's correction for the number of classes)."
 )
 
 TERMS = (
-    "A probe input is an image (or other array) fed to the model to see what it does. Each one is "
-    "fed as it is and again mirrored or turned, and the two answers are compared. Agreement is the "
-    "share of inputs whose most likely class stays the same, with its "
+    "A probe input is an image (or other array) fed to the model to observe its behaviour. Each "
+    "one is fed unchanged and again mirrored or rotated, and the two outputs are compared. "
+    "Agreement is the share of inputs whose most likely class stays the same, with its "
     "95\N{NO-BREAK SPACE}% interval in brackets; "
-    "κ (kappa) is the agreement beyond chance, 1 at best. JS is the Jensen–Shannon divergence "
-    "between the two answers, from 0 (identical) to 1 bit. NFV, the normalised flip variation, "
-    "compares the change that a flip makes with the change between two different inputs: 0 means "
-    "that the flip does not matter, 1 that the flipped image is like another image to the model. "
-    "A dash means that the number is not defined here, for example because the output never "
-    "changes."
+    "κ (kappa) is the agreement beyond chance, at most 1. JS is the Jensen–Shannon divergence "
+    "between the two outputs, from 0 (identical) to 1 bit. NFV, the normalised flip variation, is "
+    "the change caused by a flip relative to the change between two different inputs: 0 means that "
+    "the flip has no effect, 1 that it changes the output as much as a different input does. "
+    "A dash means that the number is undefined, for example because the output never changes."
 )
 UNREPEATABLE = (
-    "The same input gives different answers, so what stands below holds for this one run only: "
-    "how much of a change comes from a flip cannot be told."
+    "The same input gives different outputs, so the numbers below hold for this run only: the "
+    "effect of a flip cannot be separated from this noise."
 )
 NOTES = {
-    "Bits": "Bits: information that the answer carries about the input.",
-    "R²": "R²: how well the output fits your targets, 1 at best.",
-    "NFV floor": "NFV floor: what would be left of NFV if every kernel were made symmetric; near 0 "
-    "means that nothing in the architecture stands against ignoring the flip.",
+    "Bits": "Bits: information that the output carries about the input.",
+    "R²": "R²: how well the output fits your targets, at most 1.",
+    "NFV floor": "NFV floor: the NFV that remains if every kernel is made symmetric; near 0 means "
+    "that the architecture allows invariance to the flip.",
 }
 
 
 def _inputs(data: Map) -> Facts:
     inputs = as_map(data.get("inputs"))
-    kind = "your images" if inputs.get("kind") == "user" else "made-up (synthetic) inputs"
+    kind = "your images" if inputs.get("kind") == "user" else "synthetic inputs"
     rows = [
         ("Runtime", Cell(words.runtime(plain(data.get("runtime"), 60)))),
         ("Inputs", Cell(f"{text.plural(as_count(inputs.get('n')) or 0, 'input')}, {kind}")),
@@ -81,9 +80,9 @@ def _inputs(data: Map) -> Facts:
         said = f"{text.number(floor)} (largest change between repeated runs on the same input)"
         rows.append(("Noise floor", Cell(said)))
     if isinstance(data.get("deterministic"), bool):
-        same = "the same answer" if data["deterministic"] else "different answers"
+        same = "the same output" if data["deterministic"] else "different outputs"
         said = f"{'yes' if data['deterministic'] else 'no'}: the same input gives {same}"
-        rows.append(("Repeatable", Cell(said)))
+        rows.append(("Deterministic", Cell(said)))
     return Facts(tuple(rows))
 
 
@@ -99,26 +98,26 @@ def _collapse(output: Map) -> str:
     information, classes = as_number(collapse.get("information")), as_count(collapse.get("classes"))
     said = []
     if collapse.get("collapsed") is True:
-        said.append("The answer hardly depends on the input (it has collapsed).")
+        said.append("The output hardly depends on the input (it has collapsed).")
     elif collapse.get("collapsed") is False:
-        said.append("The answer depends on the input.")
+        said.append("The output depends on the input.")
     if information is not None:
         most = f" of at most {text.number(math.log2(classes))}" if classes and classes > 1 else ""
         said.append(f"It carries {shown.number(information)}{most} bits of information about it.")
     share = as_number(collapse.get("top_share"))
     if share is not None:
         said.append(
-            f"The most frequent class, number {plain(collapse.get('top_class'))} counting from 0, "
-            f"is the answer to {text.percent(share)} of the inputs."
+            f"The most frequent class, index {plain(collapse.get('top_class'))}, "
+            f"is predicted for {text.percent(share)} of the inputs."
         )
     return " ".join(said)
 
 
-Column = tuple[str, dict[str, str]]  # its head, and the cells by way of feeding the input
+Column = tuple[str, dict[str, str]]  # its header, and its cells by transform
 
 
 def _of_effects(effects: list[Map]) -> list[Column]:
-    """Columns that compare the answers to transformed inputs with those to plain ones."""
+    """Columns that compare the outputs for transformed inputs with those for plain ones."""
     named = [(as_text(effect.get("name")), effect) for effect in effects]
     acts = {key: as_text(effect.get("action")) for key, effect in named}
     return [
@@ -142,7 +141,7 @@ def _of_effects(effects: list[Map]) -> list[Column]:
             for head, field in (("κ", "kappa"), ("JS", "js"), ("NFV", "nfv"))
         ),
         (
-            "The answer",
+            "Expected",
             {key: words.ACTIONS.get(act, text.shorten(act, 40)) for key, act in acts.items()}
             if set(acts.values()) - {"invariant"}
             else {},
@@ -151,7 +150,7 @@ def _of_effects(effects: list[Map]) -> list[Column]:
 
 
 def _by_input(output: Map, title: str) -> Table | None:
-    """Everything measured for each way of feeding the input, in one table."""
+    """Everything measured for each transform of the input, in one table."""
     effects = as_maps(output.get("transforms"))
     information = numbers(output.get("orientation")) | numbers(output.get("domain"))
     accuracy, floor = numbers(output.get("accuracy")), numbers(output.get("floor"))
@@ -166,7 +165,7 @@ def _by_input(output: Map, title: str) -> Table | None:
     keys = dict.fromkeys(key for _, values in filled for key in values)
     if not keys:
         return None
-    ordered = sorted(keys, key=lambda key: key != "e")  # the input as it is comes first
+    ordered = sorted(keys, key=lambda key: key != "e")  # the untransformed input comes first
     rows = tuple(
         (
             Cell(words.transform(text.shorten(key, 60))),
@@ -179,7 +178,7 @@ def _by_input(output: Map, title: str) -> Table | None:
     notes = [note for head, note in NOTES.items() if head in heads]
     size = f", n = {next(iter(counts)):,}" if len(counts) == 1 and None not in counts else ""
     return Table(
-        f"{title}: what happens when the input is fed in another way{size}",
+        f"{title}: effect of transforming the input{size}",
         ("Input", *(head for head, _ in filled)),
         rows,
         note=" ".join(notes),
@@ -189,7 +188,7 @@ def _by_input(output: Map, title: str) -> Table | None:
 
 
 def _by_class(title: str, rows: list[Map]) -> Table | None:
-    """What a flip does to the answers by the class that they were before it."""
+    """Effect of a flip on the answers, by the class predicted before the flip."""
     cells = tuple(
         (
             Cell(words.transform(text.shorten(as_text(row.get("transform")), 60))),
@@ -204,22 +203,24 @@ def _by_class(title: str, rows: list[Map]) -> Table | None:
     if not cells:
         return None
     columns = ("Input", "Class", "Inputs", "Agreement", "NFV", "p-value")
-    return Table(f"{title} (classes count from 0)", columns, cells, P_VALUE, 20, len(cells) <= 12)
+    return Table(
+        f"{title} (class indices start at 0)", columns, cells, P_VALUE, 20, len(cells) <= 12
+    )
 
 
 def _output(output: Map) -> list[Block]:
     kind = as_text(output.get("kind"))
-    title = f"Output {text.shorten(as_text(output.get('name')) or 'without a name', 40)}"
+    title = f"Output {text.shorten(as_text(output.get('name')) or '(unnamed)', 40)}"
     described = words.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
-    by_class = f"{title}: agreement by the class answered before the flip"
+    by_class = f"{title}: agreement by class predicted before the flip"
     tables = [_by_input(output, title), _by_class(by_class, as_maps(output.get("per_class")))]
     blocks += [table for table in tables if table is not None]
     return blocks
 
 
 def _repairs(data: Map, outputs: list[Map]) -> Table | None:
-    """What was changed in a copy of the model, and whether that explains the answers."""
+    """What was changed in a copy of the model, and whether that explains the outputs."""
     classes = {
         as_text(output.get("name")): as_count(as_map(output.get("collapse")).get("classes"))
         for output in outputs
@@ -240,28 +241,28 @@ def _repairs(data: Map, outputs: list[Map]) -> Table | None:
         rows.append(cells)
     if not rows:
         return None
-    columns = ("Repair", "Output", "Layer", "Bits before", "Bits after", "Explains the answers?")
+    columns = ("Repair", "Output", "Layer", "Bits before", "Bits after", "Explains the outputs?")
     return Table(
-        "Repairs that were tried on a copy, and what they did",
+        "Repairs tried on a copy of the model, and their effect",
         columns,
         tuple(rows),
-        note="Bits: information that the answer carries about the input; for outputs without "
-        "classes, how far their values spread over the inputs.",
+        note="Bits: information that the output carries about the input; for outputs without "
+        "classes, the spread of their values over the inputs.",
         print_rows=20,
     )
 
 
 def _explains(decided: object, before: float | None, after: float | None, classes: int) -> str:
-    """Whether a repair mends the output: by its own test, else by what the output says then."""
+    """Whether a repair fixes the output: by its own test, otherwise by the information gained."""
     if decided is True:
         return "yes"
     if before is None or after is None or classes < 2:
-        return "no" if decided is False else "cannot be told"
+        return "no" if decided is False else "inconclusive"
     room = math.log2(classes)
     if decided is None and before < UNINFORMED * room and after > INFORMED * room:
         return "yes"
     if decided is None and after > before + GAIN:
-        return f"at most in part: {text.number(room)} bits are possible"
+        return f"partly at most: {text.number(room)} bits are possible"
     return "no"
 
 
@@ -271,7 +272,7 @@ def build(audit: Audit) -> Section:
     outputs = as_maps(data.get("outputs"))
     if not outputs:
         reason = as_text(data.get("skipped_reason")) or "the audit holds no probe results"
-        said = f"The model was not run, so nothing is known of how it behaves. Reason: {reason}."
+        said = f"The model was not run, so its behaviour is unknown. Reason: {reason}."
         return Section("behaviour", "Behaviour", (prose(said, tone="note"),))
     blocks: list[Block] = [prose(TERMS, tone="terms"), _inputs(data)]
     if data.get("deterministic") is False:
@@ -287,9 +288,9 @@ def build(audit: Audit) -> Section:
             for route, share in sorted(dead.items(), key=lambda item: -item[1])
             if share > 0
         )
-        caption = "Channels that stayed silent on every probe input (some are normal)"
+        caption = "Channels that were zero for every probe input (a few are normal)"
         blocks.append(
-            Table(caption, ("Layer", "Silent"), rows, print_rows=12, open=len(rows) <= 12)
+            Table(caption, ("Layer", "Dead channels"), rows, print_rows=12, open=len(rows) <= 12)
         )
     if repairs := _repairs(data, outputs):
         blocks.append(repairs)

@@ -1,4 +1,4 @@
-"""What changed since an earlier audit of the same model, told by finding fingerprints."""
+"""What changed since an earlier audit of the same model, by finding fingerprint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Line = tuple[Span, ...]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """A heading, what changed in one paragraph, and the findings that came and went."""
+    """A heading, a paragraph on what changed, and the new and fixed findings."""
 
     title: str
     text: Line
@@ -29,8 +29,8 @@ class Changes:
 def build(audit: Audit, previous: Audit) -> Changes:
     """The comparison of two audits.
 
-    A finding that was open and is waived now is not called fixed, nor is one whose rule has no
-    answer now; one that was waived and is open now is called new.
+    A finding that was open and is now waived does not count as fixed, nor does one whose rule now
+    has no answer; one that was waived and is now open counts as new.
     """
     now, before = _found(audit, waived=False), _found(previous, waived=False)
     waived_now, waived_before = _found(audit, waived=True), _found(previous, waived=True)
@@ -44,21 +44,21 @@ def build(audit: Audit, previous: Audit) -> Changes:
     counts = [
         (len(new), "new" + (f" ({reopened:,} of them no longer waived)" if reopened else "")),
         (len(fixed), "fixed"),
-        (len(unseen), "not looked for this time"),
+        (len(unseen), "not checked this time"),
         (len(gone) - len(left), "waived since"),
         (len(now) - len(new), "unchanged"),
     ]
     told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
     said = [
         _verdicts(audit, previous),
-        f"Findings: {told or 'none then and none now'}.",
+        f"Findings: {told or 'none before and none now'}.",
         _accuracy(audit, previous),
         _file(audit, previous, differ=bool(new or gone or audit.verdict is not previous.verdict)),
     ]
     return Changes(
         f"Since the audit of {text.instant(previous.created)}",
         spans(" ".join(filter(None, said))),
-        (*_named("New", new), *_named("Fixed", fixed), *_named("Not looked for", unseen)),
+        (*_named("New", new), *_named("Fixed", fixed), *_named("Not checked", unseen)),
     )
 
 
@@ -70,40 +70,40 @@ def _found(audit: Audit, *, waived: bool) -> dict[str, Finding]:
 def _verdicts(audit: Audit, previous: Audit) -> str:
     now, then = (words.VERDICTS[each.verdict].word for each in (audit, previous))
     if now == then:
-        return f"The verdict is {now}, as it was."
-    return f"The verdict was {then} and is {now} now."
+        return f"The verdict is still {now}."
+    return f"The verdict changed from {then} to {now}."
 
 
 def _accuracy(audit: Audit, previous: Audit) -> str:
-    """Accuracy on labelled inputs then and now, empty where one of the two has none."""
+    """Accuracy on labelled inputs before and now, empty if either audit has none."""
     shares = [accuracies(each.behaviour) for each in (previous, audit)]
     output = next((name for name in shares[1] if name in shares[0]), None)
     if output is None:
         return ""
     then, now = (text.percent(each[output], 1) for each in shares)
     inputs = [as_map(as_map(each.behaviour).get("inputs")) for each in (previous, audit)]
-    where = "" if inputs[0] == inputs[1] else ", on other inputs than then"
+    where = "" if inputs[0] == inputs[1] else ", on different inputs"
     if then == now and not where:
-        return f"The accuracy on your labels is {now}, as it was."
-    return f"The accuracy on your labels was {then} and is {now} now{where}."
+        return f"The accuracy on your labels is still {now}."
+    return f"The accuracy on your labels changed from {then} to {now}{where}."
 
 
 def _file(audit: Audit, previous: Audit, *, differ: bool) -> str:
     digest, old = as_map(audit.model).get("sha256"), as_map(previous.model).get("sha256")
     if digest is None or old is None:
-        return "Whether the model file changed is not known: it could not be hashed."
+        return "Whether the model file changed is unknown: it could not be hashed."
     if digest != old:
         return "The model file has changed."
     if differ:
         return (
-            "The model file is the same as then, so the difference comes from the rules, "
-            "the settings, the probe inputs or the runtime."
+            "The model file is unchanged, so the difference comes from the rules, the settings, "
+            "the probe inputs or the runtime."
         )
-    return "The model file is the same as then."
+    return "The model file is unchanged."
 
 
 def _named(word: str, found: list[Finding]) -> Iterable[Line]:
-    """The worst of these findings, a line each, and how many more there are."""
+    """The worst of these findings, one per line, and how many more there are."""
     ordered = sorted(found, key=lambda finding: -finding.severity.rank)
     for finding in ordered[:LISTED]:
         where = text.shorten(str(finding.location), 60).replace("`", "'")

@@ -11,19 +11,18 @@ from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_numbe
 from modelaudit.schema import Audit
 
 RUNTIME = (
-    "A runtime is one version of TensorFlow or Keras. “Observed” is what happened when the model "
-    "was loaded in it in isolation."
+    "A runtime is one version of TensorFlow or Keras. “Observed” is the result of loading the "
+    "model in that runtime in a sandboxed process."
 )
 FORETOLD = (
-    " “Predicted” is read off the file without running it; where the two disagree, believe what "
-    "was observed."
+    " “Predicted” is derived from the file without running it; where the two disagree, trust the "
+    "observation."
 )
 
 
 COMPARED = (
-    " Runtimes that load it are given the same inputs, and what they compute is compared with the "
-    "first that did. A difference counts where rounding and the noise of repeated runs do not "
-    "explain it."
+    " Runtimes that load the model are given the same inputs, and their outputs are compared with "
+    "those of the first. A difference counts if rounding and run-to-run noise do not explain it."
 )
 
 
@@ -40,12 +39,12 @@ def _observed(row: Map) -> tuple[Cell, str]:
 
 
 def _error(observed: Map) -> str:
-    """What a loader said, without the config that Keras 3 prints after it."""
+    """A loader's error message, without the config that Keras 3 appends."""
     return as_text(observed.get("error")).partition(" Full object config:")[0]
 
 
 def _compared(observed: Map) -> str:
-    """How far what the runtime computes is from the reference's outputs."""
+    """How far the runtime's outputs are from the reference's."""
     whom = words.runtime(text.shorten(as_text(observed.get("reference")), 40))
     if reason := as_text(observed.get("not_compared")):
         return f"not compared with {whom}: {text.cut(reason, 200)}"
@@ -59,10 +58,10 @@ def _compared(observed: Map) -> str:
     if relative is not None:
         numbers.append(f"{text.number(relative)} of the largest value")
     if tolerance is not None:
-        numbers.append(f"allowed {text.number(tolerance)}")
+        numbers.append(f"tolerance {text.number(tolerance)}")
     if noise is not None:
         numbers.append(f"noise {text.number(noise)}")
-    same = "other outputs than" if observed.get("same") is False else "the same outputs as"
+    same = "different outputs than" if observed.get("same") is False else "the same outputs as"
     return f"{same} {whom} ({', '.join(numbers)})"
 
 
@@ -71,12 +70,12 @@ def _predicted(row: Map) -> str:
 
 
 def _because(reasons: list[Map]) -> str:
-    """The first reasons, whole ones, and how many more there are."""
+    """The first reasons in full, and how many more there are."""
     said = [text.cut(reason, 260) for r in reasons if (reason := as_text(r.get("text")))]
     room = list(accumulate(map(len, said)))
     shown = [reason for reason, taken in zip(said, room, strict=True) if taken <= 260] or said[:1]
     more = len(said) - len(shown)
-    return "; ".join(shown) + (f"; and {more:,} more, listed in audit.json" if more else "")
+    return "; ".join(shown) + (f"; {more:,} more in audit.json" if more else "")
 
 
 def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
@@ -116,9 +115,7 @@ def _observations(audit: Audit) -> Table | None:
     )
     if not rows:
         return None
-    return Table(
-        "Loading attempts and what they said", ("Runtime", "Call", "Result", "Error"), rows
-    )
+    return Table("Loading attempts", ("Runtime", "Call", "Result", "Error"), rows)
 
 
 def build(audit: Audit) -> Section:
@@ -131,8 +128,10 @@ def build(audit: Audit) -> Section:
         compared = any(as_map(row.get("observed")).get("reference") for row in found)
         said = RUNTIME + (FORETOLD if foretold else "") + (COMPARED if compared else "")
         blocks.append(prose(said))
-        columns = ("Runtime", "To do what", *(("Predicted",) if foretold else ()), "Observed")
-        blocks.append(Table("Where the model loads", (*columns, "Because"), rows, print_rows=30))
+        columns = ("Runtime", "Operation", *(("Predicted",) if foretold else ()), "Observed")
+        blocks.append(
+            Table("Runtimes that load the model", (*columns, "Reason"), rows, print_rows=30)
+        )
     else:
         blocks.append(prose("No runtime was predicted or tried for this model.", tone="note"))
     if not rows and (attempts := _observations(audit)):

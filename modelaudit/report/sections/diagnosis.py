@@ -1,4 +1,4 @@
-"""The diagnosis: which causes explain what was seen, on what evidence, and what to try next."""
+"""The diagnosis: which causes explain the symptoms, on what evidence, and what to try next."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
 MOST_PLACES = 6
-# What the founding question asks about: one answer for all inputs, another for flipped ones.
+# Symptoms: the same answer for all inputs, or different answers for flipped inputs.
 SYMPTOM = ("MA602", "MA603", "MA604")
-OTHER_QUESTION = "What explains how this model answers?"
-UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")  # a belief in no cause
+OTHER_QUESTION = "What explains the outputs of this model?"
+UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")  # these have no belief
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observation that speaks for a cause, which holds its numbers, on `n` inputs, and the
+    """One observation in favour of a cause: a text with its numbers, the sample size `n`, and the
     finding it comes from."""
 
     text: tuple[Span, ...]
@@ -42,7 +42,7 @@ class Evidence:
 class Cause:
     """One explanation. `share` is the belief in steps of 5 %, for the width of its bar.
 
-    `belief` is empty where nothing is decided.
+    `belief` is empty if nothing is decided.
     """
 
     title: str
@@ -94,7 +94,7 @@ def _line(item: object) -> tuple[Span, ...]:
 
 
 def _where(item: Map) -> tuple[Span, ...]:
-    """The transform and the layers that a cause is about; names are code, each kept to itself."""
+    """The transform and the layers that a cause is about; each name is a code span of its own."""
     said: list[Span] = []
     if transform := as_text(item.get("transform")):
         said.append(Span(f"transform: {text.shorten(words.transform(transform), 80)}"))
@@ -119,7 +119,7 @@ def _cause(item: Map, findings: Findings) -> Cause:
     inside = min(max(belief, 0.0), 1.0) if belief is not None else None
     return Cause(
         title=_title(item),
-        belief=("not weighed" if decided else "") if inside is None else text.percent(inside),
+        belief=("not estimated" if decided else "") if inside is None else text.percent(inside),
         share=round((inside or 0.0) * 20) * 5,
         where=_where(item),
         evidence=tuple(_evidence(e, findings) for e in as_list(item.get("evidence"))),
@@ -145,7 +145,7 @@ def _suspect(item: Map) -> Suspect:
 
 
 def _undecidable(items: list[Map]) -> list[tuple[str, str]]:
-    """What is missing, and all that it would decide."""
+    """What is missing, and what it would decide."""
     by_need: dict[str, list[str]] = {}
     for item in items:
         what = plain(item.get("what"), 200)
@@ -163,21 +163,21 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
         for of in [words.cause(as_text(item.get("of"))).lower()]
     ]
     if follows:
-        lists.append(led("Seen as well, but only a consequence", follows))
+        lists.append(led("Also observed, but only as consequences", follows))
     ruled_out = [
         (_title(item), plain(item.get("by"), 300)) for item in as_maps(data.get("ruled_out"))
     ]
     if ruled_out:
-        lists.append(led("Ruled out, and by what", ruled_out))
+        lists.append(led("Ruled out", ruled_out))
     if undecidable := _undecidable(as_maps(data.get("undecidable"))):
-        lists.append(led("Cannot be decided with what was given", undecidable))
+        lists.append(led("Cannot be decided from the available data", undecidable))
     causes = tuple(_cause(item, findings) for item in as_maps(data.get("causes")))
     answer = paragraphs(as_text(data.get("answer"))[:LONGEST])
     missing = ""
     if not (causes or answer):
         missing = as_text(data.get("skipped_reason")) or (
-            "No diagnosis was made: the audit holds too little to reason from. "
-            "What was not checked, and why, is listed further down."
+            "No diagnosis was made: the audit holds too little data. “What was not checked” gives "
+            "the reasons."
         )
     question = text.cut(as_text(data.get("question")), 240)
     if question and not any(code in findings.anchors for code in SYMPTOM):

@@ -1,4 +1,4 @@
-"""The findings: one table of all, then one card for each rule that failed."""
+"""The findings: an overview table, then a card for each rule that failed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PRINTED_OCCURRENCES = 5
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One finding of a rule: where it is, what was seen and the numbers behind it.
+    """One finding of a rule: its location, what was found, and the evidence.
 
-    `anchor` stays the same from audit to audit: links to a finding go on leading there.
+    `anchor` stays the same from audit to audit, so that links to a finding keep working.
     """
 
     number: int
@@ -33,13 +33,13 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All findings of one rule that share title, severity and remedy."""
+    """All findings of one rule that share title, severity and fix."""
 
     anchor: str
     mark: str
     code: str
     rule: str
-    family: str  # of the rule; empty where it is unknown
+    family: str  # of the rule; empty if unknown
     title: tuple[Span, ...]
     confidence: str
     why: tuple[Paragraph, ...]
@@ -51,10 +51,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The chapter: overview, cards worst first, and the waived ones after them."""
+    """The chapter: overview, then cards, worst first, waived ones last."""
 
     table: Table | None
-    nothing: str  # what to say where there is no finding
+    nothing: str  # text to show if there are no findings
     cards: tuple[Card, ...]
     counts: tuple[tuple[str, int], ...]  # severity -> number of open findings, worst first
     waived: int
@@ -66,7 +66,7 @@ def _mark(finding: Finding) -> str:
 
 
 def _confidence(finding: Finding, info: RuleInfo | None) -> str:
-    """How sure it is; what is certain rests on the bytes of the file or on what was observed."""
+    """The confidence; certainty rests on the file's bytes or on observation."""
     if finding.confidence is Confidence.CERTAIN and info and info.observed:
         return words.OBSERVED
     return words.CONFIDENCE[finding.confidence]
@@ -100,12 +100,12 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
 
 
 def _fragment(code: str) -> str:
-    """A rule's code as a fragment of an address; codes of a file can hold anything."""
+    """A rule's code as a URL fragment; an audit file's codes can hold anything."""
     return re.sub(r"[^A-Za-z0-9]+", "-", code)[:20].strip("-") or "finding"
 
 
 def _free(fragment: str, taken: set[str]) -> str:
-    """`fragment`, or with a number behind it where another card has it already."""
+    """`fragment`, with a number appended if another card has it already."""
     found, number = fragment, 1
     while found in taken:
         number += 1
@@ -116,16 +116,16 @@ def _free(fragment: str, taken: set[str]) -> str:
 
 def _nothing(audit: Audit) -> str:
     if not audit.results:
-        return "No rule was asked, so this is no statement about the model."
+        return "No rule was run, so this says nothing about the model."
     asked = [result for result in audit.results if not result.moot]
     unanswered = sum(r.outcome in (Outcome.NOT_APPLICABLE, Outcome.ERROR) for r in asked)
     if unanswered:
-        said = f"{unanswered:,} of {text.plural(len(asked), 'question')} that arise"
+        said = f"{unanswered:,} of {text.plural(len(asked), 'applicable question')}"
         return (
-            f"No rule found anything wrong, but {said} {'has' if unanswered == 1 else 'have'} no "
-            "answer; they are listed under “What was not checked”."
+            f"No rule found a problem, but {said} could not be answered; see “What was not "
+            "checked”."
         )
-    return "No rule found anything wrong."
+    return "No rule found a problem."
 
 
 def _span_of(card: Card) -> str:

@@ -1,4 +1,4 @@
-"""Three to five numbers for the first page, the most telling that were measured."""
+"""Three to five numbers for the first page, the most informative ones first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIMIT = 5
 
 @dataclass(frozen=True, slots=True)
 class KeyNumber:
-    """A number, what it counts, and what to compare it with."""
+    """A number, its label, and a note for comparison."""
 
     value: str
     label: str
@@ -42,10 +42,10 @@ def _questions(audit: Audit) -> KeyNumber | None:
         return KeyNumber(f"0 of {len(asked)}", "questions answered", "see what was not checked")
     open_ones = len(asked) - answered
     waived = sum(result.outcome is Outcome.WAIVED for result in audit.results)
-    notes = [f"{waived} more found something that is waived"] if waived else []
+    notes = [f"{waived} more with waived findings"] if waived else []
     if open_ones:
-        notes.append(f"{open_ones} more {'has' if open_ones == 1 else 'have'} no answer")
-    note = "; ".join(notes) or "every question has its answer"
+        notes.append(f"{open_ones} more not answered")
+    note = "; ".join(notes) or "every question was answered"
     return KeyNumber(f"{passed} of {answered}", "checks passed", note)
 
 
@@ -55,7 +55,7 @@ def _right(behaviour: Map) -> KeyNumber | None:
         return None
     count = as_count(as_map(behaviour.get("inputs")).get("n"))
     note = f"{text.plural(count, 'labelled input')} as given" if count else "inputs as given"
-    return KeyNumber(text.percent(share), "of the answers are right", note)
+    return KeyNumber(text.percent(share), "accuracy on your labels", note)
 
 
 def _restored(restore: Map) -> KeyNumber | None:
@@ -64,14 +64,14 @@ def _restored(restore: Map) -> KeyNumber | None:
         return None
     return KeyNumber(
         f"{identical:,} of {compared:,}",
-        "arrays of this file loaded unchanged here",
-        "says nothing of how the file was made",
+        "weight arrays loaded unchanged",
+        "does not show that the weights are right",
     )
 
 
 def _mirrored(output: Map, behaviour: Map) -> KeyNumber | None:
-    # A model that gives one answer to everything agrees with itself, and of one whose answers
-    # change by themselves nobody can say what the flip did.
+    # A collapsed model always agrees with itself, and in a nondeterministic one the effect of a
+    # flip cannot be isolated.
     collapsed = as_map(output.get("collapse")).get("collapsed") is True
     if collapsed or behaviour.get("deterministic") is False:
         return None
@@ -96,7 +96,7 @@ def _collapse(output: Map) -> KeyNumber | None:
     if share is None:
         return None
     note = (
-        f"of {classes:,} classes; an even spread would be {text.percent(1 / classes)}"
+        f"of {classes:,} classes; uniform answers would give {text.percent(1 / classes)}"
         if classes
         else ""
     )
@@ -104,7 +104,7 @@ def _collapse(output: Map) -> KeyNumber | None:
 
 
 def _loads(audit: Audit) -> KeyNumber | None:
-    """Runtimes that load the model in some way, of those that were tried."""
+    """How many of the tried runtimes load the model in some way."""
     seen: dict[str, set[str]] = {}
     foretold: dict[str, set[str]] = {}
     for row in as_maps(audit.compatibility):
@@ -126,28 +126,28 @@ def _loads(audit: Audit) -> KeyNumber | None:
     ]
     return KeyNumber(
         f"{good} of {len(seen)}",
-        "runtime tried loads it" if len(seen) == 1 else "runtimes tried load it",
+        "tested runtime loads it" if len(seen) == 1 else "tested runtimes load it",
         "; ".join([*notes, "see Compatibility"]),
     )
 
 
 def _status(row: Map) -> str:
-    """How loading ended there, "" where it was not tried."""
+    """The status of the loading attempt, "" if there was none."""
     status = as_text(as_map(row.get("observed")).get("status"))
     return "" if status == "unavailable" else status
 
 
 def _parameters(audit: Audit) -> KeyNumber | None:
-    """Not all of them are trained: the statistics of batch normalisation count, too."""
+    """The number of parameters, including batch-normalisation statistics."""
     params = as_count(as_map(audit.architecture).get("params"))
     layers = len(as_list(as_map(audit.architecture).get("layers")))
     if params is not None:
-        note = f"stored numbers of {text.plural(layers, 'layer')}"
+        note = f"stored in {text.plural(layers, 'layer')}"
         return KeyNumber(f"{params:,}", "parameters", note)
     total = as_count(as_map(audit.weights).get("total"))
-    # In a file that could not be read, none were found and any number may be there.
+    # If the file could not be read, a total of 0 means unknown.
     if total or (total is not None and as_map(audit.model).get("complete") is not False):
-        return KeyNumber(f"{total:,}", "parameters", "stored numbers")
+        return KeyNumber(f"{total:,}", "parameters", "stored in the file")
     return None
 
 

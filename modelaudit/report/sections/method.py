@@ -1,4 +1,4 @@
-"""How the audit works, and what it cannot tell."""
+"""How the audit works, and its limits."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from modelaudit.report.wording.json_access import as_map
 from modelaudit.schema import Audit
 
 STATIC = (
-    "The file was read by a reader that never runs anything in it: no TensorFlow, no unpickling, "
-    "every read bounded. Statements about files, layers, weights and compatibility come from "
-    "there."
+    "The file was read without executing anything in it: no TensorFlow, no unpickling, and every "
+    "read is bounded. Results on files, layers, weights and compatibility come from this step."
 )
 PROBED = (
-    "The model was then loaded and run in a separate process with restricted rights. Statements "
-    "about behaviour and about the restored weights come from there."
+    "The model was then loaded and run in a sandboxed process. Results on behaviour and restored "
+    "weights come from this step."
 )
 NOT_PROBED = "The model was not run, so everything in this report comes from the file alone."
 KEPT_BACK = (
-    "A model with a critical finding is not run. `--probe-unsafe` would run it in the sandbox all "
-    "the same, to learn what it does; that does not make it safe to load."
+    "A model with a critical finding is not run. `--probe-unsafe` runs it in the sandbox anyway, "
+    "to observe its behaviour; that does not make it safe to load."
 )
 
 LIMITS = """
-A pass means that the listed questions were answered well for this file. It is no statement about \
-the accuracy of the model on its task, its training data, or its licence.
-Symmetry scores of kernels are supporting evidence: a network of asymmetric kernels can ignore \
-flips, and one of symmetric-looking kernels can depend on them.
-Intervals are 95 % intervals for the probe inputs that were used. They say nothing about images of \
-another kind.
-Versions named in a file are its maker's word; they are shown and used to predict, never to excuse \
-a finding.
+A pass means that the listed rules passed for this file. It says nothing about the accuracy of the \
+model on its task, its training data or its licence.
+Kernel symmetry scores are supporting evidence: a network with asymmetric kernels can be invariant \
+to flips, and one with nearly symmetric kernels can depend on them.
+Intervals are 95 % intervals for the probe inputs used. They do not carry over to other kinds of \
+images.
+Versions named in a file are claims of its author; they are shown and used for predictions, never \
+to suppress a finding.
 """.strip().splitlines()
 SYNTHETIC = (
-    "The probe inputs were made up, not real images. They show whether the output depends on the "
-    "input at all and whether a flip changes it exactly; whether flips matter for real images "
-    "can only be told from real images."
+    "The probe inputs were synthetic, not real images. They show whether the output depends on the "
+    "input at all and whether it is exactly invariant to flips; whether flips matter for real "
+    "images can only be measured on real images."
 )
 
 
@@ -62,11 +61,12 @@ def build(audit: Audit) -> Section:
         prose(STATIC, *((PROBED,) if inputs or audit.observations else _not_run(audit))),
         prose(
             "Every rule asks one question and ends as passed, failed, not applicable, error or "
-            "waived. The verdict is set by the worst open finding, never by a score: Fail from the "
-            "chosen severity upwards (High unless the user chose another), Pass with warnings for "
-            "lesser findings, Incomplete where something needed could not be read or run."
+            "waived. The worst open finding decides the verdict; there is no score. The verdict is "
+            "Fail for findings of the `--fail-on` severity or higher (High by default), Pass with "
+            "warnings for lesser ones, and Incomplete if something required could not be read or "
+            "run."
         ),
-        prose("What the severities mean:"),
+        prose("Severities:"),
         severities,
         bullets("Limits", limits),
     ]

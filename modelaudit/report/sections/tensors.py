@@ -1,4 +1,4 @@
-"""The tensors that a file stores: how many of which kind, and which deserve a look."""
+"""The tensors that a file stores: counts by kind, and which deserve attention."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from modelaudit.report.wording.json_access import (
 )
 
 LISTED = 20
-SECOND_NAMES = "_all_variables/"  # where Keras exports every variable a second time
+SECOND_NAMES = "_all_variables/"  # where Keras exports every variable again
 OTHER_TENSORS = {
-    "again": "that store variables a second time",
+    "again": "that duplicate variables",
     "metric": "of metrics",
     "optimizer": "of the optimiser",
-    "other": "that the format keeps for itself",
-    "seed": "with the state of random generators",
+    "other": "internal to the format",
+    "seed": "with random-generator state",
 }
 
 
 def _strange(tensor: Map) -> str:
-    """Why a tensor deserves a look, or an empty string."""
+    """Why a tensor deserves attention, or an empty string."""
     said = []
     if bad := as_count(tensor.get("nonfinite")):
         said.append(f"{bad:,} values are not finite")
@@ -64,13 +64,13 @@ def _standing_out(strange: list[tuple[Map, str]]) -> Table:
         (name(text.shorten(as_text(t.get("name")), 70)), num(shape(t.get("shape"))), Cell(why))
         for t, why in strange
     )
-    caption = "Tensors that deserve a look (not all of this is wrong)"
-    columns = ("Tensor", "Shape", "What stands out")
+    caption = "Tensors that deserve attention (not necessarily wrong)"
+    columns = ("Tensor", "Shape", "Why")
     return Table(caption, columns, rows, print_rows=LISTED, open=len(rows) <= LISTED)
 
 
 def _stored(tensors: list[Map], weights: Map) -> str:
-    """What the file holds by kind, so that all counts of it in the report can be told apart."""
+    """What the file holds by kind, so that the counts in the report can be reconciled."""
     roles = Counter(_role(tensor) for tensor in tensors)
     mine = roles.pop("weight", 0)
     said = [f"A tensor is one named array of numbers. The file holds {text.plural(mine, 'tensor')}"]
@@ -82,7 +82,7 @@ def _stored(tensors: list[Map], weights: Map) -> str:
     whole = " ".join(said)
     if roles:
         others = [f"{count:,} {OTHER_TENSORS[role]}" for role, count in sorted(roles.items())]
-        whole += f". {len(tensors):,} tensors are stored in all: the others are "
+        whole += f". The file stores {len(tensors):,} tensors in total; the others are "
         whole += text.listing(others)
     return f"{whole}."
 
@@ -97,7 +97,7 @@ def _role(tensor: Map) -> str:
 
 
 def build(weights: Map) -> list[Block]:
-    """How much the file stores, the tensors that stand out, and all of them."""
+    """How much the file stores, the tensors that deserve attention, and all tensors."""
     tensors = as_maps(weights.get("tensors"))
     if not tensors:
         return [prose("No tensor could be read from the file.", tone="note")]
@@ -105,7 +105,7 @@ def build(weights: Map) -> list[Block]:
     strange = [(tensor, why) for tensor in tensors if (why := _strange(tensor))]
     if strange:
         blocks.append(_standing_out(strange))
-    columns = ("Tensor", "Shape", "Type", "Values", "Mean", "Deviation")
+    columns = ("Tensor", "Shape", "Type", "Values", "Mean", "Std. dev.")
     rows = tuple(map(_tensor_row, tensors))
     blocks.append(Table("All tensors", columns, rows, print_rows=0, open=False))
     return blocks

@@ -1,4 +1,4 @@
-"""What was not checked, and why. "Could not look" is never a pass."""
+"""What was not checked, and why. An unanswered question is never a pass."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from modelaudit.report.wording import vocabulary as words
 from modelaudit.report.wording.json_access import accuracies, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
-NO_REASON = "no reason was recorded"
+NO_REASON = "no reason recorded"
 LIMIT = (
-    "Nothing is said about accuracy on your task, the training data or the licence: a pass is no "
-    "clearance."
+    "An audit does not cover accuracy on your task, the training data or the licence: a pass is "
+    "not a guarantee."
 )
 LABELLED = (
-    "Nothing is said about accuracy on other inputs, the training data or the licence: a pass is "
-    "no clearance."
+    "An audit does not cover accuracy on other inputs, the training data or the licence: a pass is "
+    "not a guarantee."
 )
 
 
@@ -42,7 +42,7 @@ def _question(rules: Rules, code: str, name: str) -> str:
 
 
 def unanswered(audit: Audit) -> tuple[RuleResult, ...]:
-    """Rules whose question arises and has no answer."""
+    """Rules that apply to the model but could not be answered."""
     return tuple(result for result in audit.skipped if not result.moot)
 
 
@@ -55,11 +55,11 @@ def _by_reason(results: Iterable[RuleResult]) -> dict[tuple[str, str], list[str]
 
 
 def measurements(audit: Audit) -> tuple[str, ...]:
-    """Measurements that were not made, each with its reason."""
+    """Skipped measurements, each with its reason."""
     found: list[str] = []
     if reason := as_text(as_map(audit.behaviour).get("skipped_reason")):
         found.append(f"Running the model: {reason}")
-    twins: dict[str, list[str]] = {}  # reason -> tensors whose filters it is about
+    twins: dict[str, list[str]] = {}  # reason -> tensors it applies to
     for section in (audit.symmetry, audit.behaviour):
         for what, why in as_map(as_map(section).get("skipped")).items():
             kind, _, tensor = str(what).partition(":")
@@ -68,8 +68,7 @@ def measurements(audit: Audit) -> tuple[str, ...]:
             else:
                 found.append(f"{words.measurement(what)}: {plain(why, 300)}")
     found += [
-        f"Mirrored twins among the filters in {text.listing(tensors)}: {why}"
-        for why, tensors in twins.items()
+        f"Mirrored filter pairs in {text.listing(tensors)}: {why}" for why, tensors in twins.items()
     ]
     for observation in as_maps(audit.observations):
         if as_text(observation.get("status")) in ("refused", "unavailable"):
@@ -79,10 +78,9 @@ def measurements(audit: Audit) -> tuple[str, ...]:
 
 
 def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
-    """The shortest honest summary for the first page: at most `limit` lines, and what no audit
-    looks at.
+    """A short summary for the first page: at most `limit` lines, and what no audit covers.
 
-    Questions and measurements are counted apart, so that each count is that of the chapter.
+    Questions and measurements are counted separately, so that the counts match the chapter's.
     """
     groups = sorted(
         _by_reason(unanswered(audit)).items(), key=lambda item: (item[0][0], -len(item[1]))
@@ -95,18 +93,18 @@ def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
         more = text.plural(sum(len(codes) for _, codes in rest), "more question")
         found.append(f"{more} not answered, for {len(rest):,} other reasons")
     if len(not_made) == 1:
-        found.append(f"1 measurement not made. {text.cut(not_made[0], 150)}")
+        found.append(f"1 measurement skipped. {text.cut(not_made[0], 150)}")
     elif not_made:
         told = "listed under “What was not checked”"
-        found.append(f"{len(not_made):,} measurements not made, {told}")
+        found.append(f"{len(not_made):,} measurements skipped, {told}")
     if not found:
-        found.append("Every question that arises was answered.")
+        found.append("Every applicable question was answered.")
     unsaid = LABELLED if accuracies(audit.behaviour) else LIMIT
     return tuple(map(spans, [*found, unsaid]))
 
 
 def _questions(codes: Sequence[str], outcome: str, reason: str) -> str:
-    """How many questions have no answer for one reason, and of what kind if they are of one."""
+    """How many questions have no answer for one reason, and their family if they share one."""
     kinds = {words.FAMILIES.get(code[:3], "") for code in codes}
     kind = f"{kinds.pop()} question" if len(kinds) == 1 else "question"
     ended = "ended in an error" if outcome == Outcome.ERROR.value else "not answered"
@@ -115,15 +113,15 @@ def _questions(codes: Sequence[str], outcome: str, reason: str) -> str:
 
 
 def _moot(results: Sequence[RuleResult]) -> Table:
-    """Questions that do not arise, a row for each reason."""
+    """Questions that do not apply, a row for each reason."""
     rows = tuple(
         (Cell(_ranges(codes)), num(f"{len(codes):,}"), Cell(text.plain_text(reason, 200)))
         for (_, reason), codes in sorted(
             _by_reason(results).items(), key=lambda item: (-len(item[1]), item[1])
         )
     )
-    caption = "Questions that do not arise for a model of this kind"
-    columns = ("Rules", "Questions", "Because")
+    caption = "Questions that do not apply to this kind of model"
+    columns = ("Rules", "Questions", "Reason")
     return Table(caption, columns, rows, print_rows=0, open=len(rows) <= 8)
 
 
@@ -141,7 +139,7 @@ def _passed(passed: list[RuleResult], rules: Rules) -> Facts:
 
 
 def _ranges(codes: Iterable[str]) -> str:
-    """`MA101–MA103, MA105`: neighbours in number are drawn together."""
+    """`MA101–MA103, MA105`: consecutive codes are merged into ranges."""
     runs: list[list[str]] = []
     for code in codes:
         if runs and code[2:].isdigit() and f"MA{int(code[2:]) - 1}" == runs[-1][-1]:
@@ -152,7 +150,7 @@ def _ranges(codes: Iterable[str]) -> str:
 
 
 def _passed_in_words(passed: list[RuleResult], rules: Rules) -> Bullets:
-    title = "What each rule that passed says"
+    title = "Results of the rules that passed"
     items = [
         f"{r.code} {text.one_line(r.reason) or _question(rules, r.code, r.name)}" for r in passed
     ]
@@ -160,7 +158,7 @@ def _passed_in_words(passed: list[RuleResult], rules: Rules) -> Bullets:
 
 
 def build(audit: Audit, rules: Rules) -> Section:
-    """The chapter: unanswered questions, measurements not made, waivers, and what passed."""
+    """The chapter: unanswered questions, skipped measurements, waivers, and what passed."""
     blocks: list[Block] = []
     if missing := unanswered(audit):
         rows = tuple(
@@ -177,20 +175,20 @@ def build(audit: Audit, rules: Rules) -> Section:
         )
         blocks.append(
             prose(
-                "These questions have no answer for this model. Read none of them as passed: the "
-                "reason says what was missing."
+                "These questions could not be answered for this model. None of them counts as "
+                "passed; the reason says what was missing."
             )
         )
-        caption = f"Questions without an answer ({len(rows):,})"
-        columns = ("Rule", "What would hold if it passed", "State", "Why it was not answered")
+        caption = f"Unanswered questions ({len(rows):,})"
+        columns = ("Rule", "If it had passed", "State", "Reason")
         blocks.append(Table(caption, columns, rows, open=len(rows) <= 12))
     if not_made := measurements(audit):
-        blocks.append(bullets(f"Measurements that were not made ({len(not_made):,})", not_made))
+        blocks.append(bullets(f"Skipped measurements ({len(not_made):,})", not_made))
     waived = [f for f in audit.findings if f.outcome is Outcome.WAIVED]
     if waived:
         blocks.append(
             bullets(
-                "Findings that somebody waived",
+                "Waived findings",
                 [
                     f"{f.code} {text.cut(f.title, 120)} – {text.cut(f.waived_by or '', 200)}"
                     for f in waived
@@ -198,15 +196,15 @@ def build(audit: Audit, rules: Rules) -> Section:
             )
         )
     if not blocks:
-        blocks.append(prose("Every question that arises was answered.", tone="good"))
+        blocks.append(prose("Every applicable question was answered.", tone="good"))
     if moot := [result for result in audit.skipped if result.moot]:
         said = f"{text.plural(len(moot), 'more question')} "
-        said += "do not arise" if len(moot) > 1 else "does not arise"
-        blocks += [prose(f"{said} for a model of this kind."), _moot(moot)]
+        said += "do not apply" if len(moot) > 1 else "does not apply"
+        blocks += [prose(f"{said} to this kind of model."), _moot(moot)]
     passed = [r for r in audit.results if r.outcome is Outcome.PASS]
     if passed:
         blocks += [
-            prose(f"What passed, {text.plural(len(passed), 'rule')}:"),
+            prose(f"{text.plural(len(passed), 'rule')} passed:"),
             _passed(passed, rules),
             _passed_in_words(passed, rules),
         ]

@@ -1,4 +1,4 @@
-"""The first page: the verdict, why, the key numbers, what to do, what it is about."""
+"""The first page: the verdict and its reason, key numbers, next steps, and the model's identity."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2
-LONGEST_PATH = 1000  # in full, for it says which model a report is about
+LONGEST_PATH = 1000  # shown in full: it identifies the model
 ACTION_ROOM, LONGEST_SENTENCE = 200, 400
 SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`“])")
-SECURITY = "security"  # family of the rules on what a file could do to whoever loads it
-SYMPTOMS = frozenset({"MA602", "MA604"})  # what a diagnosis is asked to explain
+SECURITY = "security"  # family of the rules on code execution and unsafe files
+SYMPTOMS = frozenset({"MA602", "MA604"})  # what a diagnosis explains
 NOT_CHECKED_LINES = 4
 RUNTIMES = {"tensorflow": "TensorFlow", "keras": "Keras", "tf-keras": "tf-keras"}
-NOT_COMPARED = "nothing yet: no earlier audit of this model is kept here"
+NOT_COMPARED = "nothing: there is no earlier audit of this model"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do, and the card that says more."""
+    """A step to take, and the card with details."""
 
     text: tuple[Span, ...]
     why: str
@@ -64,7 +64,7 @@ def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
         return _replacing(dangerous)
     causes = [] if audit.verdict is Verdict.PASS else as_maps(as_map(audit.diagnosis).get("causes"))
     steps = as_maps(causes[0].get("next_steps"))[:DIAGNOSED] if causes else []
-    # The diagnosis says what to do about the findings that it rests on, and about the symptoms.
+    # The diagnosis gives the steps for its evidence and for the symptoms.
     told = {as_text(e.get("code")) for c in causes[:1] for e in as_maps(c.get("evidence"))}
     explained = [card for card in open_cards if steps and card.code in told | SYMPTOMS]
     weight = max([_rank(card) for card in explained], default=Severity.LOW.rank)
@@ -73,7 +73,7 @@ def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     found += [_of_diagnosis(causes[0], step) for step in steps]
     found += [_of_card(card) for card in others if not _comes_first(card, weight)]
     if audit.verdict is Verdict.INCOMPLETE:
-        said = "Give the audit what it lacked (see what was not checked), then run it again"
+        said = "Provide what the audit was missing (see what was not checked), then run it again"
         found.append(Action(spans(said), "What was not checked, and why", "not-checked"))
     return tuple(found[:ACTIONS])
 
@@ -83,7 +83,7 @@ def _rank(card: Card) -> int:
 
 
 def _comes_first(card: Card, weight: int) -> bool:
-    """Before the diagnosis: what forbids loading the model, and what is worse than its findings."""
+    """Whether it precedes the diagnosis: critical, or more severe than the diagnosis's findings."""
     return _rank(card) > weight or card.mark == Severity.CRITICAL
 
 
@@ -92,12 +92,12 @@ def _dangerous(findings: Findings) -> Card | None:
 
 
 def _replacing(card: Card) -> tuple[Action, ...]:
-    """What to do about a file that must not be loaded: nothing that would make it load."""
+    """Steps for a file that must not be loaded; none of them helps it to load."""
     clean = "Get a clean copy from whoever trained the model, not from where this file came from."
     again = "Audit that copy before anything loads it: `modelaudit audit COPY`."
     return (
         _of_card(card),
-        Action(spans(clean), "Fixes that would help this file to load are held back", card.anchor),
+        Action(spans(clean), "Fixes that would help this file load are not shown", card.anchor),
         Action(spans(again), f"{card.code} must pass there", card.anchor),
     )
 
@@ -118,7 +118,7 @@ def _of_card(card: Card) -> Action:
 
 
 def _sentences(said: str) -> str:
-    """As many whole sentences as have room, at least one; only a very long one is cut."""
+    """As many whole sentences as fit, at least one; only a very long one is cut."""
     first, *others = SENTENCE_END.split(text.one_line(text.printable(said)))
     shown = text.cut(first, LONGEST_SENTENCE)
     for sentence in others:
@@ -133,7 +133,7 @@ def _backticked(span: Span) -> str:
 
 
 def saved_with(model: object) -> str:
-    """The versions that the file says it was saved with, as one line."""
+    """The versions that the file says it was saved with, on one line."""
     said = as_map(as_map(model).get("saved_with"))
     names = (
         ("tensorflow", "TensorFlow"),
@@ -148,7 +148,7 @@ def saved_with(model: object) -> str:
         for key, word in names
         if said.get(key) is not None
     ]
-    return ", ".join(parts) or "the file does not say"
+    return ", ".join(parts) or "not recorded in the file"
 
 
 def probe_state(audit: Audit) -> str:
@@ -157,19 +157,19 @@ def probe_state(audit: Audit) -> str:
     inputs = as_map(behaviour.get("inputs"))
     if inputs:
         count = as_count(inputs.get("n")) or 0
-        kind = "of your images" if inputs.get("kind") == "user" else "made-up inputs"
+        kind = "of your images" if inputs.get("kind") == "user" else "synthetic inputs"
         return f"yes, in {_ran_in(audit)}, on {count:,} {kind}"
     if reason := as_text(behaviour.get("skipped_reason")):
         return f"no: {text.cut(reason, 140)}"
     tried = as_maps(audit.observations)
     if tried:
         state = words.mark(as_text(tried[0].get("status"))).said
-        return f"tried, but no result ({state})"
+        return f"attempted, without a result ({state})"
     return "no"
 
 
 def _ran_in(audit: Audit) -> str:
-    """The runtime that gave the answers, by the versions that it had."""
+    """The runtime that produced the outputs, with its versions."""
     runtime = plain(as_map(audit.behaviour).get("runtime"), 40)
     for seen in as_maps(audit.observations):
         versions = as_map(seen.get("versions"))
@@ -199,7 +199,7 @@ def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
         checked += f", settings {settings[:12]}"
     return (
         ("Model", Cell(text.shorten(as_text(model.get("path")) or "–", LONGEST_PATH), "name")),
-        *((("Comes from", Cell(text.shorten(origin, 160))),) if origin else ()),
+        *((("Origin", Cell(text.shorten(origin, 160))),) if origin else ()),
         ("SHA-256", Cell(as_text(model.get("sha256")) or "not computed", "name")),
         ("Format", Cell(text.shorten(f"{label}, {size}{parts}", 110))),
         ("Saved with", Cell(text.shorten(saved_with(model), 140))),
@@ -212,7 +212,7 @@ def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
 
 def _meaning(audit: Audit, findings: Findings) -> str:
     if audit.verdict is Verdict.PASS and findings.waived:
-        said = "Every rule that could look at this model passed it, or what it found is waived."
+        said = "Every rule that could be applied to this model passed, or its findings are waived."
         return f"{said} {words.NO_CLEARANCE}"
     if _dangerous(findings):
         return words.DANGER
@@ -222,7 +222,7 @@ def _meaning(audit: Audit, findings: Findings) -> str:
 def build(
     audit: Audit, previous: Audit | None, findings: Findings, *, first: bool = False
 ) -> VerdictPage:
-    """The first page's content; `first` says so where earlier audits are kept and there is none."""
+    """The first page's content; with `first` it notes that there is no earlier audit."""
     mark = words.VERDICTS[audit.verdict]
     return VerdictPage(
         state=audit.verdict.value,

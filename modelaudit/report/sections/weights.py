@@ -1,4 +1,4 @@
-"""The stored weights: restored or not, trained or not, symmetric or not."""
+"""The stored weights: whether they are restored, trained and symmetric."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ LISTED = 20
 
 SYMMETRY_TERMS = (
     "A kernel is the small grid of weights that a convolution slides over the image. The symmetry "
-    "score says how much the kernels of a layer equal their own mirror image: 0 is what random "
-    "weights give, 1 is exactly symmetric, below 0 is more unlike its mirror image than random. "
-    "The deviation z counts standard deviations from random; read it only beside the score. "
+    "score says how similar the kernels of a layer are to their own mirror image: 0 is expected of "
+    "random weights, 1 is exactly symmetric, below 0 is less similar than random. "
+    "z is the number of standard deviations from random; read it only together with the score. "
     "A mirrored twin is another filter of the layer that holds the mirror image."
 )
 
@@ -39,23 +39,22 @@ def _restore(restore: Map) -> list[Block]:
     lists = [
         ("missing", "In the file, but not in the loaded model"),
         ("unexpected", "In the loaded model, but not in the file"),
-        ("differing", "In both, with different values"),
+        ("differing", "In both, but with different values"),
     ]
     blocks: list[Block] = []
     if compared is None:
         blocks.append(
             prose(
-                "Whether the loaded model holds what the file holds was not compared, because the "
-                "model was not loaded here.",
+                "The loaded weights were not compared with the file: the model was not loaded.",
                 tone="note",
             )
         )
     else:
         whole = identical == compared and not any(as_list(restore.get(key)) for key, _ in lists)
         said = (
-            f"Loaded here, the model holds {identical or 0:,} of {text.plural(compared, 'array')} "
-            "of weights byte for byte as this file stores them. That is no word on whether they "
-            "are the right ones: what was lost before the file was written is lost in both."
+            f"After loading, {identical or 0:,} of {text.plural(compared, 'weight array')} equal "
+            "those in the file, byte for byte. This does not show that they are the right weights: "
+            "what was lost before the file was written is missing in both."
         )
         blocks.append(prose(said, tone="note" if whole else "bad"))
     for key, title in lists:
@@ -97,12 +96,12 @@ def _initialization(symmetry: Map) -> list[Block]:
     if guessed:
         whose = "them" if len(guessed) == len(items) else f"{len(guessed):,} of them"
         said += (
-            f" The file names no initialiser for {whose}: each was compared with the nine usual "
-            "ones, and the closest is shown."
+            f" The file names no initialiser for {whose}: each was compared with nine common ones, "
+            "and the closest is shown."
         )
     table = Table(
-        "Trained, or still at the initial values?",
-        ("Layer", "Initialiser", "Weights", "State", "Why"),
+        "Trained, or still at initial values?",
+        ("Layer", "Initialiser", "Weights", "State", "Reason"),
         rows,
         print_rows=min(len(items) - states.count("trained"), 15),
         open=len(rows) <= 15,
@@ -113,32 +112,32 @@ def _initialization(symmetry: Map) -> list[Block]:
 def _initialiser(item: Map) -> str:
     named = text.shorten(as_text(item.get("initializer")), 30)
     if item.get("guessed") is True and named:
-        return f"closest standard one: {named}"
+        return f"closest: {named}"
     return named or "not named"
 
 
 def _told(states: Counter[str], count: int, *, by_file: bool) -> str:
-    """How many kernels are trained, in a sentence that is silent on what none of them is."""
-    against = " against the initialiser that the file names" if by_file else ""
+    """How many kernels are in which state, in one sentence without empty states."""
+    against = " against the initialiser named in the file" if by_file else ""
     each = [
         (states["trained"], "holds trained values", "hold trained values"),
         (states["fresh"], "is still at its initial values", "are still at their initial values"),
     ]
     parts = [f"{n:,} {one if n == 1 else many}" for n, one, many in each if n]
     if unclear := states["undecidable"]:
-        parts.append(f"of {unclear:,} it cannot be told")
+        parts.append(f"{unclear:,} {'is' if unclear == 1 else 'are'} inconclusive")
     return f"Of {text.plural(count, 'kernel')} tested{against}, {text.listing(parts)}."
 
 
 def _unusual(item: Map, misfit: float | None) -> bool:
-    """Statistics that look lost: at their initial values, or far from those of the probes."""
+    """Whether statistics look lost: at their initial values, or far from those of the probes."""
     return item.get("statistics_initial") is True or (misfit is not None and misfit > MISFIT)
 
 
 def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
     fits = as_maps(behaviour.get("batchnorm"))
     misfits = {as_text(fit.get("route")): as_number(fit.get("misfit")) for fit in fits}
-    # How much made-up inputs strain statistics says nothing of the weights.
+    # The misfit on synthetic inputs says nothing about the weights.
     user = as_map(behaviour.get("inputs")).get("kind") == "user"
     found = [
         (item, misfits.get(as_text(item.get("route"))) if user else None)
@@ -158,19 +157,19 @@ def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
         )
         for item, misfit in items
     )
-    said = "Batch normalisation rescales by means and variances that are stored in the file; "
+    said = "Batch normalisation uses means and variances stored in the file. "
     said += (
-        f"in {unusual:,} of {text.plural(len(items), 'layer')} they look as if they were lost or "
-        "belong to other weights."
+        f"In {unusual:,} of {text.plural(len(items), 'layer')} they seem to be lost or to belong "
+        "to other weights."
         if unusual
-        else "nothing about them looks as if they were lost or belong to other weights."
+        else "There is no sign that they are lost or belong to other weights."
     )
     table = Table(
         "Batch normalisation by layer",
         ("Layer", "Channels", "Statistics", "Scale and shift", "Misfit on images"),
         rows,
-        note="Misfit: how far the stored statistics are from those of your images; 0 is a "
-        "perfect fit, a dash means that it was not measured (it takes --probe-data).",
+        note="Misfit: distance between the stored statistics and those of your images; 0 is a "
+        "perfect fit, a dash means not measured (requires --probe-data).",
         print_rows=min(unusual, 12),
         open=len(rows) <= 12,
     )
@@ -200,9 +199,9 @@ def _kernels(symmetry: Map) -> list[Block]:
         "Layer",
         "Kernel",
         "Left–right",
-        "Top–bottom",
-        "Turned 180°",
-        "z left-right",
+        "Up–down",
+        "Rotated 180°",
+        "z left–right",
         "Twins",
     )
     table = Table("Kernel symmetry by layer", columns, rows, print_rows=0, open=len(rows) <= 20)

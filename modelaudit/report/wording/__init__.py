@@ -1,1 +1,1 @@
-"""wording."""
+"""Wording, units and rounding, shared by all report formats."""

@@ -1,6 +1,6 @@
-"""The numbers and names behind a finding, in words: what each of them is and what it counts.
+"""The evidence of a finding in words: what each value is and what it counts.
 
-Rules write evidence for programs, by keys that never change. People get it from here.
+Rules write evidence for programs, under keys that never change. This module labels it for people.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ SALIENT = ("measured", "threshold", "n")
 LONGEST = 300  # characters of one value
 
 KEYS: Mapping[str, str] = {
-    "abilities": "what the code can do",
-    "agreement": "inputs that keep their answer",
+    "abilities": "capabilities of the code",
+    "agreement": "inputs whose answer stays the same",
     "agreement_ci": "95\N{NO-BREAK SPACE}% interval of that share",
     "because": "reasons",
-    "call": "way of loading",
+    "call": "loading call",
     "classes": "number of classes",
-    "collected": "where that was collected",
-    "constants": "texts in the code",
+    "collected": "collected in",
+    "constants": "strings in the code",
     "kappa": "κ (agreement beyond chance)",
     "n": "sample size (n)",
-    "names": "names that the code uses",
+    "names": "names used in the code",
     "origin": "source of the code",
-    "profile": "bits by orientation of the input",
-    "python": "made by Python",
-    "reached": "run by",
+    "profile": "bits by input orientation",
+    "python": "compiled by Python",
+    "reached": "called from",
     "sha256": "SHA-256",
     "tested": "kernels tested",
-    "tests": "tests of its weights",
+    "tests": "tests of the weights",
     "top_share": "share of the most frequent answer",
     "what": "what it is",
 }
-# The tests that tell whether a kernel is still at its initial values; audit.json has the rest.
+# Tests of whether a kernel is still at its initial values; audit.json has the rest.
 TESTS: Mapping[str, str] = {
     "bias_initial": "bias at its initial value",
-    "batchnorm_initial": "batch normalisation behind it at its initial values",
-    "inside_bound": "all weights inside the initialiser's bound",
+    "batchnorm_initial": "following batch normalisation at its initial values",
+    "inside_bound": "all weights within the initialiser's bounds",
     "ks_p": "p-value of the Kolmogorov–Smirnov test against the initialiser",
     "level": "p-value below which the weights count as trained",
 }
@@ -64,14 +64,14 @@ SHARES = frozenset({"agreement", "top_share"})
 
 
 def rows(finding: Finding) -> tuple[tuple[str, str], ...]:
-    """All evidence of a finding as (what it is, its value), the numbers first."""
+    """All evidence of a finding as (label, value), numbers first."""
     keys = [key for key in SALIENT if key in finding.evidence]
     keys += [key for key in finding.evidence if key not in (*SALIENT, "unit")]
     return tuple((_word(key), _value(finding, key)) for key in keys)
 
 
 def short(finding: Finding, limit: int = 60) -> str:
-    """The numbers of a finding on one line, each value in at most `limit` characters."""
+    """The numbers of a finding on one line, each value at most `limit` characters long."""
     found = [key for key in SALIENT if key in finding.evidence]
     return ", ".join(f"{key} {text.cut(_value(finding, key), limit)}" for key in found)
 
@@ -102,7 +102,7 @@ def _value(finding: Finding, key: str) -> str:
 
 
 def _unit(unit: str, count: float | None) -> str:
-    """The unit in the singular where there is one of it: rules write it in the plural."""
+    """The unit, in the singular for a count of 1: rules write it in the plural."""
     head, gap, rest = unit.partition(" ")
     return f"{head[:-1]}{gap}{rest}" if count == 1 and head in COUNTED else unit
 

@@ -1,7 +1,7 @@
-"""Safe looks into an audit's JSON: a wrong or missing value reads as "nothing", never crashes.
+"""Safe access to an audit's JSON: a wrong or missing value reads as empty and never crashes.
 
-An audit file may come from another version or another hand, so its sections are not trusted to
-have their shape.
+An audit file may come from another version or an untrusted source, so the shape of its sections
+is not trusted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def as_list(value: object) -> list[Any]:
 
 
 def as_maps(value: object) -> list[Map]:
-    """The objects in an array; anything else in it is left out."""
+    """The objects in an array; anything else in it is skipped."""
     return [item for item in as_list(value) if isinstance(item, Mapping)]
 
 
@@ -69,7 +69,7 @@ def numbers(value: object) -> dict[str, float]:
 
 
 def shape(value: object) -> str:
-    """A tensor shape as `28 × 28 × 1`, open axes as `any`; empty where there is none."""
+    """A tensor shape as `28 × 28 × 1`, open axes as `any`; empty if there is none."""
     if not isinstance(value, list | tuple):
         return ""
     if not value:
@@ -78,14 +78,14 @@ def shape(value: object) -> str:
 
 
 def _short(value: object) -> bool:
-    """Whether it is a single value, or a list of such."""
+    """Whether it is a scalar or a list of scalars."""
     if isinstance(value, list | tuple):
         return all(item is None or isinstance(item, str | int | float) for item in value)
     return value is None or isinstance(value, str | int | float)
 
 
 def accuracies(behaviour: object) -> dict[str, float]:
-    """By output, the share in [0, 1] of right answers to the inputs as given, where labels tell."""
+    """Accuracy in [0, 1] on the inputs as given, by output, where the audit has labels."""
     outputs = as_maps(as_map(behaviour).get("outputs"))
     found = {as_text(o.get("name")): as_number(as_map(o.get("accuracy")).get("e")) for o in outputs}
     return {name: share for name, share in found.items() if share is not None}
@@ -106,7 +106,7 @@ def plain(value: object, limit: int = 160) -> str:
             return text.shorten("; ".join(str(item["text"]) for item in value), limit)
         if _short(value):
             shown = ", ".join(plain(item, 60) for item in value[:8])
-            more = f" … {len(value):,} in all" if len(value) > 8 else ""
+            more = f" … {len(value):,} in total" if len(value) > 8 else ""
             return text.shorten(shown, limit - len(more)) + more if value else "none"
     if isinstance(value, Mapping) and all(_short(item) for item in value.values()):
         lists = any(isinstance(item, list | tuple) for item in value.values())

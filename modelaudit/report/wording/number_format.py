@@ -1,4 +1,4 @@
-"""Measured numbers as a reader needs them: what cannot be told from nothing is shown as that."""
+"""Formatting of measured numbers; values too small to matter are shown as below a limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from modelaudit.report.wording import text
 
-LEAST = 0.001  # smaller ones, but 0, are written as below it; audit.json holds them as they are
+LEAST = 0.001  # smaller nonzero values are shown as below it; audit.json has them in full
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -17,7 +17,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def span(ends: tuple[float, float] | None, write: Callable[[float], str] = number) -> str:
-    """An interval as `0.1 to 0.2`; one word where both ends read the same, `–` for None."""
+    """An interval as `0.1 to 0.2`; one number if both ends read the same, `–` for None."""
     if ends is None:
         return "–"
     low, high = map(write, ends)

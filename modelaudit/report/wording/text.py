@@ -1,4 +1,4 @@
-"""Turning values into text for people: numbers, sizes, names that may be hostile."""
+"""Formatting of values as text: numbers, sizes, names that may be hostile."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def spelled(point: int) -> str:
 
 
 def _between(text: str, at: int) -> tuple[int, int]:
-    """The places nearest to `at`, before and after it, where no written-out character is cut."""
+    """The positions nearest to `at`, before and after, that cut no written-out character."""
     for found in _SPELLED.finditer(text, max(at - len(spelled(0x10FFFF)), 0)):
         if found.start() >= at:
             break
@@ -58,9 +58,9 @@ def _between(text: str, at: int) -> tuple[int, int]:
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` on one line in at most `limit` characters; the middle gives way to an ellipsis.
+    """`text` on one line in at most `limit` characters, with an ellipsis in the middle.
 
-    Both ends stay because layer routes tell themselves apart at the end.
+    Both ends are kept because layer routes differ at the end.
     """
     flat = one_line(printable(text))
     if len(flat) <= limit:
@@ -71,7 +71,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def fitted(text: str, room: float) -> str:
-    """`text` on one line, shortened to the room of `room` small letters such as n, in any font."""
+    """`text` on one line, shortened to the width of `room` letters such as n, in any font."""
     limit = int(room)
     while _width(short := shorten(text, limit)) > room and limit > 1:
         limit -= 1
@@ -79,7 +79,7 @@ def fitted(text: str, room: float) -> str:
 
 
 def _width(text: str) -> float:
-    """About the width of a text in small letters such as n."""
+    """Approximate width of a text, in letters such as n."""
     return sum(
         2 if unicodedata.east_asian_width(c) in "WF"
         else 1.65 if c in "MWmw@%"
@@ -90,7 +90,7 @@ def _width(text: str) -> float:
 
 
 def cut(text: str, limit: int) -> str:
-    """`text` on one line in at most `limit` characters, cut at its end at a word."""
+    """`text` on one line in at most `limit` characters, cut after a word."""
     flat = one_line(printable(text))
     if len(flat) <= limit:
         return flat
@@ -103,12 +103,12 @@ def percent_signs(text: str) -> str:
 
 
 def plain_text(text: str, limit: int) -> str:
-    """Running text where no markup can stand: cut at a word, and code without its backticks."""
+    """Running text for places without markup: cut after a word, without backticks."""
     return percent_signs(cut(text.replace("`", ""), limit))
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number in at most `digits` significant digits, whole ones in full; `–` for None."""
+    """A number in at most `digits` significant digits, integers in full; `–` for None."""
     if value is None:
         return "–"
     if not math.isfinite(value):
@@ -121,7 +121,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def percent(value: float | None, digits: int = 0) -> str:
-    """A share in [0, 1] as a percentage that never rounds up to 100 % or down to 0 %."""
+    """A share in [0, 1] as a percentage, never rounded up to 100 % or down to 0 %."""
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{value * 100:.{digits}f}"
@@ -138,7 +138,7 @@ def interval(low: float, high: float) -> str:
 
 
 def file_size(nbytes: float | None) -> str:
-    """A size in bytes as text, decimal units."""
+    """A size in bytes as text, in decimal units."""
     if nbytes is None:
         return "–"
     amount, power = float(nbytes), 0
@@ -149,7 +149,7 @@ def file_size(nbytes: float | None) -> str:
 
 
 def instant(created: str) -> str:
-    """An ISO 8601 instant as `2026-03-14 09:26 UTC`; as it stands if it is not one."""
+    """An ISO 8601 instant as `2026-03-14 09:26 UTC`; unchanged if it is not one."""
     try:
         found = datetime.fromisoformat(created)
     except ValueError:
@@ -164,7 +164,7 @@ def plural(count: int, noun: str, many: str = "") -> str:
 
 
 def listing(items: list[str], limit: int = 6) -> str:
-    """`a, b and c`, or the first `limit` and how many more there are."""
+    """`a, b and c`, or the first `limit` items and `N more`."""
     if len(items) > limit:
         return f"{', '.join(items[:limit])} and {len(items) - limit:,} more"
     if len(items) < 2:

@@ -1,4 +1,4 @@
-"""The report's vocabulary: codes and field terms in words for a reader who is no expert."""
+"""The report's vocabulary: codes and technical terms in words for non-expert readers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelaudit import settings
 from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.probe.protocol import runtime_name
 from modelaudit.report.wording.text import shorten
@@ -13,14 +14,14 @@ from modelaudit.report.wording.text import shorten
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A state as word and shape; the colour (in the style sheet) only repeats them."""
+    """A state as a word and a glyph; the colour (in the style sheet) only repeats them."""
 
     word: str
     glyph: str
 
     @property
     def said(self) -> str:
-        """The word as it stands within a sentence."""
+        """The word in lower case, for use within a sentence."""
         return self.word.lower()
 
 
@@ -31,15 +32,15 @@ VERDICTS: Mapping[Verdict, Mark] = {
     Verdict.INCOMPLETE: Mark("Incomplete", "?"),
 }
 
-NO_CLEARANCE = "That is no clearance: read what was not checked."
+NO_CLEARANCE = "A pass is not a guarantee: see what was not checked."
 
-DANGER = "Do not load this file before that is settled: to load it may be enough to do harm."
+DANGER = "Do not load this file until this is resolved: loading it may be enough to cause harm."
 
 VERDICT_MEANING: Mapping[Verdict, str] = {
-    Verdict.PASS: f"Every rule that could look at this model passed it. {NO_CLEARANCE}",
-    Verdict.WARN: "Nothing here blocks the use of the model, but read the warnings first.",
-    Verdict.FAIL: "At least one finding has to be settled before the model is used.",
-    Verdict.INCOMPLETE: "The audit could not look at everything; this is not a pass.",
+    Verdict.PASS: f"Every rule that could be applied to this model passed. {NO_CLEARANCE}",
+    Verdict.WARN: "No finding prevents using the model, but read the warnings first.",
+    Verdict.FAIL: "At least one finding must be resolved before the model is used.",
+    Verdict.INCOMPLETE: "The audit could not check everything; this is not a pass.",
 }
 
 MARKS: Mapping[str, Mark] = {
@@ -61,65 +62,55 @@ MARKS: Mapping[str, Mark] = {
     "crashed": Mark("Crashed", "✗"),
     "timeout": Mark("Timed out", "✗"),
     "out-of-memory": Mark("Out of memory", "✗"),
-    "out-of-disk": Mark("Wrote too much", "✗"),
+    "out-of-disk": Mark("Disk limit exceeded", "✗"),
     "refused": Mark("Not run", "?"),
     "unavailable": Mark("Runtime missing", "?"),
-    "differs": Mark("Loads, computes differently", "!"),
+    "differs": Mark("Loads, outputs differ", "!"),
     "unknown": Mark("Unknown", "?"),
     "not-tried": Mark("Not tried", "?"),
     "trained": Mark("Trained", "✓"),
     "fresh": Mark("Untrained", "✗"),
-    "undecidable": Mark("Cannot tell", "?"),
-    "not-applicable": Mark("Does not apply", "○"),
+    "undecidable": Mark("Inconclusive", "?"),
+    "not-applicable": Mark("Not applicable", "○"),
     "explains-it": Mark("Explains it", "✗"),
     "ruled-out": Mark("Ruled out", "✓"),
     "open": Mark("Open", "?"),
 }
 
 SEVERITY_MEANING: Mapping[Severity, str] = {
-    Severity.CRITICAL: "do not load or use the model before this is settled",
-    Severity.HIGH: "as it stands it answers wrongly, or cannot be used",
-    Severity.MEDIUM: "works, but can mislead or break",
-    Severity.LOW: "worth tidying up",
+    Severity.CRITICAL: "do not load or use the model until this is resolved",
+    Severity.HIGH: "the model gives wrong results or cannot be used as it is",
+    Severity.MEDIUM: "the model works, but may mislead or break",
+    Severity.LOW: "worth cleaning up",
     Severity.INFO: "for your information",
 }
 
 CONFIDENCE: Mapping[Confidence, str] = {
-    Confidence.CERTAIN: "certain (it follows from the stored bytes)",
+    Confidence.CERTAIN: "certain (follows from the stored bytes)",
     Confidence.HIGH: "high",
     Confidence.MEDIUM: "medium",
     Confidence.LOW: "low (a hint)",
 }
-OBSERVED = "certain (observed)"  # in place of the first, of rules that look at a loaded model
+OBSERVED = "certain (observed)"  # replaces the first, for rules that examine a loaded model
 
 TRANSFORMS: Mapping[str, str] = {
     "e": "as given",
-    "H": "mirrored left-right",
-    "V": "mirrored up-down",
-    "r90": "turned 90° left",
-    "r180": "turned 180°",
-    "r270": "turned 90° right",
-    "T": "rows and columns swapped",
-    "AT": "swapped along the other diagonal",
-    "flip": "reversed in order",
-    "x0": "mirrored along the first axis",
-    "x1": "mirrored along the second axis",
-    "x2": "mirrored along the third axis",
+    **settings.TRANSFORMS,
     "/255": "values divided by 255",
-    "*255": "values times 255",
-    "2x-1": "values stretched (2x − 1)",
-    "x/127.5-1": "values divided by 127.5, less 1",
-    "(x+1)/2": "values halved, from 0 on ((x + 1) / 2)",
-    "127.5(x+1)": "values from 0 to 255 (127.5 (x + 1))",
+    "*255": "values multiplied by 255",
+    "2x-1": "values rescaled (2x − 1)",
+    "x/127.5-1": "values rescaled (x / 127.5 − 1)",
+    "(x+1)/2": "values rescaled ((x + 1) / 2)",
+    "127.5(x+1)": "values rescaled (127.5 (x + 1))",
     "1-x": "values inverted (1 − x)",
     "standardised": "values standardised",
-    "BGR": "red and blue exchanged",
+    "BGR": "red and blue swapped",
 }
 
 ACTIONS: Mapping[str, str] = {
     "invariant": "should stay the same",
-    "odd": "should change its sign",
-    "swap": "should swap its pairs",
+    "odd": "should change sign",
+    "swap": "should swap paired entries",
     "spatial": "should move with the image",
 }
 
@@ -127,25 +118,25 @@ OUTPUT_KINDS: Mapping[str, str] = {
     "softmax": "class probabilities (softmax)",
     "logits": "class scores (logits)",
     "sigmoid": "independent probabilities (sigmoid)",
-    "regression": "numbers (regression)",
-    "spatial": "a map over the image",
+    "regression": "real values (regression)",
+    "spatial": "a spatial map",
     "embedding": "a feature vector (embedding)",
 }
 
 HEADS: Mapping[str, str] = {
-    "gap": "global pooling: positions are averaged away before the last layer",
-    "flatten": "flattening: the last layers see each position separately",
+    "gap": "global pooling: spatial positions are averaged before the last layer",
+    "flatten": "flatten: the last layers see each position separately",
     "spatial": "spatial: the output is a map",
     "dense": "dense layers only",
 }
 
 CALLS: Mapping[str, str] = {
     "load_model": "load the whole model",
-    "load_weights": "load the weights into code",
+    "load_weights": "load the weights into a model",
     "load_checkpoint": "restore the checkpoint into a model",
     "Checkpoint.restore": "restore the checkpoint into a model",
     "session": "load into a TensorFlow 1 session",
-    "import_meta_graph": "import the graph and restore",
+    "import_meta_graph": "import the graph and restore the checkpoint",
     "import_graph_def": "import the frozen graph",
     "saved_model.load": "load the SavedModel",
     "TFSMLayer": "wrap the SavedModel as a layer",
@@ -155,33 +146,33 @@ CAUSES: Mapping[str, str] = {
     "damaged-restore": "Damaged or mismatched restore",
     "nonfinite-weights": "Weights are NaN or infinite",
     "never-loaded": "Weights never loaded, or never trained",
-    "partial-restore": "Only a part of the weights was restored",
+    "partial-restore": "Only part of the weights was restored",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
-    "bn-statistics-unsettled": "Batch-normalisation statistics have not settled",
+    "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
     "nondeterministic": "Output changes from run to run",
     "dead-units": "A layer is dead",
-    "orientation-mismatch": "Images arrive in another orientation than in training",
-    "head-bias": "The bias of the last layer drowns the input",
-    "input-domain": "Input values arrive in another form than in training",
+    "orientation-mismatch": "Images are oriented differently than in training",
+    "head-bias": "The last layer's bias dominates the output",
+    "input-domain": "Inputs are preprocessed differently than in training",
     "nonfinite-output": "The output is NaN or infinite",
-    "labels-renumbered": "Classes are numbered in another order than the labels",
-    "not-understood": "The model does not understand the images",
-    "collapse-open": "Output ignores the input, cause open",
-    "wrong-weights-upstream": "Some layers hold weights of another model",
-    "invariant-by-construction": "Built so that flips cannot matter",
-    "little-information": "Nearly all images get one answer",
+    "labels-renumbered": "Class indices are in a different order than the labels",
+    "not-understood": "The model does not recognise the images",
+    "collapse-open": "Output ignores the input; cause unknown",
+    "wrong-weights-upstream": "Some layers hold another model's weights",
+    "invariant-by-construction": "Invariant to flips by construction",
+    "little-information": "Nearly all images get the same answer",
     "output-follows-flip": "The output follows the flip, as it should",
-    "learned-invariance": "Learned to ignore flips",
-    "orientation-sensitive-architecture": "Sensitive to orientation, partly by its architecture",
-    "orientation-sensitive-data": "Sensitive to orientation by its training data",
+    "learned-invariance": "Learned invariance to flips",
+    "orientation-sensitive-architecture": "Orientation-sensitive, partly by its architecture",
+    "orientation-sensitive-data": "Orientation-sensitive because of its training data",
     "undecided-without-images": "Cannot be decided without real images",
     "not-run": "Cannot be decided without running the model",
     "healthy": "No fault found",
-    "not-applicable": "The question does not arise for this model",
+    "not-applicable": "The question does not apply to this model",
 }
 
 
-# Kinds of rules, by the start of their codes.
+# Rule families, by code prefix.
 FAMILIES: Mapping[str, str] = {
     "MA1": "integrity",
     "MA2": "compatibility",
@@ -193,29 +184,29 @@ FAMILIES: Mapping[str, str] = {
     "MA8": "registry",
 }
 
-# Measurements that were not made, by the name that an audit gives them.
+# Names of skipped measurements, by their key in the audit.
 MEASUREMENTS: Mapping[str, str] = {
-    "batch normalisation": "Fit of the batch normalisations to the inputs",
-    "built-in mix": "Answers to inputs without any content",
-    "centred head bias": "Whether the bias of the last layer drowns the rest",
+    "batch normalisation": "Fit of the batch-normalisation statistics to the inputs",
+    "built-in mix": "Outputs for the built-in probe inputs",
+    "centred head bias": "Whether the last layer's bias dominates the output",
     "cleared biases": "Whether a negative bias silences a layer",
-    "dead units": "Channels that stay silent",
-    "kernels": "Symmetry of the kernels",
-    "layer residuals": "How well each layer follows a flip",
+    "dead units": "Dead channels",
+    "kernels": "Kernel symmetry",
+    "layer residuals": "Equivariance of each layer to flips",
     "profile": "The architecture",
-    "recalibrated batch normalisation": "Whether fresh statistics would help",
-    "receptive_field": "How much of the image each layer sees",
+    "recalibrated batch normalisation": "Effect of recomputed batch-normalisation statistics",
+    "receptive_field": "Receptive field of each layer",
 }
 
 INTERVENTIONS: Mapping[str, str] = {
-    "centre_head_bias": "bias of the last layer centred",
-    "clear_negative_bias": "wholly negative bias set to 0",
-    "recalibrate_batchnorm": "statistics of batch normalisation computed anew on your images",
+    "centre_head_bias": "last layer's bias centred",
+    "clear_negative_bias": "all-negative bias set to 0",
+    "recalibrate_batchnorm": "batch-normalisation statistics recomputed on your images",
 }
 
 
 def transform(code: str) -> str:
-    """A transform in words, its code as it is where it is not a known one."""
+    """A transform in words, or its code if it is unknown."""
     return TRANSFORMS.get(code, code)
 
 
@@ -227,7 +218,7 @@ def runtime(code: str) -> str:
 def keras(version: str) -> str:
     """`Keras 3.15.1` or `tf-keras 2.21.0`.
 
-    Keras itself went from 2.15 to 3.0; what counts on with TensorFlow's numbers is tf-keras.
+    Keras went from 2.15 to 3.0; 2.16 and later, numbered after TensorFlow, are tf-keras.
     """
     found = re.match(r"2\.(\d+)", version)
     return f"{'tf-keras' if found and int(found[1]) > 15 else 'Keras'} {version}"
@@ -244,21 +235,21 @@ def cause(code: str) -> str:
 
 
 def forbids_loading(state: str, code: str) -> bool:
-    """Whether an open finding of this severity and rule says that a file must not be loaded."""
+    """Whether an open finding of this severity and rule means that a file must not be loaded."""
     return state == Severity.CRITICAL and FAMILIES.get(code[:3]) == "security"
 
 
 def counted(count: int, state: str) -> str:
-    """`1,234 high`, `1 note`, `2 notes`: how many there are of a severity or a verdict."""
+    """`1,234 high`, `1 note`, `2 notes`: the count for a severity or verdict."""
     word = mark(state).said
     return f"{count:,} {word}{'s' if state == 'info' and count != 1 else ''}"
 
 
 def mark(state: str) -> Mark:
-    """Word and shape of a state; an unknown one is shown as it stands, cut to a badge's length."""
+    """Word and glyph of a state; an unknown state is shown verbatim, cut to a badge's length."""
     return MARKS.get(state, Mark(shorten(state, 24), "○"))
 
 
 def style_name(state: str) -> str:
-    """The style of a state. An audit file's own words never name a style: unknown ones get one."""
+    """The CSS style of a state; `unknown` for strings of an audit file that name no state."""
     return state if state in MARKS else "unknown"

@@ -119,7 +119,7 @@ def test_templates_of_ones_own_are_used_and_checked(runs: Path, tmp_path: Path) 
     (mine / "comparison.html.j2").write_text("<h1>Acme</h1>{{ page.lead }}")
     done = modelaudit("diff", runs / "A", runs / "B", "--html", page, "--templates", mine)
     assert done.returncode == 1, done.stderr
-    assert page.read_text() == "<h1>Acme</h1>3 models changed. As before: 1 model."
+    assert page.read_text() == "<h1>Acme</h1>3 models changed. Unchanged: 1 model."
     files = [runs / side / "models/same.h5/audit.json" for side in "AB"]
     modelaudit("diff", *files, "--html", page, "--templates", mine)
     assert page.read_text().startswith("<h1>Acme</h1>")

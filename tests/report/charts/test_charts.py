@@ -76,11 +76,11 @@ def test_a_residual_is_said_in_words():
         assert "residual" in chart.explanation
         return chart.summary
 
-    assert "head, does not follow" in said(33.88)
+    assert "head, is not equivariant" in said(33.88)
     assert "34 times as much as another input" in said(33.88)
-    assert "head, follows in part" in said(0.44)
+    assert "head, is partly equivariant" in said(0.44)
     assert "44\N{NO-BREAK SPACE}% as much as another input" in said(0.44)
-    assert "head, follows:" in said(0.0054)
+    assert "head, is equivariant:" in said(0.0054)
 
 
 def deep(count, limit):

@@ -95,7 +95,7 @@ def test_all_figures_of_orientations_name_and_colour_rows_alike():
     assert len(names[0]) == 8
     for found, outstanding in (
         (told, "mirrored up-down"),
-        (alike, "swapped along the other diagonal"),
+        (alike, "transposed (anti-diagonal)"),
         (correct, "mirrored up-down"),
     ):
         colours = {name: colour for name, _, colour in found}
@@ -159,14 +159,14 @@ def test_a_collapsed_output_is_not_said_to_keep_its_answer_or_to_follow():
     assert collapsed.behaviour["outputs"][0]["collapse"]["collapsed"]
     assert "figure-flips" not in [chart.anchor for chart in charts.build(collapsed)]
     summary = chart_of(collapsed, "figure-residuals").summary
-    assert "says nothing" in summary
+    assert "are not informative" in summary
     assert "follow" not in summary
 
 
 @pytest.mark.parametrize(
     ("missing", "said", "unsaid"),
     [
-        ("", "left of those of NFV", ""),
+        ("", "left of the NFV axis", ""),
         ("nfv", "at the right", "NFV"),
         ("agreement", "at the left", "interval"),
     ],
@@ -189,7 +189,7 @@ def test_figures_hold_no_powers_of_ten_but_the_audit_does():
         audit, orientation=small, transforms=effects, orientation_ci={"e": [1e-9, 5.9e-05]}
     )
     chart = chart_of(audit, "figure-orientation")
-    assert "tells hardly anything" in chart.summary
+    assert "carries hardly any information" in chart.summary
     assert "<\N{NO-BREAK SPACE}0.001" in chart.summary
     rows = [[cell.text for cell in row] for row in chart.table.rows]
     assert rows[0] == ["as given", *["<\N{NO-BREAK SPACE}0.001"] * 2]

@@ -152,15 +152,15 @@ def test_evidence_stands_with_the_finding(pages):
 
 def test_could_not_look_is_never_told_as_a_pass(pages):
     shown = " ".join("".join(Page(pages["unreadable"]).text).split())
-    assert "9 of 9 questions that arise have no answer" in shown
+    assert "9 of 9 applicable questions could not be answered" in shown
     assert "0 of 9" in shown
-    assert "Nothing has to be done" not in shown
-    assert "Every question that arises was answered" not in shown
+    assert "No action is needed" not in shown
+    assert "Every applicable question was answered" not in shown
 
 
 def test_an_audit_without_anything_says_so(pages):
     shown = " ".join("".join(Page(pages["empty"]).text).split())
-    assert "No rule was asked" in shown
+    assert "No rule was run" in shown
     assert "The model was not run" in shown
     assert "No tensor could be read" in shown
 
@@ -176,12 +176,12 @@ def test_changes_since_an_earlier_audit():
     now, before = samples.failing(), samples.healthy()
     page = Page(render_html(now, samples.RULES, previous=before))
     shown = " ".join("".join(page.text).split())
-    assert "The verdict was Pass with warnings and is Fail now." in shown
+    assert "The verdict changed from Pass with warnings to Fail." in shown
     assert "Findings: 29 new, 1 fixed." in shown
-    assert "The model file is the same as then, so the difference comes from the rules" in shown
+    assert "The model file is unchanged, so the difference comes from the rules" in shown
     same = " ".join("".join(Page(render_html(now, samples.RULES, previous=now)).text).split())
-    assert "The verdict is Fail, as it was. Findings: 29 unchanged." in same
-    assert "The model file is the same as then." in same
+    assert "The verdict is still Fail. Findings: 29 unchanged." in same
+    assert "The model file is unchanged." in same
 
 
 def test_rules_without_wording_are_shown_all_the_same():
@@ -253,10 +253,10 @@ def test_questions_that_do_not_arise_are_not_told_as_unanswered():
         page = Page(render_html(replace(audit, results=results), samples.RULES))
         shown = " ".join("".join(page.text).split())
         head[name] = shown[: shown.index("Contents")]
-        assert ("Questions that do not arise" in shown) == (name == "moot")
+        assert ("Questions that do not apply" in shown) == (name == "moot")
     assert "1 behaviour question not answered" in head["open"]
     assert "not answered" not in head["moot"]
-    assert "every question has its answer" in head["moot"]
+    assert "every question was answered" in head["moot"]
 
 
 def test_percent_signs_and_code_are_written_in_one_way_everywhere():
@@ -274,7 +274,7 @@ def test_the_founding_question_is_asked_where_the_symptom_is_seen(code, asked):
     found = replace(result, code=code, findings=(replace(result.findings[0], code=code),))
     page = render_html(replace(audit, results=(found,)), samples.RULES)
     assert (str(audit.diagnosis["question"]) in page) is asked
-    assert ("What explains how this model answers?" in page) is not asked
+    assert ("What explains the outputs of this model?" in page) is not asked
 
 
 @pytest.mark.parametrize(("cause", "weighed"), [("partial-restore", True), ("not-run", False)])
@@ -284,4 +284,4 @@ def test_where_nothing_is_decided_there_is_no_belief(cause, weighed):
     diagnosis = {**audit.diagnosis, "causes": [{**first, "cause": cause, "belief": 0.5}]}
     page = render_html(replace(audit, diagnosis=diagnosis), samples.RULES)
     assert ("Belief: 50" in page) is weighed
-    assert ("The belief says" in page) is weighed
+    assert ("Belief is the estimated probability" in page) is weighed

@@ -101,7 +101,7 @@ def test_json_holds_every_row():
 
 def test_an_empty_run_says_so():
     page = render_index([], RUN, {})
-    assert "No model was found." in page
+    assert "No models found." in page
 
 
 def test_what_changed_stands_above_the_models_and_is_no_markup():
@@ -135,7 +135,7 @@ def test_what_changed_leads_to_the_report_and_says_verdicts_as_the_badges_do():
 
 def test_without_a_run_before_nothing_is_said_of_changes(page):
     assert "What changed" not in page
-    assert "nothing to compare this one with" in page
-    assert "Nothing: the same models" in render_index(
+    assert "no earlier run to compare with" in page
+    assert "Nothing changed: the same models" in render_index(
         rows(), replace(RUN, since=samples.CREATED), {}
     )

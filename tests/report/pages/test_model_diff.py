@@ -100,7 +100,7 @@ def test_what_breaks_comes_first_and_is_counted():
     page = render_comparison(shown)
     assert (
         shown.lead
-        == "The same verdict (pass with warnings); 1 change may break what uses the model."
+        == "The same verdict (pass with warnings); 1 change may break callers of the model."
     )
     part = page[page.index('id="part-signature"') :]
     assert part.index("Breaking: serving: input") < part.index("output y was added")
@@ -110,7 +110,7 @@ def test_a_model_beside_itself_has_not_changed():
     audit = samples.healthy()
     shown = between_models(audit, audit, changes(audit, audit), [])
     assert not shown.changed
-    assert shown.lead == "Nothing that was compared has changed."
+    assert shown.lead == "No difference was found."
     assert {len(row) for row in cells(render_comparison(shown), "overview")} == {2}
     assert "What differs" not in render_comparison(shown)
 
@@ -137,12 +137,12 @@ SEEN = {"kind": "user", "n": 128, "source": "digits.npz"}
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (SEEN, SEEN, "on the same inputs (128 of digits.npz)"),
-        (SEEN, {**SEEN, "n": 64}, "different inputs (128 of digits.npz; 64 of digits.npz)"),
-        (SEEN, {"n": 8, "seed": 3}, "different inputs (128 of digits.npz; 8 made up from seed 3)"),
-        (SEEN, None, "not both models were run"),
-        (None, None, "not both models were run"),
-        ("junk", 7, "not both models were run"),
+        (SEEN, SEEN, "on the same inputs (128 from digits.npz)"),
+        (SEEN, {**SEEN, "n": 64}, "different inputs (128 from digits.npz; 64 from digits.npz)"),
+        (SEEN, {"n": 8, "seed": 3}, "different inputs (128 from digits.npz; 8 synthetic, seed 3)"),
+        (SEEN, None, "at least one model was not run"),
+        (None, None, "at least one model was not run"),
+        ("junk", 7, "at least one model was not run"),
     ],
 )
 def test_what_two_audits_say_of_their_inputs(old, new, told):

@@ -39,9 +39,9 @@ def told(now, before):
 
 def test_the_verdict_then_and_now_is_told():
     said, _ = told(audit(verdict=Verdict.FAIL), audit(verdict=Verdict.WARN))
-    assert "The verdict was Pass with warnings and is Fail now." in said
+    assert "The verdict changed from Pass with warnings to Fail." in said
     said, _ = told(audit(), audit())
-    assert "The verdict is Pass, as it was. Findings: none then and none now." in said
+    assert "The verdict is still Pass. Findings: none before and none now." in said
 
 
 def test_findings_that_came_and_went_are_named_worst_first():
@@ -62,8 +62,8 @@ def test_findings_that_came_and_went_are_named_worst_first():
 def test_what_was_not_looked_for_is_not_fixed():
     said, lines = told(audit(outcome=Outcome.NOT_APPLICABLE), audit(finding("MA602")))
     assert "fixed" not in said
-    assert "1 not looked for this time" in said
-    assert lines[0].startswith("Not looked for: ")
+    assert "1 not checked this time" in said
+    assert lines[0].startswith("Not checked: ")
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_what_was_not_looked_for_is_not_fixed():
         (
             (0.98, 64),
             (0.9, 64),
-            "The accuracy on your labels was 98.0\u00a0% and is 90.0\u00a0% now.",
+            "The accuracy on your labels changed from 98.0\u00a0% to 90.0\u00a0%.",
         ),
-        ((0.98, 64), (0.98, 64), "The accuracy on your labels is 98.0\u00a0%, as it was."),
-        ((0.98, 64), (0.9, 32), "is 90.0\u00a0% now, on other inputs than then."),
+        ((0.98, 64), (0.98, 64), "The accuracy on your labels is still 98.0\u00a0%."),
+        ((0.98, 64), (0.9, 32), "to 90.0\u00a0%, on different inputs."),
         ((0.98, 64), (None, 64), ""),
     ],
 )

@@ -34,9 +34,9 @@ def with_behaviour(**changes):
 
 def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
     audit = samples.healthy()
-    number = labels(audit)["arrays of this file loaded unchanged here"]
+    number = labels(audit)["weight arrays loaded unchanged"]
     assert number.value == "62 of 62"
-    assert "nothing of how the file was made" in number.note
+    assert "does not show that the weights are right" in number.note
     (block,) = (b for b in weights.build(audit).blocks[:1])
     assert block.tone != "good"  # green beside a model that lost its weights before it was saved
 
@@ -47,13 +47,13 @@ def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
         with_behaviour(outputs=[{**output, "accuracy": accuracy}])
         for accuracy in ({}, {"e": 0.984, "H": 0.5})
     )
-    right = "of the answers are right"
+    right = "accuracy on your labels"
     assert right not in labels(plain)
     number = labels(labelled)[right]
     assert (number.value, number.note) == ("98\N{NO-BREAK SPACE}%", "64 labelled inputs as given")
     last = ["".join(s.text for s in unchecked.lines(audit, 4)[-1]) for audit in (plain, labelled)]
     assert ["accuracy on your task" in line for line in last] == [True, False]
-    assert all("no clearance" in line for line in last)
+    assert all("not a guarantee" in line for line in last)
 
 
 def test_answers_that_change_by_themselves_are_no_flip_test():
@@ -61,7 +61,7 @@ def test_answers_that_change_by_themselves_are_no_flip_test():
     assert flipped in labels(with_behaviour(deterministic=True))
     assert flipped not in labels(with_behaviour(deterministic=False))
     told, _ = chapter(behaviour.build(with_behaviour(deterministic=False)))
-    assert "cannot be told" in told
+    assert "cannot be separated from this noise" in told
     collapsed = samples.healthy().behaviour["outputs"][0]
     collapsed = {**collapsed, "collapse": {**collapsed["collapse"], "collapsed": True}}
     assert flipped not in labels(with_behaviour(outputs=[collapsed]))
@@ -102,7 +102,7 @@ def test_loading_is_counted_by_runtime(rows, value, note):
         for index, (runtime, predicted, status) in enumerate(rows)
     )
     audit = replace(samples.healthy(), compatibility=compatibility)
-    (number,) = (n for n in key_numbers.build(audit) if "tried" in n.label)
+    (number,) = (n for n in key_numbers.build(audit) if "tested" in n.label)
     assert (number.value, number.note) == (value, note)
 
 
@@ -123,13 +123,13 @@ def kernels(*states, guessed=False):
 
 def test_a_guessed_initialiser_is_not_told_as_the_files_own():
     told, tables = chapter(weights.build(kernels("trained", guessed=True)))
-    assert "that the file names" not in told
+    assert "named in the file" not in told
     assert "names no initialiser" in told
-    (row,) = tables["Trained, or still at the initial values?"].rows
-    assert row[1].text == "closest standard one: GlorotUniform"
+    (row,) = tables["Trained, or still at initial values?"].rows
+    assert row[1].text == "closest: GlorotUniform"
     told, tables = chapter(weights.build(kernels("trained")))
-    assert "that the file names" in told
-    assert tables["Trained, or still at the initial values?"].rows[0][1].text == "GlorotUniform"
+    assert "named in the file" in told
+    assert tables["Trained, or still at initial values?"].rows[0][1].text == "GlorotUniform"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,10 @@ def test_a_guessed_initialiser_is_not_told_as_the_files_own():
     [
         (["trained"] * 2, "2 hold trained values."),
         (["trained", "fresh"], "1 holds trained values and 1 is still at its initial values."),
-        (["fresh"] * 2 + ["undecidable"], "2 are still at their initial values and of 1 it"),
+        (
+            ["fresh"] * 2 + ["undecidable"],
+            "2 are still at their initial values and 1 is inconclusive",
+        ),
     ],
 )
 def test_kernels_are_counted_without_clauses_about_none(states, said):
@@ -166,15 +169,15 @@ def test_tensors_are_counted_by_what_they_are():
     )
     told, _ = chapter(weights.build(audit))
     assert "The file holds 1 tensor of weights with 3 numbers" in told
-    assert "5 tensors are stored in all" in told
-    assert "2 that store variables a second time" in told
-    assert "1 with the state of random generators" in told
+    assert "The file stores 5 tensors in total" in told
+    assert "2 that duplicate variables" in told
+    assert "1 with random-generator state" in told
 
 
 @pytest.mark.parametrize(
     ("key", "tried", "answer"),
     [
-        ("recalibrate_batchnorm", {"before": 0.0045, "after": 0.764}, "at most in part"),
+        ("recalibrate_batchnorm", {"before": 0.0045, "after": 0.764}, "partly at most"),
         ("recalibrate_batchnorm", {"before": 0.0032, "after": 3.1}, "yes"),
         ("recalibrate_batchnorm", {"before": 0.0032, "after": 0.0031}, "no"),
         ("centre_head_bias", {"before": 0.1, "after": 3.1, "responsible": False}, "no"),
@@ -190,7 +193,7 @@ def test_every_repair_is_said_to_explain_the_answers_or_not(key, tried, answer):
     }
     audit = with_behaviour(outputs=[output], interventions={key: {"output": "head", **tried}})
     _, tables = chapter(behaviour.build(audit))
-    (row,) = tables["Repairs that were tried on a copy, and what they did"].rows
+    (row,) = tables["Repairs tried on a copy of the model, and their effect"].rows
     assert row[-1].text.startswith(answer)
     assert "_" not in row[0].text
 
@@ -200,7 +203,7 @@ def test_agreement_by_class_is_a_share_with_its_interval_and_a_p_value_for_all_c
     row |= {"agreement_ci": [0.0125, 0.0794], "nfv": 3.08, "p": 0.00542, "p_holm": 0.0108}
     output = {**samples.healthy().behaviour["outputs"][0], "per_class": [row]}
     _, tables = chapter(behaviour.build(with_behaviour(outputs=[output])))
-    (table,) = (table for caption, table in tables.items() if "by the class" in caption)
+    (table,) = (table for caption, table in tables.items() if "by class" in caption)
     shown = dict(zip(table.columns, (cell.text for cell in table.rows[0]), strict=True))
     assert shown["Agreement"] == "3\N{NO-BREAK SPACE}% (1–8)"
     assert (shown["Class"], shown["Inputs"], shown["p-value"]) == ("10", "125", "0.011")

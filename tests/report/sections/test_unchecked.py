@@ -46,7 +46,7 @@ def test_questions_and_measurements_are_counted_apart_and_add_up(reasons, skippe
     questions = [line for line in lines if "question" in line and line[0].isdigit()]
     assert sum(map(first_number, questions)) == len(reasons)
     number = next(n for n in key_numbers.build(audit) if n.label == "checks passed")
-    assert (f"{len(reasons)} more ha" in number.note) == bool(reasons)
+    assert (f"{len(reasons)} more not answered" in number.note) == bool(reasons)
     measured = [line for line in lines if "measurement" in line]
     assert sum(map(first_number, measured)) == len(unchecked.measurements(audit))
 
@@ -62,13 +62,13 @@ def test_questions_of_one_kind_are_named_by_it():
 
 
 def test_limits_of_any_audit_stand_on_the_first_page_even_where_all_was_answered():
-    assert told(skipping({})) == ["Every question that arises was answered.", unchecked.LIMIT]
-    for word in ("accuracy on your task", "training data", "licence", "no clearance"):
+    assert told(skipping({})) == ["Every applicable question was answered.", unchecked.LIMIT]
+    for word in ("accuracy on your task", "training data", "licence", "not a guarantee"):
         assert word in unchecked.LIMIT
 
 
 def test_measurements_of_several_tensors_are_one_and_in_words():
     audit = skipping({}, {f"twins:variables/{i}": "nothing feeds it" for i in (1, 7)})
     assert unchecked.measurements(audit) == (
-        "Mirrored twins among the filters in `variables/1` and `variables/7`: nothing feeds it",
+        "Mirrored filter pairs in `variables/1` and `variables/7`: nothing feeds it",
     )

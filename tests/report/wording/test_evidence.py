@@ -57,7 +57,7 @@ def test_a_number_stands_with_its_unit():
 def test_tests_of_a_kernel_are_told_in_words():
     tests = {"bias_initial": True, "ks_p": 0.5777, "batchnorm_initial": None, "odd_key": 1}
     rows, _ = shown({"tests": tests})
-    told = rows["tests of its weights"]
+    told = rows["tests of the weights"]
     assert "p-value of the Kolmogorov–Smirnov test against the initialiser: 0.578" in told
     assert "bias at its initial value: yes" in told
     assert "_" not in told
@@ -66,7 +66,9 @@ def test_tests_of_a_kernel_are_told_in_words():
 
 def test_what_code_can_do_is_no_json():
     rows, _ = shown({"abilities": {"runs other code": ["__import__"], "runs programs": ["system"]}})
-    assert rows == {"what the code can do": "runs other code: __import__; runs programs: system"}
+    assert rows == {
+        "capabilities of the code": "runs other code: __import__; runs programs: system"
+    }
 
 
 def test_shares_and_their_intervals_are_written_as_everywhere_else():
