@@ -169,7 +169,7 @@ def _details(change: Change) -> list[str]:
 
 
 def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]:
-    detail = "not looked for this time" if sign == "?" else finding["detail"]
+    detail = "not checked this time" if sign == "?" else finding["detail"]
     text = f"{finding['code']} {finding['name']} ({severity}): {detail}"
     most = WRAPPED if finding["severity"] in SERIOUS and sign != "-" else 1
     return _cut(text, f"  {sign} ", most)

@@ -83,7 +83,7 @@ def test_a_finding_that_nobody_looked_for_has_not_gone():
     now = was | {"verdict": "pass", "findings": [], "unanswered": ["MA604"]}
     lines = listed(compare({PLACE: was}, {PLACE: now})).splitlines()
     assert lines[1:] == [
-        "  ? MA604 a (high): not looked for this time",
+        "  ? MA604 a (high): not checked this time",
         "  - MA106 b (low): So.",
     ]
 

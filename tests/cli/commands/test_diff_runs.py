@@ -131,7 +131,7 @@ def test_templates_of_ones_own_are_used_and_checked(runs: Path, tmp_path: Path) 
     ):
         done = modelaudit(*command, "--templates", mine)
         assert done.returncode == 2
-        assert "nearest name is comparison.html.j2" in done.stderr
+        assert "did you mean comparison.html.j2" in done.stderr
     assert not out.exists()
 
 

@@ -86,7 +86,7 @@ def test_an_audit_that_ran_its_model_says_so_beside_itself(
     (file,) = (tmp_path / "A").glob("models/*/audit.json")
     assert json.loads(file.read_text())["behaviour"]["inputs"]["n"] == 16
     said = " ".join(modelaudit("diff", file, file).stdout.split())
-    assert "both models were run on the same inputs (16 made up from seed" in said
+    assert "both models were run on the same inputs (16 synthetic, seed" in said
     assert "not run" not in said
 
 

@@ -55,7 +55,9 @@ def test_names_and_files_are_those_of_one_format():
 
 
 def test_an_unknown_format_is_refused_with_those_that_exist():
-    with pytest.raises(UsageError, match="no format 'docx'; there are html, pdf, json, sarif"):
+    with pytest.raises(
+        UsageError, match="unknown format 'docx'; choose from html, pdf, json, sarif"
+    ):
         format_called("docx")
 
 
