@@ -1,4 +1,4 @@
-"""MA6xx: what the model does when it is run on probe inputs."""
+"""MA6xx: the model's behaviour on probe inputs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from modelaudit.rules.model import (
 )
 from modelaudit.settings import TRANSFORMS
 
-SAME_ACCURACY = 0.02  # gain on labels under which they do not confirm another orientation
-SENSITIVE = 0.20  # NFV over which a flip matters as much as a fifth of another input
+SAME_ACCURACY = 0.02  # if accuracy gains less than this, it does not confirm another orientation
+SENSITIVE = 0.20  # NFV from which a flip matters: it changes a fifth of what another input changes
 ENDINGS = {
     Status.CRASHED: "crashed the process",
     Status.TIMEOUT: "did not finish in the time allowed",
@@ -51,7 +51,7 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _confirmed(behaviour: Behaviour) -> bool:
-    """Something inside the model says, too, that the output is constant."""
+    """Something inside the model also indicates that the output is constant."""
     dead = any(share >= 1.0 for share in behaviour.dead.values())
     bias = behaviour.interventions.get("centre_head_bias", {}).get("responsible")
     return dead or bias is True
@@ -62,22 +62,22 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     made_up = behaviour.inputs.kind != "user" and not _confirmed(behaviour)
     if made_up and any(output.collapse.collapsed for output in behaviour.outputs):
         raise NotApplicable(
-            "undecidable without inputs of your own (--probe-data): the answer to all built-in "
-            "inputs is nearly the same, which may be right for inputs that mean nothing"
+            "undecidable without your own inputs (--probe-data): the output is nearly the same for "
+            "all built-in inputs, which can be correct for inputs without meaning"
         )
     for output in behaviour.outputs:
         seen = output.collapse
         if not seen.collapsed:
             continue
         share = (
-            f" Class {seen.top_class}, counting from 0, is the answer for {seen.top_share:.0%} of "
+            f" Class {seen.top_class} (counted from 0) is predicted for {seen.top_share:.0%} of "
             "them."
             if (seen.top_share is not None and seen.top_class is not None)
             else ""
         )
         yield rule.finding(
-            f"Output {output.name} is (nearly) the same for {behaviour.inputs.n} different inputs."
-            f"{share}",
+            f"Output {output.name} is the same, or nearly the same, for {behaviour.inputs.n} "
+            f"different inputs.{share}",
             route=output.name,
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,
@@ -96,10 +96,10 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def best_orientation(
     output: OutputBehaviour, fits: Sequence[BatchNormFit] = ()
 ) -> tuple[str, float, float] | None:
-    """(transform, its bits, bits as given) of the orientation that the model was made for.
+    """(transform, its bits, bits as given) of the orientation that the model was trained on.
 
-    None where the orientation given is as good as any, where classes are not known, or where the
-    inputs are on another scale than in training, by `fits` of the batch normalisations.
+    None where no other orientation is better, where the number of classes is unknown, or where
+    the inputs have another scale than in training, judged by `fits` of the batch normalisations.
     """
     classes, profile, labelled = output.collapse.classes, output.orientation, output.accuracy
     if not classes or classes < 3 or "e" not in profile:
@@ -117,22 +117,22 @@ def best_orientation(
 def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
-        raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
+        raise NotApplicable("undecidable without images: pass 64 or more with --probe-data")
     if behaviour.inputs.n < MIN_INPUTS:
-        raise NotApplicable(f"{behaviour.inputs.n} images are too few: give 64 by --probe-data")
+        raise NotApplicable(f"{behaviour.inputs.n} images are too few: pass 64 with --probe-data")
     for output in behaviour.outputs:
         found = best_orientation(output, behaviour.batchnorm)
         if found:
             best, bits, given = found
             words, scores = TRANSFORMS.get(best, best), output.accuracy
             right = (
-                f"{scores[best]:.0%} of its answers are right like that, {scores['e']:.0%} as given"
+                f"{scores[best]:.0%} of its predictions are correct in that orientation, "
+                f"{scores['e']:.0%} as given"
                 if best in scores and "e" in scores
-                else f"its answers ({output.name}) say {bits:.2f} bits about them like that, "
-                f"{given:.2f} as given, of {math.log2(output.collapse.classes or 1):.2f} possible"
+                else f"its predictions ({output.name}) carry {bits:.2f} bits about them in that orientation and {given:.2f} bits as given, out of {math.log2(output.collapse.classes or 1):.2f} possible"
             )
             yield rule.finding(
-                f"The model expects images {words} compared with those it gets: {right}.",
+                f"The model expects images {words} relative to the ones it gets: {right}.",
                 route=output.name,
                 evidence={
                     "measured": bits - given,
@@ -148,9 +148,9 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
-        raise NotApplicable("undecidable without images: give 64 or more by --probe-data")
+        raise NotApplicable("undecidable without images: pass 64 or more with --probe-data")
     if any(best_orientation(output, behaviour.batchnorm) for output in behaviour.outputs):
-        raise DoesNotArise("the images come in another orientation than in training (MA603)")
+        raise DoesNotArise("the images have another orientation than in training (MA603)")
     limit = rule.threshold(facts)
     for output in behaviour.outputs:
         if output.collapse.collapsed:
@@ -159,17 +159,17 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
             mirrored = effect.name in {"H", "flip"}
             if mirrored and effect.nfv is not None and effect.nfv >= limit:
                 changed = (
-                    f": {1 - effect.agreement:.0%} of the answers change"
+                    f": {1 - effect.agreement:.0%} of the predictions change"
                     if effect.agreement is not None
                     else ""
                 )
                 yield rule.finding(
-                    f"When inputs are {TRANSFORMS[effect.name]}, output {output.name} moves "
-                    f"{effect.nfv:.2g} times as far as from one input to another{changed}.",
+                    f"When inputs are {TRANSFORMS[effect.name]}, output {output.name} changes "
+                    f"{effect.nfv:.2g} times as much as from one input to another{changed}.",
                     route=output.name,
                     evidence={
                         "measured": effect.nfv,
-                        "unit": "times what another input changes",
+                        "unit": "times the change from one input to another",
                         "threshold": limit,
                         "n": effect.n,
                         "agreement": effect.agreement,
@@ -184,7 +184,7 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if not behaviour.deterministic:
         yield rule.finding(
-            "The same inputs give different outputs when they are fed twice (largest difference "
+            "The same inputs give different outputs when the model runs twice (largest difference "
             f"{behaviour.noise_floor:.3g}).",
             evidence={
                 "measured": behaviour.noise_floor,
@@ -197,15 +197,15 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if not behaviour.dead:
-        raise NotApplicable("inner activations cannot be read from this model")
+        raise NotApplicable("the inner activations of this model cannot be read")
     limit = rule.threshold(facts)
     for route, share in behaviour.dead.items():
         if share >= limit:
             yield rule.finding(
-                f"No channel of {route} is ever active, whatever the input: everything behind it "
-                "sees a constant."
+                f"No channel of {route} is active for any input: the layers after it receive a "
+                "constant."
                 if share >= 1.0
-                else f"{share:.0%} of the channels of {route} are never active, whatever the input.",
+                else f"{share:.0%} of the channels of {route} are not active for any input.",
                 route=route,
                 evidence={
                     "measured": share,
@@ -224,11 +224,11 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
-        summary="Running the model ended in a crash, a timeout or out of memory",
-        pass_title="Every attempt to run the model came to an end",
-        why="The model was run in a process of its own, so nothing else was harmed. In production "
-        "it would have taken its server down.",
-        fix="Look at the log below. Raise `--timeout` or `--memory` if the model is honest and "
+        summary="The model run crashed, timed out or exceeded a resource limit",
+        pass_title="Every model run finished",
+        why="The model was run in its own process, so nothing else was affected. In production it "
+        "could have taken the server down.",
+        fix="Read the log below. Raise `--timeout` or `--memory` if the model is legitimate and "
         "large.",
         check=_unfinished,
         bad=examples.observed(Status.CRASHED),
@@ -243,10 +243,11 @@ RULES = (
         needs=(Need.BEHAVIOUR,),
         summary="The output does not depend on the input",
         pass_title="The output depends on the input",
-        why="A model that answers the same for everything is useless, and a test on a few inputs "
-        "of one class does not notice.",
-        fix="Find out what makes it constant: weights that were not restored, a layer that is never "
-        "active, a bias that drowns the rest, or inputs on another scale than in training.",
+        why="A model that predicts the same for every input is useless, and a test on a few inputs "
+        "of one class does not notice it.",
+        fix="Find out what makes the output constant: weights that were not restored, a layer that "
+        "is never active, a bias that dominates everything else, or inputs that are scaled "
+        "differently than in training.",
         check=_collapsed,
         bad=made.collapsed,
         good=made.lively,
@@ -258,12 +259,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.BEHAVIOUR,),
-        summary="The model understands the images only in another orientation",
-        pass_title="No other orientation of the images is understood better",
-        why="Images reach the model mirrored or turned against those it was trained on, so it "
-        "answers badly, or always the same.",
-        fix="Compare how training and serving decode images (camera mounting, EXIF rotation, "
-        "width and height order). Undo the difference before the model, not inside it.",
+        summary="The model recognises the images only in another orientation",
+        pass_title="The model recognises the images best in the orientation given",
+        why="The images that reach the model are mirrored or rotated compared with its training "
+        "images, so its predictions are poor or always the same.",
+        fix="Compare how training and serving decode images (camera mounting, EXIF rotation, order "
+        "of width and height). Correct the difference before the model, not inside it.",
         check=_orientation,
         bad=made.wrong_way_round,
         good=made.lively,
@@ -275,19 +276,19 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
         needs=(Need.BEHAVIOUR,),
-        summary="Mirroring the input changes the output a lot",
+        summary="Mirroring the input changes the output considerably",
         pass_title="Mirroring the input changes the output little",
-        why="If a mirrored input means the same to you, the model is biased to the orientation of "
-        "its training data. If it means something else (digits, text, left and right), this is "
-        "right.",
-        fix="Ask first whether a mirrored input should get the same answer. If so, train with "
-        "mirrored images, by a layer that is not saved with the model:\n\n"
+        why="If a mirrored input should mean the same, the model is biased towards the orientation "
+        "of its training data. If it means something else (digits, text, left and right), this "
+        "behaviour is correct.",
+        fix="First decide whether a mirrored input should give the same output. If it should, "
+        "train with mirrored images, using a layer that is not saved with the model:\n\n"
         "    import keras  # of a model that needs Keras 2: import tf_keras as keras\n"
         '    flip = keras.layers.RandomFlip("horizontal")\n'
         "    training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])\n\n"
         "Compile and fit `training`, then save `model`.",
         check=_sensitive,
-        limit=Limit(SENSITIVE, 0.001, 10.0, "times what another input changes"),
+        limit=Limit(SENSITIVE, 0.001, 10.0, "times the change from one input to another"),
         bad=made.flip_sensitive,
         good=made.lively,
     ),
@@ -300,11 +301,11 @@ RULES = (
         needs=(Need.BEHAVIOUR,),
         summary="The same input gives different outputs",
         pass_title="The same input gives the same output",
-        why="A layer behaves as in training (dropout, noise, batch statistics) or draws at random, "
-        "so no single answer can be trusted.",
+        why="A layer runs in training mode (dropout, noise, batch statistics) or draws random "
+        "numbers, so no single prediction can be trusted.",
         fix="Look for `training=True` in the saved calls and for random layers, and rebuild the "
-        "model without. `model.export` of Keras 3 leaves layers that augment at random at work: "
-        "export a call with `training=False` by `keras.export.ExportArchive`.",
+        "model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
+        "export a call with `training=False` through `keras.export.ExportArchive`.",
         check=_nondeterministic,
         bad=made.noisy,
         good=made.lively,
@@ -316,11 +317,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.BEHAVIOUR,),
-        summary="A whole layer never becomes active",
+        summary="All channels of a layer are inactive for every input",
         pass_title="No layer is dead",
-        why="Everything behind a dead layer sees a constant, so the output is constant too.",
-        fix="Look at the bias of that layer and at the batch normalisation around it; restore the "
-        "checkpoint from before the values went away.",
+        why="The layers after a dead layer receive a constant, so the output is constant too.",
+        fix="Check the bias of that layer and the batch normalisation around it. Restore a "
+        "checkpoint from before the layer died.",
         check=_dead,
         limit=Limit(1.0, 0.01, 1.0, "as share of a layer's channels"),
         bad=made.dead,

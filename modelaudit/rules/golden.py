@@ -1,4 +1,4 @@
-"""MA409 to MA412: is the model still what its golden record says?"""
+"""MA409 to MA412: does the model still match its golden record?"""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from modelaudit.schema import jsonable
 def _golden(facts: Facts) -> Golden:
     if facts.golden is None:
         raise NotApplicable(
-            "no golden record (its weights and answers when saved) lies beside the model; "
-            "`modelaudit record` makes one where it was trained"
+            "there is no golden record (weights and outputs recorded at saving time) next to the "
+            "model; `modelaudit record` creates one where the model was trained"
         )
     return facts.golden
 
@@ -36,11 +36,11 @@ def _golden_outputs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     golden = _usable(facts)
     if golden.not_replayed:
         raise NotApplicable(f"the golden record was not replayed: {golden.not_replayed}")
-    allows = "rounding explains" if rule.chosen(facts) is None else "the settings allow"
+    allows = "rounding accounts for" if rule.chosen(facts) is None else "the settings allow"
     for output in golden.outputs:
         if not output.reproduced:
             yield rule.finding(
-                f"Output {output.name} differs by up to {output.difference:.3g} from what was "
+                f"Output {output.name} differs by up to {output.difference:.3g} from the output "
                 f"recorded at saving time ({output.relative:.2%} of its largest value); {allows} "
                 f"{output.tolerance:.2g}.",
                 file=golden.file,
@@ -57,14 +57,14 @@ def _golden_weights(rule: Rule, facts: Facts) -> Iterator[Finding]:
     golden = _usable(facts)
     found = golden.weights
     if found is None:
-        raise NotApplicable("record and file have no weights to compare")
+        raise NotApplicable("the record and the file have no weights to compare")
     told = [str(each) for each in found.differing]
     told += [f"{name}: not in the file" for name in found.missing]
     told += [f"{name}: not in the record" for name in found.unexpected]
     if told:
         yield rule.finding(
-            counted(len(told), "weight is not that", "weights are not those")
-            + f" of the model that was recorded: {listing(told)}.",
+            counted(len(told), "weight does not match", "weights do not match")
+            + f" the recorded model: {listing(told)}.",
             file=golden.file,
             route=next(each.partition(": ")[0] for each in told),
             evidence={
@@ -92,12 +92,12 @@ def _golden_invalid(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _golden_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
     golden = _usable(facts)
     if golden.same_files is None:
-        raise NotApplicable("the record does not say which files it was made of")
+        raise NotApplicable("the record does not say which files it was made from")
     if not golden.same_files:
         same = golden.weights is not None and golden.weights.equal
         yield rule.finding(
-            "The model's files are not those that were recorded"
-            + ("; every weight is." if same else "."),
+            "The model's files are not the recorded ones"
+            + ("; all weights are unchanged." if same else "."),
             file=golden.file,
             evidence={"weights_equal": same},
             severity=Severity.LOW if same else rule.severity,
@@ -132,11 +132,11 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
         summary="The model's files changed after its golden record was made",
-        pass_title="The model's files are those of its golden record",
-        why="Somebody saved, converted or edited the model and did not record it again. What "
-        "changed is in the findings on weights and outputs, if it matters to them.",
-        fix="Find out who changed it and why. If it was meant, record the model again where it was "
-        "changed (`modelaudit record`), once you know that it answers rightly.",
+        pass_title="The model's files match its golden record",
+        why="The model was saved, converted or edited and not recorded again. If weights or "
+        "outputs changed, other findings show how.",
+        fix="Find out who changed the model and why. If the change was intended, check that its "
+        "outputs are correct, then record it again where it was changed (`modelaudit record`).",
         check=_golden_files,
         bad=lambda: _recorded(same_files=False),
         good=_recorded,
@@ -148,18 +148,19 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
-        summary="The restored model does not compute what the saved one did",
-        pass_title="The restored model computes what was recorded at saving time",
-        why="The same inputs were fed when the model was saved. Whatever the cause, the model that "
-        "is loaded here is not the one that was tested.",
-        fix="Compare the recorded weights first (MA411). Where they are equal, the architecture was "
-        "changed, or this version computes a layer differently: load with the versions in the record.",
+        summary="The restored model does not compute the outputs recorded at saving time",
+        pass_title="The restored model computes the outputs recorded at saving time",
+        why="The same inputs were used when the model was saved. Whatever the cause, the loaded "
+        "model is not the one that was tested.",
+        fix="Compare the recorded weights first (MA411). If they are equal, the architecture was "
+        "changed, or this version computes a layer differently: load the model with the versions "
+        "in the record.",
         check=_golden_outputs,
         limit=Limit(
             None,
             0.0,
             1.0,
-            "as share of the largest recorded value (unless set, what rounding explains)",
+            "as share of the largest recorded value (unless set, what rounding accounts for)",
         ),
         bad=lambda: _recorded(gap=0.5),
         good=_recorded,
@@ -171,11 +172,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.TENSORS,),
-        summary="The file's weights are not those that were recorded at saving time",
+        summary="The file's weights are not the weights recorded at saving time",
         pass_title="Every recorded weight is in the file, byte for byte",
-        why="Layers that were dropped, swapped, drawn anew or loaded from another epoch leave a file "
-        "that loads without an error. The record knows each weight's digest.",
-        fix="Restore the weights named here from the run that wrote the record.",
+        why="If layers are dropped, swapped, reinitialised or taken from another epoch, the file "
+        "still loads without an error. The record contains the digest of each weight.",
+        fix="Restore the listed weights from the training run that wrote the record.",
         check=_golden_weights,
         bad=lambda: _recorded(Difference("a/kernel", "a/kernel", Change.VALUES)),
         good=_recorded,
@@ -187,13 +188,14 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The golden record beside the model cannot be used",
-        pass_title="The golden record is whole and as it was written",
-        why="A record that was edited or damaged proves nothing, and hides what it would have shown.",
-        fix="Get the record from where the model was saved, or make a new one of a model that you "
-        "trust.",
+        summary="The golden record next to the model cannot be used",
+        pass_title="The golden record is complete and unmodified",
+        why="A record that was edited or damaged proves nothing, and what it would have shown "
+        "stays hidden.",
+        fix="Get the record from where the model was saved, or create a new one from a model that "
+        "you trust.",
         check=_golden_invalid,
-        bad=lambda: _recorded(problem="its content is not what its own digest says"),
+        bad=lambda: _recorded(problem="its content does not match its own digest"),
         good=_recorded,
     ),
 )

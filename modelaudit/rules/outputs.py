@@ -1,4 +1,4 @@
-"""MA607, MA608: outputs must be finite, and move with the input as the user declared."""
+"""MA607, MA608: outputs must be finite and must respond to transforms as the user declared."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from modelaudit.rules import examples_behaviour as made
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
 
-HOLDS = 0.20  # variation up to which a declared action is taken to hold
-NAMES = {"equivariant": "spatial"}  # declared word -> the measured action's name
+HOLDS = 0.20  # variation up to which a declared action counts as confirmed
+NAMES = {"equivariant": "spatial"}  # declared word -> name of the measured action
 TO_DO = {
     "invariant": "stay the same",
-    "spatial": "move along",
-    "odd": "change its sign",
-    "swap": "exchange its classes",
+    "spatial": "transform with the input",
+    "odd": "change sign",
+    "swap": "swap classes",
 }
 DOES = {
     "invariant": "stays the same",
-    "spatial": "moves along",
-    "odd": "changes its sign",
-    "swap": "exchanges its classes",
+    "spatial": "transforms with the input",
+    "odd": "changes sign",
+    "swap": "swaps classes",
 }
 
 
@@ -45,21 +45,21 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def declared(facts: Facts, output: str, transform: str) -> Expectation | None:
-    """What the settings declare of a transform of an output; the last that fits counts."""
+    """What the settings declare for a transform of an output; the last matching entry wins."""
     fitting = [each for each in facts.settings.expectations if each.covers(output, transform)]
     return fitting[-1] if fitting else None
 
 
 def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not facts.settings.expectations:
-        raise NotApplicable("the settings declare nothing of this model's outputs (`[[expect]]`)")
+        raise NotApplicable("the settings declare no expectations for this model (`[[expect]]`)")
     assert facts.behaviour is not None
     limit, judged = rule.threshold(facts), 0
     for output in facts.behaviour.outputs:
         for effect in output.transforms:
             expected = declared(facts, output.name, effect.name)
             if expected is None or expected.action == "none" or effect.nfv is None:
-                continue  # without a variation the output has collapsed, which MA602 tells
+                continue  # without a variation the output has collapsed, which MA602 reports
             judged += 1
             action = NAMES.get(expected.action, expected.action)
             left = remaining(effect, action)
@@ -70,7 +70,7 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     route=output.name,
                     evidence={
                         "measured": left,
-                        "unit": "times what another input changes",
+                        "unit": "times the change from one input to another",
                         "threshold": limit,
                         "n": effect.n,
                         "declared": expected.action,
@@ -79,11 +79,11 @@ def _as_declared(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     key=effect.name,
                 )
     if not judged:
-        raise NotApplicable("no measured output and transform is covered by an expectation")
+        raise NotApplicable("no expectation covers a measured output and transform")
 
 
 def remaining(effect: TransformEffect, action: str) -> float | None:
-    """The variation that is left once an action is undone; None where none was seen at all."""
+    """The variation that remains after an action is undone; None where none was measured."""
     if effect.action == action:
         return effect.nfv
     left = effect.detail.get(f"nfv_{action}")
@@ -91,17 +91,17 @@ def remaining(effect: TransformEffect, action: str) -> float | None:
 
 
 def _measured(effect: TransformEffect, action: str, left: float | None, limit: float) -> str:
-    """What the output does in place of what is declared."""
-    far = "times as far as from one input to another"
+    """What the output does instead of what is declared."""
+    far = "times as much as from one input to another"
     nfv = effect.nfv or 0.0
     if left is None:
-        told = f"it does not, and moves {nfv:.2g} {far}"
+        told = f"it does not, and changes {nfv:.2g} {far}"
     elif action == "invariant":
-        told = f"it moves {left:.2g} {far} (limit {limit:g})"
+        told = f"it changes {left:.2g} {far} (limit {limit:g})"
     else:
-        told = f"with that undone it still moves {left:.2g} {far} (limit {limit:g})"
+        told = f"after undoing this it still changes {left:.2g} {far} (limit {limit:g})"
     if effect.action != action and nfv < limit:
-        told += f": it {DOES[effect.action]} instead"
+        told += f"; instead it {DOES[effect.action]}"
     return told
 
 
@@ -122,12 +122,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.BEHAVIOUR,),
-        summary="The output holds NaN or infinite values",
+        summary="The output contains NaN or infinite values",
         pass_title="Every output is finite",
-        why="NaN compares as false with everything, so code behind the model takes it for an "
-        "ordinary answer.",
-        fix="Look for non-finite weights first; then for divisions and logarithms of values that "
-        "the probe inputs reach and training never did.",
+        why="Every comparison with NaN is false, so code that uses the output treats NaN as an "
+        "ordinary prediction.",
+        fix="Look for non-finite weights first, then for divisions and logarithms of values that "
+        "the probe inputs reach but training did not.",
         check=_non_finite,
         bad=_nan,
         good=made.lively,
@@ -139,14 +139,14 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.BEHAVIOUR,),
-        summary="An output does not move with the input as the settings declare",
-        pass_title="Every output moves with the input as the settings declare",
-        why="Whoever declared the expectation relies on it: a steering angle that does not change "
-        "its sign in the mirror, say, steers the wrong way.",
-        fix="Train with the inputs and labels transformed together, or correct the declaration in "
+        summary="An output does not respond to a transform as the settings declare",
+        pass_title="Every output responds to transforms as the settings declare",
+        why="Whoever declared the expectation relies on it. For example, a steering angle that "
+        "does not change sign under mirroring steers the wrong way.",
+        fix="Train with inputs and labels transformed together, or correct the declaration in "
         "`[[expect]]`.",
         check=_as_declared,
-        limit=Limit(HOLDS, 0.001, 10.0, "times what another input changes"),
+        limit=Limit(HOLDS, 0.001, 10.0, "times the change from one input to another"),
         bad=lambda: _declared("odd"),
         good=lambda: _declared("invariant"),
     ),

@@ -1,4 +1,4 @@
-"""MA407, MA408, MA413 to MA418: does the restored model hold what the file does, and can it?"""
+"""MA407, MA408, MA413 to MA418: does the restored model match the file, and can it be restored?"""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
 from modelaudit.schema import jsonable
 
-LISTED = 20  # spelled out in one finding
-KEPT = 1000  # in its evidence
+LISTED = 20  # named in one finding
+KEPT = 1000  # kept in its evidence
 
 
 def listing(items: Iterable[str]) -> str:
@@ -29,12 +29,12 @@ def listing(items: Iterable[str]) -> str:
 
 def _proof(facts: Facts) -> RestoreProof:
     if facts.restore is None:
-        raise NotApplicable("no runtime restored variables to compare with the file")
+        raise NotApplicable("no runtime restored variables that could be compared with the file")
     return facts.restore
 
 
 def _counted(count: int, what: str) -> dict[str, Json]:
-    """Evidence of things of which there should be none."""
+    """Evidence about things of which there should be none."""
     return {"measured": count, "unit": what, "threshold": 0}
 
 
@@ -44,7 +44,7 @@ def _restored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told += [f"{name}: not in the restored model" for name in proof.missing]
     if told:
         yield rule.finding(
-            f"{len(told)} of {proof.compared} stored weights are not what {proof.call} in "
+            f"{len(told)} of {proof.compared} stored weights differ from what {proof.call} in "
             f"{runtime_name(proof.runtime)} restored. {listing(told)}.",
             route=proof.differing[0].tensor if proof.differing else proof.missing[0],
             evidence={
@@ -61,8 +61,10 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     proof = _proof(facts)
     if proof.unexpected:
         yield rule.finding(
-            f"{len(proof.unexpected)} variables of the model that {proof.call} restored in "
-            f"{runtime_name(proof.runtime)} have no value in the file: {listing(proof.unexpected)}.",
+            counted(len(proof.unexpected), "variable", "variables")
+            + f" of the model that {proof.call} restored in {runtime_name(proof.runtime)} "
+            + ("has" if len(proof.unexpected) == 1 else "have")
+            + f" no value in the file: {listing(proof.unexpected)}.",
             route=proof.unexpected[0],
             evidence={
                 **_counted(len(proof.unexpected), "variables"),
@@ -74,11 +76,11 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
     proof = _proof(facts)
     if not (proof.layers_compared or proof.layers):
-        raise NotApplicable("the file names no layers of Keras, or no layers were restored")
+        raise NotApplicable("the file names no Keras layers, or no layers were restored")
     if proof.layers:
         differences = counted(len(proof.layers), "difference", "differences")
         yield rule.finding(
-            f"{differences} to the saved config in the model that {proof.call} restored in "
+            f"{differences} between the saved config and the model that {proof.call} restored in "
             f"{runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",
             route=proof.layers[0].route,
             evidence={
@@ -96,10 +98,10 @@ def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise DoesNotArise("there is no fingerprint.pb (TensorFlow writes one since 2.11)")
     written, measured = said.get("checkpoint_hash"), said.get("index_hash")
     if written == "0" or not measured:
-        raise NotApplicable("fingerprint.pb has no hash of the variables that could be checked")
+        raise NotApplicable("fingerprint.pb contains no hash of the variables to check")
     if written != measured:
         yield rule.finding(
-            f"variables.index has the fingerprint {measured}, fingerprint.pb says {written}.",
+            f"The fingerprint of variables.index is {measured}, but fingerprint.pb says {written}.",
             file="fingerprint.pb",
             route="checkpoint_hash",
             evidence={"measured": measured, "expected": written},
@@ -109,10 +111,10 @@ def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told = facts.artifact.extra.get("config_differs")
     if not isinstance(told, list):
-        raise DoesNotArise("only a SavedModel of Keras 2 holds both a graph and a config")
+        raise DoesNotArise("only a Keras 2 SavedModel contains both a graph and a config")
     for text in told:
         yield rule.finding(
-            f"{text}. Keras follows the config, TensorFlow and TF-Serving follow the graph.",
+            f"{text}. Keras uses the config, TensorFlow and TF-Serving use the graph.",
             file="keras_metadata.pb",
             route=str(text).partition(":")[0].split(" ", 1)[0],
             key=str(text),
@@ -120,7 +122,7 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _restore_facts(facts: Facts, key: str) -> list[Json]:
-    """What the reader found out about restoring, by its key in `extra["restore"]`."""
+    """What the reader reported about restoring, by its key in `extra["restore"]`."""
     restore = facts.artifact.extra.get("restore")
     if not isinstance(restore, dict):
         raise DoesNotArise("only checkpoints and SavedModels are restored by name")
@@ -133,7 +135,7 @@ def _divergent(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if isinstance(pair, dict):
             used, copy = str(pair.get("used")), str(pair.get("copy"))
             yield rule.finding(
-                f"{used} and its copy {copy} hold different values.",
+                f"{used} and its copy {copy} have different values.",
                 route=used,
                 evidence={"used": used, "copy": copy},
             )
@@ -144,13 +146,14 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if names:
         by_objects = facts.artifact.format is Format.SAVEDMODEL_TF2
         whom = (
-            " TF-Serving and TensorFlow 1 sessions restore by it; `tf.saved_model.load` does not."
+            " TF-Serving and TensorFlow 1 sessions use this operation; `tf.saved_model.load` does "
+            "not."
             if by_objects
             else ""
         )
         yield rule.finding(
             counted(len(names), "variable of the graph is", "variables of the graph are")
-            + f" given no value by its restore operation: {listing(names)}.{whom}",
+            + f" not restored by its restore operation: {listing(names)}.{whom}",
             route=names[0],
             severity=Severity.MEDIUM if by_objects else rule.severity,
             evidence={
@@ -165,7 +168,7 @@ def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
     shapes = [entry for entry in _restore_facts(facts, "shapes") if isinstance(entry, dict)]
     told = [f"{name}: not in the index" for name in names]
     told += [
-        f"{each.get('name')}: {each.get('expected')} wanted, {each.get('stored')} stored"
+        f"{each.get('name')}: {each.get('expected')} expected, {each.get('stored')} stored"
         for each in shapes
     ]
     if told:
@@ -218,12 +221,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=LOADED,
-        summary="The restored model does not hold the weights of the file",
-        pass_title="The restored model holds every stored weight, byte for byte",
-        why="The model was loaded without an error and is another one than was saved. Every stored "
-        "tensor was compared with the variable that it belongs to.",
-        fix="Load with the version that saved the model and compare again; check for custom layers "
-        "that change their weights when they are built, and for loads by name.",
+        summary="The restored model does not have the weights in the file",
+        pass_title="The restored model has every stored weight, byte for byte",
+        why="The model loaded without an error, but it is not the model that was saved. Every "
+        "stored tensor was compared with its variable.",
+        fix="Load the model with the version that saved it and compare again. Check for custom "
+        "layers that change their weights when they are built, and for loading by name.",
         check=_restored,
         bad=lambda: _with_proof(Difference("a/kernel", "a/kernel", Change.SWAPPED, other="b")),
         good=_with_proof,
@@ -235,12 +238,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=LOADED,
-        summary="The restored model has variables that the file gives no value",
-        pass_title="Every variable of the restored model has its value from the file",
-        why="Such variables keep the values that an initialiser drew, other ones in every session: "
-        "the model answers at random to some part, without an error.",
-        fix="Find the layers named here in the training code: they were not tracked when the model "
-        "was saved (a layer in a plain list or dict, a variable that nobody owns).",
+        summary="The restored model has variables without a value in the file",
+        pass_title="Every variable of the restored model got its value from the file",
+        why="Such variables keep their initial random values, which differ in every session: part "
+        "of each output is random, and no error is raised.",
+        fix="Find the listed layers in the training code. They were not tracked when the model was "
+        "saved (for example layers in a plain list or dict, or a variable without an owner).",
         check=_unstored,
         bad=lambda: _with_proof(unexpected=("head/kernel",)),
         good=_with_proof,
@@ -252,12 +255,12 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The variables are not those that the SavedModel was fingerprinted with",
-        pass_title="The fingerprint fits the variables",
-        why="fingerprint.pb was written together with the model and no loader checks it. Either it "
-        "or variables/ was put in later: from another run, or from an edit.",
-        fix="Ask whoever changed the variables why, or export the model again. Copy SavedModels as "
-        "whole directories.",
+        summary="The variables do not match the SavedModel's fingerprint",
+        pass_title="The fingerprint matches the variables",
+        why="fingerprint.pb is written together with the model, and no loader checks it. Either it "
+        "or variables/ was replaced later, by another training run or by an edit.",
+        fix="Ask whoever changed the variables why, or export the model again. Always copy a "
+        "SavedModel as a whole directory.",
         check=_fingerprint,
         bad=lambda: _fingerprinted("13"),
         good=lambda: _fingerprinted("12"),
@@ -269,11 +272,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="Graph and Keras config of one SavedModel describe different models",
-        pass_title="Graph and Keras config agree wherever they can be compared",
-        why="Such a model computes one thing under Keras 2 and another under TF-Serving, and each "
-        "test passes on its side.",
-        fix="Export the model again from the code that trained it.",
+        summary="The graph and the Keras config of a SavedModel describe different models",
+        pass_title="The graph and the Keras config agree wherever they can be compared",
+        why="Such a model computes one thing in Keras 2 and another in TF-Serving, while the tests "
+        "on each side pass.",
+        fix="Export the model again with the code that trained it.",
         check=_config_differs,
         bad=lambda: _saved_model(config_differs=["conv: strides [1, 1] and [2, 2]"]),
         good=lambda: _saved_model(config_differs=[]),
@@ -287,8 +290,8 @@ RULES = (
         needs=(Need.ARTIFACT,),
         summary="A weight is stored twice with different values",
         pass_title="Weights that are stored twice are equal",
-        why="Which of the two a program gets depends on how it loads the model.",
-        fix="Export the model again; do not edit one of the copies.",
+        why="Which of the two values a program gets depends on how it loads the model.",
+        fix="Export the model again. Do not edit only one of the copies.",
         check=_divergent,
         bad=lambda: _restoring(divergent=[{"used": "a/kernel", "copy": "variables/0"}]),
         good=_restoring,
@@ -300,13 +303,13 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="The graph's restore operation leaves out some of its variables",
+        summary="The graph's restore operation skips some of its variables",
         pass_title="The graph's restore operation covers every variable",
-        why="A session that loads the model stops at the first use of such a variable, or reads "
-        "whatever an initialiser put there. `tf.saved_model.save` of a Keras 3 model leaves out all "
-        "of them: TF-Serving then loads the model and fails at the first request.",
-        fix="Of a Keras 3 model: `model.export(path)`. In TensorFlow 1: a `tf.train.Saver` over all "
-        "variables, not over a chosen list.",
+        why="A session that loads the model fails at the first use of such a variable, or reads "
+        "its initial value. `tf.saved_model.save` of a Keras 3 model skips all of them: TF-Serving "
+        "then loads the model and fails at the first request.",
+        fix="For a Keras 3 model, use `model.export(path)`. In TensorFlow 1, create the "
+        "`tf.train.Saver` for all variables, not for a selection.",
         check=_unrestored,
         bad=lambda: _restoring(unrestored=["head/kernel"]),
         good=_restoring,
@@ -318,11 +321,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="The model asks for variables that its checkpoint does not have in that form",
-        pass_title="The checkpoint has every variable that the model asks for",
-        why="Strict loaders stop; `expect_partial()` and object-based restores go on with what the "
-        "initialiser drew.",
-        fix="Use the checkpoint that was written by this very graph.",
+        summary="The checkpoint lacks variables that the model needs, or has them in another shape",
+        pass_title="The checkpoint has every variable that the model needs",
+        why="Strict loaders stop. With `expect_partial()` and object-based restoring, the "
+        "variables silently keep their initial values.",
+        fix="Use the checkpoint that was written by exactly this graph.",
         check=_asked_for,
         bad=lambda: _restoring(missing=["head/kernel"]),
         good=_restoring,
@@ -334,13 +337,13 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=LOADED,
-        summary="The restored model has other layers than were saved",
-        pass_title="Every layer came back as it was saved",
-        why="The model was loaded without an error, and a layer is missing, of another class, or "
-        "has another setting than the file says. Compared are classes, output shapes, and the "
-        "settings that change what a model computes.",
-        fix="Load it with the version that saved it. Of custom classes look at `from_config`: it must "
-        "give back what `get_config` said.",
+        summary="The layers of the restored model differ from the saved layers",
+        pass_title="Every layer was restored as it was saved",
+        why="The model loaded without an error, but a layer is missing, has another class, or has "
+        "a setting that differs from the file. Compared are classes, output shapes, and the "
+        "settings that affect what the model computes.",
+        fix="Load the model with the version that saved it. For custom classes, check that "
+        "`from_config` restores what `get_config` returned.",
         check=_layers,
         bad=lambda: _with_layers(LayerDifference("conv", "strides is [1, 1], saved as [2, 2]")),
         good=_with_layers,

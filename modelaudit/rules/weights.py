@@ -1,4 +1,4 @@
-"""MA4xx: do the stored values look trained and restored?"""
+"""MA4xx: do the stored values look trained and completely restored?"""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def _names(routes: list[str]) -> str:
 def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
-    said = of_all(len(lost), len(states), "batch normalisation", "holds", "hold")
-    said += " mean 0 and variance 1 exactly, while gamma or beta were trained"
+    said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
+    said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
     yield from _layers_told(rule, said, lost, len(states))
 
 
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     new = [s.route for s in states if s.statistics_initial and s.affine_initial]
-    said = of_all(len(new), len(states), "batch normalisation", "is", "are")
-    yield from _layers_told(rule, f"{said} exactly as created", new, len(states))
+    said = of_all(len(new), len(states), "batch normalisation layer", "still has", "still have")
+    yield from _layers_told(rule, f"{said} exactly its initial values", new, len(states))
 
 
 def _layers_told(rule: Rule, said: str, layers: list[str], n: int) -> Iterator[Finding]:
-    """One finding about `layers`, out of `n`, if there are any."""
+    """One finding about these `layers`, out of `n`, if there are any."""
     if layers:
         yield rule.finding(
             f"{said}: {_names(layers)}.",
@@ -68,7 +68,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for state in _batchnorm(facts):
         if state.min_variance < 0:
             yield rule.finding(
-                f"{state.route} stores a moving variance of {state.min_variance:.4g}; a variance "
+                f"The moving variance of {state.route} is {state.min_variance:.4g}; a variance "
                 "cannot be negative.",
                 route=state.route,
                 evidence={
@@ -83,7 +83,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _fresh_split(facts: Facts) -> tuple[list[KernelInitialization], int]:
     tested = [k for k in _measurements(facts).initialization if k.state != "undecidable"]
     if not tested:
-        raise DoesNotArise("no kernel is large enough to be tested against its initialiser")
+        raise DoesNotArise("no kernel is large enough for a test against its initialiser")
     return [k for k in tested if k.state == "fresh"], len(tested)
 
 
@@ -93,10 +93,10 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             every(
                 tested,
-                "kernel that can be tested is still as its initialiser drew it",
-                "kernels that can be tested are still as their initialiser drew them",
+                "testable kernel still has its initial values",
+                "testable kernels still have their initial values",
             )
-            + ": this model was never trained, or its weights were never loaded before saving.",
+            + ": the model was never trained, or its weights were not loaded before it was saved.",
             route=fresh[0].route,
             evidence={
                 "measured": len(fresh),
@@ -112,9 +112,9 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if 0 < len(fresh) < tested:
         for kernel in fresh:
             yield rule.finding(
-                f"{kernel.route} still holds values as its initialiser draws them, while "
+                f"{kernel.route} still has values as drawn by its initialiser, while "
                 + counted(tested - len(fresh), "other kernel is", "other kernels are")
-                + " trained: most likely it was left out of the restore.",
+                + " trained: the layer was most likely skipped when the weights were restored.",
                 route=kernel.route,
                 evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": tested},
             )
@@ -129,8 +129,8 @@ def _all_zero(rule: Rule, facts: Facts) -> Iterator[Finding]:
             stats = tensor.stats if tensor else None
             if tensor and stats and stats.constant and tensor.size > 1:
                 yield rule.finding(
-                    f"Every value of {layer.route}/{role} is {stats.minimum:g}: the layer's output "
-                    "does not depend on which input it gets.",
+                    f"Every value of {layer.route}/{role} is {stats.minimum:g}: the layer cannot "
+                    "distinguish its inputs.",
                     file=tensor.file,
                     route=f"{layer.route}/{role}",
                     evidence={
@@ -171,10 +171,11 @@ RULES = (
         confidence=Confidence.HIGH,
         needs=MEASURED,
         summary="Batch normalisation lost its moving statistics",
-        pass_title="Batch normalisations keep trained statistics with trained parameters",
-        why="At inference the layer divides by these statistics. With 0 and 1 in their place the "
-        "network behind sees numbers of the wrong size and often answers the same for everything.",
-        fix="Restore a checkpoint that includes non-trainable variables (`model.weights`, not "
+        pass_title="Every batch normalisation layer with trained parameters has trained statistics",
+        why="At inference the layer normalises with these statistics. With mean 0 and variance 1 "
+        "in their place, the layers after it receive values on the wrong scale, and the network "
+        "often predicts the same for every input.",
+        fix="Restore a checkpoint that includes the non-trainable variables (`model.weights`, not "
         "`model.trainable_weights`). Without one, recalibrate on training images:\n\n"
         "    for layer in model._flatten_layers():  # by name: each Keras has its own class\n"
         '        if type(layer).__name__ == "BatchNormalization":\n'
@@ -192,9 +193,9 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=MEASURED,
-        summary="Batch normalisation is exactly as it was created",
-        pass_title="Every batch normalisation has seen training",
-        why="A layer that has seen a single training step has other values than these.",
+        summary="Batch normalisation still has its initial values",
+        pass_title="Every batch normalisation layer was trained",
+        why="A single training step changes these values.",
         fix="Check whether the weights were loaded before the model was saved.",
         check=_statistics_untouched,
         bad=examples.measured(_bn(new=True)),
@@ -209,9 +210,10 @@ RULES = (
         needs=MEASURED,
         summary="A moving variance is negative",
         pass_title="No moving variance is negative",
-        why="The square root of it is NaN: mean and variance were swapped, or the file was edited.",
-        fix="Restore the original weights; check the order of the variables if they were set by "
-        "`set_weights`.",
+        why="The square root of a negative variance is NaN. Either mean and variance were swapped, "
+        "or the file was edited.",
+        fix="Restore the original weights. If they were set with `set_weights`, check the order of "
+        "the variables.",
         check=_negative_variance,
         bad=examples.measured(_bn(variance=-0.5)),
         good=examples.measured(_bn()),
@@ -223,12 +225,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=MEASURED,
-        summary="Every kernel is still at its initial values",
-        pass_title="At least one kernel has been trained",
-        why="A model that was built and saved without loading its weights looks whole and answers "
-        "at random.",
-        fix="Load the weights before saving; `model.load_weights(path)` must come after the model "
-        "is built, and must raise no warning.",
+        summary="Every kernel still has its initial values",
+        pass_title="At least one kernel was trained",
+        why="A model that was built and saved without loading its weights looks complete, but its "
+        "outputs are random.",
+        fix="Load the weights before saving. Call `model.load_weights(path)` after the model is "
+        "built, and make sure that it raises no warning.",
         check=_never_trained,
         bad=examples.measured(_kernels("fresh", "fresh")),
         good=examples.measured(_kernels("trained", "fresh")),
@@ -240,18 +242,18 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=MEASURED,
-        summary="A layer is still at its initial values while others are trained",
+        summary="A layer still has its initial values while others are trained",
         pass_title="No single layer was left at its initial values",
-        why="This is what a partial restore leaves behind: `by_name=True`, `skip_mismatch=True` and "
+        why="This is the result of a partial restore: `by_name=True`, `skip_mismatch=True` and "
         "`expect_partial()` skip layers without an error.",
         fix="Load the weights again without `by_name=True`, `skip_mismatch=True` or "
-        "`expect_partial()`, which leave layers out:\n\n"
+        "`expect_partial()`, which skip layers:\n\n"
         '    model.load_weights("trained.weights.h5")\n'
-        "    # or, of a checkpoint of TensorFlow, with an error for what is left out:\n"
+        "    # or, for a TensorFlow checkpoint, with an error if anything is skipped:\n"
         "    import tensorflow as tf\n"
         '    status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")\n'
         "    status.assert_existing_objects_matched()\n\n"
-        "Frozen random features are fresh on purpose: then waive this finding.",
+        "If the layer is random and frozen on purpose (random features), waive this finding.",
         check=_partial_restore,
         bad=examples.measured(_kernels("trained", "fresh")),
         good=examples.measured(_kernels("trained", "trained")),
@@ -263,10 +265,10 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="A kernel holds one single value",
+        summary="All values of a kernel are equal",
         pass_title="No kernel is constant",
-        why="Nothing that training does leaves a kernel constant; a failed write or an edit does.",
-        fix="Restore the file from a good copy.",
+        why="Training never makes a kernel constant. A failed write or an edit does.",
+        fix="Restore the file from an intact copy.",
         check=_all_zero,
         bad=_zero_kernel,
         good=examples.healthy,

@@ -27,7 +27,7 @@ def judged(facts, declared, transform="H", **settings):
     return run_rule(rule("MA608"), facts)
 
 
-FAR = "times as far as from one input to another"
+FAR = "times as much as from one input to another"
 TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
 
 
@@ -38,37 +38,37 @@ TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
             "invariant",
             seen("invariant", 0.489, nfv_invariant=0.489),
             "stay the same",
-            f"it moves 0.49 {FAR} (limit 0.2)",
+            f"it changes 0.49 {FAR} (limit 0.2)",
         ),
         (
             "invariant",
             seen("odd", 0.01, **TURNED),
             "stay the same",
-            f"it moves 2 {FAR} (limit 0.2): it changes its sign instead",
+            f"it changes 2 {FAR} (limit 0.2); instead it changes sign",
         ),
         (
             "odd",
             seen("invariant", 0.02, nfv_invariant=0.02),
-            "change its sign",
-            f"it does not, and moves 0.02 {FAR}: it stays the same instead",
+            "change sign",
+            f"it does not, and changes 0.02 {FAR}; instead it stays the same",
         ),
         (
             "odd",
             seen("invariant", 0.9, nfv_invariant=0.9, nfv_odd=0.7),
-            "change its sign",
-            f"with that undone it still moves 0.7 {FAR} (limit 0.2)",
+            "change sign",
+            f"after undoing this it still changes 0.7 {FAR} (limit 0.2)",
         ),
         (
             "swap",
             seen("invariant", 0.6, nfv_invariant=0.6),
-            "exchange its classes",
-            f"it does not, and moves 0.6 {FAR}",
+            "swap classes",
+            f"it does not, and changes 0.6 {FAR}",
         ),
         (
             "equivariant",
             seen("spatial", 0.3, nfv_invariant=0.9, nfv_spatial=0.3),
-            "move along",
-            f"with that undone it still moves 0.3 {FAR} (limit 0.2)",
+            "transform with the input",
+            f"after undoing this it still changes 0.3 {FAR} (limit 0.2)",
         ),
     ],
 )
