@@ -1,4 +1,4 @@
-"""Baseline files: the findings of one day, told by fingerprints, as JSON that belongs into git."""
+"""Baseline files: the findings of one day, by fingerprint, as JSON for version control."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def of_audits(audits: Iterable[Audit], created: str) -> Baseline:
     """A baseline of all open findings in these audits.
 
     Raises:
-        SchemaError: an audit does not say what it is of.
+        SchemaError: an audit lacks its model's path or digests.
     """
     models = [_known(audit) for audit in audits]
     return Baseline(created, tuple(sorted(models, key=lambda model: (model.path, model.sha256))))
@@ -33,14 +33,14 @@ def _known(audit: Audit) -> KnownModel:
         path, sha256 = str(audit.model["path"]), str(audit.model["sha256"] or "")
         weights = weights_digest(audit.weights)
     except (KeyError, TypeError, AttributeError) as error:
-        raise SchemaError(f"an audit that is not whole: {error!r}") from error
+        raise SchemaError(f"an audit is incomplete: {error!r}") from error
     still_open = [finding for finding in audit.findings if not finding.waived_by]
     findings = frozenset((finding.fingerprint, finding.severity) for finding in still_open)
     return KnownModel(path, sha256, weights, findings)
 
 
 def dumps(baseline: Baseline) -> str:
-    """The file's text; a line a finding, so that a diff shows what came and went."""
+    """The file's text, with one line per finding so that diffs are readable."""
     models: list[Json] = [
         {
             "path": model.path,
@@ -61,25 +61,25 @@ def load(path: Path) -> Baseline:
     """A baseline from its file.
 
     Raises:
-        SchemaError: it is none, of another version, or not whole.
+        SchemaError: it is not a baseline, has an unsupported version, or is incomplete.
         OSError: it cannot be read.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise SchemaError(f"{path}: not a baseline: it is no JSON") from error
+        raise SchemaError(f"{path}: not a baseline: not valid JSON") from error
     if not isinstance(data, dict) or data.get("kind") != KIND:
         made = "`modelaudit baseline REPORTS --out FILE` writes one"
         raise SchemaError(f"{path}: JSON, but not a baseline; {made}")
     if data.get("version") != VERSION:
         version = data.get("version")
-        raise SchemaError(f"{path}: a baseline of version {version!r}, this reads {VERSION}")
+        raise SchemaError(f"{path}: baseline version {version!r} is not supported, only {VERSION}")
     try:
         return Baseline(str(data["created"]), tuple(_model(each) for each in data["models"]))
     except KeyError as error:
-        raise SchemaError(f"{path}: a baseline that is not whole: {error} is missing") from error
+        raise SchemaError(f"{path}: incomplete baseline: {error} is missing") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise SchemaError(f"{path}: a baseline with a part of the wrong kind: {error}") from error
+        raise SchemaError(f"{path}: invalid baseline: {error}") from error
 
 
 def _model(data: dict[str, Any]) -> KnownModel:

@@ -1,12 +1,12 @@
-"""Golden records: written when a model is saved, replayed by any later audit.
+"""Golden records: written when a model is saved, replayed by every later audit.
 
 In the program that saves the model (Keras 2 or 3, any backend, or a `tf.Module`):
 
     model.save("model.keras")
     modelaudit.record(model, "model.keras")
 
-or, for a record after every epoch's save, `modelaudit.golden.callback("model.keras")`. Neither
-imports TensorFlow or Keras; both use the ones that the model brings.
+or, for a record after each epoch's save, `modelaudit.golden.callback("model.keras")`. Neither
+imports TensorFlow or Keras; both use the ones that the model was built with.
 """
 
 from __future__ import annotations
@@ -55,22 +55,22 @@ def record(
     samples: int = SAMPLES,
     seed: int = SEED,
 ) -> Path:
-    """Write the golden record of a live model beside its saved files.
+    """Write the golden record of a live model next to its saved files.
 
     Args:
-        model: a Keras model, or anything else that is called with arrays and has `variables`.
-        path: where the model was saved just now: a file, a directory, or a checkpoint's prefix.
-        inputs: one array per input, the batch axis first, to record in place of made-up ones;
-            needed where the model is not of Keras. They are kept in the record.
-        samples: number of made-up inputs.
-        seed: of the made-up inputs.
+        model: a Keras model, or any other object that is called with arrays and has `variables`.
+        path: where the model was just saved: a file, a directory, or a checkpoint's prefix.
+        inputs: one array per input, batch axis first, to record instead of generated inputs;
+            required if the model is not a Keras model. They are stored in the record.
+        samples: number of generated inputs.
+        seed: of the generated inputs.
 
     Returns:
-        The record's path: `path` with `.golden.json` added.
+        The record's path: `path` with `.golden.json` appended.
 
     Raises:
-        UsageError: nothing is saved there, or nothing can be fed to the model.
-        ReadError: what is saved there cannot be read.
+        UsageError: nothing is saved there, or no inputs can be generated for the model.
+        ReadError: the saved model cannot be read.
     """
     place = Path(fspath(path)).absolute()
     artifact = read(place, Limits())
@@ -79,13 +79,13 @@ def record(
     if given is None:
         made = recipes(face.ports(), artifact, samples, seed)
         if isinstance(made, Unprobeable):
-            raise UsageError(f"{made.reason}; give the inputs to record")
+            raise UsageError(f"{made.reason}; pass the inputs to record")
         given = tuple(Given(recipe.name, recipe) for recipe in made)
     arrays = [each.values if each.recipe is None else make(each.recipe) for each in given]
     feeds = [array for array in arrays if array is not None]
     outputs, noise = face.answers(feeds)
     if not outputs:
-        raise UsageError("the model gives no numeric output")
+        raise UsageError("the model returns no numeric output")
     kept = _record(artifact, given, (outputs, noise), face.weights(artifact), _versions())
     return write_record(kept, place)
 
@@ -95,10 +95,10 @@ def record_saved(
 ) -> Path:
     """Write the golden record of a saved model, run in isolation.
 
-    The first runtime that loads it is the one that is asked; samples and seed are the settings'.
+    The first runtime that loads the model is used. Samples and seed come from the settings.
 
     Raises:
-        UsageError: no runtime loads it, nothing can be fed to it, or it gives no answer.
+        UsageError: no runtime loads the model, no inputs can be generated, or it returns nothing.
         OSError: the record cannot be written.
     """
     with _restored(artifact, settings, handles) as session:
@@ -108,9 +108,9 @@ def record_saved(
 def replayed_saved(
     old: Artifact, new: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
 ) -> Golden:
-    """What a saved model answers to the inputs that another one was asked, without a file.
+    """Replay one saved model's inputs on another and compare the outputs, without a record file.
 
-    Where either cannot be asked, `not_replayed` says why.
+    If either model cannot be run, `not_replayed` says why.
     """
     try:
         with _restored(old, settings, handles) as session:
@@ -125,10 +125,10 @@ def replayed_saved(
 def _restored(
     artifact: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
 ) -> Iterator[Session]:
-    """A session with the model in it, in the first runtime that loads it.
+    """A session with the model, in the first runtime that loads it.
 
     Raises:
-        UsageError: none does.
+        UsageError: no runtime loads it.
     """
     failures = []
     for handle in handles:
@@ -138,7 +138,7 @@ def _restored(
                 yield session
             return
         failures.append(f"{handle.runtime.name}: {seen.error_type} {seen.error}".strip())
-    raise UsageError("no runtime loads it: " + "; ".join(failures))
+    raise UsageError("no runtime loads the model: " + "; ".join(failures))
 
 
 def _session_record(session: Session, artifact: Artifact, settings: ProbeSettings) -> Record:
@@ -148,7 +148,7 @@ def _session_record(session: Session, artifact: Artifact, settings: ProbeSetting
         raise UsageError(made.reason)
     answered = answers(session, [make(recipe) for recipe in made])
     if isinstance(answered, Observation):
-        raise UsageError(f"the model gave no answer: {answered.failure}")
+        raise UsageError(f"the model returned no output: {answered.failure}")
     weights = [
         _described(session, weight)
         for weight in held_weights(artifact, session.observation.variables, None)
@@ -192,7 +192,7 @@ def _record(
 
 
 def _versions() -> dict[str, str]:
-    """Versions of what the program has imported."""
+    """Versions of the packages that the program has imported."""
     names = ("tensorflow", "keras", "tf_keras", "numpy", "jax", "torch")
     loaded = {name: sys.modules[name] for name in names if name in sys.modules}
     found = {name: getattr(module, "__version__", None) for name, module in loaded.items()}
@@ -200,39 +200,39 @@ def _versions() -> dict[str, str]:
 
 
 def callback(path: str | PathLike[str], base: type | None = None, **options: Untyped) -> Untyped:
-    """A Keras callback that records the model whenever it was saved at `path` in an epoch.
+    """A Keras callback that records the model after each epoch in which `path` was saved.
 
-    Put it behind the `ModelCheckpoint` that saves there:
+    Put it after the `ModelCheckpoint` that saves there:
 
         model.fit(x, y, callbacks=[ModelCheckpoint(path), golden.callback(path)])
 
     Args:
         path: where the model is saved, without placeholders.
-        base: the `keras.callbacks.Callback` to derive from; by default that of the Keras which
+        base: the `keras.callbacks.Callback` to derive from; by default that of the Keras that
             the program has imported.
-        options: for `record`.
+        options: passed to `record`.
 
     Raises:
-        UsageError: no Keras is imported.
+        UsageError: Keras is not imported.
     """
     if base is None:
         keras = sys.modules.get("keras") or sys.modules.get("tf_keras")
         if keras is None:
-            raise UsageError("no Keras is imported: give its callbacks.Callback as `base`")
+            raise UsageError("Keras is not imported: pass its callbacks.Callback as `base`")
         base = keras.callbacks.Callback
     recorder = _Recorder(Path(fspath(path)), options)
     return type("GoldenRecord", (base,), recorder.hooks())()
 
 
 class _Recorder:
-    """Records a model when the file that it was saved to has changed."""
+    """Records a model when its saved file has changed."""
 
     def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
         self.path, self.options = path, options
         self.seen = self.stamp()
 
     def stamp(self) -> tuple[int, int] | None:
-        """Changes whenever the model is saved again; None while nothing is saved."""
+        """Changes whenever the model is saved again; None if nothing is saved yet."""
         for file in (
             self.path / "saved_model.pb",
             self.path,

@@ -1,11 +1,11 @@
-"""The restore proof in the program that restores: a live model against the file it came from.
+"""The restore proof in your own program: compares a live model with the file it came from.
 
     model = build_model()
     model.load_weights("epoch_20.weights.h5", skip_mismatch=True)
     proof = modelaudit.prove_restored(model, "epoch_20.weights.h5")
     assert proof.faithful, proof.describe()
 
-It imports no TensorFlow or Keras of its own.
+This module imports neither TensorFlow nor Keras.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def prove_restored(
     """Compare every weight of a live model with the file that it was restored from.
 
     Args:
-        model: a Keras model (2 or 3), or anything else that has `variables`.
+        model: a Keras model (2 or 3), or any other object that has `variables`.
         path: what it was restored from: a model, weights, or a checkpoint's prefix.
-        architecture: of weights and checkpoints, the architecture that they were saved with, as
+        architecture: for weights and checkpoints, the architecture that they were saved with, as
             JSON or as a model; by default the live model's own.
 
     Raises:
-        UsageError: nothing is there, or it holds no weights, or no architecture.
-        ReadError: what is there cannot be read.
+        UsageError: there is nothing at `path`, or it contains no weights, or no architecture.
+        ReadError: the file cannot be read.
     """
     place = Path(fspath(path)).absolute()
     artifact = read(place, Limits())
@@ -70,16 +70,16 @@ def prove_restored(
     seen = Observation(HERE, "its own loading", Status.LOADED, variables=held)
     proof = prove(artifact, seen, arrays.get)
     if proof is None:
-        raise UsageError(f"{place}: holds no weights to compare the model with")
+        raise UsageError(f"{place}: contains no weights to compare with the model")
     return proof
 
 
 def _with_architecture_of(model: Untyped, artifact: Artifact) -> Artifact:
-    """Weights with the live model's own architecture, which tells whose they are.
+    """The weights with the live model's own architecture, which shows which layer owns them.
 
-    Without one they are compared all the same, by names and shapes alone. That is so for a model
-    that is not Keras' (no `to_json`), for one whose class or layers do not say how to make them
-    again (each Keras has another error for that), and where our reader does not know the config.
+    Without an architecture they are compared by names and shapes alone. That is the case for a
+    model that is not a Keras model (no `to_json`), for one whose class or layers cannot be
+    serialised (each Keras version raises another error), and if our reader rejects the config.
     """
     try:
         document = Document("the live model", "", json.loads(model.to_json()))

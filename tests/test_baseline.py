@@ -68,14 +68,14 @@ def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "it is no JSON"),
-        ("[" * 99999, "it is no JSON"),
+        ("", "not valid JSON"),
+        ("[" * 99999, "not valid JSON"),
         ("[]", "JSON, but not a baseline"),
         ('{"models": []}', "JSON, but not a baseline"),
-        ('{"kind": "modelaudit-baseline", "version": 2}', "a baseline of version 2"),
-        (HEAD + "}", "not whole: 'created' is missing"),
-        (HEAD + ', "created": "", "models": [{"path": "a"}]}', "not whole: 'sha256' is missing"),
-        (HEAD + ', "created": "", "models": 3}', "a part of the wrong kind"),
+        ('{"kind": "modelaudit-baseline", "version": 2}', "baseline version 2 is not supported"),
+        (HEAD + "}", "incomplete baseline: 'created' is missing"),
+        (HEAD + ', "created": "", "models": [{"path": "a"}]}', "incomplete baseline: 'sha256' is missing"),
+        (HEAD + ', "created": "", "models": 3}', "invalid baseline"),
     ],
 )
 def test_another_file_is_refused_in_words(tmp_path, text, says):

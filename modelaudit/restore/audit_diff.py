@@ -1,4 +1,4 @@
-"""Two audits side by side: what changed from one model to the next."""
+"""Compares two audits: what changed from one model to the next."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Map = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One thing that is not as it was. `breaking`: a caller of the old model may fail on the new.
+    """One change. `breaking`: a client of the old model may fail on the new one.
 
-    `measured`: it is one of many numbers that both models were measured by.
+    `measured`: the change is in one of many numbers that were measured for both models.
 
     `section` is format, versions, signature, architecture, weights, findings or behaviour.
     """
@@ -30,9 +30,9 @@ class Changed:
 
 
 def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> list[Changed]:
-    """Everything but the weights, which `audited_weights` and `compare` are for.
+    """All changes except the weights; see `audited_weights` and `compare` for those.
 
-    `in_words` says a transform's code for a reader; without it codes stay codes.
+    `in_words` describes a transform code for users; without it, codes stay as they are.
     """
     return [
         *_format(old, new),
@@ -44,10 +44,10 @@ def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> lis
 
 
 def weight_changes(found: Comparison) -> list[Changed]:
-    """What a comparison of weights says, tensor by tensor."""
+    """The result of a comparison of weights, tensor by tensor."""
     told = [
         str(each) if each.found == each.tensor
-        # Of two names it is the new model's that the values go by.
+        # Of two names, the values go by the new model's.
         else f"{each.found} (before: {each.tensor}){str(each).removeprefix(each.tensor)}"
         for each in found.differing
     ]  # fmt: skip
@@ -57,7 +57,7 @@ def weight_changes(found: Comparison) -> list[Changed]:
 
 
 def audited_weights(audit: Audit) -> list[Weight]:
-    """The weights that an audit lists, by digest and statistics."""
+    """The weights that an audit lists, with digests and statistics."""
     rows = audit.weights.get("tensors")
     weights = []
     for row in rows if isinstance(rows, list) else ():
@@ -69,7 +69,7 @@ def audited_weights(audit: Audit) -> list[Weight]:
 
 
 def compare_audited(old: Audit, new: Audit) -> Comparison:
-    """The weights of two audits, without their values."""
+    """Compares the weights of two audits without their values."""
     return compare(audited_weights(old), audited_weights(new))
 
 
@@ -101,7 +101,7 @@ def _format(old: Audit, new: Audit) -> Iterator[Changed]:
 
 
 def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[Changed]:
-    """What changed between the signatures of two SavedModels, as `schema.jsonable` gives them."""
+    """The changes between the signatures of two SavedModels, as `schema.jsonable` gives them."""
     before = {str(s.get("name")): s for s in old}
     after = {str(s.get("name")): s for s in new}
     for name, signature in before.items():
@@ -115,7 +115,7 @@ def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[Change
 
 
 def _interface(old: Audit, new: Audit) -> Iterator[Changed]:
-    """Signatures of SavedModels; of Keras files the inputs and outputs of the config."""
+    """Signatures of SavedModels; for Keras files, the inputs and outputs of the config."""
     if old.signatures and new.signatures:
         yield from signature_changes(old.signatures, new.signatures)
     elif old.architecture and new.architecture:
@@ -134,7 +134,7 @@ def _ports(name: str, old: Map, new: Map, key: str) -> Iterator[Changed]:
             yield from _port(where, was, after[port], takes=side == "inputs")
         for port in after:
             if port not in before:
-                # A caller of the old model does not give a new input, and ignores a new output.
+                # A client of the old model does not pass a new input, and ignores a new output.
                 needed = side == "inputs"
                 yield Changed("signature", f"{name}, {side[:-1]} {port}: added", breaking=needed)
 
@@ -155,7 +155,7 @@ def _shape(shape: object) -> str:
 
 
 def _covers(wide: object, narrow: object) -> bool:
-    """Every array of the narrow shape is one of the wide shape."""
+    """Whether every array of the narrow shape also has the wide shape."""
     if wide is None:
         return True
     if not isinstance(wide, list) or not isinstance(narrow, list) or len(wide) != len(narrow):
@@ -179,10 +179,10 @@ def _architecture(old: Map, new: Map) -> Iterator[Changed]:
             told = [
                 said
                 for key, said in (
-                    ("config_digest", "other settings"),
-                    ("inbound", "fed by other layers"),
-                    ("output_shape", "another output shape"),
-                    ("trainable", "frozen or no longer frozen"),
+                    ("config_digest", "changed settings"),
+                    ("inbound", "different input layers"),
+                    ("output_shape", "different output shape"),
+                    ("trainable", "frozen or unfrozen"),
                 )
                 if layer.get(key) != other.get(key)
             ]
@@ -204,7 +204,7 @@ def _findings(old: Audit, new: Audit) -> Iterator[Changed]:
 
 
 def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[Changed]:
-    """Accuracy and agreement under transforms, where both models saw the same inputs."""
+    """Accuracy and agreement under transforms, if both models ran on the same inputs."""
     if not old.get("inputs") or old.get("inputs") != new.get("inputs"):
         return
     before = {str(o.get("name")): o for o in _items(old.get("outputs"))}

@@ -1,4 +1,4 @@
-"""Two sides of weights, matched by name, then by bytes, then by shape and order."""
+"""Compares two sets of weights, matched by name, then by bytes, then by shape and order."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from modelaudit.errors import ReadError
 from modelaudit.restore.conversions import alteration
 from modelaudit.restore.model import Change, Comparison, Difference, Weight, sketch
 
-# Values of at most this many bytes are looked at over one comparison: naming what happened to a
-# tensor is a service, that it differs is known from the digests.
+# Upper bound on the bytes of values read in one comparison. Values only help to name what happened
+# to a tensor; the digests alone show that it differs.
 VALUE_BYTES = 512 << 20
 FACTOR_ERROR = 1e-5  # relative, up to which all values share one factor (rounding of float32)
-UNRELATED = 0.5  # correlation under which two tensors are not two states of one training
+UNRELATED = 0.5  # correlation below which two tensors are not two states of one training run
 
 Array = NDArray[Any]
 Pair = tuple[Weight, Weight]
 
 
 def compare(expected: Sequence[Weight], found: Sequence[Weight]) -> Comparison:
-    """Match every expected tensor with a found one, and say what is wrong with it.
+    """Match every expected tensor with a found one, and name the differences.
 
-    A tensor that both sides call by one name is one pair, whatever it holds. What is left is
-    matched by equal bytes, and what is left of that by equal shape in the order of the sides,
-    where both have as many.
+    Tensors with the same name on both sides form a pair, whatever their values. The rest is
+    matched by equal bytes, and what remains by equal shape in order, if both sides have equally
+    many tensors of that shape.
     """
     pairs, lost, extra = _pairs(expected, found)
     judge = _Judge(pairs)
@@ -78,7 +78,7 @@ def _by_name(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[
 def _by_name_ending(
     expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]
 ) -> None:
-    """Pairs that only end alike, in layer and variable: `plain/conv/kernel` and `conv/kernel`."""
+    """Pairs whose names end alike, in layer and variable: `plain/conv/kernel` and `conv/kernel`."""
     taken = set(partner.values())
     left = _endings(weight for i, weight in enumerate(expected) if i not in partner)
     right = _endings(weight for j, weight in enumerate(found) if j not in taken)
@@ -129,7 +129,7 @@ def _by_order(expected: Sequence[Weight], found: Sequence[Weight], partner: dict
 
 
 class _Judge:
-    """Says what happened to the tensors of one comparison."""
+    """Determines what happened to the tensors of one comparison."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         self.left = VALUE_BYTES
@@ -145,7 +145,7 @@ class _Judge:
             return borrowed
         mine, theirs = self._values(before), self._values(after)
         how = alteration(mine, after.sha256) if mine is not None else ""
-        if not how and theirs is not None:  # the way back
+        if not how and theirs is not None:  # the inverse direction
             back = alteration(theirs, before.sha256)
             how = _INVERSE.get(back, back)
         if how:
@@ -156,7 +156,7 @@ class _Judge:
         return _by_values(pair, mine, theirs)
 
     def _borrowed(self, pair: Pair) -> Difference | None:
-        """Swapped, or holding what belongs to another. Constants belong to nobody."""
+        """Swapped, or with another tensor's values. Constants do not identify a tensor."""
         before, after = pair
         owners = self.owners.get((after.sha256, after.shape), [])
         if len(owners) != 1:
@@ -168,7 +168,7 @@ class _Judge:
         return Difference(before.name, after.name, change, other=owner.name)
 
     def _values(self, weight: Weight) -> Array | None:
-        """Values within what is left of the budget."""
+        """The values, if they fit in the remaining budget."""
         cost = weight.size * 8
         if weight.values is None or cost > self.left:
             return None
@@ -182,7 +182,7 @@ class _Judge:
         return array
 
 
-# Alterations that do not undo themselves, by what undoes them.
+# Alterations that are not their own inverse, and their inverses.
 _INVERSE = {
     "rotated-90": "rotated-270",
     "rotated-270": "rotated-90",
@@ -222,14 +222,14 @@ def _by_values(pair: Pair, mine: Array | None, theirs: Array | None) -> Differen
 
 
 def _sampled(weight: Weight, values: Array | None) -> NDArray[np.float64] | None:
-    """Evenly spaced values, at the same places for every tensor of that shape."""
+    """Evenly spaced values, at the same positions for every tensor of that shape."""
     if values is not None:
         return sketch(values)
     return None if weight.sketch is None else weight.sketch.astype(np.float64)
 
 
 def _by_statistics(pair: Pair) -> Difference:
-    """Without both sides' values: their minimum, maximum, mean and deviation may still tell."""
+    """Without both sides' values: compares minimum, maximum, mean and standard deviation."""
     before, after = pair
     if _initial(after):
         return Difference(before.name, after.name, Change.INITIAL)
@@ -247,7 +247,7 @@ def _by_statistics(pair: Pair) -> Difference:
 
 
 def _permuted(a: Array, b: Array) -> str:
-    """`inputs`, `outputs` or `values` where b holds a's slices along that axis, reordered."""
+    """`inputs`, `outputs` or `values` if b has a's slices along that axis, reordered."""
     if a.ndim == 1:
         return "values" if np.array_equal(np.sort(a), np.sort(b)) else ""
     for name, axis in (("inputs", -2), ("outputs", -1)):
@@ -258,7 +258,7 @@ def _permuted(a: Array, b: Array) -> str:
 
 
 def _sorted_rows(rows: Array) -> Array:
-    """Rows in the order of their bytes: any order does, as long as it is the same for both."""
+    """Rows sorted by their bytes: any order works if it is the same for both."""
     keys = [row.tobytes() for row in rows]
     return rows[sorted(range(len(keys)), key=keys.__getitem__)]
 

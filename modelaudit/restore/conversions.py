@@ -1,6 +1,6 @@
-"""What an array becomes by the mistakes that people and converters make.
+"""How arrays are altered by common mistakes of people and converters.
 
-An alteration is told by its digest, so one side's values and the other side's digest suffice.
+An alteration is identified by a digest, so one side's values and the other side's digest suffice.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def digest(array: Array) -> str:
 
 
 def alteration(before: Array, after: str) -> str:
-    """The alteration of `before` whose digest is `after`; "" where none is.
+    """The alteration of `before` whose digest is `after`; "" if there is none.
 
-    What is constant afterwards says nothing of where it came from.
+    A constant result does not identify its source.
     """
     for name, change in _alterations(before):
         changed = change(before)
@@ -57,7 +57,7 @@ CASTS = {name: f"cast-to-{name}" for name in ("float16", "float32", "float64")}
 
 
 def _moves(rank: int) -> Iterator[Alteration]:
-    """Moves of axes. A kernel's axes are its places, then channels in, then channels out."""
+    """Permutations and flips of axes. A kernel has spatial axes, then channels in, channels out."""
     if rank == 1:
         yield "reversed", lambda a: a[::-1]
     if rank < 2:
@@ -94,7 +94,7 @@ def _cast(name: str) -> Callable[[Array], Array]:
 
 
 def _rounded(name: str) -> Callable[[Array], Array]:
-    """The values that are left after a stay in a narrower type."""
+    """The values after a round trip through a narrower type."""
     there = _cast(name)
 
     def rounded(array: Array) -> Array:

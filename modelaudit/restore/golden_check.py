@@ -1,4 +1,4 @@
-"""A model against its golden record."""
+"""Compares a model with its golden record."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from modelaudit.restore.model import Comparison
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Limits
 
-# Versions and processors sum in another order. Differences of that kind stayed under this share
-# of 1 + max|y| over 6,600 loads of float32 files in nine TensorFlow versions.
+# Versions and processors sum in different orders. Differences caused by this stayed below this
+# fraction of 1 + max|y| over 6,600 loads of float32 files in nine TensorFlow versions.
 ROUNDING = 2e-5
 HALF_ROUNDING = 2e-3  # where weights or outputs are float16
 BRAIN_ROUNDING = 2e-2  # or bfloat16, which has 8 bits of mantissa
@@ -27,31 +27,31 @@ NOISE_FACTOR = 10.0
 
 @dataclass(frozen=True, slots=True)
 class OutputReplay:
-    """One output now against then. `tolerance` and `difference` are absolute."""
+    """One output compared with the recorded one. `tolerance` and `difference` are absolute."""
 
     name: str
     difference: float
     tolerance: float
-    relative: float  # difference / (1e-12 + max |then|)
+    relative: float  # difference / (1e-12 + max |recorded|)
 
     @property
     def reproduced(self) -> bool:
-        """As close as rounding explains."""
+        """Whether rounding can account for the difference."""
         return self.difference <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """What a record says of a model.
+    """The result of checking a model against its record.
 
     Attributes:
         file: the record's name.
-        problem: why the record cannot be used, "" if it can; `kind` is the reader's word for it.
-        made: versions that wrote it.
-        digest: the record's own sha256, for who keeps it elsewhere.
-        same_files: the model's files are those that were recorded; None where unknown.
-        weights: recorded tensors against those of the file; None where the file has none to read.
-        outputs: what replaying showed.
+        problem: why the record cannot be used, "" if it can; `kind` is its kind of problem.
+        made: versions that wrote the record.
+        digest: the record's own sha256, for users who keep a copy of it elsewhere.
+        same_files: whether the model's files are the recorded ones; None if unknown.
+        weights: recorded tensors compared with the file's; None if the file has no readable ones.
+        outputs: the result of replaying the recorded inputs.
         not_replayed: why nothing was replayed, "" if it was.
     """
 
@@ -67,7 +67,7 @@ class Golden:
 
 
 def read_golden(artifact: Artifact, limits: Limits) -> Golden | None:
-    """The record beside a model, against its stored tensors; None where there is no record."""
+    """The record next to a model, checked against its stored tensors; None without a record."""
     try:
         record = read_record(artifact.root, limits)
     except ReadError as error:
@@ -90,14 +90,14 @@ def read_golden(artifact: Artifact, limits: Limits) -> Golden | None:
 def replayed(
     record: Record, outputs: Mapping[str, NDArray[Any]], noise: float
 ) -> tuple[OutputReplay, ...] | str:
-    """Outputs now against then, or why they cannot be compared.
+    """The outputs compared with the recorded ones, or why they cannot be compared.
 
-    Outputs are matched by name, else by their only possible shape.
+    Outputs are matched by name, or else by shape if only one output has that shape.
 
     Args:
-        record: what was written down.
-        outputs: of the restored model for the record's inputs.
-        noise: largest difference between two runs now, absolute.
+        record: the golden record.
+        outputs: the restored model's outputs for the record's inputs.
+        noise: largest absolute difference between two runs now.
     """
     shapes = [answer.shape for answer in record.outputs]
     found = []
@@ -115,12 +115,12 @@ def partner(
     shapes: Iterable[tuple[int, ...]],
     outputs: Mapping[str, NDArray[Any]],
 ) -> NDArray[Any] | None:
-    """The output that is to be compared: of that name, else the only one of its shape.
+    """The output to compare: the one with this name, or else the only one of this shape.
 
     Args:
-        name, shape: of what it is compared with.
-        shapes: of all outputs that are looked for.
-        outputs: those there are.
+        name, shape: of the output to compare it with.
+        shapes: of all outputs that need a partner.
+        outputs: the candidates.
     """
     named = outputs.get(name)
     if named is not None and named.shape == shape:
@@ -141,12 +141,12 @@ def _compared(answer: Answer, value: NDArray[Any], record: Record, noise: float)
 def compare_output(
     name: str, now: NDArray[Any], then: NDArray[Any], rounding: float, noise: float
 ) -> OutputReplay:
-    """One output against another of the same shape.
+    """One output compared with another of the same shape.
 
     Args:
         name: of the output.
-        now, then: values; NaN equals NaN, and anything else differs from it infinitely.
-        rounding: what other kernels may change, in units of 1 + max |then|.
+        now, then: values; NaN equals NaN and differs from anything else infinitely.
+        rounding: what other kernels can change, in units of 1 + max |then|.
         noise: largest absolute difference between two runs.
     """
     now, then = now.astype(np.float64), then.astype(np.float64)
@@ -161,18 +161,18 @@ def compare_output(
 
 
 def allowing(golden: Golden, share: float) -> Golden:
-    """The same with every output allowed to differ by this share of its largest value."""
+    """The same result, but every output may differ by this fraction of its largest value."""
     return replace(golden, outputs=tuple(_allowing(each, share) for each in golden.outputs))
 
 
 def _allowing(output: OutputReplay, share: float) -> OutputReplay:
-    if not 0 < output.relative < np.inf:  # equal, or different whatever is allowed
+    if not 0 < output.relative < np.inf:  # equal, or different regardless of the tolerance
         return output
     return replace(output, tolerance=share * output.difference / output.relative)
 
 
 def rounding(dtypes: Iterable[str]) -> float:
-    """What other kernels may change in a model of weights and outputs of these types."""
+    """What other kernels can change in a model with weights and outputs of these dtypes."""
     kinds = set(dtypes)
     if "bfloat16" in kinds:
         return BRAIN_ROUNDING
@@ -180,7 +180,7 @@ def rounding(dtypes: Iterable[str]) -> float:
 
 
 def precision_of(artifact: Artifact) -> str:
-    """`float16` or `bfloat16` where layers compute in it, else ""."""
+    """`float16` or `bfloat16` if layers compute in it, else ""."""
     layers = artifact.architecture.layers if artifact.architecture else ()
     said = " ".join(str(layer.config.get("dtype")) for layer in layers)
     return next((name for name in ("bfloat16", "float16") if name in said), "")

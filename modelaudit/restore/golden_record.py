@@ -1,8 +1,8 @@
-"""Golden records: what a model held and answered when it was saved, as a file beside it.
+"""Golden records: a model's weights and outputs at saving time, in a file next to the model.
 
-The record is JSON with its own digest: an edit of the record, of the model or of either's copy
-is noticed. Somebody who edits the model *and* writes the record anew is not; against that, keep
-the record's digest elsewhere.
+The record is JSON with its own digest: an edit of the record or of the model is detected. An
+attacker who edits the model *and* writes a new record is not detected; to prevent that, keep a
+copy of the record's digest elsewhere.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from modelaudit.settings import Limits
 SUFFIX = ".golden.json"
 VERSION = 1
 RECORD_BYTES = 32 << 20
-INPUT_ELEMENTS = 1 << 24  # of all inputs together: what a record may make us compute
+INPUT_ELEMENTS = 1 << 24  # of all inputs together: bounds what a record can make us compute
 KEPT_ELEMENTS = 1 << 16  # of one output
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One input: a recipe, or values of the user's own."""
+    """One input: a recipe, or values given by the user."""
 
     name: str
     recipe: Recipe | None = None
@@ -44,7 +44,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One output: every `step`-th value of its C order, and the shape of the whole."""
+    """One output: every `step`-th value in C order, and the full shape."""
 
     name: str
     shape: tuple[int, ...]
@@ -54,13 +54,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was written down.
+    """A golden record.
 
     Attributes:
-        made: versions of what made it, and when.
-        model_sha256: digest of the model's files at that time; "" where it was not known.
-        noise: largest difference between two runs on the same inputs, in other batches.
-        digest: sha256 over the record's canonical content.
+        made: versions of the software that made it, and the time.
+        model_sha256: digest of the model's files at that time; "" if unknown.
+        noise: largest difference between two runs on the same inputs in different batches.
+        digest: sha256 of the record's canonical content.
     """
 
     made: Mapping[str, str]
@@ -73,18 +73,18 @@ class Record:
 
 
 def record_path(model: Path) -> Path:
-    """Where the record of a model lies: beside it, never inside."""
+    """The path of a model's record: next to the model, never inside it."""
     return model.with_name(model.name + SUFFIX)
 
 
 def answer(name: str, value: NDArray[Any]) -> Answer:
-    """An output as it is kept; of large ones evenly spaced values."""
+    """An output as it is recorded; of large outputs, evenly spaced values."""
     step = max(1, math.ceil(value.size / KEPT_ELEMENTS))
     return Answer(name, value.shape, step, np.ascontiguousarray(value).reshape(-1)[::step])
 
 
 def write_record(record: Record, model: Path) -> Path:
-    """Write the record beside the model; gives its path.
+    """Write the record next to the model; returns its path.
 
     Raises:
         OSError: it cannot be written.
@@ -97,16 +97,16 @@ def write_record(record: Record, model: Path) -> Path:
 
 
 def read_record(model: Path, limits: Limits) -> Record | None:
-    """The record beside a model, checked; None where there is none.
+    """The validated record next to a model; None if there is none.
 
     Raises:
-        ReadError: `corrupt` where it is no record or not as it was written, `unsupported` where a
-            later modelaudit wrote it, `unreadable`, `limit-exceeded`.
+        ReadError: `corrupt` if it is not a record or was modified, `unsupported` if a later
+            modelaudit wrote it, `unreadable`, `limit-exceeded`.
     """
     path = record_path(model)
     try:
         there = path.exists()
-    except OSError:  # a name too long to have a record beside it, a closed directory
+    except OSError:  # a name too long for a record next to it, a directory without permission
         there = False
     if not there:
         return None
@@ -114,11 +114,11 @@ def read_record(model: Path, limits: Limits) -> Record | None:
     if not isinstance(data, dict) or "golden_version" not in data:
         raise ReadError(ProblemKind.CORRUPT, path.name, "not a golden record")
     if data["golden_version"] != VERSION:
-        reason = f"a golden record of version {data['golden_version']}; this one reads {VERSION}"
+        reason = f"golden record version {data['golden_version']} is not supported, only {VERSION}"
         raise ReadError(ProblemKind.UNSUPPORTED, path.name, reason)
     content = {key: value for key, value in data.items() if key != "sha256"}
     if data.get("sha256") != canonical_digest(content):
-        reason = "its content is not what its own digest says: it was edited or damaged"
+        reason = "its content does not match its own digest: it was edited or damaged"
         raise ReadError(ProblemKind.CORRUPT, path.name, reason)
     try:
         return _parsed(content, str(data["sha256"]))
@@ -128,7 +128,7 @@ def read_record(model: Path, limits: Limits) -> Record | None:
 
 
 def canonical_digest(content: Mapping[str, Json]) -> str:
-    """sha256 of the content as JSON with sorted keys and no white space."""
+    """sha256 of the content as JSON with sorted keys and no whitespace."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The restored architecture against the saved config, layer by layer."""
+"""Compares the restored architecture with the saved config, layer by layer."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from modelaudit.formats.keras.dialects import modern
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.probe.protocol import Observation
 
-# Settings that a model in use does not feel, or that every version writes in a way of its own.
+# Settings that do not affect inference, or that each version writes in its own way.
 IGNORED = frozenset(
     (
-        # What it is called and where its code is.
+        # Its name and the location of its code.
         *("name", "module", "module_name", "registered_name", "class_name", "shared_object_id"),
         *("function_type", "output_shape_type", "output_shape_module"),
         # What it was built with.
         *("batch_input_shape", "batch_shape", "input_shape", "input_dim", "input_length"),
         *("input_spec", "build_config", "query_shape", "key_shape", "value_shape"),
-        # What stands elsewhere: the layers of a model are compared one by one.
+        # What is compared separately: the layers of a model are compared one by one.
         *("layers", "input_layers", "output_layers"),
-        # How it is computed, or random, or trained.
+        # How it is computed, randomised or trained.
         *("dtype", "dynamic", "sparse", "ragged", "optional", "implementation", "synchronized"),
         *("renorm", "zero_output_for_mask", "quantization_config", "lora_rank", "lora_alpha"),
         *("seed", "seed_generator", "rng_type"),
     )
 )
 TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
-# Layers whose function comes back as a name only.
+# Layers whose function is restored only as a name.
 CODE = classes(Trait.TENSORFLOW_OPERATION) | {"Lambda"}
-CLOSE = 1e-6  # relative, between two writings of one float
+CLOSE = 1e-6  # relative, between two representations of one float
 SHOWN = 80  # characters of a value
 
 
 @dataclass(frozen=True, slots=True)
 class LayerDifference:
-    """One layer that did not come back as it was saved. `what` is for people."""
+    """One layer that was not restored as it was saved. `what` is text for users."""
 
     route: str
     what: str
@@ -53,11 +53,11 @@ def compare_layers(
     """Every difference between the saved layers and those of a restored Keras model.
 
     Returns:
-        The differences, and how many saved layers were looked for.
+        The differences, and the number of saved layers that were compared.
 
-    Compared are the layers themselves, their classes, their output shapes, and those settings that
-    both sides name and that change what a model computes. Layers inside of wrappers are settings
-    of these.
+    Compared are the layers themselves, their classes, their output shapes, and the settings that
+    both sides have and that affect what a model computes. Layers inside wrappers are settings of
+    the wrapper.
     """
     wrappers = {layer.route for layer in architecture.layers if not layer.is_model}
     saved = {layer.route: layer for layer in architecture.layers if _listed(layer, wrappers)}
@@ -72,7 +72,7 @@ def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[Laye
             continue
         expected, restored = _class(layer.class_name), _class(found)
         if expected != restored and not layer.is_model:
-            yield LayerDifference(route, f"is of class {found}, saved as {layer.class_name}")
+            yield LayerDifference(route, f"has class {found}, saved as {layer.class_name}")
             continue
         details = seen.details.get(route, {})
         for text in _settings(layer.config, _mapping(details.get("config")), layer):
@@ -80,15 +80,15 @@ def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[Laye
         shape = details.get("shape")
         saved_shape = layer.output_shape
         if saved_shape is not None and isinstance(shape, list) and _other(saved_shape, shape):
-            told = f"gives shape {_text(shape)}, the saved one {_text([*saved_shape])}"
+            told = f"has output shape {_text(shape)}, saved as {_text([*saved_shape])}"
             yield LayerDifference(route, told)
     for route, found in seen.layers.items():
         if route not in saved and _class(found) != "InputLayer":
-            yield LayerDifference(route, f"a {found} that was not saved")
+            yield LayerDifference(route, f"{found} layer that was not saved")
 
 
 def _listed(layer: Layer, wrappers: Set[str]) -> bool:
-    """Whether a restored model lists it: not inputs, operations, and what stands in wrappers."""
+    """Whether a restored model lists it: inputs, operations and wrapped layers are not listed."""
     if layer.class_name == "InputLayer" or (layer.module or "").startswith("keras.src.ops"):
         return False
     parts = layer.route.split("/")
@@ -96,7 +96,7 @@ def _listed(layer: Layer, wrappers: Set[str]) -> bool:
 
 
 def _class(name: str) -> str:
-    """A class by the name that Keras has for it now."""
+    """The current Keras name of a class."""
     plain = name.rpartition(">")[2].removesuffix("V1").removesuffix("V2")
     return modern(plain, {})[0]
 
@@ -122,7 +122,7 @@ def _settings(
 
 
 def _plain(value: Json) -> Json:
-    """A function or class by its name, a tuple as the list that it is."""
+    """A function or class as its name, a tuple as a list."""
     if isinstance(value, dict) and "class_name" in value:
         inner = value.get("config")
         if isinstance(inner, str):
@@ -146,12 +146,12 @@ def _equal(saved: Json, restored: Json, layer: Layer) -> bool:
         if math.isclose(saved, restored, rel_tol=CLOSE):
             return True
         ranks = {len(shape) for shape in (layer.output_shape, *layer.input_shapes) if shape}
-        return abs(saved - restored) in ranks and min(saved, restored) < 0  # one axis, two ways
+        return abs(saved - restored) in ranks and min(saved, restored) < 0  # two forms of one axis
     return saved == restored
 
 
 def _other(saved: Shape, restored: list[Json]) -> bool:
-    """Whether two shapes cannot be the same; batch and open axes fit anything."""
+    """Whether two shapes are incompatible; batch and unknown axes match anything."""
     if len(saved) != len(restored):
         return True
     pairs = list(zip(saved, restored, strict=True))[1:]

@@ -1,4 +1,4 @@
-"""Two sides of a comparison of weights, and what it found."""
+"""The inputs and the result of a comparison of weights."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SKETCHED = 256
 
 
 class Change(StrEnum):
-    """What happened to a tensor, most specific first. Views of one tensor are in `alterations`."""
+    """What happened to a tensor, most specific first. `conversions` lists the alterations."""
 
-    SWAPPED = "swapped"  # it and another tensor changed places
-    OTHER = "another-tensor"  # it holds the values that belong to another
+    SWAPPED = "swapped"  # it and another tensor were swapped
+    OTHER = "another-tensor"  # it has the values that belong to another tensor
     ALTERED = "altered"  # its own values, transposed, rotated, cast …
-    SCALED = "scaled"  # its own values times one factor
-    PERMUTED = "permuted"  # its own values, rows or columns in another order
-    INITIAL = "re-initialised"  # values as an initialiser makes them
+    SCALED = "scaled"  # its own values multiplied by one factor
+    PERMUTED = "permuted"  # its own values with rows or columns reordered
+    INITIAL = "re-initialised"  # values like those of an initialiser
     RESHAPED = "other-shape"
     VALUES = "other-values"
 
@@ -37,12 +37,12 @@ class Weight:
     """A tensor on one side.
 
     Attributes:
-        names: every name by which the other side may know it, the most telling first; the first
-            is how it is called.
-        sha256: over the C-order little-endian bytes.
-        values: reads the numbers, or gives None where they cannot be had.
-        sketch: what `sketch` keeps of the values, where they themselves are not at hand.
-        initial: tells whether it looks as it was created; None where that cannot be told.
+        names: every name by which the other side may know it, the most specific first; the first
+            is its display name.
+        sha256: digest of the C-order little-endian bytes.
+        values: reads the values, or returns None if they are not available.
+        sketch: result of `sketch`, for when the values themselves are not available.
+        initial: returns whether the values look untrained; None if this is unknown.
     """
 
     names: tuple[str, ...]
@@ -56,7 +56,7 @@ class Weight:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The display name."""
         return self.names[0]
 
     @property
@@ -66,22 +66,22 @@ class Weight:
 
 
 def sketch(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Up to `SKETCHED` values at even distances of the C order, alike for every array so shaped."""
+    """Up to `SKETCHED` evenly spaced values in C order; same positions for arrays of one shape."""
     step = max(1, -(-values.size // SKETCHED))
     return values.reshape(-1)[::step].astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One tensor whose two sides differ.
+    """One tensor that differs between the two sides.
 
     Attributes:
         tensor: its name on the expected side; `found` on the other.
-        how: of an altered tensor, which alteration (`transposed`, `rotated-180` …).
-        other: of a swapped or borrowed one, the expected name that the values belong to.
-        factor: of a scaled one, found / expected.
-        distance: |found - expected| / |expected|, Euclidean, over the sketches; None where the
-            values are not at hand.
+        how: for an altered tensor, the alteration (`transposed`, `rotated-180` …).
+        other: the expected tensor that the values belong to, if they are swapped or another's.
+        factor: for a scaled tensor, found / expected.
+        distance: |found - expected| / |expected|, Euclidean, over the sketches; None if the
+            values are not available.
     """
 
     tensor: str
@@ -93,24 +93,24 @@ class Difference:
     distance: float | None = None
 
     def __str__(self) -> str:
-        """`conv/kernel: transposed`, for people."""
+        """`conv/kernel: transposed`, as text for users."""
         match self.change:
             case Change.SWAPPED:
                 said = f"swapped with {self.other}"
             case Change.OTHER:
-                said = f"holds the values of {self.other}"
+                said = f"has the values of {self.other}"
             case Change.ALTERED:
                 said = self.how.replace("-", " ")
             case Change.SCALED:
                 said = f"scaled by {self.factor:.6g}"
             case Change.PERMUTED:
-                said = f"{self.how} in another order"
+                said = f"{self.how} reordered"
             case Change.INITIAL:
                 said = "at initial values"
             case Change.RESHAPED:
-                said = f"of another shape ({self.how})"
+                said = f"different shape ({self.how})"
             case _:
-                said = "other values"
+                said = "different values"
                 if self.distance is not None:
                     said += f" (relative distance {self.distance:.3g})"
         return f"{self.tensor}: {said}"
@@ -118,7 +118,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Expected tensors against found ones.
+    """The result of comparing expected tensors with found ones.
 
     Attributes:
         compared: number of expected tensors.
@@ -134,5 +134,5 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Every tensor is there on both sides, byte for byte."""
+        """Whether both sides have the same tensors, byte for byte."""
         return self.identical == self.compared and not self.unexpected

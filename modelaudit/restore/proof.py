@@ -1,4 +1,4 @@
-"""The restore proof: every stored tensor against the variables of the restored model."""
+"""The restore proof: compares every stored tensor with the restored model's variables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from modelaudit.restore.weight_sources import Fetch, held_weights, stored_weight
 
 @dataclass(frozen=True, slots=True)
 class RestoreProof:
-    """What one runtime restored, against the file. See `Comparison` for the tensors' names.
+    """What one runtime restored, compared with the file. See `Comparison` for the tensor names.
 
-    `cast` are weights that the model holds in another type, with the values that this leaves:
-    what Keras does with a float16 file is no fault of the restore. `layers` are the differences
-    between the restored architecture and the saved config, of `layers_compared` layers.
+    `cast` are weights that the model stores in another dtype, with the values that the cast gives:
+    this is what Keras does with a float16 file, not a fault of the restore. `layers` are the
+    differences between the restored architecture and the saved config of `layers_compared` layers.
     """
 
     runtime: str
@@ -35,31 +35,31 @@ class RestoreProof:
 
     @property
     def identical(self) -> int:
-        """Of these, held byte for byte by the restored model."""
+        """How many of these the restored model has byte for byte."""
         return self.comparison.identical
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Stored weights that no variable holds."""
+        """Stored weights that are in no variable."""
         return self.comparison.missing
 
     @property
     def unexpected(self) -> tuple[str, ...]:
-        """Variables whose bytes the file does not have."""
+        """Variables whose bytes are not in the file."""
         return self.comparison.unexpected
 
     @property
     def differing(self) -> tuple[Difference, ...]:
-        """Stored weights of which the restored model has another version."""
+        """Stored weights that differ in the restored model."""
         return self.comparison.differing
 
     @property
     def faithful(self) -> bool:
-        """The model holds the file's weights, all of them and nothing else."""
+        """Whether the model has all of the file's weights and no others."""
         return not (self.differing or self.missing or self.unexpected)
 
     def describe(self) -> str:
-        """What is wrong, one line a weight; "" where nothing is."""
+        """The differences, one line per weight; "" if there are none."""
         told = [str(each) for each in self.differing]
         told += [f"{name}: not in the restored model" for name in self.missing]
         told += [f"{path}: has no value in the file" for path in self.unexpected]

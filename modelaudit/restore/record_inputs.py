@@ -1,7 +1,7 @@
-"""Inputs of golden records: the same on every machine, from a seed and whole numbers alone.
+"""Inputs of golden records: the same on every machine, from a seed and integers only.
 
-The bits come from PCG64 (O'Neill 2014), whose stream numpy keeps for ever; what is made of them
-is integer arithmetic and one exact scaling, so no version of numpy and no processor can differ.
+The bits come from PCG64 (O'Neill 2014), whose stream numpy guarantees. The rest is integer
+arithmetic and one exact scaling, so the result does not depend on the numpy version or processor.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ DTYPES = (
     *("float16", "float32", "float64"),
 )
 BITS = 24  # of each value; float32 holds them exactly
-COARSE = 3  # samples take turns: every place its own value, then cells of 2, then of 4
+COARSE = 3  # samples alternate: one value per position, then per cell of 2, then per cell of 4
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one input is made.
+    """The specification of one input.
 
     Attributes:
-        shape: with the number of samples first; no axis is open.
-        low, high: range of the values; integers are drawn from low to high, both included.
+        shape: with the number of samples first; every axis has a size.
+        low, high: range of the values; integers are drawn from low to high, inclusive.
         seed: of PCG64.
     """
 
@@ -40,10 +40,10 @@ class Recipe:
 
 
 def make(recipe: Recipe) -> NDArray[Any]:
-    """The input that the recipe describes; uniform values, in cells of growing size.
+    """The input that the recipe describes: uniform values, in cells of growing size.
 
     Raises:
-        ValueError: a shape, dtype or range that nothing can be made of.
+        ValueError: the shape, dtype or range is invalid.
     """
     if recipe.dtype not in DTYPES or not recipe.shape or min(recipe.shape) < 1:
         raise ValueError(f"no input of shape {recipe.shape} and dtype {recipe.dtype!r}")
@@ -64,7 +64,7 @@ def make(recipe: Recipe) -> NDArray[Any]:
 
 
 def _in_cells(values: NDArray[np.int64], cell: int) -> NDArray[np.int64]:
-    """Every place gets the value of its cell's first corner; the last axis is left as it is."""
+    """Gives every position the value of its cell's first corner, except along the last axis."""
     for axis in range(values.ndim - 1):
         first = np.arange(values.shape[axis]) // cell * cell
         values = np.take(values, first, axis)

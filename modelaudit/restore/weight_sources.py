@@ -1,4 +1,4 @@
-"""The sides that are compared: what a file stores, what a restored model holds."""
+"""The two sides to compare: the weights in a file and the weights of a restored model."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Fetch = Callable[[str], NDArray[Any] | None]
 
 
 def stored_weights(artifact: Artifact) -> list[Weight]:
-    """The file's weights, called by the layer that owns them where one does.
+    """The file's weights, named after the layer that owns them where there is one.
 
     Further names are the tensor's own and, in checkpoints, the variable's name in the program.
-    Optimiser state, metrics and counters are no weights; text has no digest and is left out.
+    Optimiser state, metrics and counters are not weights; text has no digest and is skipped.
     """
     owners = owner_names(artifact)
     programs = program_names(artifact)
@@ -51,11 +51,11 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
 def held_weights(
     artifact: Artifact, variables: Sequence[VariableDigest], fetch: Fetch | None
 ) -> list[Weight]:
-    """The restored model's weights; its optimiser, counters and random states are left out.
+    """The restored model's weights, without optimiser, counters and random states.
 
     Args:
-        artifact: tells which names are no weights, and how kernels are drawn.
-        variables: what the model holds.
+        artifact: says which names are not weights, and how kernels are initialised.
+        variables: the model's variables.
         fetch: reads one variable's values by its path.
     """
     others = {tensor.name for tensor in artifact.tensors if tensor.role != "weight"}
@@ -79,7 +79,7 @@ def held_weights(
 
 
 def owner_names(artifact: Artifact) -> Mapping[str, tuple[str, ...]]:
-    """Tensor name -> `layer route/role` of every layer that holds it."""
+    """Tensor name -> `layer route/role` of every layer that owns it."""
     found: dict[str, tuple[str, ...]] = {}
     layers = artifact.architecture.layers if artifact.architecture else ()
     for layer in layers:
@@ -89,13 +89,13 @@ def owner_names(artifact: Artifact) -> Mapping[str, tuple[str, ...]]:
 
 
 def _is_state(variable: VariableDigest | Tensor) -> bool:
-    """Seeds of random generators and counters, which move when a model is merely built."""
+    """Seeds of random generators and counters, which change when a model is merely built."""
     integer = variable.dtype.startswith(("int", "uint", "bool"))
     return integer and variable.shape in {(), (2,), (3,)}
 
 
 def _kernels_by_route(artifact: Artifact) -> Mapping[str, Kernel]:
-    """Kernels by every path under which a restored model can hold them."""
+    """Kernels by every path under which a restored model can list them."""
     owners = owner_names(artifact)
     return {
         name: kernel
@@ -111,7 +111,7 @@ def _reader(fetch: Fetch | None, path: str) -> Callable[[], NDArray[Any] | None]
 
 
 def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
-    """Whether a stored tensor looks as an initialiser makes it."""
+    """Whether a stored tensor looks like the result of an initialiser."""
 
     def initial() -> bool:
         if tensor.stats is not None and tensor.stats.constant:
@@ -123,7 +123,7 @@ def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A `TensorSource` of values that are there already."""
+    """A `TensorSource` of values in memory."""
 
     values: NDArray[Any]
 
@@ -133,7 +133,7 @@ class _Source:
         yield from (flat[start : start + step] for start in range(0, flat.size, step))
 
     def array(self) -> NDArray[Any]:
-        """The whole."""
+        """The whole array."""
         return self.values
 
 
@@ -162,10 +162,10 @@ def _as_tensor(variable: VariableDigest, values: NDArray[Any]) -> Tensor:
 
 
 def _fits(kernel: Kernel | None, tensor: Tensor) -> bool:
-    """Whether the weights are such as the kernel's initialiser, or else a usual one, draws.
+    """Whether the weights match the kernel's initialiser or, without one, a common initialiser.
 
-    Trained kernels can pass (a fifth of small ones do), so this only names a difference that is
-    known already.
+    Trained kernels can match (a fifth of small ones do), so this only names a difference that is
+    already known.
     """
     if kernel is None:
         rank = len(tensor.shape)

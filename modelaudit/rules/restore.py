@@ -61,10 +61,9 @@ def _unstored(rule: Rule, facts: Facts) -> Iterator[Finding]:
     proof = _proof(facts)
     if proof.unexpected:
         yield rule.finding(
-            counted(len(proof.unexpected), "variable", "variables")
-            + f" of the model that {proof.call} restored in {runtime_name(proof.runtime)} "
-            + ("has" if len(proof.unexpected) == 1 else "have")
-            + f" no value in the file: {listing(proof.unexpected)}.",
+            counted(len(proof.unexpected), "variable has", "variables have")
+            + f" no value in the file that {proof.call} in {runtime_name(proof.runtime)} loaded: "
+            f"{listing(proof.unexpected)}.",
             route=proof.unexpected[0],
             evidence={
                 **_counted(len(proof.unexpected), "variables"),

@@ -161,7 +161,7 @@ def epoch(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
     rng = np.random.default_rng(1)
     for variable in of(model, "second").values():
         variable.assign(np.array(variable) + rng.normal(0, 0.02, variable.shape))
-    return model, dict.fromkeys(of(model, "second"), "other values")
+    return model, dict.fromkeys(of(model, "second"), "different values")
 
 
 def transpose(build: Build, folder: Path) -> tuple[keras.Model, Expected]:

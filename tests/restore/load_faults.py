@@ -75,7 +75,7 @@ def epoch(build: Build, file: Path) -> tuple[Model, Expected]:
     model, later = load(build, file), load(build, file.parent / "later" / file.name)
     for mine, other in zip(of(model, "second").values(), of(later, "second").values(), strict=True):
         mine.assign(other)
-    return model, dict.fromkeys(of(model, "second"), "other values")
+    return model, dict.fromkeys(of(model, "second"), "different values")
 
 
 def transpose(build: Build, file: Path) -> tuple[Model, Expected]:
@@ -92,7 +92,7 @@ def skip_mismatch(build: Build, file: Path) -> tuple[Model, Expected]:
     model = build(7, "head")
     options = {"by_name": True} if file.suffix == ".h5" and "weights" not in file.name else {}
     model.load_weights(file, skip_mismatch=True, **options)
-    return model, dict.fromkeys(of(model, "head"), "of another shape")
+    return model, dict.fromkeys(of(model, "head"), "different shape")
 
 
 def by_name(build: Build, file: Path) -> tuple[Model, Expected]:

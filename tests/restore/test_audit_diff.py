@@ -62,7 +62,7 @@ def test_layers_are_followed_by_route() -> None:
     one, two = examples.layer("a"), examples.layer("b")
     other = examples.layer("b", config={"units": 3})
     old, new = audited(Facts(examples.model(one, two))), audited(Facts(examples.model(one, other)))
-    assert [each.what for each in changes(old, new)] == ["b (Dense): other settings"]
+    assert [each.what for each in changes(old, new)] == ["b (Dense): changed settings"]
     lost = audited(Facts(examples.model(one)))
     told = [c.what for c in changes(old, lost) if c.section == "architecture"]
     assert "b (Dense): removed" in told

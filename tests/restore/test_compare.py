@@ -83,7 +83,7 @@ def test_swaps_and_loans_are_told_apart() -> None:
     swapped = compare(expected, [weight("a", b), weight("b", a), weight("c", c)])
     assert [str(d) for d in swapped.differing] == ["a: swapped with b", "b: swapped with a"]
     lent = compare(expected, [weight("a", b), weight("b", b), weight("c", c)])
-    assert [str(d) for d in lent.differing] == ["a: holds the values of b"]
+    assert [str(d) for d in lent.differing] == ["a: has the values of b"]
 
 
 def test_equal_constants_are_nobody_s_values() -> None:

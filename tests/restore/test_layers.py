@@ -78,7 +78,7 @@ def test_what_came_back_as_it_was_saved_is_not_named() -> None:
         ({"conv": {"filters": 5}}, "conv: filters is 5, saved as 4"),
         (
             {"shape": [None, 7, 7, 4]},
-            "conv: gives shape [None, 7, 7, 4], the saved one [None, 8, 8, 4]",
+            "conv: has output shape [None, 7, 7, 4], saved as [None, 8, 8, 4]",
         ),
     ],
 )
@@ -88,8 +88,8 @@ def test_settings_and_shapes_are_named(change: dict[str, object], said: str) -> 
 
 def test_lost_new_and_exchanged_layers_are_named() -> None:
     assert restored(conv={}, both="") == ["both: the saved Bidirectional is not in the model"]
-    assert restored(extra="Dense") == ["extra: a Dense that was not saved"]
-    assert restored(both="LSTM") == ["both: is of class LSTM, saved as Bidirectional"]
+    assert restored(extra="Dense") == ["extra: Dense layer that was not saved"]
+    assert restored(both="LSTM") == ["both: has class LSTM, saved as Bidirectional"]
 
 
 def test_operations_are_no_layers_and_names_may_hold_slashes() -> None:

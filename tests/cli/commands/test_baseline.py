@@ -221,7 +221,7 @@ def reports(tmp_path):
         (["large"], "reports/large: limit file bytes exceeded"),
         (["index.json"], "reports/index.json: not a modelaudit audit file"),
         (["bytes"], "reports/bytes: 'utf-8' codec can't decode"),
-        (["nameless"], "an audit that is not whole: KeyError('path')"),
+        (["nameless"], "an audit is incomplete: KeyError('path')"),
     ],
 )
 def test_an_index_that_is_not_ours_is_refused(reports, index, says):
