@@ -1,1 +1,1 @@
-"""Arrays to numbers: numpy and scipy only, no I/O."""
+"""Measures: from arrays to numbers, with numpy and scipy only and without I/O."""

@@ -1,9 +1,9 @@
-"""The finite groups that act on spatial axes, as signed permutations of axes and as index maps.
+"""Finite groups acting on spatial axes, as signed permutations of axes and as index maps.
 
-Two square axes (height, width) carry the dihedral group D4; unequal axes only its flips and the
-half turn; one axis its flip; three axes their axis flips. `H` is left-right (width reversed), `V`
-up-down, `r90` one counter-clockwise quarter turn (as `numpy.rot90`), `T` transposition, `AT`
-transposition across the other diagonal.
+Two axes of equal size (height, width) have the dihedral group D4; unequal axes only its flips and
+the half turn; one axis its flip; three axes their axis flips. `H` is left-right (width reversed),
+`V` up-down, `r90` a counter-clockwise quarter turn (as `numpy.rot90`), `T` the transposition, `AT`
+the transposition across the other diagonal.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ S = TypeVar("S", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A group element: permute the spatial axes by `perm`, then reverse those where `flip`.
+    """A group element: permutes the spatial axes by `perm`, then reverses the axes in `flip`.
 
-    `inverse` is the name of the inverse element; an involution is its own.
+    `inverse` is the name of the inverse element, which is `name` itself for an involution.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Element:
 
     @property
     def involution(self) -> bool:
-        """Applied twice it changes nothing."""
+        """Whether applying the element twice is the identity."""
         return self.inverse == self.name
 
     def apply(self, array: NDArray[S], first_axis: int = 0) -> NDArray[S]:
-        """A view of `array`, whose spatial axes start at `first_axis`, moved by this element."""
+        """A view of `array`, whose spatial axes start at `first_axis`, under this element."""
         spatial = range(first_axis, first_axis + len(self.perm))
         axes = list(range(array.ndim))
         axes[first_axis : first_axis + len(self.perm)] = [first_axis + axis for axis in self.perm]
@@ -63,7 +63,7 @@ _VOLUME = tuple(
     for axis in range(3)
 )
 
-# Characters of D4's irreducible representations (dimension first, then the value on each element).
+# Characters of D4's irreducible representations; `DIMENSIONS` are the values at the identity.
 DIMENSIONS: Mapping[str, int] = MappingProxyType({"A1": 1, "A2": 1, "B1": 1, "B2": 1, "E": 2})
 CHARACTERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
@@ -77,9 +77,9 @@ CHARACTERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 
 
 def elements(sizes: Sequence[int | None]) -> tuple[Element, ...]:
-    """The group acting on axes of these sizes, without the identity; empty for other ranks.
+    """The group on axes of these sizes, without the identity; empty for more than three axes.
 
-    Two axes of unknown or unequal size carry no quarter turns and no transpositions.
+    Two axes of unknown or unequal size have no quarter turns and no transpositions.
     """
     if len(sizes) == 1:
         return _SEQUENCE
@@ -90,7 +90,7 @@ def elements(sizes: Sequence[int | None]) -> tuple[Element, ...]:
 
 
 def axis_flips(sizes: Sequence[int | None]) -> tuple[Element, ...]:
-    """Those elements that reverse exactly one axis and move none."""
+    """Elements that reverse exactly one axis and do not permute axes."""
     return tuple(
         element
         for element in elements(sizes)
@@ -108,15 +108,15 @@ def index_map(element: Element, sizes: tuple[int, ...]) -> NDArray[np.intp]:
 
 
 def fixed_points(element: Element, sizes: tuple[int, ...]) -> int:
-    """Number of positions that the element leaves in place."""
+    """Number of positions that the element maps to themselves."""
     mapping = index_map(element, sizes)
     return int(np.count_nonzero(mapping == np.arange(mapping.size)))
 
 
 def irrep_dimensions(side: int) -> dict[str, int]:
-    """How many dimensions of the `side` x `side` kernels belong to each representation of D4.
+    """Number of dimensions of `side` x `side` kernels per irreducible representation of D4.
 
-    By the inner product of characters: (d / 8) * sum over g of chi(g) * fix(g).
+    From the inner product of characters: (d / 8) * sum over g of chi(g) * fix(g).
     """
     sizes = (side, side)
     fixed = {"e": side * side} | {g.name: fixed_points(g, sizes) for g in _D4}

@@ -1,4 +1,4 @@
-"""All static measures of one model, in one walk over its kernels."""
+"""All static measures of a model, in one pass over its kernels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from modelaudit.measures.summary import (
 )
 from modelaudit.settings import Limits
 
-# What hostile values and shapes can raise on their way through arithmetic.
+# Exceptions that hostile values and shapes can cause in computations.
 _FAILURES = (
     ModelAuditError,
     ArithmeticError,
@@ -40,24 +40,24 @@ _FAILURES = (
     ValueError,
 )
 _MAX_BIAS = 1 << 24
-_MAX_STEPS = 4  # layers between a kernel and the batch normalisation that counts as behind it
+_MAX_STEPS = 4  # layers between a kernel and the batch normalisation that follows it
 
 
 def measure(artifact: Artifact, *, limits: Limits | None = None) -> Measurements:
-    """Measure kernels, initial values, batch statistics and architecture of one model.
+    """Measure kernels, initial values, batch statistics and architecture of a model.
 
-    Kernels are read one at a time. What cannot be measured is in `skipped`, keyed
-    `<measure>:<route>`, with the reason; nothing raises for what a file holds.
+    Kernels are read one at a time. What cannot be measured is in `skipped`, as
+    `<measure>:<route>` -> reason; no content of a file raises an exception.
 
     Args:
-        artifact: what a reader made of the model.
-        limits: kernels over `tensor_bytes` are not read.
+        artifact: the model, as read by `formats`.
+        limits: kernels over `tensor_bytes` are skipped.
     """
     return _Walk(artifact, limits or Limits()).run()
 
 
 class _Walk:
-    """Results so far; one model, one walk."""
+    """Collects the measurements of one model."""
 
     def __init__(self, artifact: Artifact, limits: Limits) -> None:
         self.artifact = artifact
@@ -73,7 +73,7 @@ class _Walk:
         self.biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None}
 
     def run(self) -> Measurements:
-        """Walk kernels in execution order where the file tells it, else in their own."""
+        """Measure all kernels, in execution order if it is known, else in stored order."""
         kernels: dict[str, list[Kernel]] = defaultdict(list)
         for kernel in self.artifact.kernels:
             kernels[kernel.route].append(kernel)
@@ -82,10 +82,10 @@ class _Walk:
         for kernel in [k for left in kernels.values() for k in left]:
             values = self._kernel(kernel)
             if values is not None and _spatial(kernel) and values.matrix.shape[0] > 1:
-                self.skipped[f"twins:{kernel.tensor}"] = "the file does not say what feeds it"
+                self.skipped[f"twins:{kernel.tensor}"] = "the layer's inputs are unknown"
         self._others()
         if not self.artifact.kernels:
-            self.skipped["kernels"] = "no convolution or dense kernel was found in the file"
+            self.skipped["kernels"] = "the file has no convolution or dense kernel"
         return Measurements(
             symmetry=tuple(self.symmetry),
             initialization=tuple(self.initialization),
@@ -95,7 +95,7 @@ class _Walk:
         )
 
     def _along(self, graph: LayerGraph, kernels: dict[str, list[Kernel]]) -> None:
-        """Walk the layers, carrying twins along; takes out of `kernels` what it met."""
+        """Visit the layers in order and track twins; removes visited kernels from `kernels`."""
         flow = self._flow(graph, frozenset(kernels))
         spatial = [x.route for x in graph.layers if any(_spatial(k) for k in kernels[x.route])]
         last = spatial[-1] if spatial else ""
@@ -112,7 +112,7 @@ class _Walk:
             wanted = wanted and layer.route != last
 
     def _kernel(self, kernel: Kernel) -> KernelValues | None:
-        """Symmetry and initial values of one kernel; None, and why, if it cannot be read."""
+        """Measure symmetry and initial values of a kernel; None if it cannot be read."""
         try:
             tensor = self.tensors[kernel.tensor]
             if tensor.nbytes > self.limits.tensor_bytes:
@@ -132,12 +132,12 @@ class _Walk:
             return None
         if values.sampled:
             self.skipped[f"sampled:{kernel.tensor}"] = (
-                f"measured on {values.matrix.shape[1]:,} of {values.slices:,} slices"
+                f"measured on a sample of {values.matrix.shape[1]:,} of {values.slices:,} slices"
             )
         return values
 
     def _others(self) -> None:
-        """What layers without a testable kernel show of their training."""
+        """Measure layers that have no testable kernel."""
         try:
             tested = {kernel.route for kernel in self.artifact.kernels}
             self.initialization += moved_layers(self.artifact, tested)
@@ -169,7 +169,7 @@ class _Walk:
         )
 
     def _bias_initial(self, kernel: Kernel) -> bool | None:
-        """Bitwise at its initial constant? None without a bias or for a random one."""
+        """Whether the bias equals its constant initial value bitwise; None if undecidable."""
         name = kernel.bias or self.biases.get(kernel.route)
         tensor = self.tensors.get(name) if name is not None else None
         if tensor is None or tensor.source is None or not 0 < tensor.nbytes <= _MAX_BIAS:
@@ -184,7 +184,7 @@ class _Walk:
         return bool((bias == np.asarray(start).astype(bias.dtype)).all())
 
     def _batchnorm_initial(self, route: str) -> bool | None:
-        """State of the batch normalisation behind a layer, across pointwise layers only."""
+        """State of the batch normalisation after a layer, with only pointwise layers between."""
         for _ in range(_MAX_STEPS):
             takers = self.consumers.get(route, ())
             if len(takers) != 1:
@@ -210,7 +210,7 @@ class _Walk:
     def _graph(self) -> LayerGraph | None:
         architecture = self.artifact.architecture
         if architecture is None:
-            self.skipped["profile"] = "the file holds no architecture"
+            self.skipped["profile"] = "the file contains no architecture"
             return None
         return layer_graph(architecture)
 

@@ -1,4 +1,4 @@
-"""Intervals and tests on arrays."""
+"""Confidence intervals and statistical tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Z95 = 1.959963984540054
 
 
 def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
-    """Score interval of a proportion, in [0, 1] (Wilson 1927); (0, 1) for n = 0."""
+    """Wilson score interval of a proportion, in [0, 1] (Wilson, 1927); (0, 1) for n = 0."""
     if n == 0:
         return 0.0, 1.0
     p = successes / n
@@ -25,10 +25,10 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
 
 
 def cohen_kappa(a: NDArray[np.integer], b: NDArray[np.integer]) -> float | None:
-    """Agreement of two label arrays (n,) beyond chance (Cohen 1960), in [-1, 1].
+    """Cohen's kappa of two label arrays (n,), in [-1, 1] (Cohen, 1960).
 
-    None where one side is constant: chance then explains everything or nothing, and an output
-    that never changes would look like perfect agreement.
+    None if one of the arrays is constant: kappa is then 0 or undefined, and a constant output
+    would look like perfect agreement.
     """
     if len(a) == 0 or (a == a[0]).all() or (b == b[0]).all():
         return None
@@ -40,27 +40,27 @@ def cohen_kappa(a: NDArray[np.integer], b: NDArray[np.integer]) -> float | None:
 
 
 def bootstrap_indices(n: int, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """(draws, n) indices with replacement, to resample several statistics in the same way."""
+    """(draws, n) indices with replacement, for resampling several statistics jointly."""
     return rng.integers(0, n, size=(draws, n), dtype=np.intp)
 
 
 def bootstrap_mean_ci(
     values: ArrayLike, rng: np.random.Generator, draws: int = 1000, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile interval of the mean of `values` (n,), n >= 1 (Efron 1979)."""
+    """Percentile bootstrap interval of the mean of `values` (n,), n >= 1 (Efron, 1979)."""
     array = np.asarray(values, dtype=np.float64)
     means = array[bootstrap_indices(len(array), draws, rng)].mean(axis=1)
     return percentile_interval(means, level)
 
 
 def percentile_interval(drawn: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """The central `level` of resampled values (m,), m >= 1."""
+    """Central interval of resampled values (m,), m >= 1, with coverage `level`."""
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
     return float(low), float(high)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values adjusted for their number, family-wise, in the given order (Holm 1979)."""
+    """P-values adjusted by Holm's step-down method, in the given order (Holm, 1979)."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted = [0.0] * len(p_values)
     largest = 0.0
@@ -71,9 +71,9 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def fisher_exact(a: int, b: int, c: int, d: int) -> float:
-    """Two-sided p-value of the table [[a, b], [c, d]] with fixed margins (Fisher 1935).
+    """Two-sided p-value of the table [[a, b], [c, d]] by Fisher's exact test (Fisher, 1935).
 
-    The sum over all tables that are not more likely than the observed one.
+    The sum over all tables with the same margins that are not more likely than the observed one.
     """
     row, column, total = a + b, a + c, a + b + c + d
     low, high = max(0, row + column - total), min(row, column)
@@ -92,9 +92,12 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def kolmogorov_smirnov(probabilities: NDArray[np.float64]) -> tuple[float, float]:
-    """Distance from uniform of sorted cumulative probabilities (n,), and its p-value.
+    """Kolmogorov-Smirnov distance from the uniform distribution, and its p-value.
 
-    Kolmogorov's limit with Stephens' (1970) correction for finite n.
+    Uses Kolmogorov's limit distribution with the correction of Stephens (1970) for finite n.
+
+    Args:
+        probabilities: (n,) sorted values of the cumulative distribution function.
     """
     n = len(probabilities)
     steps = np.arange(n + 1) / n
@@ -102,7 +105,7 @@ def kolmogorov_smirnov(probabilities: NDArray[np.float64]) -> tuple[float, float
     below = float((probabilities - steps[:-1]).max())
     distance = max(above, below)
     x = (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * distance
-    if x < 0.2:  # the series below converges slowly where the probability is 1 anyway
+    if x < 0.2:  # the series converges slowly here, and the p-value is 1 anyway
         return distance, 1.0
     p = 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101))
     return distance, min(max(p, 0.0), 1.0)

@@ -1,9 +1,9 @@
-"""The numbers that measuring one model gives, as frozen values.
+"""Results of measuring a model, as frozen values.
 
-Static measures need only the file; `Behaviour` needs the model to have been run.
-Transform names are those of the dihedral group D4 acting on (height, width): e, H (left-right),
-V (up-down), r90, r180, r270, T (transpose), AT (anti-transpose); `flip` on sequences;
-`x0`, `x1`, `x2` for the axis flips of volumes.
+Static measures need only the file; `Behaviour` requires running the model. Transforms are named
+after the elements of the dihedral group D4 on (height, width): e, H (left-right), V (up-down), r90,
+r180, r270, T (transpose), AT (anti-transpose); `flip` for sequences; `x0`, `x1`, `x2` for the axis
+flips of volumes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from modelaudit.facts import Json
 
 @dataclass(frozen=True, slots=True)
 class KernelSymmetry:
-    """Symmetry of one spatial kernel.
+    """Symmetry of a spatial kernel.
 
-    All mappings are keyed by transform (`energies`, `expected` by irreducible representation
-    A1, A2, B1, B2, E). `even` is the AC even fraction f_g in [0, 1], `baseline` its expectation
-    for independent weights, `score` s_g (0 random, 1 symmetric, negative antisymmetric), `z` the
-    deviation from the null in standard deviations. None where undefined (1x1 kernels).
-    `twins` maps a transform to {score, z, matched} of mirrored-twin matching.
+    All mappings are keyed by transform (`energies` and `expected` by irreducible representation
+    A1, A2, B1, B2, E) and empty where undefined (1x1 kernels).
+
+    Attributes:
+        even: AC even fraction f_g in [0, 1].
+        baseline: expected f_g of independent weights.
+        score: s_g; 0 for random, 1 for symmetric, negative for antisymmetric kernels.
+        z: deviation of `even` from the null distribution, in standard deviations.
+        twins: result of matching mirrored filters: {score, z, matched}.
     """
 
     route: str
@@ -44,11 +48,15 @@ class KernelSymmetry:
 
 @dataclass(frozen=True, slots=True)
 class KernelInitialization:
-    """Is this kernel still at its initial values?
+    """Whether a kernel still has its initial values.
 
-    `state` is fresh (bound, bias and distribution all say so), trained, or undecidable (with
-    `reason`). `tests` holds each test's numbers. `guessed`: the file names no initializer, and
-    `initializer` is the closest of the usual ones.
+    Attributes:
+        initializer: initializer in the config, or the closest common one if `guessed`.
+        state: fresh (bound, bias and distribution agree), trained, or undecidable.
+        reason: why the state is undecidable.
+        weights: number of weights tested.
+        tests: numbers of each test.
+        guessed: whether the file names no initializer.
     """
 
     route: str
@@ -63,10 +71,11 @@ class KernelInitialization:
 
 @dataclass(frozen=True, slots=True)
 class BatchNormState:
-    """State of one BatchNormalization's stored statistics.
+    """State of the stored statistics of a BatchNormalization layer.
 
-    `statistics_initial`: moving_mean all 0 and moving_variance all 1, bitwise.
-    `affine_initial`: gamma all 1 and beta all 0 (or absent).
+    Attributes:
+        statistics_initial: moving_mean is 0 and moving_variance is 1 everywhere, bitwise.
+        affine_initial: gamma is 1 and beta is 0 everywhere (or they are absent).
     """
 
     route: str
@@ -78,7 +87,7 @@ class BatchNormState:
 
 @dataclass(frozen=True, slots=True)
 class WindowGrid:
-    """Does a windowed layer's sampling grid mirror onto itself, per spatial axis?"""
+    """Whether the sampling grid of a windowed layer is mirror-symmetric, per spatial axis."""
 
     route: str
     class_name: str
@@ -92,25 +101,25 @@ class WindowGrid:
 
 @dataclass(frozen=True, slots=True)
 class LayerField:
-    """Receptive field of a layer, smallest and largest over all paths, per spatial axis."""
+    """Receptive field of a layer in pixels, per spatial axis, over all paths from the input."""
 
     route: str
     minimum: tuple[int, ...]
     maximum: tuple[int, ...]
     jump: tuple[int, ...]
     output_size: tuple[int | None, ...]
-    border: bool = False  # adds no new pixels: predecessors already see the whole input
+    border: bool = False  # adds no new pixels: its inputs already see the whole image
 
 
 @dataclass(frozen=True, slots=True)
 class ArchitectureProfile:
-    """What the saved architecture alone implies."""
+    """Properties that follow from the saved architecture alone."""
 
     grids: tuple[WindowGrid, ...] = ()
     fields: tuple[LayerField, ...] = ()
     input_size: tuple[int | None, ...] = ()
     augmentation: tuple[str, ...] = ()  # routes of RandomFlip, RandomRotation …
-    rescaling: tuple[str, ...] = ()  # routes of Rescaling, Normalization, honest Lambdas
+    rescaling: tuple[str, ...] = ()  # routes of Rescaling, Normalization, plain scaling Lambdas
     head: str = ""  # gap | flatten | spatial | dense | unknown
     total_stride: tuple[int, ...] = ()
     antialiased: bool = False
@@ -118,9 +127,9 @@ class ArchitectureProfile:
 
 @dataclass(frozen=True, slots=True)
 class FilterPair:
-    """A filter and the one nearest to its mirror image; `score` is their cosine in [-1, 1].
+    """A filter and the filter nearest to its mirror image; `score` is their cosine in [-1, 1].
 
-    `values` are (height, width) of one input channel, or the mean over up to three.
+    `values` are (height, width): one input channel, or the mean of up to three.
     """
 
     index: int
@@ -132,7 +141,7 @@ class FilterPair:
 
 @dataclass(frozen=True, slots=True)
 class FilterGallery:
-    """Filters of one layer, the most asymmetric under `transform` first."""
+    """Filters of one layer, most asymmetric under `transform` first."""
 
     route: str
     transform: str
@@ -148,16 +157,16 @@ class Measurements:
     batchnorm: tuple[BatchNormState, ...] = ()
     profile: ArchitectureProfile | None = None
     gallery: tuple[FilterGallery, ...] = ()
-    skipped: Mapping[str, str] = field(default_factory=dict)  # what was not measured -> why
+    skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped
 
 
 @dataclass(frozen=True, slots=True)
 class TransformEffect:
-    """What one transform of the input does to one output.
+    """Effect of one transform of the input on one output.
 
     `agreement` (top-1) with its 95 % Wilson interval and `kappa` are None for outputs without
-    classes; `kappa` also where one side is constant. `nfv` is None under collapse.
-    `action` is how the output moves with the input: invariant, odd, swap, spatial.
+    classes; `kappa` also if one side is constant. `nfv` is None for a collapsed output. `action`
+    is how the output transforms with the input: invariant, odd, swap or spatial.
     """
 
     name: str
@@ -178,7 +187,7 @@ class TransformEffect:
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """Does the output depend on the input? `information` is I_e in bits, of at most log2 K."""
+    """Whether the output depends on the input. `information` is I_e in bits, at most log2 K."""
 
     collapsed: bool
     information: float | None
@@ -190,7 +199,7 @@ class Collapse:
 
 @dataclass(frozen=True, slots=True)
 class OutputBehaviour:
-    """How one output behaves. `kind`: softmax, logits, sigmoid, regression, spatial, embedding."""
+    """Behaviour of one output. `kind`: softmax, logits, sigmoid, regression, spatial, embedding."""
 
     name: str
     kind: str
@@ -200,28 +209,31 @@ class OutputBehaviour:
     orientation: Mapping[str, float] = field(default_factory=dict)  # I_g in bits
     orientation_ci: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     domain: Mapping[str, float] = field(default_factory=dict)  # bits per value transform
-    margin: float | None = None  # median lead of the best class, nats
-    domain_margin: Mapping[str, float] = field(default_factory=dict)  # the same per value transform
+    margin: float | None = None  # median margin of the top class, nats
+    domain_margin: Mapping[str, float] = field(default_factory=dict)  # `margin` per value transform
     accuracy: Mapping[str, float] = field(default_factory=dict)  # per transform, with labels
-    renumbered: float | None = None  # accuracy with the classes paired anew with the labels
+    renumbered: float | None = None  # accuracy under the best one-to-one mapping of classes
     fit: Mapping[str, float] = field(default_factory=dict)  # R2 on targets per transform
     per_class: tuple[Mapping[str, Json], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)  # NFV with symmetrised kernels
     synthetic_information: float | None = None  # I_e in bits on the built-in probe mix
-    saturated: float = 0.0  # share of inputs with nothing left of all classes but one
-    nonfinite: float = 0.0  # share of inputs whose output holds NaN or infinity
+    saturated: float = 0.0  # share of inputs for which all other probabilities underflow
+    nonfinite: float = 0.0  # share of inputs whose output has NaN or infinity
 
 
 @dataclass(frozen=True, slots=True)
 class BatchNormFit:
-    """How well one BatchNormalization's stored statistics fit what flows into it.
+    """How well the stored statistics of a BatchNormalization layer fit its actual inputs.
 
-    Over channels: `mean_deviation` is the median of |empirical mean - moving mean| / moving
-    standard deviation, `log_variance` the median of |log(empirical / moving variance)|, and
-    `misfit` = max(mean_deviation, log_variance / 3). `domain` is mean_deviation again for inputs
-    after each value transform. Of a misfit over `batchnorm.MISFIT`, `settled` is the share in
-    (0, 1] of the way from mean 0 and variance 1 to what flows in at which the statistics fit best,
-    and `settled_misfit` the misfit there.
+    Attributes:
+        mean_deviation: median over channels of |empirical mean - moving mean| / moving standard
+            deviation.
+        log_variance: median over channels of |log(empirical variance / moving variance)|.
+        misfit: max(mean_deviation, log_variance / 3).
+        domain: `mean_deviation` after each value transform of the inputs.
+        settled: for a misfit over `batchnorm.MISFIT`, the share in (0, 1] of the way from mean 0
+            and variance 1 to the empirical statistics at which the stored statistics fit best.
+        settled_misfit: the misfit at that point.
     """
 
     route: str
@@ -236,7 +248,7 @@ class BatchNormFit:
 
 @dataclass(frozen=True, slots=True)
 class ProbeInputs:
-    """What was fed. `kind` is synthetic or user."""
+    """Inputs of the probe. `kind` is synthetic or user."""
 
     kind: str
     n: int
@@ -245,13 +257,13 @@ class ProbeInputs:
     seed: int | None = None
     source: str = ""
     labelled: bool = False
-    largest_class: float | None = None  # share of the commonest label in [0, 1], with labels
+    largest_class: float | None = None  # share of the most frequent label in [0, 1], with labels
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Everything that running one model on probe inputs showed."""
+    """Results of running a model on probe inputs."""
 
     runtime: str
     inputs: ProbeInputs

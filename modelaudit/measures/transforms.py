@@ -1,4 +1,4 @@
-"""Transforms of a model's input: signed permutations of axes, and changes of its value range."""
+"""Transforms of a model's input: signed permutations of axes, and changes of the value range."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from modelaudit.measures.dihedral import Element, elements
 
 S = TypeVar("S", bound=np.generic)
 NO_CHANNELS = "no_channels"
-BYTES = 2.0  # magnitude beyond which values are taken for bytes
-_MIN_SIDE = 8  # a rank-3 input this large and square is read as an image without channels
+BYTES = 2.0  # values with larger magnitudes are assumed to be bytes
+_MIN_SIDE = 8  # minimum side of a square rank-3 input that is read as an image without channels
 
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """Moves whole arrays: transpose by `perm`, then reverse the axes in `flip`.
+    """Permutes axes by `perm`, then reverses the axes in `flip`.
 
     Attributes:
         name: as in `measures.summary`.
-        perm: axes of the result in terms of the input's; axis 0 (the batch) stays.
-        flip: axes to reverse after that.
-        element: the group element behind it.
-        first_axis: the first spatial axis of the input.
+        perm: axes of the input in the order of the result; axis 0 (the batch) is fixed.
+        flip: axes to reverse afterwards.
+        element: the group element.
+        first_axis: first spatial axis of the input.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Transform:
     first_axis: int
 
     def apply(self, x: NDArray[S]) -> NDArray[S]:
-        """The moved array, C-contiguous (runtimes refuse negative strides)."""
+        """The transformed array, C-contiguous (runtimes do not accept negative strides)."""
         return np.ascontiguousarray(np.flip(x.transpose(self.perm), axis=self.flip))
 
     @property
     def inverse(self) -> Transform:
-        """The transform that undoes this one."""
+        """The inverse transform."""
         if self.element.involution:
             return self
         group = elements((1,) * len(self.element.perm))
@@ -50,15 +50,15 @@ class Transform:
         return _transform(inverse, len(self.perm), self.first_axis)
 
     def undo_on_output(self, y: NDArray[S], first_axis: int | None = None) -> NDArray[S]:
-        """Move a spatial output back.
+        """Apply the inverse transform to a spatial output.
 
         Args:
-            y: (n, *spatial, ...) or (n, channels, *spatial), what the model gave for moved inputs.
-            first_axis: y's first spatial axis; by default the input's, or 1 where y has no
+            y: output for transformed inputs, (n, *spatial, ...) or (n, channels, *spatial).
+            first_axis: first spatial axis of `y`; by default that of the input, or 1 if `y` has no
                 channel axis.
 
         Raises:
-            ValueError: y has too few axes to be a map.
+            ValueError: `y` has too few axes.
         """
         rank = len(self.element.perm)
         if first_axis is None:
@@ -71,7 +71,7 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class DomainTransform:
-    """Values times `scale` plus `offset`, with the axes in `flip` reversed."""
+    """Scales values by `scale`, adds `offset`, and reverses the axes in `flip`."""
 
     name: str
     scale: float = 1.0
@@ -79,21 +79,21 @@ class DomainTransform:
     flip: tuple[int, ...] = ()
 
     def apply(self, x: NDArray[np.generic]) -> NDArray[np.float32]:
-        """As float32."""
+        """The transformed array, as float32."""
         scaled = (x.astype(np.float32) * np.float32(self.scale)) + np.float32(self.offset)
         return np.ascontiguousarray(np.flip(scaled, axis=self.flip))
 
 
 def transforms_for(input_shape: Shape, data_format: str = "channels_last") -> tuple[Transform, ...]:
-    """All transforms of an input that keep its shape, without the identity.
+    """All transforms of an input that preserve its shape, without the identity.
 
     Args:
         input_shape: with the batch axis; rank 3 to 5 with channels, 2 to 4 without.
         data_format: channels_last, channels_first, or `NO_CHANNELS`.
 
     Returns:
-        Square images D4, other images H, V and r180, sequences `flip`, volumes x0 to x2; empty
-        for other ranks.
+        D4 for square images; H, V and r180 for other images; `flip` for sequences; x0 to x2 for
+        volumes; empty for other ranks.
     """
     first = 2 if data_format == "channels_first" else 1
     spatial = spatial_sizes(input_shape, data_format)
@@ -101,14 +101,14 @@ def transforms_for(input_shape: Shape, data_format: str = "channels_last") -> tu
 
 
 def spatial_sizes(input_shape: Shape, data_format: str = "channels_last") -> Shape:
-    """The sizes along the spatial axes."""
+    """Sizes of the spatial axes."""
     if data_format == NO_CHANNELS:
         return input_shape[1:]
     return input_shape[2:] if data_format == "channels_first" else input_shape[1:-1]
 
 
 def layout_of(input_shape: Shape, data_format: str = "channels_last") -> str:
-    """The data format, or `NO_CHANNELS` for an image that comes as (n, side, side)."""
+    """The data format, or `NO_CHANNELS` for an image of shape (n, side, side)."""
     if len(input_shape) == 3:
         height, width = input_shape[1:]
         if height is not None and height == width and height >= _MIN_SIDE:
@@ -117,15 +117,15 @@ def layout_of(input_shape: Shape, data_format: str = "channels_last") -> str:
 
 
 def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[DomainTransform, ...]:
-    """The usual mistakes of preprocessing, undone, as far as the values of `x` leave them open.
+    """Value transforms that undo common preprocessing mistakes, depending on the range of `x`.
 
-    Bytes (beyond `BYTES`) are divided, values around 0 moved back to [0, 1] or [0, 255], others
-    multiplied or stretched. Inversion is within the range: 1 - x for [0, 1], 255 - x for
-    [0, 255]. Standardised values have the mean 0 and the deviation 1.
+    Bytes (magnitudes over `BYTES`) are divided; values around 0 are mapped to [0, 1] and [0, 255];
+    other values are divided, multiplied or stretched. Inversion stays in the range: 1 - x for
+    [0, 1], 255 - x for [0, 255]. Standardised values have mean 0 and standard deviation 1.
 
     Args:
-        x: inputs as they were given.
-        colours: the axis of red, green and blue; None where there is none.
+        x: the original inputs.
+        colours: axis of red, green and blue; None if there is none.
     """
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
     if max(-low, high) > BYTES:
@@ -152,7 +152,7 @@ def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[Doma
 
 
 def colour_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
-    """The axis of the three colours of images (n, …) that can be moved so; None without colours."""
+    """Axis of the three colours of images (n, ...) with these transforms; None if there is none."""
     first = next((move.first_axis for move in moves if len(move.element.perm) == 2), None)
     axis = {1: 3, 2: 1}.get(first or 0)
     return axis if axis is not None and len(shape) == 4 and shape[axis] == 3 else None

@@ -1,1 +1,1 @@
-"""architecture."""
+"""Measures of the saved architecture."""

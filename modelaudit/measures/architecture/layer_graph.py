@@ -1,9 +1,8 @@
-"""The saved layers as a graph without nesting, and values carried along it.
+"""The saved layers as a flat graph, and propagation of values through it.
 
-A nested model is replaced by its layers: its inner inputs take what the model is called on, and
-whoever takes the model's output takes that of its inner output layers. A shared layer or model
-has one call for each place where it is used; values of its calls are joined by the caller, so a
-value belongs to a layer, not to one use of it.
+A nested model is replaced by its layers: its inputs become the inputs of its inner layers, and
+consumers of its outputs take the outputs of its inner layers. A shared layer or model has several
+calls; values of its calls are joined, so that a value belongs to a layer, not to a call.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from modelaudit.facts import Architecture, Json, Layer
 
 V = TypeVar("V")
 Calls = tuple[tuple[str, ...], ...]
-_MAX_CALLS = 64  # a trunk shared more often is followed through this many of its calls
+_MAX_CALLS = 64  # further calls of a shared layer are ignored
 
 
 @dataclass(frozen=True, slots=True)
 class LayerGraph:
-    """Layers that compute (no models), in execution order, and what each call of them takes.
+    """Layers (without models) in execution order, and the inputs of each of their calls.
 
-    `calls` has one tuple of source routes for each call; a network input has none. `outputs`
-    are the routes of the layers that make the model's outputs.
+    `calls` has one tuple of input routes per call, and none for a network input. `outputs` are
+    the routes of the layers that compute the model's outputs.
     """
 
     layers: tuple[Layer, ...]
@@ -45,11 +44,11 @@ class LayerGraph:
         return self._by_route[route]
 
     def get(self, route: str) -> Layer | None:
-        """The layer at `route`, if there is one."""
+        """The layer at `route`, or None."""
         return self._by_route.get(route)
 
     def consumers(self) -> dict[str, tuple[str, ...]]:
-        """Route -> routes of the layers that take its output, in execution order."""
+        """Route -> routes of the layers that use its output, in execution order."""
         found: dict[str, list[str]] = defaultdict(list)
         for layer in self.layers:
             for source in dict.fromkeys(s for call in self.calls[layer.route] for s in call):
@@ -61,11 +60,11 @@ class LayerGraph:
         step: Callable[[Layer, Sequence[V | None]], V | None],
         join: Callable[[V, V], V | None],
     ) -> dict[str, V]:
-        """Carry values from inputs to outputs.
+        """Propagate values from inputs to outputs.
 
-        `step` gives a layer's value from those of one call (empty for an input, None where a
-        source has no value); `join` merges the values of several calls. A layer without a value
-        is absent from the result.
+        `step` computes a layer's value from those of one call (empty for an input, None for inputs
+        without a value); `join` merges the values of several calls. Layers without a value are
+        absent from the result.
         """
         values: dict[str, V] = {}
         for layer in self.layers:
@@ -82,7 +81,7 @@ class LayerGraph:
 
 
 def layer_graph(architecture: Architecture) -> LayerGraph:
-    """Dissolve nested models into one graph."""
+    """Flatten nested models into one graph."""
     models = {layer.route: layer for layer in architecture.layers if layer.is_model}
     children: dict[str, list[Layer]] = defaultdict(list)
     parents = {layer.route: _parent(layer.route, models) for layer in architecture.layers}
@@ -112,7 +111,7 @@ def layer_graph(architecture: Architecture) -> LayerGraph:
 
 
 def _parent(route: str, models: Mapping[str, Layer]) -> str:
-    """Route of the innermost model around a layer, or "" at the top."""
+    """Route of the innermost model that contains a layer, "" for top-level layers."""
     outer = route.rpartition("/")[0]
     while outer and outer not in models:
         outer = outer.rpartition("/")[0]
@@ -120,7 +119,7 @@ def _parent(route: str, models: Mapping[str, Layer]) -> str:
 
 
 def _picked(call: tuple[str, ...], place: int | None) -> tuple[str, ...]:
-    """What an inner input takes of one call of its model; all of it if its place is unknown."""
+    """The call's input for an inner input; all inputs if its position is unknown."""
     return call if place is None or place >= len(call) else (call[place],)
 
 
@@ -132,14 +131,14 @@ def _input_position(layer: Layer, model: Layer, siblings: Sequence[Layer]) -> in
 
 
 def _output_routes(model: Layer, inner: Sequence[Layer]) -> tuple[str, ...]:
-    """Layers that make a model's outputs: those that its config names, else its last one."""
+    """Layers that compute a model's outputs: those in its config, or else its last layer."""
     names = set(_names(model.config.get("output_layers")))
     chosen = tuple(layer.route for layer in inner if layer.name in names)
     return chosen or tuple(layer.route for layer in inner[-1:])
 
 
 def _names(entries: Json) -> list[str]:
-    """Layer names in `input_layers` or `output_layers`: one entry [name, node, tensor] or many."""
+    """Layer names in `input_layers` or `output_layers`: one [name, node, tensor], or a list."""
     if not isinstance(entries, list):
         return []
     if entries and isinstance(entries[0], str):

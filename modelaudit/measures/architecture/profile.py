@@ -1,4 +1,4 @@
-"""What the saved architecture alone implies for how a model treats positions and orientations."""
+"""Properties of the architecture that determine how it treats positions and orientations."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from modelaudit.measures.summary import ArchitectureProfile, WindowGrid
 
 _PASSED_OVER = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.MERGE) | {
     *("Concatenate", "Dense", "Reshape"),
-    "InputLayer",  # within a nested model
+    "InputLayer",  # of a nested model
 }
 _BLUR_NAMES = ("blurpool", "blur_pool", "antialias", "anti_alias")
 _ARITHMETIC = frozenset(
     ("math.multiply", "math.truediv", "math.divide", "math.subtract", "math.add")
 )
-# Where outputs end in different ways, the first of these names the model's head.
+# If the outputs have different heads, the first of these is reported.
 _HEADS = ("flatten", "spatial", "gap", "unknown", "dense")
 
 
 def architecture_profile(
     architecture: Architecture, graph: LayerGraph, blurs: bool
 ) -> ArchitectureProfile:
-    """Profile a saved layer graph.
+    """Profile a saved architecture.
 
     Args:
         architecture: as saved.
-        graph: the same without nesting.
-        blurs: a stored depthwise kernel is a fixed blur (`kernel_symmetry.is_lowpass`).
+        graph: the same as a flat graph.
+        blurs: whether a stored depthwise kernel is a fixed blur (`symmetry.is_lowpass`).
     """
     states = field_states(graph)
     entries = [input_state(layer) for layer in graph.layers if not graph.calls[layer.route]]
@@ -62,7 +62,7 @@ def architecture_profile(
 
 
 def unfollowed(graph: LayerGraph) -> str:
-    """Why receptive fields end before the output, or "" where they do not."""
+    """Why some receptive fields are unknown, or ""."""
     states = field_states(graph)
     missing = [
         layer
@@ -72,7 +72,7 @@ def unfollowed(graph: LayerGraph) -> str:
     if not missing:
         return ""
     return (
-        f"{len(missing)} windowed layer(s) lie behind something that is not followed, "
+        f"{len(missing)} windowed layer(s) follow an unsupported layer, "
         f"the first is {missing[0].route} ({missing[0].class_name})"
     )
 
@@ -80,7 +80,7 @@ def unfollowed(graph: LayerGraph) -> str:
 def _grids(
     layer: Layer, graph: LayerGraph, states: Mapping[str, FieldState]
 ) -> Iterator[WindowGrid]:
-    """One grid for each size of map that the layer is called on."""
+    """One grid for each map size that the layer is called on."""
     seen: set[tuple[int, ...]] = set()
     for call in graph.calls[layer.route] or ((),):
         if len(call) > 1:
@@ -113,7 +113,7 @@ def _grids(
 
 
 def _map_size(layer: Layer, source: FieldState | None) -> Shape:
-    """Spatial size of what a layer takes: as followed, else as the saved shapes say."""
+    """Spatial size of a layer's input: as propagated, or else from the saved shapes."""
     if source is not None:
         return source.size
     shape = layer.input_shapes[0] if len(layer.input_shapes) == 1 else ()
@@ -121,7 +121,7 @@ def _map_size(layer: Layer, source: FieldState | None) -> Shape:
 
 
 def _head(graph: LayerGraph, states: Mapping[str, FieldState]) -> str:
-    """What the outputs are computed from, going back from them to the first layer that tells."""
+    """Kind of the model's head, from the last layers that determine it."""
     found: set[str] = set()
     stack, seen = list(graph.outputs), set(graph.outputs)
     while stack:
@@ -137,7 +137,7 @@ def _head(graph: LayerGraph, states: Mapping[str, FieldState]) -> str:
 
 
 def _head_kind(layer: Layer, state: FieldState | None, sources: Sequence[FieldState | None]) -> str:
-    """The head that a layer makes, or "" where the layers before it have to tell."""
+    """The kind of head that a layer implies, or "" if its inputs determine it."""
     single = state is not None and state.single
     name = layer.class_name
     if has(name, Trait.GLOBAL_POOLING) or (has(name, Trait.LOCAL_POOLING) and single):
@@ -149,7 +149,7 @@ def _head_kind(layer: Layer, state: FieldState | None, sources: Sequence[FieldSt
         return "dense" if state is None else "spatial"
     window = layer_window(layer, len(state.size)) if state is not None else None
     if window is not None:
-        if single:  # a window over the whole map weighs each position by itself
+        if single:  # a window over the whole map weights each position separately
             return "flatten" if max(window.kernel) > 1 else ""
         return "spatial"
     if name in _PASSED_OVER:
@@ -158,7 +158,7 @@ def _head_kind(layer: Layer, state: FieldState | None, sources: Sequence[FieldSt
 
 
 def _rescales(layer: Layer, graph: LayerGraph) -> bool:
-    """A layer made to change the value range, or plain arithmetic right behind an input."""
+    """Whether a layer rescales values: a rescaling layer, or arithmetic right after an input."""
     if has(layer.class_name, Trait.RESCALING):
         return True
     sources = [source for call in graph.calls[layer.route] for source in call]

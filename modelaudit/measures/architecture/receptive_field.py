@@ -1,9 +1,9 @@
 """Receptive fields of layers, smallest and largest over all paths from the input.
 
-A window of k positions, d apart, on a map whose positions are j input pixels apart adds (k - 1) d j
-pixels; a stride multiplies j (Araujo, Norris and Sim 2019, doi:10.23915/distill.00021). The
-smallest field over paths tells where layers stop seeing more of the input: a layer whose sources
-all see the whole input already only mixes features (Richter et al. 2021, arXiv:2106.12307).
+A window of k positions with dilation d, on a map whose positions are j input pixels apart, adds
+(k - 1) d j pixels; a stride multiplies j (Araujo, Norris and Sim 2019,
+doi:10.23915/distill.00021). The smallest field shows which layers see no new pixels: a layer whose
+inputs all see the whole image only mixes features (Richter et al. 2021, arXiv:2106.12307).
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ _TRANSPARENT = Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.AUGMENTATIO
 
 @dataclass(frozen=True, slots=True)
 class FieldState:
-    """Field of every position of a layer's map, per spatial axis.
+    """Receptive field of each position of a layer's map, per spatial axis.
 
-    `low` and `high` are the smallest and largest field in input pixels, `jump` the input pixels
-    between neighbouring positions, `size` the map's size (None where open). `flat` says that
-    the map has been flattened: whoever mixes it next sees all of it.
+    Attributes:
+        low, high: smallest and largest field, in input pixels.
+        jump: distance of neighbouring positions, in input pixels.
+        size: size of the map, None if undefined.
+        flat: whether the map was flattened, so that the next Dense layer sees all of it.
     """
 
     low: tuple[Fraction, ...]
@@ -47,19 +49,19 @@ class FieldState:
 
     @property
     def single(self) -> bool:
-        """The map has one position."""
+        """Whether the map has one position."""
         return all(size == 1 for size in self.size)
 
 
 def field_states(graph: LayerGraph) -> dict[str, FieldState]:
-    """Fields of all layers up to where something is not understood; those behind are absent."""
+    """Fields of all layers, except those after an unsupported layer."""
     return graph.propagate(_step, lambda a, b: _merged([a, b]))
 
 
 def layer_fields(
     graph: LayerGraph, states: Mapping[str, FieldState], input_size: Shape
 ) -> tuple[LayerField, ...]:
-    """Fields of the layers that change them (windows, pooling, upsampling), in execution order."""
+    """Fields of layers that change them (windows, pooling, upsampling), in execution order."""
     fields = []
     for layer in graph.layers:
         state = states.get(layer.route)
@@ -86,13 +88,13 @@ def layer_fields(
 
 
 def flattens(layer: Layer) -> bool:
-    """A Reshape to one axis, which is a Flatten."""
+    """Whether a Reshape has one target axis and is thus a Flatten."""
     target = layer.config.get("target_shape")
     return layer.class_name == "Reshape" and isinstance(target, list) and len(target) == 1
 
 
 def _is_border(layer: Layer, sources: Sequence[FieldState], input_size: Shape) -> bool:
-    """Every source sees the whole input on every axis, and the layer's window is wider than 1."""
+    """Whether all inputs see the whole image on each axis, and the layer's window exceeds 1."""
     window = layer_window(layer, len(input_size))
     return (
         window is not None
@@ -120,7 +122,7 @@ def _step(layer: Layer, sources: Sequence[FieldState | None]) -> FieldState | No
 
 
 def input_state(layer: Layer) -> FieldState | None:
-    """Every pixel by itself, for a layer without sources; None for inputs that are no map."""
+    """Initial state for a layer without inbound layers; None for inputs that are not maps."""
     shape = input_shape(layer)
     if shape is None or not 3 <= len(shape) <= 5:
         return None
@@ -130,14 +132,14 @@ def input_state(layer: Layer) -> FieldState | None:
 
 
 def _leads_with_channels(shape: Shape) -> bool:
-    """(3, H, W) with H, W > 4 is channels first: an InputLayer does not say it otherwise."""
+    """Whether (3, H, W) with H, W > 4 is channels first, which an InputLayer does not save."""
     first, last = shape[1], shape[-1]
     return len(shape) >= 4 and first in (1, 3, 4) and (last is None or last > 4) and shape[2] != 1
 
 
 def _through(layer: Layer, state: FieldState) -> FieldState | None:
     name, rank = layer.class_name, len(state.size)
-    if has(name, _TRANSPARENT) or name == "InputLayer":  # that of a nested model
+    if has(name, _TRANSPARENT) or name == "InputLayer":  # of a nested model
         return state
     if has(name, Trait.GLOBAL_POOLING):
         return _whole(state)
@@ -160,7 +162,7 @@ def _through(layer: Layer, state: FieldState) -> FieldState | None:
 
 
 def _whole(state: FieldState) -> FieldState | None:
-    """One position that sees the whole map; None if its size is open."""
+    """A single position that sees the whole map; None if its size is undefined."""
     sizes = [n for n in state.size if n is not None]
     if len(sizes) != len(state.size):
         return None
@@ -179,7 +181,7 @@ def _windowed(window: Window, state: FieldState) -> FieldState:
         k, s, d = window.kernel[axis], window.strides[axis], window.dilations[axis]
         jump = state.jump[axis]
         if window.transposed:
-            # An output position is written by every s-th tap only: between floor and ceil of k/s.
+            # Only every s-th tap contributes to an output position: floor(k/s) to ceil(k/s).
             fewest, most = max(k // s, 1), -(-k // s)
             low.append(state.low[axis] + (fewest - 1) * d * jump)
             high.append(state.high[axis] + (most - 1) * d * jump)
@@ -214,7 +216,7 @@ def _upsampled(layer: Layer, state: FieldState) -> FieldState | None:
 
 
 def _merged(states: Sequence[FieldState]) -> FieldState | None:
-    """Fields where branches meet; a branch of one position is broadcast over the others."""
+    """Fields after merging branches; a branch with one position is broadcast."""
     rank = len(states[0].size)
     if any(len(state.size) != rank for state in states):
         return None

@@ -1,8 +1,8 @@
-"""Where a windowed layer's windows stand, and whether that grid mirrors onto itself.
+"""Positions of a layer's windows, and whether that grid is mirror-symmetric.
 
-Convolution and pooling with stride or padding can look at the left and the right of a map in
-different ways; then no kernel makes the layer exactly equivariant (Alsallakh et al., "Mind the
-Pad", ICLR 2021).
+With stride or padding, convolution and pooling can treat the left and the right of a map
+differently; then no kernel makes the layer exactly equivariant (Alsallakh et al., "Mind the Pad",
+ICLR 2021).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from modelaudit.facts import Json, Layer
 class Window:
     """A layer's window per spatial axis. `padding` is valid, same or causal.
 
-    `transposed` windows write where others read: the grid is that of the forward layer on the
-    output map.
+    The windows of a `transposed` convolution are on its output: its grid is that of the
+    corresponding forward convolution on the output map.
     """
 
     kernel: tuple[int, ...]
@@ -29,19 +29,19 @@ class Window:
 
 
 def extent(kernel: int, dilation: int) -> int:
-    """Positions from the first to the last one that a dilated kernel reads."""
+    """Number of positions that a dilated kernel spans."""
     return (kernel - 1) * dilation + 1
 
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """Number of windows along one axis, as TensorFlow counts them; at least 0."""
+    """Number of windows along one axis, as computed by TensorFlow; at least 0."""
     if padding == "valid":
         return max(0, (size - extent(kernel, dilation)) // stride + 1)
     return -(-size // stride)
 
 
 def padding_before(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """Positions that the first window reads before the map."""
+    """Number of padded positions before the map in the first window."""
     reach = extent(kernel, dilation)
     if padding == "causal":
         return reach - 1
@@ -59,11 +59,11 @@ def grid_symmetric(
     padding: str,
     explicit: tuple[int, int] = (0, 0),
 ) -> bool:
-    """Do the windows along one axis of `size` mirror onto themselves?
+    """Whether the windows along one axis of `size` positions are mirror-symmetric.
 
-    The first window starts at -p and the last one ends at (m - 1) s - p + reach - 1; the two are
-    mirror images when size + 2 p - reach = (m - 1) s. `explicit` is what a padding layer (or,
-    negative, a cropping layer) right before adds (before, after).
+    The first window starts at -p and the last one ends at (m - 1) s - p + reach - 1; they are
+    mirror images if size + 2 p - reach = (m - 1) s. `explicit` is the (before, after) padding of a
+    padding layer directly before (negative for a cropping layer).
     """
     padded = size + sum(explicit)
     windows = output_size(padded, kernel, stride, dilation, padding)
@@ -112,7 +112,7 @@ def layer_window(layer: Layer, rank: int) -> Window | None:
 
 
 def explicit_padding(layer: Layer, rank: int) -> tuple[tuple[int, int], ...] | None:
-    """(before, after) per axis that a ZeroPadding adds, negative for Cropping; else None."""
+    """(before, after) per axis for a ZeroPadding layer, negative for Cropping; else None."""
     cropping = layer.class_name == f"Cropping{rank}D"
     if not cropping and layer.class_name != f"ZeroPadding{rank}D":
         return None
@@ -144,7 +144,7 @@ def _axes(value: Json, rank: int) -> tuple[int, ...] | None:
 
 
 def _keras1(config: object, pooling: bool) -> Json:
-    """Kernel size in Keras 1's words (`nb_row`, `filter_length`, `pool_length` …)."""
+    """Kernel size from the keys of Keras 1 (`nb_row`, `filter_length`, `pool_length` …)."""
     if not isinstance(config, dict):
         return None
     if pooling:

@@ -1,1 +1,1 @@
-"""behaviour."""
+"""Measures of a model's behaviour on probe inputs."""

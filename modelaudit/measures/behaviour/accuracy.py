@@ -1,4 +1,4 @@
-"""How right outputs are, where the user gave the right answers with the inputs."""
+"""Accuracy of outputs, for inputs with labels or targets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.outputs import predicted
 
-PER_CLASS = 3  # inputs of each class from which pairings tell something
+PER_CLASS = 3  # minimum number of inputs per class for a mapping of classes
 
 
 def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
-    """(n,) class numbers from whole numbers (n,) or (n, 1), or from one-hot rows (n, K).
+    """(n,) class indices from whole numbers (n,) or (n, 1), or from one-hot rows (n, K).
 
-    None for anything else: targets of a regression, masks.
+    None for anything else, such as regression targets and masks.
     """
     if y.dtype.kind not in "biuf" or y.ndim > 2 or len(y) == 0:
         return None
@@ -26,9 +26,9 @@ def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
 
 
 def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
-    """Share of (n, ...) outputs whose class is the labelled one; None without classes.
+    """Share of outputs (n, ...) with the labelled class, in [0, 1]; None without classes.
 
-    Of several sigmoids with 0 or 1 for each (n, L), the share of these that are right.
+    For several sigmoids with binary labels (n, L), the share of correct ones.
     """
     if kind == "sigmoid" and y.shape == values.shape and values.ndim == 2 and y.shape[1] > 1:
         return float(np.mean((values > 0.5) == (y.astype(np.float64) > 0.5)))
@@ -39,11 +39,10 @@ def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) ->
 
 
 def renumbered(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
-    """Accuracy with the classes of the model paired with those of the labels anew, one to one.
+    """Accuracy under the best one-to-one mapping of the model's classes to the labels, in [0, 1].
 
-    The best that any pairing gives, which tells an order of classes from wrong answers. None
-    without classes, or with fewer than `PER_CLASS` inputs for each label that occurs: then some
-    pairing suits any answers.
+    It distinguishes a wrong class order from wrong answers. None without classes, or with fewer
+    than `PER_CLASS` inputs per label: any answers then match under some mapping.
     """
     labels, answers = class_labels(y), predicted(values, kind)
     if labels is None or answers is None or len(labels) != len(answers):
@@ -52,7 +51,7 @@ def renumbered(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) 
     given, columns = np.unique(answers, return_inverse=True)
     if len(labels) < PER_CLASS * len(names):
         return None
-    from scipy.optimize import linear_sum_assignment  # half a second of import, needed here only
+    from scipy.optimize import linear_sum_assignment  # importing it takes half a second
 
     together = np.zeros((len(names), len(given)), np.int64)
     np.add.at(together, (places, columns), 1)
@@ -60,11 +59,11 @@ def renumbered(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) 
 
 
 def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> float | None:
-    """R2 of (n, ...) outputs for targets, at most 1: 1 - squared error / squares about the mean.
+    """R2 of outputs (n, ...), at most 1: 1 - squared error / squared deviation from the mean.
 
-    Targets have the outputs' shape, or lack a channel axis of size 1, or are a map of class
-    numbers beside one channel per class. None where they fit in none of these ways or are all
-    the same.
+    Targets have the shape of the outputs, possibly without a channel axis of size 1, or are a map
+    of class indices for outputs with one channel per class. None for other shapes, or if all
+    targets are equal.
     """
     target = _as_output(values, y)
     if target is None:

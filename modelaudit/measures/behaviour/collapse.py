@@ -1,4 +1,4 @@
-"""Does an output depend on its input, and if not, is the head's bias why?"""
+"""Whether an output depends on its input, and if not, whether the head's bias is the cause."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import class_count, predicted, probabilities
 from modelaudit.measures.summary import Collapse
 
-MIN_BITS, MIN_BITS_SHARE = 0.1, 0.03  # healthy: 2.3 to 3.3 of 3.3 bits; collapsed: 1e-20 to .08
+MIN_BITS, MIN_BITS_SHARE = 0.1, 0.03  # healthy: 2.3 to 3.3 of 3.3 bits; collapsed: 1e-20 to 0.08
 MIN_SPREAD = 1e-4
-DIVERSE = 0.9  # largest class of labelled inputs below which they are diverse
+DIVERSE = 0.9  # labelled inputs are diverse below this share of the largest class
 MIN_BIAS_GAIN = 0.3
 MIN_TOP_SHARE = 0.5
-MIN_BIAS_EXCESS = 2.0  # logit spreads; healthy heads stay below .12
-# A bias so large explains a collapse even where what it hides says little, as on made-up inputs.
+MIN_BIAS_EXCESS = 2.0  # standard deviations of the logits; below 0.12 for healthy heads
+# Such a large bias explains a collapse even if centring it restores little, as on synthetic inputs.
 LARGE_BIAS_EXCESS, LARGE_BIAS_GAIN, LARGE_BIAS_RATIO = 5.0, 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """What is known of how varied the inputs are.
+    """What is known about the diversity of the inputs.
 
-    `synthetic`: they are made to be. `largest_class`: share of the commonest label. Without
-    either, `synthetic_information` (bits on synthetic inputs in the same value range) and
-    `batchnorm_consistent` (the stored statistics fit the inputs; None without such layers) tell
-    a collapsed model from inputs of one class.
+    Attributes:
+        synthetic: whether the inputs are synthetic, which are diverse by design.
+        largest_class: share of the most frequent label.
+        synthetic_information: bits on synthetic inputs in the same value range. Used if there are
+            no labels, to distinguish a collapsed model from inputs of a single class.
+        batchnorm_consistent: whether the stored statistics fit the inputs, likewise; None without
+            BatchNormalization layers.
     """
 
     synthetic: bool = False
@@ -39,7 +42,7 @@ class Diversity:
 
     @property
     def excuses(self) -> bool:
-        """A constant output is what a healthy model would give for these inputs."""
+        """Whether a healthy model could give a constant output for these inputs."""
         if self.synthetic:
             return False
         if self.largest_class is not None:
@@ -51,13 +54,13 @@ class Diversity:
 def collapse(values: NDArray[np.floating], kind: str, diversity: Diversity) -> Collapse:
     """Decide whether an output has collapsed.
 
-    With classes: less than max(.1, 3 % of log2 K) bits of information about diverse inputs.
-    Without: a deviation over inputs below 1e-4 of the output's scale.
+    With classes: less than max(0.1, 3 % of log2 K) bits of information about diverse inputs.
+    Without: a standard deviation over inputs below 1e-4 of the output's root mean square.
 
     Args:
-        values: (n, ...) outputs for n inputs.
-        kind: from `outputs.output_kind`.
-        diversity: of the inputs.
+        values: outputs for n inputs, (n, ...).
+        kind: result of `outputs.output_kind`.
+        diversity: diversity of the inputs.
     """
     p, labels = probabilities(values, kind), predicted(values, kind)
     spread = relative_spread(values)
@@ -78,12 +81,12 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: Diversity) -> C
 
 
 def bits_limit(classes: int) -> float:
-    """Information in bits below which an output of this many classes has collapsed."""
+    """Information in bits below which an output with this many classes has collapsed."""
     return max(MIN_BITS, MIN_BITS_SHARE * math.log2(max(classes, 2)))
 
 
 def relative_spread(values: NDArray[np.floating]) -> float:
-    """Deviation of (n, ...) over inputs, over the root mean square; in [0, 1], 0 for all zero."""
+    """Standard deviation of (n, ...) over inputs divided by the root mean square, in [0, 1]."""
     if len(values) == 0:
         return 0.0
     flat = values.reshape(len(values), -1).astype(np.float64)
@@ -93,11 +96,15 @@ def relative_spread(values: NDArray[np.floating]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class BiasEffect:
-    """What the head's bias does to the output.
+    """Effect of the head's bias on the output.
 
-    `before` and `after` are bits (outputs with classes) or relative spreads with the bias as
-    stored and centred; `excess` is the bias's largest distance from its median (from 0 for a
-    single unit) in deviations of the pre-activations; `responsible` is the verdict.
+    Attributes:
+        before, after: bits (outputs with classes) or relative spread, with the stored and with the
+            centred bias.
+        excess: largest distance of the bias from its median (from 0 for a single unit), in
+            standard deviations of the pre-activations.
+        top_share: share of the most frequent class with the stored bias; None without classes.
+        responsible: whether the bias causes the collapse.
     """
 
     before: float
@@ -108,7 +115,7 @@ class BiasEffect:
 
 
 def centred_bias(bias: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The bias that prefers no class: its mean everywhere, 0 for a single unit."""
+    """A bias that prefers no class: its mean everywhere, or 0 for a single unit."""
     return np.zeros_like(bias) if bias.size == 1 else np.full_like(bias, bias.mean())
 
 
@@ -119,18 +126,18 @@ def bias_effect(
     bias: NDArray[np.floating],
     pre_activations: NDArray[np.floating],
 ) -> BiasEffect:
-    """Is the head's bias why the output says little?
+    """Decide whether the head's bias is the reason why an output has little information.
 
-    Responsible where centring restores an output that had collapsed, by .05 bits and tenfold if
-    the bias is very large; or, for a moderate bias, where one class takes more than half,
-    centring gains more than .3 bits and the bias stands out by more than two deviations of what
-    it is added to.
+    It is if centring the bias restores a collapsed output: by 0.3 bits, or for a very large bias
+    by 0.05 bits and a factor of ten. It also is, for a moderate bias, if one class has more than
+    half of the inputs, centring gains more than 0.3 bits, and the largest distance of the bias
+    from its median is over two standard deviations of the pre-activations.
 
     Args:
-        stored, centred: (n, ...) outputs with the bias as stored and as `centred_bias`.
-        kind: from `outputs.output_kind`.
+        stored, centred: outputs with the stored bias and with `centred_bias`, (n, ...).
+        kind: result of `outputs.output_kind`.
         bias: (units,).
-        pre_activations: (n, ..., units), before the head's activation.
+        pre_activations: inputs of the head's activation, (n, ..., units).
     """
     flat = pre_activations.reshape(-1, bias.size).astype(np.float64)
     deviation = float(flat.std(axis=0).mean())

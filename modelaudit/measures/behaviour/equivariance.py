@@ -1,8 +1,8 @@
-"""How equivariant a layer's features are, with and without a permutation of channels.
+"""Equivariance of a layer's features, with and without a permutation of channels.
 
-After Lenc and Vedaldi (2015, arXiv:1411.5908): how well does a map M of the features of x predict
-those of gx? Invariance emerges late in trained networks: early layers with a residual near 1 are
-normal, and what counts is the last features before the head.
+After Lenc and Vedaldi (2015, arXiv:1411.5908): how well does a linear map M of the features of x
+predict those of gx? Invariance emerges late in trained networks: residuals near 1 are normal in
+early layers; the last features before the head are the relevant ones.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _MAX_CHANNELS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """Mean |g^-1 phi(gx) - M phi(x)|^2 over that of different inputs; 0 is exact, 1 no relation.
+    """Mean |g^-1 phi(gx) - M phi(x)|^2 / mean |phi(x) - phi(x')|^2; 0 is exact, 1 is unrelated.
 
     `identity`: M = 1. `permutation`: M permutes channels, fitted on one half of the inputs and
-    tested on the other. None where features hardly vary or are not finite, or (permutation) for
+    tested on the other. None if features hardly vary or are not finite; `permutation` also for
     too few inputs or too many channels.
     """
 
@@ -40,8 +40,8 @@ def layer_residuals(
     """Residuals of one layer under one transform of the input.
 
     Args:
-        plain, moved: (n, ...) features for inputs and transformed inputs, of one shape.
-        transform: undone on the maps before comparing; None for features without positions.
+        plain, moved: features of inputs and of transformed inputs, (n, ...), of equal shape.
+        transform: transform to undo on the maps; None for features without spatial axes.
         channel_axis: -1, or 1 for channels_first.
     """
     undone = moved if transform is None else transform.undo_on_output(moved)
@@ -60,8 +60,8 @@ def layer_residuals(
 
 
 def matched_channels(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.intp]:
-    """(c,) the channel of `a` (n, positions, c) nearest to each of `b`, one to one."""
-    from scipy.optimize import linear_sum_assignment  # half a second of import, needed here only
+    """(c,) for each channel of `b` the channel of `a` (n, positions, c) nearest to it, 1-to-1."""
+    from scipy.optimize import linear_sum_assignment  # importing it takes half a second
 
     flat_a, flat_b = a.reshape(-1, a.shape[2]), b.reshape(-1, b.shape[2])
     squares = (flat_b**2).sum(axis=0)[:, None] + (flat_a**2).sum(axis=0)[None, :]
@@ -75,7 +75,7 @@ def _by_channel(features: NDArray[np.floating], channel_axis: int) -> NDArray[np
 
 
 def _residual(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
-    """Mean squared distance of pairs over that of different rows of `a`."""
+    """Mean squared distance of paired rows, relative to that of different rows of `a`."""
     flat_a, flat_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
     between = pairwise_variation(flat_a)
     if not between > 1e-12 * float((flat_a**2).sum(axis=1).mean()):

@@ -1,8 +1,8 @@
-"""Which orientation or value range of the inputs does a model see best?
+"""The orientation or value range of the inputs that gives the most informative predictions.
 
-The information that predictions carry about the inputs needs no labels: it is large where each
-input is classified surely and inputs are classified differently, and falls when they are fed in a
-way that the model was not trained on.
+The mutual information between predictions and inputs needs no labels. It is large if each input
+is classified with confidence and different inputs are classified differently, and it drops for
+inputs unlike those that the model was trained on.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 from modelaudit.measures.behaviour.transform_effects import entropy
 from modelaudit.measures.statistics import percentile_interval
 
-# Share of log2 K that an orientation must reach to be called the right one. True repairs reach
-# 0.88 to 0.99, false ones at most 0.504.
+# Share of log2 K that the correct orientation reaches. Correct repairs reach 0.88 to 0.99, wrong
+# ones at most 0.504.
 INFORMED = 0.75
-# The same where it stands out of all others by `PEAK` bits: a small 12-class net that is right
-# about 98 % of its images reaches no more than 0.72, the next orientation 0.44.
+# The same for an orientation that exceeds all others by `PEAK` bits: a small 12-class network with
+# an accuracy of about 98 % reaches no more than 0.72, its next orientation 0.44.
 INFORMED_PEAK, PEAK = 0.60, 0.60
-# Bits by which another variant must be better. Healthy: 0.06 at most.
+# Minimum gain of another variant, in bits. Healthy models: at most 0.06.
 GAIN = 0.30
-# Bits within which two variants of the input are equally good.
+# Variants that differ by fewer bits are equally good.
 TIED = 0.06
-# Inputs from which orientation statements hold (all faults found, no false alarm in 3,750).
+# Minimum number of inputs for statements on orientation (all faults found, no false alarm in 3,750).
 MIN_INPUTS = 32
 _DRAWS = 1000
-_MAX_DRAWN = 1 << 22  # resampled means held at once
+_MAX_DRAWN = 1 << 22  # maximum number of resampled means in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Information under each variant of the inputs.
+    """Information for each variant of the inputs.
 
     Attributes:
-        information: variant -> bits; `e` is the inputs as given.
+        information: variant -> bits; `e` is the original inputs.
         interval: variant -> 95 % bootstrap interval.
     """
 
@@ -48,8 +48,10 @@ class Profile:
 def information(p: NDArray[np.float64]) -> float:
     """Mutual information of inputs and predictions, H(mean p) - mean H(p), in [0, log2 K] bits.
 
-    p: (n, K) distributions, or (n, L, 2) of which the L informations are averaged. It is the
-    logarithm of the inception score (Salimans et al. 2016).
+    The logarithm of the inception score (Salimans et al., 2016).
+
+    Args:
+        p: distributions (n, K), or (n, L, 2), for which the L values are averaged.
     """
     if len(p) == 0:
         return 0.0
@@ -65,9 +67,9 @@ def orientation_profile(
     """Compare variants of the same n inputs.
 
     Args:
-        outputs: variant -> probabilities (n, K) or (n, L, 2) as `outputs.probabilities` gives;
-            `e` and at least one other, all of one shape.
-        rng: for the bootstrap; all variants are resampled alike.
+        outputs: variant -> result of `outputs.probabilities`, (n, K) or (n, L, 2), of equal
+            shape; `e` and at least one other.
+        rng: for the bootstrap, in which all variants are resampled jointly.
         draws: number of resamples.
     """
     n = outputs["e"].shape[0]
@@ -88,16 +90,16 @@ def understood_better(
     room: float,
     intervals: Mapping[str, tuple[float, float]] | None = None,
 ) -> dict[str, float]:
-    """Variants of the input that carry much more information than the one given, with their bits.
+    """Variants of the input with much more information than the original, as name -> bits.
 
-    Empty where there is none. Variants that are as good as the best come along: a model that was
-    trained with mirrored images cannot tell a quarter turn from a transposition.
+    Empty if there are none. Variants that are as good as the best one are included: a model that
+    was trained with mirrored images cannot distinguish a quarter turn from a transposition.
 
     Args:
-        profile: bits by variant; `e`, the input as given, is left out.
-        given: bits of the input as it was given.
-        room: log2 K, as many bits as there could be; 0 where there are no classes.
-        intervals: of the variants; one that reaches down to `given` is within sampling error.
+        profile: bits by variant; `e`, the original, is ignored.
+        given: bits of the original input.
+        room: log2 K, the maximum information; 0 without classes.
+        intervals: intervals of the variants; one that includes `given` is within sampling error.
     """
     others = {name: bits for name, bits in profile.items() if name != "e"}
     *rest, best = sorted((*others.values(), given))
@@ -116,7 +118,7 @@ def understood_better(
 def _centred(
     interval: tuple[float, float], drawn: NDArray[np.float64], measured: float
 ) -> tuple[float, float]:
-    """The interval without the resamples' bias: with repeated inputs, all say less than the whole.
+    """The interval, corrected for bias: resamples repeat inputs and so have less information.
 
     Efron and Tibshirani (1993), section 10.6.
     """
@@ -125,7 +127,7 @@ def _centred(
 
 
 def _resampled(p: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Information of each resample; weights (draws, n) are shares of inputs, result (draws,)."""
+    """(draws,) information of each resample; `weights` (draws, n) are shares of the inputs."""
     n, k = p.shape[0], p.shape[-1]
     flat = p.reshape(n, -1)
     certain = weights @ entropy(p).reshape(n, -1).mean(axis=1)

@@ -1,8 +1,8 @@
-"""How an output moves with its input: found, not assumed.
+"""How an output transforms with its input, determined from data.
 
-A steering angle changes its sign under a mirror, a left/right classifier swaps its classes, a mask
-moves along. Each of these is as lawful as staying the same, and looks like a failure if the same
-output is expected.
+A steering angle changes its sign under mirroring, a left/right classifier swaps its classes, a mask
+moves along. All of these are as valid as invariance, and would look like failures if invariance
+were expected.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from modelaudit.measures.behaviour.outputs import CLASSES, comparable
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import Transform
 
-# Another action than staying the same is believed where it leaves less than half of the variation
-# and little of it (trained-for actions leave .01 to .06; see `diagnosis` for what .2 means).
+# An action other than invariance is accepted if it leaves less than half of the variation, and less
+# than 0.2 (trained actions leave 0.01 to 0.06; see `diagnosis` for the meaning of 0.2).
 _SHARE = 0.5
 _EXPLAINED = 0.2
-# Share of the answers that must follow an exchange of classes. Scores alone can mislead: a model
-# that mistakes some mirrored images for another class explains its scores better by an exchange.
+# Minimum share of predictions that follow an exchange of classes. Scores alone are not sufficient:
+# if a model confuses some mirrored images with another class, an exchange fits its scores better.
 _FOLLOWED = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`name` is invariant, odd, swap or spatial; `nfv` what is left under it.
+    """An action on the output and the variation that remains under it.
 
-    `detail` has what is left under every action that was tried (`nfv_invariant`, `nfv_odd` where
-    some sign changes, `nfv_swap` where some classes do, `nfv_spatial` for maps), and `signs` (odd)
-    or `classes` (swap: the class whose score the moved input gives where the plain one gives that
-    of each class).
+    Attributes:
+        name: invariant, odd, swap or spatial.
+        nfv: remaining normalised variation; see `variation.normalised_variation`.
+        detail: remaining variation for all actions tried (`nfv_invariant`, `nfv_odd` if some sign
+            changes, `nfv_swap` if some classes do, `nfv_spatial` for maps), and `signs` (odd) or
+            `classes` (swap: for each class of the plain output, the class of the transformed
+            output with its score).
     """
 
     name: str
@@ -49,14 +52,14 @@ def best_action(
     transform: Transform,
     noise: float = 0.0,
 ) -> Action:
-    """The action on the output that best explains what a transform of the input does.
+    """The action on the output that best explains the effect of a transform of the input.
 
     Args:
-        plain, moved: (n, ...) outputs for inputs and transformed inputs, as the model gave them.
-        kind: from `outputs.output_kind`; odd is tried for regression, swap for classes, spatial
-            for maps (where it goes before staying the same).
-        transform: what was done to the inputs.
-        noise: largest difference between repeated runs.
+        plain, moved: outputs for inputs and for transformed inputs, (n, ...).
+        kind: result of `outputs.output_kind`. Odd is tried for regression, swap for classes,
+            spatial for maps (where it has priority over invariance).
+        transform: the transform of the inputs.
+        noise: largest difference between repeated runs, in units of the output.
     """
     z, z_moved = comparable(plain, kind), comparable(moved, kind)
     same = normalised_variation(z, z_moved, noise=noise)
@@ -88,8 +91,8 @@ def best_action(
 
 
 def swapped_classes(z: NDArray[np.float64], z_moved: NDArray[np.float64]) -> NDArray[np.intp]:
-    """(K,) the column of `z_moved` (n, K) that is nearest to each column of `z`, one to one."""
-    from scipy.optimize import linear_sum_assignment  # half a second of import, needed here only
+    """(K,) for each column of `z` the column of `z_moved` (n, K) nearest to it, one-to-one."""
+    from scipy.optimize import linear_sum_assignment  # importing it takes half a second
 
     squares = (z**2).sum(axis=0)[:, None] + (z_moved**2).sum(axis=0)[None, :]
     _, columns = linear_sum_assignment(squares - 2 * z.T @ z_moved)
@@ -99,7 +102,7 @@ def swapped_classes(z: NDArray[np.float64], z_moved: NDArray[np.float64]) -> NDA
 def _exchanged(
     z: NDArray[np.float64], z_moved: NDArray[np.float64], classes: NDArray[np.intp]
 ) -> bool:
-    """The top classes of `z_moved` follow this exchange of columns, more than they stay."""
+    """Whether the top classes follow this exchange of columns, more often than they stay."""
     top, moved = z.argmax(axis=1), z_moved.argmax(axis=1)
     stayed = float(np.mean(top == moved))
     followed = float(np.mean(classes[top] == moved))
@@ -113,7 +116,7 @@ def _spatial(
     noise: float,
     same: float | None,
 ) -> Action:
-    """A map is expected to move along; where it has other axes than the input it cannot."""
+    """A map is expected to move along, unless its axes differ from those of the input."""
     detail: dict[str, Json] = {"nfv_invariant": same}
     try:
         undone = transform.undo_on_output(z_moved)

@@ -1,4 +1,4 @@
-"""What an output is, and the forms in which its values are compared."""
+"""Kinds of outputs, and the forms in which their values are compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLASSES = ("softmax", "logits")
-_CLIP = 1e-12  # float32 softmax underflows: probabilities below are taken as this
+_CLIP = 1e-12  # minimum probability; smaller ones are float32 underflow
 _SMALLEST = float(np.finfo(np.float32).tiny)
 LARGEST_MARGIN = -float(np.log(_SMALLEST))  # 87.3
 _SUM_TOLERANCE = 1e-3
@@ -21,15 +21,16 @@ def output_kind(
     loss: str | None = None,
     has_head: bool = True,
 ) -> str:
-    """softmax, logits, sigmoid, regression, spatial or embedding.
+    """Kind of an output: softmax, logits, sigmoid, regression, spatial or embedding.
+
+    The activation and the loss have priority over the values, since a single column in [0, 1] can
+    be a sigmoid or a regression.
 
     Args:
-        values: (n, ...) outputs for n inputs.
-        activation: of the layer that makes the output, lower case; None where unknown.
-        loss: name of the loss the model was compiled with; None where unknown.
-        has_head: a kernel makes the output (a pooled feature map has none: an embedding).
-
-    What the file says goes before what values look like: one column in [0, 1] can be either.
+        values: outputs for n inputs, (n, ...).
+        activation: activation of the output layer in lower case; None if unknown.
+        loss: name of the loss that the model was compiled with; None if unknown.
+        has_head: whether the output layer has a kernel (a pooled feature map is an embedding).
     """
     if values.ndim > 2:
         return "spatial"
@@ -71,7 +72,7 @@ def probabilities(values: NDArray[np.floating], kind: str) -> NDArray[np.float64
 
 
 def predicted(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | None:
-    """(n,) top class; of one sigmoid 0 or 1, of several the highest; None without classes."""
+    """(n,) top class; 0 or 1 for one sigmoid, the highest of several; None without classes."""
     wide = values.reshape(len(values), -1)
     if kind == "sigmoid" and wide.shape[1] == 1:
         return (wide[:, 0] > 0.5).astype(np.intp)
@@ -81,9 +82,9 @@ def predicted(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | Non
 
 
 def decisions(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | None:
-    """What is decided of (n, ...) outputs: top classes (n,); of L > 1 sigmoids on or off (n * L,).
+    """Decisions for outputs (n, ...); None without classes.
 
-    None without classes.
+    Top classes (n,), or for L > 1 sigmoids 0 or 1 for each of them (n * L,).
     """
     wide = values.reshape(len(values), -1)
     if kind == "sigmoid" and wide.shape[1] > 1:
@@ -92,9 +93,9 @@ def decisions(values: NDArray[np.floating], kind: str) -> NDArray[np.intp] | Non
 
 
 def saturated_share(values: NDArray[np.floating], kind: str) -> float:
-    """Share of (n, ...) probabilities so sure that float32 kept nothing of the other classes.
+    """Share of outputs (n, ...) in which all other probabilities underflow in float32, in [0, 1].
 
-    What a transform did to their scores cannot be seen any more.
+    The effect of a transform on the scores of the other classes is then lost.
     """
     if kind not in {"softmax", "sigmoid"} or len(values) == 0:
         return 0.0
@@ -107,10 +108,10 @@ def saturated_share(values: NDArray[np.floating], kind: str) -> float:
 
 
 def median_margin(values: NDArray[np.floating], kind: str) -> float | None:
-    """Median over (n, K) outputs of the best class's lead on the second, in nats; None without.
+    """Median over outputs (n, K) of the margin of the top class, log(p1 / p2), in nats.
 
-    log(p1 / p2), which for logits is their difference. A softmax in float32 keeps no more of it
-    than `LARGEST_MARGIN`. None for other kinds, one class, or no inputs.
+    For logits it is their difference. A float32 softmax limits it to `LARGEST_MARGIN`. None for
+    other kinds, a single class, or no inputs.
     """
     if kind not in CLASSES or len(values) == 0:
         return None
@@ -124,17 +125,17 @@ def median_margin(values: NDArray[np.floating], kind: str) -> float | None:
 
 
 def class_count(values: NDArray[np.floating], kind: str) -> int | None:
-    """K of `probabilities`: 2 for each sigmoid; None for outputs without classes."""
+    """K of `probabilities`: 2 for sigmoids, None for outputs without classes."""
     if kind == "sigmoid":
         return 2
     return int(np.prod(values.shape[1:])) if kind in CLASSES else None
 
 
 def comparable(values: NDArray[np.floating], kind: str) -> NDArray[np.float64]:
-    """The form in which differences mean something, same shape as `values`, float64.
+    """Values on a scale where differences are meaningful; float64, same shape as `values`.
 
-    Log-probabilities centred over classes for softmax, logits centred likewise, log-odds for
-    sigmoids, the values themselves for everything else.
+    Softmax: log-probabilities, centred over classes. Logits: centred over classes. Sigmoid:
+    log-odds. Other kinds: unchanged.
     """
     wide = values.astype(np.float64)
     if kind == "softmax":

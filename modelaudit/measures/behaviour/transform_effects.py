@@ -1,4 +1,4 @@
-"""How far a model's output moves when its input is transformed."""
+"""Effects of transforms of the input on a model's output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PER_CLASS = 20
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Outputs of one model for the same n inputs, plain and transformed: (n, ...) each."""
+    """Outputs of a model for the same n inputs, plain and transformed, (n, ...) each."""
 
     plain: NDArray[np.floating]
     moved: NDArray[np.floating]
@@ -46,20 +46,20 @@ def transform_effect(
     collapsed: bool = False,
     scrambled: NDArray[np.floating] | None = None,
 ) -> TransformEffect:
-    """Everything that one transform of the input does to one output.
+    """Effect of one transform of the input on one output.
 
     Args:
-        pair: outputs as the model gave them (nothing undone), finite.
-        kind: from `outputs.output_kind`.
-        transform: what was done to the inputs.
+        pair: finite outputs as returned by the model (no inverse transform applied).
+        kind: result of `outputs.output_kind`.
+        transform: the transform of the inputs.
         rng: for the bootstrap.
         noise: largest difference between repeated runs, in units of the output.
-        collapsed: the output does not depend on the input; kappa and variation are then None,
-            since they would compare noise with noise.
+        collapsed: whether the output does not depend on the input; kappa and variation are then
+            None, since they would compare noise with noise.
         scrambled: outputs for `phase_scrambled` inputs, (n, ...).
 
     Returns:
-        the effect; its `detail` has what `actions` found and, of outputs with classes,
+        The effect. Its `detail` has the result of `output_actions` and, for outputs with classes,
         `top_share` (share of the most frequent decision on transformed inputs) and `kappa_ci`.
         Agreement and kappa are over `outputs.decisions`.
     """
@@ -76,7 +76,7 @@ def transform_effect(
     kappa: float | None = None
     if labels is not None and labels_moved is not None and n:
         agreement = float(np.mean(labels == labels_moved))
-        # Decisions on one input depend on each other, so the interval counts inputs.
+        # Decisions on the same input are dependent, so the interval counts inputs.
         interval = wilson(round(agreement * n), n)
         detail["top_share"] = int(np.bincount(labels_moved).max()) / len(labels_moved)
         kappa = None if collapsed else cohen_kappa(labels, labels_moved)
@@ -109,9 +109,10 @@ def transform_effect(
 
 
 def js_divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Jensen-Shannon divergence in bits, (n,) in [0, 1] (Lin 1991).
+    """Jensen-Shannon divergence in bits, (n,) in [0, 1] (Lin, 1991).
 
-    p and q: (n, K) distributions, or (n, L, 2) of which the L are averaged.
+    Args:
+        p, q: distributions (n, K), or (n, L, 2), for which the L values are averaged.
     """
     middle = (p + q) / 2
     each = entropy(middle) - (entropy(p) + entropy(q)) / 2
@@ -120,14 +121,14 @@ def js_divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.
 
 
 def total_variation(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Half the absolute difference of distributions as in `js_divergence`, (n,) in [0, 1]."""
+    """Total variation distance of distributions as in `js_divergence`, (n,) in [0, 1]."""
     each = np.abs(p - q).sum(axis=-1) / 2
     result: NDArray[np.float64] = each.reshape(len(p), -1).mean(axis=1)
     return result
 
 
 def entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shannon entropy in bits over the last axis; 0 log 0 = 0."""
+    """Shannon entropy in bits over the last axis, with 0 log 0 = 0."""
     safe = np.where(p > 0, p, 1.0)
     result: NDArray[np.float64] = -(p * np.log2(safe)).sum(axis=-1)
     return result
@@ -136,9 +137,9 @@ def entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
 def kappa_interval(
     a: NDArray[np.integer], b: NDArray[np.integer], rng: np.random.Generator, draws: int = _DRAWS
 ) -> tuple[float, float] | None:
-    """95 % percentile bootstrap of Cohen's kappa over inputs; labels (n,).
+    """95 % percentile bootstrap interval of Cohen's kappa over inputs; labels are (n,).
 
-    None where more than half of the resamples have a constant side.
+    None if one side is constant in more than half of the resamples.
     """
     labels, codes = np.unique(np.concatenate([a, b]), return_inverse=True)
     left, right = codes[: len(a)], codes[len(a) :]
@@ -168,11 +169,11 @@ def phase_scrambled(
 ) -> NDArray[np.float64]:
     """X + d', where d' has the amplitude spectrum and the norm of d = gx - x, but random phases.
 
-    A perturbation as large as the transform that moves nothing anywhere in particular.
+    A perturbation as large as the transform, but without its structure.
 
     Args:
-        x, gx: (n, ...) inputs, plain and transformed.
-        rng: phases are those of white noise of the same shape, so that d' is real.
+        x, gx: inputs, plain and transformed, (n, ...).
+        rng: random phases are those of white noise of the same shape, so that d' is real.
         axes: spatial axes.
     """
     d = gx.astype(np.float64) - x
@@ -189,16 +190,16 @@ def phase_scrambled(
 
 
 def scrambled_ratio(js: NDArray[np.float64], js_scrambled: NDArray[np.float64]) -> float | None:
-    """Mean divergence under the transform over that under `phase_scrambled`; None for 0 / 0."""
+    """Mean divergence under the transform / under `phase_scrambled`; None if the latter is 0."""
     below = float(js_scrambled.mean())
     return float(js.mean()) / below if below > 0 else None
 
 
 def per_class(pair: Pair, kind: str, min_count: int = _PER_CLASS) -> tuple[Mapping[str, Json], ...]:
-    """Agreement and variation by the class predicted for the plain input.
+    """Agreement and variation for each class that is predicted for the plain input.
 
     Only classes with at least `min_count` inputs. `p` is Fisher's exact test of the class against
-    all other inputs, `p_holm` the same adjusted for the number of classes.
+    all other inputs, `p_holm` the p-value adjusted for the number of classes.
     """
     labels, moved = predicted(pair.plain, kind), predicted(pair.moved, kind)
     if labels is None or moved is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_COLLAPSED = 1e-9  # variation between inputs, relative to the output's square, that is none
+_COLLAPSED = 1e-9  # variation between inputs that counts as none, relative to the mean square
 
 
 def normalised_variation(
@@ -17,19 +17,19 @@ def normalised_variation(
 ) -> float | None:
     """NFV = mean |z(x) - z(gx)|^2 / mean over x != x' of |z(x) - z(x')|^2.
 
-    0 for an invariant output, about 1 where the transform is like another input, up to 4 for an
-    odd one. The transformation over the sample variance of Quiroga et al. (2023), with the
-    pairwise form of the latter: twice the trace of the unbiased covariance.
+    0 for an invariant output, about 1 if the transform acts like another input, 2 for an odd
+    output with mean 0. The ratio of transformation to sample variance of Quiroga et al. (2023),
+    with the sample variance in its pairwise form: twice the trace of the unbiased covariance.
 
     Args:
-        z, z_moved: (n, ...) in a form where differences mean something (`outputs.comparable`),
-            what the transform did to a map already undone.
+        z, z_moved: outputs on a comparable scale (`outputs.comparable`), (n, ...), with the
+            transform already undone on maps.
         noise: largest difference between repeated runs, in units of z.
-        rows: (n,) inputs to take the numerator over; the denominator is over all.
+        rows: (n,) mask of the inputs in the numerator; the denominator is over all inputs.
 
     Returns:
-        None where outputs hardly vary over inputs (collapse, or within ten times the noise), for
-        less than two inputs, and for values that are not finite.
+        None if outputs hardly vary over inputs (collapse, or less than ten times the noise), for
+        fewer than two inputs, and for non-finite values.
     """
     if len(z) < 2 or z.shape != z_moved.shape:
         return None

@@ -1,1 +1,1 @@
-"""kernels."""
+"""Measures of kernels and of batch normalisation statistics."""

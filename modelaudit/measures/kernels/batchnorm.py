@@ -1,4 +1,4 @@
-"""State of the statistics that BatchNormalization layers hold."""
+"""State of the statistics that are stored in BatchNormalization layers."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _ROLES: Mapping[str, str] = {
     "moving_mean": "mean",
     "moving_variance": "variance",
     "running_mean": "mean",  # Keras 1
-    "running_std": "variance",  # Keras 1's name; it holds the variance
+    "running_std": "variance",  # Keras 1's name for the variance
 }
 _TINY = 1e-12  # keeps the logarithm of a variance of 0 finite
 _CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-# Misfit from which statistics do not belong to what flows in. Healthy: 0.11 at most; behind a
-# redrawn layer: 0.48 to 1.02.
+# Minimum misfit of statistics that do not belong to the layer's inputs. Healthy: at most 0.11;
+# after a re-initialised layer: 0.48 to 1.02.
 MISFIT = 0.35
-# The same where the inputs may be all of one kind, which strains the last statistics up to 0.48.
+# The same for inputs that may all be of one class, for which the last layers reach up to 0.48.
 MISFIT_ALIKE = 0.70
-# Deviation of the mean at the first of them that no orientation brings about, but another scale.
+# Deviation of the mean in the first layer that is due to another scale, not to the orientation.
 MISFIT_SCALE = 1.0
 
 
 def off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
-    """The inputs are on a scale that was not trained on, in this orientation as well.
+    """Whether the inputs, also in this orientation, are on a scale unlike that in training.
 
-    What the answers say in which orientation then means nothing: all are far from training.
+    The outputs then say nothing about orientations: all inputs are far from the training data.
 
     Args:
-        fits: in execution order; the first decides, which sees the inputs best.
+        fits: fits in execution order; only the first is used, which is closest to the inputs.
         orientation: name of a transform.
     """
     if not fits:
@@ -56,9 +56,9 @@ def misfit(
     """`mean_deviation` and `log_variance` of `BatchNormFit`, over the last axis.
 
     Args:
-        mean, variance: (..., C), of what flows in.
-        stored: moving mean and variance, (C,) each.
-        epsilon: of the layer, added to the stored variance.
+        mean, variance: empirical statistics of the layer's inputs, (..., C).
+        stored: moving mean and moving variance, (C,) each.
+        epsilon: the layer's epsilon, which is added to the stored variance.
     """
     deviation = np.abs(mean - stored[0]) / np.sqrt(np.maximum(stored[1], 0.0) + epsilon)
     ratio = np.log((variance + _TINY) / (np.maximum(stored[1], 0.0) + _TINY))
@@ -71,17 +71,17 @@ def settled(
     stored: tuple[NDArray[np.float64], NDArray[np.float64]],
     epsilon: float,
 ) -> tuple[float, float]:
-    """How far stored statistics have come from their start to what flows in.
+    """How far the stored statistics have moved from their initial values to the actual ones.
 
-    A moving average that starts at mean 0 and variance 1 is after k steps with momentum m the
-    share 1 - m^k of the way to what flows in, in every channel alike, if that stays the same.
-    Statistics that do not belong to it are nowhere on that way.
+    A moving average with momentum m that starts at mean 0 and variance 1 has moved by the share
+    1 - m^k after k steps, equally in all channels, if the inputs do not change. Statistics of
+    other inputs are not on this path.
 
     Args:
         mean, variance, stored, epsilon: as in `misfit`, (C,) each.
 
     Returns:
-        the share in (0, 1], in hundredths, at which the misfit is smallest, and that misfit.
+        The share in (0, 1], in steps of 0.01, with the smallest misfit, and that misfit.
     """
     share = np.linspace(0.01, 1.0, 100)[:, None]
     deviation, log = misfit(share * mean, 1 - share + share * variance, stored, epsilon)
@@ -92,7 +92,7 @@ def settled(
 
 @dataclass(frozen=True, slots=True)
 class BatchNormTensors:
-    """The stored tensors of one BatchNormalization; gamma and beta may be absent."""
+    """Stored tensors of a BatchNormalization layer; gamma and beta are optional."""
 
     route: str
     mean: Tensor
@@ -102,9 +102,10 @@ class BatchNormTensors:
 
 
 def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
-    """Find the layers by the saved architecture and, for what it does not name, by variable names.
+    """Find the layers in the saved architecture, and others by the names of their variables.
 
-    Layers come in execution order, then variables in the order of the object graph or the file.
+    Layers come first, in execution order, then other variables in the order of the object graph
+    or of the file.
     """
     by_name = {tensor.name: tensor for tensor in artifact.tensors if tensor.role == "weight"}
     groups: dict[str, dict[str, Tensor]] = {}
@@ -122,7 +123,7 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
         said = readable.get(name, name)
         prefix, role = _split(said)
         if role is not None:
-            # Two layers of one name: their variables come in the same order, each role once.
+            # Two layers of the same name: variables of a role are in layer order.
             seen[said] += 1
             route = prefix if seen[said] == 1 else f"{prefix}#{seen[said]}"
             groups.setdefault(route, {})[role] = by_name[name]
@@ -138,10 +139,10 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
 
 
 def variable_names(artifact: Artifact) -> Mapping[str, str]:
-    """Tensor name -> the variable's own name, where the object graph tells it.
+    """Tensor name -> variable name, from the object graph.
 
-    A SavedModel keys its variables by their place in lists (`variables/4`); what they are called
-    (`bn1/moving_mean`) stands beside.
+    The keys of a SavedModel's variables are list positions (`variables/4`); the variable names
+    (`bn1/moving_mean`) are stored as well.
     """
     names = {}
     for node in artifact.object_graph:
@@ -152,10 +153,10 @@ def variable_names(artifact: Artifact) -> Mapping[str, str]:
 
 
 def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
-    """Compare stored statistics with what they start from: mean 0, variance 1, bitwise.
+    """Compare stored statistics bitwise with their initial values: mean 0, variance 1.
 
     Raises:
-        ReadError: a tensor cannot be read, or the statistics are no vector of numbers.
+        ReadError: a tensor cannot be read, or is not a vector of real numbers.
     """
     mean, variance = _vector(tensors.mean), _vector(tensors.variance)
     if mean.shape != variance.shape or mean.size == 0:
@@ -182,5 +183,5 @@ def _vector(tensor: Tensor) -> NDArray[np.floating]:
         raise ReadError("tensor-unreadable", tensor.file, f"{tensor.name} is no readable vector")
     array = tensor.source.array()
     if array.dtype.kind in "biucOSUM":
-        raise ReadError("unsupported", tensor.file, f"{tensor.name} holds no real numbers")
+        raise ReadError("unsupported", tensor.file, f"{tensor.name} has no real numbers")
     return array.astype(np.float64)

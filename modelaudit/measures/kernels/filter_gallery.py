@@ -1,4 +1,4 @@
-"""A few filters of the first layer beside those that come closest to their mirror images."""
+"""Filters of the first layer, each with the filter that is closest to its mirror image."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.measures.summary import FilterGallery, FilterPair
 
 SHOWN = 8
-LARGEST, SMALLEST = 15, 3  # sides of kernels that make a picture
-COLOUR = 3  # input channels up to which their mean is what an eye would see
+LARGEST, SMALLEST = 15, 3  # sides of kernels that are drawn
+COLOUR = 3  # maximum number of input channels whose mean is drawn
 DIGITS = 4
 
 
 def galleries(artifact: Artifact) -> tuple[FilterGallery, ...]:
-    """The first layer that looks at pixels; nothing where it cannot be read or drawn."""
+    """Filters of the first convolution on pixels; empty if it cannot be read or drawn."""
     for kernel in artifact.kernels:
         if _drawable(kernel):
             try:
@@ -41,10 +41,10 @@ def _drawable(kernel: Kernel) -> bool:
 
 
 def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
-    """Filters ordered by how asymmetric they are, the most asymmetric first.
+    """Filters of a layer, most asymmetric first.
 
     Args:
-        route: of the layer.
+        route: route of the layer.
         values: (height, width, in, out).
     """
     mirror = next(element for element in elements(values.shape[:2]) if element.name == "H")
@@ -53,7 +53,7 @@ def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
     flat = weights.reshape(-1, weights.shape[-1]).T
     mirrored = np.ascontiguousarray(mirror.apply(weights)).reshape(-1, weights.shape[-1]).T
     norms = np.maximum(np.linalg.norm(flat, axis=1), 1e-30)
-    cosine = (mirrored @ flat.T) / np.outer(norms, norms)  # row: mirrored filter, column: filter
+    cosine = (mirrored @ flat.T) / np.outer(norms, norms)  # rows: mirrored filters
     own = np.diag(cosine)
     order = np.argsort(own, kind="stable")[:SHOWN]
     pairs = []
@@ -73,7 +73,7 @@ def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
 
 
 def _channel(filter_: NDArray[np.floating]) -> int | None:
-    """The input channel to draw: the strongest, or None for the mean over a few."""
+    """The input channel to draw: the one with the largest norm, or None for the mean."""
     if filter_.shape[2] <= COLOUR:
         return None
     return int((filter_.astype(np.float64) ** 2).sum(axis=(0, 1)).argmax())

@@ -1,8 +1,8 @@
-"""Is a kernel still at its initial values?
+"""Whether a kernel still has its initial values.
 
-Three things say so together: no weight beyond the initializer's bound, a bias still exactly at its
-own initial value, and weights distributed as the initializer draws them. Alone, the distribution
-test calls a fifth of trained layers fresh: weights move less than their own spread.
+Three criteria must agree: no weight exceeds the initializer's bound, the bias is exactly at its own
+initial value, and the weights follow the initializer's distribution. The distribution test alone
+takes a fifth of trained layers for fresh, since weights move less than their standard deviation.
 """
 
 from __future__ import annotations
@@ -27,22 +27,25 @@ from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import kolmogorov_smirnov
 from modelaudit.measures.summary import KernelInitialization
 
-LEVEL = 0.001  # over all kernels of a model together
+LEVEL = 0.001  # significance level for all kernels of a model together
 MIN_WEIGHTS_WITH_BIAS = 64
 MIN_WEIGHTS_ALONE = 1000
-# Excess of the largest eigenvalue that independent weights do not reach: at most 1.16 in 10,400
-# draws of 64 to 131,072 weights (`benchmarks/spectrum_null.py`). Trained kernels: 2 to 4.
+# Maximum excess of the largest eigenvalue for independent weights: at most 1.16 in 10,400 draws of
+# 64 to 131,072 weights (`benchmarks/spectrum_null.py`). Trained kernels: 2 to 4.
 MAX_EXCESS = 1.25
 _MAX_DRAWN = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """What else is known of a kernel's layer.
+    """State of the other weights of a kernel's layer.
 
-    `bias_initial`: the bias is bitwise at its initial value (None: no bias, or unknown).
-    `batchnorm_initial`: the BatchNormalization directly behind it is wholly at its initial
-    values (None: there is none). `trainable` as saved.
+    Attributes:
+        bias_initial: whether the bias is bitwise at its initial value; None without a bias, or if
+            unknown.
+        batchnorm_initial: whether the BatchNormalization directly after the layer is completely
+            at its initial values; None if there is none.
+        trainable: as saved.
     """
 
     bias_initial: bool | None = None
@@ -53,14 +56,14 @@ class Companions:
 def kernel_initialization(
     kernel: Kernel, values: KernelValues, dtype: str, companions: Companions, kernels: int
 ) -> KernelInitialization:
-    """Decide one kernel, at a level shared by all `kernels` of the model (Bonferroni).
+    """Decide about one kernel, at a level that is shared by all kernels (Bonferroni correction).
 
     Args:
-        kernel: with its initializer, or None where the file does not say.
-        values: its weights.
-        dtype: stored dtype, which sets how far rounding may carry a weight over the bound.
+        kernel: the kernel; its initializer is None if the file does not contain it.
+        values: the weights.
+        dtype: stored dtype, which determines how far rounding can exceed the bound.
         companions: state of bias and batch normalisation.
-        kernels: number of kernels tested in the model.
+        kernels: number of kernels in the model.
     """
     known = kernel.initializer is not None
     options = _options(kernel, values.shape)
@@ -79,8 +82,8 @@ def kernel_initialization(
     )
     if not options:
         if companions.bias_initial is False:
-            return replace(verdict, state="trained", reason="the bias has moved")
-        return replace(verdict, reason=f"the initializer {name!r} is not one that can be tested")
+            return replace(verdict, state="trained", reason="the bias has changed")
+        return replace(verdict, reason=f"the initializer {name!r} cannot be tested")
     rounding = 2.0**-8 if dtype in ("bfloat16", "float16") else 1e-5
     level = LEVEL / max(kernels, 1) / len(options)
     label, best = max(
@@ -98,36 +101,36 @@ def kernel_initialization(
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
     if companions.bias_initial is False:
-        return replace(verdict, state="trained", reason="the bias has moved")
+        return replace(verdict, state="trained", reason="the bias has changed")
     if not best.inside:
-        reason = "weights lie beyond the initializer's bound"
+        reason = "weights exceed the initializer's bound"
     elif best.p <= level:
-        reason = "weights are not distributed as the initializer draws them"
+        reason = "weights do not follow the initializer's distribution"
     else:
         return _still_initial(verdict, values, companions, best.bounded and known)
     if known:
         return replace(verdict, state="trained", reason=reason)
-    return replace(verdict, reason="weights fit none of the nine usual initializers")
+    return replace(verdict, reason="weights match none of the nine common initializers")
 
 
 def with_first_inconsistent(
     verdict: KernelInitialization, inconsistent: bool
 ) -> KernelInitialization:
-    """Decide a small kernel without bias by the batch normalisation directly behind it.
+    """Decide about a small kernel without bias from the batch normalisation directly after it.
 
-    On images, the statistics stored behind a redrawn kernel no longer fit what it computes, and
-    those behind the first such kernel are the first that do not fit.
+    On images, the stored statistics after a re-initialised kernel do not fit its outputs, and the
+    first such kernel in a model is followed by the first statistics that do not fit.
     """
     open_case = verdict.state == "undecidable" and verdict.tests.get("fits") is True
     if not (inconsistent and open_case):
         return verdict
-    reason = "fits its initializer, and the statistics directly behind it do not fit it"
+    reason = "weights match the initializer, and the statistics directly after it do not fit"
     return replace(verdict, state="fresh", reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """`bounded`: training soon carries some weight over an edge, so that staying inside tells."""
+    """`bounded`: training soon moves some weight past a bound, so staying inside is evidence."""
 
     inside: bool
     p: float
@@ -175,7 +178,7 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
 
 
 def _drawn(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
-    """At most 65,536 weights, evenly spaced: enough to tell distributions apart."""
+    """At most 65,536 evenly spaced weights, which is enough to distinguish distributions."""
     flat = matrix.reshape(-1)
     if flat.size > _MAX_DRAWN:
         flat = flat[np.arange(_MAX_DRAWN) * flat.size // _MAX_DRAWN]
@@ -185,17 +188,17 @@ def _drawn(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
 def _still_initial(
     verdict: KernelInitialization, values: KernelValues, companions: Companions, strict: bool
 ) -> KernelInitialization:
-    """All tests of the weights passed: is that enough?
+    """Decide about a kernel whose weights passed all tests.
 
-    `strict`: they were held to one known initializer, and to its bound. Without a bound, trained
-    kernels of thousands of weights pass.
+    `strict`: a single, known initializer with a bound was tested. Without a bound, trained kernels
+    with thousands of weights pass.
     """
     tests = dict(verdict.tests) | {"fits": True}
     excess = None if values.sampled else spectrum_excess(values.matrix, values.shape)
     if excess is not None and "ks_distance" in tests:
         tests["spectrum_excess"] = excess
         if excess > MAX_EXCESS:
-            reason = "singular values stand out of the spectrum of independent weights"
+            reason = "the largest singular value is too large for independent weights"
             return replace(verdict, state="trained", reason=reason, tests=tests)
     verdict = replace(verdict, tests=tests)
     fresh = replace(verdict, state="fresh", reason="weights and bias are at their initial values")
@@ -204,18 +207,18 @@ def _still_initial(
     if companions.bias_initial:
         return replace(verdict, reason=f"too few weights ({values.weights})")
     if companions.batchnorm_initial:
-        reason = "weights and the batch normalisation behind are at their initial values"
+        reason = "weights and the following batch normalisation are at their initial values"
         return replace(fresh, reason=reason)
     if not strict:
-        return replace(verdict, reason="neither an initializer with a bound nor a bias to test")
+        return replace(verdict, reason="there is neither a bounded initializer nor a bias to test")
     if values.weights >= MIN_WEIGHTS_ALONE:
         return replace(fresh, reason="weights are at their initial values; there is no bias")
-    reason = f"{values.weights} weights and no bias: trained kernels this small can pass as fresh"
+    reason = f"{values.weights} weights and no bias: such small trained kernels can look fresh"
     return replace(verdict, reason=reason)
 
 
 def _orthogonality_error(values: KernelValues, gain: float) -> float | None:
-    """Largest deviation of the shorter side's Gram matrix from gain^2 times the identity."""
+    """Largest deviation of the shorter side's Gram matrix / gain^2 from the identity."""
     if values.sampled or gain == 0:
         return None
     matrix = values.matrix.reshape(-1, values.shape[-1]).astype(np.float64)

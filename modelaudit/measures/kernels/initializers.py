@@ -1,9 +1,9 @@
-"""What a Keras initializer draws, in every dialect, as distributions that weights can be held to.
+"""Distributions of Keras initializers, in all versions, for testing weights against.
 
-Versions differ in details that the saved config does not tell (whether a truncated normal is
-widened to make up for the cut, whether `normal` is cut at all), so an initializer gives all the
-distributions that some version draws. Formulas: Glorot and Bengio 2010, He et al. 2015, LeCun et
-al. 1998, as parametrised by Keras' VarianceScaling.
+Versions differ in details that are not in the saved config (whether a truncated normal is widened
+to have the nominal variance, whether `normal` is truncated), so an initializer gives all
+distributions that some version draws from. Formulas: Glorot and Bengio (2010), He et al. (2015),
+LeCun et al. (1998), as parametrised by Keras's VarianceScaling.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Json
 
-# Standard deviation of a standard normal cut at two standard deviations.
+# Standard deviation of a standard normal distribution truncated at two standard deviations.
 TRUNCATED_STD = 0.87962566103423978
 _CUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One distribution of initial weights.
+    """A distribution of initial weights.
 
-    `kind` is uniform (`low` to `high`), normal (`mean`, `std`), truncated (normal of `mean` and
-    `std` before the cut at two `std`), constant (`mean`), orthogonal or identity (`gain`).
+    `kind` is uniform (`low` to `high`), normal (`mean`, `std`), truncated (normal with `mean` and
+    `std` before truncation at two `std`), constant (`mean`), orthogonal or identity (`gain`).
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Distribution:
     gain: float = 1.0
 
     def cdf(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Cumulative probability at `x`, for the three kinds that have a density."""
+        """Cumulative distribution function at `x`, for uniform, normal and truncated."""
         if self.kind == "uniform":
             return np.clip((x - self.low) / (self.high - self.low), 0.0, 1.0)
         probability = _normal_cdf((x - self.mean) / self.std)
@@ -50,7 +50,7 @@ class Distribution:
 
     @property
     def random(self) -> bool:
-        """Weights are drawn one by one, so that a distribution test applies."""
+        """Whether weights are drawn independently, so that a distribution test applies."""
         return self.kind in ("uniform", "normal", "truncated")
 
 
@@ -61,7 +61,7 @@ def _normal_table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _normal_cdf(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard normal, interpolated between exact values: within 2e-7, without scipy's import."""
+    """Standard normal CDF, interpolated with an error below 2e-7; avoids importing scipy."""
     return np.interp(x, *_normal_table())
 
 
@@ -76,16 +76,16 @@ def normal(std: float, mean: float = 0.0) -> Distribution:
 
 
 def truncated(std: float, mean: float = 0.0) -> Distribution:
-    """Normal of deviation `std`, redrawn beyond two deviations (so its own is smaller)."""
+    """Normal with standard deviation `std` before truncation at two standard deviations."""
     low, high = mean - _CUT * std, mean + _CUT * std
     return Distribution("truncated", low=low, high=high, mean=mean, std=std)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Fan-in and fan-out of a stored kernel as Keras counts them.
+    """Fan-in and fan-out of a stored kernel, as computed by Keras.
 
-    Keras takes the last two stored axes for in and out, whatever they mean: a transposed
-    convolution's are therefore swapped, and a depthwise kernel's fan-out is its multiplier.
+    Keras uses the last two stored axes as in and out, whatever they mean: those of a transposed
+    convolution are swapped, and the fan-out of a depthwise kernel is its multiplier.
     """
     if len(shape) < 2:
         size = float(shape[0]) if shape else 1.0
@@ -95,14 +95,14 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple[Distribution, ...]:
-    """Every distribution that some Keras version draws for this saved initializer.
+    """All distributions that some version of Keras draws from for a saved initializer.
 
     Args:
-        initializer: {"class_name", "config"} as saved; Keras 1's function names too.
+        initializer: {"class_name", "config"} as saved, including the function names of Keras 1.
         shape: stored shape of the kernel.
 
     Returns:
-        Empty for an initializer that is unknown or whose config makes no sense.
+        Empty if the initializer is unknown or its config is invalid.
     """
     name = canonical_name(initializer)
     saved = initializer.get("config")
@@ -146,7 +146,7 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
 
 
 def standard_candidates(shape: tuple[int, ...]) -> dict[str, Distribution]:
-    """The nine initializers that nearly all layers start from, for weights without a config."""
+    """The nine most common initializers, for weights without a config."""
     fan_in, fan_out = fans(shape)
     found: dict[str, Distribution] = {}
     for name in ("glorot", "he", "lecun"):
@@ -160,7 +160,7 @@ def standard_candidates(shape: tuple[int, ...]) -> dict[str, Distribution]:
 
 
 def canonical_name(initializer: Mapping[str, Json]) -> str:
-    """`GlorotUniform`, `glorot_uniform`, `GlorotUniformV2` … as `glorotuniform`."""
+    """Normalised name: `glorotuniform` for `GlorotUniform`, `glorot_uniform`, `GlorotUniformV2`."""
     name = str(initializer.get("class_name") or "").rpartition(".")[2].rpartition(">")[2]
     plain = name.replace("_", "").lower()
     plain = plain.removesuffix("v1").removesuffix("v2").removesuffix("initializer")
@@ -175,7 +175,7 @@ _TITLES: tuple[str, ...] = (
 
 
 def display_name(canonical: str) -> str:
-    """`glorotuniform` as Keras writes it; names of other makers stay as they are."""
+    """Keras's class name for `glorotuniform` and so on; other names are returned unchanged."""
     return next((title for title in _TITLES if title.lower() == canonical), canonical)
 
 

@@ -1,8 +1,8 @@
-"""Mirrored twins: does a layer hold, for each filter, its mirror image?
+"""Mirrored twins: whether a layer has, for each filter, a filter that is its mirror image.
 
-If the input of a layer mirrors by g with its channels permuted by pi_in, its output mirrors by g
-with channels permuted by pi where W[:, pi_in(c), pi(i)] = g W[:, c, i]. The best such pi is found
-layer by layer and carried on (Bokman and Kahl 2023, arXiv:2305.17017; Olah et al. 2020,
+If mirroring the input of a layer by g permutes its channels by pi_in, then mirroring its output
+permutes the channels by pi, if W[:, pi_in(c), pi(i)] = g W[:, c, i]. The best pi is determined for
+each layer in turn (Bokman and Kahl 2023, arXiv:2305.17017; Olah et al. 2020,
 doi:10.23915/distill.00024.004).
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelaudit.measures.dihedral import Element, index_map
 
 MAX_FILTERS = 512
-MAX_WORK = 1 << 29  # multiply-adds of one comparison of all filters with all
+MAX_WORK = 1 << 29  # multiply-adds for comparing all filters with each other
 _NULL_DRAWS = 20
 _MIN_DRAWS = 8
 _DRAW_WORK = 1 << 26
@@ -26,17 +26,20 @@ Permutation = NDArray[np.intp]
 
 
 class CannotMatch(Exception):
-    """Twins of a layer are not defined or too costly; the text says why."""
+    """The twins of a layer are undefined or too expensive; the message contains the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class TwinMatch:
     """Best matching of a layer's filters with their mirror images.
 
-    `matched` is the mean correlation over filters (1 = closed under the mirror), `expected` its
-    mean under random involutions of the same cycle type, `score` = (matched - expected) /
-    (1 - expected), `z` the deviation in standard deviations of those draws; None where there is
-    no null to draw. `permutation` maps each output channel to its twin.
+    Attributes:
+        permutation: output channel -> its twin, (out,).
+        matched: mean cosine over filters; 1 if the filters are closed under mirroring.
+        expected: mean of `matched` for random involutions with the same cycle type; None, like
+            `score` and `z`, if there is no null distribution.
+        score: (matched - expected) / (1 - expected).
+        z: deviation of `matched` from `expected`, in standard deviations of the null distribution.
     """
 
     permutation: Permutation
@@ -56,18 +59,18 @@ def match_twins(
     """Match the filters of a kernel (n, in, out) under an involution of its spatial axes.
 
     Args:
-        kernel: weights with the spatial axes (shape `sizes`, n positions) flattened to one.
+        kernel: weights, with the spatial axes flattened to one.
         element: the involution.
-        sizes: the spatial shape.
-        pi_in: the permutation of input channels that the mirror induces.
-        allowed: (out, out), which pairs may be twins; all if None.
+        sizes: spatial shape, with n positions.
+        pi_in: permutation of the input channels under mirroring, (in,).
+        allowed: (out, out) mask of pairs that may be twins; None for all.
 
     Raises:
-        CannotMatch: no filters, shapes that do not fit, or more work than is worth it.
+        CannotMatch: no filters, mismatching shapes, or too much work.
     """
     n, inputs, outputs = kernel.shape
     if len(pi_in) != inputs:
-        raise CannotMatch(f"{len(pi_in)} channels arrive where the kernel takes {inputs}")
+        raise CannotMatch(f"the input has {len(pi_in)} channels, the kernel {inputs}")
     work = n * inputs * outputs * outputs
     if outputs > MAX_FILTERS or work > MAX_WORK:
         raise CannotMatch(f"too many filters to match: {outputs} of {n * inputs} weights")
@@ -81,7 +84,7 @@ def match_twins(
     flat = permuted.reshape(-1, outputs)
     overlaps = np.stack([unit[m].reshape(-1, outputs).T @ flat for m in maps])
     if allowed is not None:
-        overlaps[:, ~allowed] = -2.0  # below every correlation: taken only where nothing else is
+        overlaps[:, ~allowed] = -2.0  # below all cosines: only chosen if nothing else is left
     pairs = greedy_matching(overlaps)
     scores = np.take_along_axis(overlaps, pairs[:, :, None], axis=2).mean(axis=(1, 2))
     matched = float(scores[0])
@@ -101,12 +104,12 @@ def match_twins(
 
 
 def greedy_matching(weights: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Greedy one-to-one matching of rows with columns, for a stack (k, n, n) of weights at once.
+    """Greedy one-to-one matching of rows with columns, for a stack of weights (k, n, n).
 
-    Pairs that are each other's best are fixed together until none is left, which gives what
-    taking the largest remaining weight again and again gives (Preis 1999), at least half of the
-    best total, and the exact matching where twins are exact. Weights are finite: then the
-    largest of all is always such a pair, so each round fixes one. Returns (k, n) columns by row.
+    Repeatedly fixes all pairs that are each other's best, which gives the same result as always
+    taking the largest remaining weight (Preis, 1999): at least half of the optimal total, and the
+    exact matching for exact twins. Weights must be finite, so that the largest one is such a pair
+    and every round fixes at least one. Returns the column of each row, (k, n).
     """
     stack, n, _ = weights.shape
     left = weights.copy()
@@ -125,7 +128,7 @@ def greedy_matching(weights: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def _conjugate(mapping: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """The same cycle type on positions drawn at random."""
+    """A random permutation with the same cycle type."""
     shuffle = rng.permutation(len(mapping))
     result = np.empty_like(mapping)
     result[shuffle] = shuffle[mapping]

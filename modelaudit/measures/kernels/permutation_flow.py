@@ -1,4 +1,4 @@
-"""The channel permutation that a mirrored input induces, carried through the layer graph."""
+"""Propagation of the channel permutation under mirrored inputs through the layer graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHANNELWISE = {"Flatten", "InputLayer"} | classes(
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """Why no permutation is known from here on."""
+    """Why the permutation is unknown from here on."""
 
     why: str
 
@@ -37,12 +37,12 @@ _State = Permutation | _Lost
 
 
 class TwinFlow:
-    """Walks a network in execution order; `enter` a layer, `match` its kernels, `leave` it.
+    """Visits layers in execution order: `enter` a layer, `match` its kernels, `leave` it.
 
     Args:
         graph: the layers.
-        rank: number of spatial axes of the network's input (1, 2 or 3).
-        channels_first: whether channels are the axis after the batch.
+        rank: number of spatial axes of the input (1, 2 or 3).
+        channels_first: whether the channel axis directly follows the batch axis.
         with_kernels: routes of the layers whose kernels will be matched.
     """
 
@@ -57,7 +57,7 @@ class TwinFlow:
         self._now: dict[str, _State] = {}
 
     def enter(self, layer: Layer) -> None:
-        """Find what arrives at a layer; for layers without kernels, also what leaves it."""
+        """Determine the permutation at a layer's input, and output if it has no kernels."""
         for g in self.mirrors:
             calls = self._graph.calls[layer.route]
             known = self._known[g.name]
@@ -70,13 +70,12 @@ class TwinFlow:
     def match(
         self, kernel: Kernel, values: KernelValues
     ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-        """Twins of one kernel of the entered layer, and carry its permutation on.
+        """Match a kernel of the current layer, and update the permutation.
 
-        A kernel without spatial extent has no twins of its own but permutes channels all the
-        same.
+        A kernel without spatial axes has no twins, but it permutes channels too.
 
         Returns:
-            {mirror: {score, z, matched, expected}}, and {mirror: why there are none}.
+            {mirror: {score, z, matched, expected}}, and {mirror: why there are no twins}.
         """
         found: dict[str, dict[str, float]] = {}
         lost: dict[str, str] = {}
@@ -91,11 +90,11 @@ class TwinFlow:
         return found, lost
 
     def lose(self, why: str) -> None:
-        """The entered layer's kernel could not be read or is not matched."""
+        """Record that the kernel of the current layer could not be read or matched."""
         self._now = {name: _Lost(why) for name in self._now}
 
     def leave(self, layer: Layer) -> None:
-        """Hand the permutation to the layers behind."""
+        """Record the permutation at the output of a layer."""
         for name, state in self._now.items():
             self._known[name][layer.route] = state
 
@@ -113,10 +112,10 @@ class TwinFlow:
             return self._concatenated(layer, arrived)
         followed = layer.class_name in _CHANNELWISE or layer.route in self._with_kernels
         if len(arrived) == 1 and followed:
-            return arrived[0]  # where there are kernels, `match` goes on from what arrives
+            return arrived[0]  # for layers with kernels, `match` continues from here
         if has(layer.class_name, Trait.MERGE):
-            return _agreed(arrived, f"the branches that meet at {layer.route} disagree")
-        return _Lost(f"{layer.route} ({layer.class_name}) is not followed")
+            return _agreed(arrived, f"the branches that merge at {layer.route} disagree")
+        return _Lost(f"{layer.route} ({layer.class_name}) is not supported")
 
     def _input(self, layer: Layer) -> _State:
         shape = input_shape(layer) or ()
@@ -124,14 +123,14 @@ class TwinFlow:
             return _Lost(f"{layer.route} is not an input with {len(self.mirrors)} spatial axes")
         channels = shape[1] if self._channels_first else shape[-1]
         if not channels:
-            return _Lost(f"{layer.route} has an open number of channels")
+            return _Lost(f"{layer.route} has an undefined number of channels")
         return np.arange(channels)
 
     def _concatenated(self, layer: Layer, arrived: Sequence[Permutation]) -> _State:
         axis = layer.config.get("axis", -1)
         wanted = (1,) if self._channels_first else (-1, len(self.mirrors) + 1)
         if axis not in wanted:
-            return _Lost(f"{layer.route} joins along axis {axis}, not channels")
+            return _Lost(f"{layer.route} concatenates axis {axis}, not channels")
         starts = np.cumsum([0, *(len(p) for p in arrived[:-1])])
         return np.concatenate([p + start for p, start in zip(arrived, starts, strict=True)])
 
@@ -158,7 +157,7 @@ def _through(
     if kernel.axes == "hwcm":
         channels, multiplier = filters.shape[1:]
         if len(pi_in) != channels:
-            raise CannotMatch(f"{len(pi_in)} channels arrive where the kernel takes {channels}")
+            raise CannotMatch(f"the input has {len(pi_in)} channels, the kernel {channels}")
         filters = filters.reshape(filters.shape[0], 1, -1)
         channel = np.arange(channels).repeat(multiplier)
         allowed = pi_in[channel][:, None] == channel[None, :]
@@ -166,7 +165,7 @@ def _through(
     elif kernel.axes == "hwoi":
         filters = filters.swapaxes(1, 2)
     if filters.shape[0] > 1 and len(values.sizes) != len(g.perm):
-        raise CannotMatch(f"a kernel of {len(values.sizes)} spatial axes behind other inputs")
+        raise CannotMatch(f"a kernel with {len(values.sizes)} spatial axes on other inputs")
     match = match_twins(filters, g, values.sizes, pi_in, allowed)
     if match.score is not None and match.z is not None and match.expected is not None:
         found[g.name] = {

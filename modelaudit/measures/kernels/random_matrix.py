@@ -1,4 +1,4 @@
-"""Does a weight matrix's spectrum stand out of what independent weights give?"""
+"""Whether the spectrum of a weight matrix exceeds that of independent weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _TRACY_WIDOM_99 = 2.0234
 
 
 def spectrum_excess(matrix: NDArray[np.floating], shape: tuple[int, ...]) -> float | None:
-    """Largest eigenvalue over its upper limit for independent weights; above 1 is structure.
+    """Largest eigenvalue divided by its upper limit for independent weights; above 1: structure.
 
-    The limit is the Marchenko-Pastur edge, centred and scaled after Johnstone (2001), at the 99 %
-    quantile of the Tracy-Widom law. Rows are all axes of `shape` but the last; of long sides an
-    even selection is taken, since a part of an independent matrix is one. One-sided evidence:
-    trained kernels can lie inside. None for matrices thinner than 2.
+    The limit is the Marchenko-Pastur edge, centred and scaled according to Johnstone (2001), at
+    the 99 % quantile of the Tracy-Widom law. Rows are all axes of `shape` but the last. Long sides
+    are subsampled evenly, since a part of an independent matrix is independent. The evidence is
+    one-sided: trained kernels can be below 1. None for fewer than two rows or columns.
     """
     weights = matrix.reshape(-1, shape[-1])
     if weights.shape[0] < weights.shape[1]:
@@ -29,7 +29,7 @@ def spectrum_excess(matrix: NDArray[np.floating], shape: tuple[int, ...]) -> flo
     if columns < 2 or rows < 2:
         return None
     wide = weights.astype(np.float64)
-    wide -= wide.mean()  # an initializer's own mean is no structure
+    wide -= wide.mean()  # the initializer's own mean is not structure
     variance = float(wide.var())
     if variance == 0.0:
         return None

@@ -1,6 +1,6 @@
-"""How symmetric a kernel's spatial slices are, against what independent weights would give.
+"""Symmetry of a kernel's spatial slices, compared with that of independent weights.
 
-A slice K with its mean removed ("AC": the mean is symmetric under everything and large in trained
+A slice K without its mean ("AC": the mean is symmetric under every transform, and large in trained
 layers) splits under an involution g into an even part (K + gK)/2 and an odd part (K - gK)/2.
 """
 
@@ -26,8 +26,8 @@ from modelaudit.measures.kernels.filter_health import filter_health
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.summary import KernelSymmetry
 
-# 99 % quantile of `mean_kernel_symmetry` for independent Gaussian weights, by kernel side:
-# 200,000 draws a side, `benchmarks/mean_kernel_null.py`.
+# 99 % quantile of `mean_kernel_symmetry` for independent Gaussian weights, by kernel side. From
+# 200,000 draws per side, `benchmarks/mean_kernel_null.py`.
 MEAN_KERNEL_Q99: Mapping[int, float] = MappingProxyType(
     {
         2: 0.8009,
@@ -42,16 +42,16 @@ MEAN_KERNEL_Q99: Mapping[int, float] = MappingProxyType(
         13: 0.3549,
     }
 )
-# Independent weights tend to orthogonal images: |gK - K| -> sqrt(2), hence 1 - sqrt(2)/2.
+# Independent weights have nearly orthogonal images: |gK - K| -> sqrt(2), hence 1 - sqrt(2)/2.
 _MEAN_KERNEL_LIMIT = 1 - math.sqrt(0.5)
-_FLAT = 1e-12  # share of a kernel's energy below which its slices count as constant
+_FLAT = 1e-12  # fraction of a kernel's energy below which its slices count as constant
 
 
 def kernel_symmetry(values: KernelValues, route: str, kind: str) -> KernelSymmetry:
-    """All symmetry measures of one kernel but its twins; `undefined` says why there are none."""
+    """All symmetry measures of a kernel but its twins; `undefined` is why there are none."""
     size = values.matrix.shape[0]
     if size == 1:
-        return _undefined(values, route, kind, "a kernel of one position has no symmetry")
+        return _undefined(values, route, kind, "a kernel with one position has no symmetry")
     matrix = values.matrix.astype(np.float64)
     total = float(np.vdot(matrix, matrix))
     mean_kernel = matrix.mean(axis=1)
@@ -96,8 +96,8 @@ def even_baseline(element: Element, sizes: tuple[int, ...]) -> float:
 def even_deviation(element: Element, sizes: tuple[int, ...], slices: int) -> float:
     """Standard deviation of the AC even fraction of `slices` independent Gaussian slices.
 
-    The fraction is Beta(N(d-1)/2, N(n-d)/2), a ratio of chi-squared energies. Uniform weights
-    vary less, so that z is then conservative.
+    The fraction is a ratio of chi-squared energies with the distribution Beta(N(d-1)/2, N(n-d)/2).
+    Uniform weights vary less, so z is conservative for them.
     """
     d = _even_dimensions(element, sizes)
     a, b = slices * (d - 1) / 2, slices * (math.prod(sizes) - d) / 2
@@ -105,7 +105,7 @@ def even_deviation(element: Element, sizes: tuple[int, ...], slices: int) -> flo
 
 
 def expected_energies(side: int) -> dict[str, float]:
-    """Expected shares of D4's representations in the AC energy of independent weights."""
+    """Expected shares of D4's irreducible representations in the AC energy, in [0, 1]."""
     dims = irrep_dimensions(side)
     return {name: (dims[name] - (name == "A1")) / (side * side - 1) for name in dims}
 
@@ -114,8 +114,8 @@ def mean_kernel_symmetry(kernel: NDArray[np.float64]) -> float | None:
     """Symmetry of the mean kernel (square, over all slices), in [0, 1]; None if it is zero.
 
     S = 1 - sum over the 7 non-trivial g in D4 of |gK - K| / (2 * 7 * |K|), after Alsallakh,
-    Wroge, Miglani and Kokhlikyan (2025, arXiv:2503.19215). Compare with `mean_kernel_quantile`:
-    random kernels are far from 0.
+    Wroge, Miglani and Kokhlikyan (2025, arXiv:2503.19215). To be compared with
+    `mean_kernel_quantile`, since random kernels are far from 0.
     """
     norm = float(np.linalg.norm(kernel))
     if norm == 0.0:
@@ -128,7 +128,7 @@ def mean_kernel_symmetry(kernel: NDArray[np.float64]) -> float | None:
 def mean_kernel_quantile(side: int) -> float:
     """99 % quantile of `mean_kernel_symmetry` for independent weights.
 
-    Measured sides are tabulated; others are interpolated in 1/side, towards the exact limit.
+    Interpolated in 1/side between simulated sides and the exact limit.
     """
     sides = sorted(MEAN_KERNEL_Q99, reverse=True)
     inverse = [0.0, *(1 / s for s in sides)]
@@ -137,7 +137,7 @@ def mean_kernel_quantile(side: int) -> float:
 
 
 def is_lowpass(values: KernelValues) -> bool:
-    """Every slice is one and the same symmetric, non-negative kernel that sums to 1.
+    """Whether all slices are equal to one symmetric, non-negative kernel with sum 1.
 
     Such a depthwise kernel is a fixed blur (Zhang 2019, arXiv:1904.11486), not a learned filter.
     """
@@ -158,12 +158,12 @@ def _even_dimensions(element: Element, sizes: tuple[int, ...]) -> int:
 
 
 def _informative(element: Element, sizes: tuple[int, ...]) -> bool:
-    """An involution that leaves room for both even and odd AC parts."""
+    """Whether an involution has both even and odd AC parts."""
     return element.involution and 1 < _even_dimensions(element, sizes) < math.prod(sizes)
 
 
 def _overlap(matrix: NDArray[np.float64], element: Element, sizes: tuple[int, ...]) -> float:
-    """<K, gK> summed over slices, row by row, so that no second matrix is needed."""
+    """<K, gK> summed over slices, row by row to avoid a copy of the matrix."""
     mapping = index_map(element, sizes)
     return math.fsum(float(matrix[i] @ matrix[j]) for i, j in enumerate(mapping.tolist()))
 

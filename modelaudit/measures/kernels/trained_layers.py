@@ -1,7 +1,7 @@
-"""Layers whose weights are no kernels that can be tested, but that show that they were trained.
+"""Layers without a testable kernel that are recognisably trained.
 
-Recurrent layers, embeddings, attention: whether they are still as they were drawn is not tested,
-so nothing here calls a layer fresh. It keeps a model from being called untrained for its last
+Recurrent layers, embeddings and attention layers are not tested for their initial values, so they
+are never called fresh here. They prevent a model from being called untrained because of its last
 layer alone.
 """
 
@@ -15,13 +15,13 @@ from modelaudit.facts import Artifact, Layer, Tensor
 from modelaudit.measures.kernels.initializers import Distribution, candidates
 from modelaudit.measures.summary import KernelInitialization
 
-STARTS = (0.0, 1.0)  # of biases: Keras begins with zeros, and forget gates with ones
-LARGEST = 1 << 24  # bytes of a bias
-ROUNDING = 2.0**-8  # of bfloat16
+STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
+LARGEST = 1 << 24  # maximum size of a bias in bytes
+ROUNDING = 2.0**-8  # relative rounding error of bfloat16
 
 
 def moved_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
-    """Layers outside of the routes `tested` with a weight that no initialiser of theirs draws.
+    """Layers, other than the routes `tested`, with a weight that their initializer cannot draw.
 
     Raises:
         ReadError: a bias cannot be read.
@@ -47,13 +47,13 @@ def moved_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[Kernel
 
 
 def _moved(layer: Layer, role: str, tensor: Tensor) -> str:
-    """Why this weight is not as it was drawn, "" where nothing says so."""
+    """Why a weight is not at its initial value, or "" without evidence."""
     if role == "bias":
         usual = any(d.kind == "constant" and d.mean in STARTS for d in _drawn(layer, role, tensor))
         if not usual or tensor.source is None or tensor.nbytes > LARGEST:
             return ""
         still = bool(np.isin(tensor.source.array(), STARTS).all())
-        return "" if still else "the bias has moved"
+        return "" if still else "the bias has changed"
     options, stats = _drawn(layer, role.removesuffix("_kernel"), tensor), tensor.stats
     if not options or stats is None:
         return ""
@@ -61,12 +61,12 @@ def _moved(layer: Layer, role: str, tensor: Tensor) -> str:
     high = max(each.high for each in options)
     slack = ROUNDING * (high - low)
     if stats.minimum < low - slack or stats.maximum > high + slack:
-        return "weights lie beyond the initializer's bound"
+        return "weights exceed the initializer's bound"
     return ""
 
 
 def _drawn(layer: Layer, role: str, tensor: Tensor) -> tuple[Distribution, ...]:
-    """What the layer's own config draws this weight from."""
+    """Distributions of a weight's initial values according to the layer's config."""
     said = layer.config.get(f"{role}_initializer")
     said = {"class_name": said} if isinstance(said, str) else said
     return candidates(said, tensor.shape) if isinstance(said, Mapping) else ()

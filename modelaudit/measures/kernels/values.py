@@ -1,4 +1,4 @@
-"""A stored kernel as a matrix of spatial slices, loaded once and within a bound of memory."""
+"""A stored kernel as a matrix of spatial slices, loaded with bounded memory."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from numpy.typing import NDArray
 from modelaudit.errors import ReadError
 from modelaudit.facts import Kernel, Tensor, TensorSource
 
-MAX_WEIGHTS = 1 << 23  # more than this many weights are measured on a sample of slices
+MAX_WEIGHTS = 1 << 23  # larger kernels are measured on a sample of their slices
 _SEED = 20240229
 
 
 @dataclass(frozen=True, slots=True)
 class KernelValues:
-    """Weights of one kernel.
+    """Weights of a kernel.
 
-    `matrix` is (n, slices): one column a spatial slice, n = product of `sizes` (1 where there
-    are no spatial axes), in the precision of the file. `shape` is the stored shape and `sizes`
-    its spatial part. `sampled` says that the columns are a sample of the `slices` there are;
-    `minimum` and `maximum` are over every weight.
+    Attributes:
+        matrix: (n, slices), one column per spatial slice; n is the product of `sizes` (1 without
+            spatial axes). float32 or float64.
+        shape: stored shape.
+        sizes: spatial part of `shape`.
+        slices: number of slices of the kernel.
+        sampled: whether `matrix` is a sample of the slices.
+        minimum, maximum: over all weights.
     """
 
     matrix: NDArray[np.floating]
@@ -34,35 +38,35 @@ class KernelValues:
 
     @property
     def weights(self) -> int:
-        """Number of weights of the whole kernel."""
+        """Number of weights in the kernel."""
         return int(self.slices * self.matrix.shape[0])
 
     def filters(self) -> NDArray[np.floating]:
-        """The whole kernel as (n, first, last) with its two non-spatial axes as stored.
+        """The kernel as (n, first, last), with its two non-spatial axes in stored order.
 
         Raises:
             ValueError: only a sample was loaded.
         """
         if self.sampled:
-            raise ValueError("the kernel was sampled, its filters are not whole")
+            raise ValueError("the kernel was sampled, its filters are incomplete")
         return self.matrix.reshape(self.matrix.shape[0], -1, self.shape[-1])
 
 
 def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) -> KernelValues:
-    """Read a kernel's weights; above `max_weights`, a stratified sample of its slices.
+    """Read a kernel's weights, or a stratified sample of its slices above `max_weights`.
 
-    The sample takes one slice at random from each of equally long runs of slices, by a fixed
-    seed, so two runs over one file agree.
+    The sample has one random slice from each of equally long ranges of slices. The seed is fixed,
+    so that results are reproducible.
 
     Raises:
-        ReadError: no values, not real numbers, not finite, or shapes that contradict each other.
+        ReadError: no values, not real numbers, not finite, or inconsistent shapes.
     """
     sizes = _spatial_sizes(kernel, tensor)
     n = int(np.prod(sizes, dtype=np.int64)) if sizes else 1
     if tensor.source is None:
         raise ReadError("tensor-unreadable", tensor.file, "the tensor's values cannot be read")
     if tensor.size == 0 or tensor.size % n:
-        raise ReadError("config-invalid", tensor.file, f"shape {tensor.shape} holds no kernel")
+        raise ReadError("config-invalid", tensor.file, f"shape {tensor.shape} is not a kernel")
     slices = tensor.size // n
     if tensor.size > max_weights:
         matrix, low, high = _sample(tensor.source, tensor, n, slices, max(1, max_weights // n))
@@ -71,7 +75,7 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
         )
     array = _real(tensor.source.array(), tensor.file)
     if array.size != tensor.size:
-        raise ReadError("size-mismatch", tensor.file, "fewer values than the shape promises")
+        raise ReadError("size-mismatch", tensor.file, "fewer values than the shape declares")
     matrix = array.reshape(n, slices)
     low, high = float(matrix.min()), float(matrix.max())
     return _checked(
@@ -82,7 +86,7 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
 def _spatial_sizes(kernel: Kernel, tensor: Tensor) -> tuple[int, ...]:
     if kernel.grid is not None and kernel.spatial == 0:
         if len(kernel.grid) < 2 or int(np.prod(kernel.grid)) != tensor.shape[0]:
-            reason = f"the flattened map {kernel.grid} does not give {tensor.shape[:1]} inputs"
+            reason = f"the flattened map {kernel.grid} does not have {tensor.shape[:1]} elements"
             raise ReadError("config-invalid", tensor.file, reason)
         return tuple(kernel.grid[:-1])
     if len(tensor.shape) < kernel.spatial:
@@ -91,7 +95,7 @@ def _spatial_sizes(kernel: Kernel, tensor: Tensor) -> tuple[int, ...]:
 
 
 def _real(array: NDArray[np.generic], file: str) -> NDArray[np.floating]:
-    """float32 or float64 values; smaller floats (float16, bfloat16) widen to float32."""
+    """Values as float32 or float64; smaller floats (float16, bfloat16) become float32."""
     if array.dtype in (np.float64, np.float32):
         return array.astype(array.dtype, copy=False)
     if array.dtype.kind in "biuc" or array.dtype.kind in "OSUM":
@@ -101,7 +105,7 @@ def _real(array: NDArray[np.generic], file: str) -> NDArray[np.floating]:
 
 def _checked(values: KernelValues, file: str) -> KernelValues:
     if not (np.isfinite(values.minimum) and np.isfinite(values.maximum)):
-        raise ReadError("corrupt", file, "the kernel holds values that are not finite")
+        raise ReadError("corrupt", file, "the kernel has non-finite values")
     return values
 
 
@@ -124,5 +128,5 @@ def _sample(
             matrix[row, first:last] = chunk[chosen[first:last] + (base - start)]
         start = end
     if start != tensor.size:
-        raise ReadError("size-mismatch", tensor.file, "fewer values than the shape promises")
+        raise ReadError("size-mismatch", tensor.file, "fewer values than the shape declares")
     return matrix, low, high

@@ -123,7 +123,7 @@ def test_what_cannot_be_matched_says_why() -> None:
     grouped = chain(image(), conv("a"), conv("b"))
     assert "grouped" in twins_of(grouped, kernels, b={"groups": 2})["twins:b/kernel"]
     misfit = kernels | {"b": RNG.normal(size=(3, 3, 5, 4))}
-    assert "4 channels arrive" in twins_of(grouped, misfit)["twins:b/kernel"]
+    assert "the input has 4 channels" in twins_of(grouped, misfit)["twins:b/kernel"]
     assert "does not say" in twins_of((), kernels)["twins:a/kernel"]
     wide = {"a": RNG.normal(size=(3, 3, 3, 600)), "b": RNG.normal(size=(3, 3, 600, 2))}
     found = twins_of(grouped, wide)
