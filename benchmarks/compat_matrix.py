@@ -20,34 +20,34 @@ import time
 from pathlib import Path
 
 from modelaudit.facts import Artifact, Format
-from modelaudit.formats.keras.common import Notes, architecture_of, json_part
+from modelaudit.formats.keras.common import ReadNotes, architecture_of, json_part
 from modelaudit.formats.reader import read
-from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.model import Call, Predicted, Prediction, Request
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
-from modelaudit.runtimes.profile import Profile
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.settings import Limits
 
 TRUTH = {
-    "ok": Predicted.LOADS,
-    "ok_nogolden": Predicted.LOADS,
-    "error": Predicted.FAILS,
-    "crash": Predicted.FAILS,
-    "timeout": Predicted.FAILS,
-    "ok_but_outputs_differ": Predicted.DIFFERS,
+    "ok": LoadOutcome.LOADS,
+    "ok_nogolden": LoadOutcome.LOADS,
+    "error": LoadOutcome.FAILS,
+    "crash": LoadOutcome.FAILS,
+    "timeout": LoadOutcome.FAILS,
+    "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
 # Modules that loaders can import and that hold the models' own classes.
 MODULES = frozenset(("customs", "archs"))
 
 
-CALLS = {"v1_loader_session": Call.SESSION.value}  # what cells call it
+CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # what cells call it
 
 
 def read_any(path: Path) -> Artifact:
     """The artefact at `path`; `to_json()` text is an architecture without weights."""
     if path.suffix != ".json":
         return read(path, Limits())
-    notes = Notes()
+    notes = ReadNotes()
     config = json_part(path.read_bytes(), path.name, "", Limits(), notes)
     return Artifact(
         root=path,
@@ -63,13 +63,13 @@ def defined_in(path: Path) -> frozenset[str]:
     return frozenset(n.name for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef))
 
 
-def request_of(api: str, names: frozenset[str]) -> Request:
+def request_of(api: str, names: frozenset[str]) -> LoadRequest:
     """A cell's loading call. A crash is noted without one: the call that executes most."""
     if api == "-":
-        return Request(Call.LOAD_MODEL, names, MODULES, safe_mode=False)
+        return LoadRequest(LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False)
     call, *options = api.split(",")
-    return Request(
-        Call(CALLS.get(call, call)),
+    return LoadRequest(
+        LoadCall(CALLS.get(call, call)),
         custom=names if "custom_objects" in options else frozenset(),
         modules=MODULES,
         compile="compile" in options,
@@ -78,7 +78,7 @@ def request_of(api: str, names: frozenset[str]) -> Request:
     )
 
 
-def profiles_of(matrix: Path) -> dict[str, Profile]:
+def profiles_of(matrix: Path) -> dict[str, RuntimeProfile]:
     """Label of a loader -> its profile."""
     found = {}
     for path in sorted(matrix.glob("loader_*.json")):
@@ -86,24 +86,24 @@ def profiles_of(matrix: Path) -> dict[str, Profile]:
         name = f"tf-keras=={loader['keras']}" if loader["legacy"] else f"tf=={loader['tf']}"
         if not loader["legacy"] and loader["keras"].startswith("3."):
             name += f"+keras=={loader['keras']}"
-        found[loader["label"]] = find(name)
+        found[loader["label"]] = find_profile(name)
     return found
 
 
-def table(title: str, pairs: list[tuple[Predicted, Predicted]]) -> None:
+def table(title: str, pairs: list[tuple[LoadOutcome, LoadOutcome]]) -> None:
     """Confusion table of (predicted, outcome)."""
     counts = collections.Counter(pairs)
     right = sum(n for (predicted, truth), n in counts.items() if predicted is truth)
-    unknown = sum(n for (predicted, _), n in counts.items() if predicted is Predicted.UNKNOWN)
+    unknown = sum(n for (predicted, _), n in counts.items() if predicted is LoadOutcome.UNKNOWN)
     unsafe = sum(
         n
         for (predicted, truth), n in counts.items()
-        if predicted is Predicted.LOADS and truth is not Predicted.LOADS
+        if predicted is LoadOutcome.LOADS and truth is not LoadOutcome.LOADS
     )
-    outcomes = (Predicted.LOADS, Predicted.FAILS, Predicted.DIFFERS)
+    outcomes = (LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.DIFFERS)
     print(f"\n{title}: {len(pairs)} cells")
     print(f"{'predicted, outcome:':<22}" + "".join(f"{o.value:>10}" for o in outcomes))
-    for predicted in (*outcomes, Predicted.UNKNOWN):
+    for predicted in (*outcomes, LoadOutcome.UNKNOWN):
         cells = "".join(f"{counts[predicted, outcome]:>10}" for outcome in outcomes)
         print(f"{predicted.value:<22}{cells}")
     total = max(len(pairs), 1)

@@ -17,7 +17,7 @@ from pathlib import Path
 from modelaudit.diagnosis import diagnose
 from modelaudit.findings import Outcome
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.registry.discover import discover
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
@@ -58,7 +58,7 @@ def main() -> None:
     causes: Counter[str] = Counter()
     fresh, alarms = 0, Counter[str]()
     print(f"{HEAD}\n|---|---|---|---|---|---|")
-    with here_probe(settings) as probe:
+    with local_probe(settings) as probe:
         for candidate in discover(asked.directory).candidates:
             line, cause, layers, raised = row(candidate.path, candidate.relative, settings, probe)
             print(line, flush=True)

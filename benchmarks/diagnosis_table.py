@@ -28,7 +28,7 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.measures.statistics import wilson
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import ProbeSettings, Settings
@@ -70,7 +70,7 @@ def trained(case: Case) -> bool:
 def run(cases: list[Case], root: Path, kept: Path, *, labels: bool, images: bool) -> None:
     """Diagnose each case that is not in `kept` yet, and append what was found, a line a case."""
     settings = Settings(probe=ProbeSettings(timeout=600))  # no fewer images on a busy machine
-    with TemporaryDirectory() as folder, here_probe(settings) as probe, kept.open("a") as out:
+    with TemporaryDirectory() as folder, local_probe(settings) as probe, kept.open("a") as out:
         for number, case in enumerate(cases):
             chosen = settings
             if images:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from modelaudit.formats.reader import read
 from modelaudit.runtimes import predict
-from modelaudit.runtimes.catalogue import find
+from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.settings import Limits
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"
@@ -40,7 +40,7 @@ def cost(work):
 def main():
     start = time.process_time()
     for target in TARGETS:
-        find(target)
+        find_profile(target)
     print(f"reading {len(TARGETS)} profiles, once: {1000 * (time.process_time() - start):.1f} ms")
     print(f"{'model':<36}{'read':>10}{'predict':>10}  ms of CPU; {len(TARGETS)} runtimes")
     worst = 0.0

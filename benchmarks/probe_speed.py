@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.settings import Settings
 
 PLAIN = """
@@ -75,7 +75,7 @@ def main() -> int:
         images(data, asked.inputs, side)
         before = plain(asked.model, data)
         started = os.times()
-        with here_probe(settings) as runtime:
+        with local_probe(settings) as runtime:
             wall = time.monotonic()
             facts = add_probe(facts, runtime)
             wall = time.monotonic() - wall

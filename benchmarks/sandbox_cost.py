@@ -23,8 +23,7 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact
 from modelaudit.pipeline import read_artifact
-from modelaudit.probe.host import bubblewrap, runtime
-from modelaudit.probe.host import observe as supervisor
+from modelaudit.probe.host import bubblewrap, observe, runtime
 from modelaudit.probe.protocol import Status
 from modelaudit.settings import ProbeSettings, Settings
 
@@ -46,7 +45,7 @@ def unheld_runtime() -> Iterator[runtime.RuntimeHandle]:
         with contextlib.ExitStack() as stack:
             original, runtime.ZYGOTE = runtime.ZYGOTE, copy / "zygote.py"
             try:
-                handle = stack.enter_context(runtime.start_runtime(runtime.here()))
+                handle = stack.enter_context(runtime.start_runtime(runtime.installed_runtime()))
             finally:
                 runtime.ZYGOTE = original
             yield handle
@@ -64,7 +63,7 @@ class Meter:
     def load(self, artifact: Artifact, *, count: bool) -> None:
         """Ask for a child, let it load a model and tell about it, and end it."""
         start = time.perf_counter()
-        seen, session = supervisor.observe(self.handle, artifact, ProbeSettings())
+        seen, session = observe.observe(self.handle, artifact, ProbeSettings())
         assert seen.status is Status.LOADED, seen.error
         assert session is not None
         assert (seen.sandbox["seccomp"] is True) == self.held, "the wrong files were run"
@@ -109,9 +108,11 @@ def main() -> None:
     artifacts = [read_artifact(SAMPLES / name, Settings()) for name in MODELS]
     with contextlib.ExitStack() as stack:
         meters = {BARE: Meter(stack.enter_context(unheld_runtime()), held=False)}
-        meters[HELD] = Meter(stack.enter_context(runtime.start_runtime(runtime.here())))
-        if not bubblewrap.why_not():
-            jail = runtime.start_runtime(runtime.here(), jail=[SAMPLES])
+        meters[HELD] = Meter(
+            stack.enter_context(runtime.start_runtime(runtime.installed_runtime()))
+        )
+        if not bubblewrap.unavailable_reason():
+            jail = runtime.start_runtime(runtime.installed_runtime(), jail=[SAMPLES])
             meters[JAILED] = Meter(stack.enter_context(jail))
         for number in range(rounds + 1):  # the first fills caches and does not count
             for artifact in artifacts:

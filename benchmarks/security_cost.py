@@ -24,8 +24,8 @@ import h5py
 import numpy as np
 
 from modelaudit import pipeline
-from modelaudit.formats.graph import parse as messages
-from modelaudit.formats.hdf5 import contents as hdf5_contents
+from modelaudit.formats.graph import parse
+from modelaudit.formats.hdf5 import contents
 from modelaudit.formats.hdf5.heaps import Heaps
 from modelaudit.formats.io import bounded
 from modelaudit.formats.reader import read
@@ -51,8 +51,8 @@ def scan(models) -> float:
     start = time.process_time()
     for path in models:
         facts = pipeline.static_facts(path, SETTINGS)
-        target = pipeline.Target(path, path.parent, path.name, "x")
-        pipeline.conclude(facts, target, "2026-01-01T00:00:00Z", {})
+        target = pipeline.AuditTarget(path, path.parent, path.name, "x")
+        pipeline.finish_audit(facts, target, "2026-01-01T00:00:00Z", {})
     return time.process_time() - start
 
 
@@ -62,9 +62,9 @@ def without_security() -> ExitStack:
     rules = tuple(rule for rule in CATALOGUE if rule.family is not Family.SECURITY)
     for where, name, value in (
         (pipeline, "CATALOGUE", rules),
-        (hdf5_contents, "damaged_heaps", lambda *_: Heaps(None, None)),
+        (contents, "damaged_heaps", lambda *_: Heaps(None, None)),
         (bounded, "_check_structure", lambda *_: None),
-        (messages, "_check_depth", lambda *_: None),
+        (parse, "_check_depth", lambda *_: None),
     ):
         stack.enter_context(mock.patch.object(where, name, value))
     return stack

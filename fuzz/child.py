@@ -69,7 +69,7 @@ class Fuzzer:
         """One input."""
         (self.folder / "current").write_bytes(data)
         audited = zlib.crc32(data) % AUDITED == 0
-        work = self.target.audit if audited else self.target.look
+        work = self.target.audit if audited else self.target.decide
         self.target.put(self.folder / "model", data)
         os.write(self.peak, b"5")  # start the peak anew, see proc_pid_clear_refs(5)
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelaudit.facts import Problem
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, read_bytecode
-from modelaudit.formats.checkpoint.index import read_bundle, shard_problems
+from modelaudit.formats.checkpoint.index import read_tensor_bundle, shard_problems
 from modelaudit.formats.checkpoint.reader import read_meta
 from modelaudit.formats.checkpoint.state_file import read_state_file
 from modelaudit.formats.checkpoint.variables import read_variables
@@ -82,7 +82,7 @@ def index(folder: Path) -> Iterable[Problem]:
     """A checkpoint's index, of a SavedModel or by itself."""
     (path,) = folder.glob("**/*.index")
     sniff(path)
-    return shard_problems(read_bundle(path.with_suffix(""), folder, LIMITS))
+    return shard_problems(read_tensor_bundle(path.with_suffix(""), folder, LIMITS))
 
 
 def variables(folder: Path) -> Iterable[Problem]:

@@ -61,7 +61,7 @@ class Target:
         else:
             (folder / self.file).write_bytes(data)
 
-    def look(self, folder: Path) -> str:
+    def decide(self, folder: Path) -> str:
         """Read the changed file by itself.
 
         Returns:
@@ -82,8 +82,8 @@ class Target:
         """
         path = folder / (self.read or self.file)
         facts = pipeline.static_facts(path, SETTINGS)
-        target = pipeline.Target(path, folder, self.file, "x")
-        audit = pipeline.conclude(facts, target, CREATED, {})
+        target = pipeline.AuditTarget(path, folder, self.file, "x")
+        audit = pipeline.finish_audit(facts, target, CREATED, {})
         schema.loads(schema.dumps(audit))
         for result in audit.results:
             if result.outcome is Outcome.ERROR:

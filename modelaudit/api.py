@@ -8,8 +8,14 @@ from os import PathLike
 from pathlib import Path
 
 from modelaudit.findings import Verdict
-from modelaudit.pipeline import RESTLESS, Probe, Target, audit_model, postponed
-from modelaudit.registry.change_detection import Stillness
+from modelaudit.pipeline import (
+    CHANGED_WHILE_READ,
+    AuditTarget,
+    Probe,
+    audit_model,
+    incomplete_audit,
+)
+from modelaudit.registry.change_detection import FileStability
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
 from modelaudit.schema import Audit
@@ -37,26 +43,26 @@ def audit(
     Raises:
         UsageError: there is nothing at the path.
     """
-    from modelaudit.probe.run import here_probe
+    from modelaudit.probe.run import local_probe
 
     settings = settings or Settings()
     found = discover(Path(path), settings.limits, all_versions=all_versions)
     created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with here_probe(settings, [found.root]) as probe:
+    with local_probe(settings, [found.root]) as probe:
         for each in found.candidates:
             name = slug(each.relative)
-            target = Target(
+            target = AuditTarget(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous),
-                promised=each.promised,
+                declared_signature=each.declared_signature,
             )
             yield _at_rest(target, settings, created, probe)
 
 
-def _at_rest(target: Target, settings: Settings, created: str, probe: Probe) -> Audit:
+def _at_rest(target: AuditTarget, settings: Settings, created: str, probe: Probe) -> Audit:
     """The audit of one model, made once more where the model was written to meanwhile."""
     for _ in range(2):
-        still = Stillness(target.path, settings.limits)
+        still = FileStability(target.path, settings.limits)
         audit = audit_model(target, settings, created, probe)
-        if still.lasts(patient=audit.verdict is Verdict.FAIL):
+        if still.unchanged(patient=audit.verdict is Verdict.FAIL):
             return audit
-    return postponed(target, settings, created, RESTLESS)
+    return incomplete_audit(target, settings, created, CHANGED_WHILE_READ)

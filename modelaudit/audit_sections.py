@@ -14,7 +14,7 @@ from modelaudit.diagnosis import Diagnosis
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Agreement, Observation
-from modelaudit.restore.golden_check import Golden
+from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Prediction, predicted_call
 from modelaudit.schema import json_object, jsonable
@@ -297,7 +297,7 @@ def restore_section(facts: Facts) -> dict[str, Json]:
     return section
 
 
-def _golden(golden: Golden) -> dict[str, Json]:
+def _golden(golden: GoldenCheck) -> dict[str, Json]:
     """The record's word on the model, flat enough to be read as a table."""
     if golden.problem:
         return {"file": golden.file, "problem": golden.problem}

@@ -18,7 +18,7 @@ KIND = "modelaudit-baseline"
 VERSION = 1
 
 
-def of_audits(audits: Iterable[Audit], created: str) -> Baseline:
+def from_audits(audits: Iterable[Audit], created: str) -> Baseline:
     """A baseline of all open findings in these audits.
 
     Raises:

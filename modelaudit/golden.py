@@ -30,14 +30,19 @@ from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.study.golden_replay import answers, recipes, replay
+from modelaudit.probe.study.golden_replay import recipes, replay, run_outputs
 from modelaudit.probe.study.inputs import Unprobeable
-from modelaudit.probe.study.live_model import Outputs, described, live
-from modelaudit.restore.golden_check import Golden, precision_of
-from modelaudit.restore.golden_record import Given, Record, answer, write_record
+from modelaudit.probe.study.live_model import Outputs, described, wrap_live_model
+from modelaudit.restore.golden_check import GoldenCheck, precision_of
+from modelaudit.restore.golden_record import (
+    GoldenRecord,
+    RecordedInput,
+    recorded_output,
+    write_record,
+)
 from modelaudit.restore.model import Weight
 from modelaudit.restore.record_inputs import make
-from modelaudit.restore.weight_sources import held_weights
+from modelaudit.restore.weight_sources import restored_weights
 from modelaudit.settings import Limits, ProbeSettings
 
 if TYPE_CHECKING:
@@ -74,13 +79,13 @@ def record(
     """
     place = Path(fspath(path)).absolute()
     artifact = read(place, Limits())
-    face = live(model)
+    face = wrap_live_model(model)
     given = _given(inputs)
     if given is None:
         made = recipes(face.ports(), artifact, samples, seed)
         if isinstance(made, Unprobeable):
             raise UsageError(f"{made.reason}; pass the inputs to record")
-        given = tuple(Given(recipe.name, recipe) for recipe in made)
+        given = tuple(RecordedInput(recipe.name, recipe) for recipe in made)
     arrays = [each.values if each.recipe is None else make(each.recipe) for each in given]
     feeds = [array for array in arrays if array is not None]
     outputs, noise = face.answers(feeds)
@@ -105,9 +110,9 @@ def record_saved(
         return write_record(_session_record(session, artifact, settings), artifact.root)
 
 
-def replayed_saved(
+def replay_saved(
     old: Artifact, new: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
-) -> Golden:
+) -> GoldenCheck:
     """Replay one saved model's inputs on another and compare the outputs, without a record file.
 
     If either model cannot be run, `not_replayed` says why.
@@ -116,9 +121,9 @@ def replayed_saved(
         with _restored(old, settings, handles) as session:
             recorded = _session_record(session, old, settings)
         with _restored(new, settings, handles) as session:
-            return replay(session, recorded, Golden(file=""))
+            return replay(session, recorded, GoldenCheck(file=""))
     except UsageError as error:
-        return Golden(file="", not_replayed=str(error))
+        return GoldenCheck(file="", not_replayed=str(error))
 
 
 @contextmanager
@@ -141,19 +146,19 @@ def _restored(
     raise UsageError("no runtime loads the model: " + "; ".join(failures))
 
 
-def _session_record(session: Session, artifact: Artifact, settings: ProbeSettings) -> Record:
+def _session_record(session: Session, artifact: Artifact, settings: ProbeSettings) -> GoldenRecord:
     ports = session.observation.inputs
     made = recipes(ports, artifact, settings.samples, settings.seed)
     if isinstance(made, Unprobeable):
         raise UsageError(made.reason)
-    answered = answers(session, [make(recipe) for recipe in made])
+    answered = run_outputs(session, [make(recipe) for recipe in made])
     if isinstance(answered, Observation):
         raise UsageError(f"the model returned no output: {answered.failure}")
     weights = [
         _described(session, weight)
-        for weight in held_weights(artifact, session.observation.variables, None)
+        for weight in restored_weights(artifact, session.observation.variables, None)
     ]
-    given = tuple(Given(recipe.name, recipe) for recipe in made)
+    given = tuple(RecordedInput(recipe.name, recipe) for recipe in made)
     return _record(artifact, given, answered, weights, session.observation.versions)
 
 
@@ -162,30 +167,34 @@ def _described(session: Session, weight: Weight) -> Weight:
     return weight if isinstance(values, Observation) else described(weight, values[weight.name])
 
 
-def _given(inputs: Sequence[NDArray[Any]] | NDArray[Any] | None) -> tuple[Given, ...] | None:
+def _given(
+    inputs: Sequence[NDArray[Any]] | NDArray[Any] | None,
+) -> tuple[RecordedInput, ...] | None:
     if inputs is None:
         return None
     arrays = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
-    return tuple(Given(f"input_{i}", values=np.asarray(array)) for i, array in enumerate(arrays))
+    return tuple(
+        RecordedInput(f"input_{i}", values=np.asarray(array)) for i, array in enumerate(arrays)
+    )
 
 
 def _record(
     artifact: Artifact,
-    given: tuple[Given, ...],
+    given: tuple[RecordedInput, ...],
     answered: tuple[Outputs, float],
     weights: Sequence[Weight],
     versions: Mapping[str, str],
-) -> Record:
+) -> GoldenRecord:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = {"modelaudit": __version__, **versions, "created": now}
     precision = precision_of(artifact)
     made |= {"precision": precision} if precision else {}
     outputs, noise = answered
-    return Record(
+    return GoldenRecord(
         made=made,
         model_sha256=artifact.sha256 or "",
         inputs=given,
-        outputs=tuple(answer(name, value) for name, value in outputs.items()),
+        outputs=tuple(recorded_output(name, value) for name, value in outputs.items()),
         tensors=tuple(weights),
         noise=noise,
     )

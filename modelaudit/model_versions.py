@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 Key = TypeVar("Key")
-Spot = tuple[str, str]  # a directory that was looked through, and a model's path from there
+RootAndPath = tuple[str, str]  # a directory that was looked through, and a model's path from there
 
 _VERSION = re.compile(r"[0-9]+")
 
@@ -18,10 +18,12 @@ def is_version(name: str) -> bool:
     return _VERSION.fullmatch(name) is not None
 
 
-def newer_versions(before: Iterable[Spot], present: Collection[Spot]) -> dict[Spot, str]:
+def newer_versions(
+    before: Iterable[RootAndPath], present: Collection[RootAndPath]
+) -> dict[RootAndPath, str]:
     """Versions that are not present, each with the path of the newest one, where that is newer."""
-    newest: dict[Spot, int] = {}
-    paths: dict[Spot, str] = {}
+    newest: dict[RootAndPath, int] = {}
+    paths: dict[RootAndPath, str] = {}
     for root, path in present:
         series, name = posixpath.split(path)
         if is_version(name) and int(name) > newest.get((root, series), -1):
@@ -36,7 +38,7 @@ def newer_versions(before: Iterable[Spot], present: Collection[Spot]) -> dict[Sp
     return found
 
 
-def alone(values: Iterable[tuple[Key, object]]) -> dict[str, Key]:
+def unique_by_value(values: Iterable[tuple[Key, object]]) -> dict[str, Key]:
     """Keys by their value, such as a digest, of those that have one and share it with no other."""
     keys: dict[str, list[Key]] = {}
     for key, value in values:

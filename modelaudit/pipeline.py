@@ -9,8 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelaudit import __version__
-from modelaudit import audit_sections as sections
+from modelaudit import __version__, audit_sections
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.exit_codes import ExitCode
@@ -26,13 +25,13 @@ from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import ENDED, Observation, Status, calls_for, runtime_name
-from modelaudit.probe.run import Seen
-from modelaudit.restore.golden_check import Golden, allowing, read_golden
+from modelaudit.probe.run import ProbeResult
+from modelaudit.restore.golden_check import GoldenCheck, read_golden, with_tolerance
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
 from modelaudit.rules.policies import apply_baseline, apply_severities
-from modelaudit.rules.unsafe_advice import hold_back
+from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
 from modelaudit.rules.waivers import apply_waivers
 from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import specifier
@@ -44,7 +43,7 @@ ENDINGS = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class AuditTarget:
     """One model to audit: where it is, and the name under which its report is filed."""
 
     path: Path
@@ -54,7 +53,7 @@ class Target:
     origin: str = ""  # where a registry says it comes from, as one line
     previous: Path | None = None  # the version before it
     label: str = ""  # the last names of `root`, where models of several roots are told apart by it
-    promised: Signature | None = None  # inputs and outputs as MLflow describes them
+    declared_signature: Signature | None = None  # inputs and outputs as MLflow describes them
 
     @property
     def shown(self) -> str:
@@ -67,10 +66,10 @@ class Target:
         return self.root.parents[self.label.count("/")] if self.label else self.root
 
 
-RESTLESS = "it was written to while it was read, and again when it was read once more"
+CHANGED_WHILE_READ = "it was written to while it was read, and again when it was read once more"
 
 # Runs a model in the runtimes that there are and gives what was seen.
-Probe = Callable[[Artifact, Settings], Seen]
+Probe = Callable[[Artifact, Settings], ProbeResult]
 
 
 def read_artifact(path: Path, settings: Settings) -> Artifact:
@@ -83,7 +82,7 @@ def read_artifact(path: Path, settings: Settings) -> Artifact:
         problem = Problem(ProblemKind.UNREADABLE, path.name, error.strerror or str(error))
     except UsageError:  # it was there when models were looked for
         problem = Problem(ProblemKind.UNREADABLE, path.name, "has gone since it was found")
-    return unreadable(path, problem)
+    return unreadable_artifact(path, problem)
 
 
 def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
@@ -103,7 +102,7 @@ def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
     return with_architecture(artifact, found, limits) if found else artifact
 
 
-def unreadable(path: Path, *problems: Problem) -> Artifact:
+def unreadable_artifact(path: Path, *problems: Problem) -> Artifact:
     """An artefact of which nothing is known but why."""
     return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=problems)
 
@@ -173,10 +172,10 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
     )
 
 
-def _allowed(golden: Golden | None, settings: Settings) -> Golden | None:
+def _allowed(golden: GoldenCheck | None, settings: Settings) -> GoldenCheck | None:
     """The record's outputs with the tolerance that the settings ask for."""
     share = settings.threshold("MA410", "golden-outputs-differ")
-    return golden if golden is None or share is None else allowing(golden, share)
+    return golden if golden is None or share is None else with_tolerance(golden, share)
 
 
 def _targets(seen: Sequence[Observation]) -> tuple[Observation, ...]:
@@ -209,14 +208,16 @@ def _endings(observations: Sequence[Observation]) -> str:
     return said or "nothing was tried"
 
 
-def exit_of(verdict: Verdict, reason: str, fail_on: Severity) -> dict[str, Json]:
+def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> dict[str, Json]:
     """The exit code that this model alone would give, with its reason and what it rests on."""
     codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
     code = codes.get(verdict, ExitCode.OK)
     return {"code": code.value, "reasons": [reason] if code else [], "fail_on": fail_on.value}
 
 
-def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json]) -> Audit:
+def finish_audit(
+    facts: Facts, target: AuditTarget, created: str, timings: dict[str, Json]
+) -> Audit:
     """Rules, verdict and sections: facts to `Audit`, by the settings as they hold for the model."""
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
@@ -225,13 +226,13 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
         settings.waivers,
         datetime.date.fromisoformat(created[:10]),
     )
-    weights = sections.weights_section(facts)
+    weights = audit_sections.weights_section(facts)
     if settings.baseline:
         known = settings.baseline.model(
-            target.shown, facts.artifact.sha256 or "", sections.weights_digest(weights)
+            target.shown, facts.artifact.sha256 or "", audit_sections.weights_digest(weights)
         )
         results = apply_baseline(results, known, settings.baseline.created)
-    results = hold_back(results, CATALOGUE)
+    results = withhold_unsafe_fixes(results, CATALOGUE)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
     diagnosis = diagnose(facts, results)
@@ -243,25 +244,25 @@ def conclude(facts: Facts, target: Target, created: str, timings: dict[str, Json
             "rules": {outcome.value: outcomes.count(outcome) for outcome in Outcome},
         },
         created=created,
-        model=sections.model_section(
+        model=audit_sections.model_section(
             facts.artifact, str(target.base), target.shown, target.slug, target.origin
         ),
         verdict=verdict,
         reason=reason,
         results=results,
-        compatibility=sections.compatibility_section(
+        compatibility=audit_sections.compatibility_section(
             (*facts.observations, *facts.elsewhere), facts.predictions
         ),
-        architecture=sections.architecture_section(facts),
+        architecture=audit_sections.architecture_section(facts),
         weights=weights,
-        symmetry=sections.symmetry_section(facts.measurements),
-        behaviour=sections.behaviour_section(facts),
-        restore=sections.restore_section(facts),
-        diagnosis=sections.diagnosis_section(diagnosis),
-        signatures=sections.signature_section(facts.artifact),
-        files=sections.files_section(facts.artifact),
-        observations=sections.observation_sections((*facts.observations, *facts.elsewhere)),
-        exit=exit_of(verdict, reason, settings.fail_on),
+        symmetry=audit_sections.symmetry_section(facts.measurements),
+        behaviour=audit_sections.behaviour_section(facts),
+        restore=audit_sections.restore_section(facts),
+        diagnosis=audit_sections.diagnosis_section(diagnosis),
+        signatures=audit_sections.signature_section(facts.artifact),
+        files=audit_sections.files_section(facts.artifact),
+        observations=audit_sections.observation_sections((*facts.observations, *facts.elsewhere)),
+        exit=exit_of_model(verdict, reason, settings.fail_on),
         timings=timings,
     )
 
@@ -277,7 +278,7 @@ class _Stopwatch(AbstractContextManager["_Stopwatch"]):
 
 
 def audit_model(
-    target: Target, settings: Settings, created: str, probe: Probe | None = None
+    target: AuditTarget, settings: Settings, created: str, probe: Probe | None = None
 ) -> Audit:
     """Audit one model. Never raises for anything that the model's files hold.
 
@@ -291,17 +292,17 @@ def audit_model(
     timings: dict[str, Json] = {}
     with _Stopwatch(timings, "static"):
         facts = static_facts(target.path, settings)
-        facts = replace(facts, path=target.relative, promised=target.promised)
+        facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings))
     with _Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
     with _Stopwatch(timings, "judge"):
-        return conclude(facts, target, created, timings)
+        return finish_audit(facts, target, created, timings)
 
 
-def postponed(
-    target: Target, settings: Settings, created: str, why: str, sha256: str | None = None
+def incomplete_audit(
+    target: AuditTarget, settings: Settings, created: str, why: str, sha256: str | None = None
 ) -> Audit:
     """The audit of a model that could not be seen whole: it has no findings, and is no pass.
 
@@ -312,6 +313,6 @@ def postponed(
         why: the reason, in words that go behind the model's name.
         sha256: the digest of what was there, where that is known.
     """
-    artifact = replace(unreadable(target.path), sha256=sha256)
+    artifact = replace(unreadable_artifact(target.path), sha256=sha256)
     facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written")
-    return conclude(facts, target, created, {})
+    return finish_audit(facts, target, created, {})

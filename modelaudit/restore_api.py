@@ -22,7 +22,7 @@ from modelaudit.facts import Artifact, Document
 from modelaudit.formats.keras.external_architecture import read_architecture, with_architecture
 from modelaudit.formats.reader import read
 from modelaudit.probe.protocol import Observation, Status, VariableDigest
-from modelaudit.probe.study.live_model import live
+from modelaudit.probe.study.live_model import wrap_live_model
 from modelaudit.restore.conversions import digest
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.settings import Limits
@@ -61,7 +61,7 @@ def prove_restored(
     if not artifact.complete and artifact.problems:
         problem = artifact.problems[0]
         raise ReadError(problem.kind, problem.file, problem.detail)
-    arrays = {name: np.asarray(value) for name, value in live(model).variables().items()}
+    arrays = {name: np.asarray(value) for name, value in wrap_live_model(model).variables().items()}
     held = tuple(
         VariableDigest(name, array.shape, array.dtype.name, digest(array))
         for name, array in arrays.items()

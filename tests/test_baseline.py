@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit import baseline as files_of
+from modelaudit import baseline
 from modelaudit.audit_sections import weights_digest
 from modelaudit.cli import cli
 from modelaudit.errors import SchemaError
@@ -61,8 +61,8 @@ def test_a_finding_that_became_worse_is_not_covered():
 )
 def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
     path = tmp_path_factory.mktemp("known") / "known.json"
-    path.write_text(files_of.dumps(known), encoding="utf-8")
-    assert files_of.load(path) == known
+    path.write_text(baseline.dumps(known), encoding="utf-8")
+    assert baseline.load(path) == known
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,10 @@ def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
         ('{"models": []}', "JSON, but not a baseline"),
         ('{"kind": "modelaudit-baseline", "version": 2}', "baseline version 2 is not supported"),
         (HEAD + "}", "incomplete baseline: 'created' is missing"),
-        (HEAD + ', "created": "", "models": [{"path": "a"}]}', "incomplete baseline: 'sha256' is missing"),
+        (
+            HEAD + ', "created": "", "models": [{"path": "a"}]}',
+            "incomplete baseline: 'sha256' is missing",
+        ),
         (HEAD + ', "created": "", "models": 3}', "invalid baseline"),
     ],
 )
@@ -82,7 +85,7 @@ def test_another_file_is_refused_in_words(tmp_path, text, says):
     path = tmp_path / "known.json"
     path.write_text(text)
     with pytest.raises(SchemaError, match=says):
-        files_of.load(path)
+        baseline.load(path)
     done = invoke("scan", tmp_path, "--baseline", path)
     assert isinstance(done.exception, SchemaError)
 

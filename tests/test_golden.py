@@ -19,18 +19,18 @@ from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Format, ProblemKind, TensorStats
 from modelaudit.golden import callback
 from modelaudit.golden import record as record_live
-from modelaudit.probe import run as here
+from modelaudit.probe import run
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.study.inputs import Unprobeable
-from modelaudit.restore.golden_check import replayed
+from modelaudit.restore.golden_check import compare_replay
 from modelaudit.restore.golden_record import (
     KEPT_ELEMENTS,
-    Given,
-    Record,
-    answer,
+    GoldenRecord,
+    RecordedInput,
     canonical_digest,
     read_record,
     record_path,
+    recorded_output,
     write_record,
 )
 from modelaudit.restore.model import Weight
@@ -40,21 +40,21 @@ from modelaudit.settings import Limits, Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def a_record(**changes: object) -> Record:
+def a_record(**changes: object) -> GoldenRecord:
     y = np.linspace(-1, 1, 12, dtype="f4").reshape(4, 3)
     stats = TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 0)
     fields = {
         "made": {"keras": "3.15.1"},
         "model_sha256": "ab",
         "inputs": (
-            Given("image", Recipe("image", (4, 8, 8, 3), "float32", 0.0, 1.0, 7)),
-            Given("more", values=np.arange(8, dtype="i4").reshape(4, 2)),
+            RecordedInput("image", Recipe("image", (4, 8, 8, 3), "float32", 0.0, 1.0, 7)),
+            RecordedInput("more", values=np.arange(8, dtype="i4").reshape(4, 2)),
         ),
-        "outputs": (answer("scores", y),),
+        "outputs": (recorded_output("scores", y),),
         "tensors": (Weight(("conv/kernel",), (3, 3), "float32", "0" * 64, stats),),
         "noise": 1e-7,
     }
-    return Record(**(fields | changes))
+    return GoldenRecord(**(fields | changes))
 
 
 def test_inputs_are_those_of_pcg64_by_whole_numbers() -> None:
@@ -108,11 +108,11 @@ def test_the_limits_of_the_settings_hold_for_a_record_that_is_replayed(
     model = tmp_path / "m.keras"
     write_record(a_record(), model)
     loaded = Observation("here", "load_model", Status.LOADED)
-    monkeypatch.setattr(here, "observe", lambda *_: (loaded, nullcontext()))
-    monkeypatch.setattr(here, "prove", lambda *_: None)
-    monkeypatch.setattr(here, "study", lambda *_: Unprobeable("not asked"))
+    monkeypatch.setattr(run, "observe", lambda *_: (loaded, nullcontext()))
+    monkeypatch.setattr(run, "prove", lambda *_: None)
+    monkeypatch.setattr(run, "study", lambda *_: Unprobeable("not asked"))
     artifact = Artifact(root=model, format=Format.KERAS_ARCHIVE)
-    seen = here.probe_in([None])(artifact, Settings(limits=Limits(config_bytes=10)))
+    seen = run.probe_with([None])(artifact, Settings(limits=Limits(config_bytes=10)))
     assert seen.golden.kind == ProblemKind.LIMIT_EXCEEDED
     assert "setting config_bytes" in seen.golden.problem
 
@@ -176,12 +176,12 @@ def test_what_is_no_record_is_a_read_error(tmp_path: Path, text: str) -> None:
 
 def test_large_outputs_are_kept_in_part() -> None:
     big = np.arange(3 * KEPT_ELEMENTS, dtype="f4").reshape(3, -1)
-    kept = answer("map", big)
+    kept = recorded_output("map", big)
     assert kept.values.size <= KEPT_ELEMENTS
     record = a_record(outputs=(kept,))
-    (same,) = replayed(record, {"map": big}, 0.0)
+    (same,) = compare_replay(record, {"map": big}, 0.0)
     assert same.difference == 0
-    (other,) = replayed(record, {"map": big + 1000}, 0.0)
+    (other,) = compare_replay(record, {"map": big + 1000}, 0.0)
     assert not other.reproduced
 
 
@@ -189,19 +189,19 @@ def test_outputs_are_matched_by_name_or_by_their_only_shape() -> None:
     record = a_record()
     y = record.outputs[0].values.reshape(4, 3)
     for outputs in ({"scores": y}, {"output_0": y}, {"a": y, "b": y[:, :1]}):
-        (found,) = replayed(record, outputs, 0.0)
+        (found,) = compare_replay(record, outputs, 0.0)
         assert found.reproduced
     for outputs in ({}, {"a": y, "b": y}, {"scores": y[:2]}):
-        assert isinstance(replayed(record, outputs, 0.0), str)
+        assert isinstance(compare_replay(record, outputs, 0.0), str)
 
 
 @given(hnp.arrays("f4", (4, 3), elements=st.floats(-5, 5, width=32)), st.floats(0, 1))
 def test_differences_are_judged_by_the_larger_of_rounding_and_noise(
     y: np.ndarray, noise: float
 ) -> None:
-    record = a_record(outputs=(answer("scores", y),), noise=0.0)
+    record = a_record(outputs=(recorded_output("scores", y),), noise=0.0)
     shifted = y + np.float32(0.5)
-    (found,) = replayed(record, {"scores": shifted}, noise)
+    (found,) = compare_replay(record, {"scores": shifted}, noise)
     assert found.difference == pytest.approx(np.abs(shifted.astype(float) - y).max())
     assert found.tolerance == pytest.approx(max(2e-5 * (1 + np.abs(y).max()), 10 * noise))
     assert found.reproduced is (found.difference <= found.tolerance)
@@ -209,9 +209,9 @@ def test_differences_are_judged_by_the_larger_of_rounding_and_noise(
 
 def test_nan_beside_nan_is_equal_and_beside_a_number_is_not() -> None:
     y = np.array([[np.nan, 1.0]], "f4")
-    record = a_record(outputs=(answer("scores", y),))
-    assert replayed(record, {"scores": y}, 0.0)[0].reproduced
-    assert replayed(record, {"scores": np.ones_like(y)}, 0.0)[0].difference == np.inf
+    record = a_record(outputs=(recorded_output("scores", y),))
+    assert compare_replay(record, {"scores": y}, 0.0)[0].reproduced
+    assert compare_replay(record, {"scores": np.ones_like(y)}, 0.0)[0].difference == np.inf
 
 
 class Doubler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.model_versions import alone, is_version, newer_versions
+from modelaudit.model_versions import is_version, newer_versions, unique_by_value
 
 NAMES = st.sampled_from(["1", "2", "03", "10", "x", "1x", "٣"])
 SPOTS = st.tuples(
@@ -38,7 +38,7 @@ def test_a_version_is_older_than_the_highest_beside_it(before, present):
 def test_what_shares_its_value_with_none(values):
     told = [value for _, value in values]
     expected = {v: k for k, v in values if isinstance(v, str) and v and told.count(v) == 1}
-    assert alone(values) == expected
+    assert unique_by_value(values) == expected
 
 
 def test_versions_are_whole_numbers():

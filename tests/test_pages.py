@@ -11,8 +11,8 @@ import pytest
 from modelaudit.cli import cli
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.runtimes.model import Predicted
-from modelaudit.store.run_changes import Kind
+from modelaudit.runtimes.model import LoadOutcome
+from modelaudit.store.run_changes import ModelChangeKind
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -70,10 +70,10 @@ def cells(name: str, pattern: str) -> list[str]:
 
 def test_tables_list_what_there_is():
     assert cells("diagnosis.md", r"\d+ \| `([a-z-]+)`") == [step.cause for step in PROCEDURE]
-    assert set(Predicted) <= set(cells("compatibility.md", r"([a-z]+) \| [^|]+"))
+    assert set(LoadOutcome) <= set(cells("compatibility.md", r"([a-z]+) \| [^|]+"))
     limited = [
         f"[{each.code}](rules/{each.code}.md) {each.name}" for each in CATALOGUE if each.limit
     ]
     assert cells("guide.md", r"(\[MA\d+\]\S+ [a-z-]+)") == limited
     words = cells("nightly.md", r"([a-z, ]+) \| [^|]+")
-    assert set(Kind) <= {word for row in words for word in row.split(", ")}
+    assert set(ModelChangeKind) <= {word for row in words for word in row.split(", ")}

@@ -6,9 +6,9 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.findings import Verdict
-from modelaudit.pipeline import Target, audit_model
+from modelaudit.pipeline import AuditTarget, audit_model
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.run import Seen
+from modelaudit.probe.run import ProbeResult
 from modelaudit.settings import ProbeSettings, Settings
 from tests.made import files
 
@@ -18,11 +18,11 @@ CREATED = "2026-01-02T03:04:05Z"
 @pytest.fixture
 def target(tmp_path):
     path = files.minimal_h5(tmp_path / "a.h5")
-    return Target(path, tmp_path, "a.h5", "a.h5")
+    return AuditTarget(path, tmp_path, "a.h5", "a.h5")
 
 
 def ended(status):
-    return lambda artifact, settings: Seen((Observation("here", "load_model", status),))
+    return lambda artifact, settings: ProbeResult((Observation("here", "load_model", status),))
 
 
 def test_a_sound_model_that_was_not_to_be_run_passes(target):
@@ -58,14 +58,14 @@ def test_a_probe_that_fails_itself_makes_it_incomplete(target):
 def test_nothing_that_files_hold_raises(tmp_path):
     for make in files.ALONE:
         path = make(tmp_path)
-        audit = audit_model(Target(path, tmp_path, path.name, path.name), Settings(), CREATED)
+        audit = audit_model(AuditTarget(path, tmp_path, path.name, path.name), Settings(), CREATED)
         assert audit.reason
         if audit.verdict is Verdict.PASS:
             assert audit.model["complete"]
 
 
 def test_a_path_that_has_gone_is_told(tmp_path):
-    gone = Target(tmp_path / "gone.h5", tmp_path, "gone.h5", "gone.h5")
+    gone = AuditTarget(tmp_path / "gone.h5", tmp_path, "gone.h5", "gone.h5")
     audit = audit_model(gone, Settings(), CREATED)
     assert audit.verdict in {Verdict.FAIL, Verdict.INCOMPLETE}
 

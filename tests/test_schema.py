@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from modelaudit import schema
 from modelaudit.errors import SchemaError
 from modelaudit.findings import Outcome, Verdict
-from modelaudit.pipeline import Target, conclude
+from modelaudit.pipeline import AuditTarget, finish_audit
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.examples import ROOT
 
-TARGET = Target(ROOT, ROOT.parent, "example.keras", "example.keras")
+TARGET = AuditTarget(ROOT, ROOT.parent, "example.keras", "example.keras")
 CREATED = "2026-01-02T03:04:05Z"
 VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
 
@@ -34,7 +34,7 @@ def test_the_schema_is_a_schema() -> None:
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
 @pytest.mark.parametrize("example", ["bad", "good"])
 def test_every_rule_s_examples_make_valid_audits_and_come_back(rule, example) -> None:
-    audit = conclude(getattr(rule, example)(), TARGET, CREATED, {})
+    audit = finish_audit(getattr(rule, example)(), TARGET, CREATED, {})
     data = json.loads(schema.dumps(audit))
     VALIDATOR.validate(data)
     back = schema.from_json(data)
@@ -43,7 +43,7 @@ def test_every_rule_s_examples_make_valid_audits_and_come_back(rule, example) ->
 
 
 def test_waived_findings_stay_in_the_file() -> None:
-    audit = conclude(CATALOGUE[1].bad(), TARGET, CREATED, {})
+    audit = finish_audit(CATALOGUE[1].bad(), TARGET, CREATED, {})
     results = tuple(
         replace(
             r,
@@ -67,7 +67,7 @@ def test_what_is_no_audit_is_refused(text: str) -> None:
 
 
 def test_verdict_must_be_known() -> None:
-    data = schema.to_json(conclude(CATALOGUE[0].good(), TARGET, CREATED, {}))
+    data = schema.to_json(finish_audit(CATALOGUE[0].good(), TARGET, CREATED, {}))
     with pytest.raises(SchemaError):
         schema.from_json(data | {"verdict": "excellent"})
     assert schema.from_json(data).verdict is Verdict.PASS

@@ -34,8 +34,8 @@ class Monitored(click.Command):
             return super().make_context(info_name, args, parent, **extra)
         except (click.ClickException, ModelAuditError):
             settings = _nightly(parent)
-            warn_of(notices.started(settings))
-            warn_of(notices.ended(settings, ExitCode.USAGE))
+            warn_of(notices.ping_start(settings))
+            warn_of(notices.ping_end(settings, ExitCode.USAGE))
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -43,7 +43,7 @@ class Monitored(click.Command):
         from modelaudit.runs import notifications as notices
 
         settings, code = _nightly(ctx), None
-        warn_of(notices.started(settings))
+        warn_of(notices.ping_start(settings))
         try:
             return super().invoke(ctx)
         except click.exceptions.Exit as end:
@@ -56,7 +56,7 @@ class Monitored(click.Command):
             code = ExitCode.USAGE
             raise
         finally:
-            warn_of(notices.ended(settings, code))
+            warn_of(notices.ping_end(settings, code))
 
 
 def warn_of(failures: Iterable[str]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
-from modelaudit.cli.terminal import columns, mark
+from modelaudit.cli.terminal import columns, verdict_mark
 from modelaudit.facts import Json
 from modelaudit.findings import Verdict
 from modelaudit.runs.timeline import FIRST, place_in_order
-from modelaudit.store.run_changes import Kind
+from modelaudit.store.run_changes import ModelChangeKind
 from modelaudit.terminal_text import clean, shorten
 
 # Changes that are shown of one audit: of the first sections, and of the others.
@@ -28,7 +28,7 @@ def as_text(audits: Sequence[dict[str, Json]]) -> str:
         for each in mine:
             digest = str(each["sha256"] or "not hashed")[:12]
             worst = _worst(each["worst"])
-            word = mark(str(each["verdict"]), words)
+            word = verdict_mark(str(each["verdict"]), words)
             lines.append(f"{_moment(each['started'])}  {word}  sha256 {digest}  {worst}")
             lines += _told(each)
             more = int(str(each["runs"])) - 1
@@ -43,9 +43,9 @@ def _ended(left: Json) -> Iterator[str]:
     if not isinstance(left, dict):
         return
     path, since = str(left["path"]), _moment(left["since"])
-    if left["kind"] == Kind.RENAMED:
+    if left["kind"] == ModelChangeKind.RENAMED:
         yield clean(f"    renamed to {path} on {since}")
-    elif left["kind"] == Kind.OLDER:
+    elif left["kind"] == ModelChangeKind.OLDER:
         newer = PurePath(path).name
         yield clean(f"    older now: not audited since {since}, {newer} is a newer version")
     else:

@@ -7,31 +7,34 @@ from collections.abc import Callable, Sequence
 
 from modelaudit.cli.terminal import columns
 from modelaudit.findings import WORST_FIRST
-from modelaudit.registry.cross_model import Together, together
-from modelaudit.runs.batch import Found, Row
-from modelaudit.runs.scan import unseen, unserved
+from modelaudit.registry.cross_model import CrossModelFact, cross_model_facts
+from modelaudit.runs.batch import FoundModels, ResultRowDict
+from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.terminal_text import clean, shorten_path, wrapped
 
 PATH = 160  # characters of a path in a sentence
 ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and paths of each group
 
 
-def tally(rows: Sequence[Row], word: Callable[[str], str] = str) -> str:
+def verdict_counts(rows: Sequence[ResultRowDict], word: Callable[[str], str] = str) -> str:
     """How many models have which verdict: `2 fail, 1 pass`; `word` says a verdict."""
     count = Counter(str(row["verdict"]) for row in rows)
     return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
 
 
-def summary(rows: list[Row], found: Found) -> str:
+def summary_line(rows: list[ResultRowDict], found: FoundModels) -> str:
     """One line of totals, what holds across models, and what looked like a model and is none."""
     others = sum(found.others.values())
     passed_over = f"{others or 'no'} other file{'s' * (others > 1)} passed over"
-    count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {tally(rows)}"
+    count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {verdict_counts(rows)}"
     none = f"No model found in {clean(found.root)}"
     lines = [f"{count if rows else none}; {passed_over}"]
-    lines += across_lines(together(rows))
+    lines += cross_model_lines(cross_model_facts(rows))
     lines += _left_out(found.named)
-    lines += [wrapped(each, columns() - 1) for each in (*unserved(found), *unseen(found))]
+    lines += [
+        wrapped(each, columns() - 1)
+        for each in (*empty_version_notes(found), *unreadable_notes(found))
+    ]
     return "\n".join(lines)
 
 
@@ -52,7 +55,7 @@ def _first_of(paths: Sequence[str]) -> str:
     return shown + (f" and {more:,} more" if more > 0 else "")
 
 
-def across_lines(found: Sequence[Together]) -> list[str]:
+def cross_model_lines(found: Sequence[CrossModelFact]) -> list[str]:
     """A sentence for each thing that holds for several models, with the first of their paths."""
     width = columns() - 1
     lines = [wrapped(f"{each.title}: {_first_of(each.models)}", width) for each in found[:ACROSS]]

@@ -35,12 +35,12 @@ def warn(text: str) -> None:
     click.echo(f"modelaudit: {text}", err=True)
 
 
-def show_lost(name: str, lost: str) -> None:
+def print_lost_model(name: str, lost: str) -> None:
     """Say why there is no answer for a model."""
     warn(f"{clean(name)}: {clean(lost)}")
 
 
-def apart(old: Path, new: Path) -> tuple[str, str]:
+def path_differences(old: Path, new: Path) -> tuple[str, str]:
     """The parts in which two paths differ; the whole of both where one has no such part."""
     a, b = list(old.parts), list(new.parts)
     for end in (0, -1):
@@ -50,7 +50,7 @@ def apart(old: Path, new: Path) -> tuple[str, str]:
     return (str(Path(*a)), str(Path(*b))) if a and b else (str(old), str(new))
 
 
-def mark(verdict: str, width: int = 0) -> str:
+def verdict_mark(verdict: str, width: int = 0) -> str:
     """The verdict as a coloured word, filled up to `width`; `fail` is in capitals, for there may
     be no colours.
     """
@@ -76,7 +76,7 @@ def table(rows: Sequence[Mapping[str, Json]]) -> str:
     lines = []
     for row in rows:
         path = shorten_path(clean(str(row["path"])), paths)
-        verdict = mark(str(row["verdict"]), words)
+        verdict = verdict_mark(str(row["verdict"]), words)
         gap = " " * (paths - cells(path))
         lines.append(f"{verdict}  {path}{gap}  {row['format_label']}")
         if row["verdict"] != "pass":

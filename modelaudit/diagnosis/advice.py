@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from modelaudit.diagnosis.case import WORDS
 from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
-from modelaudit.diagnosis.loading_code import Loading
-from modelaudit.diagnosis.model import Found, NextStep
+from modelaudit.diagnosis.loading_code import LoadingCode
+from modelaudit.diagnosis.model import CauseFound, NextStep
 from modelaudit.diagnosis.snippets import (
     AVERAGE,
     BIAS,
@@ -290,7 +290,7 @@ ADVICE: dict[str, Advice] = {
 
 
 def next_steps(
-    cause: str, found: Found, load: Loading, values: tuple[float, float] = (0.0, 1.0)
+    cause: str, found: CauseFound, load: LoadingCode, values: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[NextStep, ...]:
     """The steps with this model's flip, and the way it is loaded, filled in.
 

@@ -10,7 +10,7 @@ QUESTION = (
     "is flipped?"
 )
 
-WITHOUT = (
+NO_CAUSE = (
     "The file itself, its weights and its restore are sound as far as they can be judged without."
 )
 
@@ -108,7 +108,7 @@ SENTENCES = {
     ),
     "undecided-without-images": (
         "Not decided yet: give some 64 real images (--probe-data), for orientation, scale and "
-        f"what training taught show only on those. {WITHOUT}"
+        f"what training taught show only on those. {NO_CAUSE}"
     ),
     "not-run": (
         "Not decided. {evidence} Weights and restore are sound as far as the file shows; what the "
@@ -131,11 +131,11 @@ DESCRIPTIONS = frozenset(
 def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
-    text = fill(first).replace("{right}", _right(case, first))
+    text = fill_sentence(first).replace("{right}", _right(case, first))
     if first.cause in DESCRIPTIONS:
         text += _accuracy(case)
     if first.cause == "undecided-without-images" and case.unused:
-        text = f"Not decided: {case.unused}. {WITHOUT}"
+        text = f"Not decided: {case.unused}. {NO_CAUSE}"
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",
@@ -160,7 +160,7 @@ def _right(case: Case, cause: Cause) -> str:
     return ""
 
 
-def fill(cause: Cause) -> str:
+def fill_sentence(cause: Cause) -> str:
     """The sentence for a cause with its flip, place and evidence filled in."""
     flip = WORDS.get(cause.transform or "H", cause.transform)
     evidence = cause.evidence[0].text if cause.evidence else ""

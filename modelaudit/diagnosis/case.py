@@ -199,7 +199,7 @@ def capacity(output: OutputBehaviour) -> float:
     return math.log2(classes) if classes and classes > 1 else 0.0
 
 
-def classes_said(output: OutputBehaviour, bits: float) -> str:
+def bits_in_words(output: OutputBehaviour, bits: float) -> str:
     """Bits against what the output could say, in words."""
     room, classes = capacity(output), output.collapse.classes
     return f"{bits:.2f} of the {room:.2f} bits that tell {classes} classes apart"
@@ -225,7 +225,7 @@ def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledScores:
     """What labels say of one variant of the input: score as given and under the variant.
 
     `also` are variants that are as good, all that the labels can tell.
@@ -254,7 +254,7 @@ def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, fl
     return output.fit, "R2", RIGHT_FIT, FIT_GAIN
 
 
-def labelled_better(output: OutputBehaviour, among: Collection[str]) -> Labelled | None:
+def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> LabelledScores | None:
     """The variant of the input that labels clearly prefer to the one given, if there is one.
 
     Of equally good ones the simplest: to a model that a flip means nothing, a mirrored image and
@@ -270,7 +270,7 @@ def labelled_better(output: OutputBehaviour, among: Collection[str]) -> Labelled
     if not better:
         return None
     (name, score), *also = better
-    return Labelled(name, measure, found["e"], score, tuple(each for each, _ in also))
+    return LabelledScores(name, measure, found["e"], score, tuple(each for each, _ in also))
 
 
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:

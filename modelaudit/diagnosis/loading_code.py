@@ -27,7 +27,7 @@ def predict(inputs):
 
 
 @dataclass(frozen=True, slots=True)
-class Loading:
+class LoadingCode:
     """How code begins.
 
     Attributes:
@@ -43,7 +43,7 @@ class Loading:
     exported: bool = False
 
 
-def loading(facts: Facts) -> Loading:
+def loading_code(facts: Facts) -> LoadingCode:
     """How to load this model."""
     artifact = facts.artifact
     imports = IMPORTS[_keras(facts)]
@@ -52,7 +52,7 @@ def loading(facts: Facts) -> Loading:
     graph = artifact.format in SAVED_MODELS and not has_keras2_objects(artifact)
     predict = SERVE if graph else f"{imports}\npredict = {get}.predict{note}"
     model = f"{imports}\nmodel = {get}{note}"
-    return Loading(imports, model, predict, artifact.provenance.exporter == "keras3-export")
+    return LoadingCode(imports, model, predict, artifact.provenance.exporter == "keras3-export")
 
 
 def _keras(facts: Facts) -> str:

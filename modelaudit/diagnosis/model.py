@@ -28,7 +28,7 @@ class NextStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CauseFound:
     """A step's answer: this cause explains what was seen.
 
     `belief` in (0, 1] is how strongly; `where` a layer or output; `transform` the flip it is
@@ -43,20 +43,20 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Excluded:
+class CauseExcluded:
     """A step's answer: this cause is ruled out, and by which control."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class CauseUnknown:
     """A step's answer: cannot be told, and what would tell it."""
 
     needs: str
 
 
-Answer = Found | Excluded | Unknown
+StepResult = CauseFound | CauseExcluded | CauseUnknown
 
 
 @dataclass(frozen=True, slots=True)

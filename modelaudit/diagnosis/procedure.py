@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.case import IMAGES, Case
-from modelaudit.diagnosis.loading_code import loading
+from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import (
-    Answer,
     Cause,
+    CauseExcluded,
+    CauseFound,
     Consequence,
     Diagnosis,
     Evidence,
-    Excluded,
-    Found,
     RuledOut,
+    StepResult,
     Undecidable,
 )
 from modelaudit.diagnosis.steps import (
@@ -50,26 +50,26 @@ from modelaudit.diagnosis.unsafe_model import forbid
 from modelaudit.findings import RuleResult
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
-from modelaudit.rules.unsafe_advice import danger
+from modelaudit.rules.unsafe_advice import loading_danger
 
 SHADOW = 0.3  # belief left to a cause that was found beside an earlier one
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DiagnosisStep:
     """A cause and the look that confirms or excludes it.
 
     What is seen in this step is a mere consequence where a cause of `explained_by` was confirmed
     before: a constant output says nothing new about a model whose weights were never loaded.
-    What cannot be decided there, or behind a cause of `unasked_behind`, is not asked. Behind a
-    cause of `moot_behind` what was measured means nothing, so nothing is ruled out by it either.
+    What cannot be decided there, or behind a cause of `skipped_after`, is not asked. Behind a
+    cause of `moot_after` what was measured means nothing, so nothing is ruled out by it either.
     """
 
     cause: str
-    look: Callable[[Case], Answer]
+    decide: Callable[[Case], StepResult]
     explained_by: frozenset[str] = frozenset()
-    unasked_behind: frozenset[str] = frozenset()
-    moot_behind: frozenset[str] = frozenset()
+    skipped_after: frozenset[str] = frozenset()
+    moot_after: frozenset[str] = frozenset()
 
 
 WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
@@ -84,48 +84,54 @@ UNFIT = MISFED | {"input-domain", "nonfinite-output"}
 EXPLAINED = UNFIT | {"wrong-weights-upstream"}
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
-PROCEDURE: tuple[Step, ...] = (
-    Step("damaged-restore", weight_steps.damaged),
-    Step("nonfinite-weights", weight_steps.nonfinite_weights),
-    Step("never-loaded", weight_steps.never_loaded),
-    Step("partial-restore", weight_steps.partial_restore),
-    Step("bn-statistics-lost", weight_steps.statistics_lost),
-    Step("nondeterministic", collapse_steps.nondeterministic),
-    Step("dead-units", collapse_steps.dead_units, NO_ANSWER),
-    Step("bn-statistics-unsettled", statistics_steps.unsettled_statistics, SILENT),
-    Step("orientation-mismatch", input_steps.orientation_mismatch, UNSETTLED),
-    Step("head-bias", collapse_steps.head_bias, UNSETTLED | {"orientation-mismatch"}),
-    Step("input-domain", input_steps.input_domain, MISFED),
-    Step("nonfinite-output", collapse_steps.nonfinite_output, MISFED | {"input-domain"}),
-    Step("labels-renumbered", label_steps.labels_renumbered, UNFIT),
-    Step("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
-    Step("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
-    Step("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
-    Step("collapse-open", collapse_steps.collapse_open, EXPLAINED),
-    Step(
+PROCEDURE: tuple[DiagnosisStep, ...] = (
+    DiagnosisStep("damaged-restore", weight_steps.damaged),
+    DiagnosisStep("nonfinite-weights", weight_steps.nonfinite_weights),
+    DiagnosisStep("never-loaded", weight_steps.never_loaded),
+    DiagnosisStep("partial-restore", weight_steps.partial_restore),
+    DiagnosisStep("bn-statistics-lost", weight_steps.statistics_lost),
+    DiagnosisStep("nondeterministic", collapse_steps.nondeterministic),
+    DiagnosisStep("dead-units", collapse_steps.dead_units, NO_ANSWER),
+    DiagnosisStep("bn-statistics-unsettled", statistics_steps.unsettled_statistics, SILENT),
+    DiagnosisStep("orientation-mismatch", input_steps.orientation_mismatch, UNSETTLED),
+    DiagnosisStep("head-bias", collapse_steps.head_bias, UNSETTLED | {"orientation-mismatch"}),
+    DiagnosisStep("input-domain", input_steps.input_domain, MISFED),
+    DiagnosisStep("nonfinite-output", collapse_steps.nonfinite_output, MISFED | {"input-domain"}),
+    DiagnosisStep("labels-renumbered", label_steps.labels_renumbered, UNFIT),
+    DiagnosisStep("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
+    DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
+    DiagnosisStep("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
+    DiagnosisStep("collapse-open", collapse_steps.collapse_open, EXPLAINED),
+    DiagnosisStep(
         "little-information",
         collapse_steps.little_information,
         EXPLAINED | {"not-understood", "collapse-open"},
     ),
-    Step("invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS, NOISE),
-    Step("output-follows-flip", flip_steps.output_follows, FAULTS | BUILT_IN, moot_behind=NOISE),
-    Step("learned-invariance", flip_steps.learned_invariance, FAULTS | BUILT_IN, moot_behind=NOISE),
-    Step(
+    DiagnosisStep(
+        "invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS, NOISE
+    ),
+    DiagnosisStep(
+        "output-follows-flip", flip_steps.output_follows, FAULTS | BUILT_IN, moot_after=NOISE
+    ),
+    DiagnosisStep(
+        "learned-invariance", flip_steps.learned_invariance, FAULTS | BUILT_IN, moot_after=NOISE
+    ),
+    DiagnosisStep(
         "orientation-sensitive-architecture",
         flip_steps.sensitive_architecture,
         FAULTS,
-        moot_behind=NOISE,
+        moot_after=NOISE,
     ),
-    Step(
+    DiagnosisStep(
         "orientation-sensitive-data",
         flip_steps.sensitive_data,
         FAULTS | BUILT_IN | {"output-follows-flip"},
-        moot_behind=NOISE,
+        moot_after=NOISE,
     ),
 )
 
 
-def _cause(name: str, found: Found, case: Case) -> Cause:
+def _cause(name: str, found: CauseFound, case: Case) -> Cause:
     advice, seen = ADVICE[name], case.behaviour
     values = seen.inputs.value_range if seen else (0.0, 1.0)
     return Cause(
@@ -135,7 +141,7 @@ def _cause(name: str, found: Found, case: Case) -> Cause:
         evidence=found.evidence,
         against=found.against,
         refute=advice.refute,
-        next_steps=next_steps(name, found, loading(case.facts), values),
+        next_steps=next_steps(name, found, loading_code(case.facts), values),
         transform=found.transform,
         where=found.where,
     )
@@ -146,10 +152,10 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
     seen = case.behaviour
     if seen is None and not case.facts.artifact.tensors:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("not-applicable", Found(1.0, (Evidence(text),)), case)
+        return _cause("not-applicable", CauseFound(1.0, (Evidence(text),)), case)
     if seen is None:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("not-run", Found(0.5, (Evidence(text),)), case)
+        return _cause("not-run", CauseFound(0.5, (Evidence(text),)), case)
     waiting = [each for each in unknown if IMAGES in each.needs]
     if waiting and not case.images:
         given = "Weights, restore and output are sound as far as built-in inputs can show."
@@ -162,17 +168,19 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         if seen.inputs.kind == "user":
             given = f"Only {seen.inputs.n} images were given; statements on flips take more."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
-        return _cause("undecided-without-images", Found(0.9, tuple(evidence)), case)
+        return _cause("undecided-without-images", CauseFound(0.9, tuple(evidence)), case)
     if case.alike:
         text = (
             "Nearly all images given get one answer, and what can be held against it fits: they "
             f"seem to be of one kind. What flips do shows on {IMAGES}."
         )
-        return _cause("healthy", Found(0.6, (Evidence(text),)), case)
+        return _cause("healthy", CauseFound(0.6, (Evidence(text),)), case)
     text = "No step of the procedure confirmed a cause"
     if unknown:
-        return _cause("healthy", Found(0.6, (Evidence(f"{text}; some could not decide."),)), case)
-    return _cause("healthy", Found(0.8, (Evidence(f"{text}."),)), case)
+        return _cause(
+            "healthy", CauseFound(0.6, (Evidence(f"{text}; some could not decide."),)), case
+        )
+    return _cause("healthy", CauseFound(0.8, (Evidence(f"{text}."),)), case)
 
 
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
@@ -189,8 +197,8 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     unknown: dict[str, Undecidable] = {}
     for step in PROCEDURE:
         title = ADVICE[step.cause].title
-        answer = step.look(case)
-        if isinstance(answer, Found):
+        answer = step.decide(case)
+        if isinstance(answer, CauseFound):
             if any(cause.cause == step.cause for cause in causes):
                 continue
             behind = next((c for c in causes if c.cause in step.explained_by), None)
@@ -202,11 +210,11 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
             if causes:
                 cause = replace(cause, belief=round(cause.belief * SHADOW, 3))
             causes.append(cause)
-        elif any(cause.cause in step.moot_behind for cause in causes):
+        elif any(cause.cause in step.moot_after for cause in causes):
             continue
-        elif isinstance(answer, Excluded):
+        elif isinstance(answer, CauseExcluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
-        elif not any(cause.cause in step.explained_by | step.unasked_behind for cause in causes):
+        elif not any(cause.cause in step.explained_by | step.skipped_after for cause in causes):
             unknown.setdefault(step.cause, Undecidable(step.cause, title, answer.needs))
     seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
     open_ = tuple(each for name, each in unknown.items() if name not in seen)
@@ -218,5 +226,5 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_, consequences=tuple(consequences))
     diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
     diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
-    found = danger(results, CATALOGUE)
+    found = loading_danger(results, CATALOGUE)
     return diagnosis if found is None else forbid(diagnosis, found)

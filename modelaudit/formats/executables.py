@@ -7,7 +7,7 @@ import binascii
 import re
 
 HEAD_BYTES = 64
-"""Number of bytes that `program_by_bytes` needs."""
+"""Number of bytes that `executable_kind` needs."""
 
 _PICKLE = "a pickle"
 _SIGNATURES = (
@@ -39,7 +39,7 @@ _IN_BASE64 = (
 _SHORTEST = 24
 
 
-def program_by_bytes(head: bytes) -> str:
+def executable_kind(head: bytes) -> str:
     """Kind of the program that starts with these bytes, "" if it is not a program."""
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
@@ -49,7 +49,7 @@ def program_by_bytes(head: bytes) -> str:
     return _PICKLE if _OLD_PICKLE.match(head) else ""
 
 
-def program_in_base64(text: bytes) -> str:
+def executable_in_base64(text: bytes) -> str:
     """Kind of the program that a text encodes in base64, "" if it does not encode one.
 
     Two-byte signatures occur in ordinary text, so a pickle must also end like one.
@@ -61,18 +61,18 @@ def program_in_base64(text: bytes) -> str:
     except (binascii.Error, ValueError):
         return ""
     ends = data[:1] != b"\x80" or data.endswith(b".")
-    return program_by_bytes(data[:HEAD_BYTES]) if ends else ""
+    return executable_kind(data[:HEAD_BYTES]) if ends else ""
 
 
-def program_among_numbers(head: bytes, size: int, last: bytes) -> str:
-    """Like `program_by_bytes` for numeric data, where two matching bytes can be a coincidence.
+def executable_in_numbers(head: bytes, size: int, last: bytes) -> str:
+    """Like `executable_kind` for numeric data, where two matching bytes can be a coincidence.
 
     Args:
         head: the first bytes.
         size: total number of bytes.
         last: the last byte; empty if it is unknown.
     """
-    what = program_by_bytes(head)
+    what = executable_kind(head)
     if what == _PICKLE:
         framed = head[2:3] == _FRAME and int.from_bytes(head[3:11], "little") <= size
         marked = head[:1] == b"\x80" and head[2:3] in {b"}", b"]", b"(", b")", b"c", b"C", b"X"}

@@ -9,9 +9,9 @@ import numpy as np
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
-from modelaudit.formats.executables import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.io.dtypes import stored_dtype
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise_or_problem
 from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
@@ -33,7 +33,7 @@ class _ObjectsError(Exception):
     """An array that contains pickles, or a member that is one."""
 
 
-def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[Problem, ...]]:
+def read_npz(window: FileWindow, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[Problem, ...]]:
     """Read all arrays of the archive in `window` as tensors, named by member without `.npy`.
 
     Raises:
@@ -60,7 +60,7 @@ def read_npz(window: Window, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[
     return tuple(tensors), tuple(problems)
 
 
-def _read_array(window: Window, name: str, limits: Limits) -> tuple[Tensor, Problem | None]:
+def _read_array(window: FileWindow, name: str, limits: Limits) -> tuple[Tensor, Problem | None]:
     start, descr, fortran_order, shape = _header(window)
     try:
         dtype = np.dtype(descr)
@@ -79,10 +79,10 @@ def _read_array(window: Window, name: str, limits: Limits) -> tuple[Tensor, Prob
     return summarise_or_problem(name, shape, dtype.name, window.file, "weight", source, limits)
 
 
-def _header(window: Window) -> tuple[int, str, bool, tuple[int, ...]]:
+def _header(window: FileWindow) -> tuple[int, str, bool, tuple[int, ...]]:
     """Offset of the data, dtype string, Fortran order, shape (NumPy Enhancement Proposal 1)."""
     head = window.head(_HEADER_BYTES)
-    if what := program_by_bytes(head[:HEAD_BYTES]):
+    if what := executable_kind(head[:HEAD_BYTES]):
         raise _ObjectsError(f"is {what}")
     if head[:6] != _MAGIC or len(head) < 12:
         raise ReadError(ProblemKind.CORRUPT, window.file, "is not an .npy array")

@@ -9,7 +9,7 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
 from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_model_graph
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.zip.directory import has_end_record, read_directory
@@ -40,7 +40,7 @@ _WITHOUT_GRAPH = {
 _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
-def sniff(path: Path, hdf5: Callable[[Window], Format] | None = None) -> Format:
+def sniff(path: Path, hdf5: Callable[[FileWindow], Format] | None = None) -> Format:
     """The format of a file, a directory, or a checkpoint prefix (which need not be a file).
 
     Reads a few KiB and never raises. Unreadable paths are `Format.UNREADABLE`, unknown formats
@@ -55,7 +55,7 @@ def sniff(path: Path, hdf5: Callable[[Window], Format] | None = None) -> Format:
         if path.is_dir():
             return _directory(path)
         if path.is_file():
-            window = Window.of_file(path)
+            window = FileWindow.of_file(path)
             form = _file(window, hdf5 or _hdf5)
             if form is not Format.UNKNOWN and form is not Format.EMPTY_FILE:
                 return form
@@ -69,7 +69,7 @@ def sniff(path: Path, hdf5: Callable[[Window], Format] | None = None) -> Format:
         return Format.UNREADABLE
 
 
-def _file(window: Window, hdf5: Callable[[Window], Format]) -> Format:
+def _file(window: FileWindow, hdf5: Callable[[FileWindow], Format]) -> Format:
     head = window.head(512)
     if not head:
         return Format.EMPTY_FILE
@@ -91,7 +91,7 @@ def _file(window: Window, hdf5: Callable[[Window], Format]) -> Format:
     return _archive(window) if has_end_record(window) else Format.UNKNOWN
 
 
-def _hdf5_behind_user_block(window: Window) -> bool:
+def _hdf5_behind_user_block(window: FileWindow) -> bool:
     offset = 512
     while offset < window.size:
         if window.head(8, offset) == HDF5_SIGNATURE:
@@ -100,13 +100,13 @@ def _hdf5_behind_user_block(window: Window) -> bool:
     return False
 
 
-def _hdf5(window: Window) -> Format:
+def _hdf5(window: FileWindow) -> Format:
     from modelaudit.formats.hdf5.keras_layout import sniff_layout  # importing h5py takes long
 
     return sniff_layout(window)
 
 
-def _archive(window: Window) -> Format:
+def _archive(window: FileWindow) -> Format:
     try:
         names = {member.name for member in read_directory(window, Limits()).members}
     except ReadError:
@@ -118,7 +118,7 @@ def _is_keras(names: set[str]) -> bool:
     return "config.json" in names and ("metadata.json" in names or bool(names & {*_KERAS_WEIGHTS}))
 
 
-def _table(window: Window) -> Format:
+def _table(window: FileWindow) -> Format:
     """Format of a sorted string table: the index of a V2 checkpoint, or a V1 checkpoint.
 
     Both start with the empty key. Its value is a header of three numbers in V2, and a list of
@@ -145,13 +145,13 @@ def _prefix(prefix: Path) -> Format:
             return Format.TF1_CHECKPOINT_V1
     meta = _beside(prefix, ".meta")
     if meta.is_file():
-        return checkpoint_meta(Window.of_file(meta)) or Format.UNKNOWN
+        return checkpoint_meta(FileWindow.of_file(meta)) or Format.UNKNOWN
     return Format.UNKNOWN
 
 
 def _checkpoint_part(path: Path) -> Format:
     """Format of a file that is named like part of a checkpoint; HDF5 files do not count."""
-    return _file(Window.of_file(path), lambda _: Format.UNKNOWN)
+    return _file(FileWindow.of_file(path), lambda _: Format.UNKNOWN)
 
 
 _TABLES = frozenset((Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT))
@@ -160,7 +160,7 @@ _TABLES = frozenset((Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT))
 def _directory(directory: Path) -> Format:
     for name in GRAPH_NAMES:
         if (directory / name).is_file():
-            return saved_model_graph(Window.of_file(directory / name))
+            return saved_model_graph(FileWindow.of_file(directory / name))
     if (directory / SPLIT).is_file():
         return Format.SAVEDMODEL_TF2
     if (directory / "export.meta").is_file():

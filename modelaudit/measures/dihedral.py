@@ -21,7 +21,7 @@ S = TypeVar("S", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
+class DihedralElement:
     """A group element: permutes the spatial axes by `perm`, then reverses the axes in `flip`.
 
     `inverse` is the name of the inverse element, which is `name` itself for an involution.
@@ -48,18 +48,18 @@ class Element:
 
 
 _D4 = (
-    Element("H", (0, 1), (False, True), "H"),
-    Element("V", (0, 1), (True, False), "V"),
-    Element("r90", (1, 0), (True, False), "r270"),
-    Element("r180", (0, 1), (True, True), "r180"),
-    Element("r270", (1, 0), (False, True), "r90"),
-    Element("T", (1, 0), (False, False), "T"),
-    Element("AT", (1, 0), (True, True), "AT"),
+    DihedralElement("H", (0, 1), (False, True), "H"),
+    DihedralElement("V", (0, 1), (True, False), "V"),
+    DihedralElement("r90", (1, 0), (True, False), "r270"),
+    DihedralElement("r180", (0, 1), (True, True), "r180"),
+    DihedralElement("r270", (1, 0), (False, True), "r90"),
+    DihedralElement("T", (1, 0), (False, False), "T"),
+    DihedralElement("AT", (1, 0), (True, True), "AT"),
 )
 _RECTANGLE = tuple(element for element in _D4 if element.perm == (0, 1))
-_SEQUENCE = (Element("flip", (0,), (True,), "flip"),)
+_SEQUENCE = (DihedralElement("flip", (0,), (True,), "flip"),)
 _VOLUME = tuple(
-    Element(f"x{axis}", (0, 1, 2), (axis == 0, axis == 1, axis == 2), f"x{axis}")
+    DihedralElement(f"x{axis}", (0, 1, 2), (axis == 0, axis == 1, axis == 2), f"x{axis}")
     for axis in range(3)
 )
 
@@ -76,7 +76,7 @@ CHARACTERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 )
 
 
-def elements(sizes: Sequence[int | None]) -> tuple[Element, ...]:
+def elements(sizes: Sequence[int | None]) -> tuple[DihedralElement, ...]:
     """The group on axes of these sizes, without the identity; empty for more than three axes.
 
     Two axes of unknown or unequal size have no quarter turns and no transpositions.
@@ -89,7 +89,7 @@ def elements(sizes: Sequence[int | None]) -> tuple[Element, ...]:
     return _VOLUME if len(sizes) == 3 else ()
 
 
-def axis_flips(sizes: Sequence[int | None]) -> tuple[Element, ...]:
+def axis_flips(sizes: Sequence[int | None]) -> tuple[DihedralElement, ...]:
     """Elements that reverse exactly one axis and do not permute axes."""
     return tuple(
         element
@@ -99,7 +99,7 @@ def axis_flips(sizes: Sequence[int | None]) -> tuple[Element, ...]:
 
 
 @lru_cache(maxsize=512)
-def index_map(element: Element, sizes: tuple[int, ...]) -> NDArray[np.intp]:
+def index_map(element: DihedralElement, sizes: tuple[int, ...]) -> NDArray[np.intp]:
     """`m` with (gK).ravel() == K.ravel()[m] for K of shape `sizes` (read-only, intp)."""
     grid = np.arange(int(np.prod(sizes)), dtype=np.intp).reshape(sizes)
     moved = np.ascontiguousarray(element.apply(grid)).reshape(-1).astype(np.intp)
@@ -107,7 +107,7 @@ def index_map(element: Element, sizes: tuple[int, ...]) -> NDArray[np.intp]:
     return moved
 
 
-def fixed_points(element: Element, sizes: tuple[int, ...]) -> int:
+def fixed_points(element: DihedralElement, sizes: tuple[int, ...]) -> int:
     """Number of positions that the element maps to themselves."""
     mapping = index_map(element, sizes)
     return int(np.count_nonzero(mapping == np.arange(mapping.size)))

@@ -14,11 +14,11 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
 from modelaudit.measures.kernels.batchnorm import batchnorm_state, batchnorm_tensors
-from modelaudit.measures.kernels.initialization import Companions, kernel_initialization
+from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.initializers import candidates
-from modelaudit.measures.kernels.permutation_flow import TwinFlow
+from modelaudit.measures.kernels.permutation_flow import PermutationFlow
 from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
-from modelaudit.measures.kernels.trained_layers import moved_layers
+from modelaudit.measures.kernels.trained_layers import trained_layers
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
 from modelaudit.measures.summary import (
     ArchitectureProfile,
@@ -53,10 +53,10 @@ def measure(artifact: Artifact, *, limits: Limits | None = None) -> Measurements
         artifact: the model, as read by `formats`.
         limits: kernels over `tensor_bytes` are skipped.
     """
-    return _Walk(artifact, limits or Limits()).run()
+    return _Measuring(artifact, limits or Limits()).run()
 
 
-class _Walk:
+class _Measuring:
     """Collects the measurements of one model."""
 
     def __init__(self, artifact: Artifact, limits: Limits) -> None:
@@ -140,11 +140,11 @@ class _Walk:
         """Measure layers that have no testable kernel."""
         try:
             tested = {kernel.route for kernel in self.artifact.kernels}
-            self.initialization += moved_layers(self.artifact, tested)
+            self.initialization += trained_layers(self.artifact, tested)
         except _FAILURES as failure:
             self.skipped["other layers"] = _said(failure)
 
-    def _twins(self, flow: TwinFlow, kernel: Kernel, values: KernelValues) -> None:
+    def _twins(self, flow: PermutationFlow, kernel: Kernel, values: KernelValues) -> None:
         try:
             found, lost = flow.match(kernel, values)
         except _FAILURES as failure:
@@ -160,9 +160,9 @@ class _Walk:
             said = next(iter(reasons)) if one else "; ".join(f"{g}: {r}" for g, r in lost.items())
             self.skipped[f"twins:{kernel.tensor}"] = said
 
-    def _companions(self, kernel: Kernel) -> Companions:
+    def _companions(self, kernel: Kernel) -> LayerContext:
         layer = self._layer(kernel.route)
-        return Companions(
+        return LayerContext(
             bias_initial=self._bias_initial(kernel),
             batchnorm_initial=self._batchnorm_initial(kernel.route),
             trainable=layer.trainable if layer is not None else True,
@@ -217,11 +217,11 @@ class _Walk:
     def _layer(self, route: str) -> Layer | None:
         return self.graph.get(route) if self.graph is not None else None
 
-    def _flow(self, graph: LayerGraph, with_kernels: frozenset[str]) -> TwinFlow:
+    def _flow(self, graph: LayerGraph, with_kernels: frozenset[str]) -> PermutationFlow:
         shapes = [input_shape(x) or () for x in graph.layers if not graph.calls[x.route]]
         ranks = [len(shape) - 2 for shape in shapes if 3 <= len(shape) <= 5]
         first = any(k.data_format == "channels_first" for k in self.artifact.kernels)
-        return TwinFlow(graph, max(ranks, default=2), first, with_kernels)
+        return PermutationFlow(graph, max(ranks, default=2), first, with_kernels)
 
     def _profile(self) -> ArchitectureProfile | None:
         architecture = self.artifact.architecture

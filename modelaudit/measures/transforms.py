@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.facts import Shape
-from modelaudit.measures.dihedral import Element, elements
+from modelaudit.measures.dihedral import DihedralElement, elements
 
 S = TypeVar("S", bound=np.generic)
 NO_CHANNELS = "no_channels"
@@ -33,7 +33,7 @@ class Transform:
     name: str
     perm: tuple[int, ...]
     flip: tuple[int, ...]
-    element: Element
+    element: DihedralElement
     first_axis: int
 
     def apply(self, x: NDArray[S]) -> NDArray[S]:
@@ -158,7 +158,7 @@ def colour_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
     return axis if axis is not None and len(shape) == 4 and shape[axis] == 3 else None
 
 
-def _transform(element: Element, ndim: int, first: int) -> Transform:
+def _transform(element: DihedralElement, ndim: int, first: int) -> Transform:
     rank = len(element.perm)
     perm = list(range(ndim))
     perm[first : first + rank] = [first + axis for axis in element.perm]

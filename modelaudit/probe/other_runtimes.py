@@ -13,13 +13,13 @@ from modelaudit.probe.host.environments import interpreter
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import Flavour, Runtime, RuntimeHandle, start_runtime
 from modelaudit.probe.protocol import TFSM_LAYER, Observation, Status, all_calls
-from modelaudit.probe.study.agreement import Reference, agreement
-from modelaudit.settings import ForeignRuntime, ProbeSettings
+from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
+from modelaudit.settings import OtherRuntime, ProbeSettings
 
 
 @contextmanager
-def start_foreign(
-    wanted: ForeignRuntime, jail: Collection[Path] | None = None
+def start_other_runtime(
+    wanted: OtherRuntime, jail: Collection[Path] | None = None
 ) -> Iterator[RuntimeHandle]:
     """Start a runtime of the user's; where that fails, the handle says why."""
     flavour: Flavour = "tf_keras" if wanted.legacy_keras else "keras"
@@ -32,12 +32,12 @@ def start_foreign(
         yield handle
 
 
-def try_everywhere(
+def try_all_runtimes(
     handles: Sequence[RuntimeHandle],
     artifact: Artifact,
     settings: ProbeSettings,
     done: Sequence[Observation],
-    first: Reference | None,
+    first: ReferenceRun | None,
 ) -> tuple[Observation, ...]:
     """Load a model in every runtime by every call that has not been tried yet.
 
@@ -81,7 +81,7 @@ def _attempt(
     artifact: Artifact,
     settings: ProbeSettings,
     call: str,
-    first: Reference | None,
+    first: ReferenceRun | None,
 ) -> Observation:
     seen, session = observe(handle, artifact, settings, calls=(call,))
     if session is None:
@@ -89,4 +89,4 @@ def _attempt(
     with session:
         if first is None:
             return seen
-        return replace(seen, agreement=agreement(session, artifact, first))
+        return replace(seen, agreement=compare_with_reference(session, artifact, first))

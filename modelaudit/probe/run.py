@@ -15,23 +15,28 @@ from numpy.typing import NDArray
 from modelaudit.facts import Artifact
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.host.observe import observe
-from modelaudit.probe.host.runtime import RuntimeHandle, here, here_legacy, start_runtime
-from modelaudit.probe.host.scratch_dirs import sweep
+from modelaudit.probe.host.runtime import (
+    RuntimeHandle,
+    installed_legacy_runtime,
+    installed_runtime,
+    start_runtime,
+)
+from modelaudit.probe.host.scratch_dirs import remove_stale
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.other_runtimes import start_foreign, try_everywhere
+from modelaudit.probe.other_runtimes import start_other_runtime, try_all_runtimes
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.study.agreement import reference
+from modelaudit.probe.study.agreement import run_reference
 from modelaudit.probe.study.golden_replay import replay
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.probe.study.study import study
-from modelaudit.restore.golden_check import Golden, read_golden
+from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.restore.golden_record import read_record
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.settings import Limits, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbeResult:
     """What running a model showed; `skipped` says why there is no behaviour, if there is none.
 
     `restore` compares the first model that was loaded with its file, `golden` with what was
@@ -42,54 +47,54 @@ class Seen:
     behaviour: Behaviour | None = None
     skipped: str = ""
     restore: RestoreProof | None = None
-    golden: Golden | None = None
+    golden: GoldenCheck | None = None
     elsewhere: tuple[Observation, ...] = ()
 
 
 @contextlib.contextmanager
-def here_probe(
+def local_probe(
     settings: Settings, roots: Collection[Path] = ()
-) -> Iterator[Callable[[Artifact, Settings], Seen]]:
+) -> Iterator[Callable[[Artifact, Settings], ProbeResult]]:
     """Start the runtimes for as long as the context lasts and give what runs a model in them.
 
     The probe may be called from any number of forked processes at a time. The models are those
     below the absolute paths `roots`: bubblewrap, where it is asked for, shows nothing else.
     """
-    with start_all(settings, roots) as handles:
-        yield probe_in(handles)
+    with start_runtimes(settings, roots) as handles:
+        yield probe_with(handles)
 
 
 @contextlib.contextmanager
-def start_all(
+def start_runtimes(
     settings: Settings, roots: Collection[Path] = ()
 ) -> Iterator[Sequence[RuntimeHandle]]:
     """Keras 3 and tf-keras of this interpreter, and the runtimes of the settings.
 
-    None where running models is switched off. `roots` as in `here_probe`.
+    None where running models is switched off. `roots` as in `local_probe`.
     """
     with contextlib.ExitStack() as stack:
         handles: list[RuntimeHandle] = []
         if settings.probe.enabled:
-            sweep()
+            remove_stale()
             # Two at a time: an import of TensorFlow takes seconds. The threads are gone again
             # before anything is forked.
             jail = roots if settings.probe.sandbox == "bwrap" else None
             # Keras 2 is tried where Keras 3 did not load a model, or where all are.
             late = not settings.runtimes
             with ThreadPoolExecutor(2) as pool:
-                runtimes = [start_runtime(here(), jail=jail)]
-                runtimes += [start_runtime(here_legacy(), late=late, jail=jail)]
-                runtimes += [start_foreign(each, jail) for each in settings.runtimes]
+                runtimes = [start_runtime(installed_runtime(), jail=jail)]
+                runtimes += [start_runtime(installed_legacy_runtime(), late=late, jail=jail)]
+                runtimes += [start_other_runtime(each, jail) for each in settings.runtimes]
                 handles = list(pool.map(stack.enter_context, runtimes))
         yield handles
 
 
-def probe_in(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings], Seen]:
+def probe_with(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings], ProbeResult]:
     """What runs a model in runtimes that were started."""
     return partial(_run, handles)
 
 
-def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Settings) -> Seen:
+def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Settings) -> ProbeResult:
     """Try the runtimes in order until one loads the model, and study it there.
 
     Where the settings name further runtimes, load it then in all others, too, and compare what
@@ -102,7 +107,7 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
     probe, everywhere = settings.probe, bool(settings.runtimes)
     data = Path(probe.data) if probe.data else None
     observations: list[Observation] = []
-    seen, first = Seen(()), None
+    seen, first = ProbeResult(()), None
     for handle in handles:
         observation, session = observe(handle, artifact, probe)
         if session is None:
@@ -112,9 +117,9 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
             proof = prove(artifact, observation, partial(_values, session))
             golden = _replayed(session, artifact, settings.limits)
             if everywhere:
-                first = reference(session, artifact, probe, data)
+                first = run_reference(session, artifact, probe, data)
             outcome = study(session, artifact, probe, data)
-        seen = Seen((), restore=proof, golden=golden)
+        seen = ProbeResult((), restore=proof, golden=golden)
         if isinstance(outcome, Observation):
             observation = outcome
         elif isinstance(outcome, Unprobeable):
@@ -123,11 +128,11 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
             seen = replace(seen, behaviour=outcome)
         observations.append(observation)
         break
-    others = try_everywhere(handles, artifact, probe, observations, first) if everywhere else ()
+    others = try_all_runtimes(handles, artifact, probe, observations, first) if everywhere else ()
     return replace(seen, observations=tuple(observations), elsewhere=others)
 
 
-def _replayed(session: Session, artifact: Artifact, limits: Limits) -> Golden | None:
+def _replayed(session: Session, artifact: Artifact, limits: Limits) -> GoldenCheck | None:
     """The golden record beside the model, put to the restored model; None without a usable one."""
     golden = read_golden(artifact, limits)
     if golden is None or golden.problem:

@@ -10,7 +10,7 @@ from modelaudit.facts import Format, Problem, Signature
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ModelCandidate:
     """One model, or what a model's name promises.
 
     Attributes:
@@ -23,7 +23,7 @@ class Candidate:
         origin: where it comes from by its place in a registry (MLflow, a cache, a version), as
             one line for people; "" where the place says nothing.
         previous: the next lower version in its series.
-        promised: inputs and outputs as MLflow's description of this model alone has them.
+        declared_signature: inputs and outputs as MLflow's description of this model alone has them.
     """
 
     path: Path
@@ -34,11 +34,11 @@ class Candidate:
     aliases: tuple[str, ...] = ()
     origin: str = ""
     previous: Path | None = None
-    promised: Signature | None = None
+    declared_signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class SkippedPath:
     """A path that looks like a model or leads to one, and is no row: with the reason."""
 
     path: str
@@ -49,14 +49,14 @@ class Named:
 class Discovery:
     """What there is, in byte order of the paths.
 
-    `unserved` are versions without a model that a server would take for the newest.
+    `empty_versions` are versions without a model that a server would take for the newest.
     `root` is the directory that all relative paths start from. `others` counts the files that
     are no models by lower-case suffix ("" for none). `problems` are places not looked at.
     """
 
     root: Path
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[ModelCandidate, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
-    named: tuple[Named, ...] = ()
-    unserved: tuple[Named, ...] = ()
+    named: tuple[SkippedPath, ...] = ()
+    empty_versions: tuple[SkippedPath, ...] = ()
     problems: tuple[Problem, ...] = ()

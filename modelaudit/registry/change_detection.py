@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.registry.snapshot import Snapshot, SnapshotReader
 from modelaudit.settings import Limits
 
 PAUSE_SECONDS = 0.25  # between two pieces that a writer writes; few pause for longer
 
 
-class Stillness:
+class FileStability:
     """A model's files from the moment at which this is made.
 
     Args:
@@ -24,9 +24,9 @@ class Stillness:
 
     def __init__(self, model: Path, limits: Limits) -> None:
         self._model, self._limits = model, limits
-        self.before: Snapshot = Looker(limits).snapshot(model)
+        self.before: Snapshot = SnapshotReader(limits).snapshot(model)
 
-    def lasts(self, *, patient: bool = False) -> bool:
+    def unchanged(self, *, patient: bool = False) -> bool:
         """Whether the files are still as they were.
 
         With `patient` files that were written to shortly before get a moment more: their writer
@@ -34,4 +34,4 @@ class Stillness:
         """
         if patient and not self.before.settled:
             time.sleep(PAUSE_SECONDS)
-        return Looker(self._limits).snapshot(self._model).files == self.before.files
+        return SnapshotReader(self._limits).snapshot(self._model).files == self.before.files

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Row = Mapping[str, Any]
+ResultRow = Mapping[str, Any]
 SAME_WEIGHTS = "same-weights"
 BREAKING = "breaking-version"  # the rule that holds a version against the one before it
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class CrossModelFact:
     """One thing about several models.
 
     `kind` is a word for programs: `same-content`, `same-weights`, `mixed-keras` or
@@ -25,40 +25,44 @@ class Together:
     models: tuple[str, ...]
 
 
-def together(rows: Sequence[Row]) -> tuple[Together, ...]:
+def cross_model_facts(rows: Sequence[ResultRow]) -> tuple[CrossModelFact, ...]:
     """What rows of a run (`path`, `sha256`, `weights`, `saved_with`, `findings`) say together."""
     return (*_same_content(rows), *_same_weights(rows), *_mixed_keras(rows), *_breaking(rows))
 
 
-def news(before: Sequence[Row], after: Sequence[Row]) -> tuple[Together, ...]:
+def new_facts(
+    before: Sequence[ResultRow], after: Sequence[ResultRow]
+) -> tuple[CrossModelFact, ...]:
     """What was not known before: of mixed generations the fact, of all else the models.
 
     Nothing is new of a group that some models have left, or in which they have other names now.
     """
     groups: dict[tuple[str, str], frozenset[str]] = {}  # that a model was in, by kind
-    known, copies = together(before), _copies(before)
+    known, copies = cross_model_facts(before), _copies(before)
     for each in known:
         members = frozenset().union(*_alike(each, copies))
         groups |= {(each.kind, path): members for path in members}
     kinds, earlier, copies = {each.kind for each in known}, _earlier(before, after), _copies(after)
 
-    def was_known(each: Together) -> bool:
+    def was_known(each: CrossModelFact) -> bool:
         if each.kind == "mixed-keras":
             return each.kind in kinds
         names = [{earlier.get(path, path) for path in paths} for paths in _alike(each, copies)]
         candidates = {groups.get((each.kind, name), frozenset()) for name in names[0]}
         return any(not any(map(group.isdisjoint, names)) for group in candidates)
 
-    return tuple(each for each in together(after) if not was_known(each))
+    return tuple(each for each in cross_model_facts(after) if not was_known(each))
 
 
-def _alike(each: Together, copies: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+def _alike(
+    each: CrossModelFact, copies: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, ...]]:
     """The group's models: of files that differ each with its copies, for which it stands."""
     for model in each.models:
         yield copies.get(model, (model,)) if each.kind == SAME_WEIGHTS else (model,)
 
 
-def _copies(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+def _copies(rows: Sequence[ResultRow]) -> dict[str, tuple[str, ...]]:
     """The paths of models that have copies, each with those of all of them."""
     copies: dict[str, tuple[str, ...]] = {}
     for group in _groups(rows, "sha256"):
@@ -68,7 +72,7 @@ def _copies(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
     return copies
 
 
-def _earlier(before: Sequence[Row], after: Sequence[Row]) -> dict[str, str]:
+def _earlier(before: Sequence[ResultRow], after: Sequence[ResultRow]) -> dict[str, str]:
     """Models that came, by what each was called that went and has the same bytes or weights.
 
     Which of several copies was renamed to which does not matter here.
@@ -90,23 +94,23 @@ def _earlier(before: Sequence[Row], after: Sequence[Row]) -> dict[str, str]:
     return names
 
 
-def _groups(rows: Iterable[Row], key: str) -> list[list[Row]]:
+def _groups(rows: Iterable[ResultRow], key: str) -> list[list[ResultRow]]:
     """Rows that share what they have under `key` with others, by the first path."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ResultRow]] = {}
     for row in sorted(rows, key=lambda row: str(row["path"])):
         if row.get(key):
             groups.setdefault(str(row[key]), []).append(row)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _paths(rows: Iterable[Row]) -> tuple[str, ...]:
+def _paths(rows: Iterable[ResultRow]) -> tuple[str, ...]:
     return tuple(sorted(str(row["path"]) for row in rows))
 
 
-def _same_content(rows: Sequence[Row]) -> list[Together]:
+def _same_content(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     """Models whose bytes are the same, whatever they are called."""
     return [
-        Together(
+        CrossModelFact(
             "same-content",
             f"{len(group)} models are byte for byte the same",
             "One of them may have been meant to be another model, or was copied over it.",
@@ -116,7 +120,7 @@ def _same_content(rows: Sequence[Row]) -> list[Together]:
     ]
 
 
-def _same_weights(rows: Sequence[Row]) -> list[Together]:
+def _same_weights(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     """Models whose files differ and whose weights do not: saved again, converted, or changed.
 
     Of models whose files are the same, too, only the first is named: the others are told of as
@@ -128,7 +132,7 @@ def _same_weights(rows: Sequence[Row]) -> list[Together]:
         if len(files) > 1:
             title = f"{len(files)} models hold the same weights in files that differ"
             found.append(
-                Together(
+                CrossModelFact(
                     SAME_WEIGHTS,
                     title,
                     "The stored weights are equal; architecture, code and settings may still "
@@ -139,9 +143,9 @@ def _same_weights(rows: Sequence[Row]) -> list[Together]:
     return found
 
 
-def _mixed_keras(rows: Sequence[Row]) -> list[Together]:
+def _mixed_keras(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     """Models of Keras 3 beside models of an older Keras."""
-    generations: dict[bool, list[Row]] = {}
+    generations: dict[bool, list[ResultRow]] = {}
     for row in rows:
         saved = row.get("saved_with")
         version = str(saved.get("keras") or "") if isinstance(saved, Mapping) else ""
@@ -152,7 +156,7 @@ def _mixed_keras(rows: Sequence[Row]) -> list[Together]:
         return []
     new, old = generations[True], generations[False]
     return [
-        Together(
+        CrossModelFact(
             "mixed-keras",
             f"{len(new)} saved by Keras 3 and {len(old)} by an older Keras",
             "No one Keras loads all of both; listed are those of the rarer generation. "
@@ -162,14 +166,14 @@ def _mixed_keras(rows: Sequence[Row]) -> list[Together]:
     ]
 
 
-def _breaking(rows: Sequence[Row]) -> list[Together]:
+def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     """Versions that callers of the version before cannot call."""
     found = [row for row in rows if any(_breaks(each) for each in row.get("findings") or ())]
     if not found:
         return []
     what = "1 version breaks" if len(found) == 1 else f"{len(found)} versions break"
     return [
-        Together(
+        CrossModelFact(
             BREAKING,
             f"{what} callers of the version before",
             "The report of each says which inputs or outputs changed.",

@@ -14,7 +14,7 @@ from modelaudit.formats.io.symlinks import is_inside
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class DirectoryFile:
     """A regular file. `identity` is (device, inode): one for all its links."""
 
     path: Path
@@ -23,7 +23,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DirectoryListing:
     """The entries of one directory by name.
 
     `links` are symbolic links to directories inside the tree, with their targets. `refused` are
@@ -32,7 +32,7 @@ class Listing:
     system's whim.
     """
 
-    files: Mapping[str, File] = field(default_factory=dict)
+    files: Mapping[str, DirectoryFile] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
     links: Mapping[str, Path] = field(default_factory=dict)
     refused: Mapping[str, tuple[ProblemKind, str]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Listing:
         return len(self.files) + len(self.directories) + len(self.links) + len(self.refused)
 
 
-def list_directory(directory: Path, scope: Path, most: int) -> Listing:
+def list_directory(directory: Path, scope: Path, most: int) -> DirectoryListing:
     """List `directory` in byte order of the names.
 
     Args:
@@ -58,7 +58,7 @@ def list_directory(directory: Path, scope: Path, most: int) -> Listing:
     with os.scandir(directory) as scan:
         names = [entry.name for entry in islice(scan, most + 1)]
     cut = len(names) > most
-    files: dict[str, File] = {}
+    files: dict[str, DirectoryFile] = {}
     directories: list[str] = []
     links: dict[str, Path] = {}
     refused: dict[str, tuple[ProblemKind, str]] = {}
@@ -75,14 +75,14 @@ def list_directory(directory: Path, scope: Path, most: int) -> Listing:
             refused[name] = (ProblemKind.UNREADABLE, _reason(error))
             continue
         if stat.S_ISREG(status.st_mode):
-            files[name] = File(path, (status.st_dev, status.st_ino), link)
+            files[name] = DirectoryFile(path, (status.st_dev, status.st_ino), link)
         elif not stat.S_ISDIR(status.st_mode):
             refused[name] = (ProblemKind.UNREADABLE, "neither a file nor a directory")
         elif link:
             links[name] = path.resolve()
         else:
             directories.append(name)
-    return Listing(files, tuple(directories), links, refused, cut)
+    return DirectoryListing(files, tuple(directories), links, refused, cut)
 
 
 def _reason(error: OSError | RuntimeError) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.formats.io.bounded import display_path
-from modelaudit.registry import file_groups as grouping
-from modelaudit.registry.candidates import Candidate, Discovery
+from modelaudit.registry import file_groups
+from modelaudit.registry.candidates import Discovery, ModelCandidate
 from modelaudit.registry.directory_listing import list_directory
-from modelaudit.registry.isolated_sniff import sniff_apart
-from modelaudit.registry.tree_walk import Walk, is_variables
+from modelaudit.registry.isolated_sniff import sniff_isolated
+from modelaudit.registry.tree_walk import TreeWalk, is_variables
 from modelaudit.settings import Limits
 
 
@@ -40,7 +40,7 @@ def discover(
     place = Path(os.path.realpath(path))
     limits = limits or Limits()
     if place.is_dir() and not is_variables(place):
-        return Walk(place, limits, apart).run(all_versions=all_versions)
+        return TreeWalk(place, limits, apart).run(all_versions=all_versions)
     meant = _meant(place, limits)
     if not meant:
         raise UsageError(f"{path}: no such file, directory or checkpoint prefix")
@@ -48,7 +48,7 @@ def discover(
     return Discovery(
         root,
         tuple(
-            Candidate(model, display_path(model, root), sniff_apart(model, limits))
+            ModelCandidate(model, display_path(model, root), sniff_isolated(model, limits))
             for model in meant
         ),
     )
@@ -64,10 +64,10 @@ def _meant(place: Path, limits: Limits) -> tuple[Path, ...]:
         names = list_directory(place.parent, place.parent, limits.files).files
     except OSError:
         names = {}
-    if place.name in grouping.SAVED_MODEL_FILES and place.name in names:
+    if place.name in file_groups.SAVED_MODEL_FILES and place.name in names:
         return (place.parent,)
-    groups = grouping.checkpoints(names)
-    if place.name in grouping.state_files(names) and groups:
+    groups = file_groups.checkpoints(names)
+    if place.name in file_groups.state_files(names) and groups:
         return tuple(group.place(place.parent) for group in groups)
     for group in groups:
         if place.name == group.prefix or place.name in group.files:

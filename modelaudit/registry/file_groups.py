@@ -28,7 +28,7 @@ _STATE_LEFTOVER = re.compile(re.escape(STATE_FILE) + r"\.tmp.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class CheckpointFiles:
     """The files of one checkpoint. `lone` means a single `.index` or `.meta`: perhaps none."""
 
     prefix: str
@@ -53,7 +53,7 @@ def is_shard(name: str, prefix: str) -> bool:
     return match is not None and match["prefix"] == prefix
 
 
-def checkpoints(files: Collection[str]) -> tuple[Checkpoint, ...]:
+def checkpoints(files: Collection[str]) -> tuple[CheckpointFiles, ...]:
     """Group the files of one directory into checkpoints, in order of their prefixes.
 
     A file named like the prefix belongs to it: V1 data, or an empty placeholder beside V2.
@@ -71,7 +71,7 @@ def checkpoints(files: Collection[str]) -> tuple[Checkpoint, ...]:
             parts[prefix].append(name)
             kinds[prefix].add("data")
     return tuple(
-        Checkpoint(prefix, tuple(names), lone=len(names) == 1 and "data" not in kinds[prefix])
+        CheckpointFiles(prefix, tuple(names), lone=len(names) == 1 and "data" not in kinds[prefix])
         for prefix, names in sorted(parts.items())
     )
 

@@ -20,7 +20,7 @@ FILE = "MLmodel"
 NOTHING = ("", "null", "~")  # what YAML has for no value
 LARGEST = 1 << 20  # bytes; such a file has some kilobytes
 # Flavours whose data are models of ours; `python_function` wraps any of them.
-OURS = ("tensorflow", "keras")
+READ_FLAVORS = ("tensorflow", "keras")
 _GENERIC = "python_function"
 
 
@@ -80,7 +80,9 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
         raise ReadError(ProblemKind.CORRUPT, path.name, "names no flavours, as MLflow's file does")
     flavors = found["flavors"]
     names = sorted(_mapping(flavors), key=lambda name: (name == _GENERIC, name))
-    ours = next((_mapping(flavors)[name] for name in OURS if name in _mapping(flavors)), None)
+    ours = next(
+        (_mapping(flavors)[name] for name in READ_FLAVORS if name in _mapping(flavors)), None
+    )
     said = _mapping(found.get("signature"))
     sides = ("inputs", "outputs", "params")
     taken, given = (_whole(said.get(side)) for side in sides[:2])

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from modelaudit.errors import ReadError
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
 
@@ -46,7 +46,7 @@ def is_unfinished(name: str) -> bool:
     return _UNFINISHED.fullmatch(name) is not None
 
 
-def reason(name: str, head: bytes) -> str | None:
+def unsupported_reason(name: str, head: bytes) -> str | None:
     """Why the file is no model of ours though it looks like a model; None if it does not.
 
     Args:
@@ -77,7 +77,7 @@ def archived_models(path: Path, limits: Limits) -> str | None:
     Only the listing is read, and nothing is unpacked.
     """
     try:
-        members = read_directory(Window.of_file(path), limits).members
+        members = read_directory(FileWindow.of_file(path), limits).members
     except (ReadError, OSError) as error:
         reason = error.reason if isinstance(error, ReadError) else error.strerror
         return f"zip whose listing cannot be read: {reason}"

@@ -81,7 +81,7 @@ def is_locked(directory: Path) -> bool:
     return False
 
 
-def forget(directory: Path, slugs: Collection[str], runs: int) -> None:
+def remove_old_reports(directory: Path, slugs: Collection[str], runs: int) -> None:
     """Take away the reports of models that are not in `slugs`, and all but the newest run pages.
 
     Nothing goes that was not written here, and never what `latest` points to.
@@ -143,7 +143,7 @@ def _flush_directory(directory: Path) -> None:
             os.close(fd)
 
 
-def sweep(directory: Path) -> None:
+def remove_leftovers(directory: Path) -> None:
     """Take away what a killed run had half written. Only for who holds the directory's lock."""
     for place in (directory, *directory.glob("models/*"), *directory.glob("runs/*")):
         for path in place.glob(".*"):

@@ -16,7 +16,7 @@ from pathlib import Path
 from modelaudit.errors import ReadError
 from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.model_versions import is_version
-from modelaudit.registry.candidates import Candidate, Named
+from modelaudit.registry.candidates import ModelCandidate, SkippedPath
 from modelaudit.registry.mlflow import MlflowModel
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
@@ -28,9 +28,9 @@ _MOST_REFERENCES = 100
 _MOST_FILES = 1000  # of a directory model that may be there twice
 
 
-def described(
-    models: tuple[Candidate, ...], root: Path, mlflow: Mapping[Path, MlflowModel]
-) -> tuple[Candidate, ...]:
+def with_provenance(
+    models: tuple[ModelCandidate, ...], root: Path, mlflow: Mapping[Path, MlflowModel]
+) -> tuple[ModelCandidate, ...]:
     """`models` with their origin, their predecessor among versions, and one row for each model.
 
     Args:
@@ -58,32 +58,34 @@ def described(
                 model,
                 origin=str(said) if said else _origin(model, root, references),
                 previous=previous.get(model.path),
-                promised=said.tensors if said and said.is_ours and shared[place] == 1 else None,
+                declared_signature=said.tensors
+                if said and said.is_ours and shared[place] == 1
+                else None,
             )
         )
     return tuple(told)
 
 
 def newest_only(
-    models: tuple[Candidate, ...],
-) -> tuple[tuple[Candidate, ...], tuple[Named, ...]]:
+    models: tuple[ModelCandidate, ...],
+) -> tuple[tuple[ModelCandidate, ...], tuple[SkippedPath, ...]]:
     """The models without versions that TF-Serving would not load, and what is left out, named."""
     newest: dict[str, int] = {}
     for model in models:
         if model.series is not None and model.version is not None:
             newest[model.series] = max(model.version, newest.get(model.series, model.version))
-    kept: list[Candidate] = []
-    left_out: list[Named] = []
+    kept: list[ModelCandidate] = []
+    left_out: list[SkippedPath] = []
     for model in models:
         if model.series is None or model.version == newest[model.series]:
             kept.append(model)
         else:
             why = f"older than version {newest[model.series]}; --all-versions audits all"
-            left_out.append(Named(model.relative, why))
+            left_out.append(SkippedPath(model.relative, why))
     return tuple(kept), tuple(left_out)
 
 
-def empty_newest(models: tuple[Candidate, ...]) -> Iterator[tuple[Path, str]]:
+def empty_newest_versions(models: tuple[ModelCandidate, ...]) -> Iterator[tuple[Path, str]]:
     """Directories with a higher number than every version that holds a model, and what they do.
 
     TF-Serving goes by the number alone: it would try to load these, and serve nothing new.
@@ -121,7 +123,7 @@ def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) ->
     return None
 
 
-def _origin(model: Candidate, root: Path, references: dict[Path, dict[str, str]]) -> str:
+def _origin(model: ModelCandidate, root: Path, references: dict[Path, dict[str, str]]) -> str:
     """One line on where the model comes from, "" where its place says nothing."""
     names = [(root / relative).as_posix() for relative in (model.relative, *model.aliases)]
     if snapshots := [match for name in names if (match := _SNAPSHOT.fullmatch(name))]:
@@ -175,9 +177,9 @@ def _from_kaggle(path: Path) -> str:
     return ""
 
 
-def _without_repeated_snapshots(models: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+def _without_repeated_snapshots(models: tuple[ModelCandidate, ...]) -> tuple[ModelCandidate, ...]:
     """A directory model whose snapshots link to the same files is one row with aliases."""
-    kept: dict[object, Candidate] = {}
+    kept: dict[object, ModelCandidate] = {}
     for model in models:
         key = _linked_content(model.path) or model.path
         if first := kept.get(key):

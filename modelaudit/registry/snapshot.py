@@ -66,7 +66,7 @@ class Snapshot:
 
 
 @dataclass(slots=True)
-class Looker:
+class SnapshotReader:
     """Takes snapshots; lists each directory once, so use a new one for every look around."""
 
     limits: Limits

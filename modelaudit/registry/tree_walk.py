@@ -13,20 +13,14 @@ from modelaudit.formats.io.bounded import display_path, open_regular
 from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.model_versions import is_version
 from modelaudit.registry import (
-    file_groups as grouping,
-)
-from modelaudit.registry import (
+    file_groups,
     mlflow,
+    other_formats,
+    provenance,
 )
-from modelaudit.registry import (
-    other_formats as foreign,
-)
-from modelaudit.registry import (
-    provenance as layouts,
-)
-from modelaudit.registry.candidates import Candidate, Discovery, Named
-from modelaudit.registry.directory_listing import File, Listing, list_directory
-from modelaudit.registry.isolated_sniff import sniff_all, sniff_apart
+from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath
+from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListing, list_directory
+from modelaudit.registry.isolated_sniff import sniff_all_isolated, sniff_isolated
 from modelaudit.settings import Limits
 
 # Version control keeps copies of the models beside it here, under names of its own.
@@ -47,10 +41,10 @@ _SERVED = frozenset(
 
 def is_variables(directory: Path) -> bool:
     """Whether `directory` is the `variables/` of a SavedModel."""
-    return directory.name == "variables" and grouping.is_saved_model((), _names(directory))
+    return directory.name == "variables" and file_groups.is_saved_model((), _names(directory))
 
 
-class Walk:
+class TreeWalk:
     """Collects models, counts and problems under `scope`, a resolved directory. Used once."""
 
     def __init__(self, scope: Path, limits: Limits, apart: Path | None = None) -> None:
@@ -60,14 +54,14 @@ class Walk:
         self._limits = limits
         self._left = limits.files
         self._stopped = False
-        self._models: list[Candidate] = []
+        self._models: list[ModelCandidate] = []
         self._places: set[Path] = set()
         self._orbax: list[Path] = []
-        self._loose: list[File] = []
-        self._files: dict[tuple[int, int], list[tuple[File, Format]]] = {}
+        self._loose: list[DirectoryFile] = []
+        self._files: dict[tuple[int, int], list[tuple[DirectoryFile, Format]]] = {}
         self._others: Counter[str] = Counter()
         self._mlflow: dict[Path, mlflow.MlflowModel] = {}
-        self._named: list[Named] = []
+        self._named: list[SkippedPath] = []
         self._problems: list[Problem] = []
 
     def run(self, *, all_versions: bool) -> Discovery:
@@ -78,12 +72,12 @@ class Walk:
         self._look_at_loose_files()
         found = [*map(self._with_version, self._models), *self._one_row_for_each_file()]
         models = tuple(sorted(found, key=lambda model: os.fsencode(model.path)))
-        models = layouts.described(models, self._root, self._mlflow)
+        models = provenance.with_provenance(models, self._root, self._mlflow)
         self._note_empty_mlflow(models)
-        empty = layouts.empty_newest(models)
-        unserved = tuple(Named(self._show(place), why) for place, why in empty)
+        empty = provenance.empty_newest_versions(models)
+        unserved = tuple(SkippedPath(self._show(place), why) for place, why in empty)
         if not all_versions:
-            models, left_out = layouts.newest_only(models)
+            models, left_out = provenance.newest_only(models)
             self._named += left_out
         return Discovery(
             self._root,
@@ -109,7 +103,7 @@ class Walk:
             return []
         own = _own_of_directory(directory, listing, inside)
         if own:
-            self._model(directory, sniff_apart(directory, self._limits))
+            self._model(directory, sniff_isolated(directory, self._limits))
         self._note_what_was_not_followed(directory, listing)
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
@@ -117,7 +111,7 @@ class Walk:
         # Its reader does not look into assets; those of other models are told by rules.
         if any(directory.is_relative_to(checkpoint) for checkpoint in self._orbax):
             for name, file in listing.files.items():
-                if Path(name).suffix.lower() in foreign.MODEL_SUFFIXES:
+                if Path(name).suffix.lower() in other_formats.MODEL_SUFFIXES:
                     self._look_at_file(file)
         below = []
         for name in reversed(listing.directories):  # the last in is visited first
@@ -127,7 +121,7 @@ class Walk:
                 below.append((directory / name, name in own if own else inside))
         return below
 
-    def _note_what_was_not_followed(self, directory: Path, listing: Listing) -> None:
+    def _note_what_was_not_followed(self, directory: Path, listing: DirectoryListing) -> None:
         for name, (kind, reason) in listing.refused.items():
             self._problem(kind, directory / name, reason)
         for name, target in listing.links.items():
@@ -140,9 +134,9 @@ class Walk:
             self._problem(ProblemKind.LIMIT_EXCEEDED, directory, reason)
             self._stopped = True
 
-    def _look_at_files(self, directory: Path, rest: dict[str, File]) -> None:
+    def _look_at_files(self, directory: Path, rest: dict[str, DirectoryFile]) -> None:
         rows = 0
-        for group in grouping.checkpoints(rest):
+        for group in file_groups.checkpoints(rest):
             parts = set(group.files)
             if self._is_taken(directory, group):
                 parts.discard(group.prefix)
@@ -153,24 +147,24 @@ class Walk:
                 rows += self._look_at_checkpoint(directory, group)
             for name in parts:
                 del rest[name]
-        for name in grouping.state_files(rest):
+        for name in file_groups.state_files(rest):
             del rest[name]
             if not rows:
                 self._name(directory / name, "checkpoint state file without a checkpoint beside it")
         for file in rest.values():
             self._look_at_file(file)
 
-    def _is_taken(self, directory: Path, group: grouping.Checkpoint) -> bool:
+    def _is_taken(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
         """Whether the checkpoint's path is that of another model: `m.h5` beside `m.h5.index`."""
         place = group.place(directory)
         if place == directory:
             return directory in self._places
         return place.is_dir() or (place.name in group.files and _starts_like_a_model(place))
 
-    def _look_at_checkpoint(self, directory: Path, group: grouping.Checkpoint) -> bool:
+    def _look_at_checkpoint(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
         """Make it a row, or say why not; whether it is one."""
         place = group.place(directory)
-        form = sniff_apart(place, self._limits)
+        form = sniff_isolated(place, self._limits)
         if group.lone and form is Format.UNKNOWN:
             name = group.files[0]
             self._name(directory / name, f"named like a checkpoint's {name.rpartition('.')[2]}")
@@ -184,17 +178,17 @@ class Walk:
         except ReadError as error:
             self._name(path, f"MLflow's description of a model cannot be used: {error.reason}")
 
-    def _note_empty_mlflow(self, models: tuple[Candidate, ...]) -> None:
+    def _note_empty_mlflow(self, models: tuple[ModelCandidate, ...]) -> None:
         for directory, described in self._mlflow.items():
             if not any(model.path.is_relative_to(directory) for model in models):
                 what = "its model is not there" if described.is_ours else "not TensorFlow/Keras"
                 self._name(directory / mlflow.FILE, f"{described}: {what}")
 
-    def _look_at_file(self, file: File) -> None:
+    def _look_at_file(self, file: DirectoryFile) -> None:
         if file.path.name == mlflow.FILE:
             self._look_at_mlmodel(file.path)
             return
-        promised = file.path.suffix.lower() in foreign.MODEL_SUFFIXES
+        promised = file.path.suffix.lower() in other_formats.MODEL_SUFFIXES
         try:
             head = _head(file.path)
         except ReadError as error:
@@ -209,7 +203,7 @@ class Walk:
 
     def _look_at_loose_files(self) -> None:
         """Tell the formats of all files that may be models, with one child for the HDF5 files."""
-        forms = sniff_all((file.path for file in self._loose), self._limits)
+        forms = sniff_all_isolated((file.path for file in self._loose), self._limits)
         for file in self._loose:
             try:
                 head = _head(file.path)
@@ -217,21 +211,21 @@ class Walk:
                 head = b""
             self._place_file(file, head, forms[file.path])
 
-    def _place_file(self, file: File, head: bytes, form: Format) -> None:
+    def _place_file(self, file: DirectoryFile, head: bytes, form: Format) -> None:
         """Make a file a row, or count it among the others, or say why it is none."""
         suffix = file.path.suffix.lower()
-        promised = suffix in foreign.MODEL_SUFFIXES
-        if form in _BROKEN and foreign.is_unfinished(file.path.name):
+        promised = suffix in other_formats.MODEL_SUFFIXES
+        if form in _BROKEN and other_formats.is_unfinished(file.path.name):
             self._name(file.path, "a copy or download that did not end, or goes on")
             return
         if _is_row(suffix, form):
             self._files.setdefault(file.identity, []).append((file, form))
             return
-        reason = foreign.reason(file.path.name, head)
+        reason = other_formats.unsupported_reason(file.path.name, head)
         if reason is None and form is Format.HDF5_OTHER and promised:
             reason = "HDF5 file that holds no Keras model or weights"
         if reason is None and head.startswith(_MAGIC[1]):
-            reason = foreign.archived_models(file.path, self._limits)
+            reason = other_formats.archived_models(file.path, self._limits)
         if reason is None and promised:
             reason = f"{form.label}, though its suffix is {suffix}"
         if reason is None:
@@ -239,16 +233,16 @@ class Walk:
         else:
             self._name(file.path, reason)
 
-    def _one_row_for_each_file(self) -> list[Candidate]:
+    def _one_row_for_each_file(self) -> list[ModelCandidate]:
         """Links to one file are one row, under the name that says most."""
         rows = []
         for links in self._files.values():
             (file, form), *others = sorted(links, key=lambda link: _plainness(link[0]))
             aliases = tuple(self._show(other.path) for other, _ in others)
-            rows.append(Candidate(file.path, self._show(file.path), form, aliases=aliases))
+            rows.append(ModelCandidate(file.path, self._show(file.path), form, aliases=aliases))
         return rows
 
-    def _with_version(self, model: Candidate) -> Candidate:
+    def _with_version(self, model: ModelCandidate) -> ModelCandidate:
         """Add TF-Serving's base and version where the model stands in a numbered directory.
 
         A numbered directory inside a SavedModel is another model, not a version of it.
@@ -270,10 +264,10 @@ class Walk:
         self._places.add(path)
         if form is Format.ORBAX:
             self._orbax.append(path)
-        self._models.append(Candidate(path, self._show(path), form))
+        self._models.append(ModelCandidate(path, self._show(path), form))
 
     def _name(self, path: Path, reason: str) -> None:
-        self._named.append(Named(self._show(path), reason))
+        self._named.append(SkippedPath(self._show(path), reason))
 
     def _problem(self, kind: ProblemKind, path: Path, reason: str) -> None:
         self._problems.append(Problem(kind, self._show(path), reason))
@@ -282,17 +276,17 @@ class Walk:
         return display_path(path, self._root)
 
 
-def _own_of_directory(directory: Path, listing: Listing, inside: bool) -> frozenset[str]:
+def _own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -> frozenset[str]:
     """Names in the directory that belong to the one model that it is, none if it is none.
 
     An Orbax checkpoint has directories in it that look like checkpoints themselves.
     """
     has_variables = "variables" in listing.directories
     variables = _names(directory / "variables") if has_variables else []
-    if grouping.is_saved_model(listing.files, variables):
-        return grouping.SAVED_MODEL_FILES | grouping.SAVED_MODEL_DIRECTORIES
-    if grouping.is_keras_archive(listing.files):
-        return grouping.KERAS_FILES | grouping.KERAS_DIRECTORIES
+    if file_groups.is_saved_model(listing.files, variables):
+        return file_groups.SAVED_MODEL_FILES | file_groups.SAVED_MODEL_DIRECTORIES
+    if file_groups.is_keras_archive(listing.files):
+        return file_groups.KERAS_FILES | file_groups.KERAS_DIRECTORIES
     everything = frozenset((*listing.files, *listing.directories))
     if not inside and is_orbax(everything):
         return everything
@@ -300,13 +294,13 @@ def _own_of_directory(directory: Path, listing: Listing, inside: bool) -> frozen
 
 
 def _is_row(suffix: str, form: Format) -> bool:
-    if suffix not in foreign.MODEL_SUFFIXES:
+    if suffix not in other_formats.MODEL_SUFFIXES:
         return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
     return suffix == ".keras" or form not in _FOREIGN
 
 
-def _plainness(file: File) -> tuple[bool, bool, bytes]:
-    named = file.path.suffix.lower() in foreign.MODEL_SUFFIXES
+def _plainness(file: DirectoryFile) -> tuple[bool, bool, bytes]:
+    named = file.path.suffix.lower() in other_formats.MODEL_SUFFIXES
     return (not named, file.link, os.fsencode(file.path))
 
 
@@ -320,7 +314,7 @@ def _starts_like_a_model(path: Path) -> bool:
 def _head(path: Path) -> bytes:
     with open_regular(path) as handle:
         try:
-            return handle.read(foreign.HEAD_BYTES)
+            return handle.read(other_formats.HEAD_BYTES)
         except OSError as error:
             raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error
 

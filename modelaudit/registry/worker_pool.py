@@ -33,7 +33,7 @@ STOP_SECONDS = 2.0  # for a slot to take away what it has half written
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskResult:
     """How one task ended: what the work gave, or why it gave nothing.
 
     `limit` names the setting that ended it, "" where none did.
@@ -46,7 +46,7 @@ class Done:
 
 
 @dataclass(slots=True)
-class _Slot:
+class _PoolWorker:
     pid: int
     to_child: int
     from_child: int
@@ -77,12 +77,12 @@ def _send(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-class _Stopped(BaseException):
+class _WorkerStopped(BaseException):
     """The parent ended this slot; no work is to catch it."""
 
 
 def _stopped(number: int, _frame: object) -> NoReturn:
-    raise _Stopped(number)
+    raise _WorkerStopped(number)
 
 
 def _serve(
@@ -108,7 +108,7 @@ def _serve(
                 message = _packed({"index": index, "value": None, "limit": "read_memory"})
             with suppress(BrokenPipeError):  # the parent was killed; its pipe has ended, too
                 _send(answer, message)
-    except _Stopped:
+    except _WorkerStopped:
         pass
     except BaseException:  # a forked child must never return into the parent's code
         import traceback
@@ -120,8 +120,8 @@ def _serve(
 
 
 def _start(
-    tasks: Sequence[Task], work: Work[Task], others: Sequence[_Slot], memory: int | None
-) -> _Slot:
+    tasks: Sequence[Task], work: Work[Task], others: Sequence[_PoolWorker], memory: int | None
+) -> _PoolWorker:
     child_reads, to_child = os.pipe()
     from_child, child_writes = os.pipe()
     # An interrupt must not reach the child before it has left the parent's code for good.
@@ -141,10 +141,10 @@ def _start(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     os.close(child_reads)
     os.close(child_writes)
-    return _Slot(pid, to_child, from_child)
+    return _PoolWorker(pid, to_child, from_child)
 
 
-def _stop(slot: _Slot, *, kill: bool) -> int:
+def _stop(slot: _PoolWorker, *, kill: bool) -> int:
     """End a slot and give its wait status."""
     os.close(slot.to_child)
     if kill:
@@ -153,7 +153,7 @@ def _stop(slot: _Slot, *, kill: bool) -> int:
     return os.waitpid(slot.pid, 0)[1]
 
 
-def _stop_all(slots: Sequence[_Slot]) -> None:
+def _stop_all(slots: Sequence[_PoolWorker]) -> None:
     """End every slot; those at work get a moment to take away what they have half written.
 
     An interrupt in that moment ends it.
@@ -174,12 +174,12 @@ def _stop_all(slots: Sequence[_Slot]) -> None:
             _stop(slot, kill=slot in busy)
 
 
-def _assign(slot: _Slot, index: int, seconds: float) -> None:
+def _assign(slot: _PoolWorker, index: int, seconds: float) -> None:
     slot.task, slot.deadline = index, time.monotonic() + seconds
     os.write(slot.to_child, HEADER.pack(index))
 
 
-def _message(slot: _Slot) -> dict[str, Json] | None:
+def _message(slot: _PoolWorker) -> dict[str, Json] | None:
     """The next whole message of a slot, if it has arrived."""
     if len(slot.buffer) < HEADER.size:
         return None
@@ -198,14 +198,14 @@ def _why_lost(status: int) -> str:
     return f"the process that read it ended with status {os.WEXITSTATUS(status)}"
 
 
-def run(
+def run_tasks(
     tasks: Sequence[Task],
     work: Work[Task],
     *,
     jobs: int,
     seconds: float,
     memory: int | None = None,
-) -> Iterator[Done]:
+) -> Iterator[TaskResult]:
     """Do `work` on every task, `jobs` at a time, and yield results as they come.
 
     Args:
@@ -216,10 +216,10 @@ def run(
         memory: bytes of address space that a slot may have; None does not limit it.
 
     Yields:
-        One `Done` for every task, in order of completion.
+        One `TaskResult` for every task, in order of completion.
     """
     waiting = list(range(len(tasks)))[::-1]
-    slots: list[_Slot] = []
+    slots: list[_PoolWorker] = []
     try:
         while waiting or any(slot.task is not None for slot in slots):
             while waiting and len(slots) < jobs:
@@ -232,7 +232,7 @@ def run(
         _stop_all(slots)
 
 
-def _collect(slots: list[_Slot]) -> Iterator[Done]:
+def _collect(slots: list[_PoolWorker]) -> Iterator[TaskResult]:
     """Wait for news from busy slots; slots that are gone are taken out of the list."""
     busy = {slot.from_child: slot for slot in slots if slot.task is not None}
     patience = max(0.0, min(slot.deadline for slot in busy.values()) - time.monotonic())
@@ -245,15 +245,15 @@ def _collect(slots: list[_Slot]) -> Iterator[Done]:
         assert index is not None
         if not piece or len(slot.buffer) > MESSAGE_BYTES:
             slots.remove(slot)
-            yield Done(index, None, _why_lost(_stop(slot, kill=bool(piece))))
+            yield TaskResult(index, None, _why_lost(_stop(slot, kill=bool(piece))))
         elif message := _message(slot):
             slot.task = None
             value, limit = message.get("value"), str(message.get("limit") or "")
             lost = f"it needed more memory than the limit {limit} allows" if limit else ""
-            yield Done(index, value if isinstance(value, dict) else None, lost, limit)
+            yield TaskResult(index, value if isinstance(value, dict) else None, lost, limit)
     now = time.monotonic()
     for slot in [slot for slot in slots if slot.task is not None and slot.deadline <= now]:
         slots.remove(slot)
         _stop(slot, kill=True)
         assert slot.task is not None
-        yield Done(slot.task, None, TOO_LONG, "read_seconds")
+        yield TaskResult(slot.task, None, TOO_LONG, "read_seconds")

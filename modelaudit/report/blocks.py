@@ -147,7 +147,7 @@ def _width(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FactList:
     """Named values: a description list."""
 
     rows: tuple[tuple[str, Cell], ...]
@@ -177,7 +177,7 @@ class Bullets:
     block: str = "bullets"
 
 
-Block = Table | Facts | Prose | Bullets
+Block = Table | FactList | Prose | Bullets
 
 
 def in_print(block: Block) -> bool:

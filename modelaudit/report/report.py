@@ -34,8 +34,8 @@ class Report:
     date: str
     tool: str
     verdict: verdict.VerdictPage
-    diagnosis: diagnosis.Diagnosis
-    findings: findings.Findings
+    diagnosis: diagnosis.DiagnosisView
+    findings: findings.FindingsSection
     charts: tuple[Chart, ...]
     sections: tuple[Section, ...]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from modelaudit.facts import TensorStats
 from modelaudit.restore.compare import compare
-from modelaudit.restore.model import Comparison, Weight
+from modelaudit.restore.model import Weight, WeightComparison
 from modelaudit.schema import Audit
 
 Map = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class AuditChange:
     """One change. `breaking`: a client of the old model may fail on the new one.
 
     `measured`: the change is in one of many numbers that were measured for both models.
@@ -29,7 +29,9 @@ class Changed:
     measured: bool = False
 
 
-def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> list[Changed]:
+def audit_changes(
+    old: Audit, new: Audit, in_words: Callable[[str], str] = str
+) -> list[AuditChange]:
     """All changes except the weights; see `audited_weights` and `compare` for those.
 
     `in_words` describes a transform code for users; without it, codes stay as they are.
@@ -43,7 +45,7 @@ def changes(old: Audit, new: Audit, in_words: Callable[[str], str] = str) -> lis
     ]
 
 
-def weight_changes(found: Comparison) -> list[Changed]:
+def weight_changes(found: WeightComparison) -> list[AuditChange]:
     """The result of a comparison of weights, tensor by tensor."""
     told = [
         str(each) if each.found == each.tensor
@@ -53,7 +55,7 @@ def weight_changes(found: Comparison) -> list[Changed]:
     ]  # fmt: skip
     told += [f"{name}: removed" for name in found.missing]
     told += [f"{name}: added" for name in found.unexpected]
-    return [Changed("weights", text) for text in told]
+    return [AuditChange("weights", text) for text in told]
 
 
 def audited_weights(audit: Audit) -> list[Weight]:
@@ -68,7 +70,7 @@ def audited_weights(audit: Audit) -> list[Weight]:
     return weights
 
 
-def compare_audited(old: Audit, new: Audit) -> Comparison:
+def compare_audited(old: Audit, new: Audit) -> WeightComparison:
     """Compares the weights of two audits without their values."""
     return compare(audited_weights(old), audited_weights(new))
 
@@ -89,32 +91,32 @@ def _map(value: object) -> Map:
     return value if isinstance(value, Mapping) else {}
 
 
-def _format(old: Audit, new: Audit) -> Iterator[Changed]:
+def _format(old: Audit, new: Audit) -> Iterator[AuditChange]:
     before, after = str(old.model.get("format_label")), str(new.model.get("format_label"))
     if before != after:
-        yield Changed("format", f"{before} became {after}")
+        yield AuditChange("format", f"{before} became {after}")
     a, b = _map(old.model.get("saved_with")), _map(new.model.get("saved_with"))
     for key in sorted({*a, *b} - {"date_saved"}):
         if a.get(key) != b.get(key):
             was, became = ("not named" if x.get(key) is None else x[key] for x in (a, b))
-            yield Changed("versions", f"{key}: {was} became {became}")
+            yield AuditChange("versions", f"{key}: {was} became {became}")
 
 
-def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[Changed]:
+def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[AuditChange]:
     """The changes between the signatures of two SavedModels, as `schema.jsonable` gives them."""
     before = {str(s.get("name")): s for s in old}
     after = {str(s.get("name")): s for s in new}
     for name, signature in before.items():
         if name not in after:
-            yield Changed("signature", f"{name} was removed", breaking=True)
+            yield AuditChange("signature", f"{name} was removed", breaking=True)
         else:
             yield from _ports(name, signature, after[name], "name")
     for name in after:
         if name not in before:
-            yield Changed("signature", f"{name} was added")
+            yield AuditChange("signature", f"{name} was added")
 
 
-def _interface(old: Audit, new: Audit) -> Iterator[Changed]:
+def _interface(old: Audit, new: Audit) -> Iterator[AuditChange]:
     """Signatures of SavedModels; for Keras files, the inputs and outputs of the config."""
     if old.signatures and new.signatures:
         yield from signature_changes(old.signatures, new.signatures)
@@ -122,32 +124,34 @@ def _interface(old: Audit, new: Audit) -> Iterator[Changed]:
         yield from _ports("model", old.architecture, new.architecture, "route")
 
 
-def _ports(name: str, old: Map, new: Map, key: str) -> Iterator[Changed]:
+def _ports(name: str, old: Map, new: Map, key: str) -> Iterator[AuditChange]:
     for side in ("inputs", "outputs"):
         before = {str(p.get(key)): p for p in _items(old.get(side))}
         after = {str(p.get(key)): p for p in _items(new.get(side))}
         for port, was in before.items():
             where = f"{name}, {side[:-1]} {port}"
             if port not in after:
-                yield Changed("signature", f"{where}: removed", breaking=True)
+                yield AuditChange("signature", f"{where}: removed", breaking=True)
                 continue
             yield from _port(where, was, after[port], takes=side == "inputs")
         for port in after:
             if port not in before:
                 # A client of the old model does not pass a new input, and ignores a new output.
                 needed = side == "inputs"
-                yield Changed("signature", f"{name}, {side[:-1]} {port}: added", breaking=needed)
+                yield AuditChange(
+                    "signature", f"{name}, {side[:-1]} {port}: added", breaking=needed
+                )
 
 
-def _port(where: str, old: Map, new: Map, *, takes: bool) -> Iterator[Changed]:
+def _port(where: str, old: Map, new: Map, *, takes: bool) -> Iterator[AuditChange]:
     if old.get("dtype") != new.get("dtype"):
         what = f"{where}: {old.get('dtype')} became {new.get('dtype')}"
-        yield Changed("signature", what, breaking=True)
+        yield AuditChange("signature", what, breaking=True)
     before, after = old.get("shape"), new.get("shape")
     if before != after:
         wide, narrow = (after, before) if takes else (before, after)
         what = f"{where}: shape {_shape(before)} became {_shape(after)}"
-        yield Changed("signature", what, breaking=not _covers(wide, narrow))
+        yield AuditChange("signature", what, breaking=not _covers(wide, narrow))
 
 
 def _shape(shape: object) -> str:
@@ -163,7 +167,7 @@ def _covers(wide: object, narrow: object) -> bool:
     return all(a in (None, b) for a, b in zip(wide, narrow, strict=True))
 
 
-def _architecture(old: Map, new: Map) -> Iterator[Changed]:
+def _architecture(old: Map, new: Map) -> Iterator[AuditChange]:
     before = {str(layer.get("route")): layer for layer in _items(old.get("layers"))}
     after = {str(layer.get("route")): layer for layer in _items(new.get("layers"))}
     if not before or not after:
@@ -171,10 +175,10 @@ def _architecture(old: Map, new: Map) -> Iterator[Changed]:
     for route, layer in before.items():
         other = after.get(route)
         if other is None:
-            yield Changed("architecture", f"{route} ({layer.get('class')}): removed")
+            yield AuditChange("architecture", f"{route} ({layer.get('class')}): removed")
         elif layer.get("class") != other.get("class"):
             was, became = layer.get("class"), other.get("class")
-            yield Changed("architecture", f"{route}: {was} became {became}")
+            yield AuditChange("architecture", f"{route}: {was} became {became}")
         else:
             told = [
                 said
@@ -187,23 +191,23 @@ def _architecture(old: Map, new: Map) -> Iterator[Changed]:
                 if layer.get(key) != other.get(key)
             ]
             if told:
-                yield Changed("architecture", f"{route} ({layer['class']}): {', '.join(told)}")
+                yield AuditChange("architecture", f"{route} ({layer['class']}): {', '.join(told)}")
     for route, layer in after.items():
         if route not in before:
-            yield Changed("architecture", f"{route} ({layer.get('class')}): added")
+            yield AuditChange("architecture", f"{route} ({layer.get('class')}): added")
 
 
-def _findings(old: Audit, new: Audit) -> Iterator[Changed]:
+def _findings(old: Audit, new: Audit) -> Iterator[AuditChange]:
     before = {finding.fingerprint: finding for finding in old.findings}
     after = {finding.fingerprint: finding for finding in new.findings}
     for sign, mine, others in (("new", after, before), ("gone", before, after)):
         for fingerprint, each in mine.items():
             if fingerprint not in others:
                 place = f" at {each.location.route}" if each.location.route else ""
-                yield Changed("findings", f"{sign}: {each.code} {each.name}{place}")
+                yield AuditChange("findings", f"{sign}: {each.code} {each.name}{place}")
 
 
-def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[Changed]:
+def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[AuditChange]:
     """Accuracy and agreement under transforms, if both models ran on the same inputs."""
     if not old.get("inputs") or old.get("inputs") != new.get("inputs"):
         return
@@ -220,7 +224,7 @@ def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[C
         for key in sorted(a.keys() & b.keys()):
             if abs(a[key] - b[key]) >= 0.005:
                 what = f"{name}: {key}: {a[key]:.1%} became {b[key]:.1%}"
-                yield Changed("behaviour", what, measured=True)
+                yield AuditChange("behaviour", what, measured=True)
 
 
 def _numbers(output: Map, in_words: Callable[[str], str]) -> dict[str, float]:

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.restore.conversions import alteration
-from modelaudit.restore.model import Change, Comparison, Difference, Weight, sketch
+from modelaudit.restore.model import (
+    TensorChange,
+    TensorDifference,
+    Weight,
+    WeightComparison,
+    sketch,
+)
 
 # Upper bound on the bytes of values read in one comparison. Values only help to name what happened
 # to a tensor; the digests alone show that it differs.
@@ -23,7 +29,7 @@ Array = NDArray[Any]
 Pair = tuple[Weight, Weight]
 
 
-def compare(expected: Sequence[Weight], found: Sequence[Weight]) -> Comparison:
+def compare(expected: Sequence[Weight], found: Sequence[Weight]) -> WeightComparison:
     """Match every expected tensor with a found one, and name the differences.
 
     Tensors with the same name on both sides form a pair, whatever their values. The rest is
@@ -33,7 +39,7 @@ def compare(expected: Sequence[Weight], found: Sequence[Weight]) -> Comparison:
     pairs, lost, extra = _pairs(expected, found)
     judge = _Judge(pairs)
     differing = tuple(judge.difference(pair) for pair in pairs if pair[0].sha256 != pair[1].sha256)
-    return Comparison(
+    return WeightComparison(
         compared=len(expected),
         identical=len(pairs) - len(differing),
         differing=differing,
@@ -137,7 +143,7 @@ class _Judge:
         for pair in pairs:
             self.owners[pair[0].sha256, pair[0].shape].append(pair)
 
-    def difference(self, pair: Pair) -> Difference:
+    def difference(self, pair: Pair) -> TensorDifference:
         """What happened to one pair whose digests differ."""
         before, after = pair
         borrowed = self._borrowed(pair)
@@ -149,13 +155,13 @@ class _Judge:
             back = alteration(theirs, before.sha256)
             how = _INVERSE.get(back, back)
         if how:
-            return Difference(before.name, after.name, Change.ALTERED, how)
+            return TensorDifference(before.name, after.name, TensorChange.ALTERED, how)
         if before.shape != after.shape:
             how = f"{list(before.shape)} became {list(after.shape)}"
-            return Difference(before.name, after.name, Change.RESHAPED, how)
+            return TensorDifference(before.name, after.name, TensorChange.RESHAPED, how)
         return _by_values(pair, mine, theirs)
 
-    def _borrowed(self, pair: Pair) -> Difference | None:
+    def _borrowed(self, pair: Pair) -> TensorDifference | None:
         """Swapped, or with another tensor's values. Constants do not identify a tensor."""
         before, after = pair
         owners = self.owners.get((after.sha256, after.shape), [])
@@ -164,8 +170,8 @@ class _Judge:
         owner, there = owners[0]
         if _constant(owner) or _constant(after):
             return None
-        change = Change.SWAPPED if there.sha256 == before.sha256 else Change.OTHER
-        return Difference(before.name, after.name, change, other=owner.name)
+        change = TensorChange.SWAPPED if there.sha256 == before.sha256 else TensorChange.OTHER
+        return TensorDifference(before.name, after.name, change, other=owner.name)
 
     def _values(self, weight: Weight) -> Array | None:
         """The values, if they fit in the remaining budget."""
@@ -199,26 +205,28 @@ def _initial(weight: Weight) -> bool:
     return weight.initial is not None and weight.initial()
 
 
-def _by_values(pair: Pair, mine: Array | None, theirs: Array | None) -> Difference:
+def _by_values(pair: Pair, mine: Array | None, theirs: Array | None) -> TensorDifference:
     before, after = pair
     how = _permuted(mine, theirs) if mine is not None and theirs is not None else ""
     a, b = _sampled(before, mine), _sampled(after, theirs)
     if a is None or b is None or a.shape != b.shape or a.size < 2:
         return _by_statistics(pair)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return Difference(before.name, after.name, Change.VALUES)
+        return TensorDifference(before.name, after.name, TensorChange.VALUES)
     norm = float(np.linalg.norm(a))
     distance = float(np.linalg.norm(b - a)) / norm if norm else None
     factor = float(a @ b) / norm**2 if norm else 0.0
     residue = float(np.linalg.norm(b - factor * a))
     if factor and residue <= FACTOR_ERROR * float(np.linalg.norm(b)):
-        change = Change.SCALED
-        return Difference(before.name, after.name, change, factor=factor, distance=distance)
+        change = TensorChange.SCALED
+        return TensorDifference(before.name, after.name, change, factor=factor, distance=distance)
     if how:
-        return Difference(before.name, after.name, Change.PERMUTED, how, distance=distance)
+        return TensorDifference(
+            before.name, after.name, TensorChange.PERMUTED, how, distance=distance
+        )
     unrelated = abs(_correlation(a, b)) < UNRELATED
-    change = Change.INITIAL if unrelated and _initial(after) else Change.VALUES
-    return Difference(before.name, after.name, change, distance=distance)
+    change = TensorChange.INITIAL if unrelated and _initial(after) else TensorChange.VALUES
+    return TensorDifference(before.name, after.name, change, distance=distance)
 
 
 def _sampled(weight: Weight, values: Array | None) -> NDArray[np.float64] | None:
@@ -228,22 +236,22 @@ def _sampled(weight: Weight, values: Array | None) -> NDArray[np.float64] | None
     return None if weight.sketch is None else weight.sketch.astype(np.float64)
 
 
-def _by_statistics(pair: Pair) -> Difference:
+def _by_statistics(pair: Pair) -> TensorDifference:
     """Without both sides' values: compares minimum, maximum, mean and standard deviation."""
     before, after = pair
     if _initial(after):
-        return Difference(before.name, after.name, Change.INITIAL)
+        return TensorDifference(before.name, after.name, TensorChange.INITIAL)
     a, b = before.stats, after.stats
     if a is None or b is None or not a.std or a.nonfinite or b.nonfinite:
-        return Difference(before.name, after.name, Change.VALUES)
+        return TensorDifference(before.name, after.name, TensorChange.VALUES)
     factor = b.std / a.std
     for sign in (factor, -factor):
         low, high = sorted((a.minimum * sign, a.maximum * sign))
         scale = FACTOR_ERROR * max(abs(low), abs(high))
         told = (low - b.minimum, high - b.maximum, a.mean * sign - b.mean)
         if factor and all(abs(gap) <= scale for gap in told):
-            return Difference(before.name, after.name, Change.SCALED, factor=sign)
-    return Difference(before.name, after.name, Change.VALUES)
+            return TensorDifference(before.name, after.name, TensorChange.SCALED, factor=sign)
+    return TensorDifference(before.name, after.name, TensorChange.VALUES)
 
 
 def _permuted(a: Array, b: Array) -> str:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact
 from modelaudit.restore.compare import compare
-from modelaudit.restore.golden_record import Answer, Record, read_record, record_path
-from modelaudit.restore.model import Comparison
+from modelaudit.restore.golden_record import GoldenRecord, RecordedOutput, read_record, record_path
+from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Limits
 
@@ -41,7 +41,7 @@ class OutputReplay:
 
 
 @dataclass(frozen=True, slots=True)
-class Golden:
+class GoldenCheck:
     """The result of checking a model against its record.
 
     Attributes:
@@ -61,24 +61,24 @@ class Golden:
     made: Mapping[str, str] | None = None
     digest: str = ""
     same_files: bool | None = None
-    weights: Comparison | None = None
+    weights: WeightComparison | None = None
     outputs: tuple[OutputReplay, ...] = ()
     not_replayed: str = "the model was not run"
 
 
-def read_golden(artifact: Artifact, limits: Limits) -> Golden | None:
+def read_golden(artifact: Artifact, limits: Limits) -> GoldenCheck | None:
     """The record next to a model, checked against its stored tensors; None without a record."""
     try:
         record = read_record(artifact.root, limits)
     except ReadError as error:
-        return Golden(error.file, problem=error.reason, kind=error.kind)
+        return GoldenCheck(error.file, problem=error.reason, kind=error.kind)
     if record is None:
         return None
     stored = stored_weights(artifact)
     same = None
     if record.model_sha256 and artifact.sha256:
         same = record.model_sha256 == artifact.sha256
-    return Golden(
+    return GoldenCheck(
         file=record_path(artifact.root).name,
         made=record.made,
         digest=record.digest,
@@ -87,8 +87,8 @@ def read_golden(artifact: Artifact, limits: Limits) -> Golden | None:
     )
 
 
-def replayed(
-    record: Record, outputs: Mapping[str, NDArray[Any]], noise: float
+def compare_replay(
+    record: GoldenRecord, outputs: Mapping[str, NDArray[Any]], noise: float
 ) -> tuple[OutputReplay, ...] | str:
     """The outputs compared with the recorded ones, or why they cannot be compared.
 
@@ -102,14 +102,14 @@ def replayed(
     shapes = [answer.shape for answer in record.outputs]
     found = []
     for answer in record.outputs:
-        value = partner(answer.name, answer.shape, shapes, outputs)
+        value = matching_output(answer.name, answer.shape, shapes, outputs)
         if value is None:
             return f"the model has no output {answer.name!r} of shape {list(answer.shape)}"
         found.append(_compared(answer, value, record, noise))
     return tuple(found)
 
 
-def partner(
+def matching_output(
     name: str,
     shape: tuple[int, ...],
     shapes: Iterable[tuple[int, ...]],
@@ -130,7 +130,9 @@ def partner(
     return fitting[0] if len(fitting) == len(rivals) == 1 else None
 
 
-def _compared(answer: Answer, value: NDArray[Any], record: Record, noise: float) -> OutputReplay:
+def _compared(
+    answer: RecordedOutput, value: NDArray[Any], record: GoldenRecord, noise: float
+) -> OutputReplay:
     now = np.ascontiguousarray(value).reshape(-1)[:: answer.step]
     kinds = {answer.values.dtype.name, *(weight.dtype for weight in record.tensors)}
     kinds |= {record.made.get("precision", "")}
@@ -160,7 +162,7 @@ def compare_output(
     return OutputReplay(name, difference, tolerance, difference / (1e-12 + scale))
 
 
-def allowing(golden: Golden, share: float) -> Golden:
+def with_tolerance(golden: GoldenCheck, share: float) -> GoldenCheck:
     """The same result, but every output may differ by this fraction of its largest value."""
     return replace(golden, outputs=tuple(_allowing(each, share) for each in golden.outputs))
 

@@ -34,7 +34,7 @@ KEPT_ELEMENTS = 1 << 16  # of one output
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RecordedInput:
     """One input: a recipe, or values given by the user."""
 
     name: str
@@ -43,7 +43,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RecordedOutput:
     """One output: every `step`-th value in C order, and the full shape."""
 
     name: str
@@ -53,7 +53,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class GoldenRecord:
     """A golden record.
 
     Attributes:
@@ -65,8 +65,8 @@ class Record:
 
     made: Mapping[str, str]
     model_sha256: str
-    inputs: tuple[Given, ...]
-    outputs: tuple[Answer, ...]
+    inputs: tuple[RecordedInput, ...]
+    outputs: tuple[RecordedOutput, ...]
     tensors: tuple[Weight, ...]
     noise: float
     digest: str = ""
@@ -77,13 +77,13 @@ def record_path(model: Path) -> Path:
     return model.with_name(model.name + SUFFIX)
 
 
-def answer(name: str, value: NDArray[Any]) -> Answer:
+def recorded_output(name: str, value: NDArray[Any]) -> RecordedOutput:
     """An output as it is recorded; of large outputs, evenly spaced values."""
     step = max(1, math.ceil(value.size / KEPT_ELEMENTS))
-    return Answer(name, value.shape, step, np.ascontiguousarray(value).reshape(-1)[::step])
+    return RecordedOutput(name, value.shape, step, np.ascontiguousarray(value).reshape(-1)[::step])
 
 
-def write_record(record: Record, model: Path) -> Path:
+def write_record(record: GoldenRecord, model: Path) -> Path:
     """Write the record next to the model; returns its path.
 
     Raises:
@@ -96,7 +96,7 @@ def write_record(record: Record, model: Path) -> Path:
     return path
 
 
-def read_record(model: Path, limits: Limits) -> Record | None:
+def read_record(model: Path, limits: Limits) -> GoldenRecord | None:
     """The validated record next to a model; None if there is none.
 
     Raises:
@@ -133,7 +133,7 @@ def canonical_digest(content: Mapping[str, Json]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _content(record: Record) -> dict[str, Json]:
+def _content(record: GoldenRecord) -> dict[str, Json]:
     return {
         "golden_version": VERSION,
         "made": dict(record.made),
@@ -148,7 +148,7 @@ def _content(record: Record) -> dict[str, Json]:
     }
 
 
-def _given(given: Given) -> dict[str, Json]:
+def _given(given: RecordedInput) -> dict[str, Json]:
     recipe, values = given.recipe, given.values
     if recipe is not None:
         return {
@@ -197,12 +197,12 @@ def _tensor(weight: Weight) -> dict[str, Json]:
     return entry
 
 
-def _parsed(content: Mapping[str, Any], digest: str) -> Record:
+def _parsed(content: Mapping[str, Any], digest: str) -> GoldenRecord:
     noise = content["noise"]
     asked = sum(math.prod(_shape(entry["shape"])) for entry in content["inputs"])
     if asked > INPUT_ELEMENTS:
         raise ValueError(f"inputs of {asked:,} values")
-    return Record(
+    return GoldenRecord(
         made={str(key): str(value) for key, value in content["made"].items()},
         model_sha256=str(content["model_sha256"]),
         inputs=tuple(_parsed_input(entry) for entry in content["inputs"]),
@@ -222,21 +222,21 @@ def _shape(value: Iterable[object]) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _parsed_input(entry: Mapping[str, Any]) -> Given:
+def _parsed_input(entry: Mapping[str, Any]) -> RecordedInput:
     name, shape = str(entry["name"]), _shape(entry["shape"])
     if "data" in entry:
-        return Given(name, values=_unpacked(entry).reshape(shape))
+        return RecordedInput(name, values=_unpacked(entry).reshape(shape))
     low, high, seed = float(entry["low"]), float(entry["high"]), int(entry["seed"])
     if seed < 0:
         raise ValueError(f"seed {seed}")
-    return Given(name, Recipe(name, shape, str(entry["dtype"]), low, high, seed))
+    return RecordedInput(name, Recipe(name, shape, str(entry["dtype"]), low, high, seed))
 
 
-def _parsed_output(entry: Mapping[str, Any]) -> Answer:
+def _parsed_output(entry: Mapping[str, Any]) -> RecordedOutput:
     shape, step, values = _shape(entry["shape"]), int(entry["step"]), _unpacked(entry)
     if step < 1 or len(values) != -(-math.prod(shape) // step):
         raise ValueError(f"output {entry['name']!r} has {len(values)} values")
-    return Answer(str(entry["name"]), shape, step, values)
+    return RecordedOutput(str(entry["name"]), shape, step, values)
 
 
 def _parsed_tensor(entry: Mapping[str, Any]) -> Weight:

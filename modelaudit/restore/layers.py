@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
-from modelaudit.formats.keras.dialects import modern
+from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.probe.protocol import Observation
 
@@ -98,7 +98,7 @@ def _listed(layer: Layer, wrappers: Set[str]) -> bool:
 def _class(name: str) -> str:
     """The current Keras name of a class."""
     plain = name.rpartition(">")[2].removesuffix("V1").removesuffix("V2")
-    return modern(plain, {})[0]
+    return to_keras2(plain, {})[0]
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

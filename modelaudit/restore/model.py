@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SKETCHED = 256
 
 
-class Change(StrEnum):
+class TensorChange(StrEnum):
     """What happened to a tensor, most specific first. `conversions` lists the alterations."""
 
     SWAPPED = "swapped"  # it and another tensor were swapped
@@ -72,7 +72,7 @@ def sketch(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TensorDifference:
     """One tensor that differs between the two sides.
 
     Attributes:
@@ -86,7 +86,7 @@ class Difference:
 
     tensor: str
     found: str
-    change: Change
+    change: TensorChange
     how: str = ""
     other: str = ""
     factor: float | None = None
@@ -95,19 +95,19 @@ class Difference:
     def __str__(self) -> str:
         """`conv/kernel: transposed`, as text for users."""
         match self.change:
-            case Change.SWAPPED:
+            case TensorChange.SWAPPED:
                 said = f"swapped with {self.other}"
-            case Change.OTHER:
+            case TensorChange.OTHER:
                 said = f"has the values of {self.other}"
-            case Change.ALTERED:
+            case TensorChange.ALTERED:
                 said = self.how.replace("-", " ")
-            case Change.SCALED:
+            case TensorChange.SCALED:
                 said = f"scaled by {self.factor:.6g}"
-            case Change.PERMUTED:
+            case TensorChange.PERMUTED:
                 said = f"{self.how} reordered"
-            case Change.INITIAL:
+            case TensorChange.INITIAL:
                 said = "at initial values"
-            case Change.RESHAPED:
+            case TensorChange.RESHAPED:
                 said = f"different shape ({self.how})"
             case _:
                 said = "different values"
@@ -117,7 +117,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class WeightComparison:
     """The result of comparing expected tensors with found ones.
 
     Attributes:
@@ -128,7 +128,7 @@ class Comparison:
 
     compared: int
     identical: int
-    differing: tuple[Difference, ...] = ()
+    differing: tuple[TensorDifference, ...] = ()
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
 

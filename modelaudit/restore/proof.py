@@ -8,13 +8,13 @@ from modelaudit.facts import Artifact
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.restore.compare import compare
 from modelaudit.restore.layers import LayerDifference, compare_layers
-from modelaudit.restore.model import Change, Comparison, Difference
-from modelaudit.restore.weight_sources import Fetch, held_weights, stored_weights
+from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
+from modelaudit.restore.weight_sources import Fetch, restored_weights, stored_weights
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreProof:
-    """What one runtime restored, compared with the file. See `Comparison` for the tensor names.
+    """What one runtime restored, compared with the file. `WeightComparison` has the tensor names.
 
     `cast` are weights that the model stores in another dtype, with the values that the cast gives:
     this is what Keras does with a float16 file, not a fault of the restore. `layers` are the
@@ -23,8 +23,8 @@ class RestoreProof:
 
     runtime: str
     call: str
-    comparison: Comparison
-    cast: tuple[Difference, ...] = ()
+    comparison: WeightComparison
+    cast: tuple[TensorDifference, ...] = ()
     layers: tuple[LayerDifference, ...] = ()
     layers_compared: int = 0
 
@@ -49,7 +49,7 @@ class RestoreProof:
         return self.comparison.unexpected
 
     @property
-    def differing(self) -> tuple[Difference, ...]:
+    def differing(self) -> tuple[TensorDifference, ...]:
         """Stored weights that differ in the restored model."""
         return self.comparison.differing
 
@@ -81,7 +81,7 @@ def prove(
     stored = stored_weights(artifact)
     if not stored:
         return None
-    found = compare(stored, held_weights(artifact, observation.variables, fetch))
+    found = compare(stored, restored_weights(artifact, observation.variables, fetch))
     # A tensor that is stored twice (exports hold a weight under two paths) is one variable.
     digests = {variable.sha256 for variable in observation.variables}
     twice = {weight.name for weight in stored if weight.sha256 in digests} & set(found.missing)
@@ -107,5 +107,5 @@ def prove(
     )
 
 
-def _is_cast(difference: Difference) -> bool:
-    return difference.change is Change.ALTERED and difference.how.startswith("cast-to-")
+def _is_cast(difference: TensorDifference) -> bool:
+    return difference.change is TensorChange.ALTERED and difference.how.startswith("cast-to-")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel, Tensor
-from modelaudit.formats.keras.external_architecture import program_names
-from modelaudit.measures.kernels.initialization import Companions, kernel_initialization
+from modelaudit.formats.keras.external_architecture import saved_variable_names
+from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.probe.protocol import VariableDigest
 from modelaudit.restore.model import Weight
@@ -27,7 +27,7 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
     Optimiser state, metrics and counters are not weights; text has no digest and is skipped.
     """
     owners = owner_names(artifact)
-    programs = program_names(artifact)
+    programs = saved_variable_names(artifact)
     kernels = {kernel.tensor: kernel for kernel in artifact.kernels}
     weights = []
     for tensor in artifact.tensors:
@@ -48,7 +48,7 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
     return weights
 
 
-def held_weights(
+def restored_weights(
     artifact: Artifact, variables: Sequence[VariableDigest], fetch: Fetch | None
 ) -> list[Weight]:
     """The restored model's weights, without optimiser, counters and random states.
@@ -122,7 +122,7 @@ def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _ArraySource:
     """A `TensorSource` of values in memory."""
 
     values: NDArray[Any]
@@ -157,7 +157,12 @@ def _initial_held(
 
 def _as_tensor(variable: VariableDigest, values: NDArray[Any]) -> Tensor:
     return Tensor(
-        variable.path, values.shape, str(values.dtype), values.nbytes, "", source=_Source(values)
+        variable.path,
+        values.shape,
+        str(values.dtype),
+        values.nbytes,
+        "",
+        source=_ArraySource(values),
     )
 
 
@@ -175,7 +180,7 @@ def _fits(kernel: Kernel | None, tensor: Tensor) -> bool:
         kernel = Kernel(tensor.name, tensor.name, "dense", axes, max(rank - 2, 0), tensor.shape)
     try:
         values = load_kernel(kernel, tensor)
-        verdict = kernel_initialization(kernel, values, tensor.dtype, Companions(), 1)
+        verdict = kernel_initialization(kernel, values, tensor.dtype, LayerContext(), 1)
     except (ReadError, ValueError):
         return False
     return verdict.state == "fresh" or verdict.tests.get("fits") is True

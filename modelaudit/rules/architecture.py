@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import ArchitectureProfile, LayerField, Measurements, WindowGrid
 from modelaudit.rules import examples
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
 AXES = ("height", "width", "depth")
 
@@ -46,7 +46,7 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not profile.fields or None in profile.input_size or not profile.input_size:
         raise NotApplicable("no convolution could be traced back to an input of known size")
     if profile.head != "gap":
-        raise DoesNotArise("the head uses every position of the last feature map")
+        raise NotRelevant("the head uses every position of the last feature map")
     last = profile.fields[-1]
     size = [n for n in profile.input_size if n is not None]
     short = [f < n for f, n in zip(last.maximum, size, strict=False)]

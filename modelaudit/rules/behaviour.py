@@ -6,19 +6,18 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.behaviour.orientation import GAIN, MIN_INPUTS, understood_better
-from modelaudit.measures.kernels.batchnorm import off_scale
+from modelaudit.measures.behaviour.orientation import GAIN, MIN_INPUTS, better_orientations
+from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status, runtime_name
-from modelaudit.rules import examples
-from modelaudit.rules import examples_behaviour as made
+from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.model import (
-    DoesNotArise,
     Facts,
     Family,
     Limit,
     Need,
     NotApplicable,
+    NotRelevant,
     Rule,
 )
 from modelaudit.settings import TRANSFORMS
@@ -105,9 +104,9 @@ def best_orientation(
     if not classes or classes < 3 or "e" not in profile:
         return None
     given, room = profile["e"], math.log2(classes)
-    better = understood_better(profile, given, room, output.orientation_ci)
+    better = better_orientations(profile, given, room, output.orientation_ci)
     best = next(iter(better), None)  # transforms are listed in order of simplicity
-    if best is None or off_scale(fits, best):
+    if best is None or inputs_off_scale(fits, best):
         return None
     if labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_ACCURACY:
         return None
@@ -150,7 +149,7 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if behaviour.inputs.kind != "user":
         raise NotApplicable("undecidable without images: pass 64 or more with --probe-data")
     if any(best_orientation(output, behaviour.batchnorm) for output in behaviour.outputs):
-        raise DoesNotArise("the images have another orientation than in training (MA603)")
+        raise NotRelevant("the images have another orientation than in training (MA603)")
     limit = rule.threshold(facts)
     for output in behaviour.outputs:
         if output.collapse.collapsed:
@@ -249,8 +248,8 @@ RULES = (
         "is never active, a bias that dominates everything else, or inputs that are scaled "
         "differently than in training.",
         check=_collapsed,
-        bad=made.collapsed,
-        good=made.lively,
+        bad=examples_behaviour.collapsed,
+        good=examples_behaviour.sound_behaviour,
     ),
     Rule(
         code="MA603",
@@ -266,8 +265,8 @@ RULES = (
         fix="Compare how training and serving decode images (camera mounting, EXIF rotation, order "
         "of width and height). Correct the difference before the model, not inside it.",
         check=_orientation,
-        bad=made.wrong_way_round,
-        good=made.lively,
+        bad=examples_behaviour.wrong_way_round,
+        good=examples_behaviour.sound_behaviour,
     ),
     Rule(
         code="MA604",
@@ -289,8 +288,8 @@ RULES = (
         "Compile and fit `training`, then save `model`.",
         check=_sensitive,
         limit=Limit(SENSITIVE, 0.001, 10.0, "times the change from one input to another"),
-        bad=made.flip_sensitive,
-        good=made.lively,
+        bad=examples_behaviour.flip_sensitive,
+        good=examples_behaviour.sound_behaviour,
     ),
     Rule(
         code="MA605",
@@ -307,8 +306,8 @@ RULES = (
         "model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
         "export a call with `training=False` through `keras.export.ExportArchive`.",
         check=_nondeterministic,
-        bad=made.noisy,
-        good=made.lively,
+        bad=examples_behaviour.noisy,
+        good=examples_behaviour.sound_behaviour,
     ),
     Rule(
         code="MA606",
@@ -324,7 +323,7 @@ RULES = (
         "checkpoint from before the layer died.",
         check=_dead,
         limit=Limit(1.0, 0.01, 1.0, "as share of a layer's channels"),
-        bad=made.dead,
-        good=made.lively,
+        bad=examples_behaviour.dead,
+        good=examples_behaviour.sound_behaviour,
     ),
 )

@@ -16,14 +16,12 @@ from modelaudit.rules import (
     outputs,
     registry,
     restore,
+    runtimes,
     security,
     symmetry,
     targets,
     versions,
     weights,
-)
-from modelaudit.rules import (
-    runtimes as observed,
 )
 from modelaudit.rules.model import Rule
 
@@ -37,7 +35,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *compatibility.RULES,
             *versions.RULES,
             *targets.RULES,
-            *observed.RULES,
+            *runtimes.RULES,
             *architecture.RULES,
             *weights.RULES,
             *restore.RULES,

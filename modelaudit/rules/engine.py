@@ -10,7 +10,7 @@ from dataclasses import fields
 from modelaudit.facts import Format, ProblemKind
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, Status, runtime_name
-from modelaudit.rules.model import DoesNotArise, Facts, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = frozenset(
@@ -23,7 +23,9 @@ GRAPHLESS = frozenset(
     }
 )
 # A part of a file that was not read, as opposed to one that is damaged.
-NOT_SEEN = frozenset({ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED})
+UNREAD_KINDS = frozenset(
+    {ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED}
+)
 # A probe that ended like this leaves the model only partially audited.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
@@ -61,7 +63,7 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     try:
         findings = tuple(rule.check(rule, facts))
     except NotApplicable as reason:
-        moot = isinstance(reason, DoesNotArise)
+        moot = isinstance(reason, NotRelevant)
         return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, str(reason), moot=moot)
     except Exception as error:
         detail = f"the rule raised {type(error).__name__}: {error}"
@@ -78,13 +80,13 @@ def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:
     return tuple(run_rule(rule, facts) for rule in rules)
 
 
-def could_not_look(facts: Facts) -> str:
+def partial_audit_reason(facts: Facts) -> str:
     """Why this model was only partially audited, or "" when it was audited completely."""
     artifact = facts.artifact
     if facts.unseen:
         return f"{artifact.root.name}: {facts.unseen}"
     for problem in artifact.problems:
-        if problem.kind in NOT_SEEN:
+        if problem.kind in UNREAD_KINDS:
             return f"{problem.file or artifact.root.name}: {problem.detail}"
     for observation in facts.observations:
         where = runtime_name(observation.runtime)
@@ -113,7 +115,7 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
     if worst and worst.severity.rank >= fail_on.rank:
         others = [f.severity for f in findings[1:] if f.severity.rank >= fail_on.rank]
         return Verdict.FAIL, _with_others(_short_names(worst.detail), worst.severity, others)
-    reason = could_not_look(facts)
+    reason = partial_audit_reason(facts)
     if reason:
         return Verdict.INCOMPLETE, f"Partially audited: {reason}"
     broken = [result for result in results if result.outcome is Outcome.ERROR]

@@ -24,7 +24,7 @@ HEALTHY = OutputBehaviour(
 )
 
 
-def behave(
+def with_behaviour(
     output: OutputBehaviour = HEALTHY, *, deterministic: bool = True, dead_share: float = 0.1
 ) -> Facts:
     """Facts about a model that was run on 128 user images."""
@@ -39,32 +39,32 @@ def behave(
     return replace(healthy(), behaviour=behaviour)
 
 
-def lively() -> Facts:
+def sound_behaviour() -> Facts:
     """No problems."""
-    return behave()
+    return with_behaviour()
 
 
 def collapsed() -> Facts:
     """One class for every input."""
-    return behave(replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-9)))
+    return with_behaviour(replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-9)))
 
 
 def wrong_way_round() -> Facts:
     """Recognises images only when they are mirrored."""
-    return behave(replace(HEALTHY, orientation={"e": 0.4, "H": 2.99}))
+    return with_behaviour(replace(HEALTHY, orientation={"e": 0.4, "H": 2.99}))
 
 
 def flip_sensitive() -> Facts:
     """Mirroring changes most predictions."""
     effect = TransformEffect("H", 128, 0.34, (0.26, 0.42), 0.28, nfv=0.47)
-    return behave(replace(HEALTHY, transforms=(effect,)))
+    return with_behaviour(replace(HEALTHY, transforms=(effect,)))
 
 
 def noisy() -> Facts:
     """A different output each time."""
-    return behave(deterministic=False)
+    return with_behaviour(deterministic=False)
 
 
 def dead() -> Facts:
     """A ReLU that is always zero."""
-    return behave(dead_share=1.0)
+    return with_behaviour(dead_share=1.0)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Status
-from modelaudit.restore.golden_check import Golden, OutputReplay
-from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.restore.golden_check import GoldenCheck, OutputReplay
+from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
@@ -16,7 +16,7 @@ from modelaudit.rules.restore import KEPT, listing
 from modelaudit.schema import jsonable
 
 
-def _golden(facts: Facts) -> Golden:
+def _golden(facts: Facts) -> GoldenCheck:
     if facts.golden is None:
         raise NotApplicable(
             "there is no golden record (weights and outputs recorded at saving time) next to the "
@@ -25,7 +25,7 @@ def _golden(facts: Facts) -> Golden:
     return facts.golden
 
 
-def _usable(facts: Facts) -> Golden:
+def _usable(facts: Facts) -> GoldenCheck:
     golden = _golden(facts)
     if golden.problem:
         raise NotApplicable(f"the golden record cannot be used: {golden.problem}")
@@ -104,19 +104,19 @@ def _golden_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _with_golden(golden: Golden) -> Facts:
+def _with_golden(golden: GoldenCheck) -> Facts:
     return replace(examples.observed(Status.LOADED)(), golden=golden)
 
 
 def _recorded(
-    *differences: Difference, gap: float = 0.0, problem: str = "", same_files: bool = True
+    *differences: TensorDifference, gap: float = 0.0, problem: str = "", same_files: bool = True
 ) -> Facts:
     return _with_golden(
-        Golden(
+        GoldenCheck(
             file="example.keras.golden.json",
             problem=problem,
             same_files=same_files,
-            weights=Comparison(2, 2 - len(differences), differences),
+            weights=WeightComparison(2, 2 - len(differences), differences),
             outputs=(OutputReplay("scores", gap, 1e-5, gap),),
             not_replayed="",
         )
@@ -178,7 +178,7 @@ RULES = (
         "still loads without an error. The record contains the digest of each weight.",
         fix="Restore the listed weights from the training run that wrote the record.",
         check=_golden_weights,
-        bad=lambda: _recorded(Difference("a/kernel", "a/kernel", Change.VALUES)),
+        bad=lambda: _recorded(TensorDifference("a/kernel", "a/kernel", TensorChange.VALUES)),
         good=_recorded,
     ),
     Rule(

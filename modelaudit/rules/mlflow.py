@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelaudit.facts import Artifact, Endpoint, Layer, Shape, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.examples import healthy
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
 _DEFAULT = "serving_default"
 _TEXT = frozenset(("string", "str", "object", "bytes"))
@@ -16,14 +16,18 @@ Pair = tuple[Endpoint, Endpoint]
 
 
 def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    if facts.promised is None:
-        raise DoesNotArise("no MLmodel file describes its tensors")
+    if facts.declared_signature is None:
+        raise NotRelevant("no MLmodel file describes its tensors")
     own = _interface(facts.artifact)
     if own is None:
         raise NotApplicable("the model does not declare its inputs and outputs")
-    taken = _pairs(facts.promised.inputs, own.inputs)
-    given = _pairs(facts.promised.outputs, own.outputs)
-    lacking = len(own.inputs) - len(facts.promised.inputs) if facts.promised.inputs else 0
+    taken = _pairs(facts.declared_signature.inputs, own.inputs)
+    given = _pairs(facts.declared_signature.outputs, own.outputs)
+    lacking = (
+        len(own.inputs) - len(facts.declared_signature.inputs)
+        if facts.declared_signature.inputs
+        else 0
+    )
     if not taken and not given and lacking <= 0:
         raise NotApplicable("the tensor names in the MLmodel file do not match those of the model")
     keras = facts.artifact.architecture is not None
@@ -35,15 +39,15 @@ def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"MLflow's signature declares {_shown(said)} for {side} {name}, but the model {verb} "
             f"{_shown(port)}.",
-            file=facts.promised.name,
+            file=facts.declared_signature.name,
             key=f"{side} {name}",
             evidence={"signature": _shown(said), "model": _shown(port)},
         )
     if lacking > 0:
-        counts = (len(facts.promised.inputs), len(own.inputs))
+        counts = (len(facts.declared_signature.inputs), len(own.inputs))
         yield rule.finding(
             "MLflow's signature declares {} of the {} inputs that the model takes.".format(*counts),
-            file=facts.promised.name,
+            file=facts.declared_signature.name,
             key="inputs",
             evidence=dict(zip(("signature", "model"), counts, strict=True)),
         )
@@ -136,7 +140,7 @@ def _described(shape: Shape) -> Facts:
         for each in ((None, 28, 28, 1), shape)
     )
     artifact = replace(healthy().artifact, architecture=None, signatures=(own,))
-    return Facts(artifact, promised=replace(said, name="MLmodel"))
+    return Facts(artifact, declared_signature=replace(said, name="MLmodel"))
 
 
 RULES = (

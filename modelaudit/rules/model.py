@@ -10,7 +10,7 @@ from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, Severity
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
-from modelaudit.restore.golden_check import Golden
+from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
@@ -55,9 +55,11 @@ class Facts:
     probe_skipped: str = ""  # why no probe was attempted, if none was
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
-    golden: Golden | None = None  # the golden record next to the model
+    golden: GoldenCheck | None = None  # the golden record next to the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
-    promised: Signature | None = None  # inputs and outputs as MLflow's `MLmodel` file declares them
+    declared_signature: Signature | None = (
+        None  # inputs and outputs as MLflow's `MLmodel` file declares them
+    )
     unseen: str = ""  # why the model was not audited, where that is not the model's fault
 
 
@@ -65,7 +67,7 @@ class NotApplicable(Exception):
     """Raised by a check to say why it has no result for this model."""
 
 
-class DoesNotArise(NotApplicable):
+class NotRelevant(NotApplicable):
     """The question makes no sense for this kind of model: nothing was left unchecked."""
 
 

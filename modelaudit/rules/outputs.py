@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import TransformEffect
-from modelaudit.rules import examples_behaviour as made
+from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
 
@@ -106,12 +106,12 @@ def _measured(effect: TransformEffect, action: str, left: float | None, limit: f
 
 
 def _nan() -> Facts:
-    return made.behave(replace(made.HEALTHY, nonfinite=0.25))
+    return examples_behaviour.with_behaviour(replace(examples_behaviour.HEALTHY, nonfinite=0.25))
 
 
 def _declared(action: str) -> Facts:
     settings = Settings(expectations=(Expectation(action),))
-    return replace(made.lively(), settings=settings)
+    return replace(examples_behaviour.sound_behaviour(), settings=settings)
 
 
 RULES = (
@@ -130,7 +130,7 @@ RULES = (
         "the probe inputs reach but training did not.",
         check=_non_finite,
         bad=_nan,
-        good=made.lively,
+        good=examples_behaviour.sound_behaviour,
     ),
     Rule(
         code="MA608",

@@ -9,13 +9,13 @@ from modelaudit.facts import Artifact, Endpoint, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.restore.audit_diff import signature_changes
 from modelaudit.rules.examples import healthy
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.schema import json_object
 
 
 def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.previous is None:
-        raise DoesNotArise("the model does not follow another version in a versioned directory")
+        raise NotRelevant("the model does not follow another version in a versioned directory")
     before = [*map(json_object, facts.previous.signatures)]
     after = [*map(json_object, facts.artifact.signatures)]
     if not before or not after:

@@ -9,11 +9,11 @@ from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.restore.layers import LayerDifference
-from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.schema import jsonable
 
 LISTED = 20  # named in one finding
@@ -94,7 +94,7 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
     said = facts.artifact.extra.get("fingerprint")
     if not isinstance(said, dict):
-        raise DoesNotArise("there is no fingerprint.pb (TensorFlow writes one since 2.11)")
+        raise NotRelevant("there is no fingerprint.pb (TensorFlow writes one since 2.11)")
     written, measured = said.get("checkpoint_hash"), said.get("index_hash")
     if written == "0" or not measured:
         raise NotApplicable("fingerprint.pb contains no hash of the variables to check")
@@ -110,7 +110,7 @@ def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told = facts.artifact.extra.get("config_differs")
     if not isinstance(told, list):
-        raise DoesNotArise("only a Keras 2 SavedModel contains both a graph and a config")
+        raise NotRelevant("only a Keras 2 SavedModel contains both a graph and a config")
     for text in told:
         yield rule.finding(
             f"{text}. Keras uses the config, TensorFlow and TF-Serving use the graph.",
@@ -124,7 +124,7 @@ def _restore_facts(facts: Facts, key: str) -> list[Json]:
     """What the reader reported about restoring, by its key in `extra["restore"]`."""
     restore = facts.artifact.extra.get("restore")
     if not isinstance(restore, dict):
-        raise DoesNotArise("only checkpoints and SavedModels are restored by name")
+        raise NotRelevant("only checkpoints and SavedModels are restored by name")
     found = restore.get(key)
     return found if isinstance(found, list) else []
 
@@ -183,8 +183,8 @@ def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _with_proof(*differences: Difference, unexpected: tuple[str, ...] = ()) -> Facts:
-    found = Comparison(2, 2 - len(differences), differences, (), unexpected)
+def _with_proof(*differences: TensorDifference, unexpected: tuple[str, ...] = ()) -> Facts:
+    found = WeightComparison(2, 2 - len(differences), differences, (), unexpected)
     proof = RestoreProof("here", "load_model", comparison=found)
     return replace(examples.observed(Status.LOADED)(), restore=proof)
 
@@ -227,7 +227,7 @@ RULES = (
         fix="Load the model with the version that saved it and compare again. Check for custom "
         "layers that change their weights when they are built, and for loading by name.",
         check=_restored,
-        bad=lambda: _with_proof(Difference("a/kernel", "a/kernel", Change.SWAPPED, other="b")),
+        bad=lambda: _with_proof(TensorDifference("a", "a", TensorChange.SWAPPED, other="b")),
         good=_with_proof,
     ),
     Rule(

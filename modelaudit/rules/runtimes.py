@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Agreement, Observation, Status
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.model import Predicted, Prediction, predicted_call
+from modelaudit.runtimes.model import LoadOutcome, Prediction, predicted_call
 
 # Attempts that confirm or contradict a prediction; other endings say nothing about the file.
 FAILED = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
@@ -35,7 +35,7 @@ def _of(seen: Observation, known: Predictions) -> Prediction | None:
 def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
     known = _predictions(facts)
     asked = [(seen, found) for seen in _attempts(facts) if (found := _of(seen, known))]
-    told = [(seen, found) for seen, found in asked if found.predicted is not Predicted.UNKNOWN]
+    told = [(seen, found) for seen, found in asked if found.predicted is not LoadOutcome.UNKNOWN]
     if not told:
         raise NotApplicable("no attempt was made for which there is a prediction")
     by_attempt = {(seen.runtime, seen.call): seen for seen in _attempts(facts)}
@@ -79,13 +79,13 @@ def _contradiction(
     known: Predictions,
 ) -> str:
     """What was observed, where it contradicts the prediction."""
-    if seen.status in FAILED and found.predicted is not Predicted.FAILS:
+    if seen.status in FAILED and found.predicted is not LoadOutcome.FAILS:
         said = seen.failure[:QUOTED]
         return f"It did not load ({seen.status.value}): {said}"
     if seen.status is not Status.LOADED:
         return ""
-    if found.predicted is Predicted.FAILS:
-        reasons = {r.code for r in found.because if r.predicted is Predicted.FAILS}
+    if found.predicted is LoadOutcome.FAILS:
+        reasons = {r.code for r in found.because if r.predicted is LoadOutcome.FAILS}
         return "" if reasons and reasons <= CONDITIONAL else "It loaded without an error."
     agreement = seen.agreement
     if agreement is None or agreement.not_compared:
@@ -93,9 +93,9 @@ def _contradiction(
     # Two runtimes are expected to differ only if exactly one of them is known to change the model.
     other = attempts.get((agreement.reference, agreement.reference_call))
     reference = _of(other, known) if other else None
-    if reference is None or reference.predicted not in (Predicted.LOADS, Predicted.DIFFERS):
+    if reference is None or reference.predicted not in (LoadOutcome.LOADS, LoadOutcome.DIFFERS):
         return ""
-    changed = [each.predicted is Predicted.DIFFERS for each in (found, reference)]
+    changed = [each.predicted is LoadOutcome.DIFFERS for each in (found, reference)]
     if agreement.same and sum(changed) == 1:
         return f"It computes the same as {agreement.reference}, although a difference was expected."
     if not agreement.same and not any(changed):
@@ -151,7 +151,7 @@ def _called(runtime: str, call: str) -> str:
     return f"{runtime} ({call})"
 
 
-def _example(predicted: Predicted, status: Status, difference: float = 0.0) -> Facts:
+def _example(predicted: LoadOutcome, status: Status, difference: float = 0.0) -> Facts:
     versions = {"tensorflow": "2.15.1", "keras": "2.15.0"}
     agreement = Agreement("here", "load_model", "dense", difference, difference, 0.0, 1e-5, 16)
     there = Observation(
@@ -169,7 +169,7 @@ def _example(predicted: Predicted, status: Status, difference: float = 0.0) -> F
         elsewhere=(there,),
         predictions=(
             Prediction("tf==2.15.1", "load_model", predicted),
-            Prediction("tf==2.21.0", "load_model", Predicted.LOADS),
+            Prediction("tf==2.21.0", "load_model", LoadOutcome.LOADS),
         ),
     )
 
@@ -191,8 +191,8 @@ RULES = (
         "exactly that installation, and `profiles` in the settings makes predictions use it. If "
         "the prediction is still wrong, report it with the output of `modelaudit inspect --json`.",
         check=_otherwise,
-        bad=lambda: _example(Predicted.LOADS, Status.FAILED),
-        good=lambda: _example(Predicted.FAILS, Status.FAILED),
+        bad=lambda: _example(LoadOutcome.LOADS, Status.FAILED),
+        good=lambda: _example(LoadOutcome.FAILS, Status.FAILED),
     ),
     Rule(
         code="MA224",
@@ -209,7 +209,7 @@ RULES = (
         "record shows this), and serve the model with it. Where it is known, the predictions for "
         "both runtimes name the part of the file that they interpret differently.",
         check=_disagree,
-        bad=lambda: _example(Predicted.DIFFERS, Status.LOADED, 0.17),
-        good=lambda: _example(Predicted.LOADS, Status.LOADED),
+        bad=lambda: _example(LoadOutcome.DIFFERS, Status.LOADED, 0.17),
+        good=lambda: _example(LoadOutcome.LOADS, Status.LOADED),
     ),
 )

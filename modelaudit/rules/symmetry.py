@@ -13,23 +13,23 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import KernelSymmetry, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import every
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 
 EXACT = 1.0 - 1e-6
-NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}
+FLIP_NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}
 
 
 def _defined(facts: Facts) -> list[KernelSymmetry]:
     layers = facts.measurements.symmetry if facts.measurements else ()
     defined = [layer for layer in layers if not layer.undefined]
     if not defined:
-        raise DoesNotArise("the model has no kernel with spatial extent")
+        raise NotRelevant("the model has no kernel with spatial extent")
     return defined
 
 
 def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
     defined = _defined(facts)
-    for name, words in NAMES.items():
+    for name, words in FLIP_NAMES.items():
         scored = [layer for layer in defined if name in layer.score]
         if scored and all(layer.score[name] >= EXACT for layer in scored):
             yield rule.finding(
@@ -48,7 +48,7 @@ def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _mirrored_twins(rule: Rule, facts: Facts) -> Iterator[Finding]:
     defined = _defined(facts)
-    for name, words in NAMES.items():
+    for name, words in FLIP_NAMES.items():
         matched = [layer for layer in defined if name in layer.twins]
         closed = [layer for layer in matched if layer.twins[name].get("score", 0.0) >= EXACT]
         individually = all(layer.score.get(name, 0.0) >= EXACT for layer in closed)

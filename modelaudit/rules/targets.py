@@ -12,7 +12,7 @@ from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.model import Predicted, Prediction, Reason
+from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
 
 WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
 SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them
@@ -58,7 +58,7 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     failing = [
         predictions[0]
         for predictions in runtimes.values()
-        if all(each.predicted is Predicted.FAILS for each in predictions)
+        if all(each.predicted is LoadOutcome.FAILS for each in predictions)
     ]
     if facts.settings.targets:
         for first in failing:
@@ -91,7 +91,7 @@ def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding
 def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Calls that load the model but compute something else."""
     for prediction in _predictions(facts):
-        if prediction.predicted is Predicted.DIFFERS:
+        if prediction.predicted is LoadOutcome.DIFFERS:
             reason = prediction.because[0]
             yield rule.finding(
                 f"{prediction.runtime}: {prediction.call} raises no error but loads a different "
@@ -108,7 +108,7 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Calls whose result cannot be predicted from the file."""
     for prediction in _predictions(facts):
-        if prediction.predicted is Predicted.UNKNOWN:
+        if prediction.predicted is LoadOutcome.UNKNOWN:
             reason = prediction.because[0]
             yield rule.finding(
                 f"{prediction.runtime}: it is unknown whether {prediction.call} works, because "
@@ -119,11 +119,11 @@ def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _example(predicted: Predicted) -> Facts:
+def _example(predicted: LoadOutcome) -> Facts:
     reason = Reason(
         "example", predicted, "the file contains an unsupported option", "no error", "save it again"
     )
-    because = () if predicted is Predicted.LOADS else (reason,)
+    because = () if predicted is LoadOutcome.LOADS else (reason,)
     prediction = Prediction("tf==2.21.0", "load_model", predicted, because)
     return replace(examples.healthy(), predictions=(prediction,))
 
@@ -146,8 +146,8 @@ RULES = (
         "the model.",
         fix="The finding names the affected part of the file and what to change.",
         check=_fails,
-        bad=lambda: _example(Predicted.FAILS),
-        good=lambda: _example(Predicted.LOADS),
+        bad=lambda: _example(LoadOutcome.FAILS),
+        good=lambda: _example(LoadOutcome.LOADS),
     ),
     Rule(
         code="MA221",
@@ -162,8 +162,8 @@ RULES = (
         "notices.",
         fix="The finding names the affected part of the file and what to change.",
         check=_differs,
-        bad=lambda: _example(Predicted.DIFFERS),
-        good=lambda: _example(Predicted.LOADS),
+        bad=lambda: _example(LoadOutcome.DIFFERS),
+        good=lambda: _example(LoadOutcome.LOADS),
     ),
     Rule(
         code="MA222",
@@ -178,7 +178,7 @@ RULES = (
         fix="Add that runtime's interpreter to the settings. The audit then tries to load the "
         "model there.",
         check=_unknown,
-        bad=lambda: _example(Predicted.UNKNOWN),
-        good=lambda: _example(Predicted.LOADS),
+        bad=lambda: _example(LoadOutcome.UNKNOWN),
+        good=lambda: _example(LoadOutcome.LOADS),
     ),
 )

@@ -8,27 +8,29 @@ from dataclasses import replace
 from modelaudit.findings import Finding, RuleResult, Severity
 from modelaudit.rules.model import Family, Rule
 
-HELD = (
+WITHHELD = (
     "Withheld because a critical security finding is open for this file: nothing should help to "
     "load it. Resolve that finding first."
 )
 UNSAFE = "safe_mode=False"
 
 
-def hold_back(results: Sequence[RuleResult], rules: Sequence[Rule]) -> tuple[RuleResult, ...]:
+def withhold_unsafe_fixes(
+    results: Sequence[RuleResult], rules: Sequence[Rule]
+) -> tuple[RuleResult, ...]:
     """Results in which no fix helps to load a dangerous file.
 
     Args:
         results: of one model, after waivers.
         rules: the rules that were run.
     """
-    if danger(results, rules) is None:
+    if loading_danger(results, rules) is None:
         return tuple(results)
     families = {rule.code: rule.family for rule in rules}
     return tuple(_held(result, families.get(result.code)) for result in results)
 
 
-def danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | None:
+def loading_danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | None:
     """The first open finding because of which the file must not be loaded, if there is one."""
     security = {rule.code for rule in rules if rule.family is Family.SECURITY}
     found = (
@@ -43,7 +45,7 @@ def danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Finding | No
 
 def _held(result: RuleResult, family: Family | None) -> RuleResult:
     findings = tuple(
-        replace(finding, fix=HELD)
+        replace(finding, fix=WITHHELD)
         if family is Family.COMPATIBILITY or UNSAFE in finding.fix
         else finding
         for finding in result.findings

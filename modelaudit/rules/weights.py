@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.model import DoesNotArise, Facts, Family, Need, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 
 LISTED = 8
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
@@ -23,7 +23,7 @@ def _measurements(facts: Facts) -> Measurements:
 def _batchnorm(facts: Facts) -> tuple[BatchNormState, ...]:
     states = _measurements(facts).batchnorm
     if not states:
-        raise DoesNotArise("the model has no batch normalisation")
+        raise NotRelevant("the model has no batch normalisation")
     return states
 
 
@@ -83,7 +83,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _fresh_split(facts: Facts) -> tuple[list[KernelInitialization], int]:
     tested = [k for k in _measurements(facts).initialization if k.state != "undecidable"]
     if not tested:
-        raise DoesNotArise("no kernel is large enough for a test against its initialiser")
+        raise NotRelevant("no kernel is large enough for a test against its initialiser")
     return [k for k in tested if k.state == "fresh"], len(tested)
 
 

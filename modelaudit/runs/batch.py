@@ -20,72 +20,72 @@ from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
 from modelaudit.pipeline import (
-    RESTLESS,
+    CHANGED_WHILE_READ,
+    AuditTarget,
     Probe,
-    Target,
     audit_model,
-    conclude,
-    postponed,
-    unreadable,
+    finish_audit,
+    incomplete_audit,
+    unreadable_artifact,
 )
-from modelaudit.registry import worker_pool as slots
+from modelaudit.registry import worker_pool
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
 from modelaudit.rules.model import Facts
-from modelaudit.runs.cache_notes import Recalled, Watch
+from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import clean
 
 # What is done with one finished audit, in the slot that made it.
-Deliver = Callable[[Audit], None]
-Row = dict[str, Json]
+AuditHandler = Callable[[Audit], None]
+ResultRowDict = dict[str, Json]
 
 RENDER_SECONDS = 120.0
 # Of a model that is being written, which is neither damage nor fit for use.
-HALF = (
+BEING_COPIED = (
     "it is not whole and was written to in the five minutes before, so it may still be being "
     "copied; the next night fails it if it has stayed the same"
 )
 
 
-class Finished(NamedTuple):
+class FinishedModel(NamedTuple):
     """One model's row, and what is needed to use its audit again; `notes` is {} where it may not.
 
-    See `watch.Watch.notes`.
+    See `AuditMonitor.notes`.
     """
 
-    target: Target
-    row: Row
+    target: AuditTarget
+    row: ResultRowDict
     notes: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundModels:
     """What the paths hold: models to audit, and what else there was.
 
-    `named` are paths that look like models and are no rows, `unserved` versions without a model
-    that a server would take: each with the reason.
+    `named` are paths that look like models and are no rows, `empty_versions` versions without a
+    model that a server would take: each with the reason.
     `whole`: some path is a directory of models, not a model.
     """
 
     root: str
-    targets: tuple[Target, ...]
+    targets: tuple[AuditTarget, ...]
     others: dict[str, int]
     named: tuple[tuple[str, str], ...]
-    unserved: tuple[tuple[str, str], ...]
+    empty_versions: tuple[tuple[str, str], ...]
     problems: tuple[Problem, ...]
     whole: bool
 
 
-def find(
+def find_models(
     paths: Sequence[Path],
     settings: Settings,
     *,
     apart: Path | None = None,
     all_versions: bool = False,
-) -> Found:
+) -> FoundModels:
     """Every model under `paths`, each once, without looking into `apart` (our own reports).
 
     Where the paths are of several directories, models are called by the directory's name, too.
@@ -94,7 +94,7 @@ def find(
     Raises:
         UsageError: a path does not exist.
     """
-    targets: dict[Path, Target] = {}
+    targets: dict[Path, AuditTarget] = {}
     others: dict[str, int] = {}
     named: list[tuple[str, str]] = []
     unserved: list[tuple[str, str]] = []
@@ -109,21 +109,21 @@ def find(
         for suffix, count in found.others.items():
             others[suffix] = others.get(suffix, 0) + count
         named += [(start + each.path, each.reason) for each in found.named]
-        unserved += [(start + each.path, each.reason) for each in found.unserved]
+        unserved += [(start + each.path, each.reason) for each in found.empty_versions]
         problems += [replace(each, file=start + each.file) for each in found.problems]
         for each in found.candidates:
             name = slug(start + each.relative)
-            target = Target(
+            target = AuditTarget(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
-                each.promised,
+                each.declared_signature,
             )
             targets.setdefault(each.path, target)
-    return Found(
+    return FoundModels(
         root=", ".join(str(path) for path in paths),
         targets=_distinct(targets.values()),
         others=others,
         named=tuple(named),
-        unserved=tuple(unserved),
+        empty_versions=tuple(unserved),
         problems=tuple(problems),
         whole=any(path.is_dir() and path.resolve() not in targets for path in paths),
     )
@@ -139,7 +139,7 @@ def _labels(roots: Collection[Path]) -> dict[Path, str]:
         depth += 1
 
 
-def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
+def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
     """Targets whose slugs differ: models of two roots can share a relative path."""
     taken: set[str] = set()
     result = []
@@ -153,7 +153,7 @@ def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(result)
 
 
-def row_of(audit: Audit) -> Row:
+def result_row(audit: Audit) -> ResultRowDict:
     """What the index and the history say of one audit."""
     severities = {level.value: 0 for level in Severity}
     findings: list[Json] = []
@@ -215,16 +215,16 @@ def _objects(value: Json) -> list[dict[str, Json]]:
 
 
 def audit_all(
-    targets: Sequence[Target],
+    targets: Sequence[AuditTarget],
     settings: Settings,
     created: str,
     *,
     probe: Probe | None = None,
-    deliver: Deliver | None = None,
-    recalled: Mapping[Path, Recalled] | None = None,
+    deliver: AuditHandler | None = None,
+    recalled: Mapping[Path, CachedProbe] | None = None,
     known: Collection[str] | None = None,
     progress: Progress = SILENT,
-) -> Iterator[Finished]:
+) -> Iterator[FinishedModel]:
     """Audit every target and yield rows as they come.
 
     A model that takes its process down gets its row from the parent, so none is missing. One that
@@ -246,24 +246,24 @@ def audit_all(
         UsageError: a report cannot be written, so that going on is of no use.
     """
 
-    def work(target: Target, *, again: bool) -> dict[str, Json]:
+    def work(target: AuditTarget, *, again: bool) -> dict[str, Json]:
         shown = (recalled or {}).get(target.path)
         # Again: what is recalled was of other bytes. Without a runtime the audit says so.
         earlier, asked = (None, shown is not None) if again else (shown, False)
         try:
-            watch = Watch(target.path, settings.limits, probe, earlier, asked=asked)
+            watch = AuditMonitor(target.path, settings.limits, probe, earlier, asked=asked)
             audit = audit_model(target, settings, created, watch.probe)
         except MemoryError:  # the slot's limit, which it reports itself
             raise
         except Exception as error:
             return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
-        if not watch.undisturbed(patient=audit.verdict is Verdict.FAIL):
+        if not watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
             if not again:
                 return {"disturbed": True}
-            audit = postponed(target, settings, created, RESTLESS)
+            audit = incomplete_audit(target, settings, created, CHANGED_WHILE_READ)
         elif known is not None and (digest := watch.half_written(audit, known)):
-            audit = postponed(target, settings, created, HALF, digest)
-        row = row_of(audit)
+            audit = incomplete_audit(target, settings, created, BEING_COPIED, digest)
+        row = result_row(audit)
         try:
             if deliver:
                 deliver(audit)
@@ -278,12 +278,12 @@ def audit_all(
 
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     if probe:
-        seconds += attempts(settings) * settings.probe.timeout
-    memory = settings.limits.read_memory
-    disturbed: list[Target] = []
+        seconds += max_load_attempts(settings) * settings.probe.timeout
+    jobs, memory = settings.jobs, settings.limits.read_memory
+    disturbed: list[AuditTarget] = []
     for again, tasks in ((False, targets), (True, disturbed)):
         each = partial(work, again=again)
-        for done in slots.run(tasks, each, jobs=settings.jobs, seconds=seconds, memory=memory):
+        for done in worker_pool.run_tasks(tasks, each, jobs=jobs, seconds=seconds, memory=memory):
             target = tasks[done.index]
             value = done.value or {}
             if "trace" in value:
@@ -295,29 +295,34 @@ def audit_all(
                 raise UsageError(f"cannot write a report: {value['unwritten']}")
             row, bug, notes = value.get("row"), value.get("bug"), value.get("notes")
             if isinstance(row, dict):
-                yield Finished(target, row, notes if isinstance(notes, dict) else {})
+                yield FinishedModel(target, row, notes if isinstance(notes, dict) else {})
                 continue
             reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
-            audit = lost(target, settings, created, reason, done.limit)
+            audit = lost_model_audit(target, settings, created, reason, done.limit)
             if deliver:
                 deliver(audit)
-            yield Finished(target, row_of(audit) | ({"exit": ExitCode.INTERNAL} if bug else {}), {})
+            yield FinishedModel(
+                target, result_row(audit) | ({"exit": ExitCode.INTERNAL} if bug else {}), {}
+            )
 
 
-def attempts(settings: Settings) -> int:
+def max_load_attempts(settings: Settings) -> int:
     """How often one model may be loaded: at home in two runtimes; elsewhere by three calls each."""
     return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
 
 
-def lost(target: Target, settings: Settings, created: str, reason: str, limit: str = "") -> Audit:
+def lost_model_audit(
+    target: AuditTarget, settings: Settings, created: str, reason: str, limit: str = ""
+) -> Audit:
     """The audit of a model whose process went down, or was ended by a limit."""
     kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
     problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
-    facts = Facts(unreadable(target.path, problem), settings, probe_skipped="it could not be read")
-    return conclude(facts, target, created, {})
+    artifact = unreadable_artifact(target.path, problem)
+    facts = Facts(artifact, settings, probe_skipped="it could not be read")
+    return finish_audit(facts, target, created, {})
 
 
-def exit_code(rows: Sequence[Row], found: Found) -> tuple[int, list[str]]:
+def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[int, list[str]]:
     """The run's exit code and the reasons for it.
 
     A place that could not be looked at makes the run incomplete: a model may lie there.
@@ -334,7 +339,7 @@ def exit_code(rows: Sequence[Row], found: Found) -> tuple[int, list[str]]:
     return code, reasons
 
 
-def log_line(path: Path, row: Row, created: str) -> None:
+def append_log_line(path: Path, row: ResultRowDict, created: str) -> None:
     """Append one JSON line, in one piece: a run that is killed leaves whole lines.
 
     Raises:

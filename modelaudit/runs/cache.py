@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelaudit.pipeline import Target
-from modelaudit.registry.snapshot import Looker, Snapshot
+from modelaudit.pipeline import AuditTarget
+from modelaudit.registry.snapshot import Snapshot, SnapshotReader
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.report.pages.assets import templates_root
-from modelaudit.runs.batch import Finished
-from modelaudit.runs.cache_notes import SEEN_LAYOUT, Recalled
-from modelaudit.runs.write_reports import Formats
+from modelaudit.runs.batch import FinishedModel
+from modelaudit.runs.cache_notes import PROBE_RESULT_LAYOUT, CachedProbe
+from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.schema import jsonable
 from modelaudit.settings import Settings
-from modelaudit.store import cache_keys as keys
-from modelaudit.store.records import Audited, Cached, Place
+from modelaudit.store import cache_keys
+from modelaudit.store.records import AuditRecord, CachedAudit, ModelKey
 from modelaudit.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CachePlan:
     """What is to be done about every model.
 
     Attributes:
@@ -30,16 +30,16 @@ class Plan:
         recalled: by path, what is known of those of `todo` that need not be run again.
     """
 
-    todo: tuple[Target, ...]
-    recalled: Mapping[Path, Recalled]
+    todo: tuple[AuditTarget, ...]
+    recalled: Mapping[Path, CachedProbe]
 
 
-def place_of(target: Target) -> Place:
+def model_key(target: AuditTarget) -> ModelKey:
     """Under what name the history knows a model."""
-    return Place(str(target.root), target.relative)
+    return ModelKey(str(target.root), target.relative)
 
 
-class Memory:
+class AuditCache:
     """One run's use of the history.
 
     Args:
@@ -58,20 +58,28 @@ class Memory:
         settings: Settings,
         created: str,
         out: Path,
-        formats: Formats,
+        formats: SelectedFormats,
     ) -> None:
         self._store, self._run, self._settings, self._out = store, run, settings, out
         self._formats = formats.per_model
-        self._shown = keys.digest([*self._formats], jsonable(formats.choices), _templates(formats))
+        self._shown = cache_keys.digest(
+            [*self._formats], jsonable(formats.choices), _templates(formats)
+        )
         self._today = datetime.date.fromisoformat(created[:10])
-        self._baseline = keys.digest(jsonable(settings.baseline))
-        self._data = keys.given_digest(settings)
-        self._keys: dict[Place, str] = {}
-        self._seen_key = keys.digest(SEEN_LAYOUT, keys.seen_key(settings.probe, self._data))
+        self._baseline = cache_keys.digest(jsonable(settings.baseline))
+        self._data = cache_keys.user_input_digest(settings)
+        self._keys: dict[ModelKey, str] = {}
+        self._seen_key = cache_keys.digest(
+            PROBE_RESULT_LAYOUT, cache_keys.probe_key(settings.probe, self._data)
+        )
 
     def plan(
-        self, targets: Iterable[Target], *, verify: bool, only: Mapping[Place, int] | None = None
-    ) -> Plan:
+        self,
+        targets: Iterable[AuditTarget],
+        *,
+        verify: bool,
+        only: Mapping[ModelKey, int] | None = None,
+    ) -> CachePlan:
         """Tell which models have to be audited, and keep the results of the others.
 
         Args:
@@ -79,14 +87,14 @@ class Memory:
             verify: compare the bytes of files also where their sizes, times and inodes are equal.
             only: audits that may be used again; None allows all.
         """
-        cached, looker = self._store.cached(), Looker(self._settings.limits)
+        cached, looker = self._store.cached(), SnapshotReader(self._settings.limits)
         filed = self._store.last_filed()
-        reused: dict[Place, int] = {}
-        todo: list[tuple[int, Target]] = []
-        recalled: dict[Path, Recalled] = {}
-        moved: list[tuple[Place, str, bool]] = []
+        reused: dict[ModelKey, int] = {}
+        todo: list[tuple[int, AuditTarget]] = []
+        recalled: dict[Path, CachedProbe] = {}
+        moved: list[tuple[ModelKey, str, bool]] = []
         for target in targets:
-            place, now = place_of(target), looker.snapshot(target.path)
+            place, now = model_key(target), looker.snapshot(target.path)
             key = self._keys[place] = self._key(target, looker, verify=verify)
             known = cached.get(place)
             if known and only is not None and only.get(place) != known.audit:
@@ -104,53 +112,55 @@ class Memory:
             if known and known.seen_key == self._seen_key:
                 seen = self._store.seen(place)
                 if seen:
-                    recalled[target.path] = Recalled(seen, now.text, known.content)
+                    recalled[target.path] = CachedProbe(seen, now.text, known.content)
         self._store.touch(moved)
         self._store.reuse(self._run, reused)
         todo.sort(key=lambda pair: (pair[0], pair[1].relative))
-        return Plan(tuple(target for _, target in todo), recalled)
+        return CachePlan(tuple(target for _, target in todo), recalled)
 
-    def add(self, finished: Finished) -> None:
+    def add(self, finished: FinishedModel) -> None:
         """Keep one finished audit; it is on the disk when this returns."""
         target, row, notes = finished
         document = (self._out / "models" / target.slug / "audit.json").read_bytes()
-        audited = Audited(row, document)
+        audited = AuditRecord(row, document)
         if notes:
             seen = str(notes["seen"])
-            audited = Audited(
+            audited = AuditRecord(
                 line=row,
                 document=document,
-                key=self._keys[place_of(target)],
+                key=self._keys[model_key(target)],
                 content=str(notes["content"]),
                 files=str(notes["files"]),
                 settled=bool(notes["settled"]),
                 seen_key=self._seen_key if seen else "",
                 seen=seen,
             )
-        self._store.add(self._run, place_of(target), audited)
+        self._store.add(self._run, model_key(target), audited)
 
-    def _key(self, target: Target, looker: Looker, *, verify: bool) -> str:
+    def _key(self, target: AuditTarget, looker: SnapshotReader, *, verify: bool) -> str:
         """What an audit and its reports depend on, besides the model's files."""
         own = self._settings.for_model(target.relative, target.path)
-        judged = keys.audit_key(own, self._today, self._data)
+        judged = cache_keys.audit_key(own, self._today, self._data)
         before = _state(target.previous, looker, verify=verify) if target.previous else ""
-        said = jsonable(target.promised)
-        judged = keys.digest(judged, self._baseline, target.origin, before, said)
-        return keys.digest(judged, target.slug, self._shown)
+        said = jsonable(target.declared_signature)
+        judged = cache_keys.digest(judged, self._baseline, target.origin, before, said)
+        return cache_keys.digest(judged, target.slug, self._shown)
 
-    def _written(self, target: Target) -> bool:
+    def _written(self, target: AuditTarget) -> bool:
         """Whether all reports of an earlier audit are still there."""
         folder = self._out / "models" / target.slug
         return all((folder / FORMATS[name].file).is_file() for name in ("json", *self._formats))
 
 
-def _templates(formats: Formats) -> str:
+def _templates(formats: SelectedFormats) -> str:
     """A digest of the templates that make the reports: ours, and any of the user's own."""
     own = formats.choices.templates
-    return keys.digest(keys.bytes_digest([templates_root()]), keys.files_digest(own) if own else "")
+    return cache_keys.digest(
+        cache_keys.bytes_digest([templates_root()]), cache_keys.files_digest(own) if own else ""
+    )
 
 
-def _state(previous: Path, looker: Looker, *, verify: bool) -> str:
+def _state(previous: Path, looker: SnapshotReader, *, verify: bool) -> str:
     """The version before as its directory entries tell it or, where they cannot, its bytes.
 
     A model that is held against one that may still be written to is judged again by the next run.
@@ -159,6 +169,6 @@ def _state(previous: Path, looker: Looker, *, verify: bool) -> str:
     return now.text if now.settled and not verify else looker.content(previous)
 
 
-def _as_known(known: Cached, now: Snapshot, *, verify: bool) -> bool:
+def _as_known(known: CachedAudit, now: Snapshot, *, verify: bool) -> bool:
     """Whether nothing but a look at the directory is needed."""
     return known.settled and known.files == now.text and not verify

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.probe.protocol import Status
-from modelaudit.probe.run import Seen
-from modelaudit.registry.change_detection import Stillness
-from modelaudit.registry.snapshot import Looker
+from modelaudit.probe.run import ProbeResult
+from modelaudit.registry.change_detection import FileStability
+from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.rules.integrity import HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 # Endings that another night may not have: the machine was busy, or the runtime did not start. So
 # it may be with a kill, which comes from the kernel when others have taken the memory.
-CHANCE = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
+TRANSIENT_STATUSES = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 
-SEEN_LAYOUT = layout(Seen)
+PROBE_RESULT_LAYOUT = layout(ProbeResult)
 
 
-class Recalled(NamedTuple):
+class CachedProbe(NamedTuple):
     """What running a model showed (as text), and the state and content of its files then."""
 
     seen: str
@@ -37,7 +37,7 @@ class Recalled(NamedTuple):
     content: str
 
 
-class Watch:
+class AuditMonitor:
     """One model while it is audited.
 
     Args:
@@ -57,22 +57,22 @@ class Watch:
         model: Path,
         limits: Limits,
         probe: Probe | None,
-        recalled: Recalled | None,
+        recalled: CachedProbe | None,
         *,
         asked: bool = False,
     ) -> None:
         self._model, self._limits, self._live = model, limits, probe
-        self._seen: Seen | None = None
-        self._still = Stillness(model, limits)
+        self._seen: ProbeResult | None = None
+        self._still = FileStability(model, limits)
         self._before = self._still.before
         # Times tell nothing about a file that was just written to; its bytes do.
-        self._content = "" if self._before.settled else Looker(limits).content(model)
+        self._content = "" if self._before.settled else SnapshotReader(limits).content(model)
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
 
-    def undisturbed(self, *, patient: bool = False) -> bool:
-        """Whether the files are still as they were when the audit began; see `Stillness.lasts`."""
-        return self._still.lasts(patient=patient)
+    def files_unchanged(self, *, patient: bool = False) -> bool:
+        """Whether the files did not change since the audit began; see `FileStability.unchanged`."""
+        return self._still.unchanged(patient=patient)
 
     def half_written(self, audit: Audit, known: Collection[str]) -> str:
         """The digest of a model that may be a copy that goes on, whose writer has paused; else "".
@@ -88,7 +88,7 @@ class Watch:
         if not self._before.fresh or codes.isdisjoint(HALF_WRITTEN):
             return ""
         # Of a model with a file missing the audit has no digest.
-        digest = str(audit.model.get("sha256") or Looker(self._limits).content(self._model))
+        digest = str(audit.model.get("sha256") or SnapshotReader(self._limits).content(self._model))
         return "" if digest in known or any(c.startswith("MA7") for c in codes) else digest
 
     def notes(self, audit: Audit) -> dict[str, Json]:
@@ -96,8 +96,8 @@ class Watch:
 
         Keys: `files`, `settled` and `content` of the model's files, `seen` as text or "".
         """
-        content = Looker(self._limits).content(self._model)
-        if not repeatable(audit) or not self.undisturbed():
+        content = SnapshotReader(self._limits).content(self._model)
+        if not repeatable(audit) or not self.files_unchanged():
             return {}
         if self._content not in ("", content):
             return {}
@@ -108,13 +108,13 @@ class Watch:
             "seen": json.dumps(encode(self._seen)) if self._seen else "",
         }
 
-    def _same(self, recalled: Recalled) -> bool:
+    def _same(self, recalled: CachedProbe) -> bool:
         same = self._before.text == recalled.files
         return same and self._content in ("", recalled.content)
 
-    def _probe(self, artifact: Artifact, settings: Settings) -> Seen:
+    def _probe(self, artifact: Artifact, settings: Settings) -> ProbeResult:
         if self._recalled is not None:
-            self._seen = decode(Seen, json.loads(self._recalled))
+            self._seen = decode(ProbeResult, json.loads(self._recalled))
         elif self._live is not None:
             self._seen = self._live(artifact, settings)
         else:
@@ -127,6 +127,6 @@ def repeatable(audit: Audit) -> bool:
     if audit.model.get("format") == Format.UNREADABLE.value:
         return False
     return not any(
-        each.get("status") in CHANCE or each.get("signal") == signal.SIGKILL
+        each.get("status") in TRANSIENT_STATUSES or each.get("signal") == signal.SIGKILL
         for each in audit.observations
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from modelaudit.facts import Json
 from modelaudit.findings import Severity, Verdict
-from modelaudit.store.run_changes import Change, Kind, unanswered
+from modelaudit.store.run_changes import ModelChange, ModelChangeKind, unanswered_rules
 from modelaudit.terminal_text import clean, shorten, shorten_path, wrapped
 
 if TYPE_CHECKING:
-    from modelaudit.report.pages.index import ModelChange
+    from modelaudit.report.pages.index import IndexChange
 
 SERIOUS = ("critical", "high")
 LISTED = 20  # models of one kind that are listed one by one
@@ -22,44 +22,47 @@ WIDTH, PATH = 100, 160
 WRAPPED = 2  # lines for a finding that fails a model; others have one
 
 
-def counted(changes: Sequence[Change], before: int, now: int) -> str:
+def change_counts(changes: Sequence[ModelChange], before: int, now: int) -> str:
     """How many models there were and are, and to how many of them what happened."""
     kinds = [change.kind for change in changes]
-    new, gone, older = (kinds.count(kind) for kind in (Kind.NEW, Kind.GONE, Kind.OLDER))
+    new, gone, older = (
+        kinds.count(kind)
+        for kind in (ModelChangeKind.NEW, ModelChangeKind.GONE, ModelChangeKind.OLDER)
+    )
     changed = len(kinds) - new - gone - older
     if new or gone or older:
         told = [(new, "new"), (gone, "gone"), (older, "older now"), (changed, "changed")]
         what = ", ".join(f"{count:,} {word}" for count, word in told if count)
-        return f"{models(before)} before, {f'{now:,}' if now else 'none'} now: {what}"
-    return f"{f'{changed:,}' if changed else 'none'} of {models(now)} changed"
+        return f"{count_models(before)} before, {f'{now:,}' if now else 'none'} now: {what}"
+    return f"{f'{changed:,}' if changed else 'none'} of {count_models(now)} changed"
 
 
-def models(count: int) -> str:
+def count_models(count: int) -> str:
     """A number of models in words."""
     return f"{count:,} model{'s' * (count != 1)}" if count else "no model"
 
 
-def described(change: Change) -> str:
+def describe_change(change: ModelChange) -> str:
     """One change in one line, without its findings, with verdicts as programs know them."""
     return clean(f"{change.kind.value}: {change.path} ({_how(change, str)})")
 
 
-def in_words(verdict: str) -> str:
+def verdict_words(verdict: str) -> str:
     """A verdict as the badges of all pages say it."""
-    from modelaudit.report.wording import vocabulary as words
+    from modelaudit.report.wording import vocabulary
 
-    return words.mark(verdict).said
+    return vocabulary.mark(verdict).said
 
 
-def for_index(change: Change) -> ModelChange:
+def index_change(change: ModelChange) -> IndexChange:
     """A change as the index has it."""
-    from modelaudit.report.pages.index import ModelChange
+    from modelaudit.report.pages.index import IndexChange
 
     said = _how(change, arrow="→")
-    return ModelChange(described(change), change.kind.value, change.path, clean(said))
+    return IndexChange(describe_change(change), change.kind.value, change.path, clean(said))
 
 
-def listed(changes: Sequence[Change]) -> str:
+def list_changes(changes: Sequence[ModelChange]) -> str:
     """All changes as text: a line each, and below it the findings that came (+) and went (-)."""
     lines = []
     for kind, group in groupby(changes, key=lambda change: change.kind):
@@ -72,7 +75,7 @@ def listed(changes: Sequence[Change]) -> str:
     return "\n".join(lines)
 
 
-def _head(kind: Kind, path: str, how: str) -> Iterator[str]:
+def _head(kind: ModelChangeKind, path: str, how: str) -> Iterator[str]:
     """A model and what happened to it, in a line of its own where they do not fit into one."""
     head = f"{kind.value:<12}{path}"
     if len(head) + len(how) + 2 <= WIDTH:
@@ -81,7 +84,7 @@ def _head(kind: Kind, path: str, how: str) -> Iterator[str]:
         yield from (head, *wrapped(how, WIDTH, "    ").splitlines())
 
 
-def listed_first(new: Sequence[Change]) -> str:
+def list_first_run(new: Sequence[ModelChange]) -> str:
     """Models of a first run as text: the verdict of each, and below it its findings."""
     lines = []
     for change in new[:LISTED]:
@@ -92,7 +95,7 @@ def listed_first(new: Sequence[Change]) -> str:
     return "\n".join(lines)
 
 
-def as_json(change: Change) -> dict[str, Json]:
+def change_json(change: ModelChange) -> dict[str, Json]:
     """One change for programs."""
     was, now = change.was, change.now
     return {
@@ -107,29 +110,29 @@ def as_json(change: Change) -> dict[str, Json]:
     }
 
 
-def _how(change: Change, word: Callable[[str], str] = in_words, arrow: str = "->") -> str:
+def _how(change: ModelChange, word: Callable[[str], str] = verdict_words, arrow: str = "->") -> str:
     """How a model stood and stands; `word` says a verdict."""
     was, now = (
         None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
     )
     newer = PurePath(change.newer).name
-    if change.kind is Kind.OLDER:
+    if change.kind is ModelChangeKind.OLDER:
         return f"{newer} is the newest, was {was or ''}"
     if change.was is None and newer:
         return f"{now}, the newest again without {newer}"
     if change.was is None or was is None or now is None:
         return f"was {was}" if was else now or ""
     said = f"still {now}" if was == now else f"{was} {arrow} {now}"
-    if change.kind is Kind.RENAMED:
+    if change.kind is ModelChangeKind.RENAMED:
         said = f"was {change.was['path']}, {said}"
     elif change.same_file:
         said += f"; the file is the same, {_why(change)}"
-    elif change.kind is Kind.SAVED:
+    elif change.kind is ModelChangeKind.SAVED:
         said += ", other bytes"
     return said
 
 
-def _why(change: Change) -> str:
+def _why(change: ModelChange) -> str:
     """What may have changed where the file did not."""
     for found, what in ((change.unwaived, "no longer waived"), (change.waived, "waived now")):
         if found:
@@ -140,7 +143,7 @@ def _why(change: Change) -> str:
     return "so rules, settings, a runtime or what lies beside it changed"
 
 
-def _details(change: Change) -> list[str]:
+def _details(change: ModelChange) -> list[str]:
     """Findings that came (+) and went (-), that are of another severity now (~) or not asked (?).
 
     Those that are for information only are not shown beside others.
@@ -155,7 +158,7 @@ def _details(change: Change) -> list[str]:
     ]
     for each in change.vanished:
         if each.get("fingerprint") not in kept:
-            asked = each["code"] not in unanswered(change.now or {})
+            asked = each["code"] not in unanswered_rules(change.now or {})
             found.append(("-" if asked else "?", each, str(each["severity"])))
     shown = [each for each in found if each[1]["severity"] != Severity.INFO] or found
     lines = [line for told in shown[:DETAILS] for line in _finding(*told)]

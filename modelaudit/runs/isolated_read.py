@@ -11,22 +11,22 @@ from typing import NamedTuple, TypeVar
 
 from modelaudit.errors import ModelAuditError, UsageError
 from modelaudit.facts import Json
-from modelaudit.registry import worker_pool as slots
+from modelaudit.registry import worker_pool
 from modelaudit.settings import Settings
 
 Task = TypeVar("Task")
 
 
-class Told(NamedTuple):
+class ChildResult(NamedTuple):
     """What the child gave for one task; `lost` says why it gave nothing."""
 
     value: dict[str, Json]
     lost: str = ""
 
 
-def contained(
+def run_in_child(
     tasks: Sequence[Task], work: Callable[[Task], dict[str, Json]], settings: Settings
-) -> Iterator[Told]:
+) -> Iterator[ChildResult]:
     """Do `work` on each task in a child, and yield what it gives, in the tasks' order.
 
     Args:
@@ -47,10 +47,10 @@ def contained(
     seconds = 2 * settings.limits.read_seconds
     seconds += 4 * settings.probe.timeout if settings.probe.enabled else 0.0
     memory = settings.limits.read_memory
-    for done in slots.run(tasks, guarded, jobs=1, seconds=seconds, memory=memory):
+    for done in worker_pool.run_tasks(tasks, guarded, jobs=1, seconds=seconds, memory=memory):
         answer = done.value or {}
         if answer.get("usage"):
             raise UsageError(str(answer["error"]))
         value = answer.get("value")
         lost = done.lost or str(answer.get("error") or "")
-        yield Told(value if isinstance(value, dict) else {}, lost)
+        yield ChildResult(value if isinstance(value, dict) else {}, lost)

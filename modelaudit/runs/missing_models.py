@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from modelaudit.model_versions import newer_versions
-from modelaudit.pipeline import Target
-from modelaudit.store.records import Line, Place
+from modelaudit.pipeline import AuditTarget
+from modelaudit.store.records import ModelKey, ResultRow
 
 
-def hidden(before: Mapping[Place, Line], present: Collection[Place]) -> Iterator[Target]:
+def unreachable_models(
+    before: Mapping[ModelKey, ResultRow], present: Collection[ModelKey]
+) -> Iterator[AuditTarget]:
     """Known models in directories that cannot be looked through.
 
     Nobody knows whether they are still there. They are audited like all others, which ends as
@@ -23,25 +25,31 @@ def hidden(before: Mapping[Place, Line], present: Collection[Place]) -> Iterator
         root = Path(place.root)
         shown = str(line["path"])
         label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
-        yield Target(root / place.path, root, place.path, str(line["slug"]), label=label)
+        yield AuditTarget(root / place.path, root, place.path, str(line["slug"]), label=label)
 
 
-def superseded(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+def superseded_versions(
+    before: Iterable[ModelKey], present: Collection[ModelKey]
+) -> Iterator[tuple[ModelKey, str]]:
     """Known versions that are still there, and the path of the newer one that is taken instead."""
-    for place, newer in older(before, present):
+    for place, newer in older_versions(before, present):
         if (Path(place.root) / place.path).exists():
             yield place, newer
 
 
-def restored(before: Collection[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+def restored_versions(
+    before: Collection[ModelKey], present: Collection[ModelKey]
+) -> Iterator[tuple[ModelKey, str]]:
     """Versions that are taken again, and the path of the newer one that was and has gone."""
     gone = {(place.root, place.path) for place in before if place not in present}
-    for place, newer in older(present, before):
+    for place, newer in older_versions(present, before):
         if (place.root, newer) in gone:
             yield place, newer
 
 
-def older(before: Iterable[Place], present: Collection[Place]) -> Iterator[tuple[Place, str]]:
+def older_versions(
+    before: Iterable[ModelKey], present: Collection[ModelKey]
+) -> Iterator[tuple[ModelKey, str]]:
     """Known versions that are not present, there or not, and the path of a newer one that is."""
     places = {(place.root, place.path): place for place in before}
     for spot, newer in newer_versions(places, {(p.root, p.path) for p in present}).items():

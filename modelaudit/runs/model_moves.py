@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from modelaudit.runs.missing_models import older
-from modelaudit.store.records import Line, Place, Run
-from modelaudit.store.run_changes import Change, Kind, compare
+from modelaudit.runs.missing_models import older_versions
+from modelaudit.store.records import ModelKey, ResultRow, StoredRun
+from modelaudit.store.run_changes import ModelChange, ModelChangeKind, compare_runs
 from modelaudit.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ModelDisappearance:
     """That a model is not in a run any more: renamed, gone or older now.
 
     `path` is its new name, or the newer version's, "" where it is gone; `since` when the run began.
     """
 
-    kind: Kind
+    kind: ModelChangeKind
     path: str
     since: str
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class ModelMoves:
     """Of one model, by the number of the run that it came with or that it was last in.
 
     `came` gives the name that it had before, "" where it was not there before.
     """
 
     came: Mapping[int, str]
-    left: Mapping[int, Left]
+    left: Mapping[int, ModelDisappearance]
 
 
-def whereabouts(store: Store, place: Place, seen: Collection[Run]) -> Whereabouts:
+def model_moves(store: Store, place: ModelKey, seen: Collection[StoredRun]) -> ModelMoves:
     """Look where the runs of a model's registries begin and end to have it.
 
     Runs that did not come to their end, or that found no model at all, say nothing of one that
@@ -48,9 +48,11 @@ def whereabouts(store: Store, place: Place, seen: Collection[Run]) -> Whereabout
     registries, having = {run.registry for run in seen}, {run.id for run in seen}
     filled = store.with_models()
     came: dict[int, str] = {}
-    left: dict[int, Left] = {}
-    whole: dict[tuple[str, bool], Run] = {}  # the last by registry, and whether it has the model
-    last: Run | None = None
+    left: dict[int, ModelDisappearance] = {}
+    whole: dict[
+        tuple[str, bool], StoredRun
+    ] = {}  # the last by registry, and whether it has the model
+    last: StoredRun | None = None
     for run in store.runs():
         here = run.id in having
         if not here and not (run.is_whole and run.id in filled and run.registry in registries):
@@ -64,33 +66,35 @@ def whereabouts(store: Store, place: Place, seen: Collection[Run]) -> Whereabout
         if run.is_whole:
             whole[run.registry, here] = run
         last = run
-    return Whereabouts(came, left)
+    return ModelMoves(came, left)
 
 
-def _left(store: Store, place: Place, base: Run | None, run: Run) -> Left:
+def _left(
+    store: Store, place: ModelKey, base: StoredRun | None, run: StoredRun
+) -> ModelDisappearance:
     """What became of a model that `base` has and `run` has not."""
-    gone, _, changes = _apart(store, base, run)
+    gone, _, changes = _changes_between(store, base, run)
     for change in changes:
         if change.was and change.was is gone.get(place):
             path = str(change.now["path"]) if change.now else change.newer
-            return Left(change.kind, path, run.started)
-    return Left(Kind.GONE, "", run.started)
+            return ModelDisappearance(change.kind, path, run.started)
+    return ModelDisappearance(ModelChangeKind.GONE, "", run.started)
 
 
-def _earlier_name(store: Store, place: Place, base: Run | None, run: Run) -> str:
+def _earlier_name(store: Store, place: ModelKey, base: StoredRun | None, run: StoredRun) -> str:
     """What `base` calls a model that it does not have under the name that `run` gives it."""
-    _, come, changes = _apart(store, base, run)
+    _, come, changes = _changes_between(store, base, run)
     for change in changes:
         if change.was and change.now and change.now is come.get(place):
             return str(change.was["path"])
     return ""
 
 
-def _apart(
-    store: Store, base: Run | None, run: Run
-) -> tuple[Mapping[Place, Line], Mapping[Place, Line], Sequence[Change]]:
+def _changes_between(
+    store: Store, base: StoredRun | None, run: StoredRun
+) -> tuple[Mapping[ModelKey, ResultRow], Mapping[ModelKey, ResultRow], Sequence[ModelChange]]:
     """The models that went and came between two runs of a registry, and what became of them."""
     if base is None:
         return {}, {}, ()
     gone, come = store.lines(base.id, beside=run.id), store.lines(run.id, beside=base.id)
-    return gone, come, compare(gone, come, dict(older(gone, store.results(run.id))))
+    return gone, come, compare_runs(gone, come, dict(older_versions(gone, store.results(run.id))))

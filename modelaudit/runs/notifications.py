@@ -24,10 +24,10 @@ from modelaudit.terminal_text import clean
 NETWORK_SECONDS = 20.0
 PROGRAM_SECONDS = 300.0
 # The run did what it was to do; what it found is told by other ways.
-DONE = frozenset({ExitCode.OK, ExitCode.FINDINGS})
+COMPLETED_CODES = frozenset({ExitCode.OK, ExitCode.FINDINGS})
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Goes nowhere else: the place may be anyone's, and a POST would get there without its data."""
 
     def http_error_302(
@@ -40,23 +40,23 @@ class _Stay(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def started(settings: Nightly) -> Iterator[str]:
+def ping_start(settings: Nightly) -> Iterator[str]:
     """Tell the health check that a run begins, and yield what went wrong."""
     if settings.ping:
         yield from _ask("health check", settings.ping.rstrip("/") + "/start")
 
 
-def ended(settings: Nightly, code: int | None) -> Iterator[str]:
+def ping_end(settings: Nightly, code: int | None) -> Iterator[str]:
     """Tell the health check how the run ended, and yield what went wrong.
 
     `code` is None where the run did not come to an end.
     """
     if settings.ping:
-        end = "" if code in DONE else "/fail" if code is None else f"/{code}"
+        end = "" if code in COMPLETED_CODES else "/fail" if code is None else f"/{code}"
         yield from _ask("health check", settings.ping.rstrip("/") + end)
 
 
-def changed(settings: Nightly, text: str, details: dict[str, Json]) -> Iterator[str]:
+def notify_changes(settings: Nightly, text: str, details: dict[str, Json]) -> Iterator[str]:
     """Hand the text to the program and both to the webhook, and yield what went wrong."""
     if settings.notify:
         yield from _run(settings.notify, text + "\n")
@@ -89,7 +89,7 @@ def _ask(which: str, address: str, data: bytes | None = None) -> Iterator[str]:
         headers["Content-Type"] = "application/json"
     try:
         request = urllib.request.Request(address, data, headers)
-        opener = urllib.request.build_opener(_Stay)
+        opener = urllib.request.build_opener(_NoRedirects)
         with opener.open(request, timeout=NETWORK_SECONDS):
             pass
     except (OSError, ValueError, HTTPException) as error:

@@ -12,27 +12,43 @@ from pathlib import Path
 from modelaudit import __version__
 from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.exit_codes import ExitCode
-from modelaudit.registry.cross_model import Together, news
-from modelaudit.registry.output_directory import forget, locked, sweep
+from modelaudit.registry.cross_model import CrossModelFact, new_facts
+from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
 from modelaudit.report.pages.verdict_trend import LAST
-from modelaudit.runs.batch import Found, Row, exit_code, find, log_line
-from modelaudit.runs.cache import Memory, place_of
-from modelaudit.runs.missing_models import hidden, restored, superseded
+from modelaudit.runs.batch import (
+    FoundModels,
+    ResultRowDict,
+    append_log_line,
+    exit_code,
+    find_models,
+)
+from modelaudit.runs.cache import AuditCache, model_key
+from modelaudit.runs.missing_models import (
+    restored_versions,
+    superseded_versions,
+    unreachable_models,
+)
 from modelaudit.runs.progress import Progress
-from modelaudit.runs.registry_owner import claim, others, registry_name
-from modelaudit.runs.run_index import Outcome, is_index_written, write_index
-from modelaudit.runs.scan import check_log, unseen, unserved, work_on, worst_first
+from modelaudit.runs.registry_owner import claim_registry, other_registry_note, registry_name
+from modelaudit.runs.run_index import RunOutcome, is_index_written, write_index
+from modelaudit.runs.scan import (
+    audit_with_progress,
+    check_log,
+    empty_version_notes,
+    unreadable_notes,
+    worst_first,
+)
 from modelaudit.runs.settings_notes import settings_notes
-from modelaudit.runs.write_reports import Formats, deliver_to
+from modelaudit.runs.write_reports import SelectedFormats, report_writer
 from modelaudit.settings import Nightly, Settings
-from modelaudit.store import cache_keys as keys
+from modelaudit.store import cache_keys
 from modelaudit.store import run_changes as changes
-from modelaudit.store.records import Line, Place, Run, State
+from modelaudit.store.records import ModelKey, ResultRow, RunState, StoredRun
 from modelaudit.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunOptions:
     """What a run is to do with its history.
 
     Attributes:
@@ -48,7 +64,7 @@ class Order:
     """
 
     out: Path
-    formats: Formats
+    formats: SelectedFormats
     command: str
     all_versions: bool = False
     reuse: bool = False
@@ -59,7 +75,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RunResult:
     """A run that came to its end.
 
     Attributes:
@@ -76,15 +92,15 @@ class Recorded:
         beside: a sentence where `out` holds audits of another registry, too.
     """
 
-    rows: list[Row]
-    found: Found
+    rows: list[ResultRowDict]
+    found: FoundModels
     code: int
     index: Path
     audited: int
     since: str
     before: int
-    changes: tuple[changes.Change, ...]
-    across: tuple[Together, ...]
+    changes: tuple[changes.ModelChange, ...]
+    across: tuple[CrossModelFact, ...]
     notes: tuple[str, ...]
     beside: str
 
@@ -94,7 +110,7 @@ class Recorded:
         return bool(self.since) and not (self.changes or self.across or self.notes)
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time for `created`: UTC, whole seconds, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -103,12 +119,12 @@ def record_run(
     paths: tuple[Path, ...],
     settings: Settings,
     created: str,
-    order: Order,
+    order: RunOptions,
     *,
     progress: Progress,
     log_file: Path | None,
-    tell: Callable[[Recorded], None],
-) -> Recorded:
+    tell: Callable[[RunResult], None],
+) -> RunResult:
     """Audit what has to be audited under `paths` and keep every result as it comes.
 
     Args:
@@ -131,29 +147,29 @@ def record_run(
     started = time.monotonic()
     check_log(log_file)
     paths = tuple(sorted(paths, key=Path.resolve))  # the same registry in whatever order
-    found = find(paths, settings, apart=order.out, all_versions=order.all_versions)
+    found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
     registry = registry_name(paths)
     with ExitStack() as stack:
         stack.enter_context(locked(order.out))
         store = stack.enter_context(Store.open(order.out))
         if order.command == "nightly":
             roots = {str(target.root) for target in found.targets}
-            claim(store, order.out, registry, roots, moved=order.moved)
+            claim_registry(store, order.out, registry, roots, moved=order.moved)
         # What an audit by hand showed, it told whoever ran it, and not the readers of the mails.
         # Nor is a night without models one to compare with: a disk was not there.
-        base = store.last_told(registry, "nightly" if order.command == "nightly" else "")
+        base = store.last_reported(registry, "nightly" if order.command == "nightly" else "")
         before = store.lines(base.id) if base else {}
-        present = {place_of(target) for target in found.targets}
+        present = {model_key(target) for target in found.targets}
         if found.targets:
-            found = replace(found, targets=(*found.targets, *hidden(before, present)))
+            found = replace(found, targets=(*found.targets, *unreachable_models(before, present)))
         run, earlier = _begin(store, registry, created, order)
         try:
-            memory = Memory(store, run, settings, created, order.out, order.formats)
+            memory = AuditCache(store, run, settings, created, order.out, order.formats)
             plan = memory.plan(
                 found.targets, verify=order.verify, only=None if order.reuse else earlier
             )
-            deliver = deliver_to(order.out, order.formats, _moved(before, found))
-            work = work_on(
+            deliver = report_writer(order.out, order.formats, _moved(before, found))
+            work = audit_with_progress(
                 *(plan.todo, settings, created),
                 progress=progress,
                 deliver=deliver,
@@ -164,46 +180,46 @@ def record_run(
                 for finished in work:
                     memory.add(finished)
                     if log_file:
-                        log_line(log_file, finished.row, created)
+                        append_log_line(log_file, finished.row, created)
             ended = _conclude(store, run, settings, created, order, found, base, before)
         except KeyboardInterrupt as signal:
             with suppress(StoreError):
-                _finish(store, run, State.INTERRUPTED, started, ExitCode.INTERRUPTED, ())
+                _finish(store, run, RunState.INTERRUPTED, started, ExitCode.INTERRUPTED, ())
             if _is_second(signal):
                 raise
             raise _interrupted(store, run, created, order, found) from signal
         except BaseException:
             with suppress(StoreError):  # what went wrong is what is to be told
-                _finish(store, run, State.INTERRUPTED, started, None, ())
+                _finish(store, run, RunState.INTERRUPTED, started, None, ())
             raise
         ran, notes = ended
-        _finish(store, run, State.COMPLETE, started, ran.code, notes)
+        _finish(store, run, RunState.COMPLETE, started, ran.code, notes)
         tell(ran)
         store.mark_reported(run)
         store.forget(order.keep)
         if ran.audited or ran.changes:
-            forget(order.out, store.slugs(), order.keep)
+            remove_old_reports(order.out, store.slugs(), order.keep)
     return ran
 
 
 def _begin(
-    store: Store, registry: str, created: str, order: Order
-) -> tuple[int, Mapping[Place, int]]:
+    store: Store, registry: str, created: str, order: RunOptions
+) -> tuple[int, Mapping[ModelKey, int]]:
     """The run's number, and the results that it has already where it goes on with an earlier."""
     runs = store.runs()
     last = runs[-1] if runs else None
-    if last and last.state is State.RUNNING:  # its process was killed: the lock was free
-        sweep(order.out)
+    if last and last.state is RunState.RUNNING:  # its process was killed: the lock was free
+        remove_leftovers(order.out)
     if order.resume and last and not last.is_whole and last.registry == registry:
         store.resume(last.id, order.command)
         return last.id, store.results(last.id)
     tool = f"tf-modelaudit {__version__}"
-    return store.begin(registry, order.command, tool, keys.code_digest(), created), {}
+    return store.begin(registry, order.command, tool, cache_keys.code_digest(), created), {}
 
 
-def _moved(before: Mapping[Place, Line], found: Found) -> dict[str, str]:
+def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str, str]:
     """Slugs of models that are no longer there, by the digests of their files and weights."""
-    present = {place_of(target) for target in found.targets}
+    present = {model_key(target) for target in found.targets}
     return {
         str(line[key]): str(line["slug"])
         for place, line in before.items()
@@ -213,13 +229,13 @@ def _moved(before: Mapping[Place, Line], found: Found) -> dict[str, str]:
 
 
 def _known(
-    store: Store, registry: str, before: Mapping[Place, Line], order: Order
+    store: Store, registry: str, before: Mapping[ModelKey, ResultRow], order: RunOptions
 ) -> frozenset[str] | None:
     """The bytes that were told of already, where a night before says that there will be a next.
 
     Whoever runs an audit wants to be told now, and all files of a fresh checkout are new.
     """
-    last = store.last_told(registry)
+    last = store.last_reported(registry)
     if order.command != "nightly" or order.moved or not before or last is None:
         return None
     lines = (*before.values(), *store.lines(last.id).values())
@@ -235,12 +251,14 @@ def _is_second(signal: BaseException) -> bool:
     return False
 
 
-def _interrupted(store: Store, run: int, created: str, order: Order, found: Found) -> Interrupted:
+def _interrupted(
+    store: Store, run: int, created: str, order: RunOptions, found: FoundModels
+) -> Interrupted:
     """Write an index of what an interrupted run has, and say how far it came.
 
     Where it has nothing, what an earlier run wrote stays.
     """
-    shown = {place_of(target): target.shown for target in found.targets}
+    shown = {model_key(target): target.shown for target in found.targets}
     with suppress(OSError, UsageError, StoreError):  # the interrupt is what is to be told
         lines = store.lines(run)
         rows = worst_first([dict(lines[place]) for place in shown if place in lines])
@@ -248,7 +266,7 @@ def _interrupted(store: Store, run: int, created: str, order: Order, found: Foun
         so_far = f"{len(rows):,} of {len(shown):,} models"
         if rows and missing:
             reasons = (f"interrupted after {so_far}",)
-            outcome = Outcome(ExitCode.INTERRUPTED, reasons, missing=missing)
+            outcome = RunOutcome(ExitCode.INTERRUPTED, reasons, missing=missing)
             write_index(order.out, rows, found, order.formats, outcome, created)
         how = "the next run goes on" if order.reuse else "go on with --resume"
         return Interrupted(f"{so_far} audited; {how}")
@@ -260,22 +278,26 @@ def _conclude(
     run: int,
     settings: Settings,
     created: str,
-    order: Order,
-    found: Found,
-    base: Run | None,
-    before: Mapping[Place, Line],
-) -> tuple[Recorded, list[str]]:
+    order: RunOptions,
+    found: FoundModels,
+    base: StoredRun | None,
+    before: Mapping[ModelKey, ResultRow],
+) -> tuple[RunResult, list[str]]:
     """Compare with the run before, write the index where it changes, and give all notes."""
-    present = {place_of(target) for target in found.targets}
+    present = {model_key(target) for target in found.targets}
     # A run that goes on may have results of models that have gone since it began.
     store.drop(run, [place for place in store.results(run) if place not in present])
     after = store.lines(run)
-    newer = {**dict(superseded(before, after)), **dict(restored(before, after))}
+    newer = {**dict(superseded_versions(before, after)), **dict(restored_versions(before, after))}
     rows = worst_first([dict(line) for line in after.values()])
     code, reasons = exit_code(rows, found)
-    notes = [*unseen(found), *unserved(found), *settings_notes(settings, found, rows, created)]
+    notes = [
+        *unreadable_notes(found),
+        *empty_version_notes(found),
+        *settings_notes(settings, found, rows, created),
+    ]
     *earlier, this = store.runs()
-    ran = Recorded(
+    ran = RunResult(
         rows=rows,
         found=found,
         code=code,
@@ -283,21 +305,21 @@ def _conclude(
         audited=this.audited,
         since=base.started if base else "",
         before=len(before),
-        changes=changes.compare(before, after, newer) if base and after else (),
-        across=news([*before.values()], rows),
+        changes=changes.compare_runs(before, after, newer) if base and after else (),
+        across=new_facts([*before.values()], rows),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
-        beside=others(earlier, order.out, this.registry),
+        beside=other_registry_note(earlier, order.out, this.registry),
     )
     # Else the index is of another registry, or of a run that was interrupted.
     ours = any(each.registry == this.registry and each.is_whole for each in earlier[-1:])
     if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
         told = _trend(store, this)
-        outcome = Outcome(code, tuple(reasons), ran.since, ran.changes, trend=told)
+        outcome = RunOutcome(code, tuple(reasons), ran.since, ran.changes, trend=told)
         write_index(order.out, rows, found, order.formats, outcome, created)
     return ran, notes
 
 
-def _trend(store: Store, this: Run) -> tuple[tuple[str, Mapping[str, int]], ...]:
+def _trend(store: Store, this: StoredRun) -> tuple[tuple[str, Mapping[str, int]], ...]:
     """The registry's last whole runs and this one: when each began, and its verdicts."""
     runs = [run for run in store.runs(this.registry) if run.is_whole or run.id == this.id]
     counts = store.verdicts(run.id for run in runs[-LAST:])
@@ -305,7 +327,7 @@ def _trend(store: Store, this: Run) -> tuple[tuple[str, Mapping[str, int]], ...]
 
 
 def _finish(
-    store: Store, run: int, state: State, started: float, code: int | None, notes: Sequence[str]
+    store: Store, run: int, state: RunState, started: float, code: int | None, notes: Sequence[str]
 ) -> None:
     seconds = round(time.monotonic() - started, 3)
-    store.finish(run, state, finished=now(), seconds=seconds, exit_code=code, notes=notes)
+    store.finish(run, state, finished=utc_now(), seconds=seconds, exit_code=code, notes=notes)

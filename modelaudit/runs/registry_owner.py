@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from modelaudit.errors import UsageError
-from modelaudit.store.records import Run, State
+from modelaudit.store.records import RunState, StoredRun
 from modelaudit.store.store import Store
 
 
@@ -15,7 +15,9 @@ def registry_name(paths: Collection[Path]) -> str:
     return ", ".join(sorted({str(path.resolve()) for path in paths}))
 
 
-def claim(store: Store, out: Path, registry: str, roots: Collection[str], *, moved: bool) -> None:
+def claim_registry(
+    store: Store, out: Path, registry: str, roots: Collection[str], *, moved: bool
+) -> None:
     """Make sure that the nights into `out` are those of `registry`.
 
     Args:
@@ -37,14 +39,14 @@ def claim(store: Store, out: Path, registry: str, roots: Collection[str], *, mov
             f"{out} holds the audits of {owner}; give {registry} a directory of its own, "
             "or add --moved if it is the same registry in another place"
         )
-    last = store.last(owner, State.COMPLETE, State.REPORTED)
+    last = store.last(owner, RunState.COMPLETE, RunState.REPORTED)
     before = {place.root for place in store.results(last.id)} if last else set()
     if len(before) > 1 or len(roots) > 1:
         raise UsageError("--moved takes a registry of one directory")
     store.move((owner, registry), *zip(before, roots, strict=False))
 
 
-def others(runs: Sequence[Run], out: Path, registry: str) -> str:
+def other_registry_note(runs: Sequence[StoredRun], out: Path, registry: str) -> str:
     """A sentence where the last of the earlier runs into `out` was of another registry, else ""."""
     if not runs or runs[-1].registry == registry:
         return ""

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit import __version__
-from modelaudit.registry.cross_model import together
+from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.registry import FORMATS, PER_MODEL
-from modelaudit.runs.batch import Found, Row
-from modelaudit.runs.change_text import for_index
-from modelaudit.runs.scan import unseen, unserved
-from modelaudit.runs.write_reports import Formats, render_format, rule_infos
+from modelaudit.runs.batch import FoundModels, ResultRowDict
+from modelaudit.runs.change_text import index_change
+from modelaudit.runs.scan import empty_version_notes, unreadable_notes
+from modelaudit.runs.write_reports import SelectedFormats, render_format, rule_infos
 from modelaudit.schema import load
-from modelaudit.store.run_changes import Change
+from modelaudit.store.run_changes import ModelChange
 
 if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexRow
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a run ended, and what is not as it was when the run began that started at `since`.
 
     `missing` are models that an interrupted run did not come to, `trend` the registry's runs up to
@@ -34,12 +34,12 @@ class Outcome:
     code: int
     reasons: tuple[str, ...]
     since: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ModelChange, ...] = ()
     missing: tuple[str, ...] = ()
     trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
-def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
+def index_entry(row: ResultRowDict, formats: Sequence[str]) -> IndexRow:
     """One model's line of the index, with links relative to it."""
     from modelaudit.findings import Verdict
     from modelaudit.report.pages.index import IndexRow
@@ -68,17 +68,17 @@ def index_entry(row: Row, formats: Sequence[str]) -> IndexRow:
 
 def write_index(
     out: Path,
-    rows: Sequence[Row],
-    found: Found,
-    formats: Formats,
-    outcome: Outcome,
+    rows: Sequence[ResultRowDict],
+    found: FoundModels,
+    formats: SelectedFormats,
+    outcome: RunOutcome,
     created: str,
 ) -> None:
     """Write the pages and files about the whole run, and point `latest` at them.
 
     Of an interrupted run the pages alone are written: programs are given whole runs.
     """
-    from modelaudit.report.pages.index import Run, index_json, render_index
+    from modelaudit.report.pages.index import RunSummary, index_json, render_index
 
     words = {change.path: change.kind.value for change in outcome.changes}
     entries = [
@@ -86,9 +86,9 @@ def write_index(
         for row in rows
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
-    notes += [*unserved(found), *unseen(found)]
+    notes += [*empty_version_notes(found), *unreadable_notes(found)]
     notes += [f"not reached: {path}" for path in outcome.missing]
-    run = Run(
+    run = RunSummary(
         root=found.root,
         created=created,
         tool=f"tf-modelaudit {__version__}",
@@ -96,9 +96,9 @@ def write_index(
         notes=tuple(notes),
         missing=len(outcome.missing),
         trend=outcome.trend,
-        together=tuple(asdict(each) for each in together(rows)),
+        together=tuple(asdict(each) for each in cross_model_facts(rows)),
         since=outcome.since,
-        changes=tuple(map(for_index, outcome.changes)),
+        changes=tuple(map(index_change, outcome.changes)),
     )
     folder = _run_folder(out, created)
     infos = rule_infos()
@@ -114,13 +114,13 @@ def write_index(
             write_atomic(file, render_format(name, audits, formats.choices))
 
 
-def _written(out: Path, row: Row) -> list[str]:
+def _written(out: Path, row: ResultRowDict) -> list[str]:
     """The formats in which there are reports of a model, of this run or an earlier one."""
     folder = out / "models" / str(row["slug"])
     return [name for name in PER_MODEL if (folder / FORMATS[name].file).is_file()]
 
 
-def is_index_written(out: Path, formats: Formats) -> bool:
+def is_index_written(out: Path, formats: SelectedFormats) -> bool:
     """Whether everything that `write_index` makes is there, and made together with the page."""
     try:
         page = (out / "index.html").stat().st_mtime_ns
@@ -130,7 +130,7 @@ def is_index_written(out: Path, formats: Formats) -> bool:
         return False
 
 
-def _run_files(out: Path, formats: Formats) -> dict[str, Path]:
+def _run_files(out: Path, formats: SelectedFormats) -> dict[str, Path]:
     """Where the formats go that are made once a run."""
     return {name: file or out / FORMATS[name].file for name, file in formats.per_run.items()}
 

@@ -10,29 +10,29 @@ from typing import Any
 
 from modelaudit.errors import UsageError
 from modelaudit.findings import WORST_FIRST, Verdict
-from modelaudit.pipeline import Target
+from modelaudit.pipeline import AuditTarget
 from modelaudit.runs.batch import (
-    Deliver,
-    Finished,
-    Found,
-    Row,
+    AuditHandler,
+    FinishedModel,
+    FoundModels,
+    ResultRowDict,
+    append_log_line,
     audit_all,
     exit_code,
-    find,
-    log_line,
+    find_models,
 )
-from modelaudit.runs.cache_notes import Recalled
+from modelaudit.runs.cache_notes import CachedProbe
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import clean
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ScanResult:
     """A finished run: its rows, worst first, and how it ends."""
 
-    rows: list[Row]
-    found: Found
+    rows: list[ResultRowDict]
+    found: FoundModels
     code: int
 
 
@@ -44,40 +44,40 @@ def scan(
     progress: Progress = SILENT,
     log_file: Path | None,
     all_versions: bool = False,
-) -> Ran:
+) -> ScanResult:
     """Audit every model under `paths` by its files alone; write nothing.
 
     Raises:
         UsageError: a path does not exist, or the log cannot be written.
     """
     check_log(log_file)
-    found = find(paths, settings, all_versions=all_versions)
+    found = find_models(paths, settings, all_versions=all_versions)
     rows = []
-    for finished in work_on(found.targets, settings, created, progress=progress):
+    for finished in audit_with_progress(found.targets, settings, created, progress=progress):
         rows.append(finished.row)
         if log_file:
-            log_line(log_file, finished.row, created)
-    return Ran(worst_first(rows), found, exit_code(rows, found)[0])
+            append_log_line(log_file, finished.row, created)
+    return ScanResult(worst_first(rows), found, exit_code(rows, found)[0])
 
 
-def work_on(
-    targets: Sequence[Target],
+def audit_with_progress(
+    targets: Sequence[AuditTarget],
     settings: Settings,
     created: str,
     *,
     progress: Progress = SILENT,
-    deliver: Deliver | None = None,
-    recalled: Mapping[Path, Recalled] | None = None,
+    deliver: AuditHandler | None = None,
+    recalled: Mapping[Path, CachedProbe] | None = None,
     known: Collection[str] | None = None,
-) -> Generator[Finished]:
+) -> Generator[FinishedModel]:
     """Audit every target and yield each as it is done; see `batch.audit_all`."""
     with ExitStack() as stack:
         probe = None
         shown = recalled or {}
         if settings.probe.enabled and any(target.path not in shown for target in targets):
-            from modelaudit.probe.run import here_probe
+            from modelaudit.probe.run import local_probe
 
-            probe = stack.enter_context(here_probe(settings, {t.root for t in targets}))
+            probe = stack.enter_context(local_probe(settings, {t.root for t in targets}))
         stack.callback(progress.end)
         progress.begin(len(targets))
         for finished in audit_all(
@@ -106,10 +106,10 @@ def check_log(log_file: Path | None) -> None:
         raise UsageError(f"{log_file}: cannot be written to: {error.strerror}") from error
 
 
-def worst_first(rows: list[Row]) -> list[Row]:
+def worst_first(rows: list[ResultRowDict]) -> list[ResultRowDict]:
     """Rows by verdict, then by how bad the findings are, then by path."""
 
-    def key(row: Row) -> tuple[Any, ...]:
+    def key(row: ResultRowDict) -> tuple[Any, ...]:
         counts = row["severities"]
         levels = ("critical", "high", "medium", "low")
         found = [-int(str(counts[x])) for x in levels] if isinstance(counts, Mapping) else []
@@ -118,11 +118,11 @@ def worst_first(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def unseen(found: Found) -> list[str]:
+def unreadable_notes(found: FoundModels) -> list[str]:
     """A sentence for every place that could not be looked at."""
     return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
 
 
-def unserved(found: Found) -> list[str]:
+def empty_version_notes(found: FoundModels) -> list[str]:
     """A sentence for every version that a server would take and that holds no model."""
-    return [f"nothing to serve: {clean(path)} ({clean(why)})" for path, why in found.unserved]
+    return [f"nothing to serve: {clean(path)} ({clean(why)})" for path, why in found.empty_versions]

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from modelaudit.facts import Json
 from modelaudit.rules.catalogue import rule
-from modelaudit.runs.batch import Found, Row
-from modelaudit.runtimes.catalogue import find
+from modelaudit.runs.batch import FoundModels, ResultRowDict
+from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 from modelaudit.terminal_text import clean
 
@@ -27,18 +27,18 @@ PATTERNS = (
     "patterns are relative to REGISTRY or to the settings file's directory, such as vision/*.keras"
 )
 
-Entry = Waiver | Expectation | Policy
+SettingsEntry = Waiver | Expectation | Policy
 
 
-class _Model(NamedTuple):
+class _RunModel(NamedTuple):
     """A model of the run: what patterns know it by, and its row."""
 
     names: tuple[str, ...]
-    row: Row
+    row: ResultRowDict
 
 
 def settings_notes(
-    settings: Settings, found: Found, rows: Sequence[Row], created: str
+    settings: Settings, found: FoundModels, rows: Sequence[ResultRowDict], created: str
 ) -> list[str]:
     """A sentence for every entry of the settings that somebody should look at.
 
@@ -50,13 +50,13 @@ def settings_notes(
     """
     targets = {target.slug: target for target in found.targets}
     models = [
-        _Model(settings.names(target.relative, target.path), row)
+        _RunModel(settings.names(target.relative, target.path), row)
         for row in rows
         if (target := targets.get(str(row["slug"])))
     ]
     today = datetime.date.fromisoformat(created[:10])
     notes: list[str] = []
-    entries: list[Entry] = [*settings.waivers, *settings.expectations, *settings.policies]
+    entries: list[SettingsEntry] = [*settings.waivers, *settings.expectations, *settings.policies]
     for entry in entries:
         mine = [model for model in models if entry.about(model.names)]
         if entry.path.startswith(NOWHERE):
@@ -74,12 +74,14 @@ def _nearest(settings: Settings) -> Iterator[str]:
     """Runtimes that were asked for and that others had to answer for."""
     asked = [*settings.targets, *(each for policy in settings.policies for each in policy.targets)]
     for target in dict.fromkeys(asked):
-        profile = find(target, tuple(map(Path, settings.profiles)))
+        profile = find_profile(target, tuple(map(Path, settings.profiles)))
         if not profile.exact:
             yield f"{target} is not known: what is predicted for it is that of {profile.collected}"
 
 
-def _of_entry(entry: Entry, models: Sequence[_Model], today: datetime.date) -> Iterator[str]:
+def _of_entry(
+    entry: SettingsEntry, models: Sequence[_RunModel], today: datetime.date
+) -> Iterator[str]:
     """What is to be said of an entry that is about these models, whatever others there are."""
     if isinstance(entry, Expectation):
         measured = [pair for model in models for pair in _measured(model.row)]
@@ -93,7 +95,7 @@ def _of_entry(entry: Entry, models: Sequence[_Model], today: datetime.date) -> I
             yield f"{_told(entry)} expires on {entry.expires}"
 
 
-def _idle(entry: Entry, models: Sequence[_Model], *, probed: bool) -> bool:
+def _idle(entry: SettingsEntry, models: Sequence[_RunModel], *, probed: bool) -> bool:
     """Whether it is a waiver of nothing, though what it waives was asked of some of its models."""
     if not isinstance(entry, Waiver) or _covering(entry, models):
         return False
@@ -102,18 +104,18 @@ def _idle(entry: Entry, models: Sequence[_Model], *, probed: bool) -> bool:
     return any(_asked(entry.rule, model.row) for model in models)
 
 
-def _over(entry: Entry, today: datetime.date) -> str:
+def _over(entry: SettingsEntry, today: datetime.date) -> str:
     """Of a waiver that holds no longer since when, in front of what else it does not."""
     if isinstance(entry, Waiver) and entry.expired(today):
         return f"expired on {entry.expires} and "
     return ""
 
 
-def _covering(waiver: Waiver, models: Sequence[_Model]) -> bool:
+def _covering(waiver: Waiver, models: Sequence[_RunModel]) -> bool:
     return any(waiver.covers(*finding) for model in models for finding in _findings(model.row))
 
 
-def _told(entry: Entry) -> str:
+def _told(entry: SettingsEntry) -> str:
     if isinstance(entry, Policy):
         return f"the policy for {entry.path}"
     if isinstance(entry, Expectation):
@@ -123,7 +125,7 @@ def _told(entry: Entry) -> str:
     return f"the waiver of {what} for {entry.path} ({entry.reason})"
 
 
-def _findings(row: Row) -> Iterator[tuple[tuple[str, str], str]]:
+def _findings(row: ResultRowDict) -> Iterator[tuple[tuple[str, str], str]]:
     """The rule's code and name, and the fingerprint, of every finding."""
     found = row["findings"]
     for each in found if isinstance(found, list) else ():
@@ -131,7 +133,7 @@ def _findings(row: Row) -> Iterator[tuple[tuple[str, str], str]]:
             yield (str(each["code"]), str(each["name"])), str(each["fingerprint"])
 
 
-def _measured(row: Row) -> Iterator[tuple[str, str]]:
+def _measured(row: ResultRowDict) -> Iterator[tuple[str, str]]:
     """Every output with every transform that it was measured under."""
     outputs: Json = row.get("outputs")
     for name, transforms in outputs.items() if isinstance(outputs, dict) else ():
@@ -139,7 +141,7 @@ def _measured(row: Row) -> Iterator[tuple[str, str]]:
             yield name, str(transform)
 
 
-def _asked(name: str, row: Row) -> bool:
+def _asked(name: str, row: ResultRowDict) -> bool:
     """Whether the rule of this code or name had an answer for the model."""
     unanswered = row.get("unanswered")
     return not isinstance(unanswered, list) or rule(name).code not in unanswered

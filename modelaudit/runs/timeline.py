@@ -12,14 +12,14 @@ from modelaudit.errors import UsageError
 from modelaudit.facts import Format
 from modelaudit.findings import Finding, Verdict
 from modelaudit.report.wording.vocabulary import transform
-from modelaudit.restore.audit_diff import changes, compare_audited, weight_changes
-from modelaudit.runs.model_moves import Whereabouts, whereabouts
+from modelaudit.restore.audit_diff import audit_changes, compare_audited, weight_changes
+from modelaudit.runs.model_moves import ModelMoves, model_moves
 from modelaudit.terminal_text import clean
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
     from modelaudit.schema import Audit
-    from modelaudit.store.records import Line, Place, Run
+    from modelaudit.store.records import ModelKey, ResultRow, StoredRun
     from modelaudit.store.store import Store
 
 FIRST = ("findings", "versions")  # sections of changes that are told first
@@ -39,17 +39,17 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
         row for name in store.names() if clean(name) == model for row in store.timeline(name)
     ]
     for place, group in groupby(rows, key=lambda row: row[1]):
-        before: tuple[int, Run, Audit] | None = None
+        before: tuple[int, StoredRun, Audit] | None = None
         mine = [*group]
-        where = whereabouts(store, place, [row[0] for row in mine])
+        where = model_moves(store, place, [row[0] for row in mine])
         for run, _, number, line in mine:
             came = run.id in where.came
             if before and number == before[0] and not came:
                 _lasted(found[-1], run, where)
                 continue
             audit = schema.loads(store.document(number))
-            why = reasons(before[2], audit, before[1], run) if before else []
-            told = between(before[2], audit) if before else []
+            why = rejudged_reasons(before[2], audit, before[1], run) if before else []
+            told = changes_between(before[2], audit) if before else []
             alike = before and not told and before[2].verdict is audit.verdict
             if alike and not came and found[-1]["sha256"] == line["sha256"]:
                 _lasted(found[-1], run, where)
@@ -61,14 +61,14 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
     return found[-last:]
 
 
-def between(old: Audit, new: Audit) -> list[str]:
+def changes_between(old: Audit, new: Audit) -> list[str]:
     """What changed from one audit to the next: findings first, then versions, then the rest.
 
     [] where one of them saw nothing of the model.
     """
     if Format.UNREADABLE.value in (old.model.get("format"), new.model.get("format")):
         return []
-    found = [*changes(old, new, transform), *weight_changes(compare_audited(old, new))]
+    found = [*audit_changes(old, new, transform), *weight_changes(compare_audited(old, new))]
     told = [f"{each.section}: {each.what}" for each in found]
     told += [f"findings: {each}" for each in _reconsidered(old, new)]
     return sorted(told, key=place_in_order)
@@ -92,7 +92,7 @@ def _reconsidered(old: Audit, new: Audit) -> Iterator[str]:
             yield f"waived now: {name}" if now.waived_by else f"no longer waived: {name}"
 
 
-def reasons(old: Audit, new: Audit, then: Run, now: Run) -> list[str]:
+def rejudged_reasons(old: Audit, new: Audit, then: StoredRun, now: StoredRun) -> list[str]:
     """Why the same bytes were judged otherwise, as far as the audits tell; [] for other bytes.
 
     Args:
@@ -132,13 +132,13 @@ def _observed(audit: Audit, key: str) -> list[tuple[str, str]]:
 
 
 def _audit(
-    run: Run,
-    place: Place,
-    line: Line,
+    run: StoredRun,
+    place: ModelKey,
+    line: ResultRow,
     audit: Audit,
     told: Sequence[str],
     why: Sequence[str],
-    where: Whereabouts,
+    where: ModelMoves,
 ) -> dict[str, Json]:
     worst = next((finding for finding in audit.findings if not finding.waived_by), None)
     return {
@@ -167,7 +167,7 @@ def _audit(
     }
 
 
-def _left(run: Run, where: Whereabouts) -> Json:
+def _left(run: StoredRun, where: ModelMoves) -> Json:
     """What became of the model after its last run; None where it stayed."""
     left = where.left.get(run.id)
     if left is None:
@@ -175,7 +175,7 @@ def _left(run: Run, where: Whereabouts) -> Json:
     return {"kind": left.kind.value, "path": left.path or None, "since": left.since}
 
 
-def _lasted(found: dict[str, Json], run: Run, where: Whereabouts) -> None:
+def _lasted(found: dict[str, Json], run: StoredRun, where: ModelMoves) -> None:
     """Note one more run in which a model was as this audit says."""
     found["runs"] = int(str(found["runs"])) + 1
     found["until"] = run.started

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import SchemaError, UsageError
-from modelaudit.registry.cross_model import together
+from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.job import Choices, Job
 from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, format_called
-from modelaudit.runs.batch import Deliver, row_of
+from modelaudit.runs.batch import AuditHandler, result_row
 from modelaudit.schema import Audit, dumps, load, to_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Formats:
+class SelectedFormats:
     """Formats made for each model, and those made once a run with the file to write, or None."""
 
     per_model: tuple[str, ...]
@@ -53,7 +53,7 @@ def rule_infos() -> dict[str, RuleInfo]:
     }
 
 
-def parse_formats(formats: Sequence[str]) -> Formats:
+def parse_formats(formats: Sequence[str]) -> SelectedFormats:
     """`-f` options; without any, the default formats.
 
     Raises:
@@ -69,7 +69,7 @@ def parse_formats(formats: Sequence[str]) -> Formats:
             raise UsageError(f"{name} is made for each model, so it cannot go to one file ({file})")
         else:
             per_model[name] = None
-    return Formats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
+    return SelectedFormats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
 
 
 def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes:
@@ -78,7 +78,7 @@ def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes
     Raises:
         UsageError: a format that does not exist, or one audit is needed and there are several.
     """
-    found = together([row_of(audit) for audit in audits])
+    found = cross_model_facts([result_row(audit) for audit in audits])
     job = Job(
         audits,
         rule_infos(),
@@ -89,7 +89,9 @@ def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes
     return format_called(name).render(job)
 
 
-def deliver_to(out: Path, formats: Formats, moved: Mapping[str, str] | None = None) -> Deliver:
+def report_writer(
+    out: Path, formats: SelectedFormats, moved: Mapping[str, str] | None = None
+) -> AuditHandler:
     """What writes one finished audit below `out`: always the JSON, and the formats asked for.
 
     What an earlier run wrote in other formats goes where it would tell of another audit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.runtimes.catalogue import default_targets
-from modelaudit.runtimes.model import Predicted, Prediction, Reason
+from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
 from modelaudit.runtimes.predict import predict
 
-__all__ = ["Predicted", "Prediction", "Reason", "default_targets", "predict"]
+__all__ = ["LoadOutcome", "Prediction", "Reason", "default_targets", "predict"]

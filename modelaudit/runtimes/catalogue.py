@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
-from modelaudit.runtimes.profile import KINDS, Profile, numbers, read_profile
+from modelaudit.runtimes.profile import KINDS, RuntimeProfile, numbers, read_profile
 
 PROFILES = Path(__file__).parent / "profiles"
 _VERSION = r"(\d+(?:\.\d+){0,3})"
@@ -22,7 +22,7 @@ _FORMS = "say tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-kera
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ProfileFile:
     """One profile's file. A shipped one is known by its name, which spares reading them all."""
 
     path: Path
@@ -32,30 +32,30 @@ class Entry:
 
 
 @cache
-def shipped() -> tuple[Entry, ...]:
+def shipped_profiles() -> tuple[ProfileFile, ...]:
     """The profiles that come with the package: TensorFlow, tf-keras, Keras, each oldest first."""
     found = []
     for path in PROFILES.glob("*.json"):
         if named := _STEM.fullmatch(path.name.removesuffix(".json")):
             version = numbers(named[2])
-            found.append(Entry(path, named[1], version, numbers(named[3] or named[2])))
+            found.append(ProfileFile(path, named[1], version, numbers(named[3] or named[2])))
     return tuple(sorted(found, key=lambda entry: (KINDS.index(entry.kind), entry.version)))
 
 
 @cache
-def _of_user(paths: tuple[Path, ...]) -> tuple[Entry, ...]:
+def _of_user(paths: tuple[Path, ...]) -> tuple[ProfileFile, ...]:
     """The user's profiles, by what is in them: their files may be called anything."""
     found = []
     for path in paths:
         profile = read_profile(path)
         kind = profile.data["name"]
         version = profile.tensorflow if kind == "tf" else profile.keras
-        found.append(Entry(path, kind, version, profile.keras))
+        found.append(ProfileFile(path, kind, version, profile.keras))
     return tuple(found)
 
 
 @cache
-def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
+def find_profile(specifier: str, own: tuple[Path, ...] = ()) -> RuntimeProfile:
     """The profile for `tf==2.15.1`, `tf==2.16`, `tf==2.18+keras==3.5`, `keras==3.5` or
     `tf-keras==2.21`.
 
@@ -75,7 +75,7 @@ def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
         raise UsageError(f"{specifier!r} is no runtime: {_FORMS}, as in tf==2.15.1")
     kind, version = found[1].replace("tensorflow", "tf"), numbers(found[2])
     name = f"{kind}=={found[2]}"
-    known = (*_of_user(own), *shipped())
+    known = (*_of_user(own), *shipped_profiles())
     if kind == "keras":
         return replace(_keras(version, known), asked=name)
     profile, exact = _nearest([entry for entry in known if entry.kind == kind], version)
@@ -91,18 +91,18 @@ def find(specifier: str, own: tuple[Path, ...] = ()) -> Profile:
 def known_generation(specifier: str, own: tuple[Path, ...] = ()) -> None:
     """Refuse a runtime whose major versions are none that there is a profile of.
 
-    `find` answers for these too, from the nearest profile: a model may say anything of its
+    `find_profile` answers for these too, from the nearest profile: a model may say anything of its
     origin. A user who asks for one has mistyped.
 
     Raises:
         UsageError: see above, or it is no specifier.
     """
-    find(specifier, own)
+    find_profile(specifier, own)
     for name, version in re.findall(r"(tf-keras|keras|tf|tensorflow)==(\d+)", specifier.lower()):
         kind = name.replace("tensorflow", "tf")
         known = [
             entry.keras if kind == "keras" else entry.version
-            for entry in (*_of_user(own), *shipped())
+            for entry in (*_of_user(own), *shipped_profiles())
             if kind in (entry.kind, "keras")
         ]
         if int(version) not in {each[0] for each in known}:
@@ -111,14 +111,14 @@ def known_generation(specifier: str, own: tuple[Path, ...] = ()) -> None:
 
 
 def specifier(versions: Mapping[str, str]) -> str:
-    """What `find` takes for the runtime that has these versions: `tf==2.15.1`.
+    """What `find_profile` takes for the runtime that has these versions: `tf==2.15.1`.
 
     Its Keras is named where it is another one than that TensorFlow's profile has.
     """
     if "tf-keras" in versions:
         return f"tf-keras=={_plain(versions['tf-keras'])}"
     name, keras = f"tf=={_plain(versions['tensorflow'])}", _plain(versions.get("keras", ""))
-    if numbers(keras) < (3,) or numbers(keras) == find(name).keras:
+    if numbers(keras) < (3,) or numbers(keras) == find_profile(name).keras:
         return name
     return f"{name}+keras=={keras}"
 
@@ -127,13 +127,15 @@ def _plain(version: str) -> str:
     return ".".join(map(str, numbers(version)[:3]))
 
 
-def _nearest(candidates: list[Entry], version: tuple[int, ...]) -> tuple[Profile, bool]:
+def _nearest(
+    candidates: list[ProfileFile], version: tuple[int, ...]
+) -> tuple[RuntimeProfile, bool]:
     """The profile whose version is nearest, and whether it is that version."""
     entry = min(candidates, key=lambda entry: _distance(entry.version, version))
     return read_profile(entry.path), entry.version[: len(version)] == version
 
 
-def _keras(version: tuple[int, ...], known: tuple[Entry, ...]) -> Profile:
+def _keras(version: tuple[int, ...], known: tuple[ProfileFile, ...]) -> RuntimeProfile:
     """The nearest Keras; one that was collected alone lies over the TensorFlow nearest to it."""
     candidates = [entry for entry in known if entry.kind != "tf-keras"]
     entry = min(candidates, key=lambda entry: (_apart(entry.keras, version), entry.kind != "tf"))
@@ -164,13 +166,13 @@ def _distance(
     return (int(generation), *_apart(collected, asked))
 
 
-def writer_of(artifact: Artifact) -> Profile | None:
+def saving_runtime(artifact: Artifact) -> RuntimeProfile | None:
     """The profile nearest to the runtime that saved a model, as far as the file tells."""
     said = artifact.provenance
     if said.tensorflow:
         version = numbers(said.tensorflow)
         if version >= _KERAS_3_BEGINS and has_keras2_objects(artifact):
-            return find(f"tf-keras=={'.'.join(map(str, version[:2]))}")
+            return find_profile(f"tf-keras=={'.'.join(map(str, version[:2]))}")
         return _writer(version, by_tensorflow=True)
     if said.keras:
         return _writer(numbers(said.keras), by_tensorflow=False)
@@ -186,11 +188,11 @@ def has_keras2_objects(artifact: Artifact) -> bool:
 
 
 @cache
-def _writer(version: tuple[int, ...], by_tensorflow: bool) -> Profile | None:
+def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | None:
     """The shipped profile whose TensorFlow (or Keras) comes nearest; None for no version."""
     if not version:
         return None
-    known = shipped()
+    known = shipped_profiles()
     if by_tensorflow:
         return _nearest([entry for entry in known if entry.kind == "tf"], version)[0]
     return read_profile(min(known, key=lambda entry: _apart(entry.keras, version)).path)
@@ -203,7 +205,7 @@ def default_targets() -> tuple[str, ...]:
         for name, package in (("tf", "tensorflow"), ("tf-keras", "tf-keras"))
         if (version := _installed(package))
     }
-    newest = [entry for entry in shipped() if entry.kind == "tf"][-1]
+    newest = [entry for entry in shipped_profiles() if entry.kind == "tf"][-1]
     found.add(read_profile(newest.path).collected)
     return tuple(sorted(found))
 

@@ -11,7 +11,7 @@ GRAPH = "graph"
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class GraphUsage:
     """First places of each operation, and of each attribute of one, as (where, node).
 
     Keys have whether the place is in the main graph. Calls of the graph's own functions are left
@@ -31,9 +31,9 @@ def graph_nodes(graph: Graph) -> Iterator[tuple[str, GraphNode]]:
             yield f"{GRAPH}/functions/{name}", node
 
 
-def usage_of(artifact: Artifact) -> Usage:
+def usage_of(artifact: Artifact) -> GraphUsage:
     """What the graphs of `artifact` use."""
-    usage = Usage()
+    usage = GraphUsage()
     for graph in artifact.graphs:
         for where, node in graph_nodes(graph):
             if node.op in graph.functions:

@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence
-from modelaudit.runtimes.graph_usage import Usage
-from modelaudit.runtimes.profile import Profile
+from modelaudit.runtimes.graph_usage import GraphUsage
+from modelaudit.runtimes.profile import RuntimeProfile
 
 
-class Predicted(StrEnum):
+class LoadOutcome(StrEnum):
     """What happens when a runtime loads a model. Ordered from bad to good: `rank`."""
 
     FAILS = "fails"
@@ -22,10 +22,10 @@ class Predicted(StrEnum):
     @property
     def rank(self) -> int:
         """0 (fails) to 3 (loads): of several reasons the lowest decides."""
-        return list(Predicted).index(self)
+        return list(LoadOutcome).index(self)
 
 
-class Call(StrEnum):
+class LoadCall(StrEnum):
     """The ways into a saved model."""
 
     LOAD_MODEL = "load_model"
@@ -42,11 +42,11 @@ class Call(StrEnum):
 def predicted_call(observed: str) -> str:
     """The call that predictions mean by what the probe calls so."""
     # The probe restores a checkpoint into a model; reading it as a dict of arrays always works.
-    return Call.RESTORE.value if observed == Call.LOAD_CHECKPOINT.value else observed
+    return LoadCall.RESTORE.value if observed == LoadCall.LOAD_CHECKPOINT.value else observed
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LoadRequest:
     """One loading call with its options.
 
     `custom` are the names of classes and functions given as `custom_objects` (or registered
@@ -54,7 +54,7 @@ class Request:
     classes. `by_name` belongs to `load_weights`.
     """
 
-    call: Call
+    call: LoadCall
     custom: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()
     compile: bool = False
@@ -81,7 +81,7 @@ class Reason:
     """
 
     code: str
-    predicted: Predicted
+    predicted: LoadOutcome
     text: str
     error: str = ""
     fix: str = ""
@@ -108,21 +108,21 @@ class Prediction:
 
     runtime: str
     call: str
-    predicted: Predicted
+    predicted: LoadOutcome
     because: tuple[Reason, ...] = ()
     confidence: Confidence = Confidence.HIGH
     collected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class CheckContext:
     """A request to a runtime: what every matching function is given.
 
     `writer` is the profile nearest to the runtime that saved the model, None where nothing
     tells which one that was. `usage` is what the model's graphs use.
     """
 
-    profile: Profile
-    request: Request
-    writer: Profile | None = None
-    usage: Usage = field(default_factory=Usage)
+    profile: RuntimeProfile
+    request: LoadRequest
+    writer: RuntimeProfile | None = None
+    usage: GraphUsage = field(default_factory=GraphUsage)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
-from modelaudit.runtimes.catalogue import find, writer_of
+from modelaudit.runtimes.catalogue import find_profile, saving_runtime
 from modelaudit.runtimes.checks import (
     compile as match_compile,
 )
@@ -22,27 +22,34 @@ from modelaudit.runtimes.checks import (
     saved_keras as match_saved_keras,
 )
 from modelaudit.runtimes.checks import (
-    silent_differences as differences,
+    silent_differences,
 )
 from modelaudit.runtimes.checks import (
     weights as match_weights,
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.graph_usage import usage_of
-from modelaudit.runtimes.model import Call, Context, Predicted, Prediction, Reason, Request
-from modelaudit.runtimes.profile import Profile
+from modelaudit.runtimes.model import (
+    CheckContext,
+    LoadCall,
+    LoadOutcome,
+    LoadRequest,
+    Prediction,
+    Reason,
+)
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 
 _SAVED_MODELS = frozenset((Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2))
-_CALLS: dict[Format, tuple[Call, ...]] = {
-    Format.LEGACY_H5_FULL: (Call.LOAD_MODEL,),
-    Format.KERAS_ARCHIVE: (Call.LOAD_MODEL,),
-    Format.SAVEDMODEL_TF2: (Call.LOAD_MODEL, Call.SAVED_MODEL, Call.TFSM_LAYER),
-    Format.SAVEDMODEL_TF1: (Call.SAVED_MODEL, Call.SESSION, Call.TFSM_LAYER),
-    Format.WEIGHTS_H5_LEGACY: (Call.LOAD_WEIGHTS,),
-    Format.WEIGHTS_H5_V3: (Call.LOAD_WEIGHTS,),
-    Format.TF2_CHECKPOINT: (Call.LOAD_WEIGHTS, Call.RESTORE, Call.LOAD_CHECKPOINT),
-    Format.TF1_CHECKPOINT: (Call.LOAD_CHECKPOINT,),
+_CALLS: dict[Format, tuple[LoadCall, ...]] = {
+    Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),
+    Format.KERAS_ARCHIVE: (LoadCall.LOAD_MODEL,),
+    Format.SAVEDMODEL_TF2: (LoadCall.LOAD_MODEL, LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER),
+    Format.SAVEDMODEL_TF1: (LoadCall.SAVED_MODEL, LoadCall.SESSION, LoadCall.TFSM_LAYER),
+    Format.WEIGHTS_H5_LEGACY: (LoadCall.LOAD_WEIGHTS,),
+    Format.WEIGHTS_H5_V3: (LoadCall.LOAD_WEIGHTS,),
+    Format.TF2_CHECKPOINT: (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE, LoadCall.LOAD_CHECKPOINT),
+    Format.TF1_CHECKPOINT: (LoadCall.LOAD_CHECKPOINT,),
 }
 
 KERAS_3_IN_2 = (
@@ -71,31 +78,31 @@ def predict(
         UsageError: a target is no runtime.
     """
     asked = [
-        (profile, Request(call, custom))
-        for profile in (find(target, own) for target in targets)
+        (profile, LoadRequest(call, custom))
+        for profile in (find_profile(target, own) for target in targets)
         for call in _CALLS.get(artifact.format, ())
-        if profile.keras3 or call is not Call.TFSM_LAYER
+        if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
     return predict_calls(artifact, asked)
 
 
 def predict_calls(
-    artifact: Artifact, asked: Iterable[tuple[Profile, Request]]
+    artifact: Artifact, asked: Iterable[tuple[RuntimeProfile, LoadRequest]]
 ) -> tuple[Prediction, ...]:
     """What happens when each runtime loads the model by the call that goes with it."""
-    writer, usage = writer_of(artifact), usage_of(artifact)
+    writer, usage = saving_runtime(artifact), usage_of(artifact)
     return tuple(
-        _prediction(artifact, Context(profile, request, writer, usage))
+        _prediction(artifact, CheckContext(profile, request, writer, usage))
         for profile, request in asked
     )
 
 
-def _prediction(artifact: Artifact, context: Context) -> Prediction:
+def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     profile = context.profile
     reasons = tuple(_reasons(artifact, context))
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
-    decisive = min((reason.predicted for reason in reasons), key=_rank, default=Predicted.LOADS)
+    decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
     return Prediction(
         runtime=profile.name,
         call=context.request.label,
@@ -106,38 +113,38 @@ def _prediction(artifact: Artifact, context: Context) -> Prediction:
     )
 
 
-def _rank(predicted: Predicted) -> int:
+def _rank(predicted: LoadOutcome) -> int:
     return predicted.rank
 
 
 def _incomplete(artifact: Artifact) -> Reason:
     why = artifact.problems[0].detail if artifact.problems else "parts could not be read"
-    return Reason("not-read", Predicted.UNKNOWN, f"the model could not be read whole: {why}")
+    return Reason("not-read", LoadOutcome.UNKNOWN, f"the model could not be read whole: {why}")
 
 
-def _reasons(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     call = context.request.call
-    if call in (Call.LOAD_CHECKPOINT, Call.META_GRAPH):
+    if call in (LoadCall.LOAD_CHECKPOINT, LoadCall.META_GRAPH):
         return
-    if call is Call.LOAD_MODEL and artifact.format in _SAVED_MODELS:
+    if call is LoadCall.LOAD_MODEL and artifact.format in _SAVED_MODELS:
         yield from match_saved_keras.check(artifact, context)
-    elif call is Call.SESSION or artifact.format in _SAVED_MODELS:
+    elif call is LoadCall.SESSION or artifact.format in _SAVED_MODELS:
         yield from match_graph.check(artifact, context)
-    elif call in (Call.LOAD_WEIGHTS, Call.RESTORE):
+    elif call in (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE):
         yield from match_weights.check(artifact, context)
-    elif call in (Call.LOAD_MODEL, Call.FROM_JSON):
+    elif call in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON):
         yield from _advised(_model_file(artifact, context), context)
 
 
-def _advised(reasons: Iterable[Reason], context: Context) -> Iterator[Reason]:
+def _advised(reasons: Iterable[Reason], context: CheckContext) -> Iterator[Reason]:
     """Reasons with a remedy that helps: a file of Keras 3 has many of them for Keras 2 at once."""
     across = context.writer and context.writer.keras3 and not context.profile.keras3
     for reason in reasons:
-        fails = reason.predicted is Predicted.FAILS
+        fails = reason.predicted is LoadOutcome.FAILS
         yield replace(reason, fix=KERAS_3_IN_2) if across and fails else reason
 
 
-def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A model in one file, or its architecture alone."""
     archive = artifact.format is Format.KERAS_ARCHIVE
     refused = _container(artifact, context, archive)
@@ -146,7 +153,9 @@ def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:
         return
     architecture = artifact.architecture
     if architecture is None or not artifact.documents:
-        yield Reason("no-config", Predicted.UNKNOWN, "no architecture could be read from the file")
+        yield Reason(
+            "no-config", LoadOutcome.UNKNOWN, "no architecture could be read from the file"
+        )
         return
     document = artifact.documents[0].value
     config = document if isinstance(document, dict) else {}
@@ -156,7 +165,7 @@ def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:
     yield from check_nodes(config, context, archive)
     if archive:
         yield from match_weights.v3_layout(artifact, context)
-    yield from differences.check(artifact, context, archive)
+    yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)
 
@@ -164,7 +173,7 @@ def _model_file(artifact: Artifact, context: Context) -> Iterator[Reason]:
 def _subclassed(name: str) -> Reason:
     return Reason(
         "subclassed-model-in-hdf5",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"the model is a subclass of its own ({name}), of which HDF5 holds no layers to load the "
         "weights into",
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
@@ -173,13 +182,13 @@ def _subclassed(name: str) -> Reason:
     )
 
 
-def _container(artifact: Artifact, context: Context, archive: bool) -> Reason | None:
+def _container(artifact: Artifact, context: CheckContext, archive: bool) -> Reason | None:
     """Why the loader does not even open the file."""
     profile = context.profile
     if archive and not profile.archives:
         return Reason(
             "archive-in-old-keras",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{profile.name} is older than the .keras archive (Keras 2.12) and takes it for "
             "another format",
             "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
@@ -193,7 +202,7 @@ def _container(artifact: Artifact, context: Context, archive: bool) -> Reason | 
     if h5_named_keras and profile.keras3:
         return Reason(
             "hdf5-named-keras",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "the file is called .keras and is HDF5 inside, as Keras wrote it up to 2.12",
             "ValueError: File not found: filepath=… Please ensure the file is an accessible "
             "`.keras` zip file. (The file is there; the message is wrong.)",

@@ -32,7 +32,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Profile:
+class RuntimeProfile:
     """One runtime. `data` is the collector's document; `asked` the version that it answers for.
 
     `exact` is False where it stands in for a version that nothing was collected from.
@@ -66,19 +66,19 @@ class Profile:
             stem += "+keras-" + ".".join(map(str, self.keras))
         return stem
 
-    def with_keras(self, other: Profile) -> Profile:
+    def with_keras(self, other: RuntimeProfile) -> RuntimeProfile:
         """The same TensorFlow with the Keras of another profile."""
         data = dict(self.data)
         data.update((key, other.data[key]) for key in KERAS_PARTS)
         keras = {"keras": other.data["versions"]["keras"]}
         data["versions"] = {**data["versions"], **keras}
         data["overlaid"] = True
-        return Profile(data)
+        return RuntimeProfile(data)
 
-    def without_tensorflow(self) -> Profile:
+    def without_tensorflow(self) -> RuntimeProfile:
         """The Keras alone, to be laid over the profile of any TensorFlow."""
         data = {key: value for key, value in self.data.items() if key not in TENSORFLOW_PARTS}
-        return Profile({**data, "name": "keras"})
+        return RuntimeProfile({**data, "name": "keras"})
 
     @cached_property
     def legacy(self) -> bool:
@@ -175,7 +175,7 @@ class Profile:
 
 
 @cache
-def read_profile(path: Path) -> Profile:
+def read_profile(path: Path) -> RuntimeProfile:
     """A profile from the collector's file.
 
     Raises:
@@ -188,7 +188,7 @@ def read_profile(path: Path) -> Profile:
     return as_profile(data, str(path))
 
 
-def as_profile(data: Json, where: str) -> Profile:
+def as_profile(data: Json, where: str) -> RuntimeProfile:
     """A profile of the collector's document.
 
     Raises:
@@ -207,4 +207,4 @@ def as_profile(data: Json, where: str) -> Profile:
     if kind not in KINDS or missing:
         listed = ", ".join(missing) or "name"
         raise UsageError(f"{where}: is no whole runtime profile: {listed} is missing or wrong")
-    return Profile(data)
+    return RuntimeProfile(data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modelaudit.facts import Json
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 
 Config = Mapping[str, Json]
 FUNCTION = "function"
@@ -27,7 +27,7 @@ ADDED: Config = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ConfigLocation:
     """Where an object stands: how its siblings were looked up, its route, and its kind."""
 
     route: str
@@ -51,7 +51,7 @@ def items(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def is_custom(node: Config, context: Context) -> bool:
+def is_custom(node: Config, context: CheckContext) -> bool:
     """Whether the caller supplies the object."""
     custom = context.request.custom
     name = text(node.get("class_name"))
@@ -66,7 +66,7 @@ def is_custom(node: Config, context: Context) -> bool:
     )
 
 
-def reads_modules(context: Context) -> bool:
+def reads_modules(context: CheckContext) -> bool:
     """Whether the loader knows objects with a `module` key."""
     return context.profile.keras >= (2, 13)
 
@@ -80,7 +80,7 @@ def is_model(node: Config) -> bool:
 
 
 def unknown_arguments(
-    name: str, kind: str, given: set[str], context: Context, route: str, config: Config
+    name: str, kind: str, given: set[str], context: CheckContext, route: str, config: Config
 ) -> Iterator[Reason]:
     """Reasons for keys that the class does not take, or misses; `config` has their values."""
     profile = context.profile
@@ -89,7 +89,7 @@ def unknown_arguments(
         listed = ", ".join(extra)
         yield Reason(
             "unknown-argument",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} ({name}) was saved with {listed}, and {name} of {profile.name} takes no such "
             "argument",
             f"TypeError: Unrecognized keyword arguments passed to {name}: {listed}"
@@ -103,7 +103,7 @@ def unknown_arguments(
     if absent := sorted(set(profile.needs(kind, name)) - given):
         yield Reason(
             "missing-argument",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} ({name}) was saved without {', '.join(absent)}, which {name} of "
             f"{profile.name} cannot do without",
             f"KeyError: '{absent[0]}'",
@@ -112,7 +112,7 @@ def unknown_arguments(
         )
 
 
-def _without(extra: list[str], config: Config, context: Context) -> str:
+def _without(extra: list[str], config: Config, context: CheckContext) -> str:
     """What to do about arguments that are not taken: they may go only where they do nothing."""
     from_keras_2 = context.writer and not context.writer.keras3 and context.profile.keras3
     upgrade = "load it with tf-keras, which is Keras 2" if from_keras_2 else UPGRADE

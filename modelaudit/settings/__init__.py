@@ -235,7 +235,7 @@ class Nightly:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignRuntime:
+class OtherRuntime:
     """Another TensorFlow that models are tried in.
 
     Attributes:
@@ -268,7 +268,7 @@ class Settings:
     thresholds: tuple[tuple[str, float], ...] = ()  # as in `Policy`
     base: str = ""  # the settings file's directory, resolved; patterns of paths may begin there
     baseline: Baseline | None = None
-    runtimes: tuple[ForeignRuntime, ...] = ()  # to try models in, besides what is installed here
+    runtimes: tuple[OtherRuntime, ...] = ()  # to try models in, besides what is installed here
     profiles: tuple[str, ...] = ()  # files of the user's own profiles, for predictions
     architecture: str | None = None  # file with the architecture of weights and checkpoints
     custom_objects: tuple[str, ...] = ()  # names that the user's code will give to loaders

@@ -21,9 +21,9 @@ from modelaudit.settings import (
     MOST_BYTES,
     MOST_SECONDS,
     Expectation,
-    ForeignRuntime,
     Limits,
     Nightly,
+    OtherRuntime,
     Policy,
     Waiver,
 )
@@ -74,7 +74,7 @@ class SettingsFile:
     policies: tuple[Policy, ...] = ()
     thresholds: tuple[tuple[str, float], ...] = ()
     nightly: Nightly = field(default_factory=Nightly)
-    runtimes: tuple[ForeignRuntime, ...] = ()
+    runtimes: tuple[OtherRuntime, ...] = ()
     profiles: tuple[str, ...] = ()
     custom_objects: tuple[str, ...] = ()
 
@@ -149,7 +149,7 @@ def _profiles(data: Mapping[str, object], path: Path) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
-def _runtimes(data: Mapping[str, object], path: Path) -> tuple[ForeignRuntime, ...]:
+def _runtimes(data: Mapping[str, object], path: Path) -> tuple[OtherRuntime, ...]:
     """`[runtimes.NAME]`, in the order of the file."""
     found = []
     for name in data:
@@ -167,7 +167,7 @@ def _runtimes(data: Mapping[str, object], path: Path) -> tuple[ForeignRuntime, .
         legacy = bool(
             typed(entry.get("legacy_keras", False), bool, f"legacy_keras in {where}", path)
         )
-        found.append(ForeignRuntime(name, python, requirements, legacy))
+        found.append(OtherRuntime(name, python, requirements, legacy))
     return tuple(found)
 
 

@@ -19,7 +19,7 @@ from modelaudit.settings import Limits, ProbeSettings, Settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # What makes facts of a model, as against what judges and shows them: all that the probe imports.
-FACT_ROOMS = (
+FACT_PACKAGES = (
     *("errors.py", "facts.py", "findings.py", "graphs.py", "format_kinds.py"),
     *("layer_classes.py", "settings"),
     *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
@@ -72,7 +72,7 @@ def runtime_digest() -> str:
     return digest(sys.version, platform.machine(), versions)
 
 
-def given_digest(settings: Settings) -> str:
+def user_input_digest(settings: Settings) -> str:
     """A digest of what the user gives besides the models: names, sizes and times of the files.
 
     These are probe data, an architecture, profiles, and other runtimes with what is installed
@@ -106,14 +106,14 @@ def _state(path: Path) -> Json:
 
 
 @cache
-def seen_key(probe: ProbeSettings, data: str) -> str:
+def probe_key(probe: ProbeSettings, data: str) -> str:
     """What the observations of a model that was run depend on, besides its files.
 
     Args:
         probe: how it is run.
-        data: `given_digest` of the same settings.
+        data: `user_input_digest` of the same settings.
     """
-    return digest(code_digest(FACT_ROOMS), runtime_digest(), jsonable(probe), data)
+    return digest(code_digest(FACT_PACKAGES), runtime_digest(), jsonable(probe), data)
 
 
 @cache
@@ -132,7 +132,7 @@ def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
     Args:
         settings: of the run, as they hold for this model.
         today: of the run.
-        data: `given_digest` of the same settings.
+        data: `user_input_digest` of the same settings.
     """
     return digest(
         _general(settings.limits, settings.probe, settings.fail_on, settings.targets, data),

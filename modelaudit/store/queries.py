@@ -12,13 +12,13 @@ from typing import Any, Self
 
 from modelaudit.errors import StoreError
 from modelaudit.store.database import explained
-from modelaudit.store.records import Cached, Line, Place, Run, State
+from modelaudit.store.records import CachedAudit, ModelKey, ResultRow, RunState, StoredRun
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Run))
+_COLUMNS = tuple(field.name for field in dataclasses.fields(StoredRun))
 _RUN = f"SELECT {', '.join(_COLUMNS)} FROM run "
 
 
-class Readable:
+class HistoryReader:
     """A history that is open, and everything that can be asked of it."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -37,23 +37,23 @@ class Readable:
         with explained(self._path):
             self._connection.close()
 
-    def runs(self, registry: str | None = None) -> list[Run]:
+    def runs(self, registry: str | None = None) -> list[StoredRun]:
         """All runs in the order in which they began, of one registry or of all."""
         where, values = ("WHERE registry = ? ", (registry,)) if registry else ("", ())
         return [_run(row) for row in self._all(f"{_RUN}{where}ORDER BY id", values)]
 
-    def last(self, registry: str, *states: State) -> Run | None:
+    def last(self, registry: str, *states: RunState) -> StoredRun | None:
         """The newest run of a registry that is in one of these states."""
         for run in reversed(self.runs(registry)):
             if run.state in states:
                 return run
         return None
 
-    def last_told(self, registry: str, command: str = "") -> Run | None:
+    def last_reported(self, registry: str, command: str = "") -> StoredRun | None:
         """The newest run of a registry, by a command or any, that found models and told so."""
         filled = self.with_models()
         for run in reversed(self.runs(registry)):
-            told = run.state is State.REPORTED and command in ("", run.command)
+            told = run.state is RunState.REPORTED and command in ("", run.command)
             if told and run.id in filled:
                 return run
         return None
@@ -65,7 +65,7 @@ class Readable:
         )
         return {run for (run,) in rows}
 
-    def lines(self, run: int, *, beside: int | None = None) -> dict[Place, Line]:
+    def lines(self, run: int, *, beside: int | None = None) -> dict[ModelKey, ResultRow]:
         """What a run found, by model; with `beside` only of models that this run has not."""
         rows = self._all(
             "SELECT model.root, model.path, audit.line FROM result "
@@ -74,7 +74,7 @@ class Readable:
             "ORDER BY model.path",
             (run, beside),
         )
-        return {Place(root, path): json.loads(line) for root, path, line in rows}
+        return {ModelKey(root, path): json.loads(line) for root, path, line in rows}
 
     def verdicts(self, runs: Iterable[int]) -> dict[int, dict[str, int]]:
         """How many models had which verdict, by run, in some of the runs."""
@@ -102,7 +102,7 @@ class Readable:
         rows = self._all("SELECT json_extract(line, '$.slug'), max(id) FROM audit GROUP BY 1")
         return dict(rows)
 
-    def timeline(self, path: str) -> list[tuple[Run, Place, int, Line]]:
+    def timeline(self, path: str) -> list[tuple[StoredRun, ModelKey, int, ResultRow]]:
         """Every run's result for models of this path: run, model, audit and line, in order.
 
         A path is that below the registry, or as the reports give it.
@@ -116,7 +116,7 @@ class Readable:
             (path, path),
         )
         return [
-            (runs[run], Place(root, name), audit, json.loads(line))
+            (runs[run], ModelKey(root, name), audit, json.loads(line))
             for run, root, name, audit, line in rows
         ]
 
@@ -127,27 +127,27 @@ class Readable:
         )
         return {name for (name,) in rows}
 
-    def results(self, run: int) -> dict[Place, int]:
+    def results(self, run: int) -> dict[ModelKey, int]:
         """The identities of a run's audits, by model."""
         rows = self._all(
             "SELECT model.root, model.path, result.audit FROM result "
             "JOIN model ON model.id = result.model WHERE result.run = ?",
             (run,),
         )
-        return {Place(root, path): audit for root, path, audit in rows}
+        return {ModelKey(root, path): audit for root, path, audit in rows}
 
-    def cached(self) -> dict[Place, Cached]:
+    def cached(self) -> dict[ModelKey, CachedAudit]:
         """What may be used again, by model."""
         rows = self._all(
             "SELECT root, path, audit, key, content, files, settled, seen_key FROM cached "
             "JOIN model ON model.id = cached.model"
         )
         return {
-            Place(root, path): Cached(audit, key, content, files, bool(settled), seen_key)
+            ModelKey(root, path): CachedAudit(audit, key, content, files, bool(settled), seen_key)
             for root, path, audit, key, content, files, settled, seen_key in rows
         }
 
-    def seen(self, place: Place) -> str | None:
+    def seen(self, place: ModelKey) -> str | None:
         """What running a model showed, encoded, if that was kept."""
         rows = self._all(
             "SELECT seen FROM cached JOIN model ON model.id = cached.model "
@@ -182,7 +182,7 @@ class Readable:
             return self._connection.execute(statement, values).fetchall()
 
 
-def _run(row: tuple[Any, ...]) -> Run:
+def _run(row: tuple[Any, ...]) -> StoredRun:
     values = dict(zip(_COLUMNS, row, strict=True))
-    told = {"state": State(values["state"]), "notes": tuple(json.loads(values["notes"]))}
-    return Run(**values | told)
+    told = {"state": RunState(values["state"]), "notes": tuple(json.loads(values["notes"]))}
+    return StoredRun(**values | told)

@@ -9,10 +9,10 @@ from enum import StrEnum
 from modelaudit.facts import Json
 
 # What the index and the history say of one audit; a JSON object.
-Line = Mapping[str, Json]
+ResultRow = Mapping[str, Json]
 
 
-class State(StrEnum):
+class RunState(StrEnum):
     """How far a run has come."""
 
     RUNNING = "running"  # the newest run while it has the lock; else it was killed
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ModelKey:
     """One model of a registry: the absolute directory looked through, and the path from there."""
 
     root: str
@@ -30,7 +30,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StoredRun:
     """One run. `seconds` is wall clock; `notes` are sentences about the run as a whole."""
 
     id: int
@@ -40,7 +40,7 @@ class Run:
     rules: str
     started: str
     finished: str | None
-    state: State
+    state: RunState
     exit_code: int | None
     audited: int
     seconds: float
@@ -49,11 +49,11 @@ class Run:
     @property
     def is_whole(self) -> bool:
         """Whether every model has its result."""
-        return self.state in (State.COMPLETE, State.REPORTED)
+        return self.state in (RunState.COMPLETE, RunState.REPORTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class CachedAudit:
     """What may be used again of a model's last audit.
 
     Attributes:
@@ -74,13 +74,13 @@ class Cached:
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
+class AuditRecord:
     """One finished audit with what is needed to use it again; `cached` is None where it may not.
 
     `document` is the audit file's bytes, `seen` what running the model showed, encoded.
     """
 
-    line: Line
+    line: ResultRow
     document: bytes
     key: str = ""
     content: str = ""

@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from modelaudit.facts import Json
 from modelaudit.findings import WORST_FIRST, Verdict
-from modelaudit.model_versions import alone
-from modelaudit.store.records import Line, Place
+from modelaudit.model_versions import unique_by_value
+from modelaudit.store.records import ModelKey, ResultRow
 
 
-class Kind(StrEnum):
+class ModelChangeKind(StrEnum):
     """What happened to one model."""
 
     WORSE = "worse"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ModelChange:
     """One model that is not as it was.
 
     `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
@@ -35,12 +35,12 @@ class Change:
     it takes.
     """
 
-    kind: Kind
+    kind: ModelChangeKind
     path: str
-    was: Line | None
-    now: Line | None
-    appeared: tuple[Line, ...] = ()
-    vanished: tuple[Line, ...] = ()
+    was: ResultRow | None
+    now: ResultRow | None
+    appeared: tuple[ResultRow, ...] = ()
+    vanished: tuple[ResultRow, ...] = ()
     newer: str = ""
 
     @property
@@ -49,26 +49,26 @@ class Change:
         return self.was is not None and self.now is not None and _same(self.was, self.now, "sha256")
 
     @property
-    def unwaived(self) -> tuple[Line, ...]:
+    def unwaived(self) -> tuple[ResultRow, ...]:
         """Findings that were waived and are open now."""
         return _waived_in(self.appeared, self.was)
 
     @property
-    def waived(self) -> tuple[Line, ...]:
+    def waived(self) -> tuple[ResultRow, ...]:
         """Findings that were open and are waived now."""
         return _waived_in(self.vanished, self.now)
 
 
-def new(line: Line) -> Change:
+def new_model(line: ResultRow) -> ModelChange:
     """A model that was not there before."""
-    return Change(Kind.NEW, _path(line), None, line, appeared=findings(line))
+    return ModelChange(ModelChangeKind.NEW, _path(line), None, line, appeared=open_findings(line))
 
 
-def compare(
-    before: Mapping[Place, Line],
-    after: Mapping[Place, Line],
-    newer: Mapping[Place, str] | None = None,
-) -> tuple[Change, ...]:
+def compare_runs(
+    before: Mapping[ModelKey, ResultRow],
+    after: Mapping[ModelKey, ResultRow],
+    newer: Mapping[ModelKey, str] | None = None,
+) -> tuple[ModelChange, ...]:
     """The models that differ, by kind, then by path.
 
     A model that went and one that came are the same if they have the same bytes, or the same
@@ -89,84 +89,86 @@ def compare(
     for old, place in _renamed(moved, fresh):
         changes.append(_change(gone.pop(old), came.pop(place), renamed=True))
     for place, line in gone.items():
-        kind = Kind.OLDER if place in newer else Kind.GONE
-        changes.append(Change(kind, _path(line), line, None, newer=newer.get(place, "")))
-    changes += [replace(new(line), newer=newer.get(place, "")) for place, line in came.items()]
+        kind = ModelChangeKind.OLDER if place in newer else ModelChangeKind.GONE
+        changes.append(ModelChange(kind, _path(line), line, None, newer=newer.get(place, "")))
+    changes += [
+        replace(new_model(line), newer=newer.get(place, "")) for place, line in came.items()
+    ]
     changes += [_change(before[place], after[place]) for place in after if place in before]
-    order = list(Kind)
+    order = list(ModelChangeKind)
     real = [change for change in changes if change is not None]
     return tuple(sorted(real, key=lambda change: (order.index(change.kind), change.path)))
 
 
-def findings(line: Line) -> tuple[Line, ...]:
+def open_findings(line: ResultRow) -> tuple[ResultRow, ...]:
     """The open findings of one audit."""
     return tuple(each for each in _findings(line) if not each.get("waived_by"))
 
 
-def _findings(line: Line) -> list[Line]:
+def _findings(line: ResultRow) -> list[ResultRow]:
     found = line.get("findings")
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _waived_in(found: Iterable[Line], other: Line | None) -> tuple[Line, ...]:
+def _waived_in(found: Iterable[ResultRow], other: ResultRow | None) -> tuple[ResultRow, ...]:
     """Those of `found` that are waived in the other audit."""
     known = {each.get("fingerprint") for each in _findings(other or {}) if each.get("waived_by")}
     return tuple(each for each in found if each.get("fingerprint") in known)
 
 
-def _change(was: Line, now: Line, *, renamed: bool = False) -> Change | None:
-    before, after = ({_identity(f): f for f in findings(line)} for line in (was, now))
+def _change(was: ResultRow, now: ResultRow, *, renamed: bool = False) -> ModelChange | None:
+    before, after = ({_identity(f): f for f in open_findings(line)} for line in (was, now))
     appeared = tuple(f for key, f in after.items() if key not in before)
     step = _rank(now) - _rank(was)
     less = step < 0 or now["verdict"] == Verdict.INCOMPLETE
-    unasked = unanswered(now) if less else ()
+    unasked = unanswered_rules(now) if less else ()
     vanished = tuple(
         f for key, f in before.items() if key not in after and f.get("code") not in unasked
     )
     if renamed:
-        kind = Kind.RENAMED
+        kind = ModelChangeKind.RENAMED
     elif step < 0 or (step == 0 and appeared and not vanished):
-        kind = Kind.WORSE
+        kind = ModelChangeKind.WORSE
     elif step > 0 or (vanished and not appeared):
-        kind = Kind.BETTER
+        kind = ModelChangeKind.BETTER
     elif appeared:
-        kind = Kind.CHANGED
+        kind = ModelChangeKind.CHANGED
     elif was.get("sha256") != now.get("sha256"):
-        kind = Kind.SAVED
+        kind = ModelChangeKind.SAVED
     else:
         return None
-    return Change(kind, _path(now), was, now, appeared, vanished)
+    return ModelChange(kind, _path(now), was, now, appeared, vanished)
 
 
-def unanswered(line: Line) -> Sequence[Json]:
+def unanswered_rules(line: ResultRow) -> Sequence[Json]:
     """Codes of the rules that had too little to look at."""
     codes = line.get("unanswered")
     return codes if isinstance(codes, list) else ()
 
 
-def _identity(finding: Line) -> tuple[Json, Json]:
+def _identity(finding: ResultRow) -> tuple[Json, Json]:
     return finding.get("fingerprint"), finding.get("severity")
 
 
-def _rank(line: Line) -> int:
+def _rank(line: ResultRow) -> int:
     return WORST_FIRST.index(Verdict(str(line["verdict"])))
 
 
-def _path(line: Line) -> str:
+def _path(line: ResultRow) -> str:
     return str(line["path"])
 
 
-def _same(a: Line, b: Line, key: str) -> bool:
+def _same(a: ResultRow, b: ResultRow, key: str) -> bool:
     return bool(a.get(key)) and a.get(key) == b.get(key)
 
 
 def _renamed(
-    gone: Mapping[Place, Line], new: Mapping[Place, Line]
-) -> Sequence[tuple[Place, Place]]:
-    pairs: dict[Place, Place] = {}
+    gone: Mapping[ModelKey, ResultRow], new: Mapping[ModelKey, ResultRow]
+) -> Sequence[tuple[ModelKey, ModelKey]]:
+    pairs: dict[ModelKey, ModelKey] = {}
     for key in ("sha256", "weights"):
-        left = alone((p, line.get(key)) for p, line in gone.items() if p not in pairs)
+        left = unique_by_value((p, line.get(key)) for p, line in gone.items() if p not in pairs)
         taken = set(pairs.values())
-        right = alone((p, line.get(key)) for p, line in new.items() if p not in taken)
+        right = unique_by_value((p, line.get(key)) for p, line in new.items() if p not in taken)
         pairs |= {left[value]: right[value] for value in left if value in right}
     return list(pairs.items())

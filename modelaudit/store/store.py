@@ -13,13 +13,13 @@ from pathlib import Path
 
 from modelaudit.errors import StoreError
 from modelaudit.store.database import connect, connect_to_read, explained, transaction
-from modelaudit.store.queries import Readable
-from modelaudit.store.records import Audited, Place, State
+from modelaudit.store.queries import HistoryReader
+from modelaudit.store.records import AuditRecord, ModelKey, RunState
 
 NAME = "history.sqlite3"
 
 
-class Store(Readable):
+class Store(HistoryReader):
     """A history that is open. Close it, or use it as a context."""
 
     @classmethod
@@ -51,7 +51,7 @@ class Store(Readable):
             cursor = self._connection.execute(
                 "INSERT INTO run (registry, command, tool, rules, started, state) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (registry, command, tool, rules, started, State.RUNNING),
+                (registry, command, tool, rules, started, RunState.RUNNING),
             )
         if cursor.lastrowid is None:  # an INSERT that succeeded has one
             raise StoreError(f"{self._path}: the run got no number")
@@ -61,10 +61,11 @@ class Store(Readable):
         """Note that an unfinished run goes on, as one of the command that takes it up."""
         with explained(self._path), transaction(self._connection):
             self._connection.execute(
-                "UPDATE run SET state = ?, command = ? WHERE id = ?", (State.RUNNING, command, run)
+                "UPDATE run SET state = ?, command = ? WHERE id = ?",
+                (RunState.RUNNING, command, run),
             )
 
-    def add(self, run: int, place: Place, audited: Audited) -> None:
+    def add(self, run: int, place: ModelKey, audited: AuditRecord) -> None:
         """Keep one finished audit as the run's result for a model."""
         line = json.dumps(audited.line, separators=(",", ":"))
         document = zlib.compress(audited.document)
@@ -91,7 +92,7 @@ class Store(Readable):
                     ),
                 )
 
-    def reuse(self, run: int, audits: Mapping[Place, int]) -> None:
+    def reuse(self, run: int, audits: Mapping[ModelKey, int]) -> None:
         """Keep earlier audits as the run's results for models that have not changed."""
         with explained(self._path), transaction(self._connection):
             self._connection.executemany(
@@ -100,7 +101,7 @@ class Store(Readable):
                 [(run, audit, place.root, place.path) for place, audit in audits.items()],
             )
 
-    def drop(self, run: int, places: Iterable[Place]) -> None:
+    def drop(self, run: int, places: Iterable[ModelKey]) -> None:
         """Take back a run's results for some models."""
         with explained(self._path), transaction(self._connection):
             self._connection.executemany(
@@ -109,7 +110,7 @@ class Store(Readable):
                 [(run, place.root, place.path) for place in places],
             )
 
-    def touch(self, states: Iterable[tuple[Place, str, bool]]) -> None:
+    def touch(self, states: Iterable[tuple[ModelKey, str, bool]]) -> None:
         """Note other sizes, times or inodes of files whose bytes are known to be the same."""
         with explained(self._path), transaction(self._connection):
             self._connection.executemany(
@@ -121,7 +122,7 @@ class Store(Readable):
     def finish(
         self,
         run: int,
-        state: State,
+        state: RunState,
         *,
         finished: str,
         seconds: float,
@@ -139,7 +140,9 @@ class Store(Readable):
     def mark_reported(self, run: int) -> None:
         """Note that what a complete run changed has been handed over."""
         with explained(self._path), transaction(self._connection):
-            self._connection.execute("UPDATE run SET state = ? WHERE id = ?", (State.REPORTED, run))
+            self._connection.execute(
+                "UPDATE run SET state = ? WHERE id = ?", (RunState.REPORTED, run)
+            )
 
     def move(self, registries: tuple[str, str], *roots: tuple[str, str]) -> None:
         """Give a registry, and the directories its models are relative to, other names.
@@ -173,7 +176,7 @@ class Store(Readable):
             )
             self._connection.execute("DELETE FROM model WHERE id NOT IN (SELECT model FROM audit)")
 
-    def _model(self, place: Place) -> int:
+    def _model(self, place: ModelKey) -> int:
         self._connection.execute(
             "INSERT OR IGNORE INTO model (root, path) VALUES (?, ?)", (place.root, place.path)
         )

@@ -139,12 +139,12 @@ def test_quiet_prints_nothing_and_the_log_has_a_line_a_model(modelaudit, models,
 
 
 def test_a_place_that_was_not_seen_makes_a_run_incomplete(tmp_path):
-    from modelaudit.runs.batch import exit_code, find
+    from modelaudit.runs.batch import exit_code, find_models
     from modelaudit.settings import Limits, Settings
 
     for name in ("a", "b", "c"):
         files.minimal_h5(tmp_path / f"{name}.h5")
-    found = find((tmp_path,), Settings(limits=Limits(files=2)))
+    found = find_models((tmp_path,), Settings(limits=Limits(files=2)))
     assert found.problems
     code, reasons = exit_code([{"path": "a.h5", "reason": "fine", "exit": 0}], found)
     assert code == 3

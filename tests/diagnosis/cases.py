@@ -152,4 +152,4 @@ def check(diagnosis: Diagnosis) -> None:
     assert len(named) == len(set(named))
     confirmed = {cause.cause for cause in diagnosis.causes}
     for step in PROCEDURE:  # what is not named does not arise behind a cause that is
-        assert step.cause in named or (step.explained_by | step.unasked_behind) & confirmed
+        assert step.cause in named or (step.explained_by | step.skipped_after) & confirmed

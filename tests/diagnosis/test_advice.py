@@ -12,8 +12,8 @@ from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import SENTENCES
 from modelaudit.diagnosis.case import SIMPLEST, WORDS
 from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, PUT_IN
-from modelaudit.diagnosis.loading_code import loading
-from modelaudit.diagnosis.model import Found
+from modelaudit.diagnosis.loading_code import loading_code
+from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.rules import examples
 
@@ -32,8 +32,8 @@ def test_every_cause_has_title_sentence_and_refutation(cause):
 @pytest.mark.parametrize("cause", ADVICE)
 @pytest.mark.parametrize("flip", [*SIMPLEST, ""])
 def test_code_can_be_pasted(cause, flip):
-    load = loading(examples.healthy())
-    for step in next_steps(cause, Found(1.0, (), transform=flip), load):
+    load = loading_code(examples.healthy())
+    for step in next_steps(cause, CauseFound(1.0, (), transform=flip), load):
         assert not re.search(r"\{[a-z]+\}", step.text + step.code)
         if step.code and not step.code.startswith(("modelaudit ", "sha256sum ")):
             ast.parse(step.code)
@@ -65,8 +65,8 @@ def test_code_for_scales_does_what_was_tried(high):
     for low in (-1.0, 0.0):
         images = np.linspace(low, high, 48, dtype="float32").reshape(1, 4, 4, 3)
         for scale in domain_transforms(images, 3):
-            found = Found(1.0, (), transform=scale.name)
-            steps = next_steps("input-domain", found, loading(examples.healthy()), (low, high))
+            found = CauseFound(1.0, (), transform=scale.name)
+            steps = next_steps("input-domain", found, loading_code(examples.healthy()), (low, high))
             line = next(x for x in steps[0].code.splitlines() if x.startswith("images = "))
             given = {"np": np, "keras": keras, "images": images}
             done = eval(line.removeprefix("images = "), given)
@@ -95,8 +95,8 @@ def test_code_centres_the_bias_of_the_layer_that_is_named(bias):
     head, last = Layer(), Layer()
     last.name = "odd"
     model = SimpleNamespace(_flatten_layers=lambda: [head, last])
-    found = Found(1.0, (), where="trunk/digit")
-    code = next_steps("head-bias", found, loading(examples.healthy()))[0].code
+    found = CauseFound(1.0, (), where="trunk/digit")
+    code = next_steps("head-bias", found, loading_code(examples.healthy()))[0].code
     exec(code.partition("compile=False)\n")[2], {"np": np, "model": model, "print": str})
     assert np.ptp(head.weights[1]) == 0
     assert abs(head.weights[1]).max() < 1

@@ -12,7 +12,7 @@ import pytest
 
 from modelaudit.diagnosis import diagnose
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
@@ -24,7 +24,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
 @pytest.fixture(scope="module")
 def probe():
-    with here_probe(Settings()) as running:
+    with local_probe(Settings()) as running:
         yield running
 
 

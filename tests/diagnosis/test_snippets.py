@@ -14,8 +14,8 @@ import pytest
 
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.input_corrections import AUGMENT
-from modelaudit.diagnosis.loading_code import LEGACY, loading
-from modelaudit.diagnosis.model import Found
+from modelaudit.diagnosis.loading_code import LEGACY, loading_code
+from modelaudit.diagnosis.model import CauseFound
 from modelaudit.facts import Provenance
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.protocol import Observation, Status
@@ -51,7 +51,7 @@ def loaded_by(runtime, keras):
     ],
 )
 def test_code_begins_with_the_keras_that_loads_the_model(runtime, keras, module):
-    begin = loading(loaded_by(runtime, keras))
+    begin = loading_code(loaded_by(runtime, keras))
     assert ("import tf_keras as keras" in begin.imports) == (module == "tf_keras")
     assert begin.model.startswith(begin.imports)
     assert "keras.models.load_model" in begin.predict
@@ -66,7 +66,7 @@ def test_code_begins_with_the_keras_that_loads_the_model(runtime, keras, module)
     ],
 )
 def test_a_saved_model_is_loaded_as_what_it_is(sample, keras, graph):
-    begin = loading(static_facts(SAMPLES / sample, Settings()))
+    begin = loading_code(static_facts(SAMPLES / sample, Settings()))
     assert ("import tf_keras as keras\nmodel = keras.models.load_model" in begin.model) == keras
     assert ("tf.saved_model.load" in begin.predict) == graph
     assert "load_model" in begin.model or "build_model" in begin.model
@@ -80,8 +80,8 @@ def codes(sample, runtime="", transforms=("H",)):
     found = {}
     for cause in ADVICE:
         for transform in transforms:
-            answer = Found(1.0, (), where=LAYERS.get(cause, ""), transform=transform)
-            for number, step in enumerate(next_steps(cause, answer, loading(facts))):
+            answer = CauseFound(1.0, (), where=LAYERS.get(cause, ""), transform=transform)
+            for number, step in enumerate(next_steps(cause, answer, loading_code(facts))):
                 if step.code and not step.code.startswith(NO_CODE):
                     found[f"{cause} {number} {transform}"] = step.code
     return found

@@ -9,7 +9,7 @@ import pytest
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.suspects import CLEARED, OPEN
 from modelaudit.measures.summary import Collapse
-from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from tests.diagnosis.cases import (
     behaviour,
@@ -43,14 +43,16 @@ def test_orientation_mismatch_clears_the_training_data_and_is_the_only_cause():
 @pytest.mark.parametrize(
     ("comparison", "state", "words"),
     [
-        (Comparison(6, 6), CLEARED, "in the model as it was loaded here, byte for byte;"),
+        (WeightComparison(6, 6), CLEARED, "in the model as it was loaded here, byte for byte;"),
         (
-            Comparison(6, 5, missing=("head/bias",)),
+            WeightComparison(6, 5, missing=("head/bias",)),
             OPEN,
             "Weights that differ: 1, first head/bias.",
         ),
         (
-            Comparison(6, 5, differing=(Difference("a", "a", Change.ALTERED, "transposed"),)),
+            WeightComparison(
+                6, 5, differing=(TensorDifference("a", "a", TensorChange.ALTERED, "transposed"),)
+            ),
             OPEN,
             "differ: 1, first a.",
         ),

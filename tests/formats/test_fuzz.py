@@ -15,7 +15,7 @@ from fuzz.mutate import Mutator
 from fuzz.targets import TARGETS, Target
 from modelaudit.facts import Json, ProblemKind
 from modelaudit.pipeline import static_facts
-from modelaudit.registry import worker_pool as slots
+from modelaudit.registry import worker_pool
 from modelaudit.settings import Settings
 
 FOUND = sorted((Path(__file__).parent / "found").iterdir())
@@ -39,7 +39,7 @@ def test_seeds_are_valid(target: Target, valid) -> None:
     folder, contents = valid[target.name]
     for data in contents:
         target.put(folder, data)
-        assert target.look(folder) == target.audit(folder) == "read"
+        assert target.decide(folder) == target.audit(folder) == "read"
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -52,7 +52,7 @@ def test_changed_files_end_as_a_typed_result(target: Target, valid, seed, change
     for _ in range(changes):
         data = Mutator(rng).mutate(target.kind, data)
     target.put(folder, data)
-    look = target.audit if seed % 4 == 0 else target.look
+    look = target.audit if seed % 4 == 0 else target.decide
     assert look(folder) in ENDINGS
 
 
@@ -72,6 +72,6 @@ def _read(path: Path) -> dict[str, Json]:
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
 def test_what_was_found_ends_in_time(path: Path) -> None:
-    (done,) = slots.run([path], _read, jobs=1, seconds=20.0, memory=2 << 30)
+    (done,) = worker_pool.run_tasks([path], _read, jobs=1, seconds=20.0, memory=2 << 30)
     assert not done.lost
     assert done.value is not None

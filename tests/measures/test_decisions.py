@@ -7,7 +7,7 @@ import pytest
 
 from modelaudit.measures.behaviour.accuracy import accuracy
 from modelaudit.measures.behaviour.outputs import decisions
-from modelaudit.measures.behaviour.transform_effects import Pair, transform_effect
+from modelaudit.measures.behaviour.transform_effects import OutputPair, transform_effect
 from modelaudit.measures.transforms import transforms_for
 
 MIRROR = transforms_for((4, 8, 8, 1))[0]
@@ -26,7 +26,9 @@ def test_a_label_that_is_not_the_highest_counts_too() -> None:
     moved = ANSWERS.copy()
     moved[0] = [0.8, 0.2, 0.9]
     moved[3, 0] = 0.7
-    effect = transform_effect(Pair(ANSWERS, moved), "sigmoid", MIRROR, np.random.default_rng(0))
+    effect = transform_effect(
+        OutputPair(ANSWERS, moved), "sigmoid", MIRROR, np.random.default_rng(0)
+    )
     assert effect.agreement == pytest.approx(11 / 12)
     assert effect.agreement_ci == pytest.approx((0.51, 1.0), abs=0.01)  # Wilson, 4 of 4 inputs
     assert effect.kappa == pytest.approx((11 / 12 - 0.5) / 0.5, abs=0.02)

@@ -67,7 +67,7 @@ def audits(run: str, models: Path, names: list[str]) -> list[str]:
     command = module("tests.probe.contained", str(models), "builtin", *names)
     root = os.geteuid() == 0
     if run == BUBBLEWRAP:
-        if reason := bubblewrap.why_not():
+        if reason := bubblewrap.unavailable_reason():
             raise LookupError(f"no bubblewrap: {reason}")
         return module("tests.probe.contained", str(models), "bwrap", *names)
     if run == PLAIN_USER:

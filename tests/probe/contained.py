@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelaudit import schema
-from modelaudit.pipeline import Target, audit_model, static_facts, why_not_run
-from modelaudit.probe.host.runtime import here_legacy, start_runtime
-from modelaudit.probe.run import probe_in
+from modelaudit.pipeline import AuditTarget, audit_model, static_facts, why_not_run
+from modelaudit.probe.host.runtime import installed_legacy_runtime, start_runtime
+from modelaudit.probe.run import probe_with
 from modelaudit.settings import MIB, ProbeSettings, Settings
 
 ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # waited for: be brief
@@ -29,16 +29,16 @@ def main(folder: Path, sandbox: str, names: list[str]) -> None:
     )
     jail = [folder] if sandbox == "bwrap" else None
     audits = {}
-    with start_runtime(here_legacy(), jail=jail) as handle:
+    with start_runtime(installed_legacy_runtime(), jail=jail) as handle:
         for name in names:
             path = folder / name
             timeout = BRIEF if any(word in name for word in ENDLESS) else LONG
             settings = Settings(probe=replace(probing, timeout=timeout))
             audit = audit_model(
-                Target(path, folder, name, name),
+                AuditTarget(path, folder, name, name),
                 settings,
                 "2026-01-01T00:00:00Z",
-                probe_in([handle]),
+                probe_with([handle]),
             )
             careful = Settings(probe=replace(probing, unsafe=False))
             audits[name] = schema.to_json(audit) | {

@@ -28,13 +28,13 @@ def command(argv: list[str], needed: Iterable[Path]) -> list[str]:
     closed = {door for path in [*_interpreter(), *needed] for door in _closed_above(path)}
     if not closed:
         return [*change, *argv]
-    if reason := bubblewrap.why_not():
+    if reason := bubblewrap.unavailable_reason():
         raise LookupError(f"{min(closed)} is closed to other users, and bubblewrap: {reason}")
     opened = ["bwrap", "--dev-bind", "/", "/"]
     for door in sorted(closed):
         opened += ["--tmpfs", str(door)]
     behind = [path.resolve() for path in [*_interpreter(), *needed] if _closed_above(path)]
-    opened += bubblewrap.way_to(behind)
+    opened += bubblewrap.parent_directory_options(behind)
     for path in behind:
         opened += ["--bind", str(path), str(path)]
     return [*opened, "--", *change, *argv]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.registry.cross_model import news, together
+from modelaudit.registry.cross_model import cross_model_facts, new_facts
 from tests.growth import LINEAR, growth
 
 
@@ -15,7 +15,7 @@ def row(path, sha256="a", keras="3.1.0", weights="", *found):
 def test_models_of_the_same_content_are_told_together():
     rows = [row("c"), row("b", "x"), row("a"), row("d", "x"), row("e", "y"), row("f", None),
             row("g", None)]  # fmt: skip
-    found = together(rows)
+    found = cross_model_facts(rows)
     assert [(each.kind, each.models) for each in found] == [
         ("same-content", ("a", "c")),
         ("same-content", ("b", "d")),
@@ -25,10 +25,10 @@ def test_models_of_the_same_content_are_told_together():
 def test_generations_of_keras_side_by_side_are_told():
     rows = [row("a", "1", "3.15.1"), row("b", "2", "2.15.0"), row("c", "3", "3.0.0"),
             row("d", "4", ""), row("e", "5", "nonsense")]  # fmt: skip
-    (found,) = together(rows)
+    (found,) = cross_model_facts(rows)
     assert (found.kind, found.models) == ("mixed-keras", ("b",))
     assert found.title == "2 saved by Keras 3 and 1 by an older Keras"
-    assert together(rows[2:]) == ()
+    assert cross_model_facts(rows[2:]) == ()
 
 
 def test_the_same_weights_in_other_files_are_told():
@@ -36,7 +36,7 @@ def test_the_same_weights_in_other_files_are_told():
             row("c", "3", weights="v"), row("d", "3", weights="v"), row("e", None, weights="u"),
             row("f", "4", weights="u"), row("g", "5"), row("h", "6"),
             row("0.h5", "1", weights="w")]  # fmt: skip
-    assert [(each.kind, each.models) for each in together(rows)] == [
+    assert [(each.kind, each.models) for each in cross_model_facts(rows)] == [
         ("same-content", ("0.h5", "b.h5")),
         ("same-content", ("c", "d")),  # whose weights are the same with everything else
         ("same-weights", ("0.h5", "a.keras")),  # b.h5 is told of with 0.h5
@@ -47,7 +47,7 @@ def test_versions_that_break_their_callers_are_told_unless_waived():
     breaks = {"name": "breaking-version", "waived_by": None}
     rows = [row("a/2", "1", "3.1.0", "", {"name": "other"}, breaks),
             row("b/2", "2", "3.1.0", "", breaks | {"waived_by": "known"})]  # fmt: skip
-    (found,) = together(rows)
+    (found,) = cross_model_facts(rows)
     assert (found.kind, found.models) == ("breaking-version", ("a/2",))
     assert found.title == "1 version breaks callers of the version before"
 
@@ -66,10 +66,10 @@ ROWS = st.lists(
 
 @given(ROWS, ROWS)
 def test_news_is_what_was_not_known(before, after):
-    assert news(before, before) == ()
-    assert news((), after) == together(after)
-    told, kinds = news(before, after), {each.kind for each in together(before)}
-    for each in together(after):
+    assert new_facts(before, before) == ()
+    assert new_facts((), after) == cross_model_facts(after)
+    told, kinds = new_facts(before, after), {each.kind for each in cross_model_facts(before)}
+    for each in cross_model_facts(after):
         if each.kind == "mixed-keras":
             assert (each in told) is (each.kind not in kinds)
         elif each.kind not in kinds:
@@ -86,11 +86,11 @@ def test_names_and_models_that_went_are_no_news(rows, names, gone):
         for index, each in enumerate(rows)
         if index not in gone
     ]
-    assert news(rows, after) == ()
+    assert new_facts(rows, after) == ()
 
 
 def kinds(before, after):
-    return [(each.kind, each.models) for each in news(before, after)]
+    return [(each.kind, each.models) for each in new_facts(before, after)]
 
 
 def test_a_model_more_is_news():
@@ -127,7 +127,7 @@ def test_news_of_many_groups_costs_no_squares():
         return [row(f"{n:05}", str(n < count // 2), weights="w") for n in range(count)]
 
     def moved(rows):
-        assert news(rows, rows) == ()
+        assert new_facts(rows, rows) == ()
         now = [*rows[1:], row("z", "0", weights="0"), row("zz", "0", weights="0")]
         assert kinds(rows, now) == [("same-content", ("00001", "z", "zz"))]
 
@@ -140,5 +140,5 @@ def test_news_of_many_groups_costs_no_squares():
 
 
 def test_rows_that_say_nothing_say_nothing_together():
-    assert together([]) == ()
-    assert together([{"path": "a", "sha256": None, "saved_with": None}]) == ()
+    assert cross_model_facts([]) == ()
+    assert cross_model_facts([{"path": "a", "sha256": None, "saved_with": None}]) == ()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.registry.other_formats import archived_models, reason
+from modelaudit.registry.other_formats import archived_models, unsupported_reason
 from modelaudit.settings import Limits
 
 
@@ -21,7 +21,7 @@ from modelaudit.settings import Limits
     ],
 )
 def test_models_of_others_are_named(name, head, words):
-    assert words in str(reason(name, head))
+    assert words in str(unsupported_reason(name, head))
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def test_models_of_others_are_named(name, head, words):
     [("labels.txt", b"0 cat"), ("a.json", b'{"config": 1}'), ("a.png", b"\x89PNG"), ("a", b"")],
 )
 def test_what_is_no_model_is_not_named(name, head):
-    assert reason(name, head) is None
+    assert unsupported_reason(name, head) is None
 
 
 @given(st.text(), st.binary(max_size=64))
 def test_any_name_and_content_is_judged(name, head):
-    reason(name, head)
+    unsupported_reason(name, head)
 
 
 def archive(path, *names):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.registry.output_directory import slug, sweep, write_atomic
+from modelaudit.registry.output_directory import remove_leftovers, slug, write_atomic
 
 
 @given(st.text(min_size=1))
@@ -84,6 +84,6 @@ def test_what_a_kill_left_half_written_is_swept_up(tmp_path) -> None:
         assert len(os.listdir(place)) >= 2
     (tmp_path / ".lock").touch()
     (tmp_path / "models" / "a.h5" / ".hidden").touch()
-    sweep(tmp_path)
+    remove_leftovers(tmp_path)
     left = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
     assert left == [".hidden", ".lock", "audit.json", "index.html", "index.json"]

@@ -205,9 +205,9 @@ def test_a_highest_version_without_a_model_is_named(tmp_path):
         (tmp_path / place).mkdir(parents=True)
     (tmp_path / "a" / "12").touch()
     found = discover(tmp_path, all_versions=True)
-    assert [(each.path, each.reason) for each in found.unserved] == [
+    assert [(each.path, each.reason) for each in found.empty_versions] == [
         ("a/10", "the highest version holds no model; TF-Serving takes it, not 9")
     ]
     (tmp_path / "a" / "10" / "variables").mkdir()
     (tmp_path / "a" / "10" / "variables" / "variables.index").touch()  # then it is a row itself
-    assert discover(tmp_path, all_versions=True).unserved == ()
+    assert discover(tmp_path, all_versions=True).empty_versions == ()

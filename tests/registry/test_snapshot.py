@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.registry.snapshot import Looker
+from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.settings import Limits
 from tests.made import files
 
@@ -17,11 +17,11 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
 
 def look(model: Path):
-    return Looker(Limits()).snapshot(model)
+    return SnapshotReader(Limits()).snapshot(model)
 
 
 def content(model: Path) -> str:
-    return Looker(Limits()).content(model)
+    return SnapshotReader(Limits()).content(model)
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from modelaudit.facts import Json
-from modelaudit.registry import worker_pool as slots
+from modelaudit.registry import worker_pool
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def _run(tasks, work, **options):
     options = {"jobs": 2, "seconds": 30.0} | options
-    return {done.index: done for done in slots.run(tasks, work, **options)}
+    return {done.index: done for done in worker_pool.run_tasks(tasks, work, **options)}
 
 
 def test_every_task_is_done_once() -> None:
@@ -71,7 +71,9 @@ def test_nothing_to_do() -> None:
 
 def test_no_child_is_left_behind() -> None:
     pids: set[int] = set()
-    for done in slots.run(range(6), lambda n: {"pid": os.getpid()}, jobs=3, seconds=30.0):
+    for done in worker_pool.run_tasks(
+        range(6), lambda n: {"pid": os.getpid()}, jobs=3, seconds=30.0
+    ):
         pids.add(int(str(done.value["pid"])))
     for pid in pids:
         with pytest.raises(ProcessLookupError):
@@ -83,7 +85,7 @@ def test_leaving_early_ends_busy_slots() -> None:
         time.sleep(0 if n == 0 else 60)
         return {"n": n}
 
-    running = slots.run(range(3), work, jobs=2, seconds=120.0)
+    running = worker_pool.run_tasks(range(3), work, jobs=2, seconds=120.0)
     assert next(running).index == 0
     start = time.monotonic()
     running.close()
@@ -102,7 +104,7 @@ def work(n):
 
 parent = os.getpid()
 threading.Timer(0.5, os.kill, (parent, signal.SIGKILL)).start()
-list(slots.run(range(2), work, jobs=2, seconds=30.0))
+list(slots.run_tasks(range(2), work, jobs=2, seconds=30.0))
 """
 
 

@@ -9,17 +9,16 @@ from dataclasses import asdict, replace
 import report_samples as samples
 
 from modelaudit.findings import Severity, Verdict
-from modelaudit.report.pages import run_diff as run_comparison
-from modelaudit.report.pages import run_diff_page as run_page
-from modelaudit.report.pages.index import IndexRow, ModelChange, Run, render_index
-from modelaudit.report.pages.model_diff import between_models, render_comparison
-from modelaudit.restore.audit_diff import changes
+from modelaudit.report.pages import run_diff, run_diff_page
+from modelaudit.report.pages.index import IndexChange, IndexRow, RunSummary, render_index
+from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
+from modelaudit.restore.audit_diff import audit_changes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-RUN = Run(
+RUN = RunSummary(
     *("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)),
     since=samples.CREATED,
-    changes=tuple(ModelChange("", "new", f"m{number}.h5", "pass") for number in range(25)),
+    changes=tuple(IndexChange("", "new", f"m{number}.h5", "pass") for number in range(25)),
     missing=3,
     trend=tuple((samples.CREATED, {"fail": count, "pass": 9}) for count in (3, 1, 4)),
 )
@@ -50,14 +49,14 @@ def two_runs(rows, folder):
     """The rows without the first as a run after one without the last, and with fewer findings."""
     runs = {"A": rows[:-1], "B": [replace(row, codes=row.codes[1:]) for row in rows[1:]]}
     old, new = (
-        run_comparison.Run(
+        run_diff.ComparedRun(
             {"created": samples.CREATED, "root": "/srv", "models": [asdict(row) for row in mine]},
             name,
-            lambda row: run_comparison.Kept(report=str(folder / row["links"]["html"])),
+            lambda row: run_diff.KeptAudit(report=str(folder / row["links"]["html"])),
         )
         for name, mine in runs.items()
     )
-    return run_comparison.between_runs(old, new, samples.RULES)
+    return run_diff.build_run_diff(old, new, samples.RULES)
 
 
 @contextmanager
@@ -86,9 +85,9 @@ def make_site(folder, pages):
     ]
     (folder / "index.html").write_text(render_index(rows, RUN, samples.RULES), encoding="utf-8")
     two = samples.healthy(), samples.failing()
-    shown = between_models(*two, changes(*two), ["3 of 4 weights are identical"])
-    (folder / "comparison.html").write_text(render_comparison(shown), encoding="utf-8")
-    page = render_comparison(run_page.page_of(two_runs(rows, folder), folder))
+    shown = model_diff_page(*two, audit_changes(*two), ["3 of 4 weights are identical"])
+    (folder / "comparison.html").write_text(render_diff_page(shown), encoding="utf-8")
+    page = render_diff_page(run_diff_page.build_page(two_runs(rows, folder), folder))
     (folder / "runs.html").write_text(page, encoding="utf-8")
     (folder / "many.html").write_text(
         render_index(many_rows(ROWS), RUN, samples.RULES), encoding="utf-8"

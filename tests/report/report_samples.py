@@ -9,7 +9,7 @@ from sample_rules import RULES
 
 from modelaudit.findings import Location, Verdict
 from modelaudit.report.pages.index import IndexRow
-from modelaudit.runs.batch import row_of
+from modelaudit.runs.batch import result_row
 from modelaudit.runs.run_index import index_entry
 from modelaudit.schema import Audit
 
@@ -176,7 +176,7 @@ def index_rows() -> dict[str, IndexRow]:
     """The row of each sample; an audit that names no model has none."""
     audits = {name: make() for name, make in SAMPLES.items()}
     return {
-        name: index_entry(row_of(audit), ["html", "pdf"])
+        name: index_entry(result_row(audit), ["html", "pdf"])
         for name, audit in audits.items()
         if audit.model
     }

@@ -8,18 +8,18 @@ import pytest
 
 from modelaudit import schema
 from modelaudit.facts import Endpoint, Format, Signature
-from modelaudit.pipeline import Target, conclude
-from modelaudit.restore.audit_diff import changes, compare_audited, weight_changes
+from modelaudit.pipeline import AuditTarget, finish_audit
+from modelaudit.restore.audit_diff import audit_changes, compare_audited, weight_changes
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
 
-TARGET = Target(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")
+TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")
 
 
 def audited(facts: Facts) -> Audit:
     """The audit as it comes back from its file."""
-    return schema.loads(schema.dumps(conclude(facts, TARGET, "2026-01-02T03:04:05Z", {})))
+    return schema.loads(schema.dumps(finish_audit(facts, TARGET, "2026-01-02T03:04:05Z", {})))
 
 
 def served(**shapes: tuple[int | None, ...] | str) -> Audit:
@@ -52,33 +52,35 @@ def served(**shapes: tuple[int | None, ...] | str) -> Audit:
     ],
 )
 def test_signatures_break_who_relied_on_them(change: dict, breaking: bool) -> None:
-    found = [each for each in changes(served(), served(**change)) if each.section == "signature"]
+    found = [
+        each for each in audit_changes(served(), served(**change)) if each.section == "signature"
+    ]
     assert found
     assert any(each.breaking for each in found) is breaking
-    assert changes(served(), served()) == []
+    assert audit_changes(served(), served()) == []
 
 
 def test_layers_are_followed_by_route() -> None:
     one, two = examples.layer("a"), examples.layer("b")
     other = examples.layer("b", config={"units": 3})
     old, new = audited(Facts(examples.model(one, two))), audited(Facts(examples.model(one, other)))
-    assert [each.what for each in changes(old, new)] == ["b (Dense): changed settings"]
+    assert [each.what for each in audit_changes(old, new)] == ["b (Dense): changed settings"]
     lost = audited(Facts(examples.model(one)))
-    told = [c.what for c in changes(old, lost) if c.section == "architecture"]
+    told = [c.what for c in audit_changes(old, lost) if c.section == "architecture"]
     assert "b (Dense): removed" in told
-    back = [c.what for c in changes(lost, old) if c.section == "architecture"]
+    back = [c.what for c in audit_changes(lost, old) if c.section == "architecture"]
     assert "b (Dense): added" in back
 
 
 def test_two_saves_of_one_model_have_one_config_digest() -> None:
     configs = ({"dtype": {"config": {}, "shared_object_id": n}} for n in (1, 2))
     old, new = (audited(Facts(examples.model(examples.layer(config=c)))) for c in configs)
-    assert changes(old, new) == []
+    assert audit_changes(old, new) == []
 
 
 def test_findings_come_and_go() -> None:
     def kinds(old: Audit, new: Audit) -> list[str]:
-        return [c.what.split(" ")[0] for c in changes(old, new) if c.section == "findings"]
+        return [c.what.split(" ")[0] for c in audit_changes(old, new) if c.section == "findings"]
 
     healthy = audited(examples.healthy())
     sick = audited(Facts(examples.model(examples.layer(variables={"kernel": "dense/kernel"}))))
@@ -94,11 +96,11 @@ def test_behaviour_is_told_in_the_words_that_are_given() -> None:
         return replace(audited(examples.healthy()), behaviour=behaviour)
 
     words = {"e": "as given", "AT": "turned over"}
-    assert [c.what for c in changes(seen(1.0, 0.5), seen(0.25, 1.0), words.__getitem__)] == [
+    assert [c.what for c in audit_changes(seen(1.0, 0.5), seen(0.25, 1.0), words.__getitem__)] == [
         "y: accuracy, as given: 100.0% became 25.0%",
         "y: agreement, turned over: 50.0% became 100.0%",
     ]
-    assert changes(seen(1.0, 0.5), seen(0.25, 1.0, n=9), words.__getitem__) == []
+    assert audit_changes(seen(1.0, 0.5), seen(0.25, 1.0, n=9), words.__getitem__) == []
 
 
 def test_weights_are_compared_by_the_digests_of_the_audits() -> None:

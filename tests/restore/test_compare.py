@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelaudit.facts import TensorStats
 from modelaudit.restore.compare import compare
 from modelaudit.restore.conversions import alteration, digest
-from modelaudit.restore.model import Change, Weight, sketch
+from modelaudit.restore.model import TensorChange, Weight, sketch
 
 RNG = np.random.default_rng(3)
 KERNEL = RNG.normal(size=(3, 3, 4, 4)).astype("f4")
@@ -55,15 +55,15 @@ def test_alterations_are_told_from_either_side_s_values(change, how: str) -> Non
     one_way = how.startswith(("rounded", "cast"))  # what was rounded away cannot be made again
     for left in (True,) if one_way else (True, False):
         difference = only(KERNEL, after, left=left, right=not left)
-        assert (difference.change, difference.how) == (Change.ALTERED, how)
+        assert (difference.change, difference.how) == (TensorChange.ALTERED, how)
 
 
 def test_matrices_are_transposed_and_permuted() -> None:
     assert only(MATRIX, np.ascontiguousarray(MATRIX.T)).how == "transposed"
     order = [2, 0, 1, 5, 4, 3]
     rows, columns = only(MATRIX, MATRIX[order]), only(MATRIX, MATRIX[:, order])
-    assert (rows.change, rows.how) == (Change.PERMUTED, "inputs")
-    assert (columns.change, columns.how) == (Change.PERMUTED, "outputs")
+    assert (rows.change, rows.how) == (TensorChange.PERMUTED, "inputs")
+    assert (columns.change, columns.how) == (TensorChange.PERMUTED, "outputs")
 
 
 @given(st.floats(0.01, 100) | st.floats(-100, -0.01))
@@ -73,7 +73,7 @@ def test_a_factor_is_found_from_values_and_from_statistics(factor: float) -> Non
         return
     for with_values in (True, False):
         difference = only(MATRIX, after, left=with_values, right=with_values)
-        assert difference.change is Change.SCALED
+        assert difference.change is TensorChange.SCALED
         assert difference.factor == pytest.approx(factor, rel=1e-4)
 
 
@@ -91,25 +91,25 @@ def test_equal_constants_are_nobody_s_values() -> None:
     expected = [weight("a/bias", zeros), weight("b/bias", other)]
     found = [weight("a/bias", zeros), replace(weight("b/bias", zeros), initial=lambda: True)]
     (difference,) = compare(expected, found).differing
-    assert (difference.tensor, difference.change) == ("b/bias", Change.INITIAL)
+    assert (difference.tensor, difference.change) == ("b/bias", TensorChange.INITIAL)
 
 
 def test_epochs_are_not_called_initial() -> None:
     after = replace(weight("w", MATRIX + np.float32(0.01) * RNG.normal(size=(6, 6)).astype("f4")))
     close = replace(after, initial=lambda: True)
     (difference,) = compare([weight("w", MATRIX)], [close]).differing
-    assert difference.change is Change.VALUES
+    assert difference.change is TensorChange.VALUES
     assert 0 < difference.distance < 0.05
     fresh = replace(weight("w", RNG.normal(size=(6, 6)).astype("f4")), initial=lambda: True)
     (difference,) = compare([weight("w", MATRIX)], [fresh]).differing
-    assert difference.change is Change.INITIAL
+    assert difference.change is TensorChange.INITIAL
 
 
 def test_a_sketch_stands_in_for_values() -> None:
     big = RNG.normal(size=(40, 30)).astype("f4")
     kept = replace(weight("w", big, values=False), sketch=sketch(big))
     (difference,) = compare([kept], [weight("w", big * np.float32(1.5))]).differing
-    assert difference.change is Change.SCALED
+    assert difference.change is TensorChange.SCALED
     assert difference.distance == pytest.approx(0.5, rel=1e-5)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
-from modelaudit.restore.golden_check import Golden, read_golden
+from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.golden import RULES
 from modelaudit.settings import Limits, Settings
@@ -34,7 +34,7 @@ def expected(models: Path) -> dict[str, dict[str, dict[str, str]]]:
     return json.loads((models / "expected.json").read_text())
 
 
-def said(golden: Golden) -> dict[str, str]:
+def said(golden: GoldenCheck) -> dict[str, str]:
     """Weight -> what happened to it, without the numbers."""
     assert golden.weights is not None
     found = {}

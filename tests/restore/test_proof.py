@@ -12,9 +12,9 @@ import pytest
 from modelaudit.facts import Artifact, Format, Tensor, TensorStats
 from modelaudit.pipeline import read_artifact
 from modelaudit.probe.protocol import Observation, Status, VariableDigest
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.restore.conversions import digest
-from modelaudit.restore.model import Change
+from modelaudit.restore.model import TensorChange
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.rules import examples
 from modelaudit.settings import ProbeSettings, Settings
@@ -70,9 +70,9 @@ def test_what_restoring_changed_is_named() -> None:
     (turned,) = restored(stored(a=A), a=np.ascontiguousarray(A.T)).differing
     assert turned.how == "transposed"
     (fresh,) = restored(stored(bias=BIAS), bias=np.zeros_like(BIAS)).differing
-    assert fresh.change is Change.INITIAL
+    assert fresh.change is TensorChange.INITIAL
     (scaled,) = restored(stored(a=A), a=A * np.float32(3)).differing
-    assert (scaled.change, round(scaled.factor, 5)) == (Change.SCALED, 3)
+    assert (scaled.change, round(scaled.factor, 5)) == (TensorChange.SCALED, 3)
 
 
 def test_what_only_one_side_has_is_named() -> None:
@@ -120,7 +120,7 @@ HEALTHY = (
 @pytest.mark.slow
 def test_healthy_models_are_restored_faithfully(made: Path) -> None:
     settings = Settings(probe=ProbeSettings(samples=4, timeout=60))
-    with here_probe(settings) as probe:
+    with local_probe(settings) as probe:
         for name in HEALTHY:
             artifact = read_artifact(made / name, settings)
             proof = probe(artifact, settings).restore

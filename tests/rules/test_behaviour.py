@@ -8,7 +8,7 @@ import pytest
 
 from modelaudit.findings import Outcome
 from modelaudit.measures.summary import Collapse
-from modelaudit.rules import examples_behaviour as made
+from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
@@ -25,7 +25,7 @@ def on_built_in_inputs(facts: Facts, **changes) -> Facts:
 
 
 def test_a_constant_answer_to_made_up_inputs_is_undecided_unless_the_inside_confirms_it():
-    constant = made.collapsed()
+    constant = examples_behaviour.collapsed()
     assert outcome(constant, "MA602").outcome is Outcome.FAIL
     alone = outcome(on_built_in_inputs(constant), "MA602")
     assert alone.outcome is Outcome.NOT_APPLICABLE
@@ -37,7 +37,10 @@ def test_a_constant_answer_to_made_up_inputs_is_undecided_unless_the_inside_conf
 
 
 def test_made_up_inputs_that_get_different_answers_pass():
-    assert outcome(on_built_in_inputs(made.lively()), "MA602").outcome is Outcome.PASS
+    assert (
+        outcome(on_built_in_inputs(examples_behaviour.sound_behaviour()), "MA602").outcome
+        is Outcome.PASS
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,11 +55,13 @@ def test_made_up_inputs_that_get_different_answers_pass():
     ],
 )
 def test_another_orientation(profile, changes, fails):
-    facts = made.behave(replace(made.HEALTHY, orientation=profile, **changes))
+    facts = examples_behaviour.with_behaviour(
+        replace(examples_behaviour.HEALTHY, orientation=profile, **changes)
+    )
     assert (outcome(facts, "MA603").outcome is Outcome.FAIL) is fails
 
 
 def test_few_images_tell_no_orientation():
-    facts = made.wrong_way_round()
+    facts = examples_behaviour.wrong_way_round()
     few = replace(facts.behaviour, inputs=replace(facts.behaviour.inputs, n=31))
     assert outcome(replace(facts, behaviour=few), "MA603").outcome is Outcome.NOT_APPLICABLE

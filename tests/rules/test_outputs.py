@@ -9,8 +9,8 @@ import pytest
 from modelaudit.diagnosis import diagnose
 from modelaudit.findings import Outcome
 from modelaudit.measures.summary import TransformEffect
-from modelaudit.restore.golden_check import Golden, OutputReplay, allowing
-from modelaudit.rules import examples_behaviour as made
+from modelaudit.restore.golden_check import GoldenCheck, OutputReplay, with_tolerance
+from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Expectation, Settings
@@ -18,7 +18,9 @@ from modelaudit.settings import Expectation, Settings
 
 def seen(action, nfv, transform="H", **left):
     effect = TransformEffect(transform, 128, nfv=nfv, action=action, detail=left)
-    return made.behave(replace(made.HEALTHY, name="out", transforms=(effect,)))
+    return examples_behaviour.with_behaviour(
+        replace(examples_behaviour.HEALTHY, name="out", transforms=(effect,))
+    )
 
 
 def judged(facts, declared, transform="H", **settings):
@@ -104,9 +106,9 @@ def test_an_output_whose_variation_is_not_known_is_not_judged():
 @pytest.mark.parametrize(
     ("code", "name", "facts", "measured"),
     [
-        ("MA604", "flip-sensitive-output", made.flip_sensitive(), 0.47),
-        ("MA606", "dead-layer", made.behave(dead_share=0.8), 0.8),
-        ("MA608", "declared-expectation-broken", made.flip_sensitive(), 0.47),
+        ("MA604", "flip-sensitive-output", examples_behaviour.flip_sensitive(), 0.47),
+        ("MA606", "dead-layer", examples_behaviour.with_behaviour(dead_share=0.8), 0.8),
+        ("MA608", "declared-expectation-broken", examples_behaviour.flip_sensitive(), 0.47),
     ],
 )
 def test_a_threshold_of_the_settings_is_the_one_in_force(code, name, facts, measured):
@@ -132,7 +134,7 @@ def test_a_threshold_of_the_settings_is_the_one_in_force(code, name, facts, meas
 
 def test_the_diagnosis_says_where_the_settings_draw_the_line():
     def told(limit):
-        facts = made.flip_sensitive()
+        facts = examples_behaviour.flip_sensitive()
         if limit:
             facts = replace(facts, settings=Settings(thresholds=(("MA604", limit),)))
         causes = diagnose(facts, run_rules(CATALOGUE, facts)).causes
@@ -147,8 +149,8 @@ def test_the_diagnosis_says_where_the_settings_draw_the_line():
 
 def test_a_golden_record_is_reproduced_up_to_the_share_that_is_allowed():
     def reproduced(difference, relative, share):
-        golden = Golden("g", outputs=(OutputReplay("o", difference, 1e-5, relative),))
-        return allowing(golden, share).outputs[0].reproduced
+        golden = GoldenCheck("g", outputs=(OutputReplay("o", difference, 1e-5, relative),))
+        return with_tolerance(golden, share).outputs[0].reproduced
 
     inf = float("inf")
     assert reproduced(0.4, 0.01, 0.011)  # an output of up to 40

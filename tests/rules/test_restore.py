@@ -10,7 +10,7 @@ from modelaudit.facts import Format
 from modelaudit.findings import Outcome, Severity
 from modelaudit.probe.protocol import Status
 from modelaudit.restore.layers import LayerDifference
-from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
@@ -32,7 +32,7 @@ def only(code, facts):
 
 def loaded(compared=2, differing=(), missing=(), unexpected=(), **proof):
     identical = compared - len(differing) - len(missing)
-    comparison = Comparison(
+    comparison = WeightComparison(
         compared, identical, tuple(differing), tuple(missing), tuple(unexpected)
     )
     restored = RestoreProof("here", "load_model", comparison=comparison, **proof)
@@ -49,7 +49,7 @@ def restoring(kind=Format.SAVEDMODEL_TF2, **found):
 
 
 def scaled(name, factor=2.0):
-    return Difference(name, name, Change.SCALED, factor=factor, distance=1.0)
+    return TensorDifference(name, name, TensorChange.SCALED, factor=factor, distance=1.0)
 
 
 @pytest.mark.parametrize("code", COMPARED)
@@ -86,7 +86,7 @@ def test_a_missing_weight_alone_is_enough():
 
 
 def test_a_cast_is_no_difference():
-    cast = Difference("a/kernel", "a/kernel", Change.ALTERED, how="cast-to-float32")
+    cast = TensorDifference("a/kernel", "a/kernel", TensorChange.ALTERED, how="cast-to-float32")
     assert result_of("MA407", loaded(cast=(cast,))).outcome is Outcome.PASS
 
 

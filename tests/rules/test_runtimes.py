@@ -11,7 +11,7 @@ from modelaudit.probe.protocol import Agreement, Observation, Status
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.runtimes.model import Predicted, Prediction, Reason
+from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
 
 OTHERWISE = rule("MA223")
 SEEN = Observation("here", "load_model", Status.LOADED, target="tf==2.21.0")
@@ -20,7 +20,7 @@ CALL = ("tf==2.16.1", "saved_model.load")
 
 def loaded_against(*codes: str):
     """How the rule ends where a model was to fail for these reasons, and loaded."""
-    reasons = tuple(Reason(code, Predicted.FAILS, f"because of {code}") for code in codes)
+    reasons = tuple(Reason(code, LoadOutcome.FAILS, f"because of {code}") for code in codes)
     agreement = Agreement("here", "load_model", "dense", 0.0, 0.0, 0.0, 1e-5, 16)
     seen = Observation(
         "tf216", CALL[1], Status.LOADED, target=CALL[0], agreement=agreement, versions={}
@@ -29,7 +29,7 @@ def loaded_against(*codes: str):
         examples.healthy(),
         observations=(SEEN,),
         elsewhere=(seen,),
-        predictions=(Prediction(*CALL, Predicted.FAILS, because=reasons),),
+        predictions=(Prediction(*CALL, LoadOutcome.FAILS, because=reasons),),
     )
     return run_rule(OTHERWISE, facts).outcome
 

@@ -8,7 +8,7 @@ from modelaudit.findings import Outcome
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.runtimes.model import Predicted, Prediction, Reason
+from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
 from modelaudit.settings import Settings
 
 RULE = rule("MA220")
@@ -16,13 +16,13 @@ RULE = rule("MA220")
 
 def refused(runtime, *reasons):
     because = tuple(
-        Reason(code, Predicted.FAILS, f"{code} is not there", "TypeError", f"mend {code}")
+        Reason(code, LoadOutcome.FAILS, f"{code} is not there", "TypeError", f"mend {code}")
         for code in reasons
     )
-    return Prediction(runtime, "load_model", Predicted.FAILS, because)
+    return Prediction(runtime, "load_model", LoadOutcome.FAILS, because)
 
 
-NEW = Prediction("tf==2.21.0", "load_model", Predicted.LOADS)
+NEW = Prediction("tf==2.21.0", "load_model", LoadOutcome.LOADS)
 OLD = refused("tf-keras==2.21.0", "class", "argument")
 
 

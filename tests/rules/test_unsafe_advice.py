@@ -10,17 +10,17 @@ from modelaudit.findings import Severity
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.security.config.examples import ARITHMETIC, SYSTEM, lambda_layer, with_layers
-from modelaudit.rules.unsafe_advice import HELD, hold_back
-from modelaudit.runtimes.model import Predicted, Prediction, Reason
+from modelaudit.rules.unsafe_advice import WITHHELD, withhold_unsafe_fixes
+from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
 
 REFUSED = Reason(
-    "lambda-refused", Predicted.FAILS, "it holds code", "ValueError", "safe_mode=False"
+    "lambda-refused", LoadOutcome.FAILS, "it holds code", "ValueError", "safe_mode=False"
 )
 
 
 def results(*codes):
     facts = with_layers(*map(lambda_layer, codes))
-    prediction = Prediction("tf==2.21.0", "load_model", Predicted.FAILS, (REFUSED,))
+    prediction = Prediction("tf==2.21.0", "load_model", LoadOutcome.FAILS, (REFUSED,))
     return run_rules(CATALOGUE, replace(facts, predictions=(prediction,)))
 
 
@@ -29,16 +29,16 @@ def fixes(found):
 
 
 def test_compatibility_and_unsafe_loading_are_not_advised_beside_a_danger():
-    found = fixes(hold_back(results(SYSTEM, ARITHMETIC), CATALOGUE))
-    assert found["MA220"] == HELD
-    assert found["MA701"] == HELD
-    assert found["MA702"] != HELD
+    found = fixes(withhold_unsafe_fixes(results(SYSTEM, ARITHMETIC), CATALOGUE))
+    assert found["MA220"] == WITHHELD
+    assert found["MA701"] == WITHHELD
+    assert found["MA702"] != WITHHELD
     assert not any("safe_mode=False" in fix for fix in found.values())
 
 
 def test_without_a_danger_nothing_is_held_back():
     found = results(ARITHMETIC)
-    assert hold_back(found, CATALOGUE) == found
+    assert withhold_unsafe_fixes(found, CATALOGUE) == found
     assert "safe_mode=False" in fixes(found)["MA220"]
 
 
@@ -54,4 +54,4 @@ def test_a_danger_that_somebody_answers_for_holds_nothing_back(change):
         )
         for each in results(SYSTEM)
     )
-    assert hold_back(found, CATALOGUE) == found
+    assert withhold_unsafe_fixes(found, CATALOGUE) == found

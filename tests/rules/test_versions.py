@@ -23,7 +23,7 @@ def outcome(rule, **said):
 
 
 def test_the_newest_known_are_those_of_the_profiles():
-    known = catalogue.shipped()
+    known = catalogue.shipped_profiles()
     assert max(each.keras for each in known)[:2] == NEWEST_KERAS
     assert max(each.version for each in known if each.kind == "tf")[:2] == NEWEST_TENSORFLOW
 

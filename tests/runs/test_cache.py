@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from modelaudit.cli import cli
-from modelaudit.registry.snapshot import FileState, Looker, Snapshot
+from modelaudit.registry.snapshot import FileState, Snapshot, SnapshotReader
 from modelaudit.report.pages.assets import templates_root
-from modelaudit.runs import cache as memory
+from modelaudit.runs import cache
 from modelaudit.store.store import Store
 from tests.command_line import SAMPLES
 from tests.made import files
@@ -40,7 +40,7 @@ def test_pages_are_made_again_when_our_templates_change(night, tmp_path, monkeyp
     files.minimal_h5(night.models / "a.h5")
     ours = tmp_path / "templates"
     shutil.copytree(templates_root(), ours)
-    monkeypatch.setattr(memory, "templates_root", lambda: ours)
+    monkeypatch.setattr(cache, "templates_root", lambda: ours)
     assert [night("-f", "html"), night("-f", "html")] == [1, 0]
     style = ours / "css" / "base.css"
     style.write_text(style.read_text() + "\n")
@@ -102,14 +102,14 @@ def test_a_model_is_held_against_the_bytes_of_the_version_before(night, monkeypa
     """Also where its directory entry says nothing: see `test_verify_finds_what_…`."""
     for version in ("1", "2"):
         shutil.copytree(SAMPLES / "digits_random_export", night.models / "net" / version)
-    real = Looker.snapshot
+    real = SnapshotReader.snapshot
 
-    def blind(looker: Looker, model: Path) -> Snapshot:
+    def blind(looker: SnapshotReader, model: Path) -> Snapshot:
         states = real(looker, model).files
         told = tuple(FileState(each.name, each.size, 1, 1, 1) for each in states)
         return Snapshot(told, settled or model.name == "2")
 
-    monkeypatch.setattr(Looker, "snapshot", blind)
+    monkeypatch.setattr(SnapshotReader, "snapshot", blind)
     assert [night("-f", "json", *more), night("-f", "json", *more)] == [1, 0]
     (graph,) = (night.models / "net" / "1").glob("saved_model.pb")
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.runs.change_text import counted, described, for_index, listed
-from modelaudit.store.records import Place
-from modelaudit.store.run_changes import Change, Kind, compare, new
+from modelaudit.runs.change_text import change_counts, describe_change, index_change, list_changes
+from modelaudit.store.records import ModelKey
+from modelaudit.store.run_changes import ModelChange, ModelChangeKind, compare_runs, new_model
 
-PLACE = Place("/srv/models", "a.h5")
+PLACE = ModelKey("/srv/models", "a.h5")
 
 
 @pytest.mark.parametrize(
@@ -24,16 +24,20 @@ PLACE = Place("/srv/models", "a.h5")
     ],
 )
 def test_numbers_of_models_in_words(before, came, went, changed, said):
-    kinds = [Kind.NEW] * came + [Kind.GONE] * went + [Kind.WORSE] * changed
-    found = [Change(kind, "a", None, None) for kind in kinds]
-    assert counted(found, before, before + came - went) == said
+    kinds = (
+        [ModelChangeKind.NEW] * came
+        + [ModelChangeKind.GONE] * went
+        + [ModelChangeKind.WORSE] * changed
+    )
+    found = [ModelChange(kind, "a", None, None) for kind in kinds]
+    assert change_counts(found, before, before + came - went) == said
 
 
 def test_an_incomplete_model_without_findings_has_its_reason():
     line = {"path": "a.h5", "verdict": "incomplete", "reason": "It was written to.", "findings": []}
-    assert listed([new(line)]) == "new         a.h5  incomplete\n    It was written to."
+    assert list_changes([new_model(line)]) == "new         a.h5  incomplete\n    It was written to."
     sound = line | {"verdict": "pass"}
-    assert listed([new(sound)]) == "new         a.h5  pass"
+    assert list_changes([new_model(sound)]) == "new         a.h5  pass"
 
 
 def test_a_finding_of_another_severity_is_one_line():
@@ -42,11 +46,11 @@ def test_a_finding_of_another_severity_is_one_line():
         {"path": "a.h5", "verdict": verdict, "findings": [finding | {"severity": severity}]}
         for verdict, severity in (("warn", "low"), ("fail", "critical"))
     )
-    (change,) = compare({PLACE: was}, {PLACE: now})
-    head, told = listed([change]).splitlines()
+    (change,) = compare_runs({PLACE: was}, {PLACE: now})
+    head, told = list_changes([change]).splitlines()
     assert head.startswith("worse       a.h5  pass with warnings -> fail")
-    assert described(change).startswith("worse: a.h5 (warn -> fail")  # stands in index.json
-    assert for_index(change).how.startswith("pass with warnings → fail")
+    assert describe_change(change).startswith("worse: a.h5 (warn -> fail")  # stands in index.json
+    assert index_change(change).how.startswith("pass with warnings → fail")
     assert told == "  ~ MA604 flips (low -> critical): It flips."
 
 
@@ -56,7 +60,7 @@ def test_a_finding_that_fails_a_model_has_two_lines_and_others_one():
         finding = {"fingerprint": "f", "code": "MA1", "name": "n", "detail": long}
         found = [finding | {"severity": severity}]
         line = {"path": "a.h5", "verdict": "fail", "findings": found}
-        told = listed([new(line)]).splitlines()[1:]
+        told = list_changes([new_model(line)]).splitlines()[1:]
         assert len(told) == lines
         assert told[-1].endswith("…")
         assert max(map(len, told)) <= 100
@@ -69,11 +73,14 @@ def told(severity, code="MA604", name="flips"):
 def test_notes_are_shown_where_nothing_else_is():
     notes = [told("info", name="a"), told("info", name="b")]
     line = {"path": "a.h5", "verdict": "fail", "findings": [*notes, told("high", name="c")]}
-    assert listed([new(line)]).splitlines()[1:] == ["  + MA604 c (high): So.", "    and 2 notes"]
+    assert list_changes([new_model(line)]).splitlines()[1:] == [
+        "  + MA604 c (high): So.",
+        "    and 2 notes",
+    ]
     many = line | {"findings": [*notes[:1], *(told("high", name=n) for n in "cdefgh")]}
-    assert listed([new(many)]).splitlines()[-1] == "    and 2 more and 1 note"
+    assert list_changes([new_model(many)]).splitlines()[-1] == "    and 2 more and 1 note"
     sound = line | {"verdict": "pass", "findings": notes}
-    assert listed([new(sound)]).splitlines()[2] == "  + MA604 b (info): So."
+    assert list_changes([new_model(sound)]).splitlines()[2] == "  + MA604 b (info): So."
 
 
 def test_a_finding_that_nobody_looked_for_has_not_gone():
@@ -81,7 +88,7 @@ def test_a_finding_that_nobody_looked_for_has_not_gone():
     found = [told("high", name="a"), told("low", "MA106", "b")]
     was = {"path": "a.h5", "verdict": "fail", "findings": found}
     now = was | {"verdict": "pass", "findings": [], "unanswered": ["MA604"]}
-    lines = listed(compare({PLACE: was}, {PLACE: now})).splitlines()
+    lines = list_changes(compare_runs({PLACE: was}, {PLACE: now})).splitlines()
     assert lines[1:] == [
         "  ? MA604 a (high): not checked this time",
         "  - MA106 b (low): So.",
@@ -90,7 +97,7 @@ def test_a_finding_that_nobody_looked_for_has_not_gone():
 
 def test_what_does_not_fit_into_a_line_has_one_of_its_own():
     line = {"path": "x" * 90, "verdict": "pass", "sha256": "a", "findings": []}
-    lines = listed(compare({PLACE: line}, {PLACE: line | {"sha256": "b"}})).splitlines()
+    lines = list_changes(compare_runs({PLACE: line}, {PLACE: line | {"sha256": "b"}})).splitlines()
     assert lines == ["saved again " + "x" * 90, "    still pass, other bytes"]
 
 
@@ -101,4 +108,6 @@ def test_the_same_bytes_that_were_not_seen_in_full_speak_of_no_other_rules():
         (line, blind, "not looked at in full"),
         (blind, line, "looked at in full now"),
     ):
-        assert f"; the file is the same, {how}" in listed(compare({PLACE: was}, {PLACE: now}))
+        assert f"; the file is the same, {how}" in list_changes(
+            compare_runs({PLACE: was}, {PLACE: now})
+        )

@@ -7,7 +7,7 @@ import re
 import shutil
 
 from modelaudit.registry.output_directory import locked
-from modelaudit.store.records import Place
+from modelaudit.store.records import ModelKey
 from modelaudit.store.store import Store
 from tests.command_line import SAMPLES
 from tests.runs.nights import audits, invoke, nightly
@@ -80,7 +80,7 @@ def test_a_run_that_tells_nothing_of_a_model_does_not_make_it_gone(sound):
     assert invoke("audit", sound, *words).exit_code == 4
     with locked(out), Store.open(out) as store:
         run = store.begin(str(sound), "nightly", "tool", "rules", "2026-03-02T02:00:00Z")
-        store.reuse(run, {Place(str(sound), "b.keras"): 2})
+        store.reuse(run, {ModelKey(str(sound), "b.keras"): 2})
     assert audits(out, "a.h5")[0]["left"] is None
 
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe import run as here
+from modelaudit.probe import run
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.run import Seen
-from modelaudit.runs import batch
-from modelaudit.runs import cache as memory
-from modelaudit.store import cache_keys as keys
+from modelaudit.probe.run import ProbeResult
+from modelaudit.runs import batch, cache
+from modelaudit.store import cache_keys
 from tests.command_line import SAMPLES
 from tests.runs.nights import audited, nightly, scale, written_to_once
 
@@ -35,7 +34,7 @@ def test_verify_finds_what_a_directory_entry_hides(sound, monkeypatch):
     """As on a file system that keeps no times: every snapshot looks the same, and settled."""
     from modelaudit.registry import snapshot
 
-    real = snapshot.Looker.snapshot
+    real = snapshot.SnapshotReader.snapshot
 
     def blind(looker, model):
         states = tuple(
@@ -44,15 +43,17 @@ def test_verify_finds_what_a_directory_entry_hides(sound, monkeypatch):
         )
         return snapshot.Snapshot(states, settled=True)
 
-    monkeypatch.setattr(snapshot.Looker, "snapshot", blind)
+    monkeypatch.setattr(snapshot.SnapshotReader, "snapshot", blind)
     nightly(sound)
     scale(sound / "a.h5")
     assert nightly(sound).stdout == ""
     assert "saved again a.h5" in nightly(sound, "--verify").stdout
 
 
-def seen(*_args) -> Seen:
-    return Seen((Observation("here", "load_model", Status.FAILED, "ValueError", "no such layer"),))
+def seen(*_args) -> ProbeResult:
+    return ProbeResult(
+        (Observation("here", "load_model", Status.FAILED, "ValueError", "no such layer"),)
+    )
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def probe(monkeypatch):
         starts.append(settings)
         yield seen
 
-    monkeypatch.setattr(here, "here_probe", started)
+    monkeypatch.setattr(run, "local_probe", started)
     return starts
 
 
@@ -79,15 +80,15 @@ def test_changed_rules_judge_again_without_running_a_model(sound, monkeypatch, p
     assert (len(probe), "first run" in first.stdout) == (1, True)
     before = observed(sound)
     assert before[0]["error"] == "no such layer"
-    real = keys.code_digest
+    real = cache_keys.code_digest
 
     def other_rules(rooms=("",)):
         return "other" if rooms == ("",) else real(rooms)
 
-    keys._general.cache_clear()
-    monkeypatch.setattr(keys, "code_digest", other_rules)
+    cache_keys._general.cache_clear()
+    monkeypatch.setattr(cache_keys, "code_digest", other_rules)
     nightly(sound, "--probe")
-    keys._general.cache_clear()
+    cache_keys._general.cache_clear()
     assert (audited(sound), len(probe)) == (2, 1)
     assert observed(sound) == before
 
@@ -109,7 +110,7 @@ def test_settings_of_the_probe_run_models_again(sound, probe):
 )
 def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status, number):
     ended = Observation("here", "load_model", status, signal=number)
-    monkeypatch.setattr(sys.modules[__name__], "seen", lambda *_: Seen((ended,)))
+    monkeypatch.setattr(sys.modules[__name__], "seen", lambda *_: ProbeResult((ended,)))
     nightly(sound, "--probe", code=3)
     assert nightly(sound, "--probe").stdout == ""  # no news, but not taken for granted either
     assert (audited(sound), len(probe)) == (2, 2)
@@ -130,7 +131,7 @@ def test_another_description_by_mlflow_is_held_against_the_same_model(sound):
 def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch):
     """Between planning and auditing the file was replaced: the old answers are not its own."""
     nightly(sound, "--probe", code=1)
-    real = memory.Memory.plan
+    real = cache.AuditCache.plan
 
     def plan(self, *arguments, **options):
         planned = real(self, *arguments, **options)
@@ -138,7 +139,7 @@ def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch)
         return planned
 
     with monkeypatch.context() as patch:
-        patch.setattr(memory.Memory, "plan", plan)
+        patch.setattr(cache.AuditCache, "plan", plan)
         nightly(sound, "--probe", "--fail-on", "critical", code=3)
     assert len(probe) == 1  # no runtime was there for it, so it was not looked at in full
     assert "written to while the run went on" in observed(sound)[0]["error"]
@@ -171,7 +172,7 @@ def test_what_running_a_model_showed_comes_back_whole(tmp_path, monkeypatch):
     def refused(settings):
         raise AssertionError("no runtime is to be started")
 
-    monkeypatch.setattr(here, "here_probe", refused)
+    monkeypatch.setattr(run, "local_probe", refused)
     nightly(models, "--probe", "--fail-on", "low")
     second = json.loads(path.read_text())
     assert audited(models) == 1

@@ -16,9 +16,9 @@ import pytest
 
 from modelaudit.runs import batch
 from modelaudit.runs.progress import Progress
-from modelaudit.runs.scan import work_on
+from modelaudit.runs.scan import audit_with_progress
 from modelaudit.settings import Limits, ProbeSettings, Settings
-from modelaudit.store.records import State
+from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
 from tests.command_line import ROOT, SAMPLES, command
 from tests.made import files
@@ -145,9 +145,11 @@ def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
             os.setresuid(65534, 65534, 65534)
         return real(*arguments)
 
-    batch.audit_model(batch.find((models / "a.h5",), Settings()).targets[0], Settings(), CREATED)
+    batch.audit_model(
+        batch.find_models((models / "a.h5",), Settings()).targets[0], Settings(), CREATED
+    )
     monkeypatch.setattr(batch, "audit_model", audit_model)
-    found = batch.find((models,), Settings())
+    found = batch.find_models((models,), Settings())
     done = batch.audit_all(found.targets, Settings(), CREATED)
     rows = {each.target.relative: each.row for each in done}
     assert rows["closed.h5"]["exit"] in {1, 3}
@@ -171,7 +173,7 @@ def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
     monkeypatch.setattr(batch, "audit_model", audit_model)
     monkeypatch.setattr(batch, "RENDER_SECONDS", 0.0)
     settings = Settings(limits=Limits(read_seconds=5.0))
-    found = batch.find((models,), settings)
+    found = batch.find_models((models,), settings)
     done = batch.audit_all(found.targets, settings, CREATED)
     rows = {each.target.relative: each.row for each in done}
     assert sorted(rows) == ["a.h5", "b.keras", "truncated.h5"]
@@ -204,8 +206,8 @@ class Heard(Progress):
 def test_a_program_hears_how_far_a_run_has_come(sound):
     heard = Heard()
     settings = Settings(jobs=1, probe=ProbeSettings(enabled=False))
-    found = batch.find((sound,), settings)
-    for done in work_on(found.targets, settings, CREATED, progress=heard):
+    found = batch.find_models((sound,), settings)
+    for done in audit_with_progress(found.targets, settings, CREATED, progress=heard):
         heard.told.append(done.row["verdict"])
     assert heard.told == [2, "a.h5", "pass", "b.keras", "pass", "end"]
 
@@ -215,7 +217,7 @@ def test_our_own_bug_is_told_apart(models, monkeypatch, capfd):
         raise RuntimeError("oops")
 
     monkeypatch.setattr(batch, "audit_model", audit_model)
-    found = batch.find((models / "a.h5",), Settings())
+    found = batch.find_models((models / "a.h5",), Settings())
     heard = Heard()
     done = batch.audit_all(found.targets, Settings(), CREATED, progress=heard)
     rows = [each.row for each in done]
@@ -264,7 +266,7 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
         os.killpg(process.pid, 0)  # no process of the group is left
     with Store.open_to_read(out) as store:  # what was done is kept, and the run not called done
         (run,) = store.runs()
-        assert run.state is State.INTERRUPTED
+        assert run.state is RunState.INTERRUPTED
         assert len(store.results(run.id)) == run.audited == 2
     written = [path for path in (out / "models").rglob("*") if path.is_file()]
     assert written
@@ -313,7 +315,7 @@ main()
         os.killpg(process.pid, 0)
     assert not (out / "index.html").exists()
     with Store.open_to_read(out) as store:
-        assert store.runs()[-1].state is State.INTERRUPTED
+        assert store.runs()[-1].state is RunState.INTERRUPTED
 
 
 def test_no_heavy_import_where_it_is_not_needed(modelaudit):

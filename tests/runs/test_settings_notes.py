@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from modelaudit.cli import cli
 from modelaudit.errors import UsageError
-from modelaudit.pipeline import Target
-from modelaudit.runs.batch import Found
+from modelaudit.pipeline import AuditTarget
+from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Expectation, Policy, ProbeSettings, Settings, Waiver
 from tests.runs.nights import audited, nightly
@@ -108,7 +108,7 @@ def test_a_waiver_that_has_expired_says_so():
 def notes(*entries, rows=(), probed=True, whole=True):
     """Notes on a run over `/reg` in which these rows came about."""
     targets = tuple(
-        Target(REG / str(row["path"]), REG, str(row["path"]), str(row["slug"])) for row in rows
+        AuditTarget(REG / str(row["path"]), REG, str(row["path"]), str(row["slug"])) for row in rows
     )
     settings = Settings(
         waivers=tuple(each for each in entries if isinstance(each, Waiver)),
@@ -116,7 +116,7 @@ def notes(*entries, rows=(), probed=True, whole=True):
         policies=tuple(each for each in entries if isinstance(each, Policy)),
         probe=ProbeSettings(enabled=probed),
     )
-    found = Found("/reg", targets, {}, (), (), (), whole)
+    found = FoundModels("/reg", targets, {}, (), (), (), whole)
     return settings_notes(settings, found, rows, "2026-03-01T00:00:00Z")
 
 
@@ -144,7 +144,9 @@ def test_an_expectation_that_fits_no_measured_output_is_told():
 def test_a_runtime_that_another_answers_for_is_told():
     def told(*targets):
         settings = Settings(targets=targets[:1], policies=(Policy("*", targets=targets),))
-        return settings_notes(settings, Found("/reg", (), {}, (), (), (), True), [], "2026-03-01")
+        return settings_notes(
+            settings, FoundModels("/reg", (), {}, (), (), (), True), [], "2026-03-01"
+        )
 
     assert told("tf==2.15", "tf==2.15.1", "tf-keras==2.21", "keras==3.5") == []
     said = told("tf==2.99", "tf==2.15")

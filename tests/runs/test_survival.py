@@ -21,9 +21,8 @@ from modelaudit import schema
 from modelaudit.cli import cli
 from modelaudit.errors import LockHeld
 from modelaudit.registry.output_directory import locked
-from modelaudit.runs import cache as memory
-from modelaudit.runs import recorded_run as recorded
-from modelaudit.store.records import State
+from modelaudit.runs import cache, recorded_run
+from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
 from tests.command_line import ROOT, command
 from tests.made import files
@@ -120,14 +119,14 @@ def test_killed_at_twenty_moments(tmp_path):
             after = store.runs()
             assert len(after) in (runs, runs + 1)
             kept = {p.path: line["sha256"] for p, line in store.lines(after[-1].id).items()}
-            cut_short += after[-1].state is State.RUNNING
+            cut_short += after[-1].state is RunState.RUNNING
         assert done.items() <= kept.items(), "a result was reported done and lost"
     assert cut_short >= 5, "the signals came too late to tell anything"
     code, stdout, stderr = finish(start(arguments(models, out)))
     assert (code, stderr) == (0, "")
     # Compared with the last run that was told. That is the last one where the signal missed it; it
     # is an older one also where the signal came before the run had begun.
-    untold = len(after) == runs or after[-1].state is not State.REPORTED
+    untold = len(after) == runs or after[-1].state is not RunState.REPORTED
     assert ("8 of 8 models changed" in stdout) is untold
     valid(out)
     assert not [path for path in out.rglob(".*") if path.name != ".lock"]  # swept up
@@ -184,7 +183,7 @@ def test_a_disk_that_fills_up(tmp_path, disk):
     with Store.open(out) as store:
         (run,) = store.runs()
         done = len(store.results(run.id))
-        assert run.state is not State.COMPLETE
+        assert run.state is not RunState.COMPLETE
     code, stdout, stderr = finish(start(arguments(models, out)))
     assert (code, stderr) == (0, "")
     assert "24 models, first run" in stdout
@@ -225,16 +224,16 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch):
     models, out = registry(tmp_path / "models", 2), tmp_path / "out"
     days = ["2026-03-01", "2036-03-01", "2016-03-01", "2016-03-01", "2026-03-02"]
     for number, day in enumerate(days):
-        monkeypatch.setattr(recorded, "now", lambda day=day: f"{day}T02:00:00Z")
+        monkeypatch.setattr(recorded_run, "utc_now", lambda day=day: f"{day}T02:00:00Z")
         if number == 3:
             rewrite(models, number)
         said = night(models, out)
         assert bool(said) == (number in (0, 3)), said
     with Store.open_to_read(out) as store:
         assert [run.started[:10] for run in store.runs()] == days
-        assert all(run.state is State.REPORTED for run in store.runs())
+        assert all(run.state is RunState.REPORTED for run in store.runs())
     rewrite(models, 9)
-    monkeypatch.setattr(recorded, "now", lambda: "2026-03-01T02:00:00Z")
+    monkeypatch.setattr(recorded_run, "utc_now", lambda: "2026-03-01T02:00:00Z")
     night(models, out)
     names = sorted(path.name for path in (out / "runs").iterdir())
     assert names == ["2016-03-01T020000Z", "2026-03-01T020000Z", "2026-03-01T020000Z-2"]
@@ -271,7 +270,7 @@ def test_a_registry_that_may_only_be_read(closed, tmp_path):
 
 def interrupted_after(count: int, monkeypatch) -> None:
     """Ctrl-C as soon as the results of so many models are on the disk."""
-    real, done = memory.Memory.add, []
+    real, done = cache.AuditCache.add, []
 
     def add(self, finished):
         real(self, finished)
@@ -279,7 +278,7 @@ def interrupted_after(count: int, monkeypatch) -> None:
         if len(done) == count:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(memory.Memory, "add", add)
+    monkeypatch.setattr(cache.AuditCache, "add", add)
 
 
 def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
@@ -290,7 +289,7 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
         assert CliRunner().invoke(cli, words).exit_code == 1  # click's word for an abort
     valid(out)
     with Store.open(out) as store:
-        assert [(run.state, run.audited) for run in store.runs()] == [(State.INTERRUPTED, 3)]
+        assert [(run.state, run.audited) for run in store.runs()] == [(RunState.INTERRUPTED, 3)]
         done = {place.path for place in store.results(1)}
     partial = json.loads((out / "index.json").read_text())
     assert (partial["exit"]["code"], partial["missing"]) == (130, 2)
@@ -308,7 +307,7 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
     assert "5 models: 5 pass" in resumed.stdout
     with Store.open(out) as store:
         (run,) = store.runs()
-        assert (run.state, run.audited) == (State.REPORTED, 3 + 3)
+        assert (run.state, run.audited) == (RunState.REPORTED, 3 + 3)
         names = {path.name for path in models.iterdir()}
         assert {place.path for place in store.results(1)} == names
     index = json.loads((out / "index.json").read_text())

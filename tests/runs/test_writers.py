@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from modelaudit.cli import cli
-from modelaudit.registry import change_detection as stillness
+from modelaudit.registry import change_detection
 from modelaudit.runs import batch
 from tests.command_line import SAMPLES
 from tests.runs.nights import audited, invoke, later, nightly, scale, written_to_once
@@ -70,7 +70,7 @@ def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
     def rest(seconds: float) -> None:
         (sound / "a.h5").write_bytes(whole)
 
-    monkeypatch.setattr(stillness.time, "sleep", rest)
+    monkeypatch.setattr(change_detection.time, "sleep", rest)
     nightly(sound)
     assert nightly(sound).stdout == ""
     assert audited(sound) == 0

@@ -15,7 +15,7 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.probe.host import environments
-from modelaudit.settings import ForeignRuntime
+from modelaudit.settings import OtherRuntime
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 # Python -> the requirements of the older and of the newer environment.
@@ -51,14 +51,14 @@ def _there(version: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def wanted() -> tuple[ForeignRuntime, ...]:
+def wanted() -> tuple[OtherRuntime, ...]:
     """Three runtimes: an old one, a newer one, and the newer one's tf-keras."""
     python = "3.11" if _there("3.11") else HERE
     older, newer = (tuple(each) for each in BY_PYTHON[python])
     return (
-        ForeignRuntime("older", python, older),
-        ForeignRuntime("newer", python, newer),
-        ForeignRuntime("newer-legacy", python, newer, legacy_keras=True),
+        OtherRuntime("older", python, older),
+        OtherRuntime("newer", python, newer),
+        OtherRuntime("newer-legacy", python, newer, legacy_keras=True),
     )
 
 

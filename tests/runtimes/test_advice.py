@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from modelaudit.pipeline import static_facts
-from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.model import Call, Context, Predicted, Request
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, LoadRequest
 from modelaudit.runtimes.predict import KERAS_3_IN_2, predict
 from modelaudit.runtimes.saved_config import ADDED, UPGRADE, unknown_arguments
 from modelaudit.settings import Settings
@@ -26,8 +26,8 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 def fixes_for(path: Path, target: str) -> set[str]:
     artifact = static_facts(path, Settings()).artifact
     (found,) = predict(artifact, [target])
-    assert found.predicted is Predicted.FAILS
-    return {reason.fix for reason in found.because if reason.predicted is Predicted.FAILS}
+    assert found.predicted is LoadOutcome.FAILS
+    return {reason.fix for reason in found.because if reason.predicted is LoadOutcome.FAILS}
 
 
 @pytest.mark.parametrize("target", ["tf-keras==2.21.0", "tf==2.15.1", "tf==2.3.4"])
@@ -36,7 +36,9 @@ def test_a_file_of_keras_3_is_not_patched_into_one_of_keras_2(target):
 
 
 def refused(key, value, saved_by="tf==2.21.0", target="tf==2.16.2", name="Dense"):
-    context = Context(find(target), Request(Call.LOAD_MODEL), find(saved_by))
+    context = CheckContext(
+        find_profile(target), LoadRequest(LoadCall.LOAD_MODEL), find_profile(saved_by)
+    )
     found = unknown_arguments(name, "layers", {key, "units"}, context, "dense", {key: value})
     return next(reason.fix for reason in found if reason.code == "unknown-argument")
 

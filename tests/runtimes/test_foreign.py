@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from modelaudit.findings import Confidence, Severity, Verdict
-from modelaudit.pipeline import Target, add_probe, conclude, static_facts
+from modelaudit.pipeline import AuditTarget, add_probe, finish_audit, static_facts
 from modelaudit.probe.protocol import Status
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import Predicted, predicted_call
+from modelaudit.runtimes.model import LoadOutcome, predicted_call
 from modelaudit.settings import ProbeSettings, Settings
 from tests.made import files
 from tests.probe.restricted import needs_linux
@@ -62,7 +62,7 @@ def seen(pythons: dict[str, str], models: dict[str, Path]) -> Iterator[dict[str,
     """Facts of every model, tried in all runtimes."""
     assert pythons
     settings = Settings(probe=ProbeSettings(samples=8, timeout=120), runtimes=wanted())
-    with here_probe(settings) as probe:
+    with local_probe(settings) as probe:
         yield {n: add_probe(static_facts(path, settings), probe) for n, path in models.items()}
 
 
@@ -162,7 +162,7 @@ def test_predictions_hold_for_the_versions_that_have_a_profile(seen: dict[str, F
             if found.confidence is not Confidence.HIGH:
                 continue
             exact += 1
-            loads = found.predicted is not Predicted.FAILS
+            loads = found.predicted is not LoadOutcome.FAILS
             assert (each.status is Status.LOADED) == loads, (name, each.runtime, found)
     assert exact > len(MODELS)
 
@@ -171,8 +171,8 @@ def test_an_audit_shows_predicted_beside_observed(
     seen: dict[str, Facts], models: dict[str, Path]
 ) -> None:
     name = "hard_sigmoid.h5"
-    target = Target(models[name], models[name].parent, name, name)
-    audit = conclude(seen[name], target, "2026-01-01T00:00:00Z", {})
+    target = AuditTarget(models[name], models[name].parent, name, name)
+    audit = finish_audit(seen[name], target, "2026-01-01T00:00:00Z", {})
     rows = {(row["runtime"], row["call"]): row for row in audit.compatibility if row["observed"]}
     assert {runtime for runtime, _ in rows} == {*HOME, *(each.name for each in wanted())}
     observed = rows["here-legacy", "load_model"]["observed"]
@@ -181,7 +181,7 @@ def test_an_audit_shows_predicted_beside_observed(
     assert observed["same"] is False
     assert observed["max_abs_diff"] > observed["tolerance"] > observed["noise"]
     assert "MA224" in [finding.code for finding in audit.findings]
-    same = conclude(seen["keras2_savedmodel"], target, "2026-01-01T00:00:00Z", {})
+    same = finish_audit(seen["keras2_savedmodel"], target, "2026-01-01T00:00:00Z", {})
     assert "MA224" not in [finding.code for finding in same.findings]
     # Nothing is told of a version that has a profile: there the prediction is right.
     exact = {p.runtime for p in seen[name].predictions if p.confidence is Confidence.HIGH}
@@ -196,12 +196,12 @@ def test_a_runtime_that_is_not_there_is_said(models: dict[str, Path]) -> None:
         probe=ProbeSettings(samples=4), runtimes=(missing,), fail_on=Severity.CRITICAL
     )
     name = "keras3_sequential.keras"
-    with here_probe(settings) as probe:
+    with local_probe(settings) as probe:
         facts = add_probe(static_facts(models[name], settings), probe)
     (absent,) = [each for each in facts.elsewhere if each.runtime == missing.name]
     assert absent.status is Status.UNAVAILABLE
     assert "/nowhere/python cannot be started" in absent.error
-    target = Target(models[name], models[name].parent, name, name)
-    audit = conclude(facts, target, "2026-01-01T00:00:00Z", {})
+    target = AuditTarget(models[name], models[name].parent, name, name)
+    audit = finish_audit(facts, target, "2026-01-01T00:00:00Z", {})
     assert audit.verdict is Verdict.INCOMPLETE
     assert f"the runtime {missing.name} could not be had" in audit.reason

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Artifact, Format, Json, Provenance
-from modelaudit.formats.keras.common import Notes, architecture_of
-from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.model import Call, Predicted, Request
+from modelaudit.formats.keras.common import ReadNotes, architecture_of
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 from tests.made import keras_configs
@@ -93,7 +93,7 @@ def put(value: Json, path: tuple[str | int, ...], new: Json) -> Json:
 
 
 def artifact_of(config: Json, kind: Format, training: Json = None) -> Artifact:
-    notes = Notes()
+    notes = ReadNotes()
     architecture = architecture_of(config, "m", "", Limits(), notes)
     return Artifact(
         root=Path("/m.keras"),
@@ -109,12 +109,12 @@ def answers(artifact: Artifact) -> None:
     """Ask every runtime with every option; each answer that is not `loads` says why."""
     for runtime in RUNTIMES:
         for request in (
-            Request(Call.LOAD_MODEL, compile=True),
-            Request(Call.LOAD_MODEL, frozenset(("Mine", "Dense")), safe_mode=False),
-            Request(Call.FROM_JSON, modules=frozenset(("m",))),
+            LoadRequest(LoadCall.LOAD_MODEL, compile=True),
+            LoadRequest(LoadCall.LOAD_MODEL, frozenset(("Mine", "Dense")), safe_mode=False),
+            LoadRequest(LoadCall.FROM_JSON, modules=frozenset(("m",))),
         ):
-            (prediction,) = predict_calls(artifact, [(find(runtime), request)])
-            if prediction.predicted is not Predicted.LOADS:
+            (prediction,) = predict_calls(artifact, [(find_profile(runtime), request)])
+            if prediction.predicted is not LoadOutcome.LOADS:
                 assert prediction.because[0].predicted is prediction.predicted
             for reason in prediction.because:
                 assert reason.code

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelaudit.formats.reader import read
-from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.model import Call, Predicted, Request
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 
@@ -96,9 +96,11 @@ def test_what_loads_is_predicted(runtimes, saved):
     for path in saved:
         artifact = read(path, Limits())
         for name, keras in runtimes.items():
-            (answer,) = predict_calls(artifact, [(find(name), Request(Call.LOAD_MODEL))])
+            (answer,) = predict_calls(
+                artifact, [(find_profile(name), LoadRequest(LoadCall.LOAD_MODEL))]
+            )
             loads = outcome(keras, path)
             # Whether the outputs differ is not looked at here: such a model loads.
-            if loads != (answer.predicted in (Predicted.LOADS, Predicted.DIFFERS)):
+            if loads != (answer.predicted in (LoadOutcome.LOADS, LoadOutcome.DIFFERS)):
                 wrong.append((path.name, name, answer.predicted.value, loads))
     assert not wrong

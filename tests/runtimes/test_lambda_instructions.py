@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
-from modelaudit.runtimes.catalogue import find
+from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.lambda_code import _other_instructions
-from modelaudit.runtimes.model import Call, Context, Request
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 
 # Numbers of instructions in CPython 3.11 and 3.12, after its Include/opcode.h.
 RESUME, LOAD_FAST, LOAD_CONST, BINARY_OP, RETURN = 151, 124, 100, 122, 83
@@ -29,13 +29,17 @@ def code(*instructions: int, caches: int = 0) -> Bytecode:
     ],
 )
 def test_instructions_of_3_11_in_3_12(read, other):
-    context = Context(find("tf==2.16"), Request(Call.LOAD_MODEL), find("tf==2.15"))
+    context = CheckContext(
+        find_profile("tf==2.16"), LoadRequest(LoadCall.LOAD_MODEL), find_profile("tf==2.15")
+    )
     assert context.writer.python == (3, 11)
     assert context.profile.python == (3, 12)
     assert _other_instructions(read, context) is other
 
 
 def test_nothing_is_said_of_pythons_without_a_table():
-    context = Context(find("tf==2.8"), Request(Call.LOAD_MODEL), find("tf==2.15"))
+    context = CheckContext(
+        find_profile("tf==2.8"), LoadRequest(LoadCall.LOAD_MODEL), find_profile("tf==2.15")
+    )
     assert not context.profile.instructions
     assert not _other_instructions(code(255), context)

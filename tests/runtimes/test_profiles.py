@@ -13,17 +13,17 @@ from modelaudit.cli import cli
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Provenance
 from modelaudit.runtimes import predict
-from modelaudit.runtimes.catalogue import PROFILES, default_targets, find, shipped
+from modelaudit.runtimes.catalogue import PROFILES, default_targets, find_profile, shipped_profiles
 from modelaudit.runtimes.collecting.launch import collect, write
 from modelaudit.runtimes.profile import SCHEMA, numbers, read_profile
 
 
 def test_every_shipped_profile_reads_and_names_its_versions():
-    names = [read_profile(entry.path).collected for entry in shipped()]
-    assert {entry.path for entry in shipped()} == set(PROFILES.glob("*.json"))
+    names = [read_profile(entry.path).collected for entry in shipped_profiles()]
+    assert {entry.path for entry in shipped_profiles()} == set(PROFILES.glob("*.json"))
     assert len(names) == len(set(names))
     assert {"tf==1.15.5", "tf==2.21.0", "tf-keras==2.21.0"} <= set(names)
-    for entry in shipped():
+    for entry in shipped_profiles():
         path, profile = entry.path, read_profile(entry.path)
         assert (entry.kind, entry.keras) == (profile.data["name"], profile.keras)
         assert path.stat().st_size < 300_000
@@ -32,10 +32,10 @@ def test_every_shipped_profile_reads_and_names_its_versions():
 
 
 def test_an_exact_version_is_answered_from_itself():
-    profile = find("tf==2.15.1")
+    profile = find_profile("tf==2.15.1")
     assert profile.exact
     assert profile.name == profile.collected == "tf==2.15.1"
-    assert find("tf==2.15").exact
+    assert find_profile("tf==2.15").exact
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,20 @@ def test_an_exact_version_is_answered_from_itself():
     ],
 )
 def test_a_version_in_between_is_answered_by_its_neighbour_and_says_so(asked, collected):
-    profile = find(asked)
+    profile = find_profile(asked)
     assert (profile.name, profile.collected, profile.exact) == (asked, collected, False)
 
 
 def test_keras_2_never_answers_for_keras_3():
     for minor in range(16, 30):
-        assert find(f"tf==2.{minor}").keras3
+        assert find_profile(f"tf==2.{minor}").keras3
     for minor in range(16):
-        assert not find(f"tf==2.{minor}").keras3
+        assert not find_profile(f"tf==2.{minor}").keras3
 
 
 def test_a_keras_of_another_time_lies_over_a_tensorflow():
-    both = find("tf==2.18+keras==3.15.1")
-    plain, newest = find("tf==2.18.1"), find("tf==2.21.0")
+    both = find_profile("tf==2.18+keras==3.15.1")
+    plain, newest = find_profile("tf==2.18.1"), find_profile("tf==2.21.0")
     assert both.exact
     assert both.name == "tf==2.18+keras==3.15.1"
     assert both.collected == "tf==2.18.1+keras==3.15.1"
@@ -73,14 +73,14 @@ def test_a_keras_of_another_time_lies_over_a_tensorflow():
 
 
 def test_the_keras_of_its_own_time_changes_nothing():
-    assert find("tf==2.18+keras==3.8").data == find("tf==2.18").data
-    assert find("keras==3.8").data == find("tf==2.18").data
-    assert find("tf==2.15+keras==2.15").data == find("tf==2.15").data
+    assert find_profile("tf==2.18+keras==3.8").data == find_profile("tf==2.18").data
+    assert find_profile("keras==3.8").data == find_profile("tf==2.18").data
+    assert find_profile("tf==2.15+keras==2.15").data == find_profile("tf==2.15").data
 
 
 def test_a_keras_alone_is_answered_by_its_number():
     for version in ("2.4.0", "2.12.0", "2.15.0", "3.3.3", "3.8", "3.15.1"):
-        profile = find(f"keras=={version}")
+        profile = find_profile(f"keras=={version}")
         assert profile.exact
         assert profile.name == f"keras=={version}"
         assert profile.keras[: len(numbers(version))] == numbers(version)
@@ -93,7 +93,7 @@ def test_a_keras_alone_is_answered_by_its_number():
 )
 def test_what_is_no_runtime_is_refused(text):
     with pytest.raises(UsageError, match="no runtime"):
-        find(text)
+        find_profile(text)
 
 
 def test_a_file_that_is_no_profile_is_refused(tmp_path: Path):
@@ -109,37 +109,39 @@ def test_a_file_that_is_no_profile_is_refused(tmp_path: Path):
 def test_the_users_own_profile_comes_first_whatever_its_file_is_called(
     tmp_path: Path, name: str, version: str
 ):
-    data = dict(find("tf==2.15.1").data)
+    data = dict(find_profile("tf==2.15.1").data)
     data["versions"] = {**data["versions"], "tensorflow": version}
     own = tmp_path / f"{name}.json"
     own.write_text(json.dumps(data))
-    profile = find("tf==2.14.0", (own,))
+    profile = find_profile("tf==2.14.0", (own,))
     assert profile.exact
     assert profile.data == data
 
 
 @pytest.mark.parametrize("part", ["name", "versions", "tables", "behaviours", "operations"])
 def test_a_profile_that_lacks_a_part_is_refused(tmp_path: Path, part: str):
-    data = dict(find("tf==2.15.1").data)
+    data = dict(find_profile("tf==2.15.1").data)
     del data[part]
     own = tmp_path / "own.json"
     own.write_text(json.dumps(data))
     with pytest.raises(UsageError, match=f"no whole runtime profile.*{part}"):
-        find("tf==2.14.0", (own,))
+        find_profile("tf==2.14.0", (own,))
 
 
 def test_known_facts_of_real_versions():
     # Sources: the constructors of Keras 2.15.0 and 3.3.3 as released.
-    assert "groups" in find("tf==2.15").accepts("layers", "DepthwiseConv2D")
-    assert "groups" not in find("tf==2.16").accepts("layers", "DepthwiseConv2D")
-    assert "dtype" in find("tf==2.15").accepts("initializers", "GlorotUniform")
-    assert "dtype" not in find("tf==2.21").accepts("initializers", "GlorotUniform")
-    assert find("tf==2.15").knows("layers", "TFOpLambda")
-    assert not find("tf==2.21").knows("layers", "TFOpLambda")
-    assert find("tf==2.8").attributes("DisableCopyOnRead") is None
-    assert find("tf==2.12").attributes("DisableCopyOnRead") is not None
-    assert find("tf==2.15").behaviour("hard_sigmoid_of_one") == 0.7
-    assert find("tf==2.21").behaviour("hard_sigmoid_of_one") == pytest.approx(2 / 3, abs=1e-4)
+    assert "groups" in find_profile("tf==2.15").accepts("layers", "DepthwiseConv2D")
+    assert "groups" not in find_profile("tf==2.16").accepts("layers", "DepthwiseConv2D")
+    assert "dtype" in find_profile("tf==2.15").accepts("initializers", "GlorotUniform")
+    assert "dtype" not in find_profile("tf==2.21").accepts("initializers", "GlorotUniform")
+    assert find_profile("tf==2.15").knows("layers", "TFOpLambda")
+    assert not find_profile("tf==2.21").knows("layers", "TFOpLambda")
+    assert find_profile("tf==2.8").attributes("DisableCopyOnRead") is None
+    assert find_profile("tf==2.12").attributes("DisableCopyOnRead") is not None
+    assert find_profile("tf==2.15").behaviour("hard_sigmoid_of_one") == 0.7
+    assert find_profile("tf==2.21").behaviour("hard_sigmoid_of_one") == pytest.approx(
+        2 / 3, abs=1e-4
+    )
 
 
 def test_numbers_of_a_version():
@@ -153,18 +155,18 @@ def test_a_file_may_say_any_version():
         provenance = Provenance(tensorflow=said, keras=said)
         saved = Artifact(root=root, format=Format.SAVEDMODEL_TF2, provenance=provenance)
         assert all(each.runtime == "tf==2.15.1" for each in predict(saved, ("tf==2.15.1",)))
-    assert not find("tf==" + "9" * 5000).exact
+    assert not find_profile("tf==" + "9" * 5000).exact
 
 
 def test_default_targets_are_runtimes_and_hold_the_newest():
     targets = default_targets()
     assert "tf==2.21.0" in targets
     for target in targets:
-        find(target)
+        find_profile(target)
 
 
 def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, monkeypatch):
-    newest = find("tf==2.21.0")
+    newest = find_profile("tf==2.21.0")
     version = newest.data["versions"]["keras"]
     monkeypatch.setattr("modelaudit.runtimes.collecting.launch.collect", lambda *_, **__: newest)
     command = ["runtimes", "collect", "--python", sys.executable, "--out", str(tmp_path)]
@@ -177,10 +179,10 @@ def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, m
     assert "operations" not in alone.data
     later = tmp_path / "later.json"  # as of a version that nothing shipped answers for
     later.write_text(made.read_text().replace(f'"keras":"{version}"', '"keras":"3.99.0"'))
-    over = find("tf==2.18+keras==3.99", (later,))
+    over = find_profile("tf==2.18+keras==3.99", (later,))
     assert (over.exact, over.keras) == (True, (3, 99, 0))
     assert over.data["classes"] == newest.data["classes"]
-    assert over.data["operations"] == find("tf==2.18").data["operations"]
+    assert over.data["operations"] == find_profile("tf==2.18").data["operations"]
 
 
 def test_an_interpreter_without_tensorflow_is_named(tmp_path: Path):
@@ -196,7 +198,7 @@ def test_an_interpreter_without_tensorflow_is_named(tmp_path: Path):
 @pytest.mark.slow
 def test_collecting_this_interpreter_gives_the_shipped_facts(tmp_path: Path):
     collected = collect(Path(sys.executable))
-    reference = find(collected.collected)
+    reference = find_profile(collected.collected)
     assert write(collected, tmp_path).exists()
     # Another Keras in requirements/ asks for a profile of it: modelaudit runtimes collect.
     assert (reference.exact, reference.keras) == (True, collected.keras)

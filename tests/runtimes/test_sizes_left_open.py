@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelaudit.formats.reader import read
-from modelaudit.runtimes import Predicted, predict
+from modelaudit.runtimes import LoadOutcome, predict
 from modelaudit.settings import Limits
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_what_is_predicted_is_what_keras_3_does(tmp_path: Path, functional: bool
         try:
             new.models.load_model(path, compile=False)
         except ValueError as error:
-            assert found.predicted is Predicted.FAILS, (chain, error)
+            assert found.predicted is LoadOutcome.FAILS, (chain, error)
             assert str(error).startswith(found.because[0].error.removeprefix("ValueError: "))
         else:
-            assert found.predicted is Predicted.LOADS, (chain, found.because)
+            assert found.predicted is LoadOutcome.LOADS, (chain, found.because)

@@ -13,11 +13,11 @@ import pytest
 
 from modelaudit.pipeline import add_probe, static_facts
 from modelaudit.probe.protocol import Status
-from modelaudit.probe.run import here_probe
+from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import Predicted
+from modelaudit.runtimes.model import LoadOutcome
 from modelaudit.settings import ProbeSettings, Settings
 from tests.sharing import answer_of
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def facts() -> Facts:
     settings = Settings(probe=ProbeSettings(samples=8, timeout=120))
-    with here_probe(settings) as probe:
+    with local_probe(settings) as probe:
         return add_probe(static_facts(MODEL, settings), probe)
 
 
@@ -38,7 +38,7 @@ def test_keras_3_fails_for_the_reason_that_was_predicted(facts: Facts) -> None:
     here = facts.observations[0]
     assert (here.runtime, here.status) == ("here", Status.FAILED)
     (predicted,) = [each for each in facts.predictions if each.runtime == here.target]
-    assert predicted.predicted is Predicted.FAILS
+    assert predicted.predicted is LoadOutcome.FAILS
     expected = predicted.because[0].error.removesuffix(".")
     assert f"{here.error_type}: {here.error}".startswith(expected)
     assert "tf-keras" in predicted.because[0].fix
@@ -48,7 +48,7 @@ def test_tf_keras_loads_it_as_was_predicted(facts: Facts) -> None:
     legacy = facts.observations[1]
     assert (legacy.runtime, legacy.status) == ("here-legacy", Status.LOADED)
     (predicted,) = [each for each in facts.predictions if each.runtime == legacy.target]
-    assert predicted.predicted is Predicted.LOADS
+    assert predicted.predicted is LoadOutcome.LOADS
     assert facts.restore is not None
     assert facts.restore.faithful
     assert facts.restore.layers == ()

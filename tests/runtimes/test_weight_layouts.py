@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from modelaudit.facts import Artifact, Format, Tensor
-from modelaudit.runtimes.catalogue import find
+from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.weights import layouts_of
-from modelaudit.runtimes.model import Call, Predicted, Request
+from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 
 OLD = "_layer_checkpoint_dependencies"
@@ -27,8 +27,10 @@ def weights(*groups: str) -> Artifact:
 
 
 def loads(artifact: Artifact, runtime: str) -> bool:
-    (answer,) = predict_calls(artifact, [(find(runtime), Request(Call.LOAD_WEIGHTS))])
-    return answer.predicted is Predicted.LOADS
+    (answer,) = predict_calls(
+        artifact, [(find_profile(runtime), LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    )
+    return answer.predicted is LoadOutcome.LOADS
 
 
 @pytest.mark.parametrize(
@@ -94,11 +96,13 @@ def test_who_reads_which_layout(groups, reading, refusing):
 
 
 def test_a_profile_that_tells_nothing_of_layouts_refuses_none():
-    profile = find("tf==2.21")
+    profile = find_profile("tf==2.21")
     behaviours = {k: v for k, v in profile.data["behaviours"].items() if k != "layouts_read"}
     silent = type(profile)({**profile.data, "behaviours": behaviours})
-    (answer,) = predict_calls(weights(f"{OLD}/dense_2"), [(silent, Request(Call.LOAD_WEIGHTS))])
-    assert answer.predicted is Predicted.LOADS
+    (answer,) = predict_calls(
+        weights(f"{OLD}/dense_2"), [(silent, LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    )
+    assert answer.predicted is LoadOutcome.LOADS
 
 
 def test_random_groups_never_raise():

@@ -11,7 +11,7 @@ from modelaudit.cli.options.settings_check import check
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.measures.transforms import transforms_for
-from modelaudit.settings import TRANSFORMS, Expectation, ForeignRuntime, Limits, Waiver
+from modelaudit.settings import TRANSFORMS, Expectation, Limits, OtherRuntime, Waiver
 from modelaudit.settings import file as settings_file
 
 BIG = "9" * 20  # more than 64 bits hold
@@ -227,8 +227,8 @@ def test_runtimes_profiles_and_custom_objects(tmp_path: Path) -> None:
     )
     found = settings_file.load(path)
     assert found.runtimes == (
-        ForeignRuntime("old", str(tmp_path / "env/bin/python")),
-        ForeignRuntime("made", "3.11", ("tensorflow-cpu==2.16.*", "tf-keras==2.16.*"), True),
+        OtherRuntime("old", str(tmp_path / "env/bin/python")),
+        OtherRuntime("made", "3.11", ("tensorflow-cpu==2.16.*", "tf-keras==2.16.*"), True),
     )
     assert found.profiles == (str(tmp_path / "mine" / "tf-2.14.0.json"),)
     assert found.custom_objects == ("MyLayer", "my_loss")

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from modelaudit.store import cache_keys as keys
+from modelaudit.store import cache_keys
 from tests.test_architecture import SOURCES, imports, within
 
 
@@ -14,9 +14,9 @@ from tests.test_architecture import SOURCES, imports, within
 def package(tmp_path, monkeypatch):
     """A copy of the package that `code_digest` looks at; its cache is left as it was."""
     copy = tmp_path / "modelaudit"
-    shutil.copytree(keys.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(keys, "code_digest", keys.code_digest.__wrapped__)
-    monkeypatch.setattr(keys, "PACKAGE", copy)
+    shutil.copytree(cache_keys.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache_keys, "code_digest", cache_keys.code_digest.__wrapped__)
+    monkeypatch.setattr(cache_keys, "PACKAGE", copy)
     return copy
 
 
@@ -29,17 +29,17 @@ def package(tmp_path, monkeypatch):
     ],
 )
 def test_every_file_of_the_package_counts(package, name):
-    before = keys.code_digest()
+    before = cache_keys.code_digest()
     (package / name).write_bytes((package / name).read_bytes() + b"\n")
-    assert keys.code_digest() != before
+    assert cache_keys.code_digest() != before
 
 
 def test_of_some_rooms_no_other_counts(package):
-    before = keys.code_digest(keys.FACT_ROOMS)
+    before = cache_keys.code_digest(cache_keys.FACT_PACKAGES)
     (package / "rules" / "catalogue.py").write_text("")
-    assert keys.code_digest(keys.FACT_ROOMS) == before
+    assert cache_keys.code_digest(cache_keys.FACT_PACKAGES) == before
     (package / "formats" / "tensorflow_ops.txt").write_text("")
-    assert keys.code_digest(keys.FACT_ROOMS) != before
+    assert cache_keys.code_digest(cache_keys.FACT_PACKAGES) != before
 
 
 def test_the_fact_rooms_are_all_that_the_probe_imports_and_no_more():
@@ -50,15 +50,18 @@ def test_the_fact_rooms_are_all_that_the_probe_imports_and_no_more():
         if module not in reached:
             reached.add(module)
             waiting += [name for name in imports(module, SOURCES[module]) if name in SOURCES]
-    rooms = {f"modelaudit.{room.removesuffix('.py').replace('/', '.')}" for room in keys.FACT_ROOMS}
+    rooms = {
+        f"modelaudit.{room.removesuffix('.py').replace('/', '.')}"
+        for room in cache_keys.FACT_PACKAGES
+    }
     assert [module for module in reached if not within(module, tuple(rooms))] == []
     assert [room for room in rooms if not any(within(each, (room,)) for each in reached)] == []
 
 
 def test_another_installation_of_the_same_files_gives_the_same(package, monkeypatch):
-    here = keys.code_digest()
+    here = cache_keys.code_digest()
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "facts.cpython-311.pyc").write_bytes(b"compiled")
-    assert keys.code_digest() == here
+    assert cache_keys.code_digest() == here
     monkeypatch.undo()
-    assert keys.code_digest() == here
+    assert cache_keys.code_digest() == here

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from modelaudit.measures import summary
 from modelaudit.probe.protocol import Observation, Port, Status, VariableDigest
-from modelaudit.probe.run import Seen
-from modelaudit.restore.model import Change, Comparison, Difference
+from modelaudit.probe.run import ProbeResult
+from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
 from modelaudit.store.dataclass_json import decode, encode, layout
 
 FLOATS = st.floats(allow_nan=False)
@@ -36,7 +36,7 @@ def values(hint: object) -> st.SearchStrategy:
             f.name: st.deferred(lambda h=hints[f.name]: values(h)) for f in dataclasses.fields(hint)
         }
         return st.builds(hint, **fields)
-    if isinstance(hint, type) and issubclass(hint, Status | Change):
+    if isinstance(hint, type) and issubclass(hint, Status | TensorChange):
         return st.sampled_from(list(hint))
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple and arguments[1:] == (...,):
@@ -52,9 +52,9 @@ def values(hint: object) -> st.SearchStrategy:
 
 
 KINDS = (
-    *(Observation, Port, VariableDigest, Comparison, Difference),
+    *(Observation, Port, VariableDigest, WeightComparison, TensorDifference),
     *(summary.TransformEffect, summary.Collapse, summary.OutputBehaviour, summary.ProbeInputs),
-    *(summary.BatchNormFit, summary.Behaviour, Seen),
+    *(summary.BatchNormFit, summary.Behaviour, ProbeResult),
 )
 
 
@@ -97,4 +97,4 @@ def test_a_layout_changes_with_any_field_inside() -> None:
         more: int = 0
 
     assert layout(Two) != first
-    assert layout(Seen) != layout(Observation)
+    assert layout(ProbeResult) != layout(Observation)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.store.records import Place
-from modelaudit.store.run_changes import Kind, compare
+from modelaudit.store.records import ModelKey
+from modelaudit.store.run_changes import ModelChangeKind, compare_runs
 
 
 def line(path, verdict="pass", *found, sha256="aa", weights=""):
@@ -17,35 +17,39 @@ def line(path, verdict="pass", *found, sha256="aa", weights=""):
 
 
 def run(*lines):
-    return {Place("/models", each["path"]): each for each in lines}
+    return {ModelKey("/models", each["path"]): each for each in lines}
 
 
 def kinds(before, after):
-    return [(change.kind, change.path) for change in compare(before, after)]
+    return [(change.kind, change.path) for change in compare_runs(before, after)]
 
 
 @given(st.lists(st.tuples(st.text(), st.sampled_from(["pass", "fail"])), unique_by=lambda p: p[0]))
 def test_nothing_changed(rows):
     lines = run(*(line(path, verdict) for path, verdict in rows))
     other = {place: each | {"reason": "seen 0.124 times"} for place, each in lines.items()}
-    assert compare(lines, other) == ()
+    assert compare_runs(lines, other) == ()
 
 
 def test_verdicts_and_findings():
-    assert kinds(run(line("a")), run(line("a", "fail", "f"))) == [(Kind.WORSE, "a")]
-    assert kinds(run(line("a", "fail", "f")), run(line("a", "warn"))) == [(Kind.BETTER, "a")]
+    assert kinds(run(line("a")), run(line("a", "fail", "f"))) == [(ModelChangeKind.WORSE, "a")]
+    assert kinds(run(line("a", "fail", "f")), run(line("a", "warn"))) == [
+        (ModelChangeKind.BETTER, "a")
+    ]
     assert kinds(run(line("a", "fail", "f")), run(line("a", "fail", "f", "g"))) == [
-        (Kind.WORSE, "a")
+        (ModelChangeKind.WORSE, "a")
     ]
     assert kinds(run(line("a", "fail", "f", "g")), run(line("a", "fail", "f"))) == [
-        (Kind.BETTER, "a")
+        (ModelChangeKind.BETTER, "a")
     ]
-    assert kinds(run(line("a", "fail", "f")), run(line("a", "fail", "g"))) == [(Kind.CHANGED, "a")]
-    assert kinds(run(line("a")), run(line("a", sha256="bb"))) == [(Kind.SAVED, "a")]
+    assert kinds(run(line("a", "fail", "f")), run(line("a", "fail", "g"))) == [
+        (ModelChangeKind.CHANGED, "a")
+    ]
+    assert kinds(run(line("a")), run(line("a", sha256="bb"))) == [(ModelChangeKind.SAVED, "a")]
 
 
 def test_what_appeared_and_vanished_is_named():
-    (change,) = compare(run(line("a", "fail", "f")), run(line("a", "fail", "g")))
+    (change,) = compare_runs(run(line("a", "fail", "f")), run(line("a", "fail", "g")))
     assert [f["fingerprint"] for f in change.appeared] == ["g"]
     assert [f["fingerprint"] for f in change.vanished] == ["f"]
     assert change.same_file
@@ -58,19 +62,19 @@ def test_what_appeared_and_vanished_is_named():
 def test_what_was_not_looked_for_has_not_vanished(was, now, gone):
     """A damaged file has not lost its faults; of a better one the loss says why."""
     before, after = line("a", was, "f"), line("a", now) | {"unanswered": ["MA101"]}
-    (change,) = compare(run(before), run(after))
+    (change,) = compare_runs(run(before), run(after))
     assert [f["fingerprint"] for f in change.vanished] == gone
 
 
 def test_a_finding_that_a_waiver_covers_is_not_open():
     """Waiving it takes it away, and the waiver's end brings it back."""
     waived, opened = run(line("a", "pass", "f")), run(line("a", "fail", "f", "g"))
-    waived[Place("/models", "a")]["findings"][0]["waived_by"] = "known"
-    (change,) = compare(waived, opened)
+    waived[ModelKey("/models", "a")]["findings"][0]["waived_by"] = "known"
+    (change,) = compare_runs(waived, opened)
     assert [f["fingerprint"] for f in change.appeared] == ["f", "g"]
     assert [f["fingerprint"] for f in change.unwaived] == ["f"]
     assert (change.vanished, change.waived) == ((), ())
-    (back,) = compare(opened, waived)
+    (back,) = compare_runs(opened, waived)
     assert [f["fingerprint"] for f in back.vanished] == ["f", "g"]
     assert [f["fingerprint"] for f in back.waived] == ["f"]
     assert back.unwaived == ()
@@ -78,29 +82,36 @@ def test_a_finding_that_a_waiver_covers_is_not_open():
 
 def test_a_finding_of_another_severity_is_another():
     before, after = run(line("a", "warn", "f")), run(line("a", "fail", "f"))
-    before[Place("/models", "a")]["findings"][0]["severity"] = "low"
-    (change,) = compare(before, after)
-    assert (change.kind, len(change.appeared), len(change.vanished)) == (Kind.WORSE, 1, 1)
+    before[ModelKey("/models", "a")]["findings"][0]["severity"] = "low"
+    (change,) = compare_runs(before, after)
+    assert (change.kind, len(change.appeared), len(change.vanished)) == (
+        ModelChangeKind.WORSE,
+        1,
+        1,
+    )
 
 
 def test_new_and_gone():
-    assert kinds(run(line("a")), run(line("b", sha256="bb"))) == [(Kind.NEW, "b"), (Kind.GONE, "a")]
+    assert kinds(run(line("a")), run(line("b", sha256="bb"))) == [
+        (ModelChangeKind.NEW, "b"),
+        (ModelChangeKind.GONE, "a"),
+    ]
 
 
 def test_renamed_by_bytes_or_by_weights():
-    (change,) = compare(run(line("a", "fail", "f")), run(line("b", "fail", "f")))
-    assert (change.kind, change.was["path"], change.path) == (Kind.RENAMED, "a", "b")
+    (change,) = compare_runs(run(line("a", "fail", "f")), run(line("b", "fail", "f")))
+    assert (change.kind, change.was["path"], change.path) == (ModelChangeKind.RENAMED, "a", "b")
     assert (change.appeared, change.vanished) == ((), ())
     before, after = line("a.h5", sha256="a", weights="w"), line("b.keras", sha256="b", weights="w")
-    assert kinds(run(before), run(after)) == [(Kind.RENAMED, "b.keras")]
+    assert kinds(run(before), run(after)) == [(ModelChangeKind.RENAMED, "b.keras")]
 
 
 def test_copies_are_not_taken_for_renamed():
     before, after = run(line("a"), line("b")), run(line("c"), line("d"))
-    assert {kind for kind, _ in kinds(before, after)} == {Kind.NEW, Kind.GONE}
-    assert kinds(run(line("a")), run(line("a"), line("b"))) == [(Kind.NEW, "b")]
+    assert {kind for kind, _ in kinds(before, after)} == {ModelChangeKind.NEW, ModelChangeKind.GONE}
+    assert kinds(run(line("a")), run(line("a"), line("b"))) == [(ModelChangeKind.NEW, "b")]
 
 
 def test_models_without_a_digest_are_never_the_same():
     before, after = run(line("a", sha256=None)), run(line("b", sha256=None))
-    assert {kind for kind, _ in kinds(before, after)} == {Kind.NEW, Kind.GONE}
+    assert {kind for kind, _ in kinds(before, after)} == {ModelChangeKind.NEW, ModelChangeKind.GONE}

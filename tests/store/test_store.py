@@ -18,7 +18,7 @@ from modelaudit.errors import StoreError
 from modelaudit.store import database
 from modelaudit.store.database import connect
 from modelaudit.store.migrations import MIGRATIONS
-from modelaudit.store.records import Audited, Place, State
+from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import NAME, Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,44 +29,44 @@ def line(path: str, **more) -> dict:
     return {"path": path, "verdict": "pass", "findings": [], "sha256": "ab"} | more
 
 
-def audited(path: str, **more) -> Audited:
+def audited(path: str, **more) -> AuditRecord:
     values = {"key": "k", "content": "c", "files": "[]", "seen_key": "s", "seen": "{}"} | more
-    return Audited(line(path), b'{"audit": 1}', **values)
+    return AuditRecord(line(path), b'{"audit": 1}', **values)
 
 
 def begin(store: Store, registry: str = "/models") -> int:
     return store.begin(registry, "nightly", "tool 1", "rules", WHEN)
 
 
-def finish(store: Store, run: int, state: State = State.REPORTED) -> None:
+def finish(store: Store, run: int, state: RunState = RunState.REPORTED) -> None:
     store.finish(run, state, finished=WHEN, seconds=1.5, exit_code=0)
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         run = begin(store)
-        store.add(run, Place("/models", "a.h5"), audited("a.h5", settled=True))
-        store.add(run, Place("/models", "b.h5"), audited("b.h5", key="", seen=""))
+        store.add(run, ModelKey("/models", "a.h5"), audited("a.h5", settled=True))
+        store.add(run, ModelKey("/models", "b.h5"), audited("b.h5", key="", seen=""))
         store.finish(
-            run, State.COMPLETE, finished=WHEN, seconds=2.0, exit_code=1, notes=["x: closed"]
+            run, RunState.COMPLETE, finished=WHEN, seconds=2.0, exit_code=1, notes=["x: closed"]
         )
         store.mark_reported(run)
     with Store.open_to_read(tmp_path) as store:
         (only,) = store.runs()
-        assert (only.state, only.exit_code, only.audited) == (State.REPORTED, 1, 2)
+        assert (only.state, only.exit_code, only.audited) == (RunState.REPORTED, 1, 2)
         assert (only.seconds, only.notes) == (2.0, ("x: closed",))
-        assert store.lines(run)[Place("/models", "a.h5")] == line("a.h5")
+        assert store.lines(run)[ModelKey("/models", "a.h5")] == line("a.h5")
         cached = store.cached()
-        assert set(cached) == {Place("/models", "a.h5")}  # without a key nothing is used again
-        known = cached[Place("/models", "a.h5")]
+        assert set(cached) == {ModelKey("/models", "a.h5")}  # without a key nothing is used again
+        known = cached[ModelKey("/models", "a.h5")]
         assert (known.key, known.content, known.settled) == ("k", "c", True)
-        assert store.seen(Place("/models", "a.h5")) == "{}"
+        assert store.seen(ModelKey("/models", "a.h5")) == "{}"
         assert store.document(known.audit) == '{"audit": 1}'
         assert store.check() == "ok"
 
 
 def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None:
-    place = Place("/models", "a.h5")
+    place = ModelKey("/models", "a.h5")
     with Store.open(tmp_path) as store:
         first = begin(store)
         store.add(first, place, audited("a.h5"))
@@ -79,7 +79,7 @@ def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None
 
 
 def test_verdicts_are_counted_in_the_runs_asked_for_and_read_in_no_others(tmp_path: Path) -> None:
-    places = [Place("/models", name) for name in "abc"]
+    places = [ModelKey("/models", name) for name in "abc"]
     with Store.open(tmp_path) as store:
         for run in range(1, 5):
             assert begin(store) == run
@@ -102,24 +102,24 @@ def test_reports_are_of_the_audit_that_was_filed_last(tmp_path: Path) -> None:
         for root in ("/one", "/two"):
             run = begin(store, root)
             found = audited("a.h5")
-            store.add(run, Place(root, "a.h5"), replace(found, line={**found.line, "slug": "a"}))
+            store.add(run, ModelKey(root, "a.h5"), replace(found, line={**found.line, "slug": "a"}))
             finish(store, run)
         known = store.cached()
-        assert store.last_filed() == {"a": known[Place("/two", "a.h5")].audit}
+        assert store.last_filed() == {"a": known[ModelKey("/two", "a.h5")].audit}
 
 
 def test_the_last_run_is_told_by_order_and_not_by_the_clock(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         for when in ("2031-01-01T00:00:00Z", "2026-01-01T00:00:00Z"):  # the clock was set back
             finish(store, store.begin("/models", "nightly", "", "", when))
-        last = store.last("/models", State.REPORTED)
+        last = store.last("/models", RunState.REPORTED)
         assert last is not None
         assert last.started == "2026-01-01T00:00:00Z"
-        assert store.last("/other", State.REPORTED) is None
+        assert store.last("/other", RunState.REPORTED) is None
 
 
 def test_forgetting_keeps_what_kept_runs_need(tmp_path: Path) -> None:
-    places = {name: Place("/models", name) for name in ("old.h5", "same.h5", "new.h5")}
+    places = {name: ModelKey("/models", name) for name in ("old.h5", "same.h5", "new.h5")}
     with Store.open(tmp_path) as store:
         first = begin(store)
         for name in ("old.h5", "same.h5"):
@@ -146,17 +146,17 @@ def test_a_run_that_died_is_told_apart(tmp_path: Path) -> None:
         begin(store)
     with Store.open(tmp_path) as store:
         begin(store)
-        store.finish(2, State.INTERRUPTED, finished=WHEN, seconds=1.0, exit_code=130)
+        store.finish(2, RunState.INTERRUPTED, finished=WHEN, seconds=1.0, exit_code=130)
         begin(store)
         states = [run.state for run in store.runs()]
-        assert states == [State.RUNNING, State.INTERRUPTED, State.RUNNING]
+        assert states == [RunState.RUNNING, RunState.INTERRUPTED, RunState.RUNNING]
 
 
 def test_a_reader_sees_committed_results_while_a_run_goes_on(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         run = begin(store)
         for number in range(3):
-            store.add(run, Place("/models", str(number)), audited(str(number)))
+            store.add(run, ModelKey("/models", str(number)), audited(str(number)))
             with Store.open_to_read(tmp_path) as reader:
                 assert len(reader.lines(run)) == number + 1
 
@@ -164,12 +164,12 @@ def test_a_reader_sees_committed_results_while_a_run_goes_on(tmp_path: Path) -> 
 def test_a_damaged_file_is_an_error_with_advice(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         for number in range(50):
-            store.add(begin(store), Place("/models", str(number)), audited(str(number)))
+            store.add(begin(store), ModelKey("/models", str(number)), audited(str(number)))
     sound = (tmp_path / NAME).read_bytes()
     for content in (b"no database, but long enough to be one" * 99, sound[: len(sound) // 2]):
         (tmp_path / NAME).write_bytes(content)
         with pytest.raises(StoreError, match="move it away"), Store.open(tmp_path) as store:
-            store.add(begin(store), Place("/models", "a"), audited("a"))
+            store.add(begin(store), ModelKey("/models", "a"), audited("a"))
             store.check()
             store.lines(1)
         assert (tmp_path / NAME).stat().st_size >= len(content)  # nothing of it was thrown away
@@ -223,7 +223,7 @@ def test_history_in_a_closed_directory_can_be_read(tmp_path: Path, monkeypatch) 
 WRITER = """
 import sys
 from pathlib import Path
-from modelaudit.store.records import Audited; from modelaudit.store.records import Place
+from modelaudit.store.records import AuditRecord; from modelaudit.store.records import ModelKey
 from modelaudit.store.store import Store
 
 with Store.open(Path(sys.argv[1])) as store:
@@ -232,7 +232,7 @@ with Store.open(Path(sys.argv[1])) as store:
     for number in range(1, 100_000):
         document = str(number).encode() * 5000
         line = {"path": str(number), "verdict": "pass"}
-        store.add(run, Place("/models", str(number)), Audited(line, document, "k", "c"))
+        store.add(run, ModelKey("/models", str(number)), AuditRecord(line, document, "k", "c"))
         print(number, flush=True)
 """
 
@@ -263,19 +263,21 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for the full disk: the write fails half way."""
     with Store.open(tmp_path) as store:
         run = begin(store)
-        store.add(run, Place("/models", "a"), audited("a"))
+        store.add(run, ModelKey("/models", "a"), audited("a"))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
         try:
             with pytest.raises(StoreError):
                 for number in range(1000):
                     store.add(
-                        run, Place("/models", str(number)), Audited(line("x"), os.urandom(20_000))
+                        run,
+                        ModelKey("/models", str(number)),
+                        AuditRecord(line("x"), os.urandom(20_000)),
                     )
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         kept = len(store.lines(run))
-        store.add(run, Place("/models", "last"), audited("last"))  # there is room again
+        store.add(run, ModelKey("/models", "last"), audited("last"))  # there is room again
         assert store.check() == "ok"
     with Store.open(tmp_path) as store:
         assert len(store.lines(run)) == kept + 1

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.options.page_options import look
+from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.terminal import warn
 
 if TYPE_CHECKING:
-    from modelaudit.runs.batch import Found, Row
+    from modelaudit.runs.batch import FoundModels, ResultRowDict
 
 
-def _show(rows: list[Row], found: Found) -> None:
-    from modelaudit.cli.run_summary import summary
+def _show(rows: list[ResultRowDict], found: FoundModels) -> None:
+    from modelaudit.cli.run_summary import summary_line
     from modelaudit.cli.terminal import say, table
 
     if rows:
         say(table(rows))
-    say(summary(rows, found))
+    say(summary_line(rows, found))
 
 
 def _warn(notes: list[str]) -> None:
@@ -46,7 +46,7 @@ def _warn(notes: list[str]) -> None:
     is_flag=True,
     help="Go on with the last run into --out if it was interrupted, instead of starting anew.",
 )
-@look
+@page_options
 @options.probing
 @options.shared
 def audit(
@@ -65,23 +65,23 @@ def audit(
     """Audit models and write reports: every model under PATHS, whatever its format."""
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import Choices
-    from modelaudit.runs.recorded_run import Order, Recorded, now, record_run
+    from modelaudit.runs.recorded_run import RunOptions, RunResult, record_run, utc_now
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
 
     settings = options.settings_from(**chosen)
     choices = Choices(None, paper, templates, appendix)
     wanted = replace(parse_formats(formats), choices=choices)
-    created = now()
+    created = utc_now()
 
-    def tell(ran: Recorded) -> None:
+    def tell(ran: RunResult) -> None:
         if not quiet:
             _show(ran.rows, ran.found)
             say(f"index: {ran.index}")
             _warn([ran.beside] if ran.beside else [])
             _warn(settings_notes(settings, ran.found, ran.rows, created))
 
-    order = Order(out, wanted, "audit", all_versions=all_versions, resume=resume)
+    order = RunOptions(out, wanted, "audit", all_versions=all_versions, resume=resume)
     progress = ProgressBar(enabled=not quiet)
     ran = record_run(
         paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
@@ -105,12 +105,12 @@ def scan(
     import json
 
     from modelaudit.cli.terminal import ProgressBar, say
-    from modelaudit.runs.recorded_run import now
+    from modelaudit.runs.recorded_run import utc_now
     from modelaudit.runs.scan import scan as scan_models
     from modelaudit.runs.settings_notes import settings_notes
 
     settings = options.settings_from(**chosen)
-    created = now()
+    created = utc_now()
     silent = quiet or as_json
     ran = scan_models(
         paths,

@@ -32,12 +32,12 @@ def baseline(audits: tuple[Path, ...], out: Path | None) -> None:
     `--baseline FILE` lets these findings pass in later audits, also where a model is saved again
     or renamed; a finding that is new, or has become worse, fails as ever.
     """
-    from modelaudit.baseline import dumps, of_audits
+    from modelaudit.baseline import dumps, from_audits
     from modelaudit.registry.output_directory import write_atomic
-    from modelaudit.runs.recorded_run import now
+    from modelaudit.runs.recorded_run import utc_now
 
     files = [file for path in audits for file in _files(path)]
-    text = dumps(of_audits(map(_audit, files), now()))
+    text = dumps(from_audits(map(_audit, files), utc_now()))
     if out:
         write_atomic(out, text.encode())
     else:

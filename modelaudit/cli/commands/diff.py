@@ -12,7 +12,7 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import TEMPLATES
-from modelaudit.cli.terminal import apart, columns, say, show_lost
+from modelaudit.cli.terminal import columns, path_differences, print_lost_model, say
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import wrapped
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from modelaudit.facts import Artifact, Json
     from modelaudit.pipeline import Probe
     from modelaudit.probe.host.runtime import RuntimeHandle
-    from modelaudit.restore.audit_diff import Changed
-    from modelaudit.restore.golden_check import Golden
+    from modelaudit.restore.audit_diff import AuditChange
+    from modelaudit.restore.golden_check import GoldenCheck
     from modelaudit.schema import Audit
     from modelaudit.settings import Settings
 
@@ -33,7 +33,7 @@ CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not kept
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class DiffInput:
     """One of the two: its audit, and the model itself where it is one."""
 
     path: Path
@@ -83,24 +83,24 @@ def _diff_models(
     templates: Path | None,
 ) -> bool:
     """Tell what changed from one model to the other, and whether anything did."""
-    from modelaudit.probe.run import probe_in, start_all
+    from modelaudit.probe.run import probe_with, start_runtimes
     from modelaudit.registry.output_directory import write_atomic
-    from modelaudit.runs.isolated_read import contained
+    from modelaudit.runs.isolated_read import run_in_child
 
     with ExitStack() as stack:
         wanted = settings.probe.enabled and not (_is_audit(old) and _is_audit(new))
         roots = [path.resolve().parent for path in (old, new)]
-        handles = stack.enter_context(start_all(settings, roots)) if wanted else ()
-        probe = probe_in(handles) if wanted else None
+        handles = stack.enter_context(start_runtimes(settings, roots)) if wanted else ()
+        probe = probe_with(handles) if wanted else None
 
         def work(_: None) -> dict[str, Json]:
             before, after = (_side(path, settings, probe) for path in (old, new))
             answers = _answers(before, after, settings, handles)
             return _compared(before, after, answers, html is not None, templates)
 
-        (told,) = contained([None], work, settings)
+        (told,) = run_in_child([None], work, settings)
     if told.lost:
-        show_lost(f"{old} and {new}", told.lost)
+        print_lost_model(f"{old} and {new}", told.lost)
         raise click.exceptions.Exit(ExitCode.INCOMPLETE)
     if html:
         write_atomic(html, str(told.value["page"]).encode())
@@ -109,12 +109,16 @@ def _diff_models(
 
 
 def _compared(
-    before: Side, after: Side, answers: Golden | None, with_page: bool, templates: Path | None
+    before: DiffInput,
+    after: DiffInput,
+    answers: GoldenCheck | None,
+    with_page: bool,
+    templates: Path | None,
 ) -> dict[str, Json]:
     """Whether the two differ, and how, as JSON, as text and (where wanted) as a page."""
-    from modelaudit.report.pages.model_diff import between_models, render_comparison
+    from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
     from modelaudit.report.wording.vocabulary import transform
-    from modelaudit.restore.audit_diff import changes, compare_audited, weight_changes
+    from modelaudit.restore.audit_diff import audit_changes, compare_audited, weight_changes
     from modelaudit.restore.compare import compare
     from modelaudit.restore.weight_sources import stored_weights
 
@@ -122,15 +126,15 @@ def _compared(
         weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
     else:
         weights = compare_audited(before.audit, after.audit)
-    found = changes(before.audit, after.audit, transform)
+    found = audit_changes(before.audit, after.audit, transform)
     found += [*weight_changes(weights), *_told(answers)]
     compared = f"{weights.identical} of {weights.compared} weights are identical"
     notes = [compared, _answered(before, after, answers)]
     names = _names(before, after)
     page = ""
     if with_page:
-        shown = between_models(before.audit, after.audit, found, notes, names)
-        page = render_comparison(shown, templates_dir=templates)
+        shown = model_diff_page(before.audit, after.audit, found, notes, names)
+        page = render_diff_page(shown, templates_dir=templates)
     return {
         "page": page,
         "changed": bool(found),
@@ -139,7 +143,7 @@ def _compared(
     }
 
 
-def _names(before: Side, after: Side) -> tuple[str, str]:
+def _names(before: DiffInput, after: DiffInput) -> tuple[str, str]:
     """What to call the two: their models, and where those have one name, where they were."""
     from modelaudit.report.pages.model_diff import model_name
 
@@ -148,7 +152,7 @@ def _names(before: Side, after: Side) -> tuple[str, str]:
     )
     if old != new or before.path == after.path:
         return old, new
-    parts = apart(before.path, after.path)
+    parts = path_differences(before.path, after.path)
     return f"{old} ({parts[0]})", f"{new} ({parts[1]})"
 
 
@@ -156,39 +160,39 @@ def _is_audit(path: Path) -> bool:
     return path.is_file() and path.suffix == ".json"
 
 
-def _side(path: Path, settings: Settings, probe: Probe | None) -> Side:
+def _side(path: Path, settings: Settings, probe: Probe | None) -> DiffInput:
     from modelaudit import schema
     from modelaudit.errors import UsageError
-    from modelaudit.pipeline import add_probe, conclude, static_facts
-    from modelaudit.runs.batch import find
+    from modelaudit.pipeline import add_probe, finish_audit, static_facts
+    from modelaudit.runs.batch import find_models
 
     if _is_audit(path):
-        return Side(path, schema.load(path))
-    targets = find((path,), settings).targets
+        return DiffInput(path, schema.load(path))
+    targets = find_models((path,), settings).targets
     if len(targets) != 1:
         raise UsageError(f"{path} holds {len(targets)} models; diff compares one with one")
     (target,) = targets
     own = settings.for_model(target.relative, target.path)
     facts = add_probe(static_facts(target.path, own), probe)
-    return Side(path, conclude(facts, target, CREATED, {}), facts.artifact)
+    return DiffInput(path, finish_audit(facts, target, CREATED, {}), facts.artifact)
 
 
 def _answers(
-    before: Side, after: Side, settings: Settings, handles: Sequence[RuntimeHandle]
-) -> Golden | None:
+    before: DiffInput, after: DiffInput, settings: Settings, handles: Sequence[RuntimeHandle]
+) -> GoldenCheck | None:
     """Both models on the same inputs; None where that was not asked for or is not possible."""
-    from modelaudit.golden import replayed_saved
+    from modelaudit.golden import replay_saved
 
     if not (settings.probe.enabled and before.artifact and after.artifact):
         return None
-    return replayed_saved(before.artifact, after.artifact, settings.probe, handles)
+    return replay_saved(before.artifact, after.artifact, settings.probe, handles)
 
 
-def _told(answers: Golden | None) -> list[Changed]:
-    from modelaudit.restore.audit_diff import Changed
+def _told(answers: GoldenCheck | None) -> list[AuditChange]:
+    from modelaudit.restore.audit_diff import AuditChange
 
     return [
-        Changed(
+        AuditChange(
             "behaviour",
             f"{output.name}: answers differ by up to {output.difference:.3g} "
             f"({output.relative:.2%} of the largest) on the same inputs",
@@ -198,20 +202,20 @@ def _told(answers: Golden | None) -> list[Changed]:
     ]
 
 
-def _answered(before: Side, after: Side, answers: Golden | None) -> str:
-    from modelaudit.report.pages.model_diff import inputs_told
+def _answered(before: DiffInput, after: DiffInput, answers: GoldenCheck | None) -> str:
+    from modelaudit.report.pages.model_diff import same_probe_inputs
 
     if answers is None:
         if before.artifact and after.artifact:
             return "the models were not run, so their answers are not compared"
-        return inputs_told(before.audit, after.audit)
+        return same_probe_inputs(before.audit, after.audit)
     if answers.not_replayed:
         return f"answers not compared: {answers.not_replayed}"
     same = all(output.reproduced for output in answers.outputs)
     return f"answers to the same inputs are {'equal' if same else 'different'}"
 
 
-def _text(names: tuple[str, str], found: Sequence[Changed], notes: Sequence[str]) -> str:
+def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[str]) -> str:
     from modelaudit.report.wording.text import plural
 
     width = min(columns(), WIDTH)
@@ -233,7 +237,11 @@ def _text(names: tuple[str, str], found: Sequence[Changed], notes: Sequence[str]
 
 
 def _json(
-    before: Side, after: Side, found: Sequence[Changed], answers: Golden | None, answered: str
+    before: DiffInput,
+    after: DiffInput,
+    found: Sequence[AuditChange],
+    answers: GoldenCheck | None,
+    answered: str,
 ) -> dict[str, Json]:
     from modelaudit.schema import jsonable
 

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelaudit.cli.terminal import apart, columns, mark, say
+from modelaudit.cli.terminal import columns, path_differences, say, verdict_mark
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelaudit.facts import Json
-    from modelaudit.report.pages.run_diff import Change, Kept, RunChanges
+    from modelaudit.report.pages.run_diff import KeptAudit, RunDiff, RunDiffEntry
     from modelaudit.schema import Audit
 
 WIDTH = 80
@@ -73,29 +73,29 @@ def diff_runs(
 ) -> bool:
     """Tell which models changed, and whether any did."""
     from modelaudit.registry.output_directory import write_atomic
-    from modelaudit.report.pages.model_diff import render_comparison
-    from modelaudit.report.pages.run_diff import Run, between_runs
-    from modelaudit.report.pages.run_diff_page import page_of
+    from modelaudit.report.pages.model_diff import render_diff_page
+    from modelaudit.report.pages.run_diff import ComparedRun, build_run_diff
+    from modelaudit.report.pages.run_diff_page import build_page
     from modelaudit.runs.write_reports import rule_infos
 
-    names = apart(old.asked, new.asked)
+    names = path_differences(old.asked, new.asked)
     before, after = (
-        Run(run.data, name, partial(_kept, run.file))
+        ComparedRun(run.data, name, partial(_kept, run.file))
         for run, name in zip((old, new), names, strict=True)
     )
-    found = between_runs(before, after, rule_infos())
+    found = build_run_diff(before, after, rule_infos())
     if html:
-        page = render_comparison(page_of(found, html.resolve().parent), templates_dir=templates)
+        page = render_diff_page(build_page(found, html.resolve().parent), templates_dir=templates)
         write_atomic(html, page.encode())
     say(json.dumps(_json(found), indent=2) if as_json else _text(found))
     return bool(found.changes)
 
 
-def _kept(index: Path, row: Mapping[str, Json]) -> Kept:
+def _kept(index: Path, row: Mapping[str, Json]) -> KeptAudit:
     """What lies beside the index of a model in it, if that is not of another run by now."""
     from modelaudit.errors import SchemaError
     from modelaudit.report.export.registry import PER_MODEL
-    from modelaudit.report.pages.run_diff import Kept
+    from modelaudit.report.pages.run_diff import KeptAudit
     from modelaudit.schema import load
 
     links = row.get("links")
@@ -104,10 +104,10 @@ def _kept(index: Path, row: Mapping[str, Json]) -> Kept:
     try:
         audit = load(files["json"])
     except (KeyError, SchemaError):
-        return Kept()
+        return KeptAudit()
     if not _is_of(audit, row):
-        return Kept()
-    return Kept(audit, str(next(iter(files.values()))))
+        return KeptAudit()
+    return KeptAudit(audit, str(next(iter(files.values()))))
 
 
 def _report(index: Path, link: Json) -> Path | None:
@@ -128,25 +128,25 @@ def _report(index: Path, link: Json) -> Path | None:
 
 def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
     """Whether an audit says what the row says."""
-    from modelaudit.runs.batch import row_of
+    from modelaudit.runs.batch import result_row
     from modelaudit.runs.run_index import index_entry
 
     try:
-        entry = index_entry(row_of(audit), ())
+        entry = index_entry(result_row(audit), ())
     except (KeyError, TypeError, ValueError):  # a file from another hand
         return False
     same = (entry.path, entry.verdict, entry.reason, list(entry.codes), entry.counts)
     return same == tuple(row.get(key) for key in ("path", "verdict", "reason", "codes", "counts"))
 
 
-def _json(found: RunChanges) -> Json:
+def _json(found: RunDiff) -> Json:
     from modelaudit.report.pages.run_diff import as_json
     from modelaudit.schema import jsonable
 
     return jsonable(as_json(found))
 
 
-def _text(found: RunChanges) -> str:
+def _text(found: RunDiff) -> str:
     width = min(columns(), WIDTH)
     lines = [wrapped(f"{found.old} -> {found.new}", width, "", "  ")]
     for heading, mine in found.groups():
@@ -159,9 +159,9 @@ def _text(found: RunChanges) -> str:
     return "\n".join(lines)
 
 
-def _lines(change: Change, width: int) -> list[str]:
+def _lines(change: RunDiffEntry, width: int) -> list[str]:
     """One model: its verdicts and path, what changed, and where to read on."""
-    states = [mark(side.verdict) for side in (change.old, change.new) if side]
+    states = [verdict_mark(side.verdict) for side in (change.old, change.new) if side]
     lines = [f"  {' -> '.join(states)}  {clean(change.path)}"]
     told = [*change.said, change.why] if change.why else change.said
     lines += [wrapped(each, width, "      ", "        ") for each in told]

@@ -49,14 +49,14 @@ def _libraries() -> bool:
 
 
 def _sandbox() -> None:
-    from modelaudit.probe.host.bubblewrap import why_not
+    from modelaudit.probe.host.bubblewrap import unavailable_reason
     from modelaudit.probe.host.sandbox_report import containment, sandbox_layers
 
     layers = sandbox_layers()
     for layer, state in layers.items():
         word = "ok     " if state is True else "absent "
         click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
-    reason = why_not()
+    reason = unavailable_reason()
     word = "absent " if reason else "ok     "
     click.echo(f"  {word}  bubblewrap, for --sandbox bwrap only" + (reason and f": {reason}"))
     click.echo(f"  {containment(layers)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import columns, show_lost
+from modelaudit.cli.terminal import columns, print_lost_model
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
@@ -89,22 +89,22 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     import json
 
     from modelaudit.diagnosis import diagnose
-    from modelaudit.pipeline import Target, add_probe, static_facts
-    from modelaudit.probe.run import here_probe
+    from modelaudit.pipeline import AuditTarget, add_probe, static_facts
+    from modelaudit.probe.run import local_probe
     from modelaudit.rules.catalogue import CATALOGUE
     from modelaudit.rules.engine import run_rules
-    from modelaudit.runs.batch import find
-    from modelaudit.runs.isolated_read import contained
+    from modelaudit.runs.batch import find_models
+    from modelaudit.runs.isolated_read import run_in_child
     from modelaudit.schema import jsonable
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
-    found = find((model,), settings)
+    found = find_models((model,), settings)
     if not found.targets:
         click.echo(f"modelaudit: no model found at {model}", err=True)
         raise click.exceptions.Exit(ExitCode.NO_MODEL)
-    with here_probe(settings, {t.root for t in found.targets}) as probe:
+    with local_probe(settings, {t.root for t in found.targets}) as probe:
 
-        def work(target: Target) -> dict[str, Json]:
+        def work(target: AuditTarget) -> dict[str, Json]:
             own = settings.for_model(target.relative, target.path)
             facts = static_facts(target.path, own)
             facts = add_probe(facts, probe if settings.probe.enabled else None)
@@ -114,11 +114,11 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
             return {"text": screen(target.relative, diagnosis)}
 
         failed = False
-        told = contained(found.targets, work, settings)
+        told = run_in_child(found.targets, work, settings)
         for target, answer in zip(found.targets, told, strict=True):
             if answer.lost:
                 failed = True
-                show_lost(target.relative, answer.lost)
+                print_lost_model(target.relative, answer.lost)
             else:
                 click.echo(answer.value["text"])
     if failed:

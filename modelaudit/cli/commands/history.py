@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelaudit.facts import Json
-    from modelaudit.store.records import Run
+    from modelaudit.store.records import StoredRun
     from modelaudit.store.store import Store
 
 VERDICTS = tuple(verdict.value for verdict in WORST_FIRST)
@@ -76,7 +76,7 @@ def _runs(store: Store, last: int, *, going: bool) -> list[dict[str, Json]]:
     return rows
 
 
-def _run(run: Run) -> dict[str, Json]:
+def _run(run: StoredRun) -> dict[str, Json]:
     return {
         "run": run.id,
         "registry": run.registry,
@@ -95,7 +95,7 @@ def _run(run: Run) -> dict[str, Json]:
 def _table(rows: Sequence[dict[str, Json]]) -> str:
     """A table for each registry: a line for each run, and how the verdicts went over the last."""
     from modelaudit.cli.terminal import columns
-    from modelaudit.report.pages.verdict_trend import LAST, in_words
+    from modelaudit.report.pages.verdict_trend import LAST, trend_lines
     from modelaudit.terminal_text import clean, wrapped
 
     lines = []
@@ -119,7 +119,7 @@ def _table(rows: Sequence[dict[str, Json]]) -> str:
             pairs = enumerate(zip(cells, widths, strict=True))
             lines.append(gap.join(c.ljust(w) if i in (1, 2) else c.rjust(w) for i, (c, w) in pairs))
         if len(whole) > 1:
-            shown, told = f"last {len(whole[-LAST:])} runs:", in_words(whole[-LAST:])
+            shown, told = f"last {len(whole[-LAST:])} runs:", trend_lines(whole[-LAST:])
             line = f"{shown} {', '.join(told)}"
             each = [shown, *(wrapped(verdict, room, "  ", "    ") for verdict in told)]
             lines += [line] if len(line) <= room else each

@@ -30,20 +30,20 @@ def _size(count: int) -> str:
 
 def facts_json(artifact: Artifact) -> dict[str, Json]:
     """The facts of one model as JSON: the audit's sections without any judgement."""
-    from modelaudit import audit_sections as sections
+    from modelaudit import audit_sections
     from modelaudit.rules.model import Facts
     from modelaudit.schema import jsonable
 
     facts = Facts(artifact)
     return {
         "path": str(artifact.root),
-        "model": sections.model_section(
+        "model": audit_sections.model_section(
             artifact, str(artifact.root.parent), artifact.root.name, ""
         ),
-        "files": jsonable(sections.files_section(artifact)),
-        "architecture": sections.architecture_section(facts),
-        "signatures": jsonable(sections.signature_section(artifact)),
-        "weights": sections.weights_section(facts),
+        "files": jsonable(audit_sections.files_section(artifact)),
+        "architecture": audit_sections.architecture_section(facts),
+        "signatures": jsonable(audit_sections.signature_section(artifact)),
+        "weights": audit_sections.weights_section(facts),
         "kernels": jsonable(artifact.kernels),
         "training": jsonable(artifact.training),
         "problems": jsonable(artifact.problems),
@@ -107,23 +107,25 @@ def _shown(artifact: Artifact) -> dict[str, Json]:
 def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
     """Show what saved models say of themselves. Judges nothing, writes nothing."""
     from modelaudit.facts import Problem, ProblemKind
-    from modelaudit.pipeline import Target, read_artifact, unreadable
-    from modelaudit.runs.batch import find
-    from modelaudit.runs.isolated_read import contained
+    from modelaudit.pipeline import AuditTarget, read_artifact, unreadable_artifact
+    from modelaudit.runs.batch import find_models
+    from modelaudit.runs.isolated_read import run_in_child
 
     settings = options.settings_from(fail_on="high", jobs=1)
-    found = find(paths, settings)
+    found = find_models(paths, settings)
     show = facts_json if as_json else _shown
 
-    def work(target: Target) -> dict[str, Json]:
+    def work(target: AuditTarget) -> dict[str, Json]:
         return show(read_artifact(target.path, settings))
 
     answers, failed = [], False
-    for target, told in zip(found.targets, contained(found.targets, work, settings), strict=True):
+    for target, told in zip(
+        found.targets, run_in_child(found.targets, work, settings), strict=True
+    ):
         if told.lost:
             failed = True
             problem = Problem(ProblemKind.UNREADABLE, target.path.name, told.lost)
-            answers.append(show(unreadable(target.path, problem)))
+            answers.append(show(unreadable_artifact(target.path, problem)))
         else:
             answers.append(told.value)
     if as_json:

@@ -10,13 +10,13 @@ import click
 
 from modelaudit.cli.health_check import Monitored, warn_of
 from modelaudit.cli.options import common as options
-from modelaudit.cli.options.page_options import look
+from modelaudit.cli.options.page_options import page_options
 from modelaudit.exit_codes import ExitCode, worst
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
-    from modelaudit.runs.recorded_run import Recorded
-    from modelaudit.store.run_changes import Change
+    from modelaudit.runs.recorded_run import RunResult
+    from modelaudit.store.run_changes import ModelChange
 
 
 @click.command(
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="REGISTRY is the one that --out holds the audits of, in another place: go on with them.",
 )
-@look
+@page_options
 @options.probing
 @options.shared
 def nightly(
@@ -68,25 +68,25 @@ def nightly(
     """
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import Choices
-    from modelaudit.runs import notifications as notices
-    from modelaudit.runs.batch import log_line
-    from modelaudit.runs.recorded_run import Order, now, record_run
+    from modelaudit.runs import notifications
+    from modelaudit.runs.batch import append_log_line
+    from modelaudit.runs.recorded_run import RunOptions, record_run, utc_now
     from modelaudit.runs.write_reports import parse_formats
 
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
     choices = Choices(None, paper, templates, appendix)
     wanted = replace(parse_formats(formats), choices=choices)
-    created = now()
+    created = utc_now()
 
-    def tell(ran: Recorded) -> None:
+    def tell(ran: RunResult) -> None:
         if ran.quiet and ran.rows:
             return
         text = as_text(ran)
         if not quiet:
             say(text)
-        warn_of(notices.changed(told, text, as_details(ran)))
+        warn_of(notifications.notify_changes(told, text, as_details(ran)))
 
-    order = Order(
+    order = RunOptions(
         out,
         wanted,
         "nightly",
@@ -109,60 +109,66 @@ def nightly(
             "changed": len(ran.changes),
             "exit": code,
         }
-        log_line(log_file, counts, created)
+        append_log_line(log_file, counts, created)
     raise click.exceptions.Exit(code)
 
 
-def code_of(ran: Recorded) -> int:
+def code_of(ran: RunResult) -> int:
     """The exit code: of the first run the whole run's, later that of what changed."""
-    from modelaudit.runs.scan import unseen
+    from modelaudit.runs.scan import unreadable_notes
 
     if not ran.since or not ran.rows:
         return ran.code
     codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]
-    if set(unseen(ran.found)) & set(ran.notes):
+    if set(unreadable_notes(ran.found)) & set(ran.notes):
         codes.append(ExitCode.INCOMPLETE)
     return worst(codes)
 
 
-def as_text(ran: Recorded) -> str:
+def as_text(ran: RunResult) -> str:
     """What a mail says of a run: how many changed, each with its findings, where to read on."""
-    from modelaudit.cli.run_summary import across_lines, tally
-    from modelaudit.runs.change_text import counted, in_words, listed, listed_first, models
+    from modelaudit.cli.run_summary import cross_model_lines, verdict_counts
+    from modelaudit.runs.change_text import (
+        change_counts,
+        count_models,
+        list_changes,
+        list_first_run,
+        verdict_words,
+    )
     from modelaudit.terminal_text import clean
 
     if ran.since and not ran.rows:
         count = f"no model now, {ran.before:,} on {ran.since}; is everything mounted?"
     elif ran.since:
-        count = f"{counted(ran.changes, ran.before, len(ran.rows))} since {ran.since}"
+        count = f"{change_counts(ran.changes, ran.before, len(ran.rows))} since {ran.since}"
     else:
-        count = f"{models(len(ran.rows))}, first run"
+        count = f"{count_models(len(ran.rows))}, first run"
     lines = [clean(f"{ran.found.root}: {count}")]
-    lines += [f"now {tally(ran.rows, in_words)}"] if ran.rows else []
-    told = listed(ran.changes) if ran.since else listed_first(_first(ran))
+    lines += [f"now {verdict_counts(ran.rows, verdict_words)}"] if ran.rows else []
+    told = list_changes(ran.changes) if ran.since else list_first_run(_first(ran))
     lines += ["", told] if told else []
-    lines += ["", *across_lines(ran.across)] if ran.across else []
+    lines += ["", *cross_model_lines(ran.across)] if ran.across else []
     lines += ["", *ran.notes] if ran.notes else []
     return "\n".join([*lines, "", f"reports: {ran.index}"])
 
 
-def _first(ran: Recorded) -> tuple[Change, ...]:
+def _first(ran: RunResult) -> tuple[ModelChange, ...]:
     """Of a first run, for which everything is new, the models that need a look."""
-    from modelaudit.store.run_changes import new
+    from modelaudit.store.run_changes import new_model
 
-    return tuple(new(row) for row in ran.rows if row["verdict"] in {"fail", "incomplete"})
+    return tuple(new_model(row) for row in ran.rows if row["verdict"] in {"fail", "incomplete"})
 
 
-def as_details(ran: Recorded) -> dict[str, Json]:
+def as_details(ran: RunResult) -> dict[str, Json]:
     """The same for programs."""
-    from modelaudit.runs.change_text import as_json
+    from modelaudit.runs.change_text import change_json
 
     return {
         "registry": ran.found.root,
         "since": ran.since or None,
         "models": len(ran.rows),
         "exit": code_of(ran),
-        "changes": [as_json(change) for change in (ran.changes if ran.since else _first(ran))],
+        "changes": [change_json(change) for change in (ran.changes if ran.since else _first(ran))],
         "across": [
             {"kind": a.kind, "title": a.title, "detail": a.detail, "models": [*a.models]}
             for a in ran.across

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import say, show_lost
+from modelaudit.cli.terminal import print_lost_model, say
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean
 
@@ -29,14 +29,14 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     """
     from modelaudit.errors import UsageError
     from modelaudit.golden import record_saved
-    from modelaudit.pipeline import Target, static_facts, why_not_run
-    from modelaudit.probe.run import start_all
+    from modelaudit.pipeline import AuditTarget, static_facts, why_not_run
+    from modelaudit.probe.run import start_runtimes
     from modelaudit.restore.golden_record import record_path
-    from modelaudit.runs.batch import find
-    from modelaudit.runs.isolated_read import contained
+    from modelaudit.runs.batch import find_models
+    from modelaudit.runs.isolated_read import run_in_child
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
-    found = find((model,), settings)
+    found = find_models((model,), settings)
     if not found.targets:
         click.echo(f"modelaudit: no model found at {model}", err=True)
         raise click.exceptions.Exit(ExitCode.NO_MODEL)
@@ -45,9 +45,9 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
         raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
 
     failed = False
-    with start_all(settings, {t.root for t in found.targets}) as handles:
+    with start_runtimes(settings, {t.root for t in found.targets}) as handles:
 
-        def work(target: Target) -> dict[str, Json]:
+        def work(target: AuditTarget) -> dict[str, Json]:
             facts = static_facts(target.path, settings.for_model(target.relative, target.path))
             reason = why_not_run(facts)
             if reason:
@@ -57,12 +57,12 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
             except UsageError as error:
                 return {"reason": str(error)}
 
-        told = contained(found.targets, work, settings)
+        told = run_in_child(found.targets, work, settings)
         for target, answer in zip(found.targets, told, strict=True):
             if "path" in answer.value:
                 say(clean(str(answer.value["path"])))
             else:
                 failed = True
-                show_lost(target.relative, answer.lost or str(answer.value["reason"]))
+                print_lost_model(target.relative, answer.lost or str(answer.value["reason"]))
     if failed:
         raise click.exceptions.Exit(ExitCode.INCOMPLETE)

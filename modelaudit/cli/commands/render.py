@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.options.page_options import look
+from modelaudit.cli.options.page_options import page_options
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import FORMATS
@@ -32,7 +32,7 @@ from modelaudit.report.export.registry import FORMATS
     help="Severity from which a finding is a failure in JUnit. Default: the one that the audit was "
     "made with.",
 )
-@look
+@page_options
 def render(
     audit_file: Path,
     formats: tuple[str, ...],

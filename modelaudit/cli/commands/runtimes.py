@@ -20,10 +20,10 @@ def runtimes(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_runtimes(as_json: bool = False) -> None:
     """List the profiles that come with modelaudit, with the versions they were collected from."""
-    from modelaudit.runtimes.catalogue import default_targets, shipped
+    from modelaudit.runtimes.catalogue import default_targets, shipped_profiles
     from modelaudit.runtimes.profile import read_profile
 
-    profiles = [read_profile(entry.path) for entry in shipped()]
+    profiles = [read_profile(entry.path) for entry in shipped_profiles()]
     if as_json:
         rows = [{"runtime": p.collected, "versions": p.data["versions"]} for p in profiles]
         click.echo(json.dumps({"profiles": rows, "default": default_targets()}, indent=2))

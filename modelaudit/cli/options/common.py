@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from modelaudit.cli.options.settings_check import check, check_targets
-from modelaudit.cli.options.value_source import Setting, named
+from modelaudit.cli.options.value_source import ConfigurableOption, value_source
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import DEFAULT, PER_MODEL, PER_RUN
@@ -20,7 +20,7 @@ from modelaudit.settings import (
     MOST_SECONDS,
     SANDBOXES,
     Baseline,
-    ForeignRuntime,
+    OtherRuntime,
     ProbeSettings,
     Settings,
     default_jobs,
@@ -35,7 +35,9 @@ PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_ty
 def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
     """A click option that a variable sets too: `--fail-on` is `MODELAUDIT_FAIL_ON`."""
     variable = names[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, cls=Setting, envvar=f"MODELAUDIT_{variable}", **attributes)
+    return click.option(
+        *names, cls=ConfigurableOption, envvar=f"MODELAUDIT_{variable}", **attributes
+    )
 
 
 FORMATS = option(
@@ -191,7 +193,7 @@ def settings_from(
     file = settings_file()
     check(file)
     if math.isnan(timeout):  # which is in every range
-        raise UsageError(f"{named('timeout')} must be a number of seconds")
+        raise UsageError(f"{value_source('timeout')} must be a number of seconds")
     return Settings(
         limits=file.limits,
         expectations=file.expectations,
@@ -255,9 +257,7 @@ def _architecture(path: Path | None, file: SettingsFile) -> str | None:
     return str(path.resolve())
 
 
-def _chosen(
-    names: tuple[str, ...], known: tuple[ForeignRuntime, ...]
-) -> tuple[ForeignRuntime, ...]:
+def _chosen(names: tuple[str, ...], known: tuple[OtherRuntime, ...]) -> tuple[OtherRuntime, ...]:
     """The runtimes asked for.
 
     A settings file only describes them: it may have come along with the models, and starting an
@@ -297,5 +297,5 @@ def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:
         UsageError: one of them is no runtime, or none that anything is known of.
     """
     words = tuple(word.strip() for word in text.split(",") if word.strip())
-    check_targets(words, file.profiles, named("target"))
+    check_targets(words, file.profiles, value_source("target"))
     return words

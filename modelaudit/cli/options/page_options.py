@@ -31,7 +31,7 @@ TEMPLATES = option(
     callback=_checked_templates,
     help="Directory of your own templates for HTML and PDF (see docs/templates.md).",
 )
-LOOK = (
+PAGE_OPTIONS = (
     TEMPLATES,
     option(
         "--paper",
@@ -44,8 +44,8 @@ LOOK = (
 )
 
 
-def look(function: Function) -> Function:
+def page_options(function: Function) -> Function:
     """Options of commands that make pages."""
-    for add in reversed(LOOK):
+    for add in reversed(PAGE_OPTIONS):
         function = add(function)
     return function

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 from modelaudit.settings.file import SettingsFile
 
 
-class Setting(click.Option):
+class ConfigurableOption(click.Option):
     """An option that a variable or the settings file may give the value of."""
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
@@ -17,7 +17,7 @@ class Setting(click.Option):
         return elsewhere or super().get_error_hint(ctx)
 
 
-def named(name: str) -> str:
+def value_source(name: str) -> str:
     """The parameter `name` of the running command, by the place where its value was said."""
     context = click.get_current_context(silent=True)
     for parameter in context.command.params if context else ():

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from modelaudit.diagnosis import thresholds as at
+from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import (
     IMAGES,
     Case,
     answered_alike,
+    bits_in_words,
     capacity,
-    classes_said,
     information,
 )
-from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.diagnosis.random_layers import drawing
 from modelaudit.facts import Json
 from modelaudit.measures.behaviour.collapse import MIN_SPREAD, bits_limit
@@ -39,17 +39,17 @@ def _collapse_evidence(seen: Behaviour, output: OutputBehaviour) -> Evidence:
         text = f"Over {n} inputs {output.name} varies by {state.spread:.2g} of its scale only."
         return Evidence(text, "MA602", state.spread, MIN_SPREAD, n)
     share = f"; one class answers {state.top_share:.0%}" if state.top_share is not None else ""
-    text = f"Over {n} inputs {output.name} says {classes_said(output, state.information)}{share}."
+    text = f"Over {n} inputs {output.name} says {bits_in_words(output, state.information)}{share}."
     return Evidence(text, "MA602", state.information, bits_limit(state.classes or 2), n)
 
 
-def nondeterministic(case: Case) -> Answer:
+def nondeterministic(case: Case) -> StepResult:
     """Two runs on the same inputs differ."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     if seen.deterministic:
-        return Excluded(
+        return CauseExcluded(
             f"the same inputs give the same outputs (largest difference {seen.noise_floor:.1g})"
         )
     if seen.training_flag_matters:
@@ -60,41 +60,45 @@ def nondeterministic(case: Case) -> Answer:
     else:
         text = f"The same inputs give outputs that differ by up to {seen.noise_floor:.3g}."
     evidence = (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),)
-    return Found(0.99, evidence, where=", ".join(drawing(case.facts.artifact)))
+    return CauseFound(0.99, evidence, where=", ".join(drawing(case.facts.artifact)))
 
 
-def nonfinite_output(case: Case) -> Answer:
+def nonfinite_output(case: Case) -> StepResult:
     """NaN or infinity comes out, although the weights are numbers."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     output = max(case.outputs, key=lambda each: each.nonfinite, default=None)
     if output is None or output.nonfinite <= 0:
-        return Excluded("every output is finite")
+        return CauseExcluded("every output is finite")
     text = (
         f"For {output.nonfinite:.0%} of {seen.inputs.n} inputs {output.name} holds NaN or infinite "
         "values."
     )
     evidence = Evidence(text, "MA607", output.nonfinite, 0.0, seen.inputs.n)
-    return Found(0.95, (evidence,), where=output.name)
+    return CauseFound(0.95, (evidence,), where=output.name)
 
 
-def dead_units(case: Case) -> Answer:
+def dead_units(case: Case) -> StepResult:
     """A whole layer is never active, and the output hardly depends on the input."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     if not seen.dead:
         return _dead_by_clearing(case, seen)
     dead = [route for route, share in seen.dead.items() if share >= 1.0]
     if not dead:
         most = max(seen.dead.values())
-        return Excluded(f"every layer has active channels (at most {most:.0%} of one are silent)")
+        return CauseExcluded(
+            f"every layer has active channels (at most {most:.0%} of one are silent)"
+        )
     silent = case.collapsed or next(
-        (o for o in case.outputs if information(o) < at.UNINFORMED * capacity(o)), None
+        (o for o in case.outputs if information(o) < thresholds.UNINFORMED * capacity(o)), None
     )
     if silent is None:
-        return Excluded(f"{dead[0]} is silent, but the output depends on the input all the same")
+        return CauseExcluded(
+            f"{dead[0]} is silent, but the output depends on the input all the same"
+        )
     evidence = tuple(
         Evidence(
             f"No channel of {route} is ever above zero on {seen.inputs.n} inputs.",
@@ -106,23 +110,25 @@ def dead_units(case: Case) -> Answer:
         for route in dead
     )
     belief = 0.97 if case.collapsed else 0.6
-    return Found(belief, (*evidence, _collapse_evidence(seen, silent)), where=dead[0])
+    return CauseFound(belief, (*evidence, _collapse_evidence(seen, silent)), where=dead[0])
 
 
-def _dead_by_clearing(case: Case, seen: Behaviour) -> Answer:
+def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
     """Where inner values cannot be read: does clearing one layer's bias bring the output back?"""
     if "dead units" not in seen.skipped:
-        return Excluded("the model has no rectified layer")
+        return CauseExcluded("the model has no rectified layer")
     output = case.collapsed
     if output is None:
-        return Excluded("the output depends on the input, so no layer before it is wholly dead")
+        return CauseExcluded(
+            "the output depends on the input, so no layer before it is wholly dead"
+        )
     tried = seen.interventions.get("clear_negative_bias", {})
     before, after = number(tried.get("before")), number(tried.get("after"))
     if before is None or after is None:
-        return Excluded("no layer has a bias that could silence every channel")
-    enough = at.UNINFORMED * capacity(output) if capacity(output) else MIN_SPREAD
+        return CauseExcluded("no layer has a bias that could silence every channel")
+    enough = thresholds.UNINFORMED * capacity(output) if capacity(output) else MIN_SPREAD
     if after <= enough:
-        return Excluded(
+        return CauseExcluded(
             "clearing any wholly negative bias in a copy leaves the output as silent as it is"
         )
     layer = str(tried.get("layer", ""))
@@ -134,26 +140,26 @@ def _dead_by_clearing(case: Case, seen: Behaviour) -> Answer:
         before,
         seen.inputs.n,
     )
-    return Found(0.9, (evidence, _collapse_evidence(seen, output)), where=layer)
+    return CauseFound(0.9, (evidence, _collapse_evidence(seen, output)), where=layer)
 
 
-def head_bias(case: Case) -> Answer:
+def head_bias(case: Case) -> StepResult:
     """The head's bias drowns what the features say."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     tried = seen.interventions.get("centre_head_bias")
     if not tried:
         why = seen.skipped.get("centred head bias", "")
         if why == "no kernel has a bias":
-            return Excluded("no layer of the model has a bias")
-        return Unknown("a head whose bias can be found and centred in the restored model")
+            return CauseExcluded("no layer of the model has a bias")
+        return CauseUnknown("a head whose bias can be found and centred in the restored model")
     before, after = number(tried.get("before")), number(tried.get("after"))
     output = output_called(case, tried.get("output"))
     if before is None or after is None or output is None:
-        return Unknown("an output whose information can be measured")
+        return CauseUnknown("an output whose information can be measured")
     if not tried.get("responsible"):
-        return Excluded(
+        return CauseExcluded(
             "centring the head's bias in a copy of the model changes how much the output says "
             f"from {amount(output, before)} to {amount(output, after)} only"
         )
@@ -171,46 +177,46 @@ def head_bias(case: Case) -> Answer:
     excess = number(tried.get("excess"))
     if excess is not None:
         text = f"The bias stands {excess:.1f} spreads of what it is added to from its middle."
-        evidence.append(Evidence(text, "", excess, at.BIAS_EXCESS))
+        evidence.append(Evidence(text, "", excess, thresholds.BIAS_EXCESS))
     belief = 0.97 if output.collapse.collapsed else 0.85
-    return Found(belief, tuple(evidence), where=str(tried.get("layer", "")))
+    return CauseFound(belief, tuple(evidence), where=str(tried.get("layer", "")))
 
 
-def collapse_open(case: Case) -> Answer:
+def collapse_open(case: Case) -> StepResult:
     """The output is constant and nothing above explains it."""
     if case.behaviour is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     output = case.collapsed
     if output is None:
-        return Excluded("the output depends on the input")
+        return CauseExcluded("the output depends on the input")
     if not case.images:
-        return Unknown(
+        return CauseUnknown(
             f"{IMAGES}: inputs that mean nothing to a sound model may all get one answer"
         )
-    return Found(0.6, (_collapse_evidence(case.behaviour, output),), where=output.name)
+    return CauseFound(0.6, (_collapse_evidence(case.behaviour, output),), where=output.name)
 
 
-def little_information(case: Case) -> Answer:
+def little_information(case: Case) -> StepResult:
     """Unlabelled images get (nearly) one answer: images of one kind, or weights out of place."""
     seen = case.behaviour
     if seen is None or not case.images:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     if case.collapsed:
-        return Unknown("an output that is not wholly constant")
+        return CauseUnknown("an output that is not wholly constant")
     quiet = next(
         (o for o in case.outputs if not o.collapse.collapsed and answered_alike(o)),
         None,
     )
     if quiet is None:
-        return Excluded("the answers differ from image to image")
+        return CauseExcluded("the answers differ from image to image")
     if case.one_class:
-        return Excluded("your labels say that the images are of one class")
-    if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= at.SOUND_FIT:
-        return Excluded(
+        return CauseExcluded("your labels say that the images are of one class")
+    if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= thresholds.SOUND_FIT:
+        return CauseExcluded(
             "all batch statistics fit what flows in, so the weights are in their places; images of "
             "one kind, or given in another way than in training, are answered alike"
         )
     if quiet.accuracy:
-        return Excluded("the answers are alike; your labels tell how right they are")
+        return CauseExcluded("the answers are alike; your labels tell how right they are")
     against = Evidence("Images that are all of one class would give the same picture.")
-    return Found(0.5, (_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))
+    return CauseFound(0.5, (_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modelaudit.diagnosis import thresholds as at
+from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import FLIPS, IMAGES, NO_FLIP, WORDS, Case, amount, flip_of
-from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 
 # What an output does when the flip leaves it lawful but not the same.
@@ -15,7 +15,7 @@ MOVES = {
 }
 
 
-def living(case: Case) -> OutputBehaviour | None:
+def judged_output(case: Case) -> OutputBehaviour | None:
     """The output to judge by flips: the first that is not collapsed and was flipped."""
     return next(
         (
@@ -29,20 +29,20 @@ def living(case: Case) -> OutputBehaviour | None:
 
 def flipped(case: Case) -> tuple[OutputBehaviour, TransformEffect, float] | None:
     """The output to judge, the flip that the question is about, and the variation it leaves."""
-    output = living(case)
+    output = judged_output(case)
     effect = flip_of(output) if output else None
     if output is None or effect is None or effect.nfv is None:
         return None
     return output, effect, effect.nfv
 
 
-def _why_not(case: Case) -> Unknown:
+def _why_not(case: Case) -> CauseUnknown:
     """Why there is no flip to judge."""
     if case.behaviour is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     if case.collapsed and any(o.transforms for o in case.outputs):
-        return Unknown("an output that depends on its input")
-    return Unknown(NO_FLIP)
+        return CauseUnknown("an output that depends on its input")
+    return CauseUnknown(NO_FLIP)
 
 
 def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
@@ -82,78 +82,82 @@ def _as_set(case: Case, effect: TransformEffect) -> tuple[Evidence, ...]:
     return (Evidence(text, "MA604", effect.nfv, limit, effect.n),)
 
 
-def by_construction(case: Case) -> Answer:
+def by_construction(case: Case) -> StepResult:
     """Exact symmetry: architecture and weights, not training, make it so."""
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
-    if nfv >= at.EXACT:
-        return Excluded(f"the answers are not symmetric to the last digit (variation {nfv:.2g})")
-    if output.saturated > at.SATURATED:
-        return Unknown("the scores before the last activation, which is too sure to compare")
-    exact = [e for e in output.transforms if e.nfv is not None and e.nfv < at.EXACT]
-    evidence = tuple(_evidence(e, output, at.EXACT) for e in exact[:3])
-    return Found(0.97, evidence, where=output.name, transform=effect.name)
+    if nfv >= thresholds.EXACT:
+        return CauseExcluded(
+            f"the answers are not symmetric to the last digit (variation {nfv:.2g})"
+        )
+    if output.saturated > thresholds.SATURATED:
+        return CauseUnknown("the scores before the last activation, which is too sure to compare")
+    exact = [e for e in output.transforms if e.nfv is not None and e.nfv < thresholds.EXACT]
+    evidence = tuple(_evidence(e, output, thresholds.EXACT) for e in exact[:3])
+    return CauseFound(0.97, evidence, where=output.name, transform=effect.name)
 
 
 def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
     """Has training made the output invariant? None in the grey zone where nothing decides."""
     nfv = effect.nfv
-    if nfv is None or nfv >= at.SENSITIVE:
+    if nfv is None or nfv >= thresholds.SENSITIVE:
         return False
-    if nfv < at.LEARNED:
-        return effect.kappa is None or effect.kappa > at.KAPPA
+    if nfv < thresholds.LEARNED:
+        return effect.kappa is None or effect.kappa > thresholds.KAPPA
     accuracy = output.accuracy
     if "e" in accuracy and effect.name in accuracy:
-        return accuracy["e"] - accuracy[effect.name] < at.ACCURACY_LOSS
+        return accuracy["e"] - accuracy[effect.name] < thresholds.ACCURACY_LOSS
     other = next((e.nfv for e in output.transforms if e.name == "V"), None)
-    agreed = effect.kappa is None or effect.kappa > at.KAPPA
+    agreed = effect.kappa is None or effect.kappa > thresholds.KAPPA
     if agreed and _takes_all_alike(output):
         return True
     if effect.name == "H" and other and agreed:
-        steady = effect.kappa is None or effect.kappa > at.KAPPA_MIRROR
-        return True if steady and nfv / other < at.MIRROR_RATIO else None
+        steady = effect.kappa is None or effect.kappa > thresholds.KAPPA_MIRROR
+        return True if steady and nfv / other < thresholds.MIRROR_RATIO else None
     return None
 
 
 def _takes_all_alike(output: OutputBehaviour) -> bool:
     """No orientation matters plainly, not even a quarter turn: training showed all of them."""
     left = {effect.name: effect.nfv for effect in output.transforms}
-    return "r90" in left and all(nfv is not None and nfv < at.SENSITIVE for nfv in left.values())
+    return "r90" in left and all(
+        nfv is not None and nfv < thresholds.SENSITIVE for nfv in left.values()
+    )
 
 
-def output_follows(case: Case) -> Answer:
+def output_follows(case: Case) -> StepResult:
     """The output is meant to change with the flip: its sign or its classes."""
     if case.behaviour is None or not case.images:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
-    if nfv < at.SENSITIVE and effect.action in {"odd", "swap"}:
-        evidence = _evidence(effect, output, at.SENSITIVE)
-        return Found(0.9, (evidence,), where=output.name, transform=effect.name)
-    return Excluded("the output neither changes its sign nor exchanges classes under the flip")
+    if nfv < thresholds.SENSITIVE and effect.action in {"odd", "swap"}:
+        evidence = _evidence(effect, output, thresholds.SENSITIVE)
+        return CauseFound(0.9, (evidence,), where=output.name, transform=effect.name)
+    return CauseExcluded("the output neither changes its sign nor exchanges classes under the flip")
 
 
-def learned_invariance(case: Case) -> Answer:
+def learned_invariance(case: Case) -> StepResult:
     """Training made the output (nearly) the same for flipped inputs."""
     if case.behaviour is None or not case.images:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, _ = found
     if effect.action in {"odd", "swap"}:
-        return Excluded("the output is meant to change with the flip")
+        return CauseExcluded("the output is meant to change with the flip")
     if not learned(output, effect):
-        return Excluded(f"inputs {WORDS[effect.name]} change the output")
+        return CauseExcluded(f"inputs {WORDS[effect.name]} change the output")
     also = [e for e in output.transforms if e.nfv is not None and learned(output, e)]
     also.sort(key=lambda each: FLIPS.index(each.name))
-    evidence = tuple(_evidence(e, output, at.LEARNED) for e in also[:3])
+    evidence = tuple(_evidence(e, output, thresholds.LEARNED) for e in also[:3])
     evidence += _as_set(case, effect)
-    return Found(0.9, evidence, where=output.name, transform=effect.name)
+    return CauseFound(0.9, evidence, where=output.name, transform=effect.name)
 
 
 def uneven_layers(case: Case) -> list[str]:
@@ -167,25 +171,25 @@ def _diverse(case: Case) -> bool:
     return not case.one_class and not case.alike
 
 
-def sensitive_architecture(case: Case) -> Answer:
+def sensitive_architecture(case: Case) -> StepResult:
     """Even with perfectly symmetric kernels this architecture would answer differently."""
     if case.behaviour is None or not case.images:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
     if learned(output, effect):
-        return Excluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
+        return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
-        return Unknown(IMAGES)
+        return CauseUnknown(IMAGES)
     floor = output.floor.get(effect.name)
     if floor is None:
-        return Unknown("a model whose kernels can be found and made symmetric in a copy")
+        return CauseUnknown("a model whose kernels can be found and made symmetric in a copy")
     uneven = uneven_layers(case)
-    if floor <= at.FLOOR_SHARE * nfv:
+    if floor <= thresholds.FLOOR_SHARE * nfv:
         where = f" ({', '.join(uneven[:3])} sample unevenly and contribute)" if uneven else ""
-        return Excluded(
+        return CauseExcluded(
             "with every kernel made symmetric in a copy the output changes by "
             f"{amount(floor)} only, against {nfv:.2g} as it is{where}"
         )
@@ -193,11 +197,11 @@ def sensitive_architecture(case: Case) -> Answer:
         f"With every kernel made symmetric in a copy, the output still changes by {floor:.2g}: "
         f"more than half of the {nfv:.2g} that it does as it is."
     )
-    return Found(
+    return CauseFound(
         0.75,
         (
-            _evidence(effect, output, at.LEARNED),
-            Evidence(text, "MA301", floor, at.FLOOR_SHARE * nfv, effect.n),
+            _evidence(effect, output, thresholds.LEARNED),
+            Evidence(text, "MA301", floor, thresholds.FLOOR_SHARE * nfv, effect.n),
             *_as_set(case, effect),
         ),
         where=", ".join(uneven[:3]),
@@ -205,31 +209,32 @@ def sensitive_architecture(case: Case) -> Answer:
     )
 
 
-def sensitive_data(case: Case) -> Answer:
+def sensitive_data(case: Case) -> StepResult:
     """The filters learnt one orientation because the training images had one."""
     if case.behaviour is None or not case.images:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
     verdict = learned(output, effect)
     if verdict:
-        return Excluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
+        return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
-        return Unknown(IMAGES)
-    evidence = [_evidence(effect, output, at.LEARNED)]
+        return CauseUnknown(IMAGES)
+    evidence = [_evidence(effect, output, thresholds.LEARNED)]
     floor = output.floor.get(effect.name)
-    if floor is not None and floor <= at.FLOOR_SHARE * nfv:
+    if floor is not None and floor <= thresholds.FLOOR_SHARE * nfv:
         text = (
             "With every kernel made symmetric in a copy it would change by "
             f"{amount(floor)}: the architecture does not ask for this."
         )
-        evidence.append(Evidence(text, "", floor, at.FLOOR_SHARE * nfv, effect.n))
+        evidence.append(Evidence(text, "", floor, thresholds.FLOOR_SHARE * nfv, effect.n))
     if verdict is None:
         text = (
-            f"The effect is weak: training with mirrored images leaves under {at.LEARNED}, none "
-            f"leaves {at.SENSITIVE} and more, and this model lies between."
+            "The effect is weak: training with mirrored images leaves under "
+            f"{thresholds.LEARNED}, none leaves {thresholds.SENSITIVE} and more, and this model "
+            "lies between."
         )
         evidence.append(Evidence(text))
     evidence += _as_set(case, effect)
@@ -238,4 +243,4 @@ def sensitive_data(case: Case) -> Answer:
     if profile and any("flip" in route.lower() for route in profile.augmentation):
         against = (Evidence("The model contains a layer that flips images in training."),)
     belief = 0.5 if verdict is None else 0.85
-    return Found(belief, tuple(evidence), output.name, effect.name, against)
+    return CauseFound(belief, tuple(evidence), output.name, effect.name, against)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from modelaudit.diagnosis import thresholds as at
+from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import (
     FLIPS,
     IMAGES,
@@ -14,44 +14,44 @@ from modelaudit.diagnosis.case import (
     SCALES,
     WORDS,
     Case,
+    better_by_labels,
+    bits_in_words,
     capacity,
-    classes_said,
     information,
-    labelled_better,
     labels_contradict,
     scores,
     simplest_first,
 )
-from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
-from modelaudit.measures.behaviour.orientation import understood_better
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
+from modelaudit.measures.behaviour.orientation import better_orientations
 from modelaudit.measures.behaviour.outputs import LARGEST_MARGIN
-from modelaudit.measures.kernels.batchnorm import off_scale
+from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 
 KEEPS_RANGE = ("1-x", "BGR")  # scales on which no value gets larger
 MANY = 3  # classes from which information tells an orientation; with two, only labels do
 
 
-def orientation_mismatch(case: Case) -> Answer:
+def orientation_mismatch(case: Case) -> StepResult:
     """The model understands the images in another orientation than the one they come in."""
     seen = case.behaviour
     if seen is None:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     if not any(o.transforms for o in case.outputs):
-        return Unknown(NO_FLIP)
+        return CauseUnknown(NO_FLIP)
     if not case.images:
-        return Unknown(IMAGES)
+        return CauseUnknown(IMAGES)
     for output in case.outputs:
-        labelled = labelled_better(output, FLIPS)
+        labelled = better_by_labels(output, FLIPS)
         names = [labelled.name, *labelled.also] if labelled else _informed(output)
         name = names[0] if names else ""
         if not name or (labelled is None and labels_contradict(output, name)):
             continue
-        if labelled is None and off_scale(seen.batchnorm, name):
-            return Unknown("images on the scale of training, from which these are far away")
-        scale = labelled_better(output, SCALES)
-        if scale and scale.other > scores(output)[0].get(name, -math.inf) + at.SAME_SCORE:
-            return Unknown("images on the scale that your labels prefer")
+        if labelled is None and inputs_off_scale(seen.batchnorm, name):
+            return CauseUnknown("images on the scale of training, from which these are far away")
+        scale = better_by_labels(output, SCALES)
+        if scale and scale.other > scores(output)[0].get(name, -math.inf) + thresholds.SAME_SCORE:
+            return CauseUnknown("images on the scale that your labels prefer")
         evidence = []
         if labelled:
             text, given, other = labelled.text, labelled.given, labelled.other
@@ -59,24 +59,28 @@ def orientation_mismatch(case: Case) -> Answer:
         if name in output.orientation:
             evidence.append(_profile_evidence(output, name, seen.inputs.n))
         top = output.collapse.top_share
-        if top is not None and top > at.TOP_SHARE:
+        if top is not None and top > thresholds.TOP_SHARE:
             text = f"As given, {top:.0%} of the images get the same answer."
             evidence.append(Evidence(text, "", top, None, seen.inputs.n))
         if len(names) > 1:
             also = ", ".join(WORDS[each] for each in names[1:])
             evidence.append(Evidence(f"The model takes them as well {also}: to it, that is alike."))
-        return Found(0.97, tuple(evidence), where=output.name, transform=name)
+        return CauseFound(0.97, tuple(evidence), where=output.name, transform=name)
     informative = any((o.collapse.classes or 0) >= MANY and o.orientation for o in case.outputs)
     if not informative and not any(o.accuracy or o.fit for o in case.outputs):
-        return Unknown(f"{LABELS}: where an output has fewer than three classes, only they tell")
-    return Excluded("the model understands the images in no other orientation better than as given")
+        return CauseUnknown(
+            f"{LABELS}: where an output has fewer than three classes, only they tell"
+        )
+    return CauseExcluded(
+        "the model understands the images in no other orientation better than as given"
+    )
 
 
 def _informed(output: OutputBehaviour) -> list[str]:
     """Orientations that answers say much more in, beyond sampling error; the simplest first."""
     if (output.collapse.classes or 0) < MANY:
         return []
-    found = understood_better(
+    found = better_orientations(
         output.orientation, information(output), capacity(output), output.orientation_ci
     )
     return [name for name, _ in simplest_first(found)]
@@ -85,27 +89,27 @@ def _informed(output: OutputBehaviour) -> list[str]:
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
     bits, given = output.orientation[name], information(output)
     text = (
-        f"For images {WORDS[name]} the answers say {classes_said(output, bits)}, for images as "
+        f"For images {WORDS[name]} the answers say {bits_in_words(output, bits)}, for images as "
         f"given {given:.2f}."
     )
     return Evidence(text, "MA603", bits, given, n)
 
 
-def input_domain(case: Case) -> Answer:
+def input_domain(case: Case) -> StepResult:
     """The values arrive on another scale than the model was trained on."""
     seen = case.behaviour
     if seen is None or not case.images:
-        return Unknown(case.unfed())
+        return CauseUnknown(case.unfed())
     first = seen.batchnorm[0] if seen.batchnorm else None
     for output in case.outputs:
         found = _other_scale(seen, output, first) or _by_margin(seen, output)
         if found is not None:
             return found
     if first is None and not any(o.accuracy or o.fit for o in case.outputs):
-        return Unknown(
+        return CauseUnknown(
             f"{LABELS}: without batch statistics sound models answer alike on two scales"
         )
-    return Excluded(
+    return CauseExcluded(
         "on no other scale of the values, inverted or standardised, nor with red and blue "
         "exchanged, does the model understand the images better than as given"
     )
@@ -113,14 +117,14 @@ def input_domain(case: Case) -> Answer:
 
 def _other_scale(
     seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
-) -> Found | None:
+) -> CauseFound | None:
     """The scale that labels, statistics or a collapsed output ask for."""
     n, domains = seen.inputs.n, set(output.domain) | set(first.domain if first else ())
-    labelled = labelled_better(output, domains | (set(output.fit) - set(FLIPS)))
+    labelled = better_by_labels(output, domains | (set(output.fit) - set(FLIPS)))
     if labelled:
         evidence = Evidence(labelled.text, "", labelled.other, labelled.given, n)
-        return Found(0.95, (evidence,), where=output.name, transform=labelled.name)
-    better = understood_better(output.domain, information(output), capacity(output))
+        return CauseFound(0.95, (evidence,), where=output.name, transform=labelled.name)
+    better = better_orientations(output.domain, information(output), capacity(output))
     if not better and output.collapse.collapsed:
         better = _awakened(output)
     found = simplest_first(better)
@@ -131,16 +135,19 @@ def _other_scale(
         return _by_statistics(seen, output, first)
     also = [] if seen.batchnorm else [other for other, _ in found[1:]]
     said = Evidence(
-        f"For inputs {WORDS.get(name, name)} the answers say {classes_said(output, bits)}, as "
+        f"For inputs {WORDS.get(name, name)} the answers say {bits_in_words(output, bits)}, as "
         f"given {information(output):.2f}.{_undecided(also)}",
         "",
         bits,
         information(output),
         n,
     )
-    fits = first is not None and first.domain.get(name, at.MISFIT_DOMAIN) < at.FIT_DOMAIN
-    if first is not None and fits and first.mean_deviation > at.MISFIT_DOMAIN:
-        return Found(
+    fits = (
+        first is not None
+        and first.domain.get(name, thresholds.MISFIT_DOMAIN) < thresholds.FIT_DOMAIN
+    )
+    if first is not None and fits and first.mean_deviation > thresholds.MISFIT_DOMAIN:
+        return CauseFound(
             0.95, (said, _statistics_evidence(first, name)), where=output.name, transform=name
         )
     # Without statistics that agree, more information is no proof: values that are too large make
@@ -148,16 +155,16 @@ def _other_scale(
     # the range of values, and for what says far more than the largest values do.
     many = (output.collapse.classes or 0) >= MANY
     if output.collapse.collapsed and (fits or (first is None and many)):
-        return Found(0.9, (said,), where=output.name, transform=name)
+        return CauseFound(0.9, (said,), where=output.name, transform=name)
     if first is None and many and _stands_out(output, name, bits):
-        return Found(0.8, (said,), where=output.name, transform=name)
+        return CauseFound(0.8, (said,), where=output.name, transform=name)
     return _by_statistics(seen, output, first)
 
 
 def _awakened(output: OutputBehaviour) -> dict[str, float]:
     """The scale on which a constant output says at least half of what it could, if there is one."""
     best = max(output.domain, key=lambda name: output.domain[name], default="")
-    enough = bool(best) and output.domain[best] > at.UNINFORMED * capacity(output)
+    enough = bool(best) and output.domain[best] > thresholds.UNINFORMED * capacity(output)
     return {best: output.domain[best]} if enough and capacity(output) else {}
 
 
@@ -165,7 +172,7 @@ def _stands_out(output: OutputBehaviour, name: str, bits: float) -> bool:
     """Too little is said of the inputs as given, and far more of them on this scale."""
     given = information(output)
     larger = given if name in KEEPS_RANGE else max(given, output.domain.get("*255", 0.0))
-    return given < at.INFORMED * capacity(output) and bits - larger > at.PEAK
+    return given < thresholds.INFORMED * capacity(output) and bits - larger > thresholds.PEAK
 
 
 def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
@@ -182,58 +189,62 @@ def _strain(seen: Behaviour, name: str) -> float:
 
 def _by_statistics(
     seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
-) -> Found | None:
+) -> CauseFound | None:
     """Statistics that are off, and fit on another scale on which the model says no less.
 
     They decide alone where they are far off, and where a constant output has nothing to add. They
     must be far off where there are no classes whose information could agree.
     """
     room = capacity(output)
-    limit = at.MISFIT if room else at.MISFIT_DOMAIN_ALONE
+    limit = thresholds.MISFIT if room else thresholds.MISFIT_DOMAIN_ALONE
     if first is None or first.mean_deviation <= limit:
         return None
     best = min(first.domain, key=lambda name: _strain(seen, name), default="")
-    if not best or _strain(seen, best) >= at.FIT_DOMAIN or labels_contradict(output, best):
+    if not best or _strain(seen, best) >= thresholds.FIT_DOMAIN or labels_contradict(output, best):
         return None
     bits, said = output.domain.get(best, 0.0), (information(output), *output.domain.values())
-    alone = first.mean_deviation > at.MISFIT_DOMAIN_ALONE
-    alone |= output.collapse.collapsed and max(said) < at.LITTLE * room
-    if room and not alone and (bits <= at.LITTLE * room or bits < information(output) - at.TIED):
+    alone = first.mean_deviation > thresholds.MISFIT_DOMAIN_ALONE
+    alone |= output.collapse.collapsed and max(said) < thresholds.LITTLE * room
+    if (
+        room
+        and not alone
+        and (bits <= thresholds.LITTLE * room or bits < information(output) - thresholds.TIED)
+    ):
         return None
-    return Found(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
+    return CauseFound(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
 
 
-def _by_margin(seen: Behaviour, output: OutputBehaviour) -> Found | None:
+def _by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
     """Answers far surer than training makes any, and on another scale as sure as it does.
 
     All that tells where nothing normalises: rectified layers answer alike on every scale.
     """
-    if output.margin is None or output.margin <= at.MARGIN:
+    if output.margin is None or output.margin <= thresholds.MARGIN:
         return None
     usual = {
         name: output.domain.get(name, 0.0)
         for name, margin in output.domain_margin.items()
-        if margin < at.MARGIN_TRAINED and not _less_right(output, name)
+        if margin < thresholds.MARGIN_TRAINED and not _less_right(output, name)
     }
     (best, *others), bits = _as_good(usual)
-    if bits <= at.INFORMED * capacity(output):
+    if bits <= thresholds.INFORMED * capacity(output):
         return None
     least = "at least " if output.margin >= LARGEST_MARGIN else ""
-    said = classes_said(output, usual[best])
+    said = bits_in_words(output, usual[best])
     text = (
         f"As given, the likeliest class is {least}e^{output.margin:.0f} times as likely as the "
         f"next (median), surer than training makes a network. For inputs {WORDS.get(best, best)} "
         f"it is e^{output.domain_margin[best]:.1f} times, and the answers say {said}."
         f"{_undecided(others)}"
     )
-    evidence = Evidence(text, "", output.margin, at.MARGIN, seen.inputs.n)
-    return Found(0.85, (evidence,), where=output.name, transform=best)
+    evidence = Evidence(text, "", output.margin, thresholds.MARGIN, seen.inputs.n)
+    return CauseFound(0.85, (evidence,), where=output.name, transform=best)
 
 
 def _as_good(scales: Mapping[str, float]) -> tuple[list[str], float]:
     """The scales on which the most is said, the simplest first, and how much that is."""
     bits = max(scales.values(), default=0.0)
-    tied = {name: each for name, each in scales.items() if bits - each <= at.TIED}
+    tied = {name: each for name, each in scales.items() if bits - each <= thresholds.TIED}
     return [name for name, _ in simplest_first(tied)] or [""], bits
 
 
@@ -245,7 +256,7 @@ def _undecided(others: Sequence[str]) -> str:
 
 def _less_right(output: OutputBehaviour, name: str) -> bool:
     """Labels were given, and speak against this scale."""
-    return output.accuracy.get(name, 1.0) < output.accuracy.get("e", 0.0) - at.SAME_SCORE
+    return output.accuracy.get(name, 1.0) < output.accuracy.get("e", 0.0) - thresholds.SAME_SCORE
 
 
 def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
@@ -253,4 +264,4 @@ def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
         f"What reaches {first.route} lies {first.mean_deviation:.2g} standard deviations from the "
         f"mean of training; {WORDS.get(name, name)} it lies {first.domain[name]:.2f} from it."
     )
-    return Evidence(text, "", first.mean_deviation, at.MISFIT_DOMAIN)
+    return Evidence(text, "", first.mean_deviation, thresholds.MISFIT_DOMAIN)

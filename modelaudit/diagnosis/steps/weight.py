@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.diagnosis.case import Case
-from modelaudit.diagnosis.model import Answer, Evidence, Excluded, Found, Unknown
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.summary import KernelInitialization
 from modelaudit.rules.grammar import counted, every, of_all
@@ -32,46 +32,46 @@ def _names(routes: list[str]) -> str:
     return ", ".join(routes[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def damaged(case: Case) -> Answer:
+def damaged(case: Case) -> StepResult:
     """Files, tensors or shapes that cannot be right."""
     findings = [f for f in case.findings(*DAMAGE) if f.severity.rank >= Severity.HIGH.rank]
     if findings:
         first = findings[0]
         where = first.location.route or first.location.file
-        return Found(0.99, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+        return CauseFound(0.99, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
     if not case.facts.artifact.tensors:
-        return Unknown("the stored weights, which are not in this file")
+        return CauseUnknown("the stored weights, which are not in this file")
     count = len(case.facts.artifact.tensors)
-    return Excluded(
+    return CauseExcluded(
         f"all {count} stored tensors are whole, finite, of the right shape, and their checksums "
         "hold where the format has them"
     )
 
 
-def nonfinite_weights(case: Case) -> Answer:
+def nonfinite_weights(case: Case) -> StepResult:
     """Stored values that are no numbers: of a training that diverged, or of damage."""
     findings = case.findings("MA111")
     if findings:
         where = _names([f.location.route or f.location.file for f in findings])
-        return Found(0.97, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+        return CauseFound(0.97, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
     if not case.facts.artifact.tensors:
-        return Unknown("the stored weights, which are not in this file")
-    return Excluded("all stored values are finite")
+        return CauseUnknown("the stored weights, which are not in this file")
+    return CauseExcluded("all stored values are finite")
 
 
-def never_loaded(case: Case) -> Answer:
+def never_loaded(case: Case) -> StepResult:
     """Everything is still at its initial values."""
     if not case.kernels:
-        return Unknown("kernels of 500 weights or more with a known initialiser")
+        return CauseUnknown("kernels of 500 weights or more with a known initialiser")
     fresh, tested = case.fresh, len(case.kernels)
     if len(fresh) < tested:
-        return Excluded(
+        return CauseExcluded(
             f"{tested - len(fresh)} of {tested} testable kernels have moved from "
             "their initial values"
         )
     trained = [s.route for s in case.batchnorm if not s.statistics_initial]
     if trained:
-        return Excluded(
+        return CauseExcluded(
             f"{_names(trained)} hold statistics that only training leaves, although every kernel "
             "looks initial"
         )
@@ -90,7 +90,7 @@ def never_loaded(case: Case) -> Answer:
         norms = every(count, "batch normalisation holds", "batch normalisations hold")
         text = f"{norms} mean 0 and variance 1 still."
         evidence.append(Evidence(text, "MA402", count, None, count))
-    return Found(0.97, tuple(evidence))
+    return CauseFound(0.97, tuple(evidence))
 
 
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
@@ -105,22 +105,22 @@ def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
     )
 
 
-def partial_restore(case: Case) -> Answer:
+def partial_restore(case: Case) -> StepResult:
     """Some layers are at their initial values, others are trained."""
     if not case.kernels:
-        return Unknown("kernels of 500 weights or more with a known initialiser")
+        return CauseUnknown("kernels of 500 weights or more with a known initialiser")
     fresh, tested = case.fresh, len(case.kernels)
     if not fresh:
-        return Excluded(f"none of {tested} testable kernels is at its initial values")
+        return CauseExcluded(f"none of {tested} testable kernels is at its initial values")
     if len(fresh) == tested and not any(not s.statistics_initial for s in case.batchnorm):
-        return Excluded("every kernel is at its initial values, not only some")
+        return CauseExcluded("every kernel is at its initial values, not only some")
     small = all(kernel.weights < SMALL for kernel in fresh)
     frozen = all(kernel.tests.get("trainable") is False for kernel in fresh)
     against = [Evidence(f"The layers are small (under {SMALL} weights).", n=SMALL)] * small
     against += [Evidence("The layers are frozen: random features may be meant.")] * frozen
     trained = tested - len(fresh)
     others = counted(trained, "other kernel is", "other kernels are")
-    return Found(
+    return CauseFound(
         0.5 if small or frozen else 0.95,
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
         + (Evidence(f"{others} trained.", "", trained, None, tested),),
@@ -129,7 +129,7 @@ def partial_restore(case: Case) -> Answer:
     )
 
 
-def statistics_lost(case: Case) -> Answer:
+def statistics_lost(case: Case) -> StepResult:
     """BatchNorm statistics at 0 and 1 beside trained gamma or beta, or far from converged."""
     lost = [s for s in case.batchnorm if s.statistics_initial and not s.affine_initial]
     if lost:
@@ -148,19 +148,19 @@ def statistics_lost(case: Case) -> Answer:
         repaired = _recalibration(case)
         if repaired:
             evidence.append(repaired)
-        return Found(0.97, tuple(evidence), where=names)
+        return CauseFound(0.97, tuple(evidence), where=names)
     if not case.batchnorm:
-        return Excluded("the model has no batch normalisation")
+        return CauseExcluded("the model has no batch normalisation")
     new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
     trained = len(case.kernels) - len(case.fresh)
     if new and trained:
         return _untouched(case, new, trained)
-    return Excluded(
+    return CauseExcluded(
         "no batch normalisation combines untouched statistics with trained gamma or beta"
     )
 
 
-def _untouched(case: Case, new: list[str], trained: int) -> Found:
+def _untouched(case: Case, new: list[str], trained: int) -> CauseFound:
     """Normalisations as they were created, beside kernels that were trained."""
     count = len(case.batchnorm)
     text = (
@@ -174,7 +174,7 @@ def _untouched(case: Case, new: list[str], trained: int) -> Found:
         evidence.append(repaired)
     frozen = "Layers that were frozen, or never called, in training look like this."
     belief = 0.9 if repaired or len(new) < count else 0.75
-    return Found(belief, tuple(evidence), where=_names(new), against=(Evidence(frozen),))
+    return CauseFound(belief, tuple(evidence), where=_names(new), against=(Evidence(frozen),))
 
 
 def _recalibration(case: Case) -> Evidence | None:

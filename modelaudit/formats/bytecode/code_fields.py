@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CodeField:
     """A field. `kind` is integer (four bytes), bytes, text, tuple or names (a tuple of strings)."""
 
     name: str
@@ -19,24 +19,24 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CodeLayout:
     """Field order of a range of Python versions.
 
     `python` is the range for display; `byte_names` is whether interned names are byte strings.
     """
 
     python: str
-    fields: tuple[Field, ...]
+    fields: tuple[CodeField, ...]
     byte_names: bool = False
 
 
-def _fields(counts: str, parts: str, end: str) -> tuple[Field, ...]:
+def _fields(counts: str, parts: str, end: str) -> tuple[CodeField, ...]:
     """Leading integers, then `name:kind` fields, the first line, and trailing byte strings."""
     return (
-        *(Field(name, "integer") for name in counts.split()),
-        *(Field(*part.split(":")) for part in parts.split()),
-        Field("first_line", "integer"),
-        *(Field(name, "bytes") for name in end.split()),
+        *(CodeField(name, "integer") for name in counts.split()),
+        *(CodeField(*part.split(":")) for part in parts.split()),
+        CodeField("first_line", "integer"),
+        *(CodeField(name, "bytes") for name in end.split()),
     )
 
 
@@ -46,7 +46,7 @@ _CLASSIC = (
 )
 
 LAYOUTS = (
-    Layout(
+    CodeLayout(
         "3.11 to 3.14",
         _fields(
             "arguments positional_only keyword_only stack flags",
@@ -55,11 +55,13 @@ LAYOUTS = (
             "lines exceptions",
         ),
     ),
-    Layout(
+    CodeLayout(
         "3.8 to 3.10",
         _fields("arguments positional_only keyword_only locals stack flags", _CLASSIC, "lines"),
     ),
-    Layout("3.0 to 3.7", _fields("arguments keyword_only locals stack flags", _CLASSIC, "lines")),
-    Layout("2.3 to 2.7", _fields("arguments locals stack flags", _CLASSIC, "lines"), True),
+    CodeLayout(
+        "3.0 to 3.7", _fields("arguments keyword_only locals stack flags", _CLASSIC, "lines")
+    ),
+    CodeLayout("2.3 to 2.7", _fields("arguments locals stack flags", _CLASSIC, "lines"), True),
 )
 """Newest first. The layouts differ so much that a stream matches only one of them."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from modelaudit.formats.bytecode.code_fields import LAYOUTS, Layout
+from modelaudit.formats.bytecode.code_fields import LAYOUTS, CodeLayout
 
 MAX_BYTES = 4 << 20
 MAX_OBJECTS = 200_000
@@ -127,7 +127,7 @@ class _Malformed(Exception):
 class _Stream:
     """An attempt to read the bytes with one layout."""
 
-    def __init__(self, data: bytes, layout: Layout) -> None:
+    def __init__(self, data: bytes, layout: CodeLayout) -> None:
         self.data = data
         self.layout = layout
         self.position = 0

@@ -21,7 +21,7 @@ Extent = tuple[tuple[int, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BundleEntry:
     """A tensor in the index. `crc` is masked; `slices` are set for a partitioned variable."""
 
     key: str
@@ -35,7 +35,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class TensorBundle:
     """An index and the paths of its shards.
 
     Attributes:
@@ -55,8 +55,8 @@ class Bundle:
     big_endian: bool
     producer: int
     min_consumer: int
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    parts: Mapping[bytes, Entry] = field(default_factory=dict)
+    entries: Mapping[str, BundleEntry] = field(default_factory=dict)
+    parts: Mapping[bytes, BundleEntry] = field(default_factory=dict)
 
     @property
     def index_file(self) -> str:
@@ -68,7 +68,7 @@ class Bundle:
         name = f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}"
         return self.prefix.with_name(name)
 
-    def stored(self) -> Iterator[Entry]:
+    def stored(self) -> Iterator[BundleEntry]:
         """All entries that have data of their own."""
         yield from (entry for entry in self.entries.values() if not entry.slices)
         yield from self.parts.values()
@@ -88,7 +88,7 @@ def index_path(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.index")
 
 
-def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
+def read_tensor_bundle(prefix: Path, root: Path, limits: Limits) -> TensorBundle:
     """Read and check `<prefix>.index`. Shards are not opened.
 
     Raises:
@@ -108,8 +108,8 @@ def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
     header = parse(pb.BundleHeaderProto, value, file, limits)
     if not 0 <= header.num_shards <= limits.files:
         raise LimitExceeded(file, "shards", header.num_shards, limits.files, "files")
-    entries: dict[str, Entry] = {}
-    parts: dict[bytes, Entry] = {}
+    entries: dict[str, BundleEntry] = {}
+    parts: dict[bytes, BundleEntry] = {}
     for key, value in table:
         message = parse(pb.BundleEntryProto, value, file, limits)
         name = key.decode("utf-8", "backslashreplace")
@@ -120,7 +120,7 @@ def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
             raise ReadError(ProblemKind.CORRUPT, file, f"lists {name!r} twice")
         else:
             entries[name] = entry
-    return Bundle(
+    return TensorBundle(
         prefix=prefix,
         root=root,
         shards=header.num_shards,
@@ -132,13 +132,13 @@ def read_bundle(prefix: Path, root: Path, limits: Limits) -> Bundle:
     )
 
 
-def _entry(name: str, message: pb.BundleEntryProto, shards: int, file: str) -> Entry:
+def _entry(name: str, message: pb.BundleEntryProto, shards: int, file: str) -> BundleEntry:
     shape = tuple(dim.size for dim in message.shape.dim)
     if message.shape.unknown_rank or any(size < 0 for size in shape):
         raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} has an undefined shape")
     if message.offset < 0 or message.size < 0 or not 0 <= message.shard_id < max(shards, 1):
         raise ReadError(ProblemKind.CORRUPT, file, f"{name!r} is outside of every shard")
-    return Entry(
+    return BundleEntry(
         key=name,
         dtype=dtype_name(message.dtype),
         shape=shape,
@@ -156,7 +156,7 @@ def _extent(part: pb.TensorSliceProto) -> Extent:
     )
 
 
-def shard_problems(bundle: Bundle) -> list[Problem]:
+def shard_problems(bundle: TensorBundle) -> list[Problem]:
     """Problems of missing, unsafe, too short and too long shards.
 
     Evidence has `needed`, the size in bytes according to the index, and for a `size-mismatch`

@@ -18,10 +18,14 @@ from modelaudit.facts import (
     ProblemKind,
     Provenance,
 )
-from modelaudit.formats.checkpoint.index import Bundle, index_path
+from modelaudit.formats.checkpoint.index import TensorBundle, index_path
 from modelaudit.formats.checkpoint.sstable import MAGIC
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
-from modelaudit.formats.checkpoint.variables import Variables, read_variables, restore_facts
+from modelaudit.formats.checkpoint.variables import (
+    CheckpointVariables,
+    read_variables,
+    restore_facts,
+)
 from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.kernels import find_kernels
 from modelaudit.formats.graph.nested_graphs import nested_graphs
@@ -80,7 +84,7 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     result.problems += state_problems
     mismatch = state_mismatch(state, prefix, root) if state else None
     result.problems += [mismatch] if mismatch else []
-    result.problems += leftovers(prefix, root, variables.bundle)
+    result.problems += leftover_files(prefix, root, variables.bundle)
     files = _files(prefix, variables.bundle, has_meta, state is not None, limits)
     extra: dict[str, Json] = {
         "restore": restore_facts(variables, variables.objects, result.assigned)
@@ -134,7 +138,7 @@ def provenance_of(meta: pb.MetaGraphDef, graph: Graph) -> Provenance:
     )
 
 
-def _follow(graph: Graph, variables: Variables, result: _Result, file: str) -> None:
+def _follow(graph: Graph, variables: CheckpointVariables, result: _Result, file: str) -> None:
     """Find kernels and restored variables of a TF1 graph."""
     try:
         result.assigned = restored_variables(graph)
@@ -146,7 +150,7 @@ def _follow(graph: Graph, variables: Variables, result: _Result, file: str) -> N
 
 
 def variable_holders(
-    graph: Graph, variables: Variables, assigned: dict[str, str]
+    graph: Graph, variables: CheckpointVariables, assigned: dict[str, str]
 ) -> dict[str, str]:
     """Variable node -> `Tensor.name`, as restored by the saver, or else by the node's name."""
     keys = {node.name: node.name for node in graph.nodes if node.op in VARIABLES}
@@ -154,7 +158,7 @@ def variable_holders(
     return {node: variables.keys[key] for node, key in keys.items() if key in variables.keys}
 
 
-def leftovers(prefix: Path, root: Path, bundle: Bundle | None) -> list[Problem]:
+def leftover_files(prefix: Path, root: Path, bundle: TensorBundle | None) -> list[Problem]:
     """Files that start with the prefix but do not belong to the checkpoint."""
     expected = (
         {bundle.shard_path(shard).name for shard in range(bundle.shards)} if bundle else set()
@@ -236,7 +240,7 @@ def _unsupported(
 
 
 def _files(
-    prefix: Path, bundle: Bundle | None, has_meta: bool, has_state: bool, limits: Limits
+    prefix: Path, bundle: TensorBundle | None, has_meta: bool, has_state: bool, limits: Limits
 ) -> tuple[FileEntry, ...]:
     root = prefix.parent
     entries = [file_entry(index_path(prefix), root, "index", limits)]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind, Tensor
-from modelaudit.formats.checkpoint.index import Bundle, Entry, slice_key
+from modelaudit.formats.checkpoint.index import BundleEntry, TensorBundle, slice_key
 from modelaudit.formats.checkpoint.sstable import masked, varint
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.io.dtypes import stored_dtype
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import (
     PIECE_BYTES,
     StoredArray,
@@ -29,7 +29,7 @@ from modelaudit.settings import Limits
 class BundleArray(StoredArray):
     """A tensor that is stored contiguously in a shard."""
 
-    def __init__(self, bundle: Bundle, entry: Entry) -> None:
+    def __init__(self, bundle: TensorBundle, entry: BundleEntry) -> None:
         path = bundle.shard_path(entry.shard)
         super().__init__(entry.shape, entry.dtype, display_path(path, bundle.root))
         self.path = path
@@ -49,7 +49,7 @@ class BundleArray(StoredArray):
             raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
         crc = 0
         if entry.size:
-            window = Window.of_file(self.path, self.file)
+            window = FileWindow.of_file(self.path, self.file)
             whole = max(max_bytes // itemsize, 1) * itemsize
             for piece in window.pieces(entry.offset, entry.size, whole):
                 crc = google_crc32c.extend(crc, piece)
@@ -66,7 +66,7 @@ class BundleStrings(StoredArray):
         max_bytes: maximum size in memory; all strings are decoded at once.
     """
 
-    def __init__(self, bundle: Bundle, entry: Entry, max_bytes: int) -> None:
+    def __init__(self, bundle: TensorBundle, entry: BundleEntry, max_bytes: int) -> None:
         path = bundle.shard_path(entry.shard)
         super().__init__(entry.shape, entry.dtype, display_path(path, bundle.root))
         self.path = path
@@ -87,7 +87,7 @@ class BundleStrings(StoredArray):
             raise LimitExceeded(
                 self.file, "string tensor bytes", size, self.max_bytes, "config_bytes"
             )
-        window = Window.of_file(self.path, self.file)
+        window = FileWindow.of_file(self.path, self.file)
         data = b"".join(window.pieces(entry.offset, entry.size, PIECE_BYTES))
         lengths, position = [], 0
         for _ in range(count):
@@ -124,7 +124,7 @@ class BundleStrings(StoredArray):
 class PartitionedArray(StoredArray):
     """A variable that was saved in slices."""
 
-    def __init__(self, bundle: Bundle, entry: Entry) -> None:
+    def __init__(self, bundle: TensorBundle, entry: BundleEntry) -> None:
         super().__init__(entry.shape, entry.dtype, bundle.index_file)
         self.parts: list[tuple[tuple[slice, ...], BundleArray]] = []
         for extent in entry.slices:
@@ -176,13 +176,13 @@ class PartitionedArray(StoredArray):
         return bool(rows) and position == self.shape[0]
 
 
-def _check(crc: int, entry: Entry, file: str) -> None:
+def _check(crc: int, entry: BundleEntry, file: str) -> None:
     if masked(crc) != entry.crc:
         reason = f"CRC-32C of {entry.key} is {masked(crc):#010x}, {entry.crc:#010x} in the index"
         raise ReadError(ProblemKind.CRC_MISMATCH, file, reason)
 
 
-def source_of(bundle: Bundle, entry: Entry, limits: Limits) -> StoredArray:
+def source_of(bundle: TensorBundle, entry: BundleEntry, limits: Limits) -> StoredArray:
     """Lazy access to the values of an entry.
 
     Raises:
@@ -196,7 +196,7 @@ def source_of(bundle: Bundle, entry: Entry, limits: Limits) -> StoredArray:
 
 
 def read_tensor(
-    bundle: Bundle, entry: Entry, name: str, role: str, limits: Limits
+    bundle: TensorBundle, entry: BundleEntry, name: str, role: str, limits: Limits
 ) -> tuple[Tensor, Problem | None]:
     """Read a tensor with statistics and digest; on error, return it as declared and a problem."""
     shard = bundle.shard_path(entry.shard)

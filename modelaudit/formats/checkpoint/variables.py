@@ -9,7 +9,12 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind, Tensor, fits
-from modelaudit.formats.checkpoint.index import Bundle, Entry, read_bundle, shard_problems
+from modelaudit.formats.checkpoint.index import (
+    BundleEntry,
+    TensorBundle,
+    read_tensor_bundle,
+    shard_problems,
+)
 from modelaudit.formats.checkpoint.object_graph import (
     GRAPH_KEY,
     checkpoint_objects,
@@ -38,7 +43,7 @@ _TABLE_PARTS = ("-keys", "-values")  # a lookup table is stored as two tensors
 
 
 @dataclass(frozen=True, slots=True)
-class Variables:
+class CheckpointVariables:
     """Contents of a checkpoint.
 
     Attributes:
@@ -50,7 +55,7 @@ class Variables:
         keys: checkpoint key -> `Tensor.name`.
     """
 
-    bundle: Bundle | None = None
+    bundle: TensorBundle | None = None
     tensors: tuple[Tensor, ...] = ()
     objects: tuple[ObjectNode, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -58,7 +63,7 @@ class Variables:
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
+def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariables:
     """Read a checkpoint. Every tensor is read once and verified; errors become problems.
 
     Args:
@@ -67,10 +72,10 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
         limits: bounds on what is read.
     """
     try:
-        bundle = read_bundle(prefix, root, limits)
+        bundle = read_tensor_bundle(prefix, root, limits)
     except ReadError as error:
         problem = Problem(ProblemKind(error.kind), error.file, error.reason)
-        return Variables(problems=(problem,), complete=False)
+        return CheckpointVariables(problems=(problem,), complete=False)
     problems = shard_problems(bundle)
     closed = {
         problem.file
@@ -103,7 +108,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> Variables:
         detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest is skipped"
         detail += " (setting total_bytes)"
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
-    return Variables(
+    return CheckpointVariables(
         bundle=bundle,
         tensors=tuple(tensors),
         objects=objects,
@@ -120,9 +125,9 @@ def _harms(problem: Problem) -> bool:
     return True
 
 
-def _overlapping(bundle: Bundle) -> tuple[set[str], list[Problem]]:
+def _overlapping(bundle: TensorBundle) -> tuple[set[str], list[Problem]]:
     """Keys whose bytes overlap. No writer creates them, and reading could take unlimited time."""
-    last: dict[int, tuple[int, Entry]] = {}
+    last: dict[int, tuple[int, BundleEntry]] = {}
     shared: set[str] = set()
     for entry in sorted(bundle.stored(), key=lambda entry: (entry.shard, entry.offset)):
         if not entry.size:
@@ -141,7 +146,7 @@ def _overlapping(bundle: Bundle) -> tuple[set[str], list[Problem]]:
     return shared, [Problem(kind, bundle.index_file, detail, evidence=evidence)]
 
 
-def _objects(bundle: Bundle, limits: Limits) -> tuple[ObjectNode, ...]:
+def _objects(bundle: TensorBundle, limits: Limits) -> tuple[ObjectNode, ...]:
     entry = bundle.entries.get(GRAPH_KEY)
     if entry is None or entry.dtype != "string" or entry.shape:
         return ()
@@ -177,7 +182,7 @@ def name_roles(names: Collection[str]) -> dict[str, str]:
 
 
 def restore_facts(
-    variables: Variables,
+    variables: CheckpointVariables,
     objects: tuple[ObjectNode, ...],
     assigned: Mapping[str, str],
 ) -> dict[str, Json]:

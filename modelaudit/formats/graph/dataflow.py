@@ -45,7 +45,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NodeOutput:
     """A node in a frame, and the index of one of its outputs."""
 
     frame: Frame
@@ -53,7 +53,7 @@ class Place:
     output: int = 0
 
 
-class Walker:
+class GraphWalker:
     """Traces values in one graph. Each trace and the total work are bounded (`LimitExceeded`).
 
     Args:
@@ -103,7 +103,7 @@ class Walker:
             )
         return frame.children[node.name]
 
-    def origin(self, frame: Frame, reference: str) -> Place | str | None:
+    def origin(self, frame: Frame, reference: str) -> NodeOutput | str | None:
         """The node that produces `reference`, traced through calls and arguments.
 
         Returns a place, the name of a stored tensor that is bound to an argument, or None for
@@ -126,7 +126,7 @@ class Walker:
             inner = self.call(frame, node)
             returns = list(inner.function.returns.values()) if inner and inner.function else []
             if inner is None or index >= len(returns):
-                return Place(frame, node, index)
+                return NodeOutput(frame, node, index)
             frame, reference = inner, returns[index]
         return None
 
@@ -134,7 +134,7 @@ class Walker:
         """Name of the stored tensor that `reference` carries, possibly reshaped; else None."""
         for _ in range(_MAX_STEPS):
             place = self.origin(frame, reference)
-            if not isinstance(place, Place):
+            if not isinstance(place, NodeOutput):
                 return place
             node = place.node
             if place.frame is self.main and node.name in self.tensors:
@@ -144,18 +144,18 @@ class Walker:
             frame, reference = place.frame, node.inputs[0]
         return None
 
-    def value(self, frame: Frame, reference: str) -> Place | None:
+    def value(self, frame: Frame, reference: str) -> NodeOutput | None:
         """The node that produces `reference`, traced through operations that pass it on."""
         for _ in range(_MAX_STEPS):
             place = self.origin(frame, reference)
-            if not isinstance(place, Place):
+            if not isinstance(place, NodeOutput):
                 return None
             if place.node.op not in PASSING or not place.node.inputs:
                 return place
             frame, reference = place.frame, place.node.inputs[0]
         return None
 
-    def shape(self, place: Place) -> Shape | None:
+    def shape(self, place: NodeOutput) -> Shape | None:
         """Shape of an output according to the graph; None if it does not record it."""
         shapes = place.node.attrs.get("_output_shapes")
         if isinstance(shapes, list) and place.output < len(shapes):

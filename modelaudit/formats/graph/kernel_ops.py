@@ -9,7 +9,7 @@ from modelaudit.formats.graph.dataflow import PASSING
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class KernelUse:
     """How an operation applies its kernel: axes of the kernel, and positions of the inputs."""
 
     kind: str
@@ -19,7 +19,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class KernelGeometry:
     """Strides, dilations and padding per spatial axis."""
 
     strides: tuple[int, ...] = ()
@@ -28,13 +28,13 @@ class Window:
     data_format: str = "channels_last"
 
 
-CONV = Application("conv", "hwio")
-_TRANSPOSE = Application("transpose", "hwoi", data=2)
-_DENSE = Application("dense", "io")
+CONV = KernelUse("conv", "hwio")
+_TRANSPOSE = KernelUse("transpose", "hwoi", data=2)
+_DENSE = KernelUse("dense", "io")
 OPERATIONS = {
     "Conv2D": CONV,
     "Conv3D": CONV,
-    "DepthwiseConv2dNative": Application("depthwise", "hwcm"),
+    "DepthwiseConv2dNative": KernelUse("depthwise", "hwcm"),
     "Conv2DBackpropInput": _TRANSPOSE,
     "Conv3DBackpropInput": _TRANSPOSE,
     "Conv3DBackpropInputV2": _TRANSPOSE,

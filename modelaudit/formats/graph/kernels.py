@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor
-from modelaudit.formats.graph.dataflow import CALLS, Frame, Walker
+from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker
 from modelaudit.formats.graph.kernel_ops import (
     ACTIVATIONS,
     BEHIND,
@@ -15,7 +15,7 @@ from modelaudit.formats.graph.kernel_ops import (
     CONV,
     KEEP_CHANNELS,
     OPERATIONS,
-    Window,
+    KernelGeometry,
     numbers,
     spatial_part,
 )
@@ -41,7 +41,7 @@ def find_kernels(
         functions: functions that are called from outside the graph, as (name, argument ->
             `Tensor.name`).
     """
-    walker = Walker(graph, holders)
+    walker = GraphWalker(graph, holders)
     finder = _Finder(walker, {tensor.name: tensor for tensor in tensors}, names)
     frames: list[tuple[Frame, list[GraphNode]]] = []
     main = _reached(walker, signatures)
@@ -58,7 +58,7 @@ def find_kernels(
     return finder.kernels()
 
 
-def _reached(walker: Walker, signatures: Sequence[Signature]) -> list[GraphNode]:
+def _reached(walker: GraphWalker, signatures: Sequence[Signature]) -> list[GraphNode]:
     """Nodes of the main graph that the outputs of signatures depend on, in graph order."""
     pending = [
         endpoint.tensor.partition(":")[0]
@@ -114,7 +114,7 @@ class _Finder:
     """Collects kernels. The first operation that applies a tensor determines its kernel."""
 
     def __init__(
-        self, walker: Walker, tensors: Mapping[str, Tensor], names: Mapping[str, str]
+        self, walker: GraphWalker, tensors: Mapping[str, Tensor], names: Mapping[str, str]
     ) -> None:
         self.walker = walker
         self.tensors = tensors
@@ -159,7 +159,7 @@ class _Finder:
             return None
         bias, activation = self._behind(frame, node, consumers)
         spatial = 0 if dense else rank - 2
-        window = Window() if dense else self._window(frame, node, spatial)
+        window = KernelGeometry() if dense else self._window(frame, node, spatial)
         return Kernel(
             route=self._route(tensor.name),
             tensor=tensor.name,
@@ -184,7 +184,7 @@ class _Finder:
         taken = {kernel.route for kernel in self.found.values() if kernel.tensor != tensor}
         return next((each for each in (route, name) if each not in taken), tensor)
 
-    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> Window:
+    def _window(self, frame: Frame, node: GraphNode, spatial: int) -> KernelGeometry:
         """Strides, dilations and padding. The axis of a 1-D convolution is the last spatial one."""
         data_format = node.attrs.get("data_format")
         first = isinstance(data_format, str) and data_format.startswith("NC")
@@ -204,7 +204,9 @@ class _Finder:
             if blocks:
                 dilations = ((1,) * spatial + blocks)[-spatial:]
             padding = ("same" if any(pads) else "valid") if pads else ""
-        return Window(strides, dilations, padding, "channels_first" if first else "channels_last")
+        return KernelGeometry(
+            strides, dilations, padding, "channels_first" if first else "channels_last"
+        )
 
     def _constant(self, frame: Frame, reference: str) -> tuple[int, ...]:
         """Integers of a constant; () for anything else."""

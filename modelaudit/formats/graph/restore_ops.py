@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelaudit.facts import Graph
-from modelaudit.formats.graph.dataflow import CALLS, Frame, Place, Walker
+from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker, NodeOutput
 
 _ASSIGN = frozenset({"Assign", "AssignVariableOp"})
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
@@ -20,7 +20,7 @@ def restored_variables(graph: Graph) -> dict[str, str]:
     Raises:
         LimitExceeded: the graph needs more work than a real one.
     """
-    walker = Walker(graph, {})
+    walker = GraphWalker(graph, {})
     restore = walker.main.nodes.get(str(graph.saver.get("restore_op_name", "")))
     calls = [(walker.main, restore)] if restore is not None and restore.op in CALLS else []
     keys: dict[str, str] = {}
@@ -59,7 +59,7 @@ def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _restored_key(walker: Walker, source: Place) -> str | None:
+def _restored_key(walker: GraphWalker, source: NodeOutput) -> str | None:
     node, frame = source.node, source.frame
     if node.op == "Reshape" and node.inputs:  # TF1 saver with reshape=True
         behind = walker.value(frame, node.inputs[0])
@@ -72,7 +72,7 @@ def _restored_key(walker: Walker, source: Place) -> str | None:
     return names[source.output] if source.output < len(names) else None
 
 
-def _strings(walker: Walker, frame: Frame, reference: str) -> list[str]:
+def _strings(walker: GraphWalker, frame: Frame, reference: str) -> list[str]:
     place = walker.value(frame, reference)
     value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
     strings = value.get("value") if isinstance(value, dict) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from modelaudit.facts import Format
-from modelaudit.formats.graph.wire import BYTES, VARINT, Field, WireError, fields
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.graph.wire import BYTES, VARINT, WireError, WireField, fields
+from modelaudit.formats.io.file_window import FileWindow
 
 # Field numbers of SavedModel, MetaGraphDef, SaverDef, GraphDef and NodeDef.
 _SCHEMA_VERSION, _META_GRAPHS = 1, 2
@@ -23,7 +23,7 @@ _TEXT_SAVED_MODEL = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(?:saved_model_schema_vers
 _TEXT_BYTES = 64 << 20
 
 
-def saved_model_graph(window: Window) -> Format:
+def saved_model_graph(window: FileWindow) -> Format:
     """TF1 or TF2, depending on an object graph in any MetaGraph; `CORRUPT_SAVEDMODEL` if malformed.
 
     Raises:
@@ -45,7 +45,7 @@ def saved_model_graph(window: Window) -> Format:
     return Format.SAVEDMODEL_TF2 if objects else Format.SAVEDMODEL_TF1
 
 
-def graph_file(window: Window, head: bytes) -> Format | None:
+def graph_file(window: FileWindow, head: bytes) -> Format | None:
     """Format of a SavedModel or frozen graph file of any name; None if it is neither.
 
     Raises:
@@ -69,7 +69,7 @@ def graph_file(window: Window, head: bytes) -> Format | None:
     return None
 
 
-def checkpoint_meta(window: Window) -> Format | None:
+def checkpoint_meta(window: FileWindow) -> Format | None:
     """Checkpoint format that the saver in a `.meta` file writes; None if it is not a MetaGraph.
 
     Raises:
@@ -90,12 +90,12 @@ def checkpoint_meta(window: Window) -> Format | None:
     return Format.TF1_CHECKPOINT if version == _SAVER_V2 else Format.TF1_CHECKPOINT_V1
 
 
-def _has_field(window: Window, message: Field, number: int) -> bool:
+def _has_field(window: FileWindow, message: WireField, number: int) -> bool:
     inner = fields(window, message.start, message.start + message.size)
     return any(field.number == number and field.size > 0 for field in inner)
 
 
-def _has_node(window: Window) -> bool:
+def _has_node(window: FileWindow) -> bool:
     """Whether the file is a GraphDef up to its first node; TensorFlow writes nodes first."""
     for field in fields(window, 0, window.size, most=_FIELDS):
         if (field.number, field.wire_type) == (_NODE, BYTES):
@@ -105,7 +105,7 @@ def _has_node(window: Window) -> bool:
     return False
 
 
-def _is_node(window: Window, message: Field) -> bool:
+def _is_node(window: FileWindow, message: WireField) -> bool:
     inner = {
         field.number: field
         for field in fields(window, message.start, message.start + message.size, most=64)
@@ -116,7 +116,7 @@ def _is_node(window: Window, message: Field) -> bool:
     return bool(_OP_NAME.match(window.head(min(op.size, 257), op.start)))
 
 
-def _mentions_object_graph(window: Window) -> bool:
+def _mentions_object_graph(window: FileWindow) -> bool:
     needle, tail = b"object_graph_def", b""
     for offset in range(0, min(window.size, _TEXT_BYTES), 1 << 20):
         piece = window.head(1 << 20, offset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -17,7 +17,7 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class WireField:
     """A field: number, wire type, offset and size of its payload, and `value` for varints."""
 
     number: int
@@ -27,7 +27,7 @@ class Field:
     value: int = 0
 
 
-def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterator[Field]:
+def fields(window: FileWindow, start: int, end: int, most: int = 100_000) -> Iterator[WireField]:
     """At most `most` fields between two offsets.
 
     Raises:
@@ -45,12 +45,12 @@ def fields(window: Window, start: int, end: int, most: int = 100_000) -> Iterato
             payload = position + used
             if wire_type == VARINT:
                 value, after = varint(header, used)
-                field = Field(number, wire_type, payload, after - used, value)
+                field = WireField(number, wire_type, payload, after - used, value)
             elif wire_type == BYTES:
                 size, after = varint(header, used)
-                field = Field(number, wire_type, position + after, size)
+                field = WireField(number, wire_type, position + after, size)
             elif wire_type in {FIXED64, FIXED32}:
-                field = Field(number, wire_type, payload, 8 if wire_type == FIXED64 else 4)
+                field = WireField(number, wire_type, payload, 8 if wire_type == FIXED64 else 4)
             else:
                 raise WireError(f"wire type {wire_type} at byte {position}")
             position = field.start + field.size

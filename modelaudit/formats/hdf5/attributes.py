@@ -13,10 +13,10 @@ from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.formats.hdf5.attribute_values import SHORTEST, in_heap, parts_of_heap, parts_of_rows
 from modelaudit.formats.hdf5.heaps import Heaps
-from modelaudit.formats.hdf5.link_walk import Contents
+from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
-    Thing,
+    Hdf5Object,
     attribute_names,
     hdf5_reason,
     object_address,
@@ -49,7 +49,7 @@ class Attributes:
 
 
 def read_attributes(
-    contents: Contents,
+    contents: LinkedObjects,
     own: frozenset[bytes],
     file: str,
     limits: Limits,
@@ -108,7 +108,7 @@ def read_attributes(
     return found
 
 
-def _things(contents: Contents) -> Iterator[tuple[str, Thing]]:
+def _things(contents: LinkedObjects) -> Iterator[tuple[str, Hdf5Object]]:
     """All objects that can have attributes, and datatypes that are referenced by datasets alone."""
     yield from contents.groups
     yield from contents.types
@@ -120,7 +120,7 @@ def _things(contents: Contents) -> Iterator[tuple[str, Thing]]:
 
 
 def _names(
-    thing: Thing, route: str, seen: set[int], file: str, problems: list[Problem]
+    thing: Hdf5Object, route: str, seen: set[int], file: str, problems: list[Problem]
 ) -> list[bytes]:
     """Names of an object's attributes; empty if it was visited through another hard link."""
     try:

@@ -14,11 +14,14 @@ import h5py
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
 from modelaudit.formats.hdf5.attributes import Attributes, read_attributes, stray_texts
-from modelaudit.formats.hdf5.decompression_bombs import bomb_in_chunk, bomb_of_many
-from modelaudit.formats.hdf5.embedded_programs import program_in_dataset, programs_in_attributes
+from modelaudit.formats.hdf5.decompression_bombs import bomb_in_chunk, bomb_in_total
+from modelaudit.formats.hdf5.embedded_programs import (
+    executable_in_dataset,
+    executables_in_attributes,
+)
 from modelaudit.formats.hdf5.heaps import Heaps, damaged_heaps
 from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, V3, layout_of
-from modelaudit.formats.hdf5.link_walk import Contents, Found, walk
+from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects, walk
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
     Superblock,
@@ -30,7 +33,7 @@ from modelaudit.formats.hdf5.open_file import (
     text_of,
 )
 from modelaudit.formats.hdf5.tensors import source_of
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
 
@@ -70,7 +73,7 @@ class Hdf5Contents:
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
+def read_contents(window: FileWindow, limits: Limits) -> Hdf5Contents:
     """Read a whole HDF5 file. Every tensor is read once, and no other file is opened.
 
     Raises:
@@ -93,7 +96,7 @@ def read_contents(window: Window, limits: Limits) -> Hdf5Contents:
 
 def _read(
     file: h5py.File,
-    window: Window,
+    window: FileWindow,
     superblock: Superblock | None,
     heaps: Heaps,
     limits: Limits,
@@ -106,7 +109,7 @@ def _read(
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *_outside(window, superblock)]
     attributes = read_attributes(contents, _OWN, window.file, limits, problems, heaps)
-    problems += programs_in_attributes(attributes.read, window)
+    problems += executables_in_attributes(attributes.read, window)
     tensors = _tensors(contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
         "layout": layout,
@@ -138,7 +141,7 @@ def _read(
     return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)
 
 
-def _cut_off(window: Window, superblock: Superblock | None) -> Problem | None:
+def _cut_off(window: FileWindow, superblock: Superblock | None) -> Problem | None:
     if superblock is None or superblock.end is None or superblock.end <= window.size:
         return None
     missing = superblock.end - window.size
@@ -168,7 +171,7 @@ def _guarded(
 
 
 def _groups(
-    contents: Contents, base: str, file: str, limits: Limits, problems: list[Problem]
+    contents: LinkedObjects, base: str, file: str, limits: Limits, problems: list[Problem]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
     """Layer names and their datasets, in the order of the file's own lists."""
     stored = dict(reversed(contents.groups))  # of equal routes the first, with a valid name, wins
@@ -207,7 +210,7 @@ def _groups(
 
 
 def _var_names(
-    contents: Contents, file: str, limits: Limits, problems: list[Problem]
+    contents: LinkedObjects, file: str, limits: Limits, problems: list[Problem]
 ) -> dict[str, str]:
     names = {}
     for route, group in contents.groups:
@@ -228,10 +231,14 @@ def _foreign_attributes(attributes: Attributes) -> list[Json]:
 
 
 def _tensors(
-    contents: Contents, layout: str, window: Window, limits: Limits, problems: list[Problem]
+    contents: LinkedObjects,
+    layout: str,
+    window: FileWindow,
+    limits: Limits,
+    problems: list[Problem],
 ) -> tuple[Tensor, ...]:
     """One tensor per dataset; an unreadable one keeps its shape and dtype and adds a problem."""
-    bomb = bomb_of_many(contents, window.file, limits)
+    bomb = bomb_in_total(contents, window.file, limits)
     if bomb is not None:
         problems.append(bomb)
         return ()
@@ -265,7 +272,7 @@ def _tensors(
 
 
 def _tensor(
-    found: Found, role: str, window: Window, limits: Limits, problems: list[Problem]
+    found: DatasetEntry, role: str, window: FileWindow, limits: Limits, problems: list[Problem]
 ) -> Tensor:
     kind, route = found.kind, found.route
     role = role if kind.numeric else "other"
@@ -284,7 +291,7 @@ def _tensor(
         word = error.kind if isinstance(error, ReadError) else ProblemKind.TENSOR_UNREADABLE
         problems.append(Problem(ProblemKind(word), window.file, reason, route))
         return unread
-    program = program_in_dataset(found, source, window)
+    program = executable_in_dataset(found, source, window)
     if program is not None:
         problems.append(program)
     tensor, problem = summarise_or_problem(
@@ -311,7 +318,7 @@ def _role(route: str, layout: str) -> str:
     return "weight"
 
 
-def _outside(window: Window, superblock: Superblock | None) -> Iterator[Problem]:
+def _outside(window: FileWindow, superblock: Superblock | None) -> Iterator[Problem]:
     """Bytes before the HDF5 data (a user block) or after them, unless all are zero."""
     if superblock is None:
         return

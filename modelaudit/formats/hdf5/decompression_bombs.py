@@ -8,7 +8,7 @@ import zlib
 import h5py
 
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.hdf5.link_walk import Contents, Found
+from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects
 from modelaudit.settings import Limits
 
 _TOGETHER = 1 << 30  # decoded bytes of all datasets below which the ratio does not matter
@@ -16,7 +16,7 @@ _SLACK = 64  # checksums of other filters
 _STORED_SLACK = 1.01  # deflate enlarges incompressible data by less than this factor
 
 
-def bomb_in_chunk(found: Found, file: str) -> Problem | None:
+def bomb_in_chunk(found: DatasetEntry, file: str) -> Problem | None:
     """The problem of a chunk that inflates to more than its size; libhdf5 has no bound for this.
 
     Raises:
@@ -30,7 +30,7 @@ def bomb_in_chunk(found: Found, file: str) -> Problem | None:
     return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, found.route, evidence)
 
 
-def bomb_of_many(contents: Contents, file: str, limits: Limits) -> Problem | None:
+def bomb_in_total(contents: LinkedObjects, file: str, limits: Limits) -> Problem | None:
     """The problem of chunked datasets that decode to a huge size in total."""
     declared = stored = 0
     for found in contents.datasets:

@@ -11,29 +11,33 @@ from itertools import islice
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.executables import HEAD_BYTES, program_among_numbers, program_in_base64
+from modelaudit.formats.executables import HEAD_BYTES, executable_in_base64, executable_in_numbers
 from modelaudit.formats.hdf5.attributes import Attribute
-from modelaudit.formats.hdf5.link_walk import Found
+from modelaudit.formats.hdf5.link_walk import DatasetEntry
 from modelaudit.formats.hdf5.open_file import HDF5_ERRORS
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import StoredArray
 
 _SMALL_BYTES = 1 << 20  # maximum size of a chunked dataset that is decoded for this check
 _SHORTEST = 8
 
 
-def programs_in_attributes(attributes: Sequence[Attribute], window: Window) -> Iterator[Problem]:
+def executables_in_attributes(
+    attributes: Sequence[Attribute], window: FileWindow
+) -> Iterator[Problem]:
     """One problem per attribute with a program; evidence: `hdf5` = program, `program`, `head`."""
     for each in attributes:
         for name, data in each.parts:
             where = each.where + name
-            what = program_among_numbers(data[:HEAD_BYTES], len(data), data[-1:])
-            if what := what or program_in_base64(data):
+            what = executable_in_numbers(data[:HEAD_BYTES], len(data), data[-1:])
+            if what := what or executable_in_base64(data):
                 yield _problem(window, where, f"attribute {where}", what, data)
                 break
 
 
-def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Problem | None:
+def executable_in_dataset(
+    found: DatasetEntry, source: StoredArray, window: FileWindow
+) -> Problem | None:
     """The problem of a dataset whose elements start with a program, evidence as above.
 
     For datasets that are not contiguous, the first chunks are decoded if small or of bytes.
@@ -53,11 +57,11 @@ def program_in_dataset(found: Found, source: StoredArray, window: Window) -> Pro
             return None
     except (ReadError, *HDF5_ERRORS):
         return None  # reported when the values are read
-    what = program_among_numbers(head[:HEAD_BYTES], size, last)
+    what = executable_in_numbers(head[:HEAD_BYTES], size, last)
     return _problem(window, found.route, f"dataset {found.route}", what, head) if what else None
 
 
-def _problem(window: Window, route: str, name: str, what: str, data: bytes) -> Problem:
+def _problem(window: FileWindow, route: str, name: str, what: str, data: bytes) -> Problem:
     head = data[:HEAD_BYTES].hex()
     evidence: dict[str, Json] = {"hdf5": "program", "program": what, "head": head}
     return Problem(ProblemKind.OTHER, window.file, f"{name} contains {what}", route, evidence)

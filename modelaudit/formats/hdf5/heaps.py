@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 
 _GLOBAL, _LOCAL = b"GCOL", b"HEAP"
 _PAIRS = tuple(
@@ -48,7 +48,7 @@ class Heaps:
     largest: int = 0
 
 
-def damaged_heaps(window: Window, base: int = 0) -> Heaps:
+def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
     """Check every heap.
 
     The whole file is searched: a heap can overlap with what a dataset declares as its data.
@@ -73,7 +73,7 @@ def damaged_heaps(window: Window, base: int = 0) -> Heaps:
     return Heaps(texts, names, largest)
 
 
-def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
+def _signatures(window: FileWindow) -> Iterator[tuple[bytes, int]]:
     """Both signatures, at any offset.
 
     Searching four bytes is slower than searching aligned pairs of bytes: the first two or the
@@ -98,7 +98,7 @@ def _signatures(window: Window) -> Iterator[tuple[bytes, int]]:
             start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
-def _global_bytes(window: Window, offset: int) -> tuple[int | None, int]:
+def _global_bytes(window: FileWindow, offset: int) -> tuple[int | None, int]:
     """Size of the heap and of its longest string, in bytes.
 
     The size is 0 for no heap or one that libhdf5 rejects, None for one on which it loops forever.
@@ -123,7 +123,7 @@ def _global_bytes(window: Window, offset: int) -> tuple[int | None, int]:
     return size, longest
 
 
-def _local_bytes(window: Window, offset: int, base: int) -> int | None:
+def _local_bytes(window: FileWindow, offset: int, base: int) -> int | None:
     """Like `_global_bytes`, for a local heap; the size alone."""
     head = window.head(_LOCAL_HEADER.size, offset)
     if len(head) < _LOCAL_HEADER.size or head[4:8] != bytes(4):

@@ -7,7 +7,7 @@ import h5py
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
 from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, is_hard, link_names, opened_hdf5
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 
 FULL, LEGACY, V3, OTHER = "h5_full", "h5_legacy", "h5_v3", "other"
 
@@ -45,7 +45,7 @@ def layout_of(file: h5py.File) -> str:
     return OTHER
 
 
-def sniff_layout(window: Window) -> Format:
+def sniff_layout(window: FileWindow) -> Format:
     """Format of an HDF5 file, without reading it whole; `CORRUPT_HDF5` if it cannot be opened."""
     try:
         with opened_hdf5(window) as file:

@@ -35,7 +35,7 @@ _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-lin
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DatasetEntry:
     """A dataset that is reached by hard links alone.
 
     `path` is its raw path for libhdf5, `route` its path for display; routes of names that are not
@@ -52,19 +52,19 @@ class Found:
 
 
 @dataclass(slots=True)
-class Contents:
+class LinkedObjects:
     """Objects in the order of the walk (by name, depth first).
 
     These are lists, since two names that are not valid UTF-8 can have the same route.
     """
 
     groups: list[tuple[str, h5py.Group]] = field(default_factory=list)
-    datasets: list[Found] = field(default_factory=list)
+    datasets: list[DatasetEntry] = field(default_factory=list)
     types: list[tuple[str, h5py.Datatype]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> Contents:
+def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> LinkedObjects:
     """Every group, dataset and named datatype, and a problem for each irregular object.
 
     Only hard links are followed, and each group is visited once. The evidence of a problem has the
@@ -77,7 +77,7 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
         texts: whether variable-length strings may be read, see `heaps`.
     """
-    contents = Contents(groups=[("", file)])
+    contents = LinkedObjects(groups=[("", file)])
     seen = {object_address(file)}
     stack: list[tuple[str, bytes, h5py.Group, int]] = [("", b"", file, 0)]
     count = 0
@@ -107,7 +107,7 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
                 continue
             if isinstance(found, Problem):
                 contents.problems.append(found)
-            elif isinstance(found, Found):
+            elif isinstance(found, DatasetEntry):
                 contents.datasets.append(found)
                 if found.unreadable is not None:
                     contents.problems.append(found.unreadable)
@@ -128,7 +128,9 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> C
     return contents
 
 
-def _links(group: h5py.Group, route: str, file: str, left: int, contents: Contents) -> list[bytes]:
+def _links(
+    group: h5py.Group, route: str, file: str, left: int, contents: LinkedObjects
+) -> list[bytes]:
     """Names of a group's links, at most `left` + 1. Problems are added to `contents`."""
     try:
         links, whole = link_names(group, left + 1)
@@ -154,7 +156,7 @@ def _visit(
     file: str,
     limits: Limits,
     texts: bool,
-) -> h5py.Group | h5py.Datatype | Found | Problem:
+) -> h5py.Group | h5py.Datatype | DatasetEntry | Problem:
     if not is_hard(group, link):
         return _link_problem(group, link, route, file)
     identifier = h5py.h5o.open(group.id, link)
@@ -166,7 +168,7 @@ def _visit(
     shape = tuple(int(n) for n in dataset.shape or ())
     element = element_type(dataset, texts=texts)
     problem = _dataset_problem(dataset, shape, element, route, file, limits)
-    return Found(route, path, dataset, object_address(dataset), shape, element, problem)
+    return DatasetEntry(route, path, dataset, object_address(dataset), shape, element, problem)
 
 
 def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Problem:

@@ -18,7 +18,7 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.io.file_window import Window, WindowFile
+from modelaudit.formats.io.file_window import FileWindow, WindowFile
 from modelaudit.settings import Limits
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -44,7 +44,7 @@ class Superblock:
     end: int | None
 
 
-def find_signature(window: Window) -> int | None:
+def find_signature(window: FileWindow) -> int | None:
     """Offset of the HDF5 signature, which is at 0 or at a power of two from 512 on."""
     offset = 0
     while offset < window.size:
@@ -54,7 +54,7 @@ def find_signature(window: Window) -> int | None:
     return None
 
 
-def read_superblock(window: Window) -> Superblock | None:
+def read_superblock(window: FileWindow) -> Superblock | None:
     """The superblock (HDF5 File Format Specification 3.0, section II.A); None without a signature.
 
     Raises:
@@ -77,7 +77,7 @@ def read_superblock(window: Window) -> Superblock | None:
 
 
 @contextmanager
-def opened_hdf5(window: Window) -> Iterator[h5py.File]:
+def opened_hdf5(window: FileWindow) -> Iterator[h5py.File]:
     """Open the HDF5 file in `window` read-only, without locking it.
 
     Raises:
@@ -91,7 +91,7 @@ def opened_hdf5(window: Window) -> Iterator[h5py.File]:
             file.close()
 
 
-def _open(window: Window, handle: WindowFile) -> h5py.File:
+def _open(window: FileWindow, handle: WindowFile) -> h5py.File:
     # libhdf5 reads a plain file about 1.5 times as fast as a Python file object, but fails if this
     # process has opened the file with other settings.
     if window.plain:
@@ -104,7 +104,7 @@ def _open(window: Window, handle: WindowFile) -> h5py.File:
 
 
 Names = tuple[list[bytes], bool]
-Thing: TypeAlias = h5py.Group | h5py.Dataset | h5py.Datatype
+Hdf5Object: TypeAlias = h5py.Group | h5py.Dataset | h5py.Datatype
 
 
 def hdf5_reason(error: BaseException) -> str:
@@ -119,7 +119,7 @@ def text_of(name: bytes | str) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
-def object_address(thing: Thing) -> int:
+def object_address(thing: Hdf5Object) -> int:
     """Unique address of an object in the file, the same for all links to it."""
     # Not `h5o.get_info`: it computes the size of the group's index, and never returns if that
     # index is circular.
@@ -148,7 +148,7 @@ def is_hard(group: h5py.Group, link: bytes) -> bool:
     return b"/" not in link and group.id.links.get_info(link).type == h5py.h5l.TYPE_HARD
 
 
-def attribute_names(thing: Thing, most: int = 10_000) -> Names:
+def attribute_names(thing: Hdf5Object, most: int = 10_000) -> Names:
     """Raw names of the attributes, and whether the list is complete; see `link_names`.
 
     Raises:

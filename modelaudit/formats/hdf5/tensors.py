@@ -12,7 +12,7 @@ import numpy as np
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, hdf5_reason, opened_hdf5, text_of
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, FileArray, StoredArray
 
 # Maximum size of decoded chunks in memory: all chunks that hold the same rows of a dataset.
@@ -80,7 +80,9 @@ def _says_bfloat16(dataset: h5py.Dataset) -> bool:
     return isinstance(word, str | bytes) and word in ("bfloat16", b"bfloat16")
 
 
-def source_of(window: Window, path: bytes, dataset: h5py.Dataset, kind: ElementType) -> StoredArray:
+def source_of(
+    window: FileWindow, path: bytes, dataset: h5py.Dataset, kind: ElementType
+) -> StoredArray:
     """Bounded access to a dataset of plain elements, which remains valid after the file is closed.
 
     Contiguous data are read by offset, without libhdf5; chunked data are decoded in bands. See
@@ -121,7 +123,7 @@ class BandedArray(StoredArray):
     """
 
     def __init__(
-        self, window: Window, path: bytes, shape: tuple[int, ...], kind: ElementType, rows: int
+        self, window: FileWindow, path: bytes, shape: tuple[int, ...], kind: ElementType, rows: int
     ) -> None:
         super().__init__(shape, kind.name, window.file)
         self.window = window

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class FileWindow:
     """Bytes `start` to `start + size` of the file at `path`, read in place.
 
     Attributes:
@@ -38,7 +38,7 @@ class Window:
     held: BinaryIO | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of_file(cls, path: Path, file: str = "") -> Window:
+    def of_file(cls, path: Path, file: str = "") -> FileWindow:
         """Window over a whole regular file.
 
         Raises:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind, Tensor, TensorStats
 from modelaudit.formats.io.dtypes import decode, stored_dtype
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
 
 # Large enough to amortise the system call, small enough for the L2 cache.
@@ -79,7 +79,7 @@ class FileArray(StoredArray):
 
     def __init__(
         self,
-        window: Window,
+        window: FileWindow,
         offset: int,
         shape: tuple[int, ...],
         dtype: str,
@@ -134,7 +134,7 @@ def summarise(
     if promised is not None and promised > limits.tensor_bytes:
         raise LimitExceeded(file, "tensor bytes", promised, limits.tensor_bytes, "tensor_bytes")
     digest = hashlib.sha256()
-    moments = _Moments() if stored is not None and stored.kind != "c" else None
+    moments = _RunningStats() if stored is not None and stored.kind != "c" else None
     nbytes = 0
     with np.errstate(all="ignore"):  # signalling NaNs are counted, not reported as warnings
         for piece in source.raw():
@@ -176,7 +176,7 @@ def summarise_or_problem(
         return Tensor(name, shape, dtype, nbytes, file, role), problem
 
 
-class _Moments:
+class _RunningStats:
     """Running minimum, maximum, mean and standard deviation of the finite values.
 
     `spread` is the square root of the sum of squared deviations, which does not overflow.

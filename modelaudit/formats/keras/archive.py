@@ -17,13 +17,13 @@ from modelaudit.facts import (
     Provenance,
     Tensor,
 )
-from modelaudit.formats.executables import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.hdf5.contents import Hdf5Contents, read_contents
 from modelaudit.formats.hdf5.keras_layout import V3
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.common import (
-    Notes,
+    ReadNotes,
     architecture_of,
     binding_of,
     json_part,
@@ -32,7 +32,7 @@ from modelaudit.formats.keras.common import (
     with_binding,
 )
 from modelaudit.formats.npz import read_npz
-from modelaudit.formats.zip.archive_members import DirectoryParts, Parts, ZipParts
+from modelaudit.formats.zip.archive_members import ArchiveParts, DirectoryParts, ZipParts
 from modelaudit.settings import Limits
 
 CONFIG, METADATA = "config.json", "metadata.json"
@@ -58,7 +58,7 @@ def read_keras_archive(path: Path, limits: Limits) -> Artifact:
         ReadError: the file is not a zip archive, or its central directory is damaged.
     """
     file = display_path(path, path)
-    parts: Parts
+    parts: ArchiveParts
     if path.is_dir():
         parts = unpacked = DirectoryParts(path, limits)
         files = tuple(
@@ -66,7 +66,7 @@ def read_keras_archive(path: Path, limits: Limits) -> Artifact:
             for name in unpacked.names()
         )
     else:
-        parts = ZipParts(Window.of_file(path, file), limits)
+        parts = ZipParts(FileWindow.of_file(path, file), limits)
         files = (file_entry(path, path, "archive", limits),)
     return _ArchiveReader(path, file, parts, limits).read(files)
 
@@ -74,14 +74,14 @@ def read_keras_archive(path: Path, limits: Limits) -> Artifact:
 class _ArchiveReader:
     """Reads an archive member by member; a member that cannot be read adds a problem."""
 
-    def __init__(self, path: Path, file: str, parts: Parts, limits: Limits) -> None:
+    def __init__(self, path: Path, file: str, parts: ArchiveParts, limits: Limits) -> None:
         self.path = path
         self.file = file
         self.parts = parts
         self.limits = limits
         self.names = set(parts.names())
         self.read_names: set[str] = set()  # members whose checksum is verified already
-        self.notes = Notes(list(parts.problems()))
+        self.notes = ReadNotes(list(parts.problems()))
 
     def read(self, files: tuple[FileEntry, ...]) -> Artifact:
         """The artefact; `files` are its entries on disk."""
@@ -203,7 +203,7 @@ class _ArchiveReader:
                     head = self.parts.window(name).head(HEAD_BYTES)
                 except ReadError as error:
                     self.notes.add(error, self._label(name), name)
-            what = program_by_bytes(head)
+            what = executable_kind(head)
             if own and what:
                 detail = f"{name} is {what} by its first bytes"
                 evidence: dict[str, Json] = {"program": what, "head": head.hex()}

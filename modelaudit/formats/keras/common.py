@@ -46,7 +46,7 @@ _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a
 
 
 @dataclass(slots=True)
-class Notes:
+class ReadNotes:
     """Problems and JSON documents collected while reading a model."""
 
     problems: list[Problem] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Notes:
         return not any(problem.kind in LOSSES for problem in self.problems)
 
 
-def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: Notes) -> Json:
+def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: ReadNotes) -> Json:
     """Parse a JSON document of the model; None if it is absent or invalid (adds a problem)."""
     if data is None:
         return None
@@ -86,10 +86,10 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
     return value
 
 
-def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Notes) -> None:
+def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: ReadNotes) -> None:
     """Add configs that are stored where Keras does not look, so that rules check them too."""
     for where, text in contents.stray:
-        found = Notes()
+        found = ReadNotes()
         value = json_part(text, file, where, limits, found)
         broken = any(problem.kind is ProblemKind.CONFIG_INVALID for problem in found.problems)
         if broken or not (value is None or names_a_class(value) or _CONFIG.search(where)):
@@ -111,7 +111,7 @@ def duplicate_keys(names: list[str], file: str, route: str) -> Problem:
 
 
 def architecture_of(
-    config: Json, file: str, route: str, limits: Limits, notes: Notes
+    config: Json, file: str, route: str, limits: Limits, notes: ReadNotes
 ) -> Architecture | None:
     """The saved architecture; None if there is none or it is not a Keras config (a problem)."""
     if config is None:

@@ -9,9 +9,9 @@ from modelaudit.facts import Architecture, Json, Layer, ProblemKind, Shape
 from modelaudit.formats.keras import dialects as keras_dialects
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom
-from modelaudit.formats.keras.inbound_nodes import Reference
-from modelaudit.formats.keras.layer_tree import Entry, Model, TreeReader, walk
-from modelaudit.formats.keras.shapes.inference import Flow
+from modelaudit.formats.keras.inbound_nodes import TensorReference
+from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeReader, walk
+from modelaudit.formats.keras.shapes.inference import ShapeInference
 from modelaudit.formats.keras.variables.specs import expected_variables
 from modelaudit.settings import Limits
 
@@ -39,8 +39,8 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
     if not isinstance(tidied, dict) or not isinstance(tidied.get("class_name"), str):
         raise ReadError(ProblemKind.CONFIG_INVALID, file, "the saved config has no model class")
     root = TreeReader(file, limits.layers).read(tidied)
-    model = root.model or Model((), (), (), ())
-    flow = Flow.of(root)
+    model = root.model or ModelEntry((), (), (), ())
+    flow = ShapeInference.of(root)
     layers = tuple(_layers(model, flow))
     routes = [entry.route for entry in model.entries]
     return Architecture(
@@ -54,7 +54,7 @@ def parse_architecture(config: Json, *, limits: Limits, file: str = "") -> Archi
     )
 
 
-def _layers(model: Model, flow: Flow) -> Iterator[Layer]:
+def _layers(model: ModelEntry, flow: ShapeInference) -> Iterator[Layer]:
     """Every layer below `model` in execution order, parents before children."""
     todo = list(zip(model.entries, _inbound(model), strict=True))[::-1]
     while todo:
@@ -66,7 +66,7 @@ def _layers(model: Model, flow: Flow) -> Iterator[Layer]:
             todo.extend(reversed(list(zip(entry.model.entries, inner_inbound, strict=True))))
 
 
-def _inbound(model: Model) -> list[tuple[tuple[str, ...], ...]]:
+def _inbound(model: ModelEntry) -> list[tuple[tuple[str, ...], ...]]:
     """For each entry and each of its calls, the routes of the input layers."""
     calls: list[list[tuple[str, ...]]] = [[() for _ in entry.calls] for entry in model.entries]
     for step in model.steps:
@@ -75,7 +75,7 @@ def _inbound(model: Model) -> list[tuple[tuple[str, ...], ...]]:
     return [tuple(layer_calls) for layer_calls in calls]
 
 
-def _layer(entry: Entry, inbound: tuple[tuple[str, ...], ...], flow: Flow) -> Layer:
+def _layer(entry: LayerEntry, inbound: tuple[tuple[str, ...], ...], flow: ShapeInference) -> Layer:
     seen = flow.seen.get(entry.route)
     inputs = seen.inputs if seen else ()
     known = tuple(shape for shape in inputs if shape is not None)
@@ -98,29 +98,29 @@ def _layer(entry: Entry, inbound: tuple[tuple[str, ...], ...], flow: Flow) -> La
     )
 
 
-def _expected(entry: Entry, inputs: tuple[Shape | None, ...]) -> Mapping[str, Shape]:
+def _expected(entry: LayerEntry, inputs: tuple[Shape | None, ...]) -> Mapping[str, Shape]:
     """Variables that the config implies, by role."""
     if entry.model is not None or is_custom(
         entry.class_name, entry.module, entry.registered_name, entry.config
     ):
         return {}
-    name, config = keras_dialects.modern(entry.class_name, entry.config)
+    name, config = keras_dialects.to_keras2(entry.class_name, entry.config)
     return expected_variables(name, config, inputs)
 
 
-def _dialect(root: Entry) -> str:
+def _dialect(root: LayerEntry) -> str:
     """keras1, keras2 or keras3, recognised by keys that only this version writes."""
     if root.module is not None and root.module.startswith("keras.src.models."):
         return "keras3"
-    entries = [root, *walk(root.model or Model((), (), (), ()))]
+    entries = [root, *walk(root.model or ModelEntry((), (), (), ()))]
     if any(_speaks_keras3(entry) for entry in entries):
         return "keras3"
-    if any(keras_dialects.speaks_keras1(entry.class_name, entry.config) for entry in entries):
+    if any(keras_dialects.is_keras1_layer(entry.class_name, entry.config) for entry in entries):
         return "keras1"
     return "keras2"
 
 
-def _speaks_keras3(entry: Entry) -> bool:
+def _speaks_keras3(entry: LayerEntry) -> bool:
     config = entry.config
     if "batch_shape" in config or "build_input_shape" in config:
         return True
@@ -131,5 +131,5 @@ def _speaks_keras3(entry: Entry) -> bool:
     return any(call.args and _is_keras3_call(call.inputs) for call in entry.calls)
 
 
-def _is_keras3_call(inputs: tuple[Reference, ...]) -> bool:
+def _is_keras3_call(inputs: tuple[TensorReference, ...]) -> bool:
     return any(reference.shape is not None for reference in inputs)

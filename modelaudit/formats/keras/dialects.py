@@ -1,6 +1,6 @@
 """Translation of layer configs of Keras 1, 2 and 3 to the keys of Keras 2.
 
-The other readers use the result of `modern`. Sources: the legacy-interface tables of Keras 2.0
+The other readers use the result of `to_keras2`. Sources: the legacy-interface tables of Keras 2.0
 (Chollet et al., 2017) and the signatures of the layers in Keras 1.2, 2.x and 3.x.
 """
 
@@ -81,21 +81,21 @@ _INITIALIZERS = {
 }
 
 
-def speaks_keras1(class_name: str, config: Mapping[str, Json]) -> bool:
+def is_keras1_layer(class_name: str, config: Mapping[str, Json]) -> bool:
     """Whether a layer's class or config is of Keras 1."""
     if class_name in KERAS1_ONLY or not KERAS1_KEYS.isdisjoint(config):
         return True
     return "output_dim" in config and class_name in ("Dense", "LSTM", "GRU", "SimpleRNN")
 
 
-def modern(class_name: str, config: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
+def to_keras2(class_name: str, config: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
     """A built-in layer's class name and config, translated to Keras 2.
 
     Aliases (`Convolution2D`, `MaxPool2D`) become the class they are an alias of. The config is
     returned unchanged unless it is of Keras 1; unknown keys are kept.
     """
     class_name = ALIASES.get(class_name, class_name)
-    if not speaks_keras1(class_name, config):
+    if not is_keras1_layer(class_name, config):
         return class_name, config
     new = dict(config)
     new.update((_RENAMED[key], value) for key, value in config.items() if key in _RENAMED)

@@ -7,37 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelaudit.facts import Shape
-from modelaudit.formats.keras.inbound_nodes import Call, Fail, Reference
+from modelaudit.formats.keras.inbound_nodes import Fail, LayerCall, TensorReference
 
-Place = tuple[int, int, int]
+OutputIndex = tuple[int, int, int]
 """Indices of a layer, of its call, and of the call's output tensor."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExecutionStep:
     """A layer call, the outputs it takes as inputs, and their shapes if the config saves them."""
 
     entry: int
     node: int
-    sources: tuple[Place, ...]
+    sources: tuple[OutputIndex, ...]
     saved_shapes: tuple[Shape | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class ExecutionGraph:
     """Result of `connect`. Layer indices in `steps` and `ends` are positions in `order`."""
 
     order: tuple[int, ...]
-    steps: tuple[Step, ...]
-    ends: tuple[tuple[Place, ...], ...]
+    steps: tuple[ExecutionStep, ...]
+    ends: tuple[tuple[OutputIndex, ...], ...]
 
 
 def connect(
     names: Sequence[str],
-    calls: Sequence[tuple[Call, ...]],
-    ends: Sequence[tuple[Reference, ...]],
+    calls: Sequence[tuple[LayerCall, ...]],
+    ends: Sequence[tuple[TensorReference, ...]],
     fail: Fail,
-) -> Graph:
+) -> ExecutionGraph:
     """Resolve references and sort the calls topologically (Kahn, 1962), ties in config order.
 
     A shared layer can be an indirect input of itself, so calls are sorted rather than layers. A
@@ -57,12 +57,12 @@ def connect(
     everything += [ref for refs in ends for ref in refs]
     offsets = _offsets(everything, index, counts, fail)
 
-    def place(ref: Reference) -> Place:
+    def place(ref: TensorReference) -> OutputIndex:
         layer = index[ref.layer]
         return layer, max(0, ref.node - offsets[layer]), ref.tensor
 
     nodes = [(i, n) for i, count in enumerate(counts) for n in range(count)]
-    sources: dict[tuple[int, int], tuple[Place, ...]] = {}
+    sources: dict[tuple[int, int], tuple[OutputIndex, ...]] = {}
     for i, n in nodes:
         inputs = calls[i][n].inputs if calls[i] else ()
         sources[i, n] = tuple(place(ref) for ref in inputs)
@@ -71,11 +71,11 @@ def connect(
     first_seen = list(dict.fromkeys(i for i, _ in ordered))
     position = {i: k for k, i in enumerate(first_seen)}
 
-    def moved(places: tuple[Place, ...]) -> tuple[Place, ...]:
+    def moved(places: tuple[OutputIndex, ...]) -> tuple[OutputIndex, ...]:
         return tuple((position[i], n, t) for i, n, t in places)
 
     steps = tuple(
-        Step(
+        ExecutionStep(
             position[i],
             n,
             moved(sources[i, n]),
@@ -83,7 +83,7 @@ def connect(
         )
         for i, n in ordered
     )
-    return Graph(
+    return ExecutionGraph(
         tuple(first_seen),
         steps,
         tuple(moved(tuple(place(ref) for ref in refs)) for refs in ends),
@@ -91,7 +91,7 @@ def connect(
 
 
 def _offsets(
-    refs: Sequence[Reference], index: dict[str, int], counts: Sequence[int], fail: Fail
+    refs: Sequence[TensorReference], index: dict[str, int], counts: Sequence[int], fail: Fail
 ) -> list[int]:
     """The number to subtract from the node indices of each layer.
 
@@ -112,7 +112,7 @@ def _offsets(
 
 def _sort(
     nodes: Sequence[tuple[int, int]],
-    sources: dict[tuple[int, int], tuple[Place, ...]],
+    sources: dict[tuple[int, int], tuple[OutputIndex, ...]],
     fail: Fail,
 ) -> list[tuple[int, int]]:
     waiting = {node: len({(i, n) for i, n, _ in sources[node]}) for node in nodes}

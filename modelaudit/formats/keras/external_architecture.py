@@ -88,7 +88,7 @@ def with_architecture(artifact: Artifact, document: Document, limits: Limits) ->
         }
         binding = bind(architecture, artifact.tensors, "h5_v3", var_names=names)
     else:
-        names = program_names(artifact)
+        names = saved_variable_names(artifact)
         binding = bind(architecture, artifact.tensors, "checkpoint", var_names=names)
     bound = with_binding(artifact, binding)
     extra: dict[str, Json] = {**bound.extra, "architecture_from": document.file}
@@ -99,7 +99,7 @@ def _texts(value: Json) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def program_names(artifact: Artifact) -> dict[str, str]:
+def saved_variable_names(artifact: Artifact) -> dict[str, str]:
     """For a checkpoint: tensor name -> variable name in the program that saved it."""
     entries = mapping(artifact.extra.get("restore")).get("names")
     found = {}

@@ -8,9 +8,9 @@ from modelaudit.facts import Artifact, Json, Problem, ProblemKind, Provenance
 from modelaudit.formats.hdf5.contents import read_contents
 from modelaudit.formats.hdf5.keras_layout import FORMATS, OTHER
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.common import (
-    Notes,
+    ReadNotes,
     architecture_of,
     binding_of,
     json_part,
@@ -36,8 +36,8 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
         ReadError: the file cannot be opened as HDF5.
     """
     file = display_path(path, path)
-    contents = read_contents(Window.of_file(path, file), limits)
-    notes = Notes(list(contents.problems))
+    contents = read_contents(FileWindow.of_file(path, file), limits)
+    notes = ReadNotes(list(contents.problems))
     if path.suffix.lower() in _OTHER_CONTAINERS:
         detail = f"is an HDF5 file, but its suffix is {path.suffix}"
         notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail))

@@ -24,7 +24,7 @@ CONSTANT = "_CONSTANT_VALUE"
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class TensorReference:
     """An output tensor of a call of a layer in the same model. `shape` is set if it is saved."""
 
     layer: str
@@ -33,11 +33,11 @@ class Reference:
     shape: Shape | None = None
 
 
-Argument: TypeAlias = "Json | Reference | list[Argument] | dict[str, Argument]"
+Argument: TypeAlias = "Json | TensorReference | list[Argument] | dict[str, Argument]"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class LayerCall:
     """One call of a layer.
 
     Attributes:
@@ -50,14 +50,14 @@ class Call:
     args: tuple[Argument, ...] = ()
     kwargs: Mapping[str, Argument] = field(default_factory=dict)
     saved_kwargs: Mapping[str, Json] = field(default_factory=dict)
-    inputs: tuple[Reference, ...] = ()
+    inputs: tuple[TensorReference, ...] = ()
 
 
 Fail: TypeAlias = Callable[[str], NoReturn]
 """Called with a reason; raises an error that names the file."""
 
 
-def parse_calls(inbound: Json, names: frozenset[str], fail: Fail) -> tuple[Call, ...]:
+def parse_calls(inbound: Json, names: frozenset[str], fail: Fail) -> tuple[LayerCall, ...]:
     """Parse the calls in a layer's `inbound_nodes`.
 
     Args:
@@ -70,7 +70,7 @@ def parse_calls(inbound: Json, names: frozenset[str], fail: Fail) -> tuple[Call,
         return ()
     if not isinstance(inbound, list):
         fail("inbound_nodes is not a list")
-    calls: list[Call] = []
+    calls: list[LayerCall] = []
     for node in inbound:
         if isinstance(node, dict) and "args" in node:
             calls.append(_keras3_call(node, names, fail))
@@ -81,12 +81,12 @@ def parse_calls(inbound: Json, names: frozenset[str], fail: Fail) -> tuple[Call,
     return tuple(calls)
 
 
-def references(argument: Argument) -> Iterator[Reference]:
+def tensor_references(argument: Argument) -> Iterator[TensorReference]:
     """All references in an argument, in order."""
     todo: list[Argument] = [argument]
     while todo:
         item = todo.pop()
-        if isinstance(item, Reference):
+        if isinstance(item, TensorReference):
             yield item
         elif isinstance(item, list):
             todo.extend(reversed(item))
@@ -94,29 +94,29 @@ def references(argument: Argument) -> Iterator[Reference]:
             todo.extend(reversed(list(item.values())))
 
 
-def parse_reference(value: Json) -> Reference | None:
+def parse_reference(value: Json) -> TensorReference | None:
     """Parse `["layer", node, tensor, ...]`; None if `value` is not such a list."""
     if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance(value[0], str):
         return None
     node, tensor = kj.integer(value[1]), kj.integer(value[2])
     if node is None or tensor is None or node < 0 or tensor < 0:
         return None
-    return Reference(value[0], node, tensor)
+    return TensorReference(value[0], node, tensor)
 
 
-def _keras3_call(node: dict[str, Json], names: frozenset[str], fail: Fail) -> Call:
+def _keras3_call(node: dict[str, Json], names: frozenset[str], fail: Fail) -> LayerCall:
     kwargs = kj.mapping(node.get("kwargs"))
     args = tuple(_convert(a, names, fail, 0) for a in kj.sequence(node.get("args")))
     return _call(args, {k: _convert(v, names, fail, 0) for k, v in kwargs.items()}, kwargs)
 
 
-def _keras2_call(node: Json, names: frozenset[str], fail: Fail) -> Call:
+def _keras2_call(node: Json, names: frozenset[str], fail: Fail) -> LayerCall:
     first = _first_leaf(node)
     kwargs = kj.mapping(first[3]) if len(first) == 4 else {}
     argument = _convert(node, names, fail, 0)
     if isinstance(argument, list) and len(argument) == 1:
         argument = argument[0]
-    if not any(references(argument)) and first[:1] != [CONSTANT]:
+    if not any(tensor_references(argument)) and first[:1] != [CONSTANT]:
         fail("an inbound node refers to no tensor of this model")
     return _call((argument,), {k: _convert(v, names, fail, 0) for k, v in kwargs.items()}, kwargs)
 
@@ -137,10 +137,10 @@ def _first_leaf(node: Json) -> list[Json]:
 
 def _call(
     args: tuple[Argument, ...], kwargs: dict[str, Argument], saved: Mapping[str, Json]
-) -> Call:
-    inputs = [ref for arg in args for ref in references(arg)]
-    inputs += [ref for arg in kwargs.values() for ref in references(arg)]
-    return Call(args, kwargs, saved, tuple(inputs))
+) -> LayerCall:
+    inputs = [ref for arg in args for ref in tensor_references(arg)]
+    inputs += [ref for arg in kwargs.values() for ref in tensor_references(arg)]
+    return LayerCall(args, kwargs, saved, tuple(inputs))
 
 
 def _convert(value: Json, names: frozenset[str], fail: Fail, depth: int) -> Argument:
@@ -163,9 +163,9 @@ def _convert(value: Json, names: frozenset[str], fail: Fail, depth: int) -> Argu
     return value
 
 
-def _keras_tensor(value: dict[str, Json], fail: Fail) -> Reference:
+def _keras_tensor(value: dict[str, Json], fail: Fail) -> TensorReference:
     config = kj.mapping(value.get("config"))
     found = parse_reference(config.get("keras_history"))
     if found is None:
         fail("a saved tensor has no keras_history")
-    return Reference(found.layer, found.node, found.tensor, kj.shape(config.get("shape")))
+    return TensorReference(found.layer, found.node, found.tensor, kj.shape(config.get("shape")))

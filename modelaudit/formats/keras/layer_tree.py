@@ -10,8 +10,13 @@ from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, ProblemKind, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import snake_case
-from modelaudit.formats.keras.execution_order import Step, connect
-from modelaudit.formats.keras.inbound_nodes import Call, Reference, parse_calls, parse_reference
+from modelaudit.formats.keras.execution_order import ExecutionStep, connect
+from modelaudit.formats.keras.inbound_nodes import (
+    LayerCall,
+    TensorReference,
+    parse_calls,
+    parse_reference,
+)
 from modelaudit.layer_classes import Trait, classes
 
 MAX_MODELS = 40
@@ -24,7 +29,7 @@ WITH_LAYERS = classes(Trait.MODEL) | {"Pipeline"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LayerEntry:
     """A saved layer. Fields are those of `facts.Layer`, without derived values.
 
     Attributes:
@@ -42,14 +47,14 @@ class Entry:
     registered_name: str | None
     config: Mapping[str, Json]
     config_route: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[LayerCall, ...] = ()
     built: tuple[Shape, ...] = ()
-    model: Model | None = None
-    wrapped: tuple[Entry, ...] = ()
+    model: ModelEntry | None = None
+    wrapped: tuple[LayerEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelEntry:
     """The layers of a model in execution order.
 
     Attributes:
@@ -58,8 +63,8 @@ class Model:
         inputs, outputs: (index into `entries`, index of the call, index of its output tensor).
     """
 
-    entries: tuple[Entry, ...]
-    steps: tuple[Step, ...]
+    entries: tuple[LayerEntry, ...]
+    steps: tuple[ExecutionStep, ...]
     inputs: tuple[tuple[int, int, int], ...]
     outputs: tuple[tuple[int, int, int], ...]
 
@@ -73,7 +78,7 @@ class TreeReader:
     _routes: set[str] = field(default_factory=set)
     _repeats: dict[str, int] = field(default_factory=dict)
 
-    def read(self, saved: dict[str, Json]) -> Entry:
+    def read(self, saved: dict[str, Json]) -> LayerEntry:
         """Read the root of the tree, whose route is empty.
 
         Raises:
@@ -81,13 +86,13 @@ class TreeReader:
         """
         root = self._head(saved, "", "")
         model = self._model(root, saved, "", 0)
-        return replace(root, model=model or Model((), (), (), ()))
+        return replace(root, model=model or ModelEntry((), (), (), ()))
 
     def fail(self, where: str, reason: str) -> NoReturn:
         """Raise the error for an invalid config."""
         raise ReadError(ProblemKind.CONFIG_INVALID, self.file, f"{reason} (at {where or 'root'})")
 
-    def _head(self, saved: Json, prefix: str, config_route: str) -> Entry:
+    def _head(self, saved: Json, prefix: str, config_route: str) -> LayerEntry:
         """A layer's own fields, without its calls and inner layers."""
         if not isinstance(saved, dict):
             self.fail(config_route, "a layer is not an object")
@@ -101,7 +106,7 @@ class TreeReader:
         # Never empty: the empty route is the root's.
         given = kj.text(saved.get("name")) or kj.text(config.get("name"))
         name = given or snake_case(class_name) or class_name
-        return Entry(
+        return LayerEntry(
             name=name,
             route=self._route(prefix, name, config_route) if config_route else "",
             class_name=class_name,
@@ -127,7 +132,7 @@ class TreeReader:
         self._routes.add(route)
         return route
 
-    def _entry(self, saved: Json, prefix: str, config_route: str, depth: int) -> Entry:
+    def _entry(self, saved: Json, prefix: str, config_route: str, depth: int) -> LayerEntry:
         if depth > MAX_MODELS:
             raise LimitExceeded(self.file, "nested models", depth, MAX_MODELS)
         entry = self._head(saved, prefix, config_route)
@@ -136,7 +141,9 @@ class TreeReader:
             return replace(entry, model=model)
         return replace(entry, wrapped=self._wrapped(entry, depth))
 
-    def _model(self, entry: Entry, saved: dict[str, Json], prefix: str, depth: int) -> Model | None:
+    def _model(
+        self, entry: LayerEntry, saved: dict[str, Json], prefix: str, depth: int
+    ) -> ModelEntry | None:
         """The inner layers of a model; None if `entry` is not a model."""
         config = entry.config
         layers = config.get("layers")
@@ -156,8 +163,8 @@ class TreeReader:
         return self._functional(inner, layers, config, where) if functional else _chain(inner)
 
     def _functional(
-        self, inner: list[Entry], layers: list[Json], config: Mapping[str, Json], where: str
-    ) -> Model:
+        self, inner: list[LayerEntry], layers: list[Json], config: Mapping[str, Json], where: str
+    ) -> ModelEntry:
         names = frozenset(entry.name for entry in inner)
 
         def fail(reason: str) -> NoReturn:
@@ -171,11 +178,11 @@ class TreeReader:
         if not all(ends):
             fail("a functional model has no inputs or no outputs")
         graph = connect([entry.name for entry in called], [e.calls for e in called], ends, fail)
-        return Model(
+        return ModelEntry(
             tuple(called[i] for i in graph.order), graph.steps, graph.ends[0], graph.ends[1]
         )
 
-    def _wrapped(self, entry: Entry, depth: int) -> tuple[Entry, ...]:
+    def _wrapped(self, entry: LayerEntry, depth: int) -> tuple[LayerEntry, ...]:
         config = entry.config
         prefix, route = f"{entry.route}/", f"{entry.config_route}/config"
         saved: list[tuple[Json, str]] = [
@@ -212,22 +219,24 @@ class TreeReader:
         return [(forward, "layer"), (backward, key)]
 
 
-def _chain(inner: list[Entry]) -> Model:
+def _chain(inner: list[LayerEntry]) -> ModelEntry:
     """A Sequential model: each layer is called on the output of the previous one."""
-    entries: list[Entry] = []
-    steps: list[Step] = []
+    entries: list[LayerEntry] = []
+    steps: list[ExecutionStep] = []
     for i, entry in enumerate(inner):
         sources = ((i - 1, 0, 0),) if i else ()
-        inputs = tuple(Reference(entries[s[0]].name, 0, 0) for s in sources)
+        inputs = tuple(TensorReference(entries[s[0]].name, 0, 0) for s in sources)
         is_input = entry.class_name in ("InputLayer", "Input")
-        call = Call(args=inputs, inputs=inputs)
+        call = LayerCall(args=inputs, inputs=inputs)
         entries.append(replace(entry, calls=() if is_input and not i else (call,)))
-        steps.append(Step(i, 0, sources, (None,) * len(sources)))
+        steps.append(ExecutionStep(i, 0, sources, (None,) * len(sources)))
     ends = ((0, 0, 0),) if inner else ()
-    return Model(tuple(entries), tuple(steps), ends, ((len(inner) - 1, 0, 0),) if inner else ())
+    return ModelEntry(
+        tuple(entries), tuple(steps), ends, ((len(inner) - 1, 0, 0),) if inner else ()
+    )
 
 
-def _ends(value: Json) -> Iterator[Reference]:
+def _ends(value: Json) -> Iterator[TensorReference]:
     """References in `input_layers` or `output_layers`: a single one, a list or an object."""
     todo: list[Json] = [value]
     while todo:
@@ -241,7 +250,7 @@ def _ends(value: Json) -> Iterator[Reference]:
             todo.extend(reversed(list(item.values())))
 
 
-def walk(model: Model) -> Iterator[Entry]:
+def walk(model: ModelEntry) -> Iterator[LayerEntry]:
     """All entries below `model` in execution order, parents before children."""
     todo = list(reversed(model.entries))
     while todo:

@@ -18,7 +18,7 @@ _PIPELINE = re.compile(
 _IN_MEMORY = "memory"
 
 
-def climbing(tree: Json, file: str) -> Iterator[Problem]:
+def escaping_asset_paths(tree: Json, file: str) -> Iterator[Problem]:
     """Names in the tree of values that are unsafe as paths of assets."""
     for key, leaf in _mapping(_mapping(tree).get("tree_metadata")).items():
         steps = _mapping(leaf).get("key_metadata")
@@ -35,7 +35,7 @@ def climbing(tree: Json, file: str) -> Iterator[Problem]:
                 break
 
 
-def elsewhere(document: Json, file: str) -> Iterator[Problem]:
+def external_locations(document: Json, file: str) -> Iterator[Problem]:
     """Locations outside the checkpoint in a TensorStore specification.
 
     A specification is an object with a `driver`; inside it, all URLs count. A URL that is followed

@@ -20,9 +20,9 @@ from modelaudit.formats.io.bounded import (
     model_digest,
     read_bytes,
 )
-from modelaudit.formats.io.file_window import Window
-from modelaudit.formats.keras.common import Notes, architecture_of, json_part, mapping_of
-from modelaudit.formats.orbax.external_paths import climbing, elsewhere
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.keras.common import ReadNotes, architecture_of, json_part, mapping_of
+from modelaudit.formats.orbax.external_paths import escaping_asset_paths, external_locations
 from modelaudit.formats.orbax.sniff import MARKS, UNFINISHED
 from modelaudit.formats.saved_model.files import list_files
 from modelaudit.settings import Limits
@@ -39,7 +39,7 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
     """
     root = root.absolute()
     listing = list_files(root, limits)
-    notes = Notes(list(listing.problems))
+    notes = ReadNotes(list(listing.problems))
     detail = "is an Orbax checkpoint, whose arrays are not read"
     notes.problems.append(Problem(ProblemKind.UNSUPPORTED, root.name, detail))
     config: Json = None
@@ -51,7 +51,10 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
             document = _document(path, file, limits, notes)
         else:
             document = _json(path, file, limits, notes)
-        notes.problems += [*climbing(document, file), *elsewhere(document, file)]
+        notes.problems += [
+            *escaping_asset_paths(document, file),
+            *external_locations(document, file),
+        ]
         if saved and (found := _config(document, file, limits, notes)):
             config, where = found, file
     if any(UNFINISHED in part for file in listing.paths for part in file.split("/")):
@@ -73,7 +76,7 @@ def read_orbax(root: Path, limits: Limits) -> Artifact:
     )
 
 
-def _document(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
+def _document(path: Path, file: str, limits: Limits, notes: ReadNotes) -> Json:
     try:
         data = read_bytes(path, limits.config_bytes, file, "config_bytes")
     except ReadError as error:
@@ -82,7 +85,7 @@ def _document(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
     return json_part(data, file, "", limits, notes)
 
 
-def _config(document: Json, file: str, limits: Limits, notes: Notes) -> Json:
+def _config(document: Json, file: str, limits: Limits, notes: ReadNotes) -> Json:
     """The Keras config, which is JSON in a string of the JSON document."""
     text = (mapping_of(document) or {}).get("config")
     if isinstance(text, str):
@@ -90,13 +93,13 @@ def _config(document: Json, file: str, limits: Limits, notes: Notes) -> Json:
     return text
 
 
-def _json(path: Path, file: str, limits: Limits, notes: Notes) -> Json:
+def _json(path: Path, file: str, limits: Limits, notes: ReadNotes) -> Json:
     """Parse a file that contains either JSON or data; None for data.
 
     JSON that is too large, nested too deep or unreadable adds a problem, as it is not checked.
     """
     try:
-        head = Window.of_file(path, file).head(_HEAD_BYTES)
+        head = FileWindow.of_file(path, file).head(_HEAD_BYTES)
         if not _begins_json(head):
             return None
         return json_loads(read_bytes(path, limits.config_bytes, file, "config_bytes"), limits, file)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry, Json, Problem, ProblemKind
-from modelaudit.formats.executables import HEAD_BYTES, program_by_bytes
+from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.io.bounded import display_path, file_entry
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 
@@ -25,14 +25,14 @@ _METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
 
 
 @dataclass(slots=True)
-class Listing:
+class ModelFiles:
     """Files of a directory by POSIX path, and problems with links and special files."""
 
     paths: dict[str, Path] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
-def list_files(root: Path, limits: Limits) -> Listing:
+def list_files(root: Path, limits: Limits) -> ModelFiles:
     """List all regular files below `root`, except in nested SavedModels, which are other models.
 
     Links to targets inside `root` count as files; other links are problems.
@@ -40,7 +40,7 @@ def list_files(root: Path, limits: Limits) -> Listing:
     Raises:
         LimitExceeded: more than `files` files.
     """
-    listing = Listing()
+    listing = ModelFiles()
     pending = [root]
     while pending:
         directory = pending.pop()
@@ -90,7 +90,7 @@ def role_of(file: str) -> str:
     return "foreign"
 
 
-def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntry, ...]:
+def file_entries(listing: ModelFiles, root: Path, limits: Limits) -> tuple[FileEntry, ...]:
     """All files with size, digest and role, sorted by path."""
     return tuple(
         file_entry(path, root, role_of(file), limits)
@@ -98,7 +98,7 @@ def file_entries(listing: Listing, root: Path, limits: Limits) -> tuple[FileEntr
     )
 
 
-def foreign_problems(listing: Listing) -> Iterator[Problem]:
+def unexpected_file_problems(listing: ModelFiles) -> Iterator[Problem]:
     """Problems of files other than graph, variables and metadata.
 
     `leftover` for files that do not belong to a SavedModel, `unsupported` for a split graph, and
@@ -109,7 +109,7 @@ def foreign_problems(listing: Listing) -> Iterator[Problem]:
         if role not in {"foreign", "asset"}:
             continue
         try:
-            head = Window.of_file(path, file).head(HEAD_BYTES)
+            head = FileWindow.of_file(path, file).head(HEAD_BYTES)
         except ReadError:
             head = b""
         evidence: dict[str, Json] = {"head": head.hex()}
@@ -119,6 +119,6 @@ def foreign_problems(listing: Listing) -> Iterator[Problem]:
             detail = "does not belong to a SavedModel"
             yield Problem(ProblemKind.LEFTOVER, file, detail, evidence=evidence)
             continue
-        if what := program_by_bytes(head):
+        if what := executable_kind(head):
             detail = f"is {what} by its first bytes"
             yield Problem(ProblemKind.OTHER, file, detail, evidence={"program": what, **evidence})

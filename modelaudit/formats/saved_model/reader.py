@@ -21,7 +21,11 @@ from modelaudit.facts import (
 from modelaudit.formats.checkpoint.object_graph import VALUE, joined
 from modelaudit.formats.checkpoint.reader import read_checkpoint, variable_holders
 from modelaudit.formats.checkpoint.state_file import read_state_file
-from modelaudit.formats.checkpoint.variables import Variables, read_variables, restore_facts
+from modelaudit.formats.checkpoint.variables import (
+    CheckpointVariables,
+    read_variables,
+    restore_facts,
+)
 from modelaudit.formats.graph.kernels import config_differences, find_kernels
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables, unrestored
@@ -42,10 +46,10 @@ from modelaudit.formats.saved_model.captured_variables import (
 from modelaudit.formats.saved_model.files import (
     GRAPH_NAMES,
     SPLIT,
-    Listing,
+    ModelFiles,
     file_entries,
-    foreign_problems,
     list_files,
+    unexpected_file_problems,
 )
 from modelaudit.formats.saved_model.fingerprint import INDEX, read_fingerprint
 from modelaudit.formats.saved_model.meta_graphs import (
@@ -72,7 +76,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     """
     root = root.absolute()
     listing = list_files(root, limits)
-    problems = [*listing.problems, *foreign_problems(listing)]
+    problems = [*listing.problems, *unexpected_file_problems(listing)]
     for problem in listing.problems:
         if problem.file in GRAPH_NAMES:
             raise ReadError(problem.kind, problem.file, problem.detail)
@@ -168,7 +172,7 @@ def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
 
 
 def _graphs(
-    listing: Listing, limits: Limits
+    listing: ModelFiles, limits: Limits
 ) -> tuple[pb.SavedModel, str, tuple[Graph, ...], list[Problem]]:
     """Message, file name, graphs and problems; an empty message if the graph is missing."""
     try:
@@ -186,9 +190,9 @@ def _read_variables(
     root: Path,
     graphs: Sequence[Graph],
     objects: Sequence[ObjectNode],
-    listing: Listing,
+    listing: ModelFiles,
     limits: Limits,
-) -> Variables:
+) -> CheckpointVariables:
     """Read the variables, unless the model has only constants and no checkpoint."""
     prefix = root / "variables" / "variables"
     needed = any(node.kind == "variable" for node in objects) or any(
@@ -199,11 +203,11 @@ def _read_variables(
     )
     if needed or INDEX in listing.paths:
         return read_variables(prefix, root, limits)
-    return Variables()
+    return CheckpointVariables()
 
 
 def _read_metadata(
-    listing: Listing, objects: tuple[ObjectNode, ...], limits: Limits
+    listing: ModelFiles, objects: tuple[ObjectNode, ...], limits: Limits
 ) -> tuple[KerasMetadata, list[Problem]]:
     data = None
     if KERAS_METADATA in listing.paths:
@@ -218,7 +222,7 @@ def _read_metadata(
 
 def _bind(
     metadata: KerasMetadata,
-    variables: Variables,
+    variables: CheckpointVariables,
     objects: tuple[ObjectNode, ...],
     limits: Limits,
 ) -> tuple[Binding | None, list[Problem]]:
@@ -241,7 +245,7 @@ def _kernels(
     graph: Graph,
     signatures: Sequence[Signature],
     objects: tuple[ObjectNode, ...],
-    variables: Variables,
+    variables: CheckpointVariables,
     assigned: dict[str, str],
 ) -> tuple[Kernel, ...]:
     """Kernels in the graph, with the variable names of the program that saved the model."""
@@ -259,8 +263,8 @@ def _kernels(
 
 
 def _one_copy(
-    variables: Variables, objects: tuple[ObjectNode, ...]
-) -> tuple[Variables, list[Json]]:
+    variables: CheckpointVariables, objects: tuple[ObjectNode, ...]
+) -> tuple[CheckpointVariables, list[Json]]:
     """Count each weight once, and report weights whose two copies differ.
 
     Copies get the role `other`, and their checkpoint keys map to the tensor that functions use.
@@ -289,6 +293,6 @@ def _one_copy(
     return replace(variables, tensors=kept, keys=keys), divergent
 
 
-def _stored_name(node: ObjectNode, variables: Variables) -> str:
+def _stored_name(node: ObjectNode, variables: CheckpointVariables) -> str:
     """`Tensor.name` of a variable's value, or ""."""
     return variables.keys.get(node.attributes.get(VALUE, {}).get("key", ""), "")

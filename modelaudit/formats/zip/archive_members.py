@@ -12,10 +12,10 @@ from typing import Protocol
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.io.bounded import display_path
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.zip.decompress import PIECE_BYTES, READABLE, unpacked
-from modelaudit.formats.zip.directory import STORED, Directory, Member, read_directory
+from modelaudit.formats.zip.directory import STORED, CentralDirectory, ZipMember, read_directory
 from modelaudit.formats.zip.problems import directory_problems
 from modelaudit.settings import Limits
 
@@ -23,14 +23,14 @@ from modelaudit.settings import Limits
 _RATIO_FLOOR = 1 << 20
 
 
-class Parts(Protocol):
+class ArchiveParts(Protocol):
     """Access to members by name. The last of several equal names wins, as in Python's zipfile."""
 
     def names(self) -> tuple[str, ...]:
         """Names of all members but directories, in stored order, duplicates included."""
         ...
 
-    def window(self, name: str) -> Window:
+    def window(self, name: str) -> FileWindow:
         """Window over the member's bytes, decompressed to a temporary file if necessary.
 
         Raises:
@@ -55,26 +55,26 @@ class ZipParts:
         ReadError: see `read_directory`.
     """
 
-    def __init__(self, archive: Window, limits: Limits) -> None:
+    def __init__(self, archive: FileWindow, limits: Limits) -> None:
         self.archive = archive
         self.limits = limits
-        self.directory: Directory = read_directory(archive, limits)
+        self.directory: CentralDirectory = read_directory(archive, limits)
         self._by_name = {member.name: member for member in self.directory.members}
         self._inflated = 0
 
     def names(self) -> tuple[str, ...]:
-        """See `Parts.names`."""
+        """See `ArchiveParts.names`."""
         return tuple(m.name for m in self.directory.members if not m.is_directory)
 
-    def window(self, name: str) -> Window:
-        """See `Parts.window`. Stored (uncompressed) members are not copied."""
+    def window(self, name: str) -> FileWindow:
+        """See `ArchiveParts.window`. Stored (uncompressed) members are not copied."""
         member = self._by_name[name]
         file = f"{self.archive.file}:{name}"
         if member.method == STORED and not member.encrypted:
             for _ in self._pieces(member, file):
                 pass  # computes the checksum
             start = self.archive.start + member.start
-            return Window(self.archive.path, start, member.stored, file, self.archive.held)
+            return FileWindow(self.archive.path, start, member.stored, file, self.archive.held)
         with contextlib.ExitStack() as stack:
             held = stack.enter_context(tempfile.TemporaryFile(prefix="modelaudit-"))
             for piece in self._pieces(member, file):
@@ -82,10 +82,10 @@ class ZipParts:
             held.flush()
             # Complete: the window owns the file now; the last window closes and deletes it.
             stack.pop_all()
-        return Window(self.archive.path, 0, member.size, file, held)
+        return FileWindow(self.archive.path, 0, member.size, file, held)
 
     def facts(self) -> Mapping[str, Json]:
-        """See `Parts.facts`."""
+        """See `ArchiveParts.facts`."""
         return {
             "members": [
                 {"name": m.name, "bytes": m.size, "stored": m.stored, "method": m.method}
@@ -98,10 +98,10 @@ class ZipParts:
         }
 
     def problems(self) -> Iterator[Problem]:
-        """See `Parts.problems`."""
+        """See `ArchiveParts.problems`."""
         yield from directory_problems(self.directory, self.archive.file)
 
-    def _pieces(self, member: Member, file: str) -> Iterator[bytes]:
+    def _pieces(self, member: ZipMember, file: str) -> Iterator[bytes]:
         """Decompressed bytes of a member. Size and CRC are checked, since headers can be wrong."""
         if member.encrypted:
             raise ReadError(ProblemKind.UNSUPPORTED, file, "is encrypted")
@@ -125,7 +125,7 @@ class ZipParts:
             reason = f"CRC-32 is {crc:08x}, its header declares {member.crc:08x}"
             raise ReadError(ProblemKind.CRC_MISMATCH, file, reason)
 
-    def _check_promise(self, member: Member, file: str) -> None:
+    def _check_promise(self, member: ZipMember, file: str) -> None:
         ratio = member.size / max(member.stored, 1)
         if ratio > self.limits.archive_ratio and member.size > _RATIO_FLOOR:
             raise LimitExceeded(
@@ -162,23 +162,23 @@ class DirectoryParts:
                 )
 
     def names(self) -> tuple[str, ...]:
-        """See `Parts.names`."""
+        """See `ArchiveParts.names`."""
         return tuple(self._files)
 
     def path(self, name: str) -> Path:
         """Path of the member on disk."""
         return self._files[name]
 
-    def window(self, name: str) -> Window:
-        """See `Parts.window`."""
-        return Window.of_file(self._files[name], name)
+    def window(self, name: str) -> FileWindow:
+        """See `ArchiveParts.window`."""
+        return FileWindow.of_file(self._files[name], name)
 
     def facts(self) -> Mapping[str, Json]:
-        """See `Parts.facts`."""
+        """See `ArchiveParts.facts`."""
         return {"unpacked": True}
 
     def problems(self) -> Iterator[Problem]:
-        """See `Parts.problems`."""
+        """See `ArchiveParts.problems`."""
         for name in self._links:
             detail = f"{name} is a symbolic link that leads out of the model"
             yield Problem(ProblemKind.UNSAFE_PATH, name, detail, evidence={"link": name})

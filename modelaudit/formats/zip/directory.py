@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.zip.local_headers import (
     DESCRIPTOR_BYTES,
     ENCRYPTED,
     SIZES_FOLLOW,
     UNKNOWN32,
-    Header,
+    MemberHeader,
     conflict,
     local_header,
     wide,
@@ -39,7 +39,7 @@ _RECORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06")
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ZipMember:
     """An entry of the central directory.
 
     Attributes:
@@ -77,7 +77,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class CentralDirectory:
     """All members in the order of the central directory, and bytes that belong to no member.
 
     Attributes:
@@ -91,7 +91,7 @@ class Directory:
         hidden: whether the comment is long enough for an archive, or contains zip signatures.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[ZipMember, ...]
     prefix: int
     suffix: int
     comment: int
@@ -101,12 +101,12 @@ class Directory:
     hidden: bool = False
 
 
-def has_end_record(window: Window) -> bool:
+def has_end_record(window: FileWindow) -> bool:
     """Whether there is the signature of an end record near the end of the file."""
     return _find_end(window) is not None
 
 
-def read_directory(window: Window, limits: Limits) -> Directory:
+def read_directory(window: FileWindow, limits: Limits) -> CentralDirectory:
     """Parse the central directory and every member's local header.
 
     Args:
@@ -144,7 +144,7 @@ def read_directory(window: Window, limits: Limits) -> Directory:
     text = window.head(comment, tail_start)
     first = min((member.header for member in members), default=prefix)
     gaps, overlaps = _gaps(members, first, offset + prefix)
-    return Directory(
+    return CentralDirectory(
         members,
         prefix=max(prefix, first),
         suffix=max(window.size - tail_start - comment, 0),
@@ -156,7 +156,7 @@ def read_directory(window: Window, limits: Limits) -> Directory:
     )
 
 
-def _gaps(members: tuple[Member, ...], first: int, end: int) -> tuple[int, int]:
+def _gaps(members: tuple[ZipMember, ...], first: int, end: int) -> tuple[int, int]:
     """Bytes between the first member and the directory that no member, and that two, claim."""
     covered, loose, gaps, overlaps = first, 0, 0, 0
     spans = sorted((member.header, member.start + member.stored, member.tail) for member in members)
@@ -168,7 +168,7 @@ def _gaps(members: tuple[Member, ...], first: int, end: int) -> tuple[int, int]:
     return gaps, overlaps
 
 
-def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int], str] | None:
+def _find_end(window: FileWindow) -> tuple[int, tuple[int, int, int, int], str] | None:
     """Offset of the end record, (members, directory size, directory offset, comment), conflict.
 
     Same search as Python's zipfile: first without a comment, then backwards, and a zip64 record
@@ -197,12 +197,12 @@ def _find_end(window: Window) -> tuple[int, tuple[int, int, int, int], str] | No
     return end, (count, size, offset, comment), conflict
 
 
-def _end_size(window: Window, offset: int) -> int:
+def _end_size(window: FileWindow, offset: int) -> int:
     has_64_bits = window.head(4, offset) == b"PK\x06\x06"
     return _END.size + (_END64.size + _END64_LOCATOR.size if has_64_bits else 0)
 
 
-def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterator[Member]:
+def _members(window: FileWindow, data: bytes, prefix: int, limits: Limits) -> Iterator[ZipMember]:
     position = count = 0
     while position < len(data):
         count += 1
@@ -225,8 +225,8 @@ def _members(window: Window, data: bytes, prefix: int, limits: Limits) -> Iterat
         if start + stored > window.size:
             reason = f"data of {_text(raw_name, flags)} extend past the end of the file"
             raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
-        central = Header(flags, method, crc, stored, size)
-        yield Member(
+        central = MemberHeader(flags, method, crc, stored, size)
+        yield ZipMember(
             name=_text(raw_name, flags),
             local_name=_text(local_name, flags),
             method=method,

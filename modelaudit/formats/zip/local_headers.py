@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 
 ENCRYPTED, SIZES_FOLLOW = 1, 8
 UNKNOWN32 = 0xFFFFFFFF
@@ -23,7 +23,7 @@ _ZIP64 = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class MemberHeader:
     """Fields of a member's header. `stored` is the compressed, `size` the decompressed size."""
 
     flags: int
@@ -33,7 +33,7 @@ class Header:
     size: int
 
 
-def local_header(window: Window, offset: int) -> tuple[Header, bytes, int]:
+def local_header(window: FileWindow, offset: int) -> tuple[MemberHeader, bytes, int]:
     """Read the local header at `offset`; return it, the raw name and the offset of the data.
 
     Raises:
@@ -47,7 +47,7 @@ def local_header(window: Window, offset: int) -> tuple[Header, bytes, int]:
     after = window.head(name_length + extra_length, offset + _LOCAL.size)
     size, stored = wide(after[name_length:], (size, stored), window.file)
     start = offset + _LOCAL.size + name_length + extra_length
-    return Header(flags, method, crc, stored, size), after[:name_length], start
+    return MemberHeader(flags, method, crc, stored, size), after[:name_length], start
 
 
 def wide(extra: bytes, values: tuple[int, ...], file: str) -> tuple[int, ...]:
@@ -71,7 +71,7 @@ def wide(extra: bytes, values: tuple[int, ...], file: str) -> tuple[int, ...]:
     return values
 
 
-def conflict(window: Window, central: Header, local: Header, end: int) -> str:
+def conflict(window: FileWindow, central: MemberHeader, local: MemberHeader, end: int) -> str:
     """How the local header or the data descriptor contradicts the directory; "" if it does not.
 
     Args:
@@ -99,7 +99,7 @@ def conflict(window: Window, central: Header, local: Header, end: int) -> str:
     return ""
 
 
-def _is_described(window: Window, central: Header, end: int) -> bool:
+def _is_described(window: FileWindow, central: MemberHeader, end: int) -> bool:
     """Whether the data descriptor agrees, in any of the four layouts that are in use."""
     data = window.head(DESCRIPTOR_BYTES, end)
     sizes = (central.crc, central.stored, central.size)

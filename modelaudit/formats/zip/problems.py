@@ -7,12 +7,12 @@ import stat
 from collections.abc import Iterator
 
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.zip.directory import DEFLATED, STORED, Directory
+from modelaudit.formats.zip.directory import DEFLATED, STORED, CentralDirectory
 
 _PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
 
 
-def directory_problems(directory: Directory, file: str) -> Iterator[Problem]:
+def directory_problems(directory: CentralDirectory, file: str) -> Iterator[Problem]:
     """Irregular names and headers, and bytes outside the members."""
     evidence: dict[str, Json]
     alike: dict[str, list[str]] = {}
@@ -57,7 +57,7 @@ def _unpacked_name(name: str) -> str:
     return posixpath.normpath(name.replace("\\", "/")).casefold()
 
 
-def _archive_problems(directory: Directory, file: str) -> Iterator[Problem]:
+def _archive_problems(directory: CentralDirectory, file: str) -> Iterator[Problem]:
     """Irregularities of the archive as a whole."""
     evidence: dict[str, Json]
     if directory.conflict:

@@ -18,7 +18,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import channels_first, input_shape, spatial_part
 from modelaudit.measures.architecture.window_grid import (
-    Window,
+    LayerWindow,
     explicit_padding,
     extent,
     layer_window,
@@ -175,7 +175,7 @@ def _whole(state: FieldState) -> FieldState | None:
     )
 
 
-def _windowed(window: Window, state: FieldState) -> FieldState:
+def _windowed(window: LayerWindow, state: FieldState) -> FieldState:
     low, high, jumps, sizes = [], [], [], []
     for axis, size in enumerate(state.size):
         k, s, d = window.kernel[axis], window.strides[axis], window.dilations[axis]

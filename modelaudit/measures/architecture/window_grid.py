@@ -14,7 +14,7 @@ from modelaudit.facts import Json, Layer
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LayerWindow:
     """A layer's window per spatial axis. `padding` is valid, same or causal.
 
     The windows of a `transposed` convolution are on its output: its grid is that of the
@@ -80,7 +80,7 @@ def transposed_size(size: int, kernel: int, stride: int, dilation: int, padding:
     return size * stride + max(extent(kernel, dilation) - stride, 0)
 
 
-def axis_symmetric(window: Window, axis: int, size: int, explicit: tuple[int, int]) -> bool:
+def axis_symmetric(window: LayerWindow, axis: int, size: int, explicit: tuple[int, int]) -> bool:
     """`grid_symmetric` for one axis of a layer on a map of `size` before explicit padding."""
     k, s, d = window.kernel[axis], window.strides[axis], window.dilations[axis]
     if not window.transposed:
@@ -89,7 +89,7 @@ def axis_symmetric(window: Window, axis: int, size: int, explicit: tuple[int, in
     return explicit[0] == explicit[1] and grid_symmetric(output, k, s, d, window.padding)
 
 
-def layer_window(layer: Layer, rank: int) -> Window | None:
+def layer_window(layer: Layer, rank: int) -> LayerWindow | None:
     """The window of a convolution or local pooling layer on `rank` axes; None for others."""
     name = layer.class_name
     config = layer.config
@@ -108,7 +108,9 @@ def layer_window(layer: Layer, rank: int) -> Window | None:
     padding = config.get("padding", config.get("border_mode", "valid"))
     if strides is None or dilations is None or padding not in ("valid", "same", "causal"):
         return None
-    return Window(kernel, strides, dilations, str(padding), "Transpose" in name or "Deconv" in name)
+    return LayerWindow(
+        kernel, strides, dilations, str(padding), "Transpose" in name or "Deconv" in name
+    )
 
 
 def explicit_padding(layer: Layer, rank: int) -> tuple[tuple[int, int], ...] | None:

@@ -38,7 +38,9 @@ def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) ->
     return float(np.mean(answers == labels))
 
 
-def renumbered(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
+def renumbered_accuracy(
+    values: NDArray[np.floating], kind: str, y: NDArray[np.generic]
+) -> float | None:
     """Accuracy under the best one-to-one mapping of the model's classes to the labels, in [0, 1].
 
     It distinguishes a wrong class order from wrong answers. None without classes, or with fewer

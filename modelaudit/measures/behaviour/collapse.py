@@ -23,7 +23,7 @@ LARGE_BIAS_EXCESS, LARGE_BIAS_GAIN, LARGE_BIAS_RATIO = 5.0, 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Diversity:
+class InputDiversity:
     """What is known about the diversity of the inputs.
 
     Attributes:
@@ -51,7 +51,7 @@ class Diversity:
         return varied and self.batchnorm_consistent is not False
 
 
-def collapse(values: NDArray[np.floating], kind: str, diversity: Diversity) -> Collapse:
+def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity) -> Collapse:
     """Decide whether an output has collapsed.
 
     With classes: less than max(0.1, 3 % of log2 K) bits of information about diverse inputs.
@@ -150,7 +150,7 @@ def bias_effect(
         restored = before < MIN_SPREAD <= after
         return BiasEffect(before, after, excess, None, restored)
     before, after = information(p), information(p_centred)
-    share = collapse(stored, kind, Diversity(synthetic=True)).top_share or 0.0
+    share = collapse(stored, kind, InputDiversity(synthetic=True)).top_share or 0.0
     limit = bits_limit(class_count(stored, kind) or 2)
     large = excess > LARGE_BIAS_EXCESS and after > LARGE_BIAS_RATIO * before
     gain = LARGE_BIAS_GAIN if large else MIN_BIAS_GAIN

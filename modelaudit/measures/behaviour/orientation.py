@@ -26,14 +26,15 @@ INFORMED_PEAK, PEAK = 0.60, 0.60
 GAIN = 0.30
 # Variants that differ by fewer bits are equally good.
 TIED = 0.06
-# Minimum number of inputs for statements on orientation (all faults found, no false alarm in 3,750).
+# Minimum number of inputs for statements on orientation: all faults found, no false alarm in
+# 3,750.
 MIN_INPUTS = 32
 _DRAWS = 1000
 _MAX_DRAWN = 1 << 22  # maximum number of resampled means in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class OrientationProfile:
     """Information for each variant of the inputs.
 
     Attributes:
@@ -63,7 +64,7 @@ def orientation_profile(
     rng: np.random.Generator,
     *,
     draws: int = _DRAWS,
-) -> Profile:
+) -> OrientationProfile:
     """Compare variants of the same n inputs.
 
     Args:
@@ -75,7 +76,7 @@ def orientation_profile(
     n = outputs["e"].shape[0]
     weights = rng.multinomial(n, np.full(n, 1 / n), size=draws) / n
     drawn = {name: _resampled(p, weights) for name, p in outputs.items()}
-    return Profile(
+    return OrientationProfile(
         information={name: information(p) for name, p in outputs.items()},
         interval={
             name: _centred(percentile_interval(drawn[name]), drawn[name], information(p))
@@ -84,7 +85,7 @@ def orientation_profile(
     )
 
 
-def understood_better(
+def better_orientations(
     profile: Mapping[str, float],
     given: float,
     room: float,

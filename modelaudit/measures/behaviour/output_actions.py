@@ -28,7 +28,7 @@ _FOLLOWED = 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class OutputAction:
     """An action on the output and the variation that remains under it.
 
     Attributes:
@@ -51,7 +51,7 @@ def best_action(
     kind: str,
     transform: Transform,
     noise: float = 0.0,
-) -> Action:
+) -> OutputAction:
     """The action on the output that best explains the effect of a transform of the input.
 
     Args:
@@ -67,9 +67,9 @@ def best_action(
     if kind == "spatial":
         return _spatial(z, z_moved, transform, noise, same)
     if same is None or len(z) < 2:
-        return Action("invariant", same, detail)
+        return OutputAction("invariant", same, detail)
     z, z_moved = z.reshape(len(z), -1), z_moved.reshape(len(z), -1)
-    other: Action | None = None
+    other: OutputAction | None = None
     if kind == "regression":
         signs = np.where(
             ((z - z_moved) ** 2).sum(axis=0) <= ((z + z_moved) ** 2).sum(axis=0), 1, -1
@@ -77,16 +77,16 @@ def best_action(
         left = normalised_variation(z, z_moved * signs, noise=noise)
         if (signs < 0).any():
             detail["nfv_odd"] = left
-            other = Action("odd", left, detail | {"signs": signs.tolist()})
+            other = OutputAction("odd", left, detail | {"signs": signs.tolist()})
     elif kind in CLASSES and z.shape[1] > 1:
         classes = swapped_classes(z, z_moved)
         left = normalised_variation(z, z_moved[:, classes], noise=noise)
         if (classes != np.arange(len(classes))).any():
             detail["nfv_swap"] = left
         if _exchanged(z, z_moved, classes):
-            other = Action("swap", left, detail | {"classes": classes.tolist()})
+            other = OutputAction("swap", left, detail | {"classes": classes.tolist()})
     if other is None or other.nfv is None or other.nfv >= min(_SHARE * same, _EXPLAINED):
-        return Action("invariant", same, detail)
+        return OutputAction("invariant", same, detail)
     return other
 
 
@@ -115,15 +115,15 @@ def _spatial(
     transform: Transform,
     noise: float,
     same: float | None,
-) -> Action:
+) -> OutputAction:
     """A map is expected to move along, unless its axes differ from those of the input."""
     detail: dict[str, Json] = {"nfv_invariant": same}
     try:
         undone = transform.undo_on_output(z_moved)
     except ValueError:
-        return Action("invariant", same, detail)
+        return OutputAction("invariant", same, detail)
     left = normalised_variation(z, undone, noise=noise)
     detail["nfv_spatial"] = left
     if left is None or (same is not None and same < _SHARE * left):
-        return Action("invariant", same, detail)
-    return Action("spatial", left, detail)
+        return OutputAction("invariant", same, detail)
+    return OutputAction("spatial", left, detail)

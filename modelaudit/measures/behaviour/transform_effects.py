@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.facts import Json
-from modelaudit.measures.behaviour.output_actions import Action, best_action
+from modelaudit.measures.behaviour.output_actions import OutputAction, best_action
 from modelaudit.measures.behaviour.outputs import comparable, decisions, predicted, probabilities
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.statistics import (
@@ -29,7 +29,7 @@ _PER_CLASS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class OutputPair:
     """Outputs of a model for the same n inputs, plain and transformed, (n, ...) each."""
 
     plain: NDArray[np.floating]
@@ -37,7 +37,7 @@ class Pair:
 
 
 def transform_effect(
-    pair: Pair,
+    pair: OutputPair,
     kind: str,
     transform: Transform,
     rng: np.random.Generator,
@@ -64,7 +64,7 @@ def transform_effect(
         Agreement and kappa are over `outputs.decisions`.
     """
     action = (
-        Action("invariant", None)
+        OutputAction("invariant", None)
         if collapsed
         else best_action(pair.plain, pair.moved, kind, transform, noise)
     )
@@ -195,7 +195,9 @@ def scrambled_ratio(js: NDArray[np.float64], js_scrambled: NDArray[np.float64]) 
     return float(js.mean()) / below if below > 0 else None
 
 
-def per_class(pair: Pair, kind: str, min_count: int = _PER_CLASS) -> tuple[Mapping[str, Json], ...]:
+def per_class(
+    pair: OutputPair, kind: str, min_count: int = _PER_CLASS
+) -> tuple[Mapping[str, Json], ...]:
     """Agreement and variation for each class that is predicted for the plain input.
 
     Only classes with at least `min_count` inputs. `p` is Fisher's exact test of the class against
@@ -228,7 +230,9 @@ def per_class(pair: Pair, kind: str, min_count: int = _PER_CLASS) -> tuple[Mappi
     return tuple(row | {"p_holm": p} for row, p in zip(rows, holm(p_values), strict=True))
 
 
-def _largest_difference(pair: Pair, action: Action, transform: Transform) -> float | None:
+def _largest_difference(
+    pair: OutputPair, action: OutputAction, transform: Transform
+) -> float | None:
     if not pair.plain.size:
         return None
     moved = transform.undo_on_output(pair.moved) if action.name == "spatial" else pair.moved

@@ -32,7 +32,7 @@ MISFIT_ALIKE = 0.70
 MISFIT_SCALE = 1.0
 
 
-def off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
+def inputs_off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
     """Whether the inputs, also in this orientation, are on a scale unlike that in training.
 
     The outputs then say nothing about orientations: all inputs are far from the training data.
@@ -47,7 +47,7 @@ def off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
     return min(fits[0].mean_deviation, turned) > MISFIT_SCALE
 
 
-def misfit(
+def statistics_misfit(
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
     stored: tuple[NDArray[np.float64], NDArray[np.float64]],
@@ -65,7 +65,7 @@ def misfit(
     return np.median(deviation, axis=-1), np.median(np.abs(ratio), axis=-1)
 
 
-def settled(
+def statistics_convergence(
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
     stored: tuple[NDArray[np.float64], NDArray[np.float64]],
@@ -78,13 +78,13 @@ def settled(
     other inputs are not on this path.
 
     Args:
-        mean, variance, stored, epsilon: as in `misfit`, (C,) each.
+        mean, variance, stored, epsilon: as in `statistics_misfit`, (C,) each.
 
     Returns:
         The share in (0, 1], in steps of 0.01, with the smallest misfit, and that misfit.
     """
     share = np.linspace(0.01, 1.0, 100)[:, None]
-    deviation, log = misfit(share * mean, 1 - share + share * variance, stored, epsilon)
+    deviation, log = statistics_misfit(share * mean, 1 - share + share * variance, stored, epsilon)
     misfits = np.maximum(deviation, log / 3)
     best = int(np.argmin(misfits))
     return float(share[best, 0]), float(misfits[best])

@@ -37,7 +37,7 @@ _MAX_DRAWN = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Companions:
+class LayerContext:
     """State of the other weights of a kernel's layer.
 
     Attributes:
@@ -54,7 +54,7 @@ class Companions:
 
 
 def kernel_initialization(
-    kernel: Kernel, values: KernelValues, dtype: str, companions: Companions, kernels: int
+    kernel: Kernel, values: KernelValues, dtype: str, companions: LayerContext, kernels: int
 ) -> KernelInitialization:
     """Decide about one kernel, at a level that is shared by all kernels (Bonferroni correction).
 
@@ -186,7 +186,7 @@ def _drawn(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _still_initial(
-    verdict: KernelInitialization, values: KernelValues, companions: Companions, strict: bool
+    verdict: KernelInitialization, values: KernelValues, companions: LayerContext, strict: bool
 ) -> KernelInitialization:
     """Decide about a kernel whose weights passed all tests.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.measures.dihedral import Element, index_map
+from modelaudit.measures.dihedral import DihedralElement, index_map
 
 MAX_FILTERS = 512
 MAX_WORK = 1 << 29  # multiply-adds for comparing all filters with each other
@@ -25,12 +25,12 @@ _SEED = 20240229
 Permutation = NDArray[np.intp]
 
 
-class CannotMatch(Exception):
+class MirrorPairsUndefined(Exception):
     """The twins of a layer are undefined or too expensive; the message contains the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class TwinMatch:
+class MirrorMatch:
     """Best matching of a layer's filters with their mirror images.
 
     Attributes:
@@ -49,13 +49,13 @@ class TwinMatch:
     z: float | None = None
 
 
-def match_twins(
+def match_mirror_pairs(
     kernel: NDArray[np.floating],
-    element: Element,
+    element: DihedralElement,
     sizes: tuple[int, ...],
     pi_in: Permutation,
     allowed: NDArray[np.bool_] | None = None,
-) -> TwinMatch:
+) -> MirrorMatch:
     """Match the filters of a kernel (n, in, out) under an involution of its spatial axes.
 
     Args:
@@ -70,10 +70,10 @@ def match_twins(
     """
     n, inputs, outputs = kernel.shape
     if len(pi_in) != inputs:
-        raise CannotMatch(f"the input has {len(pi_in)} channels, the kernel {inputs}")
+        raise MirrorPairsUndefined(f"the input has {len(pi_in)} channels, the kernel {inputs}")
     work = n * inputs * outputs * outputs
     if outputs > MAX_FILTERS or work > MAX_WORK:
-        raise CannotMatch(f"too many filters to match: {outputs} of {n * inputs} weights")
+        raise MirrorPairsUndefined(f"too many filters to match: {outputs} of {n * inputs} weights")
     norms = np.linalg.norm(kernel.reshape(-1, outputs), axis=0)
     unit = (kernel / np.where(norms > 0, norms, 1)).astype(np.float32)
     permuted = unit[:, pi_in, :].reshape(n, -1, outputs)
@@ -89,12 +89,12 @@ def match_twins(
     scores = np.take_along_axis(overlaps, pairs[:, :, None], axis=2).mean(axis=(1, 2))
     matched = float(scores[0])
     if not draws:
-        return TwinMatch(pairs[0], matched)
+        return MirrorMatch(pairs[0], matched)
     null = scores[1:].astype(np.float64)
     expected, spread = float(null.mean()), float(null.std(ddof=1))
     if expected >= 1 - 1e-6 or spread == 0.0:
-        return TwinMatch(pairs[0], matched, expected)
-    return TwinMatch(
+        return MirrorMatch(pairs[0], matched, expected)
+    return MirrorMatch(
         pairs[0],
         matched,
         expected,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelaudit.measures.dihedral import (
     CHARACTERS,
     DIMENSIONS,
-    Element,
+    DihedralElement,
     elements,
     fixed_points,
     index_map,
@@ -87,13 +87,13 @@ def kernel_symmetry(values: KernelValues, route: str, kind: str) -> KernelSymmet
     )
 
 
-def even_baseline(element: Element, sizes: tuple[int, ...]) -> float:
+def even_baseline(element: DihedralElement, sizes: tuple[int, ...]) -> float:
     """Expected AC even fraction of exchangeable weights: (d - 1)/(n - 1), d = (n + fixed)/2."""
     n = math.prod(sizes)
     return (_even_dimensions(element, sizes) - 1) / (n - 1)
 
 
-def even_deviation(element: Element, sizes: tuple[int, ...], slices: int) -> float:
+def even_deviation(element: DihedralElement, sizes: tuple[int, ...], slices: int) -> float:
     """Standard deviation of the AC even fraction of `slices` independent Gaussian slices.
 
     The fraction is a ratio of chi-squared energies with the distribution Beta(N(d-1)/2, N(n-d)/2).
@@ -153,16 +153,18 @@ def is_lowpass(values: KernelValues) -> bool:
     return same and all(np.allclose(matrix[m, 0], matrix[:, 0], rtol=0, atol=1e-5) for m in moved)
 
 
-def _even_dimensions(element: Element, sizes: tuple[int, ...]) -> int:
+def _even_dimensions(element: DihedralElement, sizes: tuple[int, ...]) -> int:
     return (math.prod(sizes) + fixed_points(element, sizes)) // 2
 
 
-def _informative(element: Element, sizes: tuple[int, ...]) -> bool:
+def _informative(element: DihedralElement, sizes: tuple[int, ...]) -> bool:
     """Whether an involution has both even and odd AC parts."""
     return element.involution and 1 < _even_dimensions(element, sizes) < math.prod(sizes)
 
 
-def _overlap(matrix: NDArray[np.float64], element: Element, sizes: tuple[int, ...]) -> float:
+def _overlap(
+    matrix: NDArray[np.float64], element: DihedralElement, sizes: tuple[int, ...]
+) -> float:
     """<K, gK> summed over slices, row by row to avoid a copy of the matrix."""
     mapping = index_map(element, sizes)
     return math.fsum(float(matrix[i] @ matrix[j]) for i, j in enumerate(mapping.tolist()))

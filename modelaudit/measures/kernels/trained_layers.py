@@ -20,7 +20,7 @@ LARGEST = 1 << 24  # maximum size of a bias in bytes
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
 
 
-def moved_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
+def trained_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
     """Layers, other than the routes `tested`, with a weight that their initializer cannot draw.
 
     Raises:

@@ -53,7 +53,7 @@ def port(name: Untyped, spec: Untyped) -> dict[str, Any]:
     }
 
 
-class Loaded(ABC):
+class LoadedModel(ABC):
     """A loaded model. `inputs` and `outputs` are port descriptions."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Loaded(ABC):
         return self.run(feeds, False)
 
 
-class KerasModel(Loaded):
+class KerasModel(LoadedModel):
     """A model of Keras 2 or 3. Variables are `layer route/name`."""
 
     def __init__(self, tf: Untyped, keras: Untyped, model: Untyped) -> None:

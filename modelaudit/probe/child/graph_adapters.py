@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .adapters import AdapterError, Loaded, named_outputs, port
+from .adapters import AdapterError, LoadedModel, named_outputs, port
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REFERENCES = ("VariableV2", "Variable")  # operations of TensorFlow 1's reference variables
 
 
-class SignatureModel(Loaded):
+class SignatureModel(LoadedModel):
     """A signature of a SavedModel. Variables are named by their checkpoint keys."""
 
     def __init__(self, tf: Untyped, root: Untyped, function: Untyped, call: Untyped = None) -> None:
@@ -93,7 +93,7 @@ class SignatureModel(Loaded):
         return named_outputs(self.call(tensors), [entry["name"] for entry in self.outputs])
 
 
-class SessionModel(Loaded):
+class SessionModel(LoadedModel):
     """A TensorFlow 1 graph in a session. Variables are named by their ops."""
 
     def __init__(self, tf: Untyped, session: Untyped, inputs: Untyped, outputs: Untyped) -> None:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .adapters import AdapterError, KerasModel, Loaded
+from .adapters import AdapterError, KerasModel, LoadedModel
 from .graph_adapters import SessionModel, SignatureModel
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from .frames import Untyped
 
-    Loader = Callable[["Context"], Loaded]
+    Loader = Callable[["LoadContext"], LoadedModel]
 
 MAX_OUTPUTS = 8  # of a graph that does not say which of its tensors are its outputs
 TRAINING_SCOPES = ("save", "gradients", "report_uninitialized_variables", "init")
 SIDE_EFFECTS = ("Save", "Restore", "Assign", "Summary", "Apply", "Print", "NoOp", "Assert")
 
 
-class Context:
+class LoadContext:
     """What a loader may use: the runtime's modules and the request."""
 
     def __init__(self, tf: Untyped, keras: Untyped, request: dict[str, Any]) -> None:
@@ -65,21 +65,21 @@ def run_ops_directly(tf: Untyped) -> None:
             switch(handle, False)
 
 
-def _need_keras(context: Context) -> Untyped:
+def _need_keras(context: LoadContext) -> Untyped:
     if context.keras is None:
         raise AdapterError("this runtime has no Keras")
     run_ops_directly(context.tf)
     return context.keras
 
 
-def load_model(context: Context) -> Loaded:
+def load_model(context: LoadContext) -> LoadedModel:
     """`keras.models.load_model(path, compile=False)`, safe mode as Keras sets it."""
     keras = _need_keras(context)
     model = keras.models.load_model(context.path, compile=False)
     return KerasModel(context.tf, keras, model)
 
 
-def saved_model_load(context: Context) -> Loaded:
+def saved_model_load(context: LoadContext) -> LoadedModel:
     """`tf.saved_model.load(path)` and a signature of it; in TensorFlow 1 that needs a session."""
     if not context.tf.executing_eagerly():
         return session(context)
@@ -100,7 +100,7 @@ def _choose(signatures: Untyped, wanted: str | None) -> Untyped:
     return None
 
 
-def tfsm_layer(context: Context) -> Loaded:
+def tfsm_layer(context: LoadContext) -> LoadedModel:
     """`keras.layers.TFSMLayer(path, call_endpoint=…)`, Keras 3's way to read a SavedModel."""
     keras = _need_keras(context)
     if not hasattr(keras.layers, "TFSMLayer"):
@@ -112,7 +112,7 @@ def tfsm_layer(context: Context) -> Loaded:
     return SignatureModel(context.tf, root, function, lambda tensors: layer(*tensors.values()))
 
 
-def session(context: Context) -> Loaded:
+def session(context: LoadContext) -> LoadedModel:
     """`tf.compat.v1.saved_model.loader.load` with the tags asked for, else `serve`."""
     v1 = context.tf.compat.v1
     graph = v1.Graph()
@@ -138,7 +138,7 @@ def _signature_def(meta: Untyped, wanted: str | None) -> Untyped:
     return None
 
 
-def import_meta_graph(context: Context) -> Loaded:
+def import_meta_graph(context: LoadContext) -> LoadedModel:
     """`tf.train.import_meta_graph(prefix + ".meta")` and `Saver.restore`."""
     v1 = context.tf.compat.v1
     graph = v1.Graph()
@@ -152,7 +152,7 @@ def import_meta_graph(context: Context) -> Loaded:
         return SessionModel(context.tf, live, inputs, outputs)
 
 
-def import_graph_def(context: Context) -> Loaded:
+def import_graph_def(context: LoadContext) -> LoadedModel:
     """`tf.import_graph_def` of a frozen graph."""
     v1 = context.tf.compat.v1
     definition = v1.GraphDef()
@@ -164,7 +164,7 @@ def import_graph_def(context: Context) -> Loaded:
         return SessionModel(context.tf, context.session(graph), inputs, outputs)
 
 
-def _endpoints(context: Context, graph: Untyped) -> tuple[Any, Any]:
+def _endpoints(context: LoadContext, graph: Untyped) -> tuple[Any, Any]:
     """Inputs and outputs of a graph without signatures: as asked for, else as it looks.
 
     Outputs are tensors that nothing consumes and that follow from a placeholder, saving and
@@ -206,7 +206,7 @@ def _placeholders(tensor: Untyped) -> list[Any]:
     return [found[name] for name in sorted(found)]
 
 
-def _rebuilt(context: Context) -> tuple[Any, Any]:
+def _rebuilt(context: LoadContext) -> tuple[Any, Any]:
     """The Keras module and the model rebuilt from the architecture that belongs to the weights."""
     keras = _need_keras(context)
     if not context.architecture:
@@ -214,14 +214,14 @@ def _rebuilt(context: Context) -> tuple[Any, Any]:
     return keras, keras.models.model_from_json(context.architecture)
 
 
-def load_weights(context: Context) -> Loaded:
+def load_weights(context: LoadContext) -> LoadedModel:
     """`model_from_json` of the given architecture, then `load_weights`."""
     keras, model = _rebuilt(context)
     model.load_weights(context.path)
     return KerasModel(context.tf, keras, model)
 
 
-def load_checkpoint(context: Context) -> Loaded:
+def load_checkpoint(context: LoadContext) -> LoadedModel:
     """`tf.train.Checkpoint(…).read` into the given architecture; all of it must match."""
     keras, model = _rebuilt(context)
     train = context.tf.train
@@ -245,9 +245,9 @@ LOADERS: dict[str, Loader] = {
 }
 
 
-def load(tf: Untyped, keras: Untyped, request: dict[str, Any]) -> Loaded:
+def load(tf: Untyped, keras: Untyped, request: dict[str, Any]) -> LoadedModel:
     """Load as `request["call"]` says."""
-    context = Context(tf, keras, request)
+    context = LoadContext(tf, keras, request)
     if not Path(context.path).is_absolute():
         raise AdapterError("the path must be absolute")
     return LOADERS[str(request["call"])](context)

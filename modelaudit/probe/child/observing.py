@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .adapters import AdapterError, KerasModel, Loaded, dtype_name
+from .adapters import AdapterError, KerasModel, LoadedModel, dtype_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 SMALL = 1 << 20  # values up to which numpy is done before TensorFlow has begun
 
 
-class Watched(ABC):
+class LayerHook(ABC):
     """Context in which the calls of the named layers go through `around`."""
 
-    def __init__(self, model: Loaded, routes: Iterable[str]) -> None:
+    def __init__(self, model: LoadedModel, routes: Iterable[str]) -> None:
         if not isinstance(model, KerasModel) or not model.tf.executing_eagerly():
             raise AdapterError("layers can be watched in Keras models under TensorFlow 2 only")
         layers = dict(model.walk())
@@ -65,19 +65,19 @@ class Watched(ABC):
         """What `call` returns for these arguments; more is done here."""
 
 
-class Capture(Watched):
+class ActivationCapture(LayerHook):
     """Context in which the named layers are watched.
 
     Results are keyed `route` for a layer's first call in a forward pass, `route@1` for its
     second, and so on; statistics add `:mean`, `:var`, `:min`, `:max` and `:count`.
     """
 
-    def __init__(self, model: Loaded, routes: list[str], into: bool) -> None:
+    def __init__(self, model: LoadedModel, routes: list[str], into: bool) -> None:
         super().__init__(model, routes)
         self.into = into
         self.calls: dict[str, Any] = {}  # tensors of the last forward pass
         self.whole: dict[str, list[NDArray[Any]]] = {}
-        self.sums: dict[str, _Moments] = {}
+        self.sums: dict[str, _ChannelMoments] = {}
 
     def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """Run the layer and remember what went in or came out."""
@@ -103,7 +103,7 @@ class Capture(Watched):
             value = tensor[:rows] if len(tensor) > rows else tensor  # padded rows are no samples
             if statistics:
                 axis = channel_axis(self.layers[route], value.shape.rank)
-                self.sums.setdefault(key, _Moments()).add(self.tf, value, axis)
+                self.sums.setdefault(key, _ChannelMoments()).add(self.tf, value, axis)
             else:
                 narrow = dtype.kind == "V" or dtype.itemsize < 4
                 kept = np.asarray(value.numpy())
@@ -119,7 +119,7 @@ class Capture(Watched):
         return found
 
 
-class Refit(Watched):
+class BatchNormRefit(LayerHook):
     """Context in which BatchNormalization layers take their statistics from what flows in.
 
     Each layer's stored mean and variance are overwritten right before it runs, so one forward
@@ -127,7 +127,7 @@ class Refit(Watched):
     `variables` are the two variables of each route; `assign` overwrites one.
     """
 
-    def __init__(self, model: Loaded, variables: dict[str, tuple[Untyped, Untyped]]) -> None:
+    def __init__(self, model: LoadedModel, variables: dict[str, tuple[Untyped, Untyped]]) -> None:
         super().__init__(model, list(variables))
         if self.missing:
             raise AdapterError(f"the model has no layer {self.missing[0]}")
@@ -137,7 +137,7 @@ class Refit(Watched):
         """Refit the layer, then run it."""
         value = args[0] if args else kwargs["inputs"]
         axis = channel_axis(self.layers[route], value.shape.rank)
-        moments = _Moments()
+        moments = _ChannelMoments()
         moments.add(self.tf, value, axis)
         found = moments.results()
         mean, variance = self.variables[route]
@@ -158,7 +158,7 @@ def channel_axis(layer: Untyped, rank: int) -> int:
     return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
 
 
-class _Moments:
+class _ChannelMoments:
     """Mean, population variance, minimum and maximum per channel, batch by batch.
 
     Batches are merged as in Chan, Golub and LeVeque (1983): no cancellation for large means.

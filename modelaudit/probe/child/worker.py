@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import frames, loading, sandbox
-from .adapters import AdapterError, Loaded, dtype_name
-from .observing import Capture, Refit
+from .adapters import AdapterError, LoadedModel, dtype_name
+from .observing import ActivationCapture, BatchNormRefit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,7 +122,7 @@ class Worker:
 
     def __init__(self, tf: Untyped, keras: Untyped) -> None:
         self.tf, self.keras = tf, keras
-        self.model: Loaded | None = None
+        self.model: LoadedModel | None = None
         self.kept: Arrays = {}
         self._last_names: list[str] = []  # of the outputs of the last batch
         self.originals: Arrays = {}  # values from before the first assignment
@@ -143,7 +143,7 @@ class Worker:
         """Do what one request asks."""
         return self.verbs[str(request["verb"])](request, arrays)
 
-    def loaded(self) -> Loaded:
+    def loaded(self) -> LoadedModel:
         """The model.
 
         Raises:
@@ -220,7 +220,9 @@ class Worker:
         watches = request["watches"]
         with contextlib.ExitStack() as stack:
             captures = [
-                stack.enter_context(Capture(self.loaded(), each["routes"], bool(each["into"])))
+                stack.enter_context(
+                    ActivationCapture(self.loaded(), each["routes"], bool(each["into"]))
+                )
                 for each in watches
             ]
             for rows, _ in self._batches(request):
@@ -244,7 +246,7 @@ class Worker:
         for paths in request["layers"].values():
             for path in paths:
                 self.originals.setdefault(path, model.value(held[path]))
-        with Refit(model, variables):
+        with BatchNormRefit(model, variables):
             for _ in self._batches(request):
                 pass
         return {}, {}

@@ -38,7 +38,7 @@ ASK_PATHS = (
 )
 
 
-def around(command: list[str], visible: Iterable[Path], private: Path) -> list[str]:
+def bubblewrap_command(command: list[str], visible: Iterable[Path], private: Path) -> list[str]:
     """`command`, to be run by bubblewrap.
 
     Args:
@@ -60,7 +60,7 @@ def around(command: list[str], visible: Iterable[Path], private: Path) -> list[s
         arguments += ["--cap-drop", "ALL"]
         for capability in ROOT_NEEDS:
             arguments += ["--cap-add", capability]
-    arguments += way_to([*map(Path, paths), private])
+    arguments += parent_directory_options([*map(Path, paths), private])
     for path in sorted(paths):  # a directory before what lies in it
         arguments += ["--ro-bind-try", path, path]
     arguments += ["--dev", "/dev", "--proc", "/proc"]
@@ -68,7 +68,7 @@ def around(command: list[str], visible: Iterable[Path], private: Path) -> list[s
     return [*arguments, "--chdir", str(private), "--", *command]
 
 
-def way_to(paths: Iterable[Path]) -> list[str]:
+def parent_directory_options(paths: Iterable[Path]) -> list[str]:
     """Options that make the directories above `paths`, so that every user can pass through."""
     options: list[str] = []
     for parent in sorted({parent for path in paths for parent in path.parents}):
@@ -92,7 +92,7 @@ def _interpreter_paths(python: str) -> list[str]:
     return [path for path in found if isinstance(path, str)]
 
 
-def why_not() -> str:
+def unavailable_reason() -> str:
     """Why bubblewrap cannot be used on this machine, or "" where it can: it is tried."""
     command = [PROGRAM, *NAMESPACES, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     try:

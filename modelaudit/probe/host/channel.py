@@ -2,7 +2,7 @@
 
 Everything that comes from the child is untrusted: frames are bounded and typed by `frames`,
 answers must carry the session's token, and a child that stays silent, grows or dies ends as
-`Ended`, which says how.
+`ChildEnded`, which says how.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from modelaudit.facts import Json
 from modelaudit.probe.child import frames
-from modelaudit.probe.host import disk_limit as disk
+from modelaudit.probe.host import disk_limit
 from modelaudit.probe.protocol import Status
 
 POLL_SECONDS = 0.05  # between two looks at memory
@@ -39,7 +39,7 @@ PASS_CREDENTIALS: int | None = getattr(socket, "SO_PASSCRED", None)
 
 
 @dataclass
-class Ended(Exception):
+class ChildEnded(Exception):
     """The child is gone, or was ended by the supervisor."""
 
     status: Status
@@ -102,7 +102,7 @@ class Channel:
             os.set_blocking(log, False)
         except OSError as error:
             self.close()
-            raise Ended(
+            raise ChildEnded(
                 Status.UNAVAILABLE, type(error).__name__, f"the runtime does not answer: {error}"
             ) from error
         finally:
@@ -157,9 +157,9 @@ class Channel:
             raise self._violation("an answer without the session's token")
         return answer, arrays
 
-    def _violation(self, reason: str) -> Ended:
+    def _violation(self, reason: str) -> ChildEnded:
         self._kill()
-        return Ended(Status.CRASHED, "ProtocolError", f"the child answered with {reason}")
+        return ChildEnded(Status.CRASHED, "ProtocolError", f"the child answered with {reason}")
 
     def _read(self, count: int) -> bytearray:
         buffer = bytearray(count)
@@ -197,7 +197,7 @@ class Channel:
             left = self.limits.seconds - self.waited
             if left <= 0:
                 self._kill()
-                raise Ended(
+                raise ChildEnded(
                     Status.TIMEOUT, "TimeoutError", f"no answer in {self.limits.seconds:g} s"
                 )
             ready = dict(poll.poll(1000 * min(left, POLL_SECONDS)))
@@ -211,11 +211,11 @@ class Channel:
             if self._base_memory is not None and used > self.limits.memory:
                 self._kill()
                 most = f"{self.limits.memory // 2**20:,} MiB"
-                raise Ended(Status.MEMORY, "MemoryError", f"used more than {most}")
+                raise ChildEnded(Status.MEMORY, "MemoryError", f"used more than {most}")
             scratch = self.limits.scratch
-            if scratch and (reason := disk.excess(scratch, self.limits.file_size)):
+            if scratch and (reason := disk_limit.excess(scratch, self.limits.file_size)):
                 self._kill()
-                raise Ended(Status.DISK, "OSError", reason)
+                raise ChildEnded(Status.DISK, "OSError", reason)
 
     def _drain(self, most: int) -> bool:
         """Take up to `most` bytes out of the log; False once it is closed.
@@ -269,7 +269,7 @@ class Channel:
         while self._control_message():
             pass
 
-    def _post_mortem(self) -> Ended:
+    def _post_mortem(self) -> ChildEnded:
         """How a child ended that closed its channel by itself."""
         self._drain(DRAINED_BYTES)
         status = None
@@ -280,18 +280,20 @@ class Channel:
             status = message.get("status", status)
         self._kill()
         if not isinstance(status, int):
-            return Ended(Status.CRASHED, "", "the child closed its channel")
+            return ChildEnded(Status.CRASHED, "", "the child closed its channel")
         if not os.WIFSIGNALED(status):
             code = os.waitstatus_to_exitcode(status)
-            return Ended(Status.CRASHED, "", f"the child exited with code {code}")
+            return ChildEnded(Status.CRASHED, "", f"the child exited with code {code}")
         number = os.WTERMSIG(status)
         name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
         if number in TIME_SIGNALS:
-            return Ended(Status.TIMEOUT, "TimeoutError", f"out of CPU time ({name})", number)
+            return ChildEnded(Status.TIMEOUT, "TimeoutError", f"out of CPU time ({name})", number)
         if b"bad_alloc" in self._log:
-            return Ended(Status.MEMORY, "MemoryError", f"died for want of memory ({name})", number)
+            return ChildEnded(
+                Status.MEMORY, "MemoryError", f"died for want of memory ({name})", number
+            )
         hint = ", perhaps by the kernel for want of memory" if number == signal.SIGKILL else ""
-        return Ended(Status.CRASHED, "", f"killed by {name}{hint}", number)
+        return ChildEnded(Status.CRASHED, "", f"killed by {name}{hint}", number)
 
 
 def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:

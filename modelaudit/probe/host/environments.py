@@ -19,7 +19,7 @@ from pathlib import Path
 
 from modelaudit.errors import ProbeError
 from modelaudit.runtimes.subprocesses import QUIET, output_of
-from modelaudit.settings import ForeignRuntime
+from modelaudit.settings import OtherRuntime
 
 INSTALL_SECONDS = 1800.0
 CHECK_SECONDS = 300.0
@@ -27,7 +27,7 @@ READY = "modelaudit-ready.json"  # written last: an environment without it is ha
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def interpreter(runtime: ForeignRuntime) -> str:
+def interpreter(runtime: OtherRuntime) -> str:
     """Path of the runtime's interpreter; its environment is made where it is not there yet.
 
     Making one downloads and installs packages: it needs the network and takes a minute or so.
@@ -58,7 +58,7 @@ def cache_directory() -> Path:
     return Path(base) / "modelaudit" / "runtimes"
 
 
-def _name(runtime: ForeignRuntime, version: str) -> str:
+def _name(runtime: OtherRuntime, version: str) -> str:
     made_of = json.dumps([version, sorted(runtime.requirements)])
     return f"py{version}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
 

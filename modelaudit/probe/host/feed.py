@@ -8,7 +8,7 @@ from modelaudit.facts import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Transform:
+class InputTransform:
     """What the child does to an input before it is fed; axes count the batch axis 0.
 
     First `perm` (the new order of all axes), then `flip`, then `scale * x + offset`, which is
@@ -31,7 +31,7 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ActivationRequest:
     """What a pass is to show of layers: what leaves them, or, with `into`, what enters them.
 
     With `statistics`, not the values but what is said of each channel (see `Session.activations`).
@@ -47,4 +47,4 @@ class Feed:
     """An input of the model: the name of a kept array and what is done to it."""
 
     put: str
-    transform: Transform = Transform()
+    transform: InputTransform = InputTransform()

@@ -11,9 +11,8 @@ from pathlib import Path
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.io.symlinks import hub_blobs
 from modelaudit.probe.child import sandbox
-from modelaudit.probe.host import bubblewrap
-from modelaudit.probe.host import scratch_dirs as scratch
-from modelaudit.probe.host.channel import Channel, ChildLimits, Ended
+from modelaudit.probe.host import bubblewrap, scratch_dirs
+from modelaudit.probe.host.channel import Channel, ChildEnded, ChildLimits
 from modelaudit.probe.host.runtime import RuntimeHandle, wake
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation, Status, calls_for
@@ -78,8 +77,8 @@ def open_session(
     )
     try:
         channel = Channel(handle.connect_path, policy, limits)
-    except Ended as end:
-        scratch.remove(private)
+    except ChildEnded as end:
+        scratch_dirs.remove(private)
         ended = replace(blank, status=end.status, error_type=end.error_type, error=end.error)
         return Session(ended, {}, None)
     session = Session(replace(blank, status=Status.FAILED), model, channel, private)

@@ -43,12 +43,12 @@ class Runtime:
     flavour: Flavour = "keras"
 
 
-def here() -> Runtime:
+def installed_runtime() -> Runtime:
     """The running interpreter, with the Keras that its TensorFlow uses."""
     return Runtime("here", sys.executable)
 
 
-def here_legacy() -> Runtime:
+def installed_legacy_runtime() -> Runtime:
     """The running interpreter, with tf-keras in place of Keras 3."""
     return Runtime("here-legacy", sys.executable, "tf_keras")
 
@@ -90,7 +90,7 @@ def start_runtime(
     paths alone.
     """
     mode = ("late" if late else "fork") if fork else "fresh"
-    with scratch.directory() as folder:
+    with scratch.scratch_directory() as folder:
         # Children that drop root's user must pass through; names below are random or mode 0700.
         folder.chmod(0o711)
         path = str(folder / "socket")
@@ -141,7 +141,9 @@ def _launch(
     command += [str(alive), str(ready_end), str(threads), mode]
     try:
         if jail is not None:
-            command = bubblewrap.around(command, [*jail, ZYGOTE.parent], Path(path).parent)
+            command = bubblewrap.bubblewrap_command(
+                command, [*jail, ZYGOTE.parent], Path(path).parent
+            )
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

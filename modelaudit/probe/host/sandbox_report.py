@@ -7,8 +7,7 @@ import os
 from collections.abc import Mapping
 
 from modelaudit.probe.child import sandbox
-from modelaudit.probe.host import bubblewrap
-from modelaudit.probe.host import scratch_dirs as scratch
+from modelaudit.probe.host import bubblewrap, scratch_dirs
 
 POLICY = {"readable": [], "listable": [], "address_space": 1 << 30, "cpu": 10, "file_size": 0}
 NOT_TRIED = "not tried"
@@ -23,7 +22,7 @@ def containment(layers: Mapping[str, bool | str]) -> str:
         return "Models are contained here by all that --require-sandbox asks for."
     lost = " and ".join(missing)
     advice = "add --require-sandbox, which then runs none, or --no-probe"
-    if missing == ["landlock"] and not bubblewrap.why_not():
+    if missing == ["landlock"] and not bubblewrap.unavailable_reason():
         advice = "add --sandbox bwrap, which hides all other files"
     return f"Models are NOT fully contained here for want of {lost}. For untrusted ones: {advice}."
 
@@ -33,7 +32,7 @@ def sandbox_layers() -> dict[str, bool | str]:
 
     A forked child enters the sandbox, for there is no way back out of it.
     """
-    with scratch.directory() as folder:
+    with scratch_dirs.scratch_directory() as folder:
         folder.chmod(0o711)
         private = folder / "private"
         private.mkdir(0o700)

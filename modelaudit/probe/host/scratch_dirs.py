@@ -19,7 +19,7 @@ DEEPEST = 100  # directories within each other that are taken over to be removed
 
 
 @contextlib.contextmanager
-def directory() -> Iterator[Path]:
+def scratch_directory() -> Iterator[Path]:
     """A new directory for as long as the context lasts, or its processes live."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
@@ -34,7 +34,7 @@ def directory() -> Iterator[Path]:
         remove(folder)
 
 
-def sweep() -> None:
+def remove_stale() -> None:
     """Take away this user's directories that runs left behind which are gone."""
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as listing:
         for entry in listing:

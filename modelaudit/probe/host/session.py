@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Json
 from modelaudit.probe.child import frames
-from modelaudit.probe.host.channel import Channel, Ended
-from modelaudit.probe.host.feed import Feed, Watch
+from modelaudit.probe.host.channel import Channel, ChildEnded
+from modelaudit.probe.host.feed import ActivationRequest, Feed
 from modelaudit.probe.host.scratch_dirs import remove
 from modelaudit.probe.host.validation import (
     NAME,
@@ -187,7 +187,7 @@ class Session:
     def activations(
         self,
         feeds: Sequence[Feed],
-        watches: Sequence[Watch],
+        watches: Sequence[ActivationRequest],
         *,
         batch_size: int = 32,
         training: bool | None = False,
@@ -274,7 +274,7 @@ class Session:
             header, results = self._exchange(verb, request, arrays)
             if header.pop("ok"):
                 return checked(header, results)
-        except Ended as end:
+        except ChildEnded as end:
             self._dead = self._observe(end.status, end.error_type, end.error, end.signal)
             return self._dead
         except frames.FrameError as error:

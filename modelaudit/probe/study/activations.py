@@ -14,13 +14,13 @@ from modelaudit.measures.kernels.batchnorm import (
     MISFIT,
     BatchNormTensors,
     batchnorm_tensors,
-    misfit,
-    settled,
+    statistics_convergence,
+    statistics_misfit,
 )
 from modelaudit.measures.summary import BatchNormFit
 from modelaudit.measures.transforms import DomainTransform, Transform
-from modelaudit.probe.host.feed import Watch
-from modelaudit.probe.study.runner import Array, Runner, Unavailable, Variant
+from modelaudit.probe.host.feed import ActivationRequest
+from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavailable, Runner
 
 RECTIFIERS = classes(Trait.RECTIFIER) | {"relu", "relu6"}
 FITTED = 128  # batch normalisations looked at
@@ -30,7 +30,7 @@ NO_LAYERS = "the file holds a graph without layers, whose inner values cannot be
 EPSILON = 1e-3  # Keras's default, where a layer does not say
 
 
-class Inner:
+class LayerActivations:
     """What flows inside a Keras model for the inputs of one study, in as few passes as it takes.
 
     Args:
@@ -51,11 +51,11 @@ class Inner:
     def _given(self) -> tuple[Mapping[str, Array], ...]:
         """What enters batch normalisations, leaves rectified layers and leaves kernel layers."""
         if self._artifact.architecture is None:
-            raise Unavailable(NO_LAYERS)
+            raise MeasurementUnavailable(NO_LAYERS)
         if self._seen is None:
-            into = Watch(tuple(layer.route for layer in self._normalised), True, True)
-            rectified = Watch(tuple(self._rectified), statistics=True)
-            watches = (into, rectified, Watch(self._residual))
+            into = ActivationRequest(tuple(layer.route for layer in self._normalised), True, True)
+            rectified = ActivationRequest(tuple(self._rectified), statistics=True)
+            watches = (into, rectified, ActivationRequest(self._residual))
             if self._few == "x":
                 self._seen = self._runner.activations(watches)
             else:
@@ -92,14 +92,14 @@ class Inner:
         if not self._normalised:
             return ()
         given, _, _ = self._given()
-        by_move = {move: self._into(Variant(move)) for move in moves}
-        by_domain = {domain.name: self._into(Variant("e", domain)) for domain in domains}
+        by_move = {move: self._into(InputVariant(move)) for move in moves}
+        by_domain = {domain.name: self._into(InputVariant("e", domain)) for domain in domains}
         fits = []
         for layer in self._normalised:
             if f"{layer.route}:mean" not in given:
                 continue
             statistics = _statistics(layer, given, self._artifact)
-            deviation, log = map(float, misfit(*statistics))
+            deviation, log = map(float, statistics_misfit(*statistics))
             fit = BatchNormFit(
                 route=layer.route,
                 mean_deviation=deviation,
@@ -109,13 +109,13 @@ class Inner:
                 orientation=self._deviations(layer, by_move),
             )
             if fit.misfit > MISFIT:
-                share, left = settled(*statistics)
+                share, left = statistics_convergence(*statistics)
                 fit = replace(fit, settled=share, settled_misfit=left)
             fits.append(fit)
         return tuple(fits)
 
-    def _into(self, variant: Variant) -> Mapping[str, Array]:
-        watch = Watch(tuple(layer.route for layer in self._normalised), True, True)
+    def _into(self, variant: InputVariant) -> Mapping[str, Array]:
+        watch = ActivationRequest(tuple(layer.route for layer in self._normalised), True, True)
         (seen,) = self._runner.activations([watch], self._few, variant)
         return seen
 
@@ -123,7 +123,7 @@ class Inner:
         self, layer: BatchNormTensors, seen: Mapping[str, Mapping[str, Array]]
     ) -> dict[str, float]:
         return {
-            name: float(misfit(*_statistics(layer, each, self._artifact))[0])
+            name: float(statistics_misfit(*_statistics(layer, each, self._artifact))[0])
             for name, each in seen.items()
         }
 
@@ -136,10 +136,10 @@ class Inner:
             Unavailable: inner activations cannot be seen.
         """
         if self._artifact.architecture is not None and not self._residual:
-            raise Unavailable("no layer's features are small enough to be compared")
+            raise MeasurementUnavailable("no layer's features are small enough to be compared")
         _, _, plain = self._given()
-        watch = Watch(self._residual)
-        (moved,) = self._runner.activations([watch], self._few, Variant(move.name))
+        watch = ActivationRequest(self._residual)
+        (moved,) = self._runner.activations([watch], self._few, InputVariant(move.name))
         rows: list[Mapping[str, Json]] = []
         for route in self._residual:
             if route not in plain or route not in moved:
@@ -175,7 +175,9 @@ def _statistics(
     stored = _stored(layer.mean), _stored(layer.variance)
     mean, variance = seen[f"{layer.route}:mean"], seen[f"{layer.route}:var"]
     if mean.shape != stored[0].shape:
-        raise Unavailable(f"what flows into {layer.route} has another number of channels")
+        raise MeasurementUnavailable(
+            f"what flows into {layer.route} has another number of channels"
+        )
     said = next(
         (each.config.get("epsilon") for each in _layers(artifact) if each.route == layer.route),
         None,
@@ -185,7 +187,7 @@ def _statistics(
 
 def _stored(tensor: Tensor) -> Array:
     if tensor.source is None:
-        raise Unavailable(f"{tensor.name} cannot be read")
+        raise MeasurementUnavailable(f"{tensor.name} cannot be read")
     return np.asarray(tensor.source.array(), dtype=np.float64)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.session import Outputs, Session
 from modelaudit.probe.protocol import Agreement, Observation
-from modelaudit.probe.study.feeding import feed_for
-from modelaudit.probe.study.golden_replay import answers, in_order
+from modelaudit.probe.study.feeding import prepare_inputs
+from modelaudit.probe.study.golden_replay import in_order, run_outputs
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.probe.study.runner import Array
-from modelaudit.restore.golden_check import compare_output, partner, precision_of, rounding
+from modelaudit.restore.golden_check import compare_output, matching_output, precision_of, rounding
 from modelaudit.settings import ProbeSettings
 
 SAMPLES = 16  # of the probe inputs that go to every runtime
@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r"output_(\d+)")  # what exports call outputs without a n
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceRun:
     """What the first runtime that loaded a model answered.
 
     Attributes:
@@ -40,25 +40,25 @@ class Reference:
     reason: str = ""
 
 
-def reference(
+def run_reference(
     session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
-) -> Reference:
+) -> ReferenceRun:
     """Ask a loaded model what other runtimes will be asked: a few of its probe inputs."""
     seen = session.observation
     few = replace(settings, samples=min(settings.samples, SAMPLES))
-    fed = feed_for(seen, artifact, few, data)
+    fed = prepare_inputs(seen, artifact, few, data)
     if isinstance(fed, Unprobeable):
-        return Reference(seen, reason=fed.reason)
+        return ReferenceRun(seen, reason=fed.reason)
     arrays = tuple(array[:SAMPLES] for array in fed.arrays)
-    answered = answers(session, arrays)
+    answered = run_outputs(session, arrays)
     if isinstance(answered, Observation):
-        return Reference(seen, reason=_why(answered))
+        return ReferenceRun(seen, reason=_why(answered))
     outputs, noise = answered
     reason = "" if outputs else "the model gives no numeric output"
-    return Reference(seen, arrays, outputs, noise, reason)
+    return ReferenceRun(seen, arrays, outputs, noise, reason)
 
 
-def agreement(session: Session, artifact: Artifact, first: Reference) -> Agreement:
+def compare_with_reference(session: Session, artifact: Artifact, first: ReferenceRun) -> Agreement:
     """Ask another runtime the same, and compare: the output that differs most, against rounding.
 
     Inputs and outputs are matched by name, else by their only possible shape.
@@ -73,7 +73,7 @@ def agreement(session: Session, artifact: Artifact, first: Reference) -> Agreeme
     if arrays is None:
         reason = "its inputs have other names, and their shapes do not tell them apart"
         return replace(blank, not_compared=reason)
-    answered = answers(session, arrays)
+    answered = run_outputs(session, arrays)
     if isinstance(answered, Observation):
         return replace(blank, not_compared=_why(answered))
     outputs, own_noise = answered
@@ -105,7 +105,7 @@ def _why(seen: Observation) -> str:
 def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:
     """The output of that name; else the only one of its shape; else the one of its number."""
     shape = wanted[name].shape
-    found = partner(name, shape, (value.shape for value in wanted.values()), outputs)
+    found = matching_output(name, shape, (value.shape for value in wanted.values()), outputs)
     if found is not None:
         return found
     if len(outputs) == len(wanted) and all(map(_NUMBERED.fullmatch, outputs)):

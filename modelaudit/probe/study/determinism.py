@@ -10,7 +10,7 @@ import numpy as np
 
 from modelaudit.facts import Artifact
 from modelaudit.layer_classes import Trait, has
-from modelaudit.probe.study.runner import Array, Runner, Unavailable
+from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 
 # Differences up to this share of the output's scale are rounding: kernels may sum in another
 # order when the batch has another size (1e-8 to 1e-6 in float32 networks).
@@ -21,7 +21,7 @@ OTHER_BATCH, OTHER_ROWS = 7, 28  # some calls of another size are as good as one
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats:
+class RepeatedRuns:
     """What asking again showed.
 
     Attributes:
@@ -39,7 +39,7 @@ class Repeats:
     training_flag_matters: bool | None
 
 
-def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
+def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> RepeatedRuns:
     """Run the inputs `x`, then `few` again: the same, in small batches, without a flag.
 
     Raises:
@@ -47,7 +47,7 @@ def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
     """
     given = runner.predict()
     if not given:
-        raise Unavailable("the model gives no numeric output")
+        raise MeasurementUnavailable("the model gives no numeric output")
     first = given if few == "x" else runner.predict(few)
     again = runner.predict(few)
     other = runner.predict(few, batch_size=OTHER_BATCH, rows=OTHER_ROWS)
@@ -56,7 +56,7 @@ def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
     alone = largest_difference(start, other) <= OTHERS * scale
     same = alone and largest_difference(first, again) <= ROUNDING * scale
     matters: bool | None = None
-    with contextlib.suppress(Unavailable):
+    with contextlib.suppress(MeasurementUnavailable):
         plain = runner.predict(few, training=None, rows=OTHER_ROWS)
         matters = largest_difference(start, plain) > ROUNDING * scale
         if matters:  # or is it the way of calling? In half precision that is more than rounding
@@ -70,7 +70,7 @@ def repeat(runner: Runner, artifact: Artifact, few: str = "x") -> Repeats:
             random = largest_difference(plain, twice) > ROUNDING * scale
             same = same and not (random or matters)
     noise = max(largest_difference(first, again), largest_difference(start, other))
-    return Repeats(given, noise, same, matters)
+    return RepeatedRuns(given, noise, same, matters)
 
 
 def _saved_training_flag(artifact: Artifact) -> bool:

@@ -30,7 +30,7 @@ MAX_IMAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Fed:
+class PreparedInputs:
     """Inputs ready to be put.
 
     Attributes:
@@ -49,9 +49,9 @@ class Fed:
     rescaled: tuple[bool, ...]
 
 
-def feed_for(
+def prepare_inputs(
     seen: Observation, artifact: Artifact, settings: ProbeSettings, data: Path | None
-) -> Fed | Unprobeable:
+) -> PreparedInputs | Unprobeable:
     """Inputs for a restored model: the user's where they fit it, else the built-in mix.
 
     The user's data go to a model with one input. Where they do not fit, the built-in mix is used
@@ -87,7 +87,7 @@ def feed_for(
 
 def _user(
     given: ProbeData, spec: InputSpec, architecture: Architecture | None, settings: ProbeSettings
-) -> Fed | Unprobeable:
+) -> PreparedInputs | Unprobeable:
     x = np.ascontiguousarray(given.x, dtype=_dtype(spec.dtype))
     mix = synthetic(replace(spec, value_range=given.value_range), settings.samples, settings.seed)
     info = ProbeInputs(
@@ -100,7 +100,7 @@ def _user(
         largest_class=_largest_class(given.y),
         notes=given.notes,
     )
-    return Fed(
+    return PreparedInputs(
         arrays=(x,),
         mix=None if isinstance(mix, Unprobeable) else (mix.x,),
         y=given.y,
@@ -115,7 +115,7 @@ def _built_in(
     architecture: Architecture | None,
     settings: ProbeSettings,
     notes: tuple[str, ...],
-) -> Fed | Unprobeable:
+) -> PreparedInputs | Unprobeable:
     made = []
     for place, spec in enumerate(specs):
         data = synthetic(spec, settings.samples, settings.seed + place)
@@ -139,7 +139,7 @@ def _built_in(
         _moves(x.shape, spec, architecture) for x, spec in zip(arrays, specs, strict=True)
     )
     rescaled = tuple(spec.vocabulary is None for spec in specs)
-    return Fed(arrays, None, None, info, moves, rescaled)
+    return PreparedInputs(arrays, None, None, info, moves, rescaled)
 
 
 def _dtype(name: str) -> str:

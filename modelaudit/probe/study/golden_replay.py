@@ -14,8 +14,8 @@ from modelaudit.probe.protocol import Observation, Port
 from modelaudit.probe.study.determinism import largest_difference
 from modelaudit.probe.study.inputs import InputSpec, Unprobeable, input_spec, sample_shape
 from modelaudit.probe.study.runner import Array
-from modelaudit.restore.golden_check import Golden, replayed
-from modelaudit.restore.golden_record import Given, Record
+from modelaudit.restore.golden_check import GoldenCheck, compare_replay
+from modelaudit.restore.golden_record import GoldenRecord, RecordedInput
 from modelaudit.restore.record_inputs import Recipe, make
 
 OTHER_BATCH = 3  # the second run's batch size, which sums in another order
@@ -49,7 +49,7 @@ def _recipe(spec: InputSpec, n: int, seed: int) -> Recipe:
     return Recipe(spec.name, (n, *sample_shape(spec.shape)), dtype, low, high, seed)
 
 
-def values(given: Given) -> Array:
+def values(given: RecordedInput) -> Array:
     """The values of a record's input.
 
     Raises:
@@ -62,7 +62,7 @@ def values(given: Given) -> Array:
     return make(given.recipe)
 
 
-def answers(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, float] | Observation:
+def run_outputs(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, float] | Observation:
     """Outputs for inputs in the model's order, and the largest difference to a second run."""
     names = [f"{NAME}{place}" for place in range(len(arrays))]
     failed = session.put(dict(zip(names, arrays, strict=True)))
@@ -79,7 +79,7 @@ def answers(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, float] 
     return dropped if dropped is not None else (first, largest_difference(first, second))
 
 
-def replay(session: Session, record: Record, golden: Golden) -> Golden:
+def replay(session: Session, record: GoldenRecord, golden: GoldenCheck) -> GoldenCheck:
     """`golden` with what the restored model answers to the record's inputs."""
     if not record.outputs:
         return replace(golden, not_replayed="the record holds no outputs")
@@ -91,10 +91,10 @@ def replay(session: Session, record: Record, golden: Golden) -> Golden:
     if arrays is None or len(given) < len(record.inputs):  # two of one name
         reason = "the restored model has other inputs than were recorded"
         return replace(golden, not_replayed=reason)
-    answered = answers(session, arrays)
+    answered = run_outputs(session, arrays)
     if isinstance(answered, Observation):
         return replace(golden, not_replayed=answered.failure)
-    found = replayed(record, *answered)
+    found = compare_replay(record, *answered)
     if isinstance(found, str):
         return replace(golden, not_replayed=found)
     return replace(golden, outputs=found, not_replayed="")

@@ -16,16 +16,16 @@ import numpy as np
 
 from modelaudit.facts import Artifact, Kernel
 from modelaudit.measures.behaviour.collapse import centred_bias
-from modelaudit.measures.dihedral import Element, elements
+from modelaudit.measures.dihedral import DihedralElement, elements
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
-from modelaudit.probe.study.runner import Array, Runner, Unavailable
+from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 
 MOST_HEADS = 8  # looked at for one of several outputs; one pass over the inputs for each
 MOST_CLEARED = 256  # biases looked at; one pass over the inputs for each wholly negative one
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class OutputHead:
     """The last kernel in execution order that has a bias, and the variable that holds it."""
 
     route: str
@@ -33,7 +33,7 @@ class Head:
     bias: Array
 
 
-def head_of(artifact: Artifact, paths: Mapping[str, str]) -> Head:
+def head_of(artifact: Artifact, paths: Mapping[str, str]) -> OutputHead:
     """The head whose bias can be changed.
 
     Args:
@@ -48,9 +48,11 @@ def head_of(artifact: Artifact, paths: Mapping[str, str]) -> Head:
             continue
         path, source = paths.get(kernel.bias), artifact.tensor(kernel.bias).source
         if path is None or source is None:
-            raise Unavailable(f"the bias of {kernel.route} is not found in the restored model")
-        return Head(kernel.route, path, np.asarray(source.array()))
-    raise Unavailable("no kernel has a bias")
+            raise MeasurementUnavailable(
+                f"the bias of {kernel.route} is not found in the restored model"
+            )
+        return OutputHead(kernel.route, path, np.asarray(source.array()))
+    raise MeasurementUnavailable("no kernel has a bias")
 
 
 def with_centred_bias(
@@ -59,7 +61,7 @@ def with_centred_bias(
     paths: Mapping[str, str],
     output: str,
     given: Mapping[str, Array],
-) -> tuple[Head, Array]:
+) -> tuple[OutputHead, Array]:
     """The head of an output, and the output for `x` with a bias there that prefers no class.
 
     Of several outputs names do not tell: a signature calls them as it likes, and heads are often
@@ -78,7 +80,7 @@ def with_centred_bias(
     if len(given) == 1:
         head = head_of(artifact, paths)
         if head.bias.size != width:
-            raise Unavailable(
+            raise MeasurementUnavailable(
                 f"{head.route}, the last layer with a bias, is not what gives output {output}"
             )
         return head, _centred(runner, head)[output]
@@ -88,10 +90,10 @@ def with_centred_bias(
         centred = _centred(runner, head)[output]
         if not np.array_equal(centred, given[output]):
             return head, centred
-    raise Unavailable(f"no layer is found whose bias output {output} depends on")
+    raise MeasurementUnavailable(f"no layer is found whose bias output {output} depends on")
 
 
-def _centred(runner: Runner, head: Head) -> Mapping[str, Array]:
+def _centred(runner: Runner, head: OutputHead) -> Mapping[str, Array]:
     with runner.assigned({head.variable: centred_bias(head.bias)}):
         return runner.predict()
 
@@ -134,17 +136,19 @@ def with_recalibrated_statistics(
     for layer in batchnorm_tensors(artifact):
         mean, variance = paths.get(layer.mean.name), paths.get(layer.variance.name)
         if mean is None or variance is None:
-            raise Unavailable(f"the statistics of {layer.route} are not in the restored model")
+            raise MeasurementUnavailable(
+                f"the statistics of {layer.route} are not in the restored model"
+            )
         layers[layer.route] = (mean, variance)
     if not layers:
-        raise Unavailable("the model has no batch normalisation")
+        raise MeasurementUnavailable("the model has no batch normalisation")
     with runner.refitted(layers, few):
         return runner.predict()
 
 
 @contextmanager
 def symmetrised_kernels(
-    runner: Runner, artifact: Artifact, paths: Mapping[str, str], element: Element
+    runner: Runner, artifact: Artifact, paths: Mapping[str, str], element: DihedralElement
 ) -> Iterator[None]:
     """Within, every spatial kernel is its mean under the group that `element` generates.
 
@@ -158,13 +162,13 @@ def symmetrised_kernels(
         if kernel.spatial != rank and not (kernel.grid is not None and rank == 2):
             continue
         if element.perm != tuple(range(rank)) and len(set(_sides(kernel))) != 1:
-            raise Unavailable(f"{kernel.route} has a kernel that is not square")
+            raise MeasurementUnavailable(f"{kernel.route} has a kernel that is not square")
         path, source = paths.get(kernel.tensor), artifact.tensor(kernel.tensor).source
         if path is None or source is None:
-            raise Unavailable(f"{kernel.route} is not found in the restored model")
+            raise MeasurementUnavailable(f"{kernel.route} is not found in the restored model")
         values[path] = symmetrised(kernel, np.asarray(source.array()), generated(element))
     if not values:
-        raise Unavailable("the model has no spatial kernel")
+        raise MeasurementUnavailable("the model has no spatial kernel")
     with runner.assigned(values):
         yield
 
@@ -173,14 +177,14 @@ def _sides(kernel: Kernel) -> tuple[int, ...]:
     return kernel.grid[:2] if kernel.grid is not None else kernel.shape[: kernel.spatial]
 
 
-def generated(element: Element) -> tuple[Element, ...]:
+def generated(element: DihedralElement) -> tuple[DihedralElement, ...]:
     """The elements, identity aside, of the group that one element generates."""
     if element.involution:
         return (element,)
     return tuple(e for e in elements((1, 1)) if e.name in {"r90", "r180", "r270"})
 
 
-def symmetrised(kernel: Kernel, values: Array, group: Sequence[Element]) -> Array:
+def symmetrised(kernel: Kernel, values: Array, group: Sequence[DihedralElement]) -> Array:
     """The mean of a kernel over the identity and `group`.
 
     Args:

@@ -17,7 +17,7 @@ from modelaudit.probe.protocol import Port, VariableDigest
 from modelaudit.probe.study.determinism import largest_difference
 from modelaudit.restore.conversions import digest
 from modelaudit.restore.model import Weight, sketch
-from modelaudit.restore.weight_sources import held_weights
+from modelaudit.restore.weight_sources import restored_weights
 
 if TYPE_CHECKING:
     from modelaudit.probe.child.frames import Untyped
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 Outputs = Mapping[str, NDArray[Any]]
 
 
-def live(model: Untyped) -> Live:
+def wrap_live_model(model: Untyped) -> LiveModel:
     """The face that fits a model: of Keras, or of anything that is called with arrays."""
-    return LiveKeras(model) if hasattr(model, "layers") else LiveCallable(model)
+    return LiveKerasModel(model) if hasattr(model, "layers") else LiveCallable(model)
 
 
-class Live(ABC):
+class LiveModel(ABC):
     """A model in this process."""
 
     def __init__(self, model: Untyped) -> None:
@@ -64,10 +64,10 @@ class Live(ABC):
             VariableDigest(path, array.shape, array.dtype.name, digest(array))
             for path, array in numeric.items()
         ]
-        return [described(w, numeric[w.name]) for w in held_weights(artifact, digests, None)]
+        return [described(w, numeric[w.name]) for w in restored_weights(artifact, digests, None)]
 
 
-class LiveKeras(Live):
+class LiveKerasModel(LiveModel):
     """A Keras model of either generation."""
 
     def __init__(self, model: Untyped) -> None:
@@ -93,7 +93,7 @@ class LiveKeras(Live):
         return self.adapter.variables()
 
 
-class LiveCallable(Live):
+class LiveCallable(LiveModel):
     """Anything that is called with arrays: a `tf.Module`, a function of a SavedModel."""
 
     def ports(self) -> list[Port]:

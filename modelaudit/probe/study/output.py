@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.measures.behaviour.accuracy import accuracy, explained_variance, renumbered
-from modelaudit.measures.behaviour.collapse import Diversity, collapse
+from modelaudit.measures.behaviour.accuracy import accuracy, explained_variance, renumbered_accuracy
+from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.measures.behaviour.orientation import information, orientation_profile
 from modelaudit.measures.behaviour.outputs import (
     comparable,
@@ -19,7 +19,7 @@ from modelaudit.measures.behaviour.outputs import (
     probabilities,
     saturated_share,
 )
-from modelaudit.measures.behaviour.transform_effects import Pair, per_class, transform_effect
+from modelaudit.measures.behaviour.transform_effects import OutputPair, per_class, transform_effect
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 from modelaudit.measures.transforms import Transform
@@ -29,7 +29,7 @@ Outputs = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class VariantOutputs:
     """Outputs by name for every variant of the inputs that was fed.
 
     `moved` is keyed by transform, `rescaled` by change of the value range; `mix` are outputs for
@@ -49,10 +49,10 @@ class Answers:
 
 def describe_output(
     name: str,
-    answers: Answers,
+    answers: VariantOutputs,
     artifact: Artifact,
     moves: Mapping[str, Transform],
-    diversity: Diversity,
+    diversity: InputDiversity,
     rng: np.random.Generator,
 ) -> OutputBehaviour:
     """Everything that the answers say about output `name`."""
@@ -129,13 +129,13 @@ def _information(outputs: Outputs | None, name: str, kind: str) -> float | None:
 def _effect(
     name: str,
     kind: str,
-    answers: Answers,
+    answers: VariantOutputs,
     move: Transform,
     rng: np.random.Generator,
     *,
     collapsed: bool,
 ) -> TransformEffect:
-    pair = Pair(_finite(answers.given[name]), _finite(answers.moved[move.name][name]))
+    pair = OutputPair(_finite(answers.given[name]), _finite(answers.moved[move.name][name]))
     control = answers.scrambled.get(move.name, {}).get(name)
     return transform_effect(
         pair,
@@ -149,7 +149,7 @@ def _effect(
 
 
 def _profile(
-    name: str, kind: str, answers: Answers, rng: np.random.Generator
+    name: str, kind: str, answers: VariantOutputs, rng: np.random.Generator
 ) -> tuple[Mapping[str, float], Mapping[str, tuple[float, float]]]:
     """Bits by orientation with intervals; empty for outputs without classes."""
     if answers.mix is None or not answers.moved:  # made-up inputs have no right way up
@@ -168,7 +168,7 @@ def _profile(
     return profile.information, profile.interval
 
 
-def _accuracies(name: str, kind: str, answers: Answers) -> Mapping[str, float]:
+def _accuracies(name: str, kind: str, answers: VariantOutputs) -> Mapping[str, float]:
     """Accuracy on the labels by orientation and value range; `e` is as given."""
     if answers.y is None:
         return {}
@@ -179,12 +179,12 @@ def _accuracies(name: str, kind: str, answers: Answers) -> Mapping[str, float]:
     return {variant: share for variant, share in found.items() if share is not None}
 
 
-def _renumbered(raw: Array, kind: str, answers: Answers) -> float | None:
-    return None if answers.y is None else renumbered(_finite(raw), kind, answers.y)
+def _renumbered(raw: Array, kind: str, answers: VariantOutputs) -> float | None:
+    return None if answers.y is None else renumbered_accuracy(_finite(raw), kind, answers.y)
 
 
 def _fit(
-    name: str, kind: str, answers: Answers, moves: Mapping[str, Transform]
+    name: str, kind: str, answers: VariantOutputs, moves: Mapping[str, Transform]
 ) -> Mapping[str, float]:
     """R2 on the targets of an output without classes, by orientation and value range.
 
@@ -207,23 +207,23 @@ def _fit(
     return found
 
 
-def _variants(answers: Answers) -> Iterator[tuple[str, Outputs]]:
+def _variants(answers: VariantOutputs) -> Iterator[tuple[str, Outputs]]:
     yield "e", answers.given
     yield from answers.moved.items()
     yield from answers.rescaled.items()
 
 
-def _per_class(name: str, kind: str, answers: Answers) -> tuple[Mapping[str, Json], ...]:
+def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[Mapping[str, Json], ...]:
     """Effects by class of the first transform, which is the mirror where there is one."""
     move = next(iter(answers.moved), None)
     if move is None:
         return ()
-    pair = Pair(_finite(answers.given[name]), _finite(answers.moved[move][name]))
+    pair = OutputPair(_finite(answers.given[name]), _finite(answers.moved[move][name]))
     return tuple({"transform": move, **row} for row in per_class(pair, kind))
 
 
 def _floors(
-    name: str, kind: str, answers: Answers, moves: Mapping[str, Transform]
+    name: str, kind: str, answers: VariantOutputs, moves: Mapping[str, Transform]
 ) -> Mapping[str, float]:
     """Variation that is left with symmetrised kernels, by transform."""
     found = {}

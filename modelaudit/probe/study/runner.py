@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelaudit.measures.transforms import DomainTransform, Transform
 from modelaudit.probe.host import feed
-from modelaudit.probe.host.feed import Watch
+from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation
 
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 T = TypeVar("T")
 
 
-class Ended(Exception):
+class StudyEnded(Exception):
     """The child died or hung: the study is over, and `observation` says how it ended."""
 
     def __init__(self, observation: Observation) -> None:
@@ -31,19 +31,19 @@ class Ended(Exception):
         self.observation = observation
 
 
-class Unavailable(Exception):
+class MeasurementUnavailable(Exception):
     """One question has no answer for this model; the study goes on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class InputVariant:
     """What is done to the inputs before they are fed: a move by name, then a rescaling."""
 
     move: str = "e"
     domain: DomainTransform | None = None
 
 
-AS_GIVEN = Variant()
+AS_GIVEN = InputVariant()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class Runner:
         """Forget what was put under `name`."""
         self._need(self.session.put({}, drop=[f"{name}.{i}" for i in range(len(self.moves))]))
 
-    def _feeds(self, name: str, variant: Variant) -> list[feed.Feed]:
+    def _feeds(self, name: str, variant: InputVariant) -> list[feed.Feed]:
         feeds = []
         for i, (moves, rescaled) in enumerate(zip(self.moves, self.rescaled, strict=True)):
             move = moves.get(variant.move)
             domain = variant.domain if rescaled else None
-            done = feed.Transform(
+            done = feed.InputTransform(
                 perm=move.perm if move else None,
                 flip=(*(move.flip if move else ()), *(domain.flip if domain else ())),
                 scale=domain.scale if domain else 1.0,
@@ -90,7 +90,7 @@ class Runner:
     def predict(
         self,
         name: str = "x",
-        variant: Variant = AS_GIVEN,
+        variant: InputVariant = AS_GIVEN,
         *,
         training: bool | None = False,
         batch_size: int | None = None,
@@ -112,7 +112,10 @@ class Runner:
         return self._need(answer) or {}
 
     def activations(
-        self, watches: Sequence[Watch], name: str = "x", variant: Variant = AS_GIVEN
+        self,
+        watches: Sequence[ActivationRequest],
+        name: str = "x",
+        variant: InputVariant = AS_GIVEN,
     ) -> tuple[Mapping[str, Array], ...]:
         """What one pass shows of layers, for each watch; see `Session.activations`.
 
@@ -147,6 +150,6 @@ class Runner:
     def _need(self, answer: T | Observation | None) -> T | None:
         if isinstance(answer, Observation):
             if not self.session.alive:
-                raise Ended(answer)
-            raise Unavailable(answer.failure)
+                raise StudyEnded(answer)
+            raise MeasurementUnavailable(answer.failure)
         return answer

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from modelaudit.measures.behaviour.orientation import MIN_INPUTS
-from modelaudit.probe.study.feeding import Fed
+from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Runner
 
 TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a call is spread
@@ -28,7 +28,7 @@ ALL, ALL_A_MOVE, ALL_OF_A_USER = 6, 1, 6
 OF_FEW, OF_FEW_A_MOVE, OF_FEW_OF_A_USER, OF_FEW_OF_A_USER_A_MOVE = 11, 2, 10, 2
 
 
-def within_time(runner: Runner, fed: Fed, seconds: float) -> Fed:
+def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> PreparedInputs:
     """`fed`, or fewer of its inputs, evenly taken, where all of them would take too long.
 
     The number is a power of two, so that two runs on one machine agree.
@@ -53,7 +53,7 @@ def within_time(runner: Runner, fed: Fed, seconds: float) -> Fed:
         whole += ALL_OF_A_USER
         of_few += OF_FEW_OF_A_USER + OF_FEW_OF_A_USER_A_MOVE * moves
     answers = SHARE * seconds / max(each, 1e-9)  # single inputs that can be asked about
-    few = few_of(fed)
+    few = statistics_sample_size(fed)
     if answers >= (whole + of_few) * few:
         affordable = int((answers - of_few * few) / whole)
     else:
@@ -64,7 +64,7 @@ def within_time(runner: Runner, fed: Fed, seconds: float) -> Fed:
     return fed if kept >= fed.info.n else _thinned(fed, kept)
 
 
-def few_of(fed: Fed) -> int:
+def statistics_sample_size(fed: PreparedInputs) -> int:
     """How many of the inputs are enough for statistics over images and places.
 
     As many as make one batch of `FEW_BYTES`, and not under `FEW` if there are so many.
@@ -72,7 +72,7 @@ def few_of(fed: Fed) -> int:
     return min(fed.info.n, max(FEW, FEW_BYTES // _weight(fed)))
 
 
-def batch_of(fed: Fed) -> int:
+def batch_size(fed: PreparedInputs) -> int:
     """How many inputs go into one call, a power of two.
 
     Small images go in larger batches. Tokens do not: attention over a sequence takes memory with
@@ -81,20 +81,20 @@ def batch_of(fed: Fed) -> int:
     if not all(fed.rescaled):
         return BATCH
     usual = min(LARGEST_BATCH, max(BATCH, BATCH_BYTES // _weight(fed)))
-    return 1 << min(usual, most_of(fed)).bit_length() - 1
+    return 1 << min(usual, max_batch_size(fed)).bit_length() - 1
 
 
-def most_of(fed: Fed) -> int:
+def max_batch_size(fed: PreparedInputs) -> int:
     """How many inputs may go into one call at all."""
     return max(1, MOST_BYTES // _weight(fed))
 
 
-def _weight(fed: Fed) -> int:
+def _weight(fed: PreparedInputs) -> int:
     """Bytes of one input."""
     return max(1, sum(array.nbytes for array in fed.arrays) // max(fed.info.n, 1))
 
 
-def _thinned(fed: Fed, n: int) -> Fed:
+def _thinned(fed: PreparedInputs, n: int) -> PreparedInputs:
     """Every so manieth input, so that sorted classes stay represented."""
     rows = np.linspace(0, fed.info.n - 1, n).round().astype(int)
     note = f"{n} of {fed.info.n} inputs, so as to end in time (--timeout)"

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.measures.behaviour.collapse import Diversity, bias_effect, relative_spread
+from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, relative_spread
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import comparable, probabilities
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
@@ -26,13 +26,24 @@ from modelaudit.probe.host.session import Session
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study import interventions
-from modelaudit.probe.study.activations import Inner
-from modelaudit.probe.study.determinism import Repeats, repeat
-from modelaudit.probe.study.feeding import Fed, feed_for
+from modelaudit.probe.study.activations import LayerActivations
+from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
+from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable
-from modelaudit.probe.study.output import Answers, Outputs, describe_output
-from modelaudit.probe.study.runner import Array, Ended, Runner, Unavailable, Variant
-from modelaudit.probe.study.sample_budget import batch_of, few_of, most_of, within_time
+from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
+from modelaudit.probe.study.runner import (
+    Array,
+    InputVariant,
+    MeasurementUnavailable,
+    Runner,
+    StudyEnded,
+)
+from modelaudit.probe.study.sample_budget import (
+    batch_size,
+    max_batch_size,
+    statistics_sample_size,
+    within_time,
+)
 from modelaudit.settings import ProbeSettings
 
 T = TypeVar("T")
@@ -54,27 +65,29 @@ def study(
     Returns:
         The behaviour; or the observation of how the child ended; or why nothing could be fed.
     """
-    fed = feed_for(session.observation, artifact, settings, data)
+    fed = prepare_inputs(session.observation, artifact, settings, data)
     if isinstance(fed, Unprobeable):
         return fed
-    runner = Runner(session, fed.moves, fed.rescaled, batch_of(fed))
+    runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
     try:
         fed = within_time(runner, fed, settings.timeout)
         return _Study(session, artifact, settings.seed, fed).run()
-    except Ended as end:
+    except StudyEnded as end:
         return end.observation
-    except Unavailable as error:
+    except MeasurementUnavailable as error:
         return Unprobeable(str(error))
 
 
 class _Study:
     """State that the parts of one study share."""
 
-    def __init__(self, session: Session, artifact: Artifact, seed: int, fed: Fed) -> None:
+    def __init__(
+        self, session: Session, artifact: Artifact, seed: int, fed: PreparedInputs
+    ) -> None:
         self.artifact, self.fed = artifact, fed
         self.runtime = session.observation.runtime
         self.paths = variable_paths(artifact, session.observation)
-        self.runner = Runner(session, fed.moves, fed.rescaled, batch_of(fed), most_of(fed))
+        self.runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed), max_batch_size(fed))
         self.rng = np.random.default_rng(seed)
         self.skipped: dict[str, str] = {}
         # The transforms of the study are those of the first input that has any.
@@ -89,8 +102,8 @@ class _Study:
         """Ask everything, then measure."""
         self.runner.put("x", self.fed.arrays)
         self._put_few()
-        self.inner = Inner(self.runner, self.artifact, self.few, self.few_n)
-        repeats = repeat(self.runner, self.artifact, self.few)
+        self.inner = LayerActivations(self.runner, self.artifact, self.few, self.few_n)
+        repeats = run_repeatedly(self.runner, self.artifact, self.few)
         fits = self._try("batch normalisation", self._batchnorm) or ()
         answers = self._answers(repeats)
         outputs = tuple(
@@ -115,7 +128,7 @@ class _Study:
 
     def _put_few(self) -> None:
         """Put some of the inputs under a name of their own, if all are more than needed."""
-        few = few_of(self.fed)
+        few = statistics_sample_size(self.fed)
         if few < self.fed.info.n:
             rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # may be sorted
             self.few, self.few_n = "few", few
@@ -125,7 +138,7 @@ class _Study:
         """An answer, or None with the reason kept."""
         try:
             return ask()
-        except Unavailable as error:
+        except MeasurementUnavailable as error:
             self.skipped[name] = str(error)
             return None
 
@@ -139,21 +152,21 @@ class _Study:
             return ()
         return self.inner.residuals(mirror)
 
-    def _diversity(self, fits: tuple[BatchNormFit, ...]) -> Diversity:
+    def _diversity(self, fits: tuple[BatchNormFit, ...]) -> InputDiversity:
         consistent = all(fit.misfit <= MISFIT_ALIKE for fit in fits) if fits else None
-        return Diversity(
+        return InputDiversity(
             synthetic=not self.user,
             largest_class=self.fed.info.largest_class,
             batchnorm_consistent=consistent,
         )
 
-    def _answers(self, repeats: Repeats) -> Answers:
+    def _answers(self, repeats: RepeatedRuns) -> VariantOutputs:
         """Outputs for every variant of the inputs."""
-        moved = {name: self.runner.predict("x", Variant(name)) for name in self.moves}
+        moved = {name: self.runner.predict("x", InputVariant(name)) for name in self.moves}
         rescaled: dict[str, Outputs] = {}
         for domain in self.domains:
             name = f"value range {domain.name}"
-            got = self._try(name, partial(self.runner.predict, "x", Variant("e", domain)))
+            got = self._try(name, partial(self.runner.predict, "x", InputVariant("e", domain)))
             if got is not None:
                 rescaled[domain.name] = got
         floors = {}
@@ -164,7 +177,7 @@ class _Study:
             pair = self._try(name, partial(self._floor, move))
             if pair is not None:
                 floors[move.name] = pair
-        return Answers(
+        return VariantOutputs(
             given=repeats.given,
             noise=repeats.noise,
             moved=moved,
@@ -179,7 +192,9 @@ class _Study:
         with interventions.symmetrised_kernels(
             self.runner, self.artifact, self.paths, move.element
         ):
-            return self.runner.predict(self.few), self.runner.predict(self.few, Variant(move.name))
+            return self.runner.predict(self.few), self.runner.predict(
+                self.few, InputVariant(move.name)
+            )
 
     def _mix(self) -> Outputs | None:
         if self.fed.mix is None:
@@ -205,7 +220,7 @@ class _Study:
 
     def _interventions(
         self,
-        repeats: Repeats,
+        repeats: RepeatedRuns,
         outputs: tuple[OutputBehaviour, ...],
         fits: tuple[BatchNormFit, ...],
     ) -> Mapping[str, Mapping[str, Json]]:
@@ -227,7 +242,7 @@ class _Study:
                 found["recalibrate_batchnorm"] = again
         return found
 
-    def _centred(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+    def _centred(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
         stored = repeats.given[output.name]
         head, centred = interventions.with_centred_bias(
             self.runner, self.artifact, self.paths, output.name, repeats.given
@@ -244,7 +259,7 @@ class _Study:
             "responsible": effect.responsible,
         }
 
-    def _cleared(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+    def _cleared(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
         """The wholly negative bias without which the output says most again."""
         head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
         after = {
@@ -254,12 +269,12 @@ class _Study:
             )
         }
         if not after:
-            raise Unavailable("no layer's bias is wholly negative")
+            raise MeasurementUnavailable("no layer's bias is wholly negative")
         best = max(after, key=lambda route: after[route])
         before = _said(repeats.given[output.name], output.kind)
         return {"output": output.name, "layer": best, "before": before, "after": after[best]}
 
-    def _recalibrated(self, repeats: Repeats, output: OutputBehaviour) -> dict[str, Json]:
+    def _recalibrated(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
         after = interventions.with_recalibrated_statistics(
             self.runner, self.artifact, self.paths, self.few
         )

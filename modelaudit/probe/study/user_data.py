@@ -169,7 +169,7 @@ def _from_images(
     found = sum(map(len, groups))
     if not found:
         raise UsageError(f"{path}: no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    notes = _Notes()
+    notes = _CountedNotes()
     if folders and any(_images(path)):
         notes.add("images beside the class folders were left out")
     each = max(1, max_images // len(groups))
@@ -194,7 +194,11 @@ def _images(folder: Path) -> Iterator[Path]:
 
 
 def _image(
-    file: Path, size: tuple[int | None, int | None], channels: int, resize: bool, notes: _Notes
+    file: Path,
+    size: tuple[int | None, int | None],
+    channels: int,
+    resize: bool,
+    notes: _CountedNotes,
 ) -> Array:
     """One image as uint8 (height, width, channels)."""
     from PIL import Image, UnidentifiedImageError
@@ -225,7 +229,7 @@ def _image(
     return array if array.ndim == 3 else array[..., None]
 
 
-class _Notes:
+class _CountedNotes:
     """Sentences, the repeated ones with their count."""
 
     def __init__(self) -> None:

@@ -5,19 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelaudit.report.charts import (
-    answers as behaviour,
-)
-from modelaudit.report.charts import (
-    equivariance as residuals,
-)
-from modelaudit.report.charts import (
+    answers,
+    equivariance,
     kernels,
-)
-from modelaudit.report.charts import (
-    receptive_field as architecture,
-)
-from modelaudit.report.charts import (
-    transform_effects as flips,
+    receptive_field,
+    transform_effects,
 )
 from modelaudit.report.charts.style import PAGE, PHONE, Chart, Paper
 from modelaudit.schema import Audit
@@ -26,11 +18,11 @@ from modelaudit.schema import Audit
 def build(audit: Audit) -> tuple[Chart, ...]:
     """All charts of one audit in reading order."""
     makers = (
-        flips.flips,
+        transform_effects.flips,
         _orientation,
-        behaviour.answers,
-        residuals.residuals,
-        architecture.receptive_field,
+        answers.answers,
+        equivariance.residuals,
+        receptive_field.receptive_field,
         kernels.symmetry,
         kernels.gallery,
     )
@@ -43,4 +35,4 @@ def build(audit: Audit) -> tuple[Chart, ...]:
 
 def _orientation(audit: Audit, paper: Paper) -> Chart | None:
     """Accuracy by orientation if there are labels, otherwise information by orientation."""
-    return behaviour.right(audit, paper) or behaviour.orientation(audit, paper)
+    return answers.right(audit, paper) or answers.orientation(audit, paper)

@@ -7,13 +7,11 @@ from itertools import islice
 
 from modelaudit.measures.statistics import wilson
 from modelaudit.report.blocks import Cell, Table, num
-from modelaudit.report.charts import orientation_rows as rows
-from modelaudit.report.charts import plot, style
+from modelaudit.report.charts import orientation_rows, plot, style
 from modelaudit.report.charts.orientation_rows import GIVEN, INTERVAL, Interval, label
 from modelaudit.report.charts.scales import QUARTERS, round_numbers
 from modelaudit.report.charts.style import Chart
-from modelaudit.report.wording import number_format as shown
-from modelaudit.report.wording import text
+from modelaudit.report.wording import number_format, text
 from modelaudit.report.wording.json_access import (
     as_count,
     as_map,
@@ -30,13 +28,13 @@ MOST_INPUTS = 10**9  # an audit file may hold any number
 
 
 def _first(values: dict[str, float]) -> dict[str, float]:
-    return dict(islice(values.items(), rows.MOST_ROWS))
+    return dict(islice(values.items(), orientation_rows.MOST_ROWS))
 
 
 def _share_axes(
     values: dict[str, float], what: str, paper: style.Paper, *, limited: bool
 ) -> plot.Plot:
-    on = rows.axes(values, 1, paper, limited=limited)
+    on = orientation_rows.axes(values, 1, paper, limited=limited)
     on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
     on.name_x(what)
     return on
@@ -44,7 +42,10 @@ def _share_axes(
 
 def right(audit: Audit, paper: style.Paper) -> Chart | None:
     """Accuracy by orientation of the input, if the audit has labels."""
-    output, inputs = rows.first_output(audit), as_map(as_map(audit.behaviour).get("inputs"))
+    output, inputs = (
+        orientation_rows.first_output(audit),
+        as_map(as_map(audit.behaviour).get("inputs")),
+    )
     measured = numbers(output.get("accuracy"))
     turned = [as_text(effect.get("name")) for effect in as_maps(output.get("transforms"))]
     shares = _first({code: measured[code] for code in (GIVEN, *turned) if code in measured})
@@ -55,8 +56,8 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
     classes = as_count(as_map(output.get("collapse")).get("classes")) or 0
     guessing = classes > 1 and output.get("kind") in ("softmax", "logits")
     on = _share_axes(shares, "accuracy", paper, limited=guessing)
-    best = rows.leader(shares, intervals)
-    rows.bars(on, shares, intervals, best)
+    best = orientation_rows.leader(shares, intervals)
+    orientation_rows.bars(on, shares, intervals, best)
     if guessing:
         on.limit(f"chance level for {classes:,} classes", style.QUIET, x=1 / classes, after=True)
     if best:
@@ -69,7 +70,7 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
         (
             Cell(label(code)),
             num(text.percent(share, 1)),
-            num(shown.span(intervals.get(code), text.percent)),
+            num(number_format.span(intervals.get(code), text.percent)),
         )
         for code, share in shares.items()
     )
@@ -79,14 +80,14 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
         "Accuracy by orientation",
         said + ".",
         "Accuracy is the share of answers that match the labels of the inputs. "
-        f"{counted}{rows.key(best, 'the orientation with the highest accuracy')}",
+        f"{counted}{orientation_rows.key(best, 'the orientation with the highest accuracy')}",
         Table("Accuracy by orientation", ("Input", "Accuracy", INTERVAL), cells, open=False),
     )
 
 
 def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
     """Bits of information that the output carries, by orientation of the input."""
-    output = rows.first_output(audit)
+    output = orientation_rows.first_output(audit)
     bits = _first(numbers(output.get("orientation")))
     if len(bits) < 2 or GIVEN not in bits:
         return None
@@ -95,28 +96,32 @@ def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
     held = {code: pair(ends) for code, ends in as_map(output.get("orientation_ci")).items()}
     intervals: dict[str, Interval] = {code: ends for code, ends in held.items() if ends}
     highest = max(bits.values())
-    most = max(highest, limit or 0.0, shown.LEAST) * 1.03
-    on = rows.axes(bits, most, paper, limited=limit is not None)
+    most = max(highest, limit or 0.0, number_format.LEAST) * 1.03
+    on = orientation_rows.axes(bits, most, paper, limited=limit is not None)
     on.ticks(round_numbers(0, most))
     on.name_x("bits of information about the input")
-    nothing = highest < max(shown.LEAST, HARDLY * (limit or 0.0))
-    best = None if nothing else rows.leader(bits, intervals)
-    rows.bars(on, bits, intervals, best)
+    nothing = highest < max(number_format.LEAST, HARDLY * (limit or 0.0))
+    best = None if nothing else orientation_rows.leader(bits, intervals)
+    orientation_rows.bars(on, bits, intervals, best)
     if limit:
         on.limit(f"maximum: {text.number(limit)} bits", style.QUIET, x=limit, after=False)
     possible = f" of at most {text.number(limit)}" if limit else ""
     if nothing:
         said = "The output carries hardly any information about the input in any orientation: "
-        said += f"at best {shown.number(highest)}{possible} bits"
+        said += f"at best {number_format.number(highest)}{possible} bits"
     elif best:
         said = f"The output carries the most information with the input {label(best)} "
-        said += f"({shown.number(bits[best])}{possible} bits)"
-        said += f", compared with {shown.number(bits[GIVEN])} bits as given"
+        said += f"({number_format.number(bits[best])}{possible} bits)"
+        said += f", compared with {number_format.number(bits[GIVEN])} bits as given"
     else:
-        said = f"The output carries {shown.number(bits[GIVEN])}{possible} bits about the input as "
-        said += "given; no other orientation gives clearly more"
+        said = f"The output carries {number_format.number(bits[GIVEN])}{possible} bits about the "
+        said += "input as given; no other orientation gives clearly more"
     cells = tuple(
-        (Cell(label(code)), num(shown.number(found)), num(shown.span(intervals.get(code))))
+        (
+            Cell(label(code)),
+            num(number_format.number(found)),
+            num(number_format.span(intervals.get(code))),
+        )
         for code, found in bits.items()
     )
     return on.chart(
@@ -125,14 +130,14 @@ def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
         said + ".",
         "A model distinguishes images poorly if they have the wrong orientation; its outputs carry "
         "the most information in the orientation that it was trained on. "
-        f"{rows.key(best, 'the orientation with the most information')}",
+        f"{orientation_rows.key(best, 'the orientation with the most information')}",
         Table("Information by orientation", ("Input", "Bits", INTERVAL), cells, open=False),
     )
 
 
 def answers(audit: Audit, paper: style.Paper) -> Chart | None:
     """Share of the most frequent class on the inputs as they are and on flipped ones."""
-    output = rows.first_output(audit)
+    output = orientation_rows.first_output(audit)
     collapse = as_map(output.get("collapse"))
     original = as_number(collapse.get("top_share"))
     if original is None:
@@ -148,8 +153,8 @@ def answers(audit: Audit, paper: style.Paper) -> Chart | None:
     classes = as_count(collapse.get("classes"))
     what = "share of the most frequent answer"
     on = _share_axes(shares, what, paper, limited=bool(classes))
-    most = rows.leader(shares, {})
-    rows.bars(on, shares, {}, most)
+    most = orientation_rows.leader(shares, {})
+    orientation_rows.bars(on, shares, {}, most)
     said = f"{text.percent(original)} of the inputs as given get the same answer"
     if most:
         said += f", at most {text.percent(shares[most])} ({label(most)})"
@@ -163,6 +168,7 @@ def answers(audit: Audit, paper: style.Paper) -> Chart | None:
         "Share of the most frequent answer",
         said + ".",
         "A model whose output ignores its input always gives the same answer: all bars "
-        f"reach 100\N{NO-BREAK SPACE}%. {rows.key(most, 'the orientation with the highest share')}",
+        "reach 100\N{NO-BREAK SPACE}%. "
+        + orientation_rows.key(most, "the orientation with the highest share"),
         Table("Share of the most frequent answer", ("Input", "Share"), cells, open=False),
     )

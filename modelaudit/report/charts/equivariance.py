@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import orientation_rows as rows
-from modelaudit.report.charts import plot, style
+from modelaudit.report.charts import orientation_rows, plot, style
 from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import Chart
-from modelaudit.report.wording import number_format as shown
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import number_format, text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
@@ -35,7 +32,7 @@ def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
         return None
     transform = as_text(found[0].get("transform"))
     found = [entry for entry in found if as_text(entry.get("transform")) == transform]
-    how = words.transform(text.shorten(transform, 40))
+    how = vocabulary.transform(text.shorten(transform, 40))
     left = paper.left(LABELS)
     top, below, row = paper.top(29), plot.below(WHAT, paper), paper.row(ROW)
     on = plot.Plot(
@@ -60,14 +57,14 @@ def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
     cells = tuple(
         (
             name(text.shorten(as_text(entry.get("route")), 60)),
-            *(num(shown.number(as_number(entry.get(key)))) for key, *_ in SERIES),
+            *(num(number_format.number(as_number(entry.get(key)))) for key, *_ in SERIES),
         )
         for entry in found
     )
     return on.chart(
         "figure-residuals",
         f"Equivariance of each layer when the input is {how}",
-        _collapsed(how) if rows.collapsed(audit) else _said(found[-1], how),
+        _collapsed(how) if orientation_rows.collapsed(audit) else _said(found[-1], how),
         f"A layer is equivariant if its features are {how} with the input and do not change "
         "otherwise. The residual measures the other change: 0 is none, 1 as much as between two "
         "different inputs (squared distances). Orange allows channels to be permuted. Values far "

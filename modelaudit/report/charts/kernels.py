@@ -9,9 +9,7 @@ from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import heatmap, plot, style
 from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
-from modelaudit.report.wording import number_format as shown
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import number_format, text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_list, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
@@ -67,7 +65,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     on.rows([plot.row_name(as_text(layer.get("route")), paper, left) for layer in chosen])
     on.ticks(round_numbers(low, high))
     on.name_x(WHAT)
-    on.legend(*((plot.BAR, COLOURS[g], words.transform(g)) for g in series))
+    on.legend(*((plot.BAR, COLOURS[g], vocabulary.transform(g)) for g in series))
     for g, points in series.items():
         on.bars(points, 0.32 * ROW, COLOURS[g])
     on.lines([[(0, -0.5), (0, len(chosen) - 0.5)]], style.QUIET, 1.2)
@@ -76,9 +74,15 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     rows = tuple(
         (
             name(text.shorten(as_text(layer.get("route")), 60)),
-            *(num(shown.number(as_number(as_map(layer.get("score")).get(g)), 2)) for g in AXES),
-            *(num(shown.number(as_number(as_map(layer.get("even")).get(g)), 2)) for g in AXES),
-            num(shown.number(as_number(as_map(layer.get("baseline")).get("H")), 2)),
+            *(
+                num(number_format.number(as_number(as_map(layer.get("score")).get(g)), 2))
+                for g in AXES
+            ),
+            *(
+                num(number_format.number(as_number(as_map(layer.get("even")).get(g)), 2))
+                for g in AXES
+            ),
+            num(number_format.number(as_number(as_map(layer.get("baseline")).get("H")), 2)),
         )
         for layer in layers
     )
@@ -87,7 +91,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
         "figure-symmetry",
         "Mirror symmetry of the kernels",
         f"The most left-right symmetric layer is {text.shorten(as_text(top.get('route')), 50)}, "
-        f"with a score of {shown.number(best, 2)}.{cut}",
+        f"with a score of {number_format.number(best, 2)}.{cut}",
         "Random weights give bars near 0. Training with mirrored images often makes the blue bar "
         "longer than the orange one in the last layers.",
         Table(
@@ -161,23 +165,24 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
     on.image(heatmap.png(canvas))
     on.rows(["filter", "partner, mirrored"])
     on.captions(
-        (i * (wide + 1) + wide / 2, shown.number(as_number(item.get("score")), 2))
+        (i * (wide + 1) + wide / 2, number_format.number(as_number(item.get("score")), 2))
         for i, (item, _, _) in enumerate(pairs)
     )
     route = text.shorten(as_text(entry.get("route")), 50)
-    how = words.transform(text.shorten(as_text(entry.get("transform")), 40))
+    how = vocabulary.transform(text.shorten(as_text(entry.get("transform")), 40))
     rows = tuple(
         (
             num(as_text(item.get("index"))),
             num(as_text(item.get("partner"))),
-            num(shown.number(as_number(item.get("score")), 2)),
+            num(number_format.number(as_number(item.get("score")), 2)),
         )
         for item, _, _ in pairs
     )
     known = [s for s in (as_number(item.get("score")) for item, _, _ in pairs) if s is not None]
     said = f"{len(pairs)} filters of {route}, each above its closest filter when {how}"
     if known:
-        said += f"; similarity {shown.number(min(known), 2)} to {shown.number(max(known), 2)}"
+        low, high = (number_format.number(end(known), 2) for end in (min, max))
+        said += f"; similarity {low} to {high}"
     return on.chart(
         "figure-gallery",
         f"Filters of {route} and their mirrored partners",

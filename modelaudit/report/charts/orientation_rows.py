@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_map, as_maps
 from modelaudit.schema import Audit
 
@@ -36,7 +35,7 @@ def collapsed(audit: Audit) -> bool:
 
 def label(code: str) -> str:
     """A transform of the input in words."""
-    return words.transform(text.shorten(code, 28))
+    return vocabulary.transform(text.shorten(code, 28))
 
 
 def leader(values: Mapping[str, float], intervals: Mapping[str, Interval]) -> str | None:

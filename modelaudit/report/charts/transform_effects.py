@@ -11,8 +11,7 @@ from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.orientation_rows import INTERVAL, LABELS, ROW, label
 from modelaudit.report.charts.scales import QUARTERS, Scale, round_numbers
 from modelaudit.report.charts.style import Chart
-from modelaudit.report.wording import number_format as shown
-from modelaudit.report.wording import text
+from modelaudit.report.wording import number_format, text
 from modelaudit.report.wording.json_access import Map, as_maps, as_number, as_text, pair
 from modelaudit.schema import Audit
 
@@ -53,8 +52,8 @@ def flips(audit: Audit, paper: style.Paper) -> Chart | None:
         (
             Cell(name),
             num(text.percent(kept.get(i))),
-            num(shown.span(pair(effect.get("agreement_ci")), text.percent)),
-            num(shown.number(nfv.get(i))),
+            num(number_format.span(pair(effect.get("agreement_ci")), text.percent)),
+            num(number_format.number(nfv.get(i))),
         )
         for i, (name, effect) in enumerate(zip(labels, effects, strict=True))
     )
@@ -106,7 +105,7 @@ def _said(labels: list[str], kept: dict[int, float]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ChartArea:
     """Position of axes on their paper, in pixels from its edges, and the paper's height."""
 
     paper: style.Paper
@@ -118,7 +117,7 @@ class _Place:
     bottom: float
 
 
-def _places(paper: style.Paper, panels: int, count: int) -> Iterator[_Place]:
+def _places(paper: style.Paper, panels: int, count: int) -> Iterator[_ChartArea]:
     """Positions of panels of `count` rows, side by side or stacked."""
     top, left = paper.top(TOP), paper.left(LABELS)
     high = top + paper.row(ROW) * count + plot.BELOW
@@ -126,18 +125,18 @@ def _places(paper: style.Paper, panels: int, count: int) -> Iterator[_Place]:
     for panel in range(panels):
         if paper.stacked:
             above, under = high * panel, high * (panels - 1 - panel)
-            yield _Place(
+            yield _ChartArea(
                 *(paper, high * panels, count),
                 *(left, RIGHT, above + top, under + plot.BELOW),
             )
         else:
             start = left + panel * (wide + GAP)
-            yield _Place(
+            yield _ChartArea(
                 *(paper, high, count), *(start, paper.width - start - wide, top, plot.BELOW)
             )
 
 
-def _axes(x: Scale, at: _Place) -> plot.Plot:
+def _axes(x: Scale, at: _ChartArea) -> plot.Plot:
     """Axes at a position."""
     y = Scale(-0.5, at.rows - 0.5)
     return plot.Plot(
@@ -153,7 +152,7 @@ def _dots(on: plot.Plot, values: dict[int, float], worst: int | None) -> None:
         )
 
 
-def _agreement(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
+def _agreement(effects: list[Map], worst: int | None, at: _ChartArea) -> plot.Plot:
     """Shares from 0 to 1 with their intervals."""
     on = _axes(Scale(-0.02, 1.02), at)
     on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
@@ -164,7 +163,7 @@ def _agreement(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
     return on
 
 
-def _variation(effects: list[Map], worst: int | None, at: _Place) -> plot.Plot:
+def _variation(effects: list[Map], worst: int | None, at: _ChartArea) -> plot.Plot:
     """NFV, with a line at the value of a different input."""
     values = _column(effects, "nfv")
     most = max(1.0, *values.values())

@@ -14,8 +14,7 @@ from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.sections.architecture import ports
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import (
     as_list,
     as_map,
@@ -76,12 +75,12 @@ def _metrics(audit: Audit) -> list[Json]:
         on = f"output {name}, {measured_on}" if name else measured_on
         for key, share in as_map(output.get("accuracy")).items():
             if as_number(share) is not None:
-                kind_of = f"accuracy, input {words.transform(text.shorten(key, 60))}"
+                kind_of = f"accuracy, input {vocabulary.transform(text.shorten(key, 60))}"
                 found.append({"type": kind_of, "value": plain(share), "slice": on})
         for effect in as_maps(output.get("transforms")):
             if as_number(effect.get("agreement")) is None:
                 continue
-            how = words.transform(text.shorten(as_text(effect.get("name")), 60))
+            how = vocabulary.transform(text.shorten(as_text(effect.get("name")), 60))
             metric: dict[str, Json] = {
                 "type": f"agreement, input {how}",
                 "value": plain(effect.get("agreement")),

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from modelaudit.findings import WORST_FIRST, Finding, Outcome
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.sections.diagnosis import UNDECIDED
-from modelaudit.report.wording import evidence, text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import evidence, text, vocabulary
 from modelaudit.report.wording.json_access import as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
@@ -49,7 +48,7 @@ def _findings(audit: Audit) -> list[str]:
     lines = ["| | Rule | What | Where | Evidence |", "|---|---|---|---|---|"]
     for finding in ordered[:MOST_FINDINGS]:
         state = "waived" if finding.waived_by else finding.severity.value
-        mark = words.mark(state)
+        mark = vocabulary.mark(state)
         said = escape(f"waived: {finding.waived_by}") if finding.waived_by else _numbers(finding)
         what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
         lines.append(
@@ -63,7 +62,7 @@ def _findings(audit: Audit) -> list[str]:
 
 def _is_dangerous(audit: Audit) -> bool:
     return any(
-        words.forbids_loading(finding.severity, finding.code)
+        vocabulary.forbids_loading(finding.severity, finding.code)
         for finding in audit.findings
         if finding.outcome is not Outcome.WAIVED
     )
@@ -71,21 +70,21 @@ def _is_dangerous(audit: Audit) -> bool:
 
 def _model(audit: Audit, *, opened: bool) -> str:
     model = as_map(audit.model)
-    mark = words.VERDICTS[audit.verdict]
+    mark = vocabulary.VERDICTS[audit.verdict]
     path = text.shorten(as_text(model.get("path")) or "unnamed model", 100)
     title = f"{mark.glyph} <b>{mark.word}</b> <code>{html.escape(path)}</code>"
     lines = [
         f"<details{' open' if opened else ''}><summary>{title}</summary>",
         "",
-        escape(audit.reason, 300) or words.VERDICT_MEANING[audit.verdict],
-        *(("", f"**{escape(words.DANGER)}**") if _is_dangerous(audit) else ()),
+        escape(audit.reason, 300) or vocabulary.VERDICT_MEANING[audit.verdict],
+        *(("", f"**{escape(vocabulary.DANGER)}**") if _is_dangerous(audit) else ()),
         "",
         *_findings(audit),
     ]
     causes = as_maps(as_map(audit.diagnosis).get("causes"))
     if causes:
         code = as_text(causes[0].get("cause"))
-        cause = escape(as_text(causes[0].get("title")) or words.cause(code))
+        cause = escape(as_text(causes[0].get("title")) or vocabulary.cause(code))
         lines += ["", cause if code in UNDECIDED else f"**Most likely cause:** {cause}"]
     if missing := [result for result in audit.skipped if not result.moot]:
         said = text.plural(len(missing), "question")
@@ -114,7 +113,7 @@ def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
     """
     ordered = sorted(audits, key=lambda audit: WORST_FIRST.index(audit.verdict))
     counts = [
-        f"{sum(a.verdict is v for a in audits)} {words.VERDICTS[v].said}"
+        f"{sum(a.verdict is v for a in audits)} {vocabulary.VERDICTS[v].said}"
         for v in WORST_FIRST
         if any(a.verdict is v for a in audits)
     ]

@@ -12,7 +12,7 @@ Renderer = Callable[[Job], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ReportFormat:
     """A report format.
 
     Attributes:
@@ -110,7 +110,7 @@ def _markdown() -> Renderer:
 
 
 _LIST = (
-    Format(
+    ReportFormat(
         name="html",
         file="report.html",
         media_type="text/html",
@@ -119,7 +119,7 @@ _LIST = (
         per_model=True,
         default=True,
     ),
-    Format(
+    ReportFormat(
         name="pdf",
         file="report.pdf",
         media_type="application/pdf",
@@ -128,7 +128,7 @@ _LIST = (
         per_model=True,
         default=True,
     ),
-    Format(
+    ReportFormat(
         name="json",
         file="audit.json",
         media_type="application/json",
@@ -137,35 +137,35 @@ _LIST = (
         per_model=True,
         default=True,
     ),
-    Format(
+    ReportFormat(
         name="sarif",
         file="report.sarif",
         media_type="application/sarif+json",
         audience="code scanning services and editors",
         load=_sarif,
     ),
-    Format(
+    ReportFormat(
         name="junit",
         file="junit.xml",
         media_type="application/xml",
         audience="CI servers that show test results",
         load=_junit,
     ),
-    Format(
+    ReportFormat(
         name="gitlab",
         file="gl-code-quality-report.json",
         media_type="application/json",
         audience="GitLab's merge request widget",
         load=_gitlab,
     ),
-    Format(
+    ReportFormat(
         name="cyclonedx",
         file="bom.cdx.json",
         media_type="application/vnd.cyclonedx+json",
         audience="inventories and supply-chain tools",
         load=_cyclonedx,
     ),
-    Format(
+    ReportFormat(
         name="markdown",
         file="report.md",
         media_type="text/markdown",
@@ -173,13 +173,13 @@ _LIST = (
         load=_markdown,
     ),
 )
-FORMATS: Mapping[str, Format] = {each.name: each for each in _LIST}
+FORMATS: Mapping[str, ReportFormat] = {each.name: each for each in _LIST}
 PER_MODEL = tuple(each.name for each in _LIST if each.per_model)
 PER_RUN = tuple(each.name for each in _LIST if not each.per_model)
 DEFAULT = tuple(each.name for each in _LIST if each.default)
 
 
-def format_called(name: str) -> Format:
+def format_called(name: str) -> ReportFormat:
     """The format called `name`.
 
     Raises:

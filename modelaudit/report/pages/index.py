@@ -16,8 +16,7 @@ from modelaudit.findings import WORST_FIRST, Severity, Verdict
 from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
 from modelaudit.report.pages.verdict_trend import trend
 from modelaudit.report.rule_info import Rules
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import SCHEMA_VERSION
 
 
@@ -55,7 +54,7 @@ class IndexRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChange:
+class IndexChange:
     """What happened to the model at `path` since the previous run.
 
     `said` is the sentence in `index.json`; `kind` and `how` are for the page.
@@ -68,7 +67,7 @@ class ModelChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunSummary:
     """The run as a whole.
 
     `created` is ISO 8601 in UTC. `notes` are paths that are not models or could not be entered,
@@ -86,13 +85,13 @@ class Run:
     notes: tuple[str, ...] = ()
     together: tuple[Mapping[str, Any], ...] = ()
     since: str = ""
-    changes: tuple[ModelChange, ...] = ()
+    changes: tuple[IndexChange, ...] = ()
     missing: int = 0
     trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _TableRow:
     """A row as the page shows it; the numbers are the sort keys of its columns."""
 
     state: str
@@ -114,7 +113,7 @@ class _Line:
     choices: Mapping[str, tuple[str, ...]]
 
 
-# Filters in the order of the page: key of `_Line.choices`, and its label.
+# Filters in the order of the page: key of `_TableRow.choices`, and its label.
 FILTERS = {
     "verdict": "Verdict",
     "severity": "Severity",
@@ -127,16 +126,16 @@ FILTERS = {
 MOST_CHOICES = 300
 
 
-def _line(row: IndexRow, rules: Rules) -> _Line:
+def _line(row: IndexRow, rules: Rules) -> _TableRow:
     links = {kind: quote(address, safe="/") for kind, address in row.links.items()}
     counts = tuple(
         (s.value, row.counts[s.value]) for s in reversed(Severity) if row.counts.get(s.value)
     )
-    versions = [words.keras(row.keras)] if row.keras else []
+    versions = [vocabulary.keras(row.keras)] if row.keras else []
     versions += [f"TF {row.tensorflow}"] if row.tensorflow else []
     format_label = text.shorten(row.format_label, 40)
     families = {rules[code].family for code in row.codes if code in rules}
-    return _Line(
+    return _TableRow(
         state=row.verdict.value,
         rank=WORST_FIRST.index(row.verdict),
         path=text.shorten(row.path or row.slug, 120) or "unnamed model",
@@ -171,20 +170,20 @@ def _natural(value: str) -> list[str | int]:
     return [int(p) if n % 2 else p.lower() for n, p in enumerate(re.split(r"([0-9]{1,9})", value))]
 
 
-def _options(lines: Sequence[_Line], key: str) -> list[tuple[str, str]]:
+def _options(lines: Sequence[_TableRow], key: str) -> list[tuple[str, str]]:
     """Options of the filter `key`: each value that occurs, with its label."""
     found = {value for line in lines for value in line.choices[key] if value}
     if key == "verdict":
-        return [(v.value, words.mark(v.value).word) for v in WORST_FIRST if v.value in found]
+        return [(v.value, vocabulary.mark(v.value).word) for v in WORST_FIRST if v.value in found]
     if key == "severity":
         worst_first = reversed(Severity)
-        return [(s.value, words.mark(s.value).word) for s in worst_first if s.value in found]
+        return [(s.value, vocabulary.mark(s.value).word) for s in worst_first if s.value in found]
     ordered = sorted(found, key=_natural)[:MOST_CHOICES]
     return [(value, value.capitalize() if key == "family" else value) for value in ordered]
 
 
 def render_index(
-    rows: Iterable[IndexRow], run: Run, rules: Rules, *, templates_dir: Path | None = None
+    rows: Iterable[IndexRow], run: RunSummary, rules: Rules, *, templates_dir: Path | None = None
 ) -> str:
     """The index page, sorted worst first. Filtering and sorting by column require JavaScript.
 
@@ -215,7 +214,7 @@ def render_index(
     )
 
 
-def index_json(rows: Iterable[IndexRow], run: Run) -> str:
+def index_json(rows: Iterable[IndexRow], run: RunSummary) -> str:
     """The index as JSON text, in the order of the page."""
     ordered = sorted(rows, key=lambda row: row.order)
     data = {

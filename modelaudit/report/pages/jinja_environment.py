@@ -24,7 +24,7 @@ from markupsafe import Markup
 from modelaudit.errors import UsageError
 from modelaudit.report.pages.assets import templates_root
 from modelaudit.report.pages.custom_templates import check
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import vocabulary
 from modelaudit.report.wording.text import printable
 
 
@@ -64,9 +64,9 @@ def environment(templates_dir: Path | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["mark"] = words.mark
-    made.globals["counted"] = words.counted
-    made.globals["style_name"] = words.style_name
+    made.globals["mark"] = vocabulary.mark
+    made.globals["counted"] = vocabulary.counted
+    made.globals["style_name"] = vocabulary.style_name
     return made
 
 

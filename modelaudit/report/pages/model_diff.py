@@ -19,10 +19,9 @@ from modelaudit.report.blocks import (
     prose,
 )
 from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
-from modelaudit.report.pages.model_diff_summary import conclusion, measured, still_open
+from modelaudit.report.pages.model_diff_summary import conclusion, measured_behaviour, still_open
 from modelaudit.report.sections.verdict import saved_with
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import (
     Map,
     as_count,
@@ -32,7 +31,7 @@ from modelaudit.report.wording.json_access import (
     as_number,
     as_text,
 )
-from modelaudit.restore.audit_diff import Changed
+from modelaudit.restore.audit_diff import AuditChange
 from modelaudit.schema import Audit
 
 # Titles of the parts of a comparison, in the order of the page.
@@ -62,7 +61,7 @@ LISTED = 200  # changes of one part on the page
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class DiffSide:
     """The old or the new side: its label, its verdict, and when and by which tool it was made."""
 
     label: str
@@ -72,7 +71,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VerdictInRun:
     """A model's verdict in one of two runs. `report` is the address of its report, "" if none."""
 
     verdict: str
@@ -81,46 +80,46 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class RunDiffCard:
     """A model that differs between two runs; None for a run that lacks it.
 
     `said` lists what changed, in sentences. `why` is the reason for the later verdict.
     """
 
     path: str
-    old: Standing | None
-    new: Standing | None
+    old: VerdictInRun | None
+    new: VerdictInRun | None
     said: tuple[str, ...]
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RunDiffGroup:
     """Models with the same kind of change."""
 
     title: str
-    cards: tuple[Card, ...]
+    cards: tuple[RunDiffCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class DiffPage:
     """The page in reading order: `groups` for two runs, `sections` for two models."""
 
     title: str
-    sides: tuple[Side, Side]
+    sides: tuple[DiffSide, DiffSide]
     lead: str
     changed: bool
     sections: tuple[Section, ...]
-    groups: tuple[Group, ...] = ()
+    groups: tuple[RunDiffGroup, ...] = ()
 
 
-def between_models(
+def model_diff_page(
     old: Audit,
     new: Audit,
-    found: Sequence[Changed],
+    found: Sequence[AuditChange],
     notes: Iterable[str],
     names: tuple[str, str] | None = None,
-) -> Comparison:
+) -> DiffPage:
     """The page on two models.
 
     Args:
@@ -142,10 +141,10 @@ def between_models(
             blocks = (*terms, _changes(mine))
             sections.append(Section(f"part-{part}", f"{title}: what changed", blocks))
     sides = tuple(
-        Side(label, audit.verdict.value, text.plain_text(audit.reason, 300), _made(audit))
+        DiffSide(label, audit.verdict.value, text.plain_text(audit.reason, 300), _made(audit))
         for label, audit in zip(labels, (old, new), strict=True)
     )
-    return Comparison(
+    return DiffPage(
         title=text.shorten(f"{labels[0]} and {labels[1]} compared", 200),
         sides=(sides[0], sides[1]),
         lead=conclusion(old, new, found),
@@ -167,7 +166,7 @@ def model_name(audit: Audit) -> str:
     return as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed"
 
 
-def inputs_told(old: Audit, new: Audit) -> str:
+def same_probe_inputs(old: Audit, new: Audit) -> str:
     """Whether two audits ran their models on the same inputs, according to the audits."""
     was, now = (as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new))
     if not was or not now:
@@ -217,7 +216,7 @@ def _overview(old: Audit, new: Audit) -> Iterator[Table]:
 
 
 def _levels() -> list[tuple[Severity, str]]:
-    return [(s, f"Findings: {words.mark(s.value).said}") for s in reversed(Severity)]
+    return [(s, f"Findings: {vocabulary.mark(s.value).said}") for s in reversed(Severity)]
 
 
 def _layers(audit: Audit) -> str:
@@ -254,7 +253,7 @@ def _findings(old: Audit, new: Audit) -> list[Block]:
     for title, found, is_open in groups:
         rows = tuple(
             (
-                Cell(words.mark(f.severity.value).word, mark=f.severity.value),
+                Cell(vocabulary.mark(f.severity.value).word, mark=f.severity.value),
                 Cell(f"{f.code}: {text.plain_text(f.title, 140)}"),
                 name(text.shorten(str(f.location), 80) or "the whole model"),
             )
@@ -271,7 +270,7 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
     inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
     if not all(inputs):
         return [prose("At least one model was not run, so behaviour cannot be compared.")]
-    before, after = (measured(audit) for audit in (old, new))
+    before, after = (measured_behaviour(audit) for audit in (old, new))
     found: list[Block] = [prose(BEHAVIOUR, tone="terms")] if before or after else []
     for which, audit in (("old model", old), ("new model", new)):
         outputs = as_maps(as_map(audit.behaviour).get("outputs"))
@@ -297,7 +296,7 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
     return found
 
 
-def _changes(mine: Sequence[Changed]) -> Bullets:
+def _changes(mine: Sequence[AuditChange]) -> Bullets:
     """The changes as a list, breaking ones first."""
     ordered = sorted(mine, key=lambda each: not each.breaking)
     said = [f"{'Breaking: ' if each.breaking else ''}{each.what}" for each in ordered[:LISTED]]
@@ -306,7 +305,7 @@ def _changes(mine: Sequence[Changed]) -> Bullets:
     return bullets(text.plural(len(mine), "change"), said, is_open=len(mine) <= 40)
 
 
-def render_comparison(shown: Comparison, *, templates_dir: Path | None = None) -> str:
+def render_diff_page(shown: DiffPage, *, templates_dir: Path | None = None) -> str:
     """The page as one self-contained HTML file.
 
     Raises:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import WORST_FIRST, Finding, Outcome
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import as_map, as_maps, as_number, as_text
-from modelaudit.restore.audit_diff import Changed
+from modelaudit.restore.audit_diff import AuditChange
 from modelaudit.schema import Audit
 
 
-def conclusion(old: Audit, new: Audit, found: Sequence[Changed]) -> str:
+def conclusion(old: Audit, new: Audit, found: Sequence[AuditChange]) -> str:
     """The conclusion: verdicts, accuracy, findings, and breaking changes."""
     if not found:
         return "No difference was found."
-    was, now = (words.mark(each.verdict.value).said for each in (old, new))
+    was, now = (vocabulary.mark(each.verdict.value).said for each in (old, new))
     ranks = [WORST_FIRST.index(each.verdict) for each in (old, new)]
     if ranks[0] == ranks[1]:
         said = [f"The same verdict ({now})"]
@@ -28,7 +27,7 @@ def conclusion(old: Audit, new: Audit, found: Sequence[Changed]) -> str:
         levels = [f.severity for key, f in mine.items() if key not in others]
         if levels:
             worst = max(levels, key=lambda level: level.rank)
-            count, word = levels.count(worst), words.mark(worst.value).said
+            count, word = levels.count(worst), vocabulary.mark(worst.value).said
             more = len(levels) - count
             said.append(
                 f"{text.plural(count, f'{what} {word} finding')}"
@@ -46,8 +45,8 @@ def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
     inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
     if inputs[0] != inputs[1]:
         return
-    before, after = (measured(audit) for audit in (old, new))
-    key = f"accuracy, {words.transform('e')}"
+    before, after = (measured_behaviour(audit) for audit in (old, new))
+    key = f"accuracy, {vocabulary.transform('e')}"
     for output in before.keys() & after.keys():
         was, now = (text.percent(each[output].get(key), 1) for each in (before, after))
         if was != now:
@@ -61,7 +60,7 @@ def still_open(audit: Audit) -> dict[str, Finding]:
     return {finding.fingerprint: finding for finding in found}
 
 
-def measured(audit: Audit) -> dict[str, dict[str, float]]:
+def measured_behaviour(audit: Audit) -> dict[str, dict[str, float]]:
     """By output, its accuracy and agreement in [0, 1] under each transform."""
     found: dict[str, dict[str, float]] = {}
     for number, output in enumerate(as_maps(as_map(audit.behaviour).get("outputs")), 1):
@@ -71,7 +70,7 @@ def measured(audit: Audit) -> dict[str, dict[str, float]]:
             for effect in as_maps(output.get("transforms"))
         ]
         mine = {
-            f"{what}, {words.transform(text.shorten(key, 40))}": value
+            f"{what}, {vocabulary.transform(text.shorten(key, 40))}": value
             for what, key, share in shares
             if (value := as_number(share)) is not None
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 
-from modelaudit.model_versions import alone, newer_versions
+from modelaudit.model_versions import newer_versions, unique_by_value
 
 
 def moves(
@@ -20,8 +20,8 @@ def moves(
     newer = newer_versions((("", path) for path in gone), {("", path) for path in paths})
     older = {path: posixpath.basename(newest) for (_, path), newest in newer.items()}
     yield from ((path, f"superseded: {name} is a newer version") for path, name in older.items())
-    left = alone((path, digest) for path, digest in gone.items() if path not in older)
-    came = alone(new.items())
+    left = unique_by_value((path, digest) for path, digest in gone.items() if path not in older)
+    came = unique_by_value(new.items())
     for digest in left.keys() & came.keys():
         yield came[digest], f"renamed from {left[digest]}"
         yield left[digest], f"renamed to {came[digest]}"

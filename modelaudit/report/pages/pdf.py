@@ -24,8 +24,7 @@ from modelaudit.errors import UsageError
 from modelaudit.report import charts
 from modelaudit.report import report as view
 from modelaudit.report.export.job import PAPERS
-from modelaudit.report.pages import assets as resources
-from modelaudit.report.pages import pdf_structure
+from modelaudit.report.pages import assets, pdf_structure
 from modelaudit.report.pages.jinja_environment import asset, environment, render
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text
@@ -48,8 +47,8 @@ def fetch_bundled(url: str) -> URLFetcherResponse:
     if url.startswith(IMAGE_SCHEME):
         return _INLINE.fetch(url)
     name = url.removeprefix(FONT_SCHEME)
-    if url.startswith(FONT_SCHEME) and name in resources.FONTS:
-        return URLFetcherResponse(url, resources.font(name).read_bytes())
+    if url.startswith(FONT_SCHEME) and name in assets.FONTS:
+        return URLFetcherResponse(url, assets.font(name).read_bytes())
     return URLFetcherResponse(url, b"")
 
 

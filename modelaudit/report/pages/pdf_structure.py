@@ -42,7 +42,7 @@ IDENTIFICATION = f"""
 def finish(pdf: pydyf.PDF) -> None:
     """Complete the metadata and the structure of a PDF/A-3a file that is about to be written."""
     _identify(pdf)
-    tree = _Tree(pdf)
+    tree = _StructureTree(pdf)
     inside = tree.walk()
     tree.decorate(inside)
     for element in inside:
@@ -90,7 +90,7 @@ def _number(reference: bytes) -> int:
     return int(reference.split()[0])
 
 
-class _Tree:
+class _StructureTree:
     """The structure tree: elements are dictionaries, kids are references or content IDs."""
 
     def __init__(self, pdf: pydyf.PDF) -> None:

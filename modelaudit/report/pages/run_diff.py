@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity
-from modelaudit.report.pages.model_diff import Standing
+from modelaudit.report.pages.model_diff import VerdictInRun
 from modelaudit.report.pages.moved_models import moves
 from modelaudit.report.rule_info import Rules
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_count, as_list, as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
@@ -20,7 +19,7 @@ UNREACHED = "not reached: "  # prefix of the notes on them in an index
 LISTED = 8  # findings of one model
 
 
-class Kind(StrEnum):
+class RunDiffKind(StrEnum):
     """What happened to a model between two runs."""
 
     VERDICT = "verdict"
@@ -31,14 +30,14 @@ class Kind(StrEnum):
 
 WORSE, BETTER = "Worse verdict", "Better verdict"
 HEADINGS = {
-    Kind.FINDINGS: "Same verdict, different findings",
-    Kind.NEW: "New models",
-    Kind.GONE: "Removed models",
+    RunDiffKind.FINDINGS: "Same verdict, different findings",
+    RunDiffKind.NEW: "New models",
+    RunDiffKind.GONE: "Removed models",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptAudit:
     """What is left of a model's audit in a run: a later run may have replaced it."""
 
     audit: Audit | None = None
@@ -46,7 +45,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ComparedRun:
     """One of the two runs.
 
     `data` is the content of its `index.json`, `name` distinguishes it from the other run, and
@@ -55,7 +54,7 @@ class Run:
 
     data: Map
     name: str = ""
-    kept: Callable[[Map], Kept] = lambda _: Kept()
+    kept: Callable[[Map], KeptAudit] = lambda _: KeptAudit()
 
     @property
     def rows(self) -> dict[str, Map]:
@@ -82,17 +81,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RunDiffEntry:
     """A model that differs between the runs.
 
     `appeared` and `vanished` are open findings, by rule and (if the audits still exist) by
     location. `other` is a sentence on what else changed.
     """
 
-    kind: Kind
+    kind: RunDiffKind
     path: str
-    old: Standing | None
-    new: Standing | None
+    old: VerdictInRun | None
+    new: VerdictInRun | None
     appeared: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     other: str = ""
@@ -111,7 +110,7 @@ class Change:
     @property
     def one_sided(self) -> bool:
         """Whether only one of the runs has the model."""
-        return self.kind in {Kind.NEW, Kind.GONE}
+        return self.kind in {RunDiffKind.NEW, RunDiffKind.GONE}
 
     @property
     def heading(self) -> str:
@@ -129,12 +128,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class RunChanges:
+class RunDiff:
     """All changed models, and the number of unchanged ones."""
 
-    old: Run
-    new: Run
-    changes: tuple[Change, ...]
+    old: ComparedRun
+    new: ComparedRun
+    changes: tuple[RunDiffEntry, ...]
     same: int
 
     @property
@@ -143,14 +142,14 @@ class RunChanges:
         count = len(self.changes)
         return f"{text.plural(count, 'model')} changed" if count else "no model changed"
 
-    def groups(self) -> Iterator[tuple[str, list[Change]]]:
+    def groups(self) -> Iterator[tuple[str, list[RunDiffEntry]]]:
         """The changes by heading, worst first."""
         for heading in (WORSE, BETTER, *HEADINGS.values()):
             if mine := [each for each in self.changes if each.heading == heading]:
                 yield heading, mine
 
 
-def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
+def build_run_diff(old: ComparedRun, new: ComparedRun, rules: Rules) -> RunDiff:
     """What changed between two runs.
 
     Findings are identified by the rules in the two indexes, and by location if both audits still
@@ -165,13 +164,16 @@ def between_runs(old: Run, new: Run, rules: Rules) -> RunChanges:
         elif not _unknown(was, new) and not _unknown(now, old):
             found.append(_change(old, new, was, now, rules))
     paths = [as_text(row.get("path")) for row in after.values()]
-    gone, came = ({c.path: c.sha256 for c in found if c.kind is k} for k in (Kind.GONE, Kind.NEW))
+    gone, came = (
+        {c.path: c.sha256 for c in found if c.kind is k}
+        for k in (RunDiffKind.GONE, RunDiffKind.NEW)
+    )
     moved = dict(moves(gone, came, paths))
     changes = [replace(c, other=moved.get(c.path, "")) if c.one_sided else c for c in found]
-    return RunChanges(old, new, tuple(changes), same)
+    return RunDiff(old, new, tuple(changes), same)
 
 
-def _unknown(row: Map | None, other: Run) -> bool:
+def _unknown(row: Map | None, other: ComparedRun) -> bool:
     """Whether the other run did not reach the model of a row."""
     return row is not None and as_text(row.get("path")) in other.unreached
 
@@ -190,7 +192,9 @@ def _counts(row: Map) -> dict[str, int]:
     return {s.value: n for s in reversed(Severity) if (n := as_count(found.get(s.value)))}
 
 
-def _change(old: Run, new: Run, was: Map | None, now: Map | None, rules: Rules) -> Change:
+def _change(
+    old: ComparedRun, new: ComparedRun, was: Map | None, now: Map | None, rules: Rules
+) -> RunDiffEntry:
     before_kept = None if was is None else old.kept(was)
     after_kept = None if now is None else new.kept(now)
     standings = _standing(was, before_kept), _standing(now, after_kept)
@@ -198,8 +202,10 @@ def _change(old: Run, new: Run, was: Map | None, now: Map | None, rules: Rules) 
     if was is None or now is None:
         kept = before_kept or after_kept
         digest = as_text(as_map(kept.audit.model).get("sha256")) if kept and kept.audit else ""
-        return Change(Kind.GONE if now is None else Kind.NEW, path, *standings, sha256=digest)
-    kind = Kind.FINDINGS if was.get("verdict") == now.get("verdict") else Kind.VERDICT
+        return RunDiffEntry(
+            RunDiffKind.GONE if now is None else RunDiffKind.NEW, path, *standings, sha256=digest
+        )
+    kind = RunDiffKind.FINDINGS if was.get("verdict") == now.get("verdict") else RunDiffKind.VERDICT
     if before_kept and before_kept.audit and after_kept and after_kept.audit:
         before, after = _open(before_kept.audit), _open(after_kept.audit)
     else:
@@ -209,13 +215,13 @@ def _change(old: Run, new: Run, was: Map | None, now: Map | None, rules: Rules) 
     other = ""
     if not appeared and not vanished and _counts(was) != _counts(now):
         other = f"open findings of the same rules: {_tally(was)} → {_tally(now)}"
-    return Change(kind, path, *standings, appeared, vanished, other)
+    return RunDiffEntry(kind, path, *standings, appeared, vanished, other)
 
 
-def _standing(row: Map | None, kept: Kept | None) -> Standing | None:
+def _standing(row: Map | None, kept: KeptAudit | None) -> VerdictInRun | None:
     if row is None or kept is None:
         return None
-    return Standing(as_text(row.get("verdict")), as_text(row.get("reason")), kept.report)
+    return VerdictInRun(as_text(row.get("verdict")), as_text(row.get("reason")), kept.report)
 
 
 def _open(audit: Audit) -> dict[str, str]:
@@ -235,10 +241,10 @@ def _rule(code: str, rules: Rules) -> str:
 
 def _tally(row: Map) -> str:
     counts = _counts(row).items()
-    return ", ".join(f"{n:,} {words.mark(severity).said}" for severity, n in counts) or "0"
+    return ", ".join(f"{n:,} {vocabulary.mark(severity).said}" for severity, n in counts) or "0"
 
 
-def as_json(found: RunChanges) -> Mapping[str, object]:
+def as_json(found: RunDiff) -> Mapping[str, object]:
     """The comparison as JSON, for programs."""
     return {
         "old": _run_json(found.old),
@@ -249,7 +255,7 @@ def as_json(found: RunChanges) -> Mapping[str, object]:
     }
 
 
-def _run_json(run: Run) -> Mapping[str, object]:
+def _run_json(run: ComparedRun) -> Mapping[str, object]:
     return {
         "name": run.name,
         "root": as_text(run.data.get("root")),

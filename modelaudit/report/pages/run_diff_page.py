@@ -9,54 +9,59 @@ from pathlib import Path
 from urllib.parse import quote
 
 from modelaudit.findings import WORST_FIRST, Verdict
-from modelaudit.report.pages.model_diff import Card, Comparison, Group, Side, Standing
-from modelaudit.report.pages.run_diff import Change, Run, RunChanges
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.pages.model_diff import (
+    DiffPage,
+    DiffSide,
+    RunDiffCard,
+    RunDiffGroup,
+    VerdictInRun,
+)
+from modelaudit.report.pages.run_diff import ComparedRun, RunDiff, RunDiffEntry
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import as_text
 
 
-def page_of(found: RunChanges, folder: Path) -> Comparison:
+def build_page(found: RunDiff, folder: Path) -> DiffPage:
     """The page on two runs; links to reports are relative to `folder`."""
     same = f"Unchanged: {text.plural(found.same, 'model')}."
     roots = {as_text(run.data.get("root")) for run in (found.old, found.new)}
     if len(roots) > 1:
         same += " The runs have different root directories; models are matched by relative path."
-    return Comparison(
+    return DiffPage(
         title="Two runs compared",
         sides=(_side(found.old), _side(found.new)),
         lead=f"{found.summary[:1].upper()}{found.summary[1:]}. {same}",
         changed=bool(found.changes),
         sections=(),
         groups=tuple(
-            Group(f"{heading} ({len(mine):,})", tuple(_cards(mine, folder)))
+            RunDiffGroup(f"{heading} ({len(mine):,})", tuple(_cards(mine, folder)))
             for heading, mine in found.groups()
         ),
     )
 
 
-def _side(run: Run) -> Side:
+def _side(run: ComparedRun) -> DiffSide:
     states = {as_text(row.get("verdict")) for row in run.rows.values()}
     worst = next((v for v in WORST_FIRST if v.value in states), Verdict.PASS)
     counted = [
-        f"{count:,} {words.mark(v.value).said}"
+        f"{count:,} {vocabulary.mark(v.value).said}"
         for v in WORST_FIRST
         if (count := sum(row.get("verdict") == v.value for row in run.rows.values()))
     ]
     made = f"Root: {text.shorten(as_text(run.data.get('root')), 160)}"
     if tool := as_text(run.data.get("tool")):
         made += f"; by {text.shorten(tool, 60)}"
-    return Side(str(run), worst.value, text.listing(counted), made)
+    return DiffSide(str(run), worst.value, text.listing(counted), made)
 
 
-def _cards(changes: Iterable[Change], folder: Path) -> Iterator[Card]:
-    def linked(standing: Standing | None) -> Standing | None:
+def _cards(changes: Iterable[RunDiffEntry], folder: Path) -> Iterator[RunDiffCard]:
+    def linked(standing: VerdictInRun | None) -> VerdictInRun | None:
         if standing is None or not standing.report:
             return standing
         return replace(standing, report=quote(os.path.relpath(standing.report, folder)))
 
     for each in changes:
-        yield Card(
+        yield RunDiffCard(
             text.shorten(each.path, 120),
             linked(each.old),
             linked(each.new),

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelaudit.findings import WORST_FIRST, Verdict
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 
 LAST = 10  # runs that are shown
 # In the units of the drawing.
@@ -15,7 +14,7 @@ WIDTH, GAP, HEIGHT = 14, 4, 40
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TrendBar:
     """The models of one verdict in one run, as a rectangle."""
 
     state: str
@@ -31,16 +30,16 @@ class Trend:
 
     runs: int
     width: int
-    parts: tuple[Part, ...]
+    parts: tuple[TrendBar, ...]
     lines: tuple[str, ...]
 
 
 def _word(verdict: Verdict) -> str:
     """The verdict as shown on a page; the terminal shows its short name."""
-    return words.mark(verdict.value).said
+    return vocabulary.mark(verdict.value).said
 
 
-def in_words(
+def trend_lines(
     counts: Sequence[Mapping[str, int]], name: Callable[[Verdict], str] = str
 ) -> tuple[str, ...]:
     """A line for each verdict that occurs, with its count in every run: `pass 3 → 2 → 2`."""
@@ -72,9 +71,9 @@ def trend(runs: Sequence[tuple[str, Mapping[str, int]]]) -> Trend | None:
             height = HEIGHT * count / most
             top -= height
             if count:
-                title = f"{text.instant(began)}: {words.counted(count, verdict.value)}"
+                title = f"{text.instant(began)}: {vocabulary.counted(count, verdict.value)}"
                 at = index * (WIDTH + GAP)
-                parts.append(Part(verdict.value, at, round(top, 2), round(height, 2), title))
+                parts.append(TrendBar(verdict.value, at, round(top, 2), round(height, 2), title))
     width = len(shown) * (WIDTH + GAP) - GAP
-    told = in_words([counts for _, counts in shown], _word)
+    told = trend_lines([counts for _, counts in shown], _word)
     return Trend(len(shown), width, tuple(parts), told)

@@ -7,7 +7,7 @@ import shlex
 from modelaudit.report.blocks import (
     Block,
     Cell,
-    Facts,
+    FactList,
     Paragraph,
     Prose,
     Section,
@@ -17,8 +17,7 @@ from modelaudit.report.blocks import (
     num,
     prose,
 )
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
@@ -38,7 +37,7 @@ def command(audit: Audit) -> str:
         options = " --no-probe"
     tried = dict.fromkeys(as_text(seen.get("runtime")) for seen in as_maps(audit.observations))
     for runtime in tried:
-        if runtime and words.runtime(runtime) == runtime:  # not an installed one
+        if runtime and vocabulary.runtime(runtime) == runtime:  # not an installed one
             options += f" --runtime {shlex.quote(text.printable(runtime))}"
     return (
         f"modelaudit audit {shlex.quote(text.printable(whole) or '.')}{options} --out audit-again"
@@ -52,7 +51,7 @@ def _sandbox(layers: Map) -> str:
     return held + (f"; partial: {text.listing(partly)}" if partly else "")
 
 
-def _environment(audit: Audit) -> Facts:
+def _environment(audit: Audit) -> FactList:
     rows = [
         (TOOL.get(str(key), text.shorten(str(key).replace("_", " "), 40)), Cell(plain(value, 140)))
         for key, value in as_map(audit.tool).items()
@@ -64,7 +63,7 @@ def _environment(audit: Audit) -> Facts:
             rows.append((f"Versions in {runtime}", Cell(plain(versions, 240))))
         if sandbox := as_map(observation.get("sandbox")):
             rows.append((f"Sandbox in {runtime}", Cell(_sandbox(sandbox))))
-    return Facts(tuple(dict.fromkeys(rows)))
+    return FactList(tuple(dict.fromkeys(rows)))
 
 
 def _files(audit: Audit) -> Table | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import (
     Map,
     as_count,
@@ -96,7 +95,7 @@ def ports(data: Map, side: str) -> list[str]:
     ]
 
 
-def _facts(data: Map, profile: Map) -> Facts:
+def _facts(data: Map, profile: Map) -> FactList:
     params = as_count(data.get("params"))
     rows = [("Class", name(text.shorten(as_text(data.get("class")) or "unknown", 60)))]
     if dialect := as_text(data.get("dialect")):
@@ -107,7 +106,7 @@ def _facts(data: Map, profile: Map) -> Facts:
     if params is not None:
         rows.append(("Parameters", Cell(f"{params:,}")))
     if head := as_text(profile.get("head")):
-        rows.append(("Head", Cell(words.HEADS.get(head, "not recognised"))))
+        rows.append(("Head", Cell(vocabulary.HEADS.get(head, "not recognised"))))
     augmentation = [text.shorten(as_text(r), 40) for r in as_list(profile.get("augmentation"))]
     said = text.listing(augmentation) if augmentation else "none in the model"
     if profile:
@@ -115,7 +114,7 @@ def _facts(data: Map, profile: Map) -> Facts:
         rescaling = [text.shorten(as_text(r), 40) for r in as_list(profile.get("rescaling"))]
         said = text.listing(rescaling) if rescaling else "none in the model"
         rows.append(("Rescaling of inputs", Cell(said)))
-    return Facts(tuple(rows))
+    return FactList(tuple(rows))
 
 
 def _grids(profile: Map) -> Table | None:

@@ -8,7 +8,7 @@ from modelaudit.diagnosis.thresholds import GAIN, INFORMED, UNINFORMED
 from modelaudit.report.blocks import (
     Block,
     Cell,
-    Facts,
+    FactList,
     Section,
     Table,
     bullets,
@@ -16,9 +16,7 @@ from modelaudit.report.blocks import (
     num,
     prose,
 )
-from modelaudit.report.wording import number_format as shown
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import number_format, text, vocabulary
 from modelaudit.report.wording.json_access import (
     Map,
     as_count,
@@ -61,11 +59,11 @@ NOTES = {
 }
 
 
-def _inputs(data: Map) -> Facts:
+def _inputs(data: Map) -> FactList:
     inputs = as_map(data.get("inputs"))
     kind = "your images" if inputs.get("kind") == "user" else "synthetic inputs"
     rows = [
-        ("Runtime", Cell(words.runtime(plain(data.get("runtime"), 60)))),
+        ("Runtime", Cell(vocabulary.runtime(plain(data.get("runtime"), 60)))),
         ("Inputs", Cell(f"{text.plural(as_count(inputs.get('n')) or 0, 'input')}, {kind}")),
         ("Input shape", Cell(shape(inputs.get("shape")) or "unknown")),
     ]
@@ -83,7 +81,7 @@ def _inputs(data: Map) -> Facts:
         same = "the same output" if data["deterministic"] else "different outputs"
         said = f"{'yes' if data['deterministic'] else 'no'}: the same input gives {same}"
         rows.append(("Deterministic", Cell(said)))
-    return Facts(tuple(rows))
+    return FactList(tuple(rows))
 
 
 def _interval(value: object) -> str:
@@ -103,7 +101,9 @@ def _collapse(output: Map) -> str:
         said.append("The output depends on the input.")
     if information is not None:
         most = f" of at most {text.number(math.log2(classes))}" if classes and classes > 1 else ""
-        said.append(f"It carries {shown.number(information)}{most} bits of information about it.")
+        said.append(
+            f"It carries {number_format.number(information)}{most} bits of information about it."
+        )
     share = as_number(collapse.get("top_share"))
     if share is not None:
         said.append(
@@ -133,7 +133,7 @@ def _of_effects(effects: list[Map]) -> list[Column]:
             (
                 head,
                 {
-                    key: shown.number(found, 2)
+                    key: number_format.number(found, 2)
                     for key, effect in named
                     if (found := as_number(effect.get(field))) is not None
                 },
@@ -142,7 +142,7 @@ def _of_effects(effects: list[Map]) -> list[Column]:
         ),
         (
             "Expected",
-            {key: words.ACTIONS.get(act, text.shorten(act, 40)) for key, act in acts.items()}
+            {key: vocabulary.ACTIONS.get(act, text.shorten(act, 40)) for key, act in acts.items()}
             if set(acts.values()) - {"invariant"}
             else {},
         ),
@@ -156,10 +156,13 @@ def _by_input(output: Map, title: str) -> Table | None:
     accuracy, floor = numbers(output.get("accuracy")), numbers(output.get("floor"))
     columns: list[Column] = [
         *_of_effects(effects),
-        ("Bits", {key: shown.number(bits) for key, bits in information.items()}),
+        ("Bits", {key: number_format.number(bits) for key, bits in information.items()}),
         ("Accuracy", {key: text.percent(share, 1) for key, share in accuracy.items()}),
-        ("R²", {key: shown.number(fit, 2) for key, fit in numbers(output.get("fit")).items()}),
-        ("NFV floor", {key: shown.number(nfv, 2) for key, nfv in floor.items()}),
+        (
+            "R²",
+            {key: number_format.number(fit, 2) for key, fit in numbers(output.get("fit")).items()},
+        ),
+        ("NFV floor", {key: number_format.number(nfv, 2) for key, nfv in floor.items()}),
     ]
     filled = [(head, values) for head, values in columns if values]
     keys = dict.fromkeys(key for _, values in filled for key in values)
@@ -168,7 +171,7 @@ def _by_input(output: Map, title: str) -> Table | None:
     ordered = sorted(keys, key=lambda key: key != "e")  # the untransformed input comes first
     rows = tuple(
         (
-            Cell(words.transform(text.shorten(key, 60))),
+            Cell(vocabulary.transform(text.shorten(key, 60))),
             *(num(values.get(key, "–")) for _, values in filled),
         )
         for key in ordered
@@ -191,12 +194,12 @@ def _by_class(title: str, rows: list[Map]) -> Table | None:
     """Effect of a flip on the answers, by the class predicted before the flip."""
     cells = tuple(
         (
-            Cell(words.transform(text.shorten(as_text(row.get("transform")), 60))),
+            Cell(vocabulary.transform(text.shorten(as_text(row.get("transform")), 60))),
             num(plain(row.get("class"), 20)),
             num(text.number(as_number(row.get("n")))),
             num(text.percent(as_number(row.get("agreement"))) + _interval(row.get("agreement_ci"))),
-            num(shown.number(as_number(row.get("nfv")), 2)),
-            num(shown.number(as_number(row.get("p_holm")), 2)),
+            num(number_format.number(as_number(row.get("nfv")), 2)),
+            num(number_format.number(as_number(row.get("p_holm")), 2)),
         )
         for row in rows
     )
@@ -211,7 +214,7 @@ def _by_class(title: str, rows: list[Map]) -> Table | None:
 def _output(output: Map) -> list[Block]:
     kind = as_text(output.get("kind"))
     title = f"Output {text.shorten(as_text(output.get('name')) or '(unnamed)', 40)}"
-    described = words.OUTPUT_KINDS.get(kind, kind or "unknown kind")
+    described = vocabulary.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
     by_class = f"{title}: agreement by class predicted before the flip"
     tables = [_by_input(output, title), _by_class(by_class, as_maps(output.get("per_class")))]
@@ -231,11 +234,11 @@ def _repairs(data: Map, outputs: list[Map]) -> Table | None:
         before, after = as_number(tried.get("before")), as_number(tried.get("after"))
         count = classes.get(as_text(tried.get("output"))) or 0
         cells = (
-            Cell(words.INTERVENTIONS.get(key, text.shorten(key.replace("_", " "), 60))),
+            Cell(vocabulary.INTERVENTIONS.get(key, text.shorten(key.replace("_", " "), 60))),
             name(text.shorten(as_text(tried.get("output")) or "–", 40)),
             name(text.shorten(as_text(tried.get("layer")) or "–", 60)),
-            num(shown.number(before)),
-            num(shown.number(after)),
+            num(number_format.number(before)),
+            num(number_format.number(after)),
             Cell(_explains(tried.get("responsible"), before, after, count)),
         )
         rows.append(cells)

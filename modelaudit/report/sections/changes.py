@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from modelaudit.findings import Finding, Outcome
 from modelaudit.report.blocks import Span, spans
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import accuracies, as_map
 from modelaudit.schema import Audit
 
@@ -68,7 +67,7 @@ def _found(audit: Audit, *, waived: bool) -> dict[str, Finding]:
 
 
 def _verdicts(audit: Audit, previous: Audit) -> str:
-    now, then = (words.VERDICTS[each.verdict].word for each in (audit, previous))
+    now, then = (vocabulary.VERDICTS[each.verdict].word for each in (audit, previous))
     if now == then:
         return f"The verdict is still {now}."
     return f"The verdict changed from {then} to {now}."
@@ -109,7 +108,7 @@ def _named(word: str, found: list[Finding]) -> Iterable[Line]:
         where = text.shorten(str(finding.location), 60).replace("`", "'")
         place = f" (`{where}`)" if where else ""
         title = text.cut(finding.title.replace("`", ""), 110)
-        severity = words.mark(finding.severity.value).word
+        severity = vocabulary.mark(finding.severity.value).word
         yield spans(f"{word}: {severity}, {text.shorten(finding.code, 20)}: {title}{place}")
     if len(ordered) > LISTED:
         yield spans(f"{word}: and {len(ordered) - LISTED:,} more")

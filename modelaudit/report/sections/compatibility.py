@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 from modelaudit.report.blocks import Block, Cell, Section, Table, prose
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
@@ -33,7 +32,7 @@ def _observed(row: Map) -> tuple[Cell, str]:
         return Cell("Not tried", mark="not-tried"), ""
     if observed.get("same") is False:
         status = "differs"
-    cell = Cell(words.mark(status).word, mark=status)
+    cell = Cell(vocabulary.mark(status).word, mark=status)
     said = text.cut(_error(observed), 400) or _compared(observed)
     return cell, said
 
@@ -45,7 +44,7 @@ def _error(observed: Map) -> str:
 
 def _compared(observed: Map) -> str:
     """How far the runtime's outputs are from the reference's."""
-    whom = words.runtime(text.shorten(as_text(observed.get("reference")), 40))
+    whom = vocabulary.runtime(text.shorten(as_text(observed.get("reference")), 40))
     if reason := as_text(observed.get("not_compared")):
         return f"not compared with {whom}: {text.cut(reason, 200)}"
     difference = as_number(observed.get("max_abs_diff"))
@@ -84,9 +83,9 @@ def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
     why = " — ".join(filter(None, (_because(as_maps(row.get("because"))), said)))
     call = as_text(row.get("call"))
     return (
-        Cell(words.runtime(text.shorten(as_text(row.get("runtime")), 40))),
-        Cell(words.CALLS.get(call, text.shorten(call, 40))),
-        *((Cell(words.mark(predicted).word, mark=predicted),) if foretold else ()),
+        Cell(vocabulary.runtime(text.shorten(as_text(row.get("runtime")), 40))),
+        Cell(vocabulary.CALLS.get(call, text.shorten(call, 40))),
+        *((Cell(vocabulary.mark(predicted).word, mark=predicted),) if foretold else ()),
         observed,
         Cell(text.plain_text(why, 700) or "–"),
     )
@@ -95,9 +94,13 @@ def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
 def _observations(audit: Audit) -> Table | None:
     rows = tuple(
         (
-            Cell(words.runtime(text.shorten(as_text(o.get("runtime")), 40))),
-            Cell(words.CALLS.get(as_text(o.get("call")), text.shorten(as_text(o.get("call")), 40))),
-            Cell(words.mark(as_text(o.get("status"))).word, mark=as_text(o.get("status"))),
+            Cell(vocabulary.runtime(text.shorten(as_text(o.get("runtime")), 40))),
+            Cell(
+                vocabulary.CALLS.get(
+                    as_text(o.get("call")), text.shorten(as_text(o.get("call")), 40)
+                )
+            ),
+            Cell(vocabulary.mark(as_text(o.get("status"))).word, mark=as_text(o.get("status"))),
             Cell(
                 ": ".join(
                     filter(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
-from modelaudit.report.sections.findings import Findings
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.sections.findings import FindingsSection
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import (
     Map,
     as_list,
@@ -28,7 +27,7 @@ UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")  # these h
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceView:
     """One observation in favour of a cause: a text with its numbers, the sample size `n`, and the
     finding it comes from."""
 
@@ -39,7 +38,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CauseView:
     """One explanation. `share` is the belief in steps of 5 %, for the width of its bar.
 
     `belief` is empty if nothing is decided.
@@ -49,14 +48,14 @@ class Cause:
     belief: str
     share: int
     where: tuple[Span, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[EvidenceView, ...]
     against: tuple[tuple[Span, ...], ...]
     refute: tuple[Paragraph, ...]
     steps: tuple[tuple[tuple[Paragraph, ...], str], ...]  # (text, code to run)
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class SuspectView:
     """One of the three usual suspects. `state` names its badge."""
 
     name: str
@@ -65,22 +64,22 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class DiagnosisView:
     """The chapter's content; `missing` says why there is none."""
 
     question: str
     answer: tuple[Paragraph, ...]
-    suspects: tuple[Suspect, ...]
-    causes: tuple[Cause, ...]
+    suspects: tuple[SuspectView, ...]
+    causes: tuple[CauseView, ...]
     lists: tuple[Bullets, ...]
     missing: str
 
 
-def _evidence(item: object, findings: Findings) -> Evidence:
+def _evidence(item: object, findings: FindingsSection) -> EvidenceView:
     if not isinstance(item, dict):
-        return Evidence(spans(text.cut(plain(item, 400), 400)), "", "", "")
+        return EvidenceView(spans(text.cut(plain(item, 400), 400)), "", "", "")
     code = as_text(item.get("code"))
-    return Evidence(
+    return EvidenceView(
         spans(text.cut(as_text(item.get("text")), 600)),
         f"n = {plain(item['n'], 80)}" if item.get("n") is not None else "",
         text.shorten(code, 20),
@@ -97,7 +96,7 @@ def _where(item: Map) -> tuple[Span, ...]:
     """The transform and the layers that a cause is about; each name is a code span of its own."""
     said: list[Span] = []
     if transform := as_text(item.get("transform")):
-        said.append(Span(f"transform: {text.shorten(words.transform(transform), 80)}"))
+        said.append(Span(f"transform: {text.shorten(vocabulary.transform(transform), 80)}"))
     where = item.get("where")
     names = [where] if isinstance(where, str) else as_list(where)
     for index, name in enumerate(filter(None, names[:MOST_PLACES])):
@@ -110,14 +109,14 @@ def _where(item: Map) -> tuple[Span, ...]:
 
 def _title(item: Map) -> str:
     """A cause's title on one line, or the words for its code."""
-    return text.cut(as_text(item.get("title")), 140) or words.cause(as_text(item.get("cause")))
+    return text.cut(as_text(item.get("title")), 140) or vocabulary.cause(as_text(item.get("cause")))
 
 
-def _cause(item: Map, findings: Findings) -> Cause:
+def _cause(item: Map, findings: FindingsSection) -> CauseView:
     decided = as_text(item.get("cause")) not in UNDECIDED
     belief = as_number(item.get("belief")) if decided else None
     inside = min(max(belief, 0.0), 1.0) if belief is not None else None
-    return Cause(
+    return CauseView(
         title=_title(item),
         belief=("not estimated" if decided else "") if inside is None else text.percent(inside),
         share=round((inside or 0.0) * 20) * 5,
@@ -135,9 +134,9 @@ def _cause(item: Map, findings: Findings) -> Cause:
     )
 
 
-def _suspect(item: Map) -> Suspect:
+def _suspect(item: Map) -> SuspectView:
     name = text.cut(as_text(item.get("name")), 60)
-    return Suspect(
+    return SuspectView(
         name[:1].upper() + name[1:],
         as_text(item.get("state")).replace(" ", "-"),
         spans(text.cut(as_text(item.get("text")), 600)),
@@ -153,14 +152,14 @@ def _undecidable(items: list[Map]) -> list[tuple[str, str]]:
     return [(f"Needs {need}", f"whether {'; '.join(whats)}") for need, whats in by_need.items()]
 
 
-def build(audit: Audit, findings: Findings) -> Diagnosis:
+def build(audit: Audit, findings: FindingsSection) -> DiagnosisView:
     """The chapter's content."""
     data = as_map(audit.diagnosis)
     lists: list[Bullets] = []
     follows = [
         (_title(item), f"follows from: {of}. {plain(item.get('text'), 300)}")
         for item in as_maps(data.get("consequences"))
-        for of in [words.cause(as_text(item.get("of"))).lower()]
+        for of in [vocabulary.cause(as_text(item.get("of"))).lower()]
     ]
     if follows:
         lists.append(led("Also observed, but only as consequences", follows))
@@ -183,4 +182,4 @@ def build(audit: Audit, findings: Findings) -> Diagnosis:
     if question and not any(code in findings.anchors for code in SYMPTOM):
         question = OTHER_QUESTION
     suspects = tuple(map(_suspect, as_maps(data.get("suspects"))))
-    return Diagnosis(question, answer, suspects, causes, tuple(lists), missing)
+    return DiagnosisView(question, answer, suspects, causes, tuple(lists), missing)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from modelaudit.findings import Confidence, Finding, Outcome, Severity
 from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
 from modelaudit.report.rule_info import RuleInfo, Rules
-from modelaudit.report.wording import evidence, text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import evidence, text, vocabulary
 from modelaudit.schema import Audit
 
 PRINTED_OCCURRENCES = 5
@@ -32,7 +31,7 @@ class Occurrence:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class FindingCard:
     """All findings of one rule that share title, severity and fix."""
 
     anchor: str
@@ -50,12 +49,12 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class FindingsSection:
     """The chapter: overview, then cards, worst first, waived ones last."""
 
     table: Table | None
     nothing: str  # text to show if there are no findings
-    cards: tuple[Card, ...]
+    cards: tuple[FindingCard, ...]
     counts: tuple[tuple[str, int], ...]  # severity -> number of open findings, worst first
     waived: int
     anchors: Mapping[str, str]  # rule code -> anchor of its first card
@@ -68,13 +67,13 @@ def _mark(finding: Finding) -> str:
 def _confidence(finding: Finding, info: RuleInfo | None) -> str:
     """The confidence; certainty rests on the file's bytes or on observation."""
     if finding.confidence is Confidence.CERTAIN and info and info.observed:
-        return words.OBSERVED
-    return words.CONFIDENCE[finding.confidence]
+        return vocabulary.OBSERVED
+    return vocabulary.CONFIDENCE[finding.confidence]
 
 
-def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None) -> Card:
+def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None) -> FindingCard:
     first = group[0]
-    return Card(
+    return FindingCard(
         anchor=anchor,
         mark=_mark(first),
         code=first.code,
@@ -128,18 +127,18 @@ def _nothing(audit: Audit) -> str:
     return "No rule found a problem."
 
 
-def _span_of(card: Card) -> str:
+def _span_of(card: FindingCard) -> str:
     first, last = card.occurrences[0].number, card.occurrences[-1].number
     return str(first) if first == last else f"{first}–{last}"
 
 
-def _places(card: Card) -> str:
+def _places(card: FindingCard) -> str:
     first = text.shorten(card.occurrences[0].where, 60) or "the whole model"
     more = len(card.occurrences) - 1
     return f"{first} and {more:,} more" if more else first
 
 
-def build(audit: Audit, rules: Rules) -> Findings:
+def build(audit: Audit, rules: Rules) -> FindingsSection:
     """The chapter's content."""
     ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
     groups: dict[tuple[str, ...], list[Finding]] = {}
@@ -147,7 +146,7 @@ def build(audit: Audit, rules: Rules) -> Findings:
         key = (finding.code, _mark(finding), finding.title, finding.fix)
         groups.setdefault(key, []).append(finding)
 
-    cards: list[Card] = []
+    cards: list[FindingCard] = []
     anchors: dict[str, str] = {}
     number = 1
     taken: set[str] = set()
@@ -162,7 +161,7 @@ def build(audit: Audit, rules: Rules) -> Findings:
     rows = tuple(
         (
             Cell(_span_of(card), "number", href=card.anchor),
-            Cell(words.mark(card.mark).word, mark=card.mark),
+            Cell(vocabulary.mark(card.mark).word, mark=card.mark),
             Cell(card.code),
             Cell(text.plain_text("".join(span.text for span in card.title), 110)),
             name(_places(card)),
@@ -176,7 +175,7 @@ def build(audit: Audit, rules: Rules) -> Findings:
         if (count := sum(finding.severity is severity for finding in still_open))
     )
     table = Table("All findings, worst first", ("No.", "Severity", "Rule", "What", "Where"), rows)
-    return Findings(
+    return FindingsSection(
         table if rows else None,
         _nothing(audit),
         tuple(cards),

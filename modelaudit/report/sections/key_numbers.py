@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelaudit.findings import Outcome
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import (
     Map,
     accuracies,
@@ -78,7 +77,7 @@ def _mirrored(output: Map, behaviour: Map) -> KeyNumber | None:
     effects = {as_text(e.get("name")): e for e in as_maps(output.get("transforms"))}
     effect = effects.get("H") or effects.get("flip") or next(iter(effects.values()), {})
     agreement, nfv = as_number(effect.get("agreement")), as_number(effect.get("nfv"))
-    how = words.transform(text.shorten(as_text(effect.get("name")), 40))
+    how = vocabulary.transform(text.shorten(as_text(effect.get("name")), 40))
     if agreement is not None:
         ends = pair(effect.get("agreement_ci"))
         note = f"{how}; {text.percent(0.95)} interval {text.interval(*ends)}" if ends else how

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelaudit.findings import Outcome, Severity
-from modelaudit.report.blocks import Block, Cell, Facts, Section, bullets, prose
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.blocks import Block, Cell, FactList, Section, bullets, prose
+from modelaudit.report.wording import vocabulary
 from modelaudit.report.wording.json_access import as_map
 from modelaudit.schema import Audit
 
@@ -51,9 +51,9 @@ def build(audit: Audit) -> Section:
     """The chapter's content."""
     inputs = as_map(as_map(audit.behaviour).get("inputs"))
     limits = [SYNTHETIC, *LIMITS] if inputs.get("kind") == "synthetic" else LIMITS
-    severities = Facts(
+    severities = FactList(
         tuple(
-            (words.mark(severity.value).word, Cell(words.SEVERITY_MEANING[severity]))
+            (vocabulary.mark(severity.value).word, Cell(vocabulary.SEVERITY_MEANING[severity]))
             for severity in reversed(Severity)
         )
     )

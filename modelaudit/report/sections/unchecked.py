@@ -10,7 +10,7 @@ from modelaudit.report.blocks import (
     Block,
     Bullets,
     Cell,
-    Facts,
+    FactList,
     Section,
     Span,
     Table,
@@ -20,8 +20,7 @@ from modelaudit.report.blocks import (
     spans,
 )
 from modelaudit.report.rule_info import Rules
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import accuracies, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
@@ -66,14 +65,14 @@ def measurements(audit: Audit) -> tuple[str, ...]:
             if kind == "twins" and tensor:
                 twins.setdefault(plain(why, 300), []).append(f"`{text.shorten(tensor, 80)}`")
             else:
-                found.append(f"{words.measurement(what)}: {plain(why, 300)}")
+                found.append(f"{vocabulary.measurement(what)}: {plain(why, 300)}")
     found += [
         f"Mirrored filter pairs in {text.listing(tensors)}: {why}" for why, tensors in twins.items()
     ]
     for observation in as_maps(audit.observations):
         if as_text(observation.get("status")) in ("refused", "unavailable"):
             where, error = plain(observation.get("runtime"), 60), plain(observation.get("error"))
-            found.append(f"Loading in {words.runtime(where)}: {error}")
+            found.append(f"Loading in {vocabulary.runtime(where)}: {error}")
     return tuple(dict.fromkeys(found))
 
 
@@ -105,7 +104,7 @@ def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
 
 def _questions(codes: Sequence[str], outcome: str, reason: str) -> str:
     """How many questions have no answer for one reason, and their family if they share one."""
-    kinds = {words.FAMILIES.get(code[:3], "") for code in codes}
+    kinds = {vocabulary.FAMILIES.get(code[:3], "") for code in codes}
     kind = f"{kinds.pop()} question" if len(kinds) == 1 else "question"
     ended = "ended in an error" if outcome == Outcome.ERROR.value else "not answered"
     named = f" ({_ranges(codes)})" if len(codes) == 1 or kind != "question" else ""
@@ -125,13 +124,13 @@ def _moot(results: Sequence[RuleResult]) -> Table:
     return Table(caption, columns, rows, print_rows=0, open=len(rows) <= 8)
 
 
-def _passed(passed: list[RuleResult], rules: Rules) -> Facts:
+def _passed(passed: list[RuleResult], rules: Rules) -> FactList:
     """Codes of the rules that passed, by family."""
     families: dict[str, list[str]] = {}
     for result in passed:
         info = rules.get(result.code)
         families.setdefault(info.family if info else "other", []).append(result.code)
-    return Facts(
+    return FactList(
         tuple(
             (f"{family} ({len(codes)})", Cell(_ranges(codes))) for family, codes in families.items()
         )

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
-from modelaudit.report.sections.findings import Card, Findings
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.sections.findings import FindingCard, FindingsSection
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
@@ -26,7 +25,7 @@ NOT_COMPARED = "nothing: there is no earlier audit of this model"
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class NextAction:
     """A step to take, and the card with details."""
 
     text: tuple[Span, ...]
@@ -48,7 +47,7 @@ class VerdictPage:
     waived: int
     numbers: tuple[key_numbers.KeyNumber, ...]
     changes: changes.Changes | None
-    actions: tuple[Action, ...]
+    actions: tuple[NextAction, ...]
     identity: tuple[tuple[str, Cell], ...]
     not_checked: tuple[tuple[Span, ...], ...]
 
@@ -58,7 +57,7 @@ class VerdictPage:
         return f"{self.word}: {''.join(span.text for span in self.reason)}"
 
 
-def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
+def _actions(audit: Audit, findings: FindingsSection) -> tuple[NextAction, ...]:
     open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
     if dangerous := _dangerous(findings):
         return _replacing(dangerous)
@@ -74,47 +73,49 @@ def _actions(audit: Audit, findings: Findings) -> tuple[Action, ...]:
     found += [_of_card(card) for card in others if not _comes_first(card, weight)]
     if audit.verdict is Verdict.INCOMPLETE:
         said = "Provide what the audit was missing (see what was not checked), then run it again"
-        found.append(Action(spans(said), "What was not checked, and why", "not-checked"))
+        found.append(NextAction(spans(said), "What was not checked, and why", "not-checked"))
     return tuple(found[:ACTIONS])
 
 
-def _rank(card: Card) -> int:
+def _rank(card: FindingCard) -> int:
     return Severity(card.mark).rank if card.mark in set(Severity) else 0
 
 
-def _comes_first(card: Card, weight: int) -> bool:
+def _comes_first(card: FindingCard, weight: int) -> bool:
     """Whether it precedes the diagnosis: critical, or more severe than the diagnosis's findings."""
     return _rank(card) > weight or card.mark == Severity.CRITICAL
 
 
-def _dangerous(findings: Findings) -> Card | None:
-    return next((c for c in findings.cards if words.forbids_loading(c.mark, c.code)), None)
+def _dangerous(findings: FindingsSection) -> FindingCard | None:
+    return next((c for c in findings.cards if vocabulary.forbids_loading(c.mark, c.code)), None)
 
 
-def _replacing(card: Card) -> tuple[Action, ...]:
+def _replacing(card: FindingCard) -> tuple[NextAction, ...]:
     """Steps for a file that must not be loaded; none of them helps it to load."""
     clean = "Get a clean copy from whoever trained the model, not from where this file came from."
     again = "Audit that copy before anything loads it: `modelaudit audit COPY`."
     return (
         _of_card(card),
-        Action(spans(clean), "Fixes that would help this file load are not shown", card.anchor),
-        Action(spans(again), f"{card.code} must pass there", card.anchor),
+        NextAction(spans(clean), "Fixes that would help this file load are not shown", card.anchor),
+        NextAction(spans(again), f"{card.code} must pass there", card.anchor),
     )
 
 
-def _of_diagnosis(cause: Map, step: Map) -> Action:
-    title = as_text(cause.get("title")) or words.cause(as_text(cause.get("cause")))
+def _of_diagnosis(cause: Map, step: Map) -> NextAction:
+    title = as_text(cause.get("title")) or vocabulary.cause(as_text(cause.get("cause")))
     said = _sentences(as_text(step.get("text")))
-    return Action(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis")
+    return NextAction(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis")
 
 
-def _of_card(card: Card) -> Action:
+def _of_card(card: FindingCard) -> NextAction:
     first = next((p for p in card.fix if not p.code), None)
     said = _sentences("".join(map(_backticked, first.spans))) if first else ""
     title = text.cut("".join(s.text for s in card.title), 90)
-    word = words.mark(card.mark).word
+    word = vocabulary.mark(card.mark).word
     said = said or title
-    return Action(spans(said[:1].upper() + said[1:]), f"{word}, {card.code}: {title}", card.anchor)
+    return NextAction(
+        spans(said[:1].upper() + said[1:]), f"{word}, {card.code}: {title}", card.anchor
+    )
 
 
 def _sentences(said: str) -> str:
@@ -142,7 +143,7 @@ def saved_with(model: object) -> str:
         ("exporter", "by"),
     )
     keras = text.shorten(as_text(said.get("keras")), 40)
-    parts = [words.keras(keras)] if keras else []
+    parts = [vocabulary.keras(keras)] if keras else []
     parts += [
         f"{word} {text.shorten(as_text(said[key]), 40)}"
         for key, word in names
@@ -163,7 +164,7 @@ def probe_state(audit: Audit) -> str:
         return f"no: {text.cut(reason, 140)}"
     tried = as_maps(audit.observations)
     if tried:
-        state = words.mark(as_text(tried[0].get("status"))).said
+        state = vocabulary.mark(as_text(tried[0].get("status"))).said
         return f"attempted, without a result ({state})"
     return "no"
 
@@ -181,7 +182,7 @@ def _ran_in(audit: Audit) -> str:
             ]
             if named:
                 return text.listing(named)
-    return words.runtime(runtime)
+    return vocabulary.runtime(runtime)
 
 
 def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
@@ -210,25 +211,27 @@ def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
     )
 
 
-def _meaning(audit: Audit, findings: Findings) -> str:
+def _meaning(audit: Audit, findings: FindingsSection) -> str:
     if audit.verdict is Verdict.PASS and findings.waived:
         said = "Every rule that could be applied to this model passed, or its findings are waived."
-        return f"{said} {words.NO_CLEARANCE}"
+        return f"{said} {vocabulary.NO_CLEARANCE}"
     if _dangerous(findings):
-        return words.DANGER
-    return words.VERDICT_MEANING[audit.verdict]
+        return vocabulary.DANGER
+    return vocabulary.VERDICT_MEANING[audit.verdict]
 
 
 def build(
-    audit: Audit, previous: Audit | None, findings: Findings, *, first: bool = False
+    audit: Audit, previous: Audit | None, findings: FindingsSection, *, first: bool = False
 ) -> VerdictPage:
     """The first page's content; with `first` it notes that there is no earlier audit."""
-    mark = words.VERDICTS[audit.verdict]
+    mark = vocabulary.VERDICTS[audit.verdict]
     return VerdictPage(
         state=audit.verdict.value,
         word=mark.word,
         glyph=mark.glyph,
-        reason=spans(text.cut(as_text(audit.reason), 300) or words.VERDICT_MEANING[audit.verdict]),
+        reason=spans(
+            text.cut(as_text(audit.reason), 300) or vocabulary.VERDICT_MEANING[audit.verdict]
+        ),
         meaning=_meaning(audit, findings) if audit.reason else "",
         dangerous=_dangerous(findings) is not None,
         counts=findings.counts,

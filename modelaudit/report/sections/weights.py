@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from modelaudit.measures.kernels.batchnorm import MISFIT
-from modelaudit.report.blocks import Block, Cell, Facts, Section, Table, name, num, prose
+from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.sections import tensors
-from modelaudit.report.wording import number_format as shown
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import number_format, text, vocabulary
 from modelaudit.report.wording.json_access import (
     Map,
     as_count,
@@ -68,7 +66,7 @@ def _restore(restore: Map) -> list[Block]:
             for key, value in golden.items()
         )
         blocks.append(prose("A golden record, written when the model was saved, was replayed:"))
-        blocks.append(Facts(rows))
+        blocks.append(FactList(rows))
     return blocks
 
 
@@ -85,7 +83,7 @@ def _initialization(symmetry: Map) -> list[Block]:
             name(text.shorten(as_text(item.get("route")), 60)),
             Cell(_initialiser(item)),
             num(text.number(as_count(item.get("weights")))),
-            Cell(words.mark(as_text(item.get("state"))).word, mark=as_text(item.get("state"))),
+            Cell(vocabulary.mark(as_text(item.get("state"))).word, mark=as_text(item.get("state"))),
             Cell(text.cut(as_text(item.get("reason")), 160) or "–"),
         )
         for item in items
@@ -153,7 +151,7 @@ def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
             num(text.number(as_count(item.get("channels")))),
             Cell("still 0 and 1" if item.get("statistics_initial") is True else "learned"),
             Cell("still 1 and 0" if item.get("affine_initial") is True else "learned"),
-            num(shown.number(misfit, 2)),
+            num(number_format.number(misfit, 2)),
         )
         for item, misfit in items
     )
@@ -182,12 +180,14 @@ def _kernels(symmetry: Map) -> list[Block]:
             name(text.shorten(as_text(item.get("route")), 60)),
             num(shape(item.get("shape"))),
             *(
-                num(shown.number(as_number(as_map(item.get("score")).get(g)), 2))
+                num(number_format.number(as_number(as_map(item.get("score")).get(g)), 2))
                 for g in ("H", "V", "r180")
             ),
-            num(shown.number(as_number(as_map(item.get("z")).get("H")), 2)),
+            num(number_format.number(as_number(as_map(item.get("z")).get("H")), 2)),
             num(
-                shown.number(as_number(as_map(as_map(item.get("twins")).get("H")).get("score")), 2)
+                number_format.number(
+                    as_number(as_map(as_map(item.get("twins")).get("H")).get("score")), 2
+                )
             ),
         )
         for item in as_maps(symmetry.get("layers"))

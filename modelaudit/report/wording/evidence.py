@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 from modelaudit.facts import Json
 from modelaudit.findings import Finding
-from modelaudit.report.wording import text
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import as_number, numbers, pair, plain
 
 SALIENT = ("measured", "threshold", "n")
@@ -87,15 +86,17 @@ def _value(finding: Finding, key: str) -> str:
         return f"{plain(value)} {_unit(text.cut(unit, 80), as_number(value))}"
     if key == "profile":
         found = numbers(value).items()
-        return text.listing([f"{words.transform(k)} {text.number(v, 2)}" for k, v in found], 10)
+        return text.listing(
+            [f"{vocabulary.transform(k)} {text.number(v, 2)}" for k, v in found], 10
+        )
     if key in SHARES and as_number(value) is not None:
         return text.percent(as_number(value))
     if key == "agreement_ci" and (ends := pair(value)):
         return text.interval(*ends)
     if key == "call" and isinstance(value, str):
-        return words.CALLS.get(value, text.shorten(value, 40))
+        return vocabulary.CALLS.get(value, text.shorten(value, 40))
     if key == "runtime" and isinstance(value, str):
-        return words.runtime(text.shorten(value, 60))
+        return vocabulary.runtime(text.shorten(value, 60))
     if key == "tests" and isinstance(value, Mapping):
         return _tests(value)
     return plain(value, LONGEST)

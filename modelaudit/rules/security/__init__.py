@@ -17,7 +17,7 @@ from modelaudit.rules.security.config import (
 from modelaudit.rules.security.config import (
     resource_exhaustion as resources,
 )
-from modelaudit.rules.security.container import foreign_content as strangers
+from modelaudit.rules.security.container import foreign_content
 from modelaudit.rules.security.container import rules as container
 from modelaudit.rules.security.graph import (
     access as graph_access,
@@ -37,7 +37,7 @@ RULES: tuple[Rule, ...] = (
     *resources.RULES,
     *custom.RULES,
     *container.RULES,
-    *strangers.RULES,
+    *foreign_content.RULES,
     *graph_access.RULES,
     *graph_structure.RULES,
     *graph_limits.RULES,

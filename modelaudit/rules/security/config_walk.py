@@ -31,7 +31,7 @@ class PerArtifact(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Site:
+class ConfigObject:
     """A JSON object in a document.
 
     `step` leads here from `parent`: keys and indices, with layers by their names.
@@ -40,13 +40,13 @@ class Site:
     file: str
     step: str
     value: Mapping[str, Json]
-    parent: Site | None = None
+    parent: ConfigObject | None = None
 
     @property
     def route(self) -> str:
         """The whole way from the top of the file, `config/layers/conv2d/config/activation`."""
         steps: list[str] = []
-        site: Site | None = self
+        site: ConfigObject | None = self
         while site is not None:
             steps.append(site.step)
             site = site.parent
@@ -67,7 +67,7 @@ class Site:
     @property
     def layer(self) -> str:
         """Name of the object that this is, or is a part of; its class where it has no name."""
-        site: Site | None = self
+        site: ConfigObject | None = self
         while site is not None:
             if name := name_of(site.value):
                 return name
@@ -76,10 +76,10 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Text:
+class ConfigText:
     """A string in a document: the innermost object around it, and keys from there."""
 
-    site: Site
+    site: ConfigObject
     key: str
     value: str
 
@@ -90,11 +90,11 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class ConfigTree:
     """All objects, parents before children, and all texts."""
 
-    sites: tuple[Site, ...]
-    texts: tuple[Text, ...]
+    sites: tuple[ConfigObject, ...]
+    texts: tuple[ConfigText, ...]
 
 
 def name_of(value: Mapping[str, Json]) -> str:
@@ -107,17 +107,17 @@ def name_of(value: Mapping[str, Json]) -> str:
     return ""
 
 
-def _walk(artifact: Artifact) -> Walked:
-    sites: list[Site] = []
-    texts: list[Text] = []
+def _walk(artifact: Artifact) -> ConfigTree:
+    sites: list[ConfigObject] = []
+    texts: list[ConfigText] = []
     for document in artifact.documents:
-        root = Site(document.file, document.route, {"": document.value})
+        root = ConfigObject(document.file, document.route, {"": document.value})
         # An explicit stack: reading has bounded size and depth, but not to what Python recurses.
-        pending: list[tuple[Json, str, Site]] = [(document.value, "", root)]
+        pending: list[tuple[Json, str, ConfigObject]] = [(document.value, "", root)]
         while pending:
             value, key, site = pending.pop()
             if isinstance(value, str):
-                texts.append(Text(site, key, value))
+                texts.append(ConfigText(site, key, value))
             elif isinstance(value, list):
                 pending.extend(
                     (item, _step(key, index, item), site)
@@ -125,14 +125,14 @@ def _walk(artifact: Artifact) -> Walked:
                     if isinstance(item, (str, list, dict))
                 )
             elif isinstance(value, dict):
-                inner = Site(site.file, key, value, site)
+                inner = ConfigObject(site.file, key, value, site)
                 sites.append(inner)
                 pending.extend(
                     (item, name, inner)
                     for name, item in reversed(list(value.items()))
                     if isinstance(item, (str, list, dict))
                 )
-    return Walked(tuple(sites), tuple(texts))
+    return ConfigTree(tuple(sites), tuple(texts))
 
 
 def _step(key: str, index: int, item: Json) -> str:
@@ -141,7 +141,7 @@ def _step(key: str, index: int, item: Json) -> str:
     return f"{key}/{name or index}" if key else str(index)
 
 
-walked = PerArtifact(_walk)
+config_tree = PerArtifact(_walk)
 """Every object and text in an artefact's documents."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.runtimes.model import Context, Predicted, Reason
-from modelaudit.runtimes.profile import Profile
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION, mapping, text
 
 RECOMPILE = "load with compile=False, then compile again"
@@ -14,7 +14,7 @@ RECOMPILE = "load with compile=False, then compile again"
 NEW_OPTIMIZER = "Custom>"
 
 
-def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reason]:
+def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[Reason]:
     """Reasons of the compile configuration."""
     training = artifact.training
     if training is None:
@@ -38,7 +38,7 @@ def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reaso
 
 
 def _reason(code: str, what: str, error: str) -> Reason:
-    return Reason(code, Predicted.FAILS, what, error, RECOMPILE)
+    return Reason(code, LoadOutcome.FAILS, what, error, RECOMPILE)
 
 
 def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
@@ -59,7 +59,7 @@ def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
 
 
 def _arguments(
-    kind: str, word: str, name: str, config: Mapping[str, Json], context: Context
+    kind: str, word: str, name: str, config: Mapping[str, Json], context: CheckContext
 ) -> Iterator[Reason]:
     """Keys of a loss or metric that its class does not take."""
     accepted = context.profile.accepts(kind, name)
@@ -79,7 +79,7 @@ def _arguments(
         )
 
 
-def _loss(name: str, form: str, context: Context, archive: bool) -> Iterator[Reason]:
+def _loss(name: str, form: str, context: CheckContext, archive: bool) -> Iterator[Reason]:
     profile = context.profile
     if not name or name in context.request.custom:
         return
@@ -98,13 +98,13 @@ def _loss(name: str, form: str, context: Context, archive: bool) -> Iterator[Rea
         )
 
 
-def _is_short(name: str, profile: Profile) -> bool:
+def _is_short(name: str, profile: RuntimeProfile) -> bool:
     """Whether it is the name of a function that no public module has."""
     modules = ("keras.metrics", "keras.losses")
     return name == name.lower() and not any(profile.is_public(m, name) for m in modules)
 
 
-def _optimizer(value: Json, context: Context) -> Iterator[Reason]:
+def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
     """Optimizer of an HDF5 file."""
     profile = context.profile
     name = text(mapping(value).get("class_name"))
@@ -124,7 +124,7 @@ def _optimizer(value: Json, context: Context) -> Iterator[Reason]:
         )
 
 
-def _archived_optimizer(value: Json, context: Context) -> Iterator[Reason]:
+def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
     """Optimizer of a .keras archive: looked up by module, made from its config."""
     node = mapping(value)
     name, module = text(node.get("class_name")), text(node.get("module"))

@@ -21,10 +21,10 @@ from modelaudit.runtimes.checks import (
     values as match_values,
 )
 from modelaudit.runtimes.checks.values import dtype_policy
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.saved_config import (
     Config,
-    Place,
+    ConfigLocation,
     is_custom,
     items,
     mapping,
@@ -37,18 +37,18 @@ from modelaudit.runtimes.saved_config import (
 WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
 
 
-def check_model(config: Config, context: Context, archive: bool) -> Iterator[Reason]:
+def check_model(config: Config, context: CheckContext, archive: bool) -> Iterator[Reason]:
     """Reasons of the whole config, a model at the top."""
-    yield from _object(config, context, Place("", archive=archive))
+    yield from _object(config, context, ConfigLocation("", archive=archive))
 
 
-def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
+def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     """One layer, model or operation, and everything inside it."""
     name = text(node.get("class_name"))
     config = mapping(node.get("config"))
     route = f"{place.route}/{text(config.get('name')) or name}".strip("/")
     custom = is_custom(node, context)
-    inner = Place(route, archive=place.archive)
+    inner = ConfigLocation(route, archive=place.archive)
     if not custom:
         missing = _missing(node, context, place, route)
         if missing:
@@ -67,23 +67,27 @@ def _object(node: Config, context: Context, place: Place) -> Iterator[Reason]:
     yield from match_lambda.check(name, config, context, route, archive=place.archive)
     for key in WRAPPED:
         if isinstance(config.get(key), dict) and "class_name" in mapping(config[key]):
-            inside = Place(route, wrapped=True, archive=place.archive)
+            inside = ConfigLocation(route, wrapped=True, archive=place.archive)
             yield from _object(mapping(config[key]), context, inside)
     for cell in items(config.get("cells")):
-        yield from _object(mapping(cell), context, Place(route, "layers", True, place.archive))
+        yield from _object(
+            mapping(cell), context, ConfigLocation(route, "layers", True, place.archive)
+        )
     yield from match_parts.check(config, context, route, place.archive)
 
 
-def _wrapped_by_custom(config: Config, route: str, context: Context) -> Iterator[Reason]:
+def _wrapped_by_custom(config: Config, route: str, context: CheckContext) -> Iterator[Reason]:
     """Layers that a wrapper of the user's holds: what it is read with needs their modules."""
     for key in WRAPPED:
         inner = mapping(config.get(key))
         if "class_name" in inner and "module" not in inner:
-            place = Place(route, wrapped=True)
+            place = ConfigLocation(route, wrapped=True)
             yield from filter(None, (_missing(inner, context, place, f"{route}/{key}"),))
 
 
-def _missing(node: Config, context: Context, place: Place, route: str) -> Reason | None:
+def _missing(
+    node: Config, context: CheckContext, place: ConfigLocation, route: str
+) -> Reason | None:
     """Why the class is not found, if it is not."""
     profile = context.profile
     name = text(node.get("class_name"))
@@ -93,7 +97,7 @@ def _missing(node: Config, context: Context, place: Place, route: str) -> Reason
     if profile.keras3 and place.wrapped:
         return Reason(
             "wrapped-without-module",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} ({name}) is wrapped by another layer, and the file does not say its module, "
             f"which Keras {_version(context)} asks for",
             f"TypeError: Could not locate class '{name}'.",
@@ -103,7 +107,7 @@ def _missing(node: Config, context: Context, place: Place, route: str) -> Reason
     if profile.keras3 and place.route == "" and place.archive is False and _from_json(context):
         return Reason(
             "json-of-keras-2",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "the architecture was written by Keras 2, without modules",
             f"TypeError: Could not locate class '{name}'.",
             "use tf_keras.models.model_from_json",
@@ -114,16 +118,16 @@ def _missing(node: Config, context: Context, place: Place, route: str) -> Reason
     return _unknown_layer(name, context, route)
 
 
-def _from_json(context: Context) -> bool:
+def _from_json(context: CheckContext) -> bool:
     return context.request.call.value == "model_from_json"
 
 
-def _model_known(name: str, context: Context) -> bool:
+def _model_known(name: str, context: CheckContext) -> bool:
     """`Functional` is a class of its own since TensorFlow 2.3."""
     return name != "Functional" or context.profile.keras >= (2, 3)
 
 
-def _unknown_layer(name: str, context: Context, route: str) -> Reason:
+def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     operation = has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss"
     fix = "give the class as custom_objects={...}, or import the module that registers it"
     if operation:
@@ -132,7 +136,7 @@ def _unknown_layer(name: str, context: Context, route: str) -> Reason:
         fix += "; a class that Keras 3 removed loads in tf-keras"
     return Reason(
         "unknown-class",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"{route or name} is of the class {name}, which is none of {context.profile.name}'s own",
         f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
         "`keras.utils.custom_object_scope`",
@@ -141,7 +145,9 @@ def _unknown_layer(name: str, context: Context, route: str) -> Reason:
     )
 
 
-def _missing_by_module(node: Config, context: Context, place: Place, route: str) -> Reason | None:
+def _missing_by_module(
+    node: Config, context: CheckContext, place: ConfigLocation, route: str
+) -> Reason | None:
     """As `_missing`, for an object that says its module."""
     profile = context.profile
     name, module = text(node.get("class_name")), text(node.get("module"))
@@ -151,7 +157,7 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
             return None
         return Reason(
             "unknown-class",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} is of the class {name} (module {module or 'not said'}), which is none of "
             f"{profile.name}'s own",
             "TypeError: The added layer must be an instance of class Layer. Received: "
@@ -172,7 +178,7 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
         fix = "load it with tf-keras (pip install tf-keras, and tf_keras.models.load_model)"
     return Reason(
         "module-moved" if moved else "unknown-class",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"the file says that {route or name} is the class {name} of the module "
         f"{module or 'null'}, and {profile.name} has no such class there",
         f"TypeError: Could not deserialize class '{name}' because its parent module {module} "
@@ -184,7 +190,7 @@ def _missing_by_module(node: Config, context: Context, place: Place, route: str)
     )
 
 
-def _resolves(module: str, name: str, context: Context) -> bool:
+def _resolves(module: str, name: str, context: CheckContext) -> bool:
     """Whether module and name lead to a class."""
     profile = context.profile
     root, _, rest = module.partition(".")
@@ -202,7 +208,7 @@ def _resolves(module: str, name: str, context: Context) -> bool:
 
 
 def _arguments(
-    node: Config, config: Config, context: Context, place: Place, route: str
+    node: Config, config: Config, context: CheckContext, place: ConfigLocation, route: str
 ) -> Iterator[Reason]:
     """Keys that the constructor does not take, and keys that it needs."""
     name = text(node.get("class_name"))
@@ -225,5 +231,5 @@ def _legacy_key(key: str, name: str) -> str:
     return key
 
 
-def _version(context: Context) -> str:
+def _version(context: CheckContext) -> str:
     return str(context.profile.data["versions"]["keras"])

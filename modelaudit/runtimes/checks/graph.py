@@ -6,9 +6,9 @@ import keyword
 from collections.abc import Iterator
 
 from modelaudit.facts import Artifact, Format, Signature
-from modelaudit.runtimes.checks import silent_differences as differences
+from modelaudit.runtimes.checks import silent_differences
 from modelaudit.runtimes.graph_usage import graph_nodes
-from modelaudit.runtimes.model import Call, Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
 
 # First TensorFlow that makes Python parameters of signature inputs and so wants names that can be
 # one: of functions saved by TensorFlow 2 (seen between 2.8 and 2.12), of object graphs of 1.15
@@ -21,30 +21,30 @@ EXPORT = "the old version, or a newer TensorFlow to load it with"
 BY_NAME = "call the signature with keyword arguments: tf.saved_model.load(...).signatures[...](x=…)"
 
 
-def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons of one of the calls that take a SavedModel's directory."""
     call = context.request.call
-    if call is Call.SESSION:
+    if call is LoadCall.SESSION:
         yield from operations(artifact, context)
-    elif call in (Call.SAVED_MODEL, Call.TFSM_LAYER):
+    elif call in (LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER):
         yield from operations(artifact, context)
         yield from _casts(artifact, context)
-        yield from differences.graph_addition(artifact, context)
+        yield from silent_differences.graph_addition(artifact, context)
         yield from argument_names(artifact, context)
         yield from protocol(context)
         yield from _slots(artifact, context)
-        if call is Call.TFSM_LAYER:
+        if call is LoadCall.TFSM_LAYER:
             yield from _layer(artifact)
 
 
-def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """The first operation, and the first attribute, that the runtime does not have.
 
     A session imports the main graph, and takes functions as they are until one is called. The
     object loader makes the functions, and never looks at the main graph.
     """
     by_objects = (
-        context.request.call is not Call.SESSION and artifact.format is Format.SAVEDMODEL_TF2
+        context.request.call is not LoadCall.SESSION and artifact.format is Format.SAVEDMODEL_TF2
     )
     usage = context.usage
     unknown = next(
@@ -69,7 +69,7 @@ def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
         where, node = unknown
         yield Reason(
             "unknown-operation",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the graph has the operation {node.op} ({where}), which {context.profile.name} does "
             "not have",
             f"NotFoundError: Op type not registered '{node.op}' in binary running on …. Make sure "
@@ -81,7 +81,7 @@ def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
         where, node, name = attribute
         yield Reason(
             "unknown-attribute",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{node.op} in {where} has the attribute {name}, which {context.profile.name} does not "
             "know",
             f"ValueError: NodeDef mentions attr '{name}' not in Op<name={node.op}; …>",
@@ -90,7 +90,7 @@ def operations(artifact: Artifact, context: Context) -> Iterator[Reason]:
         )
 
 
-def argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Signature inputs that are no Python parameter names."""
     if artifact.format is Format.SAVEDMODEL_TF1:
         first = NAMES_CHECKED_IN_TF1_GRAPHS
@@ -106,7 +106,7 @@ def argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
             if keyword.iskeyword(name) or not name.isidentifier():
                 yield Reason(
                     "parameter-name",
-                    Predicted.FAILS,
+                    LoadOutcome.FAILS,
                     f"input {name} of the signature {signature.name} is no name that a Python "
                     "parameter can have",
                     f"ValueError: '{name}' is not a valid parameter name",
@@ -116,7 +116,7 @@ def argument_names(artifact: Artifact, context: Context) -> Iterator[Reason]:
                 return
 
 
-def protocol(context: Context) -> Iterator[Reason]:
+def protocol(context: CheckContext) -> Iterator[Reason]:
     """Lookup tables: their save functions take tensors up to 2.12 and text from 2.13 on."""
     tensorflow = context.profile.tensorflow
     if tensorflow >= (2, 13) or tensorflow < (2, 7):
@@ -128,7 +128,7 @@ def protocol(context: Context) -> Iterator[Reason]:
         if op in tables:
             yield Reason(
                 "save-function-protocol",
-                Predicted.FAILS,
+                LoadOutcome.FAILS,
                 f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, whose save "
                 f"functions {context.profile.name} cannot call",
                 "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but got "
@@ -139,13 +139,13 @@ def protocol(context: Context) -> Iterator[Reason]:
             return
 
 
-def _slots(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _slots(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Slot variables of an optimizer of Keras 2, which only a Keras 2 makes objects of."""
     for node in artifact.object_graph if context.profile.keras3 else ():
         if node.slots and node.kind == "user_object":
             yield Reason(
                 "optimizer-slots",
-                Predicted.FAILS,
+                LoadOutcome.FAILS,
                 "the SavedModel holds the slots of an optimizer of Keras 2, which "
                 f"{context.profile.name} cannot make again where tf-keras is not installed",
                 "AttributeError: '_UserObject' object has no attribute 'add_slot'",
@@ -155,7 +155,7 @@ def _slots(artifact: Artifact, context: Context) -> Iterator[Reason]:
             return
 
 
-def _casts(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Keras 3.3 traced text inputs as float32 and casts them, for which there is no kernel."""
     if not any(op == "Cast" for _, op in context.usage.operations):
         return
@@ -164,7 +164,7 @@ def _casts(artifact: Artifact, context: Context) -> Iterator[Reason]:
             if node.op == "Cast" and node.attrs.get("DstT") == "string":
                 yield Reason(
                     "cast-to-text",
-                    Predicted.FAILS,
+                    LoadOutcome.FAILS,
                     f"{where} casts its {node.attrs.get('SrcT')} input to text: the signature was "
                     "traced with the wrong type, and takes neither text nor numbers",
                     "TypeError: Cannot convert [...] to EagerTensor of dtype float",
@@ -186,7 +186,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
     if signature is None:
         yield Reason(
             "no-signature",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "the SavedModel has no signature serving_default",
             "ValueError: The endpoint 'serving_default' is neither an attribute of the reloaded "
             "SavedModel nor an entry in the `signatures` field",
@@ -195,7 +195,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
     elif len(signature.inputs) > 1 and not _exported(artifact):
         yield Reason(
             "several-inputs",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the signature {signature.name} has {len(signature.inputs)} inputs, which a TFSMLayer "
             "hands over by position",
             "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
@@ -206,7 +206,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
     elif signature.inputs and signature.inputs[0].dtype in ("float16", "bfloat16"):
         yield Reason(
             "half-precision-input",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"input {signature.inputs[0].name} of {signature.name} is {signature.inputs[0].dtype}, "
             "and a TFSMLayer hands over float32",
             "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.saved_config import is_model, items, mapping, text
 
 # Layers whose weights have the size of the last axis, those that keep the other axes too, among
@@ -16,13 +16,15 @@ SAME_SHAPE = classes(Trait.POINTWISE) - SIZED_WEIGHTS
 SAME_AXES = SIZED_WEIGHTS | SAME_SHAPE | {"Conv1D", "MaxPooling1D"}
 
 
-def check_nodes(config: Mapping[str, Json], context: Context, archive: bool) -> Iterator[Reason]:
+def check_nodes(
+    config: Mapping[str, Json], context: CheckContext, archive: bool
+) -> Iterator[Reason]:
     """Reasons of a whole config."""
     yield from _model(config, context, "", archive)
 
 
 def _model(
-    node: Mapping[str, Json], context: Context, route: str, archive: bool
+    node: Mapping[str, Json], context: CheckContext, route: str, archive: bool
 ) -> Iterator[Reason]:
     layers = [mapping(item) for item in items(mapping(node.get("config")).get("layers"))]
     models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
@@ -44,12 +46,12 @@ def _model(
             yield from _model(layer, context, here, archive)
 
 
-def _flat(key: str, context: Context, route: str) -> Iterator[Reason]:
+def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
     """`output_layers` (or `input_layers`) as one entry, which newer Keras 3 writes."""
     if context.profile.behaviour("takes_flat_outputs") is False:
         yield Reason(
             "flat-outputs",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{key} of {route or 'the model'} is one entry and no list of entries, which "
             f"{context.profile.name} does not read",
             "TypeError: get_tensor() takes 3 positional arguments but … were given",
@@ -58,7 +60,9 @@ def _flat(key: str, context: Context, route: str) -> Iterator[Reason]:
         )
 
 
-def _sequence(layers: list[Mapping[str, Json]], context: Context, route: str) -> Iterator[Reason]:
+def _sequence(
+    layers: list[Mapping[str, Json]], context: CheckContext, route: str
+) -> Iterator[Reason]:
     """A Functional model with lists of one, inside a Sequential model."""
     if context.profile.behaviour("sequential_takes_lists") is not False:
         return
@@ -68,7 +72,7 @@ def _sequence(layers: list[Mapping[str, Json]], context: Context, route: str) ->
             name = text(mapping(layer.get("config")).get("name"))
             yield Reason(
                 "list-of-one-output",
-                Predicted.FAILS,
+                LoadOutcome.FAILS,
                 f"the inner model {name} of {route or 'the model'} gives a list of one output, "
                 f"which {context.profile.name} hands on as a list",
                 "ValueError: Exception encountered when calling Sequential.call(). Layer expects 1 "
@@ -82,7 +86,7 @@ def _sequence(layers: list[Mapping[str, Json]], context: Context, route: str) ->
 def _unknown_sizes(
     node: Mapping[str, Json],
     layers: list[Mapping[str, Json]],
-    context: Context,
+    context: CheckContext,
     route: str,
 ) -> Iterator[Reason]:
     """EinsumDense with a size left open, flattened: Keras 2 took the size from the input.
@@ -118,7 +122,7 @@ def _unknown_sizes(
 def _size_left_open(source: str, route: str) -> Reason:
     return Reason(
         "size-left-open",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"{route} needs the size of what it is given, which comes flattened from {source}, an "
         "EinsumDense whose output_shape leaves a size open; Keras 3 does not take it from the "
         "input, as Keras 2 did",
@@ -135,7 +139,7 @@ def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
 
 
 def _inbound(
-    layer: Mapping[str, Json], models: set[str], context: Context, route: str
+    layer: Mapping[str, Json], models: set[str], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     keras3 = context.profile.keras3
     for call in items(layer.get("inbound_nodes")):
@@ -160,7 +164,7 @@ def _entries(call: Json) -> list[Json]:
 def _constant_first(route: str) -> Reason:
     return Reason(
         "constant-first-argument",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"{route} calls a TensorFlow function whose first argument is a constant, which no "
         "version reads back",
         'ValueError: Exception encountered when calling layer "…" (type TFOpLambda).',
@@ -172,7 +176,7 @@ def _constant_first(route: str) -> Reason:
 def _node_number(route: str, source: str) -> Reason:
     return Reason(
         "node-number-of-inner-model",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"{route} refers to the second call of the inner model {source}, as Keras 2 counted; "
         "Keras 3 counts otherwise and finds no such call",
         "ValueError: Invalid Functional model configuration. The graph of the Functional model "
@@ -183,7 +187,7 @@ def _node_number(route: str, source: str) -> Reason:
 
 
 def _keyword_tensors(
-    layer: Mapping[str, Json], named: set[str], context: Context, route: str
+    layer: Mapping[str, Json], named: set[str], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """Tensors that Keras 2 passed by keyword: Keras 3 leaves their references as they are."""
     for call in items(layer.get("inbound_nodes")):
@@ -194,7 +198,7 @@ def _keyword_tensors(
                 if _is_reference(value, named):
                     yield Reason(
                         "tensor-by-keyword",
-                        Predicted.FAILS,
+                        LoadOutcome.FAILS,
                         f"{route} was called with the tensor {key} by keyword, which "
                         f"{context.profile.name} does not look up in a model of Keras 2",
                         f"TypeError: {text(layer.get('class_name'))}.build() missing 1 required "

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
-from modelaudit.runtimes.model import Call, Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect drops.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
@@ -29,7 +29,7 @@ RESAVE = (
 
 
 def check(
-    name: str, config: Mapping[str, Json], context: Context, route: str, archive: bool
+    name: str, config: Mapping[str, Json], context: CheckContext, route: str, archive: bool
 ) -> Iterator[Reason]:
     """Reasons of one layer; nothing for one that is no Lambda."""
     if name != "Lambda":
@@ -42,7 +42,7 @@ def check(
     if refused:
         yield Reason(
             "lambda-refused",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} is a Lambda with Python code, which {context.profile.name} refuses in its "
             "safe mode",
             "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
@@ -55,12 +55,12 @@ def check(
     yield from _bytecode(code, config, context, route)
 
 
-def _refused(context: Context, archive: bool) -> bool:
+def _refused(context: CheckContext, archive: bool) -> bool:
     """Whether this loader asks for safe_mode=False here."""
     if not context.request.safe_mode:
         return False
     profile = context.profile
-    if archive or context.request.call is Call.FROM_JSON:
+    if archive or context.request.call is LoadCall.FROM_JSON:
         return profile.keras >= (2, 13)
     return bool(profile.keras3 and profile.behaviour("guards_h5_lambda"))
 
@@ -79,7 +79,7 @@ def _code(function: Json) -> str | None:
 
 
 def _named(
-    function: Json, config: Mapping[str, Json], context: Context, route: str
+    function: Json, config: Mapping[str, Json], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """A Lambda of a function by name: the caller has to have it."""
     if isinstance(function, dict):
@@ -98,7 +98,7 @@ def _named(
         return
     yield Reason(
         "lambda-of-unknown-function",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"{route} is a Lambda of the function {name}, which the file does not hold",
         f"Unknown function: '{name}'",
         f'custom_objects={{"{name}": ...}}',
@@ -107,7 +107,7 @@ def _named(
 
 
 def _bytecode(
-    code: str, config: Mapping[str, Json], context: Context, route: str
+    code: str, config: Mapping[str, Json], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """Whether the runtime's Python can read and run the code."""
     try:
@@ -117,7 +117,7 @@ def _bytecode(
     if isinstance(read, Unreadable):
         yield Reason(
             "lambda-unreadable",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the code of {route} cannot be read: {read.reason}",
             "ValueError: bad marshal data (unknown type code)",
             RESAVE,
@@ -130,7 +130,7 @@ def _bytecode(
     if not first <= python <= last:
         yield Reason(
             "lambda-of-other-python",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the code of {route} was written by Python {read.python}; {context.profile.name} "
             f"runs on Python {shown}",
             "ValueError: bad marshal data (unknown type code)",
@@ -144,7 +144,7 @@ def _bytecode(
 def _running(
     read: Bytecode,
     config: Mapping[str, Json],
-    context: Context,
+    context: CheckContext,
     route: str,
 ) -> Iterator[Reason]:
     """Names that are not there, and instructions that another Python may have written."""
@@ -154,7 +154,7 @@ def _running(
     if unknown:
         yield Reason(
             "lambda-of-global",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the code of {route} refers to {unknown}, which Keras does not define for it",
             f"NameError: name '{unknown}' is not defined",
             "define the layer again in code and load the weights",
@@ -166,7 +166,7 @@ def _running(
         if changed and (names or _other_instructions(read, context)):
             yield Reason(
                 "lambda-may-crash",
-                Predicted.FAILS,
+                LoadOutcome.FAILS,
                 f"the code of {route} was written by Python {'.'.join(map(str, writer))} and has "
                 f"other instructions than Python {'.'.join(map(str, profile.python))}",
                 "Segmentation fault (no Python exception)",
@@ -175,7 +175,7 @@ def _running(
             )
 
 
-def _other_instructions(read: Bytecode, context: Context) -> bool:
+def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
     """Whether an instruction of the code is another one, or takes another space, in this Python."""
     there = context.writer.instructions if context.writer else {}
     here = context.profile.instructions
@@ -191,13 +191,13 @@ def _other_instructions(read: Bytecode, context: Context) -> bool:
     return False
 
 
-def _writer(context: Context) -> tuple[int, ...]:
+def _writer(context: CheckContext) -> tuple[int, ...]:
     """Python that wrote the file, as far as the versions of its Keras tell."""
     return context.writer.python if context.writer else ()
 
 
 def _unknown_global(
-    names: tuple[str, ...], config: Mapping[str, Json], context: Context
+    names: tuple[str, ...], config: Mapping[str, Json], context: CheckContext
 ) -> str | None:
     """The first global name that the code looks up and that is not there."""
     if not names:

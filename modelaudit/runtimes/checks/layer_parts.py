@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.facts import Json
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.saved_config import (
     FUNCTION,
     UPGRADE,
     Config,
-    Place,
+    ConfigLocation,
     is_custom,
     mapping,
     reads_modules,
@@ -26,16 +26,16 @@ KIND_OF_SUFFIX = {
 }
 
 
-def check(config: Config, context: Context, route: str, archive: bool) -> Iterator[Reason]:
+def check(config: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:
     """Initializers, regularizers, constraints, activations of a layer."""
     for key, value in config.items():
         kind = next((k for suffix, k in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
         if kind and value is not None:
-            place = Place(route, kind, archive=archive)
+            place = ConfigLocation(route, kind, archive=archive)
             yield from _part(key, value, context, place)
 
 
-def _part(key: str, value: Json, context: Context, place: Place) -> Iterator[Reason]:
+def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     profile, kind, route = context.profile, place.kind, place.route
     node = mapping(value)
     name = text(value) or text(node.get("class_name"))
@@ -51,7 +51,7 @@ def _part(key: str, value: Json, context: Context, place: Place) -> Iterator[Rea
     if not known:
         yield Reason(
             "unknown-object",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{key} of {route} is {name}, which is not among the {kind} of {profile.name}",
             f"ValueError: Could not interpret {kind[:-1]} identifier: {name}"
             if profile.keras3
@@ -64,13 +64,13 @@ def _part(key: str, value: Json, context: Context, place: Place) -> Iterator[Rea
         yield from unknown_arguments(name, kind, set(values), context, f"{route}/{key}", values)
 
 
-def _by_name(key: str, name: str, context: Context, place: Place) -> Iterator[Reason]:
+def _by_name(key: str, name: str, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     """The user's function by its name alone, in an HDF5 file."""
     profile = context.profile
     if place.kind == "activations" and "name" not in profile.behaviour("function_forms", ("name",)):
         yield Reason(
             "unknown-object",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{key} of {place.route} is the function {name} by its name alone, which "
             f"{profile.name} reads wrongly even if it is given",
             "TypeError: Object of type function is not JSON serializable",
@@ -79,7 +79,9 @@ def _by_name(key: str, name: str, context: Context, place: Place) -> Iterator[Re
         )
 
 
-def _function(key: str, node: Config, context: Context, place: Place) -> Iterator[Reason]:
+def _function(
+    key: str, node: Config, context: CheckContext, place: ConfigLocation
+) -> Iterator[Reason]:
     """`{"class_name": "function", "config": name}`: a function that is not Keras' own."""
     name = text(node.get("config"))
     profile = context.profile
@@ -95,7 +97,7 @@ def _function(key: str, node: Config, context: Context, place: Place) -> Iterato
         what, fix = "which the file does not hold", f'custom_objects={{"{name}": ...}}'
     yield Reason(
         "unknown-object",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"{key} of {place.route} is the function {name}, {what}",
         f"TypeError: Could not locate function '{name}'."
         if profile.keras3

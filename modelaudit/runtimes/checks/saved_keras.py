@@ -9,20 +9,20 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.checks import lambda_code as match_lambda
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import unknown_arguments
 
 KERAS_METADATA = "keras_metadata.pb"
 
 
-def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """`load_model` on a directory: Keras 2 makes its own objects, Keras 3 refuses."""
     profile = context.profile
     if profile.keras3:
         yield Reason(
             "savedmodel-in-keras-3",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "Keras 3 reads no SavedModel as a model",
             "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
             "files and legacy H5 format files",
@@ -33,7 +33,7 @@ def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
     if not has_keras2_objects(artifact):
         yield Reason(
             "no-keras-model",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "the SavedModel holds functions and no Keras model",
             "AttributeError: '_UserObject' object has no attribute 'predict'",
             "tf.saved_model.load and call its signature",
@@ -46,7 +46,7 @@ def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
     yield from _revived(artifact, context)
 
 
-def _metadata(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """From 2.5 on the Keras metadata stand in a file of their own."""
     own_file = any(entry.path == KERAS_METADATA for entry in artifact.files)
     inside = not own_file and bool(artifact.documents)
@@ -54,7 +54,7 @@ def _metadata(artifact: Artifact, context: Context) -> Iterator[Reason]:
     if inside and old_loader and not _revived_whole(artifact):
         yield Reason(
             "keras-objects-of-newer-version",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{context.profile.name} makes no Keras model of what a newer Keras saved",
             "AttributeError: 'Functional' object has no attribute 'predict'",
             "tf.saved_model.load and call its signature",
@@ -62,7 +62,7 @@ def _metadata(artifact: Artifact, context: Context) -> Iterator[Reason]:
     elif own_file and context.profile.keras < (2, 5):
         yield Reason(
             "metadata-in-other-file",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the Keras metadata stand in {KERAS_METADATA}, where {context.profile.name} does not "
             "look",
             "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
@@ -71,7 +71,7 @@ def _metadata(artifact: Artifact, context: Context) -> Iterator[Reason]:
     elif not own_file and not inside:
         yield Reason(
             "no-keras-metadata",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "the SavedModel was written by tf.saved_model.save and lacks the Keras metadata",
             "ValueError: Unable to create a Keras model from SavedModel. This SavedModel was "
             "exported with `tf.saved_model.save`, and lacks the Keras metadata file.",
@@ -90,7 +90,7 @@ def _revived_whole(artifact: Artifact) -> bool:
     return any(layer.custom or layer.config.get("ragged") is True for layer in architecture.layers)
 
 
-def _old_table(context: Context) -> bool:
+def _old_table(context: CheckContext) -> bool:
     """Lookup tables of the preprocessing layers moved in Keras 2.7."""
     writer = context.writer
     return writer is not None and writer.keras < (2, 7) <= context.profile.keras
@@ -100,7 +100,7 @@ def _newer_than(artifact: Artifact, version: tuple[int, ...]) -> bool:
     return numbers(artifact.provenance.keras or "") >= version
 
 
-def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Layers that are made again from their config, Lambdas among them.
 
     A layer whose config does not fit is revived from its saved functions instead, so an unknown
@@ -119,7 +119,7 @@ def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
         if has(layer.class_name, Trait.VOCABULARY) and _old_table(context):
             yield Reason(
                 "lookup-table-of-old-version",
-                Predicted.FAILS,
+                LoadOutcome.FAILS,
                 f"the table of {layer.route} was saved by TensorFlow 2.6 or older, and "
                 f"{profile.name} looks for it elsewhere",
                 "AssertionError: Found 2 Python objects that were not bound to checkpointed values",
@@ -129,7 +129,7 @@ def _revived(artifact: Artifact, context: Context) -> Iterator[Reason]:
         if profile.keras < (2, 5) and layer.class_name == "MultiHeadAttention":
             yield Reason(
                 "attention-of-old-version",
-                Predicted.DIFFERS,
+                LoadOutcome.DIFFERS,
                 f"{profile.name} makes {layer.route} again without the shapes that it was built "
                 "with, and it computes something else",
                 "no error",

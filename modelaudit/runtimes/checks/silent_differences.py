@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer that used none.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
@@ -18,7 +18,7 @@ OLD_LAYOUT = "_layer_checkpoint_dependencies/"
 IN_TRAINING = Trait.BATCH_NORMALISATION | Trait.DROPOUT | Trait.NOISE
 
 
-def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reason]:
+def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[Reason]:
     """Reasons of a whole model's config."""
     architecture = artifact.architecture
     if architecture is None:
@@ -34,7 +34,7 @@ def check(artifact: Artifact, context: Context, archive: bool) -> Iterator[Reaso
 
 
 def _differs(code: str, text: str, fix: str, route: str) -> Reason:
-    return Reason(code, Predicted.DIFFERS, text, "no error", fix, route)
+    return Reason(code, LoadOutcome.DIFFERS, text, "no error", fix, route)
 
 
 def _texts(value: Json) -> Iterator[tuple[str, str]]:
@@ -50,7 +50,7 @@ def _texts(value: Json) -> Iterator[tuple[str, str]]:
             yield from _texts(inner)
 
 
-def _activation(layer: Layer, context: Context) -> Iterator[Reason]:
+def _activation(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     """hard_sigmoid is clip(0.2 x + 0.5) in Keras 2 and relu6(x + 3) / 6 in Keras 3."""
     here = context.profile.behaviour("hard_sigmoid_of_one")
     there = context.writer.behaviour("hard_sigmoid_of_one") if context.writer else None
@@ -68,7 +68,7 @@ def _activation(layer: Layer, context: Context) -> Iterator[Reason]:
             return
 
 
-def _training(layer: Layer, context: Context) -> Iterator[Reason]:
+def _training(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     """`training=True` frozen into the graph is overridden by Keras 3 from outside."""
     if not context.profile.keras3 or not has(layer.class_name, IN_TRAINING):
         return
@@ -95,7 +95,7 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
         )
 
 
-def _category(layer: Layer, context: Context) -> Iterator[Reason]:
+def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     if layer.class_name != "CategoryEncoding" or layer.config.get("output_mode") != "one_hot":
         return
     here = context.profile.behaviour("category_rank")
@@ -110,7 +110,9 @@ def _category(layer: Layer, context: Context) -> Iterator[Reason]:
         )
 
 
-def _state(layer: Layer, context: Context, archive: bool, old_layout: bool) -> Iterator[Reason]:
+def _state(
+    layer: Layer, context: CheckContext, archive: bool, old_layout: bool
+) -> Iterator[Reason]:
     """State that is no plain weight, in a format from which this runtime does not bring it back."""
     restores: Mapping[str, list[str]] = context.profile.behaviour("restores", {})
     formats = restores.get(layer.class_name)
@@ -130,7 +132,7 @@ def _state(layer: Layer, context: Context, archive: bool, old_layout: bool) -> I
     else:
         yield Reason(
             "table-not-restored",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{layer.route} is a {layer.class_name} that learned its table with adapt(); "
             f"{context.profile.name} does not bring it back from this format",
             "FailedPreconditionError: Table not initialized.",
@@ -139,7 +141,7 @@ def _state(layer: Layer, context: Context, archive: bool, old_layout: bool) -> I
         )
 
 
-def _addition(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Keras 3 adds a column to a square matrix along the wrong axis, if its version does."""
     writer = context.writer
     if writer is None or not (writer.keras3 and context.profile.keras3):
@@ -163,7 +165,7 @@ def _addition(artifact: Artifact, context: Context) -> Iterator[Reason]:
             )
 
 
-def graph_addition(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A column added to rows in a graph whose writer adds them otherwise outside of graphs."""
     if context.writer is None or not context.writer.behaviour("add_misaligns"):
         return

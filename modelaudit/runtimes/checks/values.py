@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json
-from modelaudit.runtimes.model import Context, Predicted, Reason
+from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 
 Config = Mapping[str, Json]
 
 
 def check(
-    name: str, config: Config, context: Context, route: str, by_module: bool
+    name: str, config: Config, context: CheckContext, route: str, by_module: bool
 ) -> Iterator[Reason]:
     """Reasons of one layer."""
     yield from dtype_policy(config, context, route)
@@ -25,7 +25,7 @@ def check(
     ):
         yield Reason(
             "axis-is-list",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"axis of {route} is a list, as Keras 2 wrote it",
             "TypeError: int() argument must be a string, a bytes-like object or a real number, "
             "not 'list'",
@@ -36,7 +36,7 @@ def check(
     if profile.behaviour("slash_in_names") is False and "/" in str(layer_name):
         yield Reason(
             "slash-in-name",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the layer name {layer_name} has a slash, which Keras 3 does not allow",
             "ValueError: Argument `name` must be a string and cannot contain character `/`. "
             f"Received: name={layer_name}",
@@ -51,7 +51,7 @@ def check(
     ):
         yield Reason(
             "lambda-output-shape",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} is a Lambda with an output_shape, which {profile.name} does not convert",
             'TypeError: can only concatenate tuple (not "TrackedList") to tuple',
             "use Keras 3.8 or newer",
@@ -61,7 +61,7 @@ def check(
         yield from _resolved(config, context, route)
 
 
-def _resolved(config: Config, context: Context, route: str) -> Iterator[Reason]:
+def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """Texts that Keras 3's reader of the old dialect takes for functions of keras.layers."""
     for key, value in config.items():
         if (
@@ -71,7 +71,7 @@ def _resolved(config: Config, context: Context, route: str) -> Iterator[Reason]:
         ):
             yield Reason(
                 "text-taken-for-function",
-                Predicted.FAILS,
+                LoadOutcome.FAILS,
                 f"{key} of {route} is the text {value}, which {context.profile.name} takes for "
                 f"the function keras.layers.{value} when it reads HDF5",
                 f"ValueError: Invalid value for argument {key}. Received: {key}=<function {value}>",
@@ -80,7 +80,9 @@ def _resolved(config: Config, context: Context, route: str) -> Iterator[Reason]:
             )
 
 
-def _integer_dtype(name: str, config: Config, context: Context, route: str) -> Iterator[Reason]:
+def _integer_dtype(
+    name: str, config: Config, context: CheckContext, route: str
+) -> Iterator[Reason]:
     """Layers that give whole numbers, with a dtype that their constructor does not take."""
     refused = context.profile.behaviour("dtypes_refused", {}).get(name, ())
     dtype = config.get("dtype")
@@ -90,7 +92,7 @@ def _integer_dtype(name: str, config: Config, context: Context, route: str) -> I
     if form in refused:
         yield Reason(
             "dtype-of-integer-layer",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"{route} ({name}) gives whole numbers, and its dtype is written as {dtype}",
             'ValueError: When `output_mode="int"`, `dtype` should be an integer type',
             'write "int64" as its dtype into the config',
@@ -98,7 +100,7 @@ def _integer_dtype(name: str, config: Config, context: Context, route: str) -> I
         )
 
 
-def dtype_policy(config: Config, context: Context, route: str) -> Iterator[Reason]:
+def dtype_policy(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """Dtype policies that were written as an object."""
     dtype = config.get("dtype")
     if not isinstance(dtype, dict):
@@ -114,7 +116,7 @@ def dtype_policy(config: Config, context: Context, route: str) -> Iterator[Reaso
     name = inner.get("name") if isinstance(inner, dict) else None
     yield Reason(
         "dtype-policy",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"dtype of {route} is a {class_name} object, which {context.profile.name} does not read",
         "AttributeError: 'str' object has no attribute 'quantization_mode'"
         if policy
@@ -124,7 +126,7 @@ def dtype_policy(config: Config, context: Context, route: str) -> Iterator[Reaso
     )
 
 
-def _policy_class(name: str, dtype: Config, context: Context, route: str) -> Iterator[Reason]:
+def _policy_class(name: str, dtype: Config, context: CheckContext, route: str) -> Iterator[Reason]:
     """A policy of a class, or with arguments, that this Keras 3 does not have."""
     profile = context.profile
     if not profile.has_class("dtype_policies", "DTypePolicy"):
@@ -139,7 +141,7 @@ def _policy_class(name: str, dtype: Config, context: Context, route: str) -> Ite
     shown = f" with {', '.join(extra)}" if extra else ""
     yield Reason(
         "dtype-policy-class",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"dtype of {route} is a {name}{shown}, which {profile.name} does not have",
         f"TypeError: <class '{name}'> could not be deserialized properly.",
         "load it with a newer Keras 3",

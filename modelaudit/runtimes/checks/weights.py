@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.facts import Artifact, Format, Tensor
-from modelaudit.runtimes.catalogue import find
-from modelaudit.runtimes.model import Call, Context, Predicted, Reason
-from modelaudit.runtimes.profile import Profile, numbers
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
+from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # Attributes that only Keras 3's own objects have in an object checkpoint.
@@ -26,11 +26,11 @@ _SLOT = "/.OPTIMIZER_SLOT/"
 REBUILD = "load it with the Keras that saved it, and save the weights as .weights.h5 from there"
 
 
-def check(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons of `load_weights` and `Checkpoint.restore`."""
     call = context.request.call
     if artifact.format is Format.TF2_CHECKPOINT:
-        if call is Call.LOAD_WEIGHTS:
+        if call is LoadCall.LOAD_WEIGHTS:
             yield from _checkpoint_as_weights(context)
         yield from _restored(artifact, context)
     elif artifact.format is Format.WEIGHTS_H5_V3:
@@ -45,11 +45,11 @@ def weights(artifact: Artifact) -> list[Tensor]:
     return [tensor for tensor in artifact.tensors if tensor.role == "weight"]
 
 
-def _checkpoint_as_weights(context: Context) -> Iterator[Reason]:
+def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
     if context.profile.keras3:
         yield Reason(
             "checkpoint-in-keras-3",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "Keras 3 loads no weights from a TensorFlow checkpoint",
             "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
             "and `.weights.h5` files, or legacy V1/V2 `.h5` files",
@@ -65,20 +65,20 @@ def written_by_keras3(artifact: Artifact) -> bool:
     )
 
 
-def _restored(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """`Checkpoint(model).restore`: what does not match is left as it was, silently."""
     profile = context.profile
     slots = any(_SLOT in tensor.name and "optimizer" in tensor.name for tensor in artifact.tensors)
     if slots and not profile.keras3 and profile.keras >= (2, 11):
         yield Reason(
             "legacy-optimizer-slots",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             "the checkpoint holds the slots of an optimizer from before Keras 2.11",
             "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
             "a v2.11+ Optimizer, which can cause errors.",
             "use keras.optimizers.legacy, or restore the model alone: Checkpoint(model=model)",
         )
-    if context.request.call is not Call.RESTORE:
+    if context.request.call is not LoadCall.RESTORE:
         return
     keras3 = written_by_keras3(artifact)
     if not weights(artifact):
@@ -87,7 +87,7 @@ def _restored(artifact: Artifact, context: Context) -> Iterator[Reason]:
         old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
         yield Reason(
             "checkpoint-of-other-generation",
-            Predicted.DIFFERS,
+            LoadOutcome.DIFFERS,
             f"the checkpoint's keys are those of {old}; objects of {new} have other names, "
             "nothing matches, and the weights stay random",
             "no error",
@@ -97,7 +97,7 @@ def _restored(artifact: Artifact, context: Context) -> Iterator[Reason]:
     elif profile.keras < (2, 3):
         yield Reason(
             "restored-later",
-            Predicted.DIFFERS,
+            LoadOutcome.DIFFERS,
             "in graph mode restore() only prepares the values; without "
             "initialize_or_restore(session) the weights stay random",
             "no error",
@@ -105,7 +105,7 @@ def _restored(artifact: Artifact, context: Context) -> Iterator[Reason]:
         )
 
 
-def v3_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """The layout of .weights.h5 and .keras against where the runtime looks."""
     profile = context.profile
     names = [tensor.name for tensor in weights(artifact)]
@@ -159,10 +159,10 @@ def _counts_others(layers: set[str]) -> bool:
     return any(number.isdigit() and base not in layers for base, _, number in split)
 
 
-def _layout(what: str, error: str, context: Context) -> Reason:
+def _layout(what: str, error: str, context: CheckContext) -> Reason:
     return Reason(
         "weights-layout",
-        Predicted.FAILS,
+        LoadOutcome.FAILS,
         f"the weights file {what}, and {context.profile.name} looks for other names",
         error,
         "rename the groups in the HDF5 file, or load it with the Keras that saved it and save as "
@@ -170,7 +170,7 @@ def _layout(what: str, error: str, context: Context) -> Reason:
     )
 
 
-def _received(profile: Profile) -> str:
+def _received(profile: RuntimeProfile) -> str:
     if profile.keras3:
         return "ValueError: A total of N objects could not be loaded."
     return "ValueError: Layer '…' expected 2 variables, but received 0 variables during loading."
@@ -213,7 +213,7 @@ def _has_second(paths: Iterable[list[str]]) -> bool:
     )
 
 
-def _legacy_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """HDF5 weights of Keras 1 and 2: by order they fit everywhere, by name nearly everywhere."""
     if not context.request.by_name:
         return
@@ -222,7 +222,7 @@ def _legacy_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
     if profile.behaviour("loads_by_name") is False and top_level and weights(artifact):
         yield Reason(
             "top-level-weights",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the file has an empty group top_level_model_weights, at which {profile.name} stops "
             "when it loads by name",
             "ValueError: Weight count mismatch for top-level weights of model. Model expects N "
@@ -232,7 +232,7 @@ def _legacy_layout(artifact: Artifact, context: Context) -> Iterator[Reason]:
     elif profile.keras < (2, 3) and not _nested(artifact):
         yield Reason(
             "names-chosen-by-keras",
-            Predicted.DIFFERS,
+            LoadOutcome.DIFFERS,
             "layers whose names Keras chose are called otherwise when TensorFlow 1 builds the "
             "model again; by name nothing of them is loaded",
             "no error",
@@ -245,7 +245,7 @@ def _nested(artifact: Artifact) -> bool:
     return any(tensor.name.startswith(("sequential", "model")) for tensor in weights(artifact))
 
 
-def recurrent_defaults(artifact: Artifact, context: Context) -> Iterator[Reason]:
+def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """LSTM and GRU weights whose layer, built again, would have other defaults."""
     writer = context.writer or _writer_by_names(artifact)
     if writer is None:
@@ -256,7 +256,7 @@ def recurrent_defaults(artifact: Artifact, context: Context) -> Iterator[Reason]
     if kinds["GRU"] and _changed(saved, built, "GRU.reset_after"):
         yield Reason(
             "gru-reset-after",
-            Predicted.FAILS,
+            LoadOutcome.FAILS,
             f"the GRU's weights are for reset_after={saved.get('GRU.reset_after')}, and "
             f"{context.profile.name} builds it with {built.get('GRU.reset_after')}",
             "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
@@ -267,7 +267,7 @@ def recurrent_defaults(artifact: Artifact, context: Context) -> Iterator[Reason]
         if kinds[kind] and _changed(saved, built, key):
             yield Reason(
                 "recurrent-activation",
-                Predicted.DIFFERS,
+                LoadOutcome.DIFFERS,
                 f"{kind} had recurrent_activation={saved[key]} by default where the weights were "
                 f"saved and has {built[key]} in {context.profile.name}; the file does not say it",
                 "no error",
@@ -275,7 +275,7 @@ def recurrent_defaults(artifact: Artifact, context: Context) -> Iterator[Reason]
             )
 
 
-def _writer_by_names(artifact: Artifact) -> Profile | None:
+def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
     """The oldest or the newest profile of Keras 2, by what a checkpoint calls recurrent kernels.
 
     In TensorFlow 2 the cell stands in the name (`lstm/lstm_cell/recurrent_kernel`).
@@ -284,7 +284,7 @@ def _writer_by_names(artifact: Artifact) -> Profile | None:
         for attribute in node.attributes.values():
             full_name = attribute.get("full_name", "")
             if full_name.endswith("/recurrent_kernel"):
-                return find("tf==2.15" if "cell" in full_name else "tf==1.15")
+                return find_profile("tf==2.15" if "cell" in full_name else "tf==1.15")
     return None
 
 

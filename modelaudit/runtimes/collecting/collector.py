@@ -16,7 +16,7 @@ import os
 import sys
 
 from .experiments import experiments
-from .signatures import Thing, describe
+from .signatures import AnyObject, describe
 from .versions import instructions, keras_of, version_of, versions
 
 SCHEMA = 1
@@ -46,7 +46,7 @@ PUBLIC = KINDS + (
 )
 
 
-def operations() -> dict[str, Thing]:
+def operations() -> dict[str, AnyObject]:
     """Registered operations: name -> names of their attributes; and the GraphDef versions."""
     tensorflow = importlib.import_module("tensorflow")
     try:
@@ -68,7 +68,7 @@ def operations() -> dict[str, Thing]:
     }
 
 
-def public_names(keras: Thing) -> dict[str, dict[str, Thing]]:
+def public_names(keras: AnyObject) -> dict[str, dict[str, AnyObject]]:
     """Public module -> its classes and functions (`keras.` left out of the module)."""
     found = {}
     for path in PUBLIC:
@@ -91,7 +91,7 @@ def public_names(keras: Thing) -> dict[str, dict[str, Thing]]:
     return found
 
 
-def looked_up(keras: Thing, root: str, kind: str) -> dict[str, Thing]:
+def looked_up(keras: AnyObject, root: str, kind: str) -> dict[str, AnyObject]:
     """Names -> objects of the table in which `keras.<kind>.deserialize` looks a name up."""
     public = getattr(keras, kind)
     deserialize = getattr(public, "deserialize", None)
@@ -128,12 +128,12 @@ def internal_classes(root: str) -> dict[str, list[str]]:
     return found
 
 
-def collect(legacy: bool = False) -> dict[str, Thing]:
+def collect(legacy: bool = False) -> dict[str, AnyObject]:
     """The whole profile."""
     keras, root = keras_of(legacy)
     public = public_names(keras)
     kinds: dict[str, list[str]] = {}
-    objects: dict[str, dict[str, Thing]] = {}
+    objects: dict[str, dict[str, AnyObject]] = {}
     for kind in KINDS:
         table = {n: o for n, o in looked_up(keras, root, kind).items() if savable(kind, o)}
         kinds[kind] = sorted(name for name in table if not name.startswith("_"))
@@ -174,7 +174,7 @@ def collect(legacy: bool = False) -> dict[str, Thing]:
     return profile
 
 
-def savable(kind: str, value: Thing) -> bool:
+def savable(kind: str, value: AnyObject) -> bool:
     """Whether a table's entry is a class with a config, or a function."""
     if inspect.isclass(value):
         return hasattr(value, "from_config") or hasattr(value, "get_config")

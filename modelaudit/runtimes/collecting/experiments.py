@@ -14,15 +14,15 @@ from functools import partial
 from pathlib import Path
 
 from .layouts import layouts_read
-from .signatures import Thing
+from .signatures import AnyObject
 from .versions import version_of
 
 
-def experiments(keras: Thing, root: str) -> dict[str, Thing]:
+def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
     """Name -> what came of it (a truth value, a number or a text)."""
     keras3 = version_of(keras) >= (3, 0)
-    found: dict[str, Thing] = {}
-    tries: dict[str, Thing] = {
+    found: dict[str, AnyObject] = {}
+    tries: dict[str, AnyObject] = {
         "hard_sigmoid_of_one": lambda: hard_sigmoid(keras),
         "slash_in_names": lambda: works(lambda: keras.layers.Dense(1, name="a/b")),
         "list_axis": lambda: works(
@@ -57,7 +57,7 @@ def experiments(keras: Thing, root: str) -> dict[str, Thing]:
     return found
 
 
-def works(attempt: Thing) -> bool:
+def works(attempt: AnyObject) -> bool:
     """Whether it ends without an error."""
     try:
         attempt()
@@ -66,7 +66,7 @@ def works(attempt: Thing) -> bool:
     return True
 
 
-def number(tensor: Thing) -> float:
+def number(tensor: AnyObject) -> float:
     """A scalar tensor as a float, in graph mode too."""
     numpy = importlib.import_module("numpy")
     if hasattr(tensor, "numpy"):
@@ -75,25 +75,25 @@ def number(tensor: Thing) -> float:
     return float(numpy.asarray(session.run(tensor)))
 
 
-def hard_sigmoid(keras: Thing) -> float:
+def hard_sigmoid(keras: AnyObject) -> float:
     """0.7 for Keras 2's definition, 2/3 for Keras 3's."""
     tensorflow = importlib.import_module("tensorflow")
     return round(number(keras.activations.hard_sigmoid(tensorflow.constant(1.0))), 4)
 
 
-def policy(keras: Thing, class_name: str, module: Thing) -> list[bool]:
+def policy(keras: AnyObject, class_name: str, module: AnyObject) -> list[bool]:
     """Whether a layer takes this written form of a dtype policy, and then works."""
     config = {"class_name": class_name, "config": {"name": "mixed_float16"}}
     forms = [config, dict(config, module=module, registered_name=None)]
 
-    def makes(form: Thing) -> None:
+    def makes(form: AnyObject) -> None:
         layer = keras.layers.Dense.from_config({"units": 2, "dtype": form})
         layer(keras.layers.Input((3,)))
 
     return [works(partial(makes, form)) for form in forms]
 
 
-def category_rank(keras: Thing) -> int:
+def category_rank(keras: AnyObject) -> int:
     """Rank of the one-hot code of one category a row."""
     numpy = importlib.import_module("numpy")
     layer = keras.layers.CategoryEncoding(num_tokens=3, output_mode="one_hot")
@@ -101,7 +101,7 @@ def category_rank(keras: Thing) -> int:
     return len(model(numpy.array([[1], [2]], dtype="int64")).shape)
 
 
-def dtypes_refused(keras: Thing) -> dict[str, list[str]]:
+def dtypes_refused(keras: AnyObject) -> dict[str, list[str]]:
     """Layers whose output is whole numbers -> written forms of a dtype that they refuse."""
     policy_of_integers = {
         "module": "keras",
@@ -109,13 +109,13 @@ def dtypes_refused(keras: Thing) -> dict[str, list[str]]:
         "config": {"name": "int64"},
         "registered_name": None,
     }
-    configs: dict[str, dict[str, Thing]] = {
+    configs: dict[str, dict[str, AnyObject]] = {
         "Hashing": {"num_bins": 3},
         "Discretization": {"bin_boundaries": [0.0, 1.0]},
         "StringLookup": {"vocabulary": ["a"]},
         "IntegerLookup": {"vocabulary": [1]},
     }
-    forms: dict[str, Thing] = {"float": "float32", "policy": policy_of_integers}
+    forms: dict[str, AnyObject] = {"float": "float32", "policy": policy_of_integers}
     found = {}
     for name, config in sorted(configs.items()):
         cls = getattr(keras.layers, name, None)
@@ -129,7 +129,7 @@ def dtypes_refused(keras: Thing) -> dict[str, list[str]]:
     return found
 
 
-def recurrent_defaults(keras: Thing) -> dict[str, Thing]:
+def recurrent_defaults(keras: AnyObject) -> dict[str, AnyObject]:
     """Defaults that a rebuilt recurrent layer gets."""
     found = {}
     for name in ("LSTM", "GRU"):
@@ -140,7 +140,7 @@ def recurrent_defaults(keras: Thing) -> dict[str, Thing]:
     return found
 
 
-def lambda_globals(keras: Thing, keras3: bool) -> list[str]:
+def lambda_globals(keras: AnyObject, keras3: bool) -> list[str]:
     """Names that code in a Lambda layer can refer to."""
     if keras3:
         module = importlib.import_module("keras.src.utils.python_utils")
@@ -149,7 +149,7 @@ def lambda_globals(keras: Thing, keras3: bool) -> list[str]:
     return sorted(name for name in vars(module) if not name.startswith("__"))
 
 
-def lambda_with_shape(keras: Thing) -> Thing:
+def lambda_with_shape(keras: AnyObject) -> AnyObject:
     """A Lambda whose output_shape is a list, as JSON makes it, called once."""
     function = {
         "class_name": "function",
@@ -161,7 +161,7 @@ def lambda_with_shape(keras: Thing) -> Thing:
     return keras.layers.Lambda.from_config(config)(keras.layers.Input((4,)))
 
 
-def function_forms(keras: Thing) -> list[str]:
+def function_forms(keras: AnyObject) -> list[str]:
     """Forms in which an HDF5 file may name a user's function: its name, or the object that Keras
     2.13 to 2.15 write."""
     written = {"module": "builtins", "class_name": "function", "config": "halved"}
@@ -170,7 +170,7 @@ def function_forms(keras: Thing) -> list[str]:
     return [form for form, value in sorted(forms.items()) if function_is_read(keras, value)]
 
 
-def function_is_read(keras: Thing, written: Thing) -> bool:
+def function_is_read(keras: AnyObject, written: AnyObject) -> bool:
     """Whether an HDF5 file loads whose activation is `written`, a function called halved."""
     h5py = importlib.import_module("h5py")
     value = keras.layers.Input((2,))
@@ -187,7 +187,7 @@ def function_is_read(keras: Thing, written: Thing) -> bool:
         return works(lambda: keras.models.load_model(path, custom_objects=objects, compile=False))
 
 
-def imports_any_module(keras: Thing) -> bool:
+def imports_any_module(keras: AnyObject) -> bool:
     """Whether a saved module path is imported whatever package it is in."""
     try:
         keras.saving.deserialize_keras_object(
@@ -211,7 +211,7 @@ def guards_h5_lambda() -> bool:
     return "safe_mode" in inspect.signature(legacy.load_model_from_hdf5).parameters
 
 
-def add_misaligns(keras: Thing) -> bool:
+def add_misaligns(keras: AnyObject) -> bool:
     """Whether (n, n) + (n, 1) is added along the wrong axis."""
     numpy = importlib.import_module("numpy")
     left, right = numpy.zeros((4, 4), "float32"), numpy.arange(4, dtype="float32").reshape(4, 1)
@@ -219,7 +219,7 @@ def add_misaligns(keras: Thing) -> bool:
     return bool(numpy.abs(added - (left + right)).max() > 1e-6)
 
 
-def loads_by_name(keras: Thing) -> bool:
+def loads_by_name(keras: AnyObject) -> bool:
     """Whether HDF5 weights with an (empty) group of top-level weights load by name."""
     with tempfile.TemporaryDirectory() as directory:
         path = str(Path(directory) / "model.h5")
@@ -228,7 +228,7 @@ def loads_by_name(keras: Thing) -> bool:
         return works(lambda: model.load_weights(path, by_name=True))
 
 
-def takes_flat_outputs(keras: Thing) -> bool:
+def takes_flat_outputs(keras: AnyObject) -> bool:
     """Whether `output_layers` may be one entry instead of a list of entries."""
     value = keras.layers.Input((2,))
     config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
@@ -236,7 +236,7 @@ def takes_flat_outputs(keras: Thing) -> bool:
     return works(lambda: keras.Model.from_config(config))
 
 
-def sequential_takes_lists(keras: Thing) -> bool:
+def sequential_takes_lists(keras: AnyObject) -> bool:
     """Whether a Sequential model can hold a Functional one whose output is a list of one."""
     value = keras.layers.Input((2,))
     config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
@@ -246,12 +246,12 @@ def sequential_takes_lists(keras: Thing) -> bool:
     return works(lambda: keras.Sequential(outer))
 
 
-def make_layer(keras: Thing, name: str, **arguments: Thing) -> Thing:
+def make_layer(keras: AnyObject, name: str, **arguments: AnyObject) -> AnyObject:
     """A layer by name: not every runtime has it."""
     return getattr(keras.layers, name)(**arguments)
 
 
-def round_trips(keras: Thing) -> dict[str, list[str]]:
+def round_trips(keras: AnyObject) -> dict[str, list[str]]:
     """Layers with a state that is no plain weight -> the formats that bring it back."""
     numpy = importlib.import_module("numpy")
     numbers = numpy.array([[1.0, 5.0], [3.0, 9.0], [8.0, 4.0]], "float32")
@@ -282,7 +282,7 @@ def round_trips(keras: Thing) -> dict[str, list[str]]:
     return found
 
 
-def returns(keras: Thing, make: Thing, data: Thing, dtype: str, suffix: str) -> bool:
+def returns(keras: AnyObject, make: AnyObject, data: AnyObject, dtype: str, suffix: str) -> bool:
     """Whether a model of one adapted layer computes the same after saving and loading."""
     numpy = importlib.import_module("numpy")
     tensorflow = importlib.import_module("tensorflow")

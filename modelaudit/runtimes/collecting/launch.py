@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
-from modelaudit.runtimes.profile import Profile, as_profile
+from modelaudit.runtimes.profile import RuntimeProfile, as_profile
 from modelaudit.runtimes.subprocesses import QUIET, output_of
 
 # Appended to the path, not put before it: `profile` is a module of the standard library too.
@@ -17,7 +17,7 @@ _START = (
 )
 
 
-def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Profile:
+def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> RuntimeProfile:
     """The profile of the TensorFlow that `python` has (of its tf-keras, if `legacy`).
 
     It is run with its own environment and imports its TensorFlow; nothing is written.
@@ -42,7 +42,7 @@ def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Pr
     return _profile(output, python)
 
 
-def _profile(output: bytes, python: Path) -> Profile:
+def _profile(output: bytes, python: Path) -> RuntimeProfile:
     """The document, which is the last line: libraries may print before it."""
     lines = output.decode("utf-8", "backslashreplace").strip().splitlines()
     try:
@@ -52,7 +52,7 @@ def _profile(output: bytes, python: Path) -> Profile:
     return as_profile(data, f"what {python} says")
 
 
-def write(profile: Profile, directory: Path) -> Path:
+def write(profile: RuntimeProfile, directory: Path) -> Path:
     """Write a profile as `tf-2.15.1+keras-2.15.0.json` into `directory`, and give its path."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{profile.stem}.json"

@@ -11,7 +11,7 @@ import tempfile
 import types
 from pathlib import Path
 
-from .signatures import Thing
+from .signatures import AnyObject
 
 OLD = "_layer_checkpoint_dependencies"
 # Layout -> (whether the model is a subclass, groups of its two Dense layers). The groups of a list
@@ -28,12 +28,12 @@ LAYOUTS = {
 }
 
 
-def layouts_read(keras: Thing) -> list[str]:
+def layouts_read(keras: AnyObject) -> list[str]:
     """The layouts from which weights come back."""
     return [layout for layout in sorted(LAYOUTS) if comes_back(keras, layout)]
 
 
-def comes_back(keras: Thing, layout: str) -> bool:
+def comes_back(keras: AnyObject, layout: str) -> bool:
     """Whether weights in this layout come back."""
     numpy = importlib.import_module("numpy")
     h5py = importlib.import_module("h5py")
@@ -56,21 +56,21 @@ def comes_back(keras: Thing, layout: str) -> bool:
     return all(numpy.array_equal(value, loaded[n]) for n, value in enumerate(values))
 
 
-def two_layers(keras: Thing) -> Thing:
+def two_layers(keras: AnyObject) -> AnyObject:
     """A Functional model of two Dense layers."""
     value = keras.layers.Input((2,))
     return keras.Model(value, keras.layers.Dense(2)(keras.layers.Dense(2)(value)))
 
 
-def two_attributes(keras: Thing) -> Thing:
+def two_attributes(keras: AnyObject) -> AnyObject:
     """The same as a subclass."""
 
-    def start(self: Thing) -> None:
+    def start(self: AnyObject) -> None:
         keras.Model.__init__(self)
         self.a = keras.layers.Dense(2)
         self.z = keras.layers.Dense(2)
 
-    def call(self: Thing, value: Thing) -> Thing:
+    def call(self: AnyObject, value: AnyObject) -> AnyObject:
         return self.z(self.a(value))
 
     methods = {"__init__": start, "call": call}

@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from typing import Any
 
-Thing = Any  # an object of the runtime's own packages, whose types are not known here
+AnyObject = Any  # an object of the runtime's own packages, whose types are not known here
 
 
 class Body(ast.NodeVisitor):
@@ -27,7 +27,7 @@ class Body(ast.NodeVisitor):
             None  # keywords beside **mapping in a call to the base's constructor
         )
 
-    def visit_Call(self, node: Thing) -> None:
+    def visit_Call(self, node: AnyObject) -> None:
         """`kwargs.pop("x", ...)`, helpers, `super().__init__(a=a, **kwargs)`."""
         function = node.func
         if isinstance(function, ast.Attribute):
@@ -53,7 +53,7 @@ class Body(ast.NodeVisitor):
                 self.helpers.add(name)
         self.generic_visit(node)
 
-    def visit_If(self, node: Thing) -> None:
+    def visit_If(self, node: AnyObject) -> None:
         """`if kwargs: raise ...`."""
         tested = node.test
         if isinstance(tested, ast.Call) and name_of(tested.func) in ("len", "set", "bool"):
@@ -63,12 +63,12 @@ class Body(ast.NodeVisitor):
         self.checked |= self.is_mapping(tested)
         self.generic_visit(node)
 
-    def visit_For(self, node: Thing) -> None:
+    def visit_For(self, node: AnyObject) -> None:
         """`for key in kwargs: if key not in allowed: raise ...`."""
         self.checked |= self.is_mapping(node.iter)
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: Thing) -> None:
+    def visit_Subscript(self, node: AnyObject) -> None:
         """`kwargs["x"]`."""
         index = node.slice.value if type(node.slice).__name__ == "Index" else node.slice
         key = constant(index)
@@ -78,7 +78,7 @@ class Body(ast.NodeVisitor):
                 self.needed.add(key)
         self.generic_visit(node)
 
-    def visit_Compare(self, node: Thing) -> None:
+    def visit_Compare(self, node: AnyObject) -> None:
         """`"x" in kwargs`."""
         if len(node.ops) == 1 and isinstance(node.ops[0], (ast.In, ast.NotIn)):
             key = constant(node.left)
@@ -87,7 +87,7 @@ class Body(ast.NodeVisitor):
                 self.needed.discard(key)
         self.generic_visit(node)
 
-    def visit_Assign(self, node: Thing) -> None:
+    def visit_Assign(self, node: AnyObject) -> None:
         """`allowed_kwargs = {"x", ...}`."""
         names = [name_of(target) or "" for target in node.targets]
         if any("allowed" in name for name in names) and isinstance(
@@ -96,23 +96,23 @@ class Body(ast.NodeVisitor):
             self.taken.update(filter(None, map(constant, node.value.elts)))
         self.generic_visit(node)
 
-    def is_mapping(self, node: Thing) -> bool:
+    def is_mapping(self, node: AnyObject) -> bool:
         """Whether an expression is the mapping itself."""
         return isinstance(node, ast.Name) and node.id == self.mapping
 
 
-def constant(node: Thing) -> str | None:
+def constant(node: AnyObject) -> str | None:
     """The text of a literal, or None."""
     value = getattr(node, "value", getattr(node, "s", None))
     return value if isinstance(value, str) else None
 
 
-def name_of(node: Thing) -> str | None:
+def name_of(node: AnyObject) -> str | None:
     """The identifier of a name, or None."""
     return node.id if isinstance(node, ast.Name) else None
 
 
-def body_of(function: Thing, mapping: str) -> Body:
+def body_of(function: AnyObject, mapping: str) -> Body:
     """What `function` does with `mapping`; helpers that are given it are followed."""
     body = Body(mapping)
     function = plain(function)
@@ -130,20 +130,20 @@ def body_of(function: Thing, mapping: str) -> Body:
     return body
 
 
-def plain(function: Thing) -> Thing:
+def plain(function: AnyObject) -> AnyObject:
     """The function under a class method and decorators."""
-    method: Thing = getattr(function, "__func__", function)
+    method: AnyObject = getattr(function, "__func__", function)
     return inspect.unwrap(method)
 
 
-def helper(owner: Thing, function: Thing, name: str) -> Thing:
+def helper(owner: AnyObject, function: AnyObject, name: str) -> AnyObject:
     """The function that `name` stands for inside a method of `owner`, or None."""
     function = plain(function)
     found = getattr(owner, name, None) or getattr(function, "__globals__", {}).get(name)
     return found if inspect.isroutine(found) else None
 
 
-def keywords(function: Thing) -> tuple[list[str], list[str], str | None]:
+def keywords(function: AnyObject) -> tuple[list[str], list[str], str | None]:
     """Names of the explicit parameters, of those without a default, and of `**kwargs`."""
     parameters = list(inspect.signature(inspect.unwrap(function)).parameters.values())[1:]
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
@@ -152,7 +152,7 @@ def keywords(function: Thing) -> tuple[list[str], list[str], str | None]:
     return [p.name for p in named], required, variable[0] if variable else None
 
 
-def constructor(cls: Thing) -> tuple[set[str], set[str], bool]:
+def constructor(cls: AnyObject) -> tuple[set[str], set[str], bool]:
     """(accepted, required, open) of a class's constructor, over its bases.
 
     `open` says that keywords go somewhere that no source tells of.
@@ -189,7 +189,7 @@ def constructor(cls: Thing) -> tuple[set[str], set[str], bool]:
     return accepted, required, False
 
 
-def mapping_parameter(routine: Thing) -> str | None:
+def mapping_parameter(routine: AnyObject) -> str | None:
     """The parameter of a helper that takes the keywords: `kwargs`, else none."""
     try:
         names = list(inspect.signature(routine).parameters) if routine else []
@@ -198,7 +198,7 @@ def mapping_parameter(routine: Thing) -> str | None:
     return next((name for name in names if name in ("kwargs", "config", "init_config")), None)
 
 
-def from_config(cls: Thing) -> tuple[set[str], set[str]]:
+def from_config(cls: AnyObject) -> tuple[set[str], set[str]]:
     """(removed, needed) keys of a class's `from_config`, over the bases that it calls."""
     removed, needed = set(), set()
     for base in cls.__mro__:
@@ -221,14 +221,14 @@ def from_config(cls: Thing) -> tuple[set[str], set[str]]:
     return removed, needed
 
 
-def describe(cls: Thing) -> dict[str, Thing]:
+def describe(cls: AnyObject) -> dict[str, AnyObject]:
     """One class: the keys that its `from_config` takes (`accepts`), must have, or `open`."""
     try:
         accepted, required, is_open = constructor(cls)
         removed, needed = from_config(cls)
     except (TypeError, ValueError):
         return {"accepts": [], "open": True}
-    entry: dict[str, Thing] = {"accepts": sorted(accepted | removed)}
+    entry: dict[str, AnyObject] = {"accepts": sorted(accepted | removed)}
     needed = (needed | required) - {"self", "config"}
     if needed:
         entry["needs"] = sorted(needed)

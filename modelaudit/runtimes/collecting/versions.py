@@ -7,10 +7,10 @@ import opcode
 import os
 import platform
 
-from .signatures import Thing
+from .signatures import AnyObject
 
 
-def keras_of(legacy: bool) -> tuple[Thing, str]:
+def keras_of(legacy: bool) -> tuple[AnyObject, str]:
     """The Keras that `load_model` belongs to, and its import name."""
     if legacy:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
@@ -21,24 +21,24 @@ def keras_of(legacy: bool) -> tuple[Thing, str]:
     return tensorflow.keras, "keras"
 
 
-def version_of(module: Thing) -> tuple[int, ...]:
+def version_of(module: AnyObject) -> tuple[int, ...]:
     """The first two numbers of a module's version (`tensorflow.keras` has none from 2.13 on)."""
     return tuple(int(part) for part in version_text(module).split(".")[:2])
 
 
-def version_text(module: Thing) -> str:
+def version_text(module: AnyObject) -> str:
     """A module's version; that of the `keras` package for a module that has none."""
     if hasattr(module, "__version__"):
         return str(module.__version__)
     return str(importlib.import_module("keras").__version__)
 
 
-def instructions() -> dict[str, list[Thing]]:
+def instructions() -> dict[str, list[AnyObject]]:
     """Number of an instruction of this Python -> its name, and how many cache entries follow it.
 
     Python before 3.11 has no caches: nothing is said of it.
     """
-    caches: Thing = getattr(opcode, "_inline_cache_entries", None)
+    caches: AnyObject = getattr(opcode, "_inline_cache_entries", None)
     if caches is None:
         return {}
     found = {}
@@ -48,7 +48,7 @@ def instructions() -> dict[str, list[Thing]]:
     return found
 
 
-def versions(keras: Thing) -> dict[str, str]:
+def versions(keras: AnyObject) -> dict[str, str]:
     """Versions of everything that takes part in loading a model."""
     found = {"python": platform.python_version(), "keras": version_text(keras)}
     for name in ("tensorflow", "h5py", "numpy"):

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from modelaudit.cli.terminal import apart
+from modelaudit.cli.terminal import path_differences
 from tests.cli.commands.test_record_diff import modelaudit
 from tests.made.files import minimal_h5
 
@@ -148,7 +148,7 @@ def test_templates_of_ones_own_are_used_and_checked(runs: Path, tmp_path: Path) 
     ],
 )
 def test_paths_are_told_apart(old: str, new: str, parts: tuple[str, str]) -> None:
-    assert apart(Path(old), Path(new)) == parts
+    assert path_differences(Path(old), Path(new)) == parts
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ import pytest
 from modelaudit.cli import terminal
 from modelaudit.cli.history_text import as_text
 from modelaudit.registry.output_directory import locked
-from modelaudit.runs import recorded_run as recorded
-from modelaudit.runs import timeline
-from modelaudit.store.records import Audited, Place, State
+from modelaudit.runs import recorded_run, timeline
+from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import Store
 from tests.made import files
 from tests.runs.nights import audits, invoke, later
@@ -66,8 +65,8 @@ def test_runs_fit_the_terminal(tmp_path, monkeypatch, width, began):
             for index, verdict in enumerate(("fail", "incomplete", "warn", "pass") * 30):
                 if index % (number + 3):
                     line = {"path": str(index), "verdict": verdict}
-                    store.add(run, Place("/m", str(index)), Audited(line, b""))
-            state = State.REPORTED if number else State.INTERRUPTED
+                    store.add(run, ModelKey("/m", str(index)), AuditRecord(line, b""))
+            state = RunState.REPORTED if number else RunState.INTERRUPTED
             store.finish(run, state, finished="", seconds=8000, exit_code=0)
     said = invoke("history", tmp_path).stdout
     assert max(map(len, said.splitlines())) < width
@@ -124,7 +123,7 @@ def night(models, tmp_path):
 def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
     waiver = '[[ignore]]\nrule = "MA102"\nreason = "known"\nexpires = 2026-03-01\n'
     for day in ("02-01", "03-02"):
-        monkeypatch.setattr(recorded, "now", lambda day=day: f"2026-{day}T02:00:00Z")
+        monkeypatch.setattr(recorded_run, "utc_now", lambda day=day: f"2026-{day}T02:00:00Z")
         night(waiver)
     night(waiver + '[[policy]]\npath = "*"\n[policy.severity]\nMA102 = "low"\n')
     first, second, third = audits(tmp_path / "out", "truncated.h5")
@@ -146,7 +145,7 @@ def test_rules_and_runtimes_as_reasons():
     )
 
     def why(now=before, **other):
-        return timeline.reasons(old, SimpleNamespace(**vars(old) | other), before, now)
+        return timeline.rejudged_reasons(old, SimpleNamespace(**vars(old) | other), before, now)
 
     assert why(after, tool={"rules_digest": "2"}) == ["the rules changed"]
     assert why(after) == ["modelaudit itself changed"]
@@ -175,7 +174,9 @@ def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
             )
             for each in ("Layer x is lost.", detail)
         )
-        why = timeline.reasons(old, new, SimpleNamespace(rules=""), SimpleNamespace(rules=""))
+        why = timeline.rejudged_reasons(
+            old, new, SimpleNamespace(rules=""), SimpleNamespace(rules="")
+        )
         told = (
             [f"a waiver expired on {day}"]
             if day
@@ -253,7 +254,7 @@ def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
         run = store.begin(str(sound), "nightly", "tool", "rules", "2026-03-02T02:00:00Z")
         rows = json.loads(invoke("history", out, "--json").stdout)
         assert [row["state"] for row in rows] == ["broken off", "running"]
-        store.finish(run, State.INTERRUPTED, finished="", seconds=1, exit_code=130)
+        store.finish(run, RunState.INTERRUPTED, finished="", seconds=1, exit_code=130)
     rows = json.loads(invoke("history", out, "--json").stdout)
     assert [row["state"] for row in rows] == ["broken off", "interrupted"]
 

@@ -17,9 +17,8 @@ from click.testing import CliRunner
 
 from modelaudit.cli import cli
 from modelaudit.cli.commands.nightly import nightly as nightly_command
-from modelaudit.runs import batch
-from modelaudit.runs import recorded_run as recorded
-from modelaudit.store.records import State
+from modelaudit.runs import batch, recorded_run
+from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
 from tests.command_line import ROOT, command
 from tests.made import files
@@ -138,7 +137,7 @@ def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypat
     )
 
     def night(day: str, code: int) -> str:
-        monkeypatch.setattr(recorded, "now", lambda: f"{day}T02:00:00Z")
+        monkeypatch.setattr(recorded_run, "utc_now", lambda: f"{day}T02:00:00Z")
         return nightly(models, code=code, config=config).stdout
 
     night("2026-02-01", 0)
@@ -172,7 +171,7 @@ def test_what_was_not_told_is_told_by_the_next_run(sound, monkeypatch):
                 standalone_mode=False,
             )
     with Store.open_to_read(sound.parent / "out") as store:
-        assert store.runs()[-1].state is State.COMPLETE
+        assert store.runs()[-1].state is RunState.COMPLETE
     assert "saved again a.h5" in nightly(sound).stdout
     assert audited(sound) == 0
     assert nightly(sound).stdout == ""

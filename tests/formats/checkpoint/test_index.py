@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from modelaudit.errors import LimitExceeded, ReadError
-from modelaudit.formats.checkpoint.index import read_bundle, shard_problems, slice_key
+from modelaudit.formats.checkpoint.index import read_tensor_bundle, shard_problems, slice_key
 from modelaudit.formats.checkpoint.tensors import read_tensor, source_of
 from modelaudit.formats.checkpoint.variables import read_variables
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
@@ -43,7 +43,7 @@ def test_values_digest_and_shape_survive(tmp_path, values, big_endian):
     writer = BundleWriter(tmp_path / "m", big_endian=big_endian)
     writer.add("first", np.arange(3, dtype="int32"))
     writer.add("x", values)
-    bundle = read_bundle(writer.write(), tmp_path, LIMITS)
+    bundle = read_tensor_bundle(writer.write(), tmp_path, LIMITS)
     tensor, problem = read_tensor(bundle, bundle.entries["x"], "x", "weight", LIMITS)
     assert problem is None
     assert (tensor.shape, tensor.dtype) == (values.shape, values.dtype.name)
@@ -57,7 +57,7 @@ def test_values_digest_and_shape_survive(tmp_path, values, big_endian):
 def test_strings_survive(tmp_path, strings):
     writer = BundleWriter(tmp_path / "m")
     writer.add_strings("s", strings, (len(strings),))
-    bundle = read_bundle(writer.write(), tmp_path, LIMITS)
+    bundle = read_tensor_bundle(writer.write(), tmp_path, LIMITS)
     tensor, problem = read_tensor(bundle, bundle.entries["s"], "s", "other", LIMITS)
     assert (problem, tensor.dtype, tensor.stats) == (None, "string", None)
     assert list(tensor.source.array()) == strings
@@ -65,7 +65,7 @@ def test_strings_survive(tmp_path, strings):
 
 def test_small_pieces_give_the_same_bytes(tmp_path):
     values = np.random.default_rng(0).normal(size=(7, 11)).astype("float32")
-    bundle = read_bundle(write_bundle(tmp_path / "m", {"x": values}), tmp_path, LIMITS)
+    bundle = read_tensor_bundle(write_bundle(tmp_path / "m", {"x": values}), tmp_path, LIMITS)
     source = source_of(bundle, bundle.entries["x"], LIMITS)
     pieces = list(source.chunks(40))
     assert all(piece.nbytes <= 40 for piece in pieces)
@@ -183,13 +183,13 @@ def test_impossible_entries_are_refused(tmp_path, change, kind):
     writer.add("a", np.arange(4, dtype="float32"))
     change(writer.entries[b"a"])
     with pytest.raises(ReadError) as caught:
-        read_bundle(writer.write(), tmp_path, LIMITS)
+        read_tensor_bundle(writer.write(), tmp_path, LIMITS)
     assert caught.value.kind == kind
 
 
 def test_missing_index_and_other_tables(tmp_path):
     with pytest.raises(ReadError) as caught:
-        read_bundle(tmp_path / "m", tmp_path, LIMITS)
+        read_tensor_bundle(tmp_path / "m", tmp_path, LIMITS)
     assert caught.value.kind == "missing-file"
     prefix = write_bundle(tmp_path / "m", {"a": np.ones(1, "float32")})
     Path(f"{prefix}.index").write_bytes(b"")
@@ -208,7 +208,7 @@ def test_unsupported_types_keep_their_declaration(tmp_path):
 def test_string_tensors_are_bounded(tmp_path):
     writer = BundleWriter(tmp_path / "m")
     writer.add_strings("s", [b"x" * 1000], ())
-    bundle = read_bundle(writer.write(), tmp_path, LIMITS)
+    bundle = read_tensor_bundle(writer.write(), tmp_path, LIMITS)
     with pytest.raises(LimitExceeded):
         source_of(bundle, bundle.entries["s"], replace(LIMITS, config_bytes=999)).array()
 
@@ -255,7 +255,7 @@ def test_gaps_and_overlaps_of_slices_are_problems(tmp_path, extents):
 def test_slice_missing_from_the_index(tmp_path):
     values = np.arange(20, dtype="float32").reshape(5, 4)
     prefix = split(tmp_path, values, ROWS)
-    bundle = read_bundle(prefix, tmp_path, LIMITS)
+    bundle = read_tensor_bundle(prefix, tmp_path, LIMITS)
     bundle = replace(bundle, parts={})
     tensor, problem = read_tensor(bundle, bundle.entries["w"], "w", "weight", LIMITS)
     assert (tensor.sha256, problem.kind) == (None, "tensor-unreadable")
@@ -267,7 +267,7 @@ def test_checksum_is_of_the_stored_bytes_whatever_their_order(tmp_path):
     assert google_crc32c.value(bytes(writer.data)) != google_crc32c.value(
         np.array([1.5, 2.5], "<f4").tobytes()
     )
-    bundle = read_bundle(writer.write(), tmp_path, LIMITS)
+    bundle = read_tensor_bundle(writer.write(), tmp_path, LIMITS)
     assert shard_problems(bundle) == []
     assert list(source_of(bundle, bundle.entries["a"], LIMITS).array()) == [1.5, 2.5]
 

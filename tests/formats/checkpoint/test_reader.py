@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
-from modelaudit.formats.checkpoint.index import read_bundle
+from modelaudit.formats.checkpoint.index import read_tensor_bundle
 from modelaudit.formats.checkpoint.object_graph import (
     checkpoint_objects,
     joined,
@@ -293,5 +293,5 @@ def test_mutated_object_graphs_and_state_files_raise_nothing(tmp_path, data):
     writer.add_strings("_CHECKPOINTABLE_OBJECT_GRAPH", [bytes(graph)], ())
     writer.write()
     (tmp_path / "checkpoint").write_bytes(data.draw(st.binary(max_size=60)))
-    assert read_bundle(tmp_path / "m", tmp_path, LIMITS).entries
+    assert read_tensor_bundle(tmp_path / "m", tmp_path, LIMITS).entries
     read_checkpoint(tmp_path / "m", LIMITS)

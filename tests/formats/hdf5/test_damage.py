@@ -12,7 +12,7 @@ from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Format
 from modelaudit.formats.hdf5.contents import read_contents
 from modelaudit.formats.hdf5.heaps import damaged_heaps
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.hdf5_reader import read_hdf5
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
@@ -50,7 +50,7 @@ def test_a_zeroed_heap_is_refused_before_libhdf5_loops_in_it(tmp_path):
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     heap = data.index(b"GCOL")
-    assert damaged_heaps(Window.of_file(path)).texts is None
+    assert damaged_heaps(FileWindow.of_file(path)).texts is None
     data[heap + 16 : heap + 4096] = bytes(4096 - 16)
     path.write_bytes(data)
     artifact = read(path, LIMITS)
@@ -95,7 +95,7 @@ def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_p
     data = bytearray(path.read_bytes())
     heap = data.index(b"HEAP")
     free, address = (int.from_bytes(data[heap + at : heap + at + 8], "little") for at in (16, 24))
-    assert damaged_heaps(Window.of_file(path)).names is None
+    assert damaged_heaps(FileWindow.of_file(path)).names is None
     data[address + free : address + free + 8] = free.to_bytes(8, "little")
     path.write_bytes(data)
     artifact = read(path, LIMITS)
@@ -103,7 +103,7 @@ def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_p
     assert (artifact.format, problem.kind.value) == (Format.CORRUPT_HDF5, "corrupt")
     assert f"local heap (link names) at byte {heap:,}" in problem.detail
     with pytest.raises(ReadError, match="free list loops"):
-        read_contents(Window.of_file(path), LIMITS)
+        read_contents(FileWindow.of_file(path), LIMITS)
 
 
 def test_an_index_that_leads_back_to_itself_is_cut(tmp_path):

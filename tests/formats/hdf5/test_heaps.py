@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.formats.hdf5 import heaps as hdf5_heaps
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.hdf5 import heaps
+from modelaudit.formats.io.file_window import FileWindow
 
 # Every neighbour of the signatures: their halves, and bytes that share their bits.
 NEAR = st.lists(st.sampled_from([b"GC", b"OL", b"HE", b"AP", b"G", b"CO", b"EA", b"@", b"\0"]))
@@ -32,13 +32,13 @@ def plainly(data: bytes) -> set[tuple[bytes, int]]:
 @given(data=st.one_of(NEAR.map(b"".join), st.binary()), piece=st.integers(4, 12))
 def test_every_signature_is_found_once_wherever_pieces_end(place, data, piece):
     place.write_bytes(data)
-    with mock.patch.object(hdf5_heaps, "_PIECE_BYTES", piece):
-        found = list(hdf5_heaps._signatures(Window.of_file(place)))
+    with mock.patch.object(heaps, "_PIECE_BYTES", piece):
+        found = list(heaps._signatures(FileWindow.of_file(place)))
     assert len(found) == len(set(found))
     assert set(found) == plainly(data)
 
 
 def test_a_signature_in_the_second_piece(place):
-    data = bytes(hdf5_heaps._PIECE_BYTES - 1) + b"GCOL" + bytes(7) + b"HEAP"
+    data = bytes(heaps._PIECE_BYTES - 1) + b"GCOL" + bytes(7) + b"HEAP"
     place.write_bytes(data)
-    assert set(hdf5_heaps._signatures(Window.of_file(place))) == plainly(data)
+    assert set(heaps._signatures(FileWindow.of_file(place))) == plainly(data)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from modelaudit.errors import LimitExceeded, ReadError
-from modelaudit.formats.io import tensor_stats as tensors
+from modelaudit.formats.io import tensor_stats
 from modelaudit.formats.io.dtypes import NUMPY_NAMES, decode, stored_dtype
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
 from modelaudit.settings import Limits
 
@@ -34,7 +34,7 @@ def stored(path: Path, values: np.ndarray, *, padding: int = 0, big_endian: bool
     order = ">" if big_endian else "<"
     path.write_bytes(b"\xaa" * padding + values.astype(values.dtype.newbyteorder(order)).tobytes())
     return FileArray(
-        Window.of_file(path), padding, values.shape, values.dtype.name, big_endian=big_endian
+        FileWindow.of_file(path), padding, values.shape, values.dtype.name, big_endian=big_endian
     )
 
 
@@ -119,7 +119,7 @@ def test_chunks_stay_in_their_budget(scratch, budget):
     values = np.arange(500, dtype=np.uint16)
     stored(scratch, values)
     for dtype, reference in (("uint16", values), ("bfloat16", None)):
-        source = FileArray(Window.of_file(scratch), 0, (500,), dtype)
+        source = FileArray(FileWindow.of_file(scratch), 0, (500,), dtype)
         pieces = list(source.chunks(budget))
         assert all(p.nbytes <= max(budget, p.itemsize) and p.ndim == 1 for p in pieces)
         if reference is not None:
@@ -128,10 +128,10 @@ def test_chunks_stay_in_their_budget(scratch, budget):
 
 def test_missing_bytes_are_named(scratch):
     scratch.write_bytes(b"\0" * 10)
-    source = FileArray(Window.of_file(scratch), 0, (4,), "float32")
+    source = FileArray(FileWindow.of_file(scratch), 0, (4,), "float32")
     with pytest.raises(ReadError, match="needed up to 16"):
         summarise("t", (4,), "float32", "f", "weight", source, LIMITS)
-    tensor, problem = tensors.summarise_or_problem(
+    tensor, problem = tensor_stats.summarise_or_problem(
         "t", (4,), "float32", "f", "weight", source, LIMITS
     )
     assert (tensor.sha256, tensor.stats, tensor.source) == (None, None, None)

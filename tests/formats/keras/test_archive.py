@@ -17,7 +17,7 @@ import pytest
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Format
-from modelaudit.formats.io.file_window import Window
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.archive import read_keras_archive
 from modelaudit.formats.reader import read
 from modelaudit.formats.zip.directory import read_directory
@@ -265,7 +265,7 @@ def test_directory_agrees_with_zipfile(tmp_path):
     parts = {f"assets/{i}": bytes(range(i)) * 50 for i in range(20)}
     path = write(tmp_path / "m.zip", parts, zipfile.ZIP_DEFLATED)
     data = path.read_bytes()
-    directory = read_directory(Window.of_file(path), LIMITS)
+    directory = read_directory(FileWindow.of_file(path), LIMITS)
     assert (directory.prefix, directory.suffix, directory.gaps) == (0, 0, 0)
     with zipfile.ZipFile(path) as archive:
         assert [m.name for m in directory.members] == archive.namelist()
@@ -282,7 +282,7 @@ def test_directory_agrees_with_zipfile(tmp_path):
 def test_member_count_is_bounded_and_junk_is_a_read_error(tmp_path):
     path = write(tmp_path / "m.zip", {str(i): b"" for i in range(30)})
     with pytest.raises(LimitExceeded):
-        read_directory(Window.of_file(path), Limits(archive_members=29))
+        read_directory(FileWindow.of_file(path), Limits(archive_members=29))
     path.write_bytes(b"PK\x05\x06" + b"\xff" * 18)
     with pytest.raises(ReadError):
-        read_directory(Window.of_file(path), LIMITS)
+        read_directory(FileWindow.of_file(path), LIMITS)

@@ -18,7 +18,7 @@ import pytest
 from modelaudit.facts import Architecture, Tensor
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.variables.matching import Binding, bind
-from modelaudit.formats.keras.variables.slots import Slot, variable_aliases
+from modelaudit.formats.keras.variables.slots import ExpectedVariable, variable_aliases
 from modelaudit.settings import Limits
 from tests.formats.bindings import missing
 
@@ -164,7 +164,7 @@ def test_each_variable_is_bound_to_its_own_tensor(models: list[Path], layout: st
                 tensor = layer.variables[role]
                 match = [v for v in variables if v["digest"] == digests[tensor]]
                 assert match, (model, layer.route, role, "another layer's values")
-                slot = Slot(layer.route, role, layer.expected[role])
+                slot = ExpectedVariable(layer.route, role, layer.expected[role])
                 aliases = variable_aliases(slot)
                 assert any(v["name"] in aliases for v in match), (model, layer.route, role)
                 fits = [tuple(v["shape"]) == layer.expected[role] for v in match]

@@ -71,15 +71,15 @@ def test_known_cases() -> None:
     ("class_name", "config", "window"),
     [
         ("Conv2D", {"kernel_size": [3, 5], "strides": [2, 1], "padding": "same"},
-         wg.Window((3, 5), (2, 1), (1, 1), "same")),
+         wg.LayerWindow((3, 5), (2, 1), (1, 1), "same")),
         ("DepthwiseConv2D", {"kernel_size": [3, 3], "dilation_rate": [2, 2]},
-         wg.Window((3, 3), (1, 1), (2, 2), "valid")),
+         wg.LayerWindow((3, 3), (1, 1), (2, 2), "valid")),
         ("MaxPooling2D", {"pool_size": [3, 3], "strides": None},
-         wg.Window((3, 3), (3, 3), (1, 1), "valid")),
+         wg.LayerWindow((3, 3), (3, 3), (1, 1), "valid")),
         ("Conv2DTranspose", {"kernel_size": 4, "strides": 2, "padding": "same"},
-         wg.Window((4, 4), (2, 2), (1, 1), "same", True)),
+         wg.LayerWindow((4, 4), (2, 2), (1, 1), "same", True)),
         ("Convolution2D", {"nb_row": 3, "nb_col": 2, "subsample": [2, 2], "border_mode": "same"},
-         wg.Window((3, 2), (2, 2), (1, 1), "same")),
+         wg.LayerWindow((3, 2), (2, 2), (1, 1), "same")),
         ("GlobalMaxPooling2D", {}, None),
         ("ConvLSTM2D", {"kernel_size": [3, 3]}, None),
         ("Conv2D", {"kernel_size": [3, "x"]}, None),
@@ -89,7 +89,9 @@ def test_known_cases() -> None:
         ("Conv1D", {"kernel_size": [3]}, None),
     ],
 )  # fmt: skip
-def test_windows_of_saved_layers(class_name: str, config: dict, window: wg.Window | None) -> None:
+def test_windows_of_saved_layers(
+    class_name: str, config: dict, window: wg.LayerWindow | None
+) -> None:
     assert wg.layer_window(Layer("x", "x", class_name, config=config), 2) == window
 
 
@@ -135,7 +137,7 @@ for n, k, s, d, padding in itertools.product(
         size = wg.transposed_size(n, k, s, 1, padding.lower())
         up = tf.nn.conv1d_transpose(x, w, [1, size, 1], s, padding)
         um = tf.nn.conv1d_transpose(x[:, ::-1], w, up.shape, s, padding)
-        window = wg.Window((k,), (s,), (1,), padding.lower(), True)
+        window = wg.LayerWindow((k,), (s,), (1,), padding.lower(), True)
         if wg.axis_symmetric(window, 0, n, (0, 0)) != np.allclose(up, um[:, ::-1], atol=1e-9):
             wrong.append(("transpose", n, k, s, d, padding))
         pool = tf.nn.avg_pool1d(x, k, s, padding)

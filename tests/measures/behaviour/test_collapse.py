@@ -3,7 +3,7 @@ import pytest
 
 from modelaudit.measures.behaviour import collapse as c
 
-SYNTHETIC = c.Diversity(synthetic=True)
+SYNTHETIC = c.InputDiversity(synthetic=True)
 RNG = np.random.default_rng(0)
 SCORES = 4 * RNG.normal(size=(200, 10))
 
@@ -29,17 +29,17 @@ def test_healthy_and_constant_classifiers() -> None:
     ("diversity", "collapsed"),
     [
         (SYNTHETIC, True),
-        (c.Diversity(largest_class=0.12), True),
-        (c.Diversity(largest_class=1.0), False),
-        (c.Diversity(), True),
-        (c.Diversity(synthetic_information=1.4), False),
-        (c.Diversity(synthetic_information=1.4, batchnorm_consistent=True), False),
-        (c.Diversity(synthetic_information=1.4, batchnorm_consistent=False), True),
-        (c.Diversity(synthetic_information=0.01, batchnorm_consistent=True), True),
+        (c.InputDiversity(largest_class=0.12), True),
+        (c.InputDiversity(largest_class=1.0), False),
+        (c.InputDiversity(), True),
+        (c.InputDiversity(synthetic_information=1.4), False),
+        (c.InputDiversity(synthetic_information=1.4, batchnorm_consistent=True), False),
+        (c.InputDiversity(synthetic_information=1.4, batchnorm_consistent=False), True),
+        (c.InputDiversity(synthetic_information=0.01, batchnorm_consistent=True), True),
     ],
 )
 def test_images_of_one_class_excuse_a_constant_output(
-    diversity: c.Diversity, collapsed: bool
+    diversity: c.InputDiversity, collapsed: bool
 ) -> None:
     values = softmax(0.01 * SCORES + 9 * np.eye(10)[3])
     assert c.collapse(values, "softmax", diversity).collapsed is collapsed

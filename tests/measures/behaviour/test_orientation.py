@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.measures.behaviour.orientation import (
+    better_orientations,
     information,
     orientation_profile,
-    understood_better,
 )
 
 
@@ -41,7 +41,7 @@ def test_information_is_that_of_the_joint_table(seed: int, n: int, k: int) -> No
 def judged(outputs: dict[str, np.ndarray], classes: int = 8) -> dict[str, float]:
     found = orientation_profile(outputs, np.random.default_rng(0))
     given = found.information["e"]
-    return understood_better(found.information, given, np.log2(classes), found.interval)
+    return better_orientations(found.information, given, np.log2(classes), found.interval)
 
 
 def test_the_seen_orientation_is_found() -> None:
@@ -62,21 +62,21 @@ def test_a_healthy_model_is_left_alone() -> None:
 )
 def test_a_lone_peak_may_be_lower(best: float, second: float, found: bool) -> None:
     """Of 3 bits: 75 % suffice (2.25), or 60 % (1.8) if no other variant comes near."""
-    assert bool(understood_better({"H": best, "V": second}, 0.0, 3.0)) is found
+    assert bool(better_orientations({"H": best, "V": second}, 0.0, 3.0)) is found
 
 
 def test_equally_good_variants_come_along() -> None:
-    found = understood_better({"e": 0.1, "T": 2.9, "r90": 2.95, "H": 0.2}, 0.1, 3.0)
+    found = better_orientations({"e": 0.1, "T": 2.9, "r90": 2.95, "H": 0.2}, 0.1, 3.0)
     assert found == {"T": 2.9, "r90": 2.95}
 
 
 def test_gains_within_sampling_error_or_without_classes_do_not_count() -> None:
     profile = {"e": 2.3, "H": 2.7}
-    assert understood_better(profile, 2.3, 3.0) == {"H": 2.7}
-    assert understood_better(profile, 2.3, 3.0, {"H": (2.2, 2.9)}) == {}
-    assert understood_better(profile, 2.5, 3.0) == {}
-    assert understood_better(profile, 0.0, 0.0) == {}
-    assert understood_better({}, 0.0, 3.0) == {}
+    assert better_orientations(profile, 2.3, 3.0) == {"H": 2.7}
+    assert better_orientations(profile, 2.3, 3.0, {"H": (2.2, 2.9)}) == {}
+    assert better_orientations(profile, 2.5, 3.0) == {}
+    assert better_orientations(profile, 0.0, 0.0) == {}
+    assert better_orientations({}, 0.0, 3.0) == {}
 
 
 def test_bootstrap_is_that_of_single_resamples() -> None:

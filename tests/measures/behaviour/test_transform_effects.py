@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.measures.behaviour import transform_effects as flips
+from modelaudit.measures.behaviour import transform_effects
 from modelaudit.measures.behaviour.variation import normalised_variation, pairwise_variation
 from modelaudit.measures.transforms import transforms_for
 
@@ -16,8 +16,8 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def effect(plain: np.ndarray, moved: np.ndarray, kind: str, **more: object):
-    return flips.transform_effect(
-        flips.Pair(plain, moved), kind, H, np.random.default_rng(0), **more
+    return transform_effects.transform_effect(
+        transform_effects.OutputPair(plain, moved), kind, H, np.random.default_rng(0), **more
     )
 
 
@@ -150,23 +150,23 @@ def test_a_mask_moves_along() -> None:
 
 def test_divergences_have_their_closed_forms() -> None:
     p, q = np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]])
-    assert flips.js_divergence(p, q) == pytest.approx([1, 0])
-    assert flips.total_variation(p, q) == pytest.approx([1, 0])
+    assert transform_effects.js_divergence(p, q) == pytest.approx([1, 0])
+    assert transform_effects.total_variation(p, q) == pytest.approx([1, 0])
     # One sure, one undecided: H(3/4) - 1/2.
     sure, even = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
     expected = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25)) - 0.5
-    assert flips.js_divergence(sure, even) == pytest.approx([expected])
-    assert flips.total_variation(sure, even) == pytest.approx([0.5])
+    assert transform_effects.js_divergence(sure, even) == pytest.approx([expected])
+    assert transform_effects.total_variation(sure, even) == pytest.approx([0.5])
     several = np.stack([p, q], axis=1)
-    assert flips.js_divergence(several, several[:, ::-1]) == pytest.approx([1, 0])
+    assert transform_effects.js_divergence(several, several[:, ::-1]) == pytest.approx([1, 0])
 
 
 @given(st.integers(0, 10**6), st.integers(2, 8))
 def test_divergence_is_symmetric_and_bounded_by_variation(seed: int, k: int) -> None:
     """JS <= TV in bits (Lin 1991)."""
     p, q = softmax(np.random.default_rng(seed).normal(size=(2, 20, k)) * 4)
-    js, tv = flips.js_divergence(p, q), flips.total_variation(p, q)
-    assert js == pytest.approx(flips.js_divergence(q, p))
+    js, tv = transform_effects.js_divergence(p, q), transform_effects.total_variation(p, q)
+    assert js == pytest.approx(transform_effects.js_divergence(q, p))
     assert (js <= tv + 1e-12).all()
 
 
@@ -178,15 +178,15 @@ def test_kappa_interval_against_one_resample_at_a_time() -> None:
     b = np.where(rng.random(90) < 0.7, a, rng.integers(0, 4, 90))
     rows = bootstrap_indices(90, 500, np.random.default_rng(9))
     one_by_one = [cohen_kappa(a[r], b[r]) for r in rows]
-    found = flips.kappa_interval(a, b, np.random.default_rng(9), draws=500)
+    found = transform_effects.kappa_interval(a, b, np.random.default_rng(9), draws=500)
     assert found == pytest.approx(tuple(np.quantile(one_by_one, [0.025, 0.975])))
-    assert flips.kappa_interval(a, np.zeros(90, int), np.random.default_rng(0)) is None
+    assert transform_effects.kappa_interval(a, np.zeros(90, int), np.random.default_rng(0)) is None
 
 
 def test_scrambling_keeps_the_norm_and_the_spectrum() -> None:
     x = images(5)
     gx = H.apply(x)
-    scrambled = flips.phase_scrambled(x, gx, np.random.default_rng(0), (1, 2))
+    scrambled = transform_effects.phase_scrambled(x, gx, np.random.default_rng(0), (1, 2))
     d, e = gx - x, scrambled - x
     assert np.linalg.norm(e.reshape(5, -1), axis=1) == pytest.approx(
         np.linalg.norm(d.reshape(5, -1), axis=1)
@@ -195,12 +195,16 @@ def test_scrambling_keeps_the_norm_and_the_spectrum() -> None:
         np.abs(np.fft.fft2(d, axes=(1, 2))), abs=1e-9
     )
     assert abs(np.corrcoef(d.ravel(), e.ravel())[0, 1]) < 0.4
-    assert np.array_equal(flips.phase_scrambled(x, x, np.random.default_rng(0), (1, 2)), x)
+    assert np.array_equal(
+        transform_effects.phase_scrambled(x, x, np.random.default_rng(0), (1, 2)), x
+    )
 
 
 def test_scrambled_ratio() -> None:
-    assert flips.scrambled_ratio(np.array([0.2, 0.4]), np.array([0.1, 0.1])) == pytest.approx(3)
-    assert flips.scrambled_ratio(np.zeros(2), np.zeros(2)) is None
+    assert transform_effects.scrambled_ratio(
+        np.array([0.2, 0.4]), np.array([0.1, 0.1])
+    ) == pytest.approx(3)
+    assert transform_effects.scrambled_ratio(np.zeros(2), np.zeros(2)) is None
     p = softmax(np.random.default_rng(0).normal(size=(30, 4)))
     assert effect(p, p[::-1], "softmax", scrambled=p[::-1]).scrambled_ratio == pytest.approx(1)
 
@@ -211,14 +215,19 @@ def test_one_bad_class_is_found() -> None:
     plain = softmax(8 * np.eye(4)[labels] + rng.normal(size=(120, 4)))
     moved = plain.copy()
     moved[:28] = plain[30:58]
-    rows = {row["class"]: row for row in flips.per_class(flips.Pair(plain, moved), "softmax")}
+    rows = {
+        row["class"]: row
+        for row in transform_effects.per_class(
+            transform_effects.OutputPair(plain, moved), "softmax"
+        )
+    }
     assert rows[0]["agreement"] == pytest.approx(2 / 30)
     assert rows[0]["p_holm"] < 1e-10
     assert all(rows[c]["agreement"] == 1 for c in (1, 2, 3))
     assert all(rows[c]["p_holm"] >= rows[c]["p"] for c in rows)
-    few = flips.Pair(plain[:10], moved[:10])
-    assert flips.per_class(few, "softmax") == ()
-    assert flips.per_class(few, "regression") == ()
+    few = transform_effects.OutputPair(plain[:10], moved[:10])
+    assert transform_effects.per_class(few, "softmax") == ()
+    assert transform_effects.per_class(few, "regression") == ()
 
 
 def test_top_share_is_that_of_the_transformed_inputs() -> None:

@@ -7,7 +7,7 @@ from modelaudit.measures.kernels.batchnorm import (
     BatchNormTensors,
     batchnorm_state,
     batchnorm_tensors,
-    settled,
+    statistics_convergence,
 )
 from tests.measures.artifacts import architecture, artifact, layer, tensor
 
@@ -98,9 +98,9 @@ def test_averages_are_found_on_their_way_after_any_number_of_steps(momentum, ste
         moving = tuple(
             momentum * old + (1 - momentum) * new for old, new in zip(moving, near, strict=True)
         )
-    share, left = settled(mean, variance, moving, 1e-3)
+    share, left = statistics_convergence(mean, variance, moving, 1e-3)
     assert share == pytest.approx(1 - momentum**steps, abs=0.02)
     assert left < 0.03
     if steps > 5:  # before, they are where they started, whatever flows in
         strangers = rng.permutation(mean), rng.permutation(variance)
-        assert settled(*strangers, moving, 1e-3)[1] > 0.2
+        assert statistics_convergence(*strangers, moving, 1e-3)[1] > 0.2

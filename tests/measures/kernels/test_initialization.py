@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from modelaudit.measures.kernels import initializers
 from modelaudit.measures.kernels.initialization import (
-    Companions,
+    LayerContext,
     kernel_initialization,
     with_first_inconsistent,
 )
@@ -16,7 +16,7 @@ from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import load_kernel
 from tests.measures.artifacts import kernel, tensor
 
-MOVED, STILL = Companions(bias_initial=False), Companions(bias_initial=True)
+MOVED, STILL = LayerContext(bias_initial=False), LayerContext(bias_initial=True)
 GLOROT = {"class_name": "GlorotUniform", "config": {"seed": None}}
 SHAPE = (3, 3, 16, 32)
 
@@ -27,7 +27,9 @@ def glorot(seed: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-limit, limit, shape).astype(np.float32)
 
 
-def judged(values: np.ndarray, initializer: dict | None, companions: Companions, kernels: int = 4):
+def judged(
+    values: np.ndarray, initializer: dict | None, companions: LayerContext, kernels: int = 4
+):
     facts = kernel("conv", values.shape, initializer=initializer)
     stored = load_kernel(facts, tensor("conv/kernel", values))
     return kernel_initialization(facts, stored, str(values.dtype), companions, kernels)
@@ -64,17 +66,17 @@ def test_structure_in_the_spectrum_is_training() -> None:
 @pytest.mark.parametrize(
     ("shape", "companions", "state"),
     [
-        ((3, 3, 16, 32), Companions(), "fresh"),  # 4,608 weights speak for themselves
-        ((3, 3, 3, 16), Companions(), "undecidable"),  # 432 do not
-        ((3, 3, 3, 16), Companions(batchnorm_initial=True), "fresh"),
-        ((3, 3, 3, 16), Companions(batchnorm_initial=False), "undecidable"),
-        ((1, 1, 30, 32), Companions(), "undecidable"),  # 960
-        ((3, 3, 1, 16), Companions(bias_initial=True), "fresh"),
-        ((3, 3, 1, 4), Companions(bias_initial=True), "undecidable"),  # 36
+        ((3, 3, 16, 32), LayerContext(), "fresh"),  # 4,608 weights speak for themselves
+        ((3, 3, 3, 16), LayerContext(), "undecidable"),  # 432 do not
+        ((3, 3, 3, 16), LayerContext(batchnorm_initial=True), "fresh"),
+        ((3, 3, 3, 16), LayerContext(batchnorm_initial=False), "undecidable"),
+        ((1, 1, 30, 32), LayerContext(), "undecidable"),  # 960
+        ((3, 3, 1, 16), LayerContext(bias_initial=True), "fresh"),
+        ((3, 3, 1, 4), LayerContext(bias_initial=True), "undecidable"),  # 36
     ],
 )
 def test_small_kernels_without_a_bias_cannot_be_decided(
-    shape: tuple[int, ...], companions: Companions, state: str
+    shape: tuple[int, ...], companions: LayerContext, state: str
 ) -> None:
     assert judged(glorot(1, shape), GLOROT, companions).state == state
 
@@ -82,13 +84,13 @@ def test_small_kernels_without_a_bias_cannot_be_decided(
 @pytest.mark.parametrize(
     ("companions", "state"),
     [
-        (Companions(), "undecidable"),
-        (Companions(bias_initial=True), "fresh"),
-        (Companions(batchnorm_initial=True), "fresh"),
+        (LayerContext(), "undecidable"),
+        (LayerContext(bias_initial=True), "fresh"),
+        (LayerContext(batchnorm_initial=True), "fresh"),
     ],
 )
 def test_normal_weights_beyond_the_cut_need_a_bias_or_a_normalisation(
-    companions: Companions, state: str
+    companions: LayerContext, state: str
 ) -> None:
     """Old versions do not cut `he_normal`; trained kernels look like that, too."""
     rng, std = np.random.default_rng(5), math.sqrt(2 / (9 * 16))
@@ -102,10 +104,10 @@ def test_normal_weights_beyond_the_cut_need_a_bias_or_a_normalisation(
 
 
 def test_inconsistent_statistics_behind_decide_small_kernels() -> None:
-    found = judged(glorot(1, (3, 3, 3, 16)), GLOROT, Companions(batchnorm_initial=False))
+    found = judged(glorot(1, (3, 3, 3, 16)), GLOROT, LayerContext(batchnorm_initial=False))
     assert with_first_inconsistent(found, False) == found
     assert with_first_inconsistent(found, True).state == "fresh"
-    trained = judged(glorot(1, (3, 3, 3, 16)) * 2, GLOROT, Companions())
+    trained = judged(glorot(1, (3, 3, 3, 16)) * 2, GLOROT, LayerContext())
     assert with_first_inconsistent(trained, True).state == "trained"
 
 
@@ -114,7 +116,7 @@ def test_weights_without_a_config_need_a_bias() -> None:
     assert judged(glorot(2), None, STILL).initializer == "GlorotUniform"
     assert judged(glorot(2), None, STILL).guessed
     assert not judged(glorot(2), GLOROT, STILL).guessed
-    assert judged(glorot(2), None, Companions()).state == "undecidable"
+    assert judged(glorot(2), None, LayerContext()).state == "undecidable"
     assert judged(glorot(2), None, MOVED).state == "trained"
     odd = np.random.default_rng(0).laplace(size=SHAPE).astype(np.float32)
     assert judged(odd, None, STILL).state == "undecidable"
@@ -287,6 +289,6 @@ def test_no_trained_layer_is_called_fresh() -> None:
     assert not [c for c in called if c[3] == "fresh"]
 
 
-def companions(layer) -> Companions:
+def companions(layer) -> LayerContext:
     still = None if not layer.use_bias else bool((np.asarray(layer.bias) == 0).all())
-    return replace(Companions(), bias_initial=still)
+    return replace(LayerContext(), bias_initial=still)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.measures.dihedral import elements
-from modelaudit.measures.kernels import mirror_pairs as twins
+from modelaudit.measures.kernels import mirror_pairs
 
 H, V = elements((3, 3))[:2]
 
@@ -31,13 +31,13 @@ def involution(rng: np.random.Generator, n: int) -> np.ndarray:
 def test_constructed_twins_are_found(seed: int) -> None:
     rng = np.random.default_rng(seed)
     pi_in, pi = involution(rng, 6), involution(rng, 16)
-    found = twins.match_twins(closed_kernel(rng, pi_in, pi), H, (3, 3), pi_in)
+    found = mirror_pairs.match_mirror_pairs(closed_kernel(rng, pi_in, pi), H, (3, 3), pi_in)
     assert np.array_equal(found.permutation, pi)
     assert found.matched == pytest.approx(1, abs=1e-5)
     assert found.score == pytest.approx(1, abs=1e-5)
     assert found.z is not None
     assert found.z > 3
-    other = twins.match_twins(closed_kernel(rng, pi_in, pi), V, (3, 3), pi_in)
+    other = mirror_pairs.match_mirror_pairs(closed_kernel(rng, pi_in, pi), V, (3, 3), pi_in)
     assert other.score is not None
     assert other.score < 0.5
 
@@ -47,7 +47,7 @@ def test_random_filters_score_nothing() -> None:
     scores, z = [], []
     for _ in range(60):
         kernel = rng.normal(size=(9, 8, 16))
-        found = twins.match_twins(kernel, H, (3, 3), np.arange(8))
+        found = mirror_pairs.match_mirror_pairs(kernel, H, (3, 3), np.arange(8))
         scores.append(found.score)
         z.append(found.z)
     assert abs(np.mean(scores)) < 0.02
@@ -55,10 +55,10 @@ def test_random_filters_score_nothing() -> None:
 
 
 def test_too_much_work_is_refused() -> None:
-    with pytest.raises(twins.CannotMatch, match="too many"):
-        twins.match_twins(np.zeros((9, 1, 513)), H, (3, 3), np.arange(1))
-    with pytest.raises(twins.CannotMatch, match="the input has"):
-        twins.match_twins(np.zeros((9, 4, 8)), H, (3, 3), np.arange(3))
+    with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="too many"):
+        mirror_pairs.match_mirror_pairs(np.zeros((9, 1, 513)), H, (3, 3), np.arange(1))
+    with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="the input has"):
+        mirror_pairs.match_mirror_pairs(np.zeros((9, 4, 8)), H, (3, 3), np.arange(3))
 
 
 @given(st.integers(1, 7), st.integers(0, 10**6), st.booleans())
@@ -69,7 +69,7 @@ def test_matching_is_what_taking_the_largest_again_and_again_gives(
     weights = (
         rng.integers(0, 3, size=(2, n, n)).astype(float) if ties else rng.normal(size=(2, n, n))
     )
-    pairs = twins.greedy_matching(weights)
+    pairs = mirror_pairs.greedy_matching(weights)
     for table, columns in zip(weights, pairs, strict=True):
         assert sorted(columns) == list(range(n))
         left = {(i, j): table[i, j] for i in range(n) for j in range(n)}
@@ -85,5 +85,5 @@ def test_matching_is_what_taking_the_largest_again_and_again_gives(
 def test_matching_leaves_its_input_alone() -> None:
     weights = np.random.default_rng(0).normal(size=(1, 4, 4))
     copy = weights.copy()
-    twins.greedy_matching(weights)
+    mirror_pairs.greedy_matching(weights)
     assert np.array_equal(weights, copy)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelaudit.measures.kernels.trained_layers import moved_layers
+from modelaudit.measures.kernels.trained_layers import trained_layers
 from modelaudit.pipeline import read_artifact
 from modelaudit.settings import Settings
 
@@ -27,7 +27,7 @@ def routes(model, path: Path) -> list[str]:
     model.save(path)
     artifact = read_artifact(path, Settings())
     tested = {kernel.route for kernel in artifact.kernels}
-    return [each.route for each in moved_layers(artifact, tested)]
+    return [each.route for each in trained_layers(artifact, tested)]
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

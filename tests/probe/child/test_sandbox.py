@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.probe.child import landlock, sandbox
-from modelaudit.probe.host import sandbox_report as doctor
+from modelaudit.probe.host import sandbox_report
 from tests.probe.restricted import needs_linux, run_restricted
 
 pytestmark = needs_linux
@@ -208,13 +208,13 @@ def test_a_plain_user_is_restricted_alike(places: dict[str, Path]) -> None:
 
 def test_what_is_missing_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = dict.fromkeys(sandbox.LAYERS, True)
-    assert "are contained" in doctor.containment(whole)
-    assert "are contained" in doctor.containment(whole | {"capabilities": "keeps one"})
-    monkeypatch.setattr(doctor.bubblewrap, "why_not", lambda: "not installed")
-    assert "--require-sandbox" in doctor.containment(whole | {"landlock": "no"})
-    monkeypatch.setattr(doctor.bubblewrap, "why_not", lambda: "")
-    assert "--sandbox bwrap" in doctor.containment(whole | {"landlock": "no"})
-    both = doctor.containment(whole | {"landlock": "no", "seccomp": "no"})
+    assert "are contained" in sandbox_report.containment(whole)
+    assert "are contained" in sandbox_report.containment(whole | {"capabilities": "keeps one"})
+    monkeypatch.setattr(sandbox_report.bubblewrap, "unavailable_reason", lambda: "not installed")
+    assert "--require-sandbox" in sandbox_report.containment(whole | {"landlock": "no"})
+    monkeypatch.setattr(sandbox_report.bubblewrap, "unavailable_reason", lambda: "")
+    assert "--sandbox bwrap" in sandbox_report.containment(whole | {"landlock": "no"})
+    both = sandbox_report.containment(whole | {"landlock": "no", "seccomp": "no"})
     assert "landlock and seccomp" in both
     assert "--require-sandbox" in both
 

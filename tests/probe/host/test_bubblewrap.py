@@ -14,14 +14,16 @@ import pytest
 from modelaudit.facts import Format
 from modelaudit.probe.host import bubblewrap, runtime
 from modelaudit.probe.host.observe import open_session
-from modelaudit.probe.host.runtime import here, start_runtime
+from modelaudit.probe.host.runtime import installed_runtime, start_runtime
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import needs_linux
 from tests.sharing import output_of
 
 pytestmark = needs_linux
-needs_bubblewrap = pytest.mark.skipif(bool(bubblewrap.why_not()), reason=bubblewrap.why_not())
+needs_bubblewrap = pytest.mark.skipif(
+    bool(bubblewrap.unavailable_reason()), reason=bubblewrap.unavailable_reason()
+)
 LOOK = """
 import json, os, socket
 def attempt(action):
@@ -48,7 +50,7 @@ def test_inside_there_is_only_what_is_shown(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "visible" / "model").touch()
     names = f"VISIBLE, NEIGHBOUR = {str(tmp_path / 'visible')!r}, {str(tmp_path / 'neighbour')!r}"
-    command = bubblewrap.around(
+    command = bubblewrap.bubblewrap_command(
         [sys.executable, "-E", "-c", f"{names}\n{LOOK}"],
         [tmp_path / "visible"],
         tmp_path / "private",
@@ -67,8 +69,8 @@ def test_inside_there_is_only_what_is_shown(tmp_path: Path) -> None:
 
 def test_a_machine_without_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bubblewrap, "PROGRAM", "no-such-program")
-    assert "not installed" in bubblewrap.why_not()
-    with start_runtime(here(), fork=False, jail=[tmp_path]) as handle:
+    assert "not installed" in bubblewrap.unavailable_reason()
+    with start_runtime(installed_runtime(), fork=False, jail=[tmp_path]) as handle:
         session = open_session(handle, tmp_path, Format.KERAS_ARCHIVE, ProbeSettings())
         assert session.observation.status is Status.UNAVAILABLE
         assert "bubblewrap is not installed" in session.observation.error
@@ -79,7 +81,7 @@ def test_a_machine_without_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root has a right to give up"
 )
 def test_a_container_without_namespaces_says_so() -> None:
-    ask = "from modelaudit.probe.host.bubblewrap import why_not; print(why_not())"
+    ask = "from modelaudit.probe.host import bubblewrap; print(bubblewrap.unavailable_reason())"
     command = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", ask]
     said = output_of(command)
     assert "namespace" in said
@@ -99,7 +101,7 @@ def no_landlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def first_word(model: Path, jail: list[Path] | None, *, require: bool) -> Observation:
     settings = ProbeSettings(require_sandbox=require, timeout=100)
     with (
-        start_runtime(here(), fork=False, jail=jail) as handle,
+        start_runtime(installed_runtime(), fork=False, jail=jail) as handle,
         open_session(handle, model, Format.KERAS_ARCHIVE, settings) as session,
     ):
         assert session.alive == (session.observation.status is Status.FAILED)  # nothing is loaded

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from modelaudit.probe.child import frames
-from modelaudit.probe.host.channel import LOG_BYTES, Channel, ChildLimits, Ended
+from modelaudit.probe.host.channel import LOG_BYTES, Channel, ChildEnded, ChildLimits
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation, Port, Status
@@ -104,8 +104,8 @@ def playing(tmp_path: Path) -> Iterator[Callable[[Play], Channel]]:
     listener.close()
 
 
-def ended(channel: Channel) -> Ended:
-    with pytest.raises(Ended) as caught:
+def ended(channel: Channel) -> ChildEnded:
+    with pytest.raises(ChildEnded) as caught:
         channel.hello()
         channel.ask("describe", {}, {})
     return caught.value
@@ -233,7 +233,7 @@ def test_death_by_failed_allocation_is_for_memory(playing: Callable[[Play], Chan
 
 
 def test_nobody_there_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(Ended) as caught:
+    with pytest.raises(ChildEnded) as caught:
         Channel(str(tmp_path / "absent"), {}, LIMITS)
     assert caught.value.status is Status.UNAVAILABLE
 

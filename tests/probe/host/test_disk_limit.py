@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe.host import disk_limit as disk
+from modelaudit.probe.host import disk_limit
 from tests.plain_rights import folder_of_a_plain_user
 
 
@@ -15,8 +15,8 @@ def test_bytes_of_all_files_are_added(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     for name in ("a", "below/b", "below/c"):
         (tmp_path / name).write_bytes(b"x" * 40_000)
-    assert disk.excess(tmp_path, 200_000) == ""
-    assert disk.excess(tmp_path, 100_000) == "wrote more than 100,000 bytes of files"
+    assert disk_limit.excess(tmp_path, 200_000) == ""
+    assert disk_limit.excess(tmp_path, 100_000) == "wrote more than 100,000 bytes of files"
 
 
 def test_links_count_as_themselves(tmp_path: Path) -> None:
@@ -24,27 +24,27 @@ def test_links_count_as_themselves(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 100_000)
     (tmp_path / "inside" / "to_file").symlink_to(tmp_path / "large")
     (tmp_path / "inside" / "to_folder").symlink_to(tmp_path)
-    assert disk.excess(tmp_path / "inside", 20_000) == ""
+    assert disk_limit.excess(tmp_path / "inside", 20_000) == ""
 
 
 def test_empty_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "ENTRIES", 5)
+    monkeypatch.setattr(disk_limit, "ENTRIES", 5)
     for number in range(6):
         (tmp_path / str(number)).touch()
-    assert disk.excess(tmp_path, 1 << 20) == "made more than 5 files"
+    assert disk_limit.excess(tmp_path, 1 << 20) == "made more than 5 files"
 
 
 def test_a_hole_takes_no_room(tmp_path: Path) -> None:
     (tmp_path / "hole").touch()
     os.truncate(tmp_path / "hole", 1 << 30)
-    assert disk.excess(tmp_path, 1 << 20) == ""
+    assert disk_limit.excess(tmp_path, 1 << 20) == ""
 
 
 def test_a_folder_that_has_gone_holds_nothing(tmp_path: Path) -> None:
-    assert disk.excess(tmp_path / "gone", 0) == ""
+    assert disk_limit.excess(tmp_path / "gone", 0) == ""
 
 
 def test_what_cannot_be_looked_into_is_too_much() -> None:
     with folder_of_a_plain_user() as folder:
         (folder / "closed").mkdir(mode=0o300)
-        assert "closed a directory" in disk.excess(folder, 1 << 20)
+        assert "closed a directory" in disk_limit.excess(folder, 1 << 20)

@@ -12,9 +12,9 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.probe.host import environments
-from modelaudit.settings import ForeignRuntime
+from modelaudit.settings import OtherRuntime
 
-WANTED = ForeignRuntime("x", "3.11", ("tensorflow-cpu==2.15.*",))
+WANTED = OtherRuntime("x", "3.11", ("tensorflow-cpu==2.15.*",))
 
 
 @pytest.fixture
@@ -36,9 +36,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]
 
 
 def test_a_named_interpreter_is_taken_as_it_is(commands: list[list[str]]) -> None:
-    assert (
-        environments.interpreter(ForeignRuntime("x", "/opt/tf/bin/python")) == "/opt/tf/bin/python"
-    )
+    assert environments.interpreter(OtherRuntime("x", "/opt/tf/bin/python")) == "/opt/tf/bin/python"
     assert commands == []
 
 
@@ -50,9 +48,9 @@ def test_an_environment_is_made_once(commands: list[list[str]], tmp_path: Path) 
     assert commands[1][-2:] == ["--", "tensorflow-cpu==2.15.*"]
     made = len(commands)
     assert environments.interpreter(WANTED) == first
-    assert environments.interpreter(ForeignRuntime("y", "3.11", WANTED.requirements, True)) == first
+    assert environments.interpreter(OtherRuntime("y", "3.11", WANTED.requirements, True)) == first
     assert len(commands) == made
-    other = ForeignRuntime("x", "3.12", WANTED.requirements)
+    other = OtherRuntime("x", "3.12", WANTED.requirements)
     assert environments.interpreter(other) != first
 
 
@@ -60,7 +58,7 @@ def test_another_environment_is_not_waited_for(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, others = environments._run, []
-    another = ForeignRuntime("y", "3.12", WANTED.requirements)
+    another = OtherRuntime("y", "3.12", WANTED.requirements)
 
     def meanwhile(command: list[str], seconds: float) -> None:
         if not others:
@@ -101,12 +99,12 @@ def test_without_uv_a_python_on_the_path_will_do(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environments, "find_uv", lambda: None)
-    python = environments.interpreter(ForeignRuntime("x", "", WANTED.requirements))
+    python = environments.interpreter(OtherRuntime("x", "", WANTED.requirements))
     assert commands[0][:3] == [sys.executable, "-m", "venv"]
     assert commands[1][:3] == [python, "-m", "pip"]
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ProbeError, match=r"neither uv nor a Python 3\.7"):
-        environments.interpreter(ForeignRuntime("x", "3.7", WANTED.requirements))
+        environments.interpreter(OtherRuntime("x", "3.7", WANTED.requirements))
 
 
 def test_a_command_that_fails_says_why() -> None:

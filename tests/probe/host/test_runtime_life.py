@@ -12,15 +12,21 @@ import pytest
 
 from modelaudit.facts import Format
 from modelaudit.probe.host.observe import open_session
-from modelaudit.probe.host.runtime import Runtime, here, here_legacy, start_runtime, wake
+from modelaudit.probe.host.runtime import (
+    Runtime,
+    installed_legacy_runtime,
+    installed_runtime,
+    start_runtime,
+    wake,
+)
 from modelaudit.probe.protocol import Status
 from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import ROOT, needs_linux
 
 OWNER = """
 import time
-from modelaudit.probe.host.runtime import here, start_runtime
-with start_runtime(here(), fork=False) as handle:
+from modelaudit.probe.host.runtime import installed_runtime, start_runtime
+with start_runtime(installed_runtime(), fork=False) as handle:
     print(handle.connect_path, flush=True)
     time.sleep(60)
 """
@@ -48,7 +54,7 @@ def gone(word: str) -> bool:
 
 @needs_linux
 def test_nothing_is_left_behind() -> None:
-    with start_runtime(here(), fork=False) as handle:
+    with start_runtime(installed_runtime(), fork=False) as handle:
         assert not handle.failure
         assert len(processes(handle.connect_path)) == 1
         assert Path(handle.connect_path).stat().st_mode & 0o077 == 0
@@ -72,7 +78,7 @@ def test_a_killed_owner_takes_its_runtime_along(how: signal.Signals) -> None:
 @needs_linux
 def test_a_runtime_inherits_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
-    with start_runtime(here(), fork=False) as handle:
+    with start_runtime(installed_runtime(), fork=False) as handle:
         (pid,) = processes(handle.connect_path)
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         descriptors = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
@@ -92,7 +98,7 @@ def mapped(path: str) -> bool:
 @pytest.mark.slow
 def test_a_late_runtime_imports_tensorflow_when_a_session_asks(made: Path) -> None:
     model = made / "keras2_sequential.h5"
-    with start_runtime(here_legacy(), late=True) as handle:
+    with start_runtime(installed_legacy_runtime(), late=True) as handle:
         assert not handle.failure
         assert not mapped(handle.connect_path)
         # No part of the import counts as the model's time.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.probe.child import sandbox
-from modelaudit.probe.host import scratch_dirs as scratch
+from modelaudit.probe.host import scratch_dirs
 from tests.probe.restricted import ROOT, needs_linux, run_restricted
 
 needs_root = pytest.mark.skipif(
@@ -24,7 +24,7 @@ needs_root = pytest.mark.skipif(
 OWNER = """
 import os, time
 from modelaudit.probe.host import scratch_dirs as scratch
-with scratch.directory() as folder:
+with scratch.scratch_directory() as folder:
     child = os.fork() if {forking} else -1
     if child != 0:
         print(folder, child, flush=True)
@@ -35,7 +35,7 @@ with scratch.directory() as folder:
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory for temporary files that no other run uses."""
-    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch_dirs.tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
@@ -67,11 +67,11 @@ def kill(process: subprocess.Popen) -> None:
 def test_what_a_killed_run_left_is_swept(temporary: Path) -> None:
     with owner(temporary) as (process, folder, _):
         (folder / "inside").mkdir()
-        scratch.sweep()
+        scratch_dirs.remove_stale()
         assert (folder / "inside").is_dir()  # of a run that lives
         kill(process)
         assert folder.is_dir()
-        scratch.sweep()
+        scratch_dirs.remove_stale()
         assert not folder.exists()
 
 
@@ -79,13 +79,13 @@ def test_a_slot_that_outlives_its_run_keeps_the_directory(temporary: Path) -> No
     with owner(temporary, forking=True) as (process, folder, child):
         try:
             kill(process)
-            scratch.sweep()
+            scratch_dirs.remove_stale()
             assert folder.is_dir()
         finally:
             os.kill(child, signal.SIGKILL)
         deadline = time.monotonic() + 10
         while folder.exists() and time.monotonic() < deadline:
-            scratch.sweep()
+            scratch_dirs.remove_stale()
         assert not folder.exists()
 
 
@@ -94,14 +94,14 @@ def test_what_is_not_of_a_run_stays(temporary: Path) -> None:
     for folder in (elsewhere, temporary / "other-abc", temporary / "modelaudit-unlocked"):
         folder.mkdir()
     for folder in (elsewhere, temporary / "other-abc"):
-        (folder / scratch.LOCK).touch()
+        (folder / scratch_dirs.LOCK).touch()
     (temporary / "modelaudit-link").symlink_to(elsewhere)
     (temporary / "modelaudit-file").touch()
     linked = temporary / "modelaudit-linked"
     linked.mkdir()
-    (linked / scratch.LOCK).symlink_to(elsewhere / scratch.LOCK)
+    (linked / scratch_dirs.LOCK).symlink_to(elsewhere / scratch_dirs.LOCK)
     before = sorted(temporary.rglob("*"))
-    scratch.sweep()
+    scratch_dirs.remove_stale()
     assert sorted(temporary.rglob("*")) == before
 
 
@@ -109,15 +109,15 @@ def test_what_is_not_of_a_run_stays(temporary: Path) -> None:
 def test_other_users_directories_stay(temporary: Path) -> None:
     folder = temporary / "modelaudit-theirs"
     folder.mkdir()
-    (folder / scratch.LOCK).touch()
+    (folder / scratch_dirs.LOCK).touch()
     os.chown(folder, sandbox.NOBODY, -1)
-    scratch.sweep()
+    scratch_dirs.remove_stale()
     assert folder.is_dir()
 
 
 def test_nothing_is_left_by_a_run_that_ends() -> None:
-    with scratch.directory() as folder:
-        assert (folder / scratch.LOCK).exists()
+    with scratch_dirs.scratch_directory() as folder:
+        assert (folder / scratch_dirs.LOCK).exists()
     assert not folder.exists()
 
 

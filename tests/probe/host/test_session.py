@@ -12,7 +12,7 @@ import pytest
 
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Format
-from modelaudit.probe.host.feed import Feed, Transform, Watch
+from modelaudit.probe.host.feed import ActivationRequest, Feed, InputTransform
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation, Status
@@ -65,17 +65,17 @@ def test_digests_are_those_of_the_bytes_in_the_file(keras3: RuntimeHandle, made:
 @pytest.mark.parametrize(
     ("transform", "reference"),
     [
-        (Transform(flip=(2,)), lambda x: x[:, :, ::-1]),
-        (Transform(flip=(1, 2)), lambda x: np.rot90(x, 2, axes=(1, 2))),
-        (Transform(perm=(0, 2, 1, 3)), lambda x: x.transpose(0, 2, 1, 3)),
-        (Transform(perm=(0, 2, 1, 3), flip=(1,)), lambda x: np.rot90(x, 1, axes=(1, 2))),
-        (Transform(flip=(0,)), lambda x: x[::-1]),
-        (Transform(scale=255.0), lambda x: x * 255),
-        (Transform(scale=-1.0, offset=1.0), lambda x: 1 - x),
+        (InputTransform(flip=(2,)), lambda x: x[:, :, ::-1]),
+        (InputTransform(flip=(1, 2)), lambda x: np.rot90(x, 2, axes=(1, 2))),
+        (InputTransform(perm=(0, 2, 1, 3)), lambda x: x.transpose(0, 2, 1, 3)),
+        (InputTransform(perm=(0, 2, 1, 3), flip=(1,)), lambda x: np.rot90(x, 1, axes=(1, 2))),
+        (InputTransform(flip=(0,)), lambda x: x[::-1]),
+        (InputTransform(scale=255.0), lambda x: x * 255),
+        (InputTransform(scale=-1.0, offset=1.0), lambda x: 1 - x),
     ],
 )
 def test_transforms_are_those_of_numpy(
-    plain: Session, golden: dict, transform: Transform, reference: object
+    plain: Session, golden: dict, transform: InputTransform, reference: object
 ) -> None:
     moved = np.ascontiguousarray(reference(golden["x"]), dtype="float32")
     assert plain.put({"moved": moved}) is None
@@ -112,26 +112,30 @@ def test_training_flag_reaches_batch_normalisation(plain: Session) -> None:
 
 def test_activations_and_their_statistics_agree(plain: Session, golden: dict) -> None:
     routes = ["conv", "average", "no-such-layer"]
-    whole = one(plain.activations([Feed("x")], [Watch(tuple(routes))]))
+    whole = one(plain.activations([Feed("x")], [ActivationRequest(tuple(routes))]))
     assert set(whole) == {"conv", "average"}
     assert whole["conv"].shape == (4, 8, 8, 4)
-    few = one(plain.activations([Feed("x")], [Watch(("conv",), statistics=True)], batch_size=3))
+    few = one(
+        plain.activations(
+            [Feed("x")], [ActivationRequest(("conv",), statistics=True)], batch_size=3
+        )
+    )
     values = whole["conv"].astype(np.float64)
     np.testing.assert_allclose(few["conv:mean"], values.mean(axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(few["conv:var"], values.var(axis=(0, 1, 2)), rtol=1e-4)
     np.testing.assert_allclose(few["conv:max"], values.max(axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(few["conv:min"], values.min(axis=(0, 1, 2)), rtol=1e-5)
     assert few["conv:count"] == 4 * 8 * 8
-    into = one(plain.activations([Feed("x")], [Watch(("conv", "norm"), into=True)]))
+    into = one(plain.activations([Feed("x")], [ActivationRequest(("conv", "norm"), into=True)]))
     np.testing.assert_array_equal(into["conv"], golden["x"])
     np.testing.assert_allclose(into["norm"], whole["conv"], atol=1e-6)
 
 
 def test_one_pass_shows_the_same_as_a_pass_for_each_watch(plain: Session) -> None:
     watches = [
-        Watch(("conv", "norm"), into=True, statistics=True),
-        Watch(("conv", "norm"), statistics=True),
-        Watch(("norm", "average")),
+        ActivationRequest(("conv", "norm"), into=True, statistics=True),
+        ActivationRequest(("conv", "norm"), statistics=True),
+        ActivationRequest(("norm", "average")),
     ]
     together = answered(plain.activations([Feed("x")], watches))
     for watch, seen in zip(watches, together, strict=True):
@@ -143,7 +147,12 @@ def test_one_pass_shows_the_same_as_a_pass_for_each_watch(plain: Session) -> Non
 
 def test_watching_leaves_the_model_as_it_was(plain: Session) -> None:
     before = only(plain.predict([Feed("x")]))
-    answered(plain.activations([Feed("x")], [Watch(("conv", "head")), Watch(("conv",), into=True)]))
+    answered(
+        plain.activations(
+            [Feed("x")],
+            [ActivationRequest(("conv", "head")), ActivationRequest(("conv",), into=True)],
+        )
+    )
     np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
 
 
@@ -203,7 +212,7 @@ def test_nested_layers_are_reached(keras3: RuntimeHandle, made: Path, golden: di
         paths = {v.path for v in session.observation.variables}
         assert {"trunk/depthwise/kernel", "trunk/project/kernel", "head/kernel"} <= paths
         session.put({"x": golden["x"]})
-        inner = one(session.activations([Feed("x")], [Watch(("trunk/relu6",))]))
+        inner = one(session.activations([Feed("x")], [ActivationRequest(("trunk/relu6",))]))
         assert inner["trunk/relu6"].shape == (4, 8, 8, 3)
 
 
@@ -214,6 +223,6 @@ def test_shared_layers_show_every_call(keras3: RuntimeHandle, made: Path, golden
         feeds = [Feed("left"), Feed("right")]
         y = only(session.predict(feeds))
         np.testing.assert_allclose(y, golden["keras3_shared.keras"], atol=1e-5)
-        calls = one(session.activations(feeds, [Watch(("twice",))]))
+        calls = one(session.activations(feeds, [ActivationRequest(("twice",))]))
         assert set(calls) == {"twice", "twice@1"}
         np.testing.assert_allclose(calls["twice@1"], calls["twice"][::-1], atol=1e-6)

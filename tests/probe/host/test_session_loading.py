@@ -12,7 +12,7 @@ from modelaudit.formats.keras.external_architecture import find_architecture, wi
 from modelaudit.formats.reader import read
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe, open_session
-from modelaudit.probe.host.runtime import Runtime, RuntimeHandle, here, start_runtime
+from modelaudit.probe.host.runtime import Runtime, RuntimeHandle, installed_runtime, start_runtime
 from modelaudit.probe.protocol import Status
 from modelaudit.settings import Limits
 from tests.probe.sessions import SETTINGS, only, opened, reproduces
@@ -134,7 +134,7 @@ def test_a_runtime_that_cannot_start_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_a_fresh_process_per_model_answers_alike(made: Path, golden: dict) -> None:
-    with start_runtime(here(), fork=False) as handle:
+    with start_runtime(installed_runtime(), fork=False) as handle:
         reproduces(
             handle, made, golden, "keras3_sequential.keras", Format.KERAS_ARCHIVE, "load_model"
         )

@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.probe.protocol import Observation, Port, Status
-from modelaudit.probe.study.agreement import Reference, agreement
+from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.rules import examples
 
 RNG = np.random.default_rng(4)
@@ -33,10 +33,10 @@ class Asked:
         return self.function(*(self.kept[feed.put] for feed in feeds))
 
 
-def reference(outputs: dict[str, np.ndarray], **inputs: np.ndarray) -> Reference:
+def reference(outputs: dict[str, np.ndarray], **inputs: np.ndarray) -> ReferenceRun:
     ports = tuple(Port(n, "float32", (None, *x.shape[1:])) for n, x in inputs.items())
     seen = Observation("here", "load_model", Status.LOADED, inputs=ports)
-    return Reference(seen, tuple(inputs.values()), outputs)
+    return ReferenceRun(seen, tuple(inputs.values()), outputs)
 
 
 def test_inputs_go_by_name_whatever_their_order() -> None:
@@ -44,7 +44,7 @@ def test_inputs_go_by_name_whatever_their_order() -> None:
     there = Asked(
         lambda right, left: {"y": left - right}, ("right", (None, 3)), ("left", (None, 3))
     )
-    found = agreement(there, ARTIFACT, first)
+    found = compare_with_reference(there, ARTIFACT, first)
     assert (found.same, found.difference, found.not_compared) == (True, 0.0, "")
     assert (found.reference, found.reference_call, found.samples) == ("here", "load_model", 5)
 
@@ -52,10 +52,10 @@ def test_inputs_go_by_name_whatever_their_order() -> None:
 def test_renamed_inputs_go_by_shape_and_are_never_guessed() -> None:
     first = reference({"y": A}, vector=A, image=IMAGE)
     there = Asked(lambda image, x: {"y": x}, ("in_1", (None, 2, 2)), ("in_2", (None, 3)))
-    assert agreement(there, ARTIFACT, first).same
+    assert compare_with_reference(there, ARTIFACT, first).same
     first = reference({"y": A - B}, left=A, right=B)
     there = Asked(lambda x, y: {"y": x - y}, ("in_1", (None, 3)), ("in_2", (None, 3)))
-    found = agreement(there, ARTIFACT, first)
+    found = compare_with_reference(there, ARTIFACT, first)
     assert not found.same
     assert "do not tell them apart" in found.not_compared
 
@@ -63,7 +63,7 @@ def test_renamed_inputs_go_by_shape_and_are_never_guessed() -> None:
 @pytest.mark.parametrize(("shape", "same"), [((None, 3), True), (None, True), ((None, 4), False)])
 def test_a_renamed_only_input_must_fit(shape: tuple[int | None, ...] | None, same: bool) -> None:
     there = Asked(lambda x: {"y": x}, ("renamed", shape))
-    found = agreement(there, ARTIFACT, reference({"y": A}, x=A))
+    found = compare_with_reference(there, ARTIFACT, reference({"y": A}, x=A))
     assert found.same is same
     assert bool(found.not_compared) is not same
 
@@ -75,13 +75,13 @@ def test_a_renamed_only_input_must_fit(shape: tuple[int | None, ...] | None, sam
 def test_outputs_go_by_name_or_number(names: tuple[str, str]) -> None:
     first = reference({"first": A, "second": B}, x=A)
     there = Asked(lambda x: dict(zip(names[::-1], (B, A), strict=True)), ("x", (None, 3)))
-    assert agreement(there, ARTIFACT, first).same
+    assert compare_with_reference(there, ARTIFACT, first).same
 
 
 def test_outputs_that_could_be_either_are_not_compared() -> None:
     first = reference({"first": A, "second": B}, x=A)
     there = Asked(lambda x: {"c": A, "d": B}, ("x", (None, 3)))
-    assert "'first'" in agreement(there, ARTIFACT, first).not_compared
+    assert "'first'" in compare_with_reference(there, ARTIFACT, first).not_compared
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_outputs_that_could_be_either_are_not_compared() -> None:
 )
 def test_rounding_is_no_difference(change: float, same: bool) -> None:
     there = Asked(lambda x: {"y": A + np.float32(change)}, ("x", (None, 3)))
-    found = agreement(there, ARTIFACT, reference({"y": A}, x=A))
+    found = compare_with_reference(there, ARTIFACT, reference({"y": A}, x=A))
     assert found.same is same
     if np.isfinite(change) and change:
         assert found.difference == pytest.approx(change, rel=0.2)
@@ -99,18 +99,18 @@ def test_rounding_is_no_difference(change: float, same: bool) -> None:
 def test_noise_and_half_precision_widen_the_tolerance() -> None:
     calls = iter([A, A + 0.01, A, A + 0.01])
     noisy = Asked(lambda x: {"y": next(calls)}, ("x", (None, 3)))
-    found = agreement(noisy, ARTIFACT, reference({"y": A + np.float32(0.05)}, x=A))
+    found = compare_with_reference(noisy, ARTIFACT, reference({"y": A + np.float32(0.05)}, x=A))
     assert found.noise == pytest.approx(0.01, rel=1e-3)
     assert found.same
     half = Artifact(
         examples.ROOT, Format.KERAS_ARCHIVE, tensors=(Tensor("w", (2,), "float16", 4, ""),)
     )
     there = Asked(lambda x: {"y": A + np.float32(1e-3)}, ("x", (None, 3)))
-    assert agreement(there, half, reference({"y": A}, x=A)).same
+    assert compare_with_reference(there, half, reference({"y": A}, x=A)).same
 
 
 def test_a_reference_without_answers_says_why() -> None:
     seen = Observation("here", "load_model", Status.LOADED)
     there = Asked(lambda x: {"y": A}, ("x", (None, 3)))
-    found = agreement(there, ARTIFACT, Reference(seen, reason="text inputs"))
+    found = compare_with_reference(there, ARTIFACT, ReferenceRun(seen, reason="text inputs"))
     assert "text inputs" in found.not_compared

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelaudit.facts import Architecture, Layer
-from modelaudit.probe.study.determinism import largest_difference, repeat
+from modelaudit.probe.study.determinism import largest_difference, run_repeatedly
 from tests.probe.fake_session import artifact_of
 
 VALUES = arrays.arrays("float32", (3, 2), elements=st.floats(-1e6, 1e6, width=32))
@@ -60,7 +60,7 @@ def test_only_a_flag_that_its_maker_set_makes_the_model_random(layer, flag, dete
     architecture = Architecture("Functional", "m", "keras3", (made,), ("layer",), ("layer",))
     kernel = np.ones((4, 2), "float32")
     artifact = replace(artifact_of(kernel, np.zeros(2)), architecture=architecture)
-    seen = repeat(_RandomWhenCalled(), artifact)
+    seen = run_repeatedly(_RandomWhenCalled(), artifact)
     assert seen.deterministic is deterministic
     assert seen.training_flag_matters is True
 
@@ -73,6 +73,6 @@ class _HalfPrecise:
 
 
 def test_a_way_of_calling_is_no_training_flag():
-    seen = repeat(_HalfPrecise(), artifact_of(np.ones((4, 2), "float32"), np.zeros(2)))
+    seen = run_repeatedly(_HalfPrecise(), artifact_of(np.ones((4, 2), "float32"), np.zeros(2)))
     assert seen.training_flag_matters is False
     assert seen.deterministic

@@ -8,7 +8,7 @@ import numpy as np
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.probe.protocol import Observation, Port, Status
-from modelaudit.probe.study.feeding import feed_for
+from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.settings import ProbeSettings
 
@@ -29,7 +29,7 @@ def data(tmp_path, shape, **more):
 
 def test_the_users_images_are_fed_as_they_are(tmp_path):
     path, x = data(tmp_path, (10, 8, 8, 3), y=np.arange(10) % 5)
-    fed = feed_for(restored((None, 8, 8, 3)), ARTIFACT, SETTINGS, path)
+    fed = prepare_inputs(restored((None, 8, 8, 3)), ARTIFACT, SETTINGS, path)
     np.testing.assert_array_equal(fed.arrays[0], x)
     np.testing.assert_array_equal(fed.y, np.arange(10) % 5)
     assert (fed.info.kind, fed.info.labelled, fed.info.largest_class) == ("user", True, 0.2)
@@ -39,7 +39,7 @@ def test_the_users_images_are_fed_as_they_are(tmp_path):
 
 def test_data_that_do_not_fit_are_told_and_the_mix_is_fed(tmp_path):
     path, _ = data(tmp_path, (10, 8, 8, 3))
-    fed = feed_for(restored((None, 9, 9, 3)), ARTIFACT, SETTINGS, path)
+    fed = prepare_inputs(restored((None, 9, 9, 3)), ARTIFACT, SETTINGS, path)
     assert (fed.info.kind, fed.mix, fed.y) == ("synthetic", None, None)
     assert fed.arrays[0].shape[1:] == (9, 9, 3)
     assert "do not fit" in fed.info.notes[0]
@@ -47,7 +47,7 @@ def test_data_that_do_not_fit_are_told_and_the_mix_is_fed(tmp_path):
 
 def test_several_inputs_have_as_many_samples_each(tmp_path):
     path, _ = data(tmp_path, (10, 8, 8, 3))
-    fed = feed_for(restored((None, 8, 8, 3), (None, 4)), ARTIFACT, SETTINGS, path)
+    fed = prepare_inputs(restored((None, 8, 8, 3), (None, 4)), ARTIFACT, SETTINGS, path)
     assert len(fed.arrays[0]) == len(fed.arrays[1]) == fed.info.n
     assert "2 inputs" in fed.info.notes[0]
     assert fed.moves[0]
@@ -56,7 +56,9 @@ def test_several_inputs_have_as_many_samples_each(tmp_path):
 
 def test_the_same_seed_gives_the_same_inputs():
     first, second, other = (
-        feed_for(restored((None, 8, 8, 3)), ARTIFACT, ProbeSettings(samples=16, seed=seed), None)
+        prepare_inputs(
+            restored((None, 8, 8, 3)), ARTIFACT, ProbeSettings(samples=16, seed=seed), None
+        )
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first.arrays[0], second.arrays[0])
@@ -64,4 +66,4 @@ def test_the_same_seed_gives_the_same_inputs():
 
 
 def test_a_model_without_inputs_cannot_be_fed():
-    assert isinstance(feed_for(restored(), ARTIFACT, SETTINGS, None), Unprobeable)
+    assert isinstance(prepare_inputs(restored(), ARTIFACT, SETTINGS, None), Unprobeable)

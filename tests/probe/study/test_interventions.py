@@ -11,7 +11,7 @@ from modelaudit.facts import Kernel
 from modelaudit.measures.dihedral import elements
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.study.interventions import generated, head_of, symmetrised
-from modelaudit.probe.study.runner import Unavailable
+from modelaudit.probe.study.runner import MeasurementUnavailable
 from tests.probe.fake_session import FakeSession, artifact_of, linear
 
 BY_NAME = {element.name: element for element in elements((1, 1))}
@@ -46,10 +46,10 @@ def test_the_head_is_the_last_kernel_with_a_bias():
     head = head_of(artifact, paths)
     assert (head.route, head.variable) == ("head", "head/b")
     np.testing.assert_array_equal(head.bias, bias)
-    with pytest.raises(Unavailable, match="not found in the restored model"):
+    with pytest.raises(MeasurementUnavailable, match="not found in the restored model"):
         head_of(artifact, {})
     bare = replace(artifact, kernels=(replace(artifact.kernels[0], bias=None),))
-    with pytest.raises(Unavailable, match="no kernel has a bias"):
+    with pytest.raises(MeasurementUnavailable, match="no kernel has a bias"):
         head_of(bare, paths)
 
 

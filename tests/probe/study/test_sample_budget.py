@@ -10,8 +10,8 @@ import pytest
 
 from modelaudit.measures.behaviour.orientation import MIN_INPUTS
 from modelaudit.measures.summary import ProbeInputs
-from modelaudit.probe.study.feeding import Fed
-from modelaudit.probe.study.sample_budget import batch_of, within_time
+from modelaudit.probe.study.feeding import PreparedInputs
+from modelaudit.probe.study.sample_budget import batch_size, within_time
 
 
 @dataclass
@@ -32,10 +32,10 @@ class _Slow:
         return {}
 
 
-def _fed(n: int = 256, kind: str = "user") -> Fed:
+def _fed(n: int = 256, kind: str = "user") -> PreparedInputs:
     x = np.arange(n, dtype="float32").reshape(n, 1)
     info = ProbeInputs(kind, n, x.shape, (0.0, 1.0))
-    return Fed((x,), (x[:64],), np.arange(n) // 64, info, ({},), (True,))
+    return PreparedInputs((x,), (x[:64],), np.arange(n) // 64, info, ({},), (True,))
 
 
 def test_a_fast_model_gets_every_input() -> None:
@@ -86,4 +86,4 @@ def test_the_rest_is_unchanged(kind: str) -> None:
 def test_small_images_go_in_large_batches(shape, pixels, batch) -> None:
     x = np.zeros((2, *shape), "float32")
     fed = replace(_fed(n=2), arrays=(x,), rescaled=(pixels,))
-    assert batch_of(fed) == batch
+    assert batch_size(fed) == batch

@@ -19,7 +19,7 @@ from PIL import Image
 from modelaudit.report import charts
 from modelaudit.report.charts import heatmap, style
 from modelaudit.report.charts.scales import Scale, every, powers_of_two, round_numbers
-from modelaudit.report.wording import number_format as shown
+from modelaudit.report.wording import number_format
 
 NUMBER = st.floats(-1e6, 1e6)
 
@@ -180,7 +180,7 @@ def test_some_of_many_are_even_and_end_with_the_last(count, most):
 
 @given(st.floats(-1e300, 1e300))
 def test_what_is_next_to_nothing_is_shown_so(value):
-    said = shown.number(value)
+    said = number_format.number(value)
     if 0 < abs(value) < 0.001:
         assert said in ("<\N{NO-BREAK SPACE}0.001", ">\N{NO-BREAK SPACE}−0.001")
         assert said.startswith("<") is (value > 0)

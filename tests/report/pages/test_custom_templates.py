@@ -16,11 +16,11 @@ from jinja2 import Environment, nodes
 
 from modelaudit.errors import UsageError
 from modelaudit.report import report as view
-from modelaudit.report.pages import assets as resources
+from modelaudit.report.pages import assets
 from modelaudit.report.pages.custom_templates import known
 from modelaudit.report.pages.html import render_html
-from modelaudit.report.pages.index import Run, render_index
-from modelaudit.report.pages.model_diff import between_models, render_comparison
+from modelaudit.report.pages.index import RunSummary, render_index
+from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
 from modelaudit.report.pages.pdf import render_pdf
 
 PAGE = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def test_the_example_of_the_page_changes_its_blocks_and_nothing_else(tmp_path, p
 
 
 def test_the_page_lists_the_files_and_the_blocks_that_there_are():
-    root = resources.templates_root()
+    root = assets.templates_root()
     table = "".join(re.findall(r"^\| `.*\n", PAGE, re.MULTILINE))
     assert set(re.findall(r"`([\w/.]+\.(?:j2|css|js))`", table)) == set(known())
     source = (root / "report.html.j2").read_text()
@@ -70,7 +70,7 @@ def test_a_style_of_ones_own_is_allowed_by_the_policy(tmp_path):
     write(tmp_path, "css/extra.css", CODE["css"])
     for made in (
         render(tmp_path),
-        render_index([], Run("r", "2026", "m"), {}, templates_dir=tmp_path),
+        render_index([], RunSummary("r", "2026", "m"), {}, templates_dir=tmp_path),
     ):
         (style,) = re.findall(r"<style>(.*?)</style>", made, re.DOTALL)
         assert style.rstrip().endswith(CODE["css"].strip())
@@ -168,9 +168,9 @@ def test_an_included_file_that_is_no_text_is_a_usage_error(tmp_path):
 def test_a_comparison_has_a_look_of_ones_own(tmp_path):
     write(tmp_path, "comparison.html.j2", '{% extends "modelaudit/comparison.html.j2" %}'
           "{% block kicker %}<p>Acme compares</p>{% endblock %}")  # fmt: skip
-    shown = between_models(samples.healthy(), samples.failing(), [], [])
-    assert "<p>Acme compares</p>" in render_comparison(shown, templates_dir=tmp_path)
-    assert "Acme" not in render_comparison(shown)
+    shown = model_diff_page(samples.healthy(), samples.failing(), [], [])
+    assert "<p>Acme compares</p>" in render_diff_page(shown, templates_dir=tmp_path)
+    assert "Acme" not in render_diff_page(shown)
 
 
 def test_an_appendix_leaves_nothing_out():

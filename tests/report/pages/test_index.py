@@ -15,9 +15,17 @@ from hypothesis import strategies as st
 
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report.pages.assets import templates_root
-from modelaudit.report.pages.index import IndexRow, ModelChange, Run, index_json, render_index
+from modelaudit.report.pages.index import (
+    IndexChange,
+    IndexRow,
+    RunSummary,
+    index_json,
+    render_index,
+)
 
-RUN = Run("/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",))
+RUN = RunSummary(
+    "/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)
+)
 
 
 def rows():
@@ -31,7 +39,7 @@ def page():
 
 def test_where_a_model_comes_from_stands_with_its_name_where_there_is_room():
     row = IndexRow("a", "s/1", "SavedModel (TF2)", Verdict.PASS, "fine", origin="version 1 of s")
-    page = render_index([row], Run("/srv", samples.CREATED, "tool"), samples.RULES)
+    page = render_index([row], RunSummary("/srv", samples.CREATED, "tool"), samples.RULES)
     (head,) = re.findall(r'<th scope="row">(.*?)</th>', page, re.DOTALL)
     assert "version 1 of s" in head
 
@@ -41,7 +49,7 @@ def test_notes_are_counted_in_the_right_number():
         IndexRow("a", "a", "SavedModel (TF2)", Verdict.PASS, "", {"info": 1, "high": 2}),
         IndexRow("b", "b", "SavedModel (TF2)", Verdict.PASS, "", {"info": 7}),
     ]
-    page = render_index(rows, Run("/srv", samples.CREATED, "tool"), samples.RULES)
+    page = render_index(rows, RunSummary("/srv", samples.CREATED, "tool"), samples.RULES)
     assert re.findall(r"</span> ([0-9]+ (?:note|high)s?)</span>", page) == [
         "2 high", "1 note", "7 notes"
     ]  # fmt: skip
@@ -106,7 +114,7 @@ def test_an_empty_run_says_so():
 
 def test_what_changed_stands_above_the_models_and_is_no_markup():
     names = [f"<b>m{number}</b>.h5" for number in range(25)]
-    changes = tuple(ModelChange(f"new: {name} (warn)", "new", name, "is there") for name in names)
+    changes = tuple(IndexChange(f"new: {name} (warn)", "new", name, "is there") for name in names)
     run = replace(RUN, since="2026-01-01T02:00:00Z", changes=changes)
     marked = [replace(row, change="new") for row in rows()[:1]]
     page = render_index(marked, run, {})
@@ -122,8 +130,8 @@ def test_what_changed_stands_above_the_models_and_is_no_markup():
 
 def test_what_changed_leads_to_the_report_and_says_verdicts_as_the_badges_do():
     worse, gone = (
-        ModelChange("worse: a b.h5 (pass -> warn)", "worse", "a b.h5", "pass → pass with warnings"),
-        ModelChange("gone: old.h5 (was warn)", "gone", "old.h5", "was pass with warnings"),
+        IndexChange("worse: a b.h5 (pass -> warn)", "worse", "a b.h5", "pass → pass with warnings"),
+        IndexChange("gone: old.h5 (was warn)", "gone", "old.h5", "was pass with warnings"),
     )
     row = IndexRow("a", "a b.h5", "f", Verdict.WARN, "", links={"html": "models/a b/report.html"})
     run = replace(RUN, since=samples.CREATED, changes=(worse, gone))

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from modelaudit.report.pages.model_diff import between_models, inputs_told, render_comparison
-from modelaudit.restore.audit_diff import Changed, changes
+from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page, same_probe_inputs
+from modelaudit.restore.audit_diff import AuditChange, audit_changes
 
 
 def plain(cell):
@@ -26,10 +26,10 @@ def cells(page, section):
 
 def test_two_models_side_by_side():
     old, new = samples.healthy(), samples.failing()
-    found = changes(old, new)
+    found = audit_changes(old, new)
     assert found
-    shown = between_models(old, new, found, ["3 of 4 weights are identical"])
-    page = render_comparison(shown)
+    shown = model_diff_page(old, new, found, ["3 of 4 weights are identical"])
+    page = render_diff_page(shown)
     assert shown.changed
     assert [side.state for side in shown.sides] == [old.verdict.value, new.verdict.value]
     overview = {row[0]: row[1:] for row in cells(page, "overview")}
@@ -45,18 +45,18 @@ def test_two_models_side_by_side():
 def test_behaviour_shows_both_agreements():
     old = samples.healthy()
     new = replace(old, behaviour=samples.behaviour(0.5))
-    rows = cells(render_comparison(between_models(old, new, [], [])), "behaviour-table")
+    rows = cells(render_diff_page(model_diff_page(old, new, [], [])), "behaviour-table")
     assert ["Agreement, mirrored left-right", "98.4 %", "50.0 %"] in rows
 
 
 def test_the_conclusion_leads():
     old, new = samples.healthy(), samples.failing()
-    found = changes(old, new)
-    lead = between_models(old, new, found, []).lead
+    found = audit_changes(old, new)
+    lead = model_diff_page(old, new, found, []).lead
     assert lead.startswith("Worse: pass with warnings → fail; ")
     assert "1 new critical finding and" in lead
-    assert between_models(new, old, found, []).lead.startswith("Better: fail → pass with warnings")
-    page = render_comparison(between_models(old, new, found, []))
+    assert model_diff_page(new, old, found, []).lead.startswith("Better: fail → pass with warnings")
+    page = render_diff_page(model_diff_page(old, new, found, []))
     assert page.index("Worse: pass") < page.index("Old: ") < page.index("Side by side")
     assert page.count("Audited 2026-03-14 09:26 UTC by") == 2
 
@@ -69,7 +69,7 @@ def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
         return replace(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
 
     def lead(*two):
-        return between_models(*two, [Changed("weights", "w: other values")], []).lead
+        return model_diff_page(*two, [AuditChange("weights", "w: other values")], []).lead
 
     assert "accuracy 97.7\N{NO-BREAK SPACE}% → 10.2\N{NO-BREAK SPACE}%" in lead(
         rated(0.977), rated(0.102)
@@ -81,23 +81,23 @@ def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
 def test_numbers_of_the_tables_are_not_repeated_and_a_collapse_is_no_improvement():
     old = samples.healthy()
     new = replace(old, behaviour=samples.behaviour(0.5))
-    found = changes(old, new)
+    found = audit_changes(old, new)
     assert any(each.measured for each in found)
-    page = render_comparison(between_models(old, new, found, []))
+    page = render_diff_page(model_diff_page(old, new, found, []))
     assert "Behaviour: what changed" not in page
     assert "has collapsed" not in page
-    page = render_comparison(between_models(old, samples.failing(), found, []))
+    page = render_diff_page(model_diff_page(old, samples.failing(), found, []))
     assert "The output of the new model has collapsed" in page
-    other = Changed("behaviour", "head: answers differ by up to 0.5")
-    page = render_comparison(between_models(old, new, [*found, other], []))
+    other = AuditChange("behaviour", "head: answers differ by up to 0.5")
+    page = render_diff_page(model_diff_page(old, new, [*found, other], []))
     assert "answers differ by up to 0.5" in page
 
 
 def test_what_breaks_comes_first_and_is_counted():
-    found = [Changed("signature", "serving: output y was added"),
-             Changed("signature", "serving: input `x` was removed", breaking=True)]  # fmt: skip
-    shown = between_models(samples.healthy(), samples.healthy(), found, [])
-    page = render_comparison(shown)
+    found = [AuditChange("signature", "serving: output y was added"),
+             AuditChange("signature", "serving: input `x` was removed", breaking=True)]  # fmt: skip
+    shown = model_diff_page(samples.healthy(), samples.healthy(), found, [])
+    page = render_diff_page(shown)
     assert (
         shown.lead
         == "The same verdict (pass with warnings); 1 change may break callers of the model."
@@ -108,15 +108,15 @@ def test_what_breaks_comes_first_and_is_counted():
 
 def test_a_model_beside_itself_has_not_changed():
     audit = samples.healthy()
-    shown = between_models(audit, audit, changes(audit, audit), [])
+    shown = model_diff_page(audit, audit, audit_changes(audit, audit), [])
     assert not shown.changed
     assert shown.lead == "No difference was found."
-    assert {len(row) for row in cells(render_comparison(shown), "overview")} == {2}
-    assert "What differs" not in render_comparison(shown)
+    assert {len(row) for row in cells(render_diff_page(shown), "overview")} == {2}
+    assert "What differs" not in render_diff_page(shown)
 
 
 def test_every_column_has_a_head_and_there_are_few_enough_for_a_phone():
-    page = render_comparison(between_models(samples.healthy(), samples.failing(), [], []))
+    page = render_diff_page(model_diff_page(samples.healthy(), samples.failing(), [], []))
     heads = re.findall(r"<thead>(.*?)</thead>", page, re.DOTALL)
     assert heads
     for head in heads:
@@ -126,7 +126,7 @@ def test_every_column_has_a_head_and_there_are_few_enough_for_a_phone():
 
 def test_two_of_one_name_are_told_apart():
     audit = samples.healthy()
-    shown = between_models(audit, audit, [], [], ("m.keras (A)", "m.keras (B)"))
+    shown = model_diff_page(audit, audit, [], [], ("m.keras (A)", "m.keras (B)"))
     assert [side.label for side in shown.sides] == ["m.keras (A)", "m.keras (B)"]
     assert shown.title == "m.keras (A) and m.keras (B) compared"
 
@@ -147,11 +147,11 @@ SEEN = {"kind": "user", "n": 128, "source": "digits.npz"}
 )
 def test_what_two_audits_say_of_their_inputs(old, new, told):
     two = (replace(samples.healthy(), behaviour={"inputs": each}) for each in (old, new))
-    assert told in inputs_told(*two)
+    assert told in same_probe_inputs(*two)
 
 
 def test_hostile_names_stay_text():
-    page = render_comparison(between_models(samples.hostile(), samples.empty(), [], ["<b>"]))
+    page = render_diff_page(model_diff_page(samples.hostile(), samples.empty(), [], ["<b>"]))
     assert "<script" not in page
     assert "&lt;b&gt;" in page
     assert "\u202e" not in page

@@ -11,22 +11,28 @@ import report_samples as samples
 
 from modelaudit.findings import Verdict
 from modelaudit.report.pages import index
-from modelaudit.report.pages.model_diff import render_comparison
-from modelaudit.report.pages.run_diff import Kept, Kind, Run, as_json, between_runs
-from modelaudit.report.pages.run_diff_page import page_of
-from modelaudit.runs.batch import row_of
+from modelaudit.report.pages.model_diff import render_diff_page
+from modelaudit.report.pages.run_diff import (
+    ComparedRun,
+    KeptAudit,
+    RunDiffKind,
+    as_json,
+    build_run_diff,
+)
+from modelaudit.report.pages.run_diff_page import build_page
+from modelaudit.runs.batch import result_row
 from modelaudit.runs.run_index import index_entry
 from modelaudit.schema import jsonable
 
 
 def data_of(*audits):
-    rows = [index_entry(row_of(audit), []) for audit in audits]
-    run = index.Run("/srv", samples.CREATED, "modelaudit 0.1.0")
+    rows = [index_entry(result_row(audit), []) for audit in audits]
+    run = index.RunSummary("/srv", samples.CREATED, "modelaudit 0.1.0")
     return json.loads(index.index_json(rows, run))
 
 
 def run_of(*audits, **known):
-    return Run(data_of(*audits), **known)
+    return ComparedRun(data_of(*audits), **known)
 
 
 def named(audit, path, **changed):
@@ -34,11 +40,11 @@ def named(audit, path, **changed):
 
 
 def between(old, new):
-    return between_runs(old, new, samples.RULES)
+    return build_run_diff(old, new, samples.RULES)
 
 
 def html_of(found, folder=Path("/srv/pages")):
-    return render_comparison(page_of(found, folder))
+    return render_diff_page(build_page(found, folder))
 
 
 OLD = (named(samples.healthy(), "a"), named(samples.healthy(), "b"),
@@ -51,7 +57,8 @@ NEW = (named(samples.healthy(), "a", verdict=Verdict.FAIL),
 def test_two_runs_tell_which_models_changed():
     found = between(run_of(*OLD), run_of(*NEW))
     assert {each.path: each.kind for each in found.changes} == {
-        "a": Kind.VERDICT, "b": Kind.FINDINGS, "new": Kind.NEW, "gone": Kind.GONE,
+        "a": RunDiffKind.VERDICT, "b": RunDiffKind.FINDINGS,
+        "new": RunDiffKind.NEW, "gone": RunDiffKind.GONE,
     }  # fmt: skip
     page = " ".join(re.sub(r"<[^>]+>", " ", html_of(found)).split())
     assert "4 models changed. Unchanged: 1 model." in page
@@ -80,7 +87,7 @@ def test_models_that_moved_are_not_told_as_lost():
         audits[path] = replace(audits[path], model={**audits[path].model, "sha256": digest})
 
     def run(*paths):
-        kept = {"kept": lambda row: Kept(audits[row["path"]])}
+        kept = {"kept": lambda row: KeptAudit(audits[row["path"]])}
         return run_of(*(audits[path] for path in paths), **kept)
 
     def told(old, new):
@@ -100,13 +107,15 @@ def test_models_that_moved_are_not_told_as_lost():
 
 def test_a_run_whose_name_is_its_time_tells_the_time_once():
     data = data_of(*OLD) | {"created": "2026-03-01T02:00:05Z"}
-    assert str(Run(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
-    assert str(Run(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
+    assert str(ComparedRun(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
+    assert str(ComparedRun(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
 
 
 def test_each_run_says_its_verdicts_and_where_it_looked():
     old, new = data_of(*OLD), data_of(*NEW) | {"root": "/srv/other"}
-    page = " ".join(re.sub(r"<[^>]+>", " ", html_of(between(Run(old), Run(new)))).split())
+    page = " ".join(
+        re.sub(r"<[^>]+>", " ", html_of(between(ComparedRun(old), ComparedRun(new)))).split()
+    )
     assert "2 fail and 2 pass with warnings Root: /srv; by modelaudit 0.1.0" in page
     assert "Root: /srv/other" in page
     assert "have different root directories" in page
@@ -133,8 +142,12 @@ def test_places_are_told_only_where_both_audits_are_there():
         (change,) = between(*two).changes
         return change.appeared
 
-    assert place in appeared(Kept(old), Kept(new))
-    for kept in ((Kept(), Kept(new)), (Kept(old), Kept()), (Kept(), Kept())):
+    assert place in appeared(KeptAudit(old), KeptAudit(new))
+    for kept in (
+        (KeptAudit(), KeptAudit(new)),
+        (KeptAudit(old), KeptAudit()),
+        (KeptAudit(), KeptAudit()),
+    ):
         assert place not in appeared(*kept)
         assert f"{finding.code} {finding.name}" in appeared(*kept)
 
@@ -144,17 +157,17 @@ def test_another_number_of_findings_of_one_rule_is_a_change():
     more = json.loads(json.dumps(data))
     more["models"][0]["counts"] = {"high": 9, "low": 1}
     data["models"][0]["counts"] = {"high": 2}
-    (change,) = between(Run(data), Run(more)).changes
+    (change,) = between(ComparedRun(data), ComparedRun(more)).changes
     assert change.said == ("open findings of the same rules: 2 high → 9 high, 1 low",)
 
 
 def test_what_an_interrupted_run_did_not_reach_is_neither_gone_nor_new():
     part = data_of(OLD[0]) | {"missing": 1, "notes": ["not reached: b", "c.txt: no model"]}
-    for pair in ((run_of(*OLD[:2]), Run(part)), (Run(part), run_of(*OLD[:2]))):
+    for pair in ((run_of(*OLD[:2]), ComparedRun(part)), (ComparedRun(part), run_of(*OLD[:2]))):
         found = between(*pair)
         assert (found.changes, found.same) == ((), 1)
         assert "interrupted, 1 not reached" in html_of(found)
-    (change,) = between(run_of(*OLD[:3]), Run(part)).changes
+    (change,) = between(run_of(*OLD[:3]), ComparedRun(part)).changes
     assert change.path == "gone"
 
 
@@ -163,11 +176,11 @@ def test_models_of_two_roots_can_share_a_path():
     two[1] = replace(two[1], model={**two[1].model, "slug": "m-2"})
     assert len(run_of(*two).rows) == 2
     (change,) = between(run_of(two[0]), run_of(*two)).changes
-    assert change.kind is Kind.NEW
+    assert change.kind is RunDiffKind.NEW
 
 
 def test_reports_are_linked_from_where_the_page_lies():
-    kept = Kept(report="/srv/out/models/a b/report.html")
+    kept = KeptAudit(report="/srv/out/models/a b/report.html")
     found = between(run_of(OLD[0]), run_of(NEW[0], kept=lambda _: kept))
     links = re.findall(r'href="([^#"]+)"', html_of(found, Path("/srv/pages/x")))
     assert links == ["../../out/models/a%20b/report.html"]
@@ -175,7 +188,7 @@ def test_reports_are_linked_from_where_the_page_lies():
 
 
 def test_a_report_that_looks_like_a_script_stays_a_path():
-    kept = Kept(report="/srv/javascript:alert(1)/report.html")
+    kept = KeptAudit(report="/srv/javascript:alert(1)/report.html")
     found = between(run_of(OLD[0]), run_of(NEW[0], kept=lambda _: kept))
     (link,) = re.findall(r'href="([^#"]+)"', html_of(found, Path("/srv")))
     assert link == "javascript%3Aalert%281%29/report.html"
@@ -186,6 +199,6 @@ def test_hostile_names_stay_text_and_junk_is_survived():
     assert "<script" not in page
     assert "\u202e" not in page
     junk = {"models": [None, 3, {}, {"codes": 7, "counts": [], "verdict": [], "slug": "x"}]}
-    found = between(Run(junk), Run({"created": [], "models": {}}))
+    found = between(ComparedRun(junk), ComparedRun({"created": [], "models": {}}))
     assert "Removed models (2)" in html_of(found)
     json.dumps(jsonable(as_json(found)))

@@ -9,9 +9,9 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.report.pages.index import Run, render_index
+from modelaudit.report.pages.index import RunSummary, render_index
 from modelaudit.report.pages.verdict_trend import HEIGHT, trend
-from modelaudit.report.wording import vocabulary as words
+from modelaudit.report.wording import vocabulary
 
 VERDICTS = ("fail", "incomplete", "warn", "pass")
 COUNTS = st.fixed_dictionaries({}, optional={verdict: st.integers(0, 5000) for verdict in VERDICTS})
@@ -29,7 +29,7 @@ def test_columns_and_words_are_the_numbers_of_the_last_ten_runs(runs):
     said = {}
     for line in found.lines:
         word, told = re.fullmatch(r"([a-z ]+?) ((?:always )?[0-9].*)", line).groups()
-        verdict = next(v for v in VERDICTS if words.mark(v).word.lower() == word)
+        verdict = next(v for v in VERDICTS if vocabulary.mark(v).word.lower() == word)
         numbers = (
             [told.removeprefix("always ")] * len(shown) if "always" in told else told.split(" → ")
         )
@@ -46,9 +46,11 @@ def test_columns_and_words_are_the_numbers_of_the_last_ten_runs(runs):
 
 def test_the_index_draws_it():
     runs = tuple((samples.CREATED, {"fail": count, "pass": 4 - count}) for count in (3, 2, 2))
-    page = render_index([], Run("/srv", samples.CREATED, "tool", trend=runs), samples.RULES)
+    page = render_index([], RunSummary("/srv", samples.CREATED, "tool", trend=runs), samples.RULES)
     assert "Last 3 runs: fail 3 → 2 → 2, pass 1 → 2 → 2" in page
     drawn = re.findall(r'"is-fail" x="([0-9]+)" y="0.0" width="14" height="([^"]+)"', page)
     assert drawn == [("0", "30.0"), ("18", "20.0"), ("36", "20.0")]
-    once = render_index([], Run("/srv", samples.CREATED, "tool", trend=runs[:1]), samples.RULES)
+    once = render_index(
+        [], RunSummary("/srv", samples.CREATED, "tool", trend=runs[:1]), samples.RULES
+    )
     assert 'class="trend"' not in once

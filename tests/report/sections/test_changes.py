@@ -8,7 +8,7 @@ import pytest
 import report_samples as samples
 
 from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
-from modelaudit.report import report as view
+from modelaudit.report import report
 from modelaudit.report.sections import changes
 
 
@@ -97,10 +97,10 @@ def test_a_first_audit_is_said_to_be_one_only_where_audits_are_kept():
     def compared(page):
         return [cell.text for title, cell in page.identity if title == "Compared with"]
 
-    kept = view.build(audit(), samples.RULES, first=True).verdict
+    kept = report.build(audit(), samples.RULES, first=True).verdict
     assert "no earlier audit of this model" in compared(kept)[0]
-    plain = view.build(audit(), samples.RULES).verdict
-    again = view.build(audit(), samples.RULES, audit()).verdict
+    plain = report.build(audit(), samples.RULES).verdict
+    again = report.build(audit(), samples.RULES, audit()).verdict
     assert compared(plain) == compared(again) == []
     assert (kept.changes, plain.changes) == (None, None)
     assert again.changes.title.startswith("Since the audit of ")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from modelaudit.report import report as view
+from modelaudit.report import report
 from modelaudit.report.sections import behaviour, key_numbers, unchecked, weights
 
 
@@ -221,6 +221,6 @@ def test_the_first_page_names_the_whole_path_and_the_versions_that_ran():
     audit = samples.healthy()
     path = "/".join(["a-directory"] * 40) + "/model.keras"
     audit = replace(audit, model={**audit.model, "path": path})
-    said = {term: cell.text for term, cell in view.build(audit, samples.RULES).verdict.identity}
+    said = {term: cell.text for term, cell in report.build(audit, samples.RULES).verdict.identity}
     assert said["Model"] == path
     assert "TensorFlow 2.21.0 and Keras 3.15.1" in said["Was the model run?"]

@@ -12,8 +12,8 @@ from sample_audits import finding, results
 from modelaudit.findings import Location, Outcome, Severity, Verdict
 from modelaudit.report.export import cyclonedx, markdown, sarif
 from modelaudit.report.pages.html import render_html
-from modelaudit.report.pages.index import Run, render_index
-from modelaudit.runs.batch import row_of
+from modelaudit.report.pages.index import RunSummary, render_index
+from modelaudit.runs.batch import result_row
 from modelaudit.runs.run_index import index_entry
 
 REASON = "the head is trained later (vision, until 2027-01-01)"
@@ -66,9 +66,10 @@ def test_formats_that_can_say_waived_name_it_with_its_reason():
 
 def test_the_index_counts_what_is_waived_apart():
     waived, plain = (
-        index_entry(row_of(audit), []) for audit in (audited(known(waived_by=REASON)), audited())
+        index_entry(result_row(audit), [])
+        for audit in (audited(known(waived_by=REASON)), audited())
     )
-    run = Run("/srv/models", samples.CREATED, "tf-modelaudit 0.1.0")
+    run = RunSummary("/srv/models", samples.CREATED, "tf-modelaudit 0.1.0")
     assert "1 waived" in words(render_index([waived], run, samples.RULES))
     assert "waived" not in words(render_index([plain], run, samples.RULES))
 

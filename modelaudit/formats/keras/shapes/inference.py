@@ -9,9 +9,9 @@ from typing import TypeAlias
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom, is_operation
-from modelaudit.formats.keras.dialects import modern
-from modelaudit.formats.keras.inbound_nodes import Call
-from modelaudit.formats.keras.layer_tree import Entry, Model, walk
+from modelaudit.formats.keras.dialects import to_keras2
+from modelaudit.formats.keras.inbound_nodes import LayerCall
+from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, walk
 from modelaudit.formats.keras.shapes.layers import bidirectional, infer, recurrent
 
 Shapes: TypeAlias = tuple[Shape | None, ...]
@@ -22,7 +22,7 @@ layer of the whole tree, all further shapes are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CallShapes:
     """Input and output shapes of a layer's first call."""
 
     inputs: Shapes
@@ -30,24 +30,24 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Flow:
+class ShapeInference:
     """Infers the shapes of all layers; `seen` maps routes to them."""
 
-    seen: dict[str, Seen] = field(default_factory=dict)
+    seen: dict[str, CallShapes] = field(default_factory=dict)
     _known: dict[tuple[str, Shapes], Shapes] = field(default_factory=dict)
     _steps_left: int = 0
 
     @classmethod
-    def of(cls, root: Entry) -> Flow:
+    def of(cls, root: LayerEntry) -> ShapeInference:
         """Infer all shapes of `root` from its declared input shapes."""
-        model = root.model or Model((), (), (), ())
+        model = root.model or ModelEntry((), (), (), ())
         flow = cls(_steps_left=STEPS_PER_LAYER * (sum(1 for _ in walk(model)) + 100))
         given = root.built or kj.shapes(root.config.get("build_input_shape"))
         own = _declared_inputs(model)
         flow._run(model, given if None in own and len(given) == len(own) else own)
         return flow
 
-    def _run(self, model: Model, given: Shapes) -> Shapes:
+    def _run(self, model: ModelEntry, given: Shapes) -> Shapes:
         """Output shapes of `model` for the input shapes `given`. Fills `seen`."""
         saved = _saved_shapes(model)
         at_inputs = {entry: shape for (entry, _, _), shape in zip(model.inputs, given, strict=True)}
@@ -68,10 +68,10 @@ class Flow:
             outputs = _bounded(self._call(entry, step.node, inputs))
             values[step.entry, step.node] = outputs
             shown = tuple(value((step.entry, step.node, i)) for i in range(max(1, len(outputs))))
-            self.seen.setdefault(entry.route, Seen(inputs if step.sources else (), shown))
+            self.seen.setdefault(entry.route, CallShapes(inputs if step.sources else (), shown))
         return tuple(value(place) for place in model.outputs)
 
-    def _call(self, entry: Entry, node: int, inputs: Shapes) -> Shapes:
+    def _call(self, entry: LayerEntry, node: int, inputs: Shapes) -> Shapes:
         """Output shapes of one call, and `seen` for inner layers of models and wrappers."""
         self._steps_left -= 1
         if self._steps_left < 0:
@@ -84,12 +84,12 @@ class Flow:
             return inputs
         if is_custom(entry.class_name, entry.module, entry.registered_name, entry.config):
             return (None,)
-        call = entry.calls[node] if node < len(entry.calls) else Call()
-        name, config = modern(entry.class_name, entry.config)
+        call = entry.calls[node] if node < len(entry.calls) else LayerCall()
+        name, config = to_keras2(entry.class_name, entry.config)
         operation = is_operation(entry.class_name, entry.module, entry.config)
         return infer(name, config, inputs, call, operation=operation)
 
-    def _nested(self, route: str, model: Model, inputs: Shapes) -> Shapes:
+    def _nested(self, route: str, model: ModelEntry, inputs: Shapes) -> Shapes:
         """Output shapes of a nested model for the inputs of this call.
 
         Its layers are recorded with the input shapes that the nested model declares.
@@ -103,20 +103,20 @@ class Flow:
             inputs = (None,) * len(own)
         return self._remembered(route, model, inputs)
 
-    def _remembered(self, route: str, model: Model, inputs: Shapes) -> Shapes:
+    def _remembered(self, route: str, model: ModelEntry, inputs: Shapes) -> Shapes:
         if (route, inputs) not in self._known:
             self._known[route, inputs] = self._run(model, inputs)
         return self._known[route, inputs]
 
-    def _inner(self, entry: Entry, inputs: Shapes) -> Shapes:
+    def _inner(self, entry: LayerEntry, inputs: Shapes) -> Shapes:
         outputs = _bounded(self._call(entry, 0, inputs))
-        self.seen.setdefault(entry.route, Seen(inputs, outputs))
+        self.seen.setdefault(entry.route, CallShapes(inputs, outputs))
         return outputs
 
-    def _wrapper(self, entry: Entry, inputs: Shapes) -> Shapes:
+    def _wrapper(self, entry: LayerEntry, inputs: Shapes) -> Shapes:
         """Output shapes of a layer that wraps other layers."""
         shape = inputs[0] if inputs else None
-        name, config = modern(entry.class_name, entry.config)
+        name, config = to_keras2(entry.class_name, entry.config)
         if name == "TimeDistributed" and len(entry.wrapped) == 1:
             inner = None if shape is None or len(shape) < 3 else (shape[0], *shape[2:])
             (out, *_) = (*self._inner(entry.wrapped[0], (inner,)), None)
@@ -132,10 +132,10 @@ class Flow:
             return self._inner(entry.wrapped[0], inputs)
         outputs = tuple(self._inner(layer, (None,))[0] for layer in entry.wrapped)
         if entry.class_name == "Merge":  # a Keras 1 Sequential that starts with branches
-            return infer(name, config, outputs, Call(), operation=False)
+            return infer(name, config, outputs, LayerCall(), operation=False)
         return (None,)
 
-    def _cells(self, entry: Entry, config: Mapping[str, Json], shape: Shape | None) -> Shapes:
+    def _cells(self, entry: LayerEntry, config: Mapping[str, Json], shape: Shape | None) -> Shapes:
         """RNN(cell): cells take one step of the sequence, stacked cells the previous output."""
         step: Shape | None = None if shape is None or len(shape) != 3 else (shape[0], shape[2])
         if entry.class_name == "StackedRNNCells":
@@ -157,7 +157,7 @@ def _bounded(outputs: Shapes) -> Shapes:
     )
 
 
-def _saved_shapes(model: Model) -> dict[tuple[int, int, int], Shape]:
+def _saved_shapes(model: ModelEntry) -> dict[tuple[int, int, int], Shape]:
     """Output shapes that the config saves (Keras 3 saves the shape of each tensor)."""
     saved: dict[tuple[int, int, int], Shape] = {}
     for step in model.steps:
@@ -167,11 +167,11 @@ def _saved_shapes(model: Model) -> dict[tuple[int, int, int], Shape]:
     return saved
 
 
-def _declared_inputs(model: Model) -> Shapes:
+def _declared_inputs(model: ModelEntry) -> Shapes:
     return tuple(_declared(model.entries[entry]) for entry, _, _ in model.inputs)
 
 
-def _declared(entry: Entry) -> Shape | None:
+def _declared(entry: LayerEntry) -> Shape | None:
     """Input shape with the batch axis, as declared in the layer's own config."""
     config = entry.config
     for key in ("batch_shape", "batch_input_shape"):

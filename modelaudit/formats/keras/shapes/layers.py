@@ -13,7 +13,7 @@ from typing import TypeAlias
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.dialects import channels_first
-from modelaudit.formats.keras.inbound_nodes import Call
+from modelaudit.formats.keras.inbound_nodes import LayerCall
 from modelaudit.formats.keras.shapes import windows
 from modelaudit.formats.keras.shapes.ops import broadcast, infer_operation, joined
 from modelaudit.layer_classes import Trait, classes
@@ -36,7 +36,7 @@ RECURRENT_STATES: Mapping[str, int] = {
 
 
 def infer(
-    class_name: str, config: Config, inputs: Shapes, call: Call, *, operation: bool
+    class_name: str, config: Config, inputs: Shapes, call: LayerCall, *, operation: bool
 ) -> Shapes:
     """Output shapes of one call of a built-in layer.
 
@@ -109,7 +109,7 @@ def _merged(inputs: Shapes) -> Shape | None:
     return (batches.pop() if batches else None, *rest)
 
 
-def _attention(inputs: Shapes, call: Call) -> Shapes:
+def _attention(inputs: Shapes, call: LayerCall) -> Shapes:
     if len(inputs) < 2 or any(s is None or len(s) != 3 for s in inputs[:2]):
         return (None,)
     query, value = (shape for shape in inputs[:2] if shape)
@@ -119,7 +119,7 @@ def _attention(inputs: Shapes, call: Call) -> Shapes:
     return (output,)
 
 
-def _multi_head(config: Config, inputs: Shapes, call: Call) -> Shapes:
+def _multi_head(config: Config, inputs: Shapes, call: LayerCall) -> Shapes:
     query = inputs[0]
     if query is None:
         return (None,)

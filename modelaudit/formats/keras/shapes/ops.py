@@ -13,7 +13,7 @@ from typing import TypeAlias
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.formats.keras.inbound_nodes import Argument, Call, Reference
+from modelaudit.formats.keras.inbound_nodes import Argument, LayerCall, TensorReference
 
 Shapes: TypeAlias = tuple[Shape | None, ...]
 
@@ -79,7 +79,7 @@ def joined(inputs: Shapes, axis: int) -> Shape | None:
 
 
 def infer_operation(
-    class_name: str, config: Mapping[str, Json], inputs: Shapes, call: Call
+    class_name: str, config: Mapping[str, Json], inputs: Shapes, call: LayerCall
 ) -> Shape | None:
     """Shape of an operation's first output; None for unknown operations."""
     shapes = dict(zip(call.inputs, inputs, strict=False))
@@ -104,8 +104,8 @@ def _apply(
     function: str,
     config: Mapping[str, Json],
     inputs: Shapes,
-    call: Call,
-    shapes: Mapping[Reference, Shape | None],
+    call: LayerCall,
+    shapes: Mapping[TensorReference, Shape | None],
 ) -> Shape | None:
     first = inputs[0] if inputs else None
 
@@ -138,11 +138,11 @@ def _apply(
 
 
 def _elementwise(
-    operands: Sequence[Argument], shapes: Mapping[Reference, Shape | None]
+    operands: Sequence[Argument], shapes: Mapping[TensorReference, Shape | None]
 ) -> Shape | None:
     found: list[Shape] = []
     for operand in operands:
-        if isinstance(operand, Reference):
+        if isinstance(operand, TensorReference):
             shape = shapes.get(operand)
         else:
             shape = () if isinstance(operand, (int, float)) else _constant_shape(operand)
@@ -180,7 +180,7 @@ def _reduced(shape: Shape, axis: Argument, keepdims: Argument) -> Shape | None:
 
 def _sliced(shape: Shape | None, spec: Argument) -> Shape | None:
     """`x[spec]`: an integer removes an axis, a slice shortens it, null adds one, `...` fills up."""
-    if shape is None or isinstance(spec, Reference):
+    if shape is None or isinstance(spec, TensorReference):
         return None
     items = spec if isinstance(spec, list) else [spec]
     taken = sum(1 for item in items if item is not None and not _is_ellipsis(item))

@@ -8,10 +8,10 @@ from math import prod
 
 from modelaudit.facts import Json, Kernel, Layer, Tensor
 from modelaudit.formats.keras import json_config as kj
-from modelaudit.formats.keras.dialects import activation, channels_first, initializer, modern
+from modelaudit.formats.keras.dialects import activation, channels_first, initializer, to_keras2
 from modelaudit.formats.keras.shapes.layers import RULES
 from modelaudit.formats.keras.shapes.windows import convolution, window
-from modelaudit.formats.keras.variables.slots import Tree
+from modelaudit.formats.keras.variables.slots import LayerTree
 from modelaudit.layer_classes import Trait, classes
 
 TRANSPARENT = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION)
@@ -21,7 +21,7 @@ MAX_HOPS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _KernelPart:
     """A kernel of a layer: role of its variable, and `kind`, `axes` and `spatial` of `Kernel`."""
 
     role: str
@@ -33,7 +33,7 @@ class _Part:
 
 
 def kernels_of(
-    layers: Sequence[Layer], tree: Tree, tensors: Mapping[str, Tensor]
+    layers: Sequence[Layer], tree: LayerTree, tensors: Mapping[str, Tensor]
 ) -> tuple[Kernel, ...]:
     """Kernels of bound layers (with `Layer.variables`), in execution order.
 
@@ -43,10 +43,10 @@ def kernels_of(
     return tuple(kernel for layer in layers for kernel in _kernels(layer, tree, tensors))
 
 
-def _kernels(layer: Layer, tree: Tree, tensors: Mapping[str, Tensor]) -> Iterator[Kernel]:
+def _kernels(layer: Layer, tree: LayerTree, tensors: Mapping[str, Tensor]) -> Iterator[Kernel]:
     if layer.custom or not layer.variables:
         return
-    class_name, config = modern(layer.class_name, layer.config)
+    class_name, config = to_keras2(layer.class_name, layer.config)
     for part in _parts(class_name, config):
         name = layer.variables.get(part.role)
         if name is None or len(tensors[name].shape) != part.spatial + 2:
@@ -54,38 +54,38 @@ def _kernels(layer: Layer, tree: Tree, tensors: Mapping[str, Tensor]) -> Iterato
         yield _kernel(layer, class_name, config, part, tensors[name], tree)
 
 
-def _parts(class_name: str, config: Mapping[str, Json]) -> tuple[_Part, ...]:
+def _parts(class_name: str, config: Mapping[str, Json]) -> tuple[_KernelPart, ...]:
     """The kernels that a layer of this class has."""
     if class_name == "Dense":
-        return (_Part("kernel", "dense", "io"),)
+        return (_KernelPart("kernel", "dense", "io"),)
     if class_name not in RULES or RULES[class_name] is not convolution:
         return _recurrent_parts(class_name)
     found = window(class_name, config)
     if found is None or class_name.startswith("Locally"):
         return ()
     rank = found[0]
-    depthwise = _Part("depthwise_kernel", "depthwise", "hwcm", rank, "depthwise_initializer")
+    depthwise = _KernelPart("depthwise_kernel", "depthwise", "hwcm", rank, "depthwise_initializer")
     if class_name.startswith("Depthwise"):
         return (depthwise,)
     if class_name.startswith("Separable"):
-        pointwise = _Part("pointwise_kernel", "conv", "hwio", rank, "pointwise_initializer")
+        pointwise = _KernelPart("pointwise_kernel", "conv", "hwio", rank, "pointwise_initializer")
         return (replace(depthwise, last=False), pointwise)
     if class_name.endswith("Transpose"):
-        return (_Part("kernel", "transpose", "hwoi", rank),)
+        return (_KernelPart("kernel", "transpose", "hwoi", rank),)
     if config.get("dim_ordering") == "th":  # Keras 1 with Theano's axis order
-        return (_Part("kernel", "conv", "oihw", rank),)
+        return (_KernelPart("kernel", "conv", "oihw", rank),)
     if "filter_length" in config:  # Keras 1 stored Conv1D as a 2D convolution of width 1
-        return (_Part("kernel", "conv", "hwio", rank + 1),)
-    return (_Part("kernel", "conv", "hwio", rank),)
+        return (_KernelPart("kernel", "conv", "hwio", rank + 1),)
+    return (_KernelPart("kernel", "conv", "hwio", rank),)
 
 
-def _recurrent_parts(class_name: str) -> tuple[_Part, ...]:
+def _recurrent_parts(class_name: str) -> tuple[_KernelPart, ...]:
     rank = {"ConvLSTM1D": 1, "ConvLSTM2D": 2, "ConvLSTM3D": 3}.get(class_name)
     if rank is None:
         return ()
     return (
-        _Part("kernel", "conv", "hwio", rank),
-        _Part("recurrent_kernel", "conv", "hwio", rank, "recurrent_initializer", last=False),
+        _KernelPart("kernel", "conv", "hwio", rank),
+        _KernelPart("recurrent_kernel", "conv", "hwio", rank, "recurrent_initializer", last=False),
     )
 
 
@@ -93,9 +93,9 @@ def _kernel(
     layer: Layer,
     class_name: str,
     config: Mapping[str, Json],
-    part: _Part,
+    part: _KernelPart,
     tensor: Tensor,
-    tree: Tree,
+    tree: LayerTree,
 ) -> Kernel:
     spatial = part.spatial
     strides: tuple[int, ...] = ()
@@ -131,7 +131,7 @@ def _kernel(
     )
 
 
-def _grid(layer: Layer, tensor: Tensor, tree: Tree) -> tuple[int, ...] | None:
+def _grid(layer: Layer, tensor: Tensor, tree: LayerTree) -> tuple[int, ...] | None:
     """(height, width, channels) of the feature map that the rows of a Dense kernel belong to."""
     source = _source(layer, tree)
     hops = 0
@@ -142,7 +142,7 @@ def _grid(layer: Layer, tensor: Tensor, tree: Tree) -> tuple[int, ...] | None:
     shape = source.input_shapes[0] if len(source.input_shapes) == 1 else ()
     if len(shape) != 4 or source.output_shape is None or len(source.output_shape) != 2:
         return None
-    _, config = modern(source.class_name, source.config)
+    _, config = to_keras2(source.class_name, source.config)
     # Flatten moves the channels last before it flattens; Reshape does not move axes.
     if source.class_name == "Flatten" and channels_first(config):
         shape = (shape[0], *shape[2:], shape[1])
@@ -150,7 +150,7 @@ def _grid(layer: Layer, tensor: Tensor, tree: Tree) -> tuple[int, ...] | None:
     return grid if len(grid) == 3 and prod(grid) == tensor.shape[0] else None
 
 
-def _source(layer: Layer, tree: Tree) -> Layer | None:
+def _source(layer: Layer, tree: LayerTree) -> Layer | None:
     """The single layer whose output `layer` takes, across the borders of nested models."""
     found = _feeder(layer, tree)
     hops = 0
@@ -172,7 +172,7 @@ def _only_name(ends: list[Json]) -> str | None:
     return first if isinstance(first, str) else None
 
 
-def _feeder(layer: Layer, tree: Tree) -> Layer | None:
+def _feeder(layer: Layer, tree: LayerTree) -> Layer | None:
     current: Layer | None = layer
     hops = 0
     while current is not None and hops < MAX_HOPS:

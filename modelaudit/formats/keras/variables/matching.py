@@ -7,15 +7,21 @@ from dataclasses import dataclass, field, replace
 
 from modelaudit.facts import Architecture, Kernel, Layer, Shape, Tensor, fits
 from modelaudit.formats.keras.variables.kernels import kernels_of
-from modelaudit.formats.keras.variables.names import Names, VariableName, is_renumbered
+from modelaudit.formats.keras.variables.names import VariableName, VariableNames, is_renumbered
 from modelaudit.formats.keras.variables.paths import (
     SPECTRAL,
     ObjectPaths,
     container_paths,
-    numbered_slots,
+    numbered_variables,
     plain_path,
 )
-from modelaudit.formats.keras.variables.slots import Slot, Tree, is_open, slots_of, variable_aliases
+from modelaudit.formats.keras.variables.slots import (
+    ExpectedVariable,
+    LayerTree,
+    is_open,
+    own_variables,
+    variable_aliases,
+)
 
 LAYOUTS = ("h5_legacy", "h5_v3", "saved_model", "checkpoint")
 
@@ -79,8 +85,8 @@ class _Binder:
     architecture: Architecture
     weights: list[Tensor]
     var_names: Mapping[str, str]
-    tree: Tree = field(init=False)
-    names: Names = field(init=False)
+    tree: LayerTree = field(init=False)
+    names: VariableNames = field(init=False)
     tensors: dict[str, Tensor] = field(init=False)
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
@@ -88,8 +94,8 @@ class _Binder:
     free: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tree = Tree(self.architecture)
-        self.names = Names(self.tree)
+        self.tree = LayerTree(self.architecture)
+        self.names = VariableNames(self.tree)
         self.tensors = {tensor.name: tensor for tensor in self.weights}
 
     def claim(self, route: str, role: str, tensor: str) -> bool:
@@ -100,7 +106,7 @@ class _Binder:
         self.claimed.add(tensor)
         return True
 
-    def fits(self, slot: Slot, tensor: str) -> bool:
+    def fits(self, slot: ExpectedVariable, tensor: str) -> bool:
         """Whether the stored shape is compatible with the shape in the config."""
         return fits(self.tensors[tensor].shape, slot.shape)
 
@@ -131,7 +137,7 @@ class _Binder:
 
     def _group(
         self, layer: Layer, present: Sequence[str], short: Mapping[str, str]
-    ) -> list[tuple[str, Slot]]:
+    ) -> list[tuple[str, ExpectedVariable]]:
         """Assign the weights of one group to the layer and its inner layers."""
         slots = self.tree.weight_order(layer)
         in_order = list(zip(present, slots, strict=False))
@@ -145,12 +151,12 @@ class _Binder:
         return in_order
 
     def _named(
-        self, slots: Sequence[Slot], present: Sequence[str], short: Mapping[str, str]
-    ) -> list[tuple[str, Slot]]:
+        self, slots: Sequence[ExpectedVariable], present: Sequence[str], short: Mapping[str, str]
+    ) -> list[tuple[str, ExpectedVariable]]:
         """Pairs matched by name. If they are not in the implied order, the file is misordered."""
         place = {slot: i for i, slot in enumerate(slots)}
-        pairs: list[tuple[str, Slot]] = []
-        taken: set[Slot] = set()
+        pairs: list[tuple[str, ExpectedVariable]] = []
+        taken: set[ExpectedVariable] = set()
         for tensor in present:
             found = [s for s in self.names.find(short[tensor]) if s in place and s not in taken]
             if len(found) == 1 or (found and self.fits(found[0], tensor)):
@@ -186,7 +192,7 @@ class _Binder:
         paths = max((once, twice), key=lambda style: self._hits(style, stored))
         for route, path in paths.items():
             layer = self.tree.layers[route]
-            for below, slot in numbered_slots(layer):
+            for below, slot in numbered_variables(layer):
                 tensor = stored.get(f"{path}/{below}")
                 if tensor is not None and self.claim(route, slot.role, tensor):
                     self._check_group_name(layer, below, tensor)
@@ -199,7 +205,7 @@ class _Binder:
         return sum(
             f"{path}/{below}" in stored and self.fits(slot, stored[f"{path}/{below}"])
             for route, path in paths.items()
-            for below, slot in numbered_slots(self.tree.layers[route])
+            for below, slot in numbered_variables(self.tree.layers[route])
         )
 
     def _check_group_name(self, layer: Layer, below: str, tensor: str) -> None:
@@ -252,9 +258,9 @@ class _Binder:
 
     def _claim_by_shape(self) -> None:
         """Match a shape that exactly one remaining tensor and one remaining variable have."""
-        slots: dict[Shape, list[Slot]] = {}
+        slots: dict[Shape, list[ExpectedVariable]] = {}
         for layer in self.tree.layers.values():
-            for slot in slots_of(layer):
+            for slot in own_variables(layer):
                 if (slot.route, slot.role) not in self.claims:
                     slots.setdefault(slot.shape, []).append(slot)
         by_shape: dict[tuple[int, ...], list[str]] = {}
@@ -288,7 +294,7 @@ def _in_group(tensor: str, group: str) -> str:
     return tensor.removeprefix("model_weights/").removeprefix(f"{group}/")
 
 
-def _says(name: str, slot: Slot) -> bool:
+def _says(name: str, slot: ExpectedVariable) -> bool:
     """Whether the last part of a weight's name is a name of the slot's variable."""
     variable = VariableName.parse(name).variable
     return any(

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelaudit.facts import Layer
-from modelaudit.formats.keras.variables.slots import Slot, Tree, slots_of, variable_aliases
+from modelaudit.formats.keras.variables.slots import (
+    ExpectedVariable,
+    LayerTree,
+    own_variables,
+    variable_aliases,
+)
 
 MAX_CANDIDATES = 64
 """A name that matches more slots than this is ignored."""
@@ -36,23 +41,23 @@ def ends_with(scope: str, name: str) -> bool:
     return scope == name or scope.endswith(f"/{name}")
 
 
-class Names:
+class VariableNames:
     """Index of an architecture's slots by layer name and variable name."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: LayerTree) -> None:
         self._tree = tree
-        self._by_name: dict[tuple[str, str], list[Slot]] = {}
-        self._keras1: dict[str, list[Slot]] = {}
+        self._by_name: dict[tuple[str, str], list[ExpectedVariable]] = {}
+        self._keras1: dict[str, list[ExpectedVariable]] = {}
         self.layers: dict[str, list[Layer]] = {}
         for layer in tree.layers.values():
             self.layers.setdefault(layer.name, []).append(layer)
-            for slot in slots_of(layer):
+            for slot in own_variables(layer):
                 for alias in variable_aliases(slot):
                     name = f"{slot.part}/{alias}" if slot.part else alias
                     self._add(layer, name, slot)
                     _append(self._keras1.setdefault(f"{layer.name}_{alias}", []), slot)
 
-    def _add(self, layer: Layer, name: str, slot: Slot) -> None:
+    def _add(self, layer: Layer, name: str, slot: ExpectedVariable) -> None:
         """Also index under the wrapper's name, as in `time_distributed/kernel`."""
         _append(self._by_name.setdefault((layer.name, name), []), slot)
         wrapper = self._tree.parent[layer.route]
@@ -60,7 +65,7 @@ class Names:
             _append(self._by_name.setdefault((wrapper.name, name), []), slot)
             wrapper = self._tree.parent[wrapper.route]
 
-    def find(self, name: str) -> list[Slot]:
+    def find(self, name: str) -> list[ExpectedVariable]:
         """Slots that `name` can refer to; several only if nested models share layer names."""
         parsed = VariableName.parse(name)
         found = [slot for key in _keys(parsed) for slot in self._by_name.get(key, ())]
@@ -72,7 +77,7 @@ class Names:
         scores = [self._agreement(slot, parsed.scope) for slot in found]
         return [slot for slot, score in zip(found, scores, strict=True) if score == max(scores)]
 
-    def _agreement(self, slot: Slot, scope: str) -> int:
+    def _agreement(self, slot: ExpectedVariable, scope: str) -> int:
         """How many of the layer names on the path to the slot occur in the scope."""
         parts = set(scope.split("/"))
         count = 0
@@ -92,7 +97,7 @@ class Names:
         return None
 
 
-def _append(slots: list[Slot], slot: Slot) -> None:
+def _append(slots: list[ExpectedVariable], slot: ExpectedVariable) -> None:
     """Add a slot to an index entry, up to the length at which the entry is ignored."""
     if len(slots) <= MAX_CANDIDATES:
         slots.append(slot)

@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Layer
 from modelaudit.formats.keras.builtin_layers import snake_case
-from modelaudit.formats.keras.variables.slots import Slot, Tree, slots_of, variable_aliases
+from modelaudit.formats.keras.variables.slots import (
+    ExpectedVariable,
+    LayerTree,
+    own_variables,
+    variable_aliases,
+)
 from modelaudit.formats.keras.variables.specs import GATES
 
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -39,7 +44,7 @@ def plain_path(path: str) -> str:
     )
 
 
-def container_paths(tree: Tree, *, twice: bool) -> dict[str, str]:
+def container_paths(tree: LayerTree, *, twice: bool) -> dict[str, str]:
     """Layer route -> its path in a v3 weights file, as normalised by `plain_path`.
 
     Args:
@@ -56,7 +61,7 @@ def container_paths(tree: Tree, *, twice: bool) -> dict[str, str]:
     return paths
 
 
-def _members(tree: Tree, route: str, twice: bool) -> Iterator[tuple[Layer, str]]:
+def _members(tree: LayerTree, route: str, twice: bool) -> Iterator[tuple[Layer, str]]:
     """Direct members of a model or wrapper, with their relative paths."""
     layer = tree.layers.get(route)
     if layer is not None and not layer.is_model:
@@ -70,7 +75,7 @@ def _members(tree: Tree, route: str, twice: bool) -> Iterator[tuple[Layer, str]]
         yield member, f"layers/{name}_{count}" if count else f"layers/{name}"
 
 
-def _wrapped_members(tree: Tree, layer: Layer) -> Iterator[tuple[Layer, str]]:
+def _wrapped_members(tree: LayerTree, layer: Layer) -> Iterator[tuple[Layer, str]]:
     inner = tree.below(layer.route)
     if layer.class_name == "Bidirectional":
         yield from zip(inner, ("forward_layer", "backward_layer"), strict=False)
@@ -86,17 +91,17 @@ def _wrapped_members(tree: Tree, layer: Layer) -> Iterator[tuple[Layer, str]]:
         yield member, f"cells/{name}_{count}" if count else f"cells/{name}"
 
 
-def numbered_slots(layer: Layer) -> Iterator[tuple[str, Slot]]:
+def numbered_variables(layer: Layer) -> Iterator[tuple[str, ExpectedVariable]]:
     """(relative path, slot) of each variable in a v3 weights file (`query_dense/vars/1`)."""
     # SpectralNormalization also lists the kernel of the wrapped layer, before its own variable.
     counts: dict[str, int] = {"": 0} if layer.class_name == SPECTRAL else {}
-    for slot in slots_of(layer):
+    for slot in own_variables(layer):
         holder = _holder(layer, slot)
         index = counts[holder] = counts.get(holder, -1) + 1
         yield f"{holder}vars/{index}", slot
 
 
-def _holder(layer: Layer, slot: Slot) -> str:
+def _holder(layer: Layer, slot: ExpectedVariable) -> str:
     """Attribute between a layer and its variable: `cell/` of LSTM, `query_dense/` of attention."""
     if slot.part:
         return f"{_SUBLAYERS.get(slot.part, f'{slot.part}_dense')}/"
@@ -109,12 +114,12 @@ def _holder(layer: Layer, slot: Slot) -> str:
 class ObjectPaths:
     """Finds the slot at a path of an object graph by descending the tree of layers."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: LayerTree) -> None:
         self._tree = tree
         self._members: dict[str, dict[str, Layer]] = {}
-        self._slots: dict[str, dict[str, Slot]] = {}
+        self._slots: dict[str, dict[str, ExpectedVariable]] = {}
 
-    def find(self, path: str) -> tuple[Layer, Slot | None, str] | None:
+    def find(self, path: str) -> tuple[Layer, ExpectedVariable | None, str] | None:
         """(layer, slot, rest of the path) for a path normalised by `plain_path`.
 
         The slot is None if the layer has no variable of that name. Leading parts that are not
@@ -147,17 +152,17 @@ class ObjectPaths:
             self._members[route] = dict(_attributes(self._tree, route))
         return self._members[route]
 
-    def _slots_of(self, layer: Layer) -> dict[str, Slot]:
+    def _slots_of(self, layer: Layer) -> dict[str, ExpectedVariable]:
         if layer.route not in self._slots:
             self._slots[layer.route] = {
                 f"{_holder(layer, slot)}{alias}": slot
-                for slot in slots_of(layer)
+                for slot in own_variables(layer)
                 for alias in variable_aliases(slot)
             }
         return self._slots[layer.route]
 
 
-def _attributes(tree: Tree, route: str) -> Iterator[tuple[str, Layer]]:
+def _attributes(tree: LayerTree, route: str) -> Iterator[tuple[str, Layer]]:
     """Attribute names of the direct members of a model or wrapper in an object graph.
 
     Members of a model have several: `layer_with_weights-1` and `layer-3` in Keras 2,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_operation
-from modelaudit.formats.keras.dialects import modern
+from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class ExpectedVariable:
     """A variable that a layer should have, with the shape that the config implies."""
 
     route: str
@@ -31,7 +31,7 @@ class Slot:
         return self.role.rpartition("/")[0]
 
 
-class Tree:
+class LayerTree:
     """Layers of an architecture as a tree of models and wrappers.
 
     Siblings are in config order, which is the order of Keras's `model.layers` and of stored
@@ -79,35 +79,35 @@ class Tree:
             layers = layers[1:]
         return [x for x in layers if not is_operation(x.class_name, x.module, x.config)]
 
-    def weight_order(self, layer: Layer) -> list[Slot]:
+    def weight_order(self, layer: Layer) -> list[ExpectedVariable]:
         """Slots in the order of a legacy HDF5 group: trainable weights first."""
         return [*self._trainable(layer), *self._non_trainable(layer)]
 
-    def _trainable(self, layer: Layer) -> list[Slot]:
+    def _trainable(self, layer: Layer) -> list[ExpectedVariable]:
         if not layer.trainable:
             return []
-        own = [slot for slot in slots_of(layer) if slot.role not in NON_TRAINABLE]
+        own = [slot for slot in own_variables(layer) if slot.role not in NON_TRAINABLE]
         return own + [s for inner in self.below(layer.route) for s in self._trainable(inner)]
 
-    def _non_trainable(self, layer: Layer) -> list[Slot]:
+    def _non_trainable(self, layer: Layer) -> list[ExpectedVariable]:
         inner_layers = self.below(layer.route)
         if not layer.trainable:
             inner = [s for x in inner_layers for s in self.weight_order(x)]
-            return slots_of(layer) + inner
-        own = [slot for slot in slots_of(layer) if slot.role in NON_TRAINABLE]
+            return own_variables(layer) + inner
+        own = [slot for slot in own_variables(layer) if slot.role in NON_TRAINABLE]
         return own + [s for x in inner_layers for s in self._non_trainable(x)]
 
 
-def slots_of(layer: Layer) -> list[Slot]:
+def own_variables(layer: Layer) -> list[ExpectedVariable]:
     """The layer's own slots, in order of creation."""
-    return [Slot(layer.route, role, shape) for role, shape in layer.expected.items()]
+    return [ExpectedVariable(layer.route, role, shape) for role, shape in layer.expected.items()]
 
 
 def is_open(layer: Layer) -> bool:
     """Whether the layer may have variables that are not in the tables of this package."""
     if layer.is_model:
         return False
-    return layer.custom or modern(layer.class_name, layer.config)[0] not in RULES
+    return layer.custom or to_keras2(layer.class_name, layer.config)[0] not in RULES
 
 
 def _position(layer: Layer) -> int:
@@ -115,7 +115,7 @@ def _position(layer: Layer) -> int:
     return int(last) if last.isdecimal() else 0
 
 
-def variable_aliases(slot: Slot) -> frozenset[str]:
+def variable_aliases(slot: ExpectedVariable) -> frozenset[str]:
     """Names of a slot's variable in Keras 1, 2 and 3."""
     gate = slot.variable.rpartition("_")[2]
     for prefix, letter in (("recurrent_kernel_", "U"), ("kernel_", "W"), ("bias_", "b")):

@@ -20,7 +20,7 @@ from modelaudit.formats.bytecode.marshal_reader import (
     looks_like_bytecode,
     read_bytecode,
 )
-from modelaudit.rules.security.config_walk import PerArtifact, Text, walked
+from modelaudit.rules.security.config_walk import ConfigText, PerArtifact, config_tree
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
@@ -52,7 +52,7 @@ class CodeSite:
         digest: SHA-256 of its bytes.
     """
 
-    text: Text
+    text: ConfigText
     encoding: str
     names: tuple[str, ...]
     constants: tuple[str, ...]
@@ -78,10 +78,10 @@ class CodeSite:
 
 
 def _find(artifact: Artifact) -> tuple[CodeSite, ...]:
-    return tuple(site for text in walked(artifact).texts if (site := _code_at(text)))
+    return tuple(site for text in config_tree(artifact).texts if (site := _code_at(text)))
 
 
-def _code_at(text: Text) -> CodeSite | None:
+def _code_at(text: ConfigText) -> CodeSite | None:
     """The code that a text is, if it is; any text can be bytecode, only a slot's can be source."""
     for encoding, data in _decoded(text.value):
         if looks_like_bytecode(data):
@@ -104,7 +104,7 @@ def _decoded(value: str) -> Iterator[tuple[str, bytes]]:
             return
 
 
-def _in_slot(text: Text) -> bool:
+def _in_slot(text: ConfigText) -> bool:
     """Whether a loader would turn this text into a function."""
     site, key = text.site, text.key
     if site.parent is not None and site.parent.class_name == "__lambda__":
@@ -120,7 +120,7 @@ def _in_slot(text: Text) -> bool:
     return kind == "lambda" and holder.step == "config"
 
 
-def _bytecode(text: Text, encoding: str, data: bytes) -> CodeSite:
+def _bytecode(text: ConfigText, encoding: str, data: bytes) -> CodeSite:
     result = read_bytecode(data)
     digest = hashlib.sha256(data).hexdigest()
     if isinstance(result, Unreadable):
@@ -141,14 +141,14 @@ def _origin(bytecode: Bytecode) -> str:
     return f"{bytecode.code.filename}:{bytecode.code.first_line}"
 
 
-def _source(text: Text) -> CodeSite:
+def _source(text: ConfigText) -> CodeSite:
     words = tuple(dict.fromkeys(_WORD.findall(text.value)))
     quoted = tuple(dict.fromkeys(a or b for a, b in _QUOTED.findall(text.value)))
     digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
     return CodeSite(text, "source", words, quoted, "", "", "", digest)
 
 
-def _unreadable(text: Text, reason: str) -> CodeSite:
+def _unreadable(text: ConfigText, reason: str) -> CodeSite:
     digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
     return CodeSite(text, "unknown", (), (), "", "", reason, digest)
 

@@ -10,7 +10,7 @@ from modelaudit.rules.grammar import times
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
-from modelaudit.rules.security.config.object_references import Reference, references
+from modelaudit.rules.security.config.object_references import ObjectReference, references
 from modelaudit.rules.security.config_walk import require_documents
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were a user's.
@@ -36,7 +36,7 @@ _OWN_OPTIMIZERS = frozenset(
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each class or function, with all places that ask for it."""
     require_documents(facts)
-    wanted: dict[str, list[Reference]] = {}
+    wanted: dict[str, list[ObjectReference]] = {}
     for reference in references(facts.artifact):
         if _is_custom(reference):
             wanted.setdefault(_registered(reference) or str(reference), []).append(reference)
@@ -68,7 +68,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _is_custom(reference: Reference) -> bool:
+def _is_custom(reference: ObjectReference) -> bool:
     if reference.name == "*" or suspicious_module(reference):  # `*`: where code takes globals from
         return False
     registered = _registered(reference)
@@ -78,7 +78,7 @@ def _is_custom(reference: Reference) -> bool:
     return reference.root not in KERAS | {"", "builtins"}
 
 
-def _registered(reference: Reference) -> str:
+def _registered(reference: ObjectReference) -> str:
     """`package>Name`, where the object was registered by its user."""
     for name in (reference.site.value.get("registered_name"), reference.name):
         if isinstance(name, str) and ">" in name:

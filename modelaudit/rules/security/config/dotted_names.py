@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from modelaudit.facts import Artifact
 from modelaudit.rules.security.config.capabilities import abilities
 from modelaudit.rules.security.config.module_lists import GET_FILE, STANDARD, UNSAFE
-from modelaudit.rules.security.config.object_references import Reference
-from modelaudit.rules.security.config_walk import PerArtifact, Text, walked
+from modelaudit.rules.security.config.object_references import ObjectReference
+from modelaudit.rules.security.config_walk import ConfigText, PerArtifact, config_tree
 
 _DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
 # Keys under which configs have functions; lists of words can hold anything.
@@ -23,12 +23,12 @@ _FUNCTIONS = re.compile(
 )
 
 
-def _find(artifact: Artifact) -> tuple[Reference, ...]:
-    found = walked(artifact)
+def _find(artifact: Artifact) -> tuple[ObjectReference, ...]:
+    found = config_tree(artifact)
     return (
         *(reference for text in found.texts for reference in _in_text(text)),
         *(
-            Reference(site, package, name, class_name == "function")
+            ObjectReference(site, package, name, class_name == "function")
             for site in found.sites
             if isinstance(registered := site.value.get("registered_name"), str)
             and (class_name := site.value.get("class_name"))
@@ -39,7 +39,7 @@ def _find(artifact: Artifact) -> tuple[Reference, ...]:
     )
 
 
-def _in_text(text: Text) -> Iterator[Reference]:
+def _in_text(text: ConfigText) -> Iterator[ObjectReference]:
     if not _FUNCTIONS.fullmatch(text.key) or not _DOTTED.fullmatch(text.value):
         return
     if text.site.parent is not None and text.site.parent.class_name == "TFOpLambda":
@@ -48,9 +48,9 @@ def _in_text(text: Text) -> Iterator[Reference]:
     root = module.partition(".")[0]
     if name in {GET_FILE, UNSAFE}:
         if not isinstance(text.site.value.get("module"), str):  # else it is a reference in full
-            yield Reference(text.site, module, name, True)
+            yield ObjectReference(text.site, module, name, True)
     elif root in STANDARD and abilities((root, name)):
-        yield Reference(text.site, module, name, True)
+        yield ObjectReference(text.site, module, name, True)
 
 
 named = PerArtifact(_find)

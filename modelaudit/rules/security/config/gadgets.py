@@ -19,8 +19,8 @@ from modelaudit.rules.security.config.module_lists import (
     is_tool,
     suspicious_module,
 )
-from modelaudit.rules.security.config.object_references import Reference, references
-from modelaudit.rules.security.config_walk import Site, require_documents, walked
+from modelaudit.rules.security.config.object_references import ObjectReference, references
+from modelaudit.rules.security.config_walk import ConfigObject, config_tree, require_documents
 from modelaudit.rules.security.op_threats import WATCHED
 
 _COMMON_WORDS = frozenset({"code", "types", "site", "glob", "profile", "modules"})
@@ -28,7 +28,7 @@ _COMMON_WORDS = frozenset({"code", "types", "site", "glob", "profile", "modules"
 
 def _ask(
     rule: Rule,
-    reference: Reference,
+    reference: ObjectReference,
     what: str,
     evidence: Mapping[str, Json] | None = None,
     severity: Severity | None = None,
@@ -63,7 +63,7 @@ def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _ask(rule, reference, why, severity=Severity.MEDIUM, confidence=Confidence.LOW)
 
 
-def _borrowed(rule: Rule, reference: Reference) -> Iterator[Finding]:
+def _borrowed(rule: Rule, reference: ObjectReference) -> Iterator[Finding]:
     """A function that any package may have imported from where it does harm, by its name."""
     last = reference.name.rpartition(".")[2]
     if reference.root in KERAS | {"", "builtins"} or last in _COMMON_WORDS | {GET_FILE, UNSAFE}:
@@ -92,7 +92,7 @@ def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -
     return check
 
 
-def _arguments(site: Site) -> dict[str, Json]:
+def _arguments(site: ConfigObject) -> dict[str, Json]:
     """Keyword arguments that a surrounding Lambda would call its function with."""
     for holder in (site, site.parent):
         arguments = holder.value.get("arguments") if holder else None
@@ -108,7 +108,7 @@ def _arguments(site: Site) -> dict[str, Json]:
 def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Ways to switch safe mode off from inside of a file."""
     yield from _check_names(frozenset({UNSAFE}), "which switches safe mode off")(rule, facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         if "safe_mode" in site.value and not site.value["safe_mode"]:
             yield rule.finding(
                 f"{site.layer or 'The config'} sets safe_mode to "

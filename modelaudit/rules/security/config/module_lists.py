@@ -6,7 +6,7 @@ import re
 import sys
 
 from modelaudit.rules.security.config.capabilities import abilities
-from modelaudit.rules.security.config.object_references import Reference
+from modelaudit.rules.security.config.object_references import ObjectReference
 
 KERAS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
 
@@ -132,7 +132,7 @@ _HONEST_TOOLS = frozenset({"*", "normalize", "to_categorical", GET_FILE, UNSAFE}
 _SWITCHES = ("set_", "enable_", "disable_", "load_", "save_")
 
 
-def is_tool(reference: Reference) -> bool:
+def is_tool(reference: ObjectReference) -> bool:
     """Whether a function is one of Keras's tools and no part of a model.
 
     `get_file` and the switch for safe mode have rules of their own.
@@ -157,7 +157,7 @@ _KNOWN = frozenset(
 )
 
 
-def imported_module(reference: Reference) -> str:
+def imported_module(reference: ObjectReference) -> str:
     """The module that a loader would import by a config's word alone; empty where none, or known.
 
     Without a module the name is looked up among what the program has registered, and `__main__`
@@ -168,7 +168,7 @@ def imported_module(reference: Reference) -> str:
     return "" if _NUMERIC.match(reference.module) else reference.module
 
 
-def suspicious_module(reference: Reference) -> str:
+def suspicious_module(reference: ObjectReference) -> str:
     """Why a module is no home of a model's parts; empty where it may be one."""
     if reference.module == "builtins":
         if reference.is_function:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.rules.security.config_walk import PerArtifact, Site, walked
+from modelaudit.rules.security.config_walk import ConfigObject, PerArtifact, config_tree
 
 _NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
 _NODE_OP = re.compile(r'"op"\s*+:\s*+"(\w{1,200})"')
@@ -16,10 +16,10 @@ _FUNCTION_KEYS = (("function", "module"), ("output_shape", "output_shape_module"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reference:
+class ObjectReference:
     """An object that loading would look up. `module` is empty where the config names none."""
 
-    site: Site
+    site: ConfigObject
     module: str
     name: str
     is_function: bool
@@ -38,26 +38,26 @@ class Reference:
         return f"{self.module}.{self.name}" if self.module else self.name
 
 
-def _find(artifact: Artifact) -> tuple[Reference, ...]:
-    return tuple(reference for site in walked(artifact).sites for reference in _at(site))
+def _find(artifact: Artifact) -> tuple[ObjectReference, ...]:
+    return tuple(reference for site in config_tree(artifact).sites for reference in _at(site))
 
 
-def _at(site: Site) -> Iterator[Reference]:
+def _at(site: ConfigObject) -> Iterator[ObjectReference]:
     value = site.value
     module = value.get("module")
     module = module if isinstance(module, str) else ""
     class_name, config = value.get("class_name"), value.get("config")
     if isinstance(class_name, str):
         if class_name == "function" and isinstance(config, str):
-            yield Reference(site, module, config, True)
+            yield ObjectReference(site, module, config, True)
             return
         if class_name == "__typespec__":  # called with its config's items
             spec = value.get("spec_name")
-            yield Reference(site, module, spec if isinstance(spec, str) else "", True)
+            yield ObjectReference(site, module, spec if isinstance(spec, str) else "", True)
             return
-        yield Reference(site, module, class_name, False)
+        yield ObjectReference(site, module, class_name, False)
         if isinstance(config, dict) and (called := _tensorflow_call(site.class_name, config)):
-            yield Reference(site, "tensorflow", called, True)
+            yield ObjectReference(site, "tensorflow", called, True)
     elif module:
         yield from _named_functions(site, module)
 
@@ -73,16 +73,18 @@ def _tensorflow_call(class_name: str, config: Mapping[str, Json]) -> str:
     return ""
 
 
-def _named_functions(site: Site, module: str) -> Iterator[Reference]:
+def _named_functions(site: ConfigObject, module: str) -> Iterator[ObjectReference]:
     """Functions that a Keras 2 Lambda names, or whose globals it takes from a module."""
     for key, module_key in _FUNCTION_KEYS:
         name, holder = site.value.get(key), site.value.get(module_key)
         if not isinstance(holder, str):
             continue
         by_name = isinstance(name, str) and _NAME.fullmatch(name)
-        yield Reference(site, holder, name if by_name and isinstance(name, str) else "*", True)
+        yield ObjectReference(
+            site, holder, name if by_name and isinstance(name, str) else "*", True
+        )
     if not any(key in site.value for key, _ in _FUNCTION_KEYS):
-        yield Reference(site, module, "*", False)
+        yield ObjectReference(site, module, "*", False)
 
 
 references = PerArtifact(_find)

@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import require_documents, walked
+from modelaudit.rules.security.config_walk import config_tree, require_documents
 
 _VOCABULARIES = classes(Trait.VOCABULARY) | {"IndexLookup"}
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
@@ -39,7 +39,7 @@ def leads_out(path: str) -> str:
 def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Lookup layers that read their vocabulary from a file."""
     require_documents(facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         if not isinstance(config, dict):
             continue
@@ -65,7 +65,7 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Names of layers that are paths out of a directory. A `/` alone is common in old models."""
     require_documents(facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         holders = (config, site.value) if site.class_name else ()
         names = [holder.get("name") for holder in holders if isinstance(holder, dict)]

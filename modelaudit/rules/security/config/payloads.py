@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.executables import HEAD_BYTES, program_by_bytes, program_in_base64
+from modelaudit.formats.executables import HEAD_BYTES, executable_in_base64, executable_kind
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import Site, require_documents, walked
+from modelaudit.rules.security.config_walk import ConfigObject, config_tree, require_documents
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _ENCODED = 1024
@@ -21,7 +21,7 @@ _ENCODED = 1024
 def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Torch wrappers, and byte strings that are pickles or programs."""
     require_documents(facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         inner = site.value.get("config")
         if not isinstance(inner, dict):
             continue
@@ -30,13 +30,13 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _carried(rule, site, what, _module_head(inner))
         elif site.class_name == "__bytes__" and not _inside_torch(site):
             head = _head(inner.get("value"))
-            if what := program_by_bytes(head):
+            if what := executable_kind(head):
                 where = site.layer or "The config"
                 yield _carried(rule, site, f"{where} holds bytes that are {what}", head)
-    for text in walked(facts.artifact).texts:
+    for text in config_tree(facts.artifact).texts:
         if text.site.parent is not None and text.site.parent.class_name == "__bytes__":
             continue
-        if what := program_in_base64(text.value.encode("utf-8", "replace")):
+        if what := executable_in_base64(text.value.encode("utf-8", "replace")):
             where = text.site.layer or "The config"
             yield rule.finding(
                 f"{where} holds, as text in base64, {what}.",
@@ -47,12 +47,12 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _carried(rule: Rule, site: Site, what: str, head: bytes) -> Finding:
+def _carried(rule: Rule, site: ConfigObject, what: str, head: bytes) -> Finding:
     return rule.finding(
         f"{what}.",
         file=site.file,
         route=site.route,
-        evidence={"head": head[:16].hex(), "content": program_by_bytes(head)},
+        evidence={"head": head[:16].hex(), "content": executable_kind(head)},
         key=site.class_name,
     )
 
@@ -64,7 +64,7 @@ def _module_head(config: dict[str, Json]) -> bytes:
     return _head(inner.get("value")) if isinstance(inner, dict) else b""
 
 
-def _inside_torch(site: Site) -> bool:
+def _inside_torch(site: ConfigObject) -> bool:
     config = site.parent
     return bool(config and config.parent and config.parent.class_name == "TorchModuleWrapper")
 
@@ -83,7 +83,7 @@ def _head(value: Json) -> bytes:
 def check_saved_models(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that load another SavedModel."""
     require_documents(facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         inner = site.value.get("config")
         if site.is_a("TFSMLayer"):
             path = inner.get("filepath") if isinstance(inner, dict) else None

@@ -10,7 +10,7 @@ from modelaudit.facts import Json, Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import require_documents, walked
+from modelaudit.rules.security.config_walk import config_tree, require_documents
 
 _PATTERN_LENGTH = 256
 _ITEM_BYTES = 4
@@ -76,7 +76,7 @@ def repeats_often(pattern: str) -> bool:
 def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Regular expressions that pick layers for a type."""
     require_documents(facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         if site.class_name != "DTypePolicyMap" or not isinstance(config, dict):
             continue
@@ -114,7 +114,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={"measured": needed, "unit": "bytes", "threshold": budget, "what": what},
                 key=layer.class_name,
             )
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         if not site.class_name or not isinstance(config, dict) or site.layer in seen:
             continue
@@ -184,7 +184,7 @@ def _largest(value: Json) -> int:
 def check_jit(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Compile settings that switch XLA on."""
     require_documents(facts)
-    for site in walked(facts.artifact).sites:
+    for site in config_tree(facts.artifact).sites:
         if site.value.get("jit_compile") is True:
             yield rule.finding(
                 "The compile settings switch XLA compilation on.",

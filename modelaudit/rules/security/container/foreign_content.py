@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.executables import program_by_bytes
+from modelaudit.formats.executables import executable_kind
 from modelaudit.rules.examples import healthy, model, with_problem
 from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -18,7 +18,7 @@ _PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".p"
 _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
 
 
-def program(path: str, head: bytes) -> tuple[str, Severity]:
+def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
     """What kind of program a file is and how bad that is; ("", …) where it is none."""
     name = path.rpartition("/")[2].lower()
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
@@ -26,7 +26,7 @@ def program(path: str, head: bytes) -> tuple[str, Severity]:
         return "native code", Severity.HIGH
     if suffixes & _PICKLES:
         return "a pickle", Severity.HIGH
-    what = program_by_bytes(head)
+    what = executable_kind(head)
     if what:
         return what, Severity.MEDIUM if what == "a script" else Severity.HIGH
     if suffixes & _SCRIPTS:
@@ -61,7 +61,7 @@ def _members(facts: Facts) -> Iterator[str]:
 
 
 def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
-    what, severity = program(route or file, head)
+    what, severity = executable_severity(route or file, head)
     if what:
         yield rule.finding(
             f"{route or file} is {what}.",
@@ -89,7 +89,7 @@ def _is_foreign_data(problem: Problem) -> bool:
 def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets and attributes whose bytes are a pickle or a program."""
     for problem in facts.artifact.problems:
-        what = program_by_bytes(_head(problem)) if _is_foreign_data(problem) else ""
+        what = executable_kind(_head(problem)) if _is_foreign_data(problem) else ""
         if problem.evidence.get("hdf5") == "program":
             what = str(problem.evidence.get("program"))
         if what:
@@ -105,7 +105,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets of text, references and other things that are no numbers."""
     for problem in facts.artifact.problems:
-        if _is_foreign_data(problem) and not program_by_bytes(_head(problem)):
+        if _is_foreign_data(problem) and not executable_kind(_head(problem)):
             yield describe(rule, problem)
 
 

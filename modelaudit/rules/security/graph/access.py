@@ -8,8 +8,8 @@ from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
-from modelaudit.rules.security.graph.input_sources import Source
-from modelaudit.rules.security.graph.operations import Operation, graph_file, operations
+from modelaudit.rules.security.graph.input_sources import ValueOrigin
+from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach
 from modelaudit.rules.security.op_threats import THREATS, OpThreat
 
@@ -64,7 +64,9 @@ def _check(threat: OpThreat) -> Check:
     return check
 
 
-def _judge(rule: Rule, facts: Facts, threat: OpThreat, operation: Operation) -> Iterator[Finding]:
+def _judge(
+    rule: Rule, facts: Facts, threat: OpThreat, operation: GraphOperation
+) -> Iterator[Finding]:
     sources = _sources(threat, operation)
     if sources is None or _is_honest(threat, operation, sources):
         return
@@ -84,7 +86,7 @@ def _judge(rule: Rule, facts: Facts, threat: OpThreat, operation: Operation) -> 
     )
 
 
-def _sources(threat: OpThreat, operation: Operation) -> tuple[Source, ...] | None:
+def _sources(threat: OpThreat, operation: GraphOperation) -> tuple[ValueOrigin, ...] | None:
     """Where the operation's target comes from; None where it has none and so does nothing."""
     attribute = _ATTRIBUTES.get(operation.node.op)
     if attribute is not None:
@@ -92,8 +94,8 @@ def _sources(threat: OpThreat, operation: Operation) -> tuple[Source, ...] | Non
         values = value if isinstance(value, list) else [value]
         texts = [v for v in values if isinstance(v, str) and not v.startswith(_INSIDE)]
         named = [v for v in texts if v not in _NO_PLACE]
-        return tuple(Source("constant", value) for value in named) or None
-    found: list[Source] = []
+        return tuple(ValueOrigin("constant", value) for value in named) or None
+    found: list[ValueOrigin] = []
     for position in threat.operations[operation.node.op]:
         found.extend(operation.origins(position))
     # An empty name switches a cache or summary to memory.
@@ -102,7 +104,9 @@ def _sources(threat: OpThreat, operation: Operation) -> tuple[Source, ...] | Non
     return tuple(found)
 
 
-def _is_honest(threat: OpThreat, operation: Operation, sources: tuple[Source, ...]) -> bool:
+def _is_honest(
+    threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOrigin, ...]
+) -> bool:
     """Whether the operation does what every exported model does."""
     kinds = {source.kind for source in sources}
     if threat.code == _CHECKPOINTING:
@@ -113,7 +117,9 @@ def _is_honest(threat: OpThreat, operation: Operation, sources: tuple[Source, ..
     return threat.code in _READS_ASSETS and kinds == {"asset"}
 
 
-def _severity(threat: OpThreat, operation: Operation, sources: tuple[Source, ...]) -> Severity:
+def _severity(
+    threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOrigin, ...]
+) -> Severity:
     if operation.reach is Reach.DEAD:
         return lowered(threat.severity, 2)
     if operation.node.op == "MergeV2Checkpoints":
@@ -123,7 +129,7 @@ def _severity(threat: OpThreat, operation: Operation, sources: tuple[Source, ...
     return lowered(threat.severity, 1) if asked else threat.severity
 
 
-def _detail(threat: OpThreat, operation: Operation, sources: tuple[Source, ...]) -> str:
+def _detail(threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOrigin, ...]) -> str:
     texts = _texts(sources)
     if texts:
         where = f" ({', '.join(repr(text) for text in texts[:4])})"
@@ -135,7 +141,7 @@ def _detail(threat: OpThreat, operation: Operation, sources: tuple[Source, ...])
     return f"{operation.node.op} {threat.does}{where}; {when}."
 
 
-def _texts(sources: tuple[Source, ...]) -> list[Json]:
+def _texts(sources: tuple[ValueOrigin, ...]) -> list[Json]:
     named = [s for s in sources if s.kind in {"constant", "asset"} and s.value not in {None, ""}]
     return [str(source.value)[:_SHOWN] for source in named[:16]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelaudit.facts import GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.security.graph.constant_folding import PASSING
-from modelaudit.rules.security.graph.input_sources import Sources
+from modelaudit.rules.security.graph.input_sources import OriginTracer
 from modelaudit.rules.security.graph.reachability import node_name
 
 _MOST_STEPS = 300
@@ -17,7 +17,7 @@ _PURE = PASSING | {
 }
 
 
-def is_endless(sources: Sources, function: GraphFunction | None, node: GraphNode) -> bool:
+def is_endless(sources: OriginTracer, function: GraphFunction | None, node: GraphNode) -> bool:
     """Whether a loop's condition is always true, or rests on what the loop never changes."""
     if node.op == "LoopCond":
         return [sources.constants(function, each) for each in node.inputs[:1]] == [[True]]
@@ -39,7 +39,7 @@ def is_endless(sources: Sources, function: GraphFunction | None, node: GraphNode
     )
 
 
-def _function(sources: Sources, node: GraphNode, key: str) -> GraphFunction | None:
+def _function(sources: OriginTracer, node: GraphNode, key: str) -> GraphFunction | None:
     named = node.attrs.get(key)
     name: Json = named.get("function") if isinstance(named, dict) else None
     return sources.graph.functions.get(name) if isinstance(name, str) else None

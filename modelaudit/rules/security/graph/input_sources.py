@@ -60,7 +60,7 @@ _MOST_CALLERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ValueOrigin:
     """One origin of a value. `kind` is constant, asset, input, saver or computed."""
 
     kind: str
@@ -68,14 +68,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FunctionTensor:
     """A reference inside a function, or in the main graph where there is no function."""
 
     function: GraphFunction | None
     reference: str
 
 
-class Sources:
+class OriginTracer:
     """Follows values backwards through one graph and its functions, in bounded steps."""
 
     def __init__(self, calls: CallGraph, artifact: Artifact) -> None:
@@ -87,11 +87,11 @@ class Sources:
         self._values: dict[tuple[str, str], list[Json] | None] = {}
         self._callers: dict[str, list[tuple[GraphFunction | None, GraphNode]]] | None = None
 
-    def of(self, function: GraphFunction | None, reference: str) -> tuple[Source, ...]:
+    def of(self, function: GraphFunction | None, reference: str) -> tuple[ValueOrigin, ...]:
         """Every origin of the value at `reference`, each once."""
-        found: dict[str, Source] = {}
+        found: dict[str, ValueOrigin] = {}
         seen: set[tuple[str, str]] = set()
-        pending = [Place(function, reference)]
+        pending = [FunctionTensor(function, reference)]
         for _ in range(_MOST_STEPS):
             if not pending:
                 break
@@ -101,19 +101,19 @@ class Sources:
                 continue
             seen.add(key)
             for origin in self._step(place):
-                if isinstance(origin, Source):
+                if isinstance(origin, ValueOrigin):
                     found.setdefault(repr(origin), origin)
                 else:
                     pending.append(origin)
         if pending:
-            found.setdefault("", Source("computed"))
+            found.setdefault("", ValueOrigin("computed"))
         return tuple(found.values())
 
     def constants(self, function: GraphFunction | None, reference: str) -> list[Json] | None:
         """The value at `reference`, flat, where it is made of constants alone; else None."""
-        return self._value(Place(function, reference), 0)
+        return self._value(FunctionTensor(function, reference), 0)
 
-    def _value(self, place: Place, depth: int) -> list[Json] | None:
+    def _value(self, place: FunctionTensor, depth: int) -> list[Json] | None:
         key = (place.function.name if place.function else "", place.reference)
         if depth > _DEPTH or place.reference.startswith("^"):
             return None
@@ -122,17 +122,17 @@ class Sources:
             self._values[key] = self._evaluated(place, depth + 1)
         return self._values[key]
 
-    def _evaluated(self, place: Place, depth: int) -> list[Json] | None:
+    def _evaluated(self, place: FunctionTensor, depth: int) -> list[Json] | None:
         function, name = place.function, node_name(place.reference)
         node = (self._index(function) if function else self._main).get(name)
         if node is None or node.op in CALLS:
-            steps: list[Source | Place] = []
+            steps: list[ValueOrigin | FunctionTensor] = []
             if node is not None:
                 steps.extend(self._returned(node, place.reference))
             elif function is not None and self._is_plainly_called(function, name):
                 steps.extend(self._argument(function, function.args.index(name)))
             one = steps[0] if len(steps) == 1 else None
-            return self._value(one, depth) if isinstance(one, Place) else None
+            return self._value(one, depth) if isinstance(one, FunctionTensor) else None
         if node.op == "Const":
             if function is None and self._stands_for(node) is not None:
                 return None  # a default, for which the loader puts something else
@@ -143,14 +143,16 @@ class Sources:
         used = data[:1] if node.op in PASSING else data
         if len(used) > _MOST_INPUTS:
             return None
-        return fold(node.op, [self._value(Place(function, e), depth) for e in used], node.attrs)
+        return fold(
+            node.op, [self._value(FunctionTensor(function, e), depth) for e in used], node.attrs
+        )
 
     def _is_plainly_called(self, function: GraphFunction, argument: str) -> bool:
         """Whether an argument has one value: loops and datasets call a function again and again."""
         callers = self._calling(function.name)
         return argument in function.args and all(node.op in CALLS for _, node in callers)
 
-    def _step(self, place: Place) -> Iterator[Source | Place]:
+    def _step(self, place: FunctionTensor) -> Iterator[ValueOrigin | FunctionTensor]:
         """One step back from a place: origins, or places further back."""
         name = node_name(place.reference)
         function = place.function
@@ -160,26 +162,26 @@ class Sources:
             if function is not None and name in function.args:
                 yield from self._argument(function, function.args.index(name))
             else:
-                yield Source("computed")
+                yield ValueOrigin("computed")
         elif node.op == "Const":
             yield from self._constant(function, node)
         elif node.op in {"Placeholder", "PlaceholderWithDefault", "_Arg"}:
             yield self._placeholder(function, node)
-            yield from (Place(function, each) for each in node.inputs[:1])
+            yield from (FunctionTensor(function, each) for each in node.inputs[:1])
         elif node.op in _PASSING:
-            yield from (Place(function, each) for each in node.inputs[:1])
+            yield from (FunctionTensor(function, each) for each in node.inputs[:1])
         elif node.op in _GATHERING:
             made = self.constants(function, place.reference)
             if made is not None and all(isinstance(value, str) for value in made):
-                yield from (Source("constant", value) for value in made)
+                yield from (ValueOrigin("constant", value) for value in made)
                 return
-            yield from (Place(function, each) for each in node.inputs)
+            yield from (FunctionTensor(function, each) for each in node.inputs)
         elif node.op in CALLS | _BRANCHES or node.op in self.graph.functions:
             yield from self._returned(node, place.reference)
         else:
-            yield Source("computed", node.op)
+            yield ValueOrigin("computed", node.op)
 
-    def _constant(self, function: GraphFunction | None, node: GraphNode) -> Iterator[Source]:
+    def _constant(self, function: GraphFunction | None, node: GraphNode) -> Iterator[ValueOrigin]:
         other = self._stands_for(node) if function is None else None
         if other is not None:
             yield other
@@ -187,24 +189,26 @@ class Sources:
         tensor = node.attrs.get("value")
         values = tensor.get("value") if isinstance(tensor, dict) else None
         for value in values if isinstance(values, list) else ():
-            yield Source("constant", value)
+            yield ValueOrigin("constant", value)
 
-    def _stands_for(self, node: GraphNode) -> Source | None:
+    def _stands_for(self, node: GraphNode) -> ValueOrigin | None:
         """What a loader puts in a constant's place, if it does: an asset's path, the saver's."""
         asset = self.graph.assets.get(f"{node.name}:0", self.graph.assets.get(node.name))
         if asset is not None:
-            return Source("asset", asset)
-        return Source("saver") if node.name == self._saver_filename() else None
+            return ValueOrigin("asset", asset)
+        return ValueOrigin("saver") if node.name == self._saver_filename() else None
 
-    def _placeholder(self, function: GraphFunction | None, node: GraphNode) -> Source:
+    def _placeholder(self, function: GraphFunction | None, node: GraphNode) -> ValueOrigin:
         saver = function is None and node.name == self._saver_filename()
-        return Source("saver") if saver else Source("input", node.name)
+        return ValueOrigin("saver") if saver else ValueOrigin("input", node.name)
 
     def _saver_filename(self) -> str:
         name = self.graph.saver.get("filename_tensor_name")
         return node_name(name) if isinstance(name, str) else ""
 
-    def _argument(self, function: GraphFunction, index: int) -> Iterator[Source | Place]:
+    def _argument(
+        self, function: GraphFunction, index: int
+    ) -> Iterator[ValueOrigin | FunctionTensor]:
         """What a function's argument is bound to: a captured object, or its callers' inputs."""
         captured = self._captures.get(function.name, ())
         position = index - (len(function.args) - len(captured))
@@ -215,24 +219,26 @@ class Sources:
         for caller, node in callers:
             shift = 1 if node.op in _BRANCHES else 0
             if index + shift < len(node.inputs):
-                yield Place(caller, node.inputs[index + shift])
+                yield FunctionTensor(caller, node.inputs[index + shift])
         if not callers:
-            yield Source("input", function.args[index])
+            yield ValueOrigin("input", function.args[index])
 
-    def _object(self, index: Json) -> Iterator[Source | Place]:
+    def _object(self, index: Json) -> Iterator[ValueOrigin | FunctionTensor]:
         found = self._objects[index] if isinstance(index, int) and index >= 0 else None
         operation = found.detail.get("operation") if found else None
         if found is not None and found.kind == "asset":
             number = found.detail.get("asset")
             names = list(self.graph.assets.values())
             inside = isinstance(number, int) and 0 <= number < len(names)
-            yield Source("asset", names[number] if inside and isinstance(number, int) else None)
+            yield ValueOrigin(
+                "asset", names[number] if inside and isinstance(number, int) else None
+            )
         elif isinstance(operation, str):
-            yield Place(None, operation)
+            yield FunctionTensor(None, operation)
         else:
-            yield Source("computed", found.kind if found else None)
+            yield ValueOrigin("computed", found.kind if found else None)
 
-    def _returned(self, node: GraphNode, reference: str) -> Iterator[Source | Place]:
+    def _returned(self, node: GraphNode, reference: str) -> Iterator[ValueOrigin | FunctionTensor]:
         """The output of a call: what the function returns there."""
         last = reference.rpartition(":")[2]
         index = int(last) if last.isascii() and last.isdecimal() else 0
@@ -240,9 +246,9 @@ class Sources:
             function = self.graph.functions.get(name)
             returns = list(function.returns.values()) if function else []
             if index < len(returns):
-                yield Place(function, returns[index])
+                yield FunctionTensor(function, returns[index])
             else:
-                yield Source("computed", node.op)
+                yield ValueOrigin("computed", node.op)
 
     def _index(self, function: GraphFunction) -> Mapping[str, GraphNode]:
         if function.name not in self._nodes:

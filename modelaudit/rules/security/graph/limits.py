@@ -12,7 +12,7 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.endless_loops import is_endless
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
-from modelaudit.rules.security.graph.operations import Operation, graph_file, operations
+from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import CALLS, Reach
 from modelaudit.rules.security.op_threats import LOOPS, PADS, SIZED
 
@@ -33,7 +33,7 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
 
 
-def _stalls(operation: Operation) -> str:
+def _stalls(operation: GraphOperation) -> str:
     if operation.node.op == "Abort":
         return "ends the process that runs it"
     endless = is_endless(operation.sources, operation.function, operation.node)
@@ -58,7 +58,9 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield from _oversized(rule, facts, operation, shape)
 
 
-def _oversized(rule: Rule, facts: Facts, operation: Operation, shape: Json) -> Iterator[Finding]:
+def _oversized(
+    rule: Rule, facts: Facts, operation: GraphOperation, shape: Json
+) -> Iterator[Finding]:
     budget = facts.settings.limits.tensor_bytes
     axes = [int(n) for n in shape if _is_size(n)] if isinstance(shape, list) else []
     needed = math.prod(axes) * _ITEM_BYTES if axes else 0
@@ -74,7 +76,7 @@ def _is_size(value: Json) -> TypeGuard[int | float]:
 def _finding(
     rule: Rule,
     facts: Facts,
-    operation: Operation,
+    operation: GraphOperation,
     what: str,
     measured: int | None = None,
     threshold: int | None = None,

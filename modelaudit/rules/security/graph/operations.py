@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.security.config_walk import PerArtifact
-from modelaudit.rules.security.graph.input_sources import Source, Sources
+from modelaudit.rules.security.graph.input_sources import OriginTracer, ValueOrigin
 from modelaudit.rules.security.graph.reachability import (
     CALLS,
     CallGraph,
@@ -24,7 +24,7 @@ _INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Operation:
+class GraphOperation:
     """A node worth a look.
 
     Attributes:
@@ -41,7 +41,7 @@ class Operation:
     reach: Reach
     via: str
     prefix: str
-    sources: Sources
+    sources: OriginTracer
 
     @property
     def route(self) -> str:
@@ -49,14 +49,14 @@ class Operation:
         where = f"function/{self.function.name}" if self.function else "graph"
         return f"{self.prefix}{where}/{self.node.name}"
 
-    def origins(self, index: int) -> tuple[Source, ...]:
+    def origins(self, index: int) -> tuple[ValueOrigin, ...]:
         """Where an input's value comes from; () where there is no such input."""
         inputs = [each for each in self.node.inputs if not each.startswith("^")]
         return self.sources.of(self.function, inputs[index]) if index < len(inputs) else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embedded:
+class EmbeddedGraph:
     """A graph that a string constant holds."""
 
     graph: Graph
@@ -66,12 +66,12 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
+class GraphOperations:
     """What a model's graphs hold that is worth a look."""
 
-    watched: tuple[Operation, ...]
-    foreign: tuple[Operation, ...]
-    embedded: tuple[Embedded, ...]
+    watched: tuple[GraphOperation, ...]
+    foreign: tuple[GraphOperation, ...]
+    embedded: tuple[EmbeddedGraph, ...]
 
 
 def graph_file(artifact: Artifact) -> str:
@@ -82,19 +82,19 @@ def graph_file(artifact: Artifact) -> str:
     return artifact.root.name
 
 
-def _find(artifact: Artifact) -> Operations:
-    watched: list[Operation] = []
-    foreign: list[Operation] = []
-    embedded: list[Embedded] = []
+def _find(artifact: Artifact) -> GraphOperations:
+    watched: list[GraphOperation] = []
+    foreign: list[GraphOperation] = []
+    embedded: list[EmbeddedGraph] = []
     known = known_operations()
     outer: list[CallGraph] = []
     for graph in artifact.graphs:
         calls = CallGraph(graph, artifact)
-        sources = Sources(calls, artifact)
+        sources = OriginTracer(calls, artifact)
         prefix, inside = "", None
         if where := graph.held_by:
             prefix = f"nested/{where}/"
-            inside = Embedded(graph, where, *_holder(outer, where))
+            inside = EmbeddedGraph(graph, where, *_holder(outer, where))
             embedded.append(inside)
         else:
             outer.append(calls)
@@ -107,10 +107,10 @@ def _find(artifact: Artifact) -> Operations:
                 reach, via = calls.reach(function, node.name)
                 if inside is not None:  # runs when what holds it does
                     reach, via = inside.reach, inside.via
-                found = Operation(node, function, reach, via, prefix, sources)
+                found = GraphOperation(node, function, reach, via, prefix, sources)
                 ours = (node.op in known or node.op in WATCHED) and node.op not in NATIVE
                 (watched if ours else foreign).append(found)
-    return Operations(tuple(watched), tuple(foreign), tuple(embedded))
+    return GraphOperations(tuple(watched), tuple(foreign), tuple(embedded))
 
 
 def _in_circle(function: GraphFunction | None, node: GraphNode, recursive: frozenset[str]) -> bool:

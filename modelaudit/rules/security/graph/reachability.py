@@ -29,7 +29,7 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class GraphRoot:
     """Something that is run: a node of the main graph or a function, and by what, for people."""
 
     name: str
@@ -38,7 +38,7 @@ class Root:
 
 
 @dataclass(slots=True)
-class Reached:
+class ReachedNames:
     """Names of what some roots lead to -> the root, for people."""
 
     nodes: dict[str, str] = field(default_factory=dict)
@@ -80,9 +80,9 @@ class CallGraph:
         found += [self.reach(None, name) for name in starts if name in self.main]
         return next((each for each in found if each[0] is not Reach.DEAD), (Reach.DEAD, ""))
 
-    def _reached(self, roots: Iterator[Root]) -> Reached:
+    def _reached(self, roots: Iterator[GraphRoot]) -> ReachedNames:
         """Everything that the roots lead to."""
-        reached = Reached()
+        reached = ReachedNames()
         pending = list(roots)[::-1]
         while pending:
             root = pending.pop()
@@ -96,9 +96,9 @@ class CallGraph:
                 continue
             found[root.name] = root.label
             for each in nodes:
-                pending.extend(Root(name, root.label, True) for name in functions_of(each))
+                pending.extend(GraphRoot(name, root.label, True) for name in functions_of(each))
                 if not root.is_function:
-                    pending.extend(Root(node_name(ref), root.label) for ref in each.inputs)
+                    pending.extend(GraphRoot(node_name(ref), root.label) for ref in each.inputs)
         return reached
 
 
@@ -165,8 +165,8 @@ def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return turned
 
 
-def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[Root]:
-    anyone = [Root(name, "whoever runs the graph") for name in main]
+def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[GraphRoot]:
+    anyone = [GraphRoot(name, "whoever runs the graph") for name in main]
     if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
         yield from anyone
         return
@@ -175,25 +175,25 @@ def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> I
         if signature.tags == graph.tags:
             found = True
             label = f"signature {signature.name}"
-            yield from (Root(node_name(output.tensor), label) for output in signature.outputs)
+            yield from (GraphRoot(node_name(output.tensor), label) for output in signature.outputs)
     # A checkpoint's `.meta` is the graph of the training, vocabularies' paths and all: restoring
     # runs none of it.
     for name in graph.init_ops if artifact.format not in _CHECKPOINTS else ():
-        yield Root(node_name(name), "loading the model")
-        yield Root(name, "loading the model", True)
+        yield GraphRoot(node_name(name), "loading the model")
+        yield GraphRoot(name, "loading the model", True)
     for item in artifact.object_graph:
         for name in _concrete(item.detail.get("concrete_functions")):
             found = True
-            yield Root(name, "a function of the loaded model", True)
+            yield GraphRoot(name, "a function of the loaded model", True)
     if not found and artifact.format not in _CHECKPOINTS:
         yield from anyone  # nothing says what is run
 
 
-def _saver_roots(graph: Graph) -> Iterator[Root]:
+def _saver_roots(graph: Graph) -> Iterator[GraphRoot]:
     for key, label in (("restore_op_name", "restoring"), ("save_tensor_name", "saving")):
         name = graph.saver.get(key)
         if isinstance(name, str) and name:
-            yield Root(node_name(name), label)
+            yield GraphRoot(node_name(name), label)
 
 
 def _concrete(names: object) -> Iterator[str]:

@@ -13,7 +13,7 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.paths import leads_out
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.examples import constant, graph_facts, graph_with, harmless
-from modelaudit.rules.security.graph.operations import Operation, graph_file, operations
+from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node
 from modelaudit.rules.security.op_threats import NATIVE, RUNS_GRAPH, WATCHED
 
@@ -50,7 +50,7 @@ def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each operation that TensorFlow does not have."""
-    uses: dict[str, list[Operation]] = {}
+    uses: dict[str, list[GraphOperation]] = {}
     for operation in operations(facts.artifact).foreign:
         uses.setdefault(operation.node.op, []).append(operation)
     for op, found in uses.items():

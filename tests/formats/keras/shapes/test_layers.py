@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.facts import Json, Shape
-from modelaudit.formats.keras.inbound_nodes import Call, Reference
+from modelaudit.formats.keras.inbound_nodes import LayerCall, TensorReference
 from modelaudit.formats.keras.shapes.layers import infer
 from modelaudit.formats.keras.shapes.ops import broadcast, joined
 from modelaudit.formats.keras.shapes.windows import transposed_length, window_length
@@ -23,7 +23,7 @@ STRIDES = st.integers(1, 5)
 
 
 def infer_one(class_name: str, config: dict[str, Json], *shapes: Shape | None) -> Shape | None:
-    return infer(class_name, config, shapes, Call(), operation=False)[0]
+    return infer(class_name, config, shapes, LayerCall(), operation=False)[0]
 
 
 @given(LENGTHS, SIZES, STRIDES, SIZES)
@@ -111,18 +111,18 @@ def test_slicing_is_that_of_numpy(lengths: tuple[int, int], spec: list[Json]) ->
         expected = np.zeros(lengths)[index].shape
     except IndexError:
         assume(False)
-    source = Reference("x", 0, 0)
-    call = Call((source,), {"slice_spec": spec}, {}, (source,))
+    source = TensorReference("x", 0, 0)
+    call = LayerCall((source,), {"slice_spec": spec}, {}, (source,))
     assert infer("SlicingOpLambda", {}, (lengths,), call, operation=False) == (expected,)
     ellipsis: Json = {"class_name": "__ellipsis__", "config": {}}
     keras3 = [ellipsis if item == "..." else item for item in spec]
-    call = Call((source, keras3), {}, {}, (source,))
+    call = LayerCall((source, keras3), {}, {}, (source,))
     assert infer("GetItem", {}, (lengths,), call, operation=True) == (expected,)
 
 
 def test_a_slice_up_to_a_tensor_has_no_static_shape() -> None:
-    source, end = Reference("x", 0, 0), Reference("n", 0, 0)
-    call = Call((source, [{"start": None, "stop": end, "step": None}]), {}, {}, (source, end))
+    source, end = TensorReference("x", 0, 0), TensorReference("n", 0, 0)
+    call = LayerCall((source, [{"start": None, "stop": end, "step": None}]), {}, {}, (source, end))
     assert infer("GetItem", {}, ((5, 3), ()), call, operation=True) == (None,)
 
 
