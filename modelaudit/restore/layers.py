@@ -88,8 +88,8 @@ def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[Laye
 
 
 def _listed(layer: Layer, wrappers: Set[str]) -> bool:
-    """Whether a restored model lists it: inputs, operations and wrapped layers are not listed."""
-    if layer.class_name == "InputLayer" or (layer.module or "").startswith("keras.src.ops"):
+    """Whether a restored model lists it: inputs and wrapped layers are not listed."""
+    if layer.class_name == "InputLayer":
         return False
     parts = layer.route.split("/")
     return not any("/".join(parts[:end]) in wrappers for end in range(1, len(parts)))

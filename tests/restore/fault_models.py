@@ -41,6 +41,7 @@ def plain(units: int, head: str, without: str = "") -> keras.Model:
 def residual(units: int, head: str, without: str = "") -> keras.Model:
     image = layers.Input(SHAPE, name="image")
     x = layers.Conv2D(5, 3, padding="same", name="stem")(image)
+    x = keras.activations.relu(x, max_value=6.0)  # an operation, which is no layer
     for name in ("second", "third"):
         if name != without:
             y = layers.Conv2D(5, 3, padding="same", activation="relu", name=name)(x)

@@ -92,10 +92,15 @@ def test_lost_new_and_exchanged_layers_are_named() -> None:
     assert restored(both="LSTM") == ["both: has class LSTM, saved as Bidirectional"]
 
 
-def test_operations_are_no_layers_and_names_may_hold_slashes() -> None:
+def test_operations_are_compared_and_names_may_hold_slashes() -> None:
     layers = (
         Layer("add", "add", "Add", module="keras.src.ops.numpy"),
         Layer("block/dense", "block/dense", "Dense"),
     )
-    seen = Observation("here", "load_model", Status.LOADED, layers={"block/dense": "Dense"})
-    assert compare_layers(replace(SAVED, layers=layers), seen) == ((), 1)
+    architecture = replace(SAVED, layers=layers)
+    found = {"block/dense": "Dense"}
+    seen = Observation("here", "load_model", Status.LOADED, layers=found | {"add": "Add"})
+    assert compare_layers(architecture, seen) == ((), 2)
+    seen = Observation("here", "load_model", Status.LOADED, layers=found)
+    (lost,) = compare_layers(architecture, seen)[0]
+    assert str(lost) == "add: the saved Add is not in the model"

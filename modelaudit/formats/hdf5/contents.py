@@ -185,7 +185,7 @@ def _groups(
     lost_layers: list[Json] = []
     lost_weights: list[Json] = []
     for name in names:
-        route = f"{base}/{name}" if base else name
+        route = _route(base, name)
         group = stored.get(route)
         if group is None:
             lost_layers.append(name)
@@ -193,7 +193,7 @@ def _groups(
         weights = _guarded(
             chunked_attribute, group, "weight_names", limits, problems, (file, route)
         )
-        groups[name] = tuple(f"{route}/{weight}" for weight in weights or ())
+        groups[name] = tuple(_route(route, weight) for weight in weights or ())
         lost_weights += [path for path in groups[name] if path not in present]
     for lost in (*lost_layers, *lost_weights):
         detail = f"{lost} is in the file's list of layers and weights but not in the file"
@@ -207,6 +207,12 @@ def _groups(
         "weight_names_missing": lost_weights,
     }
     return groups, extra
+
+
+def _route(*names: str) -> str:
+    """The route that HDF5 resolves the joined names to: it ignores empty parts and `.`."""
+    parts = "/".join(names).split("/")
+    return "/".join(part for part in parts if part not in {"", "."})
 
 
 def _var_names(

@@ -10,6 +10,7 @@ import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,17 +139,31 @@ class KerasModel(LoadedModel):
 
         return below(self.model, "")
 
+    def operations(self) -> Iterator[tuple[str, Any]]:
+        """Route and object of every operation of Keras 3's functional models that is no layer.
+
+        `model.layers` leaves them out, while the saved config lists them among the layers.
+        """
+        models = [("", self.model)]
+        models += [(route + "/", layer) for route, layer in self.walk()]
+        for prefix, model in models:
+            layers = {id(layer) for layer in _attribute(model, "layers") or []}
+            found = _attribute(model, "operations")
+            for operation in found if isinstance(found, list) else []:
+                if id(operation) not in layers:
+                    yield prefix + operation.name, operation
+
     def layers(self) -> list[dict[str, Any]]:
-        """Route, class, trainable flag, config and output shape of every layer."""
+        """Route, class, trainable flag, config and output shape of every layer and operation."""
         return [
             {
                 "route": route,
                 "class": type(layer).__name__,
-                "trainable": bool(layer.trainable),
+                "trainable": bool(_attribute(layer, "trainable")),
                 "config": _config(layer),
                 "shape": _output_shape(layer),
             }
-            for route, layer in self.walk()
+            for route, layer in chain(self.walk(), self.operations())
         ]
 
     def variables(self) -> OrderedDict[str, Any]:

@@ -201,3 +201,17 @@ def test_hard_links_to_one_dataset_are_read_once_under_both_names(tmp_path):
     artifact = read_hdf5(path, LIMITS)
     one, two = (artifact.tensor(f"model_weights/dense/{n}") for n in ("again", "dense/kernel:0"))
     assert one.source is two.source and one.sha256 == two.sha256
+
+
+@pytest.mark.parametrize("listed", ["dense//kernel:0", "./dense/kernel:0", "dense/./kernel:0/"])
+def test_a_listed_name_is_resolved_as_hdf5_resolves_it(tmp_path, listed):
+    path = legacy(tmp_path / "m.h5")
+    with h5py.File(path, "a") as file:
+        group = file["model_weights/dense"]
+        group.attrs["weight_names"] = [listed.encode(), b"dense/bias:0"]
+        assert group[listed] == group["dense/kernel:0"]  # libhdf5 itself
+    artifact = read_hdf5(path, LIMITS)
+    assert artifact.problems == ()
+    assert artifact.extra["h5"]["weight_names_missing"] == []
+    (dense,) = artifact.architecture.layers
+    assert dense.variables["kernel"] == "model_weights/dense/dense/kernel:0"

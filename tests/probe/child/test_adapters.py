@@ -82,3 +82,14 @@ def test_errors_of_ours_are_told_without_their_type():
     theirs = replace(ours, error_type="ValueError")
     assert ours.failure == "the model has no layers"
     assert theirs.failure == "ValueError: the model has no layers"
+
+
+def test_operations_that_are_no_layers_are_listed_too() -> None:
+    dense = SimpleNamespace(name="dense", trainable=True)
+    relu = SimpleNamespace(name="re_lu")
+    inner = SimpleNamespace(name="inner", trainable=False, layers=[dense], operations=[dense, relu])
+    model = Doubles()
+    model.layers, model.operations = [inner], [inner, SimpleNamespace(name="add")]
+    found = KerasModel(tensorflow(None), None, model).layers()
+    assert [each["route"] for each in found] == ["inner", "inner/dense", "add", "inner/re_lu"]
+    assert [each["trainable"] for each in found] == [False, True, False, False]
