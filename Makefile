@@ -2,7 +2,9 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev demo test lint check lock docs samples fuzz clean
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,19 +18,33 @@ setup-dev: ## the same with what tests and checks need
 demo: setup ## audit the sample models into demo-report/
 	@scripts/demo.sh
 
-test: setup-dev ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: setup-dev ## run all tests (COVERAGE=on: and hold their branch coverage to its floor)
+	$(PYTEST) $(if $(COVERAGE),--cov --cov-report=)
 
-lint: setup-dev ## style, types and generated pages
+test-fast: setup-dev ## the tests that take less than a second: no TensorFlow, no browser
+	$(PYTEST) -m "not slow"
+
+coverage: setup-dev ## run all tests, and write what they cover to htmlcov/
+	$(PYTEST) --cov --cov-report=html
+
+lint: setup-dev ## style, spelling, types, scripts, workflows and generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/shellcheck scripts/*.sh .ci/run
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/jactionlint
+	$(BIN)/zizmor --offline --quiet .
 	$(BIN)/python scripts/rule_pages.py --check
 	$(BIN)/python scripts/schema_page.py --check
 	$(BIN)/python scripts/page_tables.py --check
 
 check: lint test ## all that a change must pass
+
+dist: setup-dev ## build and check the distributions in dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/twine check --strict dist/*
 
 lock: ## renew the pinned dependencies in requirements/ (needs uv)
 	scripts/lock.sh
@@ -49,5 +65,5 @@ fuzz: ## a short run of the fuzzer (see fuzz/README.md)
 	$(BIN)/python -m fuzz.run --inputs 5000
 
 clean: ## remove everything that the other targets made
-	rm -rf .venv build dist demo-report .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist demo-report .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -69,7 +69,7 @@ def test_two_runs_as_json(runs: Path) -> None:
     kinds = {each["path"]: each["kind"] for each in found["models"]}
     assert kinds == {"cut.h5": "verdict", NEW: "new", GONE: "gone"}
     (cut,) = [each for each in found["models"] if each["path"] == "cut.h5"]
-    for way, (one, other) in {"appeared": "BA", "vanished": "AB"}.items():
+    for way, (one, other) in {"appeared": ("B", "A"), "vanished": ("A", "B")}.items():
         told = {each.split()[0] for each in cut[way]}
         assert told == codes(runs / one, "cut.h5") - codes(runs / other, "cut.h5")
     same = modelaudit("diff", "--json", runs / "A", runs / "A/index.json")

@@ -139,7 +139,7 @@ def _prefix(path: Path) -> None:
 
 def _local_name(path: Path) -> None:
     data = path.read_bytes()
-    path.write_bytes(data.replace(b"metadata.json", b"metadatX.json", 1))
+    path.write_bytes(data.replace(b"metadata.json", b"metaXata.json", 1))
 
 
 def _object_array(path: Path) -> None:
