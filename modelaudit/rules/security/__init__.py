@@ -1,4 +1,4 @@
-"""MA7xx: what the file could do to whoever loads it."""
+"""MA7xx: what the file can do to the user who loads it."""
 
 from __future__ import annotations
 

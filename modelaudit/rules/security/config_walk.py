@@ -1,4 +1,4 @@
-"""Every object and every text of a model's configs, at every depth, with the way to it."""
+"""Every object and every string in a model's configs, at every depth, with its route."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class PerArtifact(Generic[T]):
-    """A function of an artefact that keeps its last answer, since many rules ask in turn.
+    """A function of an artefact that caches its last result, because many rules call it in turn.
 
-    Artefacts hold mappings and so have no hash; the same artefact is the same object.
+    Artefacts contain mappings and so cannot be hashed; the same artefact is the same object.
     """
 
     def __init__(self, compute: Callable[[Artifact], T]) -> None:
@@ -23,7 +23,7 @@ class PerArtifact(Generic[T]):
         self._last: tuple[Artifact, T] | None = None
 
     def __call__(self, artifact: Artifact) -> T:
-        """The answer for `artifact`."""
+        """The result for `artifact`."""
         last = self._last
         if last is None or last[0] is not artifact:
             last = self._last = (artifact, self._compute(artifact))
@@ -34,7 +34,7 @@ class PerArtifact(Generic[T]):
 class ConfigObject:
     """A JSON object in a document.
 
-    `step` leads here from `parent`: keys and indices, with layers by their names.
+    `step` leads here from `parent`: keys and indices, with names in place of indices for layers.
     """
 
     file: str
@@ -44,7 +44,7 @@ class ConfigObject:
 
     @property
     def route(self) -> str:
-        """The whole way from the top of the file, `config/layers/conv2d/config/activation`."""
+        """The whole route from the top of the file, `config/layers/conv2d/config/activation`."""
         steps: list[str] = []
         site: ConfigObject | None = self
         while site is not None:
@@ -54,19 +54,19 @@ class ConfigObject:
 
     @property
     def class_name(self) -> str:
-        """Its `class_name` without a package, empty where it has none."""
+        """Its `class_name` without a package; empty if it has none."""
         name = self.value.get("class_name")
         return name.rpartition(">")[2] if isinstance(name, str) else ""
 
     def is_a(self, *classes: str) -> bool:
-        """Whether it says, by its class or by the name that one was registered under, to be one."""
+        """Whether its class, or the name that it was registered under, is one of `classes`."""
         registered = self.value.get("registered_name")
         name = registered.rpartition(">")[2] if isinstance(registered, str) else ""
         return self.class_name in classes or name in classes
 
     @property
     def layer(self) -> str:
-        """Name of the object that this is, or is a part of; its class where it has no name."""
+        """Name of the object that this is, or is part of; its class if it has no name."""
         site: ConfigObject | None = self
         while site is not None:
             if name := name_of(site.value):
@@ -77,7 +77,7 @@ class ConfigObject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConfigText:
-    """A string in a document: the innermost object around it, and keys from there."""
+    """A string in a document: the innermost object around it, and the keys from there."""
 
     site: ConfigObject
     key: str
@@ -85,20 +85,20 @@ class ConfigText:
 
     @property
     def route(self) -> str:
-        """The whole way from the top of the file."""
+        """The whole route from the top of the file."""
         return f"{self.site.route}/{self.key}".lstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigTree:
-    """All objects, parents before children, and all texts."""
+    """All objects, parents before children, and all strings."""
 
     sites: tuple[ConfigObject, ...]
     texts: tuple[ConfigText, ...]
 
 
 def name_of(value: Mapping[str, Json]) -> str:
-    """The name that an object or its config gives itself; empty where it has none."""
+    """The name in an object or in its config; empty if it has none."""
     config = value.get("config")
     for holder in (config, value):
         name = holder.get("name") if isinstance(holder, dict) else None
@@ -112,7 +112,7 @@ def _walk(artifact: Artifact) -> ConfigTree:
     texts: list[ConfigText] = []
     for document in artifact.documents:
         root = ConfigObject(document.file, document.route, {"": document.value})
-        # An explicit stack: reading has bounded size and depth, but not to what Python recurses.
+        # An explicit stack: the reader limits size and depth, but not to Python's recursion limit.
         pending: list[tuple[Json, str, ConfigObject]] = [(document.value, "", root)]
         while pending:
             value, key, site = pending.pop()
@@ -136,16 +136,16 @@ def _walk(artifact: Artifact) -> ConfigTree:
 
 
 def _step(key: str, index: int, item: Json) -> str:
-    """Layers by name, since their place shifts with every edit of the model."""
+    """Layers by name, because their index changes with every edit of the model."""
     name = name_of(item) if key == "layers" and isinstance(item, dict) else ""
     return f"{key}/{name or index}" if key else str(index)
 
 
 config_tree = PerArtifact(_walk)
-"""Every object and text in an artefact's documents."""
+"""Every object and string in an artefact's documents."""
 
 
 def require_documents(facts: Facts) -> None:
-    """Raise `NotApplicable` where no config could be read."""
+    """Raise `NotApplicable` if no config could be read."""
     if not facts.artifact.documents:
-        raise NotApplicable("the model holds no config that could be read")
+        raise NotApplicable("the model contains no readable config")

@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that reach out of the graph, by what they do."""
+"""TensorFlow operations that reach outside the graph, grouped by what they do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from modelaudit.findings import Severity
 
 @dataclass(frozen=True, slots=True)
 class OpThreat:
-    """Operations that do one thing, and what to say about them.
+    """Operations that do the same thing, and the texts of the rule about them.
 
-    `operations` are names -> positions of the inputs that say where to (a path, an address).
+    `operations` maps names to positions of the inputs that name the target (a path, an address).
     """
 
     code: str
@@ -32,8 +32,8 @@ def _at(position: int, names: str) -> dict[str, tuple[int, ...]]:
 
 
 _NO_SERVE = (
-    "Do not load or serve it. No classifier needs this; ask the maker for an export of the "
-    "prediction function alone."
+    "Do not load or serve it. No classifier needs this operation; ask the author for an export of "
+    "the prediction function only."
 )
 _POLICY = "https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md"
 
@@ -45,8 +45,8 @@ THREATS = (
         "writes a file",
         "The graph writes files",
         "The graph writes no file",
-        "Calling the model, or only loading it, writes to the disk of whoever does so, with their "
-        "rights: over a start-up script, for one.",
+        "Calling the model, or merely loading it, writes to the disk of the user who does so, with "
+        "that user's permissions, for example over a start-up script.",
         _NO_SERVE,
         {**_at(0, "WriteFile"), **_at(1, "SaveDataset SaveDatasetV2 DistributedSave")}
         | _at(1, "DatasetToTFRecord ExperimentalDatasetToTFRecord")
@@ -60,8 +60,9 @@ THREATS = (
         "reads a file",
         "The graph reads files",
         "The graph reads no file",
-        "The model can carry a file of its user's, a key for one, out through its outputs. Paths "
-        "may be addresses: TensorFlow opens gs:// and others like files.",
+        "The model can leak one of its user's files, for example a private key, through its "
+        "outputs. A path may also be an address: TensorFlow opens gs:// and similar addresses like "
+        "files.",
         _NO_SERVE,
         {**_at(0, "ReadFile"), "ImmutableConst": ()},
         (_POLICY,),
@@ -73,8 +74,8 @@ THREATS = (
         "lists files",
         "The graph lists files",
         "The graph lists no files",
-        "The names of files on the machine come out through the model's outputs, or tell it what "
-        "to read next.",
+        "The names of files on the machine can leak through the model's outputs, or tell the model "
+        "what to read next.",
         _NO_SERVE,
         _at(0, "MatchingFiles MatchingFilesDataset ExperimentalMatchingFilesDataset"),
     ),
@@ -82,9 +83,9 @@ THREATS = (
         "MA743",
         "graph-prints-to-file",
         Severity.HIGH,
-        "prints into a file",
-        "The graph prints into a file",
-        "The graph prints into no file",
+        "prints to a file",
+        "The graph prints to a file",
+        "The graph prints to no file",
         "A print operation with `file://` as its stream appends to that file on the machine that "
         "runs the model. Printing to the terminal is harmless and not reported.",
         "Export the model without `tf.print(..., output_stream=...)`.",
@@ -94,13 +95,14 @@ THREATS = (
         "MA744",
         "python-callback",
         Severity.MEDIUM,
-        "calls back into Python",
+        "calls Python",
         "The graph calls a Python function that is not in the file",
         "The graph calls no Python function",
-        "The operation names a function that lived in the process that saved the model. In any "
-        "other process it is not there and the model fails: an incompatibility more than an attack.",
-        "Replace `tf.py_function` and `tf.numpy_function` by TensorFlow operations and export "
-        "again.",
+        "The operation names a function of the process that saved the model. In any other process "
+        "the function is missing and the model fails. This is an incompatibility rather than an "
+        "attack.",
+        "Replace `tf.py_function` and `tf.numpy_function` with TensorFlow operations and export "
+        "the model again.",
         dict.fromkeys(("PyFunc", "PyFuncStateless", "EagerPyFunc"), ()),
     ),
     OpThreat(
@@ -110,8 +112,8 @@ THREATS = (
         "reads files as a dataset",
         "The graph reads datasets from files",
         "The graph reads no dataset from files",
-        "An input pipeline inside of a model opens files of whoever runs it. Pipelines belong to "
-        "training code, not into an export.",
+        "An input pipeline inside a model opens files of the user who runs it. Pipelines belong in "
+        "training code, not in an export.",
         _NO_SERVE,
         _at(
             0,
@@ -146,11 +148,11 @@ THREATS = (
         "checkpoint-outside-saver",
         Severity.HIGH,
         "saves or restores a checkpoint",
-        "The graph saves or restores checkpoints outside of its saver",
-        "Checkpoints are saved and restored by the model's saver only",
-        "Every SavedModel has a saver that reads its own variables. This operation is none of it: "
-        "calling the model reads or writes checkpoint files elsewhere, and MergeV2Checkpoints can "
-        "delete directories.",
+        "The graph saves or restores checkpoints outside its saver",
+        "Only the model's saver saves and restores checkpoints",
+        "Every SavedModel has a saver that restores its own variables. This operation is not part "
+        "of it: calling the model reads or writes other checkpoint files, and MergeV2Checkpoints "
+        "can delete directories.",
         _NO_SERVE,
         _at(
             0,
@@ -162,13 +164,13 @@ THREATS = (
         "MA747",
         "table-from-path",
         Severity.HIGH,
-        "fills a lookup table from a file",
-        "A lookup table is filled from a file that is no asset of the model",
-        "Lookup tables are filled from the model's own assets only",
-        "Vocabularies travel as assets inside of the SavedModel. This one is read from a path on "
-        "the machine that loads the model, and its lines can be read back out of the table.",
+        "initialises a lookup table from a file",
+        "A lookup table is initialised from a file that is not an asset of the model",
+        "Lookup tables are initialised only from the model's own assets",
+        "Vocabularies are distributed as assets inside the SavedModel. This one is read from a "
+        "path on the machine that loads the model, and its lines can be read back from the table.",
         "Export the model with the vocabulary as an asset (`tf.saved_model.Asset`, or a text file "
-        "initialiser that is tracked by the model).",
+        "initialiser that the model tracks).",
         _at(1, "InitializeTableFromTextFile InitializeTableFromTextFileV2"),
     ),
     OpThreat(
@@ -178,7 +180,7 @@ THREATS = (
         "reads a checkpoint, vocabulary or descriptor from a file",
         "The graph reads matrices, vocabularies or descriptors from files",
         "The graph reads no matrix, vocabulary or descriptor from files",
-        "These operations open a file by a path from the graph when they run.",
+        "When these operations run, they open a file whose path is in the graph.",
         _NO_SERVE,
         {"LoadAndRemapMatrix": (0,), "GenerateVocabRemapping": (0, 1)}
         | dict.fromkeys(("DecodeProtoV2", "EncodeProto"), ()),
@@ -189,8 +191,8 @@ THREATS = (
         Severity.HIGH,
         "writes debug dumps or summaries",
         "The graph writes debug dumps or summaries",
-        "The graph writes no debug dump and no summary",
-        "Values of the model are written to files, or sent to an address, that the graph names.",
+        "The graph writes no debug dumps and no summaries",
+        "The model's values are written to files, or sent to an address, that the graph specifies.",
         "Export the prediction function without `tf.summary` and without debugger hooks.",
         _at(1, "CreateSummaryFileWriter CreateSummaryDbWriter")
         | dict.fromkeys(
@@ -219,11 +221,12 @@ THREATS = (
         "MA750",
         "graph-uses-network",
         Severity.HIGH,
-        "talks to another machine",
-        "The graph talks to other machines",
-        "The graph talks to no other machine",
-        "The operation connects to a service, or sends tensors to another process. A model that "
-        "is run on its own has nobody to talk to: it hangs, or it talks to whom its maker chose.",
+        "communicates with another machine",
+        "The graph communicates with other machines",
+        "The graph communicates with no other machine",
+        "The operation connects to a service or sends tensors to another process. A model that "
+        "runs on its own has no peer: it either hangs or communicates with a machine that its "
+        "author chose.",
         _NO_SERVE,
         _at(2, "DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4")
         | _at(1, "RegisterDataset RegisterDatasetV2")
@@ -270,16 +273,16 @@ WATCHED: Mapping[str, OpThreat] = {op: threat for threat in THREATS for op in th
 """Operation -> its threat."""
 
 PADS: Mapping[str, int] = dict.fromkeys(("Pad", "PadV2", "MirrorPad"), 1)
-"""Operations that make a tensor larger by amounts for each axis -> position of the amounts."""
+"""Operations that pad a tensor along each axis -> position of the padding amounts."""
 
 LOOPS = frozenset({"While", "StatelessWhile", "LoopCond", "Abort"})
-"""Operations that can keep or end the process; `graph_limits` looks at them."""
+"""Operations that can block or end the process; `graph.limits` checks them."""
 
 NATIVE = frozenset({"XlaCustomCall", "XlaCustomCallV2"})
-"""Operations of TensorFlow's that call a native function by its name."""
+"""TensorFlow operations that call a native function by its name."""
 
 RUNS_GRAPH = "DatasetFromGraph"
-"""The operation that runs a graph that it is given as text."""
+"""The operation that runs a serialised graph."""
 
 SIZED: Mapping[str, int] = {
     **dict.fromkeys(("Fill", "Empty", "RandomUniform", "RandomStandardNormal"), 0),
@@ -295,4 +298,4 @@ SIZED: Mapping[str, int] = {
     **dict.fromkeys(("StatefulUniform", "StatefulStandardNormalV2", "StatefulTruncatedNormal"), 2),
     **dict.fromkeys(("LinSpace", "ScatterNd", "UnsortedSegmentSum"), 2),
 }
-"""Operations that make a tensor of a given shape -> position of the shape."""
+"""Operations that create a tensor of a given shape -> position of the shape."""

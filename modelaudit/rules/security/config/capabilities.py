@@ -1,8 +1,8 @@
-"""What Python code could do, told by the names that it refers to.
+"""What Python code could do, judged by the names that it refers to.
 
-Honest Lambda layers do arithmetic: they name `tf`, `K`, `np` and functions of those. The names
-here are the ways out of arithmetic. A name is no proof of what happens when the code runs, but
-code that names none of them has no way out.
+Legitimate Lambda layers do arithmetic: they refer to `tf`, `K`, `np` and functions of those. The
+names here lead beyond arithmetic. A name does not prove what happens when the code runs, but code
+that uses none of these names cannot go beyond arithmetic.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         attrgetter methodcaller mro raise_signal pthread_kill exit quit threading"""
     ),
 }
-"""Ability -> names that give it.
+"""Ability -> names that provide it.
 
-`io` and `signal` are no such names: `tf.io` decodes images, `tf.signal` makes spectrograms.
+`io` and `signal` are not listed: `tf.io` decodes images, `tf.signal` computes spectrograms.
 """
 
 _ABILITY_OF = {name: ability for ability, names in CAPABILITIES.items() for name in names}
 
 
 def abilities(names: Iterable[str]) -> dict[str, list[str]]:
-    """Ability -> the names in `names` that give it; empty for arithmetic."""
+    """Ability -> the names in `names` that provide it; empty for arithmetic."""
     found: dict[str, list[str]] = {}
     for name in names:
         ability = _ABILITY_OF.get(name)

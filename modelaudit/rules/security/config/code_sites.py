@@ -1,7 +1,7 @@
-"""Python code in a model's configs, in whichever of its encodings it is kept.
+"""Python code in a model's configs, in all of its encodings.
 
-Keras 1 and early Keras 2 wrote marshal bytes straight into the JSON, Keras 2 in base64 as the
-first of a list, Keras 3 in base64 in a `__lambda__` object; some files hold source text.
+Keras 1 and early Keras 2 wrote marshal bytes directly into the JSON, Keras 2 writes base64 as the
+first item of a list, Keras 3 base64 in a `__lambda__` object. Some files contain source text.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from modelaudit.rules.security.config_walk import ConfigText, PerArtifact, confi
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
-# Possessive, so that hostile texts cost no more than their length.
+# Possessive, so that matching hostile text takes linear time.
 _NAME = re.compile(r"[^\W\d]\w*+(?:[.>][^\W\d]\w*+)*+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}\s*+")
-# Python's decoder, and so Keras, passes over everything that is not in the alphabet.
+# Python's decoder, and so Keras, skips everything that is not in the alphabet.
 # The first eight bits of a code object's type are followed by those of its argument count.
 _IN_BASE64 = re.compile(r"[^A-Za-z0-9+/]*+[Y4][^A-Za-z0-9+/]*+[w-z0-9+/]")
 
-# Where a Lambda keeps functions, and how each says that it is one.
+# Where a Lambda stores functions, and how each says that it is one.
 _SLOTS = ("function", "output_shape", "mask")
 _SHOWN = 24
 _SHOWN_TEXT = 200
@@ -42,13 +42,13 @@ class CodeSite:
     """A piece of code and what it refers to.
 
     Attributes:
-        text: where it stands.
+        text: the string that contains it.
         encoding: base64, raw or source.
-        names: identifiers in it; () where it could not be read.
+        names: identifiers in it; () if it could not be read.
         constants: string literals in it.
-        origin: `file:line` that the code remembers, empty for source.
-        python: versions whose bytecode it is, empty for source.
-        unreadable: why it could not be read; empty where it could.
+        origin: `file:line` recorded in the code; empty for source.
+        python: Python versions whose bytecode it is; empty for source.
+        unreadable: why it could not be read; empty if it could.
         digest: SHA-256 of its bytes.
     """
 
@@ -62,7 +62,7 @@ class CodeSite:
     digest: str
 
     def evidence(self) -> dict[str, Json]:
-        """As JSON, cut to what a person reads."""
+        """As JSON, shortened for display."""
         found: dict[str, Json] = {
             "layer": self.text.site.layer,
             "encoding": self.encoding,
@@ -82,7 +82,7 @@ def _find(artifact: Artifact) -> tuple[CodeSite, ...]:
 
 
 def _code_at(text: ConfigText) -> CodeSite | None:
-    """The code that a text is, if it is; any text can be bytecode, only a slot's can be source."""
+    """The code in a text, if there is any; any text can be bytecode, only a slot's can be source."""
     for encoding, data in _decoded(text.value):
         if looks_like_bytecode(data):
             return _bytecode(text, encoding, data)
@@ -94,7 +94,7 @@ def _code_at(text: ConfigText) -> CodeSite | None:
 
 
 def _decoded(value: str) -> Iterator[tuple[str, bytes]]:
-    """The bytes that a text may stand for, where its first characters fit a code object's."""
+    """The bytes that a text may encode, if its first characters match a code object's."""
     if value[:1] in {"c", "\xe3"} and value[3:5] == "\0\0":
         yield "raw", value.encode("raw_unicode_escape")  # as the old Keras decodes it
     elif _IN_BASE64.match(value):

@@ -1,4 +1,4 @@
-"""MA715: classes and functions that come with somebody's code rather than with Keras."""
+"""MA715: classes and functions that are not part of Keras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelaudit.rules.security.config.module_lists import KERAS, imported_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
 from modelaudit.rules.security.config_walk import require_documents
 
-# Keras 2.11 to 2.15 registered its own optimizers as if they were a user's.
+# Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
 _OWN_OPTIMIZERS = frozenset(
     [
         "Adadelta",
@@ -34,7 +34,7 @@ _OWN_OPTIMIZERS = frozenset(
 
 
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """One finding for each class or function, with all places that ask for it."""
+    """One finding for each class or function, with all places that refer to it."""
     require_documents(facts)
     wanted: dict[str, list[ObjectReference]] = {}
     for reference in references(facts.artifact):
@@ -43,9 +43,9 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for name, uses in wanted.items():
         site = uses[0].site
         imported = next(filter(None, map(imported_module, uses)), "")
-        how = f" Loaders that import modules by name import {imported}." if imported else ""
+        how = f" Loaders that import modules by name will import {imported}." if imported else ""
         yield rule.finding(
-            f"The config asks for {name}, which Keras does not have ({times(len(uses))}).{how}",
+            f"The config refers to {name} ({times(len(uses))}), which is not part of Keras.{how}",
             file=site.file,
             route=site.route,
             severity=Severity.MEDIUM if imported else None,
@@ -62,14 +62,14 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         _unnamed(facts.artifact) - {r.name for u in wanted.values() for r in u}
     ):
         yield rule.finding(
-            f"The config asks for the layer class {class_name}, which Keras does not have.",
+            f"The config refers to the layer class {class_name}, which is not part of Keras.",
             evidence={"name": class_name},
             key=class_name,
         )
 
 
 def _is_custom(reference: ObjectReference) -> bool:
-    if reference.name == "*" or suspicious_module(reference):  # `*`: where code takes globals from
+    if reference.name == "*" or suspicious_module(reference):  # `*`: the module of code's globals
         return False
     registered = _registered(reference)
     if registered:
@@ -79,7 +79,7 @@ def _is_custom(reference: ObjectReference) -> bool:
 
 
 def _registered(reference: ObjectReference) -> str:
-    """`package>Name`, where the object was registered by its user."""
+    """`package>Name`, if the object was registered by its user."""
     for name in (reference.site.value.get("registered_name"), reference.name):
         if isinstance(name, str) and ">" in name:
             return name
@@ -87,7 +87,7 @@ def _registered(reference: ObjectReference) -> str:
 
 
 def _unnamed(artifact: Artifact) -> set[str]:
-    """Layer classes that are none of Keras's, in dialects that name no module."""
+    """Layer classes that are not part of Keras, in dialects that name no module."""
     layers = artifact.architecture.layers if artifact.architecture else ()
     return {
         layer.class_name.rpartition(">")[2]
@@ -105,16 +105,17 @@ RULES = (
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
         summary="The model needs code that is not in the file",
-        pass_title="The model needs no code but Keras's own",
-        why="The file names a class or function of its maker's, and it is that code which decides "
-        "what loading does. Where only a name is given, or the module of a package that is known, "
-        "it is an incompatibility: the program that loads has the code, or nothing runs. Another "
-        "module is medium. Keras before 3.9, and tf-keras of every version, import it by the "
-        "file's word alone, in safe mode too, and run the first module of that name that Python "
-        "finds, be it one that lies beside the model in the working directory. Keras from 3.9 on "
-        "imports none but its own, keras_hub, keras_cv and keras_nlp. Not higher, since the file "
-        "brings no code, and every honest model with a layer of its own looks the same.",
-        fix="Get the code from the maker, read it, and pass it on loading "
+        pass_title="The model needs no code other than Keras",
+        why="The file names a custom class or function, and that code decides what loading does. "
+        "If the file gives only a name, or the module of a well-known package, this is an "
+        "incompatibility: either the program that loads the model has the code, or nothing runs. "
+        "Any other module raises the severity to medium. Keras before 3.9, and every version of "
+        "tf-keras, import the module because the file names it, even in safe mode, and run the "
+        "first module of that name that Python finds, which may be one next to the model in the "
+        "working directory. Keras from 3.9 on imports only its own modules, keras_hub, keras_cv "
+        "and keras_nlp. The severity is not higher because the file contains no code, and every "
+        "legitimate model with a custom layer looks the same.",
+        fix="Get the code from the author, read it, and pass it when you load the model "
         "(`custom_objects={...}` or `@keras.saving.register_keras_serializable()`).",
         check=check,
         bad=example({"module": "lab.layers", "class_name": "Mix", "config": {"name": "mix"}}),

@@ -1,7 +1,7 @@
-"""Python objects that a config names in passing: as a dotted text, or as what one was registered as.
+"""Python objects that a config names indirectly: as a dotted string or as a registered name.
 
-Keras looks neither of them up by itself. Old and foreign loaders do, and no honest config holds
-`os.system` where an activation belongs.
+Keras itself does not look up either. Old and third-party loaders do, and no legitimate config
+contains `os.system` where an activation belongs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from modelaudit.rules.security.config.object_references import ObjectReference
 from modelaudit.rules.security.config_walk import ConfigText, PerArtifact, config_tree
 
 _DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
-# Keys under which configs have functions; lists of words can hold anything.
+# Keys whose values can be functions; lists of words can contain anything.
 _FUNCTIONS = re.compile(
     r"(?:\w+_)?(?:function|fn|activation|initializer|regularizer|constraint|loss|metrics?"
     r"|standardize|split|callable)(?:/\d+)*"
@@ -47,11 +47,11 @@ def _in_text(text: ConfigText) -> Iterator[ObjectReference]:
     module, _, name = text.value.rpartition(".")
     root = module.partition(".")[0]
     if name in {GET_FILE, UNSAFE}:
-        if not isinstance(text.site.value.get("module"), str):  # else it is a reference in full
+        if not isinstance(text.site.value.get("module"), str):  # else it is a complete reference
             yield ObjectReference(text.site, module, name, True)
     elif root in STANDARD and abilities((root, name)):
         yield ObjectReference(text.site, module, name, True)
 
 
 named = PerArtifact(_find)
-"""Objects that texts and registered names of an artefact's configs stand for, if hostile."""
+"""Hostile objects that strings and registered names in an artefact's configs refer to."""

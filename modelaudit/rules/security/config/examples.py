@@ -56,12 +56,12 @@ def function(module: str, name: str) -> dict[str, Json]:
 
 
 def example(*layers: dict[str, Json], compiled: Json = None) -> Callable[[], Facts]:
-    """`with_layers`, made when it is asked for."""
+    """`with_layers`, evaluated when it is called."""
     return lambda: with_layers(*layers, compiled=compiled)
 
 
 def dense() -> Facts:
-    """One honest layer."""
+    """One harmless layer."""
     initializer: Json = {
         "module": "keras.initializers",
         "class_name": "GlorotUniform",

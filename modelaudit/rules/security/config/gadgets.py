@@ -1,4 +1,4 @@
-"""MA704 to MA708: objects that a config asks for and no model needs."""
+"""MA704 to MA708: objects that a config refers to although no model needs them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _ask(
 ) -> Finding:
     site = reference.site
     return rule.finding(
-        f"{site.layer or 'The config'} asks for {reference}, {what}.",
+        f"{site.layer or 'The config'} refers to {reference}, {what}.",
         file=site.file,
         route=site.route,
         evidence={"module": reference.module, "name": reference.name, **(evidence or {})},
@@ -47,14 +47,14 @@ def _ask(
 
 
 def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Objects from modules that hold no parts of models."""
+    """Objects from modules that contain no parts of models."""
     require_documents(facts)
     for reference in (*references(facts.artifact), *named(facts.artifact)):
         why = suspicious_module(reference)
         if not why:
             yield from _borrowed(rule, reference)
             continue
-        # A user's own module can be called like one of Python's.
+        # A user's own module can have the same name as one of Python's.
         module = "" if reference.module in _COMMON_WORDS else reference.module
         dangerous = abilities((module, reference.name))
         if dangerous or reference.is_called or reference.module == "builtins":
@@ -64,20 +64,20 @@ def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _borrowed(rule: Rule, reference: ObjectReference) -> Iterator[Finding]:
-    """A function that any package may have imported from where it does harm, by its name."""
+    """A function that any package may have imported from a dangerous module, by its name."""
     last = reference.name.rpartition(".")[2]
     if reference.root in KERAS | {"", "builtins"} or last in _COMMON_WORDS | {GET_FILE, UNSAFE}:
         return
     found = abilities((last,)) if reference.is_called else {}
     if found:
-        what = f"which has the name of what {' and '.join(found)}"
+        what = f"which has the same name as a function that {' and '.join(found)}"
         yield _ask(rule, reference, what, severity=Severity.HIGH, confidence=Confidence.MEDIUM)
 
 
 def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -> Check:
     """A check for functions of Keras, or of an unnamed module, by name.
 
-    With `toolboxes`, also for all that `is_tool` finds.
+    With `toolboxes`, also for everything that `is_tool` recognises.
     """
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -
 
 
 def _arguments(site: ConfigObject) -> dict[str, Json]:
-    """Keyword arguments that a surrounding Lambda would call its function with."""
+    """Keyword arguments that a surrounding Lambda would pass to its function."""
     for holder in (site, site.parent):
         arguments = holder.value.get("arguments") if holder else None
         if isinstance(arguments, dict):
@@ -106,8 +106,8 @@ def _arguments(site: ConfigObject) -> dict[str, Json]:
 
 
 def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Ways to switch safe mode off from inside of a file."""
-    yield from _check_names(frozenset({UNSAFE}), "which switches safe mode off")(rule, facts)
+    """Ways to disable safe mode from inside a file."""
+    yield from _check_names(frozenset({UNSAFE}), "which disables safe mode")(rule, facts)
     for site in config_tree(facts.artifact).sites:
         if "safe_mode" in site.value and not site.value["safe_mode"]:
             yield rule.finding(
@@ -121,14 +121,14 @@ def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Layers that call a function of TensorFlow that leaves the graph."""
+    """Layers that call a TensorFlow function that reaches outside the graph."""
     require_documents(facts)
     for reference in references(facts.artifact):
         parts = reference.module.split(".")
         if parts[0] == "tensorflow" and not KERAS & {*parts[1:]}:
             threat = WATCHED.get(reference.name)
             names = reference.name.split(".")
-            # A class of `raw_ops` or `saved_model` can be anything; a function there does it.
+            # A class of `raw_ops` or `saved_model` can be anything; a function there is dangerous.
             found = list(abilities((*parts, *names) if reference.is_called else names))
             found = [threat.does] if threat else found
             if found:
@@ -165,16 +165,16 @@ def _rule(
     )
 
 
-_DELETE = "Do not load it. No model that Keras saved looks so; tell whoever it came from."
+_DELETE = "Do not load it. Keras never saves a model like this; inform whoever you got it from."
 
 RULES = (
     _rule(
         "MA704",
         "tensorflow-function-call",
         Severity.CRITICAL,
-        "The config calls a TensorFlow function that leaves the graph",
-        "The config calls no TensorFlow function that leaves the graph",
-        "Keras 2 keeps a call of any TensorFlow function as a layer with the function's name. "
+        "The config calls a TensorFlow function that reaches outside the graph",
+        "The config calls no TensorFlow function that reaches outside the graph",
+        "Keras 2 stores a call of any TensorFlow function as a layer with the function's name. "
         "This one reads or writes files, or runs code, whenever the model is called.",
         _DELETE,
         check_tensorflow_calls,
@@ -185,11 +185,11 @@ RULES = (
         "MA705",
         "arbitrary-module",
         Severity.CRITICAL,
-        "The config asks for an object that is no part of any model",
-        "The config asks for no object from outside of models",
-        "Keras before 3.9, and tf-keras, import whatever module a config names and call what they "
-        "find there with arguments from the file. Loading the model is enough to run it; safe mode "
-        "does not help there. What a module has imported itself can be named through it.",
+        "The config refers to an object that cannot be part of a model",
+        "The config refers only to objects that can be part of a model",
+        "Keras before 3.9, and tf-keras, import any module that a config names and call objects in "
+        "it with arguments from the file. Merely loading the model runs them, even in safe mode. "
+        "Objects that a module has imported can be reached through it.",
         _DELETE,
         check_modules,
         example(function("os", "system")),
@@ -201,8 +201,8 @@ RULES = (
         Severity.CRITICAL,
         "The config makes Keras download a file",
         "The config downloads nothing",
-        "`keras.utils.get_file` fetches any address and can unpack the archive that it gets. From "
-        "inside a config it runs while the model is loaded, with addresses that the file chooses.",
+        "`keras.utils.get_file` downloads from any address and can unpack the archive. In a config "
+        "it runs while the model is loaded, with addresses that the file chooses.",
         _DELETE,
         _check_names(frozenset({GET_FILE}), "which downloads and unpacks files"),
         example(function("keras.utils", "get_file")),
@@ -215,10 +215,10 @@ RULES = (
         "MA707",
         "config-disables-safe-mode",
         Severity.CRITICAL,
-        "The config switches Keras's safe mode off",
-        "The config leaves safe mode alone",
-        "Safe mode keeps Keras from running code out of files. Keras before 3.11 lets a file "
-        "switch it off while it is loaded, after which a second layer or file runs anything.",
+        "The config disables Keras's safe mode",
+        "The config does not change safe mode",
+        "Safe mode prevents Keras from running code from files. Keras before 3.11 lets a file "
+        "disable it while the file is loaded, after which a second layer or file can run anything.",
         _DELETE,
         check_safe_mode,
         example(function("keras.config", "enable_unsafe_deserialization")),
@@ -228,10 +228,10 @@ RULES = (
         "MA708",
         "non-modelling-function",
         Severity.HIGH,
-        "The config asks for a function of Keras that is no part of any model",
-        "The config asks Keras for parts of models only",
+        "The config refers to a Keras function that cannot be part of a model",
+        "The config refers only to Keras objects that can be part of a model",
         "Functions that load, save or list files are public in Keras, and a config can name them "
-        "like any layer. Newer versions refuse this list; older ones call them.",
+        "like any layer. Newer versions reject the functions on this list; older ones call them.",
         _DELETE,
         _check_names(NON_MODELLING, "which loads, saves or registers things", toolboxes=True),
         example(function("keras.models", "load_model")),

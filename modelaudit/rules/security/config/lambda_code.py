@@ -1,4 +1,4 @@
-"""MA701 to MA703: Python code that the model carries in its config."""
+"""MA701 to MA703: Python code in the model's config."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modelaudit.rules.security.config_walk import require_documents
 
 _HDF5 = frozenset({Format.LEGACY_H5_FULL, Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3})
 _H5_NOTE = (
-    " Keras before 3.11.3 runs it when it loads an .h5 file, whatever `safe_mode` says"
+    " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
     " (CVE-2025-9905)."
 )
 _SHOWN = 8
@@ -39,7 +39,7 @@ def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
         evidence["abilities"] = {ability: list(names) for ability, names in found.items()}
     kind = "source text" if code.encoding == "source" else "bytecode"
     layer = code.text.site.layer
-    whose = f"The layer {layer} holds" if layer else "The config holds"
+    whose = f"Layer {layer} contains" if layer else "The config contains"
     return rule.finding(
         f"{whose} Python {kind} that {what}.{note}",
         file=code.text.site.file,
@@ -50,7 +50,7 @@ def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
 
 
 def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Code that names nothing but arithmetic."""
+    """Code that refers only to arithmetic."""
     for code in _codes(facts):
         if not code.unreadable and not abilities(code.names):
             names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
@@ -58,19 +58,20 @@ def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_dangerous(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Code that names a way out of arithmetic."""
+    """Code that refers to anything other than arithmetic."""
     for code in _codes(facts):
         found = abilities(code.names)
         if found:
             named = [
-                f"what {ability} ({', '.join(names[:_SHOWN])})" for ability, names in found.items()
+                f"something that {ability} ({', '.join(names[:_SHOWN])})"
+                for ability, names in found.items()
             ]
             what = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
-            yield _finding(rule, facts, code, f"names {what}")
+            yield _finding(rule, facts, code, f"refers to {what}")
 
 
 def check_unreadable(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Code that nobody could read."""
+    """Code that could not be read."""
     for code in _codes(facts):
         if code.unreadable:
             yield _finding(rule, facts, code, f"cannot be read: {code.unreadable}")
@@ -92,14 +93,14 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The model carries Python code that runs when it is used",
-        pass_title="No plain Python code is in the model",
-        why="A Lambda layer is stored as code, and whoever loads the model runs that code. This "
-        "code names nothing but arithmetic, which is common and honest. It still runs only under "
-        "the Python version that wrote it, and it is the place where an attacker would put theirs.",
-        fix="Replace the Lambda by a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
-        "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save "
-        "again. To load the file as it is, Keras asks for `safe_mode=False`.",
+        summary="The model contains Python code that runs when it is used",
+        pass_title="The model contains no plain Python code",
+        why="A Lambda layer is stored as code, and loading the model runs that code. This code "
+        "refers only to arithmetic, which is common and harmless. It still runs only in the Python "
+        "version that wrote it, and a Lambda layer is where an attacker would put code.",
+        fix="Replace the Lambda with a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
+        "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save the "
+        "model again. To load the file as it is, Keras requires `safe_mode=False`.",
         check=check_plain,
         bad=example(lambda_layer(ARITHMETIC)),
         good=dense,
@@ -112,13 +113,14 @@ RULES = (
         severity=Severity.CRITICAL,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="The model carries Python code that reaches out of the model",
-        pass_title="No Python code in the model reaches out of it",
-        why="The code names functions that run programs, touch files, use the network or get hold "
-        "of the interpreter. A layer needs none of them. Loading or calling the model would run "
-        "the code with your rights.",
-        fix="Do not load it, not even to look. Move it to where no program loads it, and tell whoever "
-        "it came from. The names and strings in the evidence were read without running anything.",
+        summary="The model contains Python code that reaches outside the model",
+        pass_title="No Python code in the model reaches outside it",
+        why="The code refers to functions that run programs, access files, use the network or "
+        "manipulate the interpreter. A layer needs none of them. Loading or calling the model "
+        "would run the code with your permissions.",
+        fix="Do not load it, not even to inspect it. Move it to where no program loads it, and "
+        "inform whoever you got it from. The names and strings in the evidence were read without "
+        "running anything.",
         check=check_dangerous,
         bad=example(lambda_layer(SYSTEM)),
         good=example(lambda_layer(ARITHMETIC)),
@@ -131,11 +133,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARTIFACT,),
-        summary="The model carries code that cannot be read",
+        summary="The model contains code that cannot be read",
         pass_title="All code in the model can be read",
-        why="Something stands where a loader expects Python code, and it is in no format of any "
-        "Python from 2.3 to 3.14. It may be damaged, or made so that scanners fail on it.",
-        fix="Do not load it. Ask the maker for the source of the layer, and for the Python version "
+        why="A loader expects Python code here, but the content is not bytecode of any Python "
+        "version from 2.3 to 3.14. It may be damaged, or crafted so that scanners fail on it.",
+        fix="Do not load it. Ask the author for the source of the layer and for the Python version "
         "that saved the model.",
         check=check_unreadable,
         bad=example(lambda_layer(ARITHMETIC[:80])),

@@ -1,4 +1,4 @@
-"""Which modules and names of a config are no home of a model's parts."""
+"""Which modules and names in a config cannot belong to parts of a model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from modelaudit.rules.security.config.object_references import ObjectReference
 
 KERAS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
 
-# Python's library, with what only older or newer Pythons than this one have in it.
+# Python's standard library, including modules of older and newer versions.
 STANDARD = sys.stdlib_module_names | {
     *("nt", "__builtin__", "distutils", "imp", "asyncore", "asynchat", "smtpd", "pipes", "cgi"),
     *("telnetlib", "crypt", "nis", "msilib", "spwd", "imghdr", "sndhdr", "lib2to3", "nntplib"),
     *("commands", "popen2", "urllib2", "httplib", "cPickle", "StringIO", "posixfile", "dl"),
 }
 
-# Modules of other packages that a class of theirs can be used through, but never a function:
-# it would read pickles, open connections, run programs.
+# Modules of other packages whose classes a model may use, but never their functions: those can
+# read pickles, open connections or run programs.
 _FOREIGN = frozenset(
     {
         *("numpy", "scipy", "pandas", "torch", "joblib", "dill", "cloudpickle", "requests"),
@@ -29,13 +29,13 @@ _FOREIGN = frozenset(
         *("mlflow", "tensorboard", "jinja2", "flask", "django", "twisted", "tornado", "lxml"),
     }
 )
-# Where those keep activations and the like.
+# Where these packages keep activations and similar functions.
 _NUMERIC = re.compile(
     r"jax\.(?:_src\.)?(?:nn|numpy|lax|scipy)(?:\.|\Z)|torch\.nn\.functional\Z|torch\._C\._nn\Z"
     r"|scipy\.special(?:\.|\Z)|numpy\Z"
 )
-# Names of builtins that Keras writes for its own functions' module are losses and activations;
-# these are Python's.
+# Builtins that Keras writes for functions in its own module are losses and activations; these are
+# Python's.
 _BUILTINS = frozenset(
     [
         "__import__",
@@ -98,7 +98,7 @@ _HARMLESS_BUILTINS = frozenset(
 
 GET_FILE = "get_file"
 UNSAFE = "enable_unsafe_deserialization"
-# Exported by Keras, and of no use in a model: they load, save, list and register.
+# Exported by Keras but of no use in a model: they load, save, list and register.
 NON_MODELLING = frozenset(
     [
         "load_model",
@@ -126,16 +126,16 @@ NON_MODELLING = frozenset(
 )
 
 
-# Modules of Keras that hold tools: for files, saving, settings, data sets, training, whole models.
+# Keras modules with tools: for files, saving, settings, datasets, training, whole models.
 _TOOLBOXES = frozenset(["utils", "saving", "config", "export", "datasets", "callbacks"])
 _HONEST_TOOLS = frozenset({"*", "normalize", "to_categorical", GET_FILE, UNSAFE})
 _SWITCHES = ("set_", "enable_", "disable_", "load_", "save_")
 
 
 def is_tool(reference: ObjectReference) -> bool:
-    """Whether a function is one of Keras's tools and no part of a model.
+    """Whether a function is one of Keras's tools and not part of a model.
 
-    `get_file` and the switch for safe mode have rules of their own.
+    `get_file` and the switch for safe mode have their own rules.
     """
     parts = frozenset(reference.module.split("."))
     name = reference.name.rpartition(".")[2]
@@ -146,7 +146,7 @@ def is_tool(reference: ObjectReference) -> bool:
     return bool(parts & _TOOLBOXES) or name.startswith(_SWITCHES) or bool(abilities((name,)))
 
 
-# Packages of layers and losses that models are known to need. Keras imports the first three itself.
+# Packages of layers and losses that models commonly need. Keras imports the first three itself.
 _KNOWN = frozenset(
     {
         *("keras_hub", "keras_cv", "keras_nlp", "keras_tuner", "keras_contrib"),
@@ -158,10 +158,10 @@ _KNOWN = frozenset(
 
 
 def imported_module(reference: ObjectReference) -> str:
-    """The module that a loader would import by a config's word alone; empty where none, or known.
+    """The module that a loader imports because a config names it; empty if none, or well-known.
 
-    Without a module the name is looked up among what the program has registered, and `__main__`
-    is that program.
+    Without a module, the name is looked up among the objects that the program registered;
+    `__main__` is that program.
     """
     if reference.root in KERAS | _KNOWN | {"builtins", "__main__"}:
         return ""
@@ -169,7 +169,7 @@ def imported_module(reference: ObjectReference) -> str:
 
 
 def suspicious_module(reference: ObjectReference) -> str:
-    """Why a module is no home of a model's parts; empty where it may be one."""
+    """Why a module cannot contain parts of a model; empty if it can."""
     if reference.module == "builtins":
         if reference.is_function:
             called = reference.name in _BUILTINS
@@ -180,11 +180,11 @@ def suspicious_module(reference: ObjectReference) -> str:
         return "part of Python's standard library"
     if reference.module.endswith(".__main__"):
         return "a program, which runs when it is imported"
-    # A module holds what it has imported itself: `os.system` of a package is Python's.
+    # A module also exposes what it has imported: `os.system` of a package is Python's.
     outer, _, inner = reference.name.rpartition(".")
     borrowed = outer.partition(".")[0] in STANDARD and reference.root != "tensorflow"
     if borrowed and abilities((outer, inner)):
-        return "part of Python's standard library, through a module that has it"
+        return "part of Python's standard library, reached through another module"
     dangerous = bool(abilities((reference.name,)))
     if reference.root in _FOREIGN and (reference.is_called if dangerous else reference.is_function):
         numeric = _NUMERIC.match(reference.module) and not dangerous

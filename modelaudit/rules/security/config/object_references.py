@@ -1,4 +1,4 @@
-"""Which Python objects a config asks a loader for, by module and name."""
+"""The Python objects that a config refers to, by module and name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FUNCTION_KEYS = (("function", "module"), ("output_shape", "output_shape_module"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectReference:
-    """An object that loading would look up. `module` is empty where the config names none."""
+    """An object that loading would look up. `module` is empty if the config names none."""
 
     site: ConfigObject
     module: str
@@ -31,7 +31,7 @@ class ObjectReference:
 
     @property
     def is_called(self) -> bool:
-        """Whether it is a function: Keras 3 takes one in a class's place, too."""
+        """Whether it is a function: Keras 3 also accepts a function in place of a class."""
         return self.is_function or self.name[:1].islower()
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ def _at(site: ConfigObject) -> Iterator[ObjectReference]:
 
 
 def _tensorflow_call(class_name: str, config: Mapping[str, Json]) -> str:
-    """The function or operation that a layer is one call of, as Keras 2 kept such calls."""
+    """The function or operation that a layer calls, as Keras 2 stored such calls."""
     function, node = config.get("function"), config.get("node_def")
     if class_name == "TFOpLambda" and isinstance(function, str):
         return function
@@ -74,7 +74,7 @@ def _tensorflow_call(class_name: str, config: Mapping[str, Json]) -> str:
 
 
 def _named_functions(site: ConfigObject, module: str) -> Iterator[ObjectReference]:
-    """Functions that a Keras 2 Lambda names, or whose globals it takes from a module."""
+    """Functions that a Keras 2 Lambda names, or the module that it takes its globals from."""
     for key, module_key in _FUNCTION_KEYS:
         name, holder = site.value.get(key), site.value.get(module_key)
         if not isinstance(holder, str):
@@ -88,4 +88,4 @@ def _named_functions(site: ConfigObject, module: str) -> Iterator[ObjectReferenc
 
 
 references = PerArtifact(_find)
-"""Every object that an artefact's configs ask for."""
+"""Every object that an artefact's configs refer to."""

@@ -1,4 +1,4 @@
-"""MA711 and MA712: paths in a config that lead out of the model."""
+"""MA711 and MA712: paths in a config that lead outside the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelaudit.rules.security.config_walk import config_tree, require_documents
 
 _VOCABULARIES = classes(Trait.VOCABULARY) | {"IndexLookup"}
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
-# Of feature columns and tokenisers; where they are relative, they come from the layer's own code.
+# Of feature columns and tokenisers; if they are relative, the layer's own code set them.
 _OTHER_KEYS = ("vocabulary", "vocabulary_file", "vocab_file", "merges", "proto")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://|[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
 _HOME = re.compile(r"~[\w.-]*/")
@@ -21,18 +21,18 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def leads_out(path: str) -> str:
-    """How a path leaves the directory that it is relative to; empty where it does not."""
+    """How a path leaves the directory that it is relative to; empty if it does not."""
     plain = path.replace("\\", "/")
     if _SCHEME.match(path):
         return "is an address of another machine or file system"
     if "\0" in path:
-        return "has a NUL in it"
+        return "contains a NUL byte"
     if plain.startswith("/") or _DRIVE.match(plain):
         return "is an absolute path"
     if _HOME.match(plain):
-        return "is in somebody's home directory"
+        return "is in a user's home directory"
     if ".." in plain.split("/"):
-        return "climbs out of its directory"
+        return "leaves its directory"
     return ""
 
 
@@ -53,7 +53,7 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue
             yield rule.finding(
                 f"{site.layer} reads its {key} from {path[:300]!r}"
-                + (f", which {how}." if how else ", relative to wherever it is loaded."),
+                + (f", which {how}." if how else ", relative to the working directory."),
                 file=site.file,
                 route=f"{site.route}/config/{key}",
                 evidence={"path": path[:1000], "key": key},
@@ -63,18 +63,18 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Names of layers that are paths out of a directory. A `/` alone is common in old models."""
+    """Layer names that are paths out of a directory. A `/` alone is common in old models."""
     require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         holders = (config, site.value) if site.class_name else ()
         names = [holder.get("name") for holder in holders if isinstance(holder, dict)]
         for name in dict.fromkeys(name for name in names if isinstance(name, str)):
-            how = leads_out(name) or ("has a backslash in it" if "\\" in name else "")
+            how = leads_out(name) or ("contains a backslash" if "\\" in name else "")
             if not how:
                 continue
             yield rule.finding(
-                f"The {site.class_name} called {name[:300]!r} has a name that {how}.",
+                f"The name {name[:300]!r} of a {site.class_name} {how}.",
                 file=site.file,
                 route=site.route,
                 evidence={"name": name[:1000]},
@@ -92,10 +92,10 @@ RULES = (
         needs=(Need.ARTIFACT,),
         summary="A layer reads its vocabulary from a path in the config",
         pass_title="No layer reads a vocabulary from a path in the config",
-        why="Whoever loads the model reads that file, from their own disk or over the network, and "
-        "its lines become part of the model, where they can be read back out. Models that Keras "
-        "saves hold their vocabulary themselves.",
-        fix="Ask the maker for a file with the vocabulary inside: `layer.set_vocabulary(words)`, "
+        why="Loading the model reads that file, from the user's disk or over the network, and its "
+        "lines become part of the model, where they can be read back. Models saved by Keras "
+        "contain their vocabulary.",
+        fix="Ask the author for a file with the vocabulary inside: `layer.set_vocabulary(words)`, "
         "then save as `.keras`.",
         check=check_vocabularies,
         bad=example(keras_layer("StringLookup", vocabulary="/etc/hostname")),
@@ -109,12 +109,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARTIFACT,),
-        summary="The name of a layer is a path out of a directory",
-        pass_title="No layer's name is a path out of a directory",
-        why="Keras makes paths of layers' names when it stores and finds weights and assets. A "
-        "name with `..` or a backslash, or one that is absolute, aims at files elsewhere. Keras "
-        "3.15 refuses some of them; other readers and unpackers may not.",
-        fix="Do not load it. Rename the layer where the model is made and save again.",
+        summary="The name of a layer is a path that leads outside its directory",
+        pass_title="No layer's name is a path that leads outside its directory",
+        why="Keras builds paths from layer names when it stores and finds weights and assets. A "
+        "name that contains `..` or a backslash, or that is absolute, targets files elsewhere. "
+        "Keras 3.15 rejects some of these names; other readers and unpackers may not.",
+        fix="Do not load it. Rename the layer where the model is built and save the model again.",
         check=check_names,
         bad=example(keras_layer("Dense", name="../../outside")),
         good=dense,

@@ -1,4 +1,4 @@
-"""MA709 and MA710: other programs that a config carries or points at."""
+"""MA709 and MA710: other programs that a config contains or refers to."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             head = _head(inner.get("value"))
             if what := executable_kind(head):
                 where = site.layer or "The config"
-                yield _carried(rule, site, f"{where} holds bytes that are {what}", head)
+                yield _carried(rule, site, f"{where} contains bytes that are {what}", head)
     for text in config_tree(facts.artifact).texts:
         if text.site.parent is not None and text.site.parent.class_name == "__bytes__":
             continue
         if what := executable_in_base64(text.value.encode("utf-8", "replace")):
             where = text.site.layer or "The config"
             yield rule.finding(
-                f"{where} holds, as text in base64, {what}.",
+                f"{where} contains {what}, encoded as base64 text.",
                 file=text.site.file,
                 route=text.route,
                 evidence={"head": text.value[:24], "content": what},
@@ -58,7 +58,7 @@ def _carried(rule: Rule, site: ConfigObject, what: str, head: bytes) -> Finding:
 
 
 def _module_head(config: dict[str, Json]) -> bytes:
-    """First bytes of the module that a torch wrapper holds."""
+    """First bytes of the module inside a torch wrapper."""
     module = config.get("module")
     inner = module.get("config") if isinstance(module, dict) else None
     return _head(inner.get("value")) if isinstance(inner, dict) else b""
@@ -74,7 +74,7 @@ def _head(value: Json) -> bytes:
     if not isinstance(value, str):
         return b""
     try:
-        alphabet = "".join(_BASE64.findall(value[:_ENCODED]))  # Python passes over all else
+        alphabet = "".join(_BASE64.findall(value[:_ENCODED]))  # Python skips everything else
         return base64.b64decode(alphabet[: len(alphabet) // 4 * 4] or alphabet)[:HEAD_BYTES]
     except binascii.Error:
         return b""
@@ -105,13 +105,13 @@ RULES = (
         severity=Severity.CRITICAL,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="The config carries a pickle or a program",
-        pass_title="The config carries no pickle and no program",
+        summary="The config contains a pickle or a program",
+        pass_title="The config contains no pickle and no program",
         why="A pickle is a program for Python's object loader. A TorchModuleWrapper layer is "
-        "stored as one and unpickled when the model is loaded, which Keras 3.11.0 to 3.11.2 do "
-        "even in safe mode.",
-        fix="Do not load it. A PyTorch module is best passed on as weights with the code that uses "
-        "them (`torch.load(..., weights_only=True)`).",
+        "stored as a pickle and unpickled when the model is loaded, in Keras 3.11.0 to 3.11.2 even "
+        "in safe mode.",
+        fix="Do not load it. Distribute a PyTorch module as weights together with the code that "
+        "uses them (`torch.load(..., weights_only=True)`).",
         check=check_bytes,
         bad=example(keras_layer("TorchModuleWrapper", module="")),
         good=dense,
@@ -124,11 +124,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A layer runs another SavedModel, from a path in the config",
+        summary="A layer runs another SavedModel from a path in the config",
         pass_title="No layer runs another SavedModel",
-        why="A TFSMLayer loads whatever SavedModel lies at its path on the machine of whoever "
-        "loads this file, and a SavedModel can read and write files. Nothing of it was audited "
-        "here. Keras before 3.12.1 and 3.13.2 loads it even in safe mode.",
+        why="A TFSMLayer loads whatever SavedModel is at its path on the machine that loads this "
+        "file, and a SavedModel can read and write files. That SavedModel was not audited here. "
+        "Keras before 3.12.1 and 3.13.2 loads it even in safe mode.",
         fix="Ask for the SavedModel itself, audit it, and build the TFSMLayer in your own code.",
         check=check_saved_models,
         bad=example(keras_layer("TFSMLayer", filepath="/srv/models/other")),

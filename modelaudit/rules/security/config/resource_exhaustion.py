@@ -1,4 +1,4 @@
-"""MA713, MA714 and MA716: settings in a config that cost its reader more than they should."""
+"""MA713, MA714 and MA716: settings in a config that consume excessive resources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelaudit.rules.security.config_walk import config_tree, require_documents
 
 _PATTERN_LENGTH = 256
 _ITEM_BYTES = 4
-_LARGEST = 1 << 31  # more than any axis that a tensor of this budget could share with another
+_LARGEST = 1 << 31  # no tensor within the budget can have an axis this long and a second axis
 _SIZES = (
     *("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim"),
     *("depth_multiplier", "kernel_size", "pool_size", "height", "width", "n", "num_tokens"),
@@ -24,17 +24,17 @@ _SIZES = (
 _SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
 _SIDES = ("height", "width")
 _REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
-_MOST_REPEATS = 5  # without an upper bound: time grows with the name's length to that power
+_MOST_REPEATS = 5  # unbounded ones: time grows with the name's length to this power
 
 
 def repeats_a_repeat(pattern: str) -> bool:
-    """Whether a regular expression repeats a group that itself repeats or chooses.
+    """Whether a regular expression repeats a group that itself contains a repeat or a choice.
 
-    Such patterns (`(a+)+`, `(a|aa)*`) can take time exponential in the length of what they are
-    matched with, in a backtracking engine such as Python's.
+    Such patterns (`(a+)+`, `(a|aa)*`) can take time exponential in the length of the text in a
+    backtracking engine such as Python's.
     """
     open_groups: list[bool] = []
-    closed = False  # the group that ended just now holds a repeat or a choice
+    closed = False  # the group that just ended contains a repeat or a choice
     in_class = False
     position = 0
     while position < len(pattern):
@@ -60,7 +60,7 @@ def repeats_a_repeat(pattern: str) -> bool:
                 return True
             open_groups = [True] * len(open_groups)
         elif character == "?" and pattern[position - 1 : position] not in {"", "("}:
-            open_groups = [True] * len(open_groups)  # (a?){30} is matched in 2^30 ways
+            open_groups = [True] * len(open_groups)  # (a?){30} can match in 2^30 ways
         elif character == "|" and open_groups:
             open_groups[-1] = True
         closed = False
@@ -69,12 +69,12 @@ def repeats_a_repeat(pattern: str) -> bool:
 
 
 def repeats_often(pattern: str) -> bool:
-    """Whether more than a handful of parts repeat without end, as in `.*.*.*.*.*.*=`."""
+    """Whether more than a few parts repeat without a bound, as in `.*.*.*.*.*.*=`."""
     return sum(bool(match) for match in _REPEATS.findall(pattern)) > _MOST_REPEATS
 
 
 def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Regular expressions that pick layers for a type."""
+    """Regular expressions that select layers for a dtype."""
     require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
@@ -87,10 +87,10 @@ def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
             often = repeats_often(pattern[:_PATTERN_LENGTH])
             if not nested and not long and not often:
                 continue
-            what = "repeats many parts" if often else f"is {len(pattern):,} characters long"
-            what = "repeats a repetition" if nested else what
+            what = "repeats too many parts" if often else f"is {len(pattern):,} characters long"
+            what = "contains nested repetition" if nested else what
             yield rule.finding(
-                f"The pattern {pattern[:80]!r} for layers' types {what}.",
+                f"The pattern {pattern[:80]!r} for layer dtypes {what}.",
                 file=site.file,
                 route=f"{site.route}/config/policy_map",
                 evidence={"pattern": pattern[:500], "length": len(pattern)},
@@ -99,7 +99,7 @@ def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Layers that would need more memory than the budget for one tensor."""
+    """Layers that need more memory than the budget for one tensor."""
     require_documents(facts)
     budget = facts.settings.limits.tensor_bytes
     seen: set[str] = set()
@@ -109,7 +109,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if needed > budget:
             seen.add(layer.name)
             yield rule.finding(
-                f"{layer.route}: {what} would take {needed:,} bytes.",
+                f"{layer.route}: {what} would need {needed:,} bytes.",
                 route=f"layers/{layer.route}",
                 evidence={"measured": needed, "unit": "bytes", "threshold": budget, "what": what},
                 key=layer.class_name,
@@ -150,7 +150,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
-    """The setting that asks for the most elements by itself, and how many."""
+    """The setting that requests the most elements by itself, and how many."""
     shapes: dict[str, Json] = {key: config.get(key) for key in _SHAPES}
     shapes["height"] = [config.get(side) for side in _SIDES]
     sizes = [
@@ -163,7 +163,7 @@ def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
 
 
 def _needed(layer: Layer) -> tuple[int, str]:
-    """Bytes of the largest variable or output of a layer, and which it is."""
+    """Bytes of the largest variable or output of a layer, and which one it is."""
     sizes = [(_bytes(shape), role) for role, shape in layer.expected.items()]
     if layer.output_shape is not None:
         sizes.append((_bytes(layer.output_shape), "its output for one sample"))
@@ -175,19 +175,19 @@ def _bytes(shape: Shape) -> int:
 
 
 def _largest(value: Json) -> int:
-    """The largest integer in a setting, which is a number or a list of (lists of) numbers."""
+    """The largest integer in a setting, which is a number or a (nested) list of numbers."""
     if isinstance(value, list):
         return max((_largest(item) for item in value), default=0)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def check_jit(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Compile settings that switch XLA on."""
+    """Compile settings that enable XLA."""
     require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         if site.value.get("jit_compile") is True:
             yield rule.finding(
-                "The compile settings switch XLA compilation on.",
+                "The compile settings enable XLA compilation.",
                 file=site.file,
                 route=f"{site.route}/jit_compile",
                 evidence={"jit_compile": True},
@@ -211,12 +211,13 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARTIFACT,),
-        summary="A pattern in the config can take for ever to match",
-        pass_title="No pattern in the config can take for ever to match",
-        why="A DTypePolicyMap picks each layer's number type by regular expressions from the file. "
-        "A pattern that repeats a repetition keeps the loader busy for hours on a name of thirty "
+        summary="Matching a pattern in the config can take practically forever",
+        pass_title="No pattern in the config takes excessive time to match",
+        why="A DTypePolicyMap selects each layer's dtype with regular expressions from the file. A "
+        "pattern with nested repetition keeps the loader busy for hours on a name of thirty "
         "letters.",
-        fix="Do not load it. Honest maps name layers (`encoder/dense`) or prefixes (`encoder/.*`).",
+        fix="Do not load it. Legitimate maps name layers (`encoder/dense`) or prefixes "
+        "(`encoder/.*`).",
         check=check_patterns,
         bad=example(keras_layer("Dense", dtype=_policy_map("(a+)+$"))),
         good=example(keras_layer("Dense", dtype=_policy_map("encoder/.*"))),
@@ -229,12 +230,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A layer asks for more memory than any honest model needs",
-        pass_title="No layer asks for an unreasonable amount of memory",
-        why="Building the layer makes the loader allocate its weights before it looks at what the "
-        "file holds. The process is killed, or takes others down with it.",
-        fix="Do not load it. Where the model is honest and this large, raise `tensor_bytes` in the "
-        "settings.",
+        summary="A layer requests more memory than a legitimate model needs",
+        pass_title="No layer requests an excessive amount of memory",
+        why="When the layer is built, the loader allocates its weights before it checks what the "
+        "file contains. The process is killed, possibly with others on the same machine.",
+        fix="Do not load it. If the model is legitimate and this large, raise `tensor_bytes` in "
+        "the settings.",
         check=check_sizes,
         bad=example(keras_layer("Dense", units=10**12)),
         good=dense,
@@ -246,11 +247,11 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The saved compile settings switch XLA compilation on",
-        pass_title="The saved compile settings leave XLA compilation alone",
-        why="Loading with `compile=True` then computes with other kernels than loading with "
-        "`compile=False`. Outputs differ in the last digits, or by more where a model was made to "
-        "show it.",
+        summary="The saved compile settings enable XLA compilation",
+        pass_title="The saved compile settings do not enable XLA compilation",
+        why="Loading with `compile=True` then uses other kernels than loading with "
+        "`compile=False`. Outputs differ in the last digits, or by more if the model was crafted "
+        "for this.",
         fix="Load with `compile=False`, or call `model.compile(..., jit_compile=False)` yourself, "
         "and audit what you deploy.",
         check=check_jit,

@@ -1,4 +1,4 @@
-"""MA736, MA737 and MA739: things in the model that are no weights, or are programs."""
+"""MA736, MA737 and MA739: content of the model that is not weights, or is a program."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from modelaudit.rules.examples import healthy, model, with_problem
 from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Facts, Family, Need, Rule
 
-# Suffixes of files that run, or run when they are opened by the usual function.
+# Suffixes of files that can run, or that run code when they are loaded by the usual function.
 _NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
 _PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".p"))
 _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
 
 
 def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
-    """What kind of program a file is and how bad that is; ("", …) where it is none."""
+    """What kind of program a file is and how severe that is; ("", …) if it is none."""
     name = path.rpartition("/")[2].lower()
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
     if suffixes & _NATIVE:
@@ -35,7 +35,7 @@ def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
 
 
 def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Members and files that are foreign or programs by their bytes, then the others by name."""
+    """Members and files identified as foreign or as programs by their bytes, then by name."""
     seen: set[str] = set()
     for problem in facts.artifact.problems:
         data = "hdf5" in problem.evidence
@@ -94,7 +94,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
             what = str(problem.evidence.get("program"))
         if what:
             yield rule.finding(
-                f"{problem.file}: {problem.route} holds {what}.",
+                f"{problem.file}: {problem.route} contains {what}.",
                 file=problem.file,
                 route=problem.route,
                 evidence={**problem.evidence, "content": what},
@@ -103,7 +103,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Datasets of text, references and other things that are no numbers."""
+    """Datasets of text, references and other non-numeric data."""
     for problem in facts.artifact.problems:
         if _is_foreign_data(problem) and not executable_kind(_head(problem)):
             yield describe(rule, problem)
@@ -123,11 +123,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
-        summary="A dataset or attribute holds a pickle or a program",
-        pass_title="No dataset and no attribute holds a pickle or a program",
-        why="Nothing in Keras reads it, so somebody else's code will, and unpickling runs whatever "
-        "the bytes say. It is also a place to carry a program past scanners.",
-        fix="Do not unpickle it. Ask the maker for the model without it.",
+        summary="A dataset or attribute contains a pickle or a program",
+        pass_title="No dataset or attribute contains a pickle or a program",
+        why="Keras never reads it, so it is meant for other code, and unpickling runs whatever the "
+        "bytes contain. It is also a way to get a program past scanners.",
+        fix="Do not unpickle it. Ask the author for the model without it.",
         check=check_pickled_data,
         bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="opaque", head="80049517"),
         good=healthy,
@@ -139,11 +139,11 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="A dataset holds something other than numbers",
-        pass_title="All datasets hold numbers",
-        why="Text, references and opaque bytes are no weights. Readers that expect numbers fail on "
-        "them or take them for something else.",
-        fix="Ask what it is for, or remove it: Keras stores nothing of the kind.",
+        summary="A dataset contains data that is not numeric",
+        pass_title="All datasets are numeric",
+        why="Text, references and opaque bytes are not weights. Readers that expect numbers fail "
+        "on them or misinterpret them.",
+        fix="Ask what the data is for, or remove it: Keras never stores such data.",
         check=check_foreign_data,
         bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="string"),
         good=healthy,
@@ -155,12 +155,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.ARTIFACT,),
-        summary="A program, library or pickle lies in the model",
-        pass_title="No program lies in the model",
-        why="Loading the model does not run it, but it travels along, and a config or a careless "
-        "script beside it can. Models consist of numbers and settings.",
-        fix="Delete it, or keep it outside of the model. If it came from a stranger, distrust the "
-        "rest as well.",
+        summary="The model contains a program, library or pickle",
+        pass_title="The model contains no program",
+        why="Loading the model does not run it, but it is distributed with the model, and a config "
+        "or a careless script can run it. Models consist of numbers and settings.",
+        fix="Delete it, or move it out of the model. If the model comes from an untrusted source, "
+        "distrust the rest as well.",
         check=check_programs,
         bad=_with_script,
         good=healthy,

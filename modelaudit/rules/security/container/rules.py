@@ -1,4 +1,4 @@
-"""MA720 to MA735, MA738, MA757: the container that the model comes in."""
+"""MA720 to MA735, MA738, MA757 and MA758: the container that stores the model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelaudit.rules.security.container.threats import THREATS, Threat
 
 
 def covers(threat: Threat, problem: Problem) -> bool:
-    """Whether a problem is this threat, and no more precisely another."""
+    """Whether a problem is this threat and not, more specifically, another one."""
     if threat.key:
         return threat.named_by(problem)
     return problem.kind is threat.kind and not any(other.named_by(problem) for other in THREATS)
@@ -32,7 +32,7 @@ def _check(threat: Threat) -> Check:
 
 
 def _climbs(problem: Problem) -> bool:
-    """Whether a state file's path is more than absolute, as TF1 wrote them by habit."""
+    """Whether a state file's path is more than absolute, which TF1 wrote routinely."""
     path = str(problem.evidence.get("path")).replace("\\", "/")
     elsewhere = path.startswith("//") or "://" in path  # another machine
     return elsewhere or ".." in path.split("/") or "\0" in path

@@ -1,4 +1,4 @@
-"""What can be wrong with a container, told apart by the evidence that the reader gives."""
+"""Threats in a container, distinguished by the evidence that the reader provides."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from modelaudit.findings import Severity
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """A kind of problem, narrowed to the evidence that makes it this threat.
+    """A kind of problem, narrowed to the evidence that identifies this threat.
 
-    `key` and `values` pick problems by `evidence[key]`, any value where there are no `values`.
-    A threat without a `key` is what remains of its kind.
+    `key` and `values` select problems by `evidence[key]`; without `values`, any value matches.
+    A threat without a `key` covers the remaining problems of its kind.
     """
 
     kind: ProblemKind
@@ -29,16 +29,16 @@ class Threat:
     references: tuple[str, ...] = ()
 
     def named_by(self, problem: Problem) -> bool:
-        """Whether the problem's evidence says that it is this threat."""
+        """Whether the problem's evidence identifies this threat."""
         if problem.kind is not self.kind or not self.key or self.key not in problem.evidence:
             return False
         return not self.values or problem.evidence[self.key] in self.values
 
 
 _NOT_LOAD = (
-    "Do not load it. Honest models never need this; ask the maker for a self-contained file."
+    "Do not load it. Legitimate models never need this; ask the author for a self-contained file."
 )
-_REPACK = "Do not load or unpack it. Pack the model again with Keras."
+_REPACK = "Do not load or unpack it. Save the model again with Keras."
 
 THREATS = (
     Threat(
@@ -46,12 +46,12 @@ THREATS = (
         "MA720",
         "external-reference",
         Severity.HIGH,
-        "The file points at data outside of itself",
-        "The file points at nothing outside of itself",
-        "An HDF5 link can lead into any other HDF5 file on the machine that loads it. A model then "
-        "carries the reader's own data into its weights, from where they can be sent back. A link "
-        "whose name has a slash leads through such links, and one of a class of its maker's own "
-        "wherever the program says that registered the class.",
+        "The file refers to data outside itself",
+        "The file refers to no data outside itself",
+        "An HDF5 link can refer to any other HDF5 file on the machine that loads it. The loaded "
+        "model then contains the user's own data in its weights, from where it can leak. A link "
+        "whose name contains a slash goes through such links, and a user-defined link goes "
+        "wherever the program that registered its class decides.",
         _NOT_LOAD,
         references=("CVE-2026-1669", "GHSA-3m4q-jmj6-r34q"),
     ),
@@ -60,10 +60,10 @@ THREATS = (
         "MA721",
         "unsafe-path",
         Severity.HIGH,
-        "A path inside the model leads outside of it",
-        "All paths inside the model stay inside",
+        "A path inside the model leads outside the model",
+        "All paths inside the model stay inside the model",
         "Unpacking or following such a path writes or reads elsewhere on the machine.",
-        "Do not unpack or load it. Ask the maker for a clean file.",
+        "Do not unpack or load it. Ask the author for a clean file.",
         references=("CWE-22",),
     ),
     Threat(
@@ -71,9 +71,10 @@ THREATS = (
         "MA722",
         "duplicate-archive-member",
         Severity.HIGH,
-        "The archive holds two members of one name",
-        "Every archive member has a name of its own",
-        "One tool sees the first, another the second: what was checked is not what is loaded.",
+        "The archive contains two members with the same name",
+        "Every archive member has a unique name",
+        "One tool reads the first member and another reads the second: what was checked is not "
+        "what is loaded.",
         _REPACK,
     ),
     Threat(
@@ -81,10 +82,10 @@ THREATS = (
         "MA723",
         "archive-header-mismatch",
         Severity.HIGH,
-        "The archive contradicts itself",
+        "The archive's headers contradict each other",
         "The archive's headers agree with each other",
-        "Zip archives describe each member twice. Where the two differ, tools disagree about the "
-        "content.",
+        "A zip archive describes each member twice. If the two descriptions differ, tools disagree "
+        "about the content.",
         _REPACK,
     ),
     Threat(
@@ -92,10 +93,11 @@ THREATS = (
         "MA724",
         "external-storage",
         Severity.HIGH,
-        "A weight's bytes lie in another file on the reader's machine",
-        "All weights' bytes lie in the file itself",
-        "HDF5 external storage makes any file a tensor: a key or a password file of whoever loads "
-        "the model becomes its weights, and leaves with the next upload of the model.",
+        "A weight's bytes are stored in another file on the user's machine",
+        "All weights are stored in the file itself",
+        "HDF5 external storage turns any file into a tensor: a key or password file of the user "
+        "who loads the model becomes part of its weights, and leaks with the next upload of the "
+        "model.",
         _NOT_LOAD,
         "hdf5",
         ("external-storage",),
@@ -108,8 +110,8 @@ THREATS = (
         Severity.HIGH,
         "A weight is assembled from other files",
         "No weight is assembled from other files",
-        "An HDF5 virtual dataset takes its values from datasets in other files, by path, on the "
-        "machine that loads it.",
+        "An HDF5 virtual dataset takes its values from datasets in other files on the machine that "
+        "loads it.",
         _NOT_LOAD,
         "hdf5",
         ("virtual",),
@@ -120,11 +122,11 @@ THREATS = (
         "MA726",
         "soft-link",
         Severity.MEDIUM,
-        "A weight is a symbolic link inside the HDF5 file",
-        "No weight is a symbolic link",
-        "Soft links can stand in a loop, dangle, or let one tool see other weights than the next. "
-        "Keras writes none, and from 3.15 on refuses them.",
-        "Copy the weights into a fresh file, or ask the maker to save the model again.",
+        "A weight is a soft link inside the HDF5 file",
+        "No weight is a soft link",
+        "Soft links can form a cycle, dangle, or make two tools read different weights. Keras "
+        "writes none, and rejects them from version 3.15 on.",
+        "Copy the weights to a new file, or ask the author to save the model again.",
         "hdf5",
         ("soft-link",),
     ),
@@ -135,10 +137,10 @@ THREATS = (
         Severity.HIGH,
         "Reading a weight needs a filter plugin, which is native code",
         "No weight needs a filter plugin",
-        "libhdf5 looks for the plugin in HDF5_PLUGIN_PATH and loads it into the process: a library "
-        "planted there runs with the reader's rights.",
-        "Load it only where HDF5_PLUGIN_PATH is empty or your own. Ask for the file with gzip "
-        "compression, or none.",
+        "libhdf5 searches HDF5_PLUGIN_PATH for the plugin and loads it into the process: a library "
+        "planted there runs with the user's permissions.",
+        "Load it only where HDF5_PLUGIN_PATH is empty or under your control. Ask for the file with "
+        "gzip compression or without compression.",
         "hdf5",
         ("filter",),
     ),
@@ -147,10 +149,10 @@ THREATS = (
         "MA728",
         "hdf5-cycle",
         Severity.MEDIUM,
-        "A group of the HDF5 file stands inside itself, or in two places",
-        "No group of the HDF5 file stands in two places",
-        "A program that walks the file without remembering where it was never comes to an end.",
-        "Ask the maker to save the model again. Keras writes no such links.",
+        "An HDF5 group contains itself or is hard-linked twice",
+        "No HDF5 group is hard-linked twice",
+        "A program that walks the file without remembering visited groups never finishes.",
+        "Ask the author to save the model again. Keras writes no such links.",
         "hdf5",
         ("cycle",),
     ),
@@ -159,12 +161,13 @@ THREATS = (
         "MA729",
         "hdf5-bomb",
         Severity.HIGH,
-        "A small dataset would unfold into a huge one",
-        "No dataset unfolds into a huge one",
-        "A few bytes declare, or decompress to, more than the machine that reads them has. Keras "
-        "before 3.12.1 and 3.13.2 allocates what the file declares; later versions let a ratio of "
-        "up to 1000 pass.",
-        "Do not load it. Weights hardly compress: a file that shrank a hundredfold holds none.",
+        "A small dataset expands to a huge one",
+        "No dataset expands to a huge one",
+        "A few bytes declare, or decompress to, more memory than the machine has. Keras before "
+        "3.12.1 and 3.13.2 allocates what the file declares; later versions accept a ratio of up "
+        "to 1000.",
+        "Do not load it. Weights hardly compress: a file that shrinks a hundredfold contains no "
+        "weights.",
         "hdf5",
         ("ratio", "chunks"),
         (
@@ -177,11 +180,11 @@ THREATS = (
         "MA730",
         "symbolic-link",
         Severity.HIGH,
-        "The model holds a symbolic link out of itself",
-        "The model holds no symbolic link out of itself",
-        "Copying or loading the model follows the link on the machine where that happens, and reads "
-        "or overwrites a file there.",
-        "Delete the link. Where it is your own, replace it by the file that it points at.",
+        "The model contains a symbolic link that leads outside",
+        "The model contains no symbolic link that leads outside",
+        "Copying or loading the model follows the link on the machine where this happens, and "
+        "reads or overwrites a file there.",
+        "Delete the link. If it is your own, replace it with the file that it points to.",
         "link",
         (),
         ("https://github.com/keras-team/keras/pull/22896", "CWE-59"),
@@ -191,11 +194,11 @@ THREATS = (
         "MA731",
         "checkpoint-path-traversal",
         Severity.HIGH,
-        "The `checkpoint` state file names a checkpoint elsewhere",
-        "The `checkpoint` state file names checkpoints beside it",
-        "`tf.train.latest_checkpoint` follows the path and restores a file from elsewhere on the "
-        "machine as if it were this model. Old training runs leave absolute paths there by habit.",
-        "Restore by explicit prefix, or write the plain name into `model_checkpoint_path`.",
+        "The `checkpoint` state file names a checkpoint in another location",
+        "The `checkpoint` state file names only checkpoints next to it",
+        "`tf.train.latest_checkpoint` follows the path and restores a file from another location "
+        "as if it were this model. Old training runs routinely left absolute paths there.",
+        "Restore with an explicit prefix, or write the plain name to `model_checkpoint_path`.",
         "path",
         (),
         ("CWE-22",),
@@ -205,10 +208,10 @@ THREATS = (
         "MA732",
         "duplicate-json-key",
         Severity.HIGH,
-        "A config names one key twice",
-        "No config names a key twice",
-        "Of two values the one that Python takes is what is loaded; other tools show the first. "
-        "What was reviewed is then not what runs. Keras writes no key twice.",
+        "A config contains the same key twice",
+        "No config contains a key twice",
+        "Python loads one of the two values, while other tools show the other one. What was "
+        "reviewed is then not what runs. Keras never writes a key twice.",
         _REPACK,
         "json",
         ("keys",),
@@ -218,10 +221,10 @@ THREATS = (
         "MA733",
         "archive-polyglot",
         Severity.HIGH,
-        "Something else stands before or after the archive in the same file",
-        "Nothing stands before or after the archive",
-        "The file is an archive to one program and a script, picture or other archive to the next. "
-        "Scanners that look at its first bytes judge the wrong one.",
+        "The file contains other data before or after the archive",
+        "The file contains no data before or after the archive",
+        "One program reads the file as an archive and another as a script, a picture or a "
+        "different archive. Scanners that check the first bytes judge the wrong content.",
         _REPACK,
         "zip",
         ("prefix", "suffix"),
@@ -231,10 +234,10 @@ THREATS = (
         "MA734",
         "archive-bomb",
         Severity.HIGH,
-        "A small archive member would unfold into a huge one",
-        "No archive member unfolds into a huge one",
-        "Unpacking the member fills memory or disk of whoever loads the model. Keras 3.15.1 still "
-        "unpacks such assets.",
+        "A small archive member expands to a huge one",
+        "No archive member expands to a huge one",
+        "Unpacking the member fills the memory or disk of the user who loads the model. Keras "
+        "3.15.1 still unpacks such assets.",
         "Do not load or unpack it. Configs and weights do not compress that well.",
         "limit",
         ("compression ratio", "archive bytes"),
@@ -248,11 +251,11 @@ THREATS = (
         "MA735",
         "pickled-weights",
         Severity.HIGH,
-        "A weights file holds Python objects, that is, a pickle",
-        "No weights file holds Python objects",
-        "Numpy stores object arrays as pickles, and reading one with `allow_pickle=True` runs "
-        "whatever it says.",
-        "Do not load it. Weights are numbers; ask the maker for the model as Keras saves it.",
+        "A weights file contains Python objects, stored as a pickle",
+        "No weights file contains Python objects",
+        "NumPy stores object arrays as pickles, and reading one with `allow_pickle=True` runs the "
+        "code in it.",
+        "Do not load it. Weights are numbers; ask the author for the model as Keras saves it.",
         "npy",
         ("object",),
         ("https://github.com/keras-team/keras/pull/23016",),
@@ -262,11 +265,11 @@ THREATS = (
         "MA738",
         "hdf5-polyglot",
         Severity.MEDIUM,
-        "Something else stands before or after the HDF5 data in the same file",
-        "Nothing stands before or after the HDF5 data",
-        "The file is HDF5 to one program and something else to the next. HDF5 allows a block for "
-        "the user in front; Keras uses none.",
-        "Copy the model into a fresh file: load it where it can do no harm, and save it again.",
+        "The file contains other data before or after the HDF5 data",
+        "The file contains no data before or after the HDF5 data",
+        "One program reads the file as HDF5 and another as something else. HDF5 permits a user "
+        "block at the start; Keras does not use it.",
+        "Copy the model to a new file: load it in an isolated environment and save it again.",
         "hdf5",
         ("user-block", "trailing"),
     ),
@@ -277,8 +280,8 @@ THREATS = (
         Severity.HIGH,
         "An archive member is encrypted, or compressed in a way that Keras never uses",
         "All archive members are stored or deflated",
-        "Python loads members that are compressed by bzip2 or LZMA, and many scanners do not: they "
-        "pass over what they cannot read. An encrypted member nobody can look into.",
+        "Python loads members compressed with bzip2 or LZMA, but many scanners skip them because "
+        "they cannot read them. An encrypted member cannot be inspected at all.",
         _REPACK,
         "zip",
         ("encrypted", "method"),
@@ -288,14 +291,15 @@ THREATS = (
         "MA758",
         "contradicting-graph",
         Severity.HIGH,
-        "The SavedModel holds a second graph that differs from the one that is loaded",
-        "The SavedModel holds one graph, or says the same twice",
-        "Where `saved_model.pb` lies, TensorFlow loads it and passes over `saved_model.pbtxt`. A "
-        "person reads the text, other tools may take it, and so does TensorFlow when the binary "
-        "file is lost on the way. What was reviewed is then not what runs. The operations of the "
-        "loaded file are judged by the rules on graphs; the text is only compared, in every field "
-        "that TensorFlow 2.21 knows. What else a text holds is told as not looked into.",
-        "Find out which one is the model and delete the other. Audit again before the text is used.",
+        "The SavedModel contains a second graph that differs from the one that is loaded",
+        "The SavedModel contains one graph, or two identical ones",
+        "If `saved_model.pb` exists, TensorFlow loads it and ignores `saved_model.pbtxt`. A person "
+        "reads the text file, other tools may use it, and TensorFlow uses it if the binary file "
+        "gets lost. What was reviewed is then not what runs. The graph rules check the operations "
+        "of the loaded file; the text file is only compared with it, in every field that "
+        "TensorFlow 2.21 knows. Other content of the text file is reported as not audited.",
+        "Find out which one is the model and delete the other. Audit again before the text file is "
+        "used.",
         "saved_model",
         ("differs",),
     ),

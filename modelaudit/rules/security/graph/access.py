@@ -1,4 +1,4 @@
-"""MA740 to MA750: operations that reach out of the graph."""
+"""MA740 to MA750: operations that reach outside the graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelaudit.rules.security.op_threats import THREATS, OpThreat
 
 _CHECKPOINTING = "MA746"
 _READS_ASSETS = frozenset({"MA741", "MA742", "MA745", "MA747", "MA748"})
-# Attributes that say where to, and values of them that are no place.
+# Attributes that name the target; `_NO_PLACE` are values that name none.
 _ATTRIBUTES = {
     "PrintV2": "output_stream",
     "DecodeProtoV2": "descriptor_source",
@@ -35,13 +35,13 @@ _ATTRIBUTES = {
 _NO_PLACE = frozenset({"", "local://", "stdout", "stderr", "log(info)", "log(warning)"}) | {
     "log(error)"
 }
-_INSIDE = "memmapped_package://"  # of a frozen graph that lies in one file with its weights
+_INSIDE = "memmapped_package://"  # of a frozen graph that is stored in one file with its weights
 _SHOWN = 300
-_MOST = 1000  # operations of one kind to follow; an honest graph has none
+_MOST = 1000  # operations of one kind to follow; a legitimate graph has none
 
 
 def lowered(severity: Severity, steps: int) -> Severity:
-    """A severity some steps less bad."""
+    """A severity lowered by some steps."""
     return list(Severity)[max(severity.rank - steps, 0)]
 
 
@@ -56,7 +56,7 @@ def _check(threat: OpThreat) -> Check:
             yield from _judge(rule, facts, threat, operation)
         if len(ours) > _MOST:
             yield rule.finding(
-                f"{len(ours) - _MOST:,} more such operations were not followed.",
+                f"{len(ours) - _MOST:,} more such operations were not traced.",
                 file=graph_file(facts.artifact),
                 evidence={"measured": len(ours), "unit": "operations", "threshold": _MOST},
             )
@@ -87,7 +87,7 @@ def _judge(
 
 
 def _sources(threat: OpThreat, operation: GraphOperation) -> tuple[ValueOrigin, ...] | None:
-    """Where the operation's target comes from; None where it has none and so does nothing."""
+    """Where the operation's target comes from; None if it has none and so does nothing."""
     attribute = _ATTRIBUTES.get(operation.node.op)
     if attribute is not None:
         value = operation.node.attrs.get(attribute)
@@ -98,7 +98,7 @@ def _sources(threat: OpThreat, operation: GraphOperation) -> tuple[ValueOrigin, 
     found: list[ValueOrigin] = []
     for position in threat.operations[operation.node.op]:
         found.extend(operation.origins(position))
-    # An empty name switches a cache or summary to memory.
+    # An empty name makes a cache or summary use memory.
     if found and all(source.kind == "constant" and source.value == "" for source in found):
         return None
     return tuple(found)
@@ -112,7 +112,7 @@ def _is_honest(
     if threat.code == _CHECKPOINTING:
         if operation.reach is Reach.RUN:
             return False
-        # A saver works on the path that it is given. One that names its own reads elsewhere.
+        # A saver uses the path that it is given. One that names its own path reads elsewhere.
         return operation.reach is Reach.DEAD or kinds != {"constant"}
     return threat.code in _READS_ASSETS and kinds == {"asset"}
 
@@ -124,7 +124,7 @@ def _severity(
         return lowered(threat.severity, 2)
     if operation.node.op == "MergeV2Checkpoints":
         return Severity.CRITICAL  # it deletes what it has merged
-    # Whoever calls the model names the file themselves.
+    # The caller of the model names the file.
     asked = bool(sources) and all(source.kind == "input" for source in sources)
     return lowered(threat.severity, 1) if asked else threat.severity
 
@@ -134,10 +134,10 @@ def _detail(threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOri
     if texts:
         where = f" ({', '.join(repr(text) for text in texts[:4])})"
     elif any(source.kind == "input" for source in sources):
-        where = " that the model's input names"
+        where = " named by the model's input"
     else:
         where = ""
-    when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
+    when = f"run by {operation.via}" if operation.via else "not run by anything in the file"
     return f"{operation.node.op} {threat.does}{where}; {when}."
 
 

@@ -1,6 +1,6 @@
-"""What an operation makes of constants: paths that are joined, shapes that are multiplied.
+"""Constant folding: evaluates operations on constants, such as joined paths and computed shapes.
 
-Values are flat lists of numbers, texts or booleans; None stands for one that is not known.
+Values are flat lists of numbers, strings or booleans; None is an unknown value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PASSING = frozenset(
         *("Exit", "NextIteration", "StringStrip"),
     ]
 )
-"""Operations whose first input is, for our purpose, the value itself."""
+"""Operations whose first input is treated as the value itself."""
 
 _MOST_VALUES = 1024
 _LONGEST_TEXT = 4096
@@ -55,13 +55,13 @@ _REDUCTIONS: Mapping[str, Callable[[list[float]], float]] = {
 
 
 def fold(op: str, inputs: Sequence[Values], attributes: Attributes) -> Values:
-    """The output of an operation on constants; None where it is not one of those known here."""
+    """The output of an operation on constants; None if the operation is not supported."""
     made = _fold(op, inputs, attributes)
     return made if made is not None and is_small(made) else None
 
 
 def is_small(values: list[Json]) -> bool:
-    """Whether values are few and short: a text that is joined with itself doubles every time."""
+    """Whether values are few and short: a string that is joined with itself doubles every time."""
     long = any(isinstance(value, str) and len(value) > _LONGEST_TEXT for value in values)
     return len(values) <= _MOST_VALUES and not long
 

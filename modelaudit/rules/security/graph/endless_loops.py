@@ -9,7 +9,7 @@ from modelaudit.rules.security.graph.input_sources import OriginTracer
 from modelaudit.rules.security.graph.reachability import node_name
 
 _MOST_STEPS = 300
-# Operations whose output is decided by their inputs alone, as far as conditions are made of them.
+# Operations whose output depends only on their inputs, as used in loop conditions.
 _PURE = PASSING | {
     *("Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual", "Const", "AddN"),
     *("LogicalAnd", "LogicalOr", "LogicalNot", "Add", "AddV2", "Sub", "Mul", "All", "Any", "Abs"),
@@ -18,7 +18,7 @@ _PURE = PASSING | {
 
 
 def is_endless(sources: OriginTracer, function: GraphFunction | None, node: GraphNode) -> bool:
-    """Whether a loop's condition is always true, or rests on what the loop never changes."""
+    """Whether a loop's condition is always true, or depends only on what the loop never changes."""
     if node.op == "LoopCond":
         return [sources.constants(function, each) for each in node.inputs[:1]] == [[True]]
     condition, body = (_function(sources, node, key) for key in ("cond", "body"))
@@ -46,7 +46,7 @@ def _function(sources: OriginTracer, node: GraphNode, key: str) -> GraphFunction
 
 
 def _arguments(function: GraphFunction, reference: str) -> set[int] | None:
-    """Positions of the arguments that a value is computed of; None where of anything else, too."""
+    """Positions of the arguments that a value depends on; None if it depends on anything else."""
     nodes = {node.name: node for node in function.nodes}
     known = known_operations()
     pending, seen, found = [node_name(reference)], set[str](), set[int]()
@@ -68,7 +68,7 @@ def _arguments(function: GraphFunction, reference: str) -> set[int] | None:
 
 
 def _passed_on(function: GraphFunction, reference: str) -> str:
-    """The argument that a function returns as it came; empty for anything else."""
+    """The argument that a function returns unchanged; empty for anything else."""
     nodes = {node.name: node for node in function.nodes}
     name = node_name(reference)
     for _ in range(_MOST_STEPS):

@@ -21,13 +21,13 @@ _FUNCTION = "__inference_serve"
 
 
 def constant(name: str, *values: Json, dtype: str = "string") -> GraphNode:
-    """A constant of these values."""
+    """A constant with these values."""
     tensor: Json = {"dtype": dtype, "shape": [len(values)], "value": list(values)}
     return GraphNode(name, "Const", (), {"dtype": dtype, "value": tensor})
 
 
 def graph_facts(*graphs: Graph, outputs: tuple[str, ...] = ()) -> Facts:
-    """A SavedModel of these graphs, with one signature whose outputs are these nodes'."""
+    """A SavedModel with these graphs, and one signature whose outputs are these nodes'."""
     ends = tuple(Endpoint(name, f"{name}:0", "float32", None) for name in outputs)
     signature = Signature("serving_default", "tensorflow/serving/predict", (), ends, ("serve",))
     artifact = model(tensors=(), kind=Format.SAVEDMODEL_TF2)
@@ -40,7 +40,7 @@ def graph_with(
     attributes: Mapping[str, Json] | None = None,
     functions: Mapping[str, GraphFunction] | None = None,
 ) -> Facts:
-    """A SavedModel whose signature calls a function with one operation in it."""
+    """A SavedModel whose signature calls a function that contains one operation."""
     node = GraphNode(op, op, tuple(f"{each.name}:output:0" for each in inputs), attributes or {})
     function = GraphFunction(_FUNCTION, ("x",), (*inputs, node), {"y": "x"})
     call = GraphNode("call", "StatefulPartitionedCall", ("x",), {"f": {"function": _FUNCTION}})

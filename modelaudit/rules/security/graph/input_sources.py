@@ -15,7 +15,7 @@ from modelaudit.rules.security.graph.reachability import (
     node_name,
 )
 
-# For constants alone they are evaluated, for the rest their first input is followed.
+# With only constants they are evaluated; otherwise their first input is traced.
 _PASSING = PASSING | {"StringLower", "StringUpper", "ShardedFilename", "ShardedFilespec"}
 _GATHERING = frozenset(
     [
@@ -69,14 +69,14 @@ class ValueOrigin:
 
 @dataclass(frozen=True, slots=True)
 class FunctionTensor:
-    """A reference inside a function, or in the main graph where there is no function."""
+    """A reference inside a function, or in the main graph if there is no function."""
 
     function: GraphFunction | None
     reference: str
 
 
 class OriginTracer:
-    """Follows values backwards through one graph and its functions, in bounded steps."""
+    """Traces values backwards through one graph and its functions, in a bounded number of steps."""
 
     def __init__(self, calls: CallGraph, artifact: Artifact) -> None:
         self.graph = calls.graph
@@ -110,7 +110,7 @@ class OriginTracer:
         return tuple(found.values())
 
     def constants(self, function: GraphFunction | None, reference: str) -> list[Json] | None:
-        """The value at `reference`, flat, where it is made of constants alone; else None."""
+        """The flat value at `reference` if it is computed from constants alone; else None."""
         return self._value(FunctionTensor(function, reference), 0)
 
     def _value(self, place: FunctionTensor, depth: int) -> list[Json] | None:
@@ -118,7 +118,7 @@ class OriginTracer:
         if depth > _DEPTH or place.reference.startswith("^"):
             return None
         if key not in self._values:
-            self._values[key] = None  # what a value is that leads back to itself
+            self._values[key] = None  # the result for a value that depends on itself
             self._values[key] = self._evaluated(place, depth + 1)
         return self._values[key]
 
@@ -135,7 +135,7 @@ class OriginTracer:
             return self._value(one, depth) if isinstance(one, FunctionTensor) else None
         if node.op == "Const":
             if function is None and self._stands_for(node) is not None:
-                return None  # a default, for which the loader puts something else
+                return None  # a default that the loader replaces
             tensor = node.attrs.get("value")
             stored = tensor.get("value") if isinstance(tensor, dict) else None
             return stored if isinstance(stored, list) and is_small(stored) else None
@@ -148,7 +148,7 @@ class OriginTracer:
         )
 
     def _is_plainly_called(self, function: GraphFunction, argument: str) -> bool:
-        """Whether an argument has one value: loops and datasets call a function again and again."""
+        """Whether an argument has one value: loops and datasets call a function repeatedly."""
         callers = self._calling(function.name)
         return argument in function.args and all(node.op in CALLS for _, node in callers)
 
@@ -192,7 +192,7 @@ class OriginTracer:
             yield ValueOrigin("constant", value)
 
     def _stands_for(self, node: GraphNode) -> ValueOrigin | None:
-        """What a loader puts in a constant's place, if it does: an asset's path, the saver's."""
+        """What a loader puts in place of a constant, if anything: an asset's path or the saver's."""
         asset = self.graph.assets.get(f"{node.name}:0", self.graph.assets.get(node.name))
         if asset is not None:
             return ValueOrigin("asset", asset)
@@ -239,7 +239,7 @@ class OriginTracer:
             yield ValueOrigin("computed", found.kind if found else None)
 
     def _returned(self, node: GraphNode, reference: str) -> Iterator[ValueOrigin | FunctionTensor]:
-        """The output of a call: what the function returns there."""
+        """The output of a call: what the function returns at that index."""
         last = reference.rpartition(":")[2]
         index = int(last) if last.isascii() and last.isdecimal() else 0
         for name in functions_of(node):

@@ -1,4 +1,4 @@
-"""MA753 and MA754: graphs that cost more than their runner has."""
+"""MA753 and MA754: graphs that exhaust the resources of the machine that runs them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ITEM_BYTES = 4
 
 
 def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Loops and calls that never end, and operations that end the process."""
+    """Endless loops and calls, and operations that end the process."""
     watched = operations(facts.artifact).watched
     for operation in watched:
         what = _stalls(operation) if operation.node.op in LOOPS else ""
@@ -29,7 +29,7 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
     circle = [operation for operation in watched if operation.node.op in CALLS]
     live = [operation for operation in circle if operation.reach is not Reach.DEAD]
     for operation in (live or circle)[:1]:
-        what = f"calls, with no condition between, what calls it again ({len(circle)} such calls)"
+        what = f"is part of an unconditional recursion ({len(circle)} such calls)"
         yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
 
 
@@ -37,11 +37,11 @@ def _stalls(operation: GraphOperation) -> str:
     if operation.node.op == "Abort":
         return "ends the process that runs it"
     endless = is_endless(operation.sources, operation.function, operation.node)
-    return "loops for ever: nothing changes its condition" if endless else ""
+    return "loops forever: nothing changes its condition" if endless else ""
 
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Tensors of a constant shape that no machine holds."""
+    """Tensors of a constant shape that fit in no machine's memory."""
     for operation in operations(facts.artifact).watched:
         if operation.node.op == "Const":
             tensor = operation.node.attrs.get("value")
@@ -65,7 +65,7 @@ def _oversized(
     axes = [int(n) for n in shape if _is_size(n)] if isinstance(shape, list) else []
     needed = math.prod(axes) * _ITEM_BYTES if axes else 0
     if needed > budget:
-        what = f"{operation.node.op} makes a tensor of shape {axes}, {needed:,} bytes"
+        what = f"{operation.node.op} creates a tensor of shape {axes} ({needed:,} bytes)"
         yield _finding(rule, facts, operation, what, needed, budget)
 
 
@@ -81,7 +81,7 @@ def _finding(
     measured: int | None = None,
     threshold: int | None = None,
 ) -> Finding:
-    when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
+    when = f"run by {operation.via}" if operation.via else "not run by anything in the file"
     evidence = {"op": operation.node.op, "reached": operation.via or None}
     sizes: dict[str, Json] = {"measured": measured, "unit": "bytes", "threshold": threshold}
     return rule.finding(
@@ -108,11 +108,10 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.GRAPH,),
-        summary="The graph loops for ever, or ends the process that runs it",
-        pass_title="No loop of the graph is endless by its own condition",
-        why="One call of the model takes the program that serves it down or keeps a core busy for "
-        "good.",
-        fix="Do not serve it. Run it, if at all, with a limit on time.",
+        summary="The graph loops forever or ends the process that runs it",
+        pass_title="No loop in the graph is endless by its own condition",
+        why="One call of the model ends the serving process or keeps a core busy forever.",
+        fix="Do not serve it. If you must run it, set a time limit.",
         check=check_loops,
         bad=_endless,
         good=harmless,
@@ -124,11 +123,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.GRAPH,),
-        summary="The graph makes a tensor that no machine holds",
-        pass_title="No tensor of a constant shape is oversized",
-        why="One call of the model asks for more memory than there is, and takes the process, or "
-        "the machine, down.",
-        fix="Do not serve it. Where the model is honest and this large, raise `tensor_bytes` in "
+        summary="The graph creates a tensor that fits in no machine's memory",
+        pass_title="No tensor with a constant shape is oversized",
+        why="One call of the model requests more memory than is available and ends the process, or "
+        "takes the machine down.",
+        fix="Do not serve it. If the model is legitimate and this large, raise `tensor_bytes` in "
         "the settings.",
         check=check_sizes,
         bad=lambda: graph_with("Fill", (constant("dims", 10**6, 10**6, dtype="int32"),)),

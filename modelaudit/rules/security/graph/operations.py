@@ -1,4 +1,4 @@
-"""Operations of a model's graphs that a rule looks at, with when they run."""
+"""The operations in a model's graphs that a rule checks, and when they run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphOperation:
-    """A node worth a look.
+    """A node that a rule checks.
 
     Attributes:
         node: the node.
-        function: that it stands in; None for the main graph.
+        function: the function that contains it; None for the main graph.
         reach: when it runs.
-        via: what runs it, for people; empty where nothing does.
-        prefix: where its graph stands, for graphs inside constants.
-        sources: follows its inputs.
+        via: what runs it, as text for users; empty if nothing does.
+        prefix: route of its graph, for graphs inside constants.
+        sources: traces its inputs.
     """
 
     node: GraphNode
@@ -50,14 +50,14 @@ class GraphOperation:
         return f"{self.prefix}{where}/{self.node.name}"
 
     def origins(self, index: int) -> tuple[ValueOrigin, ...]:
-        """Where an input's value comes from; () where there is no such input."""
+        """Where an input's value comes from; () if there is no such input."""
         inputs = [each for each in self.node.inputs if not each.startswith("^")]
         return self.sources.of(self.function, inputs[index]) if index < len(inputs) else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedGraph:
-    """A graph that a string constant holds."""
+    """A graph inside a string constant."""
 
     graph: Graph
     where: str
@@ -67,7 +67,7 @@ class EmbeddedGraph:
 
 @dataclass(frozen=True, slots=True)
 class GraphOperations:
-    """What a model's graphs hold that is worth a look."""
+    """The operations in a model's graphs that rules check."""
 
     watched: tuple[GraphOperation, ...]
     foreign: tuple[GraphOperation, ...]
@@ -75,7 +75,7 @@ class GraphOperations:
 
 
 def graph_file(artifact: Artifact) -> str:
-    """The file that holds the graph."""
+    """The file that contains the graph."""
     for entry in artifact.files:
         if entry.role == "graph":
             return entry.path
@@ -114,14 +114,14 @@ def _find(artifact: Artifact) -> GraphOperations:
 
 
 def _in_circle(function: GraphFunction | None, node: GraphNode, recursive: frozenset[str]) -> bool:
-    """Whether a call goes from one function of a circle to the next."""
+    """Whether a call goes from one function of a recursion to the next."""
     if function is None or function.name not in recursive:
         return False
     return not recursive.isdisjoint(functions_of(node))
 
 
 def _is_vast(node: GraphNode) -> bool:
-    """A constant that declares far more elements than the file could hold: the last one repeats."""
+    """Whether a constant declares far more elements than the file could contain."""
     tensor = node.attrs.get("value") if node.op == "Const" else None
     shape = tensor.get("shape") if isinstance(tensor, dict) else None
     axes = shape if isinstance(shape, list) else []
@@ -137,4 +137,4 @@ def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:
 
 
 operations = PerArtifact(_find)
-"""Every operation of an artefact's graphs that a rule looks at."""
+"""Every operation in an artefact's graphs that a rule checks."""

@@ -1,7 +1,7 @@
-"""What of a TensorFlow graph runs: when it is called, when it is loaded or saved, or never.
+"""Which parts of a TensorFlow graph run: when it is called, loaded or saved, or never.
 
-A graph's roots are the outputs of its signatures, the functions of its object graph, what a
-loader initialises, and the saver. From a node of the main graph everything that feeds it runs;
+The roots of a graph are the outputs of its signatures, the functions of its object graph, the
+loader's initialisers, and the saver. From a node of the main graph, everything that feeds it runs;
 of a function that is called, all of it.
 """
 
@@ -15,13 +15,13 @@ from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.op_registry import known_operations
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-"""Operations that do nothing but call a function, once."""
+"""Operations that only call a function, once."""
 
 _CHECKPOINTS = frozenset({Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT, Format.SESSION_BUNDLE})
 
 
 class Reach(Enum):
-    """When an operation runs; `DEAD` where no root leads to it."""
+    """When an operation runs; `DEAD` if it is unreachable from every root."""
 
     RUN = "run"
     SAVER = "saver"
@@ -30,7 +30,7 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GraphRoot:
-    """Something that is run: a node of the main graph or a function, and by what, for people."""
+    """A root: a node of the main graph or a function, with what runs it as text for users."""
 
     name: str
     label: str
@@ -39,18 +39,18 @@ class GraphRoot:
 
 @dataclass(slots=True)
 class ReachedNames:
-    """Names of what some roots lead to -> the root, for people."""
+    """Names reachable from some roots -> the root, as text for users."""
 
     nodes: dict[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
 
 
 class CallGraph:
-    """One graph, with what reaches its nodes and functions.
+    """One graph, with the reachability of its nodes and functions.
 
     Args:
         graph: the graph.
-        artifact: gives signatures and the object graph.
+        artifact: provides signatures and the object graph.
     """
 
     def __init__(self, graph: Graph, artifact: Artifact) -> None:
@@ -60,7 +60,7 @@ class CallGraph:
         self.saved = self._reached(_saver_roots(graph))
 
     def reach(self, function: GraphFunction | None, node: str) -> tuple[Reach, str]:
-        """When a node runs, and by which root; a function's nodes run together."""
+        """When a node runs, and which root runs it; a function's nodes run together."""
         for reach, reached in ((Reach.RUN, self.run), (Reach.SAVER, self.saved)):
             names = reached.functions if function else reached.nodes
             name = function.name if function else node
@@ -71,7 +71,7 @@ class CallGraph:
     def holder(self, route: str) -> tuple[Reach, str]:
         """When the node at the start of `route` (`function/node/…` or `node/…`) runs.
 
-        Names have slashes too, so that several may fit; of those, one that runs.
+        Names contain slashes too, so several may match; of those, one that runs.
         """
         parts = route.split("/")
         starts = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
@@ -81,7 +81,7 @@ class CallGraph:
         return next((each for each in found if each[0] is not Reach.DEAD), (Reach.DEAD, ""))
 
     def _reached(self, roots: Iterator[GraphRoot]) -> ReachedNames:
-        """Everything that the roots lead to."""
+        """Everything reachable from the roots."""
         reached = ReachedNames()
         pending = list(roots)[::-1]
         while pending:
@@ -133,17 +133,17 @@ def functions_of(node: GraphNode) -> Iterator[str]:
 
 
 def recursive_functions(graph: Graph) -> frozenset[str]:
-    """Functions that, with no condition between, call themselves again."""
+    """Functions that call themselves unconditionally."""
     calls = {
         name: {each for node in function.nodes if node.op in CALLS for each in functions_of(node)}
         for name, function in graph.functions.items()
     }
-    left = _endless(calls)  # what leads into a circle; of that, what a circle leads to
+    left = _endless(calls)  # nodes that lead into a cycle; among them, those that a cycle leads to
     return frozenset(_endless(_turned(left)))
 
 
 def _endless(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """The part of a directed graph from which one can go on for ever."""
+    """The part of a directed graph from which paths of any length start."""
     left = {name: targets & edges.keys() for name, targets in edges.items()}
     sources = _turned(left)
     ended = [name for name, targets in left.items() if not targets]
@@ -157,7 +157,7 @@ def _endless(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """The same graph with every edge the other way round."""
+    """The same graph with every edge reversed."""
     turned: dict[str, set[str]] = {name: set() for name in edges}
     for name, targets in edges.items():
         for target in targets:
@@ -166,7 +166,7 @@ def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[GraphRoot]:
-    anyone = [GraphRoot(name, "whoever runs the graph") for name in main]
+    anyone = [GraphRoot(name, "any program that runs the graph") for name in main]
     if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
         yield from anyone
         return
@@ -176,8 +176,8 @@ def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> I
             found = True
             label = f"signature {signature.name}"
             yield from (GraphRoot(node_name(output.tensor), label) for output in signature.outputs)
-    # A checkpoint's `.meta` is the graph of the training, vocabularies' paths and all: restoring
-    # runs none of it.
+    # A checkpoint's `.meta` is the training graph, including paths of vocabularies: restoring runs
+    # none of it.
     for name in graph.init_ops if artifact.format not in _CHECKPOINTS else ():
         yield GraphRoot(node_name(name), "loading the model")
         yield GraphRoot(name, "loading the model", True)

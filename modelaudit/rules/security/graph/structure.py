@@ -1,4 +1,4 @@
-"""MA751, MA752, MA755 and MA756: what else a graph can hide."""
+"""MA751, MA752, MA755 and MA756: other content that a graph can hide."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LISTS = ("layer_names", "weight_names_missing")
 
 
 def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Graphs inside of string constants, and graphs that are made when the model runs."""
+    """Graphs inside string constants, and graphs that are built when the model runs."""
     held = operations(facts.artifact)
     for operation in held.watched:
         if operation.node.op == RUNS_GRAPH and not held.embedded:
-            when = f"run by {operation.via}" if operation.via else "which nothing in the file runs"
+            when = f"run by {operation.via}" if operation.via else "not run by anything in the file"
             yield rule.finding(
-                f"{RUNS_GRAPH} runs a graph that cannot be seen here; {when}.",
+                f"{RUNS_GRAPH} runs a graph that cannot be inspected; {when}.",
                 file=graph_file(facts.artifact),
                 route=operation.route,
                 evidence={"op": RUNS_GRAPH, "reached": operation.via or None},
@@ -37,9 +37,10 @@ def check_embedded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for found in held.embedded:
         ops = sorted({node.op for _, node in every_node(found.graph)})
         reaching = [op for op in ops if op in WATCHED]
-        names = f", {', '.join(reaching[:8])} among them" if reaching else ""
+        names = f", including {', '.join(reaching[:8])}" if reaching else ""
         yield rule.finding(
-            f"The constant {found.where} holds a graph of {len(ops)} kinds of operation{names}.",
+            f"The constant {found.where} contains a graph with {len(ops)} kinds of "
+            f"operation{names}.",
             file=graph_file(facts.artifact),
             route=f"nested/{found.where}",
             evidence={"ops": [*ops[:64]], "reached": found.via or None},
@@ -57,8 +58,8 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
         live = [each for each in found if each.reach is not Reach.DEAD]
         first = (live or found)[0]
         native = op in NATIVE
-        what = "calls native code by its name" if native else "is no operation of TensorFlow's"
-        when = f"run by {first.via}" if first.via else "which nothing in the file runs"
+        what = "calls native code by its name" if native else "is not a TensorFlow operation"
+        when = f"run by {first.via}" if first.via else "not run by anything in the file"
         yield rule.finding(
             f"{op} {what} ({times(len(found))}); {when}.",
             file=graph_file(facts.artifact),
@@ -75,7 +76,7 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Assets whose file name leads out of the assets directory."""
+    """Assets whose file name leads outside the assets directory."""
     for graph in facts.artifact.graphs:
         for name, filename in graph.assets.items():
             if how := leads_out(filename):
@@ -89,14 +90,14 @@ def check_assets(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Names of stored tensors, and in a file's own list of them, that lead out of a directory."""
-    named = [("A stored tensor is called", each.file, each.name) for each in facts.artifact.tensors]
+    """Names of stored tensors, and in a file's own list of names, that lead outside a directory."""
+    named = [("A stored tensor is named", each.file, each.name) for each in facts.artifact.tensors]
     h5 = facts.artifact.extra.get("h5")
     for key in _LISTS if isinstance(h5, dict) else ():
         listed = h5.get(key) if isinstance(h5, dict) else None
         names = listed if isinstance(listed, list) else []
         file = facts.artifact.root.name
-        named += [("The list of weights has", file, n) for n in names if isinstance(n, str)]
+        named += [("The list of weights contains", file, n) for n in names if isinstance(n, str)]
     for what, file, name in named:
         if leads_out(name):
             yield rule.finding(
@@ -126,10 +127,10 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.GRAPH,),
-        summary="A string constant holds a whole graph",
-        pass_title="No string constant holds a graph",
-        why="`DatasetFromGraph` runs a graph that is kept as text inside another one, where tools "
-        "that list operations do not look. Its operations are judged here as well.",
+        summary="A string constant contains a whole graph",
+        pass_title="No string constant contains a graph",
+        why="`DatasetFromGraph` runs a graph that is serialised inside another one, where tools "
+        "that list operations do not find it. Its operations are checked as well.",
         fix="Export the prediction function without its input pipeline.",
         check=check_embedded,
         bad=_embedded,
@@ -144,11 +145,11 @@ RULES = (
         needs=(Need.GRAPH,),
         summary="The graph needs an operation that TensorFlow does not have",
         pass_title="All operations are TensorFlow's own",
-        why="The operation comes from a native library that must be loaded first, and which then "
-        "runs with your rights. Plain TensorFlow refuses the model. Decision forests and "
-        "vendors' builds use such libraries honestly.",
-        fix="Find out which package the operation comes from, and whether you trust it; without "
-        "it the model does not run.",
+        why="The operation comes from a native library that must be loaded first and then runs "
+        "with your permissions. Plain TensorFlow rejects the model. Decision forests and vendor "
+        "builds use such libraries legitimately.",
+        fix="Find out which package the operation comes from, and whether you trust it. Without "
+        "the package the model does not run.",
         check=check_foreign,
         bad=lambda: graph_with("PlantedOperation"),
         good=harmless,
@@ -160,9 +161,9 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.GRAPH,),
-        summary="An asset's file name leads out of the model",
-        pass_title="All assets lie inside of the model",
-        why="TensorFlow joins the name to the assets directory and opens what it finds there: a "
+        summary="An asset's file name leads outside the model",
+        pass_title="All assets are inside the model",
+        why="TensorFlow joins the name to the assets directory and opens the resulting path: a "
         "file elsewhere on the machine that loads the model.",
         fix="Do not load it. Export the model again, so that its assets are copied into it.",
         check=check_assets,
@@ -176,11 +177,12 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.TENSORS,),
-        summary="A stored tensor's name climbs out of a directory",
-        pass_title="No tensor's name climbs out of a directory",
-        why="Tools that unpack a checkpoint into one file for each tensor make paths of the "
-        "names, and this one writes elsewhere. TensorFlow gives no variable such a name.",
-        fix="Do not unpack it. Rename the variable where the model is made and save again.",
+        summary="A stored tensor's name is a path that leaves its directory",
+        pass_title="No tensor's name is a path that leaves its directory",
+        why="Tools that unpack a checkpoint into one file per tensor build paths from the names, "
+        "and this name makes them write elsewhere. TensorFlow never gives a variable such a name.",
+        fix="Do not unpack it. Rename the variable where the model is built and save the model "
+        "again.",
         check=check_tensor_names,
         bad=lambda: Facts(model(tensors=(tensor("../../outside"),))),
         good=lambda: Facts(model(tensors=(tensor("dense/kernel"),))),
