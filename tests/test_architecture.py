@@ -22,6 +22,7 @@ RANKS = {
     "modelaudit.graphs": 0,
     "modelaudit.format_kinds": 0,
     "modelaudit.layer_classes": 0,
+    "modelaudit.thresholds": 0,
     "modelaudit.model_versions": 0,
     "modelaudit.terminal_text": 0,
     "modelaudit.facts": 1,

@@ -6,19 +6,6 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from modelaudit.diagnosis.thresholds import (
-    ACCURACY_GAIN,
-    ENOUGH_IMAGES,
-    FIT_GAIN,
-    LITTLE,
-    MISFIT,
-    MISFIT_ALIKE,
-    ONE_CLASS,
-    RIGHT_ACCURACY,
-    RIGHT_FIT,
-    SAME_SCORE,
-    TOP_SHARE,
-)
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import (
@@ -31,6 +18,18 @@ from modelaudit.measures.summary import (
 )
 from modelaudit.rules.model import Facts
 from modelaudit.settings import TRANSFORMS
+from modelaudit.thresholds.answers import (
+    ACCURACY_GAIN,
+    FIT_GAIN,
+    LITTLE,
+    MIN_INPUTS,
+    ONE_CLASS,
+    RIGHT_ACCURACY,
+    RIGHT_FIT,
+    SAME_SCORE,
+    TOP_SHARE,
+)
+from modelaudit.thresholds.weights import BATCHNORM_STEPS, MISFIT, MISFIT_ALIKE
 
 # The flip that the founding question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
@@ -46,10 +45,9 @@ SCALES = (
     "BGR",
 )
 SIMPLEST = (*FLIPS, *SCALES)
-IMAGES = f"{ENOUGH_IMAGES} or more images of different classes (--probe-data)"
+IMAGES = f"{MIN_INPUTS.value} or more images of different classes (--probe-data)"
 LABELS = "labelled images (class folders, or y in the .npz)"
 NO_FLIP = "an input that has left and right (images, sequences or volumes)"
-RECTIFIED_STEPS = 4  # layers between a kernel and the batch normalisation directly behind it
 WORDS = {
     **TRANSFORMS,
     "/255": "divided by 255",
@@ -90,7 +88,7 @@ class Case:
     def images(self) -> bool:
         """Enough inputs of the user's own were fed to judge orientation and scale."""
         seen = self.behaviour
-        return bool(seen and seen.inputs.kind == "user" and seen.inputs.n >= ENOUGH_IMAGES)
+        return bool(seen and seen.inputs.kind == "user" and seen.inputs.n >= MIN_INPUTS.value)
 
     @property
     def kernels(self) -> tuple[KernelInitialization, ...]:
@@ -115,7 +113,7 @@ class Case:
         layers = {layer.route: layer for layer in architecture.layers}
         kernels = {kernel.route for kernel in self.facts.artifact.kernels}
         route = bad.route
-        for _ in range(RECTIFIED_STEPS):
+        for _ in range(BATCHNORM_STEPS.value):
             layer = layers.get(route)
             if layer is None or len(layer.inbound) != 1 or len(layer.inbound[0]) != 1:
                 return ""
@@ -138,7 +136,7 @@ class Case:
 
         Images of one kind strain the statistics of sound models, so more is asked of those.
         """
-        return MISFIT_ALIKE if self.alike else MISFIT
+        return MISFIT_ALIKE.value if self.alike else MISFIT.value
 
     @property
     def alike(self) -> bool:
@@ -149,7 +147,7 @@ class Case:
     def one_class(self) -> bool:
         """Labels say that (nearly) all images are of one class."""
         largest = self.behaviour.inputs.largest_class if self.behaviour else None
-        return largest is not None and largest >= ONE_CLASS
+        return largest is not None and largest >= ONE_CLASS.value
 
     @property
     def fresh(self) -> tuple[KernelInitialization, ...]:
@@ -216,7 +214,7 @@ def answered_alike(output: OutputBehaviour) -> bool:
     An unsure model says little too, but not the same.
     """
     share = output.collapse.top_share or 0.0
-    return share > TOP_SHARE and information(output) < LITTLE * capacity(output)
+    return share > TOP_SHARE.value and information(output) < LITTLE.value * capacity(output)
 
 
 def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -250,8 +248,8 @@ class LabelledScores:
 def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, float]:
     """Scores on labels by variant, their name, and how high and how much higher counts."""
     if output.accuracy:
-        return output.accuracy, "accuracy", RIGHT_ACCURACY, ACCURACY_GAIN
-    return output.fit, "R2", RIGHT_FIT, FIT_GAIN
+        return output.accuracy, "accuracy", RIGHT_ACCURACY.value, ACCURACY_GAIN.value
+    return output.fit, "R2", RIGHT_FIT.value, FIT_GAIN.value
 
 
 def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> LabelledScores | None:
@@ -265,7 +263,7 @@ def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> Labelle
     if "e" not in found or not others:
         return None
     best = max(others.values())
-    least = max(best - SAME_SCORE, enough, found["e"] + gain)
+    least = max(best - SAME_SCORE.value, enough, found["e"] + gain)
     better = simplest_first({name: score for name, score in others.items() if score > least})
     if not better:
         return None
@@ -276,7 +274,7 @@ def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> Labelle
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:
     """Labels were given, and do not get righter under this variant of the input."""
     found = scores(output)[0]
-    return name in found and found[name] < found.get("e", 0.0) + SAME_SCORE
+    return name in found and found[name] < found.get("e", 0.0) + SAME_SCORE.value
 
 
 def flip_of(output: OutputBehaviour) -> TransformEffect | None:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount, capacity, information
 from modelaudit.diagnosis.model import Cause, Diagnosis, Suspect
 from modelaudit.diagnosis.steps.flip import effect_text, flipped, learned, uneven_layers
-from modelaudit.diagnosis.thresholds import FLOOR_SHARE, INFORMED
 from modelaudit.facts import Json
 from modelaudit.measures.summary import KernelSymmetry
+from modelaudit.thresholds.answers import INFORMED
+from modelaudit.thresholds.flips import FLOOR_SHARE
+from modelaudit.thresholds.weights import SYMMETRIC
 
 TRAINING, FILTERS, RESTORATION = "training data", "filters and architecture", "restoration"
 GUILTY, CLEARED, OPEN = "explains it", "ruled out", "open"
@@ -23,7 +25,6 @@ HIDING = (
 )  # fmt: skip
 # Causes that are told by what comes back when they are undone.
 UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
-SYMMETRIC = 0.99  # symmetry score from which a layer's filters are mirror images of themselves
 
 
 def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
@@ -100,7 +101,7 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
     if found is not None and case.images:
         output, effect, nfv = found
         floor = output.floor.get(effect.name)
-        if floor is not None and floor <= FLOOR_SHARE * max(nfv, floor):
+        if floor is not None and floor <= FLOOR_SHARE.value * max(nfv, floor):
             return CLEARED, (
                 "The architecture asks for no direction: in a copy with every kernel made "
                 f"symmetric, the flip changes the output {amount(floor)} times as much as another "
@@ -130,7 +131,7 @@ def _symmetry(case: Case) -> str:
     scores = [score for each in measured if (score := _score(each)) is not None]
     if not scores:
         return "No filter has two sides that could be compared."
-    exact = sum(score >= SYMMETRIC for score in scores)
+    exact = sum(score >= SYMMETRIC.value for score in scores)
     if exact:
         return f"{exact} of {len(scores)} spatial kernels are mirror images of themselves."
     mean = sum(scores) / len(scores)
@@ -207,4 +208,4 @@ def _in_place(case: Case, first: Cause) -> bool:
     if fits and case.misfit is None:
         return True
     said = [o for o in case.outputs if capacity(o)]
-    return all(information(o) >= INFORMED * capacity(o) for o in said) if said else True
+    return all(information(o) >= INFORMED.value * capacity(o) for o in said) if said else True

@@ -28,6 +28,7 @@ from modelaudit.measures.summary import (
     Measurements,
 )
 from modelaudit.settings import Limits
+from modelaudit.thresholds.weights import BATCHNORM_STEPS
 
 # Exceptions that hostile values and shapes can cause in computations.
 _FAILURES = (
@@ -40,7 +41,6 @@ _FAILURES = (
     ValueError,
 )
 _MAX_BIAS = 1 << 24
-_MAX_STEPS = 4  # layers between a kernel and the batch normalisation that follows it
 
 
 def measure(artifact: Artifact, *, limits: Limits | None = None) -> Measurements:
@@ -185,7 +185,7 @@ class _Measuring:
 
     def _batchnorm_initial(self, route: str) -> bool | None:
         """State of the batch normalisation after a layer, with only pointwise layers between."""
-        for _ in range(_MAX_STEPS):
+        for _ in range(BATCHNORM_STEPS.value):
             takers = self.consumers.get(route, ())
             if len(takers) != 1:
                 return None

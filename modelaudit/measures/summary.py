@@ -231,7 +231,7 @@ class BatchNormFit:
         log_variance: median over channels of |log(empirical variance / moving variance)|.
         misfit: max(mean_deviation, log_variance / 3).
         domain: `mean_deviation` after each value transform of the inputs.
-        settled: for a misfit over `batchnorm.MISFIT`, the share in (0, 1] of the way from mean 0
+        settled: for a misfit over `MISFIT`, the share in (0, 1] of the way from mean 0
             and variance 1 to the empirical statistics at which the stored statistics fit best.
         settled_misfit: the misfit at that point.
     """

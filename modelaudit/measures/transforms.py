@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Shape
 from modelaudit.measures.dihedral import DihedralElement, elements
+from modelaudit.thresholds.answers import BYTES
 
 S = TypeVar("S", bound=np.generic)
 NO_CHANNELS = "no_channels"
-BYTES = 2.0  # values with larger magnitudes are assumed to be bytes
 _MIN_SIDE = 8  # minimum side of a square rank-3 input that is read as an image without channels
 
 
@@ -128,7 +128,7 @@ def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[Doma
         colours: axis of red, green and blue; None if there is none.
     """
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
-    if max(-low, high) > BYTES:
+    if max(-low, high) > BYTES.value:
         scales = [DomainTransform("/255", 1 / 255), DomainTransform("x/127.5-1", 1 / 127.5, -1.0)]
     elif low < 0:
         scales = [

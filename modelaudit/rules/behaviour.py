@@ -6,24 +6,16 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.behaviour.orientation import GAIN, MIN_INPUTS, better_orientations
+from modelaudit.measures.behaviour.orientation import better_orientations
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.model import (
-    Facts,
-    Family,
-    Limit,
-    Need,
-    NotApplicable,
-    NotRelevant,
-    Rule,
-)
+from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.settings import TRANSFORMS
+from modelaudit.thresholds.answers import DEAD, GAIN, MIN_INPUTS, SAME_SCORE
+from modelaudit.thresholds.flips import SENSITIVE
 
-SAME_ACCURACY = 0.02  # if accuracy gains less than this, it does not confirm another orientation
-SENSITIVE = 0.20  # NFV from which a flip matters: it changes a fifth of what another input changes
 ENDINGS = {
     Status.CRASHED: "crashed the process",
     Status.TIMEOUT: "did not finish in the time allowed",
@@ -51,7 +43,7 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _confirmed(behaviour: Behaviour) -> bool:
     """Something inside the model also indicates that the output is constant."""
-    dead = any(share >= 1.0 for share in behaviour.dead.values())
+    dead = any(share >= DEAD.value for share in behaviour.dead.values())
     bias = behaviour.interventions.get("centre_head_bias", {}).get("responsible")
     return dead or bias is True
 
@@ -108,7 +100,7 @@ def best_orientation(
     best = next(iter(better), None)  # transforms are listed in order of simplicity
     if best is None or inputs_off_scale(fits, best):
         return None
-    if labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_ACCURACY:
+    if labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_SCORE.value:
         return None
     return best, profile[best], given
 
@@ -117,7 +109,7 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
         raise NotApplicable("undecidable without images: pass 64 or more with --probe-data")
-    if behaviour.inputs.n < MIN_INPUTS:
+    if behaviour.inputs.n < MIN_INPUTS.value:
         raise NotApplicable(f"{behaviour.inputs.n} images are too few: pass 64 with --probe-data")
     for output in behaviour.outputs:
         found = best_orientation(output, behaviour.batchnorm)
@@ -136,7 +128,7 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={
                     "measured": bits - given,
                     "unit": "bits more than with the input as given",
-                    "threshold": GAIN,
+                    "threshold": GAIN.value,
                     "n": behaviour.inputs.n,
                     "profile": dict(output.orientation),
                 },
@@ -203,7 +195,7 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"No channel of {route} is active for any input: the layers after it receive a "
                 "constant."
-                if share >= 1.0
+                if share >= DEAD.value
                 else f"{share:.0%} of the channels of {route} are not active for any input.",
                 route=route,
                 evidence={
@@ -287,7 +279,7 @@ RULES = (
         "    training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])\n\n"
         "Compile and fit `training`, then save `model`.",
         check=_sensitive,
-        limit=Limit(SENSITIVE, 0.001, 10.0, "times the change from one input to another"),
+        limit=Limit(SENSITIVE.value, 0.001, 10.0, SENSITIVE.unit),
         bad=examples_behaviour.flip_sensitive,
         good=examples_behaviour.sound_behaviour,
     ),
@@ -322,7 +314,7 @@ RULES = (
         fix="Check the bias of that layer and the batch normalisation around it. Restore a "
         "checkpoint from before the layer died.",
         check=_dead,
-        limit=Limit(1.0, 0.01, 1.0, "as share of a layer's channels"),
+        limit=Limit(DEAD.value, 0.01, 1.0, DEAD.unit),
         bad=examples_behaviour.dead,
         good=examples_behaviour.sound_behaviour,
     ),

@@ -10,8 +10,8 @@ from modelaudit.measures.summary import TransformEffect
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
+from modelaudit.thresholds.flips import SENSITIVE
 
-HOLDS = 0.20  # variation up to which a declared action counts as confirmed
 NAMES = {"equivariant": "spatial"}  # declared word -> name of the measured action
 TO_DO = {
     "invariant": "stay the same",
@@ -146,7 +146,7 @@ RULES = (
         fix="Train with inputs and labels transformed together, or correct the declaration in "
         "`[[expect]]`.",
         check=_as_declared,
-        limit=Limit(HOLDS, 0.001, 10.0, "times the change from one input to another"),
+        limit=Limit(SENSITIVE.value, 0.001, 10.0, SENSITIVE.unit),
         bad=lambda: _declared("odd"),
         good=lambda: _declared("invariant"),
     ),

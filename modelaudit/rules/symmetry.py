@@ -14,8 +14,8 @@ from modelaudit.measures.summary import KernelSymmetry, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import every
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.thresholds.weights import EXACT_SYMMETRY
 
-EXACT = 1.0 - 1e-6
 FLIP_NAMES = {"H": "left-right", "V": "up-down", "r180": "half-turn", "flip": "time reversal"}
 
 
@@ -31,7 +31,7 @@ def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
     defined = _defined(facts)
     for name, words in FLIP_NAMES.items():
         scored = [layer for layer in defined if name in layer.score]
-        if scored and all(layer.score[name] >= EXACT for layer in scored):
+        if scored and all(layer.score[name] >= EXACT_SYMMETRY.value for layer in scored):
             yield rule.finding(
                 every(len(scored), "spatial kernel is", "spatial kernels are")
                 + f" exactly symmetric under the {words} flip.",
@@ -39,7 +39,7 @@ def _symmetric_filters(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={
                     "measured": 1.0,
                     "unit": "as symmetry score",
-                    "threshold": EXACT,
+                    "threshold": EXACT_SYMMETRY.value,
                     "n": len(scored),
                 },
                 key=name,
@@ -50,8 +50,12 @@ def _mirrored_twins(rule: Rule, facts: Facts) -> Iterator[Finding]:
     defined = _defined(facts)
     for name, words in FLIP_NAMES.items():
         matched = [layer for layer in defined if name in layer.twins]
-        closed = [layer for layer in matched if layer.twins[name].get("score", 0.0) >= EXACT]
-        individually = all(layer.score.get(name, 0.0) >= EXACT for layer in closed)
+        closed = [
+            layer
+            for layer in matched
+            if layer.twins[name].get("score", 0.0) >= EXACT_SYMMETRY.value
+        ]
+        individually = all(layer.score.get(name, 0.0) >= EXACT_SYMMETRY.value for layer in closed)
         if matched and len(closed) == len(matched) and not individually:
             yield rule.finding(
                 f"In every layer, each filter has its exact {words} mirror image among the other "
@@ -61,7 +65,7 @@ def _mirrored_twins(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={
                     "measured": 1.0,
                     "unit": "as symmetry score",
-                    "threshold": EXACT,
+                    "threshold": EXACT_SYMMETRY.value,
                     "n": len(closed),
                 },
                 key=name,

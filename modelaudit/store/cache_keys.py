@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 # What makes facts of a model, as against what judges and shows them: all that the probe imports.
 FACT_PACKAGES = (
     *("errors.py", "facts.py", "findings.py", "graphs.py", "format_kinds.py"),
-    *("layer_classes.py", "settings"),
+    *("layer_classes.py", "thresholds", "settings"),
     *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
 )
 RUNTIME_PACKAGES = (

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import FLIPS, SCALES
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
-from modelaudit.measures.kernels.batchnorm import MISFIT_ALIKE
 from modelaudit.measures.summary import Collapse, TransformEffect
+from modelaudit.thresholds.weights import MISFIT_ALIKE
 from tests.diagnosis.cases import (
     behaviour,
     check,
@@ -108,8 +108,8 @@ def test_the_misfit_is_held_against_the_limit_that_is_named():
     seen = behaviour(alike, batchnorm=(fit(0.5, "first"), fit(1.8, "second")))
     found = next(c for c in diagnosed(seen).causes if c.cause == "wrong-weights-upstream")
     assert found.where == "second"
-    assert found.evidence[0].threshold == MISFIT_ALIKE
-    assert f"sound models stay under {MISFIT_ALIKE:.2f}" in found.evidence[0].text
+    assert found.evidence[0].threshold == MISFIT_ALIKE.value
+    assert f"sound models stay under {MISFIT_ALIKE.value:.2f}" in found.evidence[0].text
 
 
 numbers = st.floats(0, 4) | st.sampled_from([0.0, 1e-12, math.inf])

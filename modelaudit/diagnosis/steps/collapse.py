@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import (
     IMAGES,
     Case,
@@ -14,8 +13,10 @@ from modelaudit.diagnosis.case import (
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.diagnosis.random_layers import drawing
 from modelaudit.facts import Json
-from modelaudit.measures.behaviour.collapse import MIN_SPREAD, bits_limit
+from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.summary import Behaviour, OutputBehaviour
+from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
+from modelaudit.thresholds.weights import SOUND_FIT
 
 
 def number(value: Json) -> float | None:
@@ -37,7 +38,7 @@ def _collapse_evidence(seen: Behaviour, output: OutputBehaviour) -> Evidence:
     n, state = seen.inputs.n, output.collapse
     if state.information is None:
         text = f"Over {n} inputs {output.name} varies by {state.spread:.2g} of its scale only."
-        return Evidence(text, "MA602", state.spread, MIN_SPREAD, n)
+        return Evidence(text, "MA602", state.spread, MIN_SPREAD.value, n)
     share = f"; one class answers {state.top_share:.0%}" if state.top_share is not None else ""
     text = f"Over {n} inputs {output.name} says {bits_in_words(output, state.information)}{share}."
     return Evidence(text, "MA602", state.information, bits_limit(state.classes or 2), n)
@@ -86,14 +87,14 @@ def dead_units(case: Case) -> StepResult:
         return CauseUnknown(case.unfed())
     if not seen.dead:
         return _dead_by_clearing(case, seen)
-    dead = [route for route, share in seen.dead.items() if share >= 1.0]
+    dead = [route for route, share in seen.dead.items() if share >= DEAD.value]
     if not dead:
         most = max(seen.dead.values())
         return CauseExcluded(
             f"every layer has active channels (at most {most:.0%} of one are silent)"
         )
     silent = case.collapsed or next(
-        (o for o in case.outputs if information(o) < thresholds.UNINFORMED * capacity(o)), None
+        (o for o in case.outputs if information(o) < UNINFORMED.value * capacity(o)), None
     )
     if silent is None:
         return CauseExcluded(
@@ -126,7 +127,7 @@ def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
     before, after = number(tried.get("before")), number(tried.get("after"))
     if before is None or after is None:
         return CauseExcluded("no layer has a bias that could silence every channel")
-    enough = thresholds.UNINFORMED * capacity(output) if capacity(output) else MIN_SPREAD
+    enough = UNINFORMED.value * capacity(output) if capacity(output) else MIN_SPREAD.value
     if after <= enough:
         return CauseExcluded(
             "clearing any wholly negative bias in a copy leaves the output as silent as it is"
@@ -177,7 +178,7 @@ def head_bias(case: Case) -> StepResult:
     excess = number(tried.get("excess"))
     if excess is not None:
         text = f"The bias stands {excess:.1f} spreads of what it is added to from its middle."
-        evidence.append(Evidence(text, "", excess, thresholds.BIAS_EXCESS))
+        evidence.append(Evidence(text, "", excess, BIAS_EXCESS.value))
     belief = 0.97 if output.collapse.collapsed else 0.85
     return CauseFound(belief, tuple(evidence), where=str(tried.get("layer", "")))
 
@@ -211,7 +212,7 @@ def little_information(case: Case) -> StepResult:
         return CauseExcluded("the answers differ from image to image")
     if case.one_class:
         return CauseExcluded("your labels say that the images are of one class")
-    if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= thresholds.SOUND_FIT:
+    if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= SOUND_FIT.value:
         return CauseExcluded(
             "all batch statistics fit what flows in, so the weights are in their places; images of "
             "one kind, or given in another way than in training, are answered alike"

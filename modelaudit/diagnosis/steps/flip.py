@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import FLIPS, IMAGES, NO_FLIP, WORDS, Case, amount, flip_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.measures.summary import OutputBehaviour, TransformEffect
+from modelaudit.thresholds.answers import SATURATED
+from modelaudit.thresholds.flips import (
+    ACCURACY_LOSS,
+    EXACT,
+    FLOOR_SHARE,
+    KAPPA,
+    KAPPA_MIRROR,
+    LEARNED,
+    MIRROR_RATIO,
+    SENSITIVE,
+)
 
 # What an output does when the flip leaves it lawful but not the same.
 MOVES = {
@@ -88,43 +98,41 @@ def by_construction(case: Case) -> StepResult:
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
-    if nfv >= thresholds.EXACT:
+    if nfv >= EXACT.value:
         return CauseExcluded(
             f"the answers are not symmetric to the last digit (variation {nfv:.2g})"
         )
-    if output.saturated > thresholds.SATURATED:
+    if output.saturated > SATURATED.value:
         return CauseUnknown("the scores before the last activation, which is too sure to compare")
-    exact = [e for e in output.transforms if e.nfv is not None and e.nfv < thresholds.EXACT]
-    evidence = tuple(_evidence(e, output, thresholds.EXACT) for e in exact[:3])
+    exact = [e for e in output.transforms if e.nfv is not None and e.nfv < EXACT.value]
+    evidence = tuple(_evidence(e, output, EXACT.value) for e in exact[:3])
     return CauseFound(0.97, evidence, where=output.name, transform=effect.name)
 
 
 def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
     """Has training made the output invariant? None in the grey zone where nothing decides."""
     nfv = effect.nfv
-    if nfv is None or nfv >= thresholds.SENSITIVE:
+    if nfv is None or nfv >= SENSITIVE.value:
         return False
-    if nfv < thresholds.LEARNED:
-        return effect.kappa is None or effect.kappa > thresholds.KAPPA
+    if nfv < LEARNED.value:
+        return effect.kappa is None or effect.kappa > KAPPA.value
     accuracy = output.accuracy
     if "e" in accuracy and effect.name in accuracy:
-        return accuracy["e"] - accuracy[effect.name] < thresholds.ACCURACY_LOSS
+        return accuracy["e"] - accuracy[effect.name] < ACCURACY_LOSS.value
     other = next((e.nfv for e in output.transforms if e.name == "V"), None)
-    agreed = effect.kappa is None or effect.kappa > thresholds.KAPPA
+    agreed = effect.kappa is None or effect.kappa > KAPPA.value
     if agreed and _takes_all_alike(output):
         return True
     if effect.name == "H" and other and agreed:
-        steady = effect.kappa is None or effect.kappa > thresholds.KAPPA_MIRROR
-        return True if steady and nfv / other < thresholds.MIRROR_RATIO else None
+        steady = effect.kappa is None or effect.kappa > KAPPA_MIRROR.value
+        return True if steady and nfv / other < MIRROR_RATIO.value else None
     return None
 
 
 def _takes_all_alike(output: OutputBehaviour) -> bool:
     """No orientation matters plainly, not even a quarter turn: training showed all of them."""
     left = {effect.name: effect.nfv for effect in output.transforms}
-    return "r90" in left and all(
-        nfv is not None and nfv < thresholds.SENSITIVE for nfv in left.values()
-    )
+    return "r90" in left and all(nfv is not None and nfv < SENSITIVE.value for nfv in left.values())
 
 
 def output_follows(case: Case) -> StepResult:
@@ -135,8 +143,8 @@ def output_follows(case: Case) -> StepResult:
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
-    if nfv < thresholds.SENSITIVE and effect.action in {"odd", "swap"}:
-        evidence = _evidence(effect, output, thresholds.SENSITIVE)
+    if nfv < SENSITIVE.value and effect.action in {"odd", "swap"}:
+        evidence = _evidence(effect, output, SENSITIVE.value)
         return CauseFound(0.9, (evidence,), where=output.name, transform=effect.name)
     return CauseExcluded("the output neither changes its sign nor exchanges classes under the flip")
 
@@ -155,7 +163,7 @@ def learned_invariance(case: Case) -> StepResult:
         return CauseExcluded(f"inputs {WORDS[effect.name]} change the output")
     also = [e for e in output.transforms if e.nfv is not None and learned(output, e)]
     also.sort(key=lambda each: FLIPS.index(each.name))
-    evidence = tuple(_evidence(e, output, thresholds.LEARNED) for e in also[:3])
+    evidence = tuple(_evidence(e, output, LEARNED.value) for e in also[:3])
     evidence += _as_set(case, effect)
     return CauseFound(0.9, evidence, where=output.name, transform=effect.name)
 
@@ -187,7 +195,7 @@ def sensitive_architecture(case: Case) -> StepResult:
     if floor is None:
         return CauseUnknown("a model whose kernels can be found and made symmetric in a copy")
     uneven = uneven_layers(case)
-    if floor <= thresholds.FLOOR_SHARE * nfv:
+    if floor <= FLOOR_SHARE.value * nfv:
         where = f" ({', '.join(uneven[:3])} sample unevenly and contribute)" if uneven else ""
         return CauseExcluded(
             "with every kernel made symmetric in a copy the output changes by "
@@ -200,8 +208,8 @@ def sensitive_architecture(case: Case) -> StepResult:
     return CauseFound(
         0.75,
         (
-            _evidence(effect, output, thresholds.LEARNED),
-            Evidence(text, "MA301", floor, thresholds.FLOOR_SHARE * nfv, effect.n),
+            _evidence(effect, output, LEARNED.value),
+            Evidence(text, "MA301", floor, FLOOR_SHARE.value * nfv, effect.n),
             *_as_set(case, effect),
         ),
         where=", ".join(uneven[:3]),
@@ -222,19 +230,18 @@ def sensitive_data(case: Case) -> StepResult:
         return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
         return CauseUnknown(IMAGES)
-    evidence = [_evidence(effect, output, thresholds.LEARNED)]
+    evidence = [_evidence(effect, output, LEARNED.value)]
     floor = output.floor.get(effect.name)
-    if floor is not None and floor <= thresholds.FLOOR_SHARE * nfv:
+    if floor is not None and floor <= FLOOR_SHARE.value * nfv:
         text = (
             "With every kernel made symmetric in a copy it would change by "
             f"{amount(floor)}: the architecture does not ask for this."
         )
-        evidence.append(Evidence(text, "", floor, thresholds.FLOOR_SHARE * nfv, effect.n))
+        evidence.append(Evidence(text, "", floor, FLOOR_SHARE.value * nfv, effect.n))
     if verdict is None:
         text = (
-            "The effect is weak: training with mirrored images leaves under "
-            f"{thresholds.LEARNED}, none leaves {thresholds.SENSITIVE} and more, and this model "
-            "lies between."
+            f"The effect is weak: training with mirrored images leaves under {LEARNED.value}, none "
+            f"leaves {SENSITIVE.value} and more, and this model lies between."
         )
         evidence.append(Evidence(text))
     evidence += _as_set(case, effect)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import (
     FLIPS,
     IMAGES,
@@ -27,9 +26,21 @@ from modelaudit.measures.behaviour.orientation import better_orientations
 from modelaudit.measures.behaviour.outputs import LARGEST_MARGIN
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
+from modelaudit.thresholds.answers import (
+    INFORMED,
+    LITTLE,
+    MARGIN,
+    MARGIN_TRAINED,
+    MIN_CLASSES,
+    PEAK,
+    SAME_SCORE,
+    TIED,
+    TOP_SHARE,
+    UNINFORMED,
+)
+from modelaudit.thresholds.weights import MISFIT, OFF_SCALE, OFF_SCALE_ALONE, ON_SCALE
 
 KEEPS_RANGE = ("1-x", "BGR")  # scales on which no value gets larger
-MANY = 3  # classes from which information tells an orientation; with two, only labels do
 
 
 def orientation_mismatch(case: Case) -> StepResult:
@@ -50,7 +61,7 @@ def orientation_mismatch(case: Case) -> StepResult:
         if labelled is None and inputs_off_scale(seen.batchnorm, name):
             return CauseUnknown("images on the scale of training, from which these are far away")
         scale = better_by_labels(output, SCALES)
-        if scale and scale.other > scores(output)[0].get(name, -math.inf) + thresholds.SAME_SCORE:
+        if scale and scale.other > scores(output)[0].get(name, -math.inf) + SAME_SCORE.value:
             return CauseUnknown("images on the scale that your labels prefer")
         evidence = []
         if labelled:
@@ -59,14 +70,16 @@ def orientation_mismatch(case: Case) -> StepResult:
         if name in output.orientation:
             evidence.append(_profile_evidence(output, name, seen.inputs.n))
         top = output.collapse.top_share
-        if top is not None and top > thresholds.TOP_SHARE:
+        if top is not None and top > TOP_SHARE.value:
             text = f"As given, {top:.0%} of the images get the same answer."
             evidence.append(Evidence(text, "", top, None, seen.inputs.n))
         if len(names) > 1:
             also = ", ".join(WORDS[each] for each in names[1:])
             evidence.append(Evidence(f"The model takes them as well {also}: to it, that is alike."))
         return CauseFound(0.97, tuple(evidence), where=output.name, transform=name)
-    informative = any((o.collapse.classes or 0) >= MANY and o.orientation for o in case.outputs)
+    informative = any(
+        (o.collapse.classes or 0) >= MIN_CLASSES.value and o.orientation for o in case.outputs
+    )
     if not informative and not any(o.accuracy or o.fit for o in case.outputs):
         return CauseUnknown(
             f"{LABELS}: where an output has fewer than three classes, only they tell"
@@ -78,7 +91,7 @@ def orientation_mismatch(case: Case) -> StepResult:
 
 def _informed(output: OutputBehaviour) -> list[str]:
     """Orientations that answers say much more in, beyond sampling error; the simplest first."""
-    if (output.collapse.classes or 0) < MANY:
+    if (output.collapse.classes or 0) < MIN_CLASSES.value:
         return []
     found = better_orientations(
         output.orientation, information(output), capacity(output), output.orientation_ci
@@ -142,18 +155,15 @@ def _other_scale(
         information(output),
         n,
     )
-    fits = (
-        first is not None
-        and first.domain.get(name, thresholds.MISFIT_DOMAIN) < thresholds.FIT_DOMAIN
-    )
-    if first is not None and fits and first.mean_deviation > thresholds.MISFIT_DOMAIN:
+    fits = first is not None and first.domain.get(name, OFF_SCALE.value) < ON_SCALE.value
+    if first is not None and fits and first.mean_deviation > OFF_SCALE.value:
         return CauseFound(
             0.95, (said, _statistics_evidence(first, name)), where=output.name, transform=name
         )
     # Without statistics that agree, more information is no proof: values that are too large make
     # sound models surer as well. It counts where the output is constant otherwise, for what keeps
     # the range of values, and for what says far more than the largest values do.
-    many = (output.collapse.classes or 0) >= MANY
+    many = (output.collapse.classes or 0) >= MIN_CLASSES.value
     if output.collapse.collapsed and (fits or (first is None and many)):
         return CauseFound(0.9, (said,), where=output.name, transform=name)
     if first is None and many and _stands_out(output, name, bits):
@@ -164,7 +174,7 @@ def _other_scale(
 def _awakened(output: OutputBehaviour) -> dict[str, float]:
     """The scale on which a constant output says at least half of what it could, if there is one."""
     best = max(output.domain, key=lambda name: output.domain[name], default="")
-    enough = bool(best) and output.domain[best] > thresholds.UNINFORMED * capacity(output)
+    enough = bool(best) and output.domain[best] > UNINFORMED.value * capacity(output)
     return {best: output.domain[best]} if enough and capacity(output) else {}
 
 
@@ -172,7 +182,7 @@ def _stands_out(output: OutputBehaviour, name: str, bits: float) -> bool:
     """Too little is said of the inputs as given, and far more of them on this scale."""
     given = information(output)
     larger = given if name in KEEPS_RANGE else max(given, output.domain.get("*255", 0.0))
-    return given < thresholds.INFORMED * capacity(output) and bits - larger > thresholds.PEAK
+    return given < INFORMED.value * capacity(output) and bits - larger > PEAK.value
 
 
 def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
@@ -196,19 +206,19 @@ def _by_statistics(
     must be far off where there are no classes whose information could agree.
     """
     room = capacity(output)
-    limit = thresholds.MISFIT if room else thresholds.MISFIT_DOMAIN_ALONE
+    limit = MISFIT.value if room else OFF_SCALE_ALONE.value
     if first is None or first.mean_deviation <= limit:
         return None
     best = min(first.domain, key=lambda name: _strain(seen, name), default="")
-    if not best or _strain(seen, best) >= thresholds.FIT_DOMAIN or labels_contradict(output, best):
+    if not best or _strain(seen, best) >= ON_SCALE.value or labels_contradict(output, best):
         return None
     bits, said = output.domain.get(best, 0.0), (information(output), *output.domain.values())
-    alone = first.mean_deviation > thresholds.MISFIT_DOMAIN_ALONE
-    alone |= output.collapse.collapsed and max(said) < thresholds.LITTLE * room
+    alone = first.mean_deviation > OFF_SCALE_ALONE.value
+    alone |= output.collapse.collapsed and max(said) < LITTLE.value * room
     if (
         room
         and not alone
-        and (bits <= thresholds.LITTLE * room or bits < information(output) - thresholds.TIED)
+        and (bits <= LITTLE.value * room or bits < information(output) - TIED.value)
     ):
         return None
     return CauseFound(0.85, (_statistics_evidence(first, best),), where=output.name, transform=best)
@@ -219,15 +229,15 @@ def _by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
 
     All that tells where nothing normalises: rectified layers answer alike on every scale.
     """
-    if output.margin is None or output.margin <= thresholds.MARGIN:
+    if output.margin is None or output.margin <= MARGIN.value:
         return None
     usual = {
         name: output.domain.get(name, 0.0)
         for name, margin in output.domain_margin.items()
-        if margin < thresholds.MARGIN_TRAINED and not _less_right(output, name)
+        if margin < MARGIN_TRAINED.value and not _less_right(output, name)
     }
     (best, *others), bits = _as_good(usual)
-    if bits <= thresholds.INFORMED * capacity(output):
+    if bits <= INFORMED.value * capacity(output):
         return None
     least = "at least " if output.margin >= LARGEST_MARGIN else ""
     said = bits_in_words(output, usual[best])
@@ -237,14 +247,14 @@ def _by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
         f"it is e^{output.domain_margin[best]:.1f} times, and the answers say {said}."
         f"{_undecided(others)}"
     )
-    evidence = Evidence(text, "", output.margin, thresholds.MARGIN, seen.inputs.n)
+    evidence = Evidence(text, "", output.margin, MARGIN.value, seen.inputs.n)
     return CauseFound(0.85, (evidence,), where=output.name, transform=best)
 
 
 def _as_good(scales: Mapping[str, float]) -> tuple[list[str], float]:
     """The scales on which the most is said, the simplest first, and how much that is."""
     bits = max(scales.values(), default=0.0)
-    tied = {name: each for name, each in scales.items() if bits - each <= thresholds.TIED}
+    tied = {name: each for name, each in scales.items() if bits - each <= TIED.value}
     return [name for name, _ in simplest_first(tied)] or [""], bits
 
 
@@ -256,7 +266,7 @@ def _undecided(others: Sequence[str]) -> str:
 
 def _less_right(output: OutputBehaviour, name: str) -> bool:
     """Labels were given, and speak against this scale."""
-    return output.accuracy.get(name, 1.0) < output.accuracy.get("e", 0.0) - thresholds.SAME_SCORE
+    return output.accuracy.get(name, 1.0) < output.accuracy.get("e", 0.0) - SAME_SCORE.value
 
 
 def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
@@ -264,4 +274,4 @@ def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
         f"What reaches {first.route} lies {first.mean_deviation:.2g} standard deviations from the "
         f"mean of training; {WORDS.get(name, name)} it lies {first.domain[name]:.2f} from it."
     )
-    return Evidence(text, "", first.mean_deviation, thresholds.MISFIT_DOMAIN)
+    return Evidence(text, "", first.mean_deviation, OFF_SCALE.value)

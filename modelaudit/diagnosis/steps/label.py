@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import (
     LABELS,
     WORDS,
@@ -14,6 +13,7 @@ from modelaudit.diagnosis.case import (
 )
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.measures.summary import OutputBehaviour
+from modelaudit.thresholds.answers import ACCURACY_GAIN, RIGHT_ACCURACY, UNINFORMED
 
 
 def labels_renumbered(case: Case) -> StepResult:
@@ -24,7 +24,7 @@ def labels_renumbered(case: Case) -> StepResult:
         return CauseExcluded("no labels were given that could number the classes otherwise")
     for output in judged:
         given, after = output.accuracy["e"], output.renumbered or 0.0
-        if after > thresholds.RIGHT_ACCURACY and after - given > thresholds.ACCURACY_GAIN:
+        if after > RIGHT_ACCURACY.value and after - given > ACCURACY_GAIN.value:
             text = (
                 f"On your labels the accuracy is {given:.0%}; with the classes of the model paired "
                 f"with those of the labels anew, one to one, it is {after:.0%}."
@@ -50,7 +50,7 @@ def not_understood(case: Case) -> StepResult:
         text = "" if output.collapse.collapsed else mostly_wrong(output)
         if text:
             given = scores(output)[0]["e"]
-            evidence = Evidence(text, "", given, thresholds.UNINFORMED, seen.inputs.n)
+            evidence = Evidence(text, "", given, UNINFORMED.value, seen.inputs.n)
             return CauseFound(0.6, (evidence,), where=output.name)
     return CauseExcluded("your labels call most answers right")
 
@@ -62,7 +62,7 @@ def mostly_wrong(output: OutputBehaviour) -> str:
         return ""
     room, best = capacity(output), max(found, key=lambda name: found[name])
     given = found["e"]
-    if given >= (thresholds.UNINFORMED if output.accuracy else 0.0):
+    if given >= (UNINFORMED.value if output.accuracy else 0.0):
         return ""
     shown = "{:.0%}" if output.accuracy else "{:.2f}"
     text = f"On your labels the {measure} is {shown.format(given)} as given"

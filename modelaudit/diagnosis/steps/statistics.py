@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from modelaudit.diagnosis import thresholds
 from modelaudit.diagnosis.case import LABELS, Case, capacity, scores
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
 from modelaudit.diagnosis.steps.collapse import number, output_called
 from modelaudit.diagnosis.steps.label import mostly_wrong
 from modelaudit.measures.summary import BatchNormFit
 from modelaudit.rules.grammar import counted
+from modelaudit.thresholds.answers import INFORMED, UNINFORMED
+from modelaudit.thresholds.weights import SETTLING
 
 
 def unsettled_statistics(case: Case) -> StepResult:
@@ -21,7 +22,7 @@ def unsettled_statistics(case: Case) -> StepResult:
     bad = case.misfit
     if bad is None or bad.settled is None or bad.settled_misfit is None:
         return CauseExcluded("no batch normalisation is far from what flows into it")
-    if bad.settled_misfit > thresholds.SETTLING:
+    if bad.settled_misfit > SETTLING.value:
         return CauseExcluded(
             f"what {bad.route} stores lies nowhere between mean 0 and variance 1, where training "
             "starts, and what flows in"
@@ -31,7 +32,7 @@ def unsettled_statistics(case: Case) -> StepResult:
         f"1, where training starts, to what flows in, all channels alike (misfit "
         f"{bad.settled_misfit:.2f} on that way, {bad.misfit:.2f} at its end){_steps(case, bad)}."
     )
-    evidence = Evidence(text, "", bad.settled_misfit, thresholds.SETTLING, seen.inputs.n)
+    evidence = Evidence(text, "", bad.settled_misfit, SETTLING.value, seen.inputs.n)
     return CauseFound(0.9, (evidence,), where=bad.route)
 
 
@@ -61,7 +62,7 @@ def unconverged_statistics(case: Case) -> StepResult:
     room = capacity(output) if output else 0.0
     if before is None or after is None or not room:
         return CauseUnknown("an output whose information can be measured")
-    if before < thresholds.UNINFORMED * room and after > thresholds.INFORMED * room:
+    if before < UNINFORMED.value * room and after > INFORMED.value * room:
         text = (
             "Recomputing all batch statistics on your images in a copy of the model lifts what "
             f"the answers say from {before:.2f} to {after:.2f} of {room:.2f} bits, and no other "

@@ -7,9 +7,9 @@ from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, 
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.summary import KernelInitialization
 from modelaudit.rules.grammar import counted, every, of_all
+from modelaudit.thresholds.weights import SMALL
 
 LISTED = 5
-SMALL = 500  # weights under which a single fresh-looking layer proves little
 
 # Rules whose findings mean that what is restored cannot be what was saved.
 DAMAGE = (
@@ -114,9 +114,11 @@ def partial_restore(case: Case) -> StepResult:
         return CauseExcluded(f"none of {tested} testable kernels is at its initial values")
     if len(fresh) == tested and not any(not s.statistics_initial for s in case.batchnorm):
         return CauseExcluded("every kernel is at its initial values, not only some")
-    small = all(kernel.weights < SMALL for kernel in fresh)
+    small = all(kernel.weights < SMALL.value for kernel in fresh)
     frozen = all(kernel.tests.get("trainable") is False for kernel in fresh)
-    against = [Evidence(f"The layers are small (under {SMALL} weights).", n=SMALL)] * small
+    against = [
+        Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
+    ] * small
     against += [Evidence("The layers are frozen: random features may be meant.")] * frozen
     trained = tested - len(fresh)
     others = counted(trained, "other kernel is", "other kernels are")

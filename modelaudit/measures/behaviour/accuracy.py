@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.outputs import predicted
-
-PER_CLASS = 3  # minimum number of inputs per class for a mapping of classes
+from modelaudit.thresholds.answers import PER_CLASS
 
 
 def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
@@ -51,7 +50,7 @@ def renumbered_accuracy(
         return None
     names, places = np.unique(labels, return_inverse=True)
     given, columns = np.unique(answers, return_inverse=True)
-    if len(labels) < PER_CLASS * len(names):
+    if len(labels) < PER_CLASS.value * len(names):
         return None
     from scipy.optimize import linear_sum_assignment  # importing it takes half a second
 

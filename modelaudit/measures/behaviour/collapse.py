@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import class_count, predicted, probabilities
 from modelaudit.measures.summary import Collapse
-
-MIN_BITS, MIN_BITS_SHARE = 0.1, 0.03  # healthy: 2.3 to 3.3 of 3.3 bits; collapsed: 1e-20 to 0.08
-MIN_SPREAD = 1e-4
-DIVERSE = 0.9  # labelled inputs are diverse below this share of the largest class
-MIN_BIAS_GAIN = 0.3
-MIN_TOP_SHARE = 0.5
-MIN_BIAS_EXCESS = 2.0  # standard deviations of the logits; below 0.12 for healthy heads
-# Such a large bias explains a collapse even if centring it restores little, as on synthetic inputs.
-LARGE_BIAS_EXCESS, LARGE_BIAS_GAIN, LARGE_BIAS_RATIO = 5.0, 0.05, 10.0
+from modelaudit.thresholds.answers import (
+    BIAS_EXCESS,
+    BIAS_GAIN,
+    LARGE_BIAS_EXCESS,
+    LARGE_BIAS_GAIN,
+    LARGE_BIAS_RATIO,
+    MIN_BITS,
+    MIN_BITS_SHARE,
+    MIN_SPREAD,
+    ONE_CLASS,
+    TOP_SHARE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ class InputDiversity:
         if self.synthetic:
             return False
         if self.largest_class is not None:
-            return self.largest_class >= DIVERSE
-        varied = self.synthetic_information is not None and self.synthetic_information >= MIN_BITS
+            return self.largest_class >= ONE_CLASS.value
+        varied = (
+            self.synthetic_information is not None and self.synthetic_information >= MIN_BITS.value
+        )
         return varied and self.batchnorm_consistent is not False
 
 
@@ -65,7 +70,7 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity)
     p, labels = probabilities(values, kind), predicted(values, kind)
     spread = relative_spread(values)
     if p is None or labels is None or len(labels) == 0:
-        constant = spread < MIN_SPREAD and len(values) > 1
+        constant = spread < MIN_SPREAD.value and len(values) > 1
         return Collapse(constant and not diversity.excuses, None, None, None, None, spread)
     classes = class_count(values, kind) or 2
     bits = information(p)
@@ -82,7 +87,7 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity)
 
 def bits_limit(classes: int) -> float:
     """Information in bits below which an output with this many classes has collapsed."""
-    return max(MIN_BITS, MIN_BITS_SHARE * math.log2(max(classes, 2)))
+    return max(MIN_BITS.value, MIN_BITS_SHARE.value * math.log2(max(classes, 2)))
 
 
 def relative_spread(values: NDArray[np.floating]) -> float:
@@ -147,15 +152,15 @@ def bias_effect(
     p, p_centred = probabilities(stored, kind), probabilities(centred, kind)
     if p is None or p_centred is None:
         before, after = relative_spread(stored), relative_spread(centred)
-        restored = before < MIN_SPREAD <= after
+        restored = before < MIN_SPREAD.value <= after
         return BiasEffect(before, after, excess, None, restored)
     before, after = information(p), information(p_centred)
     share = collapse(stored, kind, InputDiversity(synthetic=True)).top_share or 0.0
     limit = bits_limit(class_count(stored, kind) or 2)
-    large = excess > LARGE_BIAS_EXCESS and after > LARGE_BIAS_RATIO * before
-    gain = LARGE_BIAS_GAIN if large else MIN_BIAS_GAIN
+    large = excess > LARGE_BIAS_EXCESS.value and after > LARGE_BIAS_RATIO.value * before
+    gain = LARGE_BIAS_GAIN.value if large else BIAS_GAIN.value
     restored = before < limit and after - before > gain
-    moderate = after - before > MIN_BIAS_GAIN and share > MIN_TOP_SHARE
+    moderate = after - before > BIAS_GAIN.value and share > TOP_SHARE.value
     return BiasEffect(
-        before, after, excess, share, restored or (moderate and excess > MIN_BIAS_EXCESS)
+        before, after, excess, share, restored or (moderate and excess > BIAS_EXCESS.value)
     )

@@ -15,20 +15,8 @@ from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.transform_effects import entropy
 from modelaudit.measures.statistics import percentile_interval
+from modelaudit.thresholds.answers import GAIN, INFORMED, INFORMED_PEAK, PEAK, TIED
 
-# Share of log2 K that the correct orientation reaches. Correct repairs reach 0.88 to 0.99, wrong
-# ones at most 0.504.
-INFORMED = 0.75
-# The same for an orientation that exceeds all others by `PEAK` bits: a small 12-class network with
-# an accuracy of about 98 % reaches no more than 0.72, its next orientation 0.44.
-INFORMED_PEAK, PEAK = 0.60, 0.60
-# Minimum gain of another variant, in bits. Healthy models: at most 0.06.
-GAIN = 0.30
-# Variants that differ by fewer bits are equally good.
-TIED = 0.06
-# Minimum number of inputs for statements on orientation: all faults found, no false alarm in
-# 3,750.
-MIN_INPUTS = 32
 _DRAWS = 1000
 _MAX_DRAWN = 1 << 22  # maximum number of resampled means in memory
 
@@ -104,15 +92,15 @@ def better_orientations(
     """
     others = {name: bits for name, bits in profile.items() if name != "e"}
     *rest, best = sorted((*others.values(), given))
-    alone = bool(rest) and best - rest[-1] > PEAK
-    enough = (INFORMED_PEAK if alone else INFORMED) * room
-    if room <= 0 or best - given <= GAIN or best <= enough:
+    alone = bool(rest) and best - rest[-1] > PEAK.value
+    enough = (INFORMED_PEAK.value if alone else INFORMED.value) * room
+    if room <= 0 or best - given <= GAIN.value or best <= enough:
         return {}
     known = intervals or {}
     return {
         name: bits
         for name, bits in others.items()
-        if best - bits <= TIED and known.get(name, (bits, bits))[0] > given
+        if best - bits <= TIED.value and known.get(name, (bits, bits))[0] > given
     }
 
 

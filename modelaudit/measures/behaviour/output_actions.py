@@ -17,14 +17,7 @@ from modelaudit.facts import Json
 from modelaudit.measures.behaviour.outputs import CLASSES, comparable
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import Transform
-
-# An action other than invariance is accepted if it leaves less than half of the variation, and less
-# than 0.2 (trained actions leave 0.01 to 0.06; see `diagnosis` for the meaning of 0.2).
-_SHARE = 0.5
-_EXPLAINED = 0.2
-# Minimum share of predictions that follow an exchange of classes. Scores alone are not sufficient:
-# if a model confuses some mirrored images with another class, an exchange fits its scores better.
-_FOLLOWED = 0.85
+from modelaudit.thresholds.flips import ACTION_SHARE, FOLLOWED, SENSITIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,11 @@ def best_action(
             detail["nfv_swap"] = left
         if _exchanged(z, z_moved, classes):
             other = OutputAction("swap", left, detail | {"classes": classes.tolist()})
-    if other is None or other.nfv is None or other.nfv >= min(_SHARE * same, _EXPLAINED):
+    if (
+        other is None
+        or other.nfv is None
+        or other.nfv >= min(ACTION_SHARE.value * same, SENSITIVE.value)
+    ):
         return OutputAction("invariant", same, detail)
     return other
 
@@ -106,7 +103,7 @@ def _exchanged(
     top, moved = z.argmax(axis=1), z_moved.argmax(axis=1)
     stayed = float(np.mean(top == moved))
     followed = float(np.mean(classes[top] == moved))
-    return followed >= _FOLLOWED and followed > stayed
+    return followed >= FOLLOWED.value and followed > stayed
 
 
 def _spatial(
@@ -124,6 +121,6 @@ def _spatial(
         return OutputAction("invariant", same, detail)
     left = normalised_variation(z, undone, noise=noise)
     detail["nfv_spatial"] = left
-    if left is None or (same is not None and same < _SHARE * left):
+    if left is None or (same is not None and same < ACTION_SHARE.value * left):
         return OutputAction("invariant", same, detail)
     return OutputAction("spatial", left, detail)

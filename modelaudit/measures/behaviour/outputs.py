@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.thresholds.answers import PROBABILITY_SUM, UNIT_NORM
+
 CLASSES = ("softmax", "logits")
 _CLIP = 1e-12  # minimum probability; smaller ones are float32 underflow
 _SMALLEST = float(np.finfo(np.float32).tiny)
 LARGEST_MARGIN = -float(np.log(_SMALLEST))  # 87.3
-_SUM_TOLERANCE = 1e-3
 _REGRESSION_LOSSES = ("mse", "mae", "mape", "msle", "squared", "absolute", "huber", "logcosh")
 _CLASS_LOSSES = ("categorical", "hinge")
 
@@ -37,7 +38,7 @@ def output_kind(
     columns = values.reshape(len(values), -1).astype(np.float64)
     k = columns.shape[1]
     low, high = (float(columns.min()), float(columns.max())) if columns.size else (0.0, 0.0)
-    sums_to_one = bool(np.all(np.abs(columns.sum(axis=1) - 1) < _SUM_TOLERANCE))
+    sums_to_one = bool(np.all(np.abs(columns.sum(axis=1) - 1) < PROBABILITY_SUM.value))
     name = (loss or "").lower().replace("_", "")
     if k > 1 and (activation == "softmax" or (low >= 0 and sums_to_one)):
         return "softmax"
@@ -50,7 +51,11 @@ def output_kind(
     if activation is None and k == 1 and low >= 0 and high <= 1 and low < high:
         return "sigmoid"
     norms = np.linalg.norm(columns, axis=1)
-    if not has_head or activation == "relu" or (k > 2 and np.allclose(norms, 1, atol=1e-3)):
+    if (
+        not has_head
+        or activation == "relu"
+        or (k > 2 and np.allclose(norms, 1, atol=UNIT_NORM.value))
+    ):
         return "embedding" if k > 1 else "regression"
     if k == 1 or activation == "tanh":
         return "regression"

@@ -23,9 +23,9 @@ from modelaudit.measures.statistics import (
 )
 from modelaudit.measures.summary import TransformEffect
 from modelaudit.measures.transforms import Transform
+from modelaudit.thresholds.flips import PER_CLASS
 
 _DRAWS = 1000
-_PER_CLASS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def scrambled_ratio(js: NDArray[np.float64], js_scrambled: NDArray[np.float64]) 
 
 
 def per_class(
-    pair: OutputPair, kind: str, min_count: int = _PER_CLASS
+    pair: OutputPair, kind: str, min_count: int = PER_CLASS.value
 ) -> tuple[Mapping[str, Json], ...]:
     """Agreement and variation for each class that is predicted for the plain input.
 

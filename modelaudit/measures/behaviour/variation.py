@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_COLLAPSED = 1e-9  # variation between inputs that counts as none, relative to the mean square
+from modelaudit.thresholds.flips import NO_VARIATION
 
 
 def normalised_variation(
@@ -36,7 +36,7 @@ def normalised_variation(
     flat, moved = z.reshape(len(z), -1), z_moved.reshape(len(z), -1)
     between = pairwise_variation(flat)
     scale = float((flat**2).sum(axis=1).mean())
-    limit = max(_COLLAPSED * scale, flat.shape[1] * (10 * noise) ** 2)
+    limit = max(NO_VARIATION.value * scale, flat.shape[1] * (10 * noise) ** 2)
     squares = ((flat - moved) ** 2).sum(axis=1)
     within = float((squares if rows is None else squares[rows]).mean())
     if not (np.isfinite(between) and np.isfinite(within)) or between <= limit:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
 from modelaudit.measures.summary import BatchNormFit, BatchNormState
+from modelaudit.thresholds.weights import OFF_SCALE
 
 _ROLES: Mapping[str, str] = {
     "gamma": "gamma",
@@ -23,13 +24,6 @@ _ROLES: Mapping[str, str] = {
 }
 _TINY = 1e-12  # keeps the logarithm of a variance of 0 finite
 _CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-# Minimum misfit of statistics that do not belong to the layer's inputs. Healthy: at most 0.11;
-# after a re-initialised layer: 0.48 to 1.02.
-MISFIT = 0.35
-# The same for inputs that may all be of one class, for which the last layers reach up to 0.48.
-MISFIT_ALIKE = 0.70
-# Deviation of the mean in the first layer that is due to another scale, not to the orientation.
-MISFIT_SCALE = 1.0
 
 
 def inputs_off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
@@ -44,7 +38,7 @@ def inputs_off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
     if not fits:
         return False
     turned = fits[0].orientation.get(orientation, fits[0].mean_deviation)
-    return min(fits[0].mean_deviation, turned) > MISFIT_SCALE
+    return min(fits[0].mean_deviation, turned) > OFF_SCALE.value
 
 
 def statistics_misfit(

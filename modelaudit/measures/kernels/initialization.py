@@ -26,13 +26,14 @@ from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import kolmogorov_smirnov
 from modelaudit.measures.summary import KernelInitialization
+from modelaudit.thresholds.weights import (
+    LEVEL,
+    MAX_EXCESS,
+    MIN_WEIGHTS_ALONE,
+    MIN_WEIGHTS_WITH_BIAS,
+    ORTHOGONAL,
+)
 
-LEVEL = 0.001  # significance level for all kernels of a model together
-MIN_WEIGHTS_WITH_BIAS = 64
-MIN_WEIGHTS_ALONE = 1000
-# Maximum excess of the largest eigenvalue for independent weights: at most 1.16 in 10,400 draws of
-# 64 to 131,072 weights (`benchmarks/spectrum_null.py`). Trained kernels: 2 to 4.
-MAX_EXCESS = 1.25
 _MAX_DRAWN = 1 << 16
 
 
@@ -85,7 +86,7 @@ def kernel_initialization(
             return replace(verdict, state="trained", reason="the bias has changed")
         return replace(verdict, reason=f"the initializer {name!r} cannot be tested")
     rounding = 2.0**-8 if dtype in ("bfloat16", "float16") else 1e-5
-    level = LEVEL / max(kernels, 1) / len(options)
+    level = LEVEL.value / max(kernels, 1) / len(options)
     label, best = max(
         ((label, _fit(d, values, rounding)) for label, d in options.items()),
         key=lambda option: (
@@ -157,7 +158,7 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
         return _Fit(exact, float(exact), True, {"value": distribution.mean})
     if distribution.kind == "orthogonal":
         error = _orthogonality_error(values, distribution.gain)
-        exact = error is not None and error < max(1e-3, rounding)
+        exact = error is not None and error < max(ORTHOGONAL.value, rounding)
         return _Fit(exact, float(exact), True, {"orthogonality_error": error})
     if distribution.kind == "identity":
         exact = _is_identity(values, distribution.gain)
@@ -197,12 +198,12 @@ def _still_initial(
     excess = None if values.sampled else spectrum_excess(values.matrix, values.shape)
     if excess is not None and "ks_distance" in tests:
         tests["spectrum_excess"] = excess
-        if excess > MAX_EXCESS:
+        if excess > MAX_EXCESS.value:
             reason = "the largest singular value is too large for independent weights"
             return replace(verdict, state="trained", reason=reason, tests=tests)
     verdict = replace(verdict, tests=tests)
     fresh = replace(verdict, state="fresh", reason="weights and bias are at their initial values")
-    if companions.bias_initial and values.weights >= MIN_WEIGHTS_WITH_BIAS:
+    if companions.bias_initial and values.weights >= MIN_WEIGHTS_WITH_BIAS.value:
         return fresh
     if companions.bias_initial:
         return replace(verdict, reason=f"too few weights ({values.weights})")
@@ -211,7 +212,7 @@ def _still_initial(
         return replace(fresh, reason=reason)
     if not strict:
         return replace(verdict, reason="there is neither a bounded initializer nor a bias to test")
-    if values.weights >= MIN_WEIGHTS_ALONE:
+    if values.weights >= MIN_WEIGHTS_ALONE.value:
         return replace(fresh, reason="weights are at their initial values; there is no bias")
     reason = f"{values.weights} weights and no bias: such small trained kernels can look fresh"
     return replace(verdict, reason=reason)

@@ -11,7 +11,6 @@ from modelaudit.facts import Artifact, Json, Layer, Tensor
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.behaviour.equivariance import layer_residuals
 from modelaudit.measures.kernels.batchnorm import (
-    MISFIT,
     BatchNormTensors,
     batchnorm_tensors,
     statistics_convergence,
@@ -21,6 +20,7 @@ from modelaudit.measures.summary import BatchNormFit
 from modelaudit.measures.transforms import DomainTransform, Transform
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavailable, Runner
+from modelaudit.thresholds.weights import MISFIT
 
 RECTIFIERS = classes(Trait.RECTIFIER) | {"relu", "relu6"}
 FITTED = 128  # batch normalisations looked at
@@ -108,7 +108,7 @@ class LayerActivations:
                 domain=self._deviations(layer, by_domain),
                 orientation=self._deviations(layer, by_move),
             )
-            if fit.misfit > MISFIT:
+            if fit.misfit > MISFIT.value:
                 share, left = statistics_convergence(*statistics)
                 fit = replace(fit, settled=share, settled_misfit=left)
             fits.append(fit)

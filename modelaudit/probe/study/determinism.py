@@ -11,12 +11,8 @@ import numpy as np
 from modelaudit.facts import Artifact
 from modelaudit.layer_classes import Trait, has
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
+from modelaudit.thresholds.answers import OTHER_INPUTS, ROUNDING
 
-# Differences up to this share of the output's scale are rounding: kernels may sum in another
-# order when the batch has another size (1e-8 to 1e-6 in float32 networks).
-ROUNDING = 1e-4
-# Over this share an answer depends on what else is in its batch, as in training.
-OTHERS = 1e-2
 OTHER_BATCH, OTHER_ROWS = 7, 28  # some calls of another size are as good as one for each input
 
 
@@ -53,21 +49,21 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
     other = runner.predict(few, batch_size=OTHER_BATCH, rows=OTHER_ROWS)
     start = {name: values[:OTHER_ROWS] for name, values in first.items()}
     scale = max((_scale(values) for values in given.values()), default=1.0)
-    alone = largest_difference(start, other) <= OTHERS * scale
-    same = alone and largest_difference(first, again) <= ROUNDING * scale
+    alone = largest_difference(start, other) <= OTHER_INPUTS.value * scale
+    same = alone and largest_difference(first, again) <= ROUNDING.value * scale
     matters: bool | None = None
     with contextlib.suppress(MeasurementUnavailable):
         plain = runner.predict(few, training=None, rows=OTHER_ROWS)
-        matters = largest_difference(start, plain) > ROUNDING * scale
+        matters = largest_difference(start, plain) > ROUNDING.value * scale
         if matters:  # or is it the way of calling? In half precision that is more than rounding
             called = runner.predict(few, rows=OTHER_ROWS, traced=False)
-            matters = largest_difference(called, plain) > ROUNDING * scale
+            matters = largest_difference(called, plain) > ROUNDING.value * scale
         # Keras layers that augment are random in a bare call and silent in `predict`; only a
         # flag that was saved with the call makes the model itself random, or dependent on what
         # else is in the batch.
         if _saved_training_flag(artifact):
             twice = runner.predict(few, training=None, rows=OTHER_ROWS)
-            random = largest_difference(plain, twice) > ROUNDING * scale
+            random = largest_difference(plain, twice) > ROUNDING.value * scale
             same = same and not (random or matters)
     noise = max(largest_difference(first, again), largest_difference(start, other))
     return RepeatedRuns(given, noise, same, matters)

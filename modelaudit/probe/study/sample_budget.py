@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelaudit.measures.behaviour.orientation import MIN_INPUTS
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Runner
+from modelaudit.thresholds.answers import MIN_INPUTS
 
 TRIAL = 32  # inputs by which the pace is taken: a batch, so that the cost of a call is spread
 SHARE = 0.8  # of the time that is planned for
@@ -60,7 +60,7 @@ def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> Prepared
         affordable = int(answers / (whole + of_few))
     if affordable >= fed.info.n:
         return fed
-    kept = max(MIN_INPUTS, 1 << max(affordable, 1).bit_length() - 1)
+    kept = max(MIN_INPUTS.value, 1 << max(affordable, 1).bit_length() - 1)
     return fed if kept >= fed.info.n else _thinned(fed, kept)
 
 

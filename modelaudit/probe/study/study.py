@@ -19,7 +19,6 @@ from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, 
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import comparable, probabilities
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
-from modelaudit.measures.kernels.batchnorm import MISFIT, MISFIT_ALIKE
 from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
 from modelaudit.measures.transforms import Transform, colour_axis, domain_transforms
 from modelaudit.probe.host.session import Session
@@ -45,6 +44,7 @@ from modelaudit.probe.study.sample_budget import (
     within_time,
 )
 from modelaudit.settings import ProbeSettings
+from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ class _Study:
         return self.inner.residuals(mirror)
 
     def _diversity(self, fits: tuple[BatchNormFit, ...]) -> InputDiversity:
-        consistent = all(fit.misfit <= MISFIT_ALIKE for fit in fits) if fits else None
+        consistent = all(fit.misfit <= MISFIT_ALIKE.value for fit in fits) if fits else None
         return InputDiversity(
             synthetic=not self.user,
             largest_class=self.fed.info.largest_class,
@@ -234,7 +234,7 @@ class _Study:
             cleared = self._try("cleared biases", partial(self._cleared, repeats, output))
             if cleared is not None:
                 found["clear_negative_bias"] = cleared
-        doubtful = output.collapse.collapsed or any(fit.misfit > MISFIT for fit in fits)
+        doubtful = output.collapse.collapsed or any(fit.misfit > MISFIT.value for fit in fits)
         if self.user and fits and doubtful:
             ask = partial(self._recalibrated, repeats, output)
             again = self._try("recalibrated batch normalisation", ask)

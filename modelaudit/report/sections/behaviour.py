@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from modelaudit.diagnosis.thresholds import GAIN, INFORMED, UNINFORMED
 from modelaudit.report.blocks import (
     Block,
     Cell,
@@ -30,6 +29,7 @@ from modelaudit.report.wording.json_access import (
     shape,
 )
 from modelaudit.schema import Audit
+from modelaudit.thresholds.answers import GAIN, INFORMED, UNINFORMED
 
 P_VALUE = (
     "p-value: probability of so large a difference to the other inputs by chance (Fisher's exact "
@@ -262,9 +262,9 @@ def _explains(decided: object, before: float | None, after: float | None, classe
     if before is None or after is None or classes < 2:
         return "no" if decided is False else "inconclusive"
     room = math.log2(classes)
-    if decided is None and before < UNINFORMED * room and after > INFORMED * room:
+    if decided is None and before < UNINFORMED.value * room and after > INFORMED.value * room:
         return "yes"
-    if decided is None and after > before + GAIN:
+    if decided is None and after > before + GAIN.value:
         return f"partly at most: {text.number(room)} bits are possible"
     return "no"
 

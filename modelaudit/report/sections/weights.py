@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelaudit.measures.kernels.batchnorm import MISFIT
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.sections import tensors
 from modelaudit.report.wording import number_format, text, vocabulary
@@ -20,6 +19,7 @@ from modelaudit.report.wording.json_access import (
     shape,
 )
 from modelaudit.schema import Audit
+from modelaudit.thresholds.weights import MISFIT
 
 LISTED = 20
 
@@ -129,7 +129,7 @@ def _told(states: Counter[str], count: int, *, by_file: bool) -> str:
 
 def _unusual(item: Map, misfit: float | None) -> bool:
     """Whether statistics look lost: at their initial values, or far from those of the probes."""
-    return item.get("statistics_initial") is True or (misfit is not None and misfit > MISFIT)
+    return item.get("statistics_initial") is True or (misfit is not None and misfit > MISFIT.value)
 
 
 def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from modelaudit.measures.behaviour import collapse as c
+from modelaudit.thresholds.answers import BIAS_GAIN, LARGE_BIAS_GAIN
 
 SYNTHETIC = c.InputDiversity(synthetic=True)
 RNG = np.random.default_rng(0)
@@ -92,7 +93,7 @@ def test_a_very_large_bias_is_found_even_if_it_hides_little(by: float, responsib
     p = 1 / (1 + np.exp(-2 * s))
     found = bias_case(np.array([by, 0.0]), scores)
     assert found.after == pytest.approx(1 + p * np.log2(p) + (1 - p) * np.log2(1 - p))
-    assert c.LARGE_BIAS_GAIN < found.after < c.MIN_BIAS_GAIN
+    assert LARGE_BIAS_GAIN.value < found.after < BIAS_GAIN.value
     assert found.responsible is responsible
 
 

@@ -7,7 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from modelaudit.measures.behaviour.accuracy import PER_CLASS, renumbered_accuracy
+from modelaudit.measures.behaviour.accuracy import renumbered_accuracy
+from modelaudit.thresholds.answers import PER_CLASS
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -19,7 +20,7 @@ def test_no_other_pairing_is_righter(seed):
 
 
 def test_classes_in_another_order_are_all_right():
-    labels = np.repeat(np.arange(6), PER_CLASS)
+    labels = np.repeat(np.arange(6), PER_CLASS.value)
     values = np.eye(6)[(labels + 2) % 6]
     assert renumbered_accuracy(values, "softmax", labels) == 1.0
     assert renumbered_accuracy(values, "softmax", labels + 10) == 1.0
@@ -27,6 +28,6 @@ def test_classes_in_another_order_are_all_right():
 
 
 def test_few_inputs_of_each_class_suit_any_answers():
-    labels = np.repeat(np.arange(6), PER_CLASS - 1)
+    labels = np.repeat(np.arange(6), PER_CLASS.value - 1)
     assert renumbered_accuracy(np.eye(6)[labels], "softmax", labels) is None
     assert renumbered_accuracy(np.ones((40, 1)), "regression", np.zeros(40)) is None

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from modelaudit.measures.behaviour.orientation import MIN_INPUTS
 from modelaudit.measures.summary import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.sample_budget import batch_size, within_time
+from modelaudit.thresholds.answers import MIN_INPUTS
 
 
 @dataclass
@@ -48,7 +48,7 @@ def test_a_fast_model_gets_every_input() -> None:
 def test_a_slow_model_gets_a_power_of_two_of_every_class() -> None:
     thinned = within_time(_Slow(0.01), _fed(), 60.0)
     n = thinned.info.n
-    assert MIN_INPUTS <= n < 256
+    assert MIN_INPUTS.value <= n < 256
     assert n & (n - 1) == 0
     assert len(thinned.arrays[0]) == len(thinned.y) == n
     assert set(thinned.y.tolist()) == {0, 1, 2, 3}
@@ -57,7 +57,7 @@ def test_a_slow_model_gets_a_power_of_two_of_every_class() -> None:
 
 
 def test_never_fewer_than_can_say_something() -> None:
-    assert within_time(_Slow(0.01), _fed(), 0.1).info.n == MIN_INPUTS
+    assert within_time(_Slow(0.01), _fed(), 0.1).info.n == MIN_INPUTS.value
     few = _fed(n=8)
     assert within_time(_Slow(0.01), few, 0.1) is few
 

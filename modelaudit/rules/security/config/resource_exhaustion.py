@@ -11,10 +11,9 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
 from modelaudit.rules.security.config_walk import config_tree, require_documents
+from modelaudit.thresholds.security import LARGEST_SIZE, PATTERN_LENGTH, PATTERN_REPEATS
 
-_PATTERN_LENGTH = 256
 _ITEM_BYTES = 4
-_LARGEST = 1 << 31  # no tensor within the budget can have an axis this long and a second axis
 _SIZES = (
     *("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim"),
     *("depth_multiplier", "kernel_size", "pool_size", "height", "width", "n", "num_tokens"),
@@ -24,7 +23,6 @@ _SIZES = (
 _SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
 _SIDES = ("height", "width")
 _REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
-_MOST_REPEATS = 5  # unbounded ones: time grows with the name's length to this power
 
 
 def repeats_a_repeat(pattern: str) -> bool:
@@ -70,7 +68,7 @@ def repeats_a_repeat(pattern: str) -> bool:
 
 def repeats_often(pattern: str) -> bool:
     """Whether more than a few parts repeat without a bound, as in `.*.*.*.*.*.*=`."""
-    return sum(bool(match) for match in _REPEATS.findall(pattern)) > _MOST_REPEATS
+    return sum(bool(match) for match in _REPEATS.findall(pattern)) > PATTERN_REPEATS.value
 
 
 def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -82,9 +80,9 @@ def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         patterns = config.get("policy_map")
         for pattern in patterns if isinstance(patterns, dict) else ():
-            long = len(pattern) > _PATTERN_LENGTH
-            nested = repeats_a_repeat(pattern[:_PATTERN_LENGTH])
-            often = repeats_often(pattern[:_PATTERN_LENGTH])
+            long = len(pattern) > PATTERN_LENGTH.value
+            nested = repeats_a_repeat(pattern[: PATTERN_LENGTH.value])
+            often = repeats_often(pattern[: PATTERN_LENGTH.value])
             if not nested and not long and not often:
                 continue
             what = "repeats too many parts" if often else f"is {len(pattern):,} characters long"
@@ -120,7 +118,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         for key in _SIZES:
             largest = _largest(config.get(key))
-            if largest > _LARGEST:
+            if largest > LARGEST_SIZE.value:
                 yield rule.finding(
                     f"{site.layer} has a {key} of {largest:,}.",
                     file=site.file,
@@ -128,7 +126,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     evidence={
                         "measured": largest,
                         "unit": "as the largest size",
-                        "threshold": _LARGEST,
+                        "threshold": LARGEST_SIZE.value,
                         "what": key,
                     },
                     key=key,

@@ -18,8 +18,8 @@ from modelaudit.rules.security.graph.reachability import (
     recursive_functions,
 )
 from modelaudit.rules.security.op_threats import LOOPS, NATIVE, PADS, RUNS_GRAPH, SIZED, WATCHED
+from modelaudit.thresholds.security import CONSTANT_SIZE
 
-_VAST = 1 << 30
 _INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
 
 
@@ -125,7 +125,7 @@ def _is_vast(node: GraphNode) -> bool:
     tensor = node.attrs.get("value") if node.op == "Const" else None
     shape = tensor.get("shape") if isinstance(tensor, dict) else None
     axes = shape if isinstance(shape, list) else []
-    return math.prod(n for n in axes if isinstance(n, int)) > _VAST
+    return math.prod(n for n in axes if isinstance(n, int)) > CONSTANT_SIZE.value
 
 
 def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:

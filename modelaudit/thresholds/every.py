@@ -1,0 +1,18 @@
+"""All thresholds by name, for the docs and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from modelaudit.thresholds import answers, flips, security, weights
+from modelaudit.thresholds.threshold import Threshold
+
+MODULES: tuple[ModuleType, ...] = (answers, flips, weights, security)
+THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": value
+    for module in MODULES
+    for name, value in vars(module).items()
+    if isinstance(value, Threshold)
+}
+"""`flips.SENSITIVE` and so on, in the order of their modules."""

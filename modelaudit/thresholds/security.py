@@ -1,0 +1,30 @@
+"""Thresholds of the security rules on sizes that no honest model has."""
+
+from __future__ import annotations
+
+from modelaudit.thresholds.threshold import Threshold
+
+PATTERN_LENGTH = Threshold(
+    256,
+    "characters",
+    "length above which a regular expression in a config is suspicious",
+    "honest patterns name a layer or a prefix",
+)
+PATTERN_REPEATS = Threshold(
+    5,
+    "repetitions",
+    "repetitions without an upper bound in one pattern above which matching takes too long",
+    "the time grows with the length of the name to this power",
+)
+LARGEST_SIZE = Threshold(
+    1 << 31,
+    "elements",
+    "size above which an axis in a config is suspicious",
+    "more than any axis of a tensor within the memory budget",
+)
+CONSTANT_SIZE = Threshold(
+    1 << 30,
+    "elements",
+    "size above which a constant of a graph is suspicious",
+    "a GraphDef holds 2 GiB at most; a constant of one repeated value can declare any size",
+)

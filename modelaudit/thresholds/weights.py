@@ -1,0 +1,111 @@
+"""Thresholds on weights: initial values, batch statistics, symmetry of kernels."""
+
+from __future__ import annotations
+
+from modelaudit.thresholds.threshold import Threshold
+
+# Initial values.
+LEVEL = Threshold(
+    0.001,
+    "",
+    "significance level at which a kernel may be called trained, for all kernels of a model "
+    "together",
+    "Bonferroni: shared by the kernels and by the initialisers that are tried",
+)
+MIN_WEIGHTS_WITH_BIAS = Threshold(
+    64,
+    "weights",
+    "size from which a kernel with an untouched bias can be called fresh",
+    "chosen",
+)
+MIN_WEIGHTS_ALONE = Threshold(
+    1000,
+    "weights",
+    "size from which a kernel without a bias can be called fresh",
+    "chosen; the distribution alone calls a fifth of trained layers fresh",
+)
+SMALL = Threshold(
+    500,
+    "weights",
+    "size below which a single layer that looks fresh proves little",
+    "see `MIN_WEIGHTS_ALONE`",
+)
+MAX_EXCESS = Threshold(
+    1.25,
+    "times the Tracy-Widom limit",
+    "largest eigenvalue above which weights are not independent",
+    "1.16 at most in 10,400 draws of 64 to 131,072 weights (`benchmarks/spectrum_null.py`); "
+    "trained kernels: 2 to 4",
+)
+ORTHOGONAL = Threshold(
+    1e-3,
+    "",
+    "error up to which a kernel counts as orthogonal",
+    "chosen above the rounding of float32",
+)
+
+# Batch statistics. Misfit compares what is stored with what flows in, per channel.
+MISFIT = Threshold(
+    0.35,
+    "",
+    "misfit above which batch statistics do not belong to what flows in",
+    "healthy: 0.11 at most; after a redrawn layer: 0.48 to 1.02",
+)
+MISFIT_ALIKE = Threshold(
+    0.70,
+    "",
+    "the same where the inputs may be all of one kind",
+    "images of one kind strain the last statistics up to 0.48",
+)
+SOUND_FIT = Threshold(
+    0.20,
+    "",
+    "misfit up to which statistics show sound weights even on few images",
+    "healthy, on 12 images: 0.19",
+)
+SETTLING = Threshold(
+    0.10,
+    "",
+    "misfit up to which statistics are on the way from their initial values to what flows in",
+    "two networks after 3 to 250 steps with momentum 0.99, 3 to 30 with 0.9: 0.0001 to 0.027; "
+    "after weights of another model 0.22 to 1.2, on another scale 0.43 to 2.1",
+)
+OFF_SCALE = Threshold(
+    1.0,
+    "standard deviations",
+    "mean deviation at the first batch normalisation that only another scale brings about",
+    "no orientation of the training images reaches it",
+)
+ON_SCALE = Threshold(
+    0.10,
+    "",
+    "mean deviation that the right scale must bring back there",
+    "chosen; healthy: a misfit of 0.11 at most",
+)
+OFF_SCALE_ALONE = Threshold(
+    3.0,
+    "standard deviations",
+    "the deviation that shows another scale where no classes confirm it",
+    "images multiplied by 255: over 100",
+)
+
+BATCHNORM_STEPS = Threshold(
+    4,
+    "layers",
+    "number of layers up to which a batch normalisation belongs to the kernel before it",
+    "an activation, a bias, padding or a merge may be between them",
+)
+
+# Symmetry of kernels: 1 for kernels that are mirror images of themselves, 0 as random weights.
+EXACT_SYMMETRY = Threshold(
+    1.0 - 1e-6,
+    "",
+    "symmetry score from which kernels are exact mirror images",
+    "chosen above the rounding of float32, 6e-8",
+)
+SYMMETRIC = Threshold(
+    0.99,
+    "",
+    "symmetry score from which kernels are reported as mirror images of themselves",
+    "chosen above the rounding of float16, 5e-4",
+)

@@ -1,0 +1,108 @@
+"""Thresholds are stated once, in `modelaudit/thresholds/`, and every one of them is used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from modelaudit.thresholds.every import MODULES, THRESHOLDS
+from tests.test_architecture import PACKAGES, SOURCES, within
+
+DECIDING = ("modelaudit.measures", "modelaudit.rules", "modelaudit.diagnosis")
+# Numbers that everybody knows: nothing, all, a half.
+PLAIN = {0.0, 0.5, 1.0}
+# What is a limit of numerical precision, a published constant or a way of showing numbers.
+OTHERS = {
+    "modelaudit.diagnosis.case": {0.001},  # shown as "less than 0.001"
+    "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
+    "modelaudit.measures.behaviour.equivariance": {1e-12},
+    "modelaudit.measures.behaviour.outputs": {1e-12},
+    "modelaudit.measures.kernels.batchnorm": {1e-12},
+    "modelaudit.measures.kernels.filter_health": {0.01},
+    "modelaudit.measures.kernels.initializers": {2.0, 0.87962566103423978},
+    "modelaudit.measures.kernels.mirror_pairs": {1e-6},
+    "modelaudit.measures.kernels.random_matrix": {2.0234},
+    "modelaudit.measures.kernels.symmetry": {1e-12},
+    "modelaudit.measures.kernels.trained_layers": {2.0},
+    "modelaudit.measures.statistics": {0.2, 1.959963984540054},
+    "modelaudit.rules.catalogue": {0.8},  # how alike a misspelt name of a rule is
+}
+
+
+def is_table(value: ast.expr | None) -> bool:
+    """Something made of more than numbers: a list of rules, their examples, a table."""
+    calls = isinstance(value, ast.Tuple) and any(isinstance(e, ast.Call) for e in value.elts)
+    return calls or isinstance(value, ast.Call | ast.Dict)
+
+
+def numbers(source: str) -> Iterator[tuple[int, float]]:
+    """(line, number) of the floats that are compared, and of those that are given a name."""
+    tree = ast.parse(source)
+    named = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and not is_table(node.value)
+    ]
+    for outer in [*named, *(node for node in ast.walk(tree) if isinstance(node, ast.Compare))]:
+        for node in ast.walk(outer):
+            if isinstance(node, ast.Constant) and isinstance(node.value, float):
+                yield node.lineno, node.value
+
+
+def test_no_measure_rule_or_step_has_a_threshold_of_its_own():
+    found = {}
+    for module, source in SOURCES.items():
+        if within(module, DECIDING):
+            own = {value for _, value in numbers(source)} - PLAIN - OTHERS.get(module, set())
+            if own:
+                found[module] = own
+    assert found == {}
+
+
+def test_the_exceptions_are_those_that_there_are():
+    for module, expected in OTHERS.items():
+        assert expected <= {value for _, value in numbers(SOURCES[module])}, module
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "LINE = 0.2",
+        "A, B = 0.2, -0.2",
+        "def f(x):\n    return x >= 0.2",
+        "x = y if z < 3 * 0.2 else w",
+    ],
+)
+def test_a_threshold_would_be_seen(source):
+    assert {value for _, value in numbers(source)} == {0.2}
+
+
+def test_every_module_of_thresholds_is_listed():
+    there = {name for name in SOURCES if within(name, ("modelaudit.thresholds",))}
+    others = {"modelaudit.thresholds.every", "modelaudit.thresholds.threshold", *PACKAGES}
+    assert there - others == {module.__name__ for module in MODULES}
+
+
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_a_threshold_is_used_and_says_what_it_decides(name):
+    module, constant = name.split(".")
+    threshold = THRESHOLDS[name]
+    assert threshold.meaning
+    assert threshold.source
+    package = f"modelaudit.thresholds.{module}"
+    users = [
+        source
+        for where, source in SOURCES.items()
+        if not within(where, ("modelaudit.thresholds",))
+        and re.search(rf"from {package} import [^\n(]*(\([^)]*)?\b{constant}\b", source)
+        and f"{constant}.value" in source
+    ]
+    assert users, f"nothing decides by {name}"
+
+
+def test_no_two_thresholds_mean_the_same():
+    meanings = [each.meaning for each in THRESHOLDS.values()]
+    assert len({*meanings}) == len(meanings)
