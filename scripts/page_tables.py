@@ -1,6 +1,8 @@
-"""Write the tables of the pages that come from the code, or check that they are fresh.
+"""Write the tables and values of the pages that come from the code, or check that they are fresh.
 
-A page has `<!-- table: NAME -->` and `<!-- /table -->` where the table called NAME belongs.
+A page has `<!-- table: NAME -->` and `<!-- /table -->` where the table called NAME belongs, and
+`<!-- value: flips.SENSITIVE -->` and `<!-- /value -->` around the value of that threshold, with
+` %` after the name to write it in percent.
 
 python scripts/page_tables.py            write them
 python scripts/page_tables.py --check    exit 1 and name the pages that are not fresh
@@ -15,9 +17,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from modelaudit.report.export.registry import FORMATS
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.thresholds.every import MODULES, THRESHOLDS
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+VALUE = re.compile(r"(<!-- value: ([a-z]+\.[A-Z_]+)( %)? -->).*?(<!-- /value -->)")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -43,18 +48,57 @@ def report_formats() -> str:
     return table(("format", "for whom", "made for", "file below `--out`", "media type"), rows)
 
 
+def thresholds() -> str:
+    """A heading and a table for each module of thresholds."""
+    parts = []
+    for module in MODULES:
+        title = (module.__doc__ or "").splitlines()[0].removeprefix("Thresholds on ").rstrip(".")
+        own = module.__name__.rpartition(".")[2]
+        rows = [
+            (f"`{name}`", f"{each.value:g} {each.unit}".strip(), each.meaning, each.source)
+            for name, each in THRESHOLDS.items()
+            if name.startswith(f"{own}.")
+        ]
+        heads = ("threshold", "value", "what it decides", "how it was chosen")
+        parts.append(f"## {title[:1].upper()}{title[1:]}\n\n{table(heads, rows)}")
+    return "\n".join(parts)
+
+
+def settable_thresholds() -> str:
+    """A row for each rule whose threshold the settings can change."""
+    rows = [
+        (
+            f"[{rule.code}](rules/{rule.code}.md) {rule.name}",
+            rule.limit.unit,
+            "depends on the model" if rule.limit.value is None else f"{rule.limit.value:g}",
+            f"{rule.limit.low:g} to {rule.limit.high:g}",
+        )
+        for rule in CATALOGUE
+        if rule.limit
+    ]
+    return table(("rule", "a finding from", "by default", "allowed"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "report-formats": report_formats,
+    "settable-thresholds": settable_thresholds,
+    "thresholds": thresholds,
 }
 
 
 def fresh(text: str) -> str:
-    """The page with its tables as the code has them.
+    """The page with its tables and values as the code has them.
 
     Raises:
-        KeyError: it asks for a table that there is none of.
+        KeyError: it asks for a table or a threshold that does not exist.
     """
-    return TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+    text = TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+    return VALUE.sub(lambda found: found[1] + value(found[2], bool(found[3])) + found[4], text)
+
+
+def value(name: str, percent: bool) -> str:
+    """A threshold's value as text."""
+    return f"{THRESHOLDS[name].value * (100 if percent else 1):g}"
 
 
 def main() -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.thresholds.flips import SENSITIVE
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "page_tables.py"
 
@@ -53,5 +55,13 @@ def test_a_page_that_is_not_fresh_is_noticed_and_mended(page_tables, monkeypatch
 
 
 def test_a_table_that_there_is_none_of_is_an_error(page_tables):
-    with pytest.raises(KeyError, match="nothing"):
-        page_tables.fresh("<!-- table: nothing -->\n<!-- /table -->")
+    for text in ("<!-- table: nothing -->\n<!-- /table -->", "<!-- value: a.B -->1<!-- /value -->"):
+        with pytest.raises(KeyError, match=r"nothing|a\.B"):
+            page_tables.fresh(text)
+
+
+def test_values_are_those_of_the_thresholds(page_tables):
+    text = "up to <!-- value: flips.SENSITIVE -->0.1<!-- /value --> of it"
+    assert page_tables.fresh(text) == text.replace("0.1", f"{SENSITIVE.value:g}")
+    share = text.replace("SENSITIVE", "SENSITIVE %")
+    assert page_tables.fresh(share) == share.replace("0.1", f"{100 * SENSITIVE.value:g}")

@@ -63,7 +63,7 @@ PER_CLASS = Threshold(
     3,
     "inputs",
     "inputs of each class from which the classes can be paired with the labels",
-    "with fewer, some pairing of chance answers fits well",
+    "with fewer, some pairing fits by chance",
 )
 
 # Collapse: an output that does not depend on the input.
@@ -174,7 +174,7 @@ RIGHT_ACCURACY = Threshold(
     0.80,
     "",
     "accuracy that labels must show for another variant of the inputs",
-    "the accuracy that a training in docs/diagnosis.md must reach to count",
+    "chosen; trainings in docs/diagnosis.md count from the same accuracy",
 )
 ACCURACY_GAIN = Threshold(
     0.10,

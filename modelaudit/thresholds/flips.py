@@ -44,7 +44,7 @@ KAPPA = Threshold(
     0.80,
     "Cohen's kappa",
     "agreement of the answers that must come with invariance",
-    "the conventional lower end of almost perfect agreement (Landis and Koch 1977)",
+    "chosen; almost perfect agreement on the scale of Landis and Koch (1977)",
 )
 KAPPA_MIRROR = Threshold(
     0.90,

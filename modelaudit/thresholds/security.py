@@ -1,4 +1,4 @@
-"""Thresholds of the security rules on sizes that no honest model has."""
+"""Thresholds on sizes that no honest model has, for the security rules."""
 
 from __future__ import annotations
 
