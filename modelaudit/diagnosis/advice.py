@@ -1,4 +1,4 @@
-"""For each cause: its title, what would refute it, and what to do next, ready to paste."""
+"""For each cause: its title, what would refute it, and what to do next, with code to paste."""
 
 from __future__ import annotations
 
@@ -26,49 +26,51 @@ from modelaudit.diagnosis.snippets import (
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What a reader needs to know about a cause, whatever the model."""
+    """What to tell the user about a cause, independent of the model."""
 
     title: str
     refute: str
     steps: tuple[NextStep, ...]
 
 
-UNKNOWN_DRAWING = "the layers that are called with training=True or draw at random"
+UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
 EXPORTED = NextStep(
-    "An export of Keras 3 goes on flipping, turning or shifting its inputs at random where the "
-    "model has layers for that. Export a call that says that this is no training.",
+    "A Keras 3 export keeps random augmentation layers (flips, rotations, shifts) active. Export a "
+    "call with training=False.",
     EXPORT,
 )
 
 ADVICE: dict[str, Advice] = {
     "damaged-restore": Advice(
         "The file is damaged or does not match its own architecture",
-        "A byte-identical copy of the original file that shows the same findings.",
+        "A byte-identical copy of the original file with the same findings.",
         (
-            NextStep("Compare the digest in this report with the original file's, and copy again "
-                     "where they differ.", "sha256sum MODEL_FILE"),
-            NextStep("Save again from the session or the checkpoint that trained the model.",
+            NextStep("Compare the digest in this report with the digest of the original file. If "
+                     "they differ, copy the file again.", "sha256sum MODEL_FILE"),
+            NextStep("Save the model again from the session or checkpoint that trained it.",
                      'model.save("model.keras")'),
         ),
     ),
     "nonfinite-weights": Advice(
         "Weights are NaN or infinite",
-        "A checkpoint of the same training step whose weights are numbers.",
+        "A checkpoint of the same training step whose weights are finite.",
         (
-            NextStep("Look at the loss of the training: where it became NaN, go back to the last "
-                     "checkpoint before that, and train on with a smaller learning rate or clipped "
-                     "gradients."),
-            NextStep("If it never did, compare the digest in this report with the original "
-                     "file's, and copy again where they differ.", "sha256sum MODEL_FILE"),
+            NextStep("Check the training loss. If it became NaN, go back to the last checkpoint "
+                     "before that, and continue training with a smaller learning rate or gradient "
+                     "clipping."),
+            NextStep("If it never became NaN, compare the digest in this report with the digest of "
+                     "the original file. If they differ, copy the file "
+                     "again.", "sha256sum MODEL_FILE"),
         ),
     ),
     "never-loaded": Advice(
         "The weights were never loaded, or the model was never trained",
-        "A training log that shows this very file being written after training.",
+        "A training log that shows that this file was written after training.",
         (
-            NextStep("Load the weights before saving, and prove that each one changed.", RELOAD),
-            NextStep("If they are in a checkpoint of TensorFlow, restore it so that what is left "
-                     "out is an error.", RESTORE),
+            NextStep("Load the weights before saving, and verify that every weight "
+                     "changed.", RELOAD),
+            NextStep("If the weights are in a TensorFlow checkpoint, restore it so that a skipped "
+                     "variable raises an error.", RESTORE),
         ),
     ),
     "partial-restore": Advice(
@@ -76,213 +78,215 @@ ADVICE: dict[str, Advice] = {
         "These layers were frozen at random values on purpose (random features).",
         (
             NextStep("Load the weights again without by_name=True, skip_mismatch=True or "
-                     "expect_partial(), which leave layers out without an error.", RELOAD),
-            NextStep("If they are in a checkpoint of TensorFlow, restore it so that what is left "
-                     "out is an error.", RESTORE),
-            NextStep("Compare with reference outputs kept from training.", COMPARE),
+                     "expect_partial(), which skip layers without an error.", RELOAD),
+            NextStep("If the weights are in a TensorFlow checkpoint, restore it so that a skipped "
+                     "variable raises an error.", RESTORE),
+            NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
         ),
     ),
     "bn-statistics-lost": Advice(
         "Batch normalisation lost its moving statistics",
         "Outputs that stay wrong after the statistics are recomputed on training images.",
         (
-            NextStep("Restore a checkpoint that holds all of model.weights, not just the trainable "
-                     "ones."),
-            NextStep("Without one, recompute the statistics.", RECALIBRATE),
+            NextStep("Restore a checkpoint that contains all of model.weights, not only the "
+                     "trainable weights."),
+            NextStep("If there is none, recompute the statistics.", RECALIBRATE),
         ),
     ),
     "bn-statistics-unsettled": Advice(
-        "The statistics of batch normalisation have not settled",
+        "The moving statistics of batch normalisation have not converged",
         "Outputs that stay wrong after the statistics are recomputed on training images.",
         (
             NextStep("Recompute the statistics on training images.", RECALIBRATE),
-            NextStep("Train for longer, or with a momentum of 0.9 in place of 0.99 where an epoch "
-                     "has few steps; then compare the accuracy of model.evaluate, not of fit."),
+            NextStep("Train longer or, if an epoch has few steps, with a momentum of 0.9 instead "
+                     "of 0.99. Judge by the accuracy of model.evaluate, not of model.fit."),
         ),
     ),
     "nondeterministic": Advice(
-        "The model gives another answer each time",
-        "Two runs on one input whose outputs agree bit for bit.",
+        "The output differs from run to run",
+        "Two runs on the same input whose outputs agree bit for bit.",
         (
-            NextStep("Rebuild the model without {drawing}. Statements about flips wait until "
-                     "then."),
+            NextStep("Rebuild the model without {drawing}. Flip tests are not meaningful before "
+                     "that."),
         ),
     ),
     "dead-units": Advice(
         "A whole layer is dead, so the output is constant",
         "One input on which a channel of this layer becomes active.",
         (
-            NextStep("Look at the layer's bias and at the batch normalisation around it; restore "
-                     "the checkpoint from before they ran away.",
+            NextStep("Check the layer's bias and the batch normalisation around it. Restore a "
+                     "checkpoint from before the layer died.",
                      BIAS),
         ),
     ),
     "orientation-mismatch": Advice(
-        "The images arrive in another orientation than the model was trained on",
-        "Some images saved from the training pipeline just before the model that face the same "
-        "way as those given here.",
+        "The input images have another orientation than the training images",
+        "Images saved in the training pipeline just before the model that have the same "
+        "orientation as the images given here.",
         (
-            NextStep("Find the cause: send one and the same picture through the loading code of "
-                     "training and of serving, and compare the arrays. What does this: {origin}."),
-            NextStep("Until it is fixed, undo the difference before the model. This is temporary: "
-                     "take it out again with the cause, or images are wrong the other way round.",
+            NextStep("Find the cause: load one picture with the loading code of training and of "
+                     "serving, and compare the arrays. Possible causes: {origin}."),
+            NextStep("Until the cause is fixed, undo the difference before the model. Remove this "
+                     "workaround when you fix the cause, or the images will be wrong again.",
                      UNDO),
-            NextStep("Then audit again with images as they now arrive: MA603 must pass.",
+            NextStep("Then audit again with images as they now reach the model: MA603 must pass.",
                      "modelaudit audit MODEL --probe-data IMAGES"),
         ),
     ),
     "head-bias": Advice(
-        "The bias of the last layer drowns everything else",
+        "The bias of the last layer dominates the output",
         "Features before the head that do not change with the input.",
         (
-            NextStep("Centre the bias, then compare with validation data.", HEAD),
-            NextStep("If it came from training on one-sided data, train the head again on balanced "
-                     "classes."),
+            NextStep("Centre the bias, then evaluate on validation data.", HEAD),
+            NextStep("If the bias comes from training on imbalanced data, train the head again on "
+                     "balanced classes."),
         ),
     ),
     "input-domain": Advice(
-        "The input values are on another scale or in another order of colours than in training",
-        "The training code's own preprocessing giving the same values as were fed here.",
+        "The input values have another scale or another channel order than in training",
+        "The preprocessing of the training code gives the same values as the inputs used here.",
         (
-            NextStep("Feed the model what it was trained on.",
+            NextStep("Feed the model the values that it was trained on.",
                      UNDO),
-            NextStep("Put the scaling into the model, so that it cannot be forgotten.",
+            NextStep("Add the scaling to the model, so that it cannot be forgotten.",
                      "{imports}\n\n{putin}"),
         ),
     ),
     "nonfinite-output": Advice(
         "The output is NaN or infinite",
-        "The same inputs giving numbers in the training code.",
+        "Finite outputs for the same inputs in the training code.",
         (
-            NextStep("Find where it begins. What does this: the logarithm or root of what is not "
-                     "above 0, a division by a deviation of 0, or values beyond 65,504 in half "
-                     "precision.", FIRST_NAN),
-            NextStep("Hold the smallest and the largest value of the inputs against those of the "
-                     "training images."),
+            NextStep("Find the first layer where it occurs. Possible causes: the logarithm or root "
+                     "of a value that is not positive, a division by a standard deviation of 0, or "
+                     "values above 65,504 in half precision.", FIRST_NAN),
+            NextStep("Compare the smallest and the largest input value with those of the training "
+                     "images."),
         ),
     ),
     "labels-renumbered": Advice(
-        "The classes of the model are numbered in another order than your labels",
-        "The list of class names of training that agrees with the labels given here.",
+        "The model numbers the classes in a different order than your labels",
+        "The list of class names used in training matches the labels given here.",
         (
-            NextStep("See which class answers for which label. Folders are numbered in the order "
-                     "of their names, in which 10 stands before 2; a class that was added or left "
-                     "out moves those behind it.", CONFUSION),
-            NextStep("Keep the list of class names with the model, and read the answers by it."),
+            NextStep("Check which class is predicted for which label. Folders are numbered in "
+                     "alphabetical order, in which 10 precedes 2; adding or omitting a class "
+                     "shifts all classes after it.", CONFUSION),
+            NextStep("Store the list of class names with the model, and use it to interpret the "
+                     "outputs."),
         ),
     ),
     "not-understood": Advice(
-        "The model does not understand these images",
-        "Training images with their labels that are answered as wrongly: then it was poorly "
-        "trained. Answered rightly, these images differ from them.",
+        "The model does not recognise these images",
+        "Labelled training images. If their predictions are just as wrong, the model was poorly "
+        "trained; if they are correct, these images differ from the training images.",
         (
-            NextStep("Compare with reference outputs kept from training: that tells weights from "
-                     "images.", COMPARE),
-            NextStep("Send one and the same picture through the loading code of training and of "
-                     "serving, and compare the arrays: order of axes and channels, size, crop, "
-                     "scale of each channel."),
-            NextStep("See which class answers for which label.", CONFUSION),
+            NextStep("Compare the outputs with reference outputs saved during training: this "
+                     "distinguishes wrong weights from wrong images.", COMPARE),
+            NextStep("Load one picture with the loading code of training and of serving, and "
+                     "compare the arrays: order of axes and channels, size, crop, scale of each "
+                     "channel."),
+            NextStep("Check which class is predicted for which label.", CONFUSION),
         ),
     ),
     "wrong-weights-upstream": Advice(
-        "Weights of another layer, epoch or model stand where others belong",
-        "Reference outputs from the day of saving that this file reproduces.",
+        "Weights of another layer, epoch or model are in the wrong place",
+        "Reference outputs from saving time that this file reproduces.",
         (
-            NextStep("Compare with reference outputs kept from training.", COMPARE),
-            NextStep("Restore one file from one save; never combine index and data files, or "
-                     "weights and architecture, of two."),
+            NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
+            NextStep("Restore files from a single save. Never combine index and data files, or "
+                     "weights and architecture, from two saves."),
         ),
     ),
     "collapse-open": Advice(
-        "The output is constant; what made it so cannot be told from here",
-        "Inputs of your own on which the output varies.",
+        "The output is constant for an unknown reason",
+        "Your own inputs on which the output varies.",
         (
-            NextStep("Compare with reference outputs kept from training. If they agree, the model "
-                     "was saved like this: look at its loss, and at the share of each class in "
-                     "training.", COMPARE),
+            NextStep("Compare the outputs with reference outputs saved during training. If they "
+                     "match, the model was saved like this: check its training loss and the share "
+                     "of each class in the training data.", COMPARE),
         ),
     ),
     "little-information": Advice(
-        "The answers are nearly the same for all images given",
-        "Labels that show all these images to be of one class.",
+        "The predictions are nearly the same for all images given",
+        "Labels that show that all these images have the same class.",
         (
             NextStep(
-                "Give labelled images of different classes: they tell images of one kind from "
-                "weights that belong elsewhere.",
+                "Provide labelled images of different classes: they distinguish images of one kind "
+                "from misplaced weights.",
                 "modelaudit explain MODEL --probe-data IMAGES",
             ),
-            NextStep("Compare with reference outputs kept from training.", COMPARE),
+            NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
         ),
     ),
     "invariant-by-construction": Advice(
-        "Its answer to the flip is built in by construction",
+        "The response to the flip is fixed by construction",
         "One input whose output differs from its mirror image's by more than rounding.",
         (
-            NextStep("Nothing to do, if left and right must not matter. If they must, the "
+            NextStep("If left and right must not matter, no action is needed. If they must, the "
                      "architecture cannot learn it: use unconstrained kernels."),
         ),
     ),
     "learned-invariance": Advice(
         "Training made the model robust to this flip",
-        "Fresh images on which mirrored inputs get other answers.",
-        (NextStep("Nothing to do, if the flip must not change the answer."),),
+        "New images for which mirrored inputs get different predictions.",
+        (NextStep("If the flip must not change the output, no action is needed."),),
     ),
     "output-follows-flip": Advice(
-        "The output follows the flip, as it should",
-        "A mirrored input that gets the same answer as the original.",
+        "The output changes with the flip, as it should",
+        "A mirrored input that gets the same output as the original.",
         (
-            NextStep("Nothing to do. Do not train with mirrored images unless labels are mirrored "
-                     "too."),
+            NextStep("No action is needed. Do not train with mirrored images unless the labels are "
+                     "mirrored too."),
         ),
     ),
     "orientation-sensitive-architecture": Advice(
         "The architecture itself treats the two orientations differently",
-        "A mirror-trained twin of the same architecture that is invariant.",
+        "A model with the same architecture, trained with mirrored images, that is invariant.",
         (
-            NextStep("Choose sizes, strides and padding so that windows fit evenly (3x3, stride 2, "
-                     "'same': odd sizes), or pool before Flatten."),
-            NextStep("Train with mirrored images as well, if a mirrored input means the same.",
+            NextStep("Choose sizes, strides and padding so that the windows fit symmetrically "
+                     "(3x3, stride 2, 'same': odd sizes), or pool before Flatten."),
+            NextStep("If a mirrored input means the same, train with mirrored images too.",
                      TRAIN_ON),
         ),
     ),
     "orientation-sensitive-data": Advice(
-        "The model learnt one orientation, because its training images had one",
-        "Training code that shows mirrored images to the model.",
+        "The model learned one orientation because its training images had one",
+        "Training code that shows the model mirrored images.",
         (
-            NextStep("Ask first: must an input and its mirror image get the same answer? For "
-                     "digits, text, left and right hands or steering they must not, and then this "
-                     "is as it should be."),
-            NextStep("If they must, train on with mirrored images.",
+            NextStep("First decide whether an input and its mirror image must get the same output. "
+                     "For digits, text, left and right hands, or steering they must not, and this "
+                     "behaviour is correct."),
+            NextStep("If they must, continue training with mirrored images.",
                      TRAIN_ON),
-            NextStep("Without training, average over both orientations at inference.",
+            NextStep("To avoid training, average over both orientations at inference.",
                      AVERAGE),
         ),
     ),
     "undecided-without-images": Advice(
-        "Cannot be decided without real images",
+        "Undecidable without real images",
         "",
         (
-            NextStep("Give 64 images of different classes, as they reach the model in production.",
-                     "modelaudit explain MODEL --probe-data IMAGES"),
-        ),
-    ),
-    "not-run": Advice(
-        "Cannot be decided without running the model",
-        "",
-        (
-            NextStep("Settle first what kept the model from being run; of a file with a critical "
-                     "finding, get a clean copy. Then ask again, with images as they reach it in "
+            NextStep("Provide 64 images of different classes, as they reach the model in "
                      "production.",
                      "modelaudit explain MODEL --probe-data IMAGES"),
         ),
     ),
+    "not-run": Advice(
+        "Undecidable without running the model",
+        "",
+        (
+            NextStep("First resolve what prevented the model from being run; for a file with a "
+                     "critical finding, get a clean copy. Then run this again with images as they "
+                     "reach the model in production.",
+                     "modelaudit explain MODEL --probe-data IMAGES"),
+        ),
+    ),
     "healthy": Advice(
-        "Nothing was found that explains wrong answers",
-        "An input that gets a wrong answer here and the right one in training.",
+        "Nothing was found that explains wrong outputs",
+        "An input that gets a wrong output here and the right one in training.",
         (),
     ),
     "not-applicable": Advice(
-        "There is no answer to explain",
+        "There is no output to explain",
         "",
         (),
     ),
@@ -292,9 +296,9 @@ ADVICE: dict[str, Advice] = {
 def next_steps(
     cause: str, found: CauseFound, load: LoadingCode, values: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[NextStep, ...]:
-    """The steps with this model's flip, and the way it is loaded, filled in.
+    """The steps with this model's flip and its loading code filled in.
 
-    `values` are the smallest and the largest of the inputs, which an inversion exchanges.
+    `values` are the smallest and the largest input value, which an inversion swaps.
     """
     flip = found.transform or "H"
     filled = {
@@ -304,7 +308,7 @@ def next_steps(
         "ends": f"{sum(values):.6g}",
         "words": WORDS.get(flip, flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
-        "drawing": f"what draws at random in it: {found.where}" if found.where else UNKNOWN_DRAWING,
+        "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
         "layer": found.where.rpartition("/")[2] or "LAYER",
         "imports": load.imports,
         "model": load.model,

@@ -1,4 +1,4 @@
-"""The founding question, answered for one model in plain sentences."""
+"""Answers the central question for one model in plain sentences."""
 
 from __future__ import annotations
 
@@ -11,115 +11,117 @@ QUESTION = (
 )
 
 NO_CAUSE = (
-    "The file itself, its weights and its restore are sound as far as they can be judged without."
+    "The file, its weights and its restore are sound as far as they can be judged without images."
 )
 
-# What happened, by cause. `{flip}` and `{where}` are filled in.
+# What happened, by cause. Placeholders such as `{flip}` and `{where}` are filled in.
 SENTENCES = {
     "damaged-restore": "The file itself is damaged: {evidence}",
     "nonfinite-weights": (
-        "No answer means anything, because weights are no numbers: {evidence} Training that "
-        "diverged leaves this in every layer; damage of the file, in few."
+        "The outputs are meaningless because weights are not finite: {evidence} Diverged training "
+        "leaves such values in every layer, file damage leaves them in few layers."
     ),
     "never-loaded": (
-        "These are the random numbers that the model was built with. Its weights were never "
-        "loaded before it was saved, so its answers mean nothing in any orientation."
+        "The model still has the random values that it was initialised with. Its weights were "
+        "never loaded before it was saved, so its outputs are meaningless in every orientation."
     ),
     "partial-restore": (
-        "Most likely the restore left out {where}: the random values that a layer is built with "
-        "are still there, while the rest is trained. What comes out is arbitrary, and that a flip "
-        "changes it is chance."
+        "Most likely the restore skipped {where}: it still has its initial random values, while "
+        "the other layers are trained. The output is arbitrary, and its reaction to a flip is "
+        "accidental."
     ),
     "bn-statistics-lost": (
-        "The moving averages of batch normalisation were lost in saving or restoring, so numbers "
-        "of the wrong size reach the layers behind, and the answer hardly depends on the input."
+        "The moving statistics of batch normalisation were lost when the model was saved or "
+        "restored. The following layers therefore receive values on the wrong scale, and the "
+        "output hardly depends on the input."
     ),
     "bn-statistics-unsettled": (
-        "Training took too few steps for the moving averages of batch normalisation to settle. "
-        "Training itself works with those of each batch, so its accuracy does not show it; used "
-        "for predictions, the layers behind get numbers of the wrong size, and the answer hardly "
-        "depends on the input."
+        "Training was too short for the moving statistics of batch normalisation to converge. "
+        "During training the statistics of each batch are used, so training accuracy does not show "
+        "the problem. At inference the following layers receive values on the wrong scale, and the "
+        "output hardly depends on the input."
     ),
-    "nondeterministic": "The model answers differently each time, so no flip test means anything.",
+    "nondeterministic": "The output differs from run to run, so no flip test is meaningful.",
     "dead-units": (
-        "Layer {where} never becomes active, so everything behind it sees a constant: the answer "
+        "Layer {where} is never active, so the layers after it receive a constant: the output "
         "cannot depend on the input, flipped or not."
     ),
     "orientation-mismatch": (
-        "The model is sound, but the images it gets now are {flip} compared with those it was "
-        "trained on. When this is undone, it understands them{right}. Which side has them the "
-        "wrong way round, training or serving, does not show in the model."
+        "The model is sound, but its input images are {flip} relative to its training images. When "
+        "this is undone, the model recognises them{right}. The model does not show which side has "
+        "the wrong orientation, training or serving."
     ),
     "head-bias": (
-        "The bias of the last layer is so large that one class wins whatever the features say. "
-        "The features themselves are sound."
+        "The bias of the last layer is so large that one class is predicted regardless of the "
+        "features. The features themselves are sound."
     ),
     "input-domain": (
-        "The values arrive in another form than in training: {flip}, the same images are "
-        "understood{right}."
+        "The input values are encoded differently than in training: {flip}, the model recognises "
+        "the same images{right}."
     ),
     "nonfinite-output": (
-        "The weights are numbers, but what comes out is none: {evidence} Code that takes the "
-        "largest score answers the same class then, whatever the image."
+        "The weights are finite, but the output is not: {evidence} Code that picks the largest "
+        "score then returns the same class for every image."
     ),
     "labels-renumbered": (
-        "The model tells the classes apart, but numbers them in another order than your labels. "
-        "{evidence} How it answers to a flip has nothing to do with that."
+        "The model distinguishes the classes, but numbers them in a different order than your "
+        "labels. {evidence} This does not affect how it reacts to a flip."
     ),
     "not-understood": (
-        "The model does not understand these images, whichever way they are turned or scaled. "
-        "{evidence} Weights in each other's place, axes or channels in another order, labels of "
-        "other classes and poor training all look like this."
+        "The model does not recognise these images in any tested orientation or scale. {evidence} "
+        "Possible reasons are weights in the wrong layer, axes or channels in a different order, "
+        "labels of other classes, and poor training; they cannot be distinguished here."
     ),
     "wrong-weights-upstream": (
-        "Weights that belong elsewhere stand before {where}, so what reaches it is not what the "
-        "model was trained on."
+        "The layers before {where} have weights that belong elsewhere, so its input is not what "
+        "the model was trained on."
     ),
     "little-information": (
-        "The answers to these images are nearly all the same. Either the images are all of one "
-        "kind, or weights that belong elsewhere make the model blind to what tells them apart; "
-        "without labels the two look alike."
+        "The predictions for these images are nearly all the same. Either the images are all of "
+        "one kind, or misplaced weights keep the model from distinguishing them; without labels "
+        "the two cases look alike."
     ),
     "collapse-open": (
-        "The output is the same for every input, and nothing that was measured explains it: no "
-        "orientation and no scale brings it back. Training that never got anywhere or saw one "
-        "class looks like this, and so do weights in each other's place."
+        "The output is the same for every input, and no measurement explains it: no orientation or "
+        "scale restores the dependence on the input. Possible reasons are training that never "
+        "converged or saw only one class, and weights in the wrong layer."
     ),
     "invariant-by-construction": (
-        "The way this model treats inputs {flip} is built in exactly, whatever it was trained on. "
-        "{evidence}"
+        "The model's response to inputs {flip} is exact by construction, regardless of its "
+        "training. {evidence}"
     ),
     "learned-invariance": (
-        "This model does not give one answer to all inputs, and those {flip} get the answers that "
-        "they should, because it was trained that way."
+        "The model does not give one output for all inputs. It treats inputs {flip} as it should "
+        "because it was trained that way."
     ),
     "output-follows-flip": (
-        "The output follows the flip as its meaning asks for, so nothing is wrong: {evidence}"
+        "The output changes with the flip as its meaning requires, so nothing is wrong: {evidence}"
     ),
     "orientation-sensitive-architecture": (
-        "The way its layers sample the image treats the two orientations differently, even with "
+        "The model's layers sample the two orientations of an image differently, even with "
         "perfectly symmetric filters."
     ),
     "orientation-sensitive-data": (
-        "The weights are whole and the architecture would allow symmetry. The model answers "
-        "differently to inputs {flip} because its training images came in one orientation. "
-        "Whether that is wrong depends on what the flip means: a mirrored letter or a left turn "
-        "is another thing than a mirrored cat."
+        "The weights are intact and the architecture permits symmetry. The output for inputs "
+        "{flip} differs because the training images had one orientation. Whether that is wrong "
+        "depends on what the flip means: a mirrored letter or a left turn means something else, a "
+        "mirrored cat does not."
     ),
     "undecided-without-images": (
-        "Not decided yet: give some 64 real images (--probe-data), for orientation, scale and "
-        f"what training taught show only on those. {NO_CAUSE}"
+        "Undecided: provide about 64 real images (--probe-data). Orientation, scale and the effect "
+        "of training can be judged only on real images. "
+        f"{NO_CAUSE}"
     ),
     "not-run": (
-        "Not decided. {evidence} Weights and restore are sound as far as the file shows; what the "
-        "model answers, and to what, shows only when it runs."
+        "Undecided. {evidence} Weights and restore are sound as far as the file shows. How the "
+        "outputs depend on the input shows only when the model runs."
     ),
-    "healthy": "Nothing was found that would make it answer wrongly.",
-    "not-applicable": "There is no readable model here whose behaviour could be explained.",
+    "healthy": "Nothing was found that would cause wrong outputs.",
+    "not-applicable": "There is no readable model whose behaviour could be explained.",
 }
 
 
-# Causes that say how a sound model is.
+# Causes that describe a sound model.
 DESCRIPTIONS = frozenset(
     {
         *("healthy", "invariant-by-construction", "learned-invariance", "output-follows-flip"),
@@ -135,7 +137,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     if first.cause in DESCRIPTIONS:
         text += _accuracy(case)
     if first.cause == "undecided-without-images" and case.unused:
-        text = f"Not decided: {case.unused}. {NO_CAUSE}"
+        text = f"Undecided: {case.unused}. {NO_CAUSE}"
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",
@@ -146,22 +148,22 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
 
 
 def _accuracy(case: Case) -> str:
-    """How right the answers are, where labels tell; with a blank before it."""
+    """The accuracy, if there are labels; starts with a space."""
     known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
-    return "" if known is None else f" On your labels {known:.0%} of the answers are right."
+    return "" if known is None else f" On your labels the accuracy is {known:.0%}."
 
 
 def _right(case: Case, cause: Cause) -> str:
-    """How much righter the answers get, where labels tell; with a colon before it."""
+    """How much the accuracy improves, if there are labels; starts with a colon."""
     for output in case.outputs:
         given, undone = output.accuracy.get("e"), output.accuracy.get(cause.transform)
         if given is not None and undone is not None:
-            return f": {undone:.0%} of the answers are right then, {given:.0%} as given"
+            return f": {undone:.0%} of the predictions are then correct, {given:.0%} as given"
     return ""
 
 
 def fill_sentence(cause: Cause) -> str:
-    """The sentence for a cause with its flip, place and evidence filled in."""
+    """The sentence for a cause with its flip, layer and evidence filled in."""
     flip = WORDS.get(cause.transform or "H", cause.transform)
     evidence = cause.evidence[0].text if cause.evidence else ""
     template = SENTENCES[cause.cause]

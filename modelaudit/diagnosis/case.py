@@ -1,4 +1,4 @@
-"""One model's facts as the questions of the diagnosis need them."""
+"""The facts about one model, in the form that the steps of the diagnosis need."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from modelaudit.thresholds.answers import (
 )
 from modelaudit.thresholds.weights import BATCHNORM_STEPS, MISFIT, MISFIT_ALIKE
 
-# The flip that the founding question is about comes first.
+# The flip that the question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
 SCALES = (
     "/255",
@@ -47,7 +47,7 @@ SCALES = (
 SIMPLEST = (*FLIPS, *SCALES)
 IMAGES = f"{MIN_INPUTS.value} or more images of different classes (--probe-data)"
 LABELS = "labelled images (class folders, or y in the .npz)"
-NO_FLIP = "an input that has left and right (images, sequences or volumes)"
+NO_FLIP = "an input with left and right (images, sequences or volumes)"
 WORDS = {
     **TRANSFORMS,
     "/255": "divided by 255",
@@ -57,19 +57,19 @@ WORDS = {
     "(x+1)/2": "mapped to (x + 1) / 2",
     "127.5(x+1)": "mapped to 127.5 (x + 1)",
     "1-x": "inverted (1 - x)",
-    "standardised": "standardised (mean 0, deviation 1)",
-    "BGR": "with red and blue exchanged",
+    "standardised": "standardised (mean 0, standard deviation 1)",
+    "BGR": "with red and blue swapped",
 }
 
 
 def amount(change: float) -> str:
-    """A change in parts of what another input changes, to two digits; a tiny one as that."""
+    """A change relative to that of another input, to two digits; tiny changes as `less than`."""
     return f"{change:.2g}" if change >= 0.001 else "less than 0.001"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Facts, findings so far, and what is asked of them again and again."""
+    """The facts, the findings so far, and what the steps derive from them."""
 
     facts: Facts
     results: tuple[RuleResult, ...]
@@ -81,12 +81,12 @@ class Case:
 
     @property
     def outputs(self) -> tuple[OutputBehaviour, ...]:
-        """Outputs that were measured."""
+        """The measured outputs."""
         return self.behaviour.outputs if self.behaviour else ()
 
     @property
     def images(self) -> bool:
-        """Enough inputs of the user's own were fed to judge orientation and scale."""
+        """Whether enough images of the user were used to judge orientation and scale."""
         seen = self.behaviour
         return bool(seen and seen.inputs.kind == "user" and seen.inputs.n >= MIN_INPUTS.value)
 
@@ -94,8 +94,8 @@ class Case:
     def kernels(self) -> tuple[KernelInitialization, ...]:
         """Kernels that could be tested against their initialiser.
 
-        A small one without bias counts where the first batch normalisation that does not fit
-        stands directly behind it.
+        A small kernel without bias counts if the first batch normalisation that does not match
+        its input directly follows it.
         """
         measured = self.facts.measurements
         suspect = self._before_first_misfit()
@@ -106,7 +106,7 @@ class Case:
         return tuple(kernel for kernel in tested if kernel.state != "undecidable")
 
     def _before_first_misfit(self) -> str:
-        """Route of the kernel whose output meets the first statistics that do not fit it."""
+        """Route of the kernel whose output is the first that does not match its statistics."""
         architecture, bad = self.facts.artifact.architecture, self.misfit
         if architecture is None or bad is None:
             return ""
@@ -124,7 +124,7 @@ class Case:
 
     @property
     def misfit(self) -> BatchNormFit | None:
-        """The first batch normalisation in execution order that does not fit what flows in."""
+        """The first batch normalisation in execution order that does not match its input."""
         if self.behaviour is None or not self.images or self.one_class:
             return None
         found = (fit for fit in self.behaviour.batchnorm if fit.misfit > self.misfit_limit)
@@ -132,26 +132,26 @@ class Case:
 
     @property
     def misfit_limit(self) -> float:
-        """The misfit that sound models stay under.
+        """The misfit that sound models do not exceed.
 
-        Images of one kind strain the statistics of sound models, so more is asked of those.
+        Images of one kind increase the misfit of sound models, so the limit is then higher.
         """
         return MISFIT_ALIKE.value if self.alike else MISFIT.value
 
     @property
     def alike(self) -> bool:
-        """Some output gives most inputs one answer that says little."""
+        """Whether some output gives most inputs one prediction and carries little information."""
         return any(answered_alike(output) for output in self.outputs)
 
     @property
     def one_class(self) -> bool:
-        """Labels say that (nearly) all images are of one class."""
+        """Whether (nearly) all images have the same label."""
         largest = self.behaviour.inputs.largest_class if self.behaviour else None
         return largest is not None and largest >= ONE_CLASS.value
 
     @property
     def fresh(self) -> tuple[KernelInitialization, ...]:
-        """Kernels that are still as their initialiser drew them."""
+        """Kernels that still have values as drawn by their initialiser."""
         return tuple(kernel for kernel in self.kernels if kernel.state == "fresh")
 
     @property
@@ -165,7 +165,7 @@ class Case:
         return next((o for o in self.outputs if o.collapse.collapsed), None)
 
     def findings(self, *codes: str) -> tuple[Finding, ...]:
-        """Findings of these rules, waived ones left out."""
+        """Findings of these rules, without waived ones."""
         return tuple(
             finding
             for result in self.results
@@ -176,7 +176,7 @@ class Case:
 
     @property
     def unused(self) -> str:
-        """Why inputs of the user's own were not fed; empty where they were, or none were given."""
+        """Why the user's inputs were not used; empty if they were, or if none were given."""
         seen, given = self.behaviour, self.facts.settings.probe.data
         if seen is None or not given or seen.inputs.kind == "user" or not seen.inputs.notes:
             return ""
@@ -187,46 +187,46 @@ class Case:
         return self.facts.probe_skipped or "the model was not run"
 
     def unfed(self) -> str:
-        """What is missing where the model gave no answers to images of the user's own."""
+        """What is missing if the model was not run on the user's images."""
         return IMAGES if self.behaviour else f"running the model ({self.not_run()})"
 
 
 def capacity(output: OutputBehaviour) -> float:
-    """log2 K in bits: as much as the output could say; 0 where it has no classes."""
+    """log2 K in bits: the most that the output can carry; 0 if it has no classes."""
     classes = output.collapse.classes
     return math.log2(classes) if classes and classes > 1 else 0.0
 
 
 def bits_in_words(output: OutputBehaviour, bits: float) -> str:
-    """Bits against what the output could say, in words."""
+    """Bits relative to the output's capacity, in words."""
     room, classes = capacity(output), output.collapse.classes
-    return f"{bits:.2f} of the {room:.2f} bits that tell {classes} classes apart"
+    return f"{bits:.2f} of the {room:.2f} bits needed to distinguish {classes} classes"
 
 
 def information(output: OutputBehaviour) -> float:
-    """I_e in bits; 0 where it is not defined."""
+    """I_e in bits; 0 if it is not defined."""
     return output.collapse.information or 0.0
 
 
 def answered_alike(output: OutputBehaviour) -> bool:
-    """Most inputs get one answer and the answers say little: inputs of one kind, or a blind model.
+    """Whether most inputs get one prediction that carries little information.
 
-    An unsure model says little too, but not the same.
+    An unsure model also carries little information, but its predictions differ.
     """
     share = output.collapse.top_share or 0.0
     return share > TOP_SHARE.value and information(output) < LITTLE.value * capacity(output)
 
 
 def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Equally good variants of the input, the simplest to name first."""
+    """Equally good variants of the input, the simplest first."""
     return sorted(variants.items(), key=lambda each: SIMPLEST.index(each[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledScores:
-    """What labels say of one variant of the input: score as given and under the variant.
+    """The score on labels for one variant of the input, as given and under the variant.
 
-    `also` are variants that are as good, all that the labels can tell.
+    `also` are variants that score equally well; labels cannot distinguish them.
     """
 
     name: str
@@ -246,17 +246,17 @@ class LabelledScores:
 
 
 def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, float]:
-    """Scores on labels by variant, their name, and how high and how much higher counts."""
+    """Scores on labels by variant, their name, the score required and the gain required."""
     if output.accuracy:
         return output.accuracy, "accuracy", RIGHT_ACCURACY.value, ACCURACY_GAIN.value
     return output.fit, "R2", RIGHT_FIT.value, FIT_GAIN.value
 
 
 def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> LabelledScores | None:
-    """The variant of the input that labels clearly prefer to the one given, if there is one.
+    """The variant of the input that scores clearly better on labels than the given one, if any.
 
-    Of equally good ones the simplest: to a model that a flip means nothing, a mirrored image and
-    one turned by 180° are alike.
+    Of equally good variants, the simplest: a model that is invariant to a flip cannot distinguish
+    a mirrored image from one rotated by 180°.
     """
     found, measure, enough, gain = scores(output)
     others = {name: score for name, score in found.items() if name in among}
@@ -272,12 +272,12 @@ def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> Labelle
 
 
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:
-    """Labels were given, and do not get righter under this variant of the input."""
+    """Whether there are labels and the score does not improve under this variant of the input."""
     found = scores(output)[0]
     return name in found and found[name] < found.get("e", 0.0) + SAME_SCORE.value
 
 
 def flip_of(output: OutputBehaviour) -> TransformEffect | None:
-    """The effect of the flip that the question is about: left-right, or the nearest there is."""
+    """The effect of the flip that the question is about: left-right, or the nearest available."""
     effects = {effect.name: effect for effect in output.transforms}
     return next((effects[name] for name in FLIPS if name in effects), None)

@@ -1,8 +1,8 @@
-"""The ways in which inputs can differ from those of training: what undoes each, and its origins."""
+"""How inputs can differ from the training inputs: what undoes each difference, and its causes."""
 
 from __future__ import annotations
 
-# Code that feeds inputs the other way; `{ends}` is the sum of their smallest and largest value.
+# Code that undoes the difference; `{ends}` is the sum of the smallest and largest input value.
 NUMPY = {
     "H": "images[:, :, ::-1]",
     "V": "images[:, ::-1]",
@@ -22,7 +22,7 @@ NUMPY = {
     "(x+1)/2": "(images + 1.0) / 2.0",
     "127.5(x+1)": "127.5 * (images + 1.0)",
     "1-x": "{ends} - images",
-    # With the numbers of the training images, where they are known.
+    # If they are known, use the numbers of the training images.
     "standardised": "(images - images.mean()) / images.std()",
     "BGR": "images[..., ::-1]",
 }
@@ -39,7 +39,7 @@ PUT_IN = {
         "keras.layers.Normalization(None, mean=images.mean(), variance=images.var())  # of training"
     ),
 }
-# Layers that show both ways in training.
+# Layers that show both variants during training.
 AUGMENT = {
     "H": 'keras.layers.RandomFlip("horizontal")',
     "V": 'keras.layers.RandomFlip("vertical")',
@@ -49,17 +49,17 @@ AUGMENT = {
     "T": "keras.layers.RandomRotation(0.25)",
     "AT": "keras.layers.RandomRotation(0.25)",
 }
-# What brings images to a model in another orientation.
+# Common reasons why images have another orientation.
 ORIGINS = {
-    "H": "a camera that mirrors, as those for selfies do, a flip of augmentation left on in one of "
-    "the two, columns read backwards, EXIF orientation 2",
-    "V": "rows read from the bottom up, as in BMP and OpenGL, a flip of augmentation left on in "
-    "one of the two, EXIF orientation 4",
+    "H": "a camera that mirrors (selfie mode), a flip augmentation left on in one of the two, "
+    "reversed columns, EXIF orientation 2",
+    "V": "rows stored from bottom to top as in BMP and OpenGL, a flip augmentation left on in one "
+    "of the two, EXIF orientation 4",
     "r180": "a camera mounted upside down, EXIF orientation 3, or convolutions converted from "
-    "Theano, whose kernels are turned by 180°",
-    "r90": "EXIF rotation that one of the two obeys and the other does not",
-    "r270": "EXIF rotation that one of the two obeys and the other does not",
-    "T": "height and width exchanged, as between (x, y) and (row, column), or kernels converted "
-    "with their axes exchanged",
+    "Theano, whose kernels are rotated by 180°",
+    "r90": "an EXIF rotation that only one of the two applies",
+    "r270": "an EXIF rotation that only one of the two applies",
+    "T": "height and width swapped, as between (x, y) and (row, column), or kernels converted with "
+    "swapped axes",
 }
 OTHER_ORIGIN = "axes that are read in another order or direction"

@@ -1,4 +1,4 @@
-"""The code that loads a model, with the Keras that can: what code to paste begins with."""
+"""The code that loads a model with a suitable Keras: the first lines of code to paste."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEGACY = "here-legacy"
 IMPORTS = {"keras": "import keras", "tf_keras": "import tf_keras as keras"}
 LOAD = 'keras.models.load_model("MODEL", compile=False)'
 BUILD = "build_model()"
-AS_BUILT = "  # the code that built it, as a model of Keras with its weights"
+AS_BUILT = "  # the code that built it, as a Keras model with its weights"
 SERVE = """\
 import tensorflow as tf
 model = tf.saved_model.load("MODEL")
@@ -28,13 +28,13 @@ def predict(inputs):
 
 @dataclass(frozen=True, slots=True)
 class LoadingCode:
-    """How code begins.
+    """The first lines of code to paste.
 
     Attributes:
-        imports: of the Keras that knows the model, under the name `keras`.
-        model: the same, and `model`, a model of that Keras.
-        predict: whatever it takes to have `predict`, a function from inputs to outputs.
-        exported: whether Keras 3 exported it.
+        imports: imports the Keras that supports the model, as `keras`.
+        model: the same, and defines `model`, a model of that Keras.
+        predict: the code that defines `predict`, a function from inputs to outputs.
+        exported: whether Keras 3 exported the model.
     """
 
     imports: str
@@ -44,7 +44,7 @@ class LoadingCode:
 
 
 def loading_code(facts: Facts) -> LoadingCode:
-    """How to load this model."""
+    """The code that loads this model."""
     artifact = facts.artifact
     imports = IMPORTS[_keras(facts)]
     whole = artifact.format in WHOLE or has_keras2_objects(artifact)
@@ -56,7 +56,7 @@ def loading_code(facts: Facts) -> LoadingCode:
 
 
 def _keras(facts: Facts) -> str:
-    """`keras` or `tf_keras`: what loaded it; else what saved it."""
+    """`keras` or `tf_keras`: the one that loaded the model, or else the one that saved it."""
     artifact = facts.artifact
     loaded = [each for each in facts.observations if each.status is Status.LOADED]
     if artifact.format in WHOLE and loaded:

@@ -1,4 +1,4 @@
-"""What a diagnosis is made of."""
+"""The data model of a diagnosis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """Something to do; `code` can be pasted as it stands."""
+    """A recommended action; `code` can be pasted as it is."""
 
     text: str
     code: str = ""
@@ -29,10 +29,10 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class CauseFound:
-    """A step's answer: this cause explains what was seen.
+    """A step's result: this cause explains what was observed.
 
-    `belief` in (0, 1] is how strongly; `where` a layer or output; `transform` the flip it is
-    about; `against` what speaks against it.
+    `belief` in (0, 1] is its strength; `where` is a layer or output; `transform` is the flip
+    concerned; `against` is the evidence against it.
     """
 
     belief: float
@@ -44,14 +44,14 @@ class CauseFound:
 
 @dataclass(frozen=True, slots=True)
 class CauseExcluded:
-    """A step's answer: this cause is ruled out, and by which control."""
+    """A step's result: this cause is ruled out, and by which control."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class CauseUnknown:
-    """A step's answer: cannot be told, and what would tell it."""
+    """A step's result: undecidable, and what would decide it."""
 
     needs: str
 
@@ -61,7 +61,7 @@ StepResult = CauseFound | CauseExcluded | CauseUnknown
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cause that explains what was seen."""
+    """A cause that explains what was observed."""
 
     cause: str
     title: str
@@ -76,7 +76,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """Something that was seen as well, but that a confirmed cause (`of`) brings about."""
+    """A further observation that follows from a confirmed cause (`of`)."""
 
     cause: str
     title: str
@@ -86,7 +86,7 @@ class Consequence:
 
 @dataclass(frozen=True, slots=True)
 class RuledOut:
-    """A cause that does not explain what was seen, and why it does not."""
+    """A cause that does not explain what was observed, and why it does not."""
 
     cause: str
     title: str
@@ -95,7 +95,7 @@ class RuledOut:
 
 @dataclass(frozen=True, slots=True)
 class Undecidable:
-    """A cause that nothing measured can confirm or exclude, and what would."""
+    """A cause that no measurement can confirm or exclude, and what would decide it."""
 
     cause: str
     what: str
@@ -104,7 +104,7 @@ class Undecidable:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """One of the three usual suspects, always addressed: guilty, cleared or open, and why."""
+    """One of the three suspects that every diagnosis addresses, with its state and the reason."""
 
     name: str
     state: str
@@ -113,7 +113,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Causes ranked, the first being the one that explains most; then what follows from them."""
+    """Ranked causes, starting with the one that explains most, and what follows from them."""
 
     question: str
     answer: str

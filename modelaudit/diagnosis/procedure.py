@@ -1,10 +1,10 @@
-"""The decision procedure: an ordered list of steps, each of which confirms, excludes or passes.
+"""The decision procedure: an ordered list of steps that each find, exclude or leave open a cause.
 
-Order matters: what stands earlier can cause what later steps look for (a layer that was never
+Order matters: an earlier cause can produce what later steps look for (a layer that was never
 restored can make an output constant, or seem orientation-sensitive), never the other way round.
-The first confirmed cause is the answer. What a later step sees is listed as its consequence where
-the first cause brings it about, else as a further cause with less belief, because it was measured
-on a model that is already known to be faulty.
+The first confirmed cause is the answer. A later observation is listed as a consequence if the
+first cause explains it, or else as a further cause with less belief, because it was measured on a
+model that is already known to be faulty.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
 
-SHADOW = 0.3  # belief left to a cause that was found beside an earlier one
+SHADOW = 0.3  # factor on the belief in a cause that is found in addition to an earlier one
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisStep:
-    """A cause and the look that confirms or excludes it.
+    """A cause and the check that confirms or excludes it.
 
-    What is seen in this step is a mere consequence where a cause of `explained_by` was confirmed
-    before: a constant output says nothing new about a model whose weights were never loaded.
-    What cannot be decided there, or behind a cause of `skipped_after`, is not asked. Behind a
-    cause of `moot_after` what was measured means nothing, so nothing is ruled out by it either.
+    The observation is only a consequence if a cause in `explained_by` was confirmed before: a
+    constant output says nothing new about a model whose weights were never loaded. If the step
+    is undecidable then, or after a cause in `skipped_after`, it is not reported as open. After a
+    cause in `moot_after` the measurements are meaningless, so they rule nothing out either.
     """
 
     cause: str
@@ -148,7 +148,7 @@ def _cause(name: str, found: CauseFound, case: Case) -> Cause:
 
 
 def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
-    """What to say when no step confirmed a cause."""
+    """The result if no step confirmed a cause."""
     seen = case.behaviour
     if seen is None and not case.facts.artifact.tensors:
         text = f"The model was not run: {case.not_run()}."
@@ -161,34 +161,35 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         given = "Weights, restore and output are sound as far as built-in inputs can show."
         if case.collapsed:
             given = (
-                "Weights and restore are sound as far as they can be judged. The answer to all "
-                "built-in inputs is nearly the same, which may be right for inputs that mean "
-                "nothing to the model."
+                "Weights and restore are sound as far as they can be judged. The output is nearly "
+                "the same for all built-in inputs, which can be correct for inputs without meaning "
+                "to the model."
             )
         if seen.inputs.kind == "user":
-            given = f"Only {seen.inputs.n} images were given; statements on flips take more."
+            given = f"Only {seen.inputs.n} images were given; flips need more images to be judged."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
         return _cause("undecided-without-images", CauseFound(0.9, tuple(evidence)), case)
     if case.alike:
         text = (
-            "Nearly all images given get one answer, and what can be held against it fits: they "
-            f"seem to be of one kind. What flips do shows on {IMAGES}."
+            "Nearly all images get the same prediction, and the other measurements show no fault: "
+            "the images seem to be of one kind. "
+            f"To measure the effect of flips, provide {IMAGES}."
         )
         return _cause("healthy", CauseFound(0.6, (Evidence(text),)), case)
     text = "No step of the procedure confirmed a cause"
     if unknown:
         return _cause(
-            "healthy", CauseFound(0.6, (Evidence(f"{text}; some could not decide."),)), case
+            "healthy", CauseFound(0.6, (Evidence(f"{text}; some steps are undecided."),)), case
         )
     return _cause("healthy", CauseFound(0.8, (Evidence(f"{text}."),)), case)
 
 
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
-    """Walk the procedure and say what explains the model's behaviour.
+    """Run the procedure and determine what explains the model's behaviour.
 
     Args:
         facts: everything known about the model.
-        results: how the rules ended, whose findings are evidence.
+        results: the results of the rules; their findings are evidence.
     """
     case = Case(facts, results)
     causes: list[Cause] = []

@@ -1,4 +1,4 @@
-"""What in a model draws at random while it answers, as far as the file shows."""
+"""Which parts of a model draw random numbers at inference, as far as the file shows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from modelaudit.facts import Artifact
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 
 NAMED = 5
-# Operations that draw; those that only hand out seeds come with one of them.
+# Operations that draw random numbers; those that only provide seeds accompany one of them.
 _DRAWS = re.compile(r"(?:Stateless|Parameterized|Stateful)?(?:Random|Truncated|Multinomial)\w*")
 _SEEDS = re.compile(r"\w*(?:GetKeyCounter\w*|GetAlg|Seed\w*|Dataset\w*)")
-# The ends of an operation's name that say how it draws, and not where.
+# The ends of an operation's name that describe how it draws, not where.
 _HOW = re.compile(
     r"(?:/(?:stateless_|stateful_)?(?:random_(?:uniform|normal)|truncated_normal|random_shuffle)"
     r"(?:_\d+)?)?/[^/]+$"
@@ -20,7 +20,7 @@ _HOW = re.compile(
 
 
 def drawing(artifact: Artifact) -> tuple[str, ...]:
-    """Layers that are always called as in training, and places in the graph that draw."""
+    """Layers that are always called in training mode, and parts of the graph that draw."""
     return tuple(dict.fromkeys((*_in_training(artifact), *_in_graph(artifact))))[:NAMED]
 
 
@@ -31,7 +31,7 @@ def _in_training(artifact: Artifact) -> Iterator[str]:
 
 
 def _in_graph(artifact: Artifact) -> Iterator[str]:
-    """Places in what a signature runs: other functions of a SavedModel may be for training."""
+    """Parts of what a signature runs: other functions of a SavedModel may be for training."""
     for graph in artifact.graphs:
         calls = CallGraph(graph, artifact)
         for function, node in every_node(graph):

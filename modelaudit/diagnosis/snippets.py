@@ -1,7 +1,7 @@
-"""Code to paste. `tests/diagnosis/test_snippets.py` runs all of it, in both generations of Keras.
+"""Code to paste. `tests/diagnosis/test_snippets.py` runs all of it with Keras 2 and Keras 3.
 
-`{imports}`, `{model}` and `{predict}` stand for how the model at hand is loaded (`loading`), the
-other names in braces for the difference that a cause is about.
+`{imports}`, `{model}` and `{predict}` are replaced with the code that loads the model at hand
+(`loading_code`), the other names in braces with the difference that a cause is about.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ RELOAD = """\
 import numpy as np
 model = build_model()  # the code that built it for training
 before = [weight.numpy() for weight in model.weights]
-model.load_weights("trained.weights.h5")  # and nothing that skips
+model.load_weights("trained.weights.h5")  # without options that skip layers
 for weight, old in zip(model.weights, before):
     if np.array_equal(weight.numpy(), old):
         print("not restored:", getattr(weight, "path", weight.name))"""
 RESTORE = """\
 import tensorflow as tf
 model = build_model()  # the code that built it for training
-# The path that tf.train.Checkpoint(model=model).save() gave.
+# The path that tf.train.Checkpoint(model=model).save() returned.
 status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")
-# Raises where a variable of the model got no value; assert_consumed() also
-# where the checkpoint holds more, as the optimizer's state.
+# Raises if a variable of the model got no value. assert_consumed() also raises
+# if the checkpoint contains more, such as the optimizer state.
 status.assert_existing_objects_matched()"""
 RECALIBRATE = """\
 {model}
-# Unlabelled training images are enough. By name, for each Keras has a class of its own.
+# Unlabelled training images suffice. By name, because each Keras has its own class.
 for layer in model._flatten_layers():
     if type(layer).__name__ == "BatchNormalization":
         layer.momentum = 0.9
-for batch in images:  # 50 batches or more, as they were fed in training
+for batch in images:  # at least 50 batches, preprocessed as in training
     model(batch, training=True)
 model.save("recalibrated.keras")"""
 COMPARE = """\
 import numpy as np
 {predict}
-# 8 inputs, and the outputs of the day of training.
+# 8 inputs, and their outputs at training time.
 x = np.load("reference_inputs.npy")
 y = np.load("reference_outputs.npy")
-# Over 1e-4: this is not the model that was saved.
+# Above 1e-4: this is not the model that was saved.
 print(abs(predict(x) - y).max())"""
 HEAD = """\
 import numpy as np
@@ -77,7 +77,7 @@ tf.debugging.disable_check_numerics()"""
 CONFUSION = """\
 import numpy as np
 {predict}
-# Rows are your labels, columns the classes of the model.
+# Rows are your labels, columns are the model's classes.
 table = np.zeros((labels.max() + 1, predict(images[:1]).shape[-1]), int)
 np.add.at(table, (labels, predict(images).argmax(axis=1)), 1)
 print(table)"""

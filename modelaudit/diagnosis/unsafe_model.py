@@ -1,4 +1,4 @@
-"""The diagnosis of a file that must not be loaded: it says so first, and advises nothing else."""
+"""The diagnosis of a file that must not be loaded: it says so first, and gives no other advice."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from modelaudit.diagnosis.model import Diagnosis, NextStep
 from modelaudit.findings import Finding
 
 STEPS = (
-    NextStep("Do not load this file, and tell whoever it came from."),
+    NextStep("Do not load this file, and inform whoever you got it from."),
     NextStep(
-        "Get a clean copy from whoever trained the model, and audit that before anything loads it.",
+        "Get a clean copy from whoever trained the model, and audit the copy before anything loads "
+        "it.",
         "modelaudit audit COPY",
     ),
 )
 
 
 def forbid(diagnosis: Diagnosis, danger: Finding) -> Diagnosis:
-    """`diagnosis` without a step that loads the file or makes it load.
+    """`diagnosis` without steps that load the file or help to load it.
 
-    What explains the weights is still told: it may tell where the file comes from.
+    The explanation of the weights stays: it may show where the file comes from.
     """
     first, *others = diagnosis.causes
     why = danger.detail.rstrip(".")

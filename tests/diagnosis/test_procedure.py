@@ -80,10 +80,10 @@ def test_images_that_could_not_be_fed_are_not_asked_for_as_if_none_were_given():
     seen = behaviour(user=False)
     seen = replace(seen, inputs=replace(seen.inputs, notes=("the probe data do not fit",)))
     known = facts(seen)
-    assert diagnose(known, ()).answer.startswith("Not decided yet: give some 64 real images")
+    assert diagnose(known, ()).answer.startswith("Undecided: provide about 64 real images")
     settings = replace(known.settings, probe=replace(known.settings.probe, data="images.npz"))
     answer = diagnose(replace(known, settings=settings), ()).answer
-    assert answer.startswith("Not decided: the probe data do not fit. The file itself")
+    assert answer.startswith("Undecided: the probe data do not fit. The file, its")
 
 
 def test_answers_that_are_noise_rule_out_nothing_about_flips():
@@ -109,7 +109,7 @@ def test_the_misfit_is_held_against_the_limit_that_is_named():
     found = next(c for c in diagnosed(seen).causes if c.cause == "wrong-weights-upstream")
     assert found.where == "second"
     assert found.evidence[0].threshold == MISFIT_ALIKE.value
-    assert f"sound models stay under {MISFIT_ALIKE.value:.2f}" in found.evidence[0].text
+    assert f"sound models stay below {MISFIT_ALIKE.value:.2f}" in found.evidence[0].text
 
 
 numbers = st.floats(0, 4) | st.sampled_from([0.0, 1e-12, math.inf])

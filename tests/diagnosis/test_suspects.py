@@ -43,18 +43,18 @@ def test_orientation_mismatch_clears_the_training_data_and_is_the_only_cause():
 @pytest.mark.parametrize(
     ("comparison", "state", "words"),
     [
-        (WeightComparison(6, 6), CLEARED, "in the model as it was loaded here, byte for byte;"),
+        (WeightComparison(6, 6), CLEARED, "in the model that was loaded here, byte for byte;"),
         (
             WeightComparison(6, 5, missing=("head/bias",)),
             OPEN,
-            "Weights that differ: 1, first head/bias.",
+            "1 weight differs, first head/bias.",
         ),
         (
             WeightComparison(
                 6, 5, differing=(TensorDifference("a", "a", TensorChange.ALTERED, "transposed"),)
             ),
             OPEN,
-            "differ: 1, first a.",
+            "1 weight differs, first a.",
         ),
     ],
 )
@@ -92,11 +92,11 @@ def unsure():
 def test_the_restoration_is_cleared_only_where_the_model_understands_its_inputs(seen, state):
     suspect = diagnosed(seen).suspects[-1]
     assert suspect.state == state
-    assert ("shows only on inputs" in suspect.text) == (state == OPEN)
+    assert ("Only inputs that the model recognises" in suspect.text) == (state == OPEN)
 
 
 def test_the_restoration_of_a_model_that_was_not_loaded_is_open():
     found = replace(facts(), behaviour=None, restore=None, probe_skipped="it holds code")
     _, _, restoration = diagnose(found, ()).suspects
     assert restoration.state == OPEN
-    assert "was not compared (it holds code)" in restoration.text
+    assert "were not compared (it holds code)" in restoration.text

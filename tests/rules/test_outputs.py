@@ -141,9 +141,9 @@ def test_the_diagnosis_says_where_the_settings_draw_the_line():
         return [each.text for each in causes[0].evidence if "settings" in each.text]
 
     assert told(None) == []
-    assert told(0.6) == ["The settings draw the line at 0.6 (MA604), so this is no finding."]
+    assert told(0.6) == ["The settings set the threshold to 0.6 (MA604), so this is not a finding."]
     assert told(0.3) == [
-        "The settings draw the line at 0.3 (MA604), so this is a finding all the same."
+        "The settings set the threshold to 0.3 (MA604), so this is a finding anyway."
     ]
 
 

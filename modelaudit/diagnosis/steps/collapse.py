@@ -1,4 +1,4 @@
-"""Steps about an output that says too little: nondeterminism, dead units, bias."""
+"""Steps about outputs that carry too little information: nondeterminism, dead units, bias."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ def number(value: Json) -> float | None:
 
 
 def output_called(case: Case, name: Json) -> OutputBehaviour | None:
-    """The output of this name."""
+    """The output with this name."""
     return next((o for o in case.outputs if o.name == name), None)
 
 
 def amount(output: OutputBehaviour, value: float) -> str:
-    """How much an output says: bits where it has classes, else its spread over the inputs."""
+    """How much an output carries: bits if it has classes, else its spread over the inputs."""
     return f"{value:.2f} bits" if capacity(output) else f"a spread of {value:.2g} of its scale"
 
 
 def _collapse_evidence(seen: Behaviour, output: OutputBehaviour) -> Evidence:
     n, state = seen.inputs.n, output.collapse
     if state.information is None:
-        text = f"Over {n} inputs {output.name} varies by {state.spread:.2g} of its scale only."
+        text = f"Over {n} inputs, {output.name} varies only by {state.spread:.2g} of its scale."
         return Evidence(text, "MA602", state.spread, MIN_SPREAD.value, n)
-    share = f"; one class answers {state.top_share:.0%}" if state.top_share is not None else ""
-    text = f"Over {n} inputs {output.name} says {bits_in_words(output, state.information)}{share}."
+    share = f"; one class gets {state.top_share:.0%}" if state.top_share is not None else ""
+    text = (
+        f"Over {n} inputs, {output.name} carries {bits_in_words(output, state.information)}{share}."
+    )
     return Evidence(text, "MA602", state.information, bits_limit(state.classes or 2), n)
 
 
@@ -55,17 +57,17 @@ def nondeterministic(case: Case) -> StepResult:
         )
     if seen.training_flag_matters:
         text = (
-            "A call saved inside the model has training=True, and the outputs depend on whether "
-            "the caller overrides it."
+            "A call saved in the model has training=True, and the outputs depend on whether the "
+            "caller overrides it."
         )
     else:
-        text = f"The same inputs give outputs that differ by up to {seen.noise_floor:.3g}."
+        text = f"For the same inputs the outputs differ by up to {seen.noise_floor:.3g}."
     evidence = (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),)
     return CauseFound(0.99, evidence, where=", ".join(drawing(case.facts.artifact)))
 
 
 def nonfinite_output(case: Case) -> StepResult:
-    """NaN or infinity comes out, although the weights are numbers."""
+    """The output is NaN or infinite although the weights are finite."""
     seen = case.behaviour
     if seen is None:
         return CauseUnknown(case.unfed())
@@ -73,8 +75,8 @@ def nonfinite_output(case: Case) -> StepResult:
     if output is None or output.nonfinite <= 0:
         return CauseExcluded("every output is finite")
     text = (
-        f"For {output.nonfinite:.0%} of {seen.inputs.n} inputs {output.name} holds NaN or infinite "
-        "values."
+        f"For {output.nonfinite:.0%} of {seen.inputs.n} inputs, {output.name} contains NaN or "
+        "infinite values."
     )
     evidence = Evidence(text, "MA607", output.nonfinite, 0.0, seen.inputs.n)
     return CauseFound(0.95, (evidence,), where=output.name)
@@ -91,18 +93,18 @@ def dead_units(case: Case) -> StepResult:
     if not dead:
         most = max(seen.dead.values())
         return CauseExcluded(
-            f"every layer has active channels (at most {most:.0%} of one are silent)"
+            f"every layer has active channels (at most {most:.0%} of a layer are inactive)"
         )
     silent = case.collapsed or next(
         (o for o in case.outputs if information(o) < UNINFORMED.value * capacity(o)), None
     )
     if silent is None:
         return CauseExcluded(
-            f"{dead[0]} is silent, but the output depends on the input all the same"
+            f"{dead[0]} is never active, but the output still depends on the input"
         )
     evidence = tuple(
         Evidence(
-            f"No channel of {route} is ever above zero on {seen.inputs.n} inputs.",
+            f"No channel of {route} is above zero for any of {seen.inputs.n} inputs.",
             "MA606",
             1.0,
             1.0,
@@ -115,27 +117,25 @@ def dead_units(case: Case) -> StepResult:
 
 
 def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
-    """Where inner values cannot be read: does clearing one layer's bias bring the output back?"""
+    """If activations cannot be read: does clearing one layer's bias restore the output?"""
     if "dead units" not in seen.skipped:
         return CauseExcluded("the model has no rectified layer")
     output = case.collapsed
     if output is None:
         return CauseExcluded(
-            "the output depends on the input, so no layer before it is wholly dead"
+            "the output depends on the input, so no layer before it is completely dead"
         )
     tried = seen.interventions.get("clear_negative_bias", {})
     before, after = number(tried.get("before")), number(tried.get("after"))
     if before is None or after is None:
-        return CauseExcluded("no layer has a bias that could silence every channel")
+        return CauseExcluded("no layer has a bias that could make all its channels inactive")
     enough = UNINFORMED.value * capacity(output) if capacity(output) else MIN_SPREAD.value
     if after <= enough:
-        return CauseExcluded(
-            "clearing any wholly negative bias in a copy leaves the output as silent as it is"
-        )
+        return CauseExcluded("clearing any all-negative bias in a copy leaves the output constant")
     layer = str(tried.get("layer", ""))
     evidence = Evidence(
-        f"Every bias of {layer} is negative; with that bias cleared in a copy of the model the "
-        f"output says {amount(output, after)} instead of {amount(output, before)}.",
+        f"Every bias of {layer} is negative. With that bias cleared in a copy of the model, the "
+        f"output carries {amount(output, after)} instead of {amount(output, before)}.",
         "",
         after,
         before,
@@ -145,7 +145,7 @@ def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
 
 
 def head_bias(case: Case) -> StepResult:
-    """The head's bias drowns what the features say."""
+    """The head's bias dominates the features."""
     seen = case.behaviour
     if seen is None:
         return CauseUnknown(case.unfed())
@@ -158,16 +158,16 @@ def head_bias(case: Case) -> StepResult:
     before, after = number(tried.get("before")), number(tried.get("after"))
     output = output_called(case, tried.get("output"))
     if before is None or after is None or output is None:
-        return CauseUnknown("an output whose information can be measured")
+        return CauseUnknown("an output whose mutual information can be measured")
     if not tried.get("responsible"):
         return CauseExcluded(
-            "centring the head's bias in a copy of the model changes how much the output says "
-            f"from {amount(output, before)} to {amount(output, after)} only"
+            "centring the head's bias in a copy of the model changes the output's information "
+            f"only from {amount(output, before)} to {amount(output, after)}"
         )
     evidence = [
         _collapse_evidence(seen, output),
         Evidence(
-            f"With the head's bias centred in a copy of the model the output says "
+            "With the head's bias centred in a copy of the model, the output carries "
             f"{amount(output, after)} instead of {amount(output, before)}: the features are sound.",
             "",
             after,
@@ -177,14 +177,14 @@ def head_bias(case: Case) -> StepResult:
     ]
     excess = number(tried.get("excess"))
     if excess is not None:
-        text = f"The bias stands {excess:.1f} spreads of what it is added to from its middle."
+        text = f"The bias is {excess:.1f} standard deviations from the mean pre-bias activation."
         evidence.append(Evidence(text, "", excess, BIAS_EXCESS.value))
     belief = 0.97 if output.collapse.collapsed else 0.85
     return CauseFound(belief, tuple(evidence), where=str(tried.get("layer", "")))
 
 
 def collapse_open(case: Case) -> StepResult:
-    """The output is constant and nothing above explains it."""
+    """The output is constant and no earlier step explains it."""
     if case.behaviour is None:
         return CauseUnknown(case.unfed())
     output = case.collapsed
@@ -192,32 +192,33 @@ def collapse_open(case: Case) -> StepResult:
         return CauseExcluded("the output depends on the input")
     if not case.images:
         return CauseUnknown(
-            f"{IMAGES}: inputs that mean nothing to a sound model may all get one answer"
+            f"{IMAGES}: a sound model may give one output for all inputs that mean nothing to it"
         )
     return CauseFound(0.6, (_collapse_evidence(case.behaviour, output),), where=output.name)
 
 
 def little_information(case: Case) -> StepResult:
-    """Unlabelled images get (nearly) one answer: images of one kind, or weights out of place."""
+    """Unlabelled images get (nearly) one prediction: images of one kind, or misplaced weights."""
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     if case.collapsed:
-        return CauseUnknown("an output that is not wholly constant")
+        return CauseUnknown("an output that is not completely constant")
     quiet = next(
         (o for o in case.outputs if not o.collapse.collapsed and answered_alike(o)),
         None,
     )
     if quiet is None:
-        return CauseExcluded("the answers differ from image to image")
+        return CauseExcluded("the predictions differ from image to image")
     if case.one_class:
-        return CauseExcluded("your labels say that the images are of one class")
+        return CauseExcluded("your labels say that all images have the same class")
     if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= SOUND_FIT.value:
         return CauseExcluded(
-            "all batch statistics fit what flows in, so the weights are in their places; images of "
-            "one kind, or given in another way than in training, are answered alike"
+            "all batch statistics match the layer inputs, so the weights are in the right layers; "
+            "images of one kind, or preprocessed differently than in training, get the same "
+            "prediction"
         )
     if quiet.accuracy:
-        return CauseExcluded("the answers are alike; your labels tell how right they are")
-    against = Evidence("Images that are all of one class would give the same picture.")
+        return CauseExcluded("the predictions are alike; your labels show how accurate they are")
+    against = Evidence("Images that all have the same class would look the same.")
     return CauseFound(0.5, (_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))

@@ -1,4 +1,4 @@
-"""Steps about flips: invariance, by construction or learnt, and what makes outputs sensitive."""
+"""Steps about flips: invariance, by construction or learned, and what makes outputs sensitive."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from modelaudit.thresholds.flips import (
     SENSITIVE,
 )
 
-# What an output does when the flip leaves it lawful but not the same.
+# What an output does if it changes with the flip in a regular way.
 MOVES = {
-    "odd": "changes its sign",
-    "swap": "exchanges its classes",
-    "spatial": "moves along with the image",
+    "odd": "changes sign",
+    "swap": "swaps classes",
+    "spatial": "is transformed with the image",
 }
 
 
 def judged_output(case: Case) -> OutputBehaviour | None:
-    """The output to judge by flips: the first that is not collapsed and was flipped."""
+    """The output to judge under flips: the first that is not collapsed and was flipped."""
     return next(
         (
             o
@@ -38,7 +38,7 @@ def judged_output(case: Case) -> OutputBehaviour | None:
 
 
 def flipped(case: Case) -> tuple[OutputBehaviour, TransformEffect, float] | None:
-    """The output to judge, the flip that the question is about, and the variation it leaves."""
+    """The output to judge, the flip that the question is about, and the remaining variation."""
     output = judged_output(case)
     effect = flip_of(output) if output else None
     if output is None or effect is None or effect.nfv is None:
@@ -47,7 +47,7 @@ def flipped(case: Case) -> tuple[OutputBehaviour, TransformEffect, float] | None
 
 
 def _why_not(case: Case) -> CauseUnknown:
-    """Why there is no flip to judge."""
+    """Why no flip can be judged."""
     if case.behaviour is None:
         return CauseUnknown(case.unfed())
     if case.collapsed and any(o.transforms for o in case.outputs):
@@ -58,19 +58,20 @@ def _why_not(case: Case) -> CauseUnknown:
 def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
     """What a flip does to the output, in words."""
     if effect.nfv is None:
-        return f"{output.name} does not vary enough to tell what inputs {WORDS[effect.name]} do."
+        return f"{output.name} varies too little to judge the effect of inputs "
+        f"{WORDS[effect.name]}."
     if effect.action in MOVES:
         what = MOVES[effect.action]
         return (
-            f"For inputs {WORDS[effect.name]}, {output.name} {what}; what is left unexplained is "
-            f"{effect.nfv:.2g} of what a different input changes."
+            f"For inputs {WORDS[effect.name]}, {output.name} {what}; the unexplained variation is "
+            f"{effect.nfv:.2g} times the change between different inputs."
         )
     agreement = ""
     if effect.agreement is not None:
         low, high = effect.agreement_ci or (0.0, 1.0)
         agreement = (
-            f"; {effect.agreement:.0%} of the answers stay the same (95 % interval {low:.0%} to "
-            f"{high:.0%})"
+            f"; {effect.agreement:.0%} of the predictions stay the same (95 % interval {low:.0%} "
+            f"to {high:.0%})"
         )
     return (
         f"For inputs {WORDS[effect.name]}, {output.name} changes {effect.nfv:.2g} times as much "
@@ -83,34 +84,32 @@ def _evidence(effect: TransformEffect, output: OutputBehaviour, limit: float) ->
 
 
 def _as_set(case: Case, effect: TransformEffect) -> tuple[Evidence, ...]:
-    """What the settings make of this change, where they say something of it."""
+    """What the settings say about this change, if anything."""
     limit = case.facts.settings.threshold("MA604", "flip-sensitive-output")
     if limit is None or effect.nfv is None or effect.name not in {"H", "flip"}:
         return ()
-    told = "so this is no finding" if effect.nfv < limit else "so this is a finding all the same"
-    text = f"The settings draw the line at {limit:g} (MA604), {told}."
+    told = "so this is not a finding" if effect.nfv < limit else "so this is a finding anyway"
+    text = f"The settings set the threshold to {limit:g} (MA604), {told}."
     return (Evidence(text, "MA604", effect.nfv, limit, effect.n),)
 
 
 def by_construction(case: Case) -> StepResult:
-    """Exact symmetry: architecture and weights, not training, make it so."""
+    """Exact symmetry, which comes from architecture and weights, not from training."""
     found = flipped(case)
     if found is None:
         return _why_not(case)
     output, effect, nfv = found
     if nfv >= EXACT.value:
-        return CauseExcluded(
-            f"the answers are not symmetric to the last digit (variation {nfv:.2g})"
-        )
+        return CauseExcluded(f"the outputs are not exactly symmetric (variation {nfv:.2g})")
     if output.saturated > SATURATED.value:
-        return CauseUnknown("the scores before the last activation, which is too sure to compare")
+        return CauseUnknown("the scores before the last activation, which is saturated")
     exact = [e for e in output.transforms if e.nfv is not None and e.nfv < EXACT.value]
     evidence = tuple(_evidence(e, output, EXACT.value) for e in exact[:3])
     return CauseFound(0.97, evidence, where=output.name, transform=effect.name)
 
 
 def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
-    """Has training made the output invariant? None in the grey zone where nothing decides."""
+    """Has training made the output invariant? None in the grey zone if nothing decides."""
     nfv = effect.nfv
     if nfv is None or nfv >= SENSITIVE.value:
         return False
@@ -130,7 +129,7 @@ def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
 
 
 def _takes_all_alike(output: OutputBehaviour) -> bool:
-    """No orientation matters plainly, not even a quarter turn: training showed all of them."""
+    """No orientation clearly matters, not even a quarter turn: training showed all of them."""
     left = {effect.name: effect.nfv for effect in output.transforms}
     return "r90" in left and all(nfv is not None and nfv < SENSITIVE.value for nfv in left.values())
 
@@ -146,7 +145,7 @@ def output_follows(case: Case) -> StepResult:
     if nfv < SENSITIVE.value and effect.action in {"odd", "swap"}:
         evidence = _evidence(effect, output, SENSITIVE.value)
         return CauseFound(0.9, (evidence,), where=output.name, transform=effect.name)
-    return CauseExcluded("the output neither changes its sign nor exchanges classes under the flip")
+    return CauseExcluded("the output neither changes sign nor swaps classes under the flip")
 
 
 def learned_invariance(case: Case) -> StepResult:
@@ -175,12 +174,12 @@ def uneven_layers(case: Case) -> list[str]:
 
 
 def _diverse(case: Case) -> bool:
-    """The images tell what a different input changes, against which a flip is measured."""
+    """Whether the images show what a different input changes, which is the reference for flips."""
     return not case.one_class and not case.alike
 
 
 def sensitive_architecture(case: Case) -> StepResult:
-    """Even with perfectly symmetric kernels this architecture would answer differently."""
+    """Even with perfectly symmetric kernels, this architecture would respond differently."""
     if case.behaviour is None or not case.images:
         return CauseUnknown(case.unfed())
     found = flipped(case)
@@ -196,14 +195,14 @@ def sensitive_architecture(case: Case) -> StepResult:
         return CauseUnknown("a model whose kernels can be found and made symmetric in a copy")
     uneven = uneven_layers(case)
     if floor <= FLOOR_SHARE.value * nfv:
-        where = f" ({', '.join(uneven[:3])} sample unevenly and contribute)" if uneven else ""
+        where = f" ({', '.join(uneven[:3])} sample asymmetrically and contribute)" if uneven else ""
         return CauseExcluded(
-            "with every kernel made symmetric in a copy the output changes by "
-            f"{amount(floor)} only, against {nfv:.2g} as it is{where}"
+            "with every kernel made symmetric in a copy, the output changes only by "
+            f"{amount(floor)}, compared with {nfv:.2g} for the model itself{where}"
         )
     text = (
         f"With every kernel made symmetric in a copy, the output still changes by {floor:.2g}: "
-        f"more than half of the {nfv:.2g} that it does as it is."
+        f"more than half of the {nfv:.2g} for the model itself."
     )
     return CauseFound(
         0.75,
@@ -218,7 +217,7 @@ def sensitive_architecture(case: Case) -> StepResult:
 
 
 def sensitive_data(case: Case) -> StepResult:
-    """The filters learnt one orientation because the training images had one."""
+    """The filters learned one orientation because the training images had one."""
     if case.behaviour is None or not case.images:
         return CauseUnknown(case.unfed())
     found = flipped(case)
@@ -234,20 +233,21 @@ def sensitive_data(case: Case) -> StepResult:
     floor = output.floor.get(effect.name)
     if floor is not None and floor <= FLOOR_SHARE.value * nfv:
         text = (
-            "With every kernel made symmetric in a copy it would change by "
-            f"{amount(floor)}: the architecture does not ask for this."
+            "With every kernel made symmetric in a copy, the output would change by "
+            f"{amount(floor)}: the architecture does not cause this."
         )
         evidence.append(Evidence(text, "", floor, FLOOR_SHARE.value * nfv, effect.n))
     if verdict is None:
         text = (
-            f"The effect is weak: training with mirrored images leaves under {LEARNED.value}, none "
-            f"leaves {SENSITIVE.value} and more, and this model lies between."
+            "The effect is weak: training with mirrored images leaves less than "
+            f"{LEARNED.value}, training without them leaves at least {SENSITIVE.value}, "
+            "and this model is in between."
         )
         evidence.append(Evidence(text))
     evidence += _as_set(case, effect)
     profile = case.facts.measurements.profile if case.facts.measurements else None
     against: tuple[Evidence, ...] = ()
     if profile and any("flip" in route.lower() for route in profile.augmentation):
-        against = (Evidence("The model contains a layer that flips images in training."),)
+        against = (Evidence("The model contains a layer that flips images during training."),)
     belief = 0.5 if verdict is None else 0.85
     return CauseFound(belief, tuple(evidence), output.name, effect.name, against)

@@ -1,4 +1,4 @@
-"""Steps about how the inputs arrive: in another orientation, or on another scale."""
+"""Steps about the form of the inputs: another orientation, or another scale."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from modelaudit.thresholds.answers import (
 )
 from modelaudit.thresholds.weights import MISFIT, OFF_SCALE, OFF_SCALE_ALONE, ON_SCALE
 
-KEEPS_RANGE = ("1-x", "BGR")  # scales on which no value gets larger
+KEEPS_RANGE = ("1-x", "BGR")  # variants that make no value larger
 
 
 def orientation_mismatch(case: Case) -> StepResult:
-    """The model understands the images in another orientation than the one they come in."""
+    """The model recognises the images in another orientation than the one given."""
     seen = case.behaviour
     if seen is None:
         return CauseUnknown(case.unfed())
@@ -59,10 +59,10 @@ def orientation_mismatch(case: Case) -> StepResult:
         if not name or (labelled is None and labels_contradict(output, name)):
             continue
         if labelled is None and inputs_off_scale(seen.batchnorm, name):
-            return CauseUnknown("images on the scale of training, from which these are far away")
+            return CauseUnknown("images on the scale used in training, which differs from theirs")
         scale = better_by_labels(output, SCALES)
         if scale and scale.other > scores(output)[0].get(name, -math.inf) + SAME_SCORE.value:
-            return CauseUnknown("images on the scale that your labels prefer")
+            return CauseUnknown("images on the scale that your labels indicate")
         evidence = []
         if labelled:
             text, given, other = labelled.text, labelled.given, labelled.other
@@ -71,26 +71,26 @@ def orientation_mismatch(case: Case) -> StepResult:
             evidence.append(_profile_evidence(output, name, seen.inputs.n))
         top = output.collapse.top_share
         if top is not None and top > TOP_SHARE.value:
-            text = f"As given, {top:.0%} of the images get the same answer."
+            text = f"As given, {top:.0%} of the images get the same prediction."
             evidence.append(Evidence(text, "", top, None, seen.inputs.n))
         if len(names) > 1:
             also = ", ".join(WORDS[each] for each in names[1:])
-            evidence.append(Evidence(f"The model takes them as well {also}: to it, that is alike."))
+            evidence.append(Evidence(f"The model cannot distinguish this from images {also}."))
         return CauseFound(0.97, tuple(evidence), where=output.name, transform=name)
     informative = any(
         (o.collapse.classes or 0) >= MIN_CLASSES.value and o.orientation for o in case.outputs
     )
     if not informative and not any(o.accuracy or o.fit for o in case.outputs):
         return CauseUnknown(
-            f"{LABELS}: where an output has fewer than three classes, only they tell"
+            f"{LABELS}: if an output has fewer than three classes, only labels decide"
         )
     return CauseExcluded(
-        "the model understands the images in no other orientation better than as given"
+        "no other orientation of the images is recognised better than the one given"
     )
 
 
 def _informed(output: OutputBehaviour) -> list[str]:
-    """Orientations that answers say much more in, beyond sampling error; the simplest first."""
+    """Orientations that carry much more information, beyond sampling error; the simplest first."""
     if (output.collapse.classes or 0) < MIN_CLASSES.value:
         return []
     found = better_orientations(
@@ -102,14 +102,14 @@ def _informed(output: OutputBehaviour) -> list[str]:
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
     bits, given = output.orientation[name], information(output)
     text = (
-        f"For images {WORDS[name]} the answers say {bits_in_words(output, bits)}, for images as "
-        f"given {given:.2f}."
+        f"For images {WORDS[name]} the predictions carry {bits_in_words(output, bits)}, for images "
+        f"as given {given:.2f}."
     )
     return Evidence(text, "MA603", bits, given, n)
 
 
 def input_domain(case: Case) -> StepResult:
-    """The values arrive on another scale than the model was trained on."""
+    """The values have another scale than the model was trained on."""
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
@@ -120,18 +120,18 @@ def input_domain(case: Case) -> StepResult:
             return found
     if first is None and not any(o.accuracy or o.fit for o in case.outputs):
         return CauseUnknown(
-            f"{LABELS}: without batch statistics sound models answer alike on two scales"
+            f"{LABELS}: without batch statistics, a sound model may respond equally on two scales"
         )
     return CauseExcluded(
-        "on no other scale of the values, inverted or standardised, nor with red and blue "
-        "exchanged, does the model understand the images better than as given"
+        "no other scale of the values, nor inversion, standardisation or swapping red and blue, is "
+        "recognised better than the images as given"
     )
 
 
 def _other_scale(
     seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
 ) -> CauseFound | None:
-    """The scale that labels, statistics or a collapsed output ask for."""
+    """The scale indicated by labels, by statistics or by a collapsed output."""
     n, domains = seen.inputs.n, set(output.domain) | set(first.domain if first else ())
     labelled = better_by_labels(output, domains | (set(output.fit) - set(FLIPS)))
     if labelled:
@@ -148,8 +148,8 @@ def _other_scale(
         return _by_statistics(seen, output, first)
     also = [] if seen.batchnorm else [other for other, _ in found[1:]]
     said = Evidence(
-        f"For inputs {WORDS.get(name, name)} the answers say {bits_in_words(output, bits)}, as "
-        f"given {information(output):.2f}.{_undecided(also)}",
+        f"For inputs {WORDS.get(name, name)} the predictions carry {bits_in_words(output, bits)}, "
+        f"as given {information(output):.2f}.{_undecided(also)}",
         "",
         bits,
         information(output),
@@ -160,9 +160,10 @@ def _other_scale(
         return CauseFound(
             0.95, (said, _statistics_evidence(first, name)), where=output.name, transform=name
         )
-    # Without statistics that agree, more information is no proof: values that are too large make
-    # sound models surer as well. It counts where the output is constant otherwise, for what keeps
-    # the range of values, and for what says far more than the largest values do.
+    # Without statistics that confirm it, more information is no proof: values that are too large
+    # also make sound models more confident. It counts if the output is otherwise constant, for
+    # variants that keep the range of values, and if the gain far exceeds that of the largest
+    # values.
     many = (output.collapse.classes or 0) >= MIN_CLASSES.value
     if output.collapse.collapsed and (fits or (first is None and many)):
         return CauseFound(0.9, (said,), where=output.name, transform=name)
@@ -172,38 +173,38 @@ def _other_scale(
 
 
 def _awakened(output: OutputBehaviour) -> dict[str, float]:
-    """The scale on which a constant output says at least half of what it could, if there is one."""
+    """The scale on which a constant output carries at least half of its capacity, if any."""
     best = max(output.domain, key=lambda name: output.domain[name], default="")
     enough = bool(best) and output.domain[best] > UNINFORMED.value * capacity(output)
     return {best: output.domain[best]} if enough and capacity(output) else {}
 
 
 def _stands_out(output: OutputBehaviour, name: str, bits: float) -> bool:
-    """Too little is said of the inputs as given, and far more of them on this scale."""
+    """Whether the inputs as given carry too little, and far more on this scale."""
     given = information(output)
     larger = given if name in KEEPS_RANGE else max(given, output.domain.get("*255", 0.0))
     return given < INFORMED.value * capacity(output) and bits - larger > PEAK.value
 
 
 def _best_fitting(seen: Behaviour, found: list[tuple[str, float]]) -> tuple[str, float]:
-    """Of scales that say much more, the one that suits all statistics best, else the simplest."""
+    """Of scales that carry much more, the one that best matches all statistics, or the simplest."""
     if not seen.batchnorm:
         return found[0]
     return min(found, key=lambda each: _strain(seen, each[0]))
 
 
 def _strain(seen: Behaviour, name: str) -> float:
-    """Mean deviation over all batch normalisations on one scale."""
+    """Mean deviation over all batch normalisation layers on one scale."""
     return sum(fit.domain.get(name, math.inf) for fit in seen.batchnorm) / len(seen.batchnorm)
 
 
 def _by_statistics(
     seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
 ) -> CauseFound | None:
-    """Statistics that are off, and fit on another scale on which the model says no less.
+    """Statistics that do not match, but match on another scale on which no information is lost.
 
-    They decide alone where they are far off, and where a constant output has nothing to add. They
-    must be far off where there are no classes whose information could agree.
+    They decide alone if they are far off, and if a constant output has nothing to add. They must
+    be far off if there are no classes whose information could confirm it.
     """
     room = capacity(output)
     limit = MISFIT.value if room else OFF_SCALE_ALONE.value
@@ -225,9 +226,9 @@ def _by_statistics(
 
 
 def _by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
-    """Answers far surer than training makes any, and on another scale as sure as it does.
+    """Predictions far more confident than training produces, but normal on another scale.
 
-    All that tells where nothing normalises: rectified layers answer alike on every scale.
+    This is the only sign without normalisation: rectified layers respond equally on every scale.
     """
     if output.margin is None or output.margin <= MARGIN.value:
         return None
@@ -242,36 +243,40 @@ def _by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
     least = "at least " if output.margin >= LARGEST_MARGIN else ""
     said = bits_in_words(output, usual[best])
     text = (
-        f"As given, the likeliest class is {least}e^{output.margin:.0f} times as likely as the "
-        f"next (median), surer than training makes a network. For inputs {WORDS.get(best, best)} "
-        f"it is e^{output.domain_margin[best]:.1f} times, and the answers say {said}."
-        f"{_undecided(others)}"
+        f"As given, the most likely class is {least}e^{output.margin:.0f} times as likely as the "
+        "next (median), which is more confident than training makes a network. For inputs "
+        f"{WORDS.get(best, best)} it is e^{output.domain_margin[best]:.1f} times, and the "
+        f"predictions carry {said}.{_undecided(others)}"
     )
     evidence = Evidence(text, "", output.margin, MARGIN.value, seen.inputs.n)
     return CauseFound(0.85, (evidence,), where=output.name, transform=best)
 
 
 def _as_good(scales: Mapping[str, float]) -> tuple[list[str], float]:
-    """The scales on which the most is said, the simplest first, and how much that is."""
+    """The scales that carry the most information, the simplest first, and how much that is."""
     bits = max(scales.values(), default=0.0)
     tied = {name: each for name, each in scales.items() if bits - each <= TIED.value}
     return [name for name, _ in simplest_first(tied)] or [""], bits
 
 
 def _undecided(others: Sequence[str]) -> str:
-    """A sentence on scales that are as good; empty where there are none."""
+    """A sentence about scales that are equally good; empty if there are none."""
     names = " or ".join(WORDS.get(name, name) for name in others)
-    return f" They say as much {names}; which training used does not show." if names else ""
+    return (
+        f" They carry as much {names}; the model does not show which one training used."
+        if names
+        else ""
+    )
 
 
 def _less_right(output: OutputBehaviour, name: str) -> bool:
-    """Labels were given, and speak against this scale."""
+    """Whether labels were given and contradict this scale."""
     return output.accuracy.get(name, 1.0) < output.accuracy.get("e", 0.0) - SAME_SCORE.value
 
 
 def _statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
     text = (
-        f"What reaches {first.route} lies {first.mean_deviation:.2g} standard deviations from the "
-        f"mean of training; {WORDS.get(name, name)} it lies {first.domain[name]:.2f} from it."
+        f"The input of {first.route} is {first.mean_deviation:.2g} standard deviations from the "
+        f"training mean; {WORDS.get(name, name)} it is {first.domain[name]:.2f} from it."
     )
     return Evidence(text, "", first.mean_deviation, OFF_SCALE.value)

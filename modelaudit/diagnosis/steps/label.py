@@ -1,4 +1,4 @@
-"""Steps that only labels decide: how right the answers are, and whether classes change places."""
+"""Steps that only labels decide: accuracy, and whether classes are permuted."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from modelaudit.thresholds.answers import ACCURACY_GAIN, RIGHT_ACCURACY, UNINFOR
 
 
 def labels_renumbered(case: Case) -> StepResult:
-    """The answers are right as soon as each class may have another number."""
+    """The predictions become correct if the classes are renumbered."""
     seen = case.behaviour
     judged = [o for o in case.outputs if "e" in o.accuracy and o.renumbered is not None]
     if seen is None or not judged or not case.images:
-        return CauseExcluded("no labels were given that could number the classes otherwise")
+        return CauseExcluded("there are no labels that could be numbered differently")
     for output in judged:
         given, after = output.accuracy["e"], output.renumbered or 0.0
         if after > RIGHT_ACCURACY.value and after - given > ACCURACY_GAIN.value:
             text = (
-                f"On your labels the accuracy is {given:.0%}; with the classes of the model paired "
-                f"with those of the labels anew, one to one, it is {after:.0%}."
+                f"On your labels the accuracy is {given:.0%}. With the best one-to-one assignment "
+                f"of the model's classes to your labels it is {after:.0%}."
             )
             evidence = Evidence(text, "", after, given, seen.inputs.n)
             return CauseFound(0.9, (evidence,), where=output.name)
-    return CauseExcluded("with the classes numbered in any other order the answers get no righter")
+    return CauseExcluded("no other numbering of the classes makes the predictions more accurate")
 
 
 def not_understood(case: Case) -> StepResult:
-    """Labels call most answers wrong, and no orientation, scale or order of classes helps."""
+    """Most predictions contradict the labels, and no orientation, scale or class order helps."""
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
@@ -43,20 +43,20 @@ def not_understood(case: Case) -> StepResult:
         return CauseUnknown(LABELS)
     if case.one_class:
         return CauseExcluded(
-            "your labels say that the images are of one class, which tells too little"
+            "your labels say that the images have one class, which is not enough to decide"
         )
     for output in case.outputs:
-        # A constant output is wrong on any labels: nothing that they say explains it.
+        # A constant output is wrong for any labels, so labels do not explain it.
         text = "" if output.collapse.collapsed else mostly_wrong(output)
         if text:
             given = scores(output)[0]["e"]
             evidence = Evidence(text, "", given, UNINFORMED.value, seen.inputs.n)
             return CauseFound(0.6, (evidence,), where=output.name)
-    return CauseExcluded("your labels call most answers right")
+    return CauseExcluded("most predictions match your labels")
 
 
 def mostly_wrong(output: OutputBehaviour) -> str:
-    """How wrong the answers are, in a sentence; empty where they are not."""
+    """How wrong the predictions are, in a sentence; empty if they are not."""
     found, measure, _, _ = scores(output)
     if "e" not in found:
         return ""
@@ -69,5 +69,5 @@ def mostly_wrong(output: OutputBehaviour) -> str:
     if best != "e":
         text += f", and at best {shown.format(found[best])}, {WORDS.get(best, best)}"
     if not room:
-        return f"{text}: below 0 is worse than answering the mean."
-    return f"{text}. The answers say {bits_in_words(output, information(output))}."
+        return f"{text}: below 0 is worse than predicting the mean."
+    return f"{text}. The predictions carry {bits_in_words(output, information(output))}."

@@ -1,4 +1,4 @@
-"""Steps that compare stored batch statistics with what flows through the model."""
+"""Steps that compare stored batch statistics with the inputs of the layers."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from modelaudit.thresholds.weights import SETTLING
 
 
 def unsettled_statistics(case: Case) -> StepResult:
-    """Moving averages of few steps: they stand between where they start and what flows in."""
+    """Moving averages after few steps lie between their initial values and the layer input."""
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     bad = case.misfit
     if bad is None or bad.settled is None or bad.settled_misfit is None:
-        return CauseExcluded("no batch normalisation is far from what flows into it")
+        return CauseExcluded("every batch normalisation layer's statistics match its input")
     if bad.settled_misfit > SETTLING.value:
         return CauseExcluded(
-            f"what {bad.route} stores lies nowhere between mean 0 and variance 1, where training "
-            "starts, and what flows in"
+            f"the statistics of {bad.route} are not between their initial values (mean 0, variance "
+            "1) and the statistics of its input"
         )
     text = (
-        f"What {bad.route} stores has come {bad.settled:.0%} of the way from mean 0 and variance "
-        f"1, where training starts, to what flows in, all channels alike (misfit "
-        f"{bad.settled_misfit:.2f} on that way, {bad.misfit:.2f} at its end){_steps(case, bad)}."
+        f"The statistics of {bad.route} have moved {bad.settled:.0%} of the way from their initial "
+        "values (mean 0, variance 1) to the statistics of its input, uniformly over all channels "
+        f"(misfit {bad.settled_misfit:.2f} at that point, {bad.misfit:.2f} at the "
+        f"end){_steps(case, bad)}."
     )
     evidence = Evidence(text, "", bad.settled_misfit, SETTLING.value, seen.inputs.n)
     return CauseFound(0.9, (evidence,), where=bad.route)
 
 
 def _steps(case: Case, bad: BatchNormFit) -> str:
-    """How many steps of training leave statistics so far from settled, by the layer's momentum."""
+    """How many training steps explain the distance, given the layer's momentum."""
     architecture = case.facts.artifact.architecture
     layers = architecture.layers if architecture else ()
     momentum = next((x.config.get("momentum") for x in layers if x.route == bad.route), None)
@@ -50,54 +51,54 @@ def _steps(case: Case, bad: BatchNormFit) -> str:
 
 
 def unconverged_statistics(case: Case) -> StepResult:
-    """Statistics that training left far from converged: recomputing them repairs the output."""
+    """Statistics far from convergence: recomputing them repairs the output."""
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     tried = seen.interventions.get("recalibrate_batchnorm")
     if not tried or case.misfit is None:
-        return CauseExcluded("no batch normalisation is so far off that recomputing it could help")
+        return CauseExcluded("every batch normalisation layer's statistics match its input")
     before, after = number(tried.get("before")), number(tried.get("after"))
     output = output_called(case, tried.get("output"))
     room = capacity(output) if output else 0.0
     if before is None or after is None or not room:
-        return CauseUnknown("an output whose information can be measured")
+        return CauseUnknown("an output whose mutual information can be measured")
     if before < UNINFORMED.value * room and after > INFORMED.value * room:
         text = (
-            "Recomputing all batch statistics on your images in a copy of the model lifts what "
-            f"the answers say from {before:.2f} to {after:.2f} of {room:.2f} bits, and no other "
-            "scale of the input does."
+            "Recomputing all batch statistics on your images in a copy of the model raises the "
+            f"information in the predictions from {before:.2f} to {after:.2f} of {room:.2f} bits, "
+            "and no other input scale does."
         )
         return CauseFound(0.9, (Evidence(text, "", after, before, seen.inputs.n),))
     return CauseExcluded(
-        f"recomputing batch statistics changes what the answers say from {before:.2f} to "
-        f"{after:.2f} bits only"
+        "recomputing batch statistics changes the information in the predictions only from "
+        f"{before:.2f} to {after:.2f} bits"
     )
 
 
 def wrong_weights(case: Case) -> StepResult:
-    """Stored statistics contradict what flows in: weights of another model stand before them."""
+    """Stored statistics contradict the layer input: misplaced weights in the layers before."""
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     bad = case.misfit
     if bad is not None:
         text = (
-            f"{bad.route} is the first batch normalisation whose stored statistics do not fit "
-            f"what flows into it (misfit {bad.misfit:.2f}; sound models stay under "
-            f"{case.misfit_limit:.2f}{' on images that are answered alike' * case.alike})."
+            f"{bad.route} is the first batch normalisation layer whose stored statistics do not "
+            f"match its input (misfit {bad.misfit:.2f}; sound models stay below "
+            f"{case.misfit_limit:.2f}{' on images with equal predictions' * case.alike})."
         )
         evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)
         return CauseFound(0.85, (evidence,), where=bad.route)
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(
-            f"all {len(seen.batchnorm)} batch normalisations fit what flows into them (misfit at "
-            f"most {worst:.2f})"
+            f"the statistics of all {len(seen.batchnorm)} batch normalisation layers match their "
+            f"inputs (misfit at most {worst:.2f})"
         )
     labelled = [output for output in case.outputs if scores(output)[0]]
     if not labelled or case.one_class:
         return CauseUnknown(LABELS)
     if any(output.collapse.collapsed or mostly_wrong(output) for output in labelled):
-        return CauseUnknown("outputs kept from the day of training, to compare with")
-    return CauseExcluded("labelled images are answered as a working model answers them")
+        return CauseUnknown("reference outputs saved during training, to compare with")
+    return CauseExcluded("the predictions on labelled images are those of a working model")

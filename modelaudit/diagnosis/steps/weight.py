@@ -11,7 +11,7 @@ from modelaudit.thresholds.weights import SMALL
 
 LISTED = 5
 
-# Rules whose findings mean that what is restored cannot be what was saved.
+# Rules whose findings mean that the restored model cannot be the one that was saved.
 DAMAGE = (
     "MA102", "MA103", "MA104", "MA105", "MA106", "MA107", "MA108", "MA109", "MA110", "MA112",
     "MA114", "MA119", "MA120", "MA123", "MA403", "MA406", "MA407",
@@ -33,7 +33,7 @@ def _names(routes: list[str]) -> str:
 
 
 def damaged(case: Case) -> StepResult:
-    """Files, tensors or shapes that cannot be right."""
+    """Files, tensors or shapes that are wrong."""
     findings = [f for f in case.findings(*DAMAGE) if f.severity.rank >= Severity.HIGH.rank]
     if findings:
         first = findings[0]
@@ -43,13 +43,13 @@ def damaged(case: Case) -> StepResult:
         return CauseUnknown("the stored weights, which are not in this file")
     count = len(case.facts.artifact.tensors)
     return CauseExcluded(
-        f"all {count} stored tensors are whole, finite, of the right shape, and their checksums "
-        "hold where the format has them"
+        f"all {count} stored tensors are complete, finite and of the right shape, and match their "
+        "checksums if the format has them"
     )
 
 
 def nonfinite_weights(case: Case) -> StepResult:
-    """Stored values that are no numbers: of a training that diverged, or of damage."""
+    """Stored values that are not finite, from diverged training or from damage."""
     findings = case.findings("MA111")
     if findings:
         where = _names([f.location.route or f.location.file for f in findings])
@@ -60,24 +60,23 @@ def nonfinite_weights(case: Case) -> StepResult:
 
 
 def never_loaded(case: Case) -> StepResult:
-    """Everything is still at its initial values."""
+    """All kernels still have their initial values."""
     if not case.kernels:
         return CauseUnknown("kernels of 500 weights or more with a known initialiser")
     fresh, tested = case.fresh, len(case.kernels)
     if len(fresh) < tested:
         return CauseExcluded(
-            f"{tested - len(fresh)} of {tested} testable kernels have moved from "
-            "their initial values"
+            f"{tested - len(fresh)} of {tested} testable kernels have moved away from their "
+            "initial values"
         )
     trained = [s.route for s in case.batchnorm if not s.statistics_initial]
     if trained:
         return CauseExcluded(
-            f"{_names(trained)} hold statistics that only training leaves, although every kernel "
-            "looks initial"
+            f"{_names(trained)} have trained statistics, although every kernel looks untrained"
         )
     evidence = [
         Evidence(
-            every(tested, "testable kernel lies within its", "testable kernels lie within their")
+            every(tested, "testable kernel matches its", "testable kernels match their")
             + " initialiser's bound and distribution, and every bias is zero.",
             "MA404",
             tested,
@@ -87,17 +86,17 @@ def never_loaded(case: Case) -> StepResult:
     ]
     if case.batchnorm:
         count = len(case.batchnorm)
-        norms = every(count, "batch normalisation holds", "batch normalisations hold")
-        text = f"{norms} mean 0 and variance 1 still."
+        norms = every(count, "batch normalisation layer has", "batch normalisation layers have")
+        text = f"{norms} mean 0 and variance 1."
         evidence.append(Evidence(text, "MA402", count, None, count))
     return CauseFound(0.97, tuple(evidence))
 
 
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
     bias = ", and the bias is at its initial value" if kernel.tests.get("bias_initial") else ""
-    drawn = kernel.initializer or "a usual initializer"
+    drawn = kernel.initializer or "a common initializer"
     return Evidence(
-        f"{kernel.route}: {kernel.weights} weights lie where {drawn} draws them{bias}.",
+        f"{kernel.route}: {kernel.weights} weights match the distribution of {drawn}{bias}.",
         "MA405",
         kernel.tests.get("ks_p"),
         None,
@@ -106,7 +105,7 @@ def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
 
 
 def partial_restore(case: Case) -> StepResult:
-    """Some layers are at their initial values, others are trained."""
+    """Some layers have their initial values, others are trained."""
     if not case.kernels:
         return CauseUnknown("kernels of 500 weights or more with a known initialiser")
     fresh, tested = case.fresh, len(case.kernels)
@@ -119,7 +118,7 @@ def partial_restore(case: Case) -> StepResult:
     against = [
         Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
     ] * small
-    against += [Evidence("The layers are frozen: random features may be meant.")] * frozen
+    against += [Evidence("The layers are frozen: random features may be intended.")] * frozen
     trained = tested - len(fresh)
     others = counted(trained, "other kernel is", "other kernels are")
     return CauseFound(
@@ -132,15 +131,15 @@ def partial_restore(case: Case) -> StepResult:
 
 
 def statistics_lost(case: Case) -> StepResult:
-    """BatchNorm statistics at 0 and 1 beside trained gamma or beta, or far from converged."""
+    """BatchNorm statistics at 0 and 1 with trained gamma or beta, or far from converged."""
     lost = [s for s in case.batchnorm if s.statistics_initial and not s.affine_initial]
     if lost:
         count = len(case.batchnorm)
         names = _names([s.route for s in lost])
         evidence = [
             Evidence(
-                f"{len(lost)} of {count} batch normalisations hold mean 0 and variance 1 bit for "
-                f"bit beside trained gamma or beta: {names}.",
+                f"{len(lost)} of {count} batch normalisation layers have exactly mean 0 and "
+                f"variance 1 but trained gamma or beta: {names}.",
                 "MA401",
                 len(lost),
                 0,
@@ -158,23 +157,23 @@ def statistics_lost(case: Case) -> StepResult:
     if new and trained:
         return _untouched(case, new, trained)
     return CauseExcluded(
-        "no batch normalisation combines untouched statistics with trained gamma or beta"
+        "no batch normalisation layer combines initial statistics with trained gamma or beta"
     )
 
 
 def _untouched(case: Case, new: list[str], trained: int) -> CauseFound:
-    """Normalisations as they were created, beside kernels that were trained."""
+    """Untrained normalisation layers in a model with trained kernels."""
     count = len(case.batchnorm)
     text = (
-        of_all(len(new), count, "batch normalisation", "is", "are")
-        + " exactly as created (mean 0, variance 1, gamma 1, beta 0), while "
+        of_all(len(new), count, "batch normalisation layer", "still has", "still have")
+        + " exactly the initial values (mean 0, variance 1, gamma 1, beta 0), while "
         + f"{counted(trained, 'kernel is', 'kernels are')} trained: {_names(new)}."
     )
     evidence = [Evidence(text, "MA402", len(new), 0, count)]
     repaired = _recalibration(case)
     if repaired:
         evidence.append(repaired)
-    frozen = "Layers that were frozen, or never called, in training look like this."
+    frozen = "Layers that were frozen, or never called, during training also look like this."
     belief = 0.9 if repaired or len(new) < count else 0.75
     return CauseFound(belief, tuple(evidence), where=_names(new), against=(Evidence(frozen),))
 
@@ -186,7 +185,7 @@ def _recalibration(case: Case) -> Evidence | None:
     before, after = tried.get("before"), tried.get("after")
     if isinstance(before, float) and isinstance(after, float) and after > before:
         text = (
-            f"Recomputing the statistics on your images in a copy of the model lifts the "
+            "Recomputing the statistics on your images in a copy of the model raises the "
             f"information in the output from {before:.2f} to {after:.2f} bits."
         )
         return Evidence(text, "", after, before)

@@ -56,7 +56,7 @@ def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
 def test_scales_that_nothing_tells_apart_are_all_named():
     for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
         first = diagnosed(behaviour(shown)).causes[0]
-        assert "standardised (mean 0, deviation 1); which" in first.evidence[0].text
+        assert "standardised (mean 0, standard deviation 1); the" in first.evidence[0].text
     (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
     assert "which" not in only.text
 
@@ -66,7 +66,7 @@ def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first
     accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
     first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
     assert (first.cause, first.transform) == ("orientation-mismatch", "H")
-    assert "turned by 180°" in first.evidence[-1].text
+    assert "rotated 180°" in first.evidence[-1].text
     plain = accuracy | {"r180": 0.999}
     assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
 

@@ -59,7 +59,7 @@ def test_labels_of_one_class_call_no_model_blind():
 
 def test_the_accuracy_is_told_of_sound_models():
     seen = diagnosed(labelled(behaviour(output(accuracy={"e": 0.75, "H": 0.74}))))
-    assert seen.answer.endswith("On your labels 75% of the answers are right.")
+    assert seen.answer.endswith("On your labels the accuracy is 75%.")
     assert "labels" not in diagnosed().answer
 
 
