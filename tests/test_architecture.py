@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -89,6 +90,7 @@ OF_FORKS = {"os._exit", "traceback.print_exc"}
 VARIABLES = "MODELAUDIT_"
 IMPORTERS = {"__import__", "import_module", "importlib.import_module"}
 MOST_LINES = 350
+MOST_MODULES = 20  # in one folder
 
 
 def module_name(path: Path) -> str:
@@ -305,6 +307,21 @@ def test_no_cycles():
 def test_files_are_small():
     lines = {module: source.count("\n") for module, source in SOURCES.items()}
     assert {module: n for module, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_a_class_name_means_one_thing():
+    homes: dict[str, list[str]] = {}
+    for module, source in SOURCES.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name.lstrip("_"), []).append(module)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_packages_are_small():
+    folders = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+    del folders[PACKAGE / "rules"]  # one module for each family of rules
+    assert {str(folder): n for folder, n in folders.items() if n > MOST_MODULES} == {}
 
 
 def test_help_imports_nothing_heavy():

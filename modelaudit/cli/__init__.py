@@ -93,7 +93,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 def main() -> None:
     """Entry point: turns every ending into an exit code of the contract."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service's stop is an interrupt
-    # Slots are the parallelism: threads of a linear algebra library would only spin beside them.
+    # The workers are the parallelism: linear algebra threads would only compete with them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         plain = False if os.environ.get("NO_COLOR") else None  # None: colour on terminals

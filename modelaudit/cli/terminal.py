@@ -96,7 +96,7 @@ def _reason(text: str, width: int) -> list[str]:
 class ProgressBar(Progress):
     """A progress bar on stderr where that is a terminal, and warnings as lines on stderr.
 
-    It refreshes only when told to: a refreshing thread would make forking slots unsafe.
+    It refreshes only when told to: a refreshing thread would make forking workers unsafe.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:

@@ -1,7 +1,7 @@
-"""Slots: child processes that each work on one model after another.
+"""Workers: child processes that each work on one model after another.
 
-A model that takes its slot down (a crash in a C library, memory, a hang) costs one row: the
-parent notes why, forks a new slot and goes on. Messages are length-prefixed JSON on pipes, so
+A model that takes its worker down (a crash in a C library, memory, a hang) costs one row: the
+parent notes why, forks a new worker and goes on. Messages are length-prefixed JSON on pipes, so
 nothing that a child sends can run in the parent.
 """
 
@@ -29,7 +29,7 @@ HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE_BYTES = 256 << 20  # the facts of the largest models are some MB; more is a fault
 TOO_LONG = "it took longer than the time allowed and was stopped (limit read_seconds)"
-STOP_SECONDS = 2.0  # for a slot to take away what it has half written
+STOP_SECONDS = 2.0  # for a worker to take away what it has half written
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _send(fd: int, data: bytes) -> None:
 
 
 class _WorkerStopped(BaseException):
-    """The parent ended this slot; no work is to catch it."""
+    """The parent ended this worker; no work is to catch it."""
 
 
 def _stopped(number: int, _frame: object) -> NoReturn:
@@ -128,7 +128,7 @@ def _start(
     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     pid = os.fork()
     if pid == 0:
-        # Close the parent's ends and those of the other slots: a pipe that a sibling still holds
+        # Close the parent's ends and those of the other workers: a pipe that a sibling still holds
         # open would never report its end.
         for fd in (
             to_child,
@@ -144,50 +144,50 @@ def _start(
     return _PoolWorker(pid, to_child, from_child)
 
 
-def _stop(slot: _PoolWorker, *, kill: bool) -> int:
-    """End a slot and give its wait status."""
-    os.close(slot.to_child)
+def _stop(worker: _PoolWorker, *, kill: bool) -> int:
+    """End a worker and give its wait status."""
+    os.close(worker.to_child)
     if kill:
-        os.kill(slot.pid, signal.SIGKILL)
-    os.close(slot.from_child)
-    return os.waitpid(slot.pid, 0)[1]
+        os.kill(worker.pid, signal.SIGKILL)
+    os.close(worker.from_child)
+    return os.waitpid(worker.pid, 0)[1]
 
 
-def _stop_all(slots: Sequence[_PoolWorker]) -> None:
-    """End every slot; those at work get a moment to take away what they have half written.
+def _stop_all(workers: Sequence[_PoolWorker]) -> None:
+    """End every worker; those at work get a moment to take away what they have half written.
 
     An interrupt in that moment ends it.
     """
-    busy = [slot for slot in slots if slot.task is not None]
+    busy = [worker for worker in workers if worker.task is not None]
     try:
-        for slot in busy:
-            os.kill(slot.pid, signal.SIGTERM)
+        for worker in busy:
+            os.kill(worker.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        for slot in tuple(busy):
+        for worker in tuple(busy):
             left = max(0.0, deadline - time.monotonic())
-            # A slot that ends closes its pipe; what it still sends is nobody's any more.
-            while slot in busy and select.select([slot.from_child], [], [], left)[0]:
-                if not os.read(slot.from_child, 1 << 20):
-                    busy.remove(slot)
+            # A worker that ends closes its pipe; what it still sends is nobody's any more.
+            while worker in busy and select.select([worker.from_child], [], [], left)[0]:
+                if not os.read(worker.from_child, 1 << 20):
+                    busy.remove(worker)
     finally:
-        for slot in slots:
-            _stop(slot, kill=slot in busy)
+        for worker in workers:
+            _stop(worker, kill=worker in busy)
 
 
-def _assign(slot: _PoolWorker, index: int, seconds: float) -> None:
-    slot.task, slot.deadline = index, time.monotonic() + seconds
-    os.write(slot.to_child, HEADER.pack(index))
+def _assign(worker: _PoolWorker, index: int, seconds: float) -> None:
+    worker.task, worker.deadline = index, time.monotonic() + seconds
+    os.write(worker.to_child, HEADER.pack(index))
 
 
-def _message(slot: _PoolWorker) -> dict[str, Json] | None:
-    """The next whole message of a slot, if it has arrived."""
-    if len(slot.buffer) < HEADER.size:
+def _message(worker: _PoolWorker) -> dict[str, Json] | None:
+    """The next whole message of a worker, if it has arrived."""
+    if len(worker.buffer) < HEADER.size:
         return None
-    size = HEADER.unpack(slot.buffer[: HEADER.size])[0]
-    if len(slot.buffer) < HEADER.size + size:
+    size = HEADER.unpack(worker.buffer[: HEADER.size])[0]
+    if len(worker.buffer) < HEADER.size + size:
         return None
-    message = json.loads(slot.buffer[HEADER.size : HEADER.size + size])
-    del slot.buffer[: HEADER.size + size]
+    message = json.loads(worker.buffer[HEADER.size : HEADER.size + size])
+    del worker.buffer[: HEADER.size + size]
     return message if isinstance(message, dict) else None
 
 
@@ -211,49 +211,51 @@ def run_tasks(
     Args:
         tasks: handed to the children by fork, so they need not be serialisable.
         work: gives a JSON object; runs in a child.
-        jobs: number of slots, at least 1.
-        seconds: wall clock that one task may take before its slot is killed.
-        memory: bytes of address space that a slot may have; None does not limit it.
+        jobs: number of workers, at least 1.
+        seconds: wall clock that one task may take before its worker is killed.
+        memory: bytes of address space that a worker may have; None does not limit it.
 
     Yields:
         One `TaskResult` for every task, in order of completion.
     """
     waiting = list(range(len(tasks)))[::-1]
-    slots: list[_PoolWorker] = []
+    workers: list[_PoolWorker] = []
     try:
-        while waiting or any(slot.task is not None for slot in slots):
-            while waiting and len(slots) < jobs:
-                slots.append(_start(tasks, work, slots, memory))
-            for slot in slots:
-                if slot.task is None and waiting:
-                    _assign(slot, waiting.pop(), seconds)
-            yield from _collect(slots)
+        while waiting or any(worker.task is not None for worker in workers):
+            while waiting and len(workers) < jobs:
+                workers.append(_start(tasks, work, workers, memory))
+            for worker in workers:
+                if worker.task is None and waiting:
+                    _assign(worker, waiting.pop(), seconds)
+            yield from _collect(workers)
     finally:
-        _stop_all(slots)
+        _stop_all(workers)
 
 
-def _collect(slots: list[_PoolWorker]) -> Iterator[TaskResult]:
-    """Wait for news from busy slots; slots that are gone are taken out of the list."""
-    busy = {slot.from_child: slot for slot in slots if slot.task is not None}
-    patience = max(0.0, min(slot.deadline for slot in busy.values()) - time.monotonic())
+def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
+    """Wait for news from busy workers; workers that are gone are taken out of the list."""
+    busy = {worker.from_child: worker for worker in workers if worker.task is not None}
+    patience = max(0.0, min(worker.deadline for worker in busy.values()) - time.monotonic())
     ready, _, _ = select.select(list(busy), [], [], patience)
     for fd in ready:
-        slot = busy[fd]
+        worker = busy[fd]
         piece = os.read(fd, 1 << 20)
-        slot.buffer += piece
-        index = slot.task
+        worker.buffer += piece
+        index = worker.task
         assert index is not None
-        if not piece or len(slot.buffer) > MESSAGE_BYTES:
-            slots.remove(slot)
-            yield TaskResult(index, None, _why_lost(_stop(slot, kill=bool(piece))))
-        elif message := _message(slot):
-            slot.task = None
+        if not piece or len(worker.buffer) > MESSAGE_BYTES:
+            workers.remove(worker)
+            yield TaskResult(index, None, _why_lost(_stop(worker, kill=bool(piece))))
+        elif message := _message(worker):
+            worker.task = None
             value, limit = message.get("value"), str(message.get("limit") or "")
             lost = f"it needed more memory than the limit {limit} allows" if limit else ""
             yield TaskResult(index, value if isinstance(value, dict) else None, lost, limit)
     now = time.monotonic()
-    for slot in [slot for slot in slots if slot.task is not None and slot.deadline <= now]:
-        slots.remove(slot)
-        _stop(slot, kill=True)
-        assert slot.task is not None
-        yield TaskResult(slot.task, None, TOO_LONG, "read_seconds")
+    for worker in [
+        worker for worker in workers if worker.task is not None and worker.deadline <= now
+    ]:
+        workers.remove(worker)
+        _stop(worker, kill=True)
+        assert worker.task is not None
+        yield TaskResult(worker.task, None, TOO_LONG, "read_seconds")

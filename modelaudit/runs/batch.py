@@ -1,6 +1,6 @@
 """Many models: from paths to rows, with everything in between.
 
-This is where the rooms meet: discovery, slots, the pipeline, the renderers and the output
+This is where the packages meet: discovery, workers, the pipeline, the renderers and the output
 directory know nothing of each other.
 """
 
@@ -38,7 +38,7 @@ from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import clean
 
-# What is done with one finished audit, in the slot that made it.
+# What is done with one finished audit, in the worker that made it.
 AuditHandler = Callable[[Audit], None]
 ResultRowDict = dict[str, Json]
 
@@ -253,7 +253,7 @@ def audit_all(
         try:
             watch = AuditMonitor(target.path, settings.limits, probe, earlier, asked=asked)
             audit = audit_model(target, settings, created, watch.probe)
-        except MemoryError:  # the slot's limit, which it reports itself
+        except MemoryError:  # the worker's limit, which it reports itself
             raise
         except Exception as error:
             return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}

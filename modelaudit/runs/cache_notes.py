@@ -1,4 +1,4 @@
-"""What a slot notes while it audits a model, so that a later run need not do it again."""
+"""What a worker notes while it audits a model, so that a later run need not do it again."""
 
 from __future__ import annotations
 

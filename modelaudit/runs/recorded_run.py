@@ -176,7 +176,7 @@ def record_run(
                 recalled=plan.recalled,
                 known=_known(store, registry, before, order) if plan.todo else None,
             )
-            with closing(work):  # an interrupt stops the slots before anything is told of it
+            with closing(work):  # an interrupt stops the workers before anything is told of it
                 for finished in work:
                     memory.add(finished)
                     if log_file:

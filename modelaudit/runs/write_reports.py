@@ -104,7 +104,7 @@ def report_writer(
     """
     pages = [FORMATS[name] for name in formats.per_model if name != "json"]
     for page in pages:
-        page.load()  # before slots are forked, so that they share what the imports cost
+        page.load()  # before workers are forked, so that they share what the imports cost
 
     infos = rule_infos()
 

@@ -20,7 +20,7 @@ MOST_JOBS = 8  # unless told otherwise: each may take the memory that a model is
 
 
 def default_jobs() -> int:
-    """A slot for each core."""
+    """One worker for each core."""
     return min(os.cpu_count() or 1, MOST_JOBS)
 
 

@@ -1,4 +1,4 @@
-"""Slots: results arrive whatever the work does to its process."""
+"""Workers: results arrive whatever the work does to its process."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_leaving_early_ends_busy_slots() -> None:
 ORPHANS = """
 import os, signal, sys, threading, time
 sys.path.insert(0, sys.argv[1])
-from modelaudit.registry import worker_pool as slots
+from modelaudit.registry import worker_pool
 
 def work(n):
     while os.getppid() == parent:
@@ -104,7 +104,7 @@ def work(n):
 
 parent = os.getpid()
 threading.Timer(0.5, os.kill, (parent, signal.SIGKILL)).start()
-list(slots.run_tasks(range(2), work, jobs=2, seconds=30.0))
+list(worker_pool.run_tasks(range(2), work, jobs=2, seconds=30.0))
 """
 
 

@@ -275,15 +275,15 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
 
 
 def test_a_second_interrupt_ends_at_once(models, tmp_path):
-    """The first waits for a slot that will not stop, here for ten minutes; the second does not."""
+    """The first waits for a worker that does not stop, for ten minutes; the second does not."""
     out, told = tmp_path / "out", tmp_path / "told"
     stubborn = f"""
 import signal, time
 from pathlib import Path
 import modelaudit.runs.batch as batch
-from modelaudit.registry import worker_pool as slots
+from modelaudit.registry import worker_pool
 signal.signal(signal.SIGINT, signal.default_int_handler)
-slots.STOP_SECONDS = 600
+worker_pool.STOP_SECONDS = 600
 real = batch.audit_model
 def audit_model(target, *rest):
     if target.relative != "a.h5":

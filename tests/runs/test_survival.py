@@ -82,7 +82,7 @@ def valid(out: Path) -> None:
 
 
 def wait_for_the_lock(out: Path) -> None:
-    """Until the slots that a killed run left behind have put down what they were writing."""
+    """Until the workers that a killed run left behind have put down what they were writing."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
