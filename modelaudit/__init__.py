@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelaudit.api import audit
+    from modelaudit.api import audit, compare, explain, nightly, scan, write_report
     from modelaudit.errors import ModelAuditError
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
@@ -24,12 +24,22 @@ __all__ = [
     "Severity",
     "Verdict",
     "audit",
+    "compare",
+    "explain",
+    "nightly",
     "prove_restored",
     "record",
+    "scan",
+    "write_report",
 ]
 
 _HOMES = {
     "audit": "modelaudit.api",
+    "compare": "modelaudit.api",
+    "explain": "modelaudit.api",
+    "nightly": "modelaudit.api",
+    "scan": "modelaudit.api",
+    "write_report": "modelaudit.api",
     "prove_restored": "modelaudit.restore_api",
     "record": "modelaudit.golden",
     "Audit": "modelaudit.schema",
@@ -50,3 +60,8 @@ def __getattr__(name: str) -> object:
     import importlib
 
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Also the public names that nobody has used yet."""
+    return sorted({*globals(), *__all__})

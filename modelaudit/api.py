@@ -1,12 +1,16 @@
-"""The library's front door: what `import modelaudit` gives besides the command."""
+"""What a program can call, and the command line calls as well."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from modelaudit.errors import ReadError, UsageError
+from modelaudit.facts import ProblemKind
 from modelaudit.findings import Verdict
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
@@ -18,27 +22,37 @@ from modelaudit.pipeline import (
 from modelaudit.registry.change_detection import FileStability
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
+from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
-from modelaudit.settings import Settings
+from modelaudit.settings import Nightly, Settings
+
+if TYPE_CHECKING:
+    from modelaudit.diagnosis.model import Diagnosis
+    from modelaudit.report.export.job import Choices
+    from modelaudit.runs.compare_models import ModelDiff
+    from modelaudit.runs.recorded_run import RunResult
+    from modelaudit.runs.scan import ScanResult
+
+AnyPath = str | PathLike[str]
 
 
 def audit(
-    path: str | PathLike[str], settings: Settings | None = None, *, all_versions: bool = False
+    path: AnyPath, settings: Settings | None = None, *, all_versions: bool = False
 ) -> Iterator[Audit]:
     """Audit every model at or under `path`, in byte order of the paths.
 
     Models are read in this process, one after another, and run (unless `settings` says not to)
-    in isolated children. One that is written to meanwhile is audited once more, and is incomplete
-    if it is written to again. The command line adds reports and survives crashes of the readers.
+    in isolated child processes. A model that is written to meanwhile is audited once more, and is
+    incomplete if it is written to again. `scan` and `nightly` survive crashes of the readers.
 
     Args:
         path: a model, or a directory of models.
         settings: limits and probe settings; the defaults are the command line's.
-        all_versions: whether of a directory of versions (as TF-Serving has them) not only the
-            newest is audited.
+        all_versions: audit every version in a directory of versions (as TF-Serving has them), not
+            only the newest.
 
     Yields:
-        One audit per model.
+        One audit for each model.
 
     Raises:
         UsageError: there is nothing at the path.
@@ -66,3 +80,203 @@ def _at_rest(target: AuditTarget, settings: Settings, created: str, probe: Probe
         if still.unchanged(patient=audit.verdict is Verdict.FAIL):
             return audit
     return incomplete_audit(target, settings, created, CHANGED_WHILE_READ)
+
+
+def scan(
+    paths: AnyPath | Iterable[AnyPath],
+    settings: Settings | None = None,
+    *,
+    all_versions: bool = False,
+    progress: Progress = SILENT,
+    log_file: AnyPath | None = None,
+) -> ScanResult:
+    """Check every model at or under `paths` by its files alone. Runs no model, writes no report.
+
+    Models are read in worker processes that are forked from this one, `settings.jobs` at a time. A
+    model that crashes its reader costs its own row only.
+
+    Args:
+        paths: models and directories of models.
+        settings: limits and policies; the defaults are the command line's.
+        all_versions: see `audit`.
+        progress: is called as models are finished.
+        log_file: gets one JSON line for each model.
+
+    Returns:
+        One row for each model, worst first, and the exit code of `modelaudit scan`.
+
+    Raises:
+        UsageError: a path does not exist, or the log cannot be written.
+    """
+    from modelaudit.runs.recorded_run import utc_now
+    from modelaudit.runs.scan import scan as scan_models
+
+    settings = settings or Settings()
+    return scan_models(
+        _paths(paths),
+        replace(settings, probe=replace(settings.probe, enabled=False)),
+        utc_now(),
+        progress=progress,
+        log_file=Path(log_file) if log_file else None,
+        all_versions=all_versions,
+    )
+
+
+def explain(path: AnyPath, settings: Settings | None = None) -> Diagnosis:
+    """Diagnose the model at `path`: causes ranked, their evidence, what to try next.
+
+    Args:
+        path: one model.
+        settings: limits and probe settings; the defaults are the command line's.
+
+    Returns:
+        The diagnosis that `modelaudit explain` prints and that an audit of the model holds.
+
+    Raises:
+        UsageError: there is not exactly one model at the path.
+        ReadError: the model crashed its reader, or a limit was exceeded.
+    """
+    from modelaudit.runs.explain import explanations
+
+    found = list(explanations(Path(path), settings or Settings()))
+    if len(found) != 1:
+        raise UsageError(f"{path} holds {len(found)} models; explain takes one")
+    (answer,) = found
+    if answer.diagnosis is None:
+        raise ReadError(ProblemKind.UNREADABLE, str(path), answer.failure)
+    return answer.diagnosis
+
+
+def nightly(
+    registry: AnyPath | Iterable[AnyPath],
+    out: AnyPath,
+    settings: Settings | None = None,
+    *,
+    formats: Sequence[str] = (),
+    choices: Choices | None = None,
+    all_versions: bool = False,
+    verify: bool = False,
+    moved: bool = False,
+    keep: int = Nightly().keep,
+    progress: Progress = SILENT,
+    log_file: AnyPath | None = None,
+    on_finish: Callable[[RunResult], None] = lambda _: None,
+) -> RunResult:
+    """Audit what changed in a registry since the last call, and write reports and the history.
+
+    Models whose files, rules, settings and runtimes are as they were are not audited again. Models
+    are read in worker processes that are forked from this one. No notices are sent: pass on what
+    the result says.
+
+    Args:
+        registry: a directory of models, or several.
+        out: directory of the reports and of the history of runs.
+        settings: limits, policies and probe settings; the defaults are the command line's.
+        formats: report formats as in `-f`, such as `"html"` or `"sarif=report.sarif"`; by default
+            HTML, PDF and JSON.
+        choices: how reports look.
+        all_versions: see `audit`.
+        verify: compare the bytes of models that look unchanged, not only sizes, times and inodes.
+        moved: the registry is the one of the earlier runs, in another place.
+        keep: number of runs that the history keeps.
+        progress: is called as models are finished.
+        log_file: gets one JSON line for each audited model, and one for the run.
+        on_finish: gets the result before the run counts as reported: what it does not return from
+            is reported again by the next run.
+
+    Returns:
+        The rows of all models, what changed, the paths of the reports, and the exit code of
+        `modelaudit nightly`.
+
+    Raises:
+        UsageError: a path does not exist, a report cannot be written, or `out` holds the runs of
+            another registry.
+        LockHeld: another run writes to `out`.
+        StoreError: the history cannot be read or written.
+        Interrupted: the run was interrupted; the next one goes on.
+    """
+    from modelaudit.runs.batch import append_log_line
+    from modelaudit.runs.recorded_run import RunOptions, record_run, utc_now
+    from modelaudit.runs.write_reports import parse_formats
+
+    wanted = parse_formats(formats)
+    order = RunOptions(
+        Path(out),
+        replace(wanted, choices=choices) if choices else wanted,
+        "nightly",
+        all_versions=all_versions,
+        reuse=True,
+        verify=verify,
+        moved=moved,
+        keep=keep,
+    )
+    log, created = Path(log_file) if log_file else None, utc_now()
+    ran = record_run(
+        _paths(registry),
+        settings or Settings(),
+        created,
+        order,
+        progress=progress,
+        log_file=log,
+        tell=on_finish,
+    )
+    if log:
+        counts = {"models": len(ran.rows), "audited": ran.audited, "changed": len(ran.changes)}
+        append_log_line(log, {"event": "run", **counts, "exit": ran.exit_code.value}, created)
+    return ran
+
+
+def write_report(
+    audits: Audit | Sequence[Audit],
+    format: str,
+    path: AnyPath,
+    choices: Choices | None = None,
+) -> None:
+    """Write one report. It needs neither the models nor TensorFlow.
+
+    Args:
+        audits: what to report on; one audit for `html`, `pdf` and `json`, else any number.
+        format: any of the formats of `-f`, such as `"html"`, `"pdf"` or `"sarif"`.
+        path: the file to write; one that is there is replaced.
+        choices: how reports look.
+
+    Raises:
+        UsageError: there is no such format, it takes one audit and there are several, or the file
+            cannot be written.
+    """
+    from modelaudit.report.export.job import Choices
+    from modelaudit.runs import write_reports
+
+    given = [audits] if isinstance(audits, Audit) else audits
+    write_reports.write_report(format, given, Path(path), choices or Choices())
+
+
+def compare(
+    old: Audit | AnyPath, new: Audit | AnyPath, settings: Settings | None = None
+) -> ModelDiff:
+    """Say what changed from one model to another.
+
+    Two models are read, and run on the same inputs, in child processes. Of audits is compared what
+    they hold.
+
+    Args:
+        old: an audit, the path of an `audit.json`, or the path of a model.
+        new: another one.
+        settings: limits and probe settings; the defaults are the command line's.
+
+    Returns:
+        What changed, as `modelaudit diff` prints it.
+
+    Raises:
+        UsageError: a path does not hold exactly one model.
+        ReadError: a model crashed its reader, or a limit was exceeded.
+        SchemaError: an audit file is not one.
+    """
+    from modelaudit.runs.compare_models import compare_models
+
+    before, after = (each if isinstance(each, Audit) else Path(each) for each in (old, new))
+    return compare_models(before, after, settings or Settings())
+
+
+def _paths(given: AnyPath | Iterable[AnyPath]) -> tuple[Path, ...]:
+    return (Path(given),) if isinstance(given, str | PathLike) else tuple(map(Path, given))

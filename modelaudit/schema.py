@@ -73,6 +73,12 @@ class Audit:
     exit: Mapping[str, Json] = field(default_factory=dict)
     timings: Mapping[str, Json] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Short: an audit as a whole fills pages."""
+        count = len(self.findings)
+        findings = f"{count} finding{'s' * (count != 1)}"
+        return f"<Audit {self.model.get('path')!r}: {self.verdict.value}, {findings}>"
+
     @property
     def fail_on(self) -> Severity | None:
         """Severity from which a finding fails this model; None in files that do not say."""

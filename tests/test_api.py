@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,11 +14,17 @@ import pytest
 
 import modelaudit
 from modelaudit import api
-from modelaudit.errors import UsageError
+from modelaudit.errors import SchemaError, UsageError
+from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import Severity
+from modelaudit.report.export.registry import FORMATS
+from modelaudit.runs.recorded_run import RunResult
+from modelaudit.schema import jsonable
 from modelaudit.settings import Policy, Waiver
 from tests.made import files
+from tests.runs.nights import scale
 
+FUNCTIONS = {"audit", "compare", "explain", "nightly", "scan", "write_report"}
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 
 
@@ -90,21 +97,129 @@ def test_importing_costs_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.slow
+def test_the_public_names_are_listed_before_they_are_used() -> None:
+    code = "import modelaudit; print(set(modelaudit.__all__) <= set(dir(modelaudit)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_an_audit_is_shown_in_one_line(two_models: tuple[Path, Path]) -> None:
+    (audit,) = modelaudit.audit(two_models[0], _static())
+    assert repr(audit) == "<Audit 'old.h5': pass, 1 finding>"
+
+
+@pytest.fixture
+def two_models(tmp_path: Path) -> tuple[Path, Path]:
+    """A model, and the same with its kernel scaled by 2."""
+    old, new = files.minimal_h5(tmp_path / "old.h5"), tmp_path / "new.h5"
+    shutil.copy(old, new)
+    scale(new)
+    return old, new
+
+
+def test_scan_gives_a_row_for_each_model(two_models: tuple[Path, Path]) -> None:
+    ran = modelaudit.scan(two_models)
+    assert [row["path"] for row in ran.rows] == ["new.h5", "old.h5"]
+    assert ran.code is ExitCode.OK
+    assert modelaudit.scan(str(SAMPLES / "digits_partial_restore.keras")).code is ExitCode.FINDINGS
+
+
+def test_explain_is_the_diagnosis_of_the_audit() -> None:
+    model = SAMPLES / "digits_partial_restore.keras"
+    (audit,) = modelaudit.audit(model, _static())
+    assert jsonable(modelaudit.explain(model, _static())) == audit.diagnosis
+
+
+def test_explain_takes_one_model(two_models: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match="holds 2 models"):
+        modelaudit.explain(two_models[0].parent, _static())
+
+
+def test_compare_tells_the_same_of_models_and_of_their_audits(
+    two_models: tuple[Path, Path], tmp_path: Path
+) -> None:
+    audits = [next(iter(modelaudit.audit(model, _static()))) for model in two_models]
+    paths = [tmp_path / "old.json", tmp_path / "new.json"]
+    for audit, path in zip(audits, paths, strict=True):
+        modelaudit.write_report(audit, "json", path)
+    for old, new in (two_models, audits, paths, (two_models[0], audits[1])):
+        found = modelaudit.compare(old, new, _static())
+        assert [change.section for change in found.changes] == ["weights"]
+        assert ": scaled by 2" in found.changes[0].what
+        assert (found.equal, found.breaking) == (False, False)
+        assert (found.identical, found.compared) == (1, 2)
+        assert found.of_models is ((old, new) == two_models)
+    assert modelaudit.compare(audits[0], audits[0]).equal
+
+
+def test_compare_raises_for_what_it_cannot_read(two_models: tuple[Path, Path], tmp_path) -> None:
+    with pytest.raises(UsageError, match="holds 2 models"):
+        modelaudit.compare(tmp_path, two_models[0], _static())
+    (tmp_path / "no.json").write_text("{}")
+    with pytest.raises(SchemaError, match="not a modelaudit audit file"):
+        modelaudit.compare(tmp_path / "no.json", two_models[0], _static())
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_write_report_writes_every_format(tmp_path: Path, name: str) -> None:
+    (audit,) = modelaudit.audit(SAMPLES / "digits_partial_restore.keras", _static())
+    path = tmp_path / "deep" / "report"
+    modelaudit.write_report(audit, name, path)
+    assert path.stat().st_size > 500
+    if FORMATS[name].per_model:
+        with pytest.raises(UsageError, match="shows one audit, not 2"):
+            modelaudit.write_report([audit, audit], name, path)
+
+
+def test_nightly_says_what_changed_and_where_the_reports_are(
+    two_models: tuple[Path, Path], tmp_path: Path
+) -> None:
+    finished = []
+
+    def night() -> RunResult:
+        return modelaudit.nightly(
+            two_models[0].parent,
+            tmp_path / "out",
+            _static(),
+            formats=["html", "junit"],
+            log_file=tmp_path / "log",
+            on_finish=finished.append,
+        )
+
+    first = night()
+    assert [row["path"] for row in first.rows] == ["new.h5", "old.h5"]
+    assert (first.since, first.changes, first.exit_code) == ("", (), ExitCode.OK)
+    assert set(first.reports_of(first.rows[0])) == {"html", "json"}
+    files = [*first.reports_of(first.rows[0]).values(), *first.run_reports.values(), first.index]
+    assert all(file.is_file() for file in files)
+    assert night().quiet
+    two_models[1].unlink()
+    third = night()
+    assert [(change.kind, change.path) for change in third.changes] == [("gone", "new.h5")]
+    assert len(finished) == 3
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [each["changed"] for each in events if each.get("event") == "run"] == [0, 0, 1]
+
+
 def test_the_guides_python_runs_as_it_stands(tmp_path):
     guide = (SAMPLES.parent / "docs" / "guide.md").read_text(encoding="utf-8")
     section = guide.partition("\n## From Python\n")[2]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    assert len(blocks) == 2
+    assert {name for name in FUNCTIONS if f"modelaudit.{name}(" in section} == FUNCTIONS
     (tmp_path / "models").mkdir()
     shutil.copy(SAMPLES / "digits_partial_restore.keras", tmp_path / "models")
-    told = subprocess.run(
-        [sys.executable, "-c", "\n".join([*blocks, "print(len(audits), audits[0].verdict)"])],
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout.splitlines()
-    assert told[0].startswith("digits_partial_restore.keras fail")
-    assert any("MA405" in line for line in told)
-    assert told[-1] == "1 fail"
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
+    assert told.startswith("digits_partial_restore.keras fail")
+    assert "MA405" in told
+    assert "FINDINGS ['digits_partial_restore.keras']" in told
+    assert "True False []" in told
+    assert "FINDINGS nights/index.html []" in told
+    assert (tmp_path / "report" / "all.sarif").is_file()

@@ -322,7 +322,7 @@ def lost_model_audit(
     return finish_audit(facts, target, created, {})
 
 
-def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[int, list[str]]:
+def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[ExitCode, list[str]]:
     """The run's exit code and the reasons for it.
 
     A place that could not be looked at makes the run incomplete: a model may lie there.

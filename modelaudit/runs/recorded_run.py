@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelaudit import __version__
 from modelaudit.errors import Interrupted, StoreError, UsageError
-from modelaudit.exit_codes import ExitCode
+from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.registry.cross_model import CrossModelFact, new_facts
 from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
 from modelaudit.report.pages.verdict_trend import LAST
@@ -28,9 +28,15 @@ from modelaudit.runs.missing_models import (
     superseded_versions,
     unreachable_models,
 )
-from modelaudit.runs.progress import Progress
+from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.runs.registry_owner import claim_registry, other_registry_note, registry_name
-from modelaudit.runs.run_index import RunOutcome, is_index_written, write_index
+from modelaudit.runs.run_index import (
+    RunOutcome,
+    is_index_written,
+    model_files,
+    run_files,
+    write_index,
+)
 from modelaudit.runs.scan import (
     audit_with_progress,
     check_log,
@@ -82,7 +88,10 @@ class RunResult:
         rows: what was found, worst first, whether audited now or earlier.
         found: where the models came from.
         code: how the run as a whole ends.
-        index: the index page, as this run or an earlier one wrote it.
+        exit_code: how the command ends: as the run does or, where it is compared with an earlier
+            one, as the models that changed.
+        out: directory of the reports.
+        formats: which reports were asked for.
         audited: number of models that were audited and not taken from the history.
         since: when the run began with which this one is compared; "" for the first.
         before: number of models that it had.
@@ -94,8 +103,10 @@ class RunResult:
 
     rows: list[ResultRowDict]
     found: FoundModels
-    code: int
-    index: Path
+    code: ExitCode
+    exit_code: ExitCode
+    out: Path
+    formats: SelectedFormats
     audited: int
     since: str
     before: int
@@ -109,6 +120,20 @@ class RunResult:
         """Nothing is to be told: there was a run before, and all is as it was."""
         return bool(self.since) and not (self.changes or self.across or self.notes)
 
+    @property
+    def index(self) -> Path:
+        """The index page, as this run or an earlier one wrote it."""
+        return self.out / "index.html"
+
+    @property
+    def run_reports(self) -> dict[str, Path]:
+        """The reports on the run as a whole, by format."""
+        return run_files(self.out, self.formats)
+
+    def reports_of(self, row: ResultRowDict) -> dict[str, Path]:
+        """The reports on one model of `rows`, by format."""
+        return model_files(self.out, row)
+
 
 def utc_now() -> str:
     """The time for `created`: UTC, whole seconds, ISO 8601."""
@@ -121,9 +146,9 @@ def record_run(
     created: str,
     order: RunOptions,
     *,
-    progress: Progress,
-    log_file: Path | None,
-    tell: Callable[[RunResult], None],
+    progress: Progress = SILENT,
+    log_file: Path | None = None,
+    tell: Callable[[RunResult], None] = lambda _: None,
 ) -> RunResult:
     """Audit what has to be audited under `paths` and keep every result as it comes.
 
@@ -301,7 +326,9 @@ def _conclude(
         rows=rows,
         found=found,
         code=code,
-        index=order.out / "index.html",
+        exit_code=code,
+        out=order.out,
+        formats=order.formats,
         audited=this.audited,
         since=base.started if base else "",
         before=len(before),
@@ -310,6 +337,8 @@ def _conclude(
         notes=tuple(note for note in notes if base is None or note not in base.notes),
         beside=other_registry_note(earlier, order.out, this.registry),
     )
+    if order.command == "nightly":
+        ran = replace(ran, exit_code=_exit_code_of_changes(ran))
     # Else the index is of another registry, or of a run that was interrupted.
     ours = any(each.registry == this.registry and each.is_whole for each in earlier[-1:])
     if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
@@ -317,6 +346,16 @@ def _conclude(
         outcome = RunOutcome(code, tuple(reasons), ran.since, ran.changes, trend=told)
         write_index(order.out, rows, found, order.formats, outcome, created)
     return ran, notes
+
+
+def _exit_code_of_changes(ran: RunResult) -> ExitCode:
+    """Of the first run the whole run's code, later that of what changed."""
+    if not ran.since or not ran.rows:
+        return ran.code
+    codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]
+    if set(unreadable_notes(ran.found)) & set(ran.notes):
+        codes.append(ExitCode.INCOMPLETE)
+    return worst(codes)
 
 
 def _trend(store: Store, this: StoredRun) -> tuple[tuple[str, Mapping[str, int]], ...]:

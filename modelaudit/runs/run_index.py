@@ -82,7 +82,7 @@ def write_index(
 
     words = {change.path: change.kind.value for change in outcome.changes}
     entries = [
-        replace(index_entry(row, _written(out, row)), change=words.get(str(row["path"]), ""))
+        replace(index_entry(row, [*model_files(out, row)]), change=words.get(str(row["path"]), ""))
         for row in rows
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
@@ -110,27 +110,28 @@ def write_index(
     _point_latest(out, folder)
     if formats.per_run and not outcome.missing:
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
-        for name, file in _run_files(out, formats).items():
+        for name, file in run_files(out, formats).items():
             write_atomic(file, render_format(name, audits, formats.choices))
 
 
-def _written(out: Path, row: ResultRowDict) -> list[str]:
-    """The formats in which there are reports of a model, of this run or an earlier one."""
+def model_files(out: Path, row: ResultRowDict) -> dict[str, Path]:
+    """The reports of a model that are there, of this run or an earlier one, by format."""
     folder = out / "models" / str(row["slug"])
-    return [name for name in PER_MODEL if (folder / FORMATS[name].file).is_file()]
+    files = {name: folder / FORMATS[name].file for name in PER_MODEL}
+    return {name: file for name, file in files.items() if file.is_file()}
 
 
 def is_index_written(out: Path, formats: SelectedFormats) -> bool:
     """Whether everything that `write_index` makes is there, and made together with the page."""
     try:
         page = (out / "index.html").stat().st_mtime_ns
-        rest = _run_files(out, formats).values()
+        rest = run_files(out, formats).values()
         return (out / "index.json").is_file() and all(f.stat().st_mtime_ns >= page for f in rest)
     except OSError:
         return False
 
 
-def _run_files(out: Path, formats: SelectedFormats) -> dict[str, Path]:
+def run_files(out: Path, formats: SelectedFormats) -> dict[str, Path]:
     """Where the formats go that are made once a run."""
     return {name: file or out / FORMATS[name].file for name, file in formats.per_run.items()}
 

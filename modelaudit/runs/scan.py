@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit.errors import UsageError
+from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.pipeline import AuditTarget
 from modelaudit.runs.batch import (
@@ -23,17 +24,22 @@ from modelaudit.runs.batch import (
 )
 from modelaudit.runs.cache_notes import CachedProbe
 from modelaudit.runs.progress import SILENT, Progress
+from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import clean
 
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """A finished run: its rows, worst first, and how it ends."""
+    """A finished run: its rows, worst first, and how it ends.
+
+    `notes` are sentences on entries of the settings that somebody should look at.
+    """
 
     rows: list[ResultRowDict]
     found: FoundModels
-    code: int
+    code: ExitCode
+    notes: tuple[str, ...]
 
 
 def scan(
@@ -42,7 +48,7 @@ def scan(
     created: str,
     *,
     progress: Progress = SILENT,
-    log_file: Path | None,
+    log_file: Path | None = None,
     all_versions: bool = False,
 ) -> ScanResult:
     """Audit every model under `paths` by its files alone; write nothing.
@@ -57,7 +63,9 @@ def scan(
         rows.append(finished.row)
         if log_file:
             append_log_line(log_file, finished.row, created)
-    return ScanResult(worst_first(rows), found, exit_code(rows, found)[0])
+    rows = worst_first(rows)
+    notes = settings_notes(settings, found, rows, created)
+    return ScanResult(rows, found, exit_code(rows, found)[0], tuple(notes))
 
 
 def audit_with_progress(

@@ -89,6 +89,15 @@ def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes
     return format_called(name).render(job)
 
 
+def write_report(name: str, audits: Sequence[Audit], path: Path, choices: Choices) -> None:
+    """Write one report in one format, in one step: a file that is there is replaced whole.
+
+    Raises:
+        UsageError: see `render_format`; or the file cannot be written.
+    """
+    write_atomic(path, render_format(name, audits, choices))
+
+
 def report_writer(
     out: Path, formats: SelectedFormats, moved: Mapping[str, str] | None = None
 ) -> AuditHandler:

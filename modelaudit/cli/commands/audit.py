@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ def _show(rows: list[ResultRowDict], found: FoundModels) -> None:
     say(summary_line(rows, found))
 
 
-def _warn(notes: list[str]) -> None:
+def _warn(notes: Iterable[str]) -> None:
     for note in notes:
         warn(note)
 
@@ -104,25 +105,19 @@ def scan(
     """Static rules only: integrity, compatibility, weights, symmetry, security. Runs nothing."""
     import json
 
+    from modelaudit import api
     from modelaudit.cli.terminal import ProgressBar, say
-    from modelaudit.runs.recorded_run import utc_now
-    from modelaudit.runs.scan import scan as scan_models
-    from modelaudit.runs.settings_notes import settings_notes
 
-    settings = options.settings_from(**chosen)
-    created = utc_now()
-    silent = quiet or as_json
-    ran = scan_models(
+    ran = api.scan(
         paths,
-        settings,
-        created,
-        progress=ProgressBar(enabled=not silent),
-        log_file=log_file,
+        options.settings_from(**chosen),
         all_versions=all_versions,
+        progress=ProgressBar(enabled=not (quiet or as_json)),
+        log_file=log_file,
     )
     if as_json:
         say(json.dumps(ran.rows, indent=2))
     elif not quiet:
         _show(ran.rows, ran.found)
-        _warn(settings_notes(settings, ran.found, ran.rows, created))
+        _warn(ran.notes)
     raise click.exceptions.Exit(ran.code)

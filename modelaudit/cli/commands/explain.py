@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
-from modelaudit.cli.terminal import columns, print_lost_model
+from modelaudit.cli.terminal import columns, print_lost_model, warn
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Cause, Diagnosis
-    from modelaudit.facts import Json
 
 WIDTH = 100
 NAMED = 3  # undecided causes that are named
@@ -88,38 +87,22 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     """Say why MODEL answers as it does: causes ranked, evidence, what to try next."""
     import json
 
-    from modelaudit.diagnosis import diagnose
-    from modelaudit.pipeline import AuditTarget, add_probe, static_facts
-    from modelaudit.probe.run import local_probe
-    from modelaudit.rules.catalogue import CATALOGUE
-    from modelaudit.rules.engine import run_rules
-    from modelaudit.runs.batch import find_models
-    from modelaudit.runs.isolated_read import run_in_child
+    from modelaudit.runs.explain import explanations
     from modelaudit.schema import jsonable
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
-    found = find_models((model,), settings)
-    if not found.targets:
-        click.echo(f"modelaudit: no model found at {model}", err=True)
-        raise click.exceptions.Exit(ExitCode.NO_MODEL)
-    with local_probe(settings, {t.root for t in found.targets}) as probe:
-
-        def work(target: AuditTarget) -> dict[str, Json]:
-            own = settings.for_model(target.relative, target.path)
-            facts = static_facts(target.path, own)
-            facts = add_probe(facts, probe if settings.probe.enabled else None)
-            diagnosis = diagnose(facts, run_rules(CATALOGUE, facts))
-            if as_json:
-                return {"text": json.dumps(jsonable(diagnosis), indent=2)}
-            return {"text": screen(target.relative, diagnosis)}
-
-        failed = False
-        told = run_in_child(found.targets, work, settings)
-        for target, answer in zip(found.targets, told, strict=True):
-            if answer.lost:
-                failed = True
-                print_lost_model(target.relative, answer.lost)
-            else:
-                click.echo(answer.value["text"])
-    if failed:
-        raise click.exceptions.Exit(ExitCode.INCOMPLETE)
+    code = ExitCode.NO_MODEL
+    for each in explanations(model, settings):
+        if each.diagnosis is None:
+            code = ExitCode.INCOMPLETE
+            print_lost_model(each.path, each.failure)
+            continue
+        code = ExitCode.OK if code is ExitCode.NO_MODEL else code
+        if as_json:
+            click.echo(json.dumps(jsonable(each.diagnosis), indent=2))
+        else:
+            click.echo(screen(each.path, each.diagnosis))
+    if code is ExitCode.NO_MODEL:
+        warn(f"no model found at {model}")
+    if code:
+        raise click.exceptions.Exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import click
 from modelaudit.cli.health_check import Monitored, warn_of
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
-from modelaudit.exit_codes import ExitCode, worst
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
@@ -66,17 +64,12 @@ def nightly(
     nothing changed, nothing is printed and the exit code is 0; else it is that of the models
     that changed.
     """
+    from modelaudit import api
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import Choices
     from modelaudit.runs import notifications
-    from modelaudit.runs.batch import append_log_line
-    from modelaudit.runs.recorded_run import RunOptions, record_run, utc_now
-    from modelaudit.runs.write_reports import parse_formats
 
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
-    choices = Choices(None, paper, templates, appendix)
-    wanted = replace(parse_formats(formats), choices=choices)
-    created = utc_now()
 
     def tell(ran: RunResult) -> None:
         if ran.quiet and ran.rows:
@@ -86,43 +79,21 @@ def nightly(
             say(text)
         warn_of(notifications.notify_changes(told, text, as_details(ran)))
 
-    order = RunOptions(
+    ran = api.nightly(
+        registry,
         out,
-        wanted,
-        "nightly",
+        settings,
+        formats=formats,
+        choices=Choices(None, paper, templates, appendix),
         all_versions=all_versions,
-        reuse=True,
         verify=verify,
         moved=moved,
         keep=told.keep,
+        progress=ProgressBar(enabled=False),
+        log_file=log_file,
+        on_finish=tell,
     )
-    progress = ProgressBar(enabled=False)
-    ran = record_run(
-        registry, settings, created, order, progress=progress, log_file=log_file, tell=tell
-    )
-    code = code_of(ran)
-    if log_file:
-        counts: dict[str, Json] = {
-            "event": "run",
-            "models": len(ran.rows),
-            "audited": ran.audited,
-            "changed": len(ran.changes),
-            "exit": code,
-        }
-        append_log_line(log_file, counts, created)
-    raise click.exceptions.Exit(code)
-
-
-def code_of(ran: RunResult) -> int:
-    """The exit code: of the first run the whole run's, later that of what changed."""
-    from modelaudit.runs.scan import unreadable_notes
-
-    if not ran.since or not ran.rows:
-        return ran.code
-    codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]
-    if set(unreadable_notes(ran.found)) & set(ran.notes):
-        codes.append(ExitCode.INCOMPLETE)
-    return worst(codes)
+    raise click.exceptions.Exit(ran.exit_code)
 
 
 def as_text(ran: RunResult) -> str:
@@ -167,7 +138,7 @@ def as_details(ran: RunResult) -> dict[str, Json]:
         "registry": ran.found.root,
         "since": ran.since or None,
         "models": len(ran.rows),
-        "exit": code_of(ran),
+        "exit": ran.exit_code.value,
         "changes": [change_json(change) for change in (ran.changes if ran.since else _first(ran))],
         "across": [
             {"kind": a.kind, "title": a.title, "detail": a.detail, "models": [*a.models]}

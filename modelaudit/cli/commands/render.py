@@ -42,8 +42,7 @@ def render(
     appendix: bool,
 ) -> None:
     """Make reports from AUDIT_FILE (an audit.json)."""
-    from modelaudit import schema
-    from modelaudit.registry.output_directory import write_atomic
+    from modelaudit import api, schema
     from modelaudit.report.export.job import Choices
     from modelaudit.runs.write_reports import render_format
 
@@ -53,8 +52,7 @@ def render(
         raise UsageError("only one format can go to stdout; give the others a file: -f pdf=FILE")
     for each in formats:
         name, _, file = each.partition("=")
-        data = render_format(name, [audit], choices)
         if file:
-            write_atomic(Path(file), data)
+            api.write_report(audit, name, file, choices)
         else:
-            click.echo(data, nl=False)
+            click.echo(render_format(name, [audit], choices), nl=False)

@@ -1,0 +1,199 @@
+"""What changed from one model to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelaudit import schema
+from modelaudit.errors import ReadError, UsageError
+from modelaudit.facts import Artifact, Json, ProblemKind
+from modelaudit.golden import replay_saved
+from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.run import probe_with, start_runtimes
+from modelaudit.report.wording.vocabulary import transform
+from modelaudit.restore.audit_diff import (
+    AuditChange,
+    audit_changes,
+    compare_audited,
+    weight_changes,
+)
+from modelaudit.restore.compare import compare
+from modelaudit.restore.golden_check import GoldenCheck
+from modelaudit.restore.weight_sources import stored_weights
+from modelaudit.runs.batch import find_models
+from modelaudit.runs.isolated_read import run_in_child
+from modelaudit.schema import Audit
+from modelaudit.settings import Settings
+from modelaudit.store.dataclass_json import decode, encode
+
+CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not kept
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDiff:
+    """Two models side by side.
+
+    Attributes:
+        old: audit of the old model.
+        new: audit of the new one.
+        changes: everything that is not as it was.
+        identical: number of weights that both have bit by bit.
+        compared: number of weights that were compared.
+        of_models: both models themselves were read, not audits of them.
+        answers: both models on the same inputs; None where they were not run to be compared.
+    """
+
+    old: Audit
+    new: Audit
+    audit_changes: tuple[AuditChange, ...]
+    identical: int
+    compared: int
+    of_models: bool = False
+    answers: GoldenCheck | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Nothing that was compared has changed."""
+        return not self.changes
+
+    @property
+    def breaking(self) -> bool:
+        """A program that calls the old model may fail on the new one."""
+        return any(change.breaking for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    audit: Audit
+    artifact: Artifact | None = None
+
+
+def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> ModelDiff:
+    """Compare two models, or what audits tell of them.
+
+    Models are read in a child process, and run there as `settings` say.
+
+    Args:
+        old: a model, an audit file or an audit.
+        new: another one.
+        settings: for the models; audits are taken as they are.
+
+    Raises:
+        UsageError: a path does not hold exactly one model.
+        ReadError: a model could not be read.
+        SchemaError: an audit file is none.
+    """
+    inputs = [_loaded(each) for each in (old, new)]
+    models = [each for each in inputs if isinstance(each, Path)]
+    if not models:
+        before, after = (each for each in inputs if isinstance(each, Audit))
+        return _compared(_Side(before), _Side(after), None)
+    with ExitStack() as stack:
+        handles: Sequence[RuntimeHandle] = ()
+        if settings.probe.enabled:
+            roots = [path.resolve().parent for path in models]
+            handles = stack.enter_context(start_runtimes(settings, roots))
+        probe = probe_with(handles) if settings.probe.enabled else None
+
+        def work(_: None) -> dict[str, Json]:
+            before, after = (_side(each, settings, probe) for each in inputs)
+            found = _compared(before, after, _answers(before, after, settings, handles))
+            return _to_json(found)
+
+        (answer,) = run_in_child([None], work, settings)
+    if answer.lost:
+        names = " and ".join(str(each) for each in (old, new) if isinstance(each, Path))
+        raise ReadError(ProblemKind.UNREADABLE, names, answer.lost)
+    return _from_json(answer.value)
+
+
+def is_audit_file(path: Path) -> bool:
+    """Whether a path is taken for an audit file rather than for a model."""
+    return path.is_file() and path.suffix == ".json"
+
+
+def _loaded(source: Audit | Path) -> Audit | Path:
+    return schema.load(source) if isinstance(source, Path) and is_audit_file(source) else source
+
+
+def _side(source: Audit | Path, settings: Settings, probe: Probe | None) -> _Side:
+    if isinstance(source, Audit):
+        return _Side(source)
+    targets = find_models((source,), settings).targets
+    if len(targets) != 1:
+        raise UsageError(f"{source} holds {len(targets)} models; diff compares one with one")
+    (target,) = targets
+    own = settings.for_model(target.relative, target.path)
+    facts = add_probe(static_facts(target.path, own), probe)
+    return _Side(finish_audit(facts, target, CREATED, {}), facts.artifact)
+
+
+def _answers(
+    before: _Side, after: _Side, settings: Settings, handles: Sequence[RuntimeHandle]
+) -> GoldenCheck | None:
+    """Both models on the same inputs; None where that was not asked for or is not possible."""
+    if not (settings.probe.enabled and before.artifact and after.artifact):
+        return None
+    return replay_saved(before.artifact, after.artifact, settings.probe, handles)
+
+
+def _compared(before: _Side, after: _Side, answers: GoldenCheck | None) -> ModelDiff:
+    of_models = bool(before.artifact and after.artifact)
+    if before.artifact and after.artifact:
+        weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
+    else:
+        weights = compare_audited(before.audit, after.audit)
+    found = (
+        *audit_changes(before.audit, after.audit, transform),
+        *weight_changes(weights),
+        *_changed_answers(answers),
+    )
+    return ModelDiff(
+        before.audit,
+        after.audit,
+        found,
+        weights.identical,
+        weights.compared,
+        of_models,
+        answers,
+    )
+
+
+def _changed_answers(answers: GoldenCheck | None) -> Iterator[AuditChange]:
+    for output in answers.outputs if answers else ():
+        if not output.reproduced:
+            yield AuditChange(
+                "behaviour",
+                f"{output.name}: answers differ by up to {output.difference:.3g} "
+                f"({output.relative:.2%} of the largest) on the same inputs",
+            )
+
+
+def _to_json(found: ModelDiff) -> dict[str, Json]:
+    return {
+        "old": schema.to_json(found.old),
+        "new": schema.to_json(found.new),
+        "changes": encode(found.changes),
+        "identical": found.identical,
+        "compared": found.compared,
+        "of_models": found.of_models,
+        "answers": encode(found.answers),
+    }
+
+
+def _from_json(data: Mapping[str, Any]) -> ModelDiff:
+    answers = data["answers"]
+    return ModelDiff(
+        old=schema.from_json(data["old"]),
+        new=schema.from_json(data["new"]),
+        changes=tuple(decode(AuditChange, each) for each in data["changes"]),
+        identical=data["identical"],
+        compared=data["compared"],
+        of_models=data["of_models"],
+        answers=answers and decode(GoldenCheck, answers),
+    )

@@ -1,0 +1,53 @@
+"""Diagnoses without an audit: why models answer as they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.model import Diagnosis
+from modelaudit.facts import Json
+from modelaudit.pipeline import AuditTarget, add_probe, static_facts
+from modelaudit.probe.run import local_probe
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.runs.batch import find_models
+from modelaudit.runs.isolated_read import run_in_child
+from modelaudit.settings import Settings
+from modelaudit.store.dataclass_json import decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of one model: its diagnosis, or in `failure` why there is none."""
+
+    path: str
+    diagnosis: Diagnosis | None
+    failure: str = ""
+
+
+def explanations(path: Path, settings: Settings) -> Iterator[Explanation]:
+    """The diagnosis of every model at or under `path`, each made in a child process.
+
+    Raises:
+        UsageError: there is nothing at the path.
+    """
+    found = find_models((path,), settings)
+    if not found.targets:
+        return
+    with local_probe(settings, {target.root for target in found.targets}) as probe:
+
+        def work(target: AuditTarget) -> dict[str, Json]:
+            own = settings.for_model(target.relative, target.path)
+            facts = static_facts(target.path, own)
+            facts = add_probe(facts, probe if settings.probe.enabled else None)
+            return {"diagnosis": encode(diagnose(facts, run_rules(CATALOGUE, facts)))}
+
+        answers = run_in_child(found.targets, work, settings)
+        for target, answer in zip(found.targets, answers, strict=True):
+            if answer.lost:
+                yield Explanation(target.relative, None, answer.lost)
+            else:
+                yield Explanation(target.relative, decode(Diagnosis, answer.value["diagnosis"]))
