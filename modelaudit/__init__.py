@@ -6,20 +6,32 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelaudit.api import audit, compare, explain, nightly, scan, write_report
+    from modelaudit.diagnosis.model import Diagnosis
     from modelaudit.errors import ModelAuditError
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.restore_api import prove_restored
+    from modelaudit.runs.compare_models import ModelDiff
+    from modelaudit.runs.progress import Progress
+    from modelaudit.runs.recorded_run import RunResult
+    from modelaudit.runs.scan import ScanResult
     from modelaudit.schema import Audit
     from modelaudit.settings import Limits, ProbeSettings, Settings
 
 __version__ = "0.1.0"
 __all__ = [
     "Audit",
+    "Diagnosis",
     "Finding",
     "Limits",
     "ModelAuditError",
+    "ModelDiff",
     "ProbeSettings",
+    "Progress",
+    "ReportOptions",
+    "RunResult",
+    "ScanResult",
     "Settings",
     "Severity",
     "Verdict",
@@ -38,15 +50,21 @@ _HOMES = {
     "compare": "modelaudit.api",
     "explain": "modelaudit.api",
     "nightly": "modelaudit.api",
-    "scan": "modelaudit.api",
-    "write_report": "modelaudit.api",
     "prove_restored": "modelaudit.restore_api",
     "record": "modelaudit.golden",
+    "scan": "modelaudit.api",
+    "write_report": "modelaudit.api",
     "Audit": "modelaudit.schema",
+    "Diagnosis": "modelaudit.diagnosis.model",
     "Finding": "modelaudit.findings",
     "Limits": "modelaudit.settings",
     "ModelAuditError": "modelaudit.errors",
+    "ModelDiff": "modelaudit.runs.compare_models",
     "ProbeSettings": "modelaudit.settings",
+    "Progress": "modelaudit.runs.progress",
+    "ReportOptions": "modelaudit.report.export.job",
+    "RunResult": "modelaudit.runs.recorded_run",
+    "ScanResult": "modelaudit.runs.scan",
     "Settings": "modelaudit.settings",
     "Severity": "modelaudit.findings",
     "Verdict": "modelaudit.findings",

@@ -28,7 +28,7 @@ from modelaudit.settings import Nightly, Settings
 
 if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Diagnosis
-    from modelaudit.report.export.job import Choices
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.runs.recorded_run import RunResult
     from modelaudit.runs.scan import ScanResult
@@ -153,7 +153,7 @@ def nightly(
     settings: Settings | None = None,
     *,
     formats: Sequence[str] = (),
-    choices: Choices | None = None,
+    options: ReportOptions | None = None,
     all_versions: bool = False,
     verify: bool = False,
     moved: bool = False,
@@ -174,7 +174,7 @@ def nightly(
         settings: limits, policies and probe settings; the defaults are the command line's.
         formats: report formats as in `-f`, such as `"html"` or `"sarif=report.sarif"`; by default
             HTML, PDF and JSON.
-        choices: how reports look.
+        options: how reports look.
         all_versions: see `audit`.
         verify: compare the bytes of models that look unchanged, not only sizes, times and inodes.
         moved: the registry is the one of the earlier runs, in another place.
@@ -202,7 +202,7 @@ def nightly(
     wanted = parse_formats(formats)
     order = RunOptions(
         Path(out),
-        replace(wanted, choices=choices) if choices else wanted,
+        replace(wanted, options=options) if options else wanted,
         "nightly",
         all_versions=all_versions,
         reuse=True,
@@ -230,7 +230,7 @@ def write_report(
     audits: Audit | Sequence[Audit],
     format: str,
     path: AnyPath,
-    choices: Choices | None = None,
+    options: ReportOptions | None = None,
 ) -> None:
     """Write one report. It needs neither the models nor TensorFlow.
 
@@ -238,17 +238,17 @@ def write_report(
         audits: what to report on; one audit for `html`, `pdf` and `json`, else any number.
         format: any of the formats of `-f`, such as `"html"`, `"pdf"` or `"sarif"`.
         path: the file to write; one that is there is replaced.
-        choices: how reports look.
+        options: how reports look.
 
     Raises:
         UsageError: there is no such format, it takes one audit and there are several, or the file
             cannot be written.
     """
-    from modelaudit.report.export.job import Choices
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs import write_reports
 
     given = [audits] if isinstance(audits, Audit) else audits
-    write_reports.write_report(format, given, Path(path), choices or Choices())
+    write_reports.write_report(format, given, Path(path), options or ReportOptions())
 
 
 def compare(

@@ -63,7 +63,7 @@ class AuditCache:
         self._store, self._run, self._settings, self._out = store, run, settings, out
         self._formats = formats.per_model
         self._shown = cache_keys.digest(
-            [*self._formats], jsonable(formats.choices), _templates(formats)
+            [*self._formats], jsonable(formats.options), _templates(formats)
         )
         self._today = datetime.date.fromisoformat(created[:10])
         self._baseline = cache_keys.digest(jsonable(settings.baseline))
@@ -154,7 +154,7 @@ class AuditCache:
 
 def _templates(formats: SelectedFormats) -> str:
     """A digest of the templates that make the reports: ours, and any of the user's own."""
-    own = formats.choices.templates
+    own = formats.options.templates
     return cache_keys.digest(
         cache_keys.bytes_digest([templates_root()]), cache_keys.files_digest(own) if own else ""
     )

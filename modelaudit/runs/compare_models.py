@@ -50,7 +50,7 @@ class ModelDiff:
 
     old: Audit
     new: Audit
-    audit_changes: tuple[AuditChange, ...]
+    changes: tuple[AuditChange, ...]
     identical: int
     compared: int
     of_models: bool = False

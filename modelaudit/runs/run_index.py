@@ -104,14 +104,14 @@ def write_index(
     infos = rule_infos()
     for place, up in ((folder, "../../"), (out, "")):
         seen = [_linked_from(up, entry) for entry in entries]
-        page = render_index(seen, run, infos, templates_dir=formats.choices.templates)
+        page = render_index(seen, run, infos, templates_dir=formats.options.templates)
         write_atomic(place / "index.html", page.encode())
         write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)
     if formats.per_run and not outcome.missing:
         audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
         for name, file in run_files(out, formats).items():
-            write_atomic(file, render_format(name, audits, formats.choices))
+            write_atomic(file, render_format(name, audits, formats.options))
 
 
 def model_files(out: Path, row: ResultRowDict) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
-from modelaudit.report.export.job import Choices, Job
+from modelaudit.report.export.job import Job, ReportOptions
 from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, format_called
 from modelaudit.runs.batch import AuditHandler, result_row
 from modelaudit.schema import Audit, dumps, load, to_json
@@ -27,7 +27,7 @@ class SelectedFormats:
 
     per_model: tuple[str, ...]
     per_run: Mapping[str, Path | None]
-    choices: Choices = field(default_factory=Choices)
+    options: ReportOptions = field(default_factory=ReportOptions)
 
 
 def rule_infos() -> dict[str, RuleInfo]:
@@ -72,7 +72,7 @@ def parse_formats(formats: Sequence[str]) -> SelectedFormats:
     return SelectedFormats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
 
 
-def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes:
+def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) -> bytes:
     """One report in one format.
 
     Raises:
@@ -82,20 +82,20 @@ def render_format(name: str, audits: Sequence[Audit], choices: Choices) -> bytes
     job = Job(
         audits,
         rule_infos(),
-        choices,
+        options,
         base=str(Path.cwd()),
         across=[(each.title, each.models) for each in found],
     )
     return format_called(name).render(job)
 
 
-def write_report(name: str, audits: Sequence[Audit], path: Path, choices: Choices) -> None:
+def write_report(name: str, audits: Sequence[Audit], path: Path, options: ReportOptions) -> None:
     """Write one report in one format, in one step: a file that is there is replaced whole.
 
     Raises:
         UsageError: see `render_format`; or the file cannot be written.
     """
-    write_atomic(path, render_format(name, audits, choices))
+    write_atomic(path, render_format(name, audits, options))
 
 
 def report_writer(
@@ -125,7 +125,7 @@ def report_writer(
                 if name != "json":
                     (folder / FORMATS[name].file).unlink(missing_ok=True)
         write_atomic(folder / FORMATS["json"].file, dumps(audit).encode())
-        job = Job([audit], infos, formats.choices, previous=previous, first=previous is None)
+        job = Job([audit], infos, formats.options, previous=previous, first=previous is None)
         for page in pages:
             write_atomic(folder / page.file, page.render(job))
 

@@ -65,14 +65,14 @@ def audit(
 ) -> None:
     """Audit models and write reports: every model under PATHS, whatever its format."""
     from modelaudit.cli.terminal import ProgressBar, say
-    from modelaudit.report.export.job import Choices
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.recorded_run import RunOptions, RunResult, record_run, utc_now
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
 
     settings = options.settings_from(**chosen)
-    choices = Choices(None, paper, templates, appendix)
-    wanted = replace(parse_formats(formats), choices=choices)
+    report_options = ReportOptions(None, paper, templates, appendix)
+    wanted = replace(parse_formats(formats), options=report_options)
     created = utc_now()
 
     def tell(ran: RunResult) -> None:

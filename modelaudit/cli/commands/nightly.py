@@ -66,7 +66,7 @@ def nightly(
     """
     from modelaudit import api
     from modelaudit.cli.terminal import ProgressBar, say
-    from modelaudit.report.export.job import Choices
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs import notifications
 
     settings, told = options.settings_from(**chosen), options.settings_file().nightly
@@ -84,7 +84,7 @@ def nightly(
         out,
         settings,
         formats=formats,
-        choices=Choices(None, paper, templates, appendix),
+        options=ReportOptions(None, paper, templates, appendix),
         all_versions=all_versions,
         verify=verify,
         moved=moved,

@@ -43,16 +43,18 @@ def render(
 ) -> None:
     """Make reports from AUDIT_FILE (an audit.json)."""
     from modelaudit import api, schema
-    from modelaudit.report.export.job import Choices
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.write_reports import render_format
 
     audit = schema.load(audit_file)
-    choices = Choices(Severity(other_line) if other_line else None, paper, templates, appendix)
+    report_options = ReportOptions(
+        Severity(other_line) if other_line else None, paper, templates, appendix
+    )
     if len([each for each in formats if "=" not in each]) > 1:
         raise UsageError("only one format can go to stdout; give the others a file: -f pdf=FILE")
     for each in formats:
         name, _, file = each.partition("=")
         if file:
-            api.write_report(audit, name, file, choices)
+            api.write_report(audit, name, file, report_options)
         else:
-            click.echo(render_format(name, [audit], choices), nl=False)
+            click.echo(render_format(name, [audit], report_options), nl=False)

@@ -1,4 +1,4 @@
-"""The input of a renderer: the audits, the texts of the rules, and the user's choices."""
+"""The input of a renderer: the audits, the texts of the rules, and the options of the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAPERS = ("A3", "A4", "A5", "letter", "legal")
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ReportOptions:
     """User options for reports.
 
     Attributes:
@@ -43,7 +43,7 @@ class Job:
     Attributes:
         audits: what to report on; exactly one for a format that is made per model.
         rules: texts of the rules, by code.
-        choices: user options.
+        options: user options.
         base: absolute directory that file paths are relative to.
         across: cross-model findings as (title, paths of the models).
         previous: an earlier audit of the same model, for what changed since.
@@ -52,7 +52,7 @@ class Job:
 
     audits: Sequence[Audit]
     rules: Rules
-    choices: Choices = field(default_factory=Choices)
+    options: ReportOptions = field(default_factory=ReportOptions)
     base: str = ""
     across: Sequence[tuple[str, Sequence[str]]] = ()
     previous: Audit | None = None

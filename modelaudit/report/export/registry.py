@@ -48,7 +48,7 @@ def _html() -> Renderer:
     from modelaudit.report.pages.html import render_html
 
     def render(job: Job) -> bytes:
-        templates = job.choices.templates
+        templates = job.options.templates
         page = render_html(job.audit, job.rules, report=job.report, templates_dir=templates)
         return page.encode()
 
@@ -65,9 +65,9 @@ def _pdf() -> Renderer:
             report=job.report,
             previous=job.previous,
             first=job.first,
-            paper=job.choices.paper,
-            templates_dir=job.choices.templates,
-            appendix=job.choices.appendix,
+            paper=job.options.paper,
+            templates_dir=job.options.templates,
+            appendix=job.options.appendix,
         )
 
     return render
@@ -88,7 +88,7 @@ def _sarif() -> Renderer:
 def _junit() -> Renderer:
     from modelaudit.report.export import junit
 
-    return lambda job: junit.render(job.audits, job.rules, job.choices.fail_on).encode()
+    return lambda job: junit.render(job.audits, job.rules, job.options.fail_on).encode()
 
 
 def _gitlab() -> Renderer:
