@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelaudit.restore_api import prove_restored
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.runs.progress import Progress
-    from modelaudit.runs.recorded_run import RunResult
+    from modelaudit.runs.run_result import RunResult
     from modelaudit.runs.scan import ScanResult
     from modelaudit.schema import Audit
     from modelaudit.settings import Limits, ProbeSettings, Settings
@@ -63,7 +63,7 @@ _HOMES = {
     "ProbeSettings": "modelaudit.settings",
     "Progress": "modelaudit.runs.progress",
     "ReportOptions": "modelaudit.report.export.job",
-    "RunResult": "modelaudit.runs.recorded_run",
+    "RunResult": "modelaudit.runs.run_result",
     "ScanResult": "modelaudit.runs.scan",
     "Settings": "modelaudit.settings",
     "Severity": "modelaudit.findings",

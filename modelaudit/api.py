@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Diagnosis
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.compare_models import ModelDiff
-    from modelaudit.runs.recorded_run import RunResult
+    from modelaudit.runs.run_result import RunResult
     from modelaudit.runs.scan import ScanResult
 
 AnyPath = str | PathLike[str]
@@ -196,7 +196,8 @@ def nightly(
         Interrupted: the run was interrupted; the next one goes on.
     """
     from modelaudit.runs.batch import append_log_line
-    from modelaudit.runs.recorded_run import RunOptions, record_run, utc_now
+    from modelaudit.runs.recorded_run import record_run, utc_now
+    from modelaudit.runs.run_result import RunOptions
     from modelaudit.runs.write_reports import parse_formats
 
     wanted = parse_formats(formats)

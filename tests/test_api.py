@@ -18,7 +18,7 @@ from modelaudit.errors import SchemaError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import FORMATS
-from modelaudit.runs.recorded_run import RunResult
+from modelaudit.runs.run_result import RunResult
 from modelaudit.schema import jsonable
 from modelaudit.settings import Policy, Waiver
 from tests.made import files

@@ -65,7 +65,7 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
         (("scan", "--fail-on", "never", "."), "'never' is not one of"),
         (("scan",), "Missing argument 'PATHS"),
         (("frobnicate",), "No such command"),
-        (("audit", "-f", "docx", "."), "there is no format 'docx'; there are html, pdf, json"),
+        (("audit", "-f", "docx", "."), "unknown format 'docx'; choose from html, pdf, json"),
         (("audit", "-f", "pdf=x.pdf", "."), "pdf is made for each model"),
         (("rules", "MA999"), "unknown rule 'MA999'"),
         (("audit", "--jobs", "0", "."), "0 is not in the range"),

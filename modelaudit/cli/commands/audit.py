@@ -66,7 +66,8 @@ def audit(
     """Audit models and write reports: every model under PATHS, whatever its format."""
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import ReportOptions
-    from modelaudit.runs.recorded_run import RunOptions, RunResult, record_run, utc_now
+    from modelaudit.runs.recorded_run import record_run, utc_now
+    from modelaudit.runs.run_result import RunOptions, RunResult
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
 

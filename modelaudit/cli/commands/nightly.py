@@ -13,7 +13,7 @@ from modelaudit.cli.options.page_options import page_options
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
-    from modelaudit.runs.recorded_run import RunResult
+    from modelaudit.runs.run_result import RunResult
     from modelaudit.store.run_changes import ModelChange
 
 

@@ -125,7 +125,7 @@ def test_an_architecture_is_checked_before_the_work(tmp_path: Path) -> None:
     other.write_text('{"epochs": 3}')
     result = _scan("scan", "--architecture", str(other), str(SAMPLE))
     assert isinstance(result.exception, UsageError)
-    assert "no Keras architecture" in str(result.exception)
+    assert "not a Keras architecture" in str(result.exception)
 
 
 def test_a_file_that_is_no_profile_is_refused_before_the_work(tmp_path: Path) -> None:
