@@ -1,1 +1,1 @@
-"""Running the model, in isolation."""
+"""Running models in isolation."""

@@ -1,4 +1,4 @@
-"""Runtimes besides the installed one: starting them, and trying a model in all of them."""
+"""Other runtimes than the installed ones: starting them, and trying a model in all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from modelaudit.settings import OtherRuntime, ProbeSettings
 def start_other_runtime(
     wanted: OtherRuntime, jail: Collection[Path] | None = None
 ) -> Iterator[RuntimeHandle]:
-    """Start a runtime of the user's; where that fails, the handle says why."""
+    """Start a runtime from the settings; if that fails, the handle contains the reason."""
     flavour: Flavour = "tf_keras" if wanted.legacy_keras else "keras"
     try:
         python = interpreter(wanted)
@@ -39,18 +39,18 @@ def try_all_runtimes(
     done: Sequence[Observation],
     first: ReferenceRun | None,
 ) -> tuple[Observation, ...]:
-    """Load a model in every runtime by every call that has not been tried yet.
+    """Load a model in every runtime, with every call that has not been tried yet.
 
     Args:
         handles: the runtimes.
         artifact: the model.
-        settings: limits on each attempt.
-        done: attempts already made.
-        first: what those that load it are compared with.
+        settings: limits for each attempt.
+        done: previous attempts.
+        first: run that the outputs are compared with.
 
     Returns:
-        One observation per attempt, with its agreement where the model loaded and was compared.
-        A runtime that did not start gives one.
+        One observation per attempt, with the agreement of outputs if the model was loaded and
+        compared. A runtime that did not start gives a single one.
     """
     tried = {(seen.runtime, seen.call) for seen in done}
     versions = {seen.runtime: seen.versions for seen in done if seen.versions}

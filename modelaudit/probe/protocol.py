@@ -1,4 +1,4 @@
-"""What the parent and the isolated child say to each other, and what is kept of it."""
+"""Messages between the supervisor and the isolated child, and observations made from them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from modelaudit.facts import Format, Json, Shape
 
-TFSM_LAYER = "TFSMLayer"  # only Keras 3 has it
-OWN_ERROR = "AdapterError"  # what the child says where it has the reason in words
+TFSM_LAYER = "TFSMLayer"  # only in Keras 3
+OWN_ERROR = "AdapterError"  # error type of the child's own messages
 
 
 class Status(StrEnum):
@@ -21,33 +21,33 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "out-of-memory"
     DISK = "out-of-disk"  # it wrote more than allowed
-    REFUSED = "refused"  # we did not run it (critical finding, no sandbox, unsupported format)
+    REFUSED = "refused"  # not run (critical finding, no sandbox, unsupported format)
     UNAVAILABLE = "unavailable"  # the runtime itself could not start
 
 
-# The runtimes that are installed beside this program, for people.
+# Display names of the runtimes that are installed with this program.
 INSTALLED: Mapping[str, str] = {
     "here": "the installed TensorFlow and Keras",
     "here-legacy": "the installed TensorFlow with tf-keras",
 }
 ENDED: Mapping[Status, str] = {
     Status.CRASHED: "it crashed",
-    Status.TIMEOUT: "it took too long",
-    Status.MEMORY: "it took too much memory",
-    Status.DISK: "it wrote too much",
+    Status.TIMEOUT: "it timed out",
+    Status.MEMORY: "it ran out of memory",
+    Status.DISK: "it exceeded the disk limit",
     Status.REFUSED: "it was not run",
     Status.UNAVAILABLE: "the runtime could not start",
 }
 
 
 def runtime_name(code: str) -> str:
-    """A runtime as a sentence names it."""
+    """Display name of a runtime."""
     return INSTALLED.get(code, code)
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A named input or output of a loaded model; shape with None for open axes."""
+    """A named input or output of a loaded model; undefined axes of its shape are None."""
 
     name: str
     dtype: str
@@ -56,7 +56,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class VariableDigest:
-    """A variable as the restored model holds it; sha256 over C-order little-endian bytes."""
+    """A variable of the restored model; SHA-256 of its little-endian bytes in C order."""
 
     path: str
     shape: tuple[int, ...]
@@ -66,16 +66,16 @@ class VariableDigest:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a runtime computes against what another one does, for the same inputs.
+    """Comparison of a runtime's outputs with those of a reference runtime, on equal inputs.
 
     Attributes:
-        reference: the other runtime, and `reference_call` how the model was loaded there.
-        output: the one that differs most.
-        difference: largest absolute difference; `relative` in units of the largest |reference|.
-        noise: largest difference between runs in either runtime, in batches of another size too.
-        tolerance: up to which absolute difference rounding and noise explain it.
+        reference: the reference runtime; `reference_call` is the loading call used there.
+        output: the output that differs most.
+        difference: largest absolute difference; `relative` to the largest |reference value|.
+        noise: largest difference between runs in the same runtime, including other batch sizes.
+        tolerance: largest absolute difference that rounding and noise can cause.
         samples: number of inputs.
-        not_compared: why there are no numbers, "" where there are.
+        not_compared: why the outputs were not compared, "" if they were.
     """
 
     reference: str
@@ -90,17 +90,17 @@ class Agreement:
 
     @property
     def same(self) -> bool:
-        """Both compute the same, up to rounding; false where that is not known."""
+        """Whether the outputs are equal up to rounding; False if they were not compared."""
         return not self.not_compared and self.difference <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One runtime's attempt at one model.
+    """A runtime's attempt to load and run a model.
 
-    `call` is the loading call that was tried (load_model, saved_model.load, session …).
-    `error` is what a user would have seen, cut at 2,000 characters. `seconds` is wall clock and
-    stays out of anything that is compared between runs.
+    `call` is the loading call (load_model, saved_model.load, session …). `error` is the error
+    message, truncated to 2,000 characters. `seconds` is wall-clock time and is never compared
+    between runs.
     """
 
     runtime: str
@@ -117,20 +117,20 @@ class Observation:
     log: str = ""
     seconds: float = 0.0
     layers: Mapping[str, str] = field(default_factory=dict)  # route -> class of the restored model
-    # route -> `config` and output `shape` of the restored layer, as far as they can be had
+    # route -> `config` and output `shape` of the restored layer, if available
     details: Mapping[str, Mapping[str, Json]] = field(
         default_factory=dict, compare=False, repr=False
     )
     notes: tuple[str, ...] = ()
-    peak_memory: int = 0  # bytes of resident memory, 0 where it was not seen
-    agreement: Agreement | None = None  # of its outputs with those of another runtime
-    target: str = ""  # the runtime in the words of predictions, `tf==2.15.1`
+    peak_memory: int = 0  # bytes of resident memory, 0 if unknown
+    agreement: Agreement | None = None  # with the outputs of another runtime
+    target: str = ""  # name of the runtime in predictions, such as `tf==2.15.1`
 
     @property
     def failure(self) -> str:
-        """What went wrong, the error's type before its text; "" where nothing did.
+        """Error type and message, or "" without an error.
 
-        An error of ours stands without its type, for its text says it all.
+        The child's own errors are shown without their type.
         """
         if self.error_type == OWN_ERROR and self.error:
             return self.error
@@ -138,7 +138,7 @@ class Observation:
 
 
 def all_calls(format: Format) -> tuple[str, ...]:
-    """Every loading call that makes a model of a format, in some runtime or other."""
+    """All loading calls for a format that some runtime supports."""
     match format:
         case Format.SAVEDMODEL_TF2:
             return ("load_model", "saved_model.load", TFSM_LAYER)
@@ -149,10 +149,10 @@ def all_calls(format: Format) -> tuple[str, ...]:
 
 
 def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
-    """The loading calls to try for a format, in order; empty where nothing can be run.
+    """The loading calls to try for a format, in order; empty if it cannot be run.
 
-    `legacy_keras` says that the runtime's Keras is of generation 2: only that one reads a
-    SavedModel as a Keras model. Weights and object checkpoints also need an architecture.
+    `legacy_keras` is whether the runtime has Keras 2, which can load a SavedModel as a Keras
+    model. Weights and object checkpoints also need an architecture.
     """
     match format:
         case Format.KERAS_ARCHIVE | Format.LEGACY_H5_FULL:

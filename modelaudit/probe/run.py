@@ -1,4 +1,4 @@
-"""Running models in this interpreter's TensorFlow: Keras 3 first, then tf-keras; then elsewhere."""
+"""Running models with the installed Keras 3, then tf-keras, then in other runtimes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,15 @@ from modelaudit.settings import Limits, Settings
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What running a model showed; `skipped` says why there is no behaviour, if there is none.
+    """Result of running a model.
 
-    `restore` compares the first model that was loaded with its file, `golden` with what was
-    recorded when it was saved. `elsewhere` are attempts after the first that loaded it.
+    Attributes:
+        observations: attempts in the installed runtimes, up to the first that loaded the model.
+        behaviour: measurements on probe inputs; None if they failed.
+        skipped: why there is no behaviour, or "".
+        restore: comparison of the first loaded model with its file.
+        golden: comparison with the golden record.
+        elsewhere: attempts in all other runtimes.
     """
 
     observations: tuple[Observation, ...]
@@ -55,10 +60,10 @@ class ProbeResult:
 def local_probe(
     settings: Settings, roots: Collection[Path] = ()
 ) -> Iterator[Callable[[Artifact, Settings], ProbeResult]]:
-    """Start the runtimes for as long as the context lasts and give what runs a model in them.
+    """Start the runtimes for the duration of the context; yields a function that runs a model.
 
-    The probe may be called from any number of forked processes at a time. The models are those
-    below the absolute paths `roots`: bubblewrap, where it is asked for, shows nothing else.
+    The function may be called from several forked processes at a time. `roots` are absolute
+    directories of the models; bubblewrap, if requested, shows no other user files.
     """
     with start_runtimes(settings, roots) as handles:
         yield probe_with(handles)
@@ -68,18 +73,18 @@ def local_probe(
 def start_runtimes(
     settings: Settings, roots: Collection[Path] = ()
 ) -> Iterator[Sequence[RuntimeHandle]]:
-    """Keras 3 and tf-keras of this interpreter, and the runtimes of the settings.
+    """Start the installed Keras 3 and tf-keras, and the runtimes of the settings.
 
-    None where running models is switched off. `roots` as in `local_probe`.
+    Yields no runtimes if running models is disabled. `roots` as in `local_probe`.
     """
     with contextlib.ExitStack() as stack:
         handles: list[RuntimeHandle] = []
         if settings.probe.enabled:
             remove_stale()
-            # Two at a time: an import of TensorFlow takes seconds. The threads are gone again
-            # before anything is forked.
+            # Two at a time, since importing TensorFlow takes seconds. The threads end before
+            # anything is forked.
             jail = roots if settings.probe.sandbox == "bwrap" else None
-            # Keras 2 is tried where Keras 3 did not load a model, or where all are.
+            # Keras 2 is used if Keras 3 cannot load a model, or if all runtimes are tried.
             late = not settings.runtimes
             with ThreadPoolExecutor(2) as pool:
                 runtimes = [start_runtime(installed_runtime(), jail=jail)]
@@ -90,19 +95,18 @@ def start_runtimes(
 
 
 def probe_with(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings], ProbeResult]:
-    """What runs a model in runtimes that were started."""
+    """A function that runs a model in started runtimes."""
     return partial(_run, handles)
 
 
 def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Settings) -> ProbeResult:
-    """Try the runtimes in order until one loads the model, and study it there.
+    """Try the runtimes in order until one loads the model, and measure the model there.
 
-    Where the settings name further runtimes, load it then in all others, too, and compare what
-    they compute.
+    If the settings name other runtimes, also load it in all others and compare the outputs.
 
     Returns:
-        One observation per runtime tried, and the behaviour where one loaded it. A child that
-        dies while it is studied turns its own observation into what ended it.
+        One observation per runtime tried, and the behaviour if the model was loaded. If the child
+        dies during the measurements, the observation has the reason.
     """
     probe, everywhere = settings.probe, bool(settings.runtimes)
     data = Path(probe.data) if probe.data else None
@@ -133,7 +137,7 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
 
 
 def _replayed(session: Session, artifact: Artifact, limits: Limits) -> GoldenCheck | None:
-    """The golden record beside the model, put to the restored model; None without a usable one."""
+    """Check the golden record of the model; None without a record."""
     golden = read_golden(artifact, limits)
     if golden is None or golden.problem:
         return golden

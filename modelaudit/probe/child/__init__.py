@@ -1,1 +1,1 @@
-"""child."""
+"""Code that runs in the isolated child, also under other interpreters."""

@@ -1,7 +1,7 @@
-"""One face for every kind of loaded model: ports, variables, and a call on one batch.
+"""A common interface for all kinds of loaded models: ports, variables, and calls on a batch.
 
-The child holds one of these. None imports TensorFlow: the module is handed in, so that the
-zygote alone decides which one it is. Python 3.7 syntax; TensorFlow 1.15 and later.
+The child holds one adapter. Adapters do not import TensorFlow; the zygote passes the module to
+them. Python 3.7 syntax; TensorFlow 1.15 and later.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     Values = dict[str, NDArray[Any]]
 
 
-CONFIG_CHARACTERS = 1 << 16  # of one layer
+CONFIG_CHARACTERS = 1 << 16  # maximum length of a layer's config as JSON
 
 
 class AdapterError(Exception):
-    """What was asked for does not exist in this kind of model."""
+    """The request is not possible for this kind of model."""
 
 
 def dtype_name(dtype: Untyped) -> str:
@@ -38,7 +38,7 @@ def dtype_name(dtype: Untyped) -> str:
 
 
 def shape_list(shape: Untyped) -> list[int | None] | None:
-    """A shape as a list with None for open axes; None where the rank is unknown."""
+    """A shape as a list, with None for undefined axes; None if the rank is unknown."""
     if shape is None or getattr(shape, "rank", 0) is None:
         return None
     sizes = [getattr(size, "value", size) for size in shape]  # TensorFlow 1 wraps them
@@ -63,12 +63,12 @@ class LoadedModel(ABC):
         self.notes: list[str] = []
 
     def layers(self) -> list[dict[str, Any]]:
-        """Route and class of every layer; empty where the model has none (graphs)."""
+        """Route and class of each layer; empty for graphs."""
         return []
 
     @abstractmethod
     def variables(self) -> OrderedDict[str, Any]:
-        """Path -> variable, each variable once, in a stable order."""
+        """Path -> variable, each variable once, in a reproducible order."""
 
     def value(self, variable: Untyped) -> NDArray[Any]:
         """Current value of a variable."""
@@ -83,12 +83,12 @@ class LoadedModel(ABC):
         """Outputs of one batch, by name."""
 
     def infer(self, feeds: list[NDArray[Any]]) -> Values:
-        """What `run` gives at inference, by the cheapest way there is for many batches."""
+        """Outputs of one batch at inference, in the fastest way for many batches."""
         return self.run(feeds, False)
 
 
 class KerasModel(LoadedModel):
-    """A model of Keras 2 or 3. Variables are `layer route/name`."""
+    """A Keras 2 or 3 model. Variables are named `layer route/name`."""
 
     def __init__(self, tf: Untyped, keras: Untyped, model: Untyped) -> None:
         super().__init__()
@@ -100,21 +100,21 @@ class KerasModel(LoadedModel):
             self._declare_built_input()
         outputs = list(_attribute(model, "outputs") or [])
         self.output_names = list(_attribute(model, "output_names") or [])
-        if len(self.output_names) != len(outputs):  # Sequential: named by the layer they leave
+        if len(self.output_names) != len(outputs):  # Sequential: named by the output layer
             layers = [getattr(tensor, "_keras_history", (None,))[0] for tensor in outputs]
             self.output_names = [
                 str(getattr(layer, "name", f"output_{i}")) for i, layer in enumerate(layers)
             ]
         self.outputs = [port(self.output_names[i], tensor) for i, tensor in enumerate(outputs)]
-        # Models built from a dict of inputs are called with one; its flat order is by key.
+        # Models with a dict of inputs are called with a dict; the flat order is by key.
         structures = [_attribute(model, name) for name in ("_inputs_struct", "_nested_inputs")]
         keyed = [sorted(structure) for structure in structures if isinstance(structure, dict)]
         self.keys = keyed[0] if keyed else None
-        self.graph: Untyped = None  # what `infer` traced
+        self.graph: Untyped = None  # traced by `infer`
         self.traceable = bool(self.inputs) and tf.executing_eagerly()
 
     def _declare_built_input(self) -> None:
-        """Subclassed models have no symbolic inputs, but may know the shape they were built for."""
+        """Subclassed models have no symbolic inputs, but may have the shape they were built for."""
         shape = _attribute(self.model, "_build_input_shape")
         shapes = _attribute(self.model, "_build_shapes_dict")
         if shape is None and isinstance(shapes, dict) and len(shapes) == 1:
@@ -125,10 +125,10 @@ class KerasModel(LoadedModel):
             dtype = _attribute(self.model, "compute_dtype") or "float32"
             open_batch = [None, *list(shape)[1:]]
             self.inputs = [{"name": "input", "dtype": str(dtype), "shape": open_batch}]
-            self.notes.append("input taken from the shape that the model was built for")
+            self.notes.append("the input is inferred from the shape that the model was built for")
 
     def walk(self) -> Iterator[tuple[str, Any]]:
-        """Route and object of every layer, a nested model's layers after the model."""
+        """Route and object of each layer; the layers of a nested model follow it."""
 
         def below(model: Untyped, prefix: str) -> Iterator[tuple[str, Any]]:
             for layer in _attribute(model, "layers") or []:
@@ -140,9 +140,9 @@ class KerasModel(LoadedModel):
         return below(self.model, "")
 
     def operations(self) -> Iterator[tuple[str, Any]]:
-        """Route and object of every operation of Keras 3's functional models that is no layer.
+        """Route and object of each operation of a Keras 3 functional model.
 
-        `model.layers` leaves them out, while the saved config lists them among the layers.
+        `model.layers` does not include operations, but the saved config lists them as layers.
         """
         models = [("", self.model)]
         models += [(route + "/", layer) for route, layer in self.walk()]
@@ -154,7 +154,7 @@ class KerasModel(LoadedModel):
                     yield prefix + operation.name, operation
 
     def layers(self) -> list[dict[str, Any]]:
-        """Route, class, trainable flag, config and output shape of every layer and operation."""
+        """Route, class, trainable flag, config and output shape of each layer and operation."""
         return [
             {
                 "route": route,
@@ -167,7 +167,7 @@ class KerasModel(LoadedModel):
         ]
 
     def variables(self) -> OrderedDict[str, Any]:
-        """Weights by layer route and own name, then those that no layer holds."""
+        """Weights by layer route and name, then weights that belong to no layer."""
         found: OrderedDict[str, Any] = OrderedDict()
         seen = set()
 
@@ -189,20 +189,20 @@ class KerasModel(LoadedModel):
         return found
 
     def value(self, variable: Untyped) -> NDArray[Any]:
-        """Current value, also of graph mode variables (TensorFlow 1)."""
+        """Current value, including graph-mode variables (TensorFlow 1)."""
         if self.tf.executing_eagerly():
             return np.asarray(variable.numpy())
         return np.asarray(self.keras.backend.get_value(variable))
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
-        """Overwrite a variable, also in graph mode."""
+        """Overwrite a variable, including graph-mode variables."""
         if self.tf.executing_eagerly():
             variable.assign(value)
         else:
             self.keras.backend.set_value(variable, value)
 
     def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
-        """Call the model itself, which unlike `predict` obeys a training flag in its graph."""
+        """Call the model itself, which, unlike `predict`, uses the training flag."""
         if not self.tf.executing_eagerly():
             if training:
                 raise AdapterError("graph mode has no training flag")
@@ -211,8 +211,8 @@ class KerasModel(LoadedModel):
         argument = self._argument(self._tensors(feeds))
         if training is False:
             return named_outputs(self.model(argument, training=False), self.output_names)
-        # In training mode a call moves BatchNormalization's statistics: put them back. States of
-        # random generators are no weights and go on, or every repetition would look the same.
+        # A call in training mode updates BatchNormalization statistics; they are reset afterwards.
+        # The states of random number generators are not, or all repetitions would be equal.
         before = [(variable, self.value(variable)) for variable in self.model.non_trainable_weights]
         try:
             options = {} if training is None else {"training": training}
@@ -222,9 +222,9 @@ class KerasModel(LoadedModel):
                 variable.assign(value)
 
     def infer(self, feeds: list[NDArray[Any]]) -> Values:
-        """Call the model as a graph, traced at the first call, as `predict` does.
+        """Call the model as a graph, which is traced at the first call, as in `predict`.
 
-        A model that cannot be traced, or whose graph fails, is called as it is.
+        If tracing or the graph fails, the model is called directly.
         """
         if self.traceable:
             try:
@@ -232,12 +232,12 @@ class KerasModel(LoadedModel):
                 if self.graph is None:
                     self.graph = self._trace()
                 return named_outputs(self.graph(*tensors), self.output_names)
-            except Exception:  # a layer's own code may raise anything, and `run` words it better
+            except Exception:  # layer code may raise anything; `run` gives better messages
                 self.traceable, self.graph = False, None
         return self.run(feeds, False)
 
     def _trace(self) -> Untyped:
-        # Rewriting a graph takes longer than a small model's answers.
+        # Optimising the graph takes longer than running a small model.
         with contextlib.suppress(AttributeError):
             self.tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         specs = [
@@ -252,7 +252,7 @@ class KerasModel(LoadedModel):
         return traced.get_concrete_function()
 
     def _tensors(self, feeds: list[NDArray[Any]]) -> list[Any]:
-        """The inputs as tensors of the declared types."""
+        """The inputs as tensors of the declared dtypes."""
         tensors = [self.tf.constant(feed) for feed in feeds]
         for i, tensor in enumerate(tensors[: len(self.inputs)]):
             if self.inputs[i]["dtype"] != "string":
@@ -260,14 +260,14 @@ class KerasModel(LoadedModel):
         return tensors
 
     def _argument(self, tensors: list[Any]) -> Untyped:
-        """The inputs in the structure that the model is called with."""
+        """The inputs in the structure that the model expects."""
         if self.keys is not None and len(self.keys) == len(tensors):
             return {key: tensors[i] for i, key in enumerate(self.keys)}
         return tensors if len(tensors) != 1 else tensors[0]
 
 
 def _attribute(owner: Untyped, name: str) -> Untyped:
-    """An attribute, or None where Keras raises because the model was never built."""
+    """An attribute, or None if Keras raises because the model was never built."""
     try:
         return getattr(owner, name, None)
     except (AttributeError, ValueError, RuntimeError, TypeError):
@@ -275,23 +275,23 @@ def _attribute(owner: Untyped, name: str) -> Untyped:
 
 
 def _config(layer: Untyped) -> Untyped:
-    """The layer's config as JSON; None where it has none, or it is large (vocabularies)."""
+    """The layer's config as JSON; None if it has none, or if it is large (vocabularies)."""
     try:
         text = json.dumps(layer.get_config(), default=_named)
-    except Exception:  # a layer's own code may raise anything
+    except Exception:  # layer code may raise anything
         return None
     return json.loads(text) if len(text) <= CONFIG_CHARACTERS else None
 
 
 def _named(value: Untyped) -> Untyped:
-    """What JSON does not have: arrays and tuples as lists, functions by their names."""
+    """Replacement for values that are not JSON: lists for arrays, names for functions."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return getattr(value, "__name__", None) or str(value)
 
 
 def _output_shape(layer: Untyped) -> Untyped:
-    """The shape of the only output of the only call; None where there are several, or none."""
+    """Shape of the layer's output; None if the layer has several calls or outputs, or none."""
     shape = getattr(_attribute(layer, "output"), "shape", None)
     try:
         return None if shape is None else shape_list(shape)
@@ -308,14 +308,14 @@ def _path(variable: Untyped) -> str:
 
 
 def _tail(variable: Untyped, layer: str) -> str:
-    """A variable's own name: its path below the last mention of its layer."""
+    """A variable's own name: the part of its path after the last occurrence of its layer."""
     path = _path(variable)
     _, mark, tail = ("/" + path).rpartition("/" + layer + "/")
     return tail if mark else path.rsplit("/", 1)[-1]
 
 
 def named_outputs(result: Untyped, names: list[str]) -> Values:
-    """Outputs by name, whatever structure the model returned them in."""
+    """Outputs by name, for any structure that the model returns."""
     flat: list[tuple[str, Any]] = []
 
     def gather(value: Untyped, name: str) -> None:
@@ -332,6 +332,6 @@ def named_outputs(result: Untyped, names: list[str]) -> Values:
     keyed = isinstance(result, dict)
     values = {}
     for i, (name, value) in enumerate(flat):
-        own = not keyed and len(names) == len(flat)  # the model's own names are the better ones
+        own = not keyed and len(names) == len(flat)  # prefer the model's own names
         values[(names[i] if own else name) or "output_0"] = np.asarray(value)
     return values

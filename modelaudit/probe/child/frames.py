@@ -1,10 +1,10 @@
 """The wire format between the supervisor and the child that runs a model.
 
-A frame is the length of a JSON header (4 bytes, little-endian), the header, then the bytes of
-the arrays that the header announces, C order and little-endian. Nothing is ever unpickled, and
-every size is bounded before memory is taken for it.
+A frame is the length of a JSON header (4 bytes, little-endian), the header, and the bytes of the
+arrays that the header describes, in C order and little-endian. Nothing is unpickled, and every
+size is checked before memory is allocated.
 
-This module is also loaded by foreign interpreters: Python 3.7 syntax, standard library and numpy.
+Other interpreters load this module too: Python 3.7 syntax, standard library and numpy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Untyped = Any  # TensorFlow's and Keras's objects, which carry no types
+    Untyped = Any  # objects of TensorFlow and Keras, which are not typed
     Arrays = Mapping[str, NDArray[Any]]
     Header = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ PAYLOAD_BYTES = 1 << 30
 ARRAYS = 10_000
 RANK = 32
 
-# What may travel. Narrow floats that numpy lacks (bfloat16, float8) are widened by the sender.
+# Supported dtypes. The sender converts floats that numpy does not have (bfloat16, float8).
 DTYPES = {
     "bool": "|b1",
     "int8": "|i1",
@@ -49,14 +49,14 @@ DTYPES = {
 
 
 class FrameError(ValueError):
-    """The peer sent something that is not a frame, or the frame would be over a bound."""
+    """The data are not a frame, or the frame exceeds a limit."""
 
 
 def encode(header: Header, arrays: Arrays) -> Iterator[bytes | memoryview]:
     """Yield the pieces of one frame.
 
     Raises:
-        FrameError: a dtype cannot travel, or the frame is over a bound.
+        FrameError: unsupported dtype, or the frame exceeds a limit.
     """
     if len(arrays) > ARRAYS or sum(array.nbytes for array in arrays.values()) > PAYLOAD_BYTES:
         raise FrameError(f"more than {ARRAYS:,} arrays or {PAYLOAD_BYTES:,} bytes in one frame")
@@ -70,7 +70,7 @@ def encode(header: Header, arrays: Arrays) -> Iterator[bytes | memoryview]:
         buffers.append(flat)
     text = json.dumps(dict(header, arrays=described)).encode()
     if len(text) > HEADER_BYTES:
-        raise FrameError(f"more than {HEADER_BYTES:,} bytes of description in one frame")
+        raise FrameError(f"more than {HEADER_BYTES:,} bytes of headers in one frame")
     yield struct.pack("<I", len(text)) + text
     for buffer in buffers:
         if buffer.nbytes:
@@ -78,10 +78,10 @@ def encode(header: Header, arrays: Arrays) -> Iterator[bytes | memoryview]:
 
 
 def decode(read: Callable[[int], bytearray]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The next frame, taken from `read`, which returns exactly as many bytes as it is asked for.
+    """Read the next frame. `read(n)` must return exactly n bytes.
 
     Raises:
-        FrameError: not a frame, or over a bound.
+        FrameError: the data are not a frame, or the frame exceeds a limit.
     """
     (length,) = struct.unpack("<I", read(4))
     if length > HEADER_BYTES:
@@ -94,30 +94,30 @@ def decode(read: Callable[[int], bytearray]) -> tuple[dict[str, Any], dict[str, 
         raise FrameError("a header that is not an object")
     described = header.pop("arrays", None)
     if not isinstance(described, list) or len(described) > ARRAYS:
-        raise FrameError("no list of arrays, or too long a one")
+        raise FrameError("no list of arrays, or it is too long")
     specs = [_spec(entry) for entry in described]
     if sum(nbytes for _, _, _, nbytes in specs) > PAYLOAD_BYTES:
         raise FrameError(f"arrays of more than {PAYLOAD_BYTES:,} bytes")
     arrays = {}
     for name, dtype, shape, nbytes in specs:
         if name in arrays:
-            raise FrameError(f"two arrays called {name!r}")
+            raise FrameError(f"two arrays named {name!r}")
         arrays[name] = np.frombuffer(read(nbytes), dtype=dtype).reshape(shape)
     return header, arrays
 
 
 def _spec(entry: object) -> tuple[str, np.dtype[Any], tuple[int, ...], int]:
-    """Name, dtype, shape and byte count of an announced array, each checked."""
+    """Validated name, dtype, shape and size in bytes of a described array."""
     if not isinstance(entry, dict):
         raise FrameError("an array description that is not an object")
     name, dtype, shape = entry.get("name"), entry.get("dtype"), entry.get("shape")
     if not isinstance(name, str) or not isinstance(dtype, str) or dtype not in DTYPES:
         raise FrameError(f"an array of unknown dtype {str(dtype)[:40]!r}")
     if not isinstance(shape, list) or len(shape) > RANK:
-        raise FrameError("an array without a sensible shape")
+        raise FrameError("an array without a valid shape")
     nbytes = np.dtype(DTYPES[dtype]).itemsize
     for size in shape:
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= PAYLOAD_BYTES:
-            raise FrameError("an array with an impossible axis")
+            raise FrameError("an array with an invalid axis")
         nbytes *= size
     return name, np.dtype(DTYPES[dtype]), tuple(shape), nbytes

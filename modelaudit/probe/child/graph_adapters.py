@@ -1,6 +1,6 @@
-"""Models that are graphs: signatures of SavedModels, and TensorFlow 1 graphs in a session.
+"""Adapters for graphs: signatures of SavedModels, and TensorFlow 1 graphs in a session.
 
-Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed in.
+Python 3.7 syntax; TensorFlow 1.15 and later, which is passed in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .adapters import Values
     from .frames import Untyped
 
-REFERENCES = ("VariableV2", "Variable")  # operations of TensorFlow 1's reference variables
+REFERENCES = ("VariableV2", "Variable")  # TensorFlow 1's reference variables
 
 
 class SignatureModel(LoadedModel):
@@ -38,7 +38,7 @@ class SignatureModel(LoadedModel):
             self.outputs = [port(name, outputs[name]) for name in sorted(outputs)]
 
     def variables(self) -> OrderedDict[str, Any]:
-        """Breadth first over the object graph: the order that gives checkpoints their keys."""
+        """Breadth-first over the object graph, as in the order of checkpoint keys."""
         found: OrderedDict[str, Any] = OrderedDict()
         queue, seen = [("", self.root)], {id(self.root)}
         while queue:
@@ -57,9 +57,9 @@ class SignatureModel(LoadedModel):
         return self._of_graph(found) if hasattr(self.root, "prune") else found
 
     def _of_graph(self, found: OrderedDict[str, Any]) -> OrderedDict[str, Any]:
-        """Variables of a TensorFlow 1 graph, by the names that they have there.
+        """Variables of a TensorFlow 1 graph, by their names in the graph.
 
-        TensorFlow 2 makes no object of a reference variable; its value can still be read.
+        TensorFlow 2 has no objects for reference variables, but their values can be read.
         """
         named = OrderedDict((v.name.split(":")[0], v) for v in found.values())
         for op in self.root.graph.get_operations():
@@ -70,15 +70,15 @@ class SignatureModel(LoadedModel):
         return named
 
     def value(self, variable: Untyped) -> NDArray[Any]:
-        """Current value, also of a reference variable."""
+        """Current value, including reference variables."""
         if hasattr(variable, "numpy"):
             return super().value(variable)
         return np.asarray(self.root.prune([], variable.name)())
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
-        """Overwrite a variable, but for those that TensorFlow 2 has no object of."""
+        """Overwrite a variable; not possible for reference variables."""
         if not hasattr(variable, "assign"):
-            raise AdapterError(f"{variable.name} is a reference variable: it can only be read")
+            raise AdapterError(f"{variable.name} is a reference variable, which is read-only")
         super().assign(variable, value)
 
     def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
@@ -86,7 +86,7 @@ class SignatureModel(LoadedModel):
         if self.function is None:
             raise AdapterError("the SavedModel has no signature to call")
         if training:
-            raise AdapterError("a signature has no training flag: it is frozen into the graph")
+            raise AdapterError("a signature has no training flag")
         tensors = {}
         for i, entry in enumerate(self.inputs):
             tensors[entry["name"]] = self.tf.cast(self.tf.constant(feeds[i]), entry["dtype"])
@@ -104,7 +104,7 @@ class SessionModel(LoadedModel):
         self.outputs = [port(name, self.fetch_out[name]) for name in self.fetch_out]
 
     def variables(self) -> OrderedDict[str, Any]:
-        """The graph's variables; those outside of its collection as the tensor that reads them."""
+        """The graph's variables; those outside its collection as the tensor that reads them."""
         graph = self.session.graph
         with graph.as_default():
             found = OrderedDict((v.op.name, v) for v in self.v1.global_variables())
@@ -120,10 +120,10 @@ class SessionModel(LoadedModel):
         return np.asarray(self.session.run(variable))
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
-        """Overwrite through the initialiser's input, which adds no op to the graph."""
+        """Overwrite through the initializer's input, which adds no op to the graph."""
         initializer = getattr(variable, "initializer", None)
         if initializer is None:
-            raise AdapterError(f"{variable.name} is outside of the graph's variables")
+            raise AdapterError(f"{variable.name} is not in the graph's variable collection")
         self.session.run(initializer, {initializer.inputs[1]: value})
 
     def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:

@@ -1,10 +1,10 @@
-"""Landlock, the Linux sandbox for processes without privileges, by system calls alone.
+"""Landlock, the Linux sandbox for unprivileged processes, through system calls.
 
-The restriction is one-way: what is not granted here stays closed for this thread and everything
-that it starts. Layouts and numbers follow the kernel's public interface (linux/landlock.h);
-the three system calls have one number on every architecture.
+The restriction is permanent for this thread and all processes that it starts. Structures and
+numbers are from the kernel's public interface (linux/landlock.h); the three system calls have the
+same numbers on all architectures.
 
-Python 3.7 syntax and the standard library only: foreign interpreters load this file too.
+Other interpreters load this module too: Python 3.7 syntax, standard library only.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ WRITE_FILE = 1 << 1
 READ_FILE = 1 << 2
 READ_DIR = 1 << 3
 TRUNCATE = 1 << 14
-ALL_V1 = (1 << 13) - 1  # execute, read, write, make and remove of every kind
+ALL_V1 = (1 << 13) - 1  # execute, read, write, create and remove, for all file types
 REFER = 1 << 13
 IOCTL_DEV = 1 << 15
-FILE_ONLY = WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV | 1  # rights that a file can carry
+FILE_ONLY = WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV | 1  # rights that apply to files
 
 NET_ALL = 0b11  # bind and connect of TCP
-SCOPE_ALL = 0b11  # abstract Unix sockets and signals outside of this domain
+SCOPE_ALL = 0b11  # abstract Unix sockets and signals outside this domain
 
 
 class LandlockError(OSError):
-    """The kernel has no Landlock or refused a step of it."""
+    """The kernel does not support Landlock, or refused a step."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -45,7 +45,7 @@ class _Ruleset(ctypes.Structure):
 
 class _PathBeneath(ctypes.Structure):
     _pack_ = 1
-    _layout_ = "ms"  # what `_pack_` always meant; newer interpreters want it said
+    _layout_ = "ms"  # the layout that `_pack_` implies; newer interpreters need it explicitly
     _fields_ = (("access", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 
@@ -62,13 +62,13 @@ def abi() -> int:
     """Version of the kernel's Landlock interface.
 
     Raises:
-        LandlockError: the kernel was built or started without it.
+        LandlockError: the kernel was built or started without Landlock.
     """
     return _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION_FLAG))
 
 
 def rights(version: int) -> int:
-    """Every file system right that a kernel of interface `version` can withhold."""
+    """All file system rights that a kernel with interface `version` can restrict."""
     handled = ALL_V1
     if version >= 2:
         handled |= REFER
@@ -86,18 +86,18 @@ def restrict(
     devices: Iterable[str],
     writable: Iterable[str],
 ) -> int:
-    """Close the file system, TCP and signals to the outside, but for the given paths.
+    """Deny access to the file system, TCP, and processes outside, except for the given paths.
 
     Args:
-        readable: files, or directories with all below them, to read and list.
-        listable: directories whose names may be read, but no content.
-        devices: device files to read and write.
-        writable: directories in which anything may be done except executing.
+        readable: files, and directories with their contents, that can be read and listed.
+        listable: directories that can be listed, but whose contents cannot be read.
+        devices: device files that can be read and written.
+        writable: directories in which everything but execution is allowed.
 
-    Paths that do not exist are passed over: nothing can be read there anyway.
+    Paths that do not exist are skipped.
 
     Returns:
-        The interface version in force; below 4 TCP is not covered, below 6 signals are not.
+        The interface version. TCP is restricted from 4 on, signals from 6 on.
 
     Raises:
         LandlockError: nothing was restricted.
@@ -105,7 +105,7 @@ def restrict(
     version = abi()
     handled = rights(version)
     attributes = _Ruleset(handled, NET_ALL if version >= 4 else 0, SCOPE_ALL if version >= 6 else 0)
-    # Older kernels know a shorter structure and take a longer one only if the rest is zero.
+    # Older kernels have a shorter structure, and accept a longer one if the rest is zero.
     size = ctypes.sizeof(attributes)
     ruleset = _call(
         CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)

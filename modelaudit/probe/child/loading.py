@@ -1,7 +1,7 @@
-"""The loading calls that a user would make, by name.
+"""The loading calls of TensorFlow and Keras, by name.
 
-Each takes the path and gives an adapter or raises what the user would have seen. All run inside
-the sandbox. Python 3.7 syntax; TensorFlow 1.15 and later; TensorFlow is handed in.
+Each takes a path and returns an adapter, or raises the error that a user would see. All run in the
+sandbox. Python 3.7 syntax; TensorFlow 1.15 and later, which is passed in.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     Loader = Callable[["LoadContext"], LoadedModel]
 
-MAX_OUTPUTS = 8  # of a graph that does not say which of its tensors are its outputs
+MAX_OUTPUTS = 8  # of a graph that does not name its outputs
 TRAINING_SCOPES = ("save", "gradients", "report_uninitialized_variables", "init")
 SIDE_EFFECTS = ("Save", "Restore", "Assign", "Summary", "Apply", "Print", "NoOp", "Assert")
 
 
 class LoadContext:
-    """What a loader may use: the runtime's modules and the request."""
+    """Modules of the runtime, and the request."""
 
     def __init__(self, tf: Untyped, keras: Untyped, request: dict[str, Any]) -> None:
         self.tf, self.keras = tf, keras
@@ -40,7 +40,7 @@ class LoadContext:
         self.threads = int(request["threads"])
 
     def session(self, graph: Untyped) -> Untyped:
-        """A TensorFlow 1 session on `graph` with bounded threads."""
+        """A TensorFlow 1 session on `graph` with a limited number of threads."""
         v1 = self.tf.compat.v1
         config = v1.ConfigProto(
             intra_op_parallelism_threads=self.threads, inter_op_parallelism_threads=self.threads
@@ -49,11 +49,11 @@ class LoadContext:
 
 
 def run_ops_directly(tf: Untyped) -> None:
-    """Have each op run as it is called, not in a function that is made for it at its first use.
+    """Run each op directly when it is called, instead of in a function created at its first use.
 
-    Newer TensorFlows make one for every kind of op, which in a process that serves one small model
-    is a good part of its time. What is computed is the same but for rounding. There is no public
-    switch; a TensorFlow without this one stays as it is.
+    Newer versions of TensorFlow create one for each kind of op, which takes a considerable part of
+    the time in a process with one small model. Results are equal up to rounding. There is no
+    public switch; versions without this one are not changed.
     """
     wrapper = sys.modules.get("tensorflow.python.pywrap_tfe")
     switch = getattr(wrapper, "TFE_ContextSetRunEagerOpAsFunction", None)
@@ -73,14 +73,14 @@ def _need_keras(context: LoadContext) -> Untyped:
 
 
 def load_model(context: LoadContext) -> LoadedModel:
-    """`keras.models.load_model(path, compile=False)`, safe mode as Keras sets it."""
+    """`keras.models.load_model(path, compile=False)`, with Keras's default of safe mode."""
     keras = _need_keras(context)
     model = keras.models.load_model(context.path, compile=False)
     return KerasModel(context.tf, keras, model)
 
 
 def saved_model_load(context: LoadContext) -> LoadedModel:
-    """`tf.saved_model.load(path)` and a signature of it; in TensorFlow 1 that needs a session."""
+    """`tf.saved_model.load(path)` and one of its signatures; a session in TensorFlow 1."""
     if not context.tf.executing_eagerly():
         return session(context)
     run_ops_directly(context.tf)
@@ -92,7 +92,7 @@ def saved_model_load(context: LoadContext) -> LoadedModel:
 def _choose(signatures: Untyped, wanted: str | None) -> Untyped:
     if wanted is not None:
         if wanted not in signatures:
-            raise AdapterError(f"no signature {wanted!r}; there are {sorted(signatures)}")
+            raise AdapterError(f"no signature {wanted!r}; available: {sorted(signatures)}")
         return signatures[wanted]
     for name in ["serving_default", *sorted(signatures)]:
         if name in signatures and not name.startswith("__"):
@@ -101,7 +101,7 @@ def _choose(signatures: Untyped, wanted: str | None) -> Untyped:
 
 
 def tfsm_layer(context: LoadContext) -> LoadedModel:
-    """`keras.layers.TFSMLayer(path, call_endpoint=…)`, Keras 3's way to read a SavedModel."""
+    """`keras.layers.TFSMLayer(path, call_endpoint=…)`, Keras 3's way to load a SavedModel."""
     keras = _need_keras(context)
     if not hasattr(keras.layers, "TFSMLayer"):
         raise AdapterError("this Keras has no TFSMLayer")
@@ -113,7 +113,7 @@ def tfsm_layer(context: LoadContext) -> LoadedModel:
 
 
 def session(context: LoadContext) -> LoadedModel:
-    """`tf.compat.v1.saved_model.loader.load` with the tags asked for, else `serve`."""
+    """`tf.compat.v1.saved_model.loader.load` with the requested tags, or `serve`."""
     v1 = context.tf.compat.v1
     graph = v1.Graph()
     with graph.as_default():
@@ -145,8 +145,8 @@ def import_meta_graph(context: LoadContext) -> LoadedModel:
     with graph.as_default():
         saver = v1.train.import_meta_graph(context.path + ".meta", clear_devices=True)
         live = context.session(graph)
-        if saver is None:  # the graph holds no variable
-            raise AdapterError("the graph has nothing to restore")
+        if saver is None:  # the graph has no variables
+            raise AdapterError("the graph has no variables to restore")
         saver.restore(live, context.path)
         inputs, outputs = _endpoints(context, graph)
         return SessionModel(context.tf, live, inputs, outputs)
@@ -165,10 +165,10 @@ def import_graph_def(context: LoadContext) -> LoadedModel:
 
 
 def _endpoints(context: LoadContext, graph: Untyped) -> tuple[Any, Any]:
-    """Inputs and outputs of a graph without signatures: as asked for, else as it looks.
+    """Inputs and outputs of a graph without signatures: as requested, or else inferred.
 
-    Outputs are tensors that nothing consumes and that follow from a placeholder, saving and
-    training parts aside; inputs are the placeholders that they follow from.
+    Outputs are tensors that are not consumed and depend on a placeholder, except in saving and
+    training scopes; inputs are the placeholders that they depend on.
     """
     if context.tensors_out:
         outputs = [(n, graph.get_tensor_by_name(n)) for n in context.tensors_out]
@@ -193,7 +193,7 @@ def _terminal(op: Untyped) -> bool:
 
 
 def _placeholders(tensor: Untyped) -> list[Any]:
-    """Placeholder ops that `tensor` follows from, in name order."""
+    """Placeholder ops that `tensor` depends on, by name."""
     found, seen, stack = {}, set(), [tensor.op]
     while stack:
         op = stack.pop()
@@ -207,28 +207,28 @@ def _placeholders(tensor: Untyped) -> list[Any]:
 
 
 def _rebuilt(context: LoadContext) -> tuple[Any, Any]:
-    """The Keras module and the model rebuilt from the architecture that belongs to the weights."""
+    """The Keras module, and the model rebuilt from the architecture for the weights."""
     keras = _need_keras(context)
     if not context.architecture:
-        raise AdapterError("weights alone: no architecture to put them in")
+        raise AdapterError("only weights, without an architecture to load them into")
     return keras, keras.models.model_from_json(context.architecture)
 
 
 def load_weights(context: LoadContext) -> LoadedModel:
-    """`model_from_json` of the given architecture, then `load_weights`."""
+    """`model_from_json` with the given architecture, then `load_weights`."""
     keras, model = _rebuilt(context)
     model.load_weights(context.path)
     return KerasModel(context.tf, keras, model)
 
 
 def load_checkpoint(context: LoadContext) -> LoadedModel:
-    """`tf.train.Checkpoint(…).read` into the given architecture; all of it must match."""
+    """`tf.train.Checkpoint(…).read` into the given architecture; all variables must match."""
     keras, model = _rebuilt(context)
     train = context.tf.train
     keys = [name for name, _ in train.list_variables(context.path)]
     wrapped = any(key.startswith("model/") for key in keys)
     checkpoint = train.Checkpoint(model=model) if wrapped else train.Checkpoint(model)
-    # `read` restores what was saved; `restore` would also ask for a counter of saves.
+    # `read` restores what was saved; `restore` would also require a save counter.
     checkpoint.read(context.path).assert_existing_objects_matched().expect_partial()
     return KerasModel(context.tf, keras, model)
 
@@ -246,7 +246,7 @@ LOADERS: dict[str, Loader] = {
 
 
 def load(tf: Untyped, keras: Untyped, request: dict[str, Any]) -> LoadedModel:
-    """Load as `request["call"]` says."""
+    """Load the model with the loading call `request["call"]`."""
     context = LoadContext(tf, keras, request)
     if not Path(context.path).is_absolute():
         raise AdapterError("the path must be absolute")

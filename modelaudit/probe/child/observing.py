@@ -1,8 +1,8 @@
-"""Watching what flows through a Keras model's layers while it runs, and refitting its statistics.
+"""Capturing inputs and outputs of Keras layers while a model runs, and refitting statistics.
 
-Each watched layer's `call` is wrapped for the time of the watching. Unlike a second model built
-from the layers' symbolic outputs, that reaches layers inside nested and subclassed models too,
-and shows every call of a layer that is used more than once. Python 3.7 syntax.
+The `call` method of each layer is wrapped temporarily. Unlike a second model built from symbolic
+outputs, this includes layers in nested and subclassed models, and each call of a shared layer.
+Python 3.7 syntax.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
     from .frames import Untyped
 
-SMALL = 1 << 20  # values up to which numpy is done before TensorFlow has begun
+SMALL = 1 << 20  # number of values up to which numpy is faster than TensorFlow
 
 
 class LayerHook(ABC):
-    """Context in which the calls of the named layers go through `around`."""
+    """Context manager that passes calls of the named layers to `around`."""
 
     def __init__(self, model: LoadedModel, routes: Iterable[str]) -> None:
         if not isinstance(model, KerasModel) or not model.tf.executing_eagerly():
-            raise AdapterError("layers can be watched in Keras models under TensorFlow 2 only")
+            raise AdapterError("layers can be watched only in Keras models under TensorFlow 2")
         layers = dict(model.walk())
         self.tf = model.tf
-        self.before: dict[str, Untyped] = {}  # of layers that others watch, too
+        self.before: dict[str, Untyped] = {}  # calls of layers that are wrapped already
         self.missing = [route for route in routes if route not in layers]
         self.layers = {route: layers[route] for route in routes if route in layers}
 
@@ -53,7 +53,7 @@ class LayerHook(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the layers their own calls back."""
+        """Restore the layers' own calls."""
         for route, layer in self.layers.items():
             if route in self.before:
                 layer.call = self.before[route]
@@ -62,13 +62,13 @@ class LayerHook(ABC):
 
     @abstractmethod
     def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
-        """What `call` returns for these arguments; more is done here."""
+        """Run `call` with these arguments and return its result, with additional actions."""
 
 
 class ActivationCapture(LayerHook):
-    """Context in which the named layers are watched.
+    """Context manager that captures inputs or outputs of the named layers.
 
-    Results are keyed `route` for a layer's first call in a forward pass, `route@1` for its
+    Results have the key `route` for a layer's first call in a forward pass, `route@1` for the
     second, and so on; statistics add `:mean`, `:var`, `:min`, `:max` and `:count`.
     """
 
@@ -80,7 +80,7 @@ class ActivationCapture(LayerHook):
         self.sums: dict[str, _ChannelMoments] = {}
 
     def around(self, route: str, call: Untyped, *args: Untyped, **kwargs: Untyped) -> Untyped:
-        """Run the layer and remember what went in or came out."""
+        """Run the layer and store its input or output."""
         result = call(*args, **kwargs)
         value = (args[0] if args else None) if self.into else result
         if isinstance(value, (list, tuple)):
@@ -94,13 +94,13 @@ class ActivationCapture(LayerHook):
         return result
 
     def keep(self, rows: int, statistics: bool) -> None:
-        """Take over what one forward pass of `rows` samples showed."""
+        """Store the captured values of one forward pass with `rows` samples."""
         for key, tensor in self.calls.items():
             route = key.rpartition("@")[0] or key
             dtype = np.dtype(tensor.dtype.as_numpy_dtype)
             if tensor.shape.rank == 0 or dtype.kind in "OSU":
                 continue
-            value = tensor[:rows] if len(tensor) > rows else tensor  # padded rows are no samples
+            value = tensor[:rows] if len(tensor) > rows else tensor  # remove padded rows
             if statistics:
                 axis = channel_axis(self.layers[route], value.shape.rank)
                 self.sums.setdefault(key, _ChannelMoments()).add(self.tf, value, axis)
@@ -111,7 +111,7 @@ class ActivationCapture(LayerHook):
         self.calls.clear()
 
     def results(self) -> dict[str, NDArray[Any]]:
-        """What was kept, by call."""
+        """The stored values or statistics, by call."""
         found = {key: np.concatenate(pieces) for key, pieces in self.whole.items()}
         for key, moments in self.sums.items():
             for name, value in moments.results().items():
@@ -120,10 +120,10 @@ class ActivationCapture(LayerHook):
 
 
 class BatchNormRefit(LayerHook):
-    """Context in which BatchNormalization layers take their statistics from what flows in.
+    """Context manager in which BatchNormalization layers compute their statistics from inputs.
 
-    Each layer's stored mean and variance are overwritten right before it runs, so one forward
-    pass refits all of them in turn: what the second sees has been through the refitted first.
+    The stored mean and variance of each layer are overwritten right before it runs, so one forward
+    pass refits all layers in turn: each sees the outputs of the refitted layers before it.
     `variables` are the two variables of each route; `assign` overwrites one.
     """
 
@@ -143,13 +143,13 @@ class BatchNormRefit(LayerHook):
         mean, variance = self.variables[route]
         for variable, seen in ((mean, found["mean"]), (variance, found["var"])):
             if seen.shape != tuple(variable.shape):
-                raise AdapterError(f"what flows into {route} has another number of channels")
+                raise AdapterError(f"inputs of {route} have another number of channels")
             self.assign(variable, seen.astype(dtype_name(variable.dtype)))
         return call(*args, **kwargs)
 
 
 def channel_axis(layer: Untyped, rank: int) -> int:
-    """The axis that a layer holds one statistic for: its own, or that of its data format."""
+    """Axis of the layer's statistics: its own `axis`, or that of its data format."""
     axis = getattr(layer, "axis", None) if hasattr(layer, "moving_mean") else None
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
         axis = axis[0]
@@ -159,9 +159,9 @@ def channel_axis(layer: Untyped, rank: int) -> int:
 
 
 class _ChannelMoments:
-    """Mean, population variance, minimum and maximum per channel, batch by batch.
+    """Mean, population variance, minimum and maximum per channel, updated batch by batch.
 
-    Batches are merged as in Chan, Golub and LeVeque (1983): no cancellation for large means.
+    Batches are merged as in Chan, Golub and LeVeque (1983), which avoids cancellation.
     """
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ class _ChannelMoments:
 
 
 def _of_batch(tf: Untyped, value: Untyped, axes: tuple[int, ...]) -> tuple[NDArray[Any], ...]:
-    """Mean, population variance, minimum and maximum over `axes`, as float64 but the last two."""
+    """Mean and population variance (float64), minimum and maximum over `axes`."""
     array = value.numpy()
     if array.size <= SMALL:
         exact = array.astype(np.float64)

@@ -1,10 +1,10 @@
-"""The child's restrictions, taken on before it touches a model; there is no way back.
+"""Permanent restrictions of the child, applied before it opens a model.
 
-Each layer stands alone: where the kernel lacks one, the others still hold, and the report says
-which is missing and why. Order matters: what needs privileges comes before they are given up,
-and the system call filter, which forbids much of this very code, comes last.
+The layers are independent: if the kernel lacks one, the others still apply, and the report says
+which one is missing and why. The order matters: steps that need privileges come before privileges
+are dropped, and the system call filter, which forbids many of these steps, comes last.
 
-Python 3.7 syntax and the standard library only: foreign interpreters load this file too.
+Other interpreters load this module too: Python 3.7 syntax, standard library only.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from . import landlock, seccomp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-NOBODY = 65534  # the overflow uid and gid, which own nothing
+NOBODY = 65534  # the overflow uid and gid, which own no files
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS = 1, 4, 28, 38
 SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_READ_SEARCH = 1 << 2
 
-# Looked up by TensorFlow, its thread pools and libc; nothing here is secret or writable.
+# Files that TensorFlow, its thread pools and libc read; none is secret or writable.
 SYSTEM_READABLE = (
     "/usr",
     "/lib",
@@ -65,7 +65,7 @@ LAYERS = (
     "landlock-signals",
     "seccomp",
 )
-REQUIRED = ("limits", "landlock", "seccomp")  # what --require-sandbox insists on
+REQUIRED = ("limits", "landlock", "seccomp")  # for --require-sandbox
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -81,22 +81,22 @@ class _CapabilityData(ctypes.Structure):
 
 
 def enter(policy: Mapping[str, Any]) -> dict[str, bool | str]:
-    """Restrict this process for good.
+    """Restrict this process permanently.
 
     Args:
-        policy: `readable` and `listable` (lists of paths), `scratch` (the one writable
-            directory, which becomes home, temporary and working directory),
-            `address_space` (bytes beyond what is mapped now), `cpu` (seconds), `file_size` (bytes).
+        policy: `readable` and `listable` (lists of paths), `scratch` (the only writable directory,
+            which becomes home, temporary and working directory), `address_space` (bytes in
+            addition to those mapped now), `cpu` (seconds), `file_size` (bytes).
 
     Returns:
-        Each layer of `LAYERS` -> True where it is in force, else the reason why it is not.
+        Layer of `LAYERS` -> True if it is in effect, else the reason why it is not.
 
     Raises:
-        PermissionError: what a model needs to run is closed to the user that it would run as.
+        PermissionError: the unprivileged user cannot read files that running a model needs.
     """
     report: dict[str, bool | str] = {}
     scratch = str(policy["scratch"])
-    with contextlib.suppress(OSError):  # already the leader of a session
+    with contextlib.suppress(OSError):  # it leads a session already
         os.setsid()
     os.umask(0o077)
     report["limits"] = _attempt(lambda: _limit(policy))
@@ -110,7 +110,7 @@ def enter(policy: Mapping[str, Any]) -> dict[str, bool | str]:
     _settle(scratch)
     report["no-new-privileges"] = _attempt(lambda: _prctl(PR_SET_NO_NEW_PRIVS, 1))
     report["not-dumpable"] = _attempt(lambda: _prctl(PR_SET_DUMPABLE, 0))
-    # Changing the user clears this signal, so it is set only now.
+    # Changing the user clears this signal, so it is set afterwards.
     report["dies-with-parent"] = _attempt(lambda: _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL)))
     _restrict_files(readable, policy["listable"], scratch, report)
     report["seccomp"] = _attempt(seccomp.restrict)
@@ -132,13 +132,13 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _limit(policy: Mapping[str, Any]) -> None:
-    """Bounds of last resort; the supervisor watches time and resident memory more closely."""
+    """Limits of last resort; the supervisor monitors time and memory more closely."""
     cpu = int(policy["cpu"])
     wanted = [
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_FSIZE, int(policy["file_size"])),
-        (resource.RLIMIT_NOFILE, 256),  # a deleted file that is open is out of sight
+        (resource.RLIMIT_NOFILE, 256),  # deleted open files are not counted by the disk limit
         (resource.RLIMIT_NPROC, 4096),
     ]
     mapped = _mapped_bytes()
@@ -147,15 +147,15 @@ def _limit(policy: Mapping[str, Any]) -> None:
     for which, value in wanted:
         _, hard = resource.getrlimit(which)
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        # At the hard limit on time the kernel kills; at the soft one it says why (SIGXCPU).
+        # At the hard CPU limit the kernel kills; at the soft limit it sends SIGXCPU.
         soft = max(bound - 1, 1) if which == resource.RLIMIT_CPU else bound
         resource.setrlimit(which, (soft, bound))
     if mapped is None:
-        raise OSError("no bound on memory: it needs /proc")
+        raise OSError("memory cannot be limited without /proc")
 
 
 def _mapped_bytes() -> int | None:
-    """Address space in use: TensorFlow maps gigabytes that it never touches."""
+    """Address space in use; TensorFlow maps gigabytes that it never touches."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -163,26 +163,26 @@ def _mapped_bytes() -> int | None:
 
 
 def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str]) -> None:
-    """Become a user who owns nothing and has no capability.
+    """Switch to a user without files and capabilities.
 
-    Root's own files (an interpreter below /root, a model with mode 0600) may be closed to that
-    user. Then one capability stays, to read past file modes; Landlock bounds what it reaches.
-    Where root itself has not got it, as in a container, there is no use in going on.
+    That user may be unable to read root's own files (an interpreter in /root, a model with mode
+    0600). Then one capability is kept, to read files regardless of their mode; Landlock limits
+    what it applies to. If root does not have it, as in a container, the model cannot be run.
 
     Raises:
-        PermissionError: one of `needed` cannot be read, which would look like a fault of the model.
+        PermissionError: one of `needed` cannot be read, which would look like an error of the model.
     """
     if os.geteuid() != 0:
         report["unprivileged"] = True
         report["capabilities"] = _attempt(lambda: _set_capabilities(0, 0))
         return
     try:
-        # The supervisor looks into it, by its group where root cannot read past file modes.
+        # The supervisor reads it, through its group if root cannot ignore file modes.
         Path(scratch).chmod(0o2750)
         os.umask(0o027)
         os.chown(scratch, NOBODY, os.getegid())
-        # Capabilities then outlive the change of user, and access(2), by which TensorFlow asks
-        # whether a file exists, looks at those that are left and not at the user alone.
+        # Capabilities then survive the change of user. access(2), with which TensorFlow checks
+        # whether a file exists, uses the remaining ones and not only the user.
         _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -198,12 +198,12 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
         dropped = _attempt(lambda: _set_capabilities(kept, kept))
     if closed is not None and not kept and report["unprivileged"] is True:
         raise PermissionError(
-            f"run modelaudit as another user than root, or open {closed} to all users: models are "
-            "run as a user without rights, to whom it is closed, and root has no "
-            "CAP_DAC_READ_SEARCH here to leave to that user"
+            f"models run as an unprivileged user who cannot read {closed}, and root lacks "
+            "CAP_DAC_READ_SEARCH here, which would allow it: run modelaudit as a user other than "
+            f"root, or make {closed} readable for all users"
         )
     if dropped is True and kept:
-        dropped = f"keeps CAP_DAC_READ_SEARCH: {closed} is closed to other users"
+        dropped = f"keeps CAP_DAC_READ_SEARCH: other users cannot read {closed}"
     report["capabilities"] = dropped
 
 
@@ -216,7 +216,7 @@ def _set_capabilities(effective: int, permitted: int) -> None:
 
 
 def _permitted() -> int:
-    """The first 32 capabilities that this process may use."""
+    """The first 32 permitted capabilities of this process."""
     header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
     data = (_CapabilityData * 2)()
     library = ctypes.CDLL(None, use_errno=True)
@@ -226,7 +226,7 @@ def _permitted() -> int:
 
 
 def _first_closed(paths: Iterable[str]) -> str | None:
-    """The first of `paths` that this user cannot open."""
+    """The first of `paths` that this user cannot open, else None."""
     for path in paths:
         try:
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
@@ -238,10 +238,10 @@ def _first_closed(paths: Iterable[str]) -> str | None:
 
 
 def _below(paths: Iterable[str]) -> Iterator[str]:
-    """`paths`, and what lies below them.
+    """`paths` and their contents.
 
-    A hostile directory tree is not walked to its end: past a thousand entries loading then fails
-    with the file's name.
+    A hostile directory tree is not traversed completely: files after the first thousand are not
+    checked, and loading fails with the name of an unreadable one.
     """
     seen = 0
     for path in paths:
@@ -254,7 +254,7 @@ def _below(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _interpreter_files() -> Iterator[str]:
-    """A file of the standard library and one of each package, with their directories.
+    """One file of the standard library and of each package, and their directories.
 
     An import lists the directory before it opens the file.
     """
@@ -271,7 +271,7 @@ def _interpreter_paths() -> list[str]:
 
 
 def _settle(scratch: str) -> None:
-    """Make the private directory home, temporary and working directory."""
+    """Use the private directory as home, temporary and working directory."""
     for name in ("HOME", "TMPDIR", "KERAS_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = scratch
     tempfile.tempdir = scratch
@@ -291,4 +291,4 @@ def _restrict_files(
         return
     report["landlock"] = True
     for layer, since in (("landlock-network", 4), ("landlock-signals", 6)):
-        report[layer] = version >= since or f"kernel has Landlock {version}, this needs {since}"
+        report[layer] = version >= since or f"the kernel has Landlock {version}, needs {since}"

@@ -1,11 +1,11 @@
-"""A system call filter for the child, assembled here as classic BPF; no library needed.
+"""A system call filter for the child, assembled as classic BPF without a library.
 
-It is a deny list. An allow list would have to follow every system call of every libc,
-interpreter and TensorFlow build that this child is sent to; what a model must never do
-(start programs, open sockets, reach other processes, change file modes, load kernel code) is
-short and stable. Files are Landlock's part, which knows paths and this filter does not.
+It is a deny list. An allow list would have to include all system calls of every libc, interpreter
+and TensorFlow build that the child runs with; the list of what a model must never do (start
+programs, open sockets, access other processes, change file modes, load kernel code) is short and
+stable. Access to files is restricted by Landlock, since this filter cannot check paths.
 
-Python 3.7 syntax and the standard library only: foreign interpreters load this file too.
+Other interpreters load this module too: Python 3.7 syntax, standard library only.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Numbers by architecture: (x86_64, aarch64), None where the architecture has no such call.
-# Calls added since Linux 5.0 have one number everywhere.
+# System call numbers on (x86_64, aarch64), None if there is no such call. Calls added since Linux
+# 5.0 have the same number on all architectures.
 DENIED: dict[str, tuple[int | None, int | None]] = {
     # network and other endpoints
     "socket": (41, 198),
@@ -129,7 +129,7 @@ CLONE_THREAD = 0x00010000
 X32_BIT = 0x40000000
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-ARCHITECTURES = ("x86_64", "aarch64")  # the order of the columns above
+ARCHITECTURES = ("x86_64", "aarch64")  # order of the columns above
 
 LOAD, JUMP_EQUAL, JUMP_GREATER_EQUAL, JUMP_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -142,7 +142,7 @@ SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_TSYNC = 1, 1
 
 
 class SeccompError(OSError):
-    """The filter could not be installed; nothing is filtered."""
+    """The filter could not be installed, and nothing is filtered."""
 
 
 class _Program(ctypes.Structure):
@@ -154,7 +154,7 @@ def _step(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
 
 
 def _only(number: int, accept: Iterable[tuple[int, int]]) -> list[bytes]:
-    """Allow call `number` only if one (jump code, value) holds for its first argument."""
+    """Allow call `number` only if one of the (jump code, value) tests holds for its argument 1."""
     tests = list(accept)
     body = [_step(LOAD, FIRST_ARGUMENT_AT)]
     for index, (code, value) in enumerate(tests):
@@ -164,10 +164,10 @@ def _only(number: int, accept: Iterable[tuple[int, int]]) -> list[bytes]:
 
 
 def assemble(machine: str, pid: int) -> bytes:
-    """The filter for process `pid` on `machine` (x86_64 or aarch64).
+    """Assemble the filter for process `pid` on `machine` (x86_64 or aarch64).
 
     Raises:
-        SeccompError: an architecture without a table.
+        SeccompError: unsupported architecture.
     """
     if machine not in AUDIT_ARCH or sys.byteorder != "little":
         raise SeccompError(errno.ENOTSUP, f"no system call table for {machine}")
@@ -178,13 +178,13 @@ def assemble(machine: str, pid: int) -> bytes:
         _step(RETURN, KILL_PROCESS),
         _step(LOAD, NUMBER_AT),
     ]
-    if machine == "x86_64":  # the x32 numbers would walk around every line below
+    if machine == "x86_64":  # the x32 numbers would bypass all checks below
         steps += [_step(JUMP_GREATER_EQUAL, X32_BIT, no=1), _step(RETURN, DENY)]
     for numbers in DENIED.values():
         number = numbers[column]
         if number is not None:
             steps += [_step(JUMP_EQUAL, number, no=1), _step(RETURN, DENY)]
-    # clone3 hides its flags behind a pointer; libc falls back to clone when it is missing.
+    # clone3 has its flags behind a pointer; libc falls back to clone if clone3 is missing.
     steps += [_step(JUMP_EQUAL, CLONE3, no=1), _step(RETURN, ERRNO | errno.ENOSYS)]
     steps += _only(CLONE[column], [(JUMP_SET, CLONE_THREAD)])
     steps += _only(KILL[column], [(JUMP_EQUAL, pid)])
@@ -195,10 +195,10 @@ def assemble(machine: str, pid: int) -> bytes:
 
 
 def restrict() -> None:
-    """Install the filter on every thread of this process; it cannot be taken off again.
+    """Install the filter on all threads of this process; it cannot be removed.
 
     Raises:
-        SeccompError: not installed, with the reason.
+        SeccompError: the filter was not installed.
     """
     machine = os.uname().machine
     code = assemble(machine, os.getpid())

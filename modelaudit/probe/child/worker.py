@@ -1,13 +1,12 @@
-"""The child: restricts itself, then loads one model and answers questions about it.
+"""The child: restricts itself, then loads one model and answers requests about it.
 
-Requests and answers are frames (see `frames`) on one descriptor that only this process holds
-and that is none of the standard streams: whatever a model prints goes to the log. Every answer
-repeats the session's token.
+Requests and answers are frames (see `frames`) on a descriptor that only this process has and that
+is not a standard stream: output of the model goes to the log. Each answer contains the session's
+token.
 
-Why several files and not one: `frames`, `sandbox`, `landlock`, `seccomp`, `adapters`,
-`graph_adapters`, `observing` and `loading` stand beside this one and are loaded with it as a
-package of their own (see `zygote`), so foreign interpreters need nothing installed. All keep to
-Python 3.7 syntax.
+The modules `frames`, `sandbox`, `landlock`, `seccomp`, `adapters`, `graph_adapters`, `observing`
+and `loading` are loaded with this one as a separate package (see `zygote`), so that nothing has to
+be installed for other interpreters. All use Python 3.7 syntax.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ ERROR_CHARACTERS = 2000
 
 
 def main(data: int, log: int, policy: dict[str, Any], import_runtime: ImportRuntime) -> None:
-    """Serve requests on descriptor `data` until it closes; never returns to the caller's code.
+    """Answer requests on descriptor `data` until it is closed; does not return.
 
-    `import_runtime` gives (tensorflow, keras or None, versions); in a forked child that is
-    already done and costs nothing.
+    `import_runtime` returns (tensorflow, keras or None, versions); in a forked child the modules
+    are already imported.
     """
     data = _take_over(data, log)
     token = str(policy["token"])
@@ -56,7 +55,7 @@ def main(data: int, log: int, policy: dict[str, Any], import_runtime: ImportRunt
             _send(data, dict(hello, token=token, ok=False, refused=refused), {})
             os._exit(0)
         tf, keras, versions = import_runtime(policy)
-    except BaseException as error:  # whatever it is, the supervisor is told
+    except BaseException as error:  # any error is reported to the supervisor
         _send(data, dict(_failure(error), token=token), {})
         os._exit(1)
     _send(data, dict(hello, token=token, ok=True, versions=versions), {})
@@ -69,12 +68,12 @@ def main(data: int, log: int, policy: dict[str, Any], import_runtime: ImportRunt
         try:
             header, results = worker.answer(request, arrays)
             _send(data, dict(header, token=token, ok=True), results)
-        except BaseException as error:  # a model's own code may raise anything, SystemExit too
+        except BaseException as error:  # model code may raise anything, including SystemExit
             _send(data, dict(_failure(error), token=token), {})
 
 
 def _take_over(data: int, log: int) -> int:
-    """Standard streams to the log, everything else closed but the channel."""
+    """Redirect standard streams to the log, and close all other descriptors but the channel."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(log, 1)
@@ -107,25 +106,25 @@ def _send(descriptor: int, header: dict[str, Any], arrays: Arrays) -> None:
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    """The error as the user would see it; of a long text the ends, where causes are named."""
+    """The error as a user would see it; of a long text, the start and the end."""
     text, half = str(error), ERROR_CHARACTERS // 2 - 2
     cause = error.__context__
     if isinstance(cause, OSError) and type(cause) is type(error) and error.strerror is None:
-        text = str(cause) + "\n" + text  # Keras words it anew and keeps only the number
+        text = str(cause) + "\n" + text  # Keras replaces the message and keeps only the number
     if len(text) > ERROR_CHARACTERS:
         text = text[:half] + " … " + text[-half:]
     return {"ok": False, "error_type": type(error).__name__, "error": text}
 
 
 class Worker:
-    """One model and the inputs kept for it."""
+    """A model and its stored inputs."""
 
     def __init__(self, tf: Untyped, keras: Untyped) -> None:
         self.tf, self.keras = tf, keras
         self.model: LoadedModel | None = None
         self.kept: Arrays = {}
-        self._last_names: list[str] = []  # of the outputs of the last batch
-        self.originals: Arrays = {}  # values from before the first assignment
+        self._last_names: list[str] = []  # output names of the last batch
+        self.originals: Arrays = {}  # values before the first assignment
         self.verbs: dict[str, Callable[[dict[str, Any], Arrays], Answer]] = {
             "load": self.load,
             "describe": self.describe,
@@ -140,21 +139,21 @@ class Worker:
         }
 
     def answer(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Do what one request asks."""
+        """Answer one request."""
         return self.verbs[str(request["verb"])](request, arrays)
 
     def loaded(self) -> LoadedModel:
-        """The model.
+        """The loaded model.
 
         Raises:
-            AdapterError: none is loaded.
+            AdapterError: no model is loaded.
         """
         if self.model is None:
             raise AdapterError("no model is loaded")
         return self.model
 
     def load(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Load by one call; an earlier model is dropped."""
+        """Load a model with one loading call; a previous model is discarded."""
         self.model = None
         self.originals.clear()
         self.model = loading.load(self.tf, self.keras, request)
@@ -177,7 +176,7 @@ class Worker:
         return described, {}
 
     def digests(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """sha256 of every variable's C-order little-endian bytes; strings have none."""
+        """SHA-256 of each variable's little-endian bytes in C order; "" for strings."""
         model = self.loaded()
         digests = []
         for path, variable in model.variables().items():
@@ -194,14 +193,14 @@ class Worker:
         return {}, {path: _portable(model.value(held[path])) for path in request["paths"]}
 
     def put(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Keep arrays under their names; those in `drop` are forgotten first."""
+        """Store arrays by name; those in `drop` are removed first."""
         for name in request.get("drop", ()):
             self.kept.pop(name, None)
         self.kept.update(arrays)
         return {}, {}
 
     def predict(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Outputs for kept inputs, each transformed as its feed says."""
+        """Outputs for stored inputs, each transformed as specified by its feed."""
         outputs: dict[str, list[NDArray[Any]]] = {}
         for rows, values in self._batches(request, watched=False):
             for name, value in values.items():
@@ -213,9 +212,9 @@ class Worker:
         return {"text_outputs": skipped}, joined
 
     def activations(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """What flows out of (or into) layers, whole or as statistics per channel.
+        """Outputs or inputs of layers, as values or as statistics per channel.
 
-        One pass serves all of `watches`; what the first saw is keyed `0/…`, and so on.
+        One pass serves all `watches`; keys start with the index of the watch, `0/…`.
         """
         watches = request["watches"]
         with contextlib.ExitStack() as stack:
@@ -236,9 +235,10 @@ class Worker:
         return {"missing": sorted({route for each in captures for route in each.missing})}, seen
 
     def refit(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Give BatchNormalization layers the statistics of what flows in, until `restore`.
+        """Set the statistics of BatchNormalization layers to those of their inputs.
 
-        `layers` are (mean, variance) variable paths by route. All inputs are one batch.
+        `layers` maps routes to the paths of (mean, variance). All inputs are one batch. `restore`
+        undoes this.
         """
         model = self.loaded()
         held = model.variables()
@@ -256,7 +256,7 @@ class Worker:
     ) -> Iterator[tuple[int, Arrays]]:
         """Yield (rows, outputs by name) for each batch of the transformed inputs.
 
-        Layers that are `watched` must run one by one.
+        If layers are `watched`, the model is called layer by layer.
         """
         model, training = self.loaded(), request.get("training")
         rows = request.get("rows")
@@ -265,7 +265,7 @@ class Worker:
             for feed in request["feeds"]
         ]
         if len(model.inputs) not in {0, len(feeds)}:
-            raise AdapterError(f"the model has {len(model.inputs)} inputs, {len(feeds)} were fed")
+            raise AdapterError(f"the model has {len(model.inputs)} inputs, but got {len(feeds)}")
         size = int(request["batch_size"])
         fixed = [entry["shape"][0] for entry in model.inputs if entry["shape"]]
         if any(n is not None for n in fixed):
@@ -274,7 +274,7 @@ class Worker:
         for start in range(0, total, size):
             batch = [feed[start : start + size] for feed in feeds]
             rows = len(batch[0])
-            if rows < size and any(n is not None for n in fixed):  # the graph insists on its size
+            if rows < size and any(n is not None for n in fixed):  # pad to the fixed batch size
                 batch = [np.concatenate([b, np.repeat(b[-1:], size - rows, 0)]) for b in batch]
             inferring = training is False and not watched and request.get("traced", True)
             values = model.infer(batch) if inferring else model.run(batch, training)
@@ -282,7 +282,7 @@ class Worker:
             yield rows, values
 
     def assign(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Overwrite variables, keeping what they held for `restore`."""
+        """Overwrite variables; `restore` resets them."""
         model = self.loaded()
         held = model.variables()
         for path, value in arrays.items():
@@ -294,7 +294,7 @@ class Worker:
         return {}, {}
 
     def restore(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Undo every assignment since the model was loaded."""
+        """Undo all assignments since the model was loaded."""
         model = self.loaded()
         held = model.variables()
         for path, value in self.originals.items():
@@ -305,10 +305,10 @@ class Worker:
 
 
 def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[Any]:
-    """`array` after `perm` (axis order), `flip` (axes), `scale` and `offset`; contiguous.
+    """Apply `perm` (axis order), `flip` (axes), `scale` and `offset`; returns a contiguous array.
 
     Values are computed in float64 and returned in the array's dtype; integers are rounded and
-    clipped to their range. Axes count the batch axis.
+    clipped to their range. Axis 0 is the batch axis.
     """
     if not steps:
         return array
@@ -327,14 +327,14 @@ def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[An
 
 
 def _cut(name: str, value: NDArray[Any], rows: int) -> NDArray[Any]:
-    """Drop padded rows; an output that is not one value a sample is an error, not a guess."""
+    """Remove padded rows; raise if the output has fewer rows than samples."""
     if value.ndim == 0 or len(value) < rows:
-        raise AdapterError(f"output {name!r} of shape {value.shape} is not per sample")
+        raise AdapterError(f"output {name!r} of shape {value.shape} has no row per sample")
     return value[:rows]
 
 
 def _portable(value: NDArray[Any]) -> NDArray[Any]:
-    """Floats that numpy lacks, as float32."""
+    """Convert floats that numpy does not have to float32."""
     if value.dtype.name in frames.DTYPES:
         return value
     return value.astype(np.float32)

@@ -1,15 +1,15 @@
-"""One process per runtime: imports TensorFlow once, then forks a child for each model.
+"""One process per runtime that imports TensorFlow once and forks a child for each model.
 
-It never runs an op itself, so a fork finds no thread pool or session half copied. Where forking
-after the import is not safe (anything but Linux) each child is a fresh process of this file.
+It runs no ops itself, so that a fork copies no thread pools or sessions. On systems where forking
+after the import is not safe (all but Linux), each child is a new process of this file.
 
-Run as a script by any interpreter that has TensorFlow, also Python 3.7 with TensorFlow 1.15:
-the files beside it are loaded as a package of their own, because `modelaudit` itself needs a
-newer Python. Not run with `-I`: a TensorFlow from `pip install --user` must be found.
+Run as a script by any interpreter with TensorFlow, also Python 3.7 with TensorFlow 1.15. The
+modules in this directory are loaded as a separate package, because `modelaudit` itself needs a
+newer Python. Not run with `-I`, since TensorFlow may be installed with `pip install --user`.
 
-Arguments: socket path, descriptor that closes when the owner dies, descriptor for the ready
-message, number of threads per op, and the mode: `fork`, `late` (TensorFlow is imported when that
-is first asked for) or `fresh`.
+Arguments: socket path, descriptor that is closed when the owner dies, descriptor for the ready
+message, threads per thread pool, and the mode: `fork`, `late` (imports TensorFlow at the first
+request) or `fresh`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RECEIVE_SECONDS = 10.0
 
 
 def _load_siblings() -> None:
-    """Make the files beside this one importable as a package, and nothing else of its folder."""
+    """Make the modules in this directory importable as a package, but not as top-level modules."""
     folder = str(Path(__file__).absolute().parent)
     sys.path[:] = [path for path in sys.path if path not in ("", folder)]
     package = types.ModuleType(PACKAGE)
@@ -46,19 +46,19 @@ def _load_siblings() -> None:
 
 
 def _worker() -> types.ModuleType:
-    """The child's module; imported once before any fork."""
+    """The child's module; imported once, before any fork."""
     return importlib.import_module(PACKAGE + ".worker")
 
 
 def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
-    """(tensorflow, keras or None, versions) with threads and seeds fixed; runs no op."""
+    """(tensorflow, keras or None, versions), with threads and seeds set; runs no ops."""
     import tensorflow as tf
 
     versions = {"python": sys.version.split()[0], "tensorflow": str(tf.__version__)}
     keras = None
     with contextlib.suppress(ImportError, AttributeError):
-        keras = tf.keras  # Keras 3, or tf-keras where TF_USE_LEGACY_KERAS says so
-        _ = keras.layers.Dense  # lazily loaded: have it before the fork
+        keras = tf.keras  # Keras 3, or tf-keras if TF_USE_LEGACY_KERAS is set
+        _ = keras.layers.Dense  # loaded lazily, so load it before the fork
         name, version = _keras_version(keras)
         versions[name] = version
     for name in ("numpy", "h5py"):
@@ -69,21 +69,21 @@ def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     seed = int(policy.get("seed", 0)) % 2**32
-    random.seed(seed)  # Keras draws the seeds of layers that have none from here
+    random.seed(seed)  # Keras uses it to generate seeds of layers without a seed
     np.random.seed(seed)
     tf.compat.v1.set_random_seed(seed)
     return tf, keras, versions
 
 
 def _keras_version(keras: types.ModuleType) -> tuple[str, str]:
-    """`keras` or `tf-keras`, and its version; tf-keras says it at its root, not below `tf`."""
+    """`keras` or `tf-keras`, and its version, which tf-keras has only in its root module."""
     root = sys.modules[keras.Model.__module__.split(".")[0]]
     name = "tf-keras" if root.__name__ == "tf_keras" else "keras"
     return name, str(getattr(keras, "__version__", None) or root.__version__)
 
 
 class Children:
-    """The children that run now: process -> the connection of the session that owns it."""
+    """Running children: process ID -> connection of the session that owns it."""
 
     def __init__(self, forking: bool, threads: str) -> None:
         self.forking, self.threads = forking, threads
@@ -91,35 +91,35 @@ class Children:
         self.connections: dict[int, socket.socket] = {}
 
     def prepare(self) -> None:
-        """Import TensorFlow once for all children, where they are forks of this process."""
+        """Import TensorFlow once for all children, if they are forks of this process."""
         if self.forking and not self.imported:
             import_runtime({"threads": self.threads})
             _worker()
-            gc.freeze()  # or each child would copy every page that its collector visits
+            gc.freeze()  # else the garbage collector of each child would copy all pages
             self.imported = True
 
     def start(self, connection: socket.socket, message: bytes, fds: list[int]) -> None:
-        """Start a child that serves on `fds` (channel, log) under the policy in `message`."""
+        """Start a child on `fds` (channel, log) with the policy in `message`."""
         pid = os.fork()
         if pid == 0:
-            # The child says it itself: the kernel then tells its number as the owner knows it,
-            # which in a process namespace is another than `pid`.
+            # Sent by the child itself: the kernel then passes its process ID in the owner's
+            # namespace, which can differ from `pid`.
             _tell(connection, {"started": True})
             _become_worker(fds, message.decode(), self.forking)
         self.connections[pid] = connection
 
     def kill(self, connection: socket.socket) -> None:
-        """End the child of `connection` and whatever it may have started."""
+        """Kill the child of `connection` and any process in its session."""
         for pid, owner in self.connections.items():
             if owner is connection:
-                # The child leads a session of its own, if it came that far.
+                # The child leads a session, unless it was killed too early.
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
 
     def reap(self) -> list[socket.socket]:
-        """Report ended children to their owners; returns those connections."""
+        """Report ended children to their owners; return their connections."""
         done = []
         for pid in list(self.connections):
             waited, status, usage = os.wait4(pid, os.WNOHANG)
@@ -131,7 +131,7 @@ class Children:
 
 
 def _become_worker(fds: list[int], policy: str, forking: bool) -> None:
-    """The child's whole life, in this process image or in a fresh one."""
+    """Run the worker, in this process or in a new one. Does not return."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -146,12 +146,12 @@ def _become_worker(fds: list[int], policy: str, forking: bool) -> None:
 
 
 def _tell(connection: socket.socket, message: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # the owner is gone: nobody to tell
+    with contextlib.suppress(OSError):  # the owner has hung up
         connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """One line and the descriptors that came with it."""
+    """Receive one line and the descriptors sent with it."""
     message, fds = b"", array.array("i")
     space = socket.CMSG_SPACE(2 * fds.itemsize)
     while not message.endswith(b"\n"):
@@ -166,9 +166,9 @@ def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _accept(listener: socket.socket, children: Children) -> socket.socket | None:
-    """Start a child for the next session; None where it hung up or no process is to be had.
+    """Start a child for the next session; None if it hung up or no process can be started.
 
-    One that sends no descriptors asks for nothing but that TensorFlow be imported.
+    A connection without descriptors only requests that TensorFlow is imported.
     """
     connection, _ = listener.accept()
     fds: list[int] = []
@@ -184,7 +184,7 @@ def _accept(listener: socket.socket, children: Children) -> socket.socket | None
             children.prepare()
             _tell(connection, {"ready": True})
     except OSError as error:
-        sys.stderr.write(f"no child for a session: {error}\n")
+        sys.stderr.write(f"a child could not be started: {error}\n")
     finally:
         for fd in fds:
             os.close(fd)
@@ -193,7 +193,7 @@ def _accept(listener: socket.socket, children: Children) -> socket.socket | None
 
 
 def serve(listener: socket.socket, owner: int, children: Children) -> None:
-    """Accept sessions until the owner's descriptor closes."""
+    """Accept sessions until the owner's descriptor is closed."""
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -211,7 +211,7 @@ def serve(listener: socket.socket, owner: int, children: Children) -> None:
                 if source == woken:
                     os.read(woken, 4096)
                     for connection in children.reap():
-                        with contextlib.suppress(KeyError):  # its owner hung up before
+                        with contextlib.suppress(KeyError):  # its owner has hung up already
                             selector.unregister(connection)
                         connection.close()
                 elif source is listener:
@@ -219,13 +219,13 @@ def serve(listener: socket.socket, owner: int, children: Children) -> None:
                     if accepted is not None:
                         selector.register(accepted, selectors.EVENT_READ)
                 elif isinstance(source, socket.socket) and not source.recv(1):
-                    # The owner hung up: the child goes, and its end closes the connection.
+                    # The owner hung up: kill the child; its end closes the connection.
                     selector.unregister(source)
                     children.kill(source)
 
 
 def main(arguments: list[str]) -> None:
-    """Entry point of the script, see the module's docstring."""
+    """Entry point of the script; see the module docstring."""
     _load_siblings()
     if arguments[0] == "--worker":
         policy = json.loads(arguments[1])

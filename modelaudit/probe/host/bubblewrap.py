@@ -1,8 +1,8 @@
-"""Bubblewrap around a whole runtime: namespaces of its own, asked for by `--sandbox bwrap`.
+"""Running a whole runtime in bubblewrap (`--sandbox bwrap`).
 
-Inside there is a file system with the interpreter, the system's libraries and the audited paths,
-all read-only; no network, no other processes. The children still take on every layer of
-`sandbox`: this one stands around them, and also holds where a kernel lacks Landlock.
+Bubblewrap provides a file system with the interpreter, the system's libraries and the audited
+paths, all read-only; no network and no other processes. Children still enable all layers of
+`sandbox`; bubblewrap is an additional layer that also works on kernels without Landlock.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 
 from modelaudit.probe.child.sandbox import SYSTEM_READABLE
 
-LAYER = "bubblewrap"  # its name among the layers of the sandbox
+LAYER = "bubblewrap"  # its name in sandbox reports
 PROGRAM = "bwrap"
 MISSING = "bubblewrap is not installed (apt-get install bubblewrap)"
 SECONDS = 30.0
 NAMESPACES = ("--unshare-ipc", "--unshare-net", "--unshare-pid", "--unshare-uts")
-# As root there is no user namespace; what the runtime needs to hand its children to `nobody`.
+# Capabilities of root, for which no user namespace is used; needed to run children as `nobody`.
 ROOT_NEEDS = (
     "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",  # the socket's directory, and to clean up what the children wrote
+    "CAP_DAC_OVERRIDE",  # for the socket's directory, and to remove files of the children
     "CAP_DAC_READ_SEARCH",
     "CAP_KILL",
     "CAP_SETGID",
@@ -39,12 +39,12 @@ ASK_PATHS = (
 
 
 def bubblewrap_command(command: list[str], visible: Iterable[Path], private: Path) -> list[str]:
-    """`command`, to be run by bubblewrap.
+    """The command that runs `command` in bubblewrap.
 
     Args:
-        command: an interpreter's absolute path first.
-        visible: absolute paths that it may read, beside the system's and the interpreter's.
-        private: the one directory that it may write.
+        command: starts with the absolute path of an interpreter.
+        visible: absolute paths that are readable, besides those of the system and interpreter.
+        private: the only writable directory.
 
     Raises:
         OSError: bubblewrap is not installed, or the interpreter does not start.
@@ -61,7 +61,7 @@ def bubblewrap_command(command: list[str], visible: Iterable[Path], private: Pat
         for capability in ROOT_NEEDS:
             arguments += ["--cap-add", capability]
     arguments += parent_directory_options([*map(Path, paths), private])
-    for path in sorted(paths):  # a directory before what lies in it
+    for path in sorted(paths):  # directories before their contents
         arguments += ["--ro-bind-try", path, path]
     arguments += ["--dev", "/dev", "--proc", "/proc"]
     arguments += ["--bind", str(private), str(private), "--remount-ro", "/"]
@@ -69,7 +69,7 @@ def bubblewrap_command(command: list[str], visible: Iterable[Path], private: Pat
 
 
 def parent_directory_options(paths: Iterable[Path]) -> list[str]:
-    """Options that make the directories above `paths`, so that every user can pass through."""
+    """Options that create the parent directories of `paths`, accessible to all users."""
     options: list[str] = []
     for parent in sorted({parent for path in paths for parent in path.parents}):
         options += ["--perms", "0755", "--dir", str(parent)]
@@ -77,7 +77,7 @@ def parent_directory_options(paths: Iterable[Path]) -> list[str]:
 
 
 def _interpreter_paths(python: str) -> list[str]:
-    """Where an interpreter keeps its programs, libraries and packages."""
+    """Directories of an interpreter's programs, libraries and packages."""
     done = subprocess.run(
         [python, "-E", "-c", ASK_PATHS],
         stdin=subprocess.DEVNULL,
@@ -88,12 +88,12 @@ def _interpreter_paths(python: str) -> list[str]:
     try:
         found = json.loads(done.stdout)
     except ValueError as error:
-        raise OSError(f"it does not tell its paths: {done.stderr[-200:]!r}") from error
+        raise OSError(f"it does not report its paths: {done.stderr[-200:]!r}") from error
     return [path for path in found if isinstance(path, str)]
 
 
 def unavailable_reason() -> str:
-    """Why bubblewrap cannot be used on this machine, or "" where it can: it is tried."""
+    """Try bubblewrap; return why it cannot be used on this machine, or ""."""
     command = [PROGRAM, *NAMESPACES, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     try:
         done = subprocess.run(
@@ -110,5 +110,5 @@ def unavailable_reason() -> str:
         return str(error)
     if done.returncode == 0:
         return ""
-    said = done.stderr.strip()[-300:] or f"it ended with code {done.returncode}"
-    return f"{said} (containers often forbid namespaces; the other layers need none)"
+    said = done.stderr.strip()[-300:] or f"exit code {done.returncode}"
+    return f"{said} (containers often forbid namespaces; the other layers do not need them)"

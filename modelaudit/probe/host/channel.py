@@ -1,8 +1,8 @@
-"""The supervisor's line to one child: starts it, talks to it, watches it, ends it.
+"""The supervisor's connection to a child: starts it, talks to it, monitors it, ends it.
 
-Everything that comes from the child is untrusted: frames are bounded and typed by `frames`,
-answers must carry the session's token, and a child that stays silent, grows or dies ends as
-`ChildEnded`, which says how.
+Everything that the child sends is untrusted: `frames` checks sizes and types of frames, answers
+must contain the session's token, and a child that does not answer, exceeds a limit or dies raises
+`ChildEnded` with the reason.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from modelaudit.probe.child import frames
 from modelaudit.probe.host import disk_limit
 from modelaudit.probe.protocol import Status
 
-POLL_SECONDS = 0.05  # between two looks at memory
+POLL_SECONDS = 0.05  # interval between checks of memory and disk
 LOG_BYTES = 16 << 10
-DRAINED_BYTES = 1 << 20  # of the log between two looks at the clock; a pipe holds 64 KiB
-GRACE_SECONDS = 10.0  # for the runtime to report the end of a child that was killed
+DRAINED_BYTES = 1 << 20  # maximum log bytes read between checks of the clock; a pipe holds 64 KiB
+GRACE_SECONDS = 10.0  # time for the runtime to report the end of a killed child
 TIME_SIGNALS = (signal.SIGXCPU, signal.SIGALRM)
 CREDENTIALS = struct.Struct("iII")  # process, user, group
 CREDENTIALS_SPACE = socket.CMSG_SPACE(CREDENTIALS.size)
-# Linux alone has it, and is alone in needing it: memory is watched by /proc.
+# Only on Linux, where it is needed to read the child's memory use from /proc.
 PASS_CREDENTIALS: int | None = getattr(socket, "SO_PASSCRED", None)
 
 
 @dataclass
 class ChildEnded(Exception):
-    """The child is gone, or was ended by the supervisor."""
+    """The child died or was killed by the supervisor."""
 
     status: Status
     error_type: str = ""
@@ -50,9 +50,9 @@ class ChildEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
-    """Bounds on one child: seconds of waiting for it in total, bytes beyond the bare runtime.
+    """Limits of a child: total seconds of waiting, bytes of memory beyond the bare runtime.
 
-    `file_size` bounds each file that it writes, and all of them in `scratch` together.
+    `file_size` limits each file that it writes, and their total size in `scratch`, in bytes.
     """
 
     seconds: float
@@ -66,7 +66,7 @@ class Channel:
     """A running child.
 
     Raises:
-        Ended: UNAVAILABLE where the runtime does not answer.
+        ChildEnded: UNAVAILABLE if the runtime does not answer.
     """
 
     def __init__(self, connect_path: str, policy: Mapping[str, Json], limits: ChildLimits) -> None:
@@ -82,7 +82,7 @@ class Channel:
         message = dict(policy) | {
             "token": self._token,
             "threads": limits.threads,
-            # The supervisor watches resident memory; this only stops a single huge request.
+            # The supervisor limits resident memory; this limit only stops a single huge request.
             "address_space": 2 * limits.memory + (4 << 30),
             "cpu": int(limits.seconds) + 10,
             "file_size": limits.file_size,
@@ -110,13 +110,13 @@ class Channel:
             os.close(log_end)
 
     def hello(self) -> dict[str, Any]:
-        """The child's first word: the sandbox that holds it and the runtime's versions.
+        """Receive the child's first message: its sandbox and the runtime's versions.
 
         Raises:
-            Ended: REFUSED where a required sandbox layer is missing.
+            ChildEnded: REFUSED if a required sandbox layer is missing.
         """
         greeting, _ = self._receive()
-        self._control_message()  # the child's own: that it has started
+        self._control_message()  # from the child itself: it has started
         self._base_memory = self._resident()
         return greeting
 
@@ -126,8 +126,8 @@ class Channel:
         """Send a request and wait for its answer, `ok` or not.
 
         Raises:
-            Ended: no answer came.
-            FrameError: the request is over a bound; nothing was sent.
+            ChildEnded: the child did not answer.
+            FrameError: the request exceeds a limit; nothing was sent.
         """
         for piece in list(frames.encode(dict(request, verb=verb), arrays)):
             self._write(memoryview(piece))
@@ -135,12 +135,12 @@ class Channel:
 
     @property
     def log(self) -> str:
-        """What the child printed, cut."""
+        """Output of the child, truncated."""
         text = self._log.decode(errors="backslashreplace")
         return f"{text}\n… {self._lost:,} more bytes" if self._lost else text
 
     def close(self) -> None:
-        """End the child and let go of everything; harmless when repeated."""
+        """End the child and release all resources. Can be called repeatedly."""
         self._kill()
         self._data.close()
         self._control.close()
@@ -188,7 +188,7 @@ class Channel:
                 raise self._post_mortem() from error
 
     def _wait(self, event: int) -> None:
-        """Until the channel is ready: take what is printed, watch clock, memory and disk."""
+        """Wait until the channel is ready; read the log, monitor time, memory and disk."""
         poll = select.poll()
         poll.register(self._data, event)
         poll.register(self._log_fd, select.POLLIN)
@@ -202,7 +202,7 @@ class Channel:
                 )
             ready = dict(poll.poll(1000 * min(left, POLL_SECONDS)))
             if self._log_fd in ready and not self._drain(DRAINED_BYTES):
-                poll.unregister(self._log_fd)  # closed: it would be ready for ever
+                poll.unregister(self._log_fd)  # closed, so it would always be ready
             self.waited += time.monotonic() - start
             if self._data.fileno() in ready:
                 return
@@ -218,9 +218,9 @@ class Channel:
                 raise ChildEnded(Status.DISK, "OSError", reason)
 
     def _drain(self, most: int) -> bool:
-        """Take up to `most` bytes out of the log; False once it is closed.
+        """Read up to `most` bytes of the log; False once it is closed.
 
-        A child that prints without end fills it as fast as it is emptied.
+        A child that prints endlessly fills the pipe as fast as it is emptied.
         """
         taken = 0
         try:
@@ -237,7 +237,7 @@ class Channel:
         return True
 
     def _resident(self) -> int | None:
-        """Resident bytes of the child, where /proc tells."""
+        """Resident memory of the child in bytes, from /proc; None if unknown."""
         if self._pid is None:
             return None
         try:
@@ -247,7 +247,7 @@ class Channel:
         return int(fields[1]) * resource.getpagesize()
 
     def _control_message(self) -> dict[str, Any] | None:
-        """The runtime's next line about the child; None once it says no more."""
+        """The runtime's next message about the child; None after the last one."""
         while b"\n" not in self._messages:
             try:
                 piece, ancillary, _, _ = self._control.recvmsg(4096, CREDENTIALS_SPACE)
@@ -255,7 +255,7 @@ class Channel:
                 return None
             if not piece:
                 return None
-            if self._pid is None:  # the first to speak is the child
+            if self._pid is None:  # the first message is from the child
                 self._pid = _sender(ancillary)
             self._messages += piece
         line, _, self._messages = self._messages.partition(b"\n")
@@ -263,18 +263,18 @@ class Channel:
         return message if isinstance(message, dict) else None
 
     def _kill(self) -> None:
-        """End the child and wait until the runtime says that it is gone."""
+        """Kill the child and wait until the runtime reports its end."""
         with contextlib.suppress(OSError):
-            self._control.shutdown(socket.SHUT_WR)  # the runtime takes this as the order to kill
+            self._control.shutdown(socket.SHUT_WR)  # the runtime then kills the child
         while self._control_message():
             pass
 
     def _post_mortem(self) -> ChildEnded:
-        """How a child ended that closed its channel by itself."""
+        """Why a child closed its channel."""
         self._drain(DRAINED_BYTES)
         status = None
         with contextlib.suppress(OSError):
-            # It may have closed the channel and gone on: then it is ended now.
+            # It may have closed the channel and still be running; it is killed below.
             self._control.settimeout(2.0)
         while (message := self._control_message()) is not None:
             status = message.get("status", status)
@@ -289,15 +289,13 @@ class Channel:
         if number in TIME_SIGNALS:
             return ChildEnded(Status.TIMEOUT, "TimeoutError", f"out of CPU time ({name})", number)
         if b"bad_alloc" in self._log:
-            return ChildEnded(
-                Status.MEMORY, "MemoryError", f"died for want of memory ({name})", number
-            )
-        hint = ", perhaps by the kernel for want of memory" if number == signal.SIGKILL else ""
+            return ChildEnded(Status.MEMORY, "MemoryError", f"out of memory ({name})", number)
+        hint = ", possibly by the kernel (out of memory)" if number == signal.SIGKILL else ""
         return ChildEnded(Status.CRASHED, "", f"killed by {name}{hint}", number)
 
 
 def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """The process that sent a message, by its number in our process namespace."""
+    """Process ID of a message's sender, in our PID namespace."""
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == getattr(socket, "SCM_CREDENTIALS", None):
             return int(CREDENTIALS.unpack(data[: CREDENTIALS.size])[0])

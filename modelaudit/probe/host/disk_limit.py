@@ -1,23 +1,23 @@
-"""How much a child has written: a limit on file size bounds one file, not their number."""
+"""Limit on the total size of a child's files: the limit on file size does not bound their number."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-ENTRIES = 10_000  # files and directories that a child may make
-BLOCK = 512  # bytes, the unit of st_blocks on every system
+ENTRIES = 10_000  # maximum number of files and directories of a child
+BLOCK = 512  # unit of st_blocks in bytes, on all systems
 
 
 def excess(folder: Path, limit: int) -> str:
-    """Why what lies below `folder` is too much, or "" where it is not.
+    """Why the contents of `folder` exceed a limit, or "".
 
-    Nothing is followed out of the folder, and the search ends with the first excess. A directory
-    that cannot be looked into hides what is in it, which counts as one.
+    Links are not followed, and the search stops at the first excess. An unreadable directory
+    could hide its contents and counts as an excess.
 
     Args:
         folder: a child's private directory.
-        limit: bytes on the disk that are allowed, all files together.
+        limit: maximum total size of all files on disk, in bytes.
     """
     used = entries = 0
     pending = [os.fspath(folder)]
@@ -34,7 +34,7 @@ def excess(folder: Path, limit: int) -> str:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
         except PermissionError:
-            return "closed a directory of files to the supervisor"
-        except OSError:  # gone in the meantime
+            return "made a directory unreadable to the supervisor"
+        except OSError:  # removed in the meantime
             continue
     return ""

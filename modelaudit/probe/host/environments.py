@@ -1,7 +1,7 @@
-"""Environments made for a requirement such as `tensorflow-cpu==2.15.*`, once, and kept.
+"""Cached virtual environments for requirements such as `tensorflow-cpu==2.15.*`.
 
-They lie below the user's cache directory, named by what they were made of. With uv on the
-machine any version of Python can be asked for; without it, those on the PATH.
+They are stored in the user's cache directory and named by a hash of their requirements. With uv
+installed, any version of Python can be requested; without it, those on the PATH.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from modelaudit.settings import OtherRuntime
 
 INSTALL_SECONDS = 1800.0
 CHECK_SECONDS = 300.0
-READY = "modelaudit-ready.json"  # written last: an environment without it is half made
+READY = "modelaudit-ready.json"  # written last; an environment without it is incomplete
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def interpreter(runtime: OtherRuntime) -> str:
-    """Path of the runtime's interpreter; its environment is made where it is not there yet.
+    """Path of the runtime's interpreter; its environment is created if it does not exist.
 
-    Making one downloads and installs packages: it needs the network and takes a minute or so.
-    Processes that want the same one wait for each other.
+    Creating one downloads and installs packages, which needs the network and takes about a minute.
+    Processes that need the same environment wait for each other.
 
     Raises:
-        ProbeError: there is no such Python, or the requirements cannot be installed or imported.
+        ProbeError: the Python version is not available, or the requirements cannot be installed
+            or imported.
     """
     if not runtime.requirements:
         return runtime.python
@@ -53,7 +54,7 @@ def interpreter(runtime: OtherRuntime) -> str:
 
 
 def cache_directory() -> Path:
-    """Where environments are kept; it may be removed at any time."""
+    """Directory of cached environments; it can be deleted at any time."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "modelaudit" / "runtimes"
 
@@ -80,14 +81,14 @@ def _make(place: Path, python: Path, version: str, requirements: list[str]) -> N
         _run([_on_path(version), "-m", "venv", str(place)], INSTALL_SECONDS)
         install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
     _run([*install, "--", *requirements], INSTALL_SECONDS)
-    # Imported once here, where bytecode is written; runtimes only read it.
+    # Imported once to write bytecode; runtimes only read it.
     _run([str(python), "-c", "import tensorflow"], CHECK_SECONDS)
     ready = {"python": version, "requirements": requirements}
     (place / READY).write_text(json.dumps(ready), encoding="utf-8")
 
 
 def find_uv() -> str | None:
-    """The uv on the PATH or beside this interpreter, if it runs (a shim may not)."""
+    """Path of uv on the PATH or next to this interpreter, if it can be run (a shim may fail)."""
     for path in (shutil.which("uv"), str(Path(sys.executable).with_name("uv"))):
         if path and _runs([path, "--version"]):
             return path
@@ -95,7 +96,7 @@ def find_uv() -> str | None:
 
 
 def _on_path(version: str) -> str:
-    """An interpreter of that version.
+    """Path of an interpreter of that version.
 
     Raises:
         ProbeError: there is none.
@@ -106,7 +107,7 @@ def _on_path(version: str) -> str:
         path = shutil.which(name)
         if path and _runs([path, "-c", f"import sys; sys.exit({_test(version)})"]):
             return path
-    raise ProbeError(f"there is neither uv nor a Python {version} on the PATH")
+    raise ProbeError(f"neither uv nor a Python {version} is on the PATH")
 
 
 def _test(version: str) -> str:

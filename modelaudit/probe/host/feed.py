@@ -1,4 +1,4 @@
-"""What one question feeds a model in the child: kept arrays, and what is done to them there."""
+"""Inputs of a request to the child: stored arrays, and transforms applied to them there."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from modelaudit.facts import Json
 
 @dataclass(frozen=True, slots=True)
 class InputTransform:
-    """What the child does to an input before it is fed; axes count the batch axis 0.
+    """Transform of an input in the child; axis 0 is the batch axis.
 
-    First `perm` (the new order of all axes), then `flip`, then `scale * x + offset`, which is
-    computed in float64 and, for integer inputs, rounded and clipped.
+    Applies `perm` (the new order of all axes), then `flip`, then `scale * x + offset`, computed in
+    float64; for integer inputs it is rounded and clipped.
     """
 
     perm: tuple[int, ...] | None = None
@@ -21,7 +21,7 @@ class InputTransform:
     offset: float = 0.0
 
     def as_json(self) -> dict[str, Json]:
-        """The transform as it travels."""
+        """The transform as JSON."""
         return {
             "perm": None if self.perm is None else list(self.perm),
             "flip": list(self.flip),
@@ -32,9 +32,9 @@ class InputTransform:
 
 @dataclass(frozen=True, slots=True)
 class ActivationRequest:
-    """What a pass is to show of layers: what leaves them, or, with `into`, what enters them.
+    """Layers whose outputs, or with `into` whose inputs, a pass returns.
 
-    With `statistics`, not the values but what is said of each channel (see `Session.activations`).
+    With `statistics`, statistics per channel instead of values (see `Session.activations`).
     """
 
     routes: tuple[str, ...]
@@ -44,7 +44,7 @@ class ActivationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """An input of the model: the name of a kept array and what is done to it."""
+    """An input of the model: the name of a stored array, and a transform."""
 
     put: str
     transform: InputTransform = InputTransform()

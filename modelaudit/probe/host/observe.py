@@ -1,4 +1,4 @@
-"""Opens sessions on runtimes; the parent's side of isolation."""
+"""Opening sessions in runtimes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelaudit.probe.protocol import Observation, Status, calls_for
 from modelaudit.settings import ProbeSettings
 
 CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
-SCRATCH_BYTES = 64 << 20  # of a file that a child writes, beside a copy of the model
+SCRATCH_BYTES = 64 << 20  # limit of files that a child writes, in addition to the model's size
 
 
 def open_session(
@@ -31,14 +31,17 @@ def open_session(
     architecture: str | None = None,
     options: Mapping[str, Json] | None = None,
 ) -> Session:
-    """A child for the model at `root`, restricted but with nothing loaded yet.
+    """Start a child for the model at `root`; it is restricted, and nothing is loaded yet.
 
-    Where none could be started the session is not `alive` and its `observation` says why.
+    If no child can be started, the session is not `alive` and its `observation` has the reason.
 
     Args:
-        root: absolute path of the file or directory, or a checkpoint's prefix.
-        architecture: Keras JSON, for formats that hold weights alone.
-        options: for loaders: `signature` (name), `tags` (of a TF1 SavedModel's MetaGraph),
+        handle: the runtime.
+        root: absolute path of the file or directory, or a checkpoint prefix.
+        format: format of the model.
+        settings: limits.
+        architecture: Keras JSON, for formats that contain only weights.
+        options: options for loaders: `signature` (name), `tags` (of a TF1 SavedModel's MetaGraph),
             `inputs` and `outputs` (tensor names, for graphs without signatures).
     """
     blank = Observation(
@@ -47,7 +50,7 @@ def open_session(
         status=Status.UNAVAILABLE,
         sandbox={bubblewrap.LAYER: True} if handle.jailed else {},
     )
-    # Bubblewrap shows the audited files alone, which is what Landlock is required for.
+    # Bubblewrap shows only the audited files, which is the purpose of requiring Landlock.
     spared = {"landlock"} if handle.jailed else set()
     required = [*sandbox.REQUIRED] if settings.require_sandbox else []
     failure = handle.failure or (wake(handle) if handle.late else "")
@@ -57,7 +60,7 @@ def open_session(
         readable = _files(root, format)
         size = sum(path.stat().st_size for path in readable if path.is_file())
         private = Path(tempfile.mkdtemp(dir=handle.scratch))
-    except OSError as error:  # the model or the runtime is gone
+    except OSError as error:  # the model or the runtime no longer exists
         return Session(replace(blank, error_type=type(error).__name__, error=str(error)), {}, None)
     policy: dict[str, Json] = {
         "readable": [str(path) for path in readable],
@@ -87,7 +90,7 @@ def open_session(
 
 
 def _files(root: Path, format: Format) -> list[Path]:
-    """What the child may read of the model."""
+    """Files of the model, which the child may read."""
     if format not in CHECKPOINTS:
         blobs = hub_blobs(root) if root.is_dir() else None
         return [root, blobs] if blobs else [root]
@@ -102,21 +105,21 @@ def observe(
     *,
     calls: Sequence[str] | None = None,
 ) -> tuple[Observation, Session | None]:
-    """Load a model, describe it, and take the digest of every variable.
+    """Load a model, describe it, and compute the digests of all variables.
 
     Returns:
-        What was seen, and the open session where the model is loaded, for the caller to close.
+        The observation, and the open session if the model was loaded. The caller must close it.
     """
     legacy = handle.runtime.flavour == "tf_keras"
     tried = calls_for(artifact.format, legacy_keras=legacy) if calls is None else tuple(calls)
     refusal = Observation(runtime=handle.runtime.name, call="", status=Status.REFUSED)
     if not tried:
-        return replace(refusal, error=f"{artifact.format.label}: nothing in it can be run"), None
+        return replace(refusal, error=f"{artifact.format.label}: this format cannot be run"), None
     refusal = replace(refusal, call=tried[0])
     architecture = None
     if tried[0] in {"load_weights", "load_checkpoint"}:
         if artifact.architecture is None:
-            reason = "weights alone, and no architecture beside them to put them in"
+            reason = "only weights, without an architecture to load them into"
             return replace(refusal, error=reason), None
         architecture = json.dumps(dict(artifact.architecture.config))
     tags = next((list(graph.tags) for graph in artifact.graphs if graph.tags), None)
@@ -133,7 +136,7 @@ def observe(
     )
     seen = session.load(tried)
     digests = session.digests() if seen.status is Status.LOADED else ()
-    if isinstance(digests, Observation):  # it loaded, but died or failed when asked
+    if isinstance(digests, Observation):  # loaded, but died or failed afterwards
         seen = replace(digests, inputs=seen.inputs, outputs=seen.outputs, layers=seen.layers)
     else:
         seen = replace(seen, variables=digests)

@@ -1,7 +1,7 @@
-"""Starting runtimes: processes that hold a TensorFlow and fork a child for each model.
+"""Starting runtimes: processes with TensorFlow that fork a child for each model.
 
-Nothing here imports TensorFlow. A runtime is one process (see `zygote`) that any number of
-processes of this program may use at once, by the path of its socket.
+This module does not import TensorFlow. A runtime is one process (see `zygote`) that several
+processes of this program can use at once, through the path of its socket.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LATE = f"not ready after {START_SECONDS:g} s"
 UNREADY = "ended before it was ready"
 WAKE = b'{"wake": true}\n'
 
-# What a runtime inherits: enough to find its libraries and no secret of the user's.
+# Environment variables that a runtime inherits: paths of libraries, but no secrets of the user.
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 Flavour = Literal["keras", "tf_keras"]
@@ -36,7 +36,7 @@ Flavour = Literal["keras", "tf_keras"]
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An interpreter with a TensorFlow. `flavour` tf_keras asks TF >= 2.16 for Keras 2."""
+    """An interpreter with TensorFlow. `flavour` tf_keras selects Keras 2 in TF >= 2.16."""
 
     name: str
     python: str
@@ -44,23 +44,27 @@ class Runtime:
 
 
 def installed_runtime() -> Runtime:
-    """The running interpreter, with the Keras that its TensorFlow uses."""
+    """The current interpreter, with the Keras that its TensorFlow uses."""
     return Runtime("here", sys.executable)
 
 
 def installed_legacy_runtime() -> Runtime:
-    """The running interpreter, with tf-keras in place of Keras 3."""
+    """The current interpreter, with tf-keras instead of Keras 3."""
     return Runtime("here-legacy", sys.executable, "tf_keras")
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeHandle:
-    """A started runtime; plain values, so it may be handed to other processes.
+    """A started runtime. It has only plain values, so it can be passed to other processes.
 
-    `scratch` is the directory that holds the children's private directories. `failure` is
-    empty, or why the runtime did not start: every session on it is then UNAVAILABLE.
-    `jailed` says that it runs inside bubblewrap, `late` that it may not have imported TensorFlow
-    yet (see `wake`).
+    Attributes:
+        runtime: the runtime.
+        connect_path: path of its socket.
+        scratch: directory of the children's private directories.
+        failure: why the runtime did not start, or ""; all its sessions are then UNAVAILABLE.
+        threads: threads per thread pool of TensorFlow.
+        jailed: whether it runs in bubblewrap.
+        late: whether it imports TensorFlow on demand (see `wake`).
     """
 
     runtime: Runtime
@@ -81,20 +85,23 @@ def start_runtime(
     late: bool = False,
     jail: Collection[Path] | None = None,
 ) -> Iterator[RuntimeHandle]:
-    """Start a runtime for as long as the context lasts.
+    """Start a runtime for the duration of the context.
 
-    With `fork` TensorFlow is imported once and each session costs milliseconds; without, each
-    session is a fresh process. With `late` it is imported when the first session asks for it:
-    that is for a runtime that most runs do not need. `threads` bounds TensorFlow's two thread
-    pools. With `jail` the runtime runs inside bubblewrap, where of the user's files it sees those
-    paths alone.
+    Args:
+        runtime: the runtime.
+        threads: size of each of TensorFlow's two thread pools.
+        fork: import TensorFlow once, so that starting a session takes milliseconds; otherwise each
+            session is a new process.
+        late: import TensorFlow only when the first session needs it, for runtimes that are rarely
+            used.
+        jail: run in bubblewrap, where these are the only visible user files; None to run without.
     """
     mode = ("late" if late else "fork") if fork else "fresh"
     with scratch.scratch_directory() as folder:
-        # Children that drop root's user must pass through; names below are random or mode 0700.
+        # Children that run as another user must be able to pass; names are random or mode 0700.
         folder.chmod(0o711)
         path = str(folder / "socket")
-        alive, owner = os.pipe()  # the runtime ends when `owner` closes, also if we are killed
+        alive, owner = os.pipe()  # the runtime ends when `owner` is closed, even if we are killed
         process = None
         try:
             with (folder / "log").open("wb") as log:
@@ -135,7 +142,7 @@ def _launch(
     log: int,
     jail: Collection[Path] | None,
 ) -> tuple[subprocess.Popen[bytes] | None, str]:
-    """The process, and `ready` or why it is not."""
+    """Start the process; return it, and `ready` or why it is not."""
     ready, ready_end = os.pipe()
     command = [runtime.python, "-E", str(ZYGOTE), path]
     command += [str(alive), str(ready_end), str(threads), mode]
@@ -152,7 +159,7 @@ def _launch(
             env=_environment(runtime, threads),
             pass_fds=(alive, ready_end),
             cwd=Path(path).parent,
-            start_new_session=True,  # a terminal's interrupt is ours to handle
+            start_new_session=True,  # only we handle a terminal's interrupt
         )
     except OSError as error:
         os.close(ready)
@@ -169,7 +176,7 @@ def _launch(
 
 
 def _with_log(failure: str, folder: Path) -> str:
-    """Why a runtime did not start, and the end of its log as long as that is there."""
+    """Why a runtime did not start, with the end of its log if it exists."""
     text = ""
     with contextlib.suppress(OSError):
         text = (folder / "log").read_text(errors="backslashreplace")
@@ -177,7 +184,7 @@ def _with_log(failure: str, folder: Path) -> str:
 
 
 def wake(handle: RuntimeHandle) -> str:
-    """Have a late runtime import TensorFlow, and wait for it; empty, or why it could not."""
+    """Make a late runtime import TensorFlow, and wait; return "" or the reason of a failure."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         control.settimeout(START_SECONDS)
         try:
@@ -188,12 +195,12 @@ def wake(handle: RuntimeHandle) -> str:
         except TimeoutError:
             return LATE
         except OSError:
-            pass  # it ended, and its log says why
+            pass  # it ended; its log has the reason
     return _with_log(f"{handle.runtime.python} {UNREADY}", Path(handle.scratch))
 
 
 def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
-    """The runtime's whole environment: on the CPU, quiet, and the same in every run."""
+    """The complete environment of the runtime: CPU only, quiet, reproducible."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return inherited | {
         "LANG": "C.UTF-8",
@@ -202,7 +209,7 @@ def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
         "TF_USE_LEGACY_KERAS": "1" if runtime.flavour == "tf_keras" else "0",
         "KERAS_BACKEND": "tensorflow",
         "OPENBLAS_NUM_THREADS": str(threads),
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # a fork copies fewer page tables and pages
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # forks copy fewer page tables and pages
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

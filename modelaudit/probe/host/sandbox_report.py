@@ -1,4 +1,4 @@
-"""How far models can be isolated on this machine, found out by trying."""
+"""Which sandbox layers this machine supports, determined by trying them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ NOT_TRIED = "not tried"
 
 
 def containment(layers: Mapping[str, bool | str]) -> str:
-    """What the layers that are there mean for running models, in a sentence."""
+    """What the available layers mean for running models, as a sentence."""
     if layers["limits"] == NOT_TRIED:
-        return f"No model can be run here: {layers['unprivileged']}."
+        return f"Models cannot be run here: {layers['unprivileged']}."
     missing = [layer for layer in sandbox.REQUIRED if layers[layer] is not True]
     if not missing:
-        return "Models are contained here by all that --require-sandbox asks for."
-    lost = " and ".join(missing)
-    advice = "add --require-sandbox, which then runs none, or --no-probe"
+        return "Models are contained here by all layers that --require-sandbox requires."
+    lost = " and no ".join(missing)
+    advice = "add --require-sandbox, which then runs no model, or --no-probe"
     if missing == ["landlock"] and not bubblewrap.unavailable_reason():
         advice = "add --sandbox bwrap, which hides all other files"
-    return f"Models are NOT fully contained here for want of {lost}. For untrusted ones: {advice}."
+    return f"Models are NOT fully contained here: no {lost}. For untrusted models, {advice}."
 
 
 def sandbox_layers() -> dict[str, bool | str]:
-    """Each layer of `sandbox.LAYERS` -> True where this machine has it, else why it has not.
+    """Layer of `sandbox.LAYERS` -> True if this machine supports it, else the reason.
 
-    A forked child enters the sandbox, for there is no way back out of it.
+    A forked child enters the sandbox, since a process cannot leave it.
     """
     with scratch_dirs.scratch_directory() as folder:
         folder.chmod(0o711)
@@ -56,5 +56,5 @@ def sandbox_layers() -> dict[str, bool | str]:
 def _tried(folder: str) -> Mapping[str, bool | str]:
     try:
         return sandbox.enter({**POLICY, "scratch": folder})
-    except OSError as error:  # then no model can be run
+    except OSError as error:  # no model can be run
         return dict.fromkeys(sandbox.LAYERS, NOT_TRIED) | {"unprivileged": str(error)}

@@ -1,7 +1,7 @@
-"""Directories for runtimes and for what models write, of which none outlives its run for long.
+"""Temporary directories of runtimes and children, including cleanup after killed runs.
 
-A run that is killed cannot take its directory away. So each holds a lock that the kernel lets go of
-with the last process of the run, and the next run of the same user takes away what nobody holds.
+A killed run cannot remove its directory. Hence each directory has a lock that the kernel releases
+when the last process of the run ends; the same user's next run removes unlocked directories.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX, LOCK = "modelaudit-", "lock"
-DEEPEST = 100  # directories within each other that are taken over to be removed
+DEEPEST = 100  # maximum nesting of directories that are taken over before removal
 
 
 @contextlib.contextmanager
 def scratch_directory() -> Iterator[Path]:
-    """A new directory for as long as the context lasts, or its processes live."""
+    """Create a directory that exists for the duration of the context, or of its processes."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         with (folder / f"{LOCK}.new").open("w") as lock:
-            # Without locks (some network file systems) it is never swept.
+            # Without lock support (some network file systems) it is not removed by other runs.
             with contextlib.suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Under its name only now: who sweeps meets it locked, or not at all.
+                # Renamed only now, so that other runs find it locked, or not at all.
                 (folder / f"{LOCK}.new").rename(folder / LOCK)
             yield folder
     finally:
@@ -35,7 +35,7 @@ def scratch_directory() -> Iterator[Path]:
 
 
 def remove_stale() -> None:
-    """Take away this user's directories that runs left behind which are gone."""
+    """Remove directories of this user's runs that no longer exist."""
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as listing:
         for entry in listing:
             with contextlib.suppress(OSError):
@@ -44,10 +44,10 @@ def remove_stale() -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Take one away, unless it is another user's or somebody holds its lock.
+    """Remove a directory, unless it belongs to another user or is locked.
 
     Raises:
-        OSError: so it is, or it has no lock.
+        OSError: it is locked, or has no lock.
     """
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -60,11 +60,11 @@ def _sweep(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Take a directory away, with what a child wrote that ran as another user."""
+    """Remove a directory, including files of a child that ran as another user."""
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return
-    # Root may lack the capability to look into others' directories, but it gave them away itself.
+    # Root may lack the capability to read others' directories, but it may take them over.
     with contextlib.suppress(OSError):
         parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -75,7 +75,7 @@ def remove(folder: Path) -> None:
 
 
 def _take_over(parent: int, name: str, depth: int) -> None:
-    """Make a directory, and those in it, this user's own; no link is followed on the way."""
+    """Make a directory and its subdirectories our own, without following links."""
     with contextlib.suppress(OSError):
         os.chown(name, os.geteuid(), -1, dir_fd=parent, follow_symlinks=False)
         inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)

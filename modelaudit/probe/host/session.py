@@ -1,8 +1,8 @@
-"""One model in one runtime: the questions that can be put to it, and checked answers.
+"""A model in a runtime: requests to the child, and validated answers.
 
-Failures are values: a model that raises, dies, hangs or eats memory gives an `Observation`
-that says so, in place of the answer. After a death every further question gives the same
-observation.
+Failures are values: if a model raises an error, crashes, hangs or runs out of memory, the result is
+an `Observation` instead of the answer. After the child has died, all further requests return the
+same observation.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ Array = NDArray[Any]
 Outputs = dict[str, Array]
 T = TypeVar("T")
 
-HELLO = "hello"  # the child says it unasked
+HELLO = "hello"  # sent by the child without a request
 OUT_OF_MEMORY = ("ResourceExhaustedError", "MemoryError")
 
 
 class Session:
-    """A child with (after `load`) a model in it. Use as a context manager, or `close` it.
+    """A child with (after `load`) a model. Use as a context manager, or call `close`.
 
     Attributes:
-        observation: how the last attempt to load ended.
-        attempts: one observation per loading call tried so far.
-        rows: number of samples of each kept input.
+        observation: result of the last attempt to load.
+        attempts: one observation per loading call tried.
+        rows: number of samples of each stored input.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the child and remove what it wrote; harmless when repeated."""
+        """End the child and remove its files. Can be called repeatedly."""
         if self._dead is None:
             self._dead = replace(self._blank, status=Status.REFUSED, error="session closed")
         if self._channel is not None:
@@ -94,17 +94,17 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        """Questions can still be put."""
+        """Whether the child can answer requests."""
         return self._dead is None
 
     def greet(self) -> None:
-        """Wait for the child's first word: its sandbox, and whether it will run a model."""
+        """Wait for the child's first message: its sandbox, and whether it will run a model."""
         self._ask(HELLO, {}, {}, lambda *_: None)
         if self._dead is not None:
             self.observation = self._dead
 
     def load(self, calls: Sequence[str]) -> Observation:
-        """Try the loading calls in order until one succeeds; describes the model if one does."""
+        """Try the loading calls in order until one succeeds, then describe the model."""
         for call in calls:
             self._blank = replace(self._blank, call=call)
             failed = self._ask("load", {**self._model, "call": call}, {}, lambda *_: None)
@@ -130,7 +130,7 @@ class Session:
         return self._ask("describe", {}, {}, checked)
 
     def digests(self) -> tuple[VariableDigest, ...] | Observation:
-        """sha256 of every variable that the restored model holds; empty for strings."""
+        """SHA-256 of each variable of the restored model; "" for strings."""
 
         def checked(header: dict[str, Any], _: Outputs) -> tuple[VariableDigest, ...]:
             return tuple(digest(entry) for entry in items(header.get("digests")))
@@ -138,17 +138,17 @@ class Session:
         return self._ask("digests", {}, {}, checked)
 
     def variables(self, paths: Iterable[str]) -> Outputs | Observation:
-        """Values of variables, by the paths that `digests` gives; bfloat16 as float32."""
+        """Values of variables, by their paths in `digests`; bfloat16 as float32."""
         wanted = list(paths)
 
         def checked(_: dict[str, Any], arrays: Outputs) -> Outputs:
-            require(set(arrays) == set(wanted), "other variables than asked for")
+            require(set(arrays) == set(wanted), "other variables than requested")
             return arrays
 
         return self._ask("variables", {"paths": wanted}, {}, checked)
 
     def put(self, arrays: Mapping[str, Array], *, drop: Iterable[str] = ()) -> Observation | None:
-        """Keep inputs in the child under names; the first axis is the batch."""
+        """Store inputs in the child by name; the first axis is the batch axis."""
         dropped = list(drop)
         answer = self._ask("put", {"drop": dropped}, arrays, lambda *_: None)
         if answer is None:
@@ -166,13 +166,16 @@ class Session:
         rows: int | None = None,
         traced: bool = True,
     ) -> Outputs | Observation:
-        """Outputs by name, one row a sample; outputs of text are left out.
+        """Outputs by name, with one row per sample; string outputs are omitted.
 
-        With `rows`, of that many first samples; else of all.
-        `training` None calls the model without the flag, so that flags frozen into it act.
-        Graphs and signatures have no flag: False is then the same as None.
-        Without `traced` a Keras model is called layer by layer, as it is wherever a flag other
-        than False is given: in half precision that may round otherwise than its graph does.
+        Args:
+            feeds: the inputs.
+            batch_size: samples per batch.
+            training: value of the training flag. None calls the model without the flag, so that
+                flags saved in it apply. Graphs and signatures have no flag; False is then None.
+            rows: number of samples to use, from the first on; None for all.
+            traced: False calls a Keras model layer by layer, as for any flag other than False. In
+                half precision, results can differ from those of the traced graph by rounding.
         """
         request = self._run(feeds, batch_size, training) | {"traced": traced}
         request["rows"] = expected = self._expected_rows(feeds, rows)
@@ -192,11 +195,11 @@ class Session:
         batch_size: int = 32,
         training: bool | None = False,
     ) -> tuple[Outputs, ...] | Observation:
-        """What one pass shows of layers of a Keras model: for each watch its values, by route.
+        """Outputs or inputs of a Keras model's layers in one pass: for each watch, route -> values.
 
-        A layer's second call in one pass is `route@1`. Of statistics there are, in place of the
-        values, `route:mean`, `:var` (population), `:min`, `:max` per channel over samples and
-        places, and `:count`. Routes that the model does not have are not in the answer.
+        A layer's second call in a pass is `route@1`. Statistics are, instead of the values,
+        `route:mean`, `:var` (population), `:min`, `:max` per channel over samples and positions,
+        and `:count`. Unknown routes are missing from the answer.
         """
         request = self._run(feeds, batch_size, training)
         request["watches"] = [
@@ -208,11 +211,11 @@ class Session:
             found: list[dict[str, Array]] = [{} for _ in watches]
             for key, values in arrays.items():
                 index, _slash, call = key.partition("/")
-                require(index in map(str, range(len(watches))), "a watch that was not asked for")
+                require(index in map(str, range(len(watches))), "a watch that was not requested")
                 watch = watches[int(index)]
                 route = call.rpartition(":")[0] if watch.statistics else call
                 known = route in watch.routes or route.rpartition("@")[0] in watch.routes
-                require(known, "a layer not asked for")
+                require(known, "a layer that was not requested")
                 found[int(index)][call] = values
             return tuple(found)
 
@@ -225,14 +228,14 @@ class Session:
         *,
         rows: int | None = None,
     ) -> Observation | None:
-        """Give BatchNormalization layers the statistics of what flows in; `restore` undoes it.
+        """Set the statistics of BatchNormalization layers to those of their inputs.
 
-        All inputs are fed as one batch, and each layer is refitted before it runs.
+        All inputs are one batch, and each layer is refitted before it runs. `restore` undoes this.
 
         Args:
             feeds: the inputs.
-            layers: paths of the mean's and the variance's variable, by route.
-            rows: that many first samples; None for all.
+            layers: route -> paths of the variables of mean and variance.
+            rows: number of samples to use, from the first on; None for all.
         """
         together = self._expected_rows(feeds, rows)
         request = self._run(feeds, together, training=False) | {"rows": together}
@@ -240,11 +243,11 @@ class Session:
         return self._ask("refit", request | {"layers": asked}, {}, lambda *_: None)
 
     def assign(self, values: Mapping[str, Array]) -> Observation | None:
-        """Overwrite variables of this clone of the model; `restore` undoes it."""
+        """Overwrite variables of this copy of the model; `restore` undoes it."""
         return self._ask("assign", {}, values, lambda *_: None)
 
     def restore(self) -> Observation | None:
-        """Give every assigned variable the value that was loaded."""
+        """Reset all changed variables to their loaded values."""
         return self._ask("restore", {}, {}, lambda *_: None)
 
     def _run(self, feeds: Sequence[Feed], batch_size: int, training: bool | None) -> dict[str, Any]:
@@ -256,7 +259,7 @@ class Session:
     def _expected_rows(self, feeds: Sequence[Feed], most: int | None = None) -> int:
         unknown = [feed.put for feed in feeds if feed.put not in self.rows]
         if unknown or not feeds:
-            raise ProbeError(f"inputs that were never put: {unknown}")
+            raise ProbeError(f"inputs were not stored before: {unknown}")
         given = min(self.rows[feed.put] for feed in feeds)
         return given if most is None else min(given, most)
 
@@ -267,7 +270,7 @@ class Session:
         arrays: Mapping[str, Array],
         checked: Callable[[dict[str, Any], Outputs], T],
     ) -> T | Observation:
-        """Ask, and give the checked answer or the observation that explains its absence."""
+        """Send a request; return the validated answer, or the observation of a failure."""
         if self._dead is not None:
             return self._dead
         try:
@@ -290,7 +293,7 @@ class Session:
         self, verb: str, request: Mapping[str, Any], arrays: Mapping[str, Array]
     ) -> tuple[dict[str, Any], Outputs]:
         if self._channel is None:
-            raise ProbeError("a session without a child was asked")
+            raise ProbeError("request to a session without a child")
         if verb != HELLO:
             return self._channel.ask(verb, request, arrays)
         header = self._channel.hello()
@@ -307,7 +310,7 @@ class Session:
         return header, {}
 
     def _refusal(self, verb: str, header: dict[str, Any]) -> Observation:
-        """What a child that answered no has to say."""
+        """The observation for a negative answer."""
         if verb == HELLO:
             refused = header.get("refused")
             if refused is not None:

@@ -1,4 +1,4 @@
-"""Checks on what a child says: every field is untrusted until one of these returned it."""
+"""Validation of a child's answers, in which every field is untrusted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from modelaudit.facts import Json
 from modelaudit.probe.protocol import Port, VariableDigest
 
-NAME = 1000  # characters of a name that are kept
-TEXT = 2000  # characters of an error that are kept
+NAME = 1000  # maximum length of a name in characters
+TEXT = 2000  # maximum length of an error message in characters
 NOT_PERMITTED = ("PermissionError", "PermissionDeniedError")  # Python's and TensorFlow's
-HELD = "(In the sandbox a model reads its own files alone, and starts and reaches nothing.)"
-COUNT = 500_000  # entries of one list
+HELD = "(In the sandbox, a model can only read its own files; it cannot use processes or networks.)"
+COUNT = 500_000  # maximum length of a list
 
 
 _NODE_LINES = re.compile(
@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 
 
 class UntrustedAnswer(ValueError):
-    """An answer is not of the form that it must have."""
+    """An answer has an invalid form."""
 
 
 def require(condition: bool, otherwise: str) -> None:
@@ -35,49 +35,49 @@ def require(condition: bool, otherwise: str) -> None:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object."""
+    """`value` as a JSON object."""
     if not isinstance(value, dict):
         raise UntrustedAnswer("something that is not an object")
     return value
 
 
 def items(value: object) -> list[Any]:
-    """A list of bearable length."""
+    """`value` as a list of limited length."""
     if not isinstance(value, list) or len(value) > COUNT:
-        raise UntrustedAnswer("something that is not a list, or too long a one")
+        raise UntrustedAnswer("something that is not a list, or is too long")
     return value
 
 
 def text(value: object) -> str:
-    """Text, cut at `NAME` characters."""
+    """`value` as text, truncated to `NAME` characters."""
     if not isinstance(value, str):
         raise UntrustedAnswer("a name that is not text")
     return value[:NAME]
 
 
 def error_text(value: object) -> str:
-    """An error's text as far as it is the same in every run.
+    """The reproducible part of an error message.
 
-    Which of several failing nodes TensorFlow names is chance, and so are addresses.
+    Which of several failing nodes TensorFlow reports is random, and so are memory addresses.
     """
     return _ADDRESS.sub("0x…", _NODE_LINES.sub("", str(value))).strip()[:TEXT]
 
 
 def failure_text(kind: str, value: object) -> str:
-    """The same, and where something was not permitted, what the sandbox permits."""
+    """Like `error_text`, with a note about the sandbox if an operation was not permitted."""
     said = error_text(value)
     return f"{said[: TEXT - len(HELD) - 1]}\n{HELD}" if kind in NOT_PERMITTED else said
 
 
 def size(value: object) -> int:
-    """Length of an axis."""
+    """`value` as the length of an axis."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise UntrustedAnswer("an axis that is not a size")
     return value
 
 
 def port(value: object) -> Port:
-    """A model's input or output."""
+    """`value` as an input or output of the model."""
     entry = mapping(value)
     shape = entry.get("shape")
     if shape is not None:
@@ -86,16 +86,16 @@ def port(value: object) -> Port:
 
 
 def digest(value: object) -> VariableDigest:
-    """A variable's digest."""
+    """`value` as the digest of a variable."""
     entry = mapping(value)
     digest = text(entry.get("sha256"))
-    require(len(digest) in {0, 64} and set(digest) <= set("0123456789abcdef"), "no sha256")
+    require(len(digest) in {0, 64} and set(digest) <= set("0123456789abcdef"), "no SHA-256 digest")
     shape = tuple(size(n) for n in items(entry.get("shape")))
     return VariableDigest(text(entry.get("path")), shape, text(entry.get("dtype")), digest)
 
 
 def details(entry: Mapping[str, Any]) -> Mapping[str, Json]:
-    """A restored layer's config and output shape; JSON is all that they can be."""
+    """A restored layer's config and output shape, as JSON."""
     config, shape = entry.get("config"), entry.get("shape")
     found: dict[str, Json] = {}
     if isinstance(config, dict):

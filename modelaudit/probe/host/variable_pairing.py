@@ -1,4 +1,4 @@
-"""Which variable of the restored model holds which stored tensor."""
+"""Matching variables of the restored model to stored tensors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from modelaudit.probe.protocol import Observation, VariableDigest
 
 
 def variable_paths(artifact: Artifact, observation: Observation) -> Mapping[str, str]:
-    """Tensor name -> variable path, by equal bytes; the layer's route breaks ties.
+    """Tensor name -> variable path, matched by equal bytes; the layer's route breaks ties.
 
-    Tensors whose bytes no variable holds are left out, as are those that several variables of
-    other names could be.
+    Tensors without a matching variable, and tensors with several, are omitted.
     """
     by_digest: dict[str, list[VariableDigest]] = {}
     for variable in observation.variables:
@@ -28,7 +27,7 @@ def variable_paths(artifact: Artifact, observation: Observation) -> Mapping[str,
 
 
 def _owners(artifact: Artifact) -> dict[str, str]:
-    """Tensor name -> `route/role` of the layer that owns it."""
+    """Tensor name -> `route/role` in the layer that it belongs to."""
     layers = artifact.architecture.layers if artifact.architecture else ()
     return {
         name: f"{layer.route}/{role}" for layer in layers for role, name in layer.variables.items()

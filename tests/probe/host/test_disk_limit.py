@@ -47,4 +47,4 @@ def test_a_folder_that_has_gone_holds_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_looked_into_is_too_much() -> None:
     with folder_of_a_plain_user() as folder:
         (folder / "closed").mkdir(mode=0o300)
-        assert "closed a directory" in disk_limit.excess(folder, 1 << 20)
+        assert "made a directory unreadable" in disk_limit.excess(folder, 1 << 20)

@@ -198,7 +198,7 @@ def test_model_errors_are_values_and_the_session_goes_on(plain: Session) -> None
 
 
 def test_misuse_is_our_error(plain: Session) -> None:
-    with pytest.raises(ProbeError, match="never put"):
+    with pytest.raises(ProbeError, match="not stored"):
         plain.predict([Feed("nothing")])
     with pytest.raises(ProbeError, match="object"):
         plain.put({"text": np.array(["a"], dtype=object)})
