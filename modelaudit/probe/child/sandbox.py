@@ -170,7 +170,7 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
     what it applies to. If root does not have it, as in a container, the model cannot be run.
 
     Raises:
-        PermissionError: one of `needed` cannot be read, which would look like an error of the model.
+        PermissionError: one of `needed` cannot be read; it would look like an error of the model.
     """
     if os.geteuid() != 0:
         report["unprivileged"] = True

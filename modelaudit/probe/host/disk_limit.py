@@ -1,4 +1,4 @@
-"""Limit on the total size of a child's files: the limit on file size does not bound their number."""
+"""Limit on the total size of a child's files, since the limit on file size is per file."""
 
 from __future__ import annotations
 

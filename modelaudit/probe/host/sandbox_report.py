@@ -20,11 +20,11 @@ def containment(layers: Mapping[str, bool | str]) -> str:
     missing = [layer for layer in sandbox.REQUIRED if layers[layer] is not True]
     if not missing:
         return "Models are contained here by all layers that --require-sandbox requires."
-    lost = " and no ".join(missing)
+    lost = " and ".join(missing)
     advice = "add --require-sandbox, which then runs no model, or --no-probe"
     if missing == ["landlock"] and not bubblewrap.unavailable_reason():
         advice = "add --sandbox bwrap, which hides all other files"
-    return f"Models are NOT fully contained here: no {lost}. For untrusted models, {advice}."
+    return f"Models are NOT fully contained here without {lost}. For untrusted models, {advice}."
 
 
 def sandbox_layers() -> dict[str, bool | str]:

@@ -1,1 +1,1 @@
-"""study."""
+"""Measuring a loaded model with probe inputs."""

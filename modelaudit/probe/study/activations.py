@@ -1,4 +1,4 @@
-"""What flows inside a Keras model: dead channels, fit of BatchNorm statistics, layer residuals."""
+"""Inner activations of a Keras model: dead channels, BatchNorm statistics, layer residuals."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavai
 from modelaudit.thresholds.weights import MISFIT
 
 RECTIFIERS = classes(Trait.RECTIFIER) | {"relu", "relu6"}
-FITTED = 128  # batch normalisations looked at
-WATCHED = 24  # layers whose residuals are measured
+FITTED = 128  # maximum number of batch normalisations
+WATCHED = 24  # maximum number of layers with residuals
 WATCHED_BYTES = 256 << 20
-NO_LAYERS = "the file holds a graph without layers, whose inner values cannot be read"
-EPSILON = 1e-3  # Keras's default, where a layer does not say
+NO_LAYERS = "the file contains a graph without layers, so activations cannot be captured"
+EPSILON = 1e-3  # Keras's default, for layers without one
 
 
 class LayerActivations:
-    """What flows inside a Keras model for the inputs of one study, in as few passes as it takes.
+    """Activations of a Keras model for a study's inputs, captured in as few passes as possible.
 
     Args:
-        runner: with all inputs put as `x`, and fewer of them as `few` (which may be `x` itself).
+        runner: runner with all inputs stored as `x`, and some of them as `few` (may be `x`).
         artifact: the model's file.
-        few: name of the inputs that statistics and residuals take: they need fewer than
-            statements on outputs do.
-        n: how many these are.
+        few: name of the inputs for statistics and residuals, which need fewer inputs than
+            measurements on outputs.
+        n: number of these inputs.
     """
 
     def __init__(self, runner: Runner, artifact: Artifact, few: str, n: int) -> None:
@@ -49,7 +49,7 @@ class LayerActivations:
         self._seen: tuple[Mapping[str, Array], ...] | None = None
 
     def _given(self) -> tuple[Mapping[str, Array], ...]:
-        """What enters batch normalisations, leaves rectified layers and leaves kernel layers."""
+        """Inputs of batch normalisations, outputs of rectified layers and of kernel layers."""
         if self._artifact.architecture is None:
             raise MeasurementUnavailable(NO_LAYERS)
         if self._seen is None:
@@ -67,10 +67,10 @@ class LayerActivations:
         return self._seen
 
     def dead_shares(self) -> Mapping[str, float]:
-        """Share of channels of each rectified layer that never exceed zero on `x`.
+        """Share of channels of each rectified layer that never exceed zero on `x`, in [0, 1].
 
         Raises:
-            Unavailable: inner activations cannot be seen.
+            MeasurementUnavailable: activations cannot be captured.
         """
         if self._artifact.architecture is not None and not self._rectified:
             return {}
@@ -84,10 +84,10 @@ class LayerActivations:
     def batchnorm_fits(
         self, moves: Sequence[str], domains: Sequence[DomainTransform]
     ) -> tuple[BatchNormFit, ...]:
-        """How stored statistics fit what flows in, in execution order; under variants of the input.
+        """Fit of stored statistics to actual inputs, in execution order, also for input variants.
 
         Raises:
-            Unavailable: inner activations cannot be seen.
+            MeasurementUnavailable: activations cannot be captured.
         """
         if not self._normalised:
             return ()
@@ -128,15 +128,15 @@ class LayerActivations:
         }
 
     def residuals(self, move: Transform) -> tuple[Mapping[str, Json], ...]:
-        """How equivariant the features of kernel layers are under one move, in execution order.
+        """Equivariance residuals of kernel layers under one transform, in execution order.
 
-        Only layers whose features for all inputs fit into memory together.
+        Only for layers whose features for all inputs fit into memory together.
 
         Raises:
-            Unavailable: inner activations cannot be seen.
+            MeasurementUnavailable: activations cannot be captured.
         """
         if self._artifact.architecture is not None and not self._residual:
-            raise MeasurementUnavailable("no layer's features are small enough to be compared")
+            raise MeasurementUnavailable("no layer's features are small enough to compare")
         _, _, plain = self._given()
         watch = ActivationRequest(self._residual)
         (moved,) = self._runner.activations([watch], self._few, InputVariant(move.name))
@@ -171,13 +171,11 @@ def _rectified(layer: Layer) -> bool:
 def _statistics(
     layer: BatchNormTensors, seen: Mapping[str, Array], artifact: Artifact
 ) -> tuple[Array, Array, tuple[Array, Array], float]:
-    """Mean and variance of what was seen to flow in, those that are stored, and the epsilon."""
+    """Mean and variance of the layer's inputs, the stored statistics, and epsilon."""
     stored = _stored(layer.mean), _stored(layer.variance)
     mean, variance = seen[f"{layer.route}:mean"], seen[f"{layer.route}:var"]
     if mean.shape != stored[0].shape:
-        raise MeasurementUnavailable(
-            f"what flows into {layer.route} has another number of channels"
-        )
+        raise MeasurementUnavailable(f"inputs of {layer.route} have another number of channels")
     said = next(
         (each.config.get("epsilon") for each in _layers(artifact) if each.route == layer.route),
         None,
@@ -192,7 +190,7 @@ def _stored(tensor: Tensor) -> Array:
 
 
 def _watched(artifact: Artifact, n: int) -> Iterator[str]:
-    """Routes of kernel layers, evenly thinned, as far as their features fit the budget."""
+    """Routes of evenly selected kernel layers whose features fit into the memory budget."""
     kernels = {kernel.route for kernel in artifact.kernels}
     layers = [each for each in _layers(artifact) if each.route in kernels]
     step = max(1, -(-len(layers) // WATCHED))

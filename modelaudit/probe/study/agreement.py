@@ -1,4 +1,4 @@
-"""One model in several runtimes, asked the same: do they compute the same?"""
+"""Comparison of a model's outputs in several runtimes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from modelaudit.probe.study.runner import Array
 from modelaudit.restore.golden_check import compare_output, matching_output, precision_of, rounding
 from modelaudit.settings import ProbeSettings
 
-SAMPLES = 16  # of the probe inputs that go to every runtime
-_NUMBERED = re.compile(r"output_(\d+)")  # what exports call outputs without a name
+SAMPLES = 16  # number of probe inputs for every runtime
+_NUMBERED = re.compile(r"output_(\d+)")  # exports' names for unnamed outputs
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRun:
-    """What the first runtime that loaded a model answered.
+    """Outputs of a model in the first runtime that loaded it.
 
     Attributes:
         seen: how it was loaded.
-        arrays: one input per port of `seen`, in its order; none where nothing could be fed.
-        outputs: by name, in the model's order.
-        noise: largest difference between two runs, the second in batches of another size.
-        reason: why there is nothing to compare with, "" where there is.
+        arrays: one input per port of `seen`, in its order; empty if there are no inputs.
+        outputs: outputs by name, in the model's order.
+        noise: largest difference between two runs, the second with another batch size.
+        reason: why there are no outputs to compare with, or "".
     """
 
     seen: Observation
@@ -43,7 +43,7 @@ class ReferenceRun:
 def run_reference(
     session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
 ) -> ReferenceRun:
-    """Ask a loaded model what other runtimes will be asked: a few of its probe inputs."""
+    """Run a loaded model on a few probe inputs, which other runtimes will be given too."""
     seen = session.observation
     few = replace(settings, samples=min(settings.samples, SAMPLES))
     fed = prepare_inputs(seen, artifact, few, data)
@@ -54,24 +54,24 @@ def run_reference(
     if isinstance(answered, Observation):
         return ReferenceRun(seen, reason=_why(answered))
     outputs, noise = answered
-    reason = "" if outputs else "the model gives no numeric output"
+    reason = "" if outputs else "the model has no numeric outputs"
     return ReferenceRun(seen, arrays, outputs, noise, reason)
 
 
 def compare_with_reference(session: Session, artifact: Artifact, first: ReferenceRun) -> Agreement:
-    """Ask another runtime the same, and compare: the output that differs most, against rounding.
+    """Run the model on the same inputs in another runtime, and report the largest difference.
 
-    Inputs and outputs are matched by name, else by their only possible shape.
+    Inputs and outputs are matched by name, or else by shape if it is unique.
     """
     blank = Agreement(first.seen.runtime, first.seen.call)
     if first.outputs is None or first.reason:
-        reason = f"{first.seen.runtime} gave nothing to compare with: {first.reason}"
+        reason = f"no outputs of {first.seen.runtime} to compare with: {first.reason}"
         return replace(blank, not_compared=reason)
     names = (port.name for port in first.seen.inputs)
     given = dict(zip(names, first.arrays, strict=True))
     arrays = in_order(given, session.observation.inputs)
     if arrays is None:
-        reason = "its inputs have other names, and their shapes do not tell them apart"
+        reason = "its inputs have other names, and their shapes are not unique"
         return replace(blank, not_compared=reason)
     answered = run_outputs(session, arrays)
     if isinstance(answered, Observation):
@@ -83,7 +83,7 @@ def compare_with_reference(session: Session, artifact: Artifact, first: Referenc
     for place, (name, then) in enumerate(first.outputs.items()):
         now = _partner(name, place, first.outputs, outputs)
         if now is None:
-            reason = f"it has no output that can be matched with {name!r} of shape {then.shape}"
+            reason = f"no output matches {name!r} of shape {then.shape}"
             return replace(blank, not_compared=reason)
         found.append(compare_output(name, now, then, allowed, noise))
     worst = max(found, key=lambda each: each.difference / each.tolerance)
@@ -99,11 +99,11 @@ def compare_with_reference(session: Session, artifact: Artifact, first: Referenc
 
 
 def _why(seen: Observation) -> str:
-    return f"it gave no answer: {seen.failure}"
+    return f"it failed: {seen.failure}"
 
 
 def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:
-    """The output of that name; else the only one of its shape; else the one of its number."""
+    """The output with that name, or else the only one with its shape, or with its number."""
     shape = wanted[name].shape
     found = matching_output(name, shape, (value.shape for value in wanted.values()), outputs)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Asking the same twice: is the model deterministic, and how large is rounding noise?"""
+"""Repeated runs: whether the model is deterministic, and how large rounding noise is."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 from modelaudit.thresholds.answers import OTHER_INPUTS, ROUNDING
 
-OTHER_BATCH, OTHER_ROWS = 7, 28  # some calls of another size are as good as one for each input
+OTHER_BATCH, OTHER_ROWS = 7, 28  # a few batches of another size are sufficient
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedRuns:
-    """What asking again showed.
+    """Result of repeated runs.
 
     Attributes:
-        given: outputs for the inputs as given.
-        noise: largest absolute difference between repeats, other batch sizes included.
-        deterministic: repeats are equal but for rounding, whatever else is in the batch, also
-            where a flag saved in the graph makes the model behave as in training.
-        training_flag_matters: calling the model without a training flag gives other outputs
-            than inference does; None where the model cannot be called so.
+        given: outputs for the original inputs.
+        noise: largest absolute difference between repeats, including other batch sizes.
+        deterministic: whether repeats are equal up to rounding, for any composition of batches,
+            and also if a saved training flag puts the model into training mode.
+        training_flag_matters: whether calling the model without a training flag gives other
+            outputs than inference; None if the model cannot be called without it.
     """
 
     given: Mapping[str, Array]
@@ -36,14 +36,14 @@ class RepeatedRuns:
 
 
 def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> RepeatedRuns:
-    """Run the inputs `x`, then `few` again: the same, in small batches, without a flag.
+    """Run the inputs `x`, then `few` repeatedly: again, in small batches, without training flag.
 
     Raises:
-        Unavailable: the model gives no output at all.
+        MeasurementUnavailable: the model has no numeric outputs.
     """
     given = runner.predict()
     if not given:
-        raise MeasurementUnavailable("the model gives no numeric output")
+        raise MeasurementUnavailable("the model has no numeric outputs")
     first = given if few == "x" else runner.predict(few)
     again = runner.predict(few)
     other = runner.predict(few, batch_size=OTHER_BATCH, rows=OTHER_ROWS)
@@ -55,12 +55,11 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
     with contextlib.suppress(MeasurementUnavailable):
         plain = runner.predict(few, training=None, rows=OTHER_ROWS)
         matters = largest_difference(start, plain) > ROUNDING.value * scale
-        if matters:  # or is it the way of calling? In half precision that is more than rounding
+        if matters:  # could be due to the way of calling, which matters in half precision
             called = runner.predict(few, rows=OTHER_ROWS, traced=False)
             matters = largest_difference(called, plain) > ROUNDING.value * scale
-        # Keras layers that augment are random in a bare call and silent in `predict`; only a
-        # flag that was saved with the call makes the model itself random, or dependent on what
-        # else is in the batch.
+        # Augmentation layers of Keras are random in a plain call and inactive in `predict`. Only a
+        # saved flag makes the model itself random, or dependent on the rest of the batch.
         if _saved_training_flag(artifact):
             twice = runner.predict(few, training=None, rows=OTHER_ROWS)
             random = largest_difference(plain, twice) > ROUNDING.value * scale
@@ -70,10 +69,10 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
 
 
 def _saved_training_flag(artifact: Artifact) -> bool:
-    """Some call has training=True, other than of augmentation.
+    """Whether some call has training=True, except calls of augmentation layers.
 
-    Keras 3 itself writes the flag into every call of an augmenting layer, where it is the default;
-    these rest in `predict` all the same.
+    Keras 3 saves the flag, which is the default, with every call of an augmentation layer; these
+    are inactive in `predict` anyway.
     """
     layers = artifact.architecture.layers if artifact.architecture else ()
     return any(
@@ -85,7 +84,7 @@ def _saved_training_flag(artifact: Artifact) -> bool:
 
 
 def _augments(class_name: str) -> bool:
-    """Whether it is an augmentation layer of Keras, or by its name a subclass of one."""
+    """Whether the class is an augmentation layer, or by its name a subclass of one."""
     return has(class_name, Trait.AUGMENTATION) or class_name.startswith("Random")
 
 
@@ -95,7 +94,7 @@ def _scale(values: Array) -> float:
 
 
 def largest_difference(a: Mapping[str, Array], b: Mapping[str, Array]) -> float:
-    """Largest absolute difference over outputs of one name; NaN beside NaN counts as equal."""
+    """Largest absolute difference over outputs with equal names; NaN equals NaN."""
     worst = 0.0
     for name, left in a.items():
         right = b.get(name)

@@ -1,4 +1,4 @@
-"""What a study feeds: inputs that fit the restored model, and the transforms that they allow."""
+"""Inputs of a study that match the restored model, and the transforms that apply to them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ MAX_IMAGES = 1000
 
 @dataclass(frozen=True, slots=True)
 class PreparedInputs:
-    """Inputs ready to be put.
+    """Inputs of a study.
 
     Attributes:
         arrays: one per input of the model, in its order.
-        mix: built-in inputs in the same value range, where `arrays` are the user's; else None.
-        y: the user's labels or targets (n, …), or None.
-        moves: for each input its transforms by name.
-        rescaled: for each input whether its values are pixels or the like.
+        mix: synthetic inputs in the same value range if `arrays` are the user's, else None.
+        y: the user's labels or targets (n, ...), or None.
+        info: description of the inputs.
+        moves: for each input, its spatial transforms by name.
+        rescaled: for each input, whether it has pixels or similar values (rather than tokens).
     """
 
     arrays: tuple[Array, ...]
@@ -52,10 +53,10 @@ class PreparedInputs:
 def prepare_inputs(
     seen: Observation, artifact: Artifact, settings: ProbeSettings, data: Path | None
 ) -> PreparedInputs | Unprobeable:
-    """Inputs for a restored model: the user's where they fit it, else the built-in mix.
+    """Inputs for a restored model: the user's data if they match it, else synthetic inputs.
 
-    The user's data go to a model with one input. Where they do not fit, the built-in mix is used
-    and the notes say why the data were not.
+    The user's data are used for a model with one input. If they do not match, the notes contain
+    the reason.
     """
     specs = []
     for port in seen.inputs:
@@ -64,7 +65,7 @@ def prepare_inputs(
             return spec
         specs.append(spec)
     if not specs:
-        return Unprobeable("the restored model declares no input")
+        return Unprobeable("the restored model has no inputs")
     notes: tuple[str, ...] = ()
     if data is not None:
         if len(specs) == 1:
@@ -77,11 +78,11 @@ def prepare_inputs(
                     value_range=specs[0].value_range,
                 )
             except UsageError as error:
-                notes = (f"the probe data do not fit this model: {error}",)
+                notes = (f"the probe data do not match this model: {error}",)
             else:
                 return _user(given, specs[0], artifact.architecture, settings)
         else:
-            notes = (f"the model has {len(specs)} inputs, the probe data one",)
+            notes = (f"the model has {len(specs)} inputs, the probe data have one",)
     return _built_in(specs, artifact.architecture, settings, notes)
 
 
@@ -147,7 +148,7 @@ def _dtype(name: str) -> str:
 
 
 def _largest_class(y: Array | None) -> float | None:
-    """Share of the commonest label; None where `y` is none or holds no class numbers."""
+    """Share of the most frequent label in [0, 1]; None without class labels."""
     labels = class_labels(y) if y is not None else None
     if labels is None:
         return None
@@ -157,7 +158,7 @@ def _largest_class(y: Array | None) -> float | None:
 def _moves(
     shape: Shape, spec: InputSpec, architecture: Architecture | None
 ) -> Mapping[str, Transform]:
-    """The transforms that keep this input's shape."""
+    """Transforms that preserve the shape of this input."""
     if spec.vocabulary is not None:
         return {}
     layout = _layout(shape, architecture)
@@ -165,7 +166,7 @@ def _moves(
 
 
 def _layout(shape: Shape, architecture: Architecture | None) -> str:
-    """channels_last, channels_first, or images without a channel axis."""
+    """channels_last, channels_first, or `NO_CHANNELS`."""
     layers = architecture.layers if architecture else ()
     for layer in layers:
         if has(layer.class_name, Trait.CONVOLUTION) and spatial_rank(layer.class_name) > 1:

@@ -1,4 +1,4 @@
-"""Putting a golden record's inputs to a restored model, and making such inputs."""
+"""Running a restored model on the inputs of a golden record, and creating such inputs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from modelaudit.restore.golden_check import GoldenCheck, compare_replay
 from modelaudit.restore.golden_record import GoldenRecord, RecordedInput
 from modelaudit.restore.record_inputs import Recipe, make
 
-OTHER_BATCH = 3  # the second run's batch size, which sums in another order
-INPUT_BYTES = 64 << 20  # of all inputs of one record
+OTHER_BATCH = 3  # batch size of the second run, which changes the order of summation
+INPUT_BYTES = 64 << 20  # maximum size of all inputs of a record
 NAME = "golden."
 
 
 def recipes(
     ports: Sequence[Port], artifact: Artifact, samples: int, seed: int
 ) -> list[Recipe] | Unprobeable:
-    """Recipes for the inputs of a model, fewer samples where they are large."""
+    """Recipes for the inputs of a model; fewer samples if they are large."""
     specs = []
     for port in ports:
         spec = input_spec(port, artifact.architecture)
@@ -34,11 +34,11 @@ def recipes(
             return spec
         specs.append(spec)
     if not specs:
-        return Unprobeable("the model declares no input")
+        return Unprobeable("the model has no inputs")
     fixed = [spec.shape[0] for spec in specs if spec.shape and spec.shape[0]]
     each = sum(8 * int(np.prod(sample_shape(spec.shape), dtype=np.int64)) for spec in specs)
     if each == 0 or each > INPUT_BYTES:
-        return Unprobeable(f"one sample takes {each:,} bytes")
+        return Unprobeable(f"a sample has {each:,} bytes")
     n = fixed[0] if fixed else max(1, min(samples, INPUT_BYTES // each))
     return [_recipe(spec, n, seed + place) for place, spec in enumerate(specs)]
 
@@ -50,10 +50,10 @@ def _recipe(spec: InputSpec, n: int, seed: int) -> Recipe:
 
 
 def values(given: RecordedInput) -> Array:
-    """The values of a record's input.
+    """Values of a recorded input.
 
     Raises:
-        ValueError: its recipe is impossible.
+        ValueError: its recipe is invalid.
     """
     if given.values is not None:
         return given.values
@@ -63,7 +63,7 @@ def values(given: RecordedInput) -> Array:
 
 
 def run_outputs(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, float] | Observation:
-    """Outputs for inputs in the model's order, and the largest difference to a second run."""
+    """Outputs for inputs in the model's order, and the largest difference from a second run."""
     names = [f"{NAME}{place}" for place in range(len(arrays))]
     failed = session.put(dict(zip(names, arrays, strict=True)))
     if failed is not None:
@@ -80,16 +80,16 @@ def run_outputs(session: Session, arrays: Sequence[Array]) -> tuple[Outputs, flo
 
 
 def replay(session: Session, record: GoldenRecord, golden: GoldenCheck) -> GoldenCheck:
-    """`golden` with what the restored model answers to the record's inputs."""
+    """`golden` with the outputs of the restored model for the recorded inputs."""
     if not record.outputs:
-        return replace(golden, not_replayed="the record holds no outputs")
+        return replace(golden, not_replayed="the record contains no outputs")
     try:
         given = {each.name: values(each) for each in record.inputs}
     except ValueError as error:
         return replace(golden, not_replayed=str(error))
     arrays = in_order(given, session.observation.inputs)
-    if arrays is None or len(given) < len(record.inputs):  # two of one name
-        reason = "the restored model has other inputs than were recorded"
+    if arrays is None or len(given) < len(record.inputs):  # equal names
+        reason = "the restored model has other inputs than the record"
         return replace(golden, not_replayed=reason)
     answered = run_outputs(session, arrays)
     if isinstance(answered, Observation):
@@ -101,7 +101,7 @@ def replay(session: Session, record: GoldenRecord, golden: GoldenCheck) -> Golde
 
 
 def in_order(given: Mapping[str, Array], ports: Sequence[Port]) -> list[Array] | None:
-    """Inputs in the order of a model's ports: by name, else by their only possible shape."""
+    """Inputs in the order of a model's ports: by name, or else by shape if it is unique."""
     if {port.name for port in ports} == set(given):
         return [given[port.name] for port in ports]
     if len(given) != len(ports):
@@ -116,5 +116,5 @@ def in_order(given: Mapping[str, Array], ports: Sequence[Port]) -> list[Array] |
 
 
 def _fits(shape: tuple[int, ...], port: Port) -> bool:
-    """Whether the port takes inputs of this shape, however many of them."""
+    """Whether the port accepts inputs of this shape, with any number of samples."""
     return port.shape is None or (len(shape) == len(port.shape) and fits(shape[1:], port.shape[1:]))

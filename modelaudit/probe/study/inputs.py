@@ -1,7 +1,7 @@
-"""What a model is fed: a synthetic mix by seed, or the user's own data (`load_probe_data`).
+"""Synthetic probe inputs for a model; for the user's data see `load_probe_data`.
 
-Synthetic inputs show exact invariance, noise, dead units, saturation and collapse. They cannot
-show learned invariance, which holds near the training images only (Azulay and Weiss 2019).
+Synthetic inputs show exact invariance, noise, dead units, saturation and collapse. They cannot show
+learned invariance, which holds only near the training images (Azulay and Weiss, 2019).
 """
 
 from __future__ import annotations
@@ -25,26 +25,28 @@ __all__ = ["InputSpec", "ProbeData", "Unprobeable", "input_spec", "load_probe_da
 
 OPEN_IMAGE, OPEN_STEPS, OPEN_VOLUME, OPEN_OTHER = 64, 32, 16, 8
 MAX_BYTES = 512 << 20
-KEPT_BYTES = 4 << 20  # of inputs that are kept for the next model
+KEPT_BYTES = 4 << 20  # maximum size of inputs that are cached for the next model
 UNKNOWN_VOCABULARY = 2
-LOOKAHEAD = 12  # layers behind the input that are searched for a rescaling
+LOOKAHEAD = 12  # maximum number of layers after the input that are searched for a rescaling
 
 
 @dataclass(frozen=True, slots=True)
 class Unprobeable:
-    """No inputs can be made for a model, and why."""
+    """Why no inputs can be created for a model."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What one input expects.
+    """Requirements of one input.
 
     Attributes:
-        shape: with the batch axis first; open axes are None.
-        value_range: of the values before any preprocessing layer of the model.
-        vocabulary: number of valid integers from 0, for inputs that index an embedding.
+        name: name of the input.
+        shape: shape with the batch axis; undefined axes are None.
+        dtype: numpy or TensorFlow name.
+        value_range: range of the values before preprocessing layers of the model.
+        vocabulary: number of valid integers from 0, for inputs of an embedding.
         notes: where range and vocabulary come from.
     """
 
@@ -57,11 +59,11 @@ class InputSpec:
 
 
 def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobeable:
-    """What the input `port` of a restored model expects, as far as the saved config tells."""
+    """Requirements of the input `port` of a restored model, as far as the config has them."""
     if port.dtype == "string":
         return Unprobeable(f"input {port.name!r} takes text")
     if port.shape is None:
-        return Unprobeable(f"input {port.name!r} has no known rank")
+        return Unprobeable(f"input {port.name!r} has an unknown rank")
     if port.dtype.startswith("complex") or port.dtype in {"resource", "variant"}:
         return Unprobeable(f"input {port.name!r} takes {port.dtype}")
     behind = list(_behind(architecture, port.name)) if architecture else []
@@ -69,7 +71,7 @@ def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unp
         if layer.class_name == "Embedding":
             size = layer.config.get("input_dim")
             if isinstance(size, int) and size > 0:
-                note = f"integers below {size}, the vocabulary of {layer.route}"
+                note = f"integers below {size}, the vocabulary size of {layer.route}"
                 spec = InputSpec(port.name, port.shape, port.dtype, (0.0, size - 1.0), size)
                 return _noted(spec, note)
     spec = InputSpec(port.name, port.shape, port.dtype)
@@ -79,27 +81,27 @@ def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unp
         bounds = _range_before(layer)
         if bounds is not None:
             told = InputSpec(port.name, port.shape, port.dtype, bounds)
-            return _noted(told, f"range {bounds[0]:g}…{bounds[1]:g} told by {layer.route}")
+            return _noted(told, f"range {bounds[0]:g}…{bounds[1]:g} from {layer.route}")
         if not (has(layer.class_name, Trait.KEEPS_RANGE) or layer.is_model):
             break
-    return _noted(spec, "range 0…1 assumed: the model does not say what it expects")
+    return _noted(spec, "range 0…1 assumed: the model does not contain its value range")
 
 
 def synthetic(spec: InputSpec, n: int, seed: int) -> ProbeData | Unprobeable:
-    """`n` inputs in equal parts of every kind that suits the shape; the same for one seed.
+    """`n` inputs, with equal shares of all kinds that suit the shape; reproducible by seed.
 
-    Images are uniform and Gaussian noise, 1/f noise, dead leaves, gratings and strokes;
-    sequences are noise, sums of sinusoids and random walks.
+    Images are uniform and Gaussian noise, 1/f noise, dead leaves, gratings and strokes; sequences
+    are noise, sums of sinusoids and random walks.
     """
     fixed, notes = _closed(spec.shape)
     if any(size == 0 for size in fixed):
         return Unprobeable(f"input {spec.name!r} has an empty axis: {spec.shape}")
     each = 8 * math.prod(fixed)
     if each > MAX_BYTES:
-        return Unprobeable(f"one sample of input {spec.name!r} takes {each:,} bytes")
+        return Unprobeable(f"a sample of input {spec.name!r} has {each:,} bytes")
     if n * each > MAX_BYTES:
         n = MAX_BYTES // each
-        notes.append(f"only {n} samples, for want of memory")
+        notes.append(f"only {n} samples, to limit memory")
     rng = np.random.default_rng(seed)
     dtype = np.dtype(spec.dtype if spec.dtype in _NUMPY else "float32")
     whole = (*spec.notes, *notes)
@@ -108,7 +110,7 @@ def synthetic(spec: InputSpec, n: int, seed: int) -> ProbeData | Unprobeable:
     if dtype.kind == "b":
         x = rng.random((n, *fixed)) < 0.5
         return ProbeData(x, value_range=(0.0, 1.0), notes=whole, kinds=("coin",) * n)
-    # Many models of a registry share a shape.
+    # Many models in a registry have the same shape.
     values, kinds = (_recalled if n * each <= KEPT_BYTES else _mixture)(n, fixed, seed)
     low, high = spec.value_range
     values = low + values * (high - low)
@@ -147,7 +149,7 @@ def _integers(
     size = spec.vocabulary
     if size is None:
         size = UNKNOWN_VOCABULARY
-        notes += (f"integers below {size}: the model does not say how many it knows",)
+        notes += (f"integers below {size}: the model does not contain its vocabulary size",)
     if dtype.kind in "iu":
         size = min(size, int(np.iinfo(dtype).max) + 1)
     x = rng.integers(0, size, (n, *fixed)).astype(dtype)
@@ -155,17 +157,17 @@ def _integers(
 
 
 def sample_shape(shape: Shape) -> tuple[int, ...]:
-    """Shape of one sample, with every open axis given a size."""
+    """Shape of one sample, with a size for every undefined axis."""
     return _closed(shape)[0]
 
 
 def _closed(shape: Shape) -> tuple[tuple[int, ...], list[str]]:
-    """A sample's shape with every open axis given a size, and what was chosen."""
+    """Shape of a sample with a size for every undefined axis, and notes on these sizes."""
     inner, notes = list(shape[1:]), []
     for axis, size in enumerate(inner):
         if size is None:
             inner[axis] = _open_size(len(inner), axis)
-            notes.append(f"open axis {axis + 1} taken as {inner[axis]}")
+            notes.append(f"undefined axis {axis + 1} set to {inner[axis]}")
     return tuple(size or 0 for size in inner), notes
 
 
@@ -180,7 +182,7 @@ def _open_size(rank: int, axis: int) -> int:
 
 
 def _mixture(n: int, fixed: tuple[int, ...], seed: int) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Values in [0, 1] of shape (n, *fixed), not to be written to, kinds taking turns."""
+    """Read-only values in [0, 1] of shape (n, *fixed), with alternating kinds."""
     rng = np.random.default_rng(seed)
     first = len(fixed) == 3 and fixed[0] in {1, 3} and fixed[2] not in {1, 3}
     *size, channels = (*fixed[1:], fixed[0]) if first else (fixed or (1,))
@@ -207,7 +209,7 @@ _recalled = functools.lru_cache(maxsize=4)(_mixture)
 
 
 def _behind(architecture: Architecture, name: str) -> Iterator[Layer]:
-    """The input's layer and those behind it, along a chain without branches."""
+    """The layer of the input, and the layers after it up to the first branch."""
     by_route = {layer.route: layer for layer in architecture.layers}
     named = [route for route in architecture.inputs if route.rpartition("/")[2] == name]
     start = named or (list(architecture.inputs) if len(architecture.inputs) == 1 else [])
@@ -217,7 +219,7 @@ def _behind(architecture: Architecture, name: str) -> Iterator[Layer]:
             return
         layer = by_route[route]
         yield layer
-        if layer.is_model:  # go on inside
+        if layer.is_model:  # continue with its first inner layer
             inner = [r for r in by_route if r.startswith(f"{route}/")]
             route = inner[0] if inner else None
             continue
@@ -230,7 +232,7 @@ def _behind(architecture: Architecture, name: str) -> Iterator[Layer]:
 
 
 def _range_before(layer: Layer) -> tuple[float, float] | None:
-    """The range of values that a preprocessing layer is made for, None if it does not tell."""
+    """Input range that a preprocessing layer is made for; None if it does not determine one."""
     config = layer.config
     if layer.class_name == "Rescaling":
         scale, offset = _number(config.get("scale")), _number(config.get("offset", 0.0))
@@ -257,7 +259,7 @@ def _number(value: Json) -> float | None:
 
 
 def _mean(value: Json) -> float | None:
-    """Mean over a number or nested lists of numbers."""
+    """Mean of a number or of nested lists of numbers."""
     if isinstance(value, list):
         parts = [_mean(item) for item in value]
         known = [part for part in parts if part is not None]

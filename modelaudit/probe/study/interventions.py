@@ -1,8 +1,8 @@
-"""Changing one thing in a copy of the model and looking what comes back.
+"""Interventions: changing one thing in a copy of the model and measuring the effect.
 
-An intervention is stronger than a correlation: if the output says something again once the
-head's bias is centred, the bias was what silenced it. Every change is made in the isolated child
-and undone afterwards; the file is never touched.
+An intervention is stronger evidence than a correlation: if the output becomes informative once the
+head's bias is centred, the bias was the cause. All changes are made in the isolated child and
+undone afterwards; the file is never modified.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from modelaudit.measures.dihedral import DihedralElement, elements
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 
-MOST_HEADS = 8  # looked at for one of several outputs; one pass over the inputs for each
-MOST_CLEARED = 256  # biases looked at; one pass over the inputs for each wholly negative one
+MOST_HEADS = 8  # heads tried for one of several outputs; one pass over the inputs each
+MOST_CLEARED = 256  # biases checked; one pass over the inputs for each completely negative one
 
 
 @dataclass(frozen=True, slots=True)
 class OutputHead:
-    """The last kernel in execution order that has a bias, and the variable that holds it."""
+    """The last kernel in execution order with a bias, and the variable of that bias."""
 
     route: str
     variable: str
@@ -37,20 +37,18 @@ def head_of(artifact: Artifact, paths: Mapping[str, str]) -> OutputHead:
     """The head whose bias can be changed.
 
     Args:
-        artifact: its kernels are in execution order.
+        artifact: the model, with kernels in execution order.
         paths: tensor name -> variable path in the restored model.
 
     Raises:
-        Unavailable: there is none, or it is not found in the restored model.
+        MeasurementUnavailable: there is none, or it is not in the restored model.
     """
     for kernel in reversed(artifact.kernels):
         if kernel.bias is None:
             continue
         path, source = paths.get(kernel.bias), artifact.tensor(kernel.bias).source
         if path is None or source is None:
-            raise MeasurementUnavailable(
-                f"the bias of {kernel.route} is not found in the restored model"
-            )
+            raise MeasurementUnavailable(f"the bias of {kernel.route} is not in the restored model")
         return OutputHead(kernel.route, path, np.asarray(source.array()))
     raise MeasurementUnavailable("no kernel has a bias")
 
@@ -62,26 +60,27 @@ def with_centred_bias(
     output: str,
     given: Mapping[str, Array],
 ) -> tuple[OutputHead, Array]:
-    """The head of an output, and the output for `x` with a bias there that prefers no class.
+    """The head of an output, and the output for `x` with a centred bias in the head.
 
-    Of several outputs names do not tell: a signature calls them as it likes, and heads are often
-    of one width. It is the last head whose centred bias changes this output.
+    For models with several outputs, names are not sufficient: signatures have names of their own,
+    and heads often have the same width. The head is the last one whose centred bias changes this
+    output.
 
     Args:
-        runner: with the inputs `x`.
-        artifact, paths: as for `head_of`.
-        output: its name among `given`.
+        runner: runner with the inputs `x`.
+        artifact, paths: as in `head_of`.
+        output: name of the output in `given`.
         given: outputs for `x` by name.
 
     Raises:
-        Unavailable: no bias of the output's width is known to belong to it.
+        MeasurementUnavailable: no bias with the output's width belongs to it.
     """
     width = given[output].shape[-1]
     if len(given) == 1:
         head = head_of(artifact, paths)
         if head.bias.size != width:
             raise MeasurementUnavailable(
-                f"{head.route}, the last layer with a bias, is not what gives output {output}"
+                f"{head.route}, the last layer with a bias, does not compute output {output}"
             )
         return head, _centred(runner, head)[output]
     kernels = (k for k in reversed(artifact.kernels) if k.bias and k.shape[-1] == width)
@@ -90,7 +89,7 @@ def with_centred_bias(
         centred = _centred(runner, head)[output]
         if not np.array_equal(centred, given[output]):
             return head, centred
-    raise MeasurementUnavailable(f"no layer is found whose bias output {output} depends on")
+    raise MeasurementUnavailable(f"output {output} depends on no known bias")
 
 
 def _centred(runner: Runner, head: OutputHead) -> Mapping[str, Array]:
@@ -101,16 +100,16 @@ def _centred(runner: Runner, head: OutputHead) -> Mapping[str, Array]:
 def with_cleared_biases(
     runner: Runner, artifact: Artifact, paths: Mapping[str, str], head: str
 ) -> Iterator[tuple[str, Mapping[str, Array]]]:
-    """Outputs for `x` with one wholly negative bias or beta at a time set to 0, by its layer.
+    """Yield (route, outputs for `x`) with one completely negative bias or beta set to 0.
 
-    A bias that pushes every channel of a rectified layer below zero makes all behind it constant;
-    where inner values cannot be read, this is how such a layer shows.
+    A bias that moves all channels of a rectified layer below zero makes the outputs constant. If
+    activations cannot be captured, this identifies such a layer.
 
     Args:
-        runner: with the inputs `x`.
-        artifact: says which tensors are biases.
+        runner: runner with the inputs `x`.
+        artifact: the model.
         paths: tensor name -> variable path in the restored model.
-        head: route of the layer that makes the output, which is left alone.
+        head: route of the output layer, which is not changed.
     """
     biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None and k.route != head}
     betas = {layer.route: layer.beta.name for layer in batchnorm_tensors(artifact) if layer.beta}
@@ -127,10 +126,10 @@ def with_cleared_biases(
 def with_recalibrated_statistics(
     runner: Runner, artifact: Artifact, paths: Mapping[str, str], few: str
 ) -> Mapping[str, Array]:
-    """Outputs for `x` with BatchNorm statistics recomputed on the inputs `few`, layer after layer.
+    """Outputs for `x` with BatchNorm statistics recomputed on `few`, layer after layer.
 
     Raises:
-        Unavailable: no BatchNormalization, or none that can be seen and changed.
+        MeasurementUnavailable: no BatchNormalization, or none that can be changed.
     """
     layers = {}
     for layer in batchnorm_tensors(artifact):
@@ -150,22 +149,22 @@ def with_recalibrated_statistics(
 def symmetrised_kernels(
     runner: Runner, artifact: Artifact, paths: Mapping[str, str], element: DihedralElement
 ) -> Iterator[None]:
-    """Within, every spatial kernel is its mean under the group that `element` generates.
+    """Context in which each spatial kernel is its mean under the group generated by `element`.
 
-    What variation is left then is the architecture's, not the weights'.
+    The remaining variation is due to the architecture, not the weights.
 
     Raises:
-        Unavailable: a kernel cannot be symmetrised or is not found in the restored model.
+        MeasurementUnavailable: a kernel cannot be symmetrised, or is not in the restored model.
     """
     rank, values = len(element.perm), {}
     for kernel in artifact.kernels:
         if kernel.spatial != rank and not (kernel.grid is not None and rank == 2):
             continue
         if element.perm != tuple(range(rank)) and len(set(_sides(kernel))) != 1:
-            raise MeasurementUnavailable(f"{kernel.route} has a kernel that is not square")
+            raise MeasurementUnavailable(f"the kernel of {kernel.route} is not square")
         path, source = paths.get(kernel.tensor), artifact.tensor(kernel.tensor).source
         if path is None or source is None:
-            raise MeasurementUnavailable(f"{kernel.route} is not found in the restored model")
+            raise MeasurementUnavailable(f"{kernel.route} is not in the restored model")
         values[path] = symmetrised(kernel, np.asarray(source.array()), generated(element))
     if not values:
         raise MeasurementUnavailable("the model has no spatial kernel")
@@ -178,19 +177,19 @@ def _sides(kernel: Kernel) -> tuple[int, ...]:
 
 
 def generated(element: DihedralElement) -> tuple[DihedralElement, ...]:
-    """The elements, identity aside, of the group that one element generates."""
+    """Elements of the group that one element generates, without the identity."""
     if element.involution:
         return (element,)
     return tuple(e for e in elements((1, 1)) if e.name in {"r90", "r180", "r270"})
 
 
 def symmetrised(kernel: Kernel, values: Array, group: Sequence[DihedralElement]) -> Array:
-    """The mean of a kernel over the identity and `group`.
+    """Mean of a kernel over the identity and `group`.
 
     Args:
-        kernel: tells where the spatial axes are.
-        values: the stored kernel: (spatial axes, …), or (H * W * C, units) with `grid`.
-        group: elements that together with the identity are closed under composition.
+        kernel: determines the spatial axes.
+        values: stored kernel: (spatial axes, ...), or (H * W * C, units) with `grid`.
+        group: elements that, with the identity, are closed under composition.
     """
     spatial = values.reshape(*kernel.grid[:2], -1) if kernel.grid is not None else values
     total = spatial.astype(np.float64)

@@ -1,4 +1,4 @@
-"""A model in this process, in the program that made it: its inputs, answers and weights."""
+"""A live model in this process: its inputs, outputs and weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Outputs = Mapping[str, NDArray[Any]]
 
 
 def wrap_live_model(model: Untyped) -> LiveModel:
-    """The face that fits a model: of Keras, or of anything that is called with arrays."""
+    """Wrap a Keras model, or anything that is called with arrays."""
     return LiveKerasModel(model) if hasattr(model, "layers") else LiveCallable(model)
 
 
@@ -38,18 +38,18 @@ class LiveModel(ABC):
 
     @abstractmethod
     def ports(self) -> list[Port]:
-        """Its inputs."""
+        """Inputs of the model."""
 
     @abstractmethod
     def run(self, feeds: list[NDArray[Any]]) -> Outputs:
-        """Outputs by name in inference mode."""
+        """Outputs by name, in inference mode."""
 
     @abstractmethod
     def variables(self) -> Mapping[str, Any]:
-        """Its variables by path."""
+        """Variables by path."""
 
     def answers(self, feeds: list[NDArray[Any]]) -> tuple[Outputs, float]:
-        """Numeric outputs, and the largest difference to running the samples one by one."""
+        """Numeric outputs, and the largest difference from running the samples in two halves."""
         whole = _numeric(self.run(feeds))
         n = min((len(feed) for feed in feeds), default=0)
         halves = [self.run([feed[i:j] for feed in feeds]) for i, j in _halves(n)]
@@ -57,7 +57,7 @@ class LiveModel(ABC):
         return whole, largest_difference(whole, again)
 
     def weights(self, artifact: Artifact) -> list[Weight]:
-        """Its weights with digests and statistics."""
+        """Weights with digests and statistics."""
         arrays = {path: np.asarray(value) for path, value in self.variables().items()}
         numeric = {path: array for path, array in arrays.items() if array.dtype.kind not in "OSU"}
         digests = [
@@ -68,21 +68,21 @@ class LiveModel(ABC):
 
 
 class LiveKerasModel(LiveModel):
-    """A Keras model of either generation."""
+    """A Keras 2 or 3 model."""
 
     def __init__(self, model: Untyped) -> None:
         super().__init__(model)
         self.adapter = KerasModel(sys.modules.get("tensorflow"), None, model)
 
     def ports(self) -> list[Port]:
-        """What Keras says of its inputs."""
+        """Inputs, as declared by Keras."""
         return [
             Port(each["name"], each["dtype"], None if each["shape"] is None else (*each["shape"],))
             for each in self.adapter.inputs
         ]
 
     def run(self, feeds: list[NDArray[Any]]) -> Outputs:
-        """One call of `predict_on_batch`, which every Keras and backend has."""
+        """One call of `predict_on_batch`, which all versions and backends of Keras have."""
         batch: Any = feeds if len(feeds) != 1 else feeds[0]
         if self.adapter.keys is not None:
             batch = dict(zip(self.adapter.keys, feeds, strict=True))
@@ -97,15 +97,15 @@ class LiveCallable(LiveModel):
     """Anything that is called with arrays: a `tf.Module`, a function of a SavedModel."""
 
     def ports(self) -> list[Port]:
-        """Unknown: the inputs must be given."""
+        """Unknown; the inputs must be given."""
         return []
 
     def run(self, feeds: list[NDArray[Any]]) -> Outputs:
-        """One call with the arrays in their order."""
+        """One call with the arrays in order."""
         return named_outputs(self.model(*feeds), [])
 
     def variables(self) -> Mapping[str, Any]:
-        """Variables by their names."""
+        """Variables by name."""
         held = getattr(self.model, "variables", ())
         return {str(variable.name).partition(":")[0]: variable for variable in held}
 
@@ -119,7 +119,7 @@ def _halves(n: int) -> list[tuple[int, int]]:
 
 
 def described(weight: Weight, array: NDArray[Any]) -> Weight:
-    """The weight with statistics over its finite values and a sketch of all."""
+    """The weight with statistics over its finite values, and a sketch of all values."""
     values = array.astype(np.float64).ravel()
     finite = values[np.isfinite(values)]
     if not finite.size:

@@ -1,4 +1,4 @@
-"""From the outputs of all variants of the inputs to the behaviour of one output."""
+"""Behaviour of one output, from the outputs for all variants of the inputs."""
 
 from __future__ import annotations
 
@@ -30,11 +30,17 @@ Outputs = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class VariantOutputs:
-    """Outputs by name for every variant of the inputs that was fed.
+    """Outputs by name for each variant of the inputs.
 
-    `moved` is keyed by transform, `rescaled` by change of the value range; `mix` are outputs for
-    the built-in inputs where `given` are the user's; `floors` are outputs (plain, moved) with
-    symmetrised kernels; `scrambled` those for phase-scrambled controls of a transform.
+    Attributes:
+        given: outputs for the original inputs.
+        noise: largest difference between repeated runs.
+        moved: outputs by spatial transform.
+        rescaled: outputs by value transform.
+        mix: outputs for synthetic inputs, if `given` are for the user's.
+        floors: outputs (plain, transformed) with symmetrised kernels, by transform.
+        scrambled: outputs for the phase-scrambled control, by transform.
+        y: labels or targets of the inputs, or None.
     """
 
     given: Outputs
@@ -55,7 +61,7 @@ def describe_output(
     diversity: InputDiversity,
     rng: np.random.Generator,
 ) -> OutputBehaviour:
-    """Everything that the answers say about output `name`."""
+    """Measure the behaviour of output `name`."""
     raw = answers.given[name]
     values = _finite(raw)
     kind = _kind(values, artifact, single=len(answers.given) == 1)
@@ -103,7 +109,7 @@ def _finite(values: Array) -> Array:
 
 
 def _kind(values: Array, artifact: Artifact, *, single: bool) -> str:
-    """The output's kind; the file's head and loss count only where there is one output."""
+    """Kind of the output; head and loss in the file are used only for single-output models."""
     activation = loss = None
     if single and artifact.kernels:
         last = artifact.kernels[-1]
@@ -151,8 +157,8 @@ def _effect(
 def _profile(
     name: str, kind: str, answers: VariantOutputs, rng: np.random.Generator
 ) -> tuple[Mapping[str, float], Mapping[str, tuple[float, float]]]:
-    """Bits by orientation with intervals; empty for outputs without classes."""
-    if answers.mix is None or not answers.moved:  # made-up inputs have no right way up
+    """Bits and intervals by orientation; empty for outputs without classes."""
+    if answers.mix is None or not answers.moved:  # synthetic inputs have no correct orientation
         return {}, {}
     given = probabilities(_finite(answers.given[name]), kind)
     if given is None:
@@ -169,7 +175,7 @@ def _profile(
 
 
 def _accuracies(name: str, kind: str, answers: VariantOutputs) -> Mapping[str, float]:
-    """Accuracy on the labels by orientation and value range; `e` is as given."""
+    """Accuracy by orientation and value range; `e` is the original inputs."""
     if answers.y is None:
         return {}
     found = {
@@ -186,10 +192,10 @@ def _renumbered(raw: Array, kind: str, answers: VariantOutputs) -> float | None:
 def _fit(
     name: str, kind: str, answers: VariantOutputs, moves: Mapping[str, Transform]
 ) -> Mapping[str, float]:
-    """R2 on the targets of an output without classes, by orientation and value range.
+    """R2 of an output without classes, by orientation and value range.
 
-    A map made from a moved image may belong beside the targets as it is (they were not moved
-    with the images) or moved back (they were); the better of the two counts.
+    A map for a transformed image may match the targets directly (if they were not transformed) or
+    after undoing the transform (if they were); the better one counts.
     """
     if answers.y is None or kind not in {"regression", "spatial"}:
         return {}
@@ -214,7 +220,7 @@ def _variants(answers: VariantOutputs) -> Iterator[tuple[str, Outputs]]:
 
 
 def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[Mapping[str, Json], ...]:
-    """Effects by class of the first transform, which is the mirror where there is one."""
+    """Effects per class of the first transform, which is the mirror if there is one."""
     move = next(iter(answers.moved), None)
     if move is None:
         return ()
@@ -225,7 +231,7 @@ def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[Mapping[s
 def _floors(
     name: str, kind: str, answers: VariantOutputs, moves: Mapping[str, Transform]
 ) -> Mapping[str, float]:
-    """Variation that is left with symmetrised kernels, by transform."""
+    """Variation that remains with symmetrised kernels, by transform."""
     found = {}
     for move, (plain, moved) in answers.floors.items():
         z, z_moved = (comparable(_finite(side[name]), kind) for side in (plain, moved))

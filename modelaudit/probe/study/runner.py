@@ -1,7 +1,7 @@
-"""Asking a session the questions of a study: feeds, transforms, and answers that are arrays.
+"""Requests of a study to a session: inputs, transforms, and results as arrays.
 
-A session answers with an `Observation` where it has no answer; here that becomes an exception,
-so that a study reads as a sequence of measurements.
+A session returns an `Observation` if it has no result. Here this becomes an exception, so that a
+study reads as a sequence of measurements.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class StudyEnded(Exception):
-    """The child died or hung: the study is over, and `observation` says how it ended."""
+    """The child died or hung, which ends the study; `observation` has the reason."""
 
     def __init__(self, observation: Observation) -> None:
         super().__init__(observation.error)
@@ -32,12 +32,12 @@ class StudyEnded(Exception):
 
 
 class MeasurementUnavailable(Exception):
-    """One question has no answer for this model; the study goes on."""
+    """A measurement is not possible for this model; the study continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputVariant:
-    """What is done to the inputs before they are fed: a move by name, then a rescaling."""
+    """A transform of the inputs by name, followed by a rescaling."""
 
     move: str = "e"
     domain: DomainTransform | None = None
@@ -48,14 +48,15 @@ AS_GIVEN = InputVariant()
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A loaded model whose inputs can be put and transformed.
+    """A loaded model with stored inputs, which can be transformed.
 
     Attributes:
-        moves: for each input the transforms that it has, by name; an input without a transform
-            of that name stays as it is (a vector beside an image).
-        rescaled: for each input whether a change of the value range is meant for it.
-        batch_size: samples a call.
-        most: samples that may be in one call at all; None where any number may.
+        session: session with the model.
+        moves: for each input, its transforms by name; inputs without a transform of that name are
+            not changed (such as a vector in addition to an image).
+        rescaled: for each input, whether value transforms apply to it.
+        batch_size: samples per call.
+        most: maximum number of samples per call; None for no limit.
     """
 
     session: Session
@@ -65,12 +66,12 @@ class Runner:
     most: int | None = None
 
     def put(self, name: str, arrays: Sequence[Array]) -> None:
-        """Keep one array per input under `name`."""
+        """Store one array per input under `name`."""
         named = {f"{name}.{i}": array for i, array in enumerate(arrays)}
         self._need(self.session.put(named))
 
     def drop(self, name: str) -> None:
-        """Forget what was put under `name`."""
+        """Delete the arrays stored under `name`."""
         self._need(self.session.put({}, drop=[f"{name}.{i}" for i in range(len(self.moves))]))
 
     def _feeds(self, name: str, variant: InputVariant) -> list[feed.Feed]:
@@ -97,13 +98,13 @@ class Runner:
         rows: int | None = None,
         traced: bool = True,
     ) -> Mapping[str, Array]:
-        """Outputs by name for the inputs `name` (for the first `rows` of them), one row a sample.
+        """Outputs by name for the inputs `name` (or the first `rows`), with one row per sample.
 
         `traced` as in `Session.predict`.
 
         Raises:
-            Ended: the child is gone.
-            Unavailable: the model has no answer to this.
+            StudyEnded: the child has ended.
+            MeasurementUnavailable: the model cannot be run in this way.
         """
         feeds, size = self._feeds(name, variant), batch_size or self.batch_size
         answer = self.session.predict(
@@ -117,11 +118,11 @@ class Runner:
         name: str = "x",
         variant: InputVariant = AS_GIVEN,
     ) -> tuple[Mapping[str, Array], ...]:
-        """What one pass shows of layers, for each watch; see `Session.activations`.
+        """Activations in one pass, for each watch; see `Session.activations`.
 
         Raises:
-            Ended: the child is gone.
-            Unavailable: inner activations cannot be seen.
+            StudyEnded: the child has ended.
+            MeasurementUnavailable: activations cannot be captured.
         """
         feeds = self._feeds(name, variant)
         answer = self.session.activations(feeds, watches, batch_size=self.batch_size)
@@ -129,7 +130,7 @@ class Runner:
 
     @contextmanager
     def assigned(self, values: Mapping[str, Array]) -> Iterator[None]:
-        """Within, variables of this copy of the model have other values."""
+        """Context in which variables of this copy of the model have other values."""
         try:
             self._need(self.session.assign(values))
             yield
@@ -139,7 +140,7 @@ class Runner:
 
     @contextmanager
     def refitted(self, layers: Mapping[str, tuple[str, str]], name: str) -> Iterator[None]:
-        """Within, batch normalisations hold the statistics of the inputs `name`, `most` of them."""
+        """Context in which batch normalisations have the statistics of at most `most` inputs."""
         try:
             self._need(self.session.refit(self._feeds(name, AS_GIVEN), layers, rows=self.most))
             yield

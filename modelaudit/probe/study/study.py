@@ -1,7 +1,7 @@
-"""The study of one restored model: everything that is asked of it, in order.
+"""The study of a restored model: all measurements, in order.
 
-Repeats first (a model that answers at random cannot be judged), then flips and value ranges,
-then what happens inside, then interventions. What a model cannot answer is skipped with its
+Repeated runs come first (a random model cannot be measured), then transforms and value ranges,
+then activations, then interventions. A measurement that is not possible is skipped with its
 reason; a child that dies ends the study.
 """
 
@@ -48,22 +48,22 @@ from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
 
 T = TypeVar("T")
 
-FLOORED = 4  # transforms whose architecture floor is measured on made-up inputs: H, V, r90, r180
+FLOORED = 4  # transforms with a floor for synthetic inputs: H, V, r90, r180
 
 
 def study(
     session: Session, artifact: Artifact, settings: ProbeSettings, data: Path | None
 ) -> Behaviour | Observation | Unprobeable:
-    """Run a loaded model on probe inputs and measure what it does.
+    """Run a loaded model on probe inputs and measure its behaviour.
 
     Args:
-        session: with the model loaded.
-        artifact: what the file says of the model.
-        settings: number of built-in inputs, seed.
+        session: session with the loaded model.
+        artifact: the model's file.
+        settings: number of synthetic inputs, seed, time limit.
         data: the user's probe data, or None.
 
     Returns:
-        The behaviour; or the observation of how the child ended; or why nothing could be fed.
+        The behaviour; or the observation if the child ended; or why there are no inputs.
     """
     fed = prepare_inputs(session.observation, artifact, settings, data)
     if isinstance(fed, Unprobeable):
@@ -79,7 +79,7 @@ def study(
 
 
 class _Study:
-    """State that the parts of one study share."""
+    """State shared by the parts of a study."""
 
     def __init__(
         self, session: Session, artifact: Artifact, seed: int, fed: PreparedInputs
@@ -90,7 +90,7 @@ class _Study:
         self.runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed), max_batch_size(fed))
         self.rng = np.random.default_rng(seed)
         self.skipped: dict[str, str] = {}
-        # The transforms of the study are those of the first input that has any.
+        # The transforms are those of the first input that has any.
         self.moves: Mapping[str, Transform] = next((m for m in fed.moves if m), {})
         self.user = fed.info.kind == "user"
         self.few, self.few_n = "x", fed.info.n
@@ -99,7 +99,7 @@ class _Study:
         self.domains = domain_transforms(fed.arrays[0], colours) if scaled else ()
 
     def run(self) -> Behaviour:
-        """Ask everything, then measure."""
+        """Run all measurements."""
         self.runner.put("x", self.fed.arrays)
         self._put_few()
         self.inner = LayerActivations(self.runner, self.artifact, self.few, self.few_n)
@@ -127,15 +127,15 @@ class _Study:
         )
 
     def _put_few(self) -> None:
-        """Put some of the inputs under a name of their own, if all are more than needed."""
+        """Store some of the inputs separately, if all are more than needed."""
         few = statistics_sample_size(self.fed)
         if few < self.fed.info.n:
-            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # may be sorted
+            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # even if sorted
             self.few, self.few_n = "few", few
             self.runner.put(self.few, [array[rows] for array in self.fed.arrays])
 
     def _try(self, name: str, ask: Callable[[], T]) -> T | None:
-        """An answer, or None with the reason kept."""
+        """The result of a measurement; None if it is not possible, with the reason recorded."""
         try:
             return ask()
         except MeasurementUnavailable as error:
@@ -161,7 +161,7 @@ class _Study:
         )
 
     def _answers(self, repeats: RepeatedRuns) -> VariantOutputs:
-        """Outputs for every variant of the inputs."""
+        """Outputs for all variants of the inputs."""
         moved = {name: self.runner.predict("x", InputVariant(name)) for name in self.moves}
         rescaled: dict[str, Outputs] = {}
         for domain in self.domains:
@@ -170,7 +170,7 @@ class _Study:
             if got is not None:
                 rescaled[domain.name] = got
         floors = {}
-        # Of made-up inputs, one quarter turn stands for the others and for transpositions.
+        # For synthetic inputs, one quarter turn represents the others and the transpositions.
         floored = list(self.moves.values())[: None if self.user else FLOORED]
         for move in floored:
             name = f"architecture floor {move.name}"
@@ -205,7 +205,7 @@ class _Study:
         return outputs
 
     def _scrambled(self) -> Mapping[str, Outputs]:
-        """Outputs for a control that differs from the input as much as its mirror image does."""
+        """Outputs for a control that differs from the input as much as its mirror image."""
         move = next(iter(self.moves.values()), None)
         if move is None or len(self.fed.arrays) != 1 or self.fed.arrays[0].dtype.kind != "f":
             return {}
@@ -224,7 +224,7 @@ class _Study:
         outputs: tuple[OutputBehaviour, ...],
         fits: tuple[BatchNormFit, ...],
     ) -> Mapping[str, Mapping[str, Json]]:
-        """What changing one thing brings back, in the first output that says too little."""
+        """Effects of interventions on the first collapsed output, or on the first output."""
         output = next((o for o in outputs if o.collapse.collapsed), outputs[0])
         found: dict[str, Mapping[str, Json]] = {}
         bias = self._try("centred head bias", partial(self._centred, repeats, output))
@@ -260,7 +260,7 @@ class _Study:
         }
 
     def _cleared(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
-        """The wholly negative bias without which the output says most again."""
+        """The completely negative bias whose removal restores most information."""
         head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
         after = {
             route: _said(outputs[output.name], output.kind)
@@ -269,7 +269,7 @@ class _Study:
             )
         }
         if not after:
-            raise MeasurementUnavailable("no layer's bias is wholly negative")
+            raise MeasurementUnavailable("no layer has a completely negative bias")
         best = max(after, key=lambda route: after[route])
         before = _said(repeats.given[output.name], output.kind)
         return {"output": output.name, "layer": best, "before": before, "after": after[best]}
@@ -287,7 +287,7 @@ class _Study:
 
 
 def _said(values: Array, kind: str) -> float:
-    """How much an output says: bits where it has classes, else its spread over the inputs."""
+    """Informativeness of an output: bits if it has classes, else its relative spread."""
     finite = np.nan_to_num(values)
     p = probabilities(finite, kind)
     return information(p) if p is not None else relative_spread(finite)

@@ -1,7 +1,7 @@
-"""Synthetic signals that stand in for images, volumes and sequences when there are none.
+"""Synthetic images, volumes and sequences for probing.
 
-Every function returns float64 of shape `(n, *spatial, channels)` with values in [0, 1] and takes
-its randomness from the given generator alone. None has a preferred direction.
+Each function returns float64 values in [0, 1] of shape `(n, *spatial, channels)` and uses only the
+given generator for randomness. None has a preferred direction.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 Size = tuple[int, ...]
 
 MAX_LEAVES = 3000
-LARGEST_LEAF = 0.5  # radius, relative to the shorter side
+LARGEST_LEAF = 0.5  # radius, as a fraction of the shorter side
 SMALLEST_LEAF = 1 / 32
 
 
@@ -25,14 +25,14 @@ def uniform(rng: np.random.Generator, n: int, size: Size, channels: int) -> Arra
 
 
 def gaussian(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
-    """Independent normal values of mean 0.5 and deviation 0.2, clipped."""
+    """Independent normal values with mean 0.5 and standard deviation 0.2, clipped."""
     return _clipped(rng.standard_normal((n, *size, channels)))
 
 
 def pink(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
-    """Noise whose amplitude falls as 1/f, as natural images' does (Field 1987).
+    """Noise with amplitudes proportional to 1/f, as in natural images (Field, 1987).
 
-    Channels share most of their structure, as colours in nature do.
+    Channels share most of their structure, like colours in nature.
     """
     axes = tuple(range(1, 1 + len(size)))
     squared = sum(
@@ -53,7 +53,7 @@ def pink(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
 
 
 def gratings(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
-    """A sinusoid under a Gaussian window: random direction, wavelength, phase, place, colour."""
+    """Sinusoids in a Gaussian window with random direction, wavelength, phase, position, colour."""
     grid = _grid(size)
     short = min(size)
     direction = rng.standard_normal((n, len(size)))
@@ -73,10 +73,10 @@ def gratings(rng: np.random.Generator, n: int, size: Size, channels: int) -> Arr
 
 
 def leaves(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
-    """Dead leaves: disks with radii of density r^-3 that hide each other (Lee et al. 2001).
+    """Dead leaves: occluding disks with a density of radii proportional to r^-3. Two dimensions.
 
     Lee, Mumford and Huang (2001) show that this scale-invariant model has the statistics of
-    natural images. Painted from the front, until everything is covered. Two dimensions.
+    natural images. Disks are painted from front to back until the image is covered.
     """
     height, width = size
     low, high = max(1.0, SMALLEST_LEAF * min(size)), max(1.5, LARGEST_LEAF * min(size))
@@ -107,7 +107,7 @@ def leaves(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array
 
 
 def strokes(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
-    """Three to eight straight strokes on a plain ground, soft at their edges. Two dimensions."""
+    """Three to eight straight strokes with soft edges on a uniform background. Two dimensions."""
     grid = _grid(size)
     short = min(size)
     images = np.empty((n, *size, channels))
@@ -125,7 +125,7 @@ def strokes(rng: np.random.Generator, n: int, size: Size, channels: int) -> Arra
 
 
 def sinusoids(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
-    """Sums of three sinusoids of random period, phase and strength. One dimension."""
+    """Sums of three sinusoids with random period, phase and amplitude. One dimension."""
     (length,) = size
     time = np.arange(length)[None, :, None, None]
     shape = (n, 1, channels, 3)
@@ -142,7 +142,7 @@ def walks(rng: np.random.Generator, n: int, size: Size, channels: int) -> Array:
 
 
 def _grid(size: Size) -> Array:
-    """Coordinates of every place, shape `(*size, len(size))`."""
+    """Coordinates of all positions, shape `(*size, len(size))`."""
     axes = np.meshgrid(*[np.arange(length) for length in size], indexing="ij")
     return np.stack(axes, axis=-1).astype(np.float64)
 

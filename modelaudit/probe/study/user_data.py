@@ -1,7 +1,7 @@
-"""The user's own probe inputs: arrays, or a directory of images.
+"""The user's probe data: arrays, or a directory of images.
 
-The user's data is what the model will see, so nothing happens to it in silence: sizes are not
-changed unless asked for, and every conversion is in the notes.
+The model should get these data exactly as in production, so nothing is changed silently: images
+are resized only on request, and all conversions are listed in the notes.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from modelaudit.facts import Shape, fits
 Array = NDArray[Any]
 
 MAX_BYTES = 4 << 30
-MAX_PIXELS = 64_000_000  # of one image; checked before it is decoded
+MAX_PIXELS = 64_000_000  # per image; checked before decoding
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"}
 IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-DEEP_MODES = ("I", "F")  # first letter of Pillow's modes with more than 8 bits a channel
+DEEP_MODES = ("I", "F")  # first letter of Pillow's modes with more than 8 bits per channel
 EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeData:
-    """Inputs for one input of a model.
+    """Data for one input of a model.
 
     Attributes:
-        x: shape (n, …), the batch axis first, in the order and range to be fed.
-        y: labels of shape (n, …), or None.
-        labels: names of the classes that integers in `y` index; empty where they have none.
-        source: `synthetic`, or the path that was read.
-        value_range: smallest and largest value that `x` may take.
-        notes: everything that was assumed or done to the data, one sentence each.
+        x: inputs of shape (n, ...), in the range that the model is given.
+        y: labels of shape (n, ...), or None.
+        labels: names of the classes that integers in `y` refer to; empty without names.
+        source: `synthetic`, or the path of the data.
+        value_range: minimum and maximum of the values that `x` may have.
+        notes: all assumptions about and changes to the data.
         kinds: for synthetic data, the kind of each sample.
     """
 
@@ -61,15 +61,15 @@ def load_probe_data(
     max_images: int = 1000,
     value_range: tuple[float, float] = (0.0, 1.0),
 ) -> ProbeData:
-    """Read probe inputs that fit `input_shape`, whose first axis is the batch.
+    """Read probe data that match `input_shape`, whose first axis is the batch axis.
 
-    `.npy` holds the inputs; `.npz` holds them as `x`, and labels as `y` if it likes. Arrays are
-    fed as stored. A directory holds images, or one folder of images per class (classes are
-    numbered in the order of their names); their 0…255 is mapped to `value_range`, the range
-    that the model expects. EXIF orientation is not applied, as training pipelines do not.
+    `.npy` files contain the inputs; `.npz` files contain them as `x`, and optionally labels as `y`.
+    Arrays are used as stored. A directory contains images, or one folder of images per class
+    (classes are numbered in alphabetical order); pixel values 0…255 are mapped to `value_range`,
+    the range that the model expects. EXIF orientation is not applied, as in training pipelines.
 
     Raises:
-        UsageError: nothing usable there, or the sizes do not match; says what to do instead.
+        UsageError: no usable data, or the sizes do not match; the message says what to do.
     """
     if path.is_dir():
         return _from_images(path, input_shape, resize, max_images, value_range)
@@ -92,7 +92,7 @@ def _from_npz(path: Path) -> tuple[Array, Array | None]:
         names = set(archive.namelist())
         if "x.npy" not in names:
             held = ", ".join(sorted(name.removesuffix(".npy") for name in names)[:20])
-            raise UsageError(f"{path}: holds no array x, only {held or 'nothing'}")
+            raise UsageError(f"{path}: contains no array x, only {held or 'nothing'}")
         for name in ("x", "y"):
             if f"{name}.npy" in names:
                 with archive.open(f"{name}.npy") as handle:
@@ -101,7 +101,7 @@ def _from_npz(path: Path) -> tuple[Array, Array | None]:
 
 
 def _array(handle: IO[bytes], name: str) -> Array:
-    """One array of the .npy format, after a look at its header; object arrays are refused."""
+    """Read one array of the .npy format after checking its header; no object arrays."""
     version = np.lib.format.read_magic(handle)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(handle)
@@ -111,12 +111,12 @@ def _array(handle: IO[bytes], name: str) -> Array:
         raise UsageError(f"{name}: version {version} of the .npy format is not supported")
     nbytes = math.prod(shape) * dtype.itemsize
     if dtype.hasobject or dtype.kind not in "biufSU":
-        raise UsageError(f"{name}: an array of {dtype} cannot be fed to a model")
+        raise UsageError(f"{name}: an array of {dtype} cannot be an input of a model")
     if nbytes > MAX_BYTES:
-        raise UsageError(f"{name}: {nbytes:,} bytes, of at most {MAX_BYTES:,}; take fewer samples")
+        raise UsageError(f"{name}: {nbytes:,} bytes, more than {MAX_BYTES:,}; use fewer samples")
     buffer = handle.read(nbytes)
     if len(buffer) < nbytes:
-        raise UsageError(f"{name}: ends after {len(buffer):,} of {nbytes:,} bytes")
+        raise UsageError(f"{name}: truncated, has {len(buffer):,} of {nbytes:,} bytes")
     flat = np.frombuffer(buffer, dtype=dtype)
     array: Array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
     return array
@@ -127,26 +127,26 @@ def _checked_arrays(
 ) -> ProbeData:
     notes = []
     if x.dtype.kind not in "biuf":
-        raise UsageError(f"{path}: x holds {x.dtype}, not numbers")
+        raise UsageError(f"{path}: x contains {x.dtype}, not numbers")
     if x.ndim == len(shape) - 1 and shape[-1] == 1:
         x = x[..., None]
         notes.append("x has no channel axis; one channel was added")
     if x.ndim != len(shape) or not fits(x.shape[1:], shape[1:]):
         raise UsageError(
-            f"{path}: x has shape {x.shape}, the model takes {_spelled(shape)}; "
-            "arrays are never resized: save them in the model's size"
+            f"{path}: x has shape {x.shape}, the model expects {_spelled(shape)}; "
+            "arrays are never resized, so save them in the size of the model"
         )
     if len(x) == 0:
-        raise UsageError(f"{path}: x holds no samples")
+        raise UsageError(f"{path}: x contains no samples")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise UsageError(f"{path}: x holds NaN or infinite values")
+        raise UsageError(f"{path}: x contains NaN or infinite values")
     if y is not None and (y.ndim == 0 or len(y) != len(x)):
         raise UsageError(f"{path}: y has shape {y.shape} for {len(x)} samples")
     labels: tuple[str, ...] = ()
     if y is not None and y.dtype.kind in "SU":
         names, y = np.unique(y, return_inverse=True)
         labels = tuple(str(name) for name in names)
-        notes.append("text labels were numbered in the order of their names")
+        notes.append("text labels were numbered in alphabetical order")
     if len(x) > max_images:
         pick = np.linspace(0, len(x) - 1, max_images).round().astype(int)
         notes.append(f"{max_images} of {len(x)} samples, evenly spaced")
@@ -159,11 +159,11 @@ def _from_images(
     path: Path, shape: Shape, resize: bool, max_images: int, value_range: tuple[float, float]
 ) -> ProbeData:
     if len(shape) != 4:
-        raise UsageError(f"{path}: images for a model that takes {_spelled(shape)}; pass a .npy")
+        raise UsageError(f"{path}: images for a model that expects {_spelled(shape)}; pass a .npy")
     first = shape[1] in MODES and shape[3] not in MODES  # channels before height and width
     height, width, channels = (shape[2], shape[3], shape[1]) if first else shape[1:]
     if channels not in MODES:
-        raise UsageError(f"{path}: images have 1, 3 or 4 channels, the model takes {channels}")
+        raise UsageError(f"{path}: images have 1, 3 or 4 channels, the model expects {channels}")
     folders = sorted(entry for entry in path.iterdir() if entry.is_dir() and any(_images(entry)))
     groups = [sorted(_images(folder)) for folder in folders] or [sorted(_images(path))]
     found = sum(map(len, groups))
@@ -171,14 +171,14 @@ def _from_images(
         raise UsageError(f"{path}: no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     notes = _CountedNotes()
     if folders and any(_images(path)):
-        notes.add("images beside the class folders were left out")
+        notes.add("images outside the class folders were skipped")
     each = max(1, max_images // len(groups))
     chosen = [(file, i) for i, group in enumerate(groups) for file in group[:each]]
     if len(chosen) < found:
         notes.add(f"{len(chosen)} of {found} images, the first {each} of each folder by name")
     pixels = [_image(file, (height, width), channels, resize, notes) for file, _ in chosen]
     if len({image.shape for image in pixels}) > 1:
-        raise UsageError(f"{path}: images of different sizes for a model that takes any one size")
+        raise UsageError(f"{path}: images have different sizes, but the model sets no size")
     low, high = value_range
     x = low + np.stack(pixels).astype(np.float32) * np.float32((high - low) / 255)
     notes.add(f"pixel values 0…255 mapped to {low:g}…{high:g}")
@@ -206,31 +206,31 @@ def _image(
     try:
         with Image.open(file, formats=IMAGE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise UsageError(f"{file}: {image.width} x {image.height} pixels are too many")
+                raise UsageError(f"{file}: too many pixels ({image.width} x {image.height})")
             if image.mode.startswith(DEEP_MODES):
-                raise UsageError(f"{file}: more than 8 bits a channel; pass a .npy")
+                raise UsageError(f"{file}: more than 8 bits per channel; pass a .npy")
             if image.getexif().get(EXIF_ORIENTATION, 1) != 1:
-                notes.count("images carry an EXIF orientation, which was not applied")
+                notes.count("images have an EXIF orientation, which was not applied")
             wanted = MODES[channels]
             if image.mode != wanted:
-                notes.count(f"images of mode {image.mode} turned into {wanted}")
+                notes.count(f"images of mode {image.mode} were converted to {wanted}")
             pixels = image.convert(wanted)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"{file}: not a readable image: {error}") from error
     if not fits((pixels.height, pixels.width), size):
         if not resize or None in size:
             raise UsageError(
-                f"{file}: {pixels.height} x {pixels.width} pixels, the model takes "
-                f"{_spelled(size)} (height x width); pass images of that size, or allow resizing"
+                f"{file}: {pixels.height} x {pixels.width} pixels, the model expects "
+                f"{_spelled(size)} (height x width); pass images of that size, or enable resizing"
             )
-        notes.count(f"images resized to {_spelled(size)} (bilinear)")
+        notes.count(f"images were resized to {_spelled(size)} (bilinear)")
         pixels = pixels.resize((size[1] or 1, size[0] or 1), Image.Resampling.BILINEAR)
     array = np.asarray(pixels, dtype=np.uint8)
     return array if array.ndim == 3 else array[..., None]
 
 
 class _CountedNotes:
-    """Sentences, the repeated ones with their count."""
+    """Notes, with counts for repeated ones."""
 
     def __init__(self) -> None:
         self._said: dict[str, int | None] = {}

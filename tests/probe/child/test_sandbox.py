@@ -175,7 +175,7 @@ try:
 except PermissionError as error:
     outcome = {{"said": str(error), "left": permitted()}}
 """)
-    assert "to all users" in outcome["said"]
+    assert "for all users" in outcome["said"]
     assert "run modelaudit as a user other than root" in outcome["said"]
     assert outcome["left"] == 0
 

@@ -42,7 +42,7 @@ def test_data_that_do_not_fit_are_told_and_the_mix_is_fed(tmp_path):
     fed = prepare_inputs(restored((None, 9, 9, 3)), ARTIFACT, SETTINGS, path)
     assert (fed.info.kind, fed.mix, fed.y) == ("synthetic", None, None)
     assert fed.arrays[0].shape[1:] == (9, 9, 3)
-    assert "do not fit" in fed.info.notes[0]
+    assert "do not match" in fed.info.notes[0]
 
 
 def test_several_inputs_have_as_many_samples_each(tmp_path):

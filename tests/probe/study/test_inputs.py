@@ -81,7 +81,7 @@ def test_channels_first_and_open_axes() -> None:
     assert first.x.shape == (12, 3, 16, 20)
     data = made(InputSpec("x", (None, None, None, 3), "float32"))
     assert data.x.shape == (12, 64, 64, 3)
-    assert data.notes == ("open axis 1 taken as 64", "open axis 2 taken as 64")
+    assert data.notes == ("undefined axis 1 set to 64", "undefined axis 2 set to 64")
     assert made(InputSpec("x", (None, None, 5), "float32")).x.shape == (12, 32, 5)
     assert made(InputSpec("x", (None, None, None, None, 2), "float32")).x.shape[1:] == (16,) * 3 + (
         2,

@@ -46,7 +46,7 @@ def test_the_head_is_the_last_kernel_with_a_bias():
     head = head_of(artifact, paths)
     assert (head.route, head.variable) == ("head", "head/b")
     np.testing.assert_array_equal(head.bias, bias)
-    with pytest.raises(MeasurementUnavailable, match="not found in the restored model"):
+    with pytest.raises(MeasurementUnavailable, match="is not in the restored model"):
         head_of(artifact, {})
     bare = replace(artifact, kernels=(replace(artifact.kernels[0], bias=None),))
     with pytest.raises(MeasurementUnavailable, match="no kernel has a bias"):

@@ -53,7 +53,7 @@ def test_a_slow_model_gets_a_power_of_two_of_every_class() -> None:
     assert len(thinned.arrays[0]) == len(thinned.y) == n
     assert set(thinned.y.tolist()) == {0, 1, 2, 3}
     assert thinned.arrays[0][-1, 0] == 255
-    assert thinned.info.notes[-1] == f"{n} of 256 inputs, so as to end in time (--timeout)"
+    assert thinned.info.notes[-1] == f"{n} of 256 inputs, to stay within the time limit (--timeout)"
 
 
 def test_never_fewer_than_can_say_something() -> None:

@@ -142,12 +142,12 @@ def test_class_folders_are_labels(tmp_path: Path) -> None:
     assert data.y.tolist() == [0, 0, 1, 1]
     spoken = " ".join(data.notes)
     assert "4 of 5 images" in spoken
-    assert "left out" in spoken
+    assert "were skipped" in spoken
 
 
 def test_sizes_are_never_changed_in_silence(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(16, 12))
-    with pytest.raises(UsageError, match=r"12 x 16 pixels.*6 x 8.*allow resizing"):
+    with pytest.raises(UsageError, match=r"12 x 16 pixels.*6 x 8.*enable resizing"):
         load_probe_data(tmp_path, SHAPE)
     data = load_probe_data(tmp_path, SHAPE, resize=True)
     assert data.x.shape == (1, 6, 8, 3)
@@ -163,10 +163,10 @@ def test_conversions_are_said(tmp_path: Path) -> None:
     picture(tmp_path / "grey.png", mode="L")
     picture(tmp_path / "colour.png")
     data = load_probe_data(tmp_path, SHAPE)
-    assert "1 images of mode L turned into RGB" in data.notes
+    assert "1 images of mode L were converted to RGB" in data.notes
     grey = load_probe_data(tmp_path, (None, 6, 8, 1))
     assert grey.x.shape == (2, 6, 8, 1)
-    assert "1 images of mode RGB turned into L" in grey.notes
+    assert "1 images of mode RGB were converted to L" in grey.notes
 
 
 def test_exif_orientation_is_said_and_not_applied(tmp_path: Path) -> None:
