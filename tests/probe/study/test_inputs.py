@@ -96,7 +96,7 @@ def test_integers_stay_below_the_vocabulary() -> None:
     assert set(np.unique(floats.x)) == set(range(7))
     unknown = made(InputSpec("x", (None, 50), "int64"))
     assert set(np.unique(unknown.x)) == {0, 1}
-    assert any("does not say" in note for note in unknown.notes)
+    assert any("vocabulary size" in note for note in unknown.notes)
 
 
 def test_what_cannot_be_fed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
