@@ -68,9 +68,9 @@ class Graph:
     """A MetaGraph's GraphDef with its function library.
 
     `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
-    version) where there is one. `collections` are names -> decoded entries (strings only).
-    `init_ops` are node or function names that run at load time. `held_by` is where the constant
-    is that holds this graph, `function/node` or `node`; empty for a graph of the model's own.
+    version) where there is one. `init_ops` are node or function names that run at load time.
+    `held_by` is where the constant is that holds this graph, `function/node` or `node`; empty for
+    a graph of the model's own.
     """
 
     tags: tuple[str, ...]
@@ -79,7 +79,6 @@ class Graph:
     producer: int | None = None
     min_consumer: int | None = None
     saver: Mapping[str, Json] = field(default_factory=dict)
-    collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     init_ops: tuple[str, ...] = ()
     assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
     held_by: str = ""

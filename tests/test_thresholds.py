@@ -21,7 +21,6 @@ OTHERS = {
     "modelaudit.measures.behaviour.equivariance": {1e-12},
     "modelaudit.measures.behaviour.outputs": {1e-12},
     "modelaudit.measures.kernels.batchnorm": {1e-12},
-    "modelaudit.measures.kernels.filter_health": {0.01},
     "modelaudit.measures.kernels.initializers": {2.0, 0.87962566103423978},
     "modelaudit.measures.kernels.mirror_pairs": {1e-6},
     "modelaudit.measures.kernels.random_matrix": {2.0234},

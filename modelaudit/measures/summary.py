@@ -40,10 +40,7 @@ class KernelSymmetry:
     z: Mapping[str, float] = field(default_factory=dict)
     energies: Mapping[str, float] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
-    mean_kernel: float | None = None
-    mean_kernel_q99: float | None = None
     twins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    health: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,7 @@ def _why_not(case: Case) -> CauseUnknown:
 def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
     """What a flip does to the output, in words."""
     if effect.nfv is None:
-        return f"{output.name} varies too little to judge the effect of inputs "
-        f"{WORDS[effect.name]}."
+        return f"{output.name} varies too little to judge inputs {WORDS[effect.name]}."
     if effect.action in MOVES:
         what = MOVES[effect.action]
         return (

@@ -80,7 +80,6 @@ def graph_facts(
         producer=message.versions.producer if versioned else message.version or None,
         min_consumer=message.versions.min_consumer if versioned else None,
         saver=_saver(meta) if meta else {},
-        collections=_collections(meta) if meta else {},
         init_ops=_init_ops(meta) if meta else (),
         assets=_assets(meta) if meta else {},
         held_by=held_by,
@@ -119,25 +118,6 @@ def _saver(meta: pb.MetaGraphDef) -> dict[str, Json]:
         "version": saver.version,
         "sharded": saver.sharded,
     }
-
-
-def _collections(meta: pb.MetaGraphDef) -> dict[str, tuple[str, ...]]:
-    return {
-        name: tuple(_collection_entries(collection))
-        for name, collection in sorted(meta.collection_def.items())
-    }
-
-
-def _collection_entries(collection: pb.CollectionDef) -> Iterator[str]:
-    """Entries as text; for messages their type, since their bytes are not text."""
-    yield from collection.node_list.value
-    yield from (str(value) for value in collection.int64_list.value)
-    yield from (str(value) for value in collection.float_list.value)
-    for value in collection.bytes_list.value:
-        yield value.decode("utf-8", "backslashreplace")
-    for message in collection.any_list.value:
-        asset = packed_asset(message)
-        yield asset.filename if asset else message.type_url
 
 
 def packed_asset(message: pb.Any) -> pb.AssetFileDef | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +21,9 @@ from modelaudit.measures.dihedral import (
     index_map,
     irrep_dimensions,
 )
-from modelaudit.measures.kernels.filter_health import filter_health
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.summary import KernelSymmetry
 
-# 99 % quantile of `mean_kernel_symmetry` for independent Gaussian weights, by kernel side. From
-# 200,000 draws per side, `benchmarks/mean_kernel_null.py`.
-MEAN_KERNEL_Q99: Mapping[int, float] = MappingProxyType(
-    {
-        2: 0.8009,
-        3: 0.6957,
-        4: 0.5117,
-        5: 0.5008,
-        6: 0.4229,
-        7: 0.4265,
-        8: 0.3843,
-        9: 0.3897,
-        11: 0.3687,
-        13: 0.3549,
-    }
-)
-# Independent weights have nearly orthogonal images: |gK - K| -> sqrt(2), hence 1 - sqrt(2)/2.
-_MEAN_KERNEL_LIMIT = 1 - math.sqrt(0.5)
 _FLAT = 1e-12  # fraction of a kernel's energy below which its slices count as constant
 
 
@@ -54,9 +34,7 @@ def kernel_symmetry(values: KernelValues, route: str, kind: str) -> KernelSymmet
         return _undefined(values, route, kind, "a kernel with one position has no symmetry")
     matrix = values.matrix.astype(np.float64)
     total = float(np.vdot(matrix, matrix))
-    mean_kernel = matrix.mean(axis=1)
-    means = matrix.mean(axis=0)
-    matrix -= means
+    matrix -= matrix.mean(axis=0)
     energy = float(np.vdot(matrix, matrix))
     if energy <= _FLAT * total:
         return _undefined(values, route, kind, "every spatial slice is constant")
@@ -81,9 +59,6 @@ def kernel_symmetry(values: KernelValues, route: str, kind: str) -> KernelSymmet
         },
         energies=_energies(overlap) if square else {},
         expected=expected_energies(values.sizes[0]) if square else {},
-        mean_kernel=mean_kernel_symmetry(mean_kernel.reshape(values.sizes)) if square else None,
-        mean_kernel_q99=mean_kernel_quantile(values.sizes[0]) if square else None,
-        health={"dc": 1 - energy / total, **filter_health(values)},
     )
 
 
@@ -108,32 +83,6 @@ def expected_energies(side: int) -> dict[str, float]:
     """Expected shares of D4's irreducible representations in the AC energy, in [0, 1]."""
     dims = irrep_dimensions(side)
     return {name: (dims[name] - (name == "A1")) / (side * side - 1) for name in dims}
-
-
-def mean_kernel_symmetry(kernel: NDArray[np.float64]) -> float | None:
-    """Symmetry of the mean kernel (square, over all slices), in [0, 1]; None if it is zero.
-
-    S = 1 - sum over the 7 non-trivial g in D4 of |gK - K| / (2 * 7 * |K|), after Alsallakh,
-    Wroge, Miglani and Kokhlikyan (2025, arXiv:2503.19215). To be compared with
-    `mean_kernel_quantile`, since random kernels are far from 0.
-    """
-    norm = float(np.linalg.norm(kernel))
-    if norm == 0.0:
-        return None
-    group = elements(kernel.shape)
-    moved = sum(float(np.linalg.norm(g.apply(kernel) - kernel)) for g in group)
-    return 1 - moved / (2 * len(group) * norm)
-
-
-def mean_kernel_quantile(side: int) -> float:
-    """99 % quantile of `mean_kernel_symmetry` for independent weights.
-
-    Interpolated in 1/side between simulated sides and the exact limit.
-    """
-    sides = sorted(MEAN_KERNEL_Q99, reverse=True)
-    inverse = [0.0, *(1 / s for s in sides)]
-    quantiles = [_MEAN_KERNEL_LIMIT, *(MEAN_KERNEL_Q99[s] for s in sides)]
-    return float(np.interp(1 / side, inverse, quantiles))
 
 
 def is_lowpass(values: KernelValues) -> bool:

@@ -38,7 +38,6 @@ def test_a_tf1_saved_model(tmp_path):
     (graph,) = artifact.graphs
     assert graph.init_ops == ("main", "init")
     assert graph.assets == {"asset:0": "foo.txt"}
-    assert graph.collections["saved_model_assets"] == ("foo.txt",)
     (kernel,) = artifact.kernels
     assert (kernel.tensor, kernel.kind, kernel.shape) == ("w", "dense", (2, 3))
 

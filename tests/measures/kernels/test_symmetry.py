@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,12 +6,9 @@ from hypothesis.extra.numpy import arrays
 
 from modelaudit.measures.dihedral import CHARACTERS, DIMENSIONS, elements
 from modelaudit.measures.kernels.symmetry import (
-    MEAN_KERNEL_Q99,
     even_baseline,
     is_lowpass,
     kernel_symmetry,
-    mean_kernel_quantile,
-    mean_kernel_symmetry,
 )
 from modelaudit.measures.kernels.values import KernelValues
 
@@ -135,7 +130,6 @@ def test_one_axis_and_three_axes() -> None:
     assert set(found.score) == {"flip"}
     assert found.score["flip"] == pytest.approx(1)
     assert found.energies == {}
-    assert found.mean_kernel is None
     volume = rng.normal(size=(3, 3, 3, 2, 4))
     found = measured(volume + volume[:, ::-1], 3)
     assert found.score["x1"] == pytest.approx(1)
@@ -161,32 +155,6 @@ def test_undefined_is_said_and_never_called_symmetric(kernel: np.ndarray) -> Non
     assert found.undefined
     assert not found.score
     assert not found.even
-
-
-def test_mean_kernel_symmetry_of_extremes() -> None:
-    blob = np.outer([1, 2, 1], [1, 2, 1]).astype(float)
-    assert mean_kernel_symmetry(blob) == 1
-    assert mean_kernel_symmetry(np.zeros((3, 3))) is None
-    # Odd under both flips, even under both diagonals and the half turn; turns negate it.
-    saddle = np.array([[1.0, 0, -1], [0, 0, 0], [-1, 0, 1]])
-    assert mean_kernel_symmetry(saddle) == pytest.approx(1 - 4 * 2 / 14)
-
-
-@pytest.mark.parametrize("side", [3, 5, 10])
-def test_mean_kernel_quantile_holds_for_random_layers(side: int) -> None:
-    """Whole layers, not mean kernels, are drawn here; about 1 in 100 may lie above."""
-    rng = np.random.default_rng(side)
-    drawn = [
-        mean_kernel_symmetry(rng.uniform(-1, 1, size=(side, side, 16)).mean(axis=2))
-        for _ in range(3000)
-    ]
-    above = np.mean([s > mean_kernel_quantile(side) for s in drawn if s is not None])
-    tabulated = side in MEAN_KERNEL_Q99
-    assert (0.004 if tabulated else 0.0) < above < 0.018
-
-
-def test_quantile_tends_to_the_limit() -> None:
-    assert mean_kernel_quantile(10_000) == pytest.approx(1 - math.sqrt(0.5), abs=1e-3)
 
 
 def test_lowpass_is_a_fixed_blur_only() -> None:
