@@ -1,4 +1,4 @@
-"""Which profile answers for a runtime, and which is nearest to the one that saved a model."""
+"""Finds the profile for a runtime, and the one nearest to the runtime that saved a model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _VERSION = r"(\d+(?:\.\d+){0,3})"
 _SPECIFIER = re.compile(rf"(tf|tensorflow|tf-keras|keras)=={_VERSION}(?:\+keras=={_VERSION})?")
 _STEM = re.compile(rf"(tf|tf-keras|keras)-{_VERSION}(?:\+keras-{_VERSION})?")
 _KERAS_3_BEGINS = (2, 16)  # of TensorFlow
-_FORMS = "say tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION"
+_FORMS = "use tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION"
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileFile:
-    """One profile's file. A shipped one is known by its name, which spares reading them all."""
+    """One profile's file. Shipped ones are identified by name, which avoids reading them all."""
 
     path: Path
     kind: str
@@ -33,7 +33,7 @@ class ProfileFile:
 
 @cache
 def shipped_profiles() -> tuple[ProfileFile, ...]:
-    """The profiles that come with the package: TensorFlow, tf-keras, Keras, each oldest first."""
+    """The profiles in this package: TensorFlow, tf-keras, Keras, each with the oldest first."""
     found = []
     for path in PROFILES.glob("*.json"):
         if named := _STEM.fullmatch(path.name.removesuffix(".json")):
@@ -44,7 +44,7 @@ def shipped_profiles() -> tuple[ProfileFile, ...]:
 
 @cache
 def _of_user(paths: tuple[Path, ...]) -> tuple[ProfileFile, ...]:
-    """The user's profiles, by what is in them: their files may be called anything."""
+    """The user's profiles, identified by content: their files can have any name."""
     found = []
     for path in paths:
         profile = read_profile(path)
@@ -59,20 +59,20 @@ def find_profile(specifier: str, own: tuple[Path, ...] = ()) -> RuntimeProfile:
     """The profile for `tf==2.15.1`, `tf==2.16`, `tf==2.18+keras==3.5`, `keras==3.5` or
     `tf-keras==2.21`.
 
-    A TensorFlow is the one with the Keras of its time, unless another is named; a Keras is the
-    one in the TensorFlow of its time. A version that nothing was collected from is answered from
-    the nearest one of its kind and Keras generation, and `exact` is then False.
+    A TensorFlow comes with the Keras of its time unless another one is named; a Keras comes with
+    the TensorFlow of its time. If there is no profile of a version, the nearest one of its kind
+    and Keras generation is used, and `exact` is False.
 
     Args:
         specifier: the runtime.
-        own: profiles of the user's own, which come first.
+        own: the user's own profiles, which take precedence.
 
     Raises:
-        UsageError: it is no specifier, or a file of the user's own is no profile.
+        UsageError: it is not a specifier, or a file of the user is not a profile.
     """
     found = _SPECIFIER.fullmatch(specifier.strip().lower())
     if not found or (found[3] and found[1] not in ("tf", "tensorflow")):
-        raise UsageError(f"{specifier!r} is no runtime: {_FORMS}, as in tf==2.15.1")
+        raise UsageError(f"{specifier!r} is not a runtime: {_FORMS}, for example tf==2.15.1")
     kind, version = found[1].replace("tensorflow", "tf"), numbers(found[2])
     name = f"{kind}=={found[2]}"
     known = (*_of_user(own), *shipped_profiles())
@@ -89,13 +89,13 @@ def find_profile(specifier: str, own: tuple[Path, ...] = ()) -> RuntimeProfile:
 
 
 def known_generation(specifier: str, own: tuple[Path, ...] = ()) -> None:
-    """Refuse a runtime whose major versions are none that there is a profile of.
+    """Reject a runtime whose major version has no profile.
 
-    `find_profile` answers for these too, from the nearest profile: a model may say anything of its
-    origin. A user who asks for one has mistyped.
+    `find_profile` accepts these too, with the nearest profile, because a model can claim any
+    origin. A user who requests one has mistyped.
 
     Raises:
-        UsageError: see above, or it is no specifier.
+        UsageError: see above, or it is not a specifier.
     """
     find_profile(specifier, own)
     for name, version in re.findall(r"(tf-keras|keras|tf|tensorflow)==(\d+)", specifier.lower()):
@@ -107,13 +107,13 @@ def known_generation(specifier: str, own: tuple[Path, ...] = ()) -> None:
         ]
         if int(version) not in {each[0] for each in known}:
             newest = ".".join(map(str, max(known)))
-            raise UsageError(f"{specifier!r}: no {kind} {version} is known; the newest is {newest}")
+            raise UsageError(f"{specifier!r}: unknown {kind} version {version}; newest: {newest}")
 
 
 def specifier(versions: Mapping[str, str]) -> str:
-    """What `find_profile` takes for the runtime that has these versions: `tf==2.15.1`.
+    """The specifier of the runtime with these versions, for `find_profile`: `tf==2.15.1`.
 
-    Its Keras is named where it is another one than that TensorFlow's profile has.
+    Its Keras is named if it differs from the Keras in the profile of that TensorFlow.
     """
     if "tf-keras" in versions:
         return f"tf-keras=={_plain(versions['tf-keras'])}"
@@ -130,13 +130,13 @@ def _plain(version: str) -> str:
 def _nearest(
     candidates: list[ProfileFile], version: tuple[int, ...]
 ) -> tuple[RuntimeProfile, bool]:
-    """The profile whose version is nearest, and whether it is that version."""
+    """The profile with the nearest version, and whether it is exactly that version."""
     entry = min(candidates, key=lambda entry: _distance(entry.version, version))
     return read_profile(entry.path), entry.version[: len(version)] == version
 
 
 def _keras(version: tuple[int, ...], known: tuple[ProfileFile, ...]) -> RuntimeProfile:
-    """The nearest Keras; one that was collected alone lies over the TensorFlow nearest to it."""
+    """The nearest Keras; a Keras-only profile is combined with the TensorFlow nearest to it."""
     candidates = [entry for entry in known if entry.kind != "tf-keras"]
     entry = min(candidates, key=lambda entry: (_apart(entry.keras, version), entry.kind != "tf"))
     exact = entry.keras[: len(version)] == version
@@ -148,7 +148,7 @@ def _keras(version: tuple[int, ...], known: tuple[ProfileFile, ...]) -> RuntimeP
 
 
 def _apart(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int, int, bool]:
-    """How far two versions lie apart; of two as near the newer one counts as nearer."""
+    """The distance of two versions; of two equally near ones, the newer is nearer."""
     first, second, third = (
         abs((one[i] if len(one) > i else 0) - (other[i] if len(other) > i else 0)) for i in range(3)
     )
@@ -158,7 +158,7 @@ def _apart(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int, int,
 def _distance(
     collected: tuple[int, ...], asked: tuple[int, ...]
 ) -> tuple[int, int, int, int, bool]:
-    """Generation of Keras first (it changed with TensorFlow 2.16), then as `_apart`."""
+    """By Keras generation first (it changed with TensorFlow 2.16), then as `_apart`."""
     generation = (collected >= _KERAS_3_BEGINS) != (asked >= _KERAS_3_BEGINS)
     if collected[0] != asked[0]:  # the last one before it, or the first one after
         minor = collected[1] if collected[0] > asked[0] else -collected[1]
@@ -167,7 +167,7 @@ def _distance(
 
 
 def saving_runtime(artifact: Artifact) -> RuntimeProfile | None:
-    """The profile nearest to the runtime that saved a model, as far as the file tells."""
+    """The profile nearest to the runtime that saved a model, as far as the file says."""
     said = artifact.provenance
     if said.tensorflow:
         version = numbers(said.tensorflow)
@@ -180,7 +180,7 @@ def saving_runtime(artifact: Artifact) -> RuntimeProfile | None:
 
 
 def has_keras2_objects(artifact: Artifact) -> bool:
-    """Whether a SavedModel's objects are models and layers of Keras 2."""
+    """Whether a SavedModel's objects are Keras 2 models and layers."""
     return any(
         str(node.detail.get("identifier", "")).startswith("_tf_keras_")
         for node in artifact.object_graph
@@ -189,7 +189,7 @@ def has_keras2_objects(artifact: Artifact) -> bool:
 
 @cache
 def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | None:
-    """The shipped profile whose TensorFlow (or Keras) comes nearest; None for no version."""
+    """The shipped profile with the nearest TensorFlow (or Keras); None without a version."""
     if not version:
         return None
     known = shipped_profiles()
@@ -199,7 +199,7 @@ def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | N
 
 
 def default_targets() -> tuple[str, ...]:
-    """The runtime that is installed here and its tf-keras, and the newest profile."""
+    """The installed TensorFlow, the installed tf-keras, and the newest profile."""
     found = {
         f"{name}=={version}"
         for name, package in (("tf", "tensorflow"), ("tf-keras", "tf-keras"))
@@ -211,7 +211,7 @@ def default_targets() -> tuple[str, ...]:
 
 
 def _installed(package: str) -> str | None:
-    """Version of an installed distribution; it is not imported."""
+    """Version of an installed distribution, without importing it."""
     for name in (package, f"{package}-cpu"):
         try:
             return ".".join(map(str, numbers(metadata.version(name))[:3]))

@@ -1,4 +1,4 @@
-"""Which operations and attributes a model's graphs use: collected once for all targets."""
+"""The operations and attributes that a model's graphs use, collected once for all targets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ GRAPH = "graph"
 
 @dataclass(frozen=True, slots=True)
 class GraphUsage:
-    """First places of each operation, and of each attribute of one, as (where, node).
+    """The first occurrence of each operation, and of each attribute of one, as (where, node).
 
-    Keys have whether the place is in the main graph. Calls of the graph's own functions are left
-    out.
+    Keys say whether the occurrence is in the main graph. Calls of the graph's own functions are
+    skipped.
     """
 
     operations: dict[tuple[bool, str], tuple[str, GraphNode]] = field(default_factory=dict)

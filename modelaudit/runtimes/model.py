@@ -1,4 +1,4 @@
-"""What is asked of a runtime, and what is answered."""
+"""Requests to runtimes, and predictions."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class LoadOutcome(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 (fails) to 3 (loads): of several reasons the lowest decides."""
+        """0 (fails) to 3 (loads): of several reasons, the lowest rank decides."""
         return list(LoadOutcome).index(self)
 
 
 class LoadCall(StrEnum):
-    """The ways into a saved model."""
+    """The calls that load a saved model."""
 
     LOAD_MODEL = "load_model"
     FROM_JSON = "model_from_json"
@@ -40,7 +40,7 @@ class LoadCall(StrEnum):
 
 
 def predicted_call(observed: str) -> str:
-    """The call that predictions mean by what the probe calls so."""
+    """The call in predictions that corresponds to the probe's call `observed`."""
     # The probe restores a checkpoint into a model; reading it as a dict of arrays always works.
     return LoadCall.RESTORE.value if observed == LoadCall.LOAD_CHECKPOINT.value else observed
 
@@ -49,9 +49,9 @@ def predicted_call(observed: str) -> str:
 class LoadRequest:
     """One loading call with its options.
 
-    `custom` are the names of classes and functions given as `custom_objects` (or registered
-    before), `modules` the names of modules that can be imported and hold the model's own
-    classes. `by_name` belongs to `load_weights`.
+    `custom` are the names of classes and functions passed as `custom_objects` (or registered
+    before), `modules` the names of importable modules that contain the model's own classes.
+    `by_name` applies only to `load_weights`.
     """
 
     call: LoadCall
@@ -63,7 +63,7 @@ class LoadRequest:
 
     @property
     def label(self) -> str:
-        """`load_model`, with the options that are not the default of an audit."""
+        """`load_model`, with the options that differ from the defaults of an audit."""
         words = [self.call.value]
         words += ["custom_objects"] * bool(self.custom)
         words += ["compile"] * self.compile
@@ -74,10 +74,10 @@ class LoadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a call does not simply load.
+    """Why a call does not simply load the model.
 
-    `code` is stable and kebab-case. `text` says what in the file meets what in the runtime,
-    `error` what the user would read, `fix` what to do.
+    `code` is stable and kebab-case. `text` says which part of the file the runtime does not
+    support, `error` is the message that the user would see, `fix` says what to do.
     """
 
     code: str
@@ -100,10 +100,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one runtime and one call; `because` has the deciding reason first.
+    """The prediction for one runtime and one call; `because` starts with the deciding reason.
 
-    `collected` is the runtime that the answer was read off; where that is not `runtime` itself,
-    the confidence is lower.
+    `collected` is the runtime whose profile was used; if it is not `runtime` itself, the
+    confidence is lower.
     """
 
     runtime: str
@@ -116,10 +116,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """A request to a runtime: what every matching function is given.
+    """A request to a runtime: the argument of every check.
 
-    `writer` is the profile nearest to the runtime that saved the model, None where nothing
-    tells which one that was. `usage` is what the model's graphs use.
+    `writer` is the profile nearest to the runtime that saved the model; None if that runtime is
+    unknown. `usage` is what the model's graphs use.
     """
 
     profile: RuntimeProfile

@@ -1,4 +1,4 @@
-"""Which runtimes load a model, told from its facts alone."""
+"""Predicts which runtimes load a model, from its facts alone."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ _CALLS: dict[Format, tuple[LoadCall, ...]] = {
 }
 
 KERAS_3_IN_2 = (
-    "run it under Keras 3, which saved it; edits to the file do not make it a model of Keras 2. "
-    "For Keras 2, build the same layers in tf-keras code and copy the weights layer by layer "
+    "load it in Keras 3, which saved it; editing the file cannot turn it into a Keras 2 model. "
+    "For Keras 2, build the same layers in tf-keras and copy the weights layer by layer "
     "(`new.set_weights(old.get_weights())`), or export it from Keras 3 (`model.export(directory)`) "
-    "and use `tf.saved_model.load` (layers that augment at random go on doing so in an export)"
+    "and use `tf.saved_model.load` (random augmentation layers stay active in an export)"
 )
 
 
@@ -66,16 +66,16 @@ def predict(
     custom: frozenset[str] = frozenset(),
     own: tuple[Path, ...] = (),
 ) -> tuple[Prediction, ...]:
-    """What happens when each target loads the model, by each call that its format has.
+    """What happens when each target loads the model with each call for its format.
 
     Args:
         artifact: the model's facts.
-        targets: runtimes as `catalogue.find` takes them: `tf==2.21`, `tf-keras==2.21.0`.
-        custom: names of classes and functions that will be given as custom_objects.
-        own: profiles of the user's own.
+        targets: runtimes as `find_profile` accepts them: `tf==2.21`, `tf-keras==2.21.0`.
+        custom: names of classes and functions that will be passed as custom_objects.
+        own: the user's own profiles.
 
     Raises:
-        UsageError: a target is no runtime.
+        UsageError: a target is not a runtime.
     """
     asked = [
         (profile, LoadRequest(call, custom))
@@ -89,7 +89,7 @@ def predict(
 def predict_calls(
     artifact: Artifact, asked: Iterable[tuple[RuntimeProfile, LoadRequest]]
 ) -> tuple[Prediction, ...]:
-    """What happens when each runtime loads the model by the call that goes with it."""
+    """What happens when each runtime loads the model with the requested call."""
     writer, usage = saving_runtime(artifact), usage_of(artifact)
     return tuple(
         _prediction(artifact, CheckContext(profile, request, writer, usage))
@@ -119,7 +119,7 @@ def _rank(predicted: LoadOutcome) -> int:
 
 def _incomplete(artifact: Artifact) -> Reason:
     why = artifact.problems[0].detail if artifact.problems else "parts could not be read"
-    return Reason("not-read", LoadOutcome.UNKNOWN, f"the model could not be read whole: {why}")
+    return Reason("not-read", LoadOutcome.UNKNOWN, f"the model could only be read in part: {why}")
 
 
 def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -137,7 +137,7 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def _advised(reasons: Iterable[Reason], context: CheckContext) -> Iterator[Reason]:
-    """Reasons with a remedy that helps: a file of Keras 3 has many of them for Keras 2 at once."""
+    """Reasons with a fix that works: a Keras 3 file has many of them at once for Keras 2."""
     across = context.writer and context.writer.keras3 and not context.profile.keras3
     for reason in reasons:
         fails = reason.predicted is LoadOutcome.FAILS
@@ -145,7 +145,7 @@ def _advised(reasons: Iterable[Reason], context: CheckContext) -> Iterator[Reaso
 
 
 def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """A model in one file, or its architecture alone."""
+    """A model in one file, or only its architecture."""
     archive = artifact.format is Format.KERAS_ARCHIVE
     refused = _container(artifact, context, archive)
     if refused:
@@ -174,23 +174,23 @@ def _subclassed(name: str) -> Reason:
     return Reason(
         "subclassed-model-in-hdf5",
         LoadOutcome.FAILS,
-        f"the model is a subclass of its own ({name}), of which HDF5 holds no layers to load the "
-        "weights into",
+        f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
+        "receive the weights",
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
-        "save it as .keras and give the class as custom_objects, or load the weights into the "
-        "model built from code",
+        "save it as .keras and pass the class in custom_objects, or load the weights into a model "
+        "built from code",
     )
 
 
 def _container(artifact: Artifact, context: CheckContext, archive: bool) -> Reason | None:
-    """Why the loader does not even open the file."""
+    """Why the loader cannot open the file."""
     profile = context.profile
     if archive and not profile.archives:
         return Reason(
             "archive-in-old-keras",
             LoadOutcome.FAILS,
-            f"{profile.name} is older than the .keras archive (Keras 2.12) and takes it for "
-            "another format",
+            f"{profile.name} does not support the .keras archive (introduced in Keras 2.12) and "
+            "mistakes it for another format",
             "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
             if profile.keras < (2, 5)
             else "OSError: Unable to open file (file signature not found)",
@@ -203,9 +203,9 @@ def _container(artifact: Artifact, context: CheckContext, archive: bool) -> Reas
         return Reason(
             "hdf5-named-keras",
             LoadOutcome.FAILS,
-            "the file is called .keras and is HDF5 inside, as Keras wrote it up to 2.12",
+            "the file has the suffix .keras but contains HDF5, as written by Keras up to 2.12",
             "ValueError: File not found: filepath=… Please ensure the file is an accessible "
-            "`.keras` zip file. (The file is there; the message is wrong.)",
+            "`.keras` zip file. (The file exists; the message is misleading.)",
             "rename it to .h5",
         )
     return None

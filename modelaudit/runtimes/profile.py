@@ -13,7 +13,7 @@ from typing import Any
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
 
-Fact = Any  # a value of the collector's document: JSON of a shape that its name tells
+Fact = Any  # a value of the collector's document: JSON whose structure depends on its name
 
 SCHEMA = 1
 KINDS = ("tf", "tf-keras", "keras")
@@ -22,10 +22,10 @@ TENSORFLOW_PARTS = ("operations", "graph_def")
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """`2.15.1` as (2, 15, 1); letters end it, and so do more digits than versions have.
+    """`2.15.1` as (2, 15, 1); stops at letters and at numbers longer than any version has.
 
-    Files say versions, too, and a file may say anything: Python refuses to make an integer of
-    thousands of digits.
+    Versions also come from files, and a file can contain anything: Python refuses to convert
+    thousands of digits to an integer.
     """
     found = re.match(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}", version)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
@@ -33,9 +33,9 @@ def numbers(version: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class RuntimeProfile:
-    """One runtime. `data` is the collector's document; `asked` the version that it answers for.
+    """One runtime. `data` is the collector's document; `asked` the version that was requested.
 
-    `exact` is False where it stands in for a version that nothing was collected from.
+    `exact` is False if the profile was collected from a different version.
     """
 
     data: Mapping[str, Any]
@@ -47,7 +47,7 @@ class RuntimeProfile:
 
     @cached_property
     def name(self) -> str:
-        """`tf==2.15.1` or `tf-keras==2.21.0`, as asked for."""
+        """`tf==2.15.1` or `tf-keras==2.21.0`, as requested."""
         return self.asked or self.collected
 
     @property
@@ -60,7 +60,7 @@ class RuntimeProfile:
 
     @property
     def stem(self) -> str:
-        """Name of the profile's file: for a TensorFlow it holds the version of its Keras too."""
+        """Name of the profile's file; for TensorFlow it includes the version of its Keras."""
         stem = self.collected.replace("==", "-")
         if self.data["name"] == "tf":
             stem += "+keras-" + ".".join(map(str, self.keras))
@@ -76,13 +76,13 @@ class RuntimeProfile:
         return RuntimeProfile(data)
 
     def without_tensorflow(self) -> RuntimeProfile:
-        """The Keras alone, to be laid over the profile of any TensorFlow."""
+        """Only the Keras part, to be combined with the profile of any TensorFlow."""
         data = {key: value for key, value in self.data.items() if key not in TENSORFLOW_PARTS}
         return RuntimeProfile({**data, "name": "keras"})
 
     @cached_property
     def legacy(self) -> bool:
-        """Whether this is tf-keras, Keras 2 beside a TensorFlow that has Keras 3."""
+        """Whether this is tf-keras, the Keras 2 package for a TensorFlow that has Keras 3."""
         return bool(self.data["name"] == "tf-keras")
 
     @cached_property
@@ -92,7 +92,7 @@ class RuntimeProfile:
 
     @cached_property
     def keras(self) -> tuple[int, ...]:
-        """Version of Keras; of tf.keras in TensorFlow 1.15 that is 2.2.4."""
+        """Version of Keras; 2.2.4 for tf.keras in TensorFlow 1.15."""
         return numbers(self.data["versions"]["keras"])
 
     @cached_property
@@ -123,32 +123,32 @@ class RuntimeProfile:
         return name in self._set("public", module.partition(".")[2])
 
     def is_internal(self, module: str, name: str) -> bool:
-        """Whether `module` is a module inside the package with a savable class of this name."""
+        """Whether `module` is an internal module with a serialisable class of this name."""
         return name in self._set("internal", module)
 
     def has_class(self, kind: str, name: str) -> bool:
-        """Whether something is known of a class of this kind and name."""
+        """Whether the profile describes a class of this kind and name."""
         return name in self.data["classes"].get(kind, {})
 
     def accepts(self, kind: str, name: str) -> frozenset[str] | None:
-        """Config keys that the class takes; None where it takes any, or is not known."""
+        """Config keys that the class accepts; None if it accepts any, or if this is unknown."""
         entry = self.data["classes"].get(kind, {}).get(name)
         if entry is None or entry.get("open"):
             return None
         return self._set_of(("accepts", kind, name), entry["accepts"])
 
     def needs(self, kind: str, name: str) -> tuple[str, ...]:
-        """Config keys without which the class cannot be made."""
+        """Config keys that the class requires."""
         entry = self.data["classes"].get(kind, {}).get(name) or {}
         return tuple(entry.get("needs", ()))
 
     def attributes(self, operation: str) -> frozenset[str] | None:
-        """Attributes of a registered operation; None where there is no such operation."""
+        """Attributes of a registered operation; None if there is no such operation."""
         names = self.data["operations"].get(operation)
         return None if names is None else self._set_of(("operation", operation), names)
 
     def behaviour(self, name: str, default: Fact = None) -> Fact:
-        """What came of an experiment; `default` where it could not be made."""
+        """The result of an experiment; `default` if it could not be run."""
         return self.data["behaviours"].get(name, default)
 
     @cached_property
@@ -158,9 +158,9 @@ class RuntimeProfile:
 
     @cached_property
     def instructions(self) -> Mapping[int, tuple[str, int]]:
-        """Instructions of the Python, by number: name, and cache entries that follow.
+        """Instructions of this Python by number: the name, and the number of cache entries.
 
-        Empty for Python before 3.11 and for a profile that does not tell.
+        Empty for Python before 3.11 and for a profile without this information.
         """
         found = self.data.get("instructions", {})
         return {int(number): (name, caches) for number, (name, caches) in found.items()}
@@ -179,7 +179,7 @@ def read_profile(path: Path) -> RuntimeProfile:
     """A profile from the collector's file.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a profile.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -189,13 +189,13 @@ def read_profile(path: Path) -> RuntimeProfile:
 
 
 def as_profile(data: Json, where: str) -> RuntimeProfile:
-    """A profile of the collector's document.
+    """A profile from the collector's document.
 
     Raises:
-        UsageError: it is none, or parts of it are missing.
+        UsageError: it is not a profile, or is incomplete.
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise UsageError(f"{where}: is no runtime profile of schema {SCHEMA}")
+        raise UsageError(f"{where}: not a runtime profile with schema {SCHEMA}")
     kind, versions = data.get("name"), data.get("versions")
     parts = KERAS_PARTS if kind == "keras" else (*KERAS_PARTS, *TENSORFLOW_PARTS)
     missing = [part for part in parts if part not in data]
@@ -206,5 +206,5 @@ def as_profile(data: Json, where: str) -> RuntimeProfile:
         missing.append("versions")
     if kind not in KINDS or missing:
         listed = ", ".join(missing) or "name"
-        raise UsageError(f"{where}: is no whole runtime profile: {listed} is missing or wrong")
+        raise UsageError(f"{where}: incomplete runtime profile: {listed} is missing or invalid")
     return RuntimeProfile(data)

@@ -1,4 +1,4 @@
-"""What the matching modules share: reading a saved config of any shape, and constructor keys."""
+"""Helpers of the checks: reading saved configs of any structure, and constructor arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 Config = Mapping[str, Json]
 FUNCTION = "function"
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
-# Arguments that came with later versions, and the value at which a layer does what it did before.
+# Arguments added in later versions, and the value at which a layer behaves as before.
 ADDED: Config = {
     **dict.fromkeys(("antialias", "crop_to_aspect_ratio", "force_generator", "keepdims"), False),
     **dict.fromkeys(("optional", "pad_to_aspect_ratio", "ragged", "renorm", "sparse"), False),
@@ -28,7 +28,7 @@ ADDED: Config = {
 
 @dataclass(frozen=True, slots=True)
 class ConfigLocation:
-    """Where an object stands: how its siblings were looked up, its route, and its kind."""
+    """The location of an object: how its siblings were looked up, its route, and its kind."""
 
     route: str
     kind: str = "layers"
@@ -37,26 +37,26 @@ class ConfigLocation:
 
 
 def mapping(value: Json) -> Config:
-    """The value if it is an object, else an empty one."""
+    """The value if it is an object, else an empty object."""
     return value if isinstance(value, dict) else {}
 
 
 def text(value: Json) -> str:
-    """The value if it is text, else nothing."""
+    """The value if it is a string, else an empty string."""
     return value if isinstance(value, str) else ""
 
 
 def items(value: Json) -> list[Json]:
-    """The value if it is a list, else an empty one."""
+    """The value if it is a list, else an empty list."""
     return value if isinstance(value, list) else []
 
 
 def is_custom(node: Config, context: CheckContext) -> bool:
-    """Whether the caller supplies the object."""
+    """Whether the caller provides the object."""
     custom = context.request.custom
     name = text(node.get("class_name"))
     registered = text(node.get("registered_name"))
-    if context.profile.keras < (2, 3):  # before packages, `lab>Scale` was a name like any other
+    if context.profile.keras < (2, 3):  # before packages, `lab>Scale` was an ordinary name
         return name in custom
     return bool(custom) and (
         name in custom
@@ -67,12 +67,12 @@ def is_custom(node: Config, context: CheckContext) -> bool:
 
 
 def reads_modules(context: CheckContext) -> bool:
-    """Whether the loader knows objects with a `module` key."""
+    """Whether the loader supports objects with a `module` key."""
     return context.profile.keras >= (2, 13)
 
 
 def is_model(node: Config) -> bool:
-    """Whether it is a Sequential or Functional model, of any name, or one of Keras' own."""
+    """Whether it is a Sequential or Functional model of any name, or one of Keras' own."""
     config = node.get("config")
     name = text(node.get("class_name"))
     layers = config.get("layers") if isinstance(config, dict) else None
@@ -82,7 +82,7 @@ def is_model(node: Config) -> bool:
 def unknown_arguments(
     name: str, kind: str, given: set[str], context: CheckContext, route: str, config: Config
 ) -> Iterator[Reason]:
-    """Reasons for keys that the class does not take, or misses; `config` has their values."""
+    """Reasons for keys that the class does not accept or lacks; `config` has their values."""
     profile = context.profile
     accepted = profile.accepts(kind, name)
     if accepted is not None and (extra := sorted(given - accepted)):
@@ -90,8 +90,8 @@ def unknown_arguments(
         yield Reason(
             "unknown-argument",
             LoadOutcome.FAILS,
-            f"{route} ({name}) was saved with {listed}, and {name} of {profile.name} takes no such "
-            "argument",
+            f"{route} ({name}) was saved with {listed}, but {name} in {profile.name} does not "
+            f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
             f"TypeError: Unrecognized keyword arguments passed to {name}: {listed}"
             if profile.keras3
             else f"TypeError: Unrecognized keyword arguments: {extra}"
@@ -104,26 +104,26 @@ def unknown_arguments(
         yield Reason(
             "missing-argument",
             LoadOutcome.FAILS,
-            f"{route} ({name}) was saved without {', '.join(absent)}, which {name} of "
-            f"{profile.name} cannot do without",
+            f"{route} ({name}) was saved without {', '.join(absent)}, which {name} in "
+            f"{profile.name} requires",
             f"KeyError: '{absent[0]}'",
-            "load it with the version that saved it and save it again as weights",
+            "load it with the version that saved it and save only the weights",
             route,
         )
 
 
 def _without(extra: list[str], config: Config, context: CheckContext) -> str:
-    """What to do about arguments that are not taken: they may go only where they do nothing."""
+    """What to do about unsupported arguments: they may be deleted only if they have no effect."""
     from_keras_2 = context.writer and not context.writer.keras3 and context.profile.keras3
     upgrade = "load it with tf-keras, which is Keras 2" if from_keras_2 else UPGRADE
     idle = all(key in ADDED and key in config and _same(config[key], ADDED[key]) for key in extra)
     if not idle:
         return upgrade
-    stand = "which stands at its default" if len(extra) == 1 else "which stand at their defaults"
+    stand = "which has its default value" if len(extra) == 1 else "which have their default values"
     return f"{upgrade}; or delete {', '.join(extra)} from the saved config, {stand}"
 
 
 def _same(one: Json, other: Json) -> bool:
-    """Whether two values mean the same; None and False both switch an argument off."""
+    """Whether two values mean the same; None and False both disable an argument."""
     off = (None, False)
     return one in off if other in off else one == other

@@ -1,4 +1,4 @@
-"""Another program, most often an interpreter, run to its end: what it printed, or why it failed."""
+"""Runs another program, usually an interpreter, and returns its output or the reason it failed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from modelaudit.errors import ProbeError, UsageError
 
-# For a TensorFlow that is to say nothing and to leave graphics cards alone.
+# Makes TensorFlow quiet and keeps it off the GPUs.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-QUOTED = 600  # characters, from the end, of what a program complains of
+QUOTED = 600  # characters from the end of a program's error output
 
 
 def output_of(
@@ -20,17 +20,17 @@ def output_of(
     failed: str,
     error: type[ProbeError] | type[UsageError],
 ) -> bytes:
-    """What a program prints.
+    """Run a program and return its standard output.
 
     Args:
         command: the program and its arguments.
-        seconds: of wall clock that it may take.
-        environment: all variables that it is given.
-        failed: what to say of a program that ends with another code than 0.
-        error: what to raise.
+        seconds: the time limit (wall clock).
+        environment: all environment variables of the program.
+        failed: the error message if the exit code is not 0.
+        error: the exception type to raise.
 
     Raises:
-        error: it could not be run, took too long, or failed.
+        error: the program could not be run, exceeded the time limit, or failed.
     """
     try:
         done = subprocess.run(
@@ -39,7 +39,7 @@ def output_of(
     except OSError as reason:
         raise error(f"{command[0]}: cannot be run: {reason.strerror or reason}") from reason
     except subprocess.TimeoutExpired as reason:
-        raise error(f"{command[0]}: was not done in {seconds:.0f} s") from reason
+        raise error(f"{command[0]}: did not finish within {seconds:.0f} s") from reason
     if done.returncode:
         said = done.stderr.decode("utf-8", "backslashreplace").strip()[-QUOTED:]
         raise error(f"{failed}: {said}")

@@ -182,7 +182,7 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
         (EVERY + '[policy.severity]\nMA999 = "low"', "[[policy]] number 1: unknown rule"),
         (EVERY + "thresholds = { MA606 = 2 }", "[[policy]] number 1: the threshold of MA606"),
         (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': no tf 9 is known"),
-        (EVERY + 'targets = ["tf=2"]', "[[policy]] number 1: 'tf=2' is no runtime"),
+        (EVERY + 'targets = ["tf=2"]', "[[policy]] number 1: 'tf=2' is not a runtime"),
         ("[thresholds]\nMA999 = 1", "[thresholds]: unknown rule 'MA999'"),
         ("[thresholds]\nMA102 = 1", "MA102 has no threshold to set; these have: MA410 (golden"),
         ("[thresholds]\nMA604 = 0", "MA604 must be from 0.001 to 10 times"),
@@ -199,7 +199,7 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
             "[[policy]] number 1: MA606 and dead-layer are the same rule, set twice",
         ),
         ("[thresholds]\ndead-layer = 1.5", "dead-layer must be from 0.01 to 1 as share"),
-        ('target = "keras==7.1"', "toml: 'keras==7.1': no keras 7 is known; the newest is 3."),
+        ('target = "keras==7.1"', "toml: 'keras==7.1': unknown keras version 7; newest: 3."),
     ],
 )
 def test_what_does_not_exist_is_refused_before_the_work(models, config, text, says):

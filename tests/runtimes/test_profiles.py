@@ -92,7 +92,7 @@ def test_a_keras_alone_is_answered_by_its_number():
     ["", "2.15", "torch==2.1", "tf==new", "tf>=2.15", "keras==3.1+keras==3.2", "tf==2.18+keras"],
 )
 def test_what_is_no_runtime_is_refused(text):
-    with pytest.raises(UsageError, match="no runtime"):
+    with pytest.raises(UsageError, match="not a runtime"):
         find_profile(text)
 
 
@@ -124,7 +124,7 @@ def test_a_profile_that_lacks_a_part_is_refused(tmp_path: Path, part: str):
     del data[part]
     own = tmp_path / "own.json"
     own.write_text(json.dumps(data))
-    with pytest.raises(UsageError, match=f"no whole runtime profile.*{part}"):
+    with pytest.raises(UsageError, match=f"incomplete runtime profile.*{part}"):
         find_profile("tf==2.14.0", (own,))
 
 

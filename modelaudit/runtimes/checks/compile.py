@@ -9,13 +9,13 @@ from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION, mapping, text
 
-RECOMPILE = "load with compile=False, then compile again"
-# Packages that hold the optimizers which Keras 2.11 registered in place of the older ones.
+RECOMPILE = "load with compile=False, then compile the model again"
+# Prefix of the optimizers that Keras 2.11 registered in place of the older ones.
 NEW_OPTIMIZER = "Custom>"
 
 
 def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[Reason]:
-    """Reasons of the compile configuration."""
+    """Reasons for the compile config."""
     training = artifact.training
     if training is None:
         return
@@ -26,7 +26,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
         if context.profile.keras < (2, 3) and "sample_weight_mode" not in training:
             yield _reason(
                 "training-config",
-                "the training config lacks sample_weight_mode",
+                "the training config has no sample_weight_mode",
                 "KeyError: 'sample_weight_mode'",
             )
     for name, form, _ in _objects(training.get("loss")):
@@ -61,20 +61,21 @@ def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
 def _arguments(
     kind: str, word: str, name: str, config: Mapping[str, Json], context: CheckContext
 ) -> Iterator[Reason]:
-    """Keys of a loss or metric that its class does not take."""
+    """Keys of a loss or metric that its class does not accept."""
     accepted = context.profile.accepts(kind, name)
     extra = sorted(set(config) - accepted) if accepted is not None else []
     if extra:
         listed = ", ".join(extra)
         yield _reason(
             f"{word}-argument",
-            f"the {word} {name} has {listed}, which {name} of {context.profile.name} does not take",
+            f"the {word} {name} has {listed}, which {name} in {context.profile.name} does not "
+            "accept",
             f"TypeError: {name}.__init__() got an unexpected keyword argument '{extra[0]}'",
         )
     elif context.profile.keras3 and config.get("reduction") == "auto":
         yield _reason(
             "reduction-auto",
-            f"the {word} {name} has the reduction auto of Keras 2, which Keras 3 does not have",
+            f"the {word} {name} has the Keras 2 reduction auto, which Keras 3 does not support",
             "ValueError: Invalid value for argument `reduction`. Received: reduction=auto",
         )
 
@@ -86,32 +87,32 @@ def _loss(name: str, form: str, context: CheckContext, archive: bool) -> Iterato
     if not profile.knows("losses", name):
         yield _reason(
             "unknown-loss",
-            f"the loss is {name}, which {profile.name} does not know",
+            f"the loss is {name}, which {profile.name} does not have",
             f"ValueError: Unknown loss function: '{name}'",
         )
     elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
         yield _reason(
             "loss-by-short-name",
-            f"the loss is written as {name}, a short name that {profile.name} does not find when "
-            "it reads HDF5",
+            f"the loss is written as {name}, a short name that {profile.name} does not recognise "
+            "when it reads HDF5",
             f"TypeError: Could not locate function '{name}'.",
         )
 
 
 def _is_short(name: str, profile: RuntimeProfile) -> bool:
-    """Whether it is the name of a function that no public module has."""
+    """Whether it is the name of a function that is in no public module."""
     modules = ("keras.metrics", "keras.losses")
     return name == name.lower() and not any(profile.is_public(m, name) for m in modules)
 
 
 def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
-    """Optimizer of an HDF5 file."""
+    """The optimizer in an HDF5 file."""
     profile = context.profile
     name = text(mapping(value).get("class_name"))
     if name.startswith(NEW_OPTIMIZER) and profile.keras < (2, 11):
         yield _reason(
             "unknown-optimizer",
-            f"the optimizer is {name}, the form of Keras 2.11 and newer",
+            f"the optimizer is {name}, as written by Keras 2.11 and newer",
             f"ValueError: Unknown optimizer: {name}",
         )
     rate = mapping(mapping(mapping(value).get("config")).get("learning_rate"))
@@ -119,13 +120,13 @@ def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
         schedule = text(rate["class_name"])
         yield _reason(
             "schedule-without-module",
-            f"the learning rate is a {schedule} without its module, which {profile.name} needs",
+            f"the learning rate is a {schedule} without its module, which {profile.name} requires",
             f"TypeError: Could not locate class '{schedule}'.",
         )
 
 
 def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
-    """Optimizer of a .keras archive: looked up by module, made from its config."""
+    """The optimizer in a .keras archive: looked up by module, created from its config."""
     node = mapping(value)
     name, module = text(node.get("class_name")), text(node.get("module"))
     if not name or name in context.request.custom:
@@ -147,6 +148,6 @@ def _archived_optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
         listed = ", ".join(extra)
         yield _reason(
             "optimizer-argument",
-            f"the optimizer {name} has {listed}, which {profile.name} does not take",
+            f"the optimizer {name} has {listed}, which {profile.name} does not accept",
             f"ValueError: Argument(s) not recognized: {listed}",
         )

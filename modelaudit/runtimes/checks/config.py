@@ -1,9 +1,9 @@
-"""A saved Keras config against the classes of a runtime: names, modules and arguments.
+"""Checks a saved Keras config against the classes of a runtime: names, modules and arguments.
 
 Loaders read two dialects. Objects without a `module` key are looked up by class name in a table
 (HDF5 files and SavedModels); objects with one are looked up by module and class (.keras archives
-from Keras 2.13 on, and what such versions nest inside of HDF5 configs). Which key goes where is
-decided for every object of the config as the loader would.
+from Keras 2.13 on, and what these versions nest inside HDF5 configs). The checks decide for every
+object of the config which lookup the loader would use.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from modelaudit.runtimes.saved_config import (
     unknown_arguments,
 )
 
-# Objects that a wrapper holds in its config.
+# Keys under which a wrapper's config contains other objects.
 WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
 
 
 def check_model(config: Config, context: CheckContext, archive: bool) -> Iterator[Reason]:
-    """Reasons of the whole config, a model at the top."""
+    """Reasons for the whole config, with a model at the top level."""
     yield from _object(config, context, ConfigLocation("", archive=archive))
 
 
@@ -77,7 +77,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
 
 
 def _wrapped_by_custom(config: Config, route: str, context: CheckContext) -> Iterator[Reason]:
-    """Layers that a wrapper of the user's holds: what it is read with needs their modules."""
+    """Layers inside a custom wrapper: the function that reads them needs their modules."""
     for key in WRAPPED:
         inner = mapping(config.get(key))
         if "class_name" in inner and "module" not in inner:
@@ -98,8 +98,8 @@ def _missing(
         return Reason(
             "wrapped-without-module",
             LoadOutcome.FAILS,
-            f"{route} ({name}) is wrapped by another layer, and the file does not say its module, "
-            f"which Keras {_version(context)} asks for",
+            f"{route} ({name}) is wrapped by another layer, and the file does not state its "
+            f"module, which Keras {_version(context)} requires",
             f"TypeError: Could not locate class '{name}'.",
             'add "module": "keras.layers" and "registered_name": null to the inner object',
             route,
@@ -123,13 +123,13 @@ def _from_json(context: CheckContext) -> bool:
 
 
 def _model_known(name: str, context: CheckContext) -> bool:
-    """`Functional` is a class of its own since TensorFlow 2.3."""
+    """`Functional` is a separate class since TensorFlow 2.3."""
     return name != "Functional" or context.profile.keras >= (2, 3)
 
 
 def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     operation = has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss"
-    fix = "give the class as custom_objects={...}, or import the module that registers it"
+    fix = "pass the class in custom_objects={...}, or import the module that registers it"
     if operation:
         fix = "use tf-keras (TF_USE_LEGACY_KERAS=1), or a SavedModel with keras.layers.TFSMLayer"
     elif context.profile.keras3:
@@ -137,7 +137,7 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     return Reason(
         "unknown-class",
         LoadOutcome.FAILS,
-        f"{route or name} is of the class {name}, which is none of {context.profile.name}'s own",
+        f"{route or name} has the class {name}, which is not part of {context.profile.name}",
         f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
         "`keras.utils.custom_object_scope`",
         fix,
@@ -148,30 +148,30 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
 def _missing_by_module(
     node: Config, context: CheckContext, place: ConfigLocation, route: str
 ) -> Reason | None:
-    """As `_missing`, for an object that says its module."""
+    """As `_missing`, for an object with a module."""
     profile = context.profile
     name, module = text(node.get("class_name")), text(node.get("module"))
     if not profile.keras3 and place.route:
-        # Keras 2.13 and later still ask the table first, and drop the module.
+        # Keras 2.13 and later still look in the table first, and ignore the module.
         if profile.knows(place.kind, name):
             return None
         return Reason(
             "unknown-class",
             LoadOutcome.FAILS,
-            f"{route} is of the class {name} (module {module or 'not said'}), which is none of "
-            f"{profile.name}'s own",
+            f"{route} has the class {name} (module {module or 'not stated'}), which is not part of "
+            f"{profile.name}",
             "TypeError: The added layer must be an instance of class Layer. Received: "
             f"layer={name} of type <class 'str'>.",
-            "give the class as custom_objects={...}, or import the module that registers it",
+            "pass the class in custom_objects={...}, or import the module that registers it",
             route,
         )
     if _resolves(module, name, context):
         return None
     package = module.split(".")[0]
     moved = package in ("keras", "tf_keras")
-    # Since 3.9 Keras imports no other package's modules on a file's word.
+    # Since 3.9, Keras does not import modules of other packages because a file names them.
     imported = package == "keras" or profile.keras < (3, 9)
-    fix = "give the class as custom_objects={...}, or import the module that registers it"
+    fix = "pass the class in custom_objects={...}, or import the module that registers it"
     if moved and place.archive:
         fix = "rewrite the module in config.json, or save as .h5 in the old version"
     elif moved:
@@ -179,8 +179,8 @@ def _missing_by_module(
     return Reason(
         "module-moved" if moved else "unknown-class",
         LoadOutcome.FAILS,
-        f"the file says that {route or name} is the class {name} of the module "
-        f"{module or 'null'}, and {profile.name} has no such class there",
+        f"the file says that {route or name} is the class {name} of the module {module or 'null'}, "
+        f"but {profile.name} has no such class in that module",
         f"TypeError: Could not deserialize class '{name}' because its parent module {module} "
         "cannot be imported."
         if moved and imported
@@ -210,7 +210,7 @@ def _resolves(module: str, name: str, context: CheckContext) -> bool:
 def _arguments(
     node: Config, config: Config, context: CheckContext, place: ConfigLocation, route: str
 ) -> Iterator[Reason]:
-    """Keys that the constructor does not take, and keys that it needs."""
+    """Keys that the constructor does not accept, and keys that it requires."""
     name = text(node.get("class_name"))
     given = set(config)
     by_module = "module" in node and reads_modules(context)
@@ -225,7 +225,7 @@ def _arguments(
 
 
 def _legacy_key(key: str, name: str) -> str:
-    """What Keras 3's reader of the old dialect makes of a key."""
+    """The key that Keras 3's reader of the old dialect uses instead."""
     if key == "batch_input_shape":
         return "batch_shape" if name == "InputLayer" else "input_shape"
     return key

@@ -1,4 +1,4 @@
-"""A SavedModel's graph against the operations of a runtime, and against its loaders."""
+"""Checks a SavedModel's graph against the operations and loaders of a runtime."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from modelaudit.runtimes.checks import silent_differences
 from modelaudit.runtimes.graph_usage import graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
 
-# First TensorFlow that makes Python parameters of signature inputs and so wants names that can be
-# one: of functions saved by TensorFlow 2 (seen between 2.8 and 2.12), of object graphs of 1.15
-# (between 2.12 and 2.15) and of graphs without objects (between 2.18 and 2.21).
+# First TensorFlow that turns signature inputs into Python parameters and so requires valid names:
+# for functions saved by TensorFlow 2 (observed between 2.8 and 2.12), for object graphs of 1.15
+# (between 2.12 and 2.15), and for graphs without objects (between 2.18 and 2.21).
 NAMES_CHECKED = (2, 10)
 NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 20)
 SIGNATURES = ("serving_default", "serve")
-EXPORT = "the old version, or a newer TensorFlow to load it with"
+EXPORT = "the old version, or load it in a newer TensorFlow"
 BY_NAME = "call the signature with keyword arguments: tf.saved_model.load(...).signatures[...](x=…)"
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Reasons of one of the calls that take a SavedModel's directory."""
+    """Reasons for one of the calls that take a SavedModel directory."""
     call = context.request.call
     if call is LoadCall.SESSION:
         yield from operations(artifact, context)
@@ -38,10 +38,10 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """The first operation, and the first attribute, that the runtime does not have.
+    """The first operation and the first attribute that the runtime does not have.
 
-    A session imports the main graph, and takes functions as they are until one is called. The
-    object loader makes the functions, and never looks at the main graph.
+    A session imports the main graph and does not check functions until they are called. The
+    object loader creates the functions and never reads the main graph.
     """
     by_objects = (
         context.request.call is not LoadCall.SESSION and artifact.format is Format.SAVEDMODEL_TF2
@@ -70,11 +70,11 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "unknown-operation",
             LoadOutcome.FAILS,
-            f"the graph has the operation {node.op} ({where}), which {context.profile.name} does "
-            "not have",
+            f"the graph contains the operation {node.op} ({where}), which {context.profile.name} "
+            "does not have",
             f"NotFoundError: Op type not registered '{node.op}' in binary running on …. Make sure "
             "the Op and Kernel are registered in the binary running in this process.",
-            f"import the library that defines the operation; else export from {EXPORT}",
+            f"import the library that defines the operation; otherwise export from {EXPORT}",
             f"{where}/{node.name}",
         )
     elif attribute:
@@ -83,7 +83,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "unknown-attribute",
             LoadOutcome.FAILS,
             f"{node.op} in {where} has the attribute {name}, which {context.profile.name} does not "
-            "know",
+            "support",
             f"ValueError: NodeDef mentions attr '{name}' not in Op<name={node.op}; …>",
             f"export from {EXPORT}",
             f"{where}/{node.name}",
@@ -91,7 +91,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Signature inputs that are no Python parameter names."""
+    """Signature inputs whose names are not valid Python parameter names."""
     if artifact.format is Format.SAVEDMODEL_TF1:
         first = NAMES_CHECKED_IN_TF1_GRAPHS
     elif context.writer is not None and context.writer.tensorflow < (2,):
@@ -107,8 +107,8 @@ def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                 yield Reason(
                     "parameter-name",
                     LoadOutcome.FAILS,
-                    f"input {name} of the signature {signature.name} is no name that a Python "
-                    "parameter can have",
+                    f"the input name {name} of the signature {signature.name} is not a valid "
+                    "Python parameter name",
                     f"ValueError: '{name}' is not a valid parameter name",
                     "use tf.compat.v1.saved_model.load in a session, or TensorFlow 2.8 and older",
                     f"signatures/{signature.name}/{name}",
@@ -117,7 +117,7 @@ def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason
 
 
 def protocol(context: CheckContext) -> Iterator[Reason]:
-    """Lookup tables: their save functions take tensors up to 2.12 and text from 2.13 on."""
+    """Lookup tables: their save functions take tensors up to 2.12 and strings from 2.13 on."""
     tensorflow = context.profile.tensorflow
     if tensorflow >= (2, 13) or tensorflow < (2, 7):
         return
@@ -129,8 +129,8 @@ def protocol(context: CheckContext) -> Iterator[Reason]:
             yield Reason(
                 "save-function-protocol",
                 LoadOutcome.FAILS,
-                f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, whose save "
-                f"functions {context.profile.name} cannot call",
+                f"the lookup table {node.name} was saved by TensorFlow 2.13 or newer, and "
+                f"{context.profile.name} cannot call its save functions",
                 "TypeError: save_fn(checkpoint_key) expected a Tensor in checkpoint_key, but got "
                 "str value",
                 "use TensorFlow 2.13 or newer",
@@ -140,23 +140,23 @@ def protocol(context: CheckContext) -> Iterator[Reason]:
 
 
 def _slots(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Slot variables of an optimizer of Keras 2, which only a Keras 2 makes objects of."""
+    """Slot variables of a Keras 2 optimizer, which only Keras 2 can turn into objects."""
     for node in artifact.object_graph if context.profile.keras3 else ():
         if node.slots and node.kind == "user_object":
             yield Reason(
                 "optimizer-slots",
                 LoadOutcome.FAILS,
-                "the SavedModel holds the slots of an optimizer of Keras 2, which "
-                f"{context.profile.name} cannot make again where tf-keras is not installed",
+                "the SavedModel contains the slots of a Keras 2 optimizer, which "
+                f"{context.profile.name} cannot rebuild unless tf-keras is installed",
                 "AttributeError: '_UserObject' object has no attribute 'add_slot'",
-                "install tf-keras, or save it again with include_optimizer=False",
+                "install tf-keras, or save the model again with include_optimizer=False",
                 f"object_graph/{node.index}",
             )
             return
 
 
 def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Keras 3.3 traced text inputs as float32 and casts them, for which there is no kernel."""
+    """Keras 3.3 traced string inputs as float32 and casts them, for which there is no kernel."""
     if not any(op == "Cast" for _, op in context.usage.operations):
         return
     for graph in artifact.graphs:
@@ -165,8 +165,8 @@ def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 yield Reason(
                     "cast-to-text",
                     LoadOutcome.FAILS,
-                    f"{where} casts its {node.attrs.get('SrcT')} input to text: the signature was "
-                    "traced with the wrong type, and takes neither text nor numbers",
+                    f"{where} casts its {node.attrs.get('SrcT')} input to string: the signature "
+                    "was traced with the wrong dtype and accepts neither strings nor numbers",
                     "TypeError: Cannot convert [...] to EagerTensor of dtype float",
                     "export again with model.export() and an input_signature of tf.string",
                     f"{where}/{node.name}",
@@ -175,13 +175,13 @@ def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def serving(artifact: Artifact) -> Signature | None:
-    """The signature that TFSMLayer takes by default."""
+    """The signature that TFSMLayer uses by default."""
     by_name = {signature.name: signature for signature in artifact.signatures}
     return next((by_name[name] for name in SIGNATURES if name in by_name), None)
 
 
 def _layer(artifact: Artifact) -> Iterator[Reason]:
-    """TFSMLayer, a layer around one signature."""
+    """TFSMLayer, a layer that wraps one signature."""
     signature = serving(artifact)
     if signature is None:
         yield Reason(
@@ -197,7 +197,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
             "several-inputs",
             LoadOutcome.FAILS,
             f"the signature {signature.name} has {len(signature.inputs)} inputs, which a TFSMLayer "
-            "hands over by position",
+            "passes by position",
             "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
             "tf.function failed due to `too many positional arguments`",
             BY_NAME,
@@ -208,7 +208,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
             "half-precision-input",
             LoadOutcome.FAILS,
             f"input {signature.inputs[0].name} of {signature.name} is {signature.inputs[0].dtype}, "
-            "and a TFSMLayer hands over float32",
+            "but a TFSMLayer passes float32",
             "TypeError: Exception encountered when calling TFSMLayer.call(). Binding inputs to "
             "tf.function failed",
             "cast the inputs, and give the layer dtype='float16'",
@@ -217,7 +217,7 @@ def _layer(artifact: Artifact) -> Iterator[Reason]:
 
 
 def _exported(artifact: Artifact) -> bool:
-    """Whether Keras' `export` made it: its endpoint `serve` takes the inputs as one structure."""
+    """Whether Keras' `export` created it: its `serve` endpoint takes one structure of inputs."""
     return artifact.provenance.exporter == "keras3-export" and any(
         signature.name == "serve" for signature in artifact.signatures
     )

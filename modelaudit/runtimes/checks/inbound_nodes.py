@@ -1,4 +1,4 @@
-"""Connections between layers: node numbers and operations that Keras 3 reads otherwise."""
+"""Connections between layers: node indices and operations that Keras 3 reads differently."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.saved_config import is_model, items, mapping, text
 
-# Layers whose weights have the size of the last axis, those that keep the other axes too, among
-# them one that an EinsumDense may have left open, and those that keep all of them.
+# Layers whose weights depend on the size of the last axis; layers that also keep the other axes,
+# including one that an EinsumDense may have left unspecified; and layers that keep all axes.
 SIZED_WEIGHTS = classes(Trait.FEATURE_WEIGHTS)
 SAME_SHAPE = classes(Trait.POINTWISE) - SIZED_WEIGHTS
 SAME_AXES = SIZED_WEIGHTS | SAME_SHAPE | {"Conv1D", "MaxPooling1D"}
@@ -19,7 +19,7 @@ SAME_AXES = SIZED_WEIGHTS | SAME_SHAPE | {"Conv1D", "MaxPooling1D"}
 def check_nodes(
     config: Mapping[str, Json], context: CheckContext, archive: bool
 ) -> Iterator[Reason]:
-    """Reasons of a whole config."""
+    """Reasons for a whole config."""
     yield from _model(config, context, "", archive)
 
 
@@ -47,13 +47,13 @@ def _model(
 
 
 def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
-    """`output_layers` (or `input_layers`) as one entry, which newer Keras 3 writes."""
+    """`output_layers` (or `input_layers`) as a single entry, as newer Keras 3 versions write it."""
     if context.profile.behaviour("takes_flat_outputs") is False:
         yield Reason(
             "flat-outputs",
             LoadOutcome.FAILS,
-            f"{key} of {route or 'the model'} is one entry and no list of entries, which "
-            f"{context.profile.name} does not read",
+            f"{key} of {route or 'the model'} is a single entry instead of a list of entries, "
+            f"which {context.profile.name} cannot read",
             "TypeError: get_tensor() takes 3 positional arguments but … were given",
             "put the entry into a list in the config, or use a newer Keras 3",
             route,
@@ -63,7 +63,7 @@ def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
 def _sequence(
     layers: list[Mapping[str, Json]], context: CheckContext, route: str
 ) -> Iterator[Reason]:
-    """A Functional model with lists of one, inside a Sequential model."""
+    """A Functional model whose output is a list of one, inside a Sequential model."""
     if context.profile.behaviour("sequential_takes_lists") is not False:
         return
     for layer in layers[:-1]:
@@ -73,11 +73,11 @@ def _sequence(
             yield Reason(
                 "list-of-one-output",
                 LoadOutcome.FAILS,
-                f"the inner model {name} of {route or 'the model'} gives a list of one output, "
-                f"which {context.profile.name} hands on as a list",
+                f"the inner model {name} of {route or 'the model'} returns a list of one output, "
+                f"which {context.profile.name} passes on as a list",
                 "ValueError: Exception encountered when calling Sequential.call(). Layer expects 1 "
                 "input(s), but it received 2 input tensors.",
-                "write output_layers as one entry instead of a list of one into the config",
+                "write output_layers in the config as a single entry instead of a list of one",
                 f"{route}/{name}".strip("/"),
             )
             return
@@ -89,14 +89,14 @@ def _unknown_sizes(
     context: CheckContext,
     route: str,
 ) -> Iterator[Reason]:
-    """EinsumDense with a size left open, flattened: Keras 2 took the size from the input.
+    """An EinsumDense with an unspecified size, flattened: Keras 2 took the size from the input.
 
-    In Keras 3 the size stays open up to a layer whose weights depend on it.
+    In Keras 3 the size stays unspecified up to a layer whose weights depend on it.
     """
     if not context.profile.keras3 or context.writer is None or context.writer.keras3:
         return
-    inside: dict[str, str] = {}  # layer with an open size -> the EinsumDense that it comes from
-    flattened: dict[str, str] = {}  # the same, where the size is that of the last axis
+    inside: dict[str, str] = {}  # layer with an unspecified size -> the EinsumDense it comes from
+    flattened: dict[str, str] = {}  # the same, if it is the size of the last axis
     before = ""
     for layer in layers:
         config, kind = mapping(layer.get("config")), text(layer.get("class_name"))
@@ -123,12 +123,12 @@ def _size_left_open(source: str, route: str) -> Reason:
     return Reason(
         "size-left-open",
         LoadOutcome.FAILS,
-        f"{route} needs the size of what it is given, which comes flattened from {source}, an "
-        "EinsumDense whose output_shape leaves a size open; Keras 3 does not take it from the "
-        "input, as Keras 2 did",
+        f"{route} needs the size of its input, which comes flattened from {source}, an EinsumDense "
+        "with an unspecified size in output_shape; unlike Keras 2, Keras 3 does not take it from "
+        "the input",
         "ValueError: Shapes used to initialize variables must be fully-defined (no `None` "
         "dimensions).",
-        f"write the size into output_shape of {source} in the config",
+        f"add the size to output_shape of {source} in the config",
         route,
     )
 
@@ -156,7 +156,7 @@ def _inbound(
 
 
 def _entries(call: Json) -> list[Json]:
-    """The inputs of one call; a call of one input may be that input itself."""
+    """The inputs of one call; a call with one input may be that input itself."""
     entries = items(call)
     return [entries] if entries and isinstance(entries[0], str) else entries
 
@@ -165,10 +165,10 @@ def _constant_first(route: str) -> Reason:
     return Reason(
         "constant-first-argument",
         LoadOutcome.FAILS,
-        f"{route} calls a TensorFlow function whose first argument is a constant, which no "
-        "version reads back",
+        f"{route} calls a TensorFlow function whose first argument is a constant, which no version "
+        "can load",
         'ValueError: Exception encountered when calling layer "…" (type TFOpLambda).',
-        "wrap the call in a layer of your own; load the weights into it",
+        "wrap the call in a custom layer and load the weights into it",
         route,
     )
 
@@ -177,10 +177,10 @@ def _node_number(route: str, source: str) -> Reason:
     return Reason(
         "node-number-of-inner-model",
         LoadOutcome.FAILS,
-        f"{route} refers to the second call of the inner model {source}, as Keras 2 counted; "
-        "Keras 3 counts otherwise and finds no such call",
+        f"{route} refers to the second call of the inner model {source} by Keras 2 numbering; "
+        "Keras 3 numbers calls differently and finds no such call",
         "ValueError: Invalid Functional model configuration. The graph of the Functional model "
-        "either has loops or disconnected nodes. (3.3 and 3.8 loop for ever instead.)",
+        "either has loops or disconnected nodes. (3.3 and 3.8 loop forever instead.)",
         "use tf-keras",
         route,
     )
@@ -189,7 +189,7 @@ def _node_number(route: str, source: str) -> Reason:
 def _keyword_tensors(
     layer: Mapping[str, Json], named: set[str], context: CheckContext, route: str
 ) -> Iterator[Reason]:
-    """Tensors that Keras 2 passed by keyword: Keras 3 leaves their references as they are."""
+    """Tensors that Keras 2 passed by keyword: Keras 3 does not resolve their references."""
     for call in items(layer.get("inbound_nodes")):
         for entry in _entries(call):
             parts = items(entry)
@@ -200,10 +200,10 @@ def _keyword_tensors(
                         "tensor-by-keyword",
                         LoadOutcome.FAILS,
                         f"{route} was called with the tensor {key} by keyword, which "
-                        f"{context.profile.name} does not look up in a model of Keras 2",
+                        f"{context.profile.name} does not resolve in a Keras 2 model",
                         f"TypeError: {text(layer.get('class_name'))}.build() missing 1 required "
                         f"positional argument: '{key}_shape'",
-                        "use tf-keras, or build the model again and load the weights",
+                        "use tf-keras, or build the model from code and load the weights",
                         route,
                     )
                     return

@@ -1,4 +1,4 @@
-"""Python code in Lambda layers: whether a runtime takes it, reads it and can run it."""
+"""Python code in Lambda layers: whether a runtime permits it, can read it and can run it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from modelaudit.facts import Json
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
 
-# Keys of Keras 2's Lambda that Keras 3's reader of the old dialect drops.
+# Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
-# Pythons whose code objects have one layout in a marshal stream.
+# Python versions whose code objects have the same marshal layout.
 LAYOUTS = {
     "3.11 to 3.14": ((3, 11), (3, 14)),
     "3.8 to 3.10": ((3, 8), (3, 10)),
     "3.0 to 3.7": ((3, 0), (3, 7)),
     "2.3 to 2.7": ((2, 3), (2, 7)),
 }
-# Within a layout the instructions changed at these versions.
+# Within a layout, the instructions changed at these versions.
 NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 RESAVE = (
-    "load it with the Python that wrote it, and replace the Lambda by a registered function or a "
+    "load it with the Python that wrote it, and replace the Lambda with a registered function or a "
     "built-in layer"
 )
 
@@ -31,7 +31,7 @@ RESAVE = (
 def check(
     name: str, config: Mapping[str, Json], context: CheckContext, route: str, archive: bool
 ) -> Iterator[Reason]:
-    """Reasons of one layer; nothing for one that is no Lambda."""
+    """Reasons for one layer; none if it is not a Lambda."""
     if name != "Lambda":
         return
     function = config.get("function")
@@ -43,12 +43,12 @@ def check(
         yield Reason(
             "lambda-refused",
             LoadOutcome.FAILS,
-            f"{route} is a Lambda with Python code, which {context.profile.name} refuses in its "
-            "safe mode",
+            f"{route} is a Lambda with Python code, which {context.profile.name} rejects in safe "
+            "mode",
             "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
             "Python lambda. This carries a potential risk of arbitrary code execution",
-            "replace the Lambda by a built-in layer where the model was trained, and save again; "
-            "safe_mode=False only if you know who made the file and what its code does",
+            "replace the Lambda with a built-in layer where the model was trained, and save it "
+            "again; use safe_mode=False only if you know who made the file and what its code does",
             route,
         )
         return
@@ -56,7 +56,7 @@ def check(
 
 
 def _refused(context: CheckContext, archive: bool) -> bool:
-    """Whether this loader asks for safe_mode=False here."""
+    """Whether this loader requires safe_mode=False here."""
     if not context.request.safe_mode:
         return False
     profile = context.profile
@@ -81,7 +81,7 @@ def _code(function: Json) -> str | None:
 def _named(
     function: Json, config: Mapping[str, Json], context: CheckContext, route: str
 ) -> Iterator[Reason]:
-    """A Lambda of a function by name: the caller has to have it."""
+    """A Lambda with a function by name, which the caller has to provide."""
     if isinstance(function, dict):
         name, module = function.get("config"), function.get("module")
     else:
@@ -99,9 +99,9 @@ def _named(
     yield Reason(
         "lambda-of-unknown-function",
         LoadOutcome.FAILS,
-        f"{route} is a Lambda of the function {name}, which the file does not hold",
+        f"{route} is a Lambda with the function {name}, which is not in the file",
         f"Unknown function: '{name}'",
-        f'custom_objects={{"{name}": ...}}',
+        f'pass custom_objects={{"{name}": ...}}',
         route,
     )
 
@@ -113,7 +113,7 @@ def _bytecode(
     try:
         read = read_bytecode(base64.b64decode(code, validate=False))
     except (binascii.Error, ValueError):
-        read = Unreadable("is no base64 text")
+        read = Unreadable("it is not base64 text")
     if isinstance(read, Unreadable):
         yield Reason(
             "lambda-unreadable",
@@ -131,7 +131,7 @@ def _bytecode(
         yield Reason(
             "lambda-of-other-python",
             LoadOutcome.FAILS,
-            f"the code of {route} was written by Python {read.python}; {context.profile.name} "
+            f"the code of {route} was written by Python {read.python}, but {context.profile.name} "
             f"runs on Python {shown}",
             "ValueError: bad marshal data (unknown type code)",
             RESAVE,
@@ -147,7 +147,7 @@ def _running(
     context: CheckContext,
     route: str,
 ) -> Iterator[Reason]:
-    """Names that are not there, and instructions that another Python may have written."""
+    """Undefined names, and instructions of another Python version."""
     names = read.all_names()
     profile = context.profile
     unknown = _unknown_global(names, config, context)
@@ -157,7 +157,7 @@ def _running(
             LoadOutcome.FAILS,
             f"the code of {route} refers to {unknown}, which Keras does not define for it",
             f"NameError: name '{unknown}' is not defined",
-            "define the layer again in code and load the weights",
+            "define the layer in code and load the weights into it",
             route,
         )
     elif (writer := _writer(context)) and writer != profile.python:
@@ -167,8 +167,8 @@ def _running(
             yield Reason(
                 "lambda-may-crash",
                 LoadOutcome.FAILS,
-                f"the code of {route} was written by Python {'.'.join(map(str, writer))} and has "
-                f"other instructions than Python {'.'.join(map(str, profile.python))}",
+                f"the code of {route} was written by Python {'.'.join(map(str, writer))}, whose "
+                f"instructions differ from Python {'.'.join(map(str, profile.python))}",
                 "Segmentation fault (no Python exception)",
                 RESAVE,
                 route,
@@ -176,7 +176,7 @@ def _running(
 
 
 def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
-    """Whether an instruction of the code is another one, or takes another space, in this Python."""
+    """Whether an instruction of the code differs, or has another size, in this Python."""
     there = context.writer.instructions if context.writer else {}
     here = context.profile.instructions
     if not there or not here:
@@ -192,14 +192,14 @@ def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
 
 
 def _writer(context: CheckContext) -> tuple[int, ...]:
-    """Python that wrote the file, as far as the versions of its Keras tell."""
+    """The Python that wrote the file, as far as its Keras version shows."""
     return context.writer.python if context.writer else ()
 
 
 def _unknown_global(
     names: tuple[str, ...], config: Mapping[str, Json], context: CheckContext
 ) -> str | None:
-    """The first global name that the code looks up and that is not there."""
+    """The first global name that the code looks up and that is not defined."""
     if not names:
         return None
     profile = context.profile

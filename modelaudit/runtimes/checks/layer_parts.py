@@ -52,11 +52,11 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
         yield Reason(
             "unknown-object",
             LoadOutcome.FAILS,
-            f"{key} of {route} is {name}, which is not among the {kind} of {profile.name}",
+            f"{key} of {route} is {name}, which is not one of the {kind} in {profile.name}",
             f"ValueError: Could not interpret {kind[:-1]} identifier: {name}"
             if profile.keras3
             else f"ValueError: Unknown {kind[:-1]}: {name}",
-            f"give it as custom_objects={{...}}, or {UPGRADE}",
+            f"pass it in custom_objects={{...}}, or {UPGRADE}",
             route,
         )
     elif node:
@@ -65,14 +65,14 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
 
 
 def _by_name(key: str, name: str, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
-    """The user's function by its name alone, in an HDF5 file."""
+    """A custom function by its name alone, in an HDF5 file."""
     profile = context.profile
     if place.kind == "activations" and "name" not in profile.behaviour("function_forms", ("name",)):
         yield Reason(
             "unknown-object",
             LoadOutcome.FAILS,
-            f"{key} of {place.route} is the function {name} by its name alone, which "
-            f"{profile.name} reads wrongly even if it is given",
+            f"{key} of {place.route} is the function {name} by name only, which {profile.name} "
+            "misreads even if the function is provided",
             "TypeError: Object of type function is not JSON serializable",
             "use Keras 3.8 or newer",
             place.route,
@@ -91,10 +91,10 @@ def _function(
     if reads_modules(context) and (built_in or (given and read)):
         return
     if given or built_in:
-        what = f"in a form that {profile.name} does not read here"
-        fix = f'write the plain string "{name}" into the config, and give it as custom_objects'
+        what = f"in a form that {profile.name} cannot read here"
+        fix = f'write the plain string "{name}" into the config, and pass it in custom_objects'
     else:
-        what, fix = "which the file does not hold", f'custom_objects={{"{name}": ...}}'
+        what, fix = "which is not in the file", f'pass custom_objects={{"{name}": ...}}'
     yield Reason(
         "unknown-object",
         LoadOutcome.FAILS,

@@ -1,4 +1,4 @@
-"""A SavedModel given to `load_model`, which makes Keras objects of it."""
+"""`load_model` on a SavedModel, which creates Keras objects from it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ KERAS_METADATA = "keras_metadata.pb"
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """`load_model` on a directory: Keras 2 makes its own objects, Keras 3 refuses."""
+    """`load_model` on a directory: Keras 2 creates its own objects, Keras 3 raises an error."""
     profile = context.profile
     if profile.keras3:
         yield Reason(
             "savedmodel-in-keras-3",
             LoadOutcome.FAILS,
-            "Keras 3 reads no SavedModel as a model",
+            "Keras 3 cannot load a SavedModel as a Keras model",
             "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
             "files and legacy H5 format files",
-            'keras.layers.TFSMLayer(path, call_endpoint="serving_default"), tf.saved_model.load, '
-            "or tf-keras (TF_USE_LEGACY_KERAS=1)",
+            'use keras.layers.TFSMLayer(path, call_endpoint="serving_default"), '
+            "tf.saved_model.load, or tf-keras (TF_USE_LEGACY_KERAS=1)",
         )
         return
     if not has_keras2_objects(artifact):
         yield Reason(
             "no-keras-model",
             LoadOutcome.FAILS,
-            "the SavedModel holds functions and no Keras model",
+            "the SavedModel contains functions but no Keras model",
             "AttributeError: '_UserObject' object has no attribute 'predict'",
-            "tf.saved_model.load and call its signature",
+            "use tf.saved_model.load and call its signature",
         )
         return
     yield from _metadata(artifact, context)
@@ -47,7 +47,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """From 2.5 on the Keras metadata stand in a file of their own."""
+    """From 2.5 on, the Keras metadata is in its own file."""
     own_file = any(entry.path == KERAS_METADATA for entry in artifact.files)
     inside = not own_file and bool(artifact.documents)
     old_loader = context.profile.keras < (2, 3) and _newer_than(artifact, (2, 3))
@@ -55,34 +55,34 @@ def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "keras-objects-of-newer-version",
             LoadOutcome.FAILS,
-            f"{context.profile.name} makes no Keras model of what a newer Keras saved",
+            f"{context.profile.name} cannot create a Keras model from objects saved by a newer "
+            "Keras",
             "AttributeError: 'Functional' object has no attribute 'predict'",
-            "tf.saved_model.load and call its signature",
+            "use tf.saved_model.load and call its signature",
         )
     elif own_file and context.profile.keras < (2, 5):
         yield Reason(
             "metadata-in-other-file",
             LoadOutcome.FAILS,
-            f"the Keras metadata stand in {KERAS_METADATA}, where {context.profile.name} does not "
-            "look",
+            f"the Keras metadata is in {KERAS_METADATA}, which {context.profile.name} cannot read",
             "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-            "tf.saved_model.load and call its signature",
+            "use tf.saved_model.load and call its signature",
         )
     elif not own_file and not inside:
         yield Reason(
             "no-keras-metadata",
             LoadOutcome.FAILS,
-            "the SavedModel was written by tf.saved_model.save and lacks the Keras metadata",
+            "the SavedModel was written by tf.saved_model.save and has no Keras metadata",
             "ValueError: Unable to create a Keras model from SavedModel. This SavedModel was "
             "exported with `tf.saved_model.save`, and lacks the Keras metadata file.",
-            "tf.saved_model.load and call its signature; save with model.save",
+            "use tf.saved_model.load and call its signature; save with model.save",
         )
 
 
 def _revived_whole(artifact: Artifact) -> bool:
     """Whether TensorFlow 1.15 revives the model from its functions, not from its config.
 
-    It does so for what it cannot make: subclassed models, own layers, ragged inputs.
+    It does so for models it cannot rebuild: subclassed models, custom layers, ragged inputs.
     """
     architecture = artifact.architecture
     if architecture is None or not architecture.layers:
@@ -91,7 +91,7 @@ def _revived_whole(artifact: Artifact) -> bool:
 
 
 def _old_table(context: CheckContext) -> bool:
-    """Lookup tables of the preprocessing layers moved in Keras 2.7."""
+    """Whether the file has lookup tables from before Keras 2.7 moved them, and the runtime not."""
     writer = context.writer
     return writer is not None and writer.keras < (2, 7) <= context.profile.keras
 
@@ -101,11 +101,11 @@ def _newer_than(artifact: Artifact, version: tuple[int, ...]) -> bool:
 
 
 def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Layers that are made again from their config, Lambdas among them.
+    """Layers that are rebuilt from their config, including Lambda layers.
 
-    A layer whose config does not fit is revived from its saved functions instead, so an unknown
-    argument matters only in the InputLayers of a Sequential model, which has nothing else.
-    Keras 2.5 to 2.11 refuse such a layer if its class is one of their own.
+    A layer whose config is not accepted is revived from its saved functions instead, so an unknown
+    argument matters only in the InputLayers of a Sequential model, which have no functions.
+    Keras 2.5 to 2.11 reject such a layer if its class is a built-in one.
     """
     architecture = artifact.architecture
     if architecture is None:
@@ -121,19 +121,19 @@ def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 "lookup-table-of-old-version",
                 LoadOutcome.FAILS,
                 f"the table of {layer.route} was saved by TensorFlow 2.6 or older, and "
-                f"{profile.name} looks for it elsewhere",
+                f"{profile.name} expects it in a different place",
                 "AssertionError: Found 2 Python objects that were not bound to checkpointed values",
-                "tf.saved_model.load and call its signature",
+                "use tf.saved_model.load and call its signature",
                 layer.route,
             )
         if profile.keras < (2, 5) and layer.class_name == "MultiHeadAttention":
             yield Reason(
                 "attention-of-old-version",
                 LoadOutcome.DIFFERS,
-                f"{profile.name} makes {layer.route} again without the shapes that it was built "
-                "with, and it computes something else",
+                f"{profile.name} rebuilds {layer.route} without the shapes that it was built with, "
+                "so it computes something else",
                 "no error",
-                "tf.saved_model.load and call its signature",
+                "use tf.saved_model.load and call its signature",
                 layer.route,
             )
     for layer in architecture.layers:

@@ -1,4 +1,4 @@
-"""Silent differences: the model loads and computes something else."""
+"""Silent differences: the model loads without an error but computes something else."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 
-# The salt that TensorFlow 2.4 wrote for a Hashing layer that used none.
+# The salt that TensorFlow 2.4 wrote for a Hashing layer without one.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
-# Argument of a layer that gives its state to the constructor, in place of adapt().
+# Constructor argument that sets a layer's state, instead of adapt().
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
-# Where an archive keeps vocabularies; Keras 3 looks for them by the newer layout alone.
+# Prefix of vocabularies in an archive; Keras 3 looks for them only in the newer layout.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
-# Layers that compute something else in training and are left on by `training=True`.
+# Layers that behave differently in training and stay in training mode with `training=True`.
 IN_TRAINING = Trait.BATCH_NORMALISATION | Trait.DROPOUT | Trait.NOISE
 
 
 def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[Reason]:
-    """Reasons of a whole model's config."""
+    """Reasons for a whole model's config."""
     architecture = artifact.architecture
     if architecture is None:
         return
@@ -38,7 +38,7 @@ def _differs(code: str, text: str, fix: str, route: str) -> Reason:
 
 
 def _texts(value: Json) -> Iterator[tuple[str, str]]:
-    """(key, text) of an object and of all objects inside it."""
+    """(key, string) of an object and of all objects inside it."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if isinstance(inner, str):
@@ -60,16 +60,16 @@ def _activation(layer: Layer, context: CheckContext) -> Iterator[Reason]:
         if text == "hard_sigmoid" and key != "name":
             yield _differs(
                 "hard-sigmoid",
-                f"{key} of {layer.route} is hard_sigmoid, which is another function in "
-                f"{context.profile.name}: hard_sigmoid(1) is {here} and was {there}",
-                "rename it in the config and give the old formula as custom_objects",
+                f"{key} of {layer.route} is hard_sigmoid, which {context.profile.name} defines "
+                f"differently: hard_sigmoid(1) is {here} instead of {there}",
+                "rename it in the config and pass the old formula in custom_objects",
                 layer.route,
             )
             return
 
 
 def _training(layer: Layer, context: CheckContext) -> Iterator[Reason]:
-    """`training=True` frozen into the graph is overridden by Keras 3 from outside."""
+    """Keras 3 lets the caller override a saved `training=True`."""
     if not context.profile.keras3 or not has(layer.class_name, IN_TRAINING):
         return
     if context.writer is None or context.writer.keras3:
@@ -77,9 +77,9 @@ def _training(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     if any(kwargs.get("training") is True for kwargs in layer.call_kwargs):
         yield _differs(
             "training-overridden",
-            f"{layer.route} was always called with training=True; Keras 3 overrides that when the "
-            "model is called with training=False, as predict does",
-            "wrap the call in a layer of your own, or use tf-keras",
+            f"{layer.route} was always called with training=True; in Keras 3 this is overridden "
+            "when the model is called with training=False, as predict does",
+            "wrap the call in a custom layer, or use tf-keras",
             layer.route,
         )
 
@@ -88,8 +88,8 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
     if layer.class_name == "Hashing" and layer.config.get("salt") == UNSALTED:
         yield _differs(
             "hashing-salt",
-            f"{layer.route} was saved by TensorFlow 2.4 with a salt that it did not use; reloaded "
-            "it hashes with it, into other bins",
+            f"{layer.route} was saved by TensorFlow 2.4 with a salt that was not used there; after "
+            "loading, it is used and changes the bins",
             'set "salt" to null in the config',
             layer.route,
         )
@@ -103,7 +103,7 @@ def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     if here and there and here != there:
         yield _differs(
             "category-rank",
-            f"{layer.route} gives a code of rank {here} in {context.profile.name}, and gave rank "
+            f"{layer.route} returns a code of rank {here} in {context.profile.name}, but rank "
             f"{there} where it was saved",
             "reshape the output, or use the version that saved it",
             layer.route,
@@ -113,7 +113,7 @@ def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
 def _state(
     layer: Layer, context: CheckContext, archive: bool, old_layout: bool
 ) -> Iterator[Reason]:
-    """State that is no plain weight, in a format from which this runtime does not bring it back."""
+    """State that is not a plain weight, in a format from which this runtime does not restore it."""
     restores: Mapping[str, list[str]] = context.profile.behaviour("restores", {})
     formats = restores.get(layer.class_name)
     elsewhere = old_layout and context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)
@@ -124,25 +124,25 @@ def _state(
     if layer.class_name == "Normalization":
         yield _differs(
             "state-not-restored",
-            f"{layer.route} is a {layer.class_name} that learned its state with adapt(); "
-            f"{context.profile.name} does not bring it back from this format",
-            "give the state to the constructor, or save as .keras",
+            f"{layer.route} is a {layer.class_name} whose state was set by adapt(); "
+            f"{context.profile.name} does not restore it from this format",
+            "pass the state to the constructor, or save as .keras",
             layer.route,
         )
     else:
         yield Reason(
             "table-not-restored",
             LoadOutcome.FAILS,
-            f"{layer.route} is a {layer.class_name} that learned its table with adapt(); "
-            f"{context.profile.name} does not bring it back from this format",
+            f"{layer.route} is a {layer.class_name} whose table was set by adapt(); "
+            f"{context.profile.name} does not restore it from this format",
             "FailedPreconditionError: Table not initialized.",
-            "give the table to the constructor, or save as .keras",
+            "pass the table to the constructor, or save as .keras",
             layer.route,
         )
 
 
 def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Keras 3 adds a column to a square matrix along the wrong axis, if its version does."""
+    """Some Keras 3 versions add a column to a square matrix along the wrong axis."""
     writer = context.writer
     if writer is None or not (writer.keras3 and context.profile.keras3):
         return
@@ -158,15 +158,15 @@ def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         ):
             yield _differs(
                 "add-misaligned",
-                f"{layer.route} adds a column to rows; where the batch is as long as the rows, one "
-                "of the two versions adds it along the wrong axis",
+                f"{layer.route} adds a column to rows; if the batch size equals the row length, "
+                "one of the two versions adds it along the wrong axis",
                 "repeat the column before adding",
                 layer.route,
             )
 
 
 def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """A column added to rows in a graph whose writer adds them otherwise outside of graphs."""
+    """A column added to rows in a graph whose writer adds them differently outside graphs."""
     if context.writer is None or not context.writer.behaviour("add_misaligns"):
         return
     for graph in artifact.graphs:
@@ -181,7 +181,7 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                     yield _differs(
                         "add-misaligned",
                         f"{node.name} adds a column to rows; the Keras that saved it added them "
-                        "along the wrong axis wherever the batch was as long as the rows, and the "
+                        "along the wrong axis if the batch size equals the row length, but the "
                         "graph does not",
                         "repeat the column before adding",
                         f"graph/functions/{name}/{node.name}",
@@ -190,7 +190,7 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
 
 
 def _output_shape(node: GraphNode) -> list[Json]:
-    """Shape of a node's first output as the graph notes it, else none."""
+    """The shape of a node's first output recorded in the graph, else an empty list."""
     noted = node.attrs.get("_output_shapes")
     first = noted[0] if isinstance(noted, list) and noted else None
     return first if isinstance(first, list) else []

@@ -1,4 +1,4 @@
-"""Values that a class takes by name, but not in the form in which they were saved."""
+"""Values that a class accepts, but not in the form in which they were saved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Config = Mapping[str, Json]
 def check(
     name: str, config: Config, context: CheckContext, route: str, by_module: bool
 ) -> Iterator[Reason]:
-    """Reasons of one layer."""
+    """Reasons for one layer."""
     yield from dtype_policy(config, context, route)
     profile = context.profile
     yield from _integer_dtype(name, config, context, route)
@@ -29,7 +29,7 @@ def check(
             f"axis of {route} is a list, as Keras 2 wrote it",
             "TypeError: int() argument must be a string, a bytes-like object or a real number, "
             "not 'list'",
-            "write the number instead of the list into config.json",
+            "replace the list in config.json with the number",
             route,
         )
     layer_name = config.get("name")
@@ -37,7 +37,7 @@ def check(
         yield Reason(
             "slash-in-name",
             LoadOutcome.FAILS,
-            f"the layer name {layer_name} has a slash, which Keras 3 does not allow",
+            f"the layer name {layer_name} contains a slash, which Keras 3 does not allow",
             "ValueError: Argument `name` must be a string and cannot contain character `/`. "
             f"Received: name={layer_name}",
             "rename the layer in the config and in every inbound_nodes entry",
@@ -62,7 +62,7 @@ def check(
 
 
 def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
-    """Texts that Keras 3's reader of the old dialect takes for functions of keras.layers."""
+    """Strings that Keras 3's reader of the old dialect interprets as functions of keras.layers."""
     for key, value in config.items():
         if (
             isinstance(value, str)
@@ -72,10 +72,10 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
             yield Reason(
                 "text-taken-for-function",
                 LoadOutcome.FAILS,
-                f"{key} of {route} is the text {value}, which {context.profile.name} takes for "
-                f"the function keras.layers.{value} when it reads HDF5",
+                f"{key} of {route} is the string {value}, which {context.profile.name} interprets "
+                f"as the function keras.layers.{value} when it reads HDF5",
                 f"ValueError: Invalid value for argument {key}. Received: {key}=<function {value}>",
-                f"delete {key} from the config where it holds the default, or save as .keras",
+                f"delete {key} from the config if it has the default value, or save as .keras",
                 route,
             )
 
@@ -83,7 +83,7 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
 def _integer_dtype(
     name: str, config: Config, context: CheckContext, route: str
 ) -> Iterator[Reason]:
-    """Layers that give whole numbers, with a dtype that their constructor does not take."""
+    """Layers with integer outputs and a dtype that their constructor does not accept."""
     refused = context.profile.behaviour("dtypes_refused", {}).get(name, ())
     dtype = config.get("dtype")
     if config.get("output_mode", "int") != "int":
@@ -93,9 +93,9 @@ def _integer_dtype(
         yield Reason(
             "dtype-of-integer-layer",
             LoadOutcome.FAILS,
-            f"{route} ({name}) gives whole numbers, and its dtype is written as {dtype}",
+            f"{route} ({name}) returns integers, but its dtype is written as {dtype}",
             'ValueError: When `output_mode="int"`, `dtype` should be an integer type',
-            'write "int64" as its dtype into the config',
+            'set its dtype to "int64" in the config',
             route,
         )
 
@@ -117,20 +117,20 @@ def dtype_policy(config: Config, context: CheckContext, route: str) -> Iterator[
     yield Reason(
         "dtype-policy",
         LoadOutcome.FAILS,
-        f"dtype of {route} is a {class_name} object, which {context.profile.name} does not read",
+        f"dtype of {route} is a {class_name} object, which {context.profile.name} cannot read",
         "AttributeError: 'str' object has no attribute 'quantization_mode'"
         if policy
         else f"ValueError: Unknown dtype policy: '{class_name}'",
-        f'write "{name}" instead of the object into the config',
+        f'replace the object in the config with "{name}"',
         route,
     )
 
 
 def _policy_class(name: str, dtype: Config, context: CheckContext, route: str) -> Iterator[Reason]:
-    """A policy of a class, or with arguments, that this Keras 3 does not have."""
+    """A policy class, or policy argument, that this Keras 3 does not have."""
     profile = context.profile
     if not profile.has_class("dtype_policies", "DTypePolicy"):
-        return  # nothing is known of policies
+        return  # the profile has no information on policies
     inner = dtype.get("config")
     given = set(inner) if isinstance(inner, dict) else set()
     accepted = profile.accepts("dtype_policies", name) or frozenset()
@@ -142,7 +142,7 @@ def _policy_class(name: str, dtype: Config, context: CheckContext, route: str) -
     yield Reason(
         "dtype-policy-class",
         LoadOutcome.FAILS,
-        f"dtype of {route} is a {name}{shown}, which {profile.name} does not have",
+        f"dtype of {route} is a {name}{shown}, which {profile.name} does not support",
         f"TypeError: <class '{name}'> could not be deserialized properly.",
         "load it with a newer Keras 3",
         route,

@@ -1,7 +1,7 @@
-"""Weight files and checkpoints: what loading them into a model built from code would do.
+"""Weight files and checkpoints: what happens when they are loaded into a model built from code.
 
-The model's code is not here, so the question is: with the same code under that runtime, do the
-weights of the file find their places?
+The model's code is not available, so the question is: with the same code in that runtime, are the
+weights in the file loaded into the right variables?
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reaso
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
-# Attributes that only Keras 3's own objects have in an object checkpoint.
+# Attributes that only Keras 3 objects have in an object-based checkpoint.
 KERAS3_ATTRIBUTES = frozenset(
     ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
 )
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
 _SLOT = "/.OPTIMIZER_SLOT/"
-REBUILD = "load it with the Keras that saved it, and save the weights as .weights.h5 from there"
+REBUILD = "load it with the Keras that saved it, and save the weights there as .weights.h5"
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Reasons of `load_weights` and `Checkpoint.restore`."""
+    """Reasons for `load_weights` and `Checkpoint.restore`."""
     call = context.request.call
     if artifact.format is Format.TF2_CHECKPOINT:
         if call is LoadCall.LOAD_WEIGHTS:
@@ -50,33 +50,33 @@ def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "checkpoint-in-keras-3",
             LoadOutcome.FAILS,
-            "Keras 3 loads no weights from a TensorFlow checkpoint",
+            "Keras 3 cannot load weights from a TensorFlow checkpoint",
             "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
             "and `.weights.h5` files, or legacy V1/V2 `.h5` files",
             f"{REBUILD}; or copy the variables with tf.train.load_checkpoint. Never restore with "
-            "expect_partial(): that is silent",
+            "expect_partial(), which hides mismatches",
         )
 
 
 def written_by_keras3(artifact: Artifact) -> bool:
-    """Whether an object checkpoint's keys are those of Keras 3."""
+    """Whether the keys of an object-based checkpoint are those of Keras 3."""
     return any(
         not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
     )
 
 
 def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """`Checkpoint(model).restore`: what does not match is left as it was, silently."""
+    """`Checkpoint(model).restore`: what does not match is silently left unchanged."""
     profile = context.profile
     slots = any(_SLOT in tensor.name and "optimizer" in tensor.name for tensor in artifact.tensors)
     if slots and not profile.keras3 and profile.keras >= (2, 11):
         yield Reason(
             "legacy-optimizer-slots",
             LoadOutcome.FAILS,
-            "the checkpoint holds the slots of an optimizer from before Keras 2.11",
+            "the checkpoint contains the slots of an optimizer from before Keras 2.11",
             "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
             "a v2.11+ Optimizer, which can cause errors.",
-            "use keras.optimizers.legacy, or restore the model alone: Checkpoint(model=model)",
+            "use keras.optimizers.legacy, or restore only the model: Checkpoint(model=model)",
         )
     if context.request.call is not LoadCall.RESTORE:
         return
@@ -88,25 +88,25 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "checkpoint-of-other-generation",
             LoadOutcome.DIFFERS,
-            f"the checkpoint's keys are those of {old}; objects of {new} have other names, "
-            "nothing matches, and the weights stay random",
+            f"the checkpoint's keys are those of {old}, but {new} objects have other names: "
+            "nothing matches, and the weights keep their random values",
             "no error",
-            "status.assert_existing_objects_matched() tells; copy the variables with "
+            "check with status.assert_existing_objects_matched(); copy the variables with "
             "tf.train.load_checkpoint",
         )
     elif profile.keras < (2, 3):
         yield Reason(
             "restored-later",
             LoadOutcome.DIFFERS,
-            "in graph mode restore() only prepares the values; without "
-            "initialize_or_restore(session) the weights stay random",
+            "in graph mode, restore() only prepares the values; without "
+            "initialize_or_restore(session) the weights keep their random values",
             "no error",
-            "status.initialize_or_restore(session)",
+            "call status.initialize_or_restore(session)",
         )
 
 
 def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """The layout of .weights.h5 and .keras against where the runtime looks."""
+    """Compares the layout of .weights.h5 and .keras with the layouts that the runtime reads."""
     profile = context.profile
     names = [tensor.name for tensor in weights(artifact)]
     if not names:
@@ -116,45 +116,45 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     reads = profile.behaviour("layouts_read")
     if not profile.archives:
         error = "ValueError: You are trying to load a weight file containing 0 layers"
-        yield _layout("is in the layout of Keras 2.12 and newer", error, context)
+        yield _layout("has the layout of Keras 2.12 and newer", error, context)
     elif reads is not None and layouts.isdisjoint(reads):
         yield _layout(described, _received(profile), context)
     elif moved:
-        yield _layout(f"has {moved}, as Keras 3 writes it", _received(profile), context)
+        yield _layout(f"has {moved}, as written by Keras 3", _received(profile), context)
 
 
 def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:
-    """The layouts that a weights file may be in, by its groups, and how to say it.
+    """The possible layouts of a weights file, judged by its groups, and a description.
 
-    They are called as in the experiment with layouts. Where layers of one class do not meet, their
-    numbers tell nothing and both ways of counting are possible.
+    The names are those of the experiment with layouts. If no two layers of one class are in the
+    same group, their numbers show nothing and both ways of counting are possible.
     """
     paths = [name.split("/") for name in names]
     groups = {path[0] for path in paths}
     if OLD_LAYOUT in groups:
         skipped = _skips_a_number(paths)
         if skipped:
-            described = f"numbers layers as Keras 2.12 and 2.13 did ({skipped})"
+            described = f"numbers layers like Keras 2.12 and 2.13 ({skipped})"
             return frozenset(("dependencies-doubled",)), described
-        described = f"has {OLD_LAYOUT}/, as Keras 2.12 to 2.14 wrote it"
+        described = f"has {OLD_LAYOUT}/, as written by Keras 2.12 to 2.14"
         if _has_second(paths):
             return frozenset(("dependencies",)), described
         return frozenset(("dependencies", "dependencies-doubled")), described
     attributes = sorted(groups - {"layers"})
     if not attributes:
-        return frozenset(("layers",)), "has layers/, as Keras 2.15 and newer write it"
+        return frozenset(("layers",)), "has layers/, as written by Keras 2.15 and newer"
     listed = ", ".join(attributes[:3])
     if attributes[0] > "layers":
-        described = f"names layers of a subclassed model as Keras 2.15 does ({listed})"
+        described = f"names layers of a subclassed model like Keras 2.15 ({listed})"
         return frozenset(("layers-first",)), described
-    described = f"names layers of a subclassed model by attributes ({listed})"
+    described = f"names layers of a subclassed model by attribute ({listed})"
     if _counts_others({path[1] for path in paths if path[0] == "layers" and len(path) > 1}):
         return frozenset(("attributes-first-counted",)), described
     return frozenset(("attributes-first", "attributes-first-counted")), described
 
 
 def _counts_others(layers: set[str]) -> bool:
-    """Whether there is a `dense_1` without a `dense`, which then stands elsewhere."""
+    """Whether there is a `dense_1` without a `dense`, which then is in another group."""
     split = [name.rpartition("_") for name in layers]
     return any(number.isdigit() and base not in layers for base, _, number in split)
 
@@ -163,7 +163,7 @@ def _layout(what: str, error: str, context: CheckContext) -> Reason:
     return Reason(
         "weights-layout",
         LoadOutcome.FAILS,
-        f"the weights file {what}, and {context.profile.name} looks for other names",
+        f"the weights file {what}, but {context.profile.name} expects other names",
         error,
         "rename the groups in the HDF5 file, or load it with the Keras that saved it and save as "
         "legacy .h5",
@@ -177,7 +177,7 @@ def _received(profile: RuntimeProfile) -> str:
 
 
 def _inner_names(names: Iterable[str]) -> str | None:
-    """A sublayer of MultiHeadAttention by its attribute; Keras 2 had an underscore before it."""
+    """A sublayer of MultiHeadAttention by its attribute; Keras 2 adds an underscore."""
     for name in names:
         for part in name.split("/"):
             if part in ("query_dense", "key_dense", "value_dense", "output_dense"):
@@ -186,7 +186,7 @@ def _inner_names(names: Iterable[str]) -> str | None:
 
 
 def _siblings(paths: Iterable[list[str]]) -> Iterator[set[str]]:
-    """Names of the groups that stand in one group, for each."""
+    """For each group, the names of the groups in it."""
     found: dict[tuple[str, ...], set[str]] = {}
     for parts in paths:
         for index, part in enumerate(parts[:-1]):
@@ -195,9 +195,9 @@ def _siblings(paths: Iterable[list[str]]) -> Iterator[set[str]]:
 
 
 def _skips_a_number(paths: Iterable[list[str]]) -> str | None:
-    """A group `dense_2` without a `dense_1`: Keras 2.12 counted the second of a class as 2."""
+    """A group `dense_2` without `dense_1`: Keras 2.12 numbered the second layer of a class 2."""
     for children in _siblings(paths):
-        for child in sorted(children):  # the same one is named in every run
+        for child in sorted(children):  # the same name in every run
             base, _, number = child.rpartition("_")
             if base in children and number == "2" and f"{base}_1" not in children:
                 return child
@@ -205,7 +205,7 @@ def _skips_a_number(paths: Iterable[list[str]]) -> str | None:
 
 
 def _has_second(paths: Iterable[list[str]]) -> bool:
-    """Whether two layers of one class stand side by side."""
+    """Whether two layers of one class are in the same group."""
     return any(
         name.rpartition("_")[0] in children and name.endswith("_1")
         for children in _siblings(paths)
@@ -214,7 +214,7 @@ def _has_second(paths: Iterable[list[str]]) -> bool:
 
 
 def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """HDF5 weights of Keras 1 and 2: by order they fit everywhere, by name nearly everywhere."""
+    """HDF5 weights of Keras 1 and 2: they load by order everywhere, by name nearly everywhere."""
     if not context.request.by_name:
         return
     profile = context.profile
@@ -223,7 +223,7 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         yield Reason(
             "top-level-weights",
             LoadOutcome.FAILS,
-            f"the file has an empty group top_level_model_weights, at which {profile.name} stops "
+            f"the file has an empty group top_level_model_weights, on which {profile.name} fails "
             "when it loads by name",
             "ValueError: Weight count mismatch for top-level weights of model. Model expects N "
             "top-level weight(s). Received 0 saved top-level weight(s)",
@@ -233,8 +233,8 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         yield Reason(
             "names-chosen-by-keras",
             LoadOutcome.DIFFERS,
-            "layers whose names Keras chose are called otherwise when TensorFlow 1 builds the "
-            "model again; by name nothing of them is loaded",
+            "layers with default names get other names when TensorFlow 1 rebuilds the model; "
+            "loading by name skips them",
             "no error",
             "name the layers in the code, or load by order",
         )
@@ -246,7 +246,7 @@ def _nested(artifact: Artifact) -> bool:
 
 
 def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """LSTM and GRU weights whose layer, built again, would have other defaults."""
+    """LSTM and GRU weights whose layer has other defaults when it is rebuilt."""
     writer = context.writer or _writer_by_names(artifact)
     if writer is None:
         return
@@ -257,8 +257,8 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
         yield Reason(
             "gru-reset-after",
             LoadOutcome.FAILS,
-            f"the GRU's weights are for reset_after={saved.get('GRU.reset_after')}, and "
-            f"{context.profile.name} builds it with {built.get('GRU.reset_after')}",
+            f"the GRU weights are for reset_after={saved.get('GRU.reset_after')}, but "
+            f"{context.profile.name} builds the layer with {built.get('GRU.reset_after')}",
             "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
             'build it with reset_after=False, recurrent_activation="hard_sigmoid"',
         )
@@ -269,16 +269,17 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
                 "recurrent-activation",
                 LoadOutcome.DIFFERS,
                 f"{kind} had recurrent_activation={saved[key]} by default where the weights were "
-                f"saved and has {built[key]} in {context.profile.name}; the file does not say it",
+                f"saved, but has {built[key]} in {context.profile.name}; the file does not state "
+                "it",
                 "no error",
-                f'say recurrent_activation="{saved[key]}" in the code that builds the model',
+                f'set recurrent_activation="{saved[key]}" in the code that builds the model',
             )
 
 
 def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
-    """The oldest or the newest profile of Keras 2, by what a checkpoint calls recurrent kernels.
+    """The oldest or newest Keras 2 profile, by the names of recurrent kernels in a checkpoint.
 
-    In TensorFlow 2 the cell stands in the name (`lstm/lstm_cell/recurrent_kernel`).
+    In TensorFlow 2 the name contains the cell (`lstm/lstm_cell/recurrent_kernel`).
     """
     for node in artifact.object_graph:
         for attribute in node.attributes.values():
@@ -296,7 +297,7 @@ _RECURRENT = re.compile(r"recurrent_kernel(?::0)?\Z")
 
 
 def _recurrent(tensors: Iterable[Tensor]) -> Iterator[str]:
-    """LSTM or GRU for each recurrent kernel, told by its shape (units, gates * units)."""
+    """LSTM or GRU for each recurrent kernel, by its shape (units, gates * units)."""
     for tensor in tensors:
         if _RECURRENT.search(tensor.name) and len(tensor.shape) == 2 and tensor.shape[0]:
             gates = tensor.shape[1] / tensor.shape[0]

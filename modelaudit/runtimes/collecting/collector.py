@@ -30,7 +30,7 @@ KINDS = (
     "metrics",
     "optimizers",
 )
-# Public modules whose names a saved object may carry as its `module`.
+# Public modules that a saved object may name as its `module`.
 PUBLIC = KINDS + (
     "",
     "models",
@@ -69,7 +69,7 @@ def operations() -> dict[str, AnyObject]:
 
 
 def public_names(keras: AnyObject) -> dict[str, dict[str, AnyObject]]:
-    """Public module -> its classes and functions (`keras.` left out of the module)."""
+    """Public module -> its classes and functions (module names without `keras.`)."""
     found = {}
     for path in PUBLIC:
         module = keras
@@ -92,13 +92,13 @@ def public_names(keras: AnyObject) -> dict[str, dict[str, AnyObject]]:
 
 
 def looked_up(keras: AnyObject, root: str, kind: str) -> dict[str, AnyObject]:
-    """Names -> objects of the table in which `keras.<kind>.deserialize` looks a name up."""
+    """Name -> object, from the table in which `keras.<kind>.deserialize` looks up names."""
     public = getattr(keras, kind)
     deserialize = getattr(public, "deserialize", None)
     if deserialize is None:
         return {}
     function = inspect.unwrap(deserialize)
-    with contextlib.suppress(Exception):  # it fills its table, then does not find the name
+    with contextlib.suppress(Exception):  # it fills its table, then fails to find the name
         function({"class_name": "?", "config": {}})
     scope = function.__globals__
     if root == "keras" and version_of(keras) >= (3, 0):
@@ -115,7 +115,7 @@ def looked_up(keras: AnyObject, root: str, kind: str) -> dict[str, AnyObject]:
 
 
 def internal_classes(root: str) -> dict[str, list[str]]:
-    """Modules inside the package -> their own layers, models and other savable classes."""
+    """Modules inside the package -> their own layers, models and other serialisable classes."""
     found: dict[str, list[str]] = {}
     for module_name, module in sorted(sys.modules.items()):
         if not (
@@ -182,7 +182,7 @@ def savable(kind: str, value: AnyObject) -> bool:
 
 
 def main() -> None:
-    """Write the profile to the standard output."""
+    """Write the profile to standard output."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     profile = collect("--legacy-keras" in sys.argv[1:])
     json.dump(profile, sys.stdout, sort_keys=True, separators=(",", ":"))

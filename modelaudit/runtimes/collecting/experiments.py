@@ -1,6 +1,6 @@
-"""Small experiments in a runtime, for what no signature tells.
+"""Small experiments in a runtime, for behaviour that no signature shows.
 
-One that cannot be made is left out, and readers of the profile then know nothing.
+An experiment that cannot be run is left out of the profile.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .versions import version_of
 
 
 def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
-    """Name -> what came of it (a truth value, a number or a text)."""
+    """Name -> result (a truth value, a number or a string)."""
     keras3 = version_of(keras) >= (3, 0)
     found: dict[str, AnyObject] = {}
     tries: dict[str, AnyObject] = {
@@ -58,7 +58,7 @@ def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
 
 
 def works(attempt: AnyObject) -> bool:
-    """Whether it ends without an error."""
+    """Whether the call succeeds without an error."""
     try:
         attempt()
     except Exception:
@@ -82,7 +82,7 @@ def hard_sigmoid(keras: AnyObject) -> float:
 
 
 def policy(keras: AnyObject, class_name: str, module: AnyObject) -> list[bool]:
-    """Whether a layer takes this written form of a dtype policy, and then works."""
+    """Whether a layer accepts this written form of a dtype policy, and then works."""
     config = {"class_name": class_name, "config": {"name": "mixed_float16"}}
     forms = [config, dict(config, module=module, registered_name=None)]
 
@@ -94,7 +94,7 @@ def policy(keras: AnyObject, class_name: str, module: AnyObject) -> list[bool]:
 
 
 def category_rank(keras: AnyObject) -> int:
-    """Rank of the one-hot code of one category a row."""
+    """Rank of the one-hot code for one category per row."""
     numpy = importlib.import_module("numpy")
     layer = keras.layers.CategoryEncoding(num_tokens=3, output_mode="one_hot")
     model = keras.Sequential([keras.layers.Input((1,), dtype="int64"), layer])
@@ -102,7 +102,7 @@ def category_rank(keras: AnyObject) -> int:
 
 
 def dtypes_refused(keras: AnyObject) -> dict[str, list[str]]:
-    """Layers whose output is whole numbers -> written forms of a dtype that they refuse."""
+    """Layers with integer outputs -> written forms of a dtype that they reject."""
     policy_of_integers = {
         "module": "keras",
         "class_name": "DTypePolicy",
@@ -130,7 +130,7 @@ def dtypes_refused(keras: AnyObject) -> dict[str, list[str]]:
 
 
 def recurrent_defaults(keras: AnyObject) -> dict[str, AnyObject]:
-    """Defaults that a rebuilt recurrent layer gets."""
+    """Defaults of a recurrent layer that is rebuilt."""
     found = {}
     for name in ("LSTM", "GRU"):
         parameters = inspect.signature(getattr(keras.layers, name).__init__).parameters
@@ -162,8 +162,8 @@ def lambda_with_shape(keras: AnyObject) -> AnyObject:
 
 
 def function_forms(keras: AnyObject) -> list[str]:
-    """Forms in which an HDF5 file may name a user's function: its name, or the object that Keras
-    2.13 to 2.15 write."""
+    """Forms in which an HDF5 file may refer to a user's function: its name, or the object that
+    Keras 2.13 to 2.15 write."""
     written = {"module": "builtins", "class_name": "function", "config": "halved"}
     written["registered_name"] = "function"
     forms = {"name": "halved", "object": written}
@@ -171,7 +171,7 @@ def function_forms(keras: AnyObject) -> list[str]:
 
 
 def function_is_read(keras: AnyObject, written: AnyObject) -> bool:
-    """Whether an HDF5 file loads whose activation is `written`, a function called halved."""
+    """Whether an HDF5 file whose activation is `written`, a function named halved, loads."""
     h5py = importlib.import_module("h5py")
     value = keras.layers.Input((2,))
     model = keras.Model(value, keras.layers.Dense(2, activation="relu")(value))
@@ -188,7 +188,7 @@ def function_is_read(keras: AnyObject, written: AnyObject) -> bool:
 
 
 def imports_any_module(keras: AnyObject) -> bool:
-    """Whether a saved module path is imported whatever package it is in."""
+    """Whether a saved module path is imported regardless of its package."""
     try:
         keras.saving.deserialize_keras_object(
             {"module": "collections", "class_name": "Counter", "config": {}, "registered_name": "?"}
@@ -199,7 +199,7 @@ def imports_any_module(keras: AnyObject) -> bool:
 
 
 def resolves_strings() -> bool:
-    """Whether the old reader takes a text in a config for a function of `keras.layers`."""
+    """Whether the old reader interprets a string in a config as a function of `keras.layers`."""
     reader = importlib.import_module("keras.src.legacy.saving.saving_utils").model_from_config
     config = {"class_name": "Attention", "config": {"name": "a", "score_mode": "dot"}}
     return not works(lambda: reader(config))
@@ -237,7 +237,7 @@ def takes_flat_outputs(keras: AnyObject) -> bool:
 
 
 def sequential_takes_lists(keras: AnyObject) -> bool:
-    """Whether a Sequential model can hold a Functional one whose output is a list of one."""
+    """Whether a Sequential model can contain a Functional one whose output is a list of one."""
     value = keras.layers.Input((2,))
     config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
     config["output_layers"] = [["last", 0, 0]]
@@ -252,7 +252,7 @@ def make_layer(keras: AnyObject, name: str, **arguments: AnyObject) -> AnyObject
 
 
 def round_trips(keras: AnyObject) -> dict[str, list[str]]:
-    """Layers with a state that is no plain weight -> the formats that bring it back."""
+    """Layers with a state that is not a plain weight -> the formats from which it is restored."""
     numpy = importlib.import_module("numpy")
     numbers = numpy.array([[1.0, 5.0], [3.0, 9.0], [8.0, 4.0]], "float32")
     words = numpy.array([["a b"], ["b c"], ["b b"]], dtype=object)

@@ -1,4 +1,4 @@
-"""Has another interpreter describe itself: what its TensorFlow and Keras accept."""
+"""Runs the collector in another interpreter: what its TensorFlow and Keras accept."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from modelaudit.facts import Json
 from modelaudit.runtimes.profile import RuntimeProfile, as_profile
 from modelaudit.runtimes.subprocesses import QUIET, output_of
 
-# Appended to the path, not put before it: `profile` is a module of the standard library too.
+# Appended to the path, not prepended: `profile` is also a module of the standard library.
 _START = (
     "import sys; sys.path.append(sys.argv.pop(1)); from collecting.collector import main; main()"
 )
 
 
 def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> RuntimeProfile:
-    """The profile of the TensorFlow that `python` has (of its tf-keras, if `legacy`).
+    """The profile of the TensorFlow in the interpreter `python` (of its tf-keras, if `legacy`).
 
-    It is run with its own environment and imports its TensorFlow; nothing is written.
+    The interpreter runs in its own environment and imports its TensorFlow; nothing is written.
 
     Args:
         python: an interpreter, Python 3.7 or newer.
@@ -28,7 +28,7 @@ def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Ru
         timeout: seconds of wall clock.
 
     Raises:
-        UsageError: it could not be run, has no TensorFlow, or took too long.
+        UsageError: it could not be run, has no TensorFlow, or exceeded the time limit.
     """
     command = [str(python), "-c", _START, str(Path(__file__).parent)]
     command += ["--legacy-keras"] * legacy
@@ -43,17 +43,17 @@ def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Ru
 
 
 def _profile(output: bytes, python: Path) -> RuntimeProfile:
-    """The document, which is the last line: libraries may print before it."""
+    """The document, which is on the last line: libraries may print before it."""
     lines = output.decode("utf-8", "backslashreplace").strip().splitlines()
     try:
         data: Json = json.loads(lines[-1]) if lines else None
     except ValueError as error:
-        raise UsageError(f"{python}: its answer is no JSON: {error}") from error
+        raise UsageError(f"{python}: its output is not valid JSON: {error}") from error
     return as_profile(data, f"what {python} says")
 
 
 def write(profile: RuntimeProfile, directory: Path) -> Path:
-    """Write a profile as `tf-2.15.1+keras-2.15.0.json` into `directory`, and give its path."""
+    """Write a profile as `tf-2.15.1+keras-2.15.0.json` to `directory` and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{profile.stem}.json"
     text = json.dumps(dict(profile.data), sort_keys=True, separators=(",", ":"))

@@ -14,10 +14,10 @@ from pathlib import Path
 from .signatures import AnyObject
 
 OLD = "_layer_checkpoint_dependencies"
-# Layout -> (whether the model is a subclass, groups of its two Dense layers). The groups of a list
-# of layers are numbered by class: a layer may be counted twice, or not at all where it stands
-# under another name too. Layers of a subclassed model stand under their attribute or in the list
-# of all layers, whichever comes first: in the order of names (a < layers < z) or backwards.
+# Layout -> (whether the model is a subclass, groups of its two Dense layers). The groups in a list
+# of layers are numbered by class: a layer may be counted twice, or not at all if it is also listed
+# under another name. Layers of a subclassed model are listed under their attribute or in the list
+# of all layers, whichever comes first: in alphabetical order (a < layers < z) or in reverse.
 LAYOUTS = {
     "layers": (False, ("layers/dense", "layers/dense_1")),
     "dependencies": (False, (OLD + "/dense", OLD + "/dense_1")),
@@ -29,12 +29,12 @@ LAYOUTS = {
 
 
 def layouts_read(keras: AnyObject) -> list[str]:
-    """The layouts from which weights come back."""
+    """The layouts from which weights are restored."""
     return [layout for layout in sorted(LAYOUTS) if comes_back(keras, layout)]
 
 
 def comes_back(keras: AnyObject, layout: str) -> bool:
-    """Whether weights in this layout come back."""
+    """Whether weights in this layout are restored."""
     numpy = importlib.import_module("numpy")
     h5py = importlib.import_module("h5py")
     subclass, groups = LAYOUTS[layout]

@@ -1,4 +1,4 @@
-"""What a class takes, read off its signatures and its source.
+"""The arguments that a class accepts, determined from its signatures and its source.
 
 Like all of `collecting` it runs in other interpreters: standard library, and syntax of Python 3.7.
 """
@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from typing import Any
 
-AnyObject = Any  # an object of the runtime's own packages, whose types are not known here
+AnyObject = Any  # an object of the runtime's own packages, whose types are unknown here
 
 
 class Body(ast.NodeVisitor):
@@ -18,11 +18,11 @@ class Body(ast.NodeVisitor):
 
     def __init__(self, mapping: str) -> None:
         self.mapping = mapping
-        self.taken: set[str] = set()  # popped, asked for, or listed as allowed
-        self.removed: set[str] = set()  # popped: gone before the constructor sees the mapping
+        self.taken: set[str] = set()  # popped, read, or listed as allowed
+        self.removed: set[str] = set()  # popped: removed before the constructor sees the mapping
         self.needed: set[str] = set()  # read without a default
-        self.helpers: set[str] = set()  # functions that are given the mapping
-        self.checked = False  # what is left over is an error
+        self.helpers: set[str] = set()  # functions that receive the mapping
+        self.checked = False  # remaining keys raise an error
         self.forwards: set[str] | None = (
             None  # keywords beside **mapping in a call to the base's constructor
         )
@@ -45,7 +45,7 @@ class Body(ast.NodeVisitor):
                     names = {word.arg for word in node.keywords if word.arg}
                     self.forwards = names if self.forwards is None else self.forwards & names
         if any(self.is_mapping(argument) for argument in node.args):
-            named = set(filter(None, map(constant, node.args)))  # keys that the helper is to take
+            named = set(filter(None, map(constant, node.args)))  # keys that the helper reads
             self.taken |= named
             self.removed |= named
             name = function.attr if isinstance(function, ast.Attribute) else name_of(function)
@@ -102,7 +102,7 @@ class Body(ast.NodeVisitor):
 
 
 def constant(node: AnyObject) -> str | None:
-    """The text of a literal, or None."""
+    """The value of a string literal, or None."""
     value = getattr(node, "value", getattr(node, "s", None))
     return value if isinstance(value, str) else None
 
@@ -113,7 +113,7 @@ def name_of(node: AnyObject) -> str | None:
 
 
 def body_of(function: AnyObject, mapping: str) -> Body:
-    """What `function` does with `mapping`; helpers that are given it are followed."""
+    """What `function` does with `mapping`; helpers that receive it are followed."""
     body = Body(mapping)
     function = plain(function)
     try:
@@ -137,7 +137,7 @@ def plain(function: AnyObject) -> AnyObject:
 
 
 def helper(owner: AnyObject, function: AnyObject, name: str) -> AnyObject:
-    """The function that `name` stands for inside a method of `owner`, or None."""
+    """The function that `name` refers to inside a method of `owner`, or None."""
     function = plain(function)
     found = getattr(owner, name, None) or getattr(function, "__globals__", {}).get(name)
     return found if inspect.isroutine(found) else None
@@ -222,7 +222,7 @@ def from_config(cls: AnyObject) -> tuple[set[str], set[str]]:
 
 
 def describe(cls: AnyObject) -> dict[str, AnyObject]:
-    """One class: the keys that its `from_config` takes (`accepts`), must have, or `open`."""
+    """One class: the keys that its `from_config` accepts (`accepts`) and needs, or `open`."""
     try:
         accepted, required, is_open = constructor(cls)
         removed, needed = from_config(cls)

@@ -1,4 +1,4 @@
-"""Which TensorFlow and Keras run here."""
+"""The versions of TensorFlow and Keras in this interpreter."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def version_of(module: AnyObject) -> tuple[int, ...]:
 
 
 def version_text(module: AnyObject) -> str:
-    """A module's version; that of the `keras` package for a module that has none."""
+    """A module's version; that of the `keras` package for a module without one."""
     if hasattr(module, "__version__"):
         return str(module.__version__)
     return str(importlib.import_module("keras").__version__)
 
 
 def instructions() -> dict[str, list[AnyObject]]:
-    """Number of an instruction of this Python -> its name, and how many cache entries follow it.
+    """Number of an instruction of this Python -> its name and the number of its cache entries.
 
-    Python before 3.11 has no caches: nothing is said of it.
+    Empty for Python before 3.11, which has no caches.
     """
     caches: AnyObject = getattr(opcode, "_inline_cache_entries", None)
     if caches is None:
@@ -49,7 +49,7 @@ def instructions() -> dict[str, list[AnyObject]]:
 
 
 def versions(keras: AnyObject) -> dict[str, str]:
-    """Versions of everything that takes part in loading a model."""
+    """Versions of everything that is involved in loading a model."""
     found = {"python": platform.python_version(), "keras": version_text(keras)}
     for name in ("tensorflow", "h5py", "numpy"):
         found[name] = str(importlib.import_module(name).__version__)

@@ -134,7 +134,7 @@ def test_a_file_that_is_no_profile_is_refused_before_the_work(tmp_path: Path) ->
     config.write_text('profiles = "mine.json"\n')
     result = _scan("--config", str(config), "scan", str(SAMPLE))
     assert isinstance(result.exception, UsageError)
-    assert "mine.json: is no whole runtime profile" in str(result.exception)
+    assert "mine.json: incomplete runtime profile" in str(result.exception)
 
 
 def test_a_wrong_value_is_told_by_where_it_was_said(tmp_path: Path, monkeypatch) -> None:
