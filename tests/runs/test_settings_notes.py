@@ -181,7 +181,7 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
         ("[thresholds]\ndeadlayer = 1", "'deadlayer'; did you mean dead-layer (MA606)?"),
         (EVERY + '[policy.severity]\nMA999 = "low"', "[[policy]] number 1: unknown rule"),
         (EVERY + "thresholds = { MA606 = 2 }", "[[policy]] number 1: the threshold of MA606"),
-        (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': no tf 9 is known"),
+        (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': unknown tf version 9"),
         (EVERY + 'targets = ["tf=2"]', "[[policy]] number 1: 'tf=2' is not a runtime"),
         ("[thresholds]\nMA999 = 1", "[thresholds]: unknown rule 'MA999'"),
         ("[thresholds]\nMA102 = 1", "MA102 has no threshold to set; these have: MA410 (golden"),

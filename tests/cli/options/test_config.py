@@ -166,4 +166,4 @@ def test_a_runtime_that_is_not_known_is_told_by_where_it_was_said(
     else:
         monkeypatch.setenv("MODELAUDIT_TARGET", "keras==7.1")
     result = _scan("--config", str(config), "scan", str(SAMPLE), *option)
-    assert str(result.exception).startswith(f"{named}: 'keras==7.1': no keras 7 is known")
+    assert str(result.exception).startswith(f"{named}: 'keras==7.1': unknown keras version 7")
