@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from modelaudit.format_kinds import FORMAT_LABELS, Format, ProblemKind
+from modelaudit.file_formats import Format, ProblemKind
 from modelaudit.graphs import (
     Endpoint,
     Graph,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # the command line shows its help without numpy
     from numpy.typing import NDArray
 
 __all__ = [
-    "FORMAT_LABELS",
     "Architecture",
     "Artifact",
     "Endpoint",

@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from modelaudit.file_formats import Format
+from modelaudit.registry.other_formats import OTHER_FORMATS
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.thresholds.every import MODULES, THRESHOLDS
@@ -46,6 +48,18 @@ def report_formats() -> str:
         for each in FORMATS.values()
     ]
     return table(("format", "for whom", "made for", "file below `--out`", "media type"), rows)
+
+
+def file_formats() -> str:
+    """A row for each format that a path can be of."""
+    rows = [(each.label, each.info.told_by, each.info.what, f"`{each.value}`") for each in Format]
+    return table(("format", "told by", "what is read", "`model.format`"), rows)
+
+
+def other_formats() -> str:
+    """A row for each kind of file that is listed with its name and not read."""
+    rows = [(f"{each.label}, {each.note}", each.told_by) for each in OTHER_FORMATS]
+    return table(("listed as", "told by"), rows)
 
 
 def thresholds() -> str:
@@ -80,6 +94,8 @@ def settable_thresholds() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "file-formats": file_formats,
+    "other-formats": other_formats,
     "report-formats": report_formats,
     "settable-thresholds": settable_thresholds,
     "thresholds": thresholds,

@@ -21,7 +21,7 @@ RANKS = {
     "modelaudit.errors": 0,
     "modelaudit.exit_codes": 0,
     "modelaudit.graphs": 0,
-    "modelaudit.format_kinds": 0,
+    "modelaudit.file_formats": 0,
     "modelaudit.layer_classes": 0,
     "modelaudit.thresholds": 0,
     "modelaudit.model_versions": 0,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelaudit.facts import Artifact, Format
+from modelaudit.facts import Artifact
+from modelaudit.file_formats import Content, formats
 from modelaudit.probe.protocol import Status
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.profile import numbers
 
-SAVED_MODELS = frozenset({Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2})
-WHOLE = frozenset({Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE})
+WHOLE = formats(Content.MODEL)
 LEGACY = "here-legacy"
 
 IMPORTS = {"keras": "import keras", "tf_keras": "import tf_keras as keras"}
@@ -49,7 +49,7 @@ def loading_code(facts: Facts) -> LoadingCode:
     imports = IMPORTS[_keras(facts)]
     whole = artifact.format in WHOLE or has_keras2_objects(artifact)
     get, note = (LOAD, "") if whole else (BUILD, AS_BUILT)
-    graph = artifact.format in SAVED_MODELS and not has_keras2_objects(artifact)
+    graph = artifact.format.is_saved_model and not has_keras2_objects(artifact)
     predict = SERVE if graph else f"{imports}\npredict = {get}.predict{note}"
     model = f"{imports}\nmodel = {get}{note}"
     return LoadingCode(imports, model, predict, artifact.provenance.exporter == "keras3-export")

@@ -9,26 +9,15 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
+from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
-from modelaudit.formats.sniff import MANGLED_HDF5, sniff
+from modelaudit.formats.sniff import sniff
 from modelaudit.settings import Limits
 
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
 _SAVED_MODEL_FILES = frozenset(("saved_model.pb", "saved_model.pbtxt"))
-
-# Formats of whole paths that cannot be read -> format that is reported instead.
-_CORRUPT = {
-    Format.LEGACY_H5_FULL: Format.CORRUPT_HDF5,
-    Format.WEIGHTS_H5_LEGACY: Format.CORRUPT_HDF5,
-    Format.WEIGHTS_H5_V3: Format.CORRUPT_HDF5,
-    Format.HDF5_OTHER: Format.CORRUPT_HDF5,
-    Format.KERAS_ARCHIVE: Format.CORRUPT_ARCHIVE,
-    Format.ARCHIVE_OTHER: Format.CORRUPT_ARCHIVE,
-    Format.SAVEDMODEL_TF1: Format.CORRUPT_SAVEDMODEL,
-    Format.SAVEDMODEL_TF2: Format.CORRUPT_SAVEDMODEL,
-}
 
 
 def read(path: Path, limits: Limits) -> Artifact:
@@ -48,7 +37,8 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
-    reader = _READERS.get(form, _no_model(form))
+    problem = form.info.problem
+    reader = _READERS[form] if problem is None else _no_model(form, *problem)
     if form is Format.UNKNOWN and not path.exists():
         if not _has_data(path):
             raise UsageError(f"{path}: no such file or directory")
@@ -56,7 +46,7 @@ def read(path: Path, limits: Limits) -> Artifact:
     try:
         artifact = reader(path, limits)
     except ReadError as error:
-        artifact = _failed(path, _CORRUPT.get(form, form), error, limits)
+        artifact = _failed(path, DAMAGED.get(form.info.container, form), error, limits)
     labels = read_labels(path, limits)
     return (
         artifact
@@ -142,9 +132,7 @@ def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:
     return _bare(path, Format.CORRUPT_HDF5, problem, limits)
 
 
-def _no_model(form: Format) -> Callable[[Path, Limits], Artifact]:
-    kind, detail = _NO_MODEL.get(form, (ProblemKind.UNSUPPORTED, "is not a known model format"))
-
+def _no_model(form: Format, kind: ProblemKind, detail: str) -> Callable[[Path, Limits], Artifact]:
     def reader(path: Path, limits: Limits) -> Artifact:
         return _bare(path, form, Problem(kind, display_path(path, path), detail), limits)
 
@@ -216,8 +204,4 @@ _READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
     Format.FROZEN_GRAPH: _frozen_graph,
     Format.GIT_LFS_POINTER: _lfs_pointer,
     Format.UNREADABLE: _unreadable,
-}
-_NO_MODEL: dict[Format, tuple[ProblemKind, str]] = {
-    Format.EMPTY_FILE: (ProblemKind.EMPTY, "is empty: 0 bytes"),
-    Format.ARCHIVE_OTHER: (ProblemKind.UNSUPPORTED, "is a zip archive without a Keras model"),
 }

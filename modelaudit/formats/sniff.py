@@ -7,27 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Format
+from modelaudit.file_formats import BY_MAGIC, HDF5_SIGNATURE, ZIP_SIGNATURES, Format
 from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_model_graph
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.zip.directory import has_end_record, read_directory
 from modelaudit.settings import Limits
-
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-LFS_HEAD = b"version https://git-lfs.github.com/spec/v1\n"
-
-# The HDF5 signature after the conversions that it is designed to detect, in this order: bytes
-# replaced by U+FFFD, Latin-1 read as UTF-8, eighth bit removed, line endings converted.
-MANGLED_HDF5 = (
-    b"\xef\xbf\xbdHDF",
-    b"\xc2\x89HDF",
-    b"\x09HDF\r\n",
-    b"\x89HDF\n\x1a\n",
-    b"\x89HDF\r\r\n\x1a",
-    b"\x89HDF\r\n\x1a\r\n",
-)
 
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -73,14 +59,13 @@ def _file(window: FileWindow, hdf5: Callable[[FileWindow], Format]) -> Format:
     head = window.head(512)
     if not head:
         return Format.EMPTY_FILE
-    if head.startswith(LFS_HEAD):
-        return Format.GIT_LFS_POINTER
     if head.startswith(HDF5_SIGNATURE):
         return hdf5(window)
-    if head.startswith(MANGLED_HDF5):
-        return Format.CORRUPT_HDF5
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if head.startswith(ZIP_SIGNATURES):
         return _archive(window)
+    told = next((form for magic, form in BY_MAGIC if head.startswith(magic)), None)
+    if told is not None:
+        return told
     if window.head(8, window.size - 8) == _TABLE_MAGIC:
         return _table(window)
     graph = graph_file(window, head)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
-from types import MappingProxyType
+from dataclasses import dataclass
+from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.formats.io.file_window import FileWindow
@@ -13,24 +13,61 @@ from modelaudit.settings import Limits
 
 HEAD_BYTES = 4096
 
-# What a file with this suffix promises is a model of ours: whatever it holds, it gets a row.
-MODEL_SUFFIXES = frozenset((".keras", ".h5", ".hdf5", ".pb", ".ckpt"))
 
-_SUFFIXES = MappingProxyType(
-    {
-        ".tflite": "TensorFlow Lite model",
-        ".onnx": "ONNX model",
-        ".pt": "PyTorch model",
-        ".pth": "PyTorch model",
-        ".safetensors": "safetensors weights",
-        ".pkl": "Python pickle, never opened",
-        ".pickle": "Python pickle, never opened",
-        ".joblib": "joblib pickle, never opened",
-        ".cloudpickle": "Python pickle, never opened",
-        ".mlmodel": "Core ML model",
-        ".gguf": "GGUF weights",
-    }
+@dataclass(frozen=True, slots=True)
+class OtherFormat:
+    """Files that look like a model and are not read: they are listed with their name.
+
+    Attributes:
+        label: what such a file is.
+        suffixes: ends of the names of such files, lower case.
+        magic: bytes at `offset` that tell the format, whatever the name.
+        json: for JSON files: alternatives of texts of which all are near the beginning.
+        note: what to add to the label.
+    """
+
+    label: str
+    suffixes: tuple[str, ...] = ()
+    magic: bytes = b""
+    offset: int = 0
+    json: tuple[tuple[bytes, ...], ...] = ()
+    note: str = "not TensorFlow/Keras"
+
+    @property
+    def told_by(self) -> str:
+        """What shows such a file, for the docs."""
+        ways = [f"`{suffix}`" for suffix in self.suffixes]
+        ways += [f"`{self.magic.decode('latin-1')}` at byte {self.offset}"] if self.magic else []
+        for texts in self.json:
+            ways.append(f"JSON with {' and '.join(f'`{text.decode()}`' for text in texts)}")
+        return ", ".join(ways)
+
+    def matches(self, name: str, head: bytes) -> bool:
+        """Whether a file of this name with these first bytes is one."""
+        if self.magic and head[self.offset :].startswith(self.magic):
+            return True
+        if self.json and head.lstrip()[:1] == b"{":
+            return any(all(text in head for text in texts) for texts in self.json)
+        return bool(self.suffixes) and name.lower().endswith(self.suffixes)
+
+
+OTHER_FORMATS: tuple[OtherFormat, ...] = (
+    OtherFormat("TensorFlow Lite model", (".tflite",), magic=b"TFL3", offset=4),
+    OtherFormat("ONNX model", (".onnx",)),
+    OtherFormat("PyTorch model", (".pt", ".pth")),
+    OtherFormat("safetensors weights", (".safetensors",)),
+    OtherFormat("Python pickle, never opened", (".pkl", ".pickle", ".cloudpickle")),
+    OtherFormat("joblib pickle, never opened", (".joblib",)),
+    OtherFormat("Core ML model", (".mlmodel",)),
+    OtherFormat("GGUF weights", (".gguf",)),
+    OtherFormat(
+        "TensorFlow.js model", json=((b'"modelTopology"',), (b'"format": "layers-model"',))
+    ),
+    OtherFormat(
+        "Keras architecture as JSON", json=((b'"class_name"', b'"config"'),), note="without weights"
+    ),
 )
+
 # What downloads and copies are called until they are whole: by the Hugging Face and Google clouds'
 # tools, browsers, curl and scp; and by rsync (`.NAME.Ab12Cd`) and the AWS CLI (`NAME.1a2B3c4D`).
 _UNFINISHED = re.compile(
@@ -53,22 +90,8 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
         name: the file's name.
         head: its first `HEAD_BYTES` bytes.
     """
-    suffix = PurePosixPath(name).suffix.lower()
-    if head[4:8] == b"TFL3":
-        return f"{_SUFFIXES['.tflite']}, not TensorFlow/Keras"
-    if suffix in _SUFFIXES:
-        return f"{_SUFFIXES[suffix]}, not TensorFlow/Keras"
-    if head.lstrip()[:1] == b"{":
-        return _json_reason(head)
-    return None
-
-
-def _json_reason(head: bytes) -> str | None:
-    if b'"modelTopology"' in head or b'"format": "layers-model"' in head:
-        return "TensorFlow.js model, not TensorFlow/Keras"
-    if b'"class_name"' in head and b'"config"' in head:
-        return "Keras architecture as JSON, without weights"
-    return None
+    known = next((each for each in OTHER_FORMATS if each.matches(name, head)), None)
+    return f"{known.label}, {known.note}" if known else None
 
 
 def archived_models(path: Path, limits: Limits) -> str | None:

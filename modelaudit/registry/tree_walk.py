@@ -9,6 +9,14 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format, Problem, ProblemKind
+from modelaudit.file_formats import (
+    HDF5_SIGNATURE,
+    MODEL_SUFFIXES,
+    ZIP_SIGNATURES,
+    Container,
+    Content,
+    formats,
+)
 from modelaudit.formats.io.bounded import display_path, open_regular
 from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.model_versions import is_version
@@ -26,17 +34,10 @@ from modelaudit.settings import Limits
 # Version control keeps copies of the models beside it here, under names of its own.
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-_MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
-_FOREIGN = frozenset((Format.HDF5_OTHER, Format.ARCHIVE_OTHER))
-_BROKEN = frozenset((Format.CORRUPT_HDF5, Format.CORRUPT_ARCHIVE))
-_SERVED = frozenset(
-    (
-        Format.SAVEDMODEL_TF1,
-        Format.SAVEDMODEL_TF2,
-        Format.CORRUPT_SAVEDMODEL,
-        Format.SESSION_BUNDLE,
-    )
-)
+_MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
+_FOREIGN = formats(Content.OTHER)
+_BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
+_SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
 
 
 def is_variables(directory: Path) -> bool:
@@ -111,7 +112,7 @@ class TreeWalk:
         # Its reader does not look into assets; those of other models are told by rules.
         if any(directory.is_relative_to(checkpoint) for checkpoint in self._orbax):
             for name, file in listing.files.items():
-                if Path(name).suffix.lower() in other_formats.MODEL_SUFFIXES:
+                if Path(name).suffix.lower() in MODEL_SUFFIXES:
                     self._look_at_file(file)
         below = []
         for name in reversed(listing.directories):  # the last in is visited first
@@ -188,7 +189,7 @@ class TreeWalk:
         if file.path.name == mlflow.FILE:
             self._look_at_mlmodel(file.path)
             return
-        promised = file.path.suffix.lower() in other_formats.MODEL_SUFFIXES
+        promised = file.path.suffix.lower() in MODEL_SUFFIXES
         try:
             head = _head(file.path)
         except ReadError as error:
@@ -214,7 +215,7 @@ class TreeWalk:
     def _place_file(self, file: DirectoryFile, head: bytes, form: Format) -> None:
         """Make a file a row, or count it among the others, or say why it is none."""
         suffix = file.path.suffix.lower()
-        promised = suffix in other_formats.MODEL_SUFFIXES
+        promised = suffix in MODEL_SUFFIXES
         if form in _BROKEN and other_formats.is_unfinished(file.path.name):
             self._name(file.path, "a copy or download that did not end, or goes on")
             return
@@ -249,7 +250,7 @@ class TreeWalk:
         """
         base = model.path.parent
         if (
-            model.format not in _SERVED
+            model.format.info.container not in _SERVED
             or not is_version(model.path.name)
             or base in self._places
             or not base.is_relative_to(self._scope)
@@ -294,13 +295,13 @@ def _own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) 
 
 
 def _is_row(suffix: str, form: Format) -> bool:
-    if suffix not in other_formats.MODEL_SUFFIXES:
+    if suffix not in MODEL_SUFFIXES:
         return form not in _FOREIGN | {Format.UNKNOWN, Format.CORRUPT_ARCHIVE}
     return suffix == ".keras" or form not in _FOREIGN
 
 
 def _plainness(file: DirectoryFile) -> tuple[bool, bool, bytes]:
-    named = file.path.suffix.lower() in other_formats.MODEL_SUFFIXES
+    named = file.path.suffix.lower() in MODEL_SUFFIXES
     return (not named, file.link, os.fsencode(file.path))
 
 

@@ -7,21 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from modelaudit.facts import Format, ProblemKind
+from modelaudit.facts import ProblemKind
+from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, Status, runtime_name
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 
 # Formats that contain layers and weights, but never a graph.
-GRAPHLESS = frozenset(
-    {
-        Format.LEGACY_H5_FULL,
-        Format.WEIGHTS_H5_LEGACY,
-        Format.WEIGHTS_H5_V3,
-        Format.KERAS_ARCHIVE,
-        Format.TF2_CHECKPOINT,
-    }
-)
+GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS)
 # A part of a file that was not read, as opposed to one that is damaged.
 UNREAD_KINDS = frozenset(
     {ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED}

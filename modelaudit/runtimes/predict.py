@@ -40,7 +40,6 @@ from modelaudit.runtimes.model import (
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 
-_SAVED_MODELS = frozenset((Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2))
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),
     Format.KERAS_ARCHIVE: (LoadCall.LOAD_MODEL,),
@@ -126,9 +125,9 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     call = context.request.call
     if call in (LoadCall.LOAD_CHECKPOINT, LoadCall.META_GRAPH):
         return
-    if call is LoadCall.LOAD_MODEL and artifact.format in _SAVED_MODELS:
+    if call is LoadCall.LOAD_MODEL and artifact.format.is_saved_model:
         yield from match_saved_keras.check(artifact, context)
-    elif call is LoadCall.SESSION or artifact.format in _SAVED_MODELS:
+    elif call is LoadCall.SESSION or artifact.format.is_saved_model:
         yield from match_graph.check(artifact, context)
     elif call in (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE):
         yield from match_weights.check(artifact, context)

@@ -20,7 +20,7 @@ from modelaudit.settings import Limits, ProbeSettings, Settings
 PACKAGE = Path(__file__).resolve().parent.parent
 # What makes facts of a model, as against what judges and shows them: all that the probe imports.
 FACT_PACKAGES = (
-    *("errors.py", "facts.py", "findings.py", "graphs.py", "format_kinds.py"),
+    *("errors.py", "facts.py", "findings.py", "graphs.py", "file_formats.py"),
     *("layer_classes.py", "thresholds", "settings"),
     *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
 )

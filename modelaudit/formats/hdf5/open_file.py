@@ -18,10 +18,9 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
+from modelaudit.file_formats import HDF5_SIGNATURE
 from modelaudit.formats.io.file_window import FileWindow, WindowFile
 from modelaudit.settings import Limits
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # All exceptions that h5py may raise on a damaged file; its documentation has no list.
 HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError)
@@ -48,7 +47,7 @@ def find_signature(window: FileWindow) -> int | None:
     """Offset of the HDF5 signature, which is at 0 or at a power of two from 512 on."""
     offset = 0
     while offset < window.size:
-        if window.head(8, offset) == SIGNATURE:
+        if window.head(8, offset) == HDF5_SIGNATURE:
             return offset
         offset = max(512, offset * 2)
     return None

@@ -17,6 +17,7 @@ from modelaudit.facts import (
     Provenance,
     Tensor,
 )
+from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.hdf5.contents import Hdf5Contents, read_contents
 from modelaudit.formats.hdf5.keras_layout import V3
@@ -44,7 +45,7 @@ _OWN_MEMBER = re.compile(
     r"|model_\d{5}\.weights\.h5|assets/.*)\Z",
     re.DOTALL,
 )
-_HDF5_SUFFIXES = frozenset((".h5", ".hdf5", ".pb", ".ckpt"))
+_OTHER_SUFFIXES = MODEL_SUFFIXES - {".keras"}
 
 
 def read_keras_archive(path: Path, limits: Limits) -> Artifact:
@@ -89,7 +90,7 @@ class _ArchiveReader:
         metadata = mapping_of(self._json(METADATA)) or {}
         contents = self._weights()
         self._check_the_rest()
-        if self.path.suffix.lower() in _HDF5_SUFFIXES and self.path.is_file():
+        if self.path.suffix.lower() in _OTHER_SUFFIXES and self.path.is_file():
             detail = f"is a .keras archive, but its suffix is {self.path.suffix}"
             self._problem(ProblemKind.SUFFIX_MISMATCH, "", detail)
         architecture = architecture_of(config, self._label(CONFIG), "", self.limits, self.notes)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Document, Format, Json
+from modelaudit.file_formats import Content, formats
 from modelaudit.formats.io.bounded import json_loads, read_bytes
 from modelaudit.formats.keras.common import with_binding
 from modelaudit.formats.keras.config import parse_architecture
@@ -19,7 +20,7 @@ from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
 
-WEIGHTS = frozenset((Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3, Format.TF2_CHECKPOINT))
+WEIGHTS = formats(Content.WEIGHTS)
 NAMES = ("model.json", "architecture.json", "config.json")
 
 

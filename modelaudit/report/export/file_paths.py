@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from modelaudit.format_kinds import Format
+from modelaudit.file_formats import Format
 from modelaudit.report.wording.json_access import as_map, as_text
 from modelaudit.schema import Audit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import Format
+from modelaudit.file_formats import Container
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.capabilities import abilities
@@ -18,7 +18,6 @@ from modelaudit.rules.security.config.examples import (
 )
 from modelaudit.rules.security.config_walk import require_documents
 
-_HDF5 = frozenset({Format.LEGACY_H5_FULL, Format.WEIGHTS_H5_LEGACY, Format.WEIGHTS_H5_V3})
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
     " (CVE-2025-9905)."
@@ -32,7 +31,7 @@ def _codes(facts: Facts) -> tuple[CodeSite, ...]:
 
 
 def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
-    note = _H5_NOTE if facts.artifact.format in _HDF5 else ""
+    note = _H5_NOTE if facts.artifact.format.info.container is Container.HDF5 else ""
     evidence = code.evidence()
     found = abilities(code.names)
     if found:

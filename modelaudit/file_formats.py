@@ -1,0 +1,316 @@
+"""The formats that a path can be of, one entry each, and what can be wrong with a file.
+
+Labels, first bytes, docs/formats.md and what is reported of a file that is not read come from these
+entries. `formats/sniff.py` distinguishes formats that begin with the same bytes, and
+`formats/reader.py` names the reader of each that is read. Files of other frameworks are in
+`registry/other_formats.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+# The HDF5 signature after the conversions that it is designed to detect, in this order: bytes
+# replaced by U+FFFD, Latin-1 read as UTF-8, eighth bit removed, line endings converted.
+MANGLED_HDF5 = (
+    b"\xef\xbf\xbdHDF",
+    b"\xc2\x89HDF",
+    b"\x09HDF\r\n",
+    b"\x89HDF\n\x1a\n",
+    b"\x89HDF\r\r\n\x1a",
+    b"\x89HDF\r\n\x1a\r\n",
+)
+
+
+class ProblemKind(StrEnum):
+    """Irregularities that a reader can meet. Rules map these to findings."""
+
+    UNREADABLE = "unreadable"  # permission, I/O error
+    TRUNCATED = "truncated"  # ends before its own header says
+    TEXT_MANGLED = "text-mangled"  # passed through a text conversion (U+FFFD for bytes >= 0x80)
+    LFS_POINTER = "lfs-pointer"
+    EMPTY = "empty"
+    CORRUPT = "corrupt"  # not parseable as what its magic bytes promise
+    LIMIT_EXCEEDED = "limit-exceeded"
+    MISSING_FILE = "missing-file"  # named or needed by the model, not there
+    MISSING_SHARD = "missing-shard"
+    SIZE_MISMATCH = "size-mismatch"  # index promises other sizes than the file has
+    CRC_MISMATCH = "crc-mismatch"
+    LEFTOVER = "leftover"  # foreign or temporary file inside the model
+    STATE_FILE_MISMATCH = "state-file-mismatch"  # `checkpoint` names another prefix
+    SUFFIX_MISMATCH = "suffix-mismatch"  # content is not what the name says
+    DUPLICATE_MEMBER = "duplicate-member"
+    UNSAFE_PATH = "unsafe-path"  # absolute, .., backslash, NUL, symlink out of the root
+    HEADER_MISMATCH = "header-mismatch"
+    EXTERNAL_REFERENCE = "external-reference"  # HDF5 external link/storage, virtual dataset
+    UNSUPPORTED = "unsupported"  # recognised, not readable by design (V1 checkpoints)
+    CONFIG_INVALID = "config-invalid"  # saved config is not valid JSON or not a Keras config
+    TENSOR_UNREADABLE = "tensor-unreadable"
+    OTHER = "other"
+
+
+class Container(Enum):
+    """What a model is stored in."""
+
+    HDF5 = auto()
+    ZIP = auto()
+    SAVED_MODEL = auto()  # a directory with a graph
+    SESSION_BUNDLE = auto()  # what TensorFlow Serving had before
+    CHECKPOINT = auto()  # files with a common prefix
+    ORBAX = auto()  # a directory of JAX's library for checkpoints
+    GRAPH = auto()
+    NONE = auto()
+
+
+class Content(Enum):
+    """What is stored in it."""
+
+    MODEL = auto()  # layers with their weights, no graph
+    WEIGHTS = auto()  # weights without a config
+    GRAPH = auto()  # a TensorFlow graph, with or without weights
+    OTHER = auto()  # something else than a model
+    DAMAGED = auto()
+    NONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class FormatInfo:
+    """What is known of a format.
+
+    Attributes:
+        label: short name for people.
+        told_by: what in the bytes or names shows the format.
+        what: what is read of it, or that nothing is.
+        container, content: what the model is stored in, and what of it.
+        suffixes: a file with one of these is expected to be of the format.
+        magic: first bytes, where one of these suffices to tell the format.
+        problem: for a format that is only named: what is reported of a file of it.
+    """
+
+    label: str
+    told_by: str
+    what: str
+    container: Container = Container.NONE
+    content: Content = Content.NONE
+    suffixes: tuple[str, ...] = ()
+    magic: tuple[bytes, ...] = ()
+    problem: tuple[ProblemKind, str] | None = None
+
+
+class Format(StrEnum):
+    """The format of a path, told by its content."""
+
+    LEGACY_H5_FULL = "legacy_h5_full"
+    WEIGHTS_H5_LEGACY = "weights_h5_legacy"
+    WEIGHTS_H5_V3 = "weights_h5_v3"
+    KERAS_ARCHIVE = "keras_v3_zip"
+    SAVEDMODEL_TF2 = "savedmodel_tf2"
+    SAVEDMODEL_TF1 = "savedmodel_tf1_style"
+    TF1_CHECKPOINT = "tf1_checkpoint_v2"
+    TF1_CHECKPOINT_V1 = "tf1_checkpoint_v1"
+    SESSION_BUNDLE = "session_bundle_v1"
+    TF2_CHECKPOINT = "tf2_checkpoint"
+    ORBAX = "orbax_checkpoint"
+    FROZEN_GRAPH = "tf1_frozen_graphdef"
+    GIT_LFS_POINTER = "git_lfs_pointer"
+    EMPTY_FILE = "empty_file"
+    CORRUPT_HDF5 = "corrupt_hdf5"
+    CORRUPT_ARCHIVE = "corrupt_zip"
+    CORRUPT_SAVEDMODEL = "corrupt_savedmodel"
+    HDF5_OTHER = "hdf5_not_keras"
+    ARCHIVE_OTHER = "zip_not_keras"
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+
+    @property
+    def info(self) -> FormatInfo:
+        """What is known of it."""
+        return FORMATS[self]
+
+    @property
+    def label(self) -> str:
+        """Short name for people."""
+        return self.info.label
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether a model of it is always a directory (an unpacked `.keras` file is one, too)."""
+        return self.info.container in DIRECTORIES
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether a model of it is what the names of its files begin with."""
+        return self.info.container is Container.CHECKPOINT
+
+    @property
+    def is_saved_model(self) -> bool:
+        """Whether `tf.saved_model.load` reads it."""
+        return self in (Format.SAVEDMODEL_TF1, Format.SAVEDMODEL_TF2)
+
+
+FORMATS: Mapping[Format, FormatInfo] = {
+    Format.LEGACY_H5_FULL: FormatInfo(
+        label="Keras HDF5 model",
+        told_by="HDF5 with `model_config` or `model_weights`",
+        what="layers, weights and training settings of Keras 1, 2 and 3",
+        container=Container.HDF5,
+        content=Content.MODEL,
+        suffixes=(".h5", ".hdf5"),
+    ),
+    Format.WEIGHTS_H5_LEGACY: FormatInfo(
+        label="Keras HDF5 weights (legacy)",
+        told_by="HDF5 with `layer_names`",
+        what="weights; layers with `--architecture`",
+        container=Container.HDF5,
+        content=Content.WEIGHTS,
+    ),
+    Format.WEIGHTS_H5_V3: FormatInfo(
+        label="Keras HDF5 weights (v3)",
+        told_by="HDF5 with a group `vars`",
+        what="weights; layers with `--architecture`",
+        container=Container.HDF5,
+        content=Content.WEIGHTS,
+    ),
+    Format.KERAS_ARCHIVE: FormatInfo(
+        label="Keras archive (.keras)",
+        told_by="zip, or unpacked directory, with `config.json` and `metadata.json` or weights",
+        what="config, metadata, weights, assets, and the zip container itself",
+        container=Container.ZIP,
+        content=Content.MODEL,
+        suffixes=(".keras",),
+    ),
+    Format.SAVEDMODEL_TF2: FormatInfo(
+        label="SavedModel (TF2)",
+        told_by="directory with `saved_model.pb` or `.pbtxt`, with an object graph",
+        what="graphs, signatures, weights, assets, Keras metadata, exports of Keras 3",
+        container=Container.SAVED_MODEL,
+        content=Content.GRAPH,
+        suffixes=(".pb",),
+    ),
+    Format.SAVEDMODEL_TF1: FormatInfo(
+        label="SavedModel (TF1 style)",
+        told_by="the same without an object graph",
+        what="graphs, signatures, weights, assets",
+        container=Container.SAVED_MODEL,
+        content=Content.GRAPH,
+    ),
+    Format.TF1_CHECKPOINT: FormatInfo(
+        label="TF1 checkpoint (V2)",
+        told_by="`.index` that is a table of tensors, or `.meta` whose saver writes V2",
+        what="weights with all checksums, the graph of `.meta`",
+        container=Container.CHECKPOINT,
+        content=Content.GRAPH,
+        suffixes=(".ckpt",),
+    ),
+    Format.TF1_CHECKPOINT_V1: FormatInfo(
+        label="TF1 checkpoint (V1)",
+        told_by="shards that are tables, or `.meta` whose saver writes V1",
+        what="the graph of `.meta`, no weights",
+        container=Container.CHECKPOINT,
+    ),
+    Format.SESSION_BUNDLE: FormatInfo(
+        label="SessionBundle (V1)",
+        told_by="directory with `export.meta`",
+        what="the checkpoint `export` with its graph, assets",
+        container=Container.SESSION_BUNDLE,
+        content=Content.GRAPH,
+    ),
+    Format.TF2_CHECKPOINT: FormatInfo(
+        label="TF2 object checkpoint",
+        told_by="`.index` with an object graph",
+        what="weights with all checksums; layers with `--architecture`",
+        container=Container.CHECKPOINT,
+        content=Content.WEIGHTS,
+    ),
+    Format.ORBAX: FormatInfo(
+        label="Orbax checkpoint",
+        told_by="directory with the files of Orbax",
+        what="the config of Keras and what the JSON files say, no weights",
+        container=Container.ORBAX,
+    ),
+    Format.FROZEN_GRAPH: FormatInfo(
+        label="Frozen GraphDef",
+        told_by="a GraphDef or MetaGraphDef, binary or as text",
+        what="the graph and its constants",
+        container=Container.GRAPH,
+        content=Content.GRAPH,
+    ),
+    Format.GIT_LFS_POINTER: FormatInfo(
+        label="Git LFS pointer",
+        told_by="its first line",
+        what="digest and size of the file that it stands for",
+        magic=(b"version https://git-lfs.github.com/spec/v1\n",),
+    ),
+    Format.EMPTY_FILE: FormatInfo(
+        label="Empty file",
+        told_by="0 bytes",
+        what="nothing",
+        problem=(ProblemKind.EMPTY, "is empty: 0 bytes"),
+    ),
+    Format.CORRUPT_HDF5: FormatInfo(
+        label="Damaged HDF5",
+        told_by="HDF5 that cannot be opened, or was transferred as text",
+        what="what the damage leaves",
+        container=Container.HDF5,
+        content=Content.DAMAGED,
+        magic=MANGLED_HDF5,
+    ),
+    Format.CORRUPT_ARCHIVE: FormatInfo(
+        label="Damaged zip archive",
+        told_by="zip whose directory cannot be read",
+        what="what the damage leaves",
+        container=Container.ZIP,
+        content=Content.DAMAGED,
+    ),
+    Format.CORRUPT_SAVEDMODEL: FormatInfo(
+        label="Damaged SavedModel",
+        told_by="`saved_model.pb` that cannot be parsed, or `variables/` without a graph",
+        what="what the damage leaves",
+        container=Container.SAVED_MODEL,
+        content=Content.DAMAGED,
+    ),
+    Format.HDF5_OTHER: FormatInfo(
+        label="HDF5, not Keras",
+        told_by="HDF5 with nothing of Keras",
+        what="nothing",
+        container=Container.HDF5,
+        content=Content.OTHER,
+    ),
+    Format.ARCHIVE_OTHER: FormatInfo(
+        label="Zip archive, not Keras",
+        told_by="zip with nothing of Keras",
+        what="the names of models in it",
+        container=Container.ZIP,
+        content=Content.OTHER,
+        problem=(ProblemKind.UNSUPPORTED, "is a zip archive without a Keras model"),
+    ),
+    Format.UNREADABLE: FormatInfo(
+        label="Unreadable",
+        told_by="a permission or an I/O error",
+        what="nothing",
+    ),
+    Format.UNKNOWN: FormatInfo(
+        label="Unknown",
+        told_by="none of the above",
+        what="nothing",
+        problem=(ProblemKind.UNSUPPORTED, "is not a known model format"),
+    ),
+}
+DIRECTORIES = (Container.SAVED_MODEL, Container.SESSION_BUNDLE, Container.ORBAX)
+DAMAGED: Mapping[Container, Format] = {
+    form.info.container: form for form in Format if form.info.content is Content.DAMAGED
+}
+"""Container -> the format that is reported where one cannot be read."""
+BY_MAGIC = tuple((magic, form) for form in Format for magic in form.info.magic)
+"""(first bytes, the format that they suffice to tell)."""
+MODEL_SUFFIXES = frozenset(suffix for form in Format for suffix in form.info.suffixes)
+"""What a file with one of these holds is expected to be a model: it gets a row in any case."""
+
+
+def formats(*contents: Content) -> frozenset[Format]:
+    """All formats with such a content."""
+    return frozenset(form for form in Format if form.info.content in contents)
