@@ -1,1 +1,1 @@
-"""Hostile files by the hundred thousand: see README.md."""
+"""Coverage-guided fuzzing of the file readers: see README.md."""

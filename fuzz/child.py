@@ -1,11 +1,10 @@
-"""The inputs of one target: `python -m fuzz.child TARGET FOLDER INPUTS SEED`, see `fuzz.run`.
+"""Fuzz one target: `python -m fuzz.child TARGET FOLDER INPUTS SEED`, see `fuzz.run`.
 
-Writes a line to FOLDER/log for every input: whether it was mutated, how it ended, seconds of CPU,
-and the process's peak of resident memory while it was at work, in KiB.
+Writes one line to FOLDER/log for every input: whether it was mutated, how it ended, seconds of CPU,
+and the process's peak resident memory while it read the input, in KiB.
 
-The work is done in a fork, which dies of the signal that an input earns: SIGPROF after two
-seconds of CPU, whatever a C library dies of otherwise. That is an ending like others, and the next
-fork goes on.
+The inputs are read in a forked process. If one kills that process (SIGPROF after two seconds of
+CPU, SIGSEGV in a C library), this is logged as the result and the next fork continues.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ from fuzz.mutate import MOST_BYTES, Mutator
 
 CPU_SECONDS = 2.0
 SILENT_SECONDS = 120.0  # of wall clock without a finished input: blocked rather than busy
-AUDITED = 16  # every sixteenth input, by its hash, goes through the whole static audit
-ADDRESS_SPACE = 4 << 30  # a runaway ends as a MemoryError
+AUDITED = 16  # one input in sixteen, chosen by its hash, goes through the whole static audit
+ADDRESS_SPACE = 4 << 30  # bytes; an input that needs more ends with a MemoryError
 
 
 class Fuzzer:
-    """Puts every input in its place and measures the audit of it."""
+    """Writes each input into the model's folder, reads it and logs the result."""
 
     def __init__(self, target: Target, folder: Path, inputs: int) -> None:
         self.target = target
@@ -59,7 +58,7 @@ class Fuzzer:
         """LibFuzzer's custom mutator."""
         self.mutated = True
         rng = random.Random(seed)
-        if rng.random() < 0.3:  # the fuzzer prefers what is small, and the broken is smaller
+        if rng.random() < 0.3:  # libFuzzer prefers small inputs, which are mostly broken ones
             data = rng.choice(self.valid)
         learnt = rng.random() < 0.5
         plain = (lambda piece: atheris.Mutate(piece, len(piece) + 64)) if learnt else None
@@ -71,7 +70,7 @@ class Fuzzer:
         audited = zlib.crc32(data) % AUDITED == 0
         work = self.target.audit if audited else self.target.decide
         self.target.put(self.folder / "model", data)
-        os.write(self.peak, b"5")  # start the peak anew, see proc_pid_clear_refs(5)
+        os.write(self.peak, b"5")  # reset the peak, see proc_pid_clear_refs(5)
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         start = time.process_time()
         try:
@@ -96,7 +95,7 @@ class Fuzzer:
         return 0
 
     def keep(self, data: bytes, error: Exception) -> None:
-        """An input that led to no typed result, once for each place in the code."""
+        """Keep an input that raised an untyped exception, once for each place in the code."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__} {Path(place.filename).name}:{place.lineno}"
         where = self.folder / "found" / hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -107,7 +106,7 @@ class Fuzzer:
 
 
 def feed(target: Target, folder: Path, inputs: int, seed: int) -> NoReturn:
-    """Feed inputs until there were enough, or one ends this process."""
+    """Feed inputs until the number is reached or one of them ends this process."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     fuzzer = Fuzzer(target, folder, inputs)
@@ -120,7 +119,7 @@ def feed(target: Target, folder: Path, inputs: int, seed: int) -> NoReturn:
 
 
 def wait(child: int, log: Path) -> int:
-    """The wait status of the fork; one that stands still is killed."""
+    """The wait status of the fork; a fork that logs nothing for too long is killed."""
     size, since = -1, time.monotonic()
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
@@ -134,7 +133,7 @@ def wait(child: int, log: Path) -> int:
 
 
 def died(folder: Path, status: int) -> str:
-    """The log's line for an input that took its process down; the input is kept."""
+    """The log's line for an input that killed its process; the input is kept."""
     word = signal.Signals(os.WTERMSIG(status)).name
     word = {"SIGPROF": "over 2 s", "SIGKILL": "blocked"}.get(word, word)
     data = (folder / "current").read_bytes()
@@ -145,7 +144,7 @@ def died(folder: Path, status: int) -> str:
 
 
 def main() -> None:
-    """Make the seeds, then fork until there were enough inputs."""
+    """Write the seeds, then fork until enough inputs were read."""
     name, place, wanted, seed = sys.argv[1:]
     folder = Path(place)
     target = next(each for each in TARGETS if each.name == name)

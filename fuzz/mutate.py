@@ -1,8 +1,8 @@
-"""Changes to a model's file that keep what stands in front of the interesting code in order.
+"""Mutations of a model's file that keep checksums and lengths valid.
 
-A flipped byte in a zip archive ends at its checksum, one in a checkpoint's index at the block's.
-Each method here takes a file apart as far as its kind asks for, changes what is inside, and puts
-it together again with lengths and checksums that are right.
+A flipped byte in a zip archive is caught by the member's checksum, one in a checkpoint's index by
+the block's, so it never reaches the code behind them. Each method here takes a file apart as far
+as its format requires, changes the content, and writes it again with valid lengths and checksums.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from modelaudit.formats.graph.wire import BYTES, FIXED32, FIXED64, VARINT
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import table, varint
 
-MOST_BYTES = 1 << 20  # of a mutated file: hostile, not merely large
+MOST_BYTES = 1 << 20  # the largest mutated file: large files are not what is tested
 
 NUMBERS = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 32767, 65535, 1 << 31, (1 << 32) - 1, 1 << 40)
 NUMBERS += ((1 << 63) - 1, 1 << 63, (1 << 64) - 1)
@@ -31,7 +31,7 @@ JUNK = (
     *("Sequential", "Functional", "Dense", "__lambda__", "os", "keras.utils", "file:///etc/x"),
     *({"class_name": "__tuple__", "items": [1]}, {"module": "os", "class_name": "system"}),
 )
-DEEP = "@deep@"  # stands for nesting that json.dumps could not write
+DEEP = "@deep@"  # placeholder for nesting too deep for json.dumps
 _WORDS = re.compile(rb"[A-Za-z_]{3,}|-?\d+(?:\.\d+)?|[{}\[\]<>:\"]")
 _JSON_IN_FILE = re.compile(rb'\{"(?:[^\x00-\x08\x0e-\x1f]){8,}')
 _HDF5_MARKS = re.compile(
@@ -40,12 +40,12 @@ _HDF5_MARKS = re.compile(
 
 
 class Mutator:
-    """Changes bytes by the numbers that `rng` gives.
+    """Mutates files with the random numbers of `rng`.
 
     Args:
-        rng: where every choice comes from, so that a seed repeats a file.
-        plain: changes bytes without knowing what they are; a coverage-guided fuzzer has one of
-            its own, which has learnt what the code compares with.
+        rng: the source of every choice, so that the same seed gives the same file.
+        plain: changes bytes without knowing their format. A coverage-guided fuzzer passes its own
+            function, which knows the values that the code compares with.
     """
 
     def __init__(self, rng: random.Random, plain: Callable[[bytes], bytes] | None = None) -> None:
@@ -53,12 +53,12 @@ class Mutator:
         self.plain = plain or self._plain
 
     def mutate(self, kind: str, data: bytes) -> bytes:
-        """`data` as a file of that kind, changed; `kind` is a method's name."""
+        """Mutate `data` as a file of the given kind, which is the name of a method."""
         changed: bytes = getattr(self, kind)(data)
         return changed[:MOST_BYTES]
 
     def raw(self, data: bytes) -> bytes:
-        """Bytes without any structure."""
+        """Mutate bytes without regard to any structure."""
         for _ in range(self.rng.choice((1, 1, 1, 2, 4))):
             data = self.plain(data)
         return data
@@ -88,7 +88,7 @@ class Mutator:
         return bytes(out)
 
     def text(self, data: bytes) -> bytes:
-        """Words, numbers and brackets moved, doubled, lost or replaced."""
+        """Move, double, delete or replace words, numbers and brackets."""
         rng = self.rng
         words = list(_WORDS.finditer(data))
         if not words or rng.random() < 0.2:
@@ -103,7 +103,7 @@ class Mutator:
         return data[: one.start()] + new + data[one.end() :]
 
     def json(self, data: bytes) -> bytes:
-        """A document with values swapped, lost, doubled, or replaced by what nobody expects."""
+        """Swap, delete or double values of a document, or replace them by unexpected ones."""
         rng = self.rng
         if rng.random() < 0.1:
             return self.text(data)
@@ -142,7 +142,7 @@ class Mutator:
         return text.replace(f'"{DEEP}"', "[" * depth + "]" * depth).encode()
 
     def wire(self, data: bytes) -> bytes:
-        """A protobuf message with a field changed at some depth, all lengths around it right."""
+        """Change a field of a protobuf message at some depth; enclosing lengths stay valid."""
         rng = self.rng
         fields = _fields(data)
         if not fields or rng.random() < 0.05:
@@ -161,7 +161,7 @@ class Mutator:
                 fields[index] = (rng.choice((*range(1, 20), 100)), kind, value)
             case 4 if kind == VARINT:
                 fields[index] = (number, kind, rng.choice(NUMBERS))
-            case 5 if kind == BYTES and rng.random() < 0.1:  # the message in itself, and again
+            case 5 if kind == BYTES and rng.random() < 0.1:  # nest the message in itself
                 for _ in range(rng.choice((1, 3, 120))):
                     value = _joined([(number, kind, value)])
                 fields[index] = (number, kind, value[:MOST_BYTES])
@@ -173,7 +173,7 @@ class Mutator:
         return _joined(fields)
 
     def table(self, data: bytes) -> bytes:
-        """A checkpoint's index with an entry changed and every block's checksum right."""
+        """Change entries of a checkpoint's index; the checksum of every block stays valid."""
         rng = self.rng
         if rng.random() < 0.15:
             return self.raw(data)
@@ -199,14 +199,14 @@ class Mutator:
         return table(entries, per_block=size, restart=rng.choice((1, 3)), snappy=rng.random() < 0.3)
 
     def archive(self, data: bytes) -> bytes:
-        """A zip with a member changed and packed again, or one whose headers were changed."""
+        """Change, add or delete a member of a zip and pack it again, or change raw bytes."""
         rng = self.rng
         if rng.random() < 0.2:
             return self.raw(data)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as source:
                 members = {info.filename: source.read(info) for info in source.infolist()}
-        except Exception:  # whatever zipfile makes of an earlier change
+        except Exception:  # zipfile raises many types for an archive that was mutated before
             return self.raw(data)
         if not members:
             return self.raw(data)
@@ -227,7 +227,7 @@ class Mutator:
         return packed.getvalue()
 
     def hdf5(self, data: bytes) -> bytes:
-        """An HDF5 file with its JSON changed in place, or its objects' headers and addresses."""
+        """Change JSON in an HDF5 file in place, or object headers and addresses."""
         rng = self.rng
         out = bytearray(data)
         choice = rng.random()
@@ -261,7 +261,7 @@ Fields = list[tuple[int, int, int | bytes]]
 
 
 def _fields(data: bytes) -> Fields:
-    """The top-level fields of a message; [] where the bytes are none."""
+    """The top-level fields of a message; [] where the bytes are not a message."""
     found: Fields = []
     position = 0
     try:
@@ -311,7 +311,7 @@ def _joined(fields: Fields) -> bytes:
 
 
 def _places(document: object) -> list[tuple[object, object]]:
-    """Every (container, key) in a document."""
+    """Every (container, key) pair in a document."""
     found: list[tuple[object, object]] = []
     todo = [document]
     while todo:

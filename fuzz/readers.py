@@ -1,6 +1,6 @@
-"""The reader of one file by itself, where a model has files around it that take longer to read.
+"""Readers of a single file of a model, where reading the whole model would take longer.
 
-Each takes the model's folder and gives the problems that it met, or raises a `ReadError`.
+Each takes the model's folder and returns the problems found, or raises a `ReadError`.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def graphs(folder: Path) -> Iterable[Problem]:
     for graph in found:
         for nodes in (graph.nodes, *(each.nodes for each in graph.functions.values())):
             for node in nodes:
-                dict(node.attrs)  # decoded when they are asked for
+                dict(node.attrs)  # decoded on access
     return problems
 
 
 def metadata(folder: Path) -> Iterable[Problem]:
-    """What Keras 2 writes beside a SavedModel, and the config in it."""
+    """The `keras_metadata.pb` of a Keras 2 SavedModel, and the config in it."""
     data = (folder / "keras_metadata.pb").read_bytes()
     found, problems = read_keras_metadata(data, (), LIMITS)
     found.documents()
@@ -79,14 +79,14 @@ def fingerprint(folder: Path) -> Iterable[Problem]:
 
 
 def index(folder: Path) -> Iterable[Problem]:
-    """A checkpoint's index, of a SavedModel or by itself."""
+    """A checkpoint's index, in a SavedModel or on its own."""
     (path,) = folder.glob("**/*.index")
     sniff(path)
     return shard_problems(read_tensor_bundle(path.with_suffix(""), folder, LIMITS))
 
 
 def variables(folder: Path) -> Iterable[Problem]:
-    """A checkpoint with its shard, of a SavedModel or by itself."""
+    """A checkpoint with its shard, in a SavedModel or on its own."""
     (path,) = folder.glob("**/*.index")
     return read_variables(path.with_suffix(""), folder, LIMITS).problems
 

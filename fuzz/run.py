@@ -1,10 +1,10 @@
-"""Coverage-guided fuzzing of everything that reads a model, with a table of how it went.
+"""Coverage-guided fuzzing of every reader of model files, with a table of the results.
 
     python -m fuzz.run --inputs 200000 --seed 1 --log fuzz/LOG.md
 
-Inputs are fed to children, so that one that takes its process down is an ending like others.
-Ends with 1 where an input crashed, hung, took too much memory or led to anything but a typed
-result; those inputs are kept.
+Inputs are read in child processes, so that an input that kills its process is counted like any
+other. Exits with 1 if an input crashed, hung, took too much memory or raised an exception that is
+not a `ReadError`; those inputs are kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COVERED = re.compile(rb"cov: (\d+)")
 
 @dataclass
 class Tally:
-    """What came of one target's inputs."""
+    """Results for one target."""
 
     name: str
     inputs: int = 0
@@ -44,7 +44,7 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, line: str) -> None:
-        """Take in a line of a child's log; unchanged seeds are measured but not counted."""
+        """Add a line of a child's log; unchanged seeds are measured but not counted."""
         mutated, ending, seconds, peak = line.split("\t")
         self.slowest = max(self.slowest, float(seconds))
         self.largest = max(self.largest, int(peak))
@@ -67,7 +67,7 @@ class Tally:
 
 
 def fuzz(name: str, folder: Path, inputs: int, seed: int) -> Tally:
-    """Give one target its inputs, in a process of its own."""
+    """Fuzz one target in a process of its own."""
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "fuzz.child", name, str(folder), str(inputs), str(seed)]
     with (folder / "said").open("wb") as said:
@@ -83,7 +83,7 @@ def fuzz(name: str, folder: Path, inputs: int, seed: int) -> Tally:
 
 
 def report(tallies: list[Tally], seed: int, seconds: float) -> str:
-    """The table, with the command that makes it."""
+    """The table, with the command that made it."""
     import h5py
     import numpy
     from google import protobuf
@@ -104,10 +104,10 @@ def report(tallies: list[Tally], seed: int, seconds: float) -> str:
         f"**{total:,} mutated inputs; faults: {told}.**",
         "",
         "A fault is a crash (the signal), more than 2 s of CPU, more than 300 MiB resident, or an",
-        "exception that is no typed result. Every sixteenth input goes through the whole static",
-        "audit, the others through the reader of their file. Edges are branches of",
-        "`modelaudit.formats` that were taken. Endings are `read` for a file without a problem,",
-        "else the kind of the error or of the first problem.",
+        "untyped exception. One input in sixteen goes through the whole static audit, the others",
+        "through the reader of their file. Edges are the branches of `modelaudit.formats` that",
+        "were taken. Endings are `read` for a file without a problem, else the kind of the error",
+        "or of the first problem.",
         "",
         "| file | inputs | edges | slowest, s | peak, MiB | faults | endings |",
         "|---|---:|---:|---:|---:|---|---|",
@@ -117,17 +117,17 @@ def report(tallies: list[Tally], seed: int, seconds: float) -> str:
 
 
 def main() -> None:
-    """Fuzz, and tell."""
+    """Run the fuzzer and print the report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--inputs", type=int, default=20_000, help="in all, shared by the targets")
+    parser.add_argument("--inputs", type=int, default=20_000, help="total, over all targets")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
-    parser.add_argument("--log", type=Path, help="write the table here, too")
-    parser.add_argument("--keep", type=Path, help="folder for corpora and for inputs at fault")
+    parser.add_argument("--jobs", type=int, default=1, help="targets fuzzed at the same time")
+    parser.add_argument("--log", type=Path, help="also write the table to this file")
+    parser.add_argument("--keep", type=Path, help="folder for corpora and for faulty inputs")
     names = [target.name for target in TARGETS]
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(names)}")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(names)}")
     chosen = parser.parse_args()
     wanted = [each for each in TARGETS if each.name in (chosen.targets or names)]
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
@@ -143,7 +143,7 @@ def main() -> None:
         chosen.log.write_text(text)
     print(text)
     if any(tally.faults for tally in tallies):
-        print(f"inputs at fault: {folder}/*/found", file=sys.stderr)
+        print(f"inputs with faults: {folder}/*/found", file=sys.stderr)
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Valid models of every format, small, made without TensorFlow: what the mutations start from."""
+"""Small valid models of every format, written without TensorFlow: the seeds of the mutations."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tests.made.keras_configs import (
 from tests.made.marshalled import STREAMS
 
 SHARD = ".data-00000-of-00001"
-ROOM = 300  # blanks behind a config, so that it can grow where it stands in a file
+ROOM = 300  # spaces after a config, so that it can grow in place
 
 
 def _conv_model() -> dict:
-    """A convolution, batch normalisation and a dense head behind a Flatten."""
+    """A convolution, batch normalisation, a Flatten and a dense head."""
     layers = [
         input_layer("x", 4, 4, 1),
         layer("Conv2D", "c", filters=2, kernel_size=[3, 3], inbound=[[["x", 0, 0, {}]]]),
@@ -44,7 +44,7 @@ def _conv_model() -> dict:
 
 
 def lambda_code() -> tuple[bytes, ...]:
-    """Marshalled code of several Pythons, as Keras stores a Lambda's."""
+    """Marshalled code of several Python versions, as Keras stores a Lambda's function."""
     return tuple(base64.b64decode(stream) for stream in STREAMS.values())
 
 
@@ -60,7 +60,7 @@ def lambda_model(code: bytes) -> dict:
 
 
 def configs() -> tuple[bytes, ...]:
-    """Keras configs of several dialects."""
+    """Keras configs of several versions."""
     models = (_conv_model(), keras3_model(), shared_model(), nested_model(1))
     return tuple(json.dumps(each).encode() for each in (*models, lambda_model(lambda_code()[-1])))
 
@@ -140,7 +140,7 @@ def unpacked(folder: Path) -> Path:
 
 
 def saved_model(folder: Path) -> Path:
-    """A Keras 2 SavedModel with every file that one can have."""
+    """A Keras 2 SavedModel with every optional file."""
     saved_models.tf2_model(folder)
     fingerprint = pb.FingerprintDef(saved_model_checksum=1 << 63, uuid="12")
     (folder / "fingerprint.pb").write_bytes(fingerprint.SerializeToString())
@@ -148,7 +148,7 @@ def saved_model(folder: Path) -> Path:
 
 
 def text_saved_model(folder: Path) -> Path:
-    """The same with its graph as text."""
+    """The same with its graph in text form."""
     binary = saved_model(folder) / "saved_model.pb"
     message = pb.SavedModel.FromString(binary.read_bytes())
     binary.unlink()
@@ -157,7 +157,7 @@ def text_saved_model(folder: Path) -> Path:
 
 
 def graph_messages() -> tuple[bytes, ...]:
-    """SavedModel messages that the first one lacks the parts of: TF1, assets, a loop, a Const."""
+    """SavedModel messages with what `saved_model` lacks: TF1, assets, a loop, a Const."""
     message = saved_models.tf1_message()
     nodes = message.meta_graphs[0].graph_def.node
     for name, value in {
@@ -197,7 +197,7 @@ def checkpoint(folder: Path) -> Path:
 
 
 def object_checkpoint(folder: Path, objects: bytes | None = None) -> Path:
-    """A TF2 checkpoint `m`, with those bytes for its object graph."""
+    """A TF2 checkpoint `m` with the given serialised object graph."""
     if objects is None:
         graph = pb.TrackableObjectGraph()
         nodes = [graph.nodes.add() for _ in range(4)]
@@ -230,13 +230,13 @@ def frozen_graph() -> bytes:
 
 
 def with_right_checksums(prefix: Path) -> None:
-    """Give every entry of a checkpoint's index the checksum that its bytes really have."""
+    """Give every entry of a checkpoint's index the checksum of its bytes."""
     index, shard = (prefix.with_name(prefix.name + end) for end in (".index", SHARD))
     data = shard.read_bytes()
     rows = []
     for key, value in read_table(index.read_bytes(), "", Limits()):
         entry = pb.BundleEntryProto.FromString(value) if key else None
-        if entry and entry.dtype != pb.DT_STRING:  # strings' covers their lengths only
+        if entry and entry.dtype != pb.DT_STRING:  # CRCs of strings are not those of the raw bytes
             piece = data[entry.offset : entry.offset + entry.size]
             entry.crc32c = masked(google_crc32c.value(piece))
         rows.append((key, entry.SerializeToString() if entry else value))

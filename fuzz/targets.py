@@ -1,4 +1,4 @@
-"""What is fuzzed: which file of which model is changed, how, and what is done with the model."""
+"""Fuzzing targets: which file of which model is mutated, how, and which code reads the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 
 class Untyped(Exception):
-    """Hostile bytes led to an end that is no typed result."""
+    """Mutated input made a rule fail with an exception of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Target:
     """One file of one kind of model.
 
     Attributes:
-        name: for people, and of the folder of the seeds.
-        file: the file that is changed, relative to the model's folder.
-        kind: the method of `Mutator` that changes it.
-        build: writes a valid model into a folder that does not exist, with `file` in it.
-        read: what is audited, relative to that folder; "" for `file`.
-        alone: reads that file by itself; None where the model is that file.
+        name: shown in the report; also the name of the folder of the seeds.
+        file: the file that is mutated, relative to the model's folder.
+        kind: the method of `Mutator` that mutates it.
+        build: writes a valid model into a folder that does not exist yet, with `file` in it.
+        read: the path that is audited, relative to that folder; "" for `file`.
+        alone: reads only that file; None where the model is that file.
         others: further valid contents of `file`.
-        place: puts changed bytes into the folder; None writes `file`.
-        share: of a run's inputs, relative to the other targets; less for what takes longer.
+        place: writes mutated bytes into the folder; None writes `file`.
+        share: relative share of a run's inputs; smaller for targets that take longer to read.
     """
 
     name: str
@@ -50,22 +50,22 @@ class Target:
     share: float = 1.0
 
     def contents(self, folder: Path) -> tuple[bytes, ...]:
-        """Build the model in `folder`, and give all valid contents of `file`."""
+        """Build the model in `folder`, and return all valid contents of `file`."""
         self.build(folder)
         return ((folder / self.file).read_bytes(), *self.others(folder.parent))
 
     def put(self, folder: Path, data: bytes) -> None:
-        """Write changed bytes into the model in `folder`."""
+        """Write mutated bytes into the model in `folder`."""
         if self.place:
             self.place(folder, data)
         else:
             (folder / self.file).write_bytes(data)
 
     def decide(self, folder: Path) -> str:
-        """Read the changed file by itself.
+        """Read only the mutated file.
 
         Returns:
-            One word for how it ended: the kind of the error or of the first problem, or `read`.
+            One word for the result: the kind of the error or of the first problem, or `read`.
         """
         if self.alone is None:
             return _word(pipeline.read_artifact(folder / self.file, SETTINGS).problems)
@@ -75,10 +75,10 @@ class Target:
             return str(ProblemKind(error.kind))
 
     def audit(self, folder: Path) -> str:
-        """Audit the model without running it, to the last byte of its `audit.json`.
+        """Audit the model without executing it, up to serialising its `audit.json`.
 
         Raises:
-            Untyped: a rule failed by itself.
+            Untyped: a rule raised an exception.
         """
         path = folder / (self.read or self.file)
         facts = pipeline.static_facts(path, SETTINGS)

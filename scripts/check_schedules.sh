@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Try the files in contrib/ on the real programs: cron, systemd-analyze, logrotate.
+# Test the files in contrib/ with the real programs: cron, systemd-analyze, logrotate.
 #
-# Needs root and a machine of its own (a container): it makes a user, directories and a mail
-# program, and takes all of them away again. What cron does needs two minutes, because that is how
-# often cron looks. Ends with 1 where a file does not work as it stands.
+# Needs root and a machine of its own (a container): it creates a user, directories and a sendmail
+# program, and removes them at the end. The cron part takes two minutes, because cron starts a job
+# once a minute at most. Exits with 1 if a file does not work as shipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 repository=$PWD
@@ -15,12 +15,12 @@ fail() {
     exit 1
 }
 
-[ "$(id -u)" = 0 ] || fail "this makes users and files below /etc, so it needs root"
+[ "$(id -u)" = 0 ] || fail "needs root: creates users and files in /etc"
 for place in /opt/modelaudit /srv/models /var/lib/modelaudit /var/log/modelaudit \
     /etc/modelaudit /etc/cron.d/modelaudit /usr/sbin/sendmail; do
-    [ ! -e "$place" ] || fail "$place exists already; this is for a machine of its own"
+    [ ! -e "$place" ] || fail "$place exists already; run this on a machine of its own"
 done
-! id modelaudit >/dev/null 2>&1 || fail "there is a user modelaudit already"
+! id modelaudit >/dev/null 2>&1 || fail "a user modelaudit exists already"
 
 missing=()
 for pair in cron:cron logrotate:logrotate systemd-analyze:systemd; do
@@ -56,10 +56,10 @@ systemd-analyze verify --man=no contrib/systemd/modelaudit-nightly.timer \
 systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' contrib/systemd/modelaudit-nightly.timer)" \
     >/dev/null
 
-# The rest of the table as it stands; a night becomes a minute, and the user is the one to whom
-# this checkout belongs, for another may not come into its directories.
+# The table as shipped, but every minute instead of every night, and as root, because the user
+# modelaudit may not be allowed to enter the directories of this checkout.
 sed -e 's/^17 2 \* \* \* modelaudit /* * * * * root /' contrib/cron/modelaudit >/etc/cron.d/modelaudit
-grep -q '^\* \* \* \* \* root ' /etc/cron.d/modelaudit || fail "the cron table has another form"
+grep -q '^\* \* \* \* \* root ' /etc/cron.d/modelaudit || fail "the cron table has another format"
 sed -i 's/ nightly / nightly --no-probe -f json /' /etc/cron.d/modelaudit
 cat >/usr/sbin/sendmail <<MAIL
 #!/bin/sh
@@ -74,31 +74,31 @@ wait_for_run() { # NUMBER
         [ "$(runs)" -lt "$1" ] || return 0
         sleep 1
     done
-    fail "cron made no run $1 in 150 seconds"
+    fail "cron did not make run $1 within 150 seconds"
 }
 
-say "cron: first run by hand, so that the first of cron's has nothing to tell"
+say "cron: first run by hand, so that cron's first run has no change to report"
 MODELAUDIT_OUT=/var/lib/modelaudit MODELAUDIT_LOG_FILE=$log \
     /opt/modelaudit/bin/modelaudit nightly --no-probe -f json --quiet /srv/models
 cron -f &
 cron=$!
 wait_for_run 2
 sleep 2
-[ ! -s "$mail" ] || fail "a mail although nothing changed: $(cat "$mail")"
-say "cron: ran, and sent no mail"
+[ ! -s "$mail" ] || fail "mail sent although nothing changed: $(cat "$mail")"
+say "cron: ran without sending mail"
 cp /srv/models/digits_noaug.h5 /srv/models/another.h5
 wait_for_run 3
 sleep 2
 grep -q 'new  *another.h5  pass' "$mail" || fail "no mail about the new model"
 grep -q 'another.h5' "$told" || fail "the settings in /etc/modelaudit were not used"
-say "cron: a new model, a mail about it, and the program of the settings told"
+say "cron: new model reported by mail and to the configured program"
 kill "$cron"
 cron=
 
-# Rotated as the user that the file names, and the next line goes to a new file.
+# Rotate as the user named in the file; the next line must go to a new file.
 chown modelaudit: $log
 logrotate --force --state "$(dirname "$mail")/state" contrib/logrotate/modelaudit ||
     fail "logrotate refuses the file"
 [ -s $log.1 ] && [ -e $log ] && [ ! -s $log ] || fail "the log was not rotated"
 say "logrotate: $(logrotate --version 2>&1 | head -n 1), rotated"
-say "all of contrib/ works"
+say "all files in contrib/ work"

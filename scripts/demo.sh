@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Audit the sample models and say where the reports are.
+# Audit the sample models and print where the reports are.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 out=demo-report
-rm -rf "$out" # what an earlier run left must not pass for this one's reports
+rm -rf "$out" # do not mistake reports of an earlier run for new ones
 .venv/bin/modelaudit audit sample_models --probe-data sample_models/digits_probe.npz --out "$out"
 code=$?
 
-# Some of the samples are broken on purpose, so findings (1) are what a working audit ends with.
-# Anything else is a failure of the demo, and so is a model that was not fully audited.
+# Some of the samples are faulty on purpose, so exit code 1 (findings) is expected. Any other code
+# is an error of the demo, and so is a model that was not fully audited.
 case $code in
 0 | 1) ;;
 *)

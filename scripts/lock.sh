@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pin every dependency, of every platform and Python that the project supports, with its hashes.
+# Pin every dependency, for every supported platform and Python, with its hashes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ compile() { # OUTPUT ARGUMENT...
 }
 
 compile requirements/runtime.txt
-# What is in both has one version: what the tests run with is what users get.
+# A package in both files has the same version, so that tests run with what users get.
 compile requirements/dev.txt --group dev --constraint requirements/runtime.txt
 compile requirements/samples.txt --group samples --constraint requirements/runtime.txt
 compile requirements/fuzz.txt --group fuzz --constraint requirements/runtime.txt

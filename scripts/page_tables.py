@@ -1,11 +1,11 @@
-"""Write the tables and values of the pages that come from the code, or check that they are fresh.
+"""Write the tables and values of the pages that come from the code, or check that they are current.
 
-A page has `<!-- table: NAME -->` and `<!-- /table -->` where the table called NAME belongs, and
-`<!-- value: flips.SENSITIVE -->` and `<!-- /value -->` around the value of that threshold, with
-` %` after the name to write it in percent.
+The table called NAME is written between `<!-- table: NAME -->` and `<!-- /table -->`. The value of
+a threshold is written between `<!-- value: flips.SENSITIVE -->` and `<!-- /value -->`, in percent
+if ` %` follows the name.
 
 python scripts/page_tables.py            write them
-python scripts/page_tables.py --check    exit 1 and name the pages that are not fresh
+python scripts/page_tables.py --check    exit 1 and name the pages that are out of date
 """
 
 from __future__ import annotations
@@ -103,10 +103,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def fresh(text: str) -> str:
-    """The page with its tables and values as the code has them.
+    """The page with current tables and values.
 
     Raises:
-        KeyError: it asks for a table or a threshold that does not exist.
+        KeyError: the page asks for a table or a threshold that does not exist.
     """
     text = TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
     return VALUE.sub(lambda found: found[1] + value(found[2], bool(found[3])) + found[4], text)
@@ -118,7 +118,7 @@ def value(name: str, percent: bool) -> str:
 
 
 def main() -> int:
-    """Write or check; the exit code."""
+    """Write or check; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
@@ -127,7 +127,7 @@ def main() -> int:
         text = page.read_text(encoding="utf-8")
         wanted = fresh(text)
         if wanted != text and check:
-            sys.stderr.write(f"{page.relative_to(ROOT)} is not fresh: run `make docs`\n")
+            sys.stderr.write(f"{page.relative_to(ROOT)} is out of date: run `make docs`\n")
             stale = 1
         elif wanted != text:
             page.write_text(wanted, encoding="utf-8")

@@ -1,14 +1,14 @@
-"""Run the commands that README.md shows, and hold the shown output to the real one.
+"""Run the commands in README.md and compare their real output with the output shown there.
 
-python scripts/readme_output.py            write the real output where the shown one is another
+python scripts/readme_output.py            write the real output where it differs
 python scripts/readme_output.py --check    exit 1 and show the differences
 
-A block is run if `<!-- run -->` stands on the line before it. Commands start with `$ `; what
-follows is their output, stdout and stderr. After `run:` may stand
+A block is run if the line before it is `<!-- run -->`. Its commands start with `$ `; the lines
+that follow are their output, stdout and stderr together. Options may follow `run:`
 
-    exit N       the exit code of the block's last command (0 without it)
-    measured     numbers with a decimal point and percentages are measured: they differ a little
-                 from machine to machine, so any is accepted, and so is the wrapping that it causes
+    exit N       the exit code of the block's last command (0 by default)
+    measured     numbers with a decimal point and percentages vary between machines, so any number
+                 is accepted, and so is different line wrapping
 
 All blocks run in the order of the page, in one directory that holds a copy of the sample models.
 """
@@ -38,7 +38,7 @@ SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of commands with the output that the page shows."""
+    """A block of commands with the output that the page shows."""
 
     commands: tuple[str, ...]
     shown: str
@@ -48,7 +48,7 @@ class Block:
     end: int
 
     def same(self, real: str) -> bool:
-        """Whether `real` is what the page shows."""
+        """Whether `real` matches the output on the page."""
         return self._comparable(real) == self._comparable(self.shown)
 
     def _comparable(self, text: str) -> str:
@@ -56,10 +56,10 @@ class Block:
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """Every block of `page` that is run.
+    """Every block of `page` that is to be run.
 
     Raises:
-        ValueError: a block has no command, or an option that does not exist.
+        ValueError: a block has no command, or an unknown option.
     """
     for match in BLOCK.finditer(page):
         text = match["text"]
@@ -71,7 +71,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def options(text: str) -> tuple[int, bool]:
-    """Exit code, and whether numbers are measured, of `: exit 1, measured`."""
+    """Exit code, and whether numbers are measured, from text such as `: exit 1, measured`."""
     code, measured = 0, False
     for word in text.removeprefix(": ").split(", ") if text else ():
         if word == "measured":
@@ -84,7 +84,7 @@ def options(text: str) -> tuple[int, bool]:
 
 
 def run(block: Block, folder: Path) -> tuple[str, int]:
-    """What the commands of `block` print in `folder` as the page shows it, and the exit code."""
+    """Run the commands of `block` in `folder`; return their output as shown, and the exit code."""
     shown, code = "", 0
     for command in block.commands:
         done = subprocess.run(
@@ -105,7 +105,7 @@ def run(block: Block, folder: Path) -> tuple[str, int]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What commands see: our own modelaudit on the path, and no settings of the user's."""
+    """The commands' environment: this modelaudit on the path, and no settings of the user."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MODELAUDIT_")}
     path = f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
@@ -121,7 +121,7 @@ def prepare(folder: Path) -> None:
 
 
 def differences(block: Block, real: str, code: int) -> list[str]:
-    """What is not as the page shows it; empty if all is."""
+    """The differences from what the page shows; empty if there are none."""
     found = [] if code == block.exit else [f"exit code {code}, the page says {block.exit}"]
     if not block.same(real):
         lines = (block.shown.splitlines(), real.splitlines())
@@ -130,7 +130,7 @@ def differences(block: Block, real: str, code: int) -> list[str]:
 
 
 def main() -> int:
-    """Write or check; the exit code."""
+    """Write or check; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
@@ -151,7 +151,7 @@ def main() -> int:
         README.write_text(new + page[done:], encoding="utf-8")
         return 0
     if stale:
-        sys.stderr.write("README.md is not fresh: run `make docs`\n")
+        sys.stderr.write("README.md is out of date: run `make docs`\n")
     return int(stale)
 
 

@@ -1,6 +1,6 @@
-"""Draw docs/images/report.png: the first page of a sample model's PDF report, small.
+"""Draw docs/images/report.png: the first page of a sample model's PDF report, scaled down.
 
-python scripts/report_image.py [DIR]    DIR: what `modelaudit audit` wrote; without it, audit now
+python scripts/report_image.py [DIR]    DIR: output of `modelaudit audit`; default: audit now
 
 Needs pdftoppm (poppler-utils).
 """
@@ -21,7 +21,7 @@ MODEL = "digits_mirrored.keras"
 IMAGE = ROOT / "docs" / "images" / "report.png"
 DPI = 80
 COLOURS = 48
-MARGIN = 24  # pixels left around what is printed
+MARGIN = 24  # pixels around the printed area
 
 
 def audit(out: Path) -> None:
@@ -34,7 +34,7 @@ def audit(out: Path) -> None:
 
 
 def draw(pdf: Path) -> Image.Image:
-    """The first page of `pdf`, cut to what is printed above the footer, in few colours."""
+    """The first page of `pdf`, cropped to the printed area above the footer, in few colours."""
     command = ["pdftoppm", "-r", str(DPI), "-f", "1", "-l", "1", "-png", str(pdf)]
     page = Image.open(io.BytesIO(subprocess.run(command, capture_output=True, check=True).stdout))
     page = page.convert("RGB")
@@ -46,7 +46,7 @@ def draw(pdf: Path) -> Image.Image:
 
 
 def main() -> int:
-    """Write the picture; the exit code."""
+    """Write the picture; return the exit code."""
     IMAGE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(name)

@@ -1,7 +1,7 @@
-"""Write docs/rules/ from the rules' own declarations, or check that it is what they say.
+"""Write docs/rules/ from the declarations of the rules, or check that the pages are current.
 
 python scripts/rule_pages.py            write the pages
-python scripts/rule_pages.py --check    exit 1 and name the pages that are not fresh
+python scripts/rule_pages.py --check    exit 1 and name the pages that are out of date
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def pages() -> dict[str, str]:
 
 
 def index() -> str:
-    """The list of all rules by family."""
-    lines = [f"{HEAD}# Rules\n", f"{len(CATALOGUE)} questions that are asked of every model.\n"]
+    """The list of all rules, by family."""
+    lines = [f"{HEAD}# Rules\n", f"modelaudit checks {len(CATALOGUE)} rules on every model.\n"]
     for family, rules in groupby(CATALOGUE, key=lambda rule: rule.family):
         lines += [f"## {family.value.capitalize()}\n", "| code | name | severity | what is wrong |"]
         lines.append("|---|---|---|---|")
@@ -40,7 +40,7 @@ def index() -> str:
 
 
 def page(rule: Rule) -> str:
-    """One rule: what it means, an example made by running it, what to do."""
+    """The page of one rule: its meaning, an example made by running it, and what to do."""
     parts = [
         f"{HEAD}# {rule.code} `{rule.name}`",
         f"**{rule.summary}**",
@@ -61,7 +61,7 @@ def page(rule: Rule) -> str:
 
 
 def facts(rule: Rule) -> str:
-    """The declaration's short fields as a table."""
+    """The short fields of the declaration as a table."""
     values = {
         "severity": rule.severity.value,
         "confidence": rule.confidence.value,
@@ -74,25 +74,25 @@ def facts(rule: Rule) -> str:
 
 
 def example(rule: Rule) -> str:
-    """What the rule says of the smallest facts on which it fails."""
+    """The finding of the rule on the smallest facts on which it fails."""
     finding = next(iter(rule.check(rule, rule.bad())))
     where = f"\n    at {finding.location}" if str(finding.location) else ""
     return f"```text\n{finding.severity.value}: {finding.title}{where}\n    {finding.detail}\n```"
 
 
 def fix(rule: Rule) -> str:
-    """Prose as prose; what has lines of code in it keeps its lines."""
+    """Prose as it is; text that contains code lines as a code block."""
     text = rule.fix.strip()
     return f"```text\n{text}\n```" if "\n" in text else text
 
 
 def cell(text: str) -> str:
-    """Text that cannot end a table's cell."""
+    """Text with everything escaped that would end a table's cell."""
     return text.replace("|", "\\|")
 
 
 def main() -> int:
-    """Write or check; the exit code."""
+    """Write or check; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
@@ -101,7 +101,7 @@ def main() -> int:
     stale = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
     if check:
         for name in stale:
-            sys.stderr.write(f"docs/rules/{name} is not fresh: run `make docs`\n")
+            sys.stderr.write(f"docs/rules/{name} is out of date: run `make docs`\n")
         return 1 if stale else 0
     PAGES.mkdir(parents=True, exist_ok=True)
     for name in stale:

@@ -1,7 +1,7 @@
-"""Write docs/audit-json.md from the JSON schema of the audit file, or check that it is fresh.
+"""Write docs/audit-json.md from the JSON schema of the audit file, or check that it is current.
 
 python scripts/schema_page.py            write the page
-python scripts/schema_page.py --check    exit 1 if the page is not what the schema says
+python scripts/schema_page.py --check    exit 1 if the page does not match the schema
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ HEAD = """<!-- Made by `make docs` from modelaudit/schemas/audit-1.0.json; edit 
 
 # audit.json
 
-{title}: what `modelaudit audit` writes beside every report, and what every report
-is made from. {description}
-The schema itself is `modelaudit/schemas/audit-1.0.json`, in the package too.
+{title}: `modelaudit audit` writes it for every model, and every report is made from
+it. {description}
+The schema is `modelaudit/schemas/audit-1.0.json`, which is also in the package.
 
-A key in **bold** is always there. `[]` means a list: the keys below it are those of each element.
-Numbers that JSON cannot hold are the strings `"nan"`, `"inf"` and `"-inf"`.
+Keys in **bold** are always present. `[]` means a list: the keys below it are those of each element.
+Numbers that JSON cannot represent are the strings `"nan"`, `"inf"` and `"-inf"`.
 """
 
 Node = dict[str, Any]
@@ -45,7 +45,7 @@ def page(schema: Node) -> str:
 
 
 def _rows(schema: Node, node: Node, prefix: str) -> Iterator[str]:
-    """A line for every key below `node`, in the schema's order."""
+    """A row for every key below `node`, in the order of the schema."""
     inner = _element(schema, node)
     for key, child in inner.get("properties", {}).items():
         yield _row(schema, child, f"{prefix}{key}", inner.get("required", ()), key)
@@ -66,7 +66,7 @@ def _table(rows: list[str]) -> str:
 
 
 def _resolve(schema: Node, node: Node) -> Node:
-    """`node`, or the definition that it refers to; the first alternative that is not null."""
+    """`node`, or the definition it refers to; of alternatives, the first that is not null."""
     while "$ref" in node or "anyOf" in node:
         if "$ref" in node:
             node = schema["$defs"][node["$ref"].removeprefix("#/$defs/")]
@@ -76,7 +76,7 @@ def _resolve(schema: Node, node: Node) -> Node:
 
 
 def _element(schema: Node, node: Node) -> Node:
-    """What the keys below `node` belong to: itself, or the elements of its list."""
+    """The node whose keys are listed: `node` itself, or the elements of its list."""
     node = _resolve(schema, node)
     return _resolve(schema, node["items"]) if node.get("type") == "array" else node
 
@@ -103,14 +103,14 @@ def _type(schema: Node, node: Node) -> str:
 
 
 def main() -> int:
-    """Write or check; the exit code."""
+    """Write or check; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     wanted = page(json_schema())
     fresh = PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted
     if not fresh and check:
-        sys.stderr.write(f"docs/{PAGE.name} is not fresh: run `make docs`\n")
+        sys.stderr.write(f"docs/{PAGE.name} is out of date: run `make docs`\n")
         return 1
     if not fresh:
         PAGE.write_text(wanted, encoding="utf-8")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Make .venv from nothing: scripts/setup.sh [runtime|dev|samples|fuzz]. Does nothing when nothing changed.
+# Create .venv: scripts/setup.sh [runtime|dev|samples|fuzz]. Does nothing if it is up to date.
 #
-#   PYTHON=/path/to/python  the interpreter to use (3.11 to 3.13); found by itself otherwise.
+#   PYTHON=/path/to/python  the interpreter to use (3.11 to 3.13); found automatically by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,27 +20,27 @@ find_python() {
     local name
     if [ -n "${PYTHON:-}" ]; then
         supported "$PYTHON" && echo "$PYTHON" && return
-        say "PYTHON=$PYTHON is no Python 3.11, 3.12 or 3.13"
+        say "PYTHON=$PYTHON is not Python 3.11, 3.12 or 3.13"
         return 1
     fi
-    # An environment that is there keeps its interpreter.
+    # An existing environment keeps its interpreter.
     for name in "$venv/bin/python" python3 python3.13 python3.12 python3.11 /usr/bin/python3 /usr/local/bin/python3; do
         supported "$name" && echo "$name" && return
     done
-    say "modelaudit needs Python 3.11, 3.12 or 3.13, and there is none on the PATH"
+    say "modelaudit needs Python 3.11, 3.12 or 3.13; none was found on the PATH"
     say "(python3 is $(python3 --version 2>/dev/null || echo missing))."
     say "Install one, then run: PYTHON=/path/to/python make setup"
     return 1
 }
 
-# The Debian packages that are missing, each told by what it provides and not by dpkg.
+# The missing Debian packages, detected by the library or command that each provides, not by dpkg.
 missing_packages() {
     local library
     for library in libpango-1.0.so.0:libpango-1.0-0 libpangoft2-1.0.so.0:libpangoft2-1.0-0 \
         libharfbuzz-subset.so.0:libharfbuzz-subset0; do
         "$python" -c "import ctypes; ctypes.CDLL('${library%%:*}')" 2>/dev/null || echo "${library##*:}"
     done
-    # uv makes environments by itself, without Python's venv.
+    # uv creates environments without Python's venv module.
     [ -x "$venv/bin/python" ] || have_uv || "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         echo python3-venv
     if [ "$level" = dev ]; then
@@ -57,13 +57,13 @@ system_packages() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing ${packages[*]}"
         apt-get update -qq >&2
-        for package in "${packages[@]}"; do # one by one: a distribution may lack one of them
+        for package in "${packages[@]}"; do # one by one: a distribution may not have all of them
             DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-                "$package" >&2 || say "apt-get could not install $package; going on without it"
+                "$package" >&2 || say "apt-get could not install $package; continuing without it"
         done
     else
         say "missing from the system: ${packages[*]}"
-        say "PDF reports need Pango and HarfBuzz; tests need the others. Install by:"
+        say "PDF reports need Pango and HarfBuzz; the tests need the others. Install them with:"
         say "    sudo apt-get install ${packages[*]}        (macOS: brew install pango poppler)"
     fi
 }
@@ -76,7 +76,7 @@ make_venv() {
         return
     fi
     rm -rf "$venv"
-    say "making $venv with $("$python" --version)"
+    say "creating $venv with $("$python" --version)"
     if have_uv; then
         uv venv --quiet --seed --python "$python" "$venv"
     else
@@ -96,7 +96,7 @@ install() {
     "${pip[@]}" --no-deps --no-build-isolation --editable .
 }
 
-# What an installation depends on; a change of any of it means to install again.
+# What the installation depends on; if any of it changes, install again.
 key() { # LEVEL
     cat "requirements/$1.txt" pyproject.toml scripts/setup.sh | cksum
     version "$python"
@@ -111,5 +111,5 @@ system_packages
 make_venv
 install
 key "$level" >"$venv/.setup-$level"
-[ "$level" = runtime ] || key runtime >"$venv/.setup-runtime" # the others hold all of it
+[ "$level" = runtime ] || key runtime >"$venv/.setup-runtime" # other levels include the runtime
 say "ready: $venv/bin/modelaudit"

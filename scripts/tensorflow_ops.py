@@ -1,12 +1,12 @@
-"""Write the list of operations that stock TensorFlow registers, for the rule on foreign ones.
+"""Write the list of operations that stock TensorFlow registers, for the rule on custom operations.
 
-Run it with the Python of the TensorFlow release that the list is to describe:
+Run it with the Python that has the TensorFlow release to be listed:
 
-    python scripts/tensorflow_ops.py > modelaudit/formats/tensorflow_ops.txt
+    python scripts/tensorflow_ops.py > modelaudit/formats/graph/tensorflow_ops.txt
 
-One operation a line: its name, then its attributes that hold functions (a `*` marks lists).
-TensorFlow registers operations and never takes them back, so a newer list covers older models;
-what is missing from it are operations of `tf.contrib`, which lived in libraries of their own.
+One operation per line: its name, then its attributes that hold functions (a `*` marks lists).
+TensorFlow does not remove registered operations, so a newer list covers older models. Missing are
+the operations of `tf.contrib`, which were in separate libraries.
 """
 
 from __future__ import annotations

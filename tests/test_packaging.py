@@ -172,7 +172,7 @@ def test_setup_refuses_an_interpreter_that_cannot_work():
         timeout=60,
     )
     assert done.returncode == 1
-    assert "PYTHON=/bin/false is no Python 3.11, 3.12 or 3.13" in done.stderr
+    assert "PYTHON=/bin/false is not Python 3.11, 3.12 or 3.13" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test"])

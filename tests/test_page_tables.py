@@ -1,4 +1,4 @@
-"""The tables on the pages are what the code says, and a page that is not fresh is noticed."""
+"""Tables on the documentation pages match the code, and an outdated page is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules' pages are made from the declarations; a page that is not fresh is noticed."""
+"""The pages of the rules match the declarations, and an outdated page is detected."""
 
 from __future__ import annotations
 
