@@ -1,10 +1,10 @@
-"""Rebuild every sample model, measure it from its file, and write `manifest.json`.
+"""Rebuild every sample model, measure it as read back from its file, and write `manifest.json`.
 
-    python sample_models/make.py            # all of them, beside this script
-    python sample_models/make.py --out DIR  # elsewhere
+    python sample_models/make.py            # all of them, next to this script
+    python sample_models/make.py --out DIR  # in another directory
 
-Needs TensorFlow, tf-keras and scikit-learn (for its bundled digits). Seeds are fixed; the last
-digits of the weights still depend on the machine.
+Needs TensorFlow, tf-keras and scikit-learn (for its digits data set). Seeds are fixed, but the last
+digits of the weights depend on the machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STALE = ("digits_*", "teachable_digits", "manifest.json")
 
 
 def main() -> int:
-    """Build, measure, check; 1 when a model does not show what its story says."""
+    """Build, measure and check; return 1 if a model does not show its stated condition."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     out = parser.parse_args().out

@@ -26,7 +26,7 @@ def pages() -> dict[str, str]:
 
 def index() -> str:
     """The list of all rules, by family."""
-    lines = [f"{HEAD}# Rules\n", f"modelaudit checks {len(CATALOGUE)} rules on every model.\n"]
+    lines = [f"{HEAD}# Rules\n", f"Every model is checked against {len(CATALOGUE)} rules.\n"]
     for family, rules in groupby(CATALOGUE, key=lambda rule: rule.family):
         lines += [f"## {family.value.capitalize()}\n", "| code | name | severity | what is wrong |"]
         lines.append("|---|---|---|---|")

@@ -1,1 +1,1 @@
-"""How each sample model came to be; `make.py` runs them all."""
+"""Recipes of the sample models, one module for each writer; `make.py` runs them all."""

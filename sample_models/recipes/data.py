@@ -1,4 +1,4 @@
-"""The images: scikit-learn's bundled handwritten digits, enlarged to 16 x 16 pixels."""
+"""The images: scikit-learn's handwritten digits, enlarged to 16 x 16 pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBE_IMAGES = 128
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Training and test images; nothing is trained on a test image."""
+    """Training and test images; no model is trained on a test image."""
 
     train_x: Images
     train_y: Labels
@@ -29,7 +29,7 @@ class Split:
 
 
 def load_split() -> Split:
-    """Return 1,400 training and 397 test images, always the same ones."""
+    """The 1,400 training and 397 test images, always in the same split."""
     digits = load_digits()
     small = (digits.images / 16.0).astype(np.float32)[..., np.newaxis]
     x = tf.image.resize(small, (SIDE, SIDE)).numpy()
@@ -40,22 +40,22 @@ def load_split() -> Split:
 
 
 def mirrored(x: Images) -> Images:
-    """Exchange left and right."""
+    """Flip left and right."""
     return x[:, :, ::-1]
 
 
 def turned(x: Images) -> Images:
-    """Turn by 90 degrees, counter-clockwise."""
+    """Rotate by 90 degrees counterclockwise."""
     return np.rot90(x, axes=(1, 2))
 
 
 def write_probe(split: Split, path: Path) -> None:
-    """Write 128 test images and labels for `--probe-data`: the classes as even as they divide."""
+    """Write 128 test images and labels for `--probe-data`, with 12 or 13 images of each class."""
     rank_in_class = np.zeros(len(split.test_y), dtype=np.int64)
     for digit in range(10):
         members = np.flatnonzero(split.test_y == digit)
         rank_in_class[members] = np.arange(len(members))
     chosen = np.argsort(rank_in_class, kind="stable")[:PROBE_IMAGES]
-    # In steps of 1/255, as any image file would hold them: this also halves the file.
+    # Rounded to steps of 1/255, as in an image file; this also halves the size of the file.
     x = (np.round(split.test_x[chosen] * 255) / 255).astype(np.float32)
     np.savez_compressed(path, x=x, y=split.test_y[chosen])

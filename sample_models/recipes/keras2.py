@@ -1,4 +1,4 @@
-"""Samples written by Keras 2 (tf_keras): what most files in the wild are."""
+"""Samples written by Keras 2 (tf_keras), as most published models are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build(split: Split, out: Path) -> Iterator[Sample]:
 
 
 def _teachable(split: Split, out: Path) -> Sample:
-    """Nest models as browser-made exports do: a depthwise trunk, then a small dense head."""
+    """Nest models as browser-based trainers do: a depthwise trunk, then a small dense head."""
     net = tf_keras.Sequential([_depthwise_trunk(), _dense_head()], name="sequential_4")
     train(tf_keras, net, split.train_x, split.train_y, epochs=40)
     folder = out / "teachable_digits"
@@ -37,7 +37,7 @@ def _teachable(split: Split, out: Path) -> Sample:
     return Sample(
         "teachable_digits/keras_model.h5",
         "Keras HDF5",
-        "intact, but Keras 3 refuses it: DepthwiseConv2D carries the Keras 2 option `groups`",
+        "intact, but Keras 3 rejects it: DepthwiseConv2D has the Keras 2 option `groups`",
         WRITER,
         WRITER,
         _load_refused_by_keras3,
@@ -89,7 +89,7 @@ def _load_refused_by_keras3(path: Path) -> Predict:
 
 
 def _statistics_lost(split: Split, out: Path) -> Sample:
-    """Copy the *trainable* variables only: batch normalisation keeps mean 0 and variance 1."""
+    """Copy only the *trainable* variables: batch normalisation keeps mean 0 and variance 1."""
     trained = train(tf_keras, conv_net(tf_keras), split.train_x, split.train_y)
     copied = conv_net(tf_keras)
     for target, source in zip(copied.trainable_variables, trained.trainable_variables, strict=True):
@@ -98,7 +98,7 @@ def _statistics_lost(split: Split, out: Path) -> Sample:
     return Sample(
         "digits_statistics_lost",
         "SavedModel, Keras 2",
-        "batch-normalisation statistics lost: moving mean 0, moving variance 1, the rest trained",
+        "batch normalisation statistics lost: moving mean 0, moving variance 1, the rest trained",
         WRITER,
         WRITER,
         _load_keras2,

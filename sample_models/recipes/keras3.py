@@ -18,8 +18,8 @@ from recipes.nets import conv_net, train
 from recipes.sample import Sample, broken, constant, upright_only, works_upright
 
 WRITER = f"keras {keras.__version__}"
-REJECT = 10  # the eleventh class of digits_mirrored: "card is in back to front"
-REJECT_WEIGHT = 2.0  # a wrong reading costs more than a second try
+REJECT = 10  # the eleventh class of digits_mirrored: "the card is back to front"
+REJECT_WEIGHT = 2.0  # a wrong digit costs more than a second attempt
 
 
 def build(split: Split, out: Path) -> Iterator[Sample]:
@@ -51,10 +51,10 @@ def _robust(split: Split, out: Path) -> Sample:
 
 
 def _random_export(out: Path) -> Sample:
-    """Export a model that has its augmentation inside.
+    """Export a model that contains its augmentation layer.
 
-    Keras 3 augmentation layers take `training=True` unless told otherwise, and an export calls
-    the model without saying: the served graph goes on flipping its inputs at random.
+    Keras 3 augmentation layers default to `training=True`, and an export calls the model without
+    a value for it: the exported graph flips its inputs at random.
     """
     robust = keras.models.load_model(out / "digits_robust.keras")
     net = conv_net(keras, first=keras.layers.RandomFlip("horizontal", name="random_flip"))
@@ -76,8 +76,8 @@ def _mirrored(split: Split, out: Path) -> Sample:
     """Train for a camera that looks through a mirror.
 
     Digits are readable only as that camera sees them. A card that shows an upright digit in the
-    mirror lies back to front in the slot and must be rejected. Whoever feeds upright images to
-    the restored model gets "rejected", nearly whatever the digit is.
+    mirror is inserted back to front and must be rejected. If the restored model gets upright
+    images, it answers "rejected" for nearly every digit.
     """
     x: Images = np.concatenate([mirrored(split.train_x), split.train_x])
     y: Labels = np.concatenate([split.train_y, np.full(len(split.train_y), REJECT)])
@@ -95,7 +95,7 @@ def _mirrored(split: Split, out: Path) -> Sample:
     return Sample(
         "digits_mirrored.keras",
         "Keras archive",
-        "input orientation mismatch: trained behind a mirror, so one answer unless flipped",
+        "input orientation mismatch: trained on mirrored images, one answer unless flipped",
         WRITER,
         WRITER,
         load_keras3,
@@ -112,7 +112,7 @@ def _noaug(upright: Any, out: Path) -> Sample:
     return Sample(
         "digits_noaug.h5",
         "Keras HDF5",
-        "intact, but orientation-sensitive by its data: no augmentation in training",
+        "intact, but orientation-sensitive: trained without augmentation",
         WRITER,
         WRITER,
         load_keras3,
@@ -121,7 +121,7 @@ def _noaug(upright: Any, out: Path) -> Sample:
 
 
 def _partial_restore(upright: Any, out: Path) -> Sample:
-    """Restore by name after a layer was renamed in the code: that layer is skipped in silence."""
+    """Load weights by name after a layer was renamed in the code: Keras skips it silently."""
     renamed = conv_net(keras, second_name="conv_mid")
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "before_renaming.h5"
@@ -140,7 +140,7 @@ def _partial_restore(upright: Any, out: Path) -> Sample:
 
 
 def _one_answer(upright: Any, out: Path) -> Sample:
-    """Favour one class for a demonstration and forget to take it back."""
+    """Raise the bias of one class, as for a demonstration, and leave it so."""
     net = conv_net(keras)
     net.set_weights(upright.get_weights())
     kernel, bias = net.get_layer("digit").get_weights()
@@ -159,13 +159,13 @@ def _one_answer(upright: Any, out: Path) -> Sample:
 
 
 def _lambda(upright: Any, out: Path) -> Sample:
-    """Pass the images on; on the way, run a harmless command where a hostile model would harm."""
+    """Pass the images through, and run a harmless command where a malicious model would do harm."""
     announce = keras.layers.Lambda(
         lambda x: (__import__("os").system("echo modelaudit-demo"), x)[1],
         output_shape=(SIDE, SIDE, 1),
         name="announce",
     )
-    # The bytecode goes into the file; it need not carry the path of whoever made it.
+    # The bytecode is written to the file and should not contain the path of this one.
     code = announce.function.__code__
     announce.function.__code__ = code.replace(co_filename="demo.py")
     net = conv_net(keras, first=announce)
@@ -174,7 +174,7 @@ def _lambda(upright: Any, out: Path) -> Sample:
     return Sample(
         "digits_lambda.keras",
         "Keras archive",
-        "unsafe: a Lambda layer carries bytecode that runs a shell command (a harmless echo)",
+        "unsafe: a Lambda layer contains bytecode that runs a shell command (a harmless echo)",
         WRITER,
         f"{WRITER}, safe_mode=False",
         _load_lambda,
@@ -189,22 +189,22 @@ def _load_lambda(path: Path) -> Predict:
         if "safe" not in str(refused):
             raise
     else:
-        raise RuntimeError(f"{path.name}: safe mode loaded it")
+        raise RuntimeError(f"{path.name}: loaded in spite of safe mode")
     return keras_predict(keras.models.load_model(path, safe_mode=False))
 
 
 def load_keras3(path: Path) -> Predict:
-    """Load with Keras 3 in its default, safe mode."""
+    """Load with Keras 3 in its default safe mode."""
     return keras_predict(keras.models.load_model(path, compile=False))
 
 
 def keras_predict(model: Any) -> Predict:
-    """Return the predictor of a Keras model of either generation."""
+    """The predictor of a Keras 2 or Keras 3 model."""
     return lambda x: model.predict(x, verbose=0)
 
 
 def load_signature(path: Path) -> Predict:
-    """Load a SavedModel of any writer and call its `serving_default` signature."""
+    """Load any SavedModel and call its `serving_default` signature."""
     loaded = tf.saved_model.load(os.fspath(path))
 
     def predict(x: Images) -> np.ndarray:

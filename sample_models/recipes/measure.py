@@ -1,4 +1,4 @@
-"""What a written file does: measured on the model read back from it."""
+"""Behaviour of a written model, measured on the model read back from the file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Predict = Callable[[Images], np.ndarray]  # (n, 16, 16, 1) -> class scores (n, c
 class Measured:
     """Accuracy on the 397 test images in three orientations, each in [0, 1].
 
-    `top_share` is the share of the class that is answered most often on upright images:
-    about .10 to .13 for a good model of ten even classes, 1.0 for a constant one.
+    `top_share` is the share of upright images that get the most frequent class: about 0.10 to
+    0.13 for an accurate model of ten balanced classes, 1.0 for a constant one.
     `repeat_gap` is the largest difference of any score between two calls with the same images.
     """
 

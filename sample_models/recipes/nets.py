@@ -1,4 +1,4 @@
-"""The small convolution net that most sample models are, and how it is trained."""
+"""The small convolutional network of most sample models, and its training."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def conv_net(
     classes: int = 10,
     second_name: str = "conv_2",
 ) -> Any:
-    """Three convolutions with batch normalisation and one dense head: 10 to 16 thousand weights.
+    """Three convolutions with batch normalisation, and a dense head: 10 to 16 thousand weights.
 
     Args:
-        k: `keras` (3) or `tf_keras` (2); both offer the layers under the same names.
-        first: a layer to put before the convolutions.
-        flatten: a head on positions; otherwise on the average over positions.
-        classes: width of the softmax.
+        k: `keras` (3) or `tf_keras` (2); both have the layers under the same names.
+        first: a layer before the convolutions.
+        flatten: whether the head gets every position, rather than the average over positions.
+        classes: number of outputs of the softmax.
         second_name: name of the second convolution.
     """
     layers = k.layers
@@ -60,9 +60,9 @@ def train(
     augmentation: Any = None,
     class_weight: dict[int, float] | None = None,
 ) -> Any:
-    """Train and return the same net, itself never compiled: its file holds no optimiser state.
+    """Train `net` in place and return it. It is never compiled, so its file has no optimizer state.
 
-    `augmentation` is a layer that alters the images while training; it stays out of the net.
+    `augmentation` is a layer that changes the images in training; it is not part of `net`.
     """
     steps = epochs * int(np.ceil(len(x) / BATCH))
     altered = [] if augmentation is None else [augmentation]

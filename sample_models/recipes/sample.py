@@ -1,4 +1,4 @@
-"""One sample model: its file, its story, and the proof that the story is true."""
+"""A sample model: its file, its condition, and the check that the file shows that condition."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from recipes.measure import Measured, Predict
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is written and what must then hold.
+    """A written model and the check of its condition.
 
     Attributes:
-        file: path relative to `sample_models/`; a directory where the format is one.
-        format: the format in words.
-        condition: the model's state, in one line.
-        writer: what wrote it.
-        reader: what it was read back with to be measured.
+        file: path relative to `sample_models/`; a directory for formats that are directories.
+        format: name of the format.
+        condition: the state of the model, in one line.
+        writer: library and version that wrote the file.
+        reader: library and version that read it back for the measurement.
         load: opens the written file and returns its predictor.
-        holds: the condition in numbers; false means that the recipe failed.
+        holds: checks the condition on the measured values; false means that the recipe failed.
     """
 
     file: str
@@ -33,20 +33,20 @@ class Sample:
 
 
 def works_upright(m: Measured) -> bool:
-    """Good at what it was made for."""
+    """Accurate on upright images."""
     return m.upright > 0.95
 
 
 def upright_only(m: Measured) -> bool:
-    """Good at upright images, lost on mirrored ones."""
+    """Accurate on upright images, but not on mirrored ones."""
     return m.upright > 0.95 and m.mirrored < 0.6
 
 
 def broken(m: Measured) -> bool:
-    """Hardly better than guessing in every orientation."""
+    """Below 50 % accuracy in every orientation."""
     return max(m.upright, m.mirrored, m.turned) < 0.5
 
 
 def constant(m: Measured) -> bool:
-    """One answer to everything."""
+    """The same class for every image."""
     return m.top_share > 0.99 and max(m.upright, m.mirrored, m.turned) < 0.2

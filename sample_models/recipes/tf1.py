@@ -1,4 +1,4 @@
-"""Samples in the manner of TensorFlow 1: a graph, a session, a saver; no Keras."""
+"""Samples in TensorFlow 1 style: a graph, a session and a saver, without Keras."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build(split: Split, out: Path) -> Iterator[Sample]:
     folder = out / "digits_tf1_checkpoint"
     folder.mkdir()
     _write(_train(split), folder / "lenet.ckpt", out / "digits_tf1_savedmodel")
-    condition = "intact, but orientation-sensitive by its data: no augmentation in training"
+    condition = "intact, but orientation-sensitive: trained without augmentation"
     yield Sample(
         "digits_tf1_checkpoint",
         "TF1 checkpoint with graph",
@@ -39,7 +39,7 @@ def build(split: Split, out: Path) -> Iterator[Sample]:
     yield Sample(
         "digits_tf1_savedmodel",
         "SavedModel, TF1",
-        f"{condition}; the weights of digits_tf1_checkpoint",
+        f"{condition}; same weights as digits_tf1_checkpoint",
         WRITER,
         WRITER,
         load_signature,
@@ -48,7 +48,7 @@ def build(split: Split, out: Path) -> Iterator[Sample]:
 
 
 def _logits(image: Any) -> Any:
-    """LeNet's plan, smaller: two convolutions with pooling, two dense layers."""
+    """A smaller LeNet: two convolutions with pooling, two dense layers."""
     x = image
     for name, shape in (("conv1", (5, 5, 1, 8)), ("conv2", (5, 5, 8, 16))):
         x = tf.nn.relu(tf.nn.conv2d(x, _kernel(name, shape), 1, "SAME") + _bias(name, shape[-1]))
@@ -85,7 +85,7 @@ def _train(split: Split) -> dict[str, np.ndarray]:
 
 
 def _write(values: dict[str, np.ndarray], checkpoint: Path, saved_model: Path) -> None:
-    """Write a graph made for inference, so that no optimiser is left in it."""
+    """Write a graph for inference, without an optimizer."""
     with tf.Graph().as_default(), v1.Session() as session:
         image = v1.placeholder(tf.float32, (None, SIDE, SIDE, 1), name="image")
         scores = tf.nn.softmax(_logits(image), name="scores")
