@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -124,7 +125,7 @@ def _prefix(prefix: Path) -> Format:
     index = _beside(prefix, ".index")
     if index.is_file():
         return _checkpoint_part(index) if index.stat().st_size else Format.UNKNOWN
-    shards = prefix.parent.glob(f"{_glob_escaped(prefix.name)}-?????-of-?????")
+    shards = prefix.parent.glob(f"{glob.escape(prefix.name)}-?????-of-?????")
     for shard in sorted(shards)[:1]:
         if _V1_SHARD.search(shard.name) and _checkpoint_part(shard) in _TABLES:
             return Format.TF1_CHECKPOINT_V1
@@ -164,7 +165,3 @@ def _directory(directory: Path) -> Format:
 
 def _beside(prefix: Path, suffix: str) -> Path:
     return prefix.with_name(prefix.name + suffix)
-
-
-def _glob_escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)

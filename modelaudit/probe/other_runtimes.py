@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +61,7 @@ def try_all_runtimes(
         for call in all_calls(artifact.format):
             if (name, call) in tried or name in missing:
                 continue
-            if call == TFSM_LAYER and not _keras3(versions.get(name, {})):
+            if call == TFSM_LAYER and not versions.get(name, {}).get("keras", "").startswith("3."):
                 continue
             seen = _attempt(handle, artifact, settings, call, first)
             found.append(seen)
@@ -70,10 +70,6 @@ def try_all_runtimes(
             if seen.status is Status.UNAVAILABLE:
                 missing.add(name)
     return tuple(found)
-
-
-def _keras3(versions: Mapping[str, str]) -> bool:
-    return versions.get("keras", "").startswith("3.")
 
 
 def _attempt(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.formats.keras.dialects import to_keras2
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.probe.protocol import Observation
 
@@ -75,7 +76,7 @@ def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[Laye
             yield LayerDifference(route, f"has class {found}, saved as {layer.class_name}")
             continue
         details = seen.details.get(route, {})
-        for text in _settings(layer.config, _mapping(details.get("config")), layer):
+        for text in _settings(layer.config, mapping(details.get("config")), layer):
             yield LayerDifference(route, text)
         shape = details.get("shape")
         saved_shape = layer.output_shape
@@ -101,10 +102,6 @@ def _class(name: str) -> str:
     return to_keras2(plain, {})[0]
 
 
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
 def _settings(
     saved: Mapping[str, Json], restored: Mapping[str, Json], layer: Layer, above: str = ""
 ) -> Iterator[str]:
@@ -114,7 +111,7 @@ def _settings(
         if layer.class_name in CODE and key in {"function", "arguments", "output_shape", "mask"}:
             continue
         found, name = restored[key], f"{above}{key}"
-        inner = _mapping(value).get("config"), _mapping(found).get("config")
+        inner = mapping(value).get("config"), mapping(found).get("config")
         if isinstance(inner[0], dict) and isinstance(inner[1], dict) and key != "activation":
             yield from _settings(inner[0], inner[1], layer, f"{name}.")
         elif not _equal(_plain(value), _plain(found), layer):

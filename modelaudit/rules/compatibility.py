@@ -17,12 +17,8 @@ QUOTED = 600  # characters of a loader's message that go into a finding
 CURRENT, LEGACY = "here", "here-legacy"
 
 
-def _by_runtime(facts: Facts) -> dict[str, Observation]:
-    return {observation.runtime: observation for observation in facts.observations}
-
-
 def _tried(facts: Facts) -> dict[str, Observation]:
-    seen = _by_runtime(facts)
+    seen = {observation.runtime: observation for observation in facts.observations}
     ended = {Status.LOADED, Status.FAILED}
     tried = {name: each for name, each in seen.items() if each.status in ended}
     if not tried:

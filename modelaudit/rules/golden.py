@@ -104,23 +104,18 @@ def _golden_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _with_golden(golden: GoldenCheck) -> Facts:
-    return replace(examples.observed(Status.LOADED)(), golden=golden)
-
-
 def _recorded(
     *differences: TensorDifference, gap: float = 0.0, problem: str = "", same_files: bool = True
 ) -> Facts:
-    return _with_golden(
-        GoldenCheck(
-            file="example.keras.golden.json",
-            problem=problem,
-            same_files=same_files,
-            weights=WeightComparison(2, 2 - len(differences), differences),
-            outputs=(OutputReplay("scores", gap, 1e-5, gap),),
-            not_replayed="",
-        )
+    golden = GoldenCheck(
+        file="example.keras.golden.json",
+        problem=problem,
+        same_files=same_files,
+        weights=WeightComparison(2, 2 - len(differences), differences),
+        outputs=(OutputReplay("scores", gap, 1e-5, gap),),
+        not_replayed="",
     )
+    return replace(examples.observed(Status.LOADED)(), golden=golden)
 
 
 RULES = (

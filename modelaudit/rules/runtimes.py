@@ -24,16 +24,12 @@ def _attempts(facts: Facts) -> tuple[Observation, ...]:
     return (*facts.observations, *facts.elsewhere)
 
 
-def _predictions(facts: Facts) -> Predictions:
-    return {(each.runtime, each.call): each for each in facts.predictions}
-
-
 def _of(seen: Observation, known: Predictions) -> Prediction | None:
     return known.get((seen.target, predicted_call(seen.call)))
 
 
 def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    known = _predictions(facts)
+    known = {(each.runtime, each.call): each for each in facts.predictions}
     asked = [(seen, found) for seen in _attempts(facts) if (found := _of(seen, known))]
     told = [(seen, found) for seen, found in asked if found.predicted is not LoadOutcome.UNKNOWN]
     if not told:

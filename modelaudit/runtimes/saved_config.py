@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 
@@ -34,21 +35,6 @@ class ConfigLocation:
     kind: str = "layers"
     wrapped: bool = False  # inside a layer's own config, not in a model's list of layers
     archive: bool = False  # the document is that of a .keras archive
-
-
-def mapping(value: Json) -> Config:
-    """The value if it is an object, else an empty object."""
-    return value if isinstance(value, dict) else {}
-
-
-def text(value: Json) -> str:
-    """The value if it is a string, else an empty string."""
-    return value if isinstance(value, str) else ""
-
-
-def items(value: Json) -> list[Json]:
-    """The value if it is a list, else an empty list."""
-    return value if isinstance(value, list) else []
 
 
 def is_custom(node: Config, context: CheckContext) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,12 +190,8 @@ def _beside(prefix: Path) -> Iterator[Path]:
 
 def _legacy_shards(prefix: Path) -> list[Path]:
     """Files of a V1 checkpoint: a single table, or several `-NNNNN-of-NNNNN`."""
-    candidates = [prefix, *prefix.parent.glob(f"{_escaped(prefix.name)}-[0-9]*-of-[0-9]*")]
+    candidates = [prefix, *prefix.parent.glob(f"{glob.escape(prefix.name)}-[0-9]*-of-[0-9]*")]
     return sorted(path for path in candidates if path.is_file() and _is_table(path))
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
 
 def _is_table(path: Path) -> bool:

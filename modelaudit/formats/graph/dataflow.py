@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Shape
 
+# Operations that only call a function, once.
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 # Operations whose output is treated as equal to their first input.

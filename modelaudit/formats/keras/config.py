@@ -9,7 +9,6 @@ from modelaudit.facts import Architecture, Json, Layer, ProblemKind, Shape
 from modelaudit.formats.keras import dialects as keras_dialects
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom
-from modelaudit.formats.keras.inbound_nodes import TensorReference
 from modelaudit.formats.keras.layer_tree import LayerEntry, ModelEntry, TreeReader, walk
 from modelaudit.formats.keras.shapes.inference import ShapeInference
 from modelaudit.formats.keras.variables.specs import expected_variables
@@ -128,8 +127,7 @@ def _speaks_keras3(entry: LayerEntry) -> bool:
         return True
     if entry.class_name == "Sequential":  # Keras 2 wrote only the name and the layers
         return "trainable" in config and "dtype" in config
-    return any(call.args and _is_keras3_call(call.inputs) for call in entry.calls)
-
-
-def _is_keras3_call(inputs: tuple[TensorReference, ...]) -> bool:
-    return any(reference.shape is not None for reference in inputs)
+    return any(
+        call.args and any(reference.shape is not None for reference in call.inputs)
+        for call in entry.calls
+    )

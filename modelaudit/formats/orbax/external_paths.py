@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.zip.problems import unsafe_name
 
 _PLACES = ("path", "kvstore", "base", "base_url", "url")  # TensorStore's keys for data locations
@@ -20,8 +21,8 @@ _IN_MEMORY = "memory"
 
 def escaping_asset_paths(tree: Json, file: str) -> Iterator[Problem]:
     """Names in the tree of values that are unsafe as paths of assets."""
-    for key, leaf in _mapping(_mapping(tree).get("tree_metadata")).items():
-        steps = _mapping(leaf).get("key_metadata")
+    for key, leaf in mapping(mapping(tree).get("tree_metadata")).items():
+        steps = mapping(leaf).get("key_metadata")
         names = [
             str(step.get("key"))
             for step in (steps if isinstance(steps, list) else ())
@@ -73,7 +74,3 @@ def _address(place: str) -> str:
 def _problem(file: str, key: str, place: str, reason: str) -> Problem:
     evidence: dict[str, Json] = {"orbax": "place", "name": place}
     return Problem(ProblemKind.UNSAFE_PATH, file, reason, key, evidence)
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, dict) else {}

@@ -89,7 +89,8 @@ def prepare_inputs(
 def _user(
     given: ProbeData, spec: InputSpec, architecture: Architecture | None, settings: ProbeSettings
 ) -> PreparedInputs | Unprobeable:
-    x = np.ascontiguousarray(given.x, dtype=_dtype(spec.dtype))
+    dtype = "float32" if spec.dtype == "bfloat16" else spec.dtype
+    x = np.ascontiguousarray(given.x, dtype=dtype)
     mix = synthetic(replace(spec, value_range=given.value_range), settings.samples, settings.seed)
     info = ProbeInputs(
         kind="user",
@@ -141,10 +142,6 @@ def _built_in(
     )
     rescaled = tuple(spec.vocabulary is None for spec in specs)
     return PreparedInputs(arrays, None, None, info, moves, rescaled)
-
-
-def _dtype(name: str) -> str:
-    return "float32" if name == "bfloat16" else name
 
 
 def _largest_class(y: Array | None) -> float | None:

@@ -93,7 +93,9 @@ def describe_output(
             if (margin := median_margin(_finite(outputs[name]), kind)) is not None
         },
         accuracy=_accuracies(name, kind, answers),
-        renumbered=_renumbered(raw, kind, answers),
+        renumbered=None
+        if answers.y is None
+        else renumbered_accuracy(_finite(raw), kind, answers.y),
         fit=_fit(name, kind, answers, moves),
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
@@ -183,10 +185,6 @@ def _accuracies(name: str, kind: str, answers: VariantOutputs) -> Mapping[str, f
         for variant, outputs in _variants(answers)
     }
     return {variant: share for variant, share in found.items() if share is not None}
-
-
-def _renumbered(raw: Array, kind: str, answers: VariantOutputs) -> float | None:
-    return None if answers.y is None else renumbered_accuracy(_finite(raw), kind, answers.y)
 
 
 def _fit(

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome
+from modelaudit.findings import WORST_FIRST, Outcome
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.sections.diagnosis import UNDECIDED
 from modelaudit.report.wording import evidence, text, vocabulary
@@ -37,10 +37,6 @@ def _cell(code: str) -> str:
     return code.replace("|", "\\|")
 
 
-def _numbers(finding: Finding) -> str:
-    return escape(evidence.short(finding)) or "–"
-
-
 def _findings(audit: Audit) -> list[str]:
     ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
     if not ordered:
@@ -49,7 +45,8 @@ def _findings(audit: Audit) -> list[str]:
     for finding in ordered[:MOST_FINDINGS]:
         state = "waived" if finding.waived_by else finding.severity.value
         mark = vocabulary.mark(state)
-        said = escape(f"waived: {finding.waived_by}") if finding.waived_by else _numbers(finding)
+        numbers = escape(evidence.short(finding)) or "–"
+        said = escape(f"waived: {finding.waived_by}") if finding.waived_by else numbers
         what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
         lines.append(
             f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "

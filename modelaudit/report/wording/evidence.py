@@ -66,17 +66,16 @@ def rows(finding: Finding) -> tuple[tuple[str, str], ...]:
     """All evidence of a finding as (label, value), numbers first."""
     keys = [key for key in SALIENT if key in finding.evidence]
     keys += [key for key in finding.evidence if key not in (*SALIENT, "unit")]
-    return tuple((_word(key), _value(finding, key)) for key in keys)
+    return tuple(
+        (KEYS.get(key) or text.shorten(key.replace("_", " "), 40), _value(finding, key))
+        for key in keys
+    )
 
 
 def short(finding: Finding, limit: int = 60) -> str:
     """The numbers of a finding on one line, each value at most `limit` characters long."""
     found = [key for key in SALIENT if key in finding.evidence]
     return ", ".join(f"{key} {text.cut(_value(finding, key), limit)}" for key in found)
-
-
-def _word(key: str) -> str:
-    return KEYS.get(key) or text.shorten(key.replace("_", " "), 40)
 
 
 def _value(finding: Finding, key: str) -> str:

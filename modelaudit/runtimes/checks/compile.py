@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Artifact, Json
+from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
-from modelaudit.runtimes.saved_config import FUNCTION, mapping, text
+from modelaudit.runtimes.saved_config import FUNCTION
 
 RECOMPILE = "load with compile=False, then compile the model again"
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones.

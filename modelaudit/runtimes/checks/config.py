@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks import (
     lambda_code as match_lambda,
@@ -26,10 +27,7 @@ from modelaudit.runtimes.saved_config import (
     Config,
     ConfigLocation,
     is_custom,
-    items,
-    mapping,
     reads_modules,
-    text,
     unknown_arguments,
 )
 
@@ -55,7 +53,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
             yield missing
             return
     if has(name, Trait.MODEL) or (custom and "layers" in config):
-        for item in items(config.get("layers")) or items(node.get("config")):
+        for item in sequence(config.get("layers")) or sequence(node.get("config")):
             yield from _object(mapping(item), context, inner)
         return
     if custom:
@@ -69,7 +67,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         if isinstance(config.get(key), dict) and "class_name" in mapping(config[key]):
             inside = ConfigLocation(route, wrapped=True, archive=place.archive)
             yield from _object(mapping(config[key]), context, inside)
-    for cell in items(config.get("cells")):
+    for cell in sequence(config.get("cells")):
         yield from _object(
             mapping(cell), context, ConfigLocation(route, "layers", True, place.archive)
         )

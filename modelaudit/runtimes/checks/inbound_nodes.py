@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
-from modelaudit.runtimes.saved_config import is_model, items, mapping, text
+from modelaudit.runtimes.saved_config import is_model
 
 # Layers whose weights depend on the size of the last axis; layers that also keep the other axes,
 # including one that an EinsumDense may have left unspecified; and layers that keep all axes.
@@ -26,10 +27,10 @@ def check_nodes(
 def _model(
     node: Mapping[str, Json], context: CheckContext, route: str, archive: bool
 ) -> Iterator[Reason]:
-    layers = [mapping(item) for item in items(mapping(node.get("config")).get("layers"))]
+    layers = [mapping(item) for item in sequence(mapping(node.get("config")).get("layers"))]
     models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
     for key in ("input_layers", "output_layers"):
-        ends = items(mapping(node.get("config")).get(key))
+        ends = sequence(mapping(node.get("config")).get(key))
         if ends and isinstance(ends[0], str):
             yield from _flat(key, context, route)
     if text(node.get("class_name")) == "Sequential":
@@ -61,13 +62,13 @@ def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
 
 
 def _sequence(
-    layers: list[Mapping[str, Json]], context: CheckContext, route: str
+    layers: Sequence[Mapping[str, Json]], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """A Functional model whose output is a list of one, inside a Sequential model."""
     if context.profile.behaviour("sequential_takes_lists") is not False:
         return
     for layer in layers[:-1]:
-        outputs = items(mapping(layer.get("config")).get("output_layers"))
+        outputs = sequence(mapping(layer.get("config")).get("output_layers"))
         if len(outputs) == 1 and isinstance(outputs[0], list):
             name = text(mapping(layer.get("config")).get("name"))
             yield Reason(
@@ -85,7 +86,7 @@ def _sequence(
 
 def _unknown_sizes(
     node: Mapping[str, Json],
-    layers: list[Mapping[str, Json]],
+    layers: Sequence[Mapping[str, Json]],
     context: CheckContext,
     route: str,
 ) -> Iterator[Reason]:
@@ -101,12 +102,12 @@ def _unknown_sizes(
     for layer in layers:
         config, kind = mapping(layer.get("config")), text(layer.get("class_name"))
         name = text(config.get("name"))
-        sources = [text(items(entry)[0]) for entry in _all_entries(layer) if items(entry)]
+        sources = [text(sequence(entry)[0]) for entry in _all_entries(layer) if sequence(entry)]
         if text(node.get("class_name")) == "Sequential":
             sources = [before]
         opened = next((inside[source] for source in sources if source in inside), "")
         flat = next((flattened[source] for source in sources if source in flattened), "")
-        if kind == "EinsumDense" and None in items(config.get("output_shape")):
+        if kind == "EinsumDense" and None in sequence(config.get("output_shape")):
             inside[name] = name
         elif kind == "Flatten" and opened:
             flattened[name] = opened
@@ -134,7 +135,7 @@ def _size_left_open(source: str, route: str) -> Reason:
 
 
 def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
-    for call in items(layer.get("inbound_nodes")):
+    for call in sequence(layer.get("inbound_nodes")):
         yield from _entries(call)
 
 
@@ -142,10 +143,10 @@ def _inbound(
     layer: Mapping[str, Json], models: set[str], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     keras3 = context.profile.keras3
-    for call in items(layer.get("inbound_nodes")):
+    for call in sequence(layer.get("inbound_nodes")):
         entries = _entries(call)
         for entry in entries:
-            parts = items(entry)
+            parts = sequence(entry)
             if not parts:
                 continue
             source, index = text(parts[0]), parts[1] if len(parts) > 1 else 0
@@ -157,7 +158,7 @@ def _inbound(
 
 def _entries(call: Json) -> list[Json]:
     """The inputs of one call; a call with one input may be that input itself."""
-    entries = items(call)
+    entries = sequence(call)
     return [entries] if entries and isinstance(entries[0], str) else entries
 
 
@@ -190,9 +191,9 @@ def _keyword_tensors(
     layer: Mapping[str, Json], named: set[str], context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """Tensors that Keras 2 passed by keyword: Keras 3 does not resolve their references."""
-    for call in items(layer.get("inbound_nodes")):
+    for call in sequence(layer.get("inbound_nodes")):
         for entry in _entries(call):
-            parts = items(entry)
+            parts = sequence(entry)
             keywords = mapping(parts[3]) if len(parts) > 3 else {}
             for key, value in keywords.items():
                 if _is_reference(value, named):
@@ -210,7 +211,7 @@ def _keyword_tensors(
 
 
 def _is_reference(value: Json, named: set[str]) -> bool:
-    parts = items(value)
+    parts = sequence(value)
     if len(parts) >= 3 and isinstance(parts[0], str) and isinstance(parts[1], int):
         return parts[0] in named
     return any(_is_reference(part, named) for part in parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
 from modelaudit.runtimes.saved_config import (
     FUNCTION,
@@ -12,9 +13,7 @@ from modelaudit.runtimes.saved_config import (
     Config,
     ConfigLocation,
     is_custom,
-    mapping,
     reads_modules,
-    text,
     unknown_arguments,
 )
 

@@ -50,7 +50,8 @@ def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """From 2.5 on, the Keras metadata is in its own file."""
     own_file = any(entry.path == KERAS_METADATA for entry in artifact.files)
     inside = not own_file and bool(artifact.documents)
-    old_loader = context.profile.keras < (2, 3) and _newer_than(artifact, (2, 3))
+    saved_by = numbers(artifact.provenance.keras or "")
+    old_loader = context.profile.keras < (2, 3) <= saved_by
     if inside and old_loader and not _revived_whole(artifact):
         yield Reason(
             "keras-objects-of-newer-version",
@@ -94,10 +95,6 @@ def _old_table(context: CheckContext) -> bool:
     """Whether the file has lookup tables from before Keras 2.7 moved them, and the runtime not."""
     writer = context.writer
     return writer is not None and writer.keras < (2, 7) <= context.profile.keras
-
-
-def _newer_than(artifact: Artifact, version: tuple[int, ...]) -> bool:
-    return numbers(artifact.provenance.keras or "") >= version
 
 
 def _revived(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

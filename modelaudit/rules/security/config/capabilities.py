@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-
-def _words(names: str) -> frozenset[str]:
-    return frozenset(names.split())
-
+from modelaudit.formats.keras.builtin_layers import words
 
 CAPABILITIES: Mapping[str, frozenset[str]] = {
-    "runs programs": _words(
+    "runs programs": words(
         """os posix nt subprocess commands pty system popen Popen popen2 check_output check_call
         getoutput getstatusoutput execl execle execlp execv execve execvp spawnl spawnv
         posix_spawn fork forkpty startfile multiprocessing webbrowser pexpect paramiko fabric
         plumbum asyncio create_subprocess_shell create_subprocess_exec distutils exec_command"""
     ),
-    "runs other code": _words(
+    "runs other code": words(
         """eval exec execfile compile __import__ importlib import_module imp runpy run_module
         run_path code codeop pickle cPickle _pickle dill cloudpickle joblib marshal shelve
         unpickle ctypes _ctypes cffi CDLL PyDLL ctypeslib load_library load_op_library
@@ -30,7 +27,7 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         timeit cProfile profile pdb bdb doctest runstring imp import_graph_def deserialize
         deserialize_keras_object model_from_json model_from_config model_from_yaml"""
     ),
-    "reads or writes files": _words(
+    "reads or writes files": words(
         """open file io_open fdopen pathlib shutil tempfile glob unlink rmtree makedirs mkdir
         chmod symlink read_file write_file ReadFile WriteFile matching_files MatchingFiles gfile
         GFile raw_ops load loads save savez savetxt loadtxt genfromtxt fromfile tofile memmap
@@ -46,14 +43,14 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         imread imwrite imsave VideoCapture VideoWriter dump Checkpoint CheckpointManager Saver
         fcntl winreg msvcrt"""
     ),
-    "uses the network": _words(
+    "uses the network": words(
         """socket ssl urllib urllib2 urllib3 urlopen urlretrieve requests http httplib httplib2
         ftplib smtplib telnetlib xmlrpc aiohttp websocket websockets socketserver grpc boto3
         imaplib poplib nntplib selectors
         get_file hf_hub_download snapshot_download experimental_connect_to_host
         experimental_connect_to_cluster DispatchServer WorkerServer Server"""
     ),
-    "reaches into the interpreter": _words(
+    "reaches into the interpreter": words(
         """sys modules getattr setattr delattr globals locals vars builtins __builtin__
         __builtins__ __globals__ __subclasses__ __class__ __base__ __bases__ __mro__ __code__
         __closure__ __dict__ __getattribute__ __getattr__ __loader__ __spec__ __func__ __self__

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
+from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.rules.security.graph.constant_folding import PASSING, fold, is_small
 from modelaudit.rules.security.graph.reachability import (
-    CALLS,
     CallGraph,
     every_node,
     functions_of,

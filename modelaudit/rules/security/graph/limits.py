@@ -8,12 +8,13 @@ from typing import TypeGuard
 
 from modelaudit.facts import GraphFunction, Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.endless_loops import is_endless
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
-from modelaudit.rules.security.graph.reachability import CALLS, Reach
+from modelaudit.rules.security.graph.reachability import Reach
 from modelaudit.rules.security.op_threats import LOOPS, PADS, SIZED
 
 _ITEM_BYTES = 4

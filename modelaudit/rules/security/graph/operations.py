@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
+from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.security.config_walk import PerArtifact
 from modelaudit.rules.security.graph.input_sources import OriginTracer, ValueOrigin
 from modelaudit.rules.security.graph.reachability import (
-    CALLS,
     CallGraph,
     Reach,
     every_node,

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
+from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
-
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-"""Operations that only call a function, once."""
 
 _CHECKPOINTS = frozenset({Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT, Format.SESSION_BUNDLE})
 
