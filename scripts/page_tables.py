@@ -13,13 +13,18 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import click
+
+from modelaudit.cli import cli
+from modelaudit.cli.options.value_source import ConfigurableOption
 from modelaudit.file_formats import Format
 from modelaudit.registry.other_formats import OTHER_FORMATS
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.settings.file import OPTIONS
 from modelaudit.thresholds.every import MODULES, THRESHOLDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +67,53 @@ def other_formats() -> str:
     return table(("listed as", "told by"), rows)
 
 
+def commands() -> str:
+    """A heading and a table of options for each command."""
+    return "\n".join(_command(command, name) for name, command in _leaves(cli, "modelaudit"))
+
+
+def _leaves(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    """The command, or the commands of a group, each with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    context = click.Context(command)
+    for each in command.list_commands(context):
+        inner = command.get_command(context, each)
+        assert inner is not None
+        yield from _leaves(inner, f"{name} {each}")
+
+
+def _command(command: click.Command, name: str) -> str:
+    rows = [
+        (
+            ", ".join(f"`{word}`" for word in each.opts),
+            _default(each),
+            "yes" if isinstance(each, ConfigurableOption) and each.name in OPTIONS else "",
+            " ".join((each.help or "").split()),
+        )
+        for each in command.params
+        if isinstance(each, click.Option)
+    ]
+    arguments = [
+        param.make_metavar(click.Context(command))
+        for param in command.params
+        if isinstance(param, click.Argument)
+    ]
+    usage = " ".join([name, *(["[OPTIONS]"] if rows else []), *arguments])
+    about = " ".join((command.help or "").partition("\b")[0].split())
+    return f"## {name.partition(' ')[2]}\n\n`{usage}`\n\n{about}\n\n" + (
+        table(("option", "default", "in `modelaudit.toml`", "meaning"), rows) if rows else ""
+    )
+
+
+def _default(option: click.Option) -> str:
+    """The default as `--help` shows it; empty where it shows none."""
+    if isinstance(option.show_default, str):
+        return option.show_default
+    return f"`{option.default}`" if option.show_default and not option.is_flag else ""
+
+
 def thresholds() -> str:
     """A heading and a table for each module of thresholds."""
     parts = []
@@ -94,6 +146,7 @@ def settable_thresholds() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "commands": commands,
     "file-formats": file_formats,
     "other-formats": other_formats,
     "report-formats": report_formats,

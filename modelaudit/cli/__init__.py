@@ -1,4 +1,4 @@
-"""The command line: the only place that prints, reads the environment and ExitCode.
+"""The command line: the only place that prints, reads the environment and exits.
 
 Command modules import what is heavy (numpy, readers, renderers) inside their functions, so that
 `--help` stays instant.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 import pytest
 
@@ -11,6 +12,7 @@ from modelaudit.findings import Outcome
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Family, Rule
+from tests.test_architecture import SOURCES, within
 
 FAMILY_DIGIT = {family: str(digit) for digit, family in enumerate(Family, start=1)}
 
@@ -39,6 +41,17 @@ def test_declaration_is_whole(each: Rule) -> None:
         assert len(text) > 10
     assert not each.summary.endswith(".")
     assert each.why.endswith(".")
+
+
+def test_every_module_that_declares_rules_is_in_the_catalogue() -> None:
+    declared = {
+        name: {each.code for each in import_module(name).RULES if isinstance(each, Rule)}
+        for name, source in SOURCES.items()
+        if within(name, ("modelaudit.rules",)) and re.search(r"^RULES\b", source, re.M)
+    }
+    assert len(declared) > 20
+    listed = {each.code for each in CATALOGUE}
+    assert {name: codes - listed for name, codes in declared.items() if codes - listed} == {}
 
 
 def test_codes_and_names_are_unique() -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from click import Context
 from click.testing import CliRunner, Result
 
 from modelaudit.baseline import dumps
@@ -98,6 +99,17 @@ def test_what_is_said_in_one_of_three_ways_is_done(tmp_path, monkeypatch, way, n
 
 def test_every_setting_that_is_an_option_is_said_there() -> None:
     assert set(SAID) == set(OPTIONS) - {"quiet", "log_file"}  # of the run, not of the settings
+
+
+# What a settings file that came with the models must not say, and what is about one run.
+ON_DEMAND_ONLY = {"all_versions", "runtimes", "probe_unsafe"}
+
+
+def test_every_shared_option_can_stand_in_the_settings_file() -> None:
+    shared = {parameter.name for parameter in cli.get_command(Context(cli), "audit").params}
+    shared &= {parameter.name for parameter in cli.get_command(Context(cli), "nightly").params}
+    shared -= {"paths", "out", "formats", "templates", "paper", "appendix"}
+    assert shared - ON_DEMAND_ONLY == set(OPTIONS)
 
 
 @pytest.mark.parametrize("text", ["jbos = 1", "jobs = 'x'", "not toml"])

@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -234,3 +235,15 @@ def test_dark_colours_are_for_words_and_rules_only():
     sheet = ET.fromstring(svg).find("{http://www.w3.org/2000/svg}style").text
     assert sheet.startswith("@media (prefers-color-scheme:dark){")
     assert set(re.findall(r"#[0-9a-f]{6}", sheet)) == set(style.DARK.values())
+
+
+def test_every_chart_is_built():
+    """A function that draws a chart of an audit stands in `charts.build`."""
+    drawing = {
+        f"{path.stem}.{name}"
+        for path in Path(charts.__file__).parent.glob("*.py")
+        for name in re.findall(r"^def ([a-z]\w*)\(.*-> Chart \| None:", path.read_text(), re.M)
+    }
+    assert len(drawing) >= 8
+    listed = Path(charts.__file__).read_text()
+    assert [name for name in sorted(drawing) if name not in listed] == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,6 +14,7 @@ import report_samples as samples
 
 from modelaudit import schema
 from modelaudit.errors import UsageError
+from modelaudit.report.export import registry
 from modelaudit.report.export.job import Job
 from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, PER_RUN, format_called
 
@@ -64,3 +67,15 @@ def test_an_unknown_format_is_refused_with_those_that_exist():
 def test_json_is_the_audit_file():
     audit = samples.failing()
     assert FORMATS["json"].render(Job([audit], samples.RULES)).decode() == schema.dumps(audit)
+
+
+def test_every_module_with_a_renderer_is_a_format():
+    folder = Path(registry.__file__).parent
+    rendering = [
+        path.stem
+        for path in folder.glob("*.py")
+        if re.search(r"^def render\b", path.read_text(), re.M)
+    ]
+    assert len(rendering) >= 5
+    listed = Path(registry.__file__).read_text()
+    assert [name for name in rendering if f"{name}.render(" not in listed] == []
