@@ -1,12 +1,12 @@
-"""Predictions of `modelaudit.runtimes` against what loaders did, as a confusion table.
+"""Predictions of `modelaudit.runtimes` compared with real loaders, as a confusion table.
 
     python benchmarks/compat_matrix.py MATRIX [--holdout] [--wrong N]
 
-MATRIX holds `results.jsonl` (one cell a line: saver_version, arch, format, path, loader_version,
-api, status), `loader_<label>.json` (versions of each loader), `customs.py` (the classes and
-functions that loaders were given as custom_objects) and `models/`. Cells that say `n/a` are
-left out. `--holdout` also prints the accuracy for every third architecture, which
-are the ones not to look at while working on the mechanism.
+MATRIX contains `results.jsonl` (one cell per line: saver_version, arch, format, path,
+loader_version, api, status), `loader_<label>.json` (versions of each loader), `customs.py` (the
+classes and functions passed to loaders as custom_objects) and `models/`. Cells with status `n/a`
+are ignored. `--holdout` also prints the accuracy for every third architecture, which must not be
+inspected while the predictions are developed.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ TRUTH = {
     "timeout": LoadOutcome.FAILS,
     "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
-# Modules that loaders can import and that hold the models' own classes.
+# Modules that loaders can import, with the models' own classes.
 MODULES = frozenset(("customs", "archs"))
 
 
-CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # what cells call it
+CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # the name in the cells -> ours
 
 
 def read_any(path: Path) -> Artifact:
-    """The artefact at `path`; `to_json()` text is an architecture without weights."""
+    """The artifact at `path`; `to_json()` text is an architecture without weights."""
     if path.suffix != ".json":
         return read(path, Limits())
     notes = ReadNotes()
@@ -64,7 +64,7 @@ def defined_in(path: Path) -> frozenset[str]:
 
 
 def request_of(api: str, names: frozenset[str]) -> LoadRequest:
-    """A cell's loading call. A crash is noted without one: the call that executes most."""
+    """The loading call of a cell. Crashes are recorded without one: then the most permissive."""
     if api == "-":
         return LoadRequest(LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False)
     call, *options = api.split(",")
@@ -79,7 +79,7 @@ def request_of(api: str, names: frozenset[str]) -> LoadRequest:
 
 
 def profiles_of(matrix: Path) -> dict[str, RuntimeProfile]:
-    """Label of a loader -> its profile."""
+    """Profiles by the label of the loader."""
     found = {}
     for path in sorted(matrix.glob("loader_*.json")):
         loader = json.loads(path.read_text())
@@ -91,7 +91,7 @@ def profiles_of(matrix: Path) -> dict[str, RuntimeProfile]:
 
 
 def table(title: str, pairs: list[tuple[LoadOutcome, LoadOutcome]]) -> None:
-    """Confusion table of (predicted, outcome)."""
+    """Print the confusion table of (predicted, outcome)."""
     counts = collections.Counter(pairs)
     right = sum(n for (predicted, truth), n in counts.items() if predicted is truth)
     unknown = sum(n for (predicted, _), n in counts.items() if predicted is LoadOutcome.UNKNOWN)
@@ -114,11 +114,11 @@ def table(title: str, pairs: list[tuple[LoadOutcome, LoadOutcome]]) -> None:
 
 
 def main() -> int:
-    """Run the benchmark; 1 where a bar is missed."""
+    """Run the benchmark; return 1 if more than 1 % of the predictions are wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("matrix", type=Path)
     parser.add_argument("--holdout", action="store_true", help="also every third architecture")
-    parser.add_argument("--wrong", type=int, default=0, help="print so many wrong cells a group")
+    parser.add_argument("--wrong", type=int, default=0, help="print N wrong cells per group")
     options = parser.parse_args()
     profiles = profiles_of(options.matrix)
     names = defined_in(options.matrix / "customs.py")
@@ -145,15 +145,15 @@ def main() -> int:
     table("All cells", pairs)
     if options.holdout:
         table("Held-out architectures", held)
-    print(f"\n{1000 * spent / len(pairs):.3f} ms of CPU a prediction")
+    print(f"\n{1000 * spent / len(pairs):.3f} ms of CPU per prediction")
     for key, wrong in (
         sorted(groups.items(), key=lambda item: -len(item[1])) if options.wrong else ()
     ):
         print(f"\n{len(wrong):4d} {key}")
         for cell, prediction in wrong[: options.wrong]:
             print(f"       {cell['saver_version']}->{cell['loader_version']} {cell['path']}")
-            print(f"       said: {str(cell['message'])[:200]!r}")
-            print(f"       because: {[(r.code, r.text[:90]) for r in prediction.because]}")
+            print(f"       message: {str(cell['message'])[:200]!r}")
+            print(f"       reasons: {[(r.code, r.text[:90]) for r in prediction.because]}")
     wrong_share = sum(a is not b for a, b in pairs) / len(pairs)
     return int(wrong_share > 0.01)
 

@@ -1,10 +1,10 @@
-"""What is claimed of models that others made: fresh layers, orientation, diagnosis.
+"""Initial layers, orientation and diagnosis reported for third-party models.
 
     python benchmarks/diagnosis_corpus.py DIRECTORY [--probe-data IMAGES] [--timeout SECONDS]
 
-Diagnoses every model below DIRECTORY, on built-in inputs unless images are given. Nothing is known
-of these models' history, so the claims are for a reader to check: a trained model has no fresh
-layer, and without images none may be said to see them the wrong way round or to have collapsed.
+Diagnoses every model below DIRECTORY, on built-in inputs unless images are given. The history of
+these models is unknown, so a reader has to check the results: a trained model has no layer with
+initial values, and without images no model may be reported as mirrored, rotated or collapsed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.settings import ProbeSettings, Settings
 
 ALARMS = {"MA602": "constant answer", "MA603": "other orientation", "MA606": "dead layer"}
-HEAD = "| model | kernels | fresh layers | alarms of behaviour | diagnosis | belief |"
+HEAD = "| model | kernels | initial layers | behaviour alarms | diagnosis | belief |"
 
 
 def row(path: Path, name: str, settings: Settings, probe) -> tuple[str, str, int, list[str]]:
-    """One line of the table; its diagnosis, number of fresh layers, and alarms."""
+    """A row of the table, the diagnosis, the number of initial layers, and the alarms."""
     facts = add_probe(static_facts(path, settings), probe)
     results = run_rules(CATALOGUE, facts)
     first = diagnose(facts, results).causes[0]
@@ -65,7 +65,7 @@ def main() -> None:
             causes[cause] += 1
             fresh += bool(layers)
             alarms.update(raised)
-    print(f"\n{causes.total()} models; {fresh} with a fresh layer; alarms: {dict(alarms)}")
+    print(f"\n{causes.total()} models; {fresh} with an initial layer; alarms: {dict(alarms)}")
     print(", ".join(f"{cause} {count}" for cause, count in causes.most_common()))
 
 

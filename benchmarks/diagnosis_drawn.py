@@ -1,4 +1,4 @@
-"""Networks drawn at random for the hold-out: task, form, size and training differ in each."""
+"""Random networks of the hold-out set: task, structure, size and training differ in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from diagnosis_nets import Net, answers
 
-# task -> (numbers of classes, heads, ways of training)
+# task -> (numbers of classes, heads, kinds of training)
 TURNED = ("plain", "mirrored", "d4")
 IMAGES = {
     "letters": ((3, 5, 8, 10, 14), ("softmax", "softmax", "logits"), TURNED),
@@ -31,7 +31,7 @@ FORMS = ("keras", "keras", "h5", "export", "tf_keras", "tf_keras_dir")
 
 
 def drawn(number: int) -> tuple[Net, str]:
-    """Network `number` of the hold-out, and how it is trained."""
+    """Network `number` of the hold-out set, and the kind of its training."""
     rng = np.random.default_rng(770_000 + number)
 
     def one(of: Any) -> Any:
@@ -112,7 +112,7 @@ def _convolved(k: Any, x: Any, net: Net, width: int, strides: int, flat: bool) -
 
 
 def levels(k: Any, x: Any, net: Net, flat: bool = False) -> Any:
-    """Convolutions at shrinking sizes."""
+    """Convolutions at decreasing resolution."""
     pools = {
         ("max", False): k.layers.MaxPooling2D, ("max", True): k.layers.MaxPooling1D,
         ("average", False): k.layers.AveragePooling2D, ("average", True): k.layers.AveragePooling1D,
@@ -165,7 +165,7 @@ def embedding(k: Any, x: Any, net: Net) -> Any:
 
 
 def embedding_recurrent(k: Any, x: Any, net: Net) -> Any:
-    """Tokens, embedded and read one after the other."""
+    """Tokens, embedded and read by a recurrent layer."""
     return answers(k, k.layers.GRU(20)(k.layers.Embedding(64, 12)(x)), net)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a sound model of the diagnosis benchmark, or with the images fed to it."""
+"""Faults that the diagnosis benchmark injects into intact models or into their images."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from diagnosis_nets import Net
 
 
 class Unsuited(Exception):
-    """The model cannot have the fault."""
+    """The fault does not apply to the model."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What faults are made with: the images, the same net anew, and one trained apart."""
+    """What faults need: the images, the untrained network, and one from a separate training."""
 
     rng: np.random.Generator
     x: np.ndarray
@@ -43,7 +43,7 @@ def _norms(model: Any) -> list[Any]:
 
 
 def _set(layer: Any, **at: Any) -> None:
-    """Overwrite weights by place in `get_weights`: w0, w1, …."""
+    """Overwrite weights by their index in `get_weights`: w0, w1, …."""
     weights = layer.get_weights()
     for place, value in at.items():
         weights[int(place[1:])] = np.asarray(value, np.float32)
@@ -68,7 +68,7 @@ def redrawn_head(model: Any, bench: Bench) -> None:
 
 
 def foreign_layer(model: Any, bench: Bench) -> None:
-    """A layer of another training of the same net."""
+    """Replace a layer by that of another training of the same network."""
     _kernels(model)[1].set_weights(_kernels(bench.foreign())[1].get_weights())
 
 
@@ -86,14 +86,14 @@ def one_statistic_lost(model: Any, _bench: Bench) -> None:
 
 
 def unconverged(model: Any, _bench: Bench) -> None:
-    """Statistics a few steps away from where they start, as after a short fine-tuning."""
+    """Set statistics to a few steps from their initial values, as after short fine-tuning."""
     for norm in _norms(model):
         mean, variance = norm.get_weights()[2:]
         _set(norm, w2=0.1 * mean, w3=0.9 + 0.1 * variance)
 
 
 def _biased(model: Any, bench: Bench, by: float) -> int:
-    """Raises the bias of one class; returns which."""
+    """Raise the bias of one class; return the class."""
     head = _kernels(model)[-1]
     if len(head.get_weights()) < 2:
         raise Unsuited
@@ -109,7 +109,7 @@ def head_bias(model: Any, bench: Bench) -> None:
 
 
 def moderate_bias(model: Any, bench: Bench) -> None:
-    """As much as makes one class the answer to most images, but not to all."""
+    """Raise a bias until one class is the answer to most images, but not to all."""
     kept = model.get_weights()
     for by in np.geomspace(0.5, 200, 25):
         model.set_weights(kept)
@@ -123,7 +123,7 @@ def moderate_bias(model: Any, bench: Bench) -> None:
 
 
 def dead(model: Any, _bench: Bench) -> None:
-    """The bias before a rectifier far below zero: of a convolution, or of its normalisation."""
+    """Set the bias before a rectifier far below zero: of a convolution or its normalisation."""
     layer = _norms(model)[-1] if _norms(model) else _kernels(model)[-2]
     if len(layer.get_weights()) < 2:
         raise Unsuited
@@ -131,7 +131,7 @@ def dead(model: Any, _bench: Bench) -> None:
 
 
 def permuted(model: Any, bench: Bench) -> None:
-    """Input channels of one layer in another order, as when two files of weights are mixed up."""
+    """Permute the input channels of one layer, as if two files of weights were mixed up."""
     layer = _kernels(model)[1]
     kernel = layer.get_weights()[0]
     order = bench.rng.permutation(kernel.shape[-2])
@@ -139,7 +139,7 @@ def permuted(model: Any, bench: Bench) -> None:
 
 
 def exchanged(model: Any, _bench: Bench) -> None:
-    """Two layers of one shape in each other's place."""
+    """Swap two layers of the same shapes."""
     for a, b in combinations(_kernels(model), 2):
         if [w.shape for w in a.get_weights()] == [w.shape for w in b.get_weights()]:
             first, second = a.get_weights(), b.get_weights()
@@ -150,7 +150,7 @@ def exchanged(model: Any, _bench: Bench) -> None:
 
 
 def turned_kernels(model: Any, _bench: Bench) -> None:
-    """Every convolution turned by 180°, as libraries with true convolutions store them."""
+    """Rotate every kernel by 180°, as in libraries that compute true convolutions."""
     for layer in _kernels(model):
         kernel = layer.get_weights()[0]
         if kernel.ndim == 4:
@@ -158,7 +158,7 @@ def turned_kernels(model: Any, _bench: Bench) -> None:
 
 
 def channels_first(model: Any, _bench: Bench) -> None:
-    """The kernel behind Flatten in the order of a library that puts channels first."""
+    """Reorder the kernel after Flatten as in a channels-first library."""
     flat = next((x for x in model.layers if type(x).__name__ == "Flatten"), None)
     if flat is None or len(flat.input.shape) != 4:
         raise Unsuited
@@ -173,9 +173,10 @@ def channels_first(model: Any, _bench: Bench) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault of weights (`harm`), or of the images (`feed`), and the causes that name it.
+    """A fault of the weights (`harm`) or the images (`feed`), and the causes that identify it.
 
-    With `labels` only labels can tell; with `sound` the model has nothing.
+    `needs` is the condition on the network, see `suits`. With `labels`, the fault can only be
+    identified with labelled images.
     """
 
     name: str
@@ -200,8 +201,8 @@ UNSETTLED = ("bn-statistics-unsettled", "bn-statistics-lost")
 ONE_CLASS = "images of one class"
 FAULTS = (
     Fault("never loaded", ("never-loaded",), never_loaded),
-    Fault("layer redrawn", ("partial-restore", *WRONG), redrawn_layer, needs="kernels"),
-    Fault("head redrawn", ("partial-restore", *WRONG), redrawn_head, needs="classes"),
+    Fault("layer reinitialised", ("partial-restore", *WRONG), redrawn_layer, needs="kernels"),
+    Fault("head reinitialised", ("partial-restore", *WRONG), redrawn_head, needs="classes"),
     Fault("BN statistics lost", ("bn-statistics-lost",), statistics_lost, needs="norm"),
     Fault("one BN lost", ("bn-statistics-lost",), one_statistic_lost, needs="norm"),
     Fault("BN unconverged", (*UNSETTLED, *WRONG), unconverged, needs="norm"),
@@ -212,9 +213,9 @@ FAULTS = (
     Fault("layers exchanged", (*WRONG, "little-information"), exchanged, needs="layers"),
     Fault("foreign layer", (*WRONG, "little-information"), foreign_layer, needs="layers"),
     Fault("Flatten order", (*WRONG, "little-information"), channels_first, needs="layers"),
-    Fault("kernels turned", MISFED, turned_kernels, transform="r180", needs="even"),
+    Fault("kernels rotated", MISFED, turned_kernels, transform="r180", needs="even"),
     Fault("images mirrored", MISFED, None, lambda x: x[:, :, ::-1], "H", "many"),
-    Fault("images turned", MISFED, None, lambda x: x[:, ::-1, ::-1], "r180", "many"),
+    Fault("images rotated", MISFED, None, lambda x: x[:, ::-1, ::-1], "r180", "many"),
     Fault("images mirrored, labelled", MISFED, None, lambda x: x[:, :, ::-1], "H", "few", True),
     Fault("images x255", ("input-domain",), None, lambda x: x * 255, "/255", "unit"),
     Fault("images /255", ("input-domain",), None, lambda x: x / 255, "*255", "byte"),
@@ -224,7 +225,7 @@ FAULTS = (
 
 
 def suits(fault: Fault, net: Net, way: str) -> bool:
-    """A fault that this net can have, and that its training does not make harmless."""
+    """Whether the fault applies to this network and its training does not make it harmless."""
     normed = net.norm == "batch" and net.body in {"levels", "levels1d", "dense"}
     normed |= net.body in FIXED_NORMED
     classes = net.classes > 2 and net.head in {"softmax", "logits"} and net.body != "odd"

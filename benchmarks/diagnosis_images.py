@@ -1,8 +1,8 @@
-"""Drawn images for the diagnosis benchmark: letters, objects, textures, roads and so on, in colour.
+"""Generated colour images for the diagnosis benchmark: letters, objects, textures, roads and so on.
 
-Each task gives images (n, H, W, 3) float32 in [0, 1] and what is to be said of them. What a mirror
-image means differs on purpose: letters and objects keep their name, a pointer's side is exchanged,
-a road's direction changes its sign, a mask moves along, a size stays.
+Each task gives images (n, H, W, 3) float32 in [0, 1] and their targets. Mirroring affects the
+targets in different ways on purpose: letters and objects keep their class, left and right pointers
+swap, a road's direction changes its sign, a mask is mirrored too, a size stays the same.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-LETTERS = "FGJLPQR257Ka4s"  # none is its own mirror image
+LETTERS = "FGJLPQR257Ka4s"  # none is symmetric left to right
 FONT = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
-OBJECTS = (  # polygons in the unit square, none symmetric left-right
+OBJECTS = (  # polygons in the unit square, none symmetric left to right
     ((0.3, 0.1), (0.3, 0.9), (0.4, 0.9), (0.4, 0.5), (0.8, 0.3), (0.4, 0.1)),  # flag
     ((0.2, 0.1), (0.5, 0.1), (0.5, 0.6), (0.9, 0.75), (0.9, 0.9), (0.2, 0.9)),  # boot
     (
@@ -40,7 +40,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _canvas(shape: tuple[int, int], rng: np.random.Generator) -> tuple[Image.Image, tuple, tuple]:
-    """A plain background, its colour and one that stands out of it."""
+    """A plain background, its colour, and a contrasting colour."""
     dark, bright = rng.integers(0, 90, 3), rng.integers(150, 256, 3)
     back, front = (dark, bright) if rng.random() < 0.8 else (bright, dark)
     return Image.new("RGB", shape[::-1], tuple(map(int, back))), tuple(back), tuple(map(int, front))
@@ -52,7 +52,7 @@ def _finished(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
 
 
 def letters(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generator):
-    """Letters in many sizes and places; which one."""
+    """Letters of many sizes at many positions; the class is the letter."""
     x, y = [], rng.permutation(np.arange(n) % classes)
     for label in y:
         image, _, colour = _canvas(shape, rng)
@@ -77,7 +77,7 @@ def _polygon(points, shape: tuple[int, int], rng: np.random.Generator) -> list[t
 
 
 def objects(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generator):
-    """Filled shapes; which one."""
+    """Filled polygons; the class is the shape."""
     x, y = [], rng.permutation(np.arange(n) % classes)
     for label in y:
         image, _, colour = _canvas(shape, rng)
@@ -87,7 +87,7 @@ def objects(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generat
 
 
 def pointers(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generator):
-    """Arrows that point left (0) or right (1): a mirror exchanges the classes."""
+    """Arrows that point left (0) or right (1): mirroring swaps the classes."""
     x, y = [], rng.permutation(np.arange(n) % 2)
     for label in y:
         image, _, colour = _canvas(shape, rng)
@@ -100,7 +100,7 @@ def pointers(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Gener
 
 
 def roads(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generator):
-    """A road that leads left (-1) to right (+1): a mirror changes the sign."""
+    """A road that leads left (-1) to right (+1): mirroring changes the sign."""
     x, y = [], rng.uniform(-1, 1, (n, 1)).astype(np.float32)
     height, width = shape
     for (turn,) in y:
@@ -120,7 +120,7 @@ def roads(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generato
 
 
 def blobs(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generator):
-    """An object on a background; where it is, as a mask (n, H, W, 1)."""
+    """An object on a background; the target is its mask (n, H, W, 1)."""
     x, y = [], []
     for _ in range(n):
         image, _, colour = _canvas(shape, rng)
@@ -136,7 +136,7 @@ def blobs(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generato
 
 
 def sizes(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generator):
-    """A letter's size, from 0 to 1: a mirror leaves it as it is."""
+    """The size of a letter, from 0 to 1: mirroring does not change it."""
     x, y = [], rng.uniform(0, 1, (n, 1)).astype(np.float32)
     for (share,) in y:
         image, _, colour = _canvas(shape, rng)
@@ -149,7 +149,7 @@ def sizes(n: int, shape: tuple[int, int], _classes: int, rng: np.random.Generato
 
 
 def textures(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generator):
-    """Stripes and dots all over the image; which. A mirror leaves each what it is."""
+    """Stripes and dots all over the image; the class is the pattern. Mirroring keeps it."""
     x, y = [], rng.permutation(np.arange(n) % classes)
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     for label in y:
@@ -165,7 +165,7 @@ def textures(n: int, shape: tuple[int, int], classes: int, rng: np.random.Genera
 
 
 def presence(n: int, shape: tuple[int, int], classes: int, rng: np.random.Generator):
-    """Several small objects beside each other; which are there, as (n, classes) of 0 and 1."""
+    """Several small objects side by side; targets (n, classes), 1 for each object present."""
     x, y = [], (rng.random((n, classes)) < 0.5).astype(np.float32)
     for row in y:
         image, _, colour = _canvas(shape, rng)

@@ -1,13 +1,14 @@
-"""Small sound models of many kinds, and broken copies of them, for `diagnosis_table.py`.
+"""Small intact models of many kinds, and faulty copies of them, for `diagnosis_table.py`.
 
-Everything is drawn and trained here, in two sets. `fixed` are chosen networks, each trained in
-each of its ways; limits may be chosen by looking at them. `drawn` are networks drawn at random, in
-task, form, size, training and file format; no limit was chosen by them: they are the hold-out.
+All images are generated and all models trained here, in two sets. `fixed` are selected networks,
+each with each kind of training; they may be inspected to choose thresholds. `drawn` are random
+networks, which differ in task, structure, size, training and file format; they are the hold-out
+set, and no threshold was chosen by them.
 
     python benchmarks/diagnosis_models.py DIRECTORY [--fixed SEEDS] [--drawn FIRST LAST]
 
-writes models, their images (`<name>.npz`: x as the model takes it, y) and for each sound model
-`<name>.jsonl`, one case a line. What is there already is kept, so that an interrupted run goes on.
+writes models, their images (`<name>.npz`: x as the model's input, y) and for each intact model
+`<name>.jsonl`, one case per line. Existing files are kept, so an interrupted run can be continued.
 """
 
 from __future__ import annotations
@@ -29,20 +30,21 @@ from diagnosis_nets import BODIES, NETS, Net
 from diagnosis_series import tables, tokens, waves
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-TRAINED, FED = 900, 96  # inputs trained on, and given to the diagnosis
+TRAINED, FED = 900, 96  # numbers of inputs for training and for the diagnosis
 SENSITIVE = ("orientation-sensitive-data", "orientation-sensitive-architecture")
 TASKS = IMAGES | {"waves": waves, "tables": tables, "tokens": tokens}
-NAMED = {"letters", "objects", "textures", "presence"}  # a mirror leaves their names
+NAMED = {"letters", "objects", "textures", "presence"}  # mirroring keeps the class
 EXPORTED = "augmentation exported"
-HARMLESS = 0.03  # accuracy lost in the mirror by a model that is invariant to it
+HARMLESS = 0.03  # accuracy that an invariant model may lose on mirrored images
 
 
 @dataclass
 class Case:
-    """One diagnosis to make. `accepted` are the causes that are right; `transform` of the first.
+    """A diagnosis to make.
 
-    `labels`: only labels can tell. `net`: the network, its score on the images and on their
-    mirror images (accuracy or R2).
+    `accepted` are the correct causes; `transform` is the correct one of the first cause. `labels`:
+    identifiable only with labels. `net`: the network, its score on the images and on mirrored
+    images (accuracy or R2).
     """
 
     model: str
@@ -59,7 +61,7 @@ class Case:
 
 
 def build(k: Any, net: Net) -> Any:
-    """The untrained net."""
+    """The untrained network."""
     layers = k.layers
     image = net.task in IMAGES
     shape = (*net.shape, net.channels) if image else net.shape + (1,) * (net.task == "waves")
@@ -73,7 +75,7 @@ def build(k: Any, net: Net) -> Any:
 
 
 def fed(x: np.ndarray, scale: str) -> np.ndarray:
-    """Images in [0, 1] as the model takes them."""
+    """Images in [0, 1] converted to the model's input range."""
     match scale:
         case "byte":
             return (x * 255).astype(np.float32)
@@ -88,7 +90,7 @@ def fed(x: np.ndarray, scale: str) -> np.ndarray:
 
 
 def made(net: Net, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """`n` inputs in [0, 1] (images) or as they are, and what is to be said of them."""
+    """`n` inputs (images in [0, 1]) and their targets."""
     x, y = TASKS[net.task](n, net.shape, net.classes, rng)
     if net.task in IMAGES and net.channels == 1:
         x = x.mean(axis=-1, keepdims=True)
@@ -96,7 +98,7 @@ def made(net: Net, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def _augmented(x: np.ndarray, y: np.ndarray, net: Net, way: str, rng: np.random.Generator):
-    """Each image in an orientation drawn from those of `way`, its target moved along."""
+    """Each image in a random orientation of those in `way`, with its target transformed."""
     x, y = x.copy(), y.copy()
     flips = rng.random((3, len(x))) < 0.5
     for axis, which in ((2, flips[0]), (1, flips[1] & (way == "d4"))):
@@ -120,7 +122,7 @@ def _loss(k: Any, net: Net) -> Any:
 
 
 def train(k: Any, net: Net, way: str, seed: int, share: float = 1.0) -> Any:
-    """A trained model; `share` of the epochs, whose number suits two slow cores."""
+    """A trained model; `share` is the fraction of the epochs, whose number suits two slow cores."""
     k.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     x, y = made(net, TRAINED, rng)
@@ -140,7 +142,7 @@ def train(k: Any, net: Net, way: str, seed: int, share: float = 1.0) -> Any:
 
 
 def score(model: Any, net: Net, x: np.ndarray, y: np.ndarray) -> float:
-    """Accuracy, or R2 where there are no classes."""
+    """Accuracy, or R2 for regression."""
     outputs = model.predict(x, verbose=0)
     if net.head in {"several", "sigmoid"}:
         return float(np.mean((outputs > 0.5) == y.reshape(outputs.shape)))
@@ -153,7 +155,7 @@ def score(model: Any, net: Net, x: np.ndarray, y: np.ndarray) -> float:
 
 
 def sound_causes(net: Net, way: str, lost: float) -> tuple[str, ...]:
-    """What is right to say of a sound model that loses this much accuracy in the mirror."""
+    """The correct causes for an intact model that loses this much accuracy on mirrored images."""
     if net.body in {"even", "odd"}:
         return ("invariant-by-construction", "output-follows-flip")
     if net.task in {"tables", "tokens"}:
@@ -181,18 +183,18 @@ def _save(model: Any, form: str, path: Path) -> Path:
 
 
 def fixed(out: Path, seeds: int) -> None:
-    """The chosen networks; faults for the first seed only."""
+    """Make the selected networks; faults for the first seed only."""
     every = [(number, net, way) for number, net in enumerate(NETS) for way in net.ways]
     for seed, (number, net, way) in product(range(seeds), every):
         stem = f"{number:02d}_{net.task}_{net.body}_{way}_s{seed}"
         faults = [fault for fault in FAULTS if suits(fault, net, way)] if not seed else []
-        # Each net takes its share of the faults, in turn, so that all meet many kinds of net.
+        # Each network gets a part of the faults in turn, so that all faults meet many kinds.
         chosen = faults[number % 2 :: 2] if way == "plain" else faults[:2]
         _make(out, stem, net, way, 1000 * seed + number, chosen)
 
 
 def random(out: Path, first: int, last: int) -> None:
-    """The networks drawn at random, each with the fault that was rarest so far."""
+    """Make the random networks, each with the fault that was least frequent so far."""
     taken = dict.fromkeys((fault.name for fault in FAULTS), 0)
     for number in range(last):
         net, way = drawn(number)
@@ -206,7 +208,7 @@ def random(out: Path, first: int, last: int) -> None:
 
 
 def _make(out: Path, stem: str, net: Net, way: str, seed: int, faults: list[Fault]) -> None:
-    """Train one network and break copies of it, unless that was done before."""
+    """Train one network and make faulty copies of it, unless its file exists already."""
     import keras
     import tf_keras
 

@@ -1,4 +1,4 @@
-"""The fixed networks of the diagnosis benchmark: what is trained, and how each is built."""
+"""The fixed networks of the diagnosis benchmark: their tasks and how each is built."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Net:
-    """One kind of network; the fields after `ways` matter to those drawn at random only."""
+    """One kind of network; the fields after `ways` are used by random networks only."""
 
     task: str
     body: str
     shape: tuple[int, ...]  # height and width; length; number of features
-    classes: int  # 0 for targets that are no classes
+    classes: int  # 0 for regression and masks
     scale: str  # of the input: unit, byte, signed, uint8, standard
     form: str  # keras, h5, export, tf_keras, tf_keras_dir
     ways: tuple[str, ...] = ("plain", "mirrored")  # of training; also d4
@@ -23,13 +23,13 @@ class Net:
     kernel: int = 3
     activation: str = "relu"
     norm: str = "batch"  # batch, layer, or none
-    unit: str = "conv"  # what a level is made of: conv, residual, separable
-    shrink: str = "max"  # how levels get smaller: max, average, stride
-    top: str = "average"  # what comes before the head: average, max, flat
+    unit: str = "conv"  # block of each level: conv, residual, separable
+    shrink: str = "max"  # downsampling between levels: max, average, stride
+    top: str = "average"  # before the head: average, max, flat
     head: str = "softmax"  # softmax, logits, sigmoid (one unit for two classes)
     initializer: str = "glorot_uniform"
     optimizer: str = "adam"
-    flips_inside: bool = False  # mirrored training by a layer of the model
+    flips_inside: bool = False  # augmentation by a layer of the model
 
 
 NETS = (
@@ -67,7 +67,7 @@ def _block(k: Any, x: Any, width: int, name: str, **options: Any) -> Any:
 
 
 def answers(k: Any, x: Any, net: Net) -> Any:
-    """The layer that answers."""
+    """The output layer."""
     if net.head == "several":
         return k.layers.Dense(net.classes, activation="sigmoid", name="head")(x)
     if net.head == "sigmoid":
@@ -86,7 +86,7 @@ def _plain(k: Any, x: Any, net: Net, **options: Any) -> Any:
 
 
 def _pooled(k: Any, x: Any, net: Net) -> Any:
-    """Classes and sizes by averages over places; directions need to know where."""
+    """Averages over positions for classes and sizes; directions need the positions."""
     if net.task == "roads":
         x = k.layers.Flatten()(k.layers.AveragePooling2D(2)(x))
     else:
@@ -132,7 +132,7 @@ def _flat_valid(k: Any, x: Any, net: Net) -> Any:
 
 
 def _trunk(k: Any, x: Any, net: Net) -> Any:
-    """One nested trunk that looks twice: at the image and at a coarser version of it."""
+    """A nested trunk called twice: on the image and on a downsampled version of it."""
     inner = k.layers.Input((None, None, 3))
     y = _block(k, inner, 16, "trunk0")
     y = _block(k, k.layers.MaxPooling2D()(y), 24, "trunk1")

@@ -1,4 +1,4 @@
-"""Made inputs of the diagnosis benchmark that are no images: series, tables and tokens."""
+"""Generated inputs of the diagnosis benchmark other than images: series, tables and tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def waves(n: int, shape: tuple[int, ...], classes: int, rng: np.random.Generator):
-    """Series (n, length, 1) of about -1 to 1; which form. Reversed in time none stays itself."""
+    """Series (n, length, 1) of about -1 to 1; the class is the form, none symmetric in time."""
     t = np.linspace(0, 1, shape[0])
     y = rng.permutation(np.arange(n) % classes)
     x = []
@@ -15,10 +15,10 @@ def waves(n: int, shape: tuple[int, ...], classes: int, rng: np.random.Generator
         start = rng.uniform(0, 0.4)
         wave = np.sin(2 * np.pi * pace * t + phase)
         form = (
-            np.sin(2 * np.pi * pace * (t + 1.5 * t**2) + phase),  # rises in pitch
+            np.sin(2 * np.pi * pace * (t + 1.5 * t**2) + phase),  # rising frequency
             2 * ((pace * t + phase) % 1) - 1,  # a sawtooth
-            np.where(t > start, np.exp(-6 * (t - start)), 0) * wave * 1.5,  # a blow that dies away
-            wave * np.clip(2 * (t - start), 0, 1),  # a swelling
+            np.where(t > start, np.exp(-6 * (t - start)), 0) * wave * 1.5,  # a decaying pulse
+            wave * np.clip(2 * (t - start), 0, 1),  # rising amplitude
             np.where(t > start + 0.1, 1.0, -1.0) + 0.2 * wave,  # a step
         )[label]
         x.append(rng.uniform(0.7, 1.0) * form)
@@ -27,8 +27,8 @@ def waves(n: int, shape: tuple[int, ...], classes: int, rng: np.random.Generator
 
 
 def tables(n: int, shape: tuple[int, ...], classes: int, rng: np.random.Generator):
-    """Rows (n, features) of standard deviation 1: which cluster, or a curved function of them."""
-    fixed = np.random.default_rng(7)  # the law is the same in training and in testing
+    """Rows (n, features), standard deviation 1; the target is a cluster or tanh of a projection."""
+    fixed = np.random.default_rng(7)  # the same target function in training and testing
     centres = fixed.normal(0, 2, (max(classes, 1), shape[0]))
     slopes = fixed.normal(0, 1, shape[0]) / np.sqrt(shape[0])
     if classes:
@@ -40,7 +40,7 @@ def tables(n: int, shape: tuple[int, ...], classes: int, rng: np.random.Generato
 
 
 def tokens(n: int, shape: tuple[int, ...], classes: int, rng: np.random.Generator):
-    """Whole numbers (n, length) below 64: the class's tokens are strewn in among others."""
+    """Integers (n, length) below 64; tokens of the class are mixed with others."""
     y = rng.permutation(np.arange(n) % classes)
     x = rng.integers(3 * classes, 64, (n, shape[0]))
     for row, label in zip(x, y, strict=True):

@@ -1,14 +1,14 @@
-"""Condition against diagnosis, over many small models: the tables of `docs/diagnosis.md`.
+"""Condition against diagnosis for many small models: the tables of `docs/diagnosis.md`.
 
     python benchmarks/diagnosis_table.py DIRECTORY [--labels | --no-images] [--only REGEX]
 
-DIRECTORY is what `diagnosis_models.py` wrote. Each case is diagnosed from the saved file alone, as
-`modelaudit explain` does. Prints what each condition was diagnosed as, how often a sound model was
-called faulty, with its 95 % interval, and every case that went wrong. What was found is kept in
-DIRECTORY, so that an interrupted run goes on.
+DIRECTORY is the output of `diagnosis_models.py`. Each case is diagnosed from the saved file alone,
+as by `modelaudit explain`. Prints the diagnoses for each condition, how often an intact model was
+diagnosed as faulty, with the 95 % interval, and every wrong diagnosis. Results are kept in
+DIRECTORY, so an interrupted run can be continued.
 
-A model whose training failed (accuracy under 80 %, R2 under 0.7) is not sound, and is left out
-with its copies before anything is diagnosed.
+A model whose training failed (accuracy under 80 %, R2 under 0.7) is excluded with its copies
+before any diagnosis.
 """
 
 from __future__ import annotations
@@ -33,27 +33,30 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import ProbeSettings, Settings
 
-# Faults that show without images.
-STATIC = ("never loaded", "layer redrawn", "head redrawn", "BN statistics lost", "one BN lost")
+# Faults that can be identified without images.
+STATIC = (
+    *("never loaded", "layer reinitialised", "head reinitialised"),
+    *("BN statistics lost", "one BN lost"),
+)
 SILENT = ("head bias +60", "dead layer")
 TRAINED_ACCURACY, TRAINED_FIT = 0.8, 0.7
 MEANINGS = {
-    "pointers": "a mirror exchanges the classes",
-    "roads": "a mirror changes the sign",
-    "blobs": "the mask moves along",
-    "sizes": "a mirror changes nothing",
-    "textures": "a mirror changes nothing",
+    "pointers": "mirroring swaps the classes",
+    "roads": "mirroring changes the sign",
+    "blobs": "the mask is mirrored too",
+    "sizes": "mirroring changes nothing",
+    "textures": "mirroring changes nothing",
 }
 NOT_IMAGES = ("waves", "tables", "tokens")
 OPEN = "undecided-without-images"
 
 
 def expected(case: Case, *, images: bool) -> tuple[str, ...]:
-    """Causes that are right with the images that were given."""
+    """The correct causes, with or without images."""
     if images:
         return case.accepted
     if case.condition in (*STATIC, *SILENT):
-        # A small layer without bias cannot be told from a trained one without images.
+        # Without images, a small layer without bias looks the same initial or trained.
         return (*case.accepted, OPEN) if "partial-restore" in case.accepted else case.accepted
     if case.condition in {"head bias, moderate", "BN unconverged"}:
         return (*case.accepted, OPEN)
@@ -62,14 +65,14 @@ def expected(case: Case, *, images: bool) -> tuple[str, ...]:
 
 
 def trained(case: Case) -> bool:
-    """The model that the case was made from does what it was trained to do."""
+    """Whether the training of the case's original model succeeded."""
     limit = TRAINED_ACCURACY if case.net["classes"] else TRAINED_FIT
     return bool(case.net["score"] >= limit)
 
 
 def run(cases: list[Case], root: Path, kept: Path, *, labels: bool, images: bool) -> None:
-    """Diagnose each case that is not in `kept` yet, and append what was found, a line a case."""
-    settings = Settings(probe=ProbeSettings(timeout=600))  # no fewer images on a busy machine
+    """Diagnose each case that is not in `kept` yet, and append one line per case to it."""
+    settings = Settings(probe=ProbeSettings(timeout=600))  # also enough on a busy machine
     with TemporaryDirectory() as folder, local_probe(settings) as probe, kept.open("a") as out:
         for number, case in enumerate(cases):
             chosen = settings
@@ -87,12 +90,12 @@ def run(cases: list[Case], root: Path, kept: Path, *, labels: bool, images: bool
 
 
 def key(case: Case) -> str:
-    """What names a case: a model and what it was fed."""
+    """Identifies a case: a model and its images."""
     return f"{case.model} {case.images}"
 
 
 def shown(case: Case) -> str:
-    """The condition as the table names it."""
+    """The name of the condition in the table."""
     if not case.healthy:
         return case.condition
     if case.net["task"] in NOT_IMAGES:
@@ -109,7 +112,7 @@ def shown(case: Case) -> str:
 
 
 def report(cases: list[Case], found: dict[str, dict[str, str]], *, images: bool) -> None:
-    """Print the tables for the cases that were diagnosed."""
+    """Print the tables for the cases diagnosed so far."""
     table: dict[tuple[bool, str], Counter[str]] = defaultdict(Counter)
     right: Counter[tuple[bool, str]] = Counter()
     alarms, sound, wrong = 0, 0, []
@@ -137,7 +140,7 @@ def report(cases: list[Case], found: dict[str, dict[str, str]], *, images: bool)
     named = sum(count for (is_faulty, _), count in right.items() if is_faulty)
     if faulty:
         low, high = wilson(named, faulty)
-        print(f"faults named: {named} of {faulty} (95 %: {low:.1%} to {high:.1%})")
+        print(f"faults identified: {named} of {faulty} (95 %: {low:.1%} to {high:.1%})")
     print(f"as expected: {sum(right.values())} of {len(cases)}")
     print("\n".join(["not as expected:", *wrong] if wrong else ["all as expected"]))
 
@@ -145,10 +148,10 @@ def report(cases: list[Case], found: dict[str, dict[str, str]], *, images: bool)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--labels", action="store_true", help="give labels with the images")
+    parser.add_argument("--labels", action="store_true", help="use labelled images")
     parser.add_argument("--no-images", action="store_true")
-    parser.add_argument("--only", default="", help="regular expression that models' names match")
-    parser.add_argument("--report", action="store_true", help="print what was found so far")
+    parser.add_argument("--only", default="", help="regular expression on the names of models")
+    parser.add_argument("--report", action="store_true", help="print the results so far")
     asked = parser.parse_args()
     lines = [
         line
@@ -160,7 +163,7 @@ def main() -> None:
     every = len({(case.net["seed"], case.net["way"]) for case in cases})
     cases = [case for case in cases if trained(case) and (asked.labels or not case.labels)]
     untrained = every - len({(case.net["seed"], case.net["way"]) for case in cases})
-    print(f"{untrained} of {every} trainings failed and are left out")
+    print(f"{untrained} of {every} trainings failed and are excluded")
     images = not asked.no_images
     how = "none" if not images else "labelled" if asked.labels else "unlabelled"
     kept = asked.directory / f"found_{how}.txt"

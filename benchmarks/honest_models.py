@@ -1,8 +1,8 @@
-"""Forty-two honest models: fourteen small Keras networks, each in three formats.
+"""Forty-two benign models: fourteen small Keras networks, each in three formats.
 
     python -m benchmarks.honest_models DIR
 
-They use what honest models use and scanners stumble over: loops of recurrent layers, vocabularies,
+They contain what scanners tend to report in benign models: loops of recurrent layers, vocabularies,
 random layers, several inputs and outputs, stored statistics. Nothing is trained.
 """
 
@@ -49,7 +49,7 @@ def _attention():
 
 
 def networks():
-    """Name -> a built network."""
+    """Built networks by name."""
     return {
         "dense": keras.Sequential([keras.Input((8,)), layers.Dense(16), layers.Dense(2)]),
         "convolutions": _image(layers.Conv2D(8, 3), layers.Flatten(), layers.Dense(4)),

@@ -1,9 +1,9 @@
-"""CPU seconds that measuring kernels takes: VGG16's convolutions, and a small network.
+"""CPU seconds for measuring kernels: VGG16's convolutions, and a small network.
 
-All weights are as drawn, the slow case: every test of the initial values is run to its end.
-Prints CPU seconds, and how many times that is what the formula of symmetry alone costs when it is
-written out in numpy on the same kernels; the least of several runs in turn, with one thread for
-linear algebra (as processes that scan side by side should have).
+All weights have initial values, the slow case: every test of the initial values runs to its end.
+Prints CPU seconds, and the ratio to a plain numpy implementation of the symmetry formula on the
+same kernels; each is the minimum of several alternating runs, with one thread for linear algebra
+(as recommended for parallel scans).
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/measure_speed.py
 """
@@ -71,7 +71,7 @@ def network(side: int, widths: list[int]) -> Artifact:
 
 
 def written_out(kernels: Sequence[np.ndarray]) -> list[float]:
-    """Squared distance of each kernel to itself under each element of the dihedral group D4."""
+    """Squared distance of each kernel to its image under each element of the dihedral group D4."""
     distances = []
     for kernel in kernels:
         values = kernel.astype(np.float64)
@@ -88,7 +88,7 @@ def cpu_seconds(work: Callable[[T], object], given: T) -> float:
 
 
 def main() -> None:
-    measure(network(16, [16]))  # first use of numpy's own lazy parts
+    measure(network(16, [16]))  # triggers numpy's lazy imports
     for name, (side, widths) in NETWORKS.items():
         artifact = network(side, widths)
         assert {k.state for k in measure(artifact).initialization} == {"fresh"}

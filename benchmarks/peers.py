@@ -1,22 +1,22 @@
-"""What scanners find in hostile models, and what they say of honest ones: side by side, one run.
+"""Detections and false alarms of several scanners on the same models, in one run.
 
     python benchmarks/peers.py THREATS --cache DIR [--honest DIR]…
 
-THREATS holds one model an entry, or a `manifest.json` of `{"path": {"threat": "words"}}`; there,
-threats called `benign` are honest models, and `integrity: …` is damage rather than an attack. More
-honest models are the entries of every `--honest` directory; without one they are built (18 by
-`tests.made`, 42 by `benchmarks.honest_models`).
+Each entry of THREATS is a model, or it has a `manifest.json` of `{"path": {"threat": "words"}}`;
+there, the threat `benign` means a benign model, and `integrity: …` damage rather than an attack.
+Further benign models are the entries of every `--honest` directory; without one they are built
+(18 by `tests.made`, 42 by `benchmarks.honest_models`).
 
-Each tool reads one directory in one process, from an environment of its own below DIR. A model is
-hit where the tool reports something of it at high or above, on its own scale:
+Each tool scans one directory in one process, from an environment of its own below DIR. A model
+counts as detected if the tool reports it at high or above, on its own scale:
 
-* modelaudit (this tool): findings of its rules on integrity and security (MA1xx, MA7xx), by
-  `audit --no-probe`. Others, such as "never trained", are no claim that a file is hostile.
+* modelaudit (this tool): findings of the integrity and security rules (MA1xx, MA7xx), by
+  `audit --no-probe`. Other findings, such as "never trained", do not claim an attack.
 * promptfoo modelaudit: `critical` is high, `warning` is medium. Without its `tensorflow` extra,
-  beside which it cannot load its own message definitions.
+  with which it cannot load its own message definitions.
 * modelscan, with its extras: CRITICAL and HIGH; MEDIUM.
-* saved_model_cli scan: what it reports has no level and counts as high. It takes one SavedModel at
-  a time; its own function is called for each, in one process.
+* saved_model_cli scan: its reports have no level and count as high. It takes one SavedModel at
+  a time; its scan function is called for each, in one process.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ Levels = dict[str, int]
 
 @dataclass(frozen=True)
 class Output:
-    """What a tool printed about `folder`, and the directory in which it left files."""
+    """Output of a tool on `folder`: its text, and the directory `out` with its files."""
 
     folder: Path
     out: Path
@@ -73,7 +73,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Run:
-    """What a tool said of each entry of a directory, and what that cost."""
+    """Highest level reported for each entry of a directory, CPU seconds, and peak MiB."""
 
     levels: Levels
     cpu: float
@@ -82,7 +82,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Tool:
-    """A scanner: its version, what to install, its command on a directory, how its output reads."""
+    """A scanner: its version, requirement, command for a directory, and parser of its output."""
 
     name: str
     version: str
@@ -163,7 +163,7 @@ TOOLS = (
 
 
 def environment(tool: Tool, cache: Path) -> Path:
-    """The tool's virtual environment, made where there is none; ours where it needs no other."""
+    """The tool's virtual environment, created if missing; the current one without requirement."""
     if not tool.requirement:
         return Path(sys.prefix)
     place = cache / tool.name.replace(" ", "-")
@@ -192,7 +192,7 @@ def run(tool: Tool, env: Path, folder: Path) -> Run:
 
 
 def copied(models: list[Path], folder: Path) -> Path:
-    """One directory that holds copies of all models, each under its own name."""
+    """Copy all models into one new directory, each under a unique name."""
     folder.mkdir()
     for number, model in enumerate(models):
         name = model.name if not (folder / model.name).exists() else f"{number}-{model.name}"
@@ -204,7 +204,7 @@ def copied(models: list[Path], folder: Path) -> Path:
 
 
 def sorted_out(threats: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Attacks, damage and honest models of the threats directory."""
+    """Attacks, damaged models and benign models of the threats directory."""
     manifest = threats / "manifest.json"
     if not manifest.exists():
         return sorted(threats.iterdir()), [], []
@@ -216,7 +216,7 @@ def sorted_out(threats: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
 
 def built(folder: Path) -> list[Path]:
-    """Honest models made here and now."""
+    """Build benign models."""
     found = []
     for module in ("tests.made.build", "benchmarks.honest_models"):
         place = folder / module
@@ -233,8 +233,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("threats", type=Path)
     parser.add_argument("--honest", type=Path, action="append", default=[])
-    parser.add_argument("--cache", type=Path, required=True, help="for the peers' environments")
-    parser.add_argument("--missed", action="store_true", help="list what each tool did not report")
+    parser.add_argument("--cache", type=Path, required=True, help="for the tools' environments")
+    parser.add_argument("--missed", action="store_true", help="list the models not detected")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name).resolve()

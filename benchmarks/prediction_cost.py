@@ -1,10 +1,10 @@
-"""What predicting for eight runtimes adds to reading a small model: CPU time in one process.
+"""CPU time of predicting for eight runtimes, compared with reading a small model.
 
     python benchmarks/prediction_cost.py
 
-Prints, for each sample model, the CPU time of reading it and of predicting for all targets; ends
-with 1 where predicting takes longer than the limit. Profiles are read once a process, which is
-shown apart.
+Prints, for each sample model, the CPU time of reading it and of predicting for all targets; exits
+with 1 if a prediction takes longer than the limit. Profiles are read once per process, which is
+shown separately.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TARGETS = (
     *("tf==1.15", "tf==2.4", "tf==2.8", "tf==2.12"),
     *("tf==2.15", "tf==2.16", "tf==2.21", "tf-keras==2.21"),
 )
-LIMIT = 20.0  # ms of CPU a model
+LIMIT = 20.0  # ms of CPU per model
 REPEATS = 5
 
 
 def cost(work):
-    """Milliseconds of CPU, the least of some runs, and what the work gave."""
+    """Milliseconds of CPU, the minimum of some runs, and the result of `work`."""
     least = float("inf")
     for _ in range(REPEATS):
         start = time.process_time()
@@ -52,7 +52,7 @@ def main():
         if answers:
             worst = max(worst, predicting)
             print(f"{path.name:<36}{reading:>10.2f}{predicting:>10.2f}  {len(answers)} answers")
-    print(f"most: {worst:.2f} ms of at most {LIMIT:.0f} ms")
+    print(f"maximum: {worst:.2f} ms (limit {LIMIT:.0f} ms)")
     return int(worst > LIMIT)
 
 

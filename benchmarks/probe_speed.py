@@ -1,12 +1,12 @@
-"""What asking a large image model costs, against two plain `predict` calls per transform.
+"""Cost of studying a large image model, relative to two plain `predict` calls per transform.
 
     python benchmarks/probe_speed.py MODEL.keras [--inputs 256] [--timeout 3600]
 
-Makes smooth random images of the model's size, times two `model.predict` calls on all of them
+Generates smooth random images of the model's size, times two `model.predict` calls on all of them
 in a process of their own, then the whole behaviour study on the same images, then `predict`
-again, and prints the ratio to (transforms used) x (two predict calls): of wall seconds, and of
-CPU seconds, which other work on the machine disturbs less. Models can be had by
-`keras.applications.MobileNetV2(weights=None).save("MobileNetV2.keras")`.
+again, and prints the ratio to (transforms used) x (two predict calls): in wall-clock seconds, and
+in CPU seconds, which depend less on other work on the machine. A model to measure can be created
+with `keras.applications.MobileNetV2(weights=None).save("MobileNetV2.keras")`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LIMIT = 4.0  # times two plain calls per transform
 
 
 def images(path: Path, n: int, side: int) -> None:
-    """Write `n` smooth images in 0 to 255: noise of 7 x 7, enlarged, with a little grain."""
+    """Write `n` smooth images in [0, 255]: 7 x 7 noise, upscaled, plus a little pixel noise."""
     rng = np.random.default_rng(0)
     coarse = rng.uniform(size=(n, 7, 7, 3)).repeat(-(-side // 7), 1).repeat(-(-side // 7), 2)
     grain = rng.normal(scale=0.02, size=(n, side, side, 3))
@@ -50,14 +50,14 @@ def images(path: Path, n: int, side: int) -> None:
 
 
 def plain(model: Path, data: Path) -> tuple[float, float]:
-    """Wall and CPU seconds of two predict calls, without the import and the loading."""
+    """Wall and CPU seconds of two predict calls, without imports and loading."""
     command = [sys.executable, "-c", PLAIN, str(model), str(data)]
     words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return float(words[-2]), float(words[-1])
 
 
 def main() -> int:
-    """Print the figures; 1 if over the limit by CPU time."""
+    """Print the results; return 1 if CPU time is over the limit."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("model", type=Path)
     parser.add_argument("--inputs", type=int, default=256)
@@ -83,7 +83,7 @@ def main() -> int:
         after = plain(asked.model, data)
     behaviour = facts.behaviour
     if behaviour is None:
-        print(f"the model was not asked: {facts.probe_skipped or facts.observations[0].error}")
+        print(f"the model was not studied: {facts.probe_skipped or facts.observations[0].error}")
         return 1
     cpu = sum(ended[:4]) - sum(started[:4])
     transforms = len(behaviour.outputs[0].transforms)
@@ -92,7 +92,7 @@ def main() -> int:
         ("CPU", cpu, (before[1] + after[1]) / 2),
     ):
         print(
-            f"{name}: study {spent:.0f} s of {behaviour.inputs.n} inputs, two predict calls "
+            f"{name}: study {spent:.0f} s with {behaviour.inputs.n} inputs, two predict calls "
             f"{two:.1f} s, {transforms} transforms: ratio {spent / (transforms * two):.2f} "
             f"(limit {LIMIT:.0f})"
         )

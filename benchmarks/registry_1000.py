@@ -1,17 +1,17 @@
-"""A registry of many small models by night: a first run, an unchanged one, one with three changes.
+"""Nightly audits of a registry of many small models: first run, unchanged, three changes.
 
     python benchmarks/registry_1000.py [N] [--jobs JOBS] [--keep FOLDER]
 
-Makes N models (1,000 unless told otherwise) out of the sample models: Keras archives and HDF5
-files, each with weights of its own, SavedModels of TensorFlow 1 and 2 and checkpoints. Measured
-are, in fresh processes and in wall clock and CPU seconds:
+Makes N models (default: 1,000) from the sample models: Keras archives and HDF5 files, each with
+different weights, SavedModels of TensorFlow 1 and 2, and checkpoints. Measures, in new processes,
+wall-clock and CPU seconds of
 
-    plain loop   one process that loads each model once and predicts twice, and does no more
+    plain loop   one process that only loads each model once and predicts twice
     first run    `modelaudit nightly` with probes and HTML reports: at most 1.3 times the loop
-    unchanged    the same again: silent, under 2 s
-    three        after three models changed: these three and no other are audited
+    unchanged    the same again: no output, under 2 s
+    three        after three models changed: only these three are audited
 
-Ends with 1 where a limit is passed. On a machine that others use, compare CPU seconds.
+Exits with 1 if a limit is exceeded. On a shared machine, compare CPU seconds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOST = 1.3
 UNCHANGED_SECONDS = 2.0
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
-# The peer: no limits, no sandbox, no second look, one import of TensorFlow for all.
+# The baseline: no limits, no sandbox, each model once, one import of TensorFlow for all.
 LOOP = """
 import sys
 from pathlib import Path
@@ -78,14 +78,14 @@ for path in sorted(Path(sys.argv[1]).glob("*/*")):
 
 
 def run(*command):
-    """What Python takes for a command, which must not fail."""
+    """Run a Python command, which must not fail; return its usage."""
     used = measure([sys.executable, *map(str, command)], QUIET)
     assert used.code in {0, 1, 3}, f"ended with {used.code}: {used.errors[-2000:]}"
     return used
 
 
 def other_weights(file, seed):
-    """Change every weight of an HDF5 file a little, so that no two models are the same bytes."""
+    """Change every weight of an HDF5 file a little, so that no two files are identical."""
     rng = np.random.default_rng(seed)
 
     def change(_name, item):
@@ -97,7 +97,7 @@ def other_weights(file, seed):
 
 
 def make_archive(source, path, seed):
-    """A Keras archive with other weights."""
+    """Copy a Keras archive with other weights."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             if name.endswith(".h5"):
@@ -112,7 +112,7 @@ def make_archive(source, path, seed):
 
 
 def make(folder, number):
-    """The model of this number, in one of the formats in turn."""
+    """Make the model of this number; the formats alternate."""
     team = folder / f"team{number % 20:02}"
     team.mkdir(exist_ok=True)
     kind, pick = number % 5, number // 5
@@ -129,7 +129,7 @@ def make(folder, number):
 
 
 def audited(out):
-    """How many models the last run looked at."""
+    """The number of models audited in the last run."""
     done = subprocess.run(
         [sys.executable, "-m", "modelaudit", "history", str(out), "--json", "-n", "1"],
         cwd=ROOT,
@@ -145,7 +145,7 @@ def told(name, used, more=""):
 
 
 def phases(out):
-    """Seconds per model that the audits say they spent, by phase."""
+    """Mean seconds per model in each phase, from the audits."""
     totals = {}
     files = list(out.glob("models/*/audit.json"))
     for path in files:
@@ -158,7 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("count", nargs="?", type=int, default=1000, metavar="N")
     parser.add_argument("--jobs", type=int, default=default_jobs())
-    parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
+    parser.add_argument("--keep", type=Path, help="use this folder and do not delete it")
     chosen = parser.parse_args()
     folder = chosen.keep or Path(tempfile.mkdtemp())
     try:
@@ -171,7 +171,7 @@ def main():
 
 
 def compare(folder, count, jobs):
-    """Measure all four, and give the limits that were passed."""
+    """Measure all four; return the limits that were exceeded."""
     registry, out = folder / "models", folder / "out"
     registry.mkdir(parents=True)
     for number in range(count):
@@ -183,10 +183,10 @@ def compare(folder, count, jobs):
     nightly = (*nightly, "--jobs", jobs)
     first = run(*nightly)
     ratio = first.wall / loop.wall
-    more = f"{ratio:.2f} of the loop's wall, {first.cpu / loop.cpu:.2f} of its CPU"
+    more = f"{ratio:.2f} of the loop's wall time, {first.cpu / loop.cpu:.2f} of its CPU time"
     told("first run", first, more)
-    print(f"{'':12}seconds a model: {phases(out)}", flush=True)
-    time.sleep(2.5)  # files written to a moment ago are hashed, which is not what is measured
+    print(f"{'':12}seconds per model: {phases(out)}", flush=True)
+    time.sleep(2.5)  # very recent files are hashed again, which is not to be measured here
     again = run(*nightly)
     told("unchanged", again, f"{len(again.said)} characters printed, exit {again.code}")
     changed = sorted(registry.glob("*/*.h5"))[:3]
@@ -205,7 +205,7 @@ def compare(folder, count, jobs):
     if audited(out) != len(changed):
         failed.append(f"three: {audited(out)} models were audited")
     if not all(path.name in three.said for path in changed):
-        failed.append("three: not all of them were told")
+        failed.append("three: not all of them were reported")
     return failed
 
 

@@ -1,12 +1,12 @@
-"""What the report of one typical model takes in a warm process: CPU time of HTML and PDF.
+"""CPU time of the HTML and PDF report of one typical model in a warm process.
 
     python benchmarks/report_cost.py [ROUNDS] [AUDIT.JSON]
 
-Audits a sample model with its probe data, unless an audit is given, and makes its HTML and PDF
-again and again from one view, as `modelaudit audit -f html -f pdf` does. Prints the least and the
-median of each part in milliseconds of CPU, and both together in units of a fixed page without any
-of our code, which the same process lays out and writes in between: about the same number on any
-machine. Ends with 1 where time, bytes or pages are over a limit.
+Audits a sample model with its probe data, unless an audit is given, and renders HTML and PDF
+several times from one view, as `modelaudit audit -f html -f pdf` does. Prints the minimum and the
+median of each part in milliseconds of CPU, and the total relative to a fixed page that the same
+process renders between the rounds without code of modelaudit, a ratio that hardly depends on the
+machine. Exits with 1 if time, bytes or pages exceed a limit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ REFERENCE = (
     '<style>@font-face { font-family: Inter; src: url("font:Inter-Regular.otf") }'
     "table { table-layout: fixed; font: 8pt Inter }</style><table>" + ROW * 60 + "</table>"
 )
-# What runs inside other parts, and where it is called from.
+# Parts that run inside other parts, and the functions to time.
 WITHIN = (
     (charts, "build", "  charts"),
     (weasyprint.HTML, "__init__", "  reading the page"),
@@ -58,7 +58,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 
 
 class Stopwatch:
-    """CPU milliseconds of named parts, one number for each round."""
+    """CPU milliseconds of named parts, one value per round."""
 
     def __init__(self) -> None:
         self.rounds: list[dict[str, float]] = []
@@ -68,13 +68,13 @@ class Stopwatch:
 
     @contextmanager
     def timing(self, part: str) -> Iterator[None]:
-        """Add what the block takes to a part of this round."""
+        """Add the time of the block to a part of this round."""
         start = time.process_time()
         yield
         self.rounds[-1][part] += 1000 * (time.process_time() - start)
 
     def wrapped(self, part: str, work: Callable[P, R]) -> Callable[P, R]:
-        """`work`, timed."""
+        """`work`, with its time added to a part."""
 
         def timed(*args: P.args, **options: P.kwargs) -> R:
             with self.timing(part):
@@ -83,12 +83,12 @@ class Stopwatch:
         return timed
 
     def of(self, *parts: str) -> list[float]:
-        """The sum of some parts, a number for each round but the first, which fills caches."""
+        """The sum of some parts for each round but the first, which fills caches."""
         return [sum(taken[part] for part in parts) for taken in self.rounds[1:]]
 
 
 def audit_sample() -> Audit:
-    """The audit of a model with probe data, as the command makes it."""
+    """The audit of a model with probe data, made by the command."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "modelaudit", "audit", MODEL, "--probe-data", IMAGES]
         subprocess.run([*command, "-o", out, "-f", "json"], check=False, capture_output=True)
@@ -96,7 +96,7 @@ def audit_sample() -> Audit:
 
 
 def reference() -> None:
-    """Work that depends on the machine and on WeasyPrint alone."""
+    """Work that depends only on the machine and on WeasyPrint."""
     weasyprint.HTML(string=REFERENCE, url_fetcher=fetch_bundled).write_pdf()
 
 
@@ -130,10 +130,10 @@ def main() -> int:
     parts["HTML alone"] = alone = watch.of("view", "HTML")
     parts["HTML and PDF"] = both = watch.of("view", "HTML", "PDF")
     parts["reference page"] = watch.of("reference")
-    print(f"{rounds} rounds; milliseconds of CPU      least  median")
+    print(f"{rounds} rounds; milliseconds of CPU    minimum  median")
     for part, taken in parts.items():
         print(f"{part:<32}{min(taken):>11.1f}{statistics.median(taken):>8.1f}")
-    print(f"both in reference pages: {min(both) / min(parts['reference page']):.2f}")
+    print(f"total in reference pages: {min(both) / min(parts['reference page']):.2f}")
     print(f"HTML {len(page.encode()):,} bytes, PDF {len(made):,} bytes on {pages} pages")
     over = [
         f"{said} {found:,.0f} over {limit:,.0f}"
@@ -145,7 +145,7 @@ def main() -> int:
         )
         if found > limit
     ]
-    print("\n".join(over) or "all within limits")
+    print("\n".join(over) or "within all limits")
     return bool(over)
 
 

@@ -1,10 +1,10 @@
-"""What the sandbox adds to running a model: the same models with and without it, in turns.
+"""Cost of the sandbox: the same models loaded with and without it, in turn.
 
-Loads the sample models in three runtimes at once: one as it is, one inside bubblewrap (where that
-can be used), and one made for this purpose whose children restrict nothing. Prints what a model
-takes of processor time, in the child and in the runtime that forks it, and of wall clock (the least
-of all rounds: what is over it is the machine's doing). Ends with 1 where the sandbox adds more
-processor time than the limit.
+Loads the sample models in three runtimes at once: the default one, one inside bubblewrap (if
+available), and one made for this benchmark whose children restrict nothing. Prints CPU time per
+model, in the child and in the runtime that forks it, and wall-clock time (the minimum over all
+rounds, to exclude other load on the machine). Exits with 1 if the sandbox adds more CPU time than
+the limit.
 
     python benchmarks/sandbox_cost.py [ROUNDS]
 """
@@ -52,7 +52,7 @@ def unheld_runtime() -> Iterator[runtime.RuntimeHandle]:
 
 
 class Meter:
-    """What one runtime and its children take."""
+    """CPU and wall-clock time of a runtime and its children."""
 
     def __init__(self, handle: runtime.RuntimeHandle, *, held: bool = True) -> None:
         self.handle, self.held = handle, held
@@ -61,37 +61,37 @@ class Meter:
         self._ticks = 0.0
 
     def load(self, artifact: Artifact, *, count: bool) -> None:
-        """Ask for a child, let it load a model and tell about it, and end it."""
+        """Start a child, let it load and describe a model, and end it."""
         start = time.perf_counter()
         seen, session = observe.observe(self.handle, artifact, ProbeSettings())
         assert seen.status is Status.LOADED, seen.error
         assert session is not None
-        assert (seen.sandbox["seccomp"] is True) == self.held, "the wrong files were run"
+        assert (seen.sandbox["seccomp"] is True) == self.held, "wrong child files"
         session.close()
         if count:
             took = 1000 * (time.perf_counter() - start)
             self.walls.setdefault(artifact.root, []).append(took)
 
     def start(self) -> None:
-        """Count processor time from here."""
+        """Start counting CPU time."""
         self._ticks = self._cpu()
 
     def cpu(self) -> float:
-        """Processor time per model since `start`, ms."""
+        """CPU time per model since `start`, ms."""
         return 1000 * (self._cpu() - self._ticks) / sum(map(len, self.walls.values()))
 
     def wall(self) -> float:
-        """Wall clock per model, ms: the mean over models of the least of each."""
+        """Wall-clock time per model, ms: the mean over models of each minimum."""
         return statistics.mean(min(walls) for walls in self.walls.values())
 
     def _cpu(self) -> float:
-        """Seconds of the runtime and of every child that has ended."""
+        """CPU seconds of the runtime and of every child that has ended."""
         fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def process_of(handle: runtime.RuntimeHandle) -> int:
-    """The runtime's process, found by its command line while it has no child."""
+    """The PID of the runtime, found by its command line while it has no child."""
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = file.read_bytes().split(b"\0")
@@ -114,7 +114,7 @@ def main() -> None:
         if not bubblewrap.unavailable_reason():
             jail = runtime.start_runtime(runtime.installed_runtime(), jail=[SAMPLES])
             meters[JAILED] = Meter(stack.enter_context(jail))
-        for number in range(rounds + 1):  # the first fills caches and does not count
+        for number in range(rounds + 1):  # the first fills caches and is not counted
             for artifact in artifacts:
                 for meter in meters.values():
                     meter.load(artifact, count=number > 0)
@@ -126,7 +126,7 @@ def main() -> None:
     over = False
     print(f"{rounds} rounds of {len(MODELS)} models; milliseconds per model")
     for kind, (cpu, wall) in taken.items():
-        line = f"{kind:<8} processor {cpu:6.1f}   wall {wall:6.1f}"
+        line = f"{kind:<8} CPU {cpu:6.1f}   wall {wall:6.1f}"
         if kind != BARE:
             over |= cpu - bare_cpu > LIMIT
             line += f"   adds {cpu - bare_cpu:5.1f} (limit {LIMIT:g}) and {wall - bare_wall:5.1f}"

@@ -1,6 +1,6 @@
-"""What the command line costs: CPU time of `--help` and of scans, peak memory of a large file.
+"""Cost of the command line: CPU time of `--help` and of scans, peak memory of a large file.
 
-Makes its own inputs and prints each number beside its limit; ends with 1 where one is over.
+Makes its own inputs and prints each value with its limit; exits with 1 if one is exceeded.
 
     python benchmarks/scan_cost.py
 """
@@ -24,14 +24,14 @@ LARGE = 1 << 30  # bytes
 
 
 def run(*arguments):
-    """User seconds, user and system seconds, and peak resident MiB of one process of the run."""
+    """User seconds, user and system seconds, and peak resident MiB of one run."""
     used = measure([sys.executable, "-m", "modelaudit", *arguments])
     assert used.code in {0, 1}, f"modelaudit ended with {used.code}: {used.errors}"
     return used.user, used.cpu, used.peak
 
 
 def best(*arguments, of=3):
-    """The least of some runs: what is over it is the machine's doing."""
+    """The minimum of several runs, to exclude other load on the machine."""
     return tuple(min(values) for values in zip(*(run(*arguments) for _ in range(of)), strict=True))
 
 
@@ -48,7 +48,7 @@ def small_models(folder):
 
 
 def large_model(path):
-    """Write weights of one dense layer, a row at a time; random, so that nothing compresses."""
+    """Write weights of one dense layer, in blocks of rows; random, so not compressible."""
     columns = 1 << 14
     rows = LARGE // (4 * columns)
     rng = np.random.default_rng(0)

@@ -1,11 +1,11 @@
-"""What looking for attacks costs: CPU of a static scan with and without security.
+"""Cost of the security checks: CPU time of a static scan with and without them.
 
-"Without" leaves out the rules of the security family and the checks that stand before a parser:
-of heaps in HDF5, of nesting in JSON and protobuf text. With and without take turns in one process
-on the same models, and of each the least of some rounds counts.
+"Without" omits the rules of the security family and the checks that run before a parser: of heaps
+in HDF5, and of nesting in JSON and protobuf text. Scans with and without alternate in one process
+on the same models; each result is the minimum of several rounds.
 
-The second part reads one large file of plain weights twice: as modelaudit does, and by h5py and
-numpy alone for the same facts (SHA-256, minimum, maximum, mean and deviation of every tensor).
+The second part reads one large file of plain weights twice: with modelaudit, and with h5py and
+numpy only for the same facts (SHA-256, minimum, maximum, mean and deviation of every tensor).
 
     python benchmarks/security_cost.py
 """
@@ -57,7 +57,7 @@ def scan(models) -> float:
 
 
 def without_security() -> ExitStack:
-    """No rule of the family, no check before a parser."""
+    """Disable the rules of the family and the checks before parsers."""
     stack = ExitStack()
     rules = tuple(rule for rule in CATALOGUE if rule.family is not Family.SECURITY)
     for where, name, value in (
@@ -71,9 +71,9 @@ def without_security() -> ExitStack:
 
 
 def compare(models, rounds: int) -> tuple[float, float]:
-    """Least CPU seconds of a scan with and without security."""
+    """Minimum CPU seconds of a scan with and without security."""
     found: dict[bool, list[float]] = {True: [], False: []}
-    scan(models)  # imports and caches
+    scan(models)  # fills caches
     for _ in range(rounds):
         found[True].append(scan(models))
         with without_security():
@@ -95,7 +95,7 @@ def large_file(path: Path) -> Path:
 
 
 def plain(path: Path) -> float:
-    """CPU seconds of the same facts by h5py and numpy alone."""
+    """CPU seconds for the same facts with h5py and numpy only."""
     start = time.process_time()
     with path.open("rb") as handle:
         hashlib.file_digest(handle, "sha256").hexdigest()
@@ -128,9 +128,9 @@ def main() -> None:
     print(f"{'static scan, CPU s':<24} {'with':>8} {'without':>8}   security adds")
     for title, with_it, without in rows:
         print(f"{title:<24} {with_it:8.3f} {without:8.3f} {with_it / without - 1:10.1%}")
-    print(f"reading {LARGE >> 20} MiB: {mine:.2f} s, by h5py and numpy alone {theirs:.2f} s")
-    # Of weights alone, the least that a scan can be, the share is largest; what counts there is
-    # that nothing is slower than by the libraries alone.
+    print(f"reading {LARGE >> 20} MiB: {mine:.2f} s, with h5py and numpy only {theirs:.2f} s")
+    # For a file of weights only, a scan has the least other work, so the share of security is
+    # largest and not limited; the limit there is the time of the libraries.
     sys.exit(on / off - 1 > SHARE or mine > theirs)
 
 

@@ -1,8 +1,7 @@
-"""Largest `spectrum_excess` of independent weights: the limit in initialization.py.
+"""Largest `spectrum_excess` of independent weights, the basis of a limit in initialization.py.
 
-Draws Glorot-uniform-like and normal weights in the shapes that small and usual layers have and
-prints, for each, the largest excess, the 99 % quantile and the share above 1 (about .01 by the
-construction of the measure).
+Draws uniform and normal weights in shapes of small and usual layers and prints, for each, the
+largest excess, the 99 % quantile and the share above 1 (by definition of the measure about 0.01).
 
     python benchmarks/spectrum_null.py
 """

@@ -1,4 +1,4 @@
-"""What a command takes: time and memory of its processes alone."""
+"""Time and memory of the processes of one command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# A child of its own waits for the command, so that its usage is that of the command alone.
+# A separate process waits for the command, so that the usage is that of the command alone.
 MEASURE = """
 import json, resource, subprocess, sys, time
 start = time.monotonic()
@@ -39,7 +39,7 @@ class Usage:
 
 
 def measure(command: list[str], variables: Mapping[str, str] | None = None) -> Usage:
-    """Run a command in the repository, with these environment variables besides."""
+    """Run a command in the repository, with additional environment variables."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *command],
         cwd=ROOT,
