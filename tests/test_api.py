@@ -131,7 +131,7 @@ def test_explain_is_the_diagnosis_of_the_audit() -> None:
 
 
 def test_explain_takes_one_model(two_models: tuple[Path, Path]) -> None:
-    with pytest.raises(UsageError, match="holds 2 models"):
+    with pytest.raises(UsageError, match="contains 2 models"):
         modelaudit.explain(two_models[0].parent, _static())
 
 
@@ -153,7 +153,7 @@ def test_compare_tells_the_same_of_models_and_of_their_audits(
 
 
 def test_compare_raises_for_what_it_cannot_read(two_models: tuple[Path, Path], tmp_path) -> None:
-    with pytest.raises(UsageError, match="holds 2 models"):
+    with pytest.raises(UsageError, match="contains 2 models"):
         modelaudit.compare(tmp_path, two_models[0], _static())
     (tmp_path / "no.json").write_text("{}")
     with pytest.raises(SchemaError, match="not a modelaudit audit file"):

@@ -1,7 +1,7 @@
-"""The command line: the only place that prints, reads the environment and exits.
+"""The command line: the only package that prints, reads the environment and sets the exit code.
 
-Command modules import what is heavy (numpy, readers, renderers) inside their functions, so that
-`--help` stays instant.
+Command modules import heavy dependencies (numpy, readers, renderers) inside functions, so that
+`--help` stays fast.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Commands in the order in which a newcomer needs them."""
+        """Commands in the order in which a new user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called `cmd_name`, imported now."""
+        """The command called `cmd_name`, imported on access."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
@@ -63,23 +63,32 @@ class LazyGroup(click.Group):
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     envvar="MODELAUDIT_CONFIG",
-    help="Settings file; without it modelaudit.toml here, or [tool.modelaudit] in pyproject.toml. "
-    "Patterns of paths in it are relative to what is audited or to its directory.",
+    help="Settings file. Default: ./modelaudit.toml, or [tool.modelaudit] in ./pyproject.toml. "
+    "Its path patterns are relative to the audited directory or to the file's own directory.",
 )
 @click.pass_context
 def cli(context: click.Context, config: Path | None) -> None:
     """Audit saved TensorFlow and Keras models without trusting them.
 
-    Each option can also be set by a variable: MODELAUDIT_FAIL_ON is --fail-on.
+    Each option can also be set by an environment variable: MODELAUDIT_FAIL_ON sets --fail-on.
 
     \b
-    Exit codes: 0 complete, nothing at or over --fail-on · 1 findings at or over it
-    2 usage or settings · 3 incomplete · 4 no model found · 70 internal error
-    75 another run holds the lock · 130 interrupted
+    Exit codes:
+      0    complete, no finding at or above --fail-on
+      1    findings at or above --fail-on
+      2    invalid usage or settings
+      3    incomplete
+      4    no model found
+      70   internal error
+      75   another run holds the lock
+      130  interrupted
 
     \b
-    Verdicts: pass · warn, findings under --fail-on · fail, findings at or over it
-    incomplete, not all could be looked at and nothing at or over it was found
+    Verdicts:
+      pass        no findings above info
+      warn        only findings below --fail-on
+      fail        findings at or above --fail-on
+      incomplete  partially audited, and no finding at or above --fail-on
     """
     from modelaudit.settings import file as settings_file
 
@@ -91,9 +100,9 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 
 def main() -> None:
-    """Entry point: turns every ending into an exit code of the contract."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service's stop is an interrupt
-    # The workers are the parallelism: linear algebra threads would only compete with them.
+    """Entry point: maps every outcome to a documented exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping a service interrupts it
+    # Worker processes provide the parallelism: BLAS threads would only compete with them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         plain = False if os.environ.get("NO_COLOR") else None  # None: colour on terminals
@@ -104,7 +113,7 @@ def main() -> None:
         error.show()
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt) as error:
-        cause = error.__cause__ or error  # click makes an Abort of every interrupt
+        cause = error.__cause__ or error  # click turns interrupts into Abort
         said = f": {cause}" if isinstance(cause, Interrupted) else ""
         click.echo(f"modelaudit: interrupted{said}", err=True)
         code = ExitCode.INTERRUPTED
@@ -114,15 +123,15 @@ def main() -> None:
     except ModelAuditError as error:
         click.echo(f"modelaudit: {error}", err=True)
         code = ExitCode.USAGE
-    except SystemExit:  # click's end where whoever read our output has gone away
+    except SystemExit:  # click exits if the reader of stdout is gone
         code = ExitCode.OK
-    except OSError as error:  # a full disk, a path without permission: nothing of ours
+    except OSError as error:  # full disk, missing permission: not a bug
         click.echo(f"modelaudit: {error}", err=True)
         code = ExitCode.USAGE
     except Exception:
         import traceback
 
         traceback.print_exc()
-        click.echo("modelaudit: internal error (this is a bug in modelaudit)", err=True)
+        click.echo("modelaudit: internal error (this is a bug, please report it)", err=True)
         code = ExitCode.INTERNAL
     sys.exit(code if isinstance(code, int) else ExitCode.OK)

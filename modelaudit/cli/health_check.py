@@ -1,4 +1,4 @@
-"""A command of whose every run the health check in the settings hears."""
+"""A command that reports the start and end of every run to a health check."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from modelaudit.settings.file import SettingsFile
 
 
 class Monitored(click.Command):
-    """Tells the health check that a run begins and how it ends, a mistyped command line's too.
+    """Reports start and end of a run to the health check, including usage errors.
 
-    Only where the settings cannot be read it hears nothing: its address is among them.
+    Nothing is reported if the settings, which hold the address, cannot be read.
     """
 
     def make_context(
@@ -27,7 +27,7 @@ class Monitored(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Read the command line; a wrong one is a run that ended."""
+        """Parse the command line; a usage error counts as a failed run."""
         from modelaudit.runs import notifications as notices
 
         try:
@@ -60,9 +60,9 @@ class Monitored(click.Command):
 
 
 def warn_of(failures: Iterable[str]) -> None:
-    """Send notices and print which of them failed."""
+    """Send notifications and print the failed ones."""
     for failure in failures:
-        warn(f"could not notify: {failure}")
+        warn(f"notification failed: {failure}")
 
 
 def _nightly(context: click.Context | None) -> Nightly:

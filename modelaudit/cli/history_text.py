@@ -1,4 +1,4 @@
-"""What became of one model, as text."""
+"""The history of one model as text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from modelaudit.runs.timeline import FIRST, place_in_order
 from modelaudit.store.run_changes import ModelChangeKind
 from modelaudit.terminal_text import clean, shorten
 
-# Changes that are shown of one audit: of the first sections, and of the others.
+# Changes shown for one audit: of the first sections, and of the others.
 MOST_FIRST = 60
 MOST_OTHERS = 8
 
 
 def as_text(audits: Sequence[dict[str, Json]]) -> str:
-    """The same for people: a line for each audit, and below it what changed."""
+    """The history as text: one line per audit, with the changes below it."""
     lines = []
     for root, group in groupby(audits, key=lambda each: each["root"]):
         mine = list(group)
@@ -34,7 +34,7 @@ def as_text(audits: Sequence[dict[str, Json]]) -> str:
             more = int(str(each["runs"])) - 1
             if more:
                 runs = f"{more} more run{'s' * (more > 1)}"
-                lines.append(f"    the same in {runs}, until {_moment(each['until'])}")
+                lines.append(f"    unchanged in {runs}, until {_moment(each['until'])}")
             lines += _ended(each["left"])
     return "\n".join(lines)
 
@@ -47,7 +47,7 @@ def _ended(left: Json) -> Iterator[str]:
         yield clean(f"    renamed to {path} on {since}")
     elif left["kind"] == ModelChangeKind.OLDER:
         newer = PurePath(path).name
-        yield clean(f"    older now: not audited since {since}, {newer} is a newer version")
+        yield clean(f"    superseded: not audited since {since}, {newer} is a newer version")
     else:
         yield f"    gone since {since}"
 
@@ -57,7 +57,7 @@ def _told(audit: dict[str, Json]) -> Iterator[str]:
         yield clean(f"    renamed from {audit['renamed_from']}")
     because, changed = (audit[key] for key in ("because", "changes"))
     if isinstance(because, list) and because:
-        yield f"    the file is the same; {', '.join(map(str, because))}"
+        yield f"    same file; {', '.join(map(str, because))}"
     if audit["verdict"] == Verdict.INCOMPLETE:
         yield shorten(clean(f"    {audit['reason']}"), columns() - 1)
     texts = [clean(str(text)) for text in changed] if isinstance(changed, list) else []
@@ -70,7 +70,7 @@ def _told(audit: dict[str, Json]) -> Iterator[str]:
 
 def _worst(finding: Json) -> str:
     if not isinstance(finding, dict):
-        return "no finding"
+        return "no findings"
     return f"{finding['code']} {finding['name']} ({finding['severity']})"
 
 

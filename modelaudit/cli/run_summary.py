@@ -1,4 +1,4 @@
-"""What a finished run says of itself as a whole."""
+"""The summary of a finished run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.terminal_text import clean, shorten_path, wrapped
 
 PATH = 160  # characters of a path in a sentence
-ACROSS, ACROSS_MODELS = 8, 4  # groups of models that are told, and paths of each group
+ACROSS, ACROSS_MODELS = 8, 4  # cross-model findings shown, and paths for each
 
 
 def verdict_counts(rows: Sequence[ResultRowDict], word: Callable[[str], str] = str) -> str:
-    """How many models have which verdict: `2 fail, 1 pass`; `word` says a verdict."""
+    """The number of models by verdict: `2 fail, 1 pass`; `word` formats a verdict."""
     count = Counter(str(row["verdict"]) for row in rows)
     return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
 
 
 def summary_line(rows: list[ResultRowDict], found: FoundModels) -> str:
-    """One line of totals, what holds across models, and what looked like a model and is none."""
+    """Totals, cross-model findings, and paths that were skipped or not audited."""
     others = sum(found.others.values())
-    passed_over = f"{others or 'no'} other file{'s' * (others > 1)} passed over"
+    skipped = f"{others or 'no'} other file{'s' * (others != 1)} skipped"
     count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {verdict_counts(rows)}"
-    none = f"No model found in {clean(found.root)}"
-    lines = [f"{count if rows else none}; {passed_over}"]
+    none = f"No models found in {clean(found.root)}"
+    lines = [f"{count if rows else none}; {skipped}"]
     lines += cross_model_lines(cross_model_facts(rows))
-    lines += _left_out(found.named)
+    lines += _skipped(found.named)
     lines += [
         wrapped(each, columns() - 1)
         for each in (*empty_version_notes(found), *unreadable_notes(found))
@@ -38,14 +38,14 @@ def summary_line(rows: list[ResultRowDict], found: FoundModels) -> str:
     return "\n".join(lines)
 
 
-def _left_out(named: Sequence[tuple[str, str]]) -> list[str]:
-    """What is no row, in one sentence for all that have the same reason."""
+def _skipped(named: Sequence[tuple[str, str]]) -> list[str]:
+    """Skipped paths, in one sentence per reason."""
     reasons: dict[str, list[str]] = {}
     for path, why in named:
         reasons.setdefault(why, []).append(path)
     lines: list[str] = []
     for why, paths in reasons.items():
-        lines.append(wrapped(f"left out: {_first_of(paths)} ({why})", columns() - 1))
+        lines.append(wrapped(f"skipped: {_first_of(paths)} ({why})", columns() - 1))
     return lines
 
 
@@ -56,9 +56,9 @@ def _first_of(paths: Sequence[str]) -> str:
 
 
 def cross_model_lines(found: Sequence[CrossModelFact]) -> list[str]:
-    """A sentence for each thing that holds for several models, with the first of their paths."""
+    """A sentence for each cross-model finding, with the first of its paths."""
     width = columns() - 1
     lines = [wrapped(f"{each.title}: {_first_of(each.models)}", width) for each in found[:ACROSS]]
     if len(found) > ACROSS:
-        lines.append(f"and {len(found) - ACROSS:,} more such groups, in index.json")
+        lines.append(f"and {len(found) - ACROSS:,} more groups in index.json")
     return lines

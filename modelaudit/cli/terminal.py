@@ -1,4 +1,4 @@
-"""What a run looks like in a terminal. Data goes to stdout, everything else to stderr."""
+"""Terminal output. Data goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REASON_LINES = 3
 
 
 def say(text: str) -> None:
-    """Print to stdout. A reader that has gone away (`| head`) changes nothing about the run."""
+    """Print to stdout. A closed pipe (`| head`) does not affect the run."""
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -31,17 +31,17 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line to stderr that says who speaks."""
+    """Print a line to stderr, prefixed with the program name."""
     click.echo(f"modelaudit: {text}", err=True)
 
 
 def print_lost_model(name: str, lost: str) -> None:
-    """Say why there is no answer for a model."""
+    """Print why there is no result for a model."""
     warn(f"{clean(name)}: {clean(lost)}")
 
 
 def path_differences(old: Path, new: Path) -> tuple[str, str]:
-    """The parts in which two paths differ; the whole of both where one has no such part."""
+    """The parts in which two paths differ, or both in full if one has no such part."""
     a, b = list(old.parts), list(new.parts)
     for end in (0, -1):
         while a and b and a[end] == b[end]:
@@ -51,8 +51,8 @@ def path_differences(old: Path, new: Path) -> tuple[str, str]:
 
 
 def verdict_mark(verdict: str, width: int = 0) -> str:
-    """The verdict as a coloured word, filled up to `width`; `fail` is in capitals, for there may
-    be no colours.
+    """The verdict as a coloured word, padded to `width`; `fail` is in capitals, in case there are
+    no colours.
     """
     word = verdict.upper() if verdict == "fail" else verdict
     styled = click.style(word, fg=COLOURS.get(verdict), bold=verdict == "fail")
@@ -60,18 +60,18 @@ def verdict_mark(verdict: str, width: int = 0) -> str:
 
 
 def columns() -> int:
-    """Width of the terminal; 100 where there is none, so that logs stay readable."""
+    """Width of the terminal, or 100 without one, so that logs stay readable."""
     import shutil
 
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
 def table(rows: Sequence[Mapping[str, Json]]) -> str:
-    """One line a model, and under each that is not a pass the reason in up to three lines."""
+    """One line per model, and below each that is not a pass the reason in up to three lines."""
     width = columns()
     labels = max((len(str(row["format_label"])) for row in rows), default=0)
     words = max((len(str(row["verdict"])) for row in rows), default=0)
-    room = max(width - labels - words - 4, 20)  # two gaps of two
+    room = max(width - labels - words - 4, 20)  # two gaps of two columns
     paths = min(room, max((cells(clean(str(row["path"]))) for row in rows), default=0))
     lines = []
     for row in rows:
@@ -85,7 +85,7 @@ def table(rows: Sequence[Mapping[str, Json]]) -> str:
 
 
 def _reason(text: str, width: int) -> list[str]:
-    """`text` indented in at most three lines; an ellipsis says where it was cut."""
+    """`text` indented, in at most three lines; an ellipsis marks a cut."""
     first, *rest = wrapped(text, width, INDENT).splitlines() or [""]
     shown = [first, *rest][:REASON_LINES]
     if len(rest) >= REASON_LINES:
@@ -96,7 +96,7 @@ def _reason(text: str, width: int) -> list[str]:
 class ProgressBar(Progress):
     """A progress bar on stderr where that is a terminal, and warnings as lines on stderr.
 
-    It refreshes only when told to: a refreshing thread would make forking workers unsafe.
+    It has no refresh thread, which would make forking workers unsafe.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -134,7 +134,7 @@ class ProgressBar(Progress):
             self._bar.refresh()
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar:
             self._bar.stop()
             self._bar = None

@@ -1,1 +1,1 @@
-"""Many models: finding them, auditing them side by side, remembering them."""
+"""Registries of models: discovery, parallel workers, snapshots and output directories."""

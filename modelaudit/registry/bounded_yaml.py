@@ -1,8 +1,8 @@
-"""YAML of unknown origin, as text, lists and mappings.
+"""Reads untrusted YAML as strings, lists and mappings.
 
-MLflow describes a model in YAML. PyYAML's `BaseLoader` makes nothing but texts, lists and dicts;
-what could still hurt is refused before it builds anything: aliases, which let a small file stand
-for a huge tree, tags, and depth, since it builds by recursion.
+MLflow describes a model in YAML. PyYAML's `BaseLoader` creates only strings, lists and dicts;
+remaining dangers are rejected before anything is built: aliases, by which a small file expands to
+a huge tree, tags, and depth, because it builds recursively.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Node = Mapping[str, "Node"] | list["Node"] | str
 
 
 def parse(text: str, file: str) -> Node:
-    """The document in `text`. Scalars stay text: `1`, `true` and `null` too.
+    """The document in `text`. All scalars are strings, including `1`, `true` and `null`.
 
     Args:
         text: one YAML document.
         file: name to use in errors.
 
     Raises:
-        ReadError: `corrupt`, for what is no YAML, or has aliases or tags.
-        LimitExceeded: larger or deeper than any description of a model is.
+        ReadError: `corrupt`, if it is not YAML, or has aliases or tags.
+        LimitExceeded: larger or deeper than any model description.
     """
     try:
         _check(text, file)
@@ -39,12 +39,12 @@ def parse(text: str, file: str) -> Node:
         where = f"line {mark.line + 1}: " if mark else ""
         raise ReadError(ProblemKind.CORRUPT, file, f"{where}{error.problem}") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise ReadError(ProblemKind.CORRUPT, file, f"is no YAML: {error}") from error
+        raise ReadError(ProblemKind.CORRUPT, file, f"is not valid YAML: {error}") from error
     return found if isinstance(found, dict | list | str) else ""
 
 
 def _check(text: str, file: str) -> None:
-    """Refuse what a description of a model has no use for, without building it."""
+    """Reject features that model descriptions do not use, without building anything."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.BaseLoader)):
         if count >= MOST_EVENTS:
@@ -63,4 +63,4 @@ def _check(text: str, file: str) -> None:
 
 def _refused(event: yaml.Event, file: str, what: str) -> ReadError:
     where = f"line {event.start_mark.line + 1}: " if event.start_mark else ""
-    return ReadError(ProblemKind.CORRUPT, file, f"{where}{what}, which is not read")
+    return ReadError(ProblemKind.CORRUPT, file, f"{where}{what}, which is not supported")

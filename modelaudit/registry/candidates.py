@@ -1,4 +1,4 @@
-"""What a look through a directory finds: models, things like models, and places not seen."""
+"""Results of discovery: models, things that look like models, and paths not searched."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from modelaudit.facts import Format, Problem, Signature
 
 @dataclass(frozen=True, slots=True)
 class ModelCandidate:
-    """One model, or what a model's name promises.
+    """One model, or a file that its name claims to be one.
 
     Attributes:
         path: absolute: a file, a directory (SavedModel) or the prefix of a checkpoint.
         relative: the same as POSIX text, relative to `Discovery.root`.
-        format: told by the content.
-        series: TF-Serving's base directory (relative) where this is one version of a model.
+        format: determined from the content.
+        series: TF-Serving's base directory (relative), if this is one version of a model.
         version: its number in that series; TF-Serving serves the highest.
-        aliases: further relative paths of the very same files (hard or symbolic links).
-        origin: where it comes from by its place in a registry (MLflow, a cache, a version), as
-            one line for people; "" where the place says nothing.
+        aliases: further relative paths of the same files (hard or symbolic links).
+        origin: where it comes from according to its location in a registry (MLflow, a cache, a
+            version), as one line for people; "" if unknown.
         previous: the next lower version in its series.
-        declared_signature: inputs and outputs as MLflow's description of this model alone has them.
+        declared_signature: inputs and outputs in MLflow's description of this model.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class ModelCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SkippedPath:
-    """A path that looks like a model or leads to one, and is no row: with the reason."""
+    """A path that looks like a model or leads to one but is skipped, with the reason."""
 
     path: str
     reason: str
@@ -47,11 +47,11 @@ class SkippedPath:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What there is, in byte order of the paths.
+    """The result of discovery, in byte order of the paths.
 
-    `empty_versions` are versions without a model that a server would take for the newest.
-    `root` is the directory that all relative paths start from. `others` counts the files that
-    are no models by lower-case suffix ("" for none). `problems` are places not looked at.
+    `empty_versions` are versions without a model that a server would load as the newest.
+    `root` is the directory that all paths are relative to. `others` counts the files that are not
+    models by lower-case suffix ("" for none). `problems` are paths that could not be searched.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""Whether a model's files stay as they are while something looks at them."""
+"""Detects changes of a model's files while they are read."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from modelaudit.registry.snapshot import Snapshot, SnapshotReader
 from modelaudit.settings import Limits
 
-PAUSE_SECONDS = 0.25  # between two pieces that a writer writes; few pause for longer
+PAUSE_SECONDS = 0.25  # pause of a writer between two chunks; few pause longer
 
 
 class FileStability:
-    """A model's files from the moment at which this is made.
+    """The state of a model's files when this object is created.
 
     Args:
         model: a file, a directory or the prefix of a checkpoint.
-        limits: bounds on what is looked at.
+        limits: bounds on what is read.
 
     Attributes:
-        before: the files at that moment.
+        before: the files at that time.
     """
 
     def __init__(self, model: Path, limits: Limits) -> None:
@@ -27,10 +27,10 @@ class FileStability:
         self.before: Snapshot = SnapshotReader(limits).snapshot(model)
 
     def unchanged(self, *, patient: bool = False) -> bool:
-        """Whether the files are still as they were.
+        """Whether the files are unchanged.
 
-        With `patient` files that were written to shortly before get a moment more: their writer
-        may have paused in the middle of one.
+        With `patient`, recently modified files get a little more time: their writer may have
+        paused in the middle of one.
         """
         if patient and not self.before.settled:
             time.sleep(PAUSE_SECONDS)

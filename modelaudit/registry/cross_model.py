@@ -1,4 +1,4 @@
-"""What only a look at all models together shows: the same model twice, generations mixed."""
+"""Cross-model findings: duplicate models, mixed Keras generations, breaking versions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 ResultRow = Mapping[str, Any]
 SAME_WEIGHTS = "same-weights"
-BREAKING = "breaking-version"  # the rule that holds a version against the one before it
+BREAKING = "breaking-version"  # the rule that compares a version with the previous one
 
 
 @dataclass(frozen=True, slots=True)
 class CrossModelFact:
-    """One thing about several models.
+    """One finding about several models.
 
-    `kind` is a word for programs: `same-content`, `same-weights`, `mixed-keras` or
+    `kind` is machine-readable: `same-content`, `same-weights`, `mixed-keras` or
     `breaking-version`. `models` are their paths.
     """
 
@@ -26,18 +26,18 @@ class CrossModelFact:
 
 
 def cross_model_facts(rows: Sequence[ResultRow]) -> tuple[CrossModelFact, ...]:
-    """What rows of a run (`path`, `sha256`, `weights`, `saved_with`, `findings`) say together."""
+    """Cross-model findings of the rows (`path`, `sha256`, `weights`, …) of a run."""
     return (*_same_content(rows), *_same_weights(rows), *_mixed_keras(rows), *_breaking(rows))
 
 
 def new_facts(
     before: Sequence[ResultRow], after: Sequence[ResultRow]
 ) -> tuple[CrossModelFact, ...]:
-    """What was not known before: of mixed generations the fact, of all else the models.
+    """New cross-model findings: mixed generations by fact, all others by their models.
 
-    Nothing is new of a group that some models have left, or in which they have other names now.
+    A group is not new if models only left it or were renamed.
     """
-    groups: dict[tuple[str, str], frozenset[str]] = {}  # that a model was in, by kind
+    groups: dict[tuple[str, str], frozenset[str]] = {}  # groups of a model, by kind
     known, copies = cross_model_facts(before), _copies(before)
     for each in known:
         members = frozenset().union(*_alike(each, copies))
@@ -57,13 +57,13 @@ def new_facts(
 def _alike(
     each: CrossModelFact, copies: Mapping[str, tuple[str, ...]]
 ) -> Iterator[tuple[str, ...]]:
-    """The group's models: of files that differ each with its copies, for which it stands."""
+    """The group's models; for `same-weights`, including the copies that each model represents."""
     for model in each.models:
         yield copies.get(model, (model,)) if each.kind == SAME_WEIGHTS else (model,)
 
 
 def _copies(rows: Sequence[ResultRow]) -> dict[str, tuple[str, ...]]:
-    """The paths of models that have copies, each with those of all of them."""
+    """The paths of models that have copies, each with the paths of all copies."""
     copies: dict[str, tuple[str, ...]] = {}
     for group in _groups(rows, "sha256"):
         for alike in _groups(group, "weights"):
@@ -73,7 +73,7 @@ def _copies(rows: Sequence[ResultRow]) -> dict[str, tuple[str, ...]]:
 
 
 def _earlier(before: Sequence[ResultRow], after: Sequence[ResultRow]) -> dict[str, str]:
-    """Models that came, by what each was called that went and has the same bytes or weights.
+    """New models by the path of a disappeared one with the same bytes or weights.
 
     Which of several copies was renamed to which does not matter here.
     """
@@ -95,7 +95,7 @@ def _earlier(before: Sequence[ResultRow], after: Sequence[ResultRow]) -> dict[st
 
 
 def _groups(rows: Iterable[ResultRow], key: str) -> list[list[ResultRow]]:
-    """Rows that share what they have under `key` with others, by the first path."""
+    """Rows that share their value of `key` with others, by the first path."""
     groups: dict[str, list[ResultRow]] = {}
     for row in sorted(rows, key=lambda row: str(row["path"])):
         if row.get(key):
@@ -108,12 +108,12 @@ def _paths(rows: Iterable[ResultRow]) -> tuple[str, ...]:
 
 
 def _same_content(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
-    """Models whose bytes are the same, whatever they are called."""
+    """Models with identical bytes, whatever their names."""
     return [
         CrossModelFact(
             "same-content",
-            f"{len(group)} models are byte for byte the same",
-            "One of them may have been meant to be another model, or was copied over it.",
+            f"{len(group)} models are identical, byte for byte",
+            "One of them may have been copied over a different model by mistake.",
             _paths(group),
         )
         for group in _groups(rows, "sha256")
@@ -121,22 +121,21 @@ def _same_content(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
 
 
 def _same_weights(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
-    """Models whose files differ and whose weights do not: saved again, converted, or changed.
+    """Models with different files but equal weights: saved again, converted, or changed.
 
-    Of models whose files are the same, too, only the first is named: the others are told of as
-    its copies.
+    Of models with identical files only the first is named: the others are reported as copies.
     """
     found = []
     for group in _groups((row for row in rows if row.get("sha256")), "weights"):
         files = {row["sha256"]: row for row in reversed(group)}
         if len(files) > 1:
-            title = f"{len(files)} models hold the same weights in files that differ"
+            title = f"{len(files)} models have the same weights in different files"
             found.append(
                 CrossModelFact(
                     SAME_WEIGHTS,
                     title,
                     "The stored weights are equal; architecture, code and settings may still "
-                    "differ. The report of each says what it does with them.",
+                    "differ. See the report of each model.",
                     _paths(files.values()),
                 )
             )
@@ -144,7 +143,7 @@ def _same_weights(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
 
 
 def _mixed_keras(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
-    """Models of Keras 3 beside models of an older Keras."""
+    """Models of Keras 3 next to models of an older Keras."""
     generations: dict[bool, list[ResultRow]] = {}
     for row in rows:
         saved = row.get("saved_with")
@@ -158,16 +157,16 @@ def _mixed_keras(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     return [
         CrossModelFact(
             "mixed-keras",
-            f"{len(new)} saved by Keras 3 and {len(old)} by an older Keras",
-            "No one Keras loads all of both; listed are those of the rarer generation. "
-            "The reports say which runtime loads each.",
+            f"{len(new)} saved by Keras 3, {len(old)} by an older Keras",
+            "No single Keras version loads all of them; the rarer generation is listed. "
+            "The reports say which runtimes load each model.",
             _paths(new if len(new) < len(old) else old),
         )
     ]
 
 
 def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
-    """Versions that callers of the version before cannot call."""
+    """Versions that break callers of the previous version."""
     found = [row for row in rows if any(_breaks(each) for each in row.get("findings") or ())]
     if not found:
         return []
@@ -175,7 +174,7 @@ def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     return [
         CrossModelFact(
             BREAKING,
-            f"{what} callers of the version before",
+            f"{what} callers of the previous version",
             "The report of each says which inputs or outputs changed.",
             _paths(found),
         )

@@ -1,4 +1,4 @@
-"""What one directory of an untrusted tree holds, with symbolic links kept inside the tree."""
+"""The content of a directory in an untrusted tree; symbolic links are kept inside the tree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelaudit.formats.io.symlinks import is_inside
 
 @dataclass(frozen=True, slots=True)
 class DirectoryFile:
-    """A regular file. `identity` is (device, inode): one for all its links."""
+    """A regular file. `identity` is (device, inode), the same for all its links."""
 
     path: Path
     identity: tuple[int, int]
@@ -28,8 +28,8 @@ class DirectoryListing:
 
     `links` are symbolic links to directories inside the tree, with their targets. `refused` are
     entries that cannot or must not be followed, with the kind of problem and the reason.
-    `cut` says that there are more entries than were allowed; which are missing is the file
-    system's whim.
+    `cut` means that there are more entries than allowed; which are missing depends on the file
+    system.
     """
 
     files: Mapping[str, DirectoryFile] = field(default_factory=dict)
@@ -50,7 +50,7 @@ def list_directory(directory: Path, scope: Path, most: int) -> DirectoryListing:
     Args:
         directory: what to list.
         scope: resolved directory that symbolic links must not leave (but see `links.is_inside`).
-        most: how many entries to look at.
+        most: maximum number of entries to read.
 
     Raises:
         OSError: the directory cannot be read.
@@ -67,11 +67,11 @@ def list_directory(directory: Path, scope: Path, most: int) -> DirectoryListing:
         try:
             link = path.is_symlink()
             if link and not is_inside(target := path.resolve(strict=True), scope):
-                reason = f"symbolic link out of the audited directory, to {_text(target)}"
+                reason = f"symbolic link to a path outside the audited directory: {_text(target)}"
                 refused[name] = (ProblemKind.UNSAFE_PATH, reason)
                 continue
             status = path.stat()
-        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        except (OSError, RuntimeError) as error:  # RuntimeError: symbolic link loop
             refused[name] = (ProblemKind.UNREADABLE, _reason(error))
             continue
         if stat.S_ISREG(status.st_mode):
@@ -86,7 +86,7 @@ def list_directory(directory: Path, scope: Path, most: int) -> DirectoryListing:
 
 
 def _reason(error: OSError | RuntimeError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or "symbolic links in a circle"
+    return (error.strerror if isinstance(error, OSError) else None) or "symbolic link loop"
 
 
 def _text(path: Path) -> str:

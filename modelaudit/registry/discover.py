@@ -1,4 +1,4 @@
-"""Find every model under a path: one row for one model, and nothing skipped silently."""
+"""Finds every model under a path: one row per model, and nothing is skipped silently."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def discover(
     apart: Path | None = None,
     all_versions: bool = True,
 ) -> Discovery:
-    """Find the models under a directory, or the one model that a path means.
+    """Find the models under a directory, or the one model that a path refers to.
 
-    A file inside a model means the model: `saved_model.pb` its directory, `x.index` the
-    checkpoint `x`, `variables/` the SavedModel around it. A file that is given by itself is
-    always a row, whatever it holds.
+    A file inside a model refers to the model: `saved_model.pb` to its directory, `x.index` to the
+    checkpoint `x`, `variables/` to the enclosing SavedModel. A file given explicitly is always a
+    row, whatever it contains.
 
     Args:
         path: a directory, a file, or the prefix of a checkpoint.
-        limits: `files` bounds how many directory entries are looked at.
-        apart: a directory below that is not looked into: where our own reports go.
-        all_versions: whether versions that TF-Serving would not load are rows, too.
+        limits: `files` bounds the number of directory entries.
+        apart: a directory that is excluded: that of our own reports.
+        all_versions: whether to include versions that TF-Serving would not load.
 
     Raises:
-        UsageError: there is nothing at the path.
+        UsageError: the path does not exist.
     """
     place = Path(os.path.realpath(path))
     limits = limits or Limits()
@@ -55,7 +55,7 @@ def discover(
 
 
 def _meant(place: Path, limits: Limits) -> tuple[Path, ...]:
-    """The models that a file, a prefix or a `variables` directory is (part of)."""
+    """The models that a file, a prefix or a `variables` directory is or belongs to."""
     if is_variables(place):
         return (place.parent,)
     if is_variables(place.parent):

@@ -1,4 +1,4 @@
-"""Which files of one directory make up one model, told by their names alone."""
+"""Groups the files of one directory into models, by their names only."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
 METADATA_FILES = ("keras_metadata.pb", "fingerprint.pb")
 SAVED_MODEL_FILES = frozenset((*GRAPH_FILES, *METADATA_FILES))
 SAVED_MODEL_DIRECTORIES = frozenset(("variables", "assets", "assets.extra", "debug"))
-# What a .keras archive holds, for one that was unpacked (or saved to a directory).
+# Members of a .keras archive, for one that was unpacked (or saved to a directory).
 KERAS_FILES = frozenset(("config.json", "metadata.json", "model.weights.h5", "model.weights.json"))
 KERAS_DIRECTORIES = frozenset(("assets",))
 
 # tf.train.Saver and tf.train.Checkpoint, V2: PREFIX.index, PREFIX.data-00000-of-00002, PREFIX.meta;
-# an interrupted save leaves PREFIX.data-00000-of-00001.tempstate4036577590216504352 behind.
+# an interrupted save leaves PREFIX.data-00000-of-00001.tempstate4036577590216504352.
 _PART = re.compile(
     r"(?P<prefix>.+)\.(?:(?P<kind>index|meta)|data-[0-9]{5}-of-[0-9]{5}(?P<left>\.tempstate[0-9]+)?)",
     re.DOTALL,
 )
-# V1 (and SessionBundle): PREFIX itself, or PREFIX-00000-of-00002, beside PREFIX.meta.
+# V1 (and SessionBundle): PREFIX itself, or PREFIX-00000-of-00002, next to PREFIX.meta.
 _SHARD = re.compile(r"(?P<prefix>.+)-[0-9]{5}-of-[0-9]{5}", re.DOTALL)
 _STATE_LEFTOVER = re.compile(re.escape(STATE_FILE) + r"\.tmp.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFiles:
-    """The files of one checkpoint. `lone` means a single `.index` or `.meta`: perhaps none."""
+    """The files of one checkpoint. `lone`: a single `.index` or `.meta`, perhaps unrelated."""
 
     prefix: str
     files: tuple[str, ...]
     lone: bool
 
     def place(self, directory: Path) -> Path:
-        """The path that means this checkpoint: its prefix, or a SessionBundle's directory."""
+        """The path of this checkpoint: its prefix, or a SessionBundle's directory."""
         bundle = "export.meta" in self.files and "export.index" not in self.files
         return directory if bundle else directory / self.prefix
 
 
 def checkpoint_prefix(name: str) -> str | None:
-    """The prefix of the checkpoint that a file called `name` is a part of, None if of none."""
+    """The prefix of the checkpoint that the file `name` belongs to, or None."""
     match = _PART.fullmatch(name)
     return match["prefix"] if match else None
 
 
 def is_shard(name: str, prefix: str) -> bool:
-    """Whether a file called `name` is a data file of the V1 checkpoint `prefix`."""
+    """Whether the file `name` is a data file of the V1 checkpoint `prefix`."""
     match = _SHARD.fullmatch(name)
     return match is not None and match["prefix"] == prefix
 
@@ -56,7 +56,7 @@ def is_shard(name: str, prefix: str) -> bool:
 def checkpoints(files: Collection[str]) -> tuple[CheckpointFiles, ...]:
     """Group the files of one directory into checkpoints, in order of their prefixes.
 
-    A file named like the prefix belongs to it: V1 data, or an empty placeholder beside V2.
+    A file named like the prefix belongs to it: V1 data, or an empty placeholder for V2.
     """
     parts: dict[str, list[str]] = {}
     kinds: dict[str, set[str]] = {}
@@ -77,25 +77,25 @@ def checkpoints(files: Collection[str]) -> tuple[CheckpointFiles, ...]:
 
 
 def state_files(files: Collection[str]) -> frozenset[str]:
-    """The `checkpoint` file that names the newest prefix, and leftovers of writing it."""
+    """The `checkpoint` file that names the newest prefix, and its temporary files."""
     return frozenset(
         name for name in files if name == STATE_FILE or _STATE_LEFTOVER.fullmatch(name)
     )
 
 
 def is_keras_archive(files: Collection[str]) -> bool:
-    """Whether a directory holds the members of a .keras archive."""
+    """Whether a directory contains the members of a .keras archive."""
     return "config.json" in files and any(
         name in files for name in KERAS_FILES if name != "config.json"
     )
 
 
 def is_saved_model(files: Collection[str], variables: Collection[str]) -> bool:
-    """Whether a directory holds a SavedModel, one that lost its saved_model.pb included.
+    """Whether a directory contains a SavedModel, even without its saved_model.pb.
 
     Args:
         files: names of the files in the directory.
-        variables: names of the files in its `variables/`, empty where there is none.
+        variables: names of the files in its `variables/`, empty if there is none.
     """
     return any(name in files for name in SAVED_MODEL_FILES) or any(
         checkpoint_prefix(name) == "variables" for name in variables

@@ -1,4 +1,4 @@
-"""Formats told in a child where libhdf5 has to be asked: it may die of what it opens."""
+"""Format detection in a child process if it needs libhdf5, which may crash on a file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from modelaudit.formats.sniff import sniff
 from modelaudit.registry import worker_pool
 from modelaudit.settings import Limits
 
-SECONDS = 30.0  # for a look at a few links
+SECONDS = 30.0  # to read a few links
 
 
 def sniff_isolated(path: Path, limits: Limits) -> Format:
-    """`sniff`, with an HDF5 file opened in a child; one that takes its child down is corrupt."""
+    """`sniff`, with HDF5 files opened in a child; a file that crashes it is corrupt."""
     return sniff_all_isolated([path], limits)[path]
 
 
 def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Format]:
-    """The same for many paths: one child after another opens all the HDF5 files among them."""
+    """The same for many paths: child processes open all HDF5 files among them in turn."""
     forms: dict[Path, Format] = {}
     waiting: list[Path] = []
     for path in paths:
@@ -34,7 +34,7 @@ def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Form
         forms[path] = sniff(path, ask)
         if asked:
             waiting.append(path)
-    if waiting:  # import h5py here, so that no child need do it
+    if waiting:  # import h5py here, so that no child needs to
         importlib.import_module("modelaudit.formats.hdf5.keras_layout")
     for done in worker_pool.run_tasks(
         waiting, _look, jobs=1, seconds=SECONDS, memory=limits.read_memory

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from modelaudit.registry.bounded_yaml import Node
 
 FILE = "MLmodel"
-NOTHING = ("", "null", "~")  # what YAML has for no value
-LARGEST = 1 << 20  # bytes; such a file has some kilobytes
-# Flavours whose data are models of ours; `python_function` wraps any of them.
+NOTHING = ("", "null", "~")  # null values in YAML
+LARGEST = 1 << 20  # bytes; such a file has a few kilobytes
+# Flavours with TensorFlow or Keras models; `python_function` wraps any of them.
 READ_FLAVORS = ("tensorflow", "keras")
 _GENERIC = "python_function"
 
 
 @dataclass(frozen=True, slots=True)
 class MlflowModel:
-    """What an `MLmodel` file says. Texts are the file's own and empty where it is silent.
+    """The content of an `MLmodel` file. Strings are verbatim, and empty if missing.
 
     Attributes:
         flavors: names of the flavours, `python_function` last.
-        details: what the flavour that is ours says: `keras_version`, `save_format`, `model_type` …
-        signature: sides (`inputs`, `outputs`, `params`) that the file describes.
-        tensors: what the signature says of inputs and outputs, where it speaks of tensors.
+        details: settings of the TensorFlow flavour: `keras_version`, `save_format`, `model_type` …
+        signature: parts (`inputs`, `outputs`, `params`) that the file describes.
+        tensors: inputs and outputs of the signature, if they are tensors.
     """
 
     flavors: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
     """Read an `MLmodel` file.
 
     Raises:
-        ReadError: it cannot be read, or is not what MLflow writes.
+        ReadError: it cannot be read, or is not an MLflow file.
         LimitExceeded: larger than `LARGEST` or `limits.text_bytes`.
     """
     from modelaudit.registry.bounded_yaml import parse  # few registries need PyYAML
@@ -77,7 +77,9 @@ def read_mlmodel(path: Path, limits: Limits) -> MlflowModel:
         raise ReadError(ProblemKind.CORRUPT, path.name, "is not UTF-8 text") from error
     found = parse(text, path.name)
     if not isinstance(found, Mapping) or not isinstance(found.get("flavors"), Mapping):
-        raise ReadError(ProblemKind.CORRUPT, path.name, "names no flavours, as MLflow's file does")
+        raise ReadError(
+            ProblemKind.CORRUPT, path.name, "names no flavours, so it is not an MLflow file"
+        )
     flavors = found["flavors"]
     names = sorted(_mapping(flavors), key=lambda name: (name == _GENERIC, name))
     ours = next(

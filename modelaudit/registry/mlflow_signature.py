@@ -1,4 +1,4 @@
-"""What an `MLmodel` file says of the model's inputs and outputs: MLflow's tensor signature."""
+"""MLflow's tensor signature: the inputs and outputs of a model in an `MLmodel` file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from modelaudit.facts import Endpoint, Json, Shape, Signature
 from modelaudit.formats.io.bounded import json_loads
 from modelaudit.settings import Limits
 
-MOST = 100  # tensors of one side
+MOST = 100  # tensors of inputs or outputs
 _OPEN = -1  # an axis of any length
 
 
 def read_signature(inputs: str, outputs: str, file: str, limits: Limits) -> Signature | None:
-    """The tensors of a signature; None where neither side is known.
+    """The tensors of a signature; None if neither inputs nor outputs are known.
 
-    A side that is columns of a table, or no JSON, is one of which nothing is known: it is empty.
+    Inputs or outputs that are table columns, or not JSON, are unknown, that is, empty.
 
     Args:
-        inputs, outputs: JSON as texts, as the file holds them; "" where it is silent.
+        inputs, outputs: JSON strings from the file; "" if missing.
         file: name for errors.
         limits: bounds on JSON.
     """

@@ -1,4 +1,4 @@
-"""Files that look like a model and are none of TensorFlow's or Keras's, and why."""
+"""Files that look like models but are not TensorFlow or Keras models, with the reason."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ HEAD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class OtherFormat:
-    """Files that look like a model and are not read: they are listed with their name.
+    """A format of files that look like models but are not read: they are listed by name.
 
     Attributes:
-        label: what such a file is.
-        suffixes: ends of the names of such files, lower case.
-        magic: bytes at `offset` that tell the format, whatever the name.
-        json: for JSON files: alternatives of texts of which all are near the beginning.
-        note: what to add to the label.
+        label: the name of the format.
+        suffixes: suffixes of such files, in lower case.
+        magic: bytes at `offset` that identify the format, whatever the name.
+        json: for JSON files: alternative sets of strings, all of which occur near the beginning.
+        note: a note after the label.
     """
 
     label: str
@@ -35,7 +35,7 @@ class OtherFormat:
 
     @property
     def told_by(self) -> str:
-        """What shows such a file, for the docs."""
+        """How such a file is recognised, for the docs."""
         ways = [f"`{suffix}`" for suffix in self.suffixes]
         ways += [f"`{self.magic.decode('latin-1')}` at byte {self.offset}"] if self.magic else []
         for texts in self.json:
@@ -43,7 +43,7 @@ class OtherFormat:
         return ", ".join(ways)
 
     def matches(self, name: str, head: bytes) -> bool:
-        """Whether a file of this name with these first bytes is one."""
+        """Whether a file with this name and these first bytes has this format."""
         if self.magic and head[self.offset :].startswith(self.magic):
             return True
         if self.json and head.lstrip()[:1] == b"{":
@@ -56,8 +56,8 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     OtherFormat("ONNX model", (".onnx",)),
     OtherFormat("PyTorch model", (".pt", ".pth")),
     OtherFormat("safetensors weights", (".safetensors",)),
-    OtherFormat("Python pickle, never opened", (".pkl", ".pickle", ".cloudpickle")),
-    OtherFormat("joblib pickle, never opened", (".joblib",)),
+    OtherFormat("Python pickle (never opened)", (".pkl", ".pickle", ".cloudpickle")),
+    OtherFormat("joblib pickle (never opened)", (".joblib",)),
     OtherFormat("Core ML model", (".mlmodel",)),
     OtherFormat("GGUF weights", (".gguf",)),
     OtherFormat(
@@ -68,8 +68,8 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     ),
 )
 
-# What downloads and copies are called until they are whole: by the Hugging Face and Google clouds'
-# tools, browsers, curl and scp; and by rsync (`.NAME.Ab12Cd`) and the AWS CLI (`NAME.1a2B3c4D`).
+# Names of unfinished downloads and copies: by the tools of Hugging Face and Google Cloud, browsers,
+# curl and scp; and by rsync (`.NAME.Ab12Cd`) and the AWS CLI (`NAME.1a2B3c4D`).
 _UNFINISHED = re.compile(
     r".+(\.incomplete|_\.gstmp|\.part|\.partial|\.filepart|\.crdownload|\.tmp)"
     r"|\..+\.[A-Za-z0-9]{6}|.+\.(keras|h5|hdf5)\.[0-9A-Fa-f]{8}",
@@ -79,12 +79,12 @@ _ZIP_MODELS = (".keras", ".h5", ".hdf5", "saved_model.pb", "saved_model.pbtxt", 
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a file is called as one that is still being copied."""
+    """Whether a file is named like one that is still being copied."""
     return _UNFINISHED.fullmatch(name) is not None
 
 
 def unsupported_reason(name: str, head: bytes) -> str | None:
-    """Why the file is no model of ours though it looks like a model; None if it does not.
+    """Why a file that looks like a model is not supported; None if it does not look like one.
 
     Args:
         name: the file's name.
@@ -95,17 +95,17 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
 
 
 def archived_models(path: Path, limits: Limits) -> str | None:
-    """What models a zip archive holds, in words; None if its listing names none.
+    """The models in a zip archive, in words; None if it lists none.
 
-    Only the listing is read, and nothing is unpacked.
+    Only the directory of the archive is read, and nothing is unpacked.
     """
     try:
         members = read_directory(FileWindow.of_file(path), limits).members
     except (ReadError, OSError) as error:
         reason = error.reason if isinstance(error, ReadError) else error.strerror
-        return f"zip whose listing cannot be read: {reason}"
+        return f"zip archive whose directory cannot be read: {reason}"
     models = [member.name for member in members if member.name.lower().endswith(_ZIP_MODELS)]
     if not models:
         return None
     more = f" and {len(models) - 1} more" if len(models) > 1 else ""
-    return f"zip that contains {models[0]}{more}; unpack it to audit it"
+    return f"zip archive that contains {models[0]}{more}; unpack it to audit it"

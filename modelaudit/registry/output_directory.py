@@ -1,4 +1,4 @@
-"""The output directory: names that are safe anywhere, and writes that are never half done."""
+"""The output directory: portable file names, locking, and atomic writes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from modelaudit.errors import LockHeld, UsageError
 SLUG_LENGTH = 80
 LOCK_TRIES, LOCK_SECONDS = 3, 0.05
 UNSAFE = re.compile(r"[^a-z0-9._]+")
-# What `write_atomic` calls a file until it is whole: the name, and eight characters of tempfile's.
+# Temporary names of `write_atomic`: the name, and eight characters from tempfile.
 LEFTOVER = re.compile(r"\.[a-z]+\.[a-z]+\.[a-z0-9_]{8}")
 
 
 def slug(relative: str) -> str:
-    """A readable file name for a model's path: lower case ASCII letters, digits, `.`, `_`, `-`.
+    """A readable file name for a model's path: lower-case ASCII letters, digits, `.`, `_`, `-`.
 
-    A digest of the path is added wherever something was lost, so that two paths never share one.
+    A digest of the path is appended if characters were replaced, so that names are unique.
     """
     plain = UNSAFE.sub("-", relative.lower()).strip("-.")
     if plain == relative and len(plain) <= SLUG_LENGTH:
@@ -36,18 +36,18 @@ def slug(relative: str) -> str:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Make `directory` and keep other runs from writing to it for as long as the context lasts.
+    """Create `directory` and lock it against other runs while the context is active.
 
     Raises:
-        UsageError: it cannot be made or written to.
-        LockHeld: another run writes to it.
+        UsageError: it cannot be created or written to.
+        LockHeld: another run is writing to it.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         handle = (directory / ".lock").open("w")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"{directory}: cannot be written to: {reason}") from error
+        raise UsageError(f"cannot write to {directory}: {reason}") from error
     with handle:
         try:
             _lock(handle)
@@ -57,7 +57,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def _lock(handle: IO[str]) -> None:
-    """Take the lock; whoever only asked `is_locked` gives it back in a moment."""
+    """Take the lock; a caller of `is_locked` releases it within moments."""
     for left in reversed(range(LOCK_TRIES)):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,21 +70,21 @@ def _lock(handle: IO[str]) -> None:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether a run writes to `directory` now."""
+    """Whether a run is writing to `directory`."""
     try:
         with (directory / ".lock").open() as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no run ever wrote here, or others may not look
+    except OSError:  # never used by a run, or not accessible
         return False
     return False
 
 
 def remove_old_reports(directory: Path, slugs: Collection[str], runs: int) -> None:
-    """Take away the reports of models that are not in `slugs`, and all but the newest run pages.
+    """Remove the reports of models that are not in `slugs`, and all but the newest run pages.
 
-    Nothing goes that was not written here, and never what `latest` points to.
+    Only our own files are removed, and never what `latest` points to.
     """
     for folder in directory.glob("models/*"):
         if folder.name not in slugs:
@@ -103,15 +103,15 @@ def remove_old_reports(directory: Path, slugs: Collection[str], runs: int) -> No
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to disk, then rename: readers see the old file or the new.
+    """Write to a temporary file, flush to disk, then rename: readers see the old file or the new.
 
     Raises:
-        OSError: nothing was changed at `path`, which it names.
+        OSError: `path`, which the error names, is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         _write_beside(path, data)
-    except OSError as error:  # of a name that nobody gave
+    except OSError as error:  # about the temporary name
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     _flush_directory(path.parent)
 
@@ -134,7 +134,7 @@ def _write_beside(path: Path, data: bytes) -> None:
 
 
 def _flush_directory(directory: Path) -> None:
-    """Make the new name itself last. Some file systems cannot, and need not, do that."""
+    """Flush the directory entry to disk. Some file systems cannot, and need not, do that."""
     with contextlib.suppress(OSError):
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -144,7 +144,7 @@ def _flush_directory(directory: Path) -> None:
 
 
 def remove_leftovers(directory: Path) -> None:
-    """Take away what a killed run had half written. Only for who holds the directory's lock."""
+    """Remove partially written files of a killed run. Requires the directory's lock."""
     for place in (directory, *directory.glob("models/*"), *directory.glob("runs/*")):
         for path in place.glob(".*"):
             if LEFTOVER.fullmatch(path.name):

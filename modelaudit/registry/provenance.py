@@ -1,6 +1,6 @@
-"""Where a registry says its models come from: MLflow, Hugging Face, Kaggle, TF-Serving.
+"""Origins of models according to their registry: MLflow, Hugging Face, Kaggle, TF-Serving.
 
-Only names, small text files and links are looked at, after the models themselves were found.
+Only names, small text files and links are read, after the models have been found.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from modelaudit.registry.mlflow import MlflowModel
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
 _SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")
-# OWNER/MODEL/FRAMEWORK/VARIATION/VERSION/…, and VERSION.complete beside it (kagglehub).
+# OWNER/MODEL/FRAMEWORK/VARIATION/VERSION/…, with a VERSION.complete file (kagglehub).
 _KAGGLE_PARTS = 5
 _REFERENCE_BYTES = 200
 _MOST_REFERENCES = 100
-_MOST_FILES = 1000  # of a directory model that may be there twice
+_MOST_FILES = 1000  # of a directory model that may exist twice
 
 
 def with_provenance(
     models: tuple[ModelCandidate, ...], root: Path, mlflow: Mapping[Path, MlflowModel]
 ) -> tuple[ModelCandidate, ...]:
-    """`models` with their origin, their predecessor among versions, and one row for each model.
+    """`models` with their origin and previous version, and one row per model.
 
     Args:
-        models: as they were found, in byte order of the paths.
-        root: what relative paths start from.
-        mlflow: what was read from `MLmodel` files, by directory.
+        models: the models found, in byte order of the paths.
+        root: base of relative paths.
+        mlflow: content of the `MLmodel` files, by directory.
     """
     references: dict[Path, dict[str, str]] = {}
     single = _without_repeated_snapshots(models)
@@ -69,7 +69,7 @@ def with_provenance(
 def newest_only(
     models: tuple[ModelCandidate, ...],
 ) -> tuple[tuple[ModelCandidate, ...], tuple[SkippedPath, ...]]:
-    """The models without versions that TF-Serving would not load, and what is left out, named."""
+    """The models without versions that TF-Serving would not load, and those skipped versions."""
     newest: dict[str, int] = {}
     for model in models:
         if model.series is not None and model.version is not None:
@@ -80,15 +80,15 @@ def newest_only(
         if model.series is None or model.version == newest[model.series]:
             kept.append(model)
         else:
-            why = f"older than version {newest[model.series]}; --all-versions audits all"
+            why = f"older than version {newest[model.series]}; use --all-versions to audit all"
             left_out.append(SkippedPath(model.relative, why))
     return tuple(kept), tuple(left_out)
 
 
 def empty_newest_versions(models: tuple[ModelCandidate, ...]) -> Iterator[tuple[Path, str]]:
-    """Directories with a higher number than every version that holds a model, and what they do.
+    """Directories with a higher number than all versions with a model, and the consequence.
 
-    TF-Serving goes by the number alone: it would try to load these, and serve nothing new.
+    TF-Serving considers only the number: it would try to load these, and fail.
     """
     newest: dict[Path, int] = {}
     places = {model.path for model in models}
@@ -99,7 +99,9 @@ def empty_newest_versions(models: tuple[ModelCandidate, ...]) -> Iterator[tuple[
     for base, version in newest.items():
         highest = _highest_number(base)
         if highest and int(highest) > version and base / highest not in places:
-            why = f"the highest version holds no model; TF-Serving takes it, not {version}"
+            why = (
+                f"the highest version holds no model; TF-Serving would load it instead of {version}"
+            )
             yield base / highest, why
 
 
@@ -114,7 +116,7 @@ def _highest_number(directory: Path) -> str | None:
 
 
 def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) -> Path | None:
-    """The directory with the `MLmodel` file that stands for the model at `path`."""
+    """The directory with the `MLmodel` file for the model at `path`."""
     for place in (path, *path.parents):
         if place in mlflow:
             return place
@@ -124,7 +126,7 @@ def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) ->
 
 
 def _origin(model: ModelCandidate, root: Path, references: dict[Path, dict[str, str]]) -> str:
-    """One line on where the model comes from, "" where its place says nothing."""
+    """One line on where the model comes from, "" if unknown."""
     names = [(root / relative).as_posix() for relative in (model.relative, *model.aliases)]
     if snapshots := [match for name in names if (match := _SNAPSHOT.fullmatch(name))]:
         return _from_hub(snapshots, references)
@@ -150,7 +152,7 @@ def _from_hub(snapshots: list[re.Match[str]], references: dict[Path, dict[str, s
 
 
 def _references(directory: Path) -> dict[str, str]:
-    """Branch or tag by revision, from the small files below `refs`."""
+    """Branch or tag by revision, from the files below `refs`."""
     found: dict[str, str] = {}
     for path in islice(_files_below(directory), _MOST_REFERENCES):
         try:
@@ -178,7 +180,7 @@ def _from_kaggle(path: Path) -> str:
 
 
 def _without_repeated_snapshots(models: tuple[ModelCandidate, ...]) -> tuple[ModelCandidate, ...]:
-    """A directory model whose snapshots link to the same files is one row with aliases."""
+    """Merges directory models whose snapshots link to the same files into one row with aliases."""
     kept: dict[object, ModelCandidate] = {}
     for model in models:
         key = _linked_content(model.path) or model.path
@@ -190,7 +192,7 @@ def _without_repeated_snapshots(models: tuple[ModelCandidate, ...]) -> tuple[Mod
 
 
 def _linked_content(path: Path) -> tuple[tuple[str, str], ...] | None:
-    """Names and real places of a directory's files in a snapshot, None unless all are links."""
+    """Names and link targets of a directory's files in a snapshot, None unless all are links."""
     if not path.is_dir() or not _SNAPSHOT.fullmatch(path.as_posix()):
         return None
     found: list[tuple[str, str]] = []

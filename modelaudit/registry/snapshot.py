@@ -1,8 +1,8 @@
-"""Which files a model's audit depends on, and whether they are still the same.
+"""The files that a model's audit depends on, and whether they changed.
 
-A file is taken for unchanged where its size, its two times and its inode are. None of them is
-compared with a clock of ours except to tell whether the file may have been written to in the very
-moment it was looked at; where it may, its bytes are hashed instead.
+A file counts as unchanged if its size, its two times and its inode are. They are compared with our
+clock only to detect files that may have been modified at the moment of the snapshot; the bytes of
+those are hashed instead.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, is_sh
 from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import Limits
 
-# A file system's clock ticks in milliseconds (seconds on some); a write within the tick in which
-# a file was looked at leaves no trace in its times.
+# A file system's clock ticks in milliseconds (seconds on some); a write within the same tick as the
+# snapshot does not change the times.
 SETTLED_SECONDS = 2.0
-# Who copies a model in pieces, over a slow line too, seldom rests for longer between two of them.
+# Copies, even over a slow network, seldom pause longer than this between two chunks.
 FRESH_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What a directory entry says of a file. Times in nanoseconds; -1 for all where it is gone."""
+    """The directory entry of a file. Times in nanoseconds; all fields are -1 if it is gone."""
 
     name: str
     size: int
@@ -45,8 +45,8 @@ class FileState:
 class Snapshot:
     """The files of one model at one moment, in byte order of their names.
 
-    `settled` says that all of them were last changed well before that moment, `fresh` that one
-    was changed so shortly before that its writer may not be done.
+    `settled`: all of them were last modified well before that moment. `fresh`: one was modified so
+    recently that its writer may not be done.
     """
 
     files: tuple[FileState, ...]
@@ -55,25 +55,25 @@ class Snapshot:
 
     @property
     def text(self) -> str:
-        """All states as one line, equal where the files are."""
+        """All states on one line, equal if the files are."""
         rows = [[f.name, f.size, f.modified, f.changed, f.inode] for f in self.files]
         return json.dumps(rows, separators=(",", ":"))
 
     @property
     def nbytes(self) -> int:
-        """Bytes in all files together."""
+        """Total size in bytes."""
         return sum(max(file.size, 0) for file in self.files)
 
 
 @dataclass(slots=True)
 class SnapshotReader:
-    """Takes snapshots; lists each directory once, so use a new one for every look around."""
+    """Takes snapshots; lists each directory once, so use a new object for every pass."""
 
     limits: Limits
     _names: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def snapshot(self, model: Path) -> Snapshot:
-        """The files that an audit of `model` reads: its own, and what belongs to it beside it.
+        """The files that an audit of `model` reads: its own, and related ones next to it.
 
         Args:
             model: a file, a directory or the prefix of a checkpoint.
@@ -118,7 +118,7 @@ class SnapshotReader:
     def _of_prefix(self, model: Path) -> Iterator[Path]:
         """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`.
 
-        What else is called like it is no part of it: `x.part` may be its next version, on its way.
+        Other files with a similar name do not belong to it: `x.part` may be its next version.
         """
         name = model.name
         names = self._list(model.parent)
@@ -139,10 +139,10 @@ class SnapshotReader:
 
 
 def _is_directory(path: Path) -> bool:
-    """Whether it is one, as far as that can be seen."""
+    """Whether it is a directory, as far as accessible."""
     try:
         return path.is_dir()
-    except OSError:  # what is on the way to it cannot be entered
+    except OSError:  # a parent directory is not accessible
         return False
 
 

@@ -1,4 +1,4 @@
-"""One pass over a directory tree that is not trusted."""
+"""One pass over an untrusted directory tree."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListin
 from modelaudit.registry.isolated_sniff import sniff_all_isolated, sniff_isolated
 from modelaudit.settings import Limits
 
-# Version control keeps copies of the models beside it here, under names of its own.
+# Version control keeps copies of the models here, under its own names.
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
@@ -66,7 +66,7 @@ class TreeWalk:
         self._problems: list[Problem] = []
 
     def run(self, *, all_versions: bool) -> Discovery:
-        """Walk the tree and put what was met in order."""
+        """Walk the tree and collect the results in order."""
         waiting = [(self._scope, False)]
         while waiting and not self._stopped:
             waiting.extend(self._visit(*waiting.pop()))
@@ -90,7 +90,7 @@ class TreeWalk:
         )
 
     def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
-        """Look at one directory; return those below it, and whether they are a model's own."""
+        """Process one directory; return its subdirectories, and whether they belong to a model."""
         if directory == self._apart and directory != self._scope:
             return []
         try:
@@ -109,15 +109,15 @@ class TreeWalk:
         if own or not inside:
             rest = {name: file for name, file in listing.files.items() if name not in own}
             self._look_at_files(directory, rest)
-        # Its reader does not look into assets; those of other models are told by rules.
+        # The Orbax reader ignores assets; for other models, rules report them.
         if any(directory.is_relative_to(checkpoint) for checkpoint in self._orbax):
             for name, file in listing.files.items():
                 if Path(name).suffix.lower() in MODEL_SUFFIXES:
                     self._look_at_file(file)
         below = []
-        for name in reversed(listing.directories):  # the last in is visited first
+        for name in reversed(listing.directories):  # last in, first visited
             if name in _PRIVATE_DIRECTORIES:
-                self._name(directory / name, "version control's own data, not searched")
+                self._name(directory / name, "version control data, not searched")
             else:
                 below.append((directory / name, name in own if own else inside))
         return below
@@ -127,10 +127,10 @@ class TreeWalk:
             self._problem(kind, directory / name, reason)
         for name, target in listing.links.items():
             where = "an enclosing directory" if directory.is_relative_to(target) else "a directory"
-            reason = f"symbolic link to {where} that is searched itself: {self._show(target)}"
+            reason = f"symbolic link to {where} that is searched anyway: {self._show(target)}"
             self._name(directory / name, reason)
         if listing.cut:
-            reason = f"stopped after {self._limits.files:,} entries; what follows is unseen "
+            reason = f"stopped after {self._limits.files:,} entries; the rest was not searched "
             reason += "(setting files)"
             self._problem(ProblemKind.LIMIT_EXCEEDED, directory, reason)
             self._stopped = True
@@ -141,7 +141,9 @@ class TreeWalk:
             parts = set(group.files)
             if self._is_taken(directory, group):
                 parts.discard(group.prefix)
-                reason = f"part of a checkpoint whose path means something else: {group.prefix}"
+                reason = (
+                    f"part of a checkpoint whose path is used by something else: {group.prefix}"
+                )
                 for name in parts:
                     self._name(directory / name, reason)
             else:
@@ -151,19 +153,19 @@ class TreeWalk:
         for name in file_groups.state_files(rest):
             del rest[name]
             if not rows:
-                self._name(directory / name, "checkpoint state file without a checkpoint beside it")
+                self._name(directory / name, "checkpoint state file without a checkpoint")
         for file in rest.values():
             self._look_at_file(file)
 
     def _is_taken(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
-        """Whether the checkpoint's path is that of another model: `m.h5` beside `m.h5.index`."""
+        """Whether the checkpoint's path is that of another model: `m.h5` next to `m.h5.index`."""
         place = group.place(directory)
         if place == directory:
             return directory in self._places
         return place.is_dir() or (place.name in group.files and _starts_like_a_model(place))
 
     def _look_at_checkpoint(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
-        """Make it a row, or say why not; whether it is one."""
+        """Add it as a row, or record why not; whether it is a row."""
         place = group.place(directory)
         form = sniff_isolated(place, self._limits)
         if group.lone and form is Format.UNKNOWN:
@@ -177,12 +179,12 @@ class TreeWalk:
         try:
             self._mlflow[path.parent] = mlflow.read_mlmodel(path, self._limits)
         except ReadError as error:
-            self._name(path, f"MLflow's description of a model cannot be used: {error.reason}")
+            self._name(path, f"MLflow model description cannot be used: {error.reason}")
 
     def _note_empty_mlflow(self, models: tuple[ModelCandidate, ...]) -> None:
         for directory, described in self._mlflow.items():
             if not any(model.path.is_relative_to(directory) for model in models):
-                what = "its model is not there" if described.is_ours else "not TensorFlow/Keras"
+                what = "its model is missing" if described.is_ours else "not TensorFlow/Keras"
                 self._name(directory / mlflow.FILE, f"{described}: {what}")
 
     def _look_at_file(self, file: DirectoryFile) -> None:
@@ -203,7 +205,7 @@ class TreeWalk:
             self._place_file(file, head, Format.UNKNOWN)
 
     def _look_at_loose_files(self) -> None:
-        """Tell the formats of all files that may be models, with one child for the HDF5 files."""
+        """Detect the formats of all files that may be models, with one child for the HDF5 files."""
         forms = sniff_all_isolated((file.path for file in self._loose), self._limits)
         for file in self._loose:
             try:
@@ -213,29 +215,29 @@ class TreeWalk:
             self._place_file(file, head, forms[file.path])
 
     def _place_file(self, file: DirectoryFile, head: bytes, form: Format) -> None:
-        """Make a file a row, or count it among the others, or say why it is none."""
+        """Add a file as a row, or count it among the others, or record why it is skipped."""
         suffix = file.path.suffix.lower()
         promised = suffix in MODEL_SUFFIXES
         if form in _BROKEN and other_formats.is_unfinished(file.path.name):
-            self._name(file.path, "a copy or download that did not end, or goes on")
+            self._name(file.path, "unfinished copy or download")
             return
         if _is_row(suffix, form):
             self._files.setdefault(file.identity, []).append((file, form))
             return
         reason = other_formats.unsupported_reason(file.path.name, head)
         if reason is None and form is Format.HDF5_OTHER and promised:
-            reason = "HDF5 file that holds no Keras model or weights"
+            reason = "HDF5 file without a Keras model or weights"
         if reason is None and head.startswith(_MAGIC[1]):
             reason = other_formats.archived_models(file.path, self._limits)
         if reason is None and promised:
-            reason = f"{form.label}, though its suffix is {suffix}"
+            reason = f"{form.label}, although its suffix is {suffix}"
         if reason is None:
             self._others[suffix] += 1
         else:
             self._name(file.path, reason)
 
     def _one_row_for_each_file(self) -> list[ModelCandidate]:
-        """Links to one file are one row, under the name that says most."""
+        """Links to one file are one row, under the most informative name."""
         rows = []
         for links in self._files.values():
             (file, form), *others = sorted(links, key=lambda link: _plainness(link[0]))
@@ -244,7 +246,7 @@ class TreeWalk:
         return rows
 
     def _with_version(self, model: ModelCandidate) -> ModelCandidate:
-        """Add TF-Serving's base and version where the model stands in a numbered directory.
+        """Add TF-Serving's base and version if the model is in a numbered directory.
 
         A numbered directory inside a SavedModel is another model, not a version of it.
         """
@@ -260,7 +262,7 @@ class TreeWalk:
         return replace(model, series=series, version=int(model.path.name))
 
     def _model(self, path: Path, form: Format) -> None:
-        if path == self._scope:  # its own name then starts every relative path
+        if path == self._scope:  # its name then starts every relative path
             self._root = path.parent
         self._places.add(path)
         if form is Format.ORBAX:
@@ -278,9 +280,9 @@ class TreeWalk:
 
 
 def _own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -> frozenset[str]:
-    """Names in the directory that belong to the one model that it is, none if it is none.
+    """Names in the directory that belong to the model that it is, if it is one.
 
-    An Orbax checkpoint has directories in it that look like checkpoints themselves.
+    An Orbax checkpoint contains directories that look like checkpoints themselves.
     """
     has_variables = "variables" in listing.directories
     variables = _names(directory / "variables") if has_variables else []

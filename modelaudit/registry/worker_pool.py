@@ -1,8 +1,8 @@
-"""Workers: child processes that each work on one model after another.
+"""A pool of child processes that each work on one model after another.
 
-A model that takes its worker down (a crash in a C library, memory, a hang) costs one row: the
-parent notes why, forks a new worker and goes on. Messages are length-prefixed JSON on pipes, so
-nothing that a child sends can run in the parent.
+A model that crashes its worker (a fault in a C library, memory, a hang) costs one row: the parent
+records the reason, forks a new worker and continues. Messages are length-prefixed JSON on pipes, so
+that nothing from a child can execute in the parent.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Work = Callable[[Task], dict[str, Json]]
 
 HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-MESSAGE_BYTES = 256 << 20  # the facts of the largest models are some MB; more is a fault
-TOO_LONG = "it took longer than the time allowed and was stopped (limit read_seconds)"
-STOP_SECONDS = 2.0  # for a worker to take away what it has half written
+MESSAGE_BYTES = 256 << 20  # the facts of the largest models take a few MB; more is an error
+TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
+STOP_SECONDS = 2.0  # for a worker to remove partially written files
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How one task ended: what the work gave, or why it gave nothing.
+    """The outcome of one task: its result, or why there is none.
 
-    `limit` names the setting that ended it, "" where none did.
+    `limit` names the setting that stopped it, "" if none did.
     """
 
     index: int
@@ -78,7 +78,7 @@ def _send(fd: int, data: bytes) -> None:
 
 
 class _WorkerStopped(BaseException):
-    """The parent ended this worker; no work is to catch it."""
+    """The parent stopped this worker; tasks must not catch this."""
 
 
 def _stopped(number: int, _frame: object) -> NoReturn:
@@ -88,16 +88,16 @@ def _stopped(number: int, _frame: object) -> NoReturn:
 def _serve(
     tasks: Sequence[Task], work: Work[Task], receive: int, answer: int, memory: int | None
 ) -> NoReturn:
-    """The child's life: index in, result out, until the parent closes the pipe."""
+    """The main loop of a worker: index in, result out, until the parent closes the pipe."""
     status = 0
-    gc.freeze()  # what came with the fork stays: the collector need not visit, and so copy it
+    gc.freeze()  # exempt forked objects from garbage collection, which would copy their memory
     try:
         if memory:
-            # The soft limit alone: a runtime that is started from here has limits of its own.
+            # Only the soft limit: a runtime that is started from here has its own limits.
             hard = resource.getrlimit(resource.RLIMIT_AS)[1]
             allowed = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
             resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
         signal.signal(signal.SIGTERM, _stopped)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         while head := _read_exactly(receive, HEADER.size):
@@ -106,7 +106,7 @@ def _serve(
                 message = _packed({"index": index, "value": work(tasks[index])})
             except MemoryError:
                 message = _packed({"index": index, "value": None, "limit": "read_memory"})
-            with suppress(BrokenPipeError):  # the parent was killed; its pipe has ended, too
+            with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
                 _send(answer, message)
     except _WorkerStopped:
         pass
@@ -124,12 +124,12 @@ def _start(
 ) -> _PoolWorker:
     child_reads, to_child = os.pipe()
     from_child, child_writes = os.pipe()
-    # An interrupt must not reach the child before it has left the parent's code for good.
+    # An interrupt must not reach the child while it is still in the parent's code.
     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     pid = os.fork()
     if pid == 0:
-        # Close the parent's ends and those of the other workers: a pipe that a sibling still holds
-        # open would never report its end.
+        # Close the parent's ends and those of the other workers: a pipe that a sibling keeps open
+        # would never signal its end.
         for fd in (
             to_child,
             from_child,
@@ -145,7 +145,7 @@ def _start(
 
 
 def _stop(worker: _PoolWorker, *, kill: bool) -> int:
-    """End a worker and give its wait status."""
+    """Stop a worker and return its wait status."""
     os.close(worker.to_child)
     if kill:
         os.kill(worker.pid, signal.SIGKILL)
@@ -154,9 +154,9 @@ def _stop(worker: _PoolWorker, *, kill: bool) -> int:
 
 
 def _stop_all(workers: Sequence[_PoolWorker]) -> None:
-    """End every worker; those at work get a moment to take away what they have half written.
+    """Stop every worker; busy ones get a moment to remove partially written files.
 
-    An interrupt in that moment ends it.
+    An interrupt ends that moment.
     """
     busy = [worker for worker in workers if worker.task is not None]
     try:
@@ -165,7 +165,7 @@ def _stop_all(workers: Sequence[_PoolWorker]) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         for worker in tuple(busy):
             left = max(0.0, deadline - time.monotonic())
-            # A worker that ends closes its pipe; what it still sends is nobody's any more.
+            # A worker that ends closes its pipe; messages from now on are ignored.
             while worker in busy and select.select([worker.from_child], [], [], left)[0]:
                 if not os.read(worker.from_child, 1 << 20):
                     busy.remove(worker)
@@ -180,7 +180,7 @@ def _assign(worker: _PoolWorker, index: int, seconds: float) -> None:
 
 
 def _message(worker: _PoolWorker) -> dict[str, Json] | None:
-    """The next whole message of a worker, if it has arrived."""
+    """The next complete message of a worker, if it has arrived."""
     if len(worker.buffer) < HEADER.size:
         return None
     size = HEADER.unpack(worker.buffer[: HEADER.size])[0]
@@ -194,8 +194,9 @@ def _message(worker: _PoolWorker) -> dict[str, Json] | None:
 def _why_lost(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        return f"the process that read it died of signal {number} ({signal.Signals(number).name})"
-    return f"the process that read it ended with status {os.WEXITSTATUS(status)}"
+        name = signal.Signals(number).name
+        return f"the process that read it was killed by signal {number} ({name})"
+    return f"the process that read it exited with status {os.WEXITSTATUS(status)}"
 
 
 def run_tasks(
@@ -206,14 +207,14 @@ def run_tasks(
     seconds: float,
     memory: int | None = None,
 ) -> Iterator[TaskResult]:
-    """Do `work` on every task, `jobs` at a time, and yield results as they come.
+    """Run `work` on every task, `jobs` in parallel, and yield results as they arrive.
 
     Args:
-        tasks: handed to the children by fork, so they need not be serialisable.
-        work: gives a JSON object; runs in a child.
+        tasks: passed to the children by fork, so they need not be serialisable.
+        work: returns a JSON object; runs in a child.
         jobs: number of workers, at least 1.
-        seconds: wall clock that one task may take before its worker is killed.
-        memory: bytes of address space that a worker may have; None does not limit it.
+        seconds: time limit for one task in wall-clock seconds; then its worker is killed.
+        memory: limit of a worker's address space in bytes; None for no limit.
 
     Yields:
         One `TaskResult` for every task, in order of completion.
@@ -233,7 +234,7 @@ def run_tasks(
 
 
 def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
-    """Wait for news from busy workers; workers that are gone are taken out of the list."""
+    """Wait for messages from busy workers; workers that are gone are removed from the list."""
     busy = {worker.from_child: worker for worker in workers if worker.task is not None}
     patience = max(0.0, min(worker.deadline for worker in busy.values()) - time.monotonic())
     ready, _, _ = select.select(list(busy), [], [], patience)
@@ -249,7 +250,7 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         elif message := _message(worker):
             worker.task = None
             value, limit = message.get("value"), str(message.get("limit") or "")
-            lost = f"it needed more memory than the limit {limit} allows" if limit else ""
+            lost = f"out of memory (limit {limit})" if limit else ""
             yield TaskResult(index, value if isinstance(value, dict) else None, lost, limit)
     now = time.monotonic()
     for worker in [

@@ -1,1 +1,1 @@
-"""Runs over many models: what the command line does, without its options and its printing."""
+"""Runs over many models: what the command line does, without options and printing."""

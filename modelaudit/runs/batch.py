@@ -38,20 +38,20 @@ from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import clean
 
-# What is done with one finished audit, in the worker that made it.
+# Receives a finished audit, in the worker that made it.
 AuditHandler = Callable[[Audit], None]
 ResultRowDict = dict[str, Json]
 
 RENDER_SECONDS = 120.0
-# Of a model that is being written, which is neither damage nor fit for use.
+# Reason for a model that is being written: it is neither damaged nor usable.
 BEING_COPIED = (
-    "it is not whole and was written to in the five minutes before, so it may still be being "
-    "copied; the next night fails it if it has stayed the same"
+    "it is incomplete and was modified less than five minutes ago, so it may still be copied; the "
+    "next nightly run fails it if it is unchanged"
 )
 
 
 class FinishedModel(NamedTuple):
-    """One model's row, and what is needed to use its audit again; `notes` is {} where it may not.
+    """One model's row, and the data to reuse its audit; `notes` is {} if it must not be reused.
 
     See `AuditMonitor.notes`.
     """
@@ -63,10 +63,10 @@ class FinishedModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FoundModels:
-    """What the paths hold: models to audit, and what else there was.
+    """What was found under the paths: models to audit, and everything else.
 
-    `named` are paths that look like models and are no rows, `empty_versions` versions without a
-    model that a server would take: each with the reason.
+    `named` are paths that look like models but are skipped, `empty_versions` are versions without
+    a model that a server would load: each with the reason.
     `whole`: some path is a directory of models, not a model.
     """
 
@@ -86,10 +86,10 @@ def find_models(
     apart: Path | None = None,
     all_versions: bool = False,
 ) -> FoundModels:
-    """Every model under `paths`, each once, without looking into `apart` (our own reports).
+    """Every model under `paths`, each once, excluding `apart` (our own reports).
 
-    Where the paths are of several directories, models are called by the directory's name, too.
-    Of a directory of versions only the newest is taken, unless all are wanted.
+    If the paths are in several directories, model names include the directory's name.
+    In a directory of versions only the newest is included, unless all are requested.
 
     Raises:
         UsageError: a path does not exist.
@@ -130,7 +130,7 @@ def find_models(
 
 
 def _labels(roots: Collection[Path]) -> dict[Path, str]:
-    """As many of the last names of each root as tell them all apart, "" where there is but one."""
+    """The shortest suffixes of the roots that are all different; "" if there is only one root."""
     depth = 1 if len(roots) > 1 else 0
     while True:
         labels = {root: "/".join(root.parts[1:][-depth:] if depth else ()) for root in roots}
@@ -140,7 +140,7 @@ def _labels(roots: Collection[Path]) -> dict[Path, str]:
 
 
 def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
-    """Targets whose slugs differ: models of two roots can share a relative path."""
+    """Targets with unique slugs: models of two roots can share a relative path."""
     taken: set[str] = set()
     result = []
     for target in targets:
@@ -154,7 +154,7 @@ def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
 
 
 def result_row(audit: Audit) -> ResultRowDict:
-    """What the index and the history say of one audit."""
+    """The row of one audit in the index and the history."""
     severities = {level.value: 0 for level in Severity}
     findings: list[Json] = []
     for finding in audit.findings:
@@ -194,13 +194,13 @@ def result_row(audit: Audit) -> ResultRowDict:
 
 
 def _unanswered(result: RuleResult) -> bool:
-    """Whether a rule had too little to look at, or broke."""
+    """Whether a rule lacked data, or crashed."""
     lacking = result.outcome is Outcome.NOT_APPLICABLE and not result.moot
     return lacking or result.outcome is Outcome.ERROR
 
 
 def _outputs(audit: Audit) -> dict[str, Json]:
-    """Measured outputs by name, each with the transforms of the input that were tried.
+    """Measured outputs by name, each with the tested transforms of the input.
 
     {} for a model that was not run.
     """
@@ -227,33 +227,33 @@ def audit_all(
 ) -> Iterator[FinishedModel]:
     """Audit every target and yield rows as they come.
 
-    A model that takes its process down gets its row from the parent, so none is missing. One that
-    was written to while it was audited waits until the others are done and is audited once more:
-    what was seen may be of half a file, which is neither damage nor fit for use.
+    A model that crashes its worker gets its row from the parent, so none is missing. One that was
+    modified during its audit is audited again after the others: the first audit may have seen half
+    a file, which is neither damaged nor usable.
 
     Args:
-        targets: the models, in the order in which they are begun.
-        settings: of the run; each model is audited with what they say for its path.
+        targets: the models, in the order in which they are started.
+        settings: of the run; each model is audited with the settings for its path.
         created: ISO 8601 time in UTC for the audits.
         probe: runs models; None runs none.
-        deliver: takes every finished audit.
-        recalled: by path what running a model showed earlier, so that it need not be run again.
-        known: digests of models as the run before met them; with it a model that is not whole and
-            was just written to is taken for one that is being copied, unless it is among them.
-        progress: is warned of errors of our own.
+        deliver: receives every finished audit.
+        recalled: earlier results of running a model, by path, so that it need not be run again.
+        known: digests of models from the previous run; if given, an incomplete model that was just
+            modified is assumed to be still copied, unless it is among them.
+        progress: receives warnings about internal errors.
 
     Raises:
-        UsageError: a report cannot be written, so that going on is of no use.
+        UsageError: a report cannot be written, so that continuing is pointless.
     """
 
     def work(target: AuditTarget, *, again: bool) -> dict[str, Json]:
         shown = (recalled or {}).get(target.path)
-        # Again: what is recalled was of other bytes. Without a runtime the audit says so.
+        # Second try: recalled results are for other bytes.
         earlier, asked = (None, shown is not None) if again else (shown, False)
         try:
             watch = AuditMonitor(target.path, settings.limits, probe, earlier, asked=asked)
             audit = audit_model(target, settings, created, watch.probe)
-        except MemoryError:  # the worker's limit, which it reports itself
+        except MemoryError:  # the worker's limit, which the worker reports
             raise
         except Exception as error:
             return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
@@ -267,11 +267,11 @@ def audit_all(
         try:
             if deliver:
                 deliver(audit)
-        except (OSError, UsageError) as error:  # a full disk, a template that is wrong
+        except (OSError, UsageError) as error:  # full disk, invalid template
             return {"unwritten": str(error)}
         except Exception as error:
             trace = traceback.format_exc()
-            reason = f"its report could not be made: {type(error).__name__}: {error}"
+            reason = f"its report could not be created: {type(error).__name__}: {error}"
             row |= {"exit": ExitCode.INTERNAL, "reason": f"{reason}. {audit.reason}"}
             return {"row": row, "trace": trace}
         return {"row": row, "notes": watch.notes(audit)}
@@ -297,7 +297,7 @@ def audit_all(
             if isinstance(row, dict):
                 yield FinishedModel(target, row, notes if isinstance(notes, dict) else {})
                 continue
-            reason = done.lost or f"modelaudit itself failed on it ({bug}); please report this"
+            reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
             audit = lost_model_audit(target, settings, created, reason, done.limit)
             if deliver:
                 deliver(audit)
@@ -307,14 +307,14 @@ def audit_all(
 
 
 def max_load_attempts(settings: Settings) -> int:
-    """How often one model may be loaded: at home in two runtimes; elsewhere by three calls each."""
+    """How often a model may be loaded: in two installed runtimes, and by three calls in others."""
     return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
 
 
 def lost_model_audit(
     target: AuditTarget, settings: Settings, created: str, reason: str, limit: str = ""
 ) -> Audit:
-    """The audit of a model whose process went down, or was ended by a limit."""
+    """The audit of a model whose worker crashed or hit a limit."""
     kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
     problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
     artifact = unreadable_artifact(target.path, problem)
@@ -325,7 +325,7 @@ def lost_model_audit(
 def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[ExitCode, list[str]]:
     """The run's exit code and the reasons for it.
 
-    A place that could not be looked at makes the run incomplete: a model may lie there.
+    A path that could not be searched makes the run incomplete: it may contain a model.
     """
     codes = [int(str(row["exit"])) for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
     if not rows:
@@ -340,7 +340,7 @@ def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[ExitCo
 
 
 def append_log_line(path: Path, row: ResultRowDict, created: str) -> None:
-    """Append one JSON line, in one piece: a run that is killed leaves whole lines.
+    """Append one JSON line in a single write: a killed run leaves complete lines.
 
     Raises:
         OSError: the file cannot be written.

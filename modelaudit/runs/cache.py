@@ -1,4 +1,4 @@
-"""Between a run and its history: what can be used again, and keeping what was found."""
+"""The cache between a run and its history: what can be reused, and storing results."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from modelaudit.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class CachePlan:
-    """What is to be done about every model.
+    """What to do with every model.
 
     Attributes:
-        todo: models to audit, the largest first, so that none of them is begun last.
-        recalled: by path, what is known of those of `todo` that need not be run again.
+        todo: models to audit, largest first, so that the slowest ones do not start last.
+        recalled: earlier results, by path, for those of `todo` that need not be run again.
     """
 
     todo: tuple[AuditTarget, ...]
@@ -35,7 +35,7 @@ class CachePlan:
 
 
 def model_key(target: AuditTarget) -> ModelKey:
-    """Under what name the history knows a model."""
+    """The name of a model in the history."""
     return ModelKey(str(target.root), target.relative)
 
 
@@ -47,8 +47,8 @@ class AuditCache:
         run: number of the run in it.
         settings: of the run.
         created: its ISO 8601 time.
-        out: where its reports go.
-        formats: what its reports are.
+        out: directory of its reports.
+        formats: formats of its reports.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class AuditCache:
         verify: bool,
         only: Mapping[ModelKey, int] | None = None,
     ) -> CachePlan:
-        """Tell which models have to be audited, and keep the results of the others.
+        """Decide which models must be audited, and keep the results of the others.
 
         Args:
             targets: every model that was found.
-            verify: compare the bytes of files also where their sizes, times and inodes are equal.
-            only: audits that may be used again; None allows all.
+            verify: compare the bytes of files even if their sizes, times and inodes are equal.
+            only: audits that may be reused; None allows all.
         """
         cached, looker = self._store.cached(), SnapshotReader(self._settings.limits)
         filed = self._store.last_filed()
@@ -119,7 +119,7 @@ class AuditCache:
         return CachePlan(tuple(target for _, target in todo), recalled)
 
     def add(self, finished: FinishedModel) -> None:
-        """Keep one finished audit; it is on the disk when this returns."""
+        """Store one finished audit; it is on disk when this returns."""
         target, row, notes = finished
         document = (self._out / "models" / target.slug / "audit.json").read_bytes()
         audited = AuditRecord(row, document)
@@ -138,7 +138,7 @@ class AuditCache:
         self._store.add(self._run, model_key(target), audited)
 
     def _key(self, target: AuditTarget, looker: SnapshotReader, *, verify: bool) -> str:
-        """What an audit and its reports depend on, besides the model's files."""
+        """Everything that an audit and its reports depend on, except the model's files."""
         own = self._settings.for_model(target.relative, target.path)
         judged = cache_keys.audit_key(own, self._today, self._data)
         before = _state(target.previous, looker, verify=verify) if target.previous else ""
@@ -147,13 +147,13 @@ class AuditCache:
         return cache_keys.digest(judged, target.slug, self._shown)
 
     def _written(self, target: AuditTarget) -> bool:
-        """Whether all reports of an earlier audit are still there."""
+        """Whether all reports of an earlier audit still exist."""
         folder = self._out / "models" / target.slug
         return all((folder / FORMATS[name].file).is_file() for name in ("json", *self._formats))
 
 
 def _templates(formats: SelectedFormats) -> str:
-    """A digest of the templates that make the reports: ours, and any of the user's own."""
+    """A digest of the report templates: ours, and any of the user's."""
     own = formats.options.templates
     return cache_keys.digest(
         cache_keys.bytes_digest([templates_root()]), cache_keys.files_digest(own) if own else ""
@@ -161,14 +161,14 @@ def _templates(formats: SelectedFormats) -> str:
 
 
 def _state(previous: Path, looker: SnapshotReader, *, verify: bool) -> str:
-    """The version before as its directory entries tell it or, where they cannot, its bytes.
+    """The previous version, by its directory entries or, if these are not conclusive, its bytes.
 
-    A model that is held against one that may still be written to is judged again by the next run.
+    A model compared with one that may still be written is judged again by the next run.
     """
     now = looker.snapshot(previous)
     return now.text if now.settled and not verify else looker.content(previous)
 
 
 def _as_known(known: CachedAudit, now: Snapshot, *, verify: bool) -> bool:
-    """Whether nothing but a look at the directory is needed."""
+    """Whether the directory entries suffice."""
     return known.settled and known.files == now.text and not verify

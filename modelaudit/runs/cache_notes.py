@@ -1,4 +1,4 @@
-"""What a worker notes while it audits a model, so that a later run need not do it again."""
+"""Notes that a worker takes during an audit, so that a later run can reuse the results."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from modelaudit.store.dataclass_json import decode, encode, layout
 if TYPE_CHECKING:
     from modelaudit.pipeline import Probe
 
-# Endings that another night may not have: the machine was busy, or the runtime did not start. So
-# it may be with a kill, which comes from the kernel when others have taken the memory.
+# Results that may differ next time: the machine was busy, or the runtime did not start. The same
+# applies to a kill, which the kernel sends if other processes have used up the memory.
 TRANSIENT_STATUSES = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 
 PROBE_RESULT_LAYOUT = layout(ProbeResult)
 
 
 class CachedProbe(NamedTuple):
-    """What running a model showed (as text), and the state and content of its files then."""
+    """The result of running a model (as text), with the state and content of its files then."""
 
     seen: str
     files: str
@@ -38,18 +38,18 @@ class CachedProbe(NamedTuple):
 
 
 class AuditMonitor:
-    """One model while it is audited.
+    """Watches one model during its audit.
 
     Args:
-        model: what is audited.
+        model: the audited model.
         limits: bounds on what is read.
         probe: runs models, if any are run.
-        recalled: what is known of running this one.
-        asked: the model is to be run, whether or not there is a way.
+        recalled: earlier results of running this model.
+        asked: the model is to be run, whether or not that is possible.
 
     Attributes:
-        probe: runs the model and remembers what was seen, or recalls what was seen earlier, or
-            fails because there is neither; None where nothing is to be run.
+        probe: runs the model and remembers the result, or returns the earlier one, or fails
+            because there is neither; None if nothing is to be run.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class AuditMonitor:
         self._seen: ProbeResult | None = None
         self._still = FileStability(model, limits)
         self._before = self._still.before
-        # Times tell nothing about a file that was just written to; its bytes do.
+        # The times of a just-modified file are not conclusive; its bytes are.
         self._content = "" if self._before.settled else SnapshotReader(limits).content(model)
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
@@ -75,24 +75,25 @@ class AuditMonitor:
         return self._still.unchanged(patient=patient)
 
     def half_written(self, audit: Audit, known: Collection[str]) -> str:
-        """The digest of a model that may be a copy that goes on, whose writer has paused; else "".
+        """The digest of a model that may be an unfinished copy, otherwise "".
 
-        So it may be where a file is not whole and was written to minutes before. What is known in
-        these very bytes is no copy on its way, and what the file can do is no matter of its end.
+        That is the case if a file is incomplete and was modified minutes ago. A model already known
+        with the same bytes is not being copied, and security findings do not depend on the end of
+        the file.
 
         Args:
-            audit: what was found.
-            known: digests of models as an earlier run met them.
+            audit: the audit of the model.
+            known: digests of models from an earlier run.
         """
         codes = {finding.code for finding in audit.findings if not finding.waived_by}
         if not self._before.fresh or codes.isdisjoint(HALF_WRITTEN):
             return ""
-        # Of a model with a file missing the audit has no digest.
+        # The audit has no digest for a model with a missing file.
         digest = str(audit.model.get("sha256") or SnapshotReader(self._limits).content(self._model))
         return "" if digest in known or any(c.startswith("MA7") for c in codes) else digest
 
     def notes(self, audit: Audit) -> dict[str, Json]:
-        """What is needed to use the audit again; {} where that would not be right.
+        """The data needed to reuse the audit; {} if it must not be reused.
 
         Keys: `files`, `settled` and `content` of the model's files, `seen` as text or "".
         """
@@ -118,12 +119,12 @@ class AuditMonitor:
         elif self._live is not None:
             self._seen = self._live(artifact, settings)
         else:
-            raise ProbeError("the model was written to while the run went on")
+            raise ProbeError("the model was modified during the run")
         return self._seen
 
 
 def repeatable(audit: Audit) -> bool:
-    """Whether the same audit would end the same another time, whatever the machine does."""
+    """Whether the same audit would have the same result at another time."""
     if audit.model.get("format") == Format.UNREADABLE.value:
         return False
     return not any(

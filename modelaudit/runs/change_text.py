@@ -1,4 +1,4 @@
-"""What changed between two runs, in words: one wording for mail, index page and notices."""
+"""Changes between two runs as text, for mail, index page and notifications."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexChange
 
 SERIOUS = ("critical", "high")
-LISTED = 20  # models of one kind that are listed one by one
-DETAILS = 4  # findings of one model
+LISTED = 20  # models listed per kind of change
+DETAILS = 4  # findings listed per model
 WIDTH, PATH = 100, 160
-WRAPPED = 2  # lines for a finding that fails a model; others have one
+WRAPPED = 2  # lines for a finding that fails a model; others get one
 
 
 def change_counts(changes: Sequence[ModelChange], before: int, now: int) -> str:
-    """How many models there were and are, and to how many of them what happened."""
+    """The number of models before and now, and of each kind of change."""
     kinds = [change.kind for change in changes]
     new, gone, older = (
         kinds.count(kind)
@@ -31,7 +31,7 @@ def change_counts(changes: Sequence[ModelChange], before: int, now: int) -> str:
     )
     changed = len(kinds) - new - gone - older
     if new or gone or older:
-        told = [(new, "new"), (gone, "gone"), (older, "older now"), (changed, "changed")]
+        told = [(new, "new"), (gone, "gone"), (older, "superseded"), (changed, "changed")]
         what = ", ".join(f"{count:,} {word}" for count, word in told if count)
         return f"{count_models(before)} before, {f'{now:,}' if now else 'none'} now: {what}"
     return f"{f'{changed:,}' if changed else 'none'} of {count_models(now)} changed"
@@ -39,23 +39,23 @@ def change_counts(changes: Sequence[ModelChange], before: int, now: int) -> str:
 
 def count_models(count: int) -> str:
     """A number of models in words."""
-    return f"{count:,} model{'s' * (count != 1)}" if count else "no model"
+    return f"{count:,} model{'s' * (count != 1)}" if count else "no models"
 
 
 def describe_change(change: ModelChange) -> str:
-    """One change in one line, without its findings, with verdicts as programs know them."""
+    """One change on one line, without its findings, with machine-readable verdicts."""
     return clean(f"{change.kind.value}: {change.path} ({_how(change, str)})")
 
 
 def verdict_words(verdict: str) -> str:
-    """A verdict as the badges of all pages say it."""
+    """A verdict as shown in the badges of all pages."""
     from modelaudit.report.wording import vocabulary
 
     return vocabulary.mark(verdict).said
 
 
 def index_change(change: ModelChange) -> IndexChange:
-    """A change as the index has it."""
+    """A change for the index."""
     from modelaudit.report.pages.index import IndexChange
 
     said = _how(change, arrow="→")
@@ -63,7 +63,7 @@ def index_change(change: ModelChange) -> IndexChange:
 
 
 def list_changes(changes: Sequence[ModelChange]) -> str:
-    """All changes as text: a line each, and below it the findings that came (+) and went (-)."""
+    """All changes as text: one line each, with new (+) and gone (-) findings below."""
     lines = []
     for kind, group in groupby(changes, key=lambda change: change.kind):
         mine = list(group)
@@ -76,7 +76,7 @@ def list_changes(changes: Sequence[ModelChange]) -> str:
 
 
 def _head(kind: ModelChangeKind, path: str, how: str) -> Iterator[str]:
-    """A model and what happened to it, in a line of its own where they do not fit into one."""
+    """A model and what happened to it, on two lines if they do not fit on one."""
     head = f"{kind.value:<12}{path}"
     if len(head) + len(how) + 2 <= WIDTH:
         yield f"{head}  {how}"
@@ -85,7 +85,7 @@ def _head(kind: ModelChangeKind, path: str, how: str) -> Iterator[str]:
 
 
 def list_first_run(new: Sequence[ModelChange]) -> str:
-    """Models of a first run as text: the verdict of each, and below it its findings."""
+    """Models of a first run as text: the verdict of each, with its findings below."""
     lines = []
     for change in new[:LISTED]:
         path = shorten_path(change.path, PATH)
@@ -96,7 +96,7 @@ def list_first_run(new: Sequence[ModelChange]) -> str:
 
 
 def change_json(change: ModelChange) -> dict[str, Json]:
-    """One change for programs."""
+    """One change as JSON."""
     was, now = change.was, change.now
     return {
         "kind": change.kind.value,
@@ -111,7 +111,7 @@ def change_json(change: ModelChange) -> dict[str, Json]:
 
 
 def _how(change: ModelChange, word: Callable[[str], str] = verdict_words, arrow: str = "->") -> str:
-    """How a model stood and stands; `word` says a verdict."""
+    """The old and new state of a model; `word` formats a verdict."""
     was, now = (
         None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
     )
@@ -119,34 +119,34 @@ def _how(change: ModelChange, word: Callable[[str], str] = verdict_words, arrow:
     if change.kind is ModelChangeKind.OLDER:
         return f"{newer} is the newest, was {was or ''}"
     if change.was is None and newer:
-        return f"{now}, the newest again without {newer}"
+        return f"{now}, the newest version again: {newer} is gone"
     if change.was is None or was is None or now is None:
         return f"was {was}" if was else now or ""
     said = f"still {now}" if was == now else f"{was} {arrow} {now}"
     if change.kind is ModelChangeKind.RENAMED:
         said = f"was {change.was['path']}, {said}"
     elif change.same_file:
-        said += f"; the file is the same, {_why(change)}"
+        said += f"; same file, {_why(change)}"
     elif change.kind is ModelChangeKind.SAVED:
-        said += ", other bytes"
+        said += ", different bytes"
     return said
 
 
 def _why(change: ModelChange) -> str:
-    """What may have changed where the file did not."""
-    for found, what in ((change.unwaived, "no longer waived"), (change.waived, "waived now")):
+    """What may have changed if the file did not."""
+    for found, what in ((change.unwaived, "no longer waived"), (change.waived, "now waived")):
         if found:
             return f"{', '.join(dict.fromkeys(str(each['code']) for each in found))} is {what}"
-    for line, how in ((change.now, "not looked at in full"), (change.was, "looked at in full now")):
+    for line, how in ((change.now, "partially audited"), (change.was, "now fully audited")):
         if line and line["verdict"] == Verdict.INCOMPLETE:
             return how
-    return "so rules, settings, a runtime or what lies beside it changed"
+    return "so the rules, the settings, a runtime or files next to it changed"
 
 
 def _details(change: ModelChange) -> list[str]:
-    """Findings that came (+) and went (-), that are of another severity now (~) or not asked (?).
+    """Findings that are new (+) or gone (-), changed severity (~) or were not checked (?).
 
-    Those that are for information only are not shown beside others.
+    Informational ones are only shown if there are no others.
     """
     was = {each.get("fingerprint"): str(each["severity"]) for each in change.vanished}
     kept = {each.get("fingerprint") for each in change.appeared}
@@ -179,7 +179,7 @@ def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]
 
 
 def _cut(text: str, first: str, most: int) -> list[str]:
-    """`text` in at most so many lines; an ellipsis says where it was cut."""
+    """`text` in at most `most` lines; an ellipsis marks a cut."""
     lines = wrapped(text.replace("\n", " "), WIDTH, first).splitlines()
     if len(lines) > most:
         lines[most - 1] = shorten(lines[most - 1] + " …", WIDTH)

@@ -31,7 +31,7 @@ from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.store.dataclass_json import decode, encode
 
-CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not kept
+CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
 
 
 def is_audit_file(path: Path) -> bool:
-    """Whether a path is taken for an audit file rather than for a model."""
+    """Whether a path is treated as an audit file instead of a model."""
     return path.is_file() and path.suffix == ".json"
 
 
@@ -126,7 +126,9 @@ def _side(source: Audit | Path, settings: Settings, probe: Probe | None) -> _Sid
         return _Side(source)
     targets = find_models((source,), settings).targets
     if len(targets) != 1:
-        raise UsageError(f"{source} holds {len(targets)} models; diff compares one with one")
+        raise UsageError(
+            f"{source} contains {len(targets)} models; diff compares two single models"
+        )
     (target,) = targets
     own = settings.for_model(target.relative, target.path)
     facts = add_probe(static_facts(target.path, own), probe)
@@ -136,7 +138,7 @@ def _side(source: Audit | Path, settings: Settings, probe: Probe | None) -> _Sid
 def _answers(
     before: _Side, after: _Side, settings: Settings, handles: Sequence[RuntimeHandle]
 ) -> GoldenCheck | None:
-    """Both models on the same inputs; None where that was not asked for or is not possible."""
+    """Both models on the same inputs; None if not requested or not possible."""
     if not (settings.probe.enabled and before.artifact and after.artifact):
         return None
     return replay_saved(before.artifact, after.artifact, settings.probe, handles)
@@ -169,8 +171,8 @@ def _changed_answers(answers: GoldenCheck | None) -> Iterator[AuditChange]:
         if not output.reproduced:
             yield AuditChange(
                 "behaviour",
-                f"{output.name}: answers differ by up to {output.difference:.3g} "
-                f"({output.relative:.2%} of the largest) on the same inputs",
+                f"{output.name}: outputs differ by up to {output.difference:.3g} "
+                f"({output.relative:.2%} of the largest value) on the same inputs",
             )
 
 

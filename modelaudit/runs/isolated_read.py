@@ -1,7 +1,6 @@
-"""Reading models in a child, for calls that give what they find out.
+"""Reading models in a child process, for commands that print what they find.
 
-A model that takes its reader down, or asks for more time or memory than the limits allow, costs
-its own answer and no other's.
+A model that crashes its reader, or exceeds the time or memory limits, loses only its own result.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Task = TypeVar("Task")
 
 
 class ChildResult(NamedTuple):
-    """What the child gave for one task; `lost` says why it gave nothing."""
+    """The child's result for one task; `lost` says why there is none."""
 
     value: dict[str, Json]
     lost: str = ""
@@ -27,15 +26,15 @@ class ChildResult(NamedTuple):
 def run_in_child(
     tasks: Sequence[Task], work: Callable[[Task], dict[str, Json]], settings: Settings
 ) -> Iterator[ChildResult]:
-    """Do `work` on each task in a child, and yield what it gives, in the tasks' order.
+    """Run `work` on each task in a child, and yield the results in the tasks' order.
 
     Args:
-        tasks: handed over by fork.
-        work: gives a JSON object; may run the model, too.
+        tasks: passed to the child by fork.
+        work: returns a JSON object; may also run the model.
         settings: `read_seconds`, `read_memory` and the probe's `timeout` apply.
 
     Raises:
-        UsageError: the work raised one.
+        UsageError: raised by `work`.
     """
 
     def guarded(task: Task) -> dict[str, Json]:

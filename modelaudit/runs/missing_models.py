@@ -1,4 +1,4 @@
-"""Models that were known and are not found: hidden from sight, or older than the newest version."""
+"""Known models that were not found: inaccessible, or superseded by a newer version."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from modelaudit.store.records import ModelKey, ResultRow
 def unreachable_models(
     before: Mapping[ModelKey, ResultRow], present: Collection[ModelKey]
 ) -> Iterator[AuditTarget]:
-    """Known models in directories that cannot be looked through.
+    """Known models in directories that cannot be read.
 
-    Nobody knows whether they are still there. They are audited like all others, which ends as
-    incomplete and names the reason, rather than taken for gone and forgotten.
+    Whether they still exist is unknown. They are audited like all others, which ends as incomplete
+    with the reason, instead of being reported as gone.
     """
     for place, line in before.items():
         if place in present or not _is_hidden(Path(place.root), place.path):
@@ -31,7 +31,7 @@ def unreachable_models(
 def superseded_versions(
     before: Iterable[ModelKey], present: Collection[ModelKey]
 ) -> Iterator[tuple[ModelKey, str]]:
-    """Known versions that are still there, and the path of the newer one that is taken instead."""
+    """Known versions that still exist, and the path of the newer one that replaced each."""
     for place, newer in older_versions(before, present):
         if (Path(place.root) / place.path).exists():
             yield place, newer
@@ -40,7 +40,7 @@ def superseded_versions(
 def restored_versions(
     before: Collection[ModelKey], present: Collection[ModelKey]
 ) -> Iterator[tuple[ModelKey, str]]:
-    """Versions that are taken again, and the path of the newer one that was and has gone."""
+    """Versions that are the newest again, and the path of the newer one that is gone."""
     gone = {(place.root, place.path) for place in before if place not in present}
     for place, newer in older_versions(present, before):
         if (place.root, newer) in gone:
@@ -50,14 +50,14 @@ def restored_versions(
 def older_versions(
     before: Iterable[ModelKey], present: Collection[ModelKey]
 ) -> Iterator[tuple[ModelKey, str]]:
-    """Known versions that are not present, there or not, and the path of a newer one that is."""
+    """Known versions that are not present, with the path of a newer one that is."""
     places = {(place.root, place.path): place for place in before}
     for spot, newer in newer_versions(places, {(p.root, p.path) for p in present}).items():
         yield places[spot], newer
 
 
 def _is_hidden(root: Path, relative: str) -> bool:
-    """Whether something on the way to the model cannot be looked at, and so may be there."""
+    """Whether a directory on the path is inaccessible, so that the model may exist."""
     place = root
     for name in Path(relative).parts:
         try:

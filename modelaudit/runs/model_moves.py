@@ -1,4 +1,4 @@
-"""Where a model came from and where it went, as the runs of its registry tell it."""
+"""Earlier and later names of a model, according to the runs of its registry."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from modelaudit.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ModelDisappearance:
-    """That a model is not in a run any more: renamed, gone or older now.
+    """A model is no longer in a run: renamed, gone or superseded.
 
-    `path` is its new name, or the newer version's, "" where it is gone; `since` when the run began.
+    `path` is its new name or that of the newer version, "" if it is gone; `since` is when the run
+    started.
     """
 
     kind: ModelChangeKind
@@ -25,9 +26,9 @@ class ModelDisappearance:
 
 @dataclass(frozen=True, slots=True)
 class ModelMoves:
-    """Of one model, by the number of the run that it came with or that it was last in.
+    """Appearances and disappearances of one model, by run number.
 
-    `came` gives the name that it had before, "" where it was not there before.
+    `came` gives its earlier name, "" if it was new.
     """
 
     came: Mapping[int, str]
@@ -35,15 +36,14 @@ class ModelMoves:
 
 
 def model_moves(store: Store, place: ModelKey, seen: Collection[StoredRun]) -> ModelMoves:
-    """Look where the runs of a model's registries begin and end to have it.
+    """Find where a model appears in and disappears from the runs of its registries.
 
-    Runs that did not come to their end, or that found no model at all, say nothing of one that
-    they do not have.
+    Runs that were not completed, or that found no model at all, are ignored.
 
     Args:
         store: the open history.
         place: the model.
-        seen: the runs that have it.
+        seen: the runs that contain it.
     """
     registries, having = {run.registry for run in seen}, {run.id for run in seen}
     filled = store.with_models()
@@ -51,7 +51,7 @@ def model_moves(store: Store, place: ModelKey, seen: Collection[StoredRun]) -> M
     left: dict[int, ModelDisappearance] = {}
     whole: dict[
         tuple[str, bool], StoredRun
-    ] = {}  # the last by registry, and whether it has the model
+    ] = {}  # the last run by registry, and whether it contains the model
     last: StoredRun | None = None
     for run in store.runs():
         here = run.id in having
@@ -72,7 +72,7 @@ def model_moves(store: Store, place: ModelKey, seen: Collection[StoredRun]) -> M
 def _left(
     store: Store, place: ModelKey, base: StoredRun | None, run: StoredRun
 ) -> ModelDisappearance:
-    """What became of a model that `base` has and `run` has not."""
+    """What happened to a model that is in `base` but not in `run`."""
     gone, _, changes = _changes_between(store, base, run)
     for change in changes:
         if change.was and change.was is gone.get(place):
@@ -82,7 +82,7 @@ def _left(
 
 
 def _earlier_name(store: Store, place: ModelKey, base: StoredRun | None, run: StoredRun) -> str:
-    """What `base` calls a model that it does not have under the name that `run` gives it."""
+    """The name in `base` of a model that `run` has under a different name."""
     _, come, changes = _changes_between(store, base, run)
     for change in changes:
         if change.was and change.now and change.now is come.get(place):
@@ -93,7 +93,7 @@ def _earlier_name(store: Store, place: ModelKey, base: StoredRun | None, run: St
 def _changes_between(
     store: Store, base: StoredRun | None, run: StoredRun
 ) -> tuple[Mapping[ModelKey, ResultRow], Mapping[ModelKey, ResultRow], Sequence[ModelChange]]:
-    """The models that went and came between two runs of a registry, and what became of them."""
+    """The models that disappeared and appeared between two runs, and what happened to them."""
     if base is None:
         return {}, {}, ()
     gone, come = store.lines(base.id, beside=run.id), store.lines(run.id, beside=base.id)

@@ -1,7 +1,7 @@
-"""Telling others how a nightly run went: a program, a webhook, a health check.
+"""Notifications about a nightly run: a program, a webhook, a health check.
 
-Only addresses that the settings file names are ever asked for; where one answers that it has moved,
-nobody follows. What could not be told is given back in words and changes nothing about the run.
+Only addresses from the settings file are requested, and redirects are not followed. Failures are
+returned as text and do not affect the run.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from modelaudit.terminal_text import clean
 
 NETWORK_SECONDS = 20.0
 PROGRAM_SECONDS = 300.0
-# The run did what it was to do; what it found is told by other ways.
+# The run did its job; its findings are reported in other ways.
 COMPLETED_CODES = frozenset({ExitCode.OK, ExitCode.FINDINGS})
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: the place may be anyone's, and a POST would get there without its data."""
+    """Rejects redirects: the target may be anyone's, and a POST would arrive without its data."""
 
     def http_error_302(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
     ) -> NoReturn:
-        """Take an answer that leads elsewhere for the failure that it is."""
-        reason = f"{msg}, which leads elsewhere and is not followed"
+        """Treat a redirect as a failure."""
+        reason = f"{msg} (redirects are not followed)"
         raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def ping_start(settings: Nightly) -> Iterator[str]:
-    """Tell the health check that a run begins, and yield what went wrong."""
+    """Tell the health check that a run starts, and yield failures."""
     if settings.ping:
         yield from _ask("health check", settings.ping.rstrip("/") + "/start")
 
 
 def ping_end(settings: Nightly, code: int | None) -> Iterator[str]:
-    """Tell the health check how the run ended, and yield what went wrong.
+    """Tell the health check how the run ended, and yield failures.
 
-    `code` is None where the run did not come to an end.
+    `code` is None if the run was not completed.
     """
     if settings.ping:
         end = "" if code in COMPLETED_CODES else "/fail" if code is None else f"/{code}"
@@ -57,7 +57,7 @@ def ping_end(settings: Nightly, code: int | None) -> Iterator[str]:
 
 
 def notify_changes(settings: Nightly, text: str, details: dict[str, Json]) -> Iterator[str]:
-    """Hand the text to the program and both to the webhook, and yield what went wrong."""
+    """Pass the text to the program and both forms to the webhook, and yield failures."""
     if settings.notify:
         yield from _run(settings.notify, text + "\n")
     if settings.webhook:
@@ -80,7 +80,7 @@ def _run(command: tuple[str, ...], text: str) -> Iterator[str]:
         return
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()[-500:]
-        yield f"{command[0]} ended with {done.returncode}{': ' + said if said else ''}"
+        yield f"{command[0]} exited with status {done.returncode}{': ' + said if said else ''}"
 
 
 def _ask(which: str, address: str, data: bytes | None = None) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _ask(which: str, address: str, data: bytes | None = None) -> Iterator[str]:
 
 
 def _place(address: str) -> str:
-    """Host and port alone: the path is often a secret, and a line on stderr may end in a mail."""
+    """Only host and port: the path is often a secret, and stderr may end up in a mail."""
     parts = urlsplit(address)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{host}:{parts.port}" if parts.port else str(host)

@@ -1,16 +1,16 @@
-"""What a run tells its caller while it goes on."""
+"""Progress of a run, for its caller."""
 
 from __future__ import annotations
 
 
 class Progress:
-    """Hears how far a run has come. This one keeps silent; subclasses show what they like.
+    """Receives the progress of a run. This one does nothing; subclasses may display it.
 
-    Worker processes are forked between the calls, so that an implementation starts no threads.
+    Worker processes are forked between the calls, so an implementation must not start threads.
     """
 
     def begin(self, models: int) -> None:
-        """So many models are going to be audited."""
+        """Auditing of this many models starts."""
 
     def advance(self, path: str) -> None:
         """The model at `path` has been audited."""

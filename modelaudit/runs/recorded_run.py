@@ -1,4 +1,4 @@
-"""A run that writes reports and remembers: what is done again, what is kept, what changed."""
+"""A run with reports and history: reuses earlier audits, stores results, finds changes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from modelaudit.store.store import Store
 
 
 def utc_now() -> str:
-    """The time for `created`: UTC, whole seconds, ISO 8601."""
+    """The current time for `created`: UTC, whole seconds, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -66,28 +66,28 @@ def record_run(
     log_file: Path | None = None,
     tell: Callable[[RunResult], None] = lambda _: None,
 ) -> RunResult:
-    """Audit what has to be audited under `paths` and keep every result as it comes.
+    """Audit what must be audited under `paths`, and store every result immediately.
 
     Args:
         paths: a registry, or several.
         settings: of the run.
         created: its ISO 8601 time in UTC.
-        order: what is done with the history.
-        progress: hears how far the run has come.
-        log_file: gets a line of JSON for every model that is audited.
-        tell: is given the finished run; only what it has taken counts as told, so that what a
-            killed run found is told by the next.
+        order: how the history is used.
+        progress: receives the progress of the run.
+        log_file: receives a JSON line for every audited model.
+        tell: receives the finished run; the run counts as reported only after it returns, so that
+            the next run reports what a killed run found.
 
     Raises:
-        UsageError: a path does not exist, what is to be written cannot be, or the nights into the
-            directory are those of another registry.
+        UsageError: a path does not exist, an output cannot be written, or the directory belongs to
+            the nightly runs of another registry.
         LockHeld: another run writes to the same directory.
-        Interrupted: the run was told to stop; an index of what it has is written.
+        Interrupted: the run was stopped; an index of its results so far is written.
         StoreError: the history cannot be read or written.
     """
     started = time.monotonic()
     check_log(log_file)
-    paths = tuple(sorted(paths, key=Path.resolve))  # the same registry in whatever order
+    paths = tuple(sorted(paths, key=Path.resolve))  # the same registry in any order
     found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
     registry = registry_name(paths)
     with ExitStack() as stack:
@@ -96,8 +96,8 @@ def record_run(
         if order.command == "nightly":
             roots = {str(target.root) for target in found.targets}
             claim_registry(store, order.out, registry, roots, moved=order.moved)
-        # What an audit by hand showed, it told whoever ran it, and not the readers of the mails.
-        # Nor is a night without models one to compare with: a disk was not there.
+        # A manual audit was reported to its user, not to the readers of the mails.
+        # A run without models is not compared with either: a disk was not mounted.
         base = store.last_reported(registry, "nightly" if order.command == "nightly" else "")
         before = store.lines(base.id) if base else {}
         present = {model_key(target) for target in found.targets}
@@ -117,7 +117,7 @@ def record_run(
                 recalled=plan.recalled,
                 known=_known(store, registry, before, order) if plan.todo else None,
             )
-            with closing(work):  # an interrupt stops the workers before anything is told of it
+            with closing(work):  # an interrupt stops the workers before it is reported
                 for finished in work:
                     memory.add(finished)
                     if log_file:
@@ -130,7 +130,7 @@ def record_run(
                 raise
             raise _interrupted(store, run, created, order, found) from signal
         except BaseException:
-            with suppress(StoreError):  # what went wrong is what is to be told
+            with suppress(StoreError):  # the original error is reported
                 _finish(store, run, RunState.INTERRUPTED, started, None, ())
             raise
         ran, notes = ended
@@ -146,7 +146,7 @@ def record_run(
 def _begin(
     store: Store, registry: str, created: str, order: RunOptions
 ) -> tuple[int, Mapping[ModelKey, int]]:
-    """The run's number, and the results that it has already where it goes on with an earlier."""
+    """The run's number, and its existing results if it resumes an earlier run."""
     runs = store.runs()
     last = runs[-1] if runs else None
     if last and last.state is RunState.RUNNING:  # its process was killed: the lock was free
@@ -159,7 +159,7 @@ def _begin(
 
 
 def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str, str]:
-    """Slugs of models that are no longer there, by the digests of their files and weights."""
+    """Slugs of models that no longer exist, by the digests of their files and weights."""
     present = {model_key(target) for target in found.targets}
     return {
         str(line[key]): str(line["slug"])
@@ -172,9 +172,9 @@ def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str
 def _known(
     store: Store, registry: str, before: Mapping[ModelKey, ResultRow], order: RunOptions
 ) -> frozenset[str] | None:
-    """The bytes that were told of already, where a night before says that there will be a next.
+    """Digests of models that were already reported, for nightly runs.
 
-    Whoever runs an audit wants to be told now, and all files of a fresh checkout are new.
+    A manual audit reports everything at once, because all files of a fresh checkout are new.
     """
     last = store.last_reported(registry)
     if order.command != "nightly" or order.moved or not before or last is None:
@@ -184,7 +184,7 @@ def _known(
 
 
 def _is_second(signal: BaseException) -> bool:
-    """Whether an interrupt came while another was being dealt with: then it ends at once."""
+    """Whether this is a second interrupt during the first: then the run ends at once."""
     while earlier := signal.__context__:
         if isinstance(earlier, KeyboardInterrupt):
             return True
@@ -195,12 +195,12 @@ def _is_second(signal: BaseException) -> bool:
 def _interrupted(
     store: Store, run: int, created: str, order: RunOptions, found: FoundModels
 ) -> Interrupted:
-    """Write an index of what an interrupted run has, and say how far it came.
+    """Write an index of the results of an interrupted run, and say how far it got.
 
-    Where it has nothing, what an earlier run wrote stays.
+    Without any results, the index of an earlier run stays.
     """
     shown = {model_key(target): target.shown for target in found.targets}
-    with suppress(OSError, UsageError, StoreError):  # the interrupt is what is to be told
+    with suppress(OSError, UsageError, StoreError):  # the interrupt is reported
         lines = store.lines(run)
         rows = worst_first([dict(lines[place]) for place in shown if place in lines])
         missing = tuple(path for place, path in shown.items() if place not in lines)
@@ -209,9 +209,9 @@ def _interrupted(
             reasons = (f"interrupted after {so_far}",)
             outcome = RunOutcome(ExitCode.INTERRUPTED, reasons, missing=missing)
             write_index(order.out, rows, found, order.formats, outcome, created)
-        how = "the next run goes on" if order.reuse else "go on with --resume"
+        how = "the next run continues" if order.reuse else "continue with --resume"
         return Interrupted(f"{so_far} audited; {how}")
-    return Interrupted("nothing could be written any more")
+    return Interrupted("no results could be written")
 
 
 def _conclude(
@@ -224,9 +224,9 @@ def _conclude(
     base: StoredRun | None,
     before: Mapping[ModelKey, ResultRow],
 ) -> tuple[RunResult, list[str]]:
-    """Compare with the run before, write the index where it changes, and give all notes."""
+    """Compare with the previous run, write the index if it changed, and return all notes."""
     present = {model_key(target) for target in found.targets}
-    # A run that goes on may have results of models that have gone since it began.
+    # A resumed run may have results of models that have disappeared since it started.
     store.drop(run, [place for place in store.results(run) if place not in present])
     after = store.lines(run)
     newer = {**dict(superseded_versions(before, after)), **dict(restored_versions(before, after))}
@@ -255,7 +255,7 @@ def _conclude(
     )
     if order.command == "nightly":
         ran = replace(ran, exit_code=exit_code_of_changes(ran))
-    # Else the index is of another registry, or of a run that was interrupted.
+    # Otherwise the index belongs to another registry, or to an interrupted run.
     ours = any(each.registry == this.registry and each.is_whole for each in earlier[-1:])
     if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
         told = _trend(store, this)
@@ -265,7 +265,7 @@ def _conclude(
 
 
 def _trend(store: Store, this: StoredRun) -> tuple[tuple[str, Mapping[str, int]], ...]:
-    """The registry's last whole runs and this one: when each began, and its verdicts."""
+    """The registry's last complete runs and this one: start time and verdicts."""
     runs = [run for run in store.runs(this.registry) if run.is_whole or run.id == this.id]
     counts = store.verdicts(run.id for run in runs[-LAST:])
     return tuple((run.started, counts.get(run.id, {})) for run in runs[-LAST:])

@@ -1,4 +1,4 @@
-"""The pages and files about a whole run: its index, and the formats that hold all models."""
+"""The index of a run, and the report formats that cover all models."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended, and what is not as it was when the run began that started at `since`.
+    """How a run ended, and what changed after the run that started at `since`.
 
-    `missing` are models that an interrupted run did not come to, `trend` the registry's runs up to
-    this one, as `report.index.Run` takes them.
+    `missing` are models that an interrupted run did not reach, `trend` the registry's runs up to
+    this one, as for `report.pages.index.Run`.
     """
 
     code: int
@@ -40,7 +40,7 @@ class RunOutcome:
 
 
 def index_entry(row: ResultRowDict, formats: Sequence[str]) -> IndexRow:
-    """One model's line of the index, with links relative to it."""
+    """One model's row of the index, with links relative to it."""
     from modelaudit.findings import Verdict
     from modelaudit.report.pages.index import IndexRow
     from modelaudit.report.wording.json_access import as_maps
@@ -74,9 +74,9 @@ def write_index(
     outcome: RunOutcome,
     created: str,
 ) -> None:
-    """Write the pages and files about the whole run, and point `latest` at them.
+    """Write the pages and files of the run, and point `latest` to them.
 
-    Of an interrupted run the pages alone are written: programs are given whole runs.
+    For an interrupted run only the pages are written: programs get complete runs only.
     """
     from modelaudit.report.pages.index import RunSummary, index_json, render_index
 
@@ -122,7 +122,7 @@ def model_files(out: Path, row: ResultRowDict) -> dict[str, Path]:
 
 
 def is_index_written(out: Path, formats: SelectedFormats) -> bool:
-    """Whether everything that `write_index` makes is there, and made together with the page."""
+    """Whether all files of `write_index` exist and were written together with the page."""
     try:
         page = (out / "index.html").stat().st_mtime_ns
         rest = run_files(out, formats).values()
@@ -132,12 +132,12 @@ def is_index_written(out: Path, formats: SelectedFormats) -> bool:
 
 
 def run_files(out: Path, formats: SelectedFormats) -> dict[str, Path]:
-    """Where the formats go that are made once a run."""
+    """Target files of the per-run formats."""
     return {name: file or out / FORMATS[name].file for name, file in formats.per_run.items()}
 
 
 def _run_folder(out: Path, created: str) -> Path:
-    """A folder of its own for a run, also where the clock shows the same time again."""
+    """A new directory for a run, even if the clock shows the same time again."""
     name = created.replace(":", "")
     for number in itertools.count(1):
         folder = out / "runs" / (name if number == 1 else f"{name}-{number}")
@@ -147,12 +147,12 @@ def _run_folder(out: Path, created: str) -> Path:
 
 
 def _linked_from(up: str, entry: IndexRow) -> IndexRow:
-    """The entry for a page that lies elsewhere: `up` leads from there to the output directory."""
+    """The entry for a page in another directory; `up` leads from there to the output directory."""
     return replace(entry, links={name: up + link for name, link in entry.links.items()})
 
 
 def _point_latest(out: Path, folder: Path) -> None:
-    """`latest` as a link to the newest run, replaced in one step."""
+    """Link `latest` to the newest run, atomically."""
     new = out / ".latest"
     new.unlink(missing_ok=True)
     new.symlink_to(folder.relative_to(out))

@@ -1,4 +1,4 @@
-"""What a run with a history is asked for, and what it gives."""
+"""Options and result of a run with a history."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from modelaudit.store import run_changes as changes
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run is to do with its history.
+    """How a run uses its history.
 
     Attributes:
         out: directory of the reports and the history.
         formats: reports to write.
-        command: name under which the run is kept.
-        all_versions: of numbered versions take all, not only the newest.
-        reuse: take earlier audits of models that have not changed.
-        verify: tell that by the bytes of their files, not by sizes, times and inodes.
-        resume: go on with the last run if it did not come to its end.
-        moved: the registry is that of the nights so far, in another place.
-        keep: number of runs that the history holds.
+        command: name under which the run is stored.
+        all_versions: include all numbered versions, not only the newest.
+        reuse: reuse earlier audits of unchanged models.
+        verify: compare the bytes of their files, not only sizes, times and inodes.
+        resume: continue the last run if it was not completed.
+        moved: the registry of the earlier runs has moved to this path.
+        keep: number of runs to keep in the history.
     """
 
     out: Path
@@ -44,23 +44,23 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run that came to its end.
+    """A completed run.
 
     Attributes:
-        rows: what was found, worst first, whether audited now or earlier.
-        found: where the models came from.
-        code: how the run as a whole ends.
-        exit_code: how the command ends: as the run does or, where it is compared with an earlier
-            one, as the models that changed.
+        rows: results, worst first, whether audited now or earlier.
+        found: the search results.
+        code: the exit code of the whole run.
+        exit_code: the exit code of the command: that of the run or, if it is compared with an
+            earlier one, that of the changed models.
         out: directory of the reports.
-        formats: which reports were asked for.
-        audited: number of models that were audited and not taken from the history.
-        since: when the run began with which this one is compared; "" for the first.
-        before: number of models that it had.
-        changes: models that are not as they were then.
-        across: what holds for several models together, and did not then.
-        notes: sentences about the run that were not said then.
-        beside: a sentence where `out` holds audits of another registry, too.
+        formats: the requested reports.
+        audited: number of models audited instead of reused from the history.
+        since: start time of the run that this one is compared with; "" for the first.
+        before: its number of models.
+        changes: models that changed since.
+        across: new cross-model findings.
+        notes: new notes about the run.
+        beside: a note if `out` also holds audits of another registry.
     """
 
     rows: list[ResultRowDict]
@@ -79,12 +79,12 @@ class RunResult:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is to be told: there was a run before, and all is as it was."""
+        """There is nothing to report: there was an earlier run, and nothing changed."""
         return bool(self.since) and not (self.changes or self.across or self.notes)
 
     @property
     def index(self) -> Path:
-        """The index page, as this run or an earlier one wrote it."""
+        """The index page, written by this run or an earlier one."""
         return self.out / "index.html"
 
     @property
@@ -98,7 +98,7 @@ class RunResult:
 
 
 def exit_code_of_changes(ran: RunResult) -> ExitCode:
-    """Of the first run the whole run's code, later that of what changed."""
+    """The exit code: of the whole run for the first one, of the changed models later."""
     if not ran.since or not ran.rows:
         return ran.code
     codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]

@@ -1,4 +1,4 @@
-"""One run over many models, however it is asked for: audit side by side, and say how it went."""
+"""One run over many models: parallel audits, and their outcome."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def scan(
     log_file: Path | None = None,
     all_versions: bool = False,
 ) -> ScanResult:
-    """Audit every model under `paths` by its files alone; write nothing.
+    """Audit every model under `paths` statically; write nothing.
 
     Raises:
         UsageError: a path does not exist, or the log cannot be written.
@@ -78,7 +78,7 @@ def audit_with_progress(
     recalled: Mapping[Path, CachedProbe] | None = None,
     known: Collection[str] | None = None,
 ) -> Generator[FinishedModel]:
-    """Audit every target and yield each as it is done; see `batch.audit_all`."""
+    """Audit every target and yield each when it is done; see `batch.audit_all`."""
     with ExitStack() as stack:
         probe = None
         shown = recalled or {}
@@ -101,7 +101,7 @@ def audit_with_progress(
 
 
 def check_log(log_file: Path | None) -> None:
-    """Find out before the work that a log can be written, not after the first model.
+    """Check before the work that the log can be written.
 
     Raises:
         UsageError: it cannot.
@@ -111,11 +111,11 @@ def check_log(log_file: Path | None) -> None:
     try:
         log_file.open("a", encoding="utf-8").close()
     except OSError as error:
-        raise UsageError(f"{log_file}: cannot be written to: {error.strerror}") from error
+        raise UsageError(f"cannot write to {log_file}: {error.strerror}") from error
 
 
 def worst_first(rows: list[ResultRowDict]) -> list[ResultRowDict]:
-    """Rows by verdict, then by how bad the findings are, then by path."""
+    """Rows by verdict, then by severity of the findings, then by path."""
 
     def key(row: ResultRowDict) -> tuple[Any, ...]:
         counts = row["severities"]
@@ -127,10 +127,12 @@ def worst_first(rows: list[ResultRowDict]) -> list[ResultRowDict]:
 
 
 def unreadable_notes(found: FoundModels) -> list[str]:
-    """A sentence for every place that could not be looked at."""
-    return [f"not looked at: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
+    """A sentence for every path that could not be audited."""
+    return [f"not audited: {clean(p.file)} ({clean(p.detail)})" for p in found.problems]
 
 
 def empty_version_notes(found: FoundModels) -> list[str]:
-    """A sentence for every version that a server would take and that holds no model."""
-    return [f"nothing to serve: {clean(path)} ({clean(why)})" for path, why in found.empty_versions]
+    """A sentence for every version that a server would load but that holds no model."""
+    return [
+        f"no model to serve: {clean(path)} ({clean(why)})" for path, why in found.empty_versions
+    ]

@@ -1,9 +1,9 @@
-"""What a run tells of its settings: waivers, expectations and policies that did nothing or soon
-will not any more, and runtimes that are not known.
+"""Notes on the settings of a run: waivers, expectations and policies without effect or about to
+expire, and unknown runtimes.
 
-That a waiver covers nothing is told only where a model that it is about was asked what it waives.
-A run over single files (as of pre-commit) knows nothing of the models that an entry may be for, so
-it tells neither this nor that a pattern fits no model.
+An unused waiver is reported only if its rule was checked on a matching model. A run over single
+files (such as pre-commit) does not see the models that an entry may be for, so it reports neither
+unused waivers nor patterns without a match.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from modelaudit.settings import Expectation, Policy, Settings, Waiver
 from modelaudit.terminal_text import clean
 
 WARN_DAYS = 14  # before a waiver expires
-# How no path begins that patterns are held against.
+# No path that patterns are matched against starts like this.
 NOWHERE = ("/", "./", "../", "~/")
 PATTERNS = (
     "patterns are relative to REGISTRY or to the settings file's directory, such as vision/*.keras"
@@ -31,7 +31,7 @@ SettingsEntry = Waiver | Expectation | Policy
 
 
 class _RunModel(NamedTuple):
-    """A model of the run: what patterns know it by, and its row."""
+    """A model of the run: its names for patterns, and its row."""
 
     names: tuple[str, ...]
     row: ResultRowDict
@@ -40,12 +40,12 @@ class _RunModel(NamedTuple):
 def settings_notes(
     settings: Settings, found: FoundModels, rows: Sequence[ResultRowDict], created: str
 ) -> list[str]:
-    """A sentence for every entry of the settings that somebody should look at.
+    """A sentence for every entry of the settings that needs attention.
 
     Args:
         settings: of the run.
         found: its models.
-        rows: what became of them.
+        rows: their results.
         created: ISO 8601 time of the run.
     """
     targets = {target.slug: target for target in found.targets}
@@ -60,35 +60,36 @@ def settings_notes(
     for entry in entries:
         mine = [model for model in models if entry.about(model.names)]
         if entry.path.startswith(NOWHERE):
-            notes.append(f"{_told(entry)} can fit no model: {PATTERNS}")
+            notes.append(f"{_told(entry)} can never match: {PATTERNS}")
         elif mine:
             notes += _of_entry(entry, mine, today)
             if found.whole and _idle(entry, mine, probed=settings.probe.enabled):
-                notes.append(f"{_told(entry)} {_over(entry, today)}covers no finding of this run")
+                notes.append(f"{_told(entry)} {_over(entry, today)}matches no finding of this run")
         elif models and found.whole:
-            notes.append(f"{_told(entry)} {_over(entry, today)}fits no model of this run")
+            notes.append(f"{_told(entry)} {_over(entry, today)}matches no model of this run")
     return [clean(note) for note in (*notes, *_nearest(settings))]
 
 
 def _nearest(settings: Settings) -> Iterator[str]:
-    """Runtimes that were asked for and that others had to answer for."""
+    """Unknown target runtimes, for which another profile was used."""
     asked = [*settings.targets, *(each for policy in settings.policies for each in policy.targets)]
     for target in dict.fromkeys(asked):
         profile = find_profile(target, tuple(map(Path, settings.profiles)))
         if not profile.exact:
-            yield f"{target} is not known: what is predicted for it is that of {profile.collected}"
+            yield f"{target} is unknown: its predictions are those for {profile.collected}"
 
 
 def _of_entry(
     entry: SettingsEntry, models: Sequence[_RunModel], today: datetime.date
 ) -> Iterator[str]:
-    """What is to be said of an entry that is about these models, whatever others there are."""
+    """Notes on an entry that matches these models."""
     if isinstance(entry, Expectation):
         measured = [pair for model in models for pair in _measured(model.row)]
         if measured and not any(entry.covers(*pair) for pair in measured):
             outputs = ", ".join(dict.fromkeys(output for output, _ in measured))
             moves = ", ".join(dict.fromkeys(transform for _, transform in measured))
-            yield f"{_told(entry)} fits no output: there are {outputs}, measured under {moves}"
+            measured_by = f"outputs: {outputs}; measured transforms: {moves}"
+            yield f"{_told(entry)} matches no output; {measured_by}"
     elif isinstance(entry, Waiver) and entry.expires:
         soon = 0 <= (entry.expires - today).days <= WARN_DAYS
         if soon and _covering(entry, models):
@@ -96,16 +97,16 @@ def _of_entry(
 
 
 def _idle(entry: SettingsEntry, models: Sequence[_RunModel], *, probed: bool) -> bool:
-    """Whether it is a waiver of nothing, though what it waives was asked of some of its models."""
+    """Whether it is an unused waiver, although its rule was checked on a matching model."""
     if not isinstance(entry, Waiver) or _covering(entry, models):
         return False
-    if not entry.rule:  # the finding may be of any rule, and some ask only of models that are run
+    if not entry.rule:  # the finding may be of any rule, and some rules require running the model
         return probed
     return any(_asked(entry.rule, model.row) for model in models)
 
 
 def _over(entry: SettingsEntry, today: datetime.date) -> str:
-    """Of a waiver that holds no longer since when, in front of what else it does not."""
+    """For an expired waiver, since when, as the start of a note."""
     if isinstance(entry, Waiver) and entry.expired(today):
         return f"expired on {entry.expires} and "
     return ""
@@ -134,7 +135,7 @@ def _findings(row: ResultRowDict) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _measured(row: ResultRowDict) -> Iterator[tuple[str, str]]:
-    """Every output with every transform that it was measured under."""
+    """Every output with every transform that was measured for it."""
     outputs: Json = row.get("outputs")
     for name, transforms in outputs.items() if isinstance(outputs, dict) else ():
         for transform in transforms if isinstance(transforms, list) else ():
@@ -142,6 +143,6 @@ def _measured(row: ResultRowDict) -> Iterator[tuple[str, str]]:
 
 
 def _asked(name: str, row: ResultRowDict) -> bool:
-    """Whether the rule of this code or name had an answer for the model."""
+    """Whether the rule with this code or name was answered for the model."""
     unanswered = row.get("unanswered")
     return not isinstance(unanswered, list) or rule(name).code not in unanswered

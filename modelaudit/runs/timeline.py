@@ -1,4 +1,4 @@
-"""What became of one model: its audits over the runs, what changed between them, and why."""
+"""The history of one model: its audits over the runs, what changed between them, and why."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from modelaudit.store.records import ModelKey, ResultRow, StoredRun
     from modelaudit.store.store import Store
 
-FIRST = ("findings", "versions")  # sections of changes that are told first
-# In front of what the finding says: further on, the words may be those of the model's file.
+FIRST = ("findings", "versions")  # sections of changes that are listed first
+# Only at the start of the finding's detail: the rest may contain text from the model file.
 EXPIRED = re.compile(r"A waiver for this expired on (\d{4}-\d\d-\d\d)\. ")
 
 
 def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
-    """The last audits of a model that differ from the one before, as JSON.
+    """The last audits of a model that differ from the previous one, as JSON.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there are none.
     """
     found: list[dict[str, Json]] = []
-    # What is printed of a name may stand for characters that no terminal takes.
+    # Printed names may contain escapes for characters that terminals cannot show.
     rows = store.timeline(model) or [
         row for name in store.names() if clean(name) == model for row in store.timeline(name)
     ]
@@ -64,7 +64,7 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
 def changes_between(old: Audit, new: Audit) -> list[str]:
     """What changed from one audit to the next: findings first, then versions, then the rest.
 
-    [] where one of them saw nothing of the model.
+    [] if one of them could not read the model.
     """
     if Format.UNREADABLE.value in (old.model.get("format"), new.model.get("format")):
         return []
@@ -75,25 +75,25 @@ def changes_between(old: Audit, new: Audit) -> list[str]:
 
 
 def place_in_order(text: str) -> int:
-    """Where a change is told: those of the first sections before the others."""
+    """Sort key of a change: those of the first sections come first."""
     section = text.partition(":")[0]
     return FIRST.index(section) if section in FIRST else len(FIRST)
 
 
 def _reconsidered(old: Audit, new: Audit) -> Iterator[str]:
-    """Findings that both have and that count otherwise now."""
+    """Findings of both audits whose severity or waiver changed."""
     before = {finding.fingerprint: finding for finding in old.findings}
     for now in new.findings:
         was = before.get(now.fingerprint)
         name = f"{now.code} {now.name}"
         if was and was.severity is not now.severity:
-            yield f"{name} is {now.severity.value} now, was {was.severity.value}"
+            yield f"{name}: {was.severity.value} -> {now.severity.value}"
         if was and bool(was.waived_by) != bool(now.waived_by):
-            yield f"waived now: {name}" if now.waived_by else f"no longer waived: {name}"
+            yield f"now waived: {name}" if now.waived_by else f"no longer waived: {name}"
 
 
 def rejudged_reasons(old: Audit, new: Audit, then: StoredRun, now: StoredRun) -> list[str]:
-    """Why the same bytes were judged otherwise, as far as the audits tell; [] for other bytes.
+    """Why the result for the same bytes changed, as far as known; [] for different bytes.
 
     Args:
         old: the earlier audit.
@@ -108,21 +108,21 @@ def rejudged_reasons(old: Audit, new: Audit, then: StoredRun, now: StoredRun) ->
     if old.tool.get("rules_digest") != new.tool.get("rules_digest"):
         told.append("the rules changed")
     elif then.rules != now.rules:
-        told.append("modelaudit itself changed")
+        told.append("modelaudit changed")
     if bool(old.observations) != bool(new.observations):
-        told.append("it was run" if new.observations else "it was not run")
+        told.append("the model was run" if new.observations else "the model was not run")
     elif _observed(old, "versions") != _observed(new, "versions"):
         told.append("a runtime changed")
     elif not told and _observed(old, "status") != _observed(new, "status"):
-        told.append("running it ended otherwise")
+        told.append("running the model had a different result")
     elif not told and Verdict.INCOMPLETE in (old.verdict, new.verdict):
-        seen = "not " * (new.verdict is Verdict.INCOMPLETE)
-        told.append(f"it was {seen}looked at in full")
-    return told or ["the settings changed, what they name, or what lies beside it"]
+        how = "partially" if new.verdict is Verdict.INCOMPLETE else "fully"
+        told.append(f"the model was {how} audited")
+    return told or ["the settings, files that they name, or files next to the model changed"]
 
 
 def _expiry(finding: Finding) -> str:
-    """The day on which a waiver of the finding expired, "" where none did."""
+    """The day on which a waiver of the finding expired, "" if none did."""
     said = EXPIRED.match(finding.detail)
     return said[1] if said else ""
 
@@ -168,7 +168,7 @@ def _audit(
 
 
 def _left(run: StoredRun, where: ModelMoves) -> Json:
-    """What became of the model after its last run; None where it stayed."""
+    """What happened to the model after its last run; None if it is still there."""
     left = where.left.get(run.id)
     if left is None:
         return None
@@ -176,7 +176,7 @@ def _left(run: StoredRun, where: ModelMoves) -> Json:
 
 
 def _lasted(found: dict[str, Json], run: StoredRun, where: ModelMoves) -> None:
-    """Note one more run in which a model was as this audit says."""
+    """Count one more run with this audit."""
     found["runs"] = int(str(found["runs"])) + 1
     found["until"] = run.started
     found["left"] = _left(run, where)

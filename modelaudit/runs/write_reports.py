@@ -1,4 +1,4 @@
-"""Finished audits to files: the formats asked for, and the reports of each model."""
+"""Writes finished audits to files: the requested formats and the reports of each model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SelectedFormats:
-    """Formats made for each model, and those made once a run with the file to write, or None."""
+    """Per-model formats, and per-run formats with the file to write, or None."""
 
     per_model: tuple[str, ...]
     per_run: Mapping[str, Path | None]
@@ -31,7 +31,7 @@ class SelectedFormats:
 
 
 def rule_infos() -> dict[str, RuleInfo]:
-    """The rules' wording for reports, which do not import the rules themselves."""
+    """The texts of the rules for reports, which do not import the rules."""
     from modelaudit.report.rule_info import RuleInfo
     from modelaudit.rules.catalogue import CATALOGUE
     from modelaudit.rules.model import Need
@@ -54,10 +54,10 @@ def rule_infos() -> dict[str, RuleInfo]:
 
 
 def parse_formats(formats: Sequence[str]) -> SelectedFormats:
-    """`-f` options; without any, the default formats.
+    """Parses `-f` options; without any, the default formats.
 
     Raises:
-        UsageError: a format that does not exist, or a file for one that is made per model.
+        UsageError: an unknown format, or a file for a per-model format.
     """
     per_model: dict[str, None] = {}
     per_run: dict[str, Path | None] = {}
@@ -66,7 +66,9 @@ def parse_formats(formats: Sequence[str]) -> SelectedFormats:
         if not format_called(name).per_model:
             per_run[name] = Path(file) if file else None
         elif file:
-            raise UsageError(f"{name} is made for each model, so it cannot go to one file ({file})")
+            raise UsageError(
+                f"{name} is written per model, so it cannot go to a single file ({file})"
+            )
         else:
             per_model[name] = None
     return SelectedFormats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
@@ -76,7 +78,7 @@ def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) ->
     """One report in one format.
 
     Raises:
-        UsageError: a format that does not exist, or one audit is needed and there are several.
+        UsageError: an unknown format, or several audits for a per-model format.
     """
     found = cross_model_facts([result_row(audit) for audit in audits])
     job = Job(
@@ -101,19 +103,19 @@ def write_report(name: str, audits: Sequence[Audit], path: Path, options: Report
 def report_writer(
     out: Path, formats: SelectedFormats, moved: Mapping[str, str] | None = None
 ) -> AuditHandler:
-    """What writes one finished audit below `out`: always the JSON, and the formats asked for.
+    """A writer of finished audits to `out`: always JSON, and the requested formats.
 
-    What an earlier run wrote in other formats goes where it would tell of another audit.
+    Reports of an earlier run in other formats are removed if they belong to a different audit.
 
     Args:
         out: the output directory.
         formats: which to write, and how.
-        moved: slugs of models that are gone, by the digest of their files or weights: the same
-            model may have come back under another name.
+        moved: slugs of models that are gone, by the digest of their files or weights: a model may
+            have reappeared under another name.
     """
     pages = [FORMATS[name] for name in formats.per_model if name != "json"]
     for page in pages:
-        page.load()  # before workers are forked, so that they share what the imports cost
+        page.load()  # before workers are forked, so that they share the imports
 
     infos = rule_infos()
 
@@ -133,7 +135,7 @@ def report_writer(
 
 
 def _is_of(folder: Path, audit: Audit) -> bool:
-    """Whether the audit that lies there says the same, at whatever time it was made."""
+    """Whether the existing audit is the same, except for its time."""
     with contextlib.suppress(SchemaError):
         said = [to_json(each) for each in (load(folder / "audit.json"), audit)]
         for each in said:
@@ -143,7 +145,7 @@ def _is_of(folder: Path, audit: Audit) -> bool:
 
 
 def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None:
-    """The last audit of the same model that was written there, if any can be read."""
+    """The last audit of the same model, if it exists and can be read."""
     slugs = [str(audit.model["slug"])]
     slugs += [
         moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit.weights)) if d in moved

@@ -1,4 +1,4 @@
-"""Settings as frozen values. `settings_file` reads them; `cli` hands options in."""
+"""Settings as frozen dataclasses. `settings.file` reads them; `cli` adds options."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from modelaudit.findings import Severity
 
 MIB = 1 << 20
 GIB = 1 << 30
-# More than these is no limit, and more than the system calls take that they are for.
+# Larger values are no limit in practice, and exceed what system calls accept.
 MOST_BYTES = 1 << 60
 MOST_SECONDS = 30 * 86_400
-MOST_JOBS = 8  # unless told otherwise: each may take the memory that a model is allowed
+MOST_JOBS = 8  # by default: each may use the memory that one model is allowed
 
 
 def default_jobs() -> int:
@@ -26,7 +26,7 @@ def default_jobs() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on untrusted input. Sizes in bytes. Each is named in the finding when hit."""
+    """Bounds on untrusted input. Sizes are in bytes. A finding names the limit that was hit."""
 
     config_bytes: int = 64 * MIB
     json_depth: int = 200
@@ -57,7 +57,8 @@ SANDBOXES = ("builtin", "bwrap")
 class ProbeSettings:
     """How models are run. `memory` in bytes, `timeout` in seconds of wall clock per model.
 
-    `sandbox` is `builtin` (what the child takes on itself) or `bwrap` (the same inside bubblewrap).
+    `sandbox` is `builtin` (restrictions that the child applies to itself) or `bwrap` (the same
+    inside bubblewrap).
     """
 
     enabled: bool = True
@@ -95,11 +96,11 @@ def _fits(pattern: str, names: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the user declares of an output: how it must move when the input is transformed.
+    """A declared property of an output: how it must change if the input is transformed.
 
     `path` and `output` are globs, `transform` is one of `TRANSFORMS`. `action` is invariant
-    (stays), equivariant (a map that moves along), odd (changes sign), swap (classes change places)
-    or none (do not judge).
+    (unchanged), equivariant (a map that is transformed likewise), odd (changes sign), swap (classes
+    are swapped) or none (not checked).
     """
 
     action: str
@@ -108,19 +109,19 @@ class Expectation:
     transform: str = "H"
 
     def about(self, names: Iterable[str]) -> bool:
-        """Whether it is about the model that has these names."""
+        """Whether it applies to the model with these names."""
         return _fits(self.path, names)
 
     def covers(self, output: str, transform: str) -> bool:
-        """Whether it is about that transform of that output of a model that it is about."""
+        """Whether it applies to this transform of this output, for a model that it applies to."""
         return fnmatchcase(output, self.output) and transform == self.transform
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A finding that somebody answers for. `reason` is required; `path` is a glob.
+    """A finding that was accepted. `reason` is required; `path` is a glob.
 
-    What is left out (`rule` "", `path` "*", `fingerprint` None) may be anything. A waiver holds
+    Omitted fields (`rule` "", `path` "*", `fingerprint` None) match anything. A waiver is valid
     up to and including the day `expires`.
     """
 
@@ -132,11 +133,11 @@ class Waiver:
     owner: str = ""
 
     def about(self, names: Iterable[str]) -> bool:
-        """Whether it is about findings of the model that has these names."""
+        """Whether it applies to findings of the model with these names."""
         return _fits(self.path, names)
 
     def covers(self, codes: tuple[str, str], fingerprint: str) -> bool:
-        """Whether it is about that finding of a model that it is about, be it expired or not.
+        """Whether it matches this finding of a matching model, expired or not.
 
         Args:
             codes: the rule's code and name.
@@ -145,16 +146,16 @@ class Waiver:
         return self.rule in ("", *codes) and self.fingerprint in (None, fingerprint)
 
     def expired(self, today: datetime.date) -> bool:
-        """It no longer holds."""
+        """Whether it has expired."""
         return self.expires is not None and today > self.expires
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds for some models only; `path` is a glob. What is empty is as for all others.
+    """Settings for some models only; `path` is a glob. Empty fields keep the general settings.
 
-    `severities` are (rule's code or name, severity) that its findings get instead of their own,
-    `thresholds` (rule's code or name, value) from which there is a finding.
+    `severities` are (rule's code or name, severity) overrides for findings, `thresholds` are
+    (rule's code or name, value) from which there is a finding.
     """
 
     path: str
@@ -164,15 +165,15 @@ class Policy:
     thresholds: tuple[tuple[str, float], ...] = ()
 
     def about(self, names: Iterable[str]) -> bool:
-        """Whether it holds for the model that has these names."""
+        """Whether it applies to the model with these names."""
         return _fits(self.path, names)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """One model of a baseline and its findings then, as (fingerprint, severity).
+    """One model of a baseline and its findings at that time, as (fingerprint, severity).
 
-    `weights` is a digest over its weights that is the same in every format, "" if unknown.
+    `weights` is a format-independent digest over its weights, "" if unknown.
     """
 
     path: str
@@ -186,7 +187,7 @@ _TOLD_BY = ("path", "sha256", "weights")
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Findings that were there on a day, and that are not to fail a model from then on."""
+    """Findings known on some day, which no longer fail a model."""
 
     created: str
     models: tuple[KnownModel, ...]
@@ -195,16 +196,16 @@ class Baseline:
     )
 
     def __post_init__(self) -> None:
-        """Index the models, for every one of a run is looked up."""
+        """Index the models, because every model of a run is looked up."""
         for known in self.models:
             for name in _TOLD_BY:
                 self._by.setdefault((name, getattr(known, name)), []).append(known)
 
     def model(self, path: str, sha256: str, weights: str) -> KnownModel | None:
-        """What is known of a model: told by its path, else by its bytes, else by its weights.
+        """The known findings of a model, matched by path, then by bytes, then by weights.
 
-        A path may be in several registries, and bytes or weights in several models. Of such the
-        one is meant that has the rest in common, too; where none has, all of them are.
+        A path may occur in several registries, and bytes or weights in several models. Of those,
+        the ones that also match in the other attributes are used, or all if there are none.
         """
         told = [pair for pair in zip(_TOLD_BY, (path, sha256, weights), strict=True) if pair[1]]
         for pair in told:
@@ -219,13 +220,13 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Nightly:
-    """What a nightly run does besides printing: the only settings that can reach a network.
+    """Notifications of a nightly run: the only settings that can access the network.
 
     Attributes:
-        notify: program and arguments that get the text of what changed on standard input.
-        webhook: address that gets the same as JSON.
-        ping: address of a health check, asked for at the start and the end of every run.
-        keep: number of runs that the history holds.
+        notify: program with arguments; receives the text of the changes on stdin.
+        webhook: address that receives the same as JSON.
+        ping: address of a health check, requested at the start and end of every run.
+        keep: number of runs to keep in the history.
     """
 
     notify: tuple[str, ...] = ()
@@ -236,14 +237,14 @@ class Nightly:
 
 @dataclass(frozen=True, slots=True)
 class OtherRuntime:
-    """Another TensorFlow that models are tried in.
+    """Another TensorFlow to run models in.
 
     Attributes:
-        name: the user's word for it.
-        python: path of an interpreter that has TensorFlow; with `requirements` the version of
-            Python (`3.11`) that an environment is made with, "" for the running one's.
-        requirements: what to install into that environment (`tensorflow-cpu==2.15.*`).
-        legacy_keras: use its tf-keras in place of Keras 3.
+        name: its name in the settings.
+        python: path of an interpreter with TensorFlow; with `requirements`, the Python version
+            (`3.11`) of the environment to create, "" for that of the running interpreter.
+        requirements: packages to install into that environment (`tensorflow-cpu==2.15.*`).
+        legacy_keras: use its tf-keras instead of Keras 3.
     """
 
     name: str
@@ -254,7 +255,7 @@ class OtherRuntime:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a run can be told."""
+    """All settings of a run."""
 
     limits: Limits = field(default_factory=Limits)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
@@ -262,26 +263,28 @@ class Settings:
     jobs: int = field(default_factory=default_jobs)
     expectations: tuple[Expectation, ...] = ()
     waivers: tuple[Waiver, ...] = ()
-    targets: tuple[str, ...] = ()  # runtimes to predict for; empty: the installed and the newest
+    targets: tuple[
+        str, ...
+    ] = ()  # runtimes to predict for; empty: the installed ones and the newest
     policies: tuple[Policy, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`
     thresholds: tuple[tuple[str, float], ...] = ()  # as in `Policy`
-    base: str = ""  # the settings file's directory, resolved; patterns of paths may begin there
+    base: str = ""  # the settings file's directory, resolved; path patterns may be relative to it
     baseline: Baseline | None = None
-    runtimes: tuple[OtherRuntime, ...] = ()  # to try models in, besides what is installed here
-    profiles: tuple[str, ...] = ()  # files of the user's own profiles, for predictions
-    architecture: str | None = None  # file with the architecture of weights and checkpoints
-    custom_objects: tuple[str, ...] = ()  # names that the user's code will give to loaders
+    runtimes: tuple[OtherRuntime, ...] = ()  # to run models in, besides the installed ones
+    profiles: tuple[str, ...] = ()  # files with the user's profiles, for predictions
+    architecture: str | None = None  # file with the architecture for weights files and checkpoints
+    custom_objects: tuple[str, ...] = ()  # names that the user's code registers with loaders
 
     def names(self, path: str, place: PurePath) -> tuple[str, ...]:
-        """What patterns of paths are held against: a model has one name or two.
+        """The names that path patterns are matched against: one or two per model.
 
         Args:
-            path: of the model below what is audited, as in its audit.
-            place: where it is, absolute.
+            path: the model's path below the audited directory, as in its audit.
+            place: its absolute path.
 
         Returns:
-            `path` and, if the model lies below the settings file's directory, its path there.
+            `path` and, if the model is below the settings file's directory, its path from there.
         """
         if not self.base or not place.is_relative_to(self.base):
             return (path,)
@@ -289,9 +292,9 @@ class Settings:
         return path, below.decode("utf-8", "backslashreplace")
 
     def for_model(self, path: str, place: PurePath) -> Settings:
-        """These settings as they hold for one model, without what is about others only.
+        """The settings for one model, without entries for other models.
 
-        Policies come in their order, so the last one wins.
+        Policies are applied in order, so the last one wins.
 
         Args:
             path, place: of the model, see `names`.
@@ -315,7 +318,7 @@ class Settings:
         return mine
 
     def threshold(self, *names: str) -> float | None:
-        """What the settings say of a rule's threshold; None where they say nothing.
+        """The threshold of a rule; None if the settings do not set one.
 
         Args:
             names: the rule's code and name.

@@ -1,7 +1,6 @@
 """Reading settings from `modelaudit.toml` or `[tool.modelaudit]` of a `pyproject.toml`.
 
-Every key is checked: a misspelt one is an error that names the file, not a setting that silently
-does nothing.
+Every key is checked: a misspelt key is an error that names the file, not a setting without effect.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from modelaudit.settings.validation import (
 
 NAME = "modelaudit.toml"
 LARGEST = 1 << 20
-# Settings that are options of the command line as well, where the command line wins.
+# Settings that are also command-line options, which take precedence.
 OPTIONS: Mapping[str, type | tuple[type, ...]] = {
     "fail_on": str,
     "jobs": int,
@@ -64,7 +63,7 @@ OPTIONS: Mapping[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What a settings file says. `options` are defaults for options of the command line."""
+    """The content of a settings file. `options` are defaults for command-line options."""
 
     path: Path | None = None
     options: Mapping[str, object] = field(default_factory=dict)
@@ -80,7 +79,7 @@ class SettingsFile:
 
 
 def find(folder: Path) -> Path | None:
-    """`modelaudit.toml` in this folder, else its `pyproject.toml` if that has our table."""
+    """`modelaudit.toml` in this folder, or `pyproject.toml` if it has a [tool.modelaudit] table."""
     own = folder / NAME
     if own.is_file():
         return own
@@ -94,7 +93,7 @@ def load(path: Path) -> SettingsFile:
     """The settings in a file.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or has a key or value that means nothing.
+        UsageError: it cannot be read, is not TOML, or has an unknown key or invalid value.
     """
     data = _parse(path)
     if path.name == "pyproject.toml":
@@ -108,7 +107,7 @@ def load(path: Path) -> SettingsFile:
         if key in options:
             positive(options[key], most, key, "the file", path)
     for key in ("probe_data", "log_file", "architecture", "baseline"):
-        if key in options:  # relative to the file, wherever the command is run
+        if key in options:  # relative to the file, not to the working directory
             options[key] = str(path.parent / str(options[key]))
     return SettingsFile(
         path=path,
@@ -128,23 +127,23 @@ def load(path: Path) -> SettingsFile:
 def _parse(path: Path) -> dict[str, object]:
     try:
         if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path}: larger than {LARGEST} bytes, this is no settings file")
+            raise UsageError(f"{path}: too large for a settings file (limit {LARGEST} bytes)")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
-    except ValueError as error:  # Python's own bound on digits
-        raise UsageError(f"{path}: a number in it has thousands of digits") from error
+    except ValueError as error:  # Python's limit on digits
+        raise UsageError(f"{path}: contains a number with thousands of digits") from error
 
 
 def _profiles(data: Mapping[str, object], path: Path) -> tuple[str, ...]:
-    """Profile files: those named, and those in the directories named."""
+    """Profile files: the listed ones, and those in the listed directories."""
     found = []
     for name in one_or_more(data, "profiles", "the file", path):
         place = path.parent / name
         if not place.exists():
-            raise UsageError(f"{path}: profiles names {name}, which is not there")
+            raise UsageError(f"{path}: profiles lists {name}, which does not exist")
         found += sorted(place.glob("*.json")) if place.is_dir() else [place]
     return tuple(map(str, found))
 
@@ -158,11 +157,11 @@ def _runtimes(data: Mapping[str, object], path: Path) -> tuple[OtherRuntime, ...
         python = text(entry, "python", where, path)
         requirements = one_or_more(entry, "requirement", where, path)
         if not python and not requirements:
-            raise UsageError(f"{path}: {where} needs python (a path) or requirement")
+            raise UsageError(f"{path}: {where} requires python (a path) or requirement")
         if requirements and python and not re.fullmatch(r"\d+(\.\d+){1,2}", python):
             raise UsageError(f"{path}: python in {where} must be a version, such as 3.11")
         if python and not requirements:
-            # Not resolved: a virtual environment's interpreter is a link to another one.
+            # Not resolved: the interpreter of a virtual environment is a symbolic link.
             python = str(path.parent.absolute() / Path(python).expanduser())
         legacy = bool(
             typed(entry.get("legacy_keras", False), bool, f"legacy_keras in {where}", path)
@@ -177,7 +176,7 @@ def _limits(data: Mapping[str, object], path: Path) -> Limits:
     values: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(fields[key].default, int) and isinstance(value, float):
-            raise UsageError(f"{path}: {key} in [limits] must be a whole number, not {value!r}")
+            raise UsageError(f"{path}: {key} in [limits] must be an integer, not {value!r}")
         most = MOST_SECONDS if key == "read_seconds" else MOST_BYTES
         values[key] = positive(value, most, key, "[limits]", path)
     return Limits(**values)
@@ -187,22 +186,22 @@ def _nightly(data: Mapping[str, object], path: Path) -> Nightly:
     no_others(data, {"notify", "webhook", "ping", "keep"}, "[nightly]", path)
     keep = typed(data.get("keep", Nightly().keep), int, "keep", path)
     if not isinstance(keep, int) or keep < 2:
-        raise UsageError(f"{path}: keep in [nightly] must be 2 or more: a run and the one before")
+        raise UsageError(
+            f"{path}: keep in [nightly] must be at least 2 (the current and the previous run)"
+        )
     addresses = {key: text(data, key, "[nightly]", path) for key in ("webhook", "ping")}
     for key, address in addresses.items():
         if address and not _is_web_address(address):
-            raise UsageError(
-                f"{path}: {key} in [nightly] must be an address with https:// or http://"
-            )
+            raise UsageError(f"{path}: {key} in [nightly] must be an https:// or http:// address")
     return Nightly(notify=texts(data, "notify", "[nightly]", path), keep=keep, **addresses)
 
 
 def _is_web_address(address: str) -> bool:
-    """Whether it is one of http or https, with a host and, if any, a port that there can be."""
+    """Whether it is an http or https address with a host and, if given, a valid port."""
     if not address.isprintable() or " " in address:
         return False
     try:
         parts = urlsplit(address)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # half an IPv6 address, a port of letters
+    except ValueError:  # malformed IPv6 address, non-numeric port
         return False

@@ -1,8 +1,7 @@
-"""What a settings file says of single models, outputs and findings: `[[expect]]`, `[[ignore]]`,
-`[[policy]]`, `[thresholds]`.
+"""Settings for single models, outputs and findings: `[[expect]]`, `[[ignore]]`, `[[policy]]`,
+`[thresholds]`.
 
-Whether the rules and runtimes that it names exist is found out by `cli.settings_check`: nothing
-here knows them.
+`cli.options.settings_check` checks that the named rules and runtimes exist, which are unknown here.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def expectation(data: Mapping[str, object], where: str, path: Path) -> Expectati
     """One `[[expect]]`.
 
     Raises:
-        UsageError: its action or transform does not exist, or another key is wrong.
+        UsageError: its action or transform does not exist, or another key is invalid.
     """
     no_others(data, {"action", "path", "output", "transform"}, where, path)
     action = text(data, "action", where, path)
@@ -49,20 +48,20 @@ def waiver(data: Mapping[str, object], where: str, path: Path) -> Waiver:
     """One `[[ignore]]`.
 
     Raises:
-        UsageError: it says not what is waived, or not why, or a key is wrong.
+        UsageError: it does not say what is waived or why, or a key is invalid.
     """
     no_others(data, {"rule", "path", "fingerprint", "reason", "expires", "owner"}, where, path)
     rule, models, mark, reason = (
         text(data, key, where, path).strip() for key in ("rule", "path", "fingerprint", "reason")
     )
     if not (rule or models or mark):
-        raise UsageError(f"{path}: {where} needs a rule, a path or a fingerprint: what is waived?")
+        raise UsageError(f"{path}: {where} requires a rule, a path or a fingerprint")
     if not reason:
-        raise UsageError(f"{path}: {where} needs a reason")
+        raise UsageError(f"{path}: {where} requires a reason")
     if mark and not _FINGERPRINT.fullmatch(mark):
         raise UsageError(
-            f"{path}: fingerprint in {where} must be the 32 hexadecimal digits that `modelaudit "
-            f"scan --json` and audit.json give, not {mark!r}"
+            f"{path}: fingerprint in {where} must be the 32 hexadecimal digits shown by "
+            f"`modelaudit scan --json` and in audit.json, not {mark!r}"
         )
     expires = data.get("expires")
     if expires is not None and type(expires) is not datetime.date:
@@ -81,12 +80,12 @@ def policy(data: Mapping[str, object], where: str, path: Path) -> Policy:
     """One `[[policy]]`.
 
     Raises:
-        UsageError: it has no path, or a key is wrong.
+        UsageError: it has no path, or a key is invalid.
     """
     no_others(data, {"path", "fail_on", "targets", "severity", "thresholds"}, where, path)
     models = text(data, "path", where, path)
     if not models:
-        raise UsageError(f"{path}: {where} needs a path, such as 'production/*'")
+        raise UsageError(f"{path}: {where} requires a path, such as 'production/*'")
     fail_on = data.get("fail_on")
     return Policy(
         path=models,
@@ -101,10 +100,10 @@ def policy(data: Mapping[str, object], where: str, path: Path) -> Policy:
 
 
 def thresholds(data: Mapping[str, object], where: str, path: Path) -> tuple[tuple[str, float], ...]:
-    """`thresholds`, of all models or of a policy's.
+    """`thresholds`, for all models or in a policy.
 
     Raises:
-        UsageError: one of them is no number.
+        UsageError: one of them is not a number.
     """
     found = table(data, "thresholds", path)
     return tuple((rule, float(number(each, rule, where, path))) for rule, each in found.items())

@@ -1,7 +1,7 @@
-"""Values of a settings file, taken only if they are of the kind that they have to be.
+"""Typed access to the values of a settings file.
 
-Everything here raises `UsageError`, naming the file and the place in it, where something else
-stands. `where` is that place in words: `[limits]`, `[[ignore]] number 2`.
+Everything here raises `UsageError`, with the file and the location in it, for a value of another
+type. `where` is that location as text: `[limits]`, `[[ignore]] number 2`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Table = dict[str, object]
 KINDS: Mapping[type | tuple[type, ...], str] = {
     str: "text",
     bool: "true or false",
-    int: "a whole number",
+    int: "an integer",
     (int, float): "a number",
 }
-WHOLE = 1 << 63  # TOML's whole numbers are from minus this to one less
+WHOLE = 1 << 63  # TOML integers range from minus this to this minus one
 
 
 def whole_numbers(data: object, path: Path) -> None:
-    """Refuse whole numbers that TOML does not have and Python does.
+    """Reject integers outside of TOML's range, which Python's parser accepts.
 
-    Nothing behind the settings would take them: no float, no system call, no database.
+    Neither floats nor system calls nor the database support them.
     """
     waiting: list[tuple[str, str, object]] = [("", "the file", data)]
-    while waiting:  # no recursion: dotted keys nest as deep as the file is long
+    while waiting:  # no recursion: dotted keys can nest as deep as the file is long
         key, where, value = waiting.pop()
         if isinstance(value, dict):
             inside = f"[{key}]" if key else where
@@ -38,11 +38,11 @@ def whole_numbers(data: object, path: Path) -> None:
         elif isinstance(value, list):
             waiting += [(key, where, each) for each in value]
         elif isinstance(value, int) and not -WHOLE <= value < WHOLE:
-            raise UsageError(f"{path}: {key} in {where} must be a whole number of 64 bits at most")
+            raise UsageError(f"{path}: {key} in {where} must be a 64-bit integer")
 
 
 def table(data: Mapping[str, object], key: str, path: Path) -> Table:
-    """A table, {} where there is none."""
+    """A table, {} if there is none."""
     found = data.get(key, {})
     if not isinstance(found, dict):
         raise UsageError(f"{path}: {key} must be a table")
@@ -59,16 +59,16 @@ def tables(data: Mapping[str, object], key: str, path: Path) -> Iterator[tuple[T
 
 
 def no_others(data: Mapping[str, object], known: set[str], where: str, path: Path) -> None:
-    """Refuse keys that mean nothing."""
+    """Reject unknown keys."""
     others = sorted(set(data) - known)
     if others:
         raise UsageError(
-            f"{path}: unknown key {others[0]!r} in {where}; there are {', '.join(sorted(known))}"
+            f"{path}: unknown key {others[0]!r} in {where}; known keys: {', '.join(sorted(known))}"
         )
 
 
 def typed(value: object, kind: type | tuple[type, ...], key: str, path: Path) -> object:
-    """A value of one of these types; true and false are no numbers."""
+    """A value of one of these types; booleans are not numbers."""
     wrong_bool = isinstance(value, bool) and kind is not bool
     if wrong_bool or not isinstance(value, kind):
         raise UsageError(f"{path}: {key} must be {KINDS[kind]}, not {_shown(value)}")
@@ -76,28 +76,30 @@ def typed(value: object, kind: type | tuple[type, ...], key: str, path: Path) ->
 
 
 def _shown(value: object) -> str:
-    """What a wrong value is, in short: it may be as large as the file, and nested as deep."""
+    """A short form of an invalid value, which may be as large and as deeply nested as the file."""
     return reprlib.repr(value)
 
 
 def text(data: Mapping[str, object], key: str, where: str, path: Path) -> str:
-    """A text, "" where there is none."""
+    """A string, "" if there is none."""
     value = data.get(key, "")
     if not isinstance(value, str):
-        raise UsageError(f"{path}: {key} in {where} must be text, not {_shown(value)}")
+        raise UsageError(f"{path}: {key} in {where} must be a string, not {_shown(value)}")
     return value
 
 
 def texts(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple[str, ...]:
-    """An array of texts."""
+    """An array of strings."""
     value = data.get(key, [])
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise UsageError(f"{path}: {key} in {where} must be an array of texts, not {_shown(value)}")
+        raise UsageError(
+            f"{path}: {key} in {where} must be an array of strings, not {_shown(value)}"
+        )
     return tuple(value)
 
 
 def one_or_more(data: Mapping[str, object], key: str, where: str, path: Path) -> tuple[str, ...]:
-    """One text, or an array of them."""
+    """A string, or an array of strings."""
     value = data.get(key, [])
     return (value,) if isinstance(value, str) else texts(data, key, where, path)
 
@@ -110,11 +112,11 @@ def number(value: object, key: str, where: str, path: Path) -> int | float:
 
 
 def positive(value: object, most: float, key: str, where: str, path: Path) -> int | float:
-    """A number over 0 and not over `most`."""
+    """A number above 0 and at most `most`."""
     found = number(value, key, where, path)
     if not 0 < found <= most:
         raise UsageError(
-            f"{path}: {key} in {where} must be over 0 and at most {most:,}, not {found!r}"
+            f"{path}: {key} in {where} must be above 0 and at most {most:,}, not {found!r}"
         )
     return found
 

@@ -1,1 +1,1 @@
-"""What earlier runs found: the history of a registry, and what need not be looked at again."""
+"""Results of earlier runs: the history of a registry, and the cache of audits."""

@@ -1,4 +1,4 @@
-"""What an audit depends on besides the model: the tool's own code, the settings, the runtimes."""
+"""Cache keys: what an audit depends on besides the model, such as code, settings and runtimes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modelaudit.schema import jsonable
 from modelaudit.settings import Limits, ProbeSettings, Settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
-# What makes facts of a model, as against what judges and shows them: all that the probe imports.
+# Packages that determine facts, as opposed to judging or displaying them: all that probes import.
 FACT_PACKAGES = (
     *("errors.py", "facts.py", "findings.py", "graphs.py", "file_formats.py"),
     *("layer_classes.py", "thresholds", "settings"),
@@ -31,16 +31,16 @@ RUNTIME_PACKAGES = (
 
 
 def digest(*parts: Json) -> str:
-    """One short digest over JSON values, in their order."""
+    """A short digest over JSON values, in their order."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @cache
 def code_digest(rooms: Sequence[str] = ("",)) -> str:
-    """A digest of all of this package's files, or of some of its rooms'.
+    """A digest of all files of this package, or of some of its subpackages.
 
-    A version number would not do: a rule that somebody is working on changes without one.
+    A version number does not suffice: during development, rules change without one.
     """
     return bytes_digest([PACKAGE / room for room in rooms])
 
@@ -48,8 +48,8 @@ def code_digest(rooms: Sequence[str] = ("",)) -> str:
 def bytes_digest(places: Iterable[Path]) -> str:
     """A digest of the names and bytes of files, and of all files in directories.
 
-    What Python compiled and the directories' own place do not count: another installation of
-    the same files gives the same.
+    Bytecode caches and the location are ignored: another installation of the same files has the
+    same digest.
     """
     found = hashlib.sha256()
     for place in places:
@@ -73,10 +73,10 @@ def runtime_digest() -> str:
 
 
 def user_input_digest(settings: Settings) -> str:
-    """A digest of what the user gives besides the models: names, sizes and times of the files.
+    """A digest of the user's other inputs: names, sizes and times of their files.
 
-    These are probe data, an architecture, profiles, and other runtimes with what is installed
-    in them.
+    These are probe data, an architecture, profiles, and other runtimes with their installed
+    packages.
     """
     probe = settings.probe
     places = [Path(each) for each in (settings.architecture, *settings.profiles) if each]
@@ -100,17 +100,17 @@ def files_digest(place: Path) -> str:
 def _state(path: Path) -> Json:
     try:
         status = path.stat()
-    except OSError:  # a runtime that is not there is an observation
+    except OSError:  # a missing runtime becomes an observation
         return [str(path), None, None]
     return [str(path), status.st_size, status.st_mtime_ns]
 
 
 @cache
 def probe_key(probe: ProbeSettings, data: str) -> str:
-    """What the observations of a model that was run depend on, besides its files.
+    """The key of the observations of a model: what they depend on besides its files.
 
     Args:
-        probe: how it is run.
+        probe: how models are run.
         data: `user_input_digest` of the same settings.
     """
     return digest(code_digest(FACT_PACKAGES), runtime_digest(), jsonable(probe), data)
@@ -125,13 +125,13 @@ def _general(
 
 
 def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
-    """What a whole audit depends on, besides the model's files.
+    """The key of a whole audit: what it depends on besides the model's files.
 
-    A waiver counts anew on the day that it expires.
+    The key changes on the day after which a waiver is expired.
 
     Args:
-        settings: of the run, as they hold for this model.
-        today: of the run.
+        settings: of the run, for this model.
+        today: date of the run.
         data: `user_input_digest` of the same settings.
     """
     return digest(

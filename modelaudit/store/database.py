@@ -1,4 +1,4 @@
-"""One SQLite file that survives its process: opening, migrating, and errors in sentences."""
+"""The SQLite file of a history: opening, migrating, and readable errors."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BUSY_SECONDS = 30.0
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into a `StoreError` that names the file.
+    """Turn SQLite errors into a `StoreError` that names the file.
 
     Raises:
-        StoreError: SQLite could not do what it was told.
+        StoreError: SQLite raised an error.
     """
     try:
         yield
@@ -35,12 +35,12 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a store for writing, make it if there is none, and bring its tables up to date.
+    """Open a store for writing, create it if necessary, and migrate its tables.
 
-    Every commit is on the disk when it returns: write-ahead log, with a flush for each.
+    Every commit is on disk when it returns: write-ahead log, with a flush for each.
 
     Raises:
-        StoreError: it cannot be opened, is damaged, or was made by a newer version.
+        StoreError: it cannot be opened, is damaged, or was written by a newer version.
     """
     with explained(path):
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -56,16 +56,16 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a store for reading only, also while a run writes to it.
+    """Open a store read-only, even while a run writes to it.
 
     Raises:
-        StoreError: there is none, it is damaged, or of another version.
+        StoreError: it does not exist, is damaged, or has another version.
     """
     if not path.is_file():
-        raise StoreError(f"{path}: there is no history here")
+        raise StoreError(f"{path}: no history found")
     options = "mode=ro"
-    # SQLite keeps notes beside the file even to read it. Where it may not, and no run has left
-    # any, the file is all there is.
+    # SQLite writes files next to the database even for reading. If it may not, and no run has left
+    # any, the database is immutable.
     if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
         options = "immutable=1"
     with explained(path):
@@ -85,13 +85,13 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing of it."""
+    """Run the block as one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A full disk may have rolled it back already.
+        # A full disk may already have rolled it back.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
@@ -105,13 +105,13 @@ def _require_ours(version: int, path: Path) -> None:
     if version != len(MIGRATIONS):
         whose = "a newer" if version > len(MIGRATIONS) else "an older"
         raise StoreError(
-            f"{path}: the history was written by {whose} modelaudit (version {version}; this one "
-            f"has {len(MIGRATIONS)})"
+            f"{path}: the history was written by {whose} modelaudit (schema version {version}, "
+            f"this one uses {len(MIGRATIONS)})"
         )
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Take the steps that are left, each whole or not at all."""
+    """Apply the outstanding migrations, each in a transaction."""
     with transaction(connection):
         version = _version(connection)
         if version > len(MIGRATIONS):
@@ -119,5 +119,5 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         for step in MIGRATIONS[version:]:
             for statement in step:
                 connection.execute(statement)
-        # A PRAGMA takes no parameters; the number is ours.
+        # PRAGMA takes no parameters; the number is ours.
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

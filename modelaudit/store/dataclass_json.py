@@ -1,7 +1,7 @@
-"""Frozen dataclasses to JSON and back, by their own type hints: nothing in a store is executable.
+"""Frozen dataclasses to JSON and back, by their type hints: nothing in a store is executable.
 
-It knows what the facts of a model are made of: dataclasses, enums, tuples, mappings, numbers,
-text, None and JSON values.
+Supports the types used in facts: dataclasses, enums, tuples, mappings, numbers, strings, None and
+JSON values.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 def encode(value: object) -> Json:
-    """`value` as JSON; NaN and infinities stay as Python's `json` writes them.
+    """`value` as JSON; NaN and infinities are kept as Python's `json` writes them.
 
     Raises:
-        TypeError: it holds something that `decode` could not bring back.
+        TypeError: it holds something that `decode` cannot restore.
     """
     if isinstance(value, Enum):
         return encode(value.value)
@@ -40,25 +40,25 @@ def encode(value: object) -> Json:
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no JSON form here")
+    raise TypeError(f"{type(value).__name__} cannot be encoded as JSON")
 
 
 def decode(kind: type[T], data: object) -> T:
     """The inverse of `encode` for a dataclass.
 
     Raises:
-        TypeError, ValueError, KeyError: `data` is no such thing.
+        TypeError, ValueError, KeyError: `data` does not match the dataclass.
     """
     value = _decode(kind, data)
     if not isinstance(value, kind):
-        raise TypeError(f"{type(value).__name__} is no {kind.__name__}")
+        raise TypeError(f"{type(value).__name__} is not {kind.__name__}")
     return value
 
 
 def _decode(hint: object, data: object) -> object:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         if not isinstance(data, Mapping):
-            raise TypeError(f"{hint.__name__} is not made of {type(data).__name__}")
+            raise TypeError(f"cannot decode {hint.__name__} from {type(data).__name__}")
         values = {name: _decode(each, data[name]) for name, each in _fields(hint).items()}
         return hint(**values)
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -72,22 +72,22 @@ def _decode(hint: object, data: object) -> object:
         return {key: _decode(arguments[1], item) for key, item in data.items()}
     if origin in (types.UnionType, typing.Union) and data is not None:
         chosen = [each for each in arguments if each is not type(None)]
-        # Of several kinds only JSON's own are in use, and those are as they are.
+        # The only unions in use are of JSON types, which need no decoding.
         return _decode(chosen[0], data) if len(chosen) == 1 else data
     return float(data) if hint is float and isinstance(data, int) else data
 
 
 @cache
 def _fields(kind: type) -> Mapping[str, object]:
-    """The hint of every field, by its name."""
+    """The type hint of every field, by name."""
     hints = typing.get_type_hints(kind)
     return {name: hints[name] for name in getattr(kind, "__dataclass_fields__", ())}
 
 
 def layout(kind: type) -> str:
-    """A digest of the names and types that make up a dataclass, those inside it included.
+    """A digest of the field names and types of a dataclass, including nested ones.
 
-    What was written under another layout is not read.
+    Data written with another layout is not read.
     """
     told: dict[str, str] = {}
     _describe(kind, told)

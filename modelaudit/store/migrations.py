@@ -1,7 +1,7 @@
-"""The tables, as the steps that lead from an empty file to today's.
+"""The database schema, as a sequence of migrations from an empty file.
 
-A step is never changed once it has been released; what comes after it is a new step. The number
-of steps that a file has taken is its `user_version`.
+A released migration is never changed; changes are added as new migrations. The number of applied
+migrations is the file's `user_version`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a history tells to whoever asks."""
+"""Queries on a history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RUN = f"SELECT {', '.join(_COLUMNS)} FROM run "
 
 
 class HistoryReader:
-    """A history that is open, and everything that can be asked of it."""
+    """An open history and its queries."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
@@ -33,24 +33,24 @@ class HistoryReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file; what was committed stays."""
+        """Close the file; committed data is kept."""
         with explained(self._path):
             self._connection.close()
 
     def runs(self, registry: str | None = None) -> list[StoredRun]:
-        """All runs in the order in which they began, of one registry or of all."""
+        """All runs in order of their start, of one registry or of all."""
         where, values = ("WHERE registry = ? ", (registry,)) if registry else ("", ())
         return [_run(row) for row in self._all(f"{_RUN}{where}ORDER BY id", values)]
 
     def last(self, registry: str, *states: RunState) -> StoredRun | None:
-        """The newest run of a registry that is in one of these states."""
+        """The newest run of a registry in one of these states."""
         for run in reversed(self.runs(registry)):
             if run.state in states:
                 return run
         return None
 
     def last_reported(self, registry: str, command: str = "") -> StoredRun | None:
-        """The newest run of a registry, by a command or any, that found models and told so."""
+        """The newest reported run of a registry with models, by one command or any."""
         filled = self.with_models()
         for run in reversed(self.runs(registry)):
             told = run.state is RunState.REPORTED and command in ("", run.command)
@@ -66,7 +66,7 @@ class HistoryReader:
         return {run for (run,) in rows}
 
     def lines(self, run: int, *, beside: int | None = None) -> dict[ModelKey, ResultRow]:
-        """What a run found, by model; with `beside` only of models that this run has not."""
+        """A run's results by model; with `beside`, only for models that are not in that run."""
         rows = self._all(
             "SELECT model.root, model.path, audit.line FROM result "
             "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
@@ -77,7 +77,7 @@ class HistoryReader:
         return {ModelKey(root, path): json.loads(line) for root, path, line in rows}
 
     def verdicts(self, runs: Iterable[int]) -> dict[int, dict[str, int]]:
-        """How many models had which verdict, by run, in some of the runs."""
+        """The number of models by verdict, for each of these runs."""
         rows = self._all(
             "SELECT result.run, json_extract(audit.line, '$.verdict'), count(*) FROM result "
             "JOIN audit ON audit.id = result.audit "
@@ -90,7 +90,7 @@ class HistoryReader:
         return counts
 
     def slugs(self) -> set[str]:
-        """Names under which reports of any run's models are filed."""
+        """Slugs of the reports of all models of all runs."""
         rows = self._all(
             "SELECT DISTINCT json_extract(line, '$.slug') FROM audit WHERE id IN "
             "(SELECT audit FROM result)"
@@ -98,14 +98,14 @@ class HistoryReader:
         return {slug for (slug,) in rows}
 
     def last_filed(self) -> dict[str, int]:
-        """Whose reports lie under each name: the newest audit of any registry's models."""
+        """The owner of each report slug: the newest audit with it, of any registry."""
         rows = self._all("SELECT json_extract(line, '$.slug'), max(id) FROM audit GROUP BY 1")
         return dict(rows)
 
     def timeline(self, path: str) -> list[tuple[StoredRun, ModelKey, int, ResultRow]]:
-        """Every run's result for models of this path: run, model, audit and line, in order.
+        """Every run's result for models with this path: run, model, audit and line, in order.
 
-        A path is that below the registry, or as the reports give it.
+        The path is relative to the registry, or as shown in the reports.
         """
         runs = {run.id: run for run in self.runs()}
         rows = self._all(
@@ -121,14 +121,14 @@ class HistoryReader:
         ]
 
     def names(self) -> set[str]:
-        """What `timeline` finds models by."""
+        """The paths that `timeline` accepts."""
         rows = self._all(
             "SELECT path FROM model UNION SELECT json_extract(line, '$.path') FROM audit"
         )
         return {name for (name,) in rows}
 
     def results(self, run: int) -> dict[ModelKey, int]:
-        """The identities of a run's audits, by model."""
+        """The IDs of a run's audits, by model."""
         rows = self._all(
             "SELECT model.root, model.path, result.audit FROM result "
             "JOIN model ON model.id = result.model WHERE result.run = ?",
@@ -137,7 +137,7 @@ class HistoryReader:
         return {ModelKey(root, path): audit for root, path, audit in rows}
 
     def cached(self) -> dict[ModelKey, CachedAudit]:
-        """What may be used again, by model."""
+        """Cache entries by model."""
         rows = self._all(
             "SELECT root, path, audit, key, content, files, settled, seen_key FROM cached "
             "JOIN model ON model.id = cached.model"
@@ -148,7 +148,7 @@ class HistoryReader:
         }
 
     def seen(self, place: ModelKey) -> str | None:
-        """What running a model showed, encoded, if that was kept."""
+        """The encoded result of running a model, if it was stored."""
         rows = self._all(
             "SELECT seen FROM cached JOIN model ON model.id = cached.model "
             "WHERE root = ? AND path = ?",
@@ -157,25 +157,25 @@ class HistoryReader:
         return self._text(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def document(self, audit: int) -> str:
-        """The audit file's text.
+        """The text of the audit file.
 
         Raises:
             StoreError: there is no such audit, or it is damaged.
         """
         rows = self._all("SELECT document FROM audit WHERE id = ?", (audit,))
         if not rows:
-            raise StoreError(f"{self._path}: there is no audit {audit}")
+            raise StoreError(f"{self._path}: audit {audit} does not exist")
         return self._text(rows[0][0])
 
     def check(self) -> str:
-        """SQLite's own word on the file: "ok", or what is wrong with it."""
+        """The result of SQLite's integrity check: "ok", or the errors."""
         return str(self._all("PRAGMA integrity_check")[0][0])
 
     def _text(self, packed: bytes) -> str:
         try:
             return zlib.decompress(packed).decode()
         except (zlib.error, UnicodeDecodeError) as error:
-            raise StoreError(f"{self._path}: an audit in it is damaged: {error}") from error
+            raise StoreError(f"{self._path}: contains a damaged audit: {error}") from error
 
     def _all(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with explained(self._path):

@@ -1,4 +1,4 @@
-"""The values that a store takes and gives."""
+"""The records of a store."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from enum import StrEnum
 
 from modelaudit.facts import Json
 
-# What the index and the history say of one audit; a JSON object.
+# The row of one audit in the index and the history; a JSON object.
 ResultRow = Mapping[str, Json]
 
 
 class RunState(StrEnum):
-    """How far a run has come."""
+    """State of a run."""
 
-    RUNNING = "running"  # the newest run while it has the lock; else it was killed
+    RUNNING = "running"  # the newest run while it holds the lock; otherwise it was killed
     INTERRUPTED = "interrupted"
     COMPLETE = "complete"  # every model has its result
-    REPORTED = "reported"  # and what changed was handed to whoever asked
+    REPORTED = "reported"  # and the changes were reported
 
 
 @dataclass(frozen=True, slots=True)
 class ModelKey:
-    """One model of a registry: the absolute directory looked through, and the path from there."""
+    """One model of a registry: the absolute root directory, and the path below it."""
 
     root: str
     path: str
@@ -54,15 +54,15 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class CachedAudit:
-    """What may be used again of a model's last audit.
+    """The cache entry of a model's last audit.
 
     Attributes:
-        audit: identity of the audit.
-        key: what it depends on besides the model's files.
+        audit: ID of the audit.
+        key: digest of what it depends on besides the model's files.
         content: digest of these files' bytes.
         files: their sizes, times and inodes, as text.
         settled: whether equal sizes, times and inodes mean equal bytes.
-        seen_key: what the observations depend on; "" where there are none to use again.
+        seen_key: digest of what the observations depend on; "" if there are none to reuse.
     """
 
     audit: int
@@ -75,9 +75,9 @@ class CachedAudit:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One finished audit with what is needed to use it again; `cached` is None where it may not.
+    """One finished audit with its cache entry; `cached` is None if it must not be reused.
 
-    `document` is the audit file's bytes, `seen` what running the model showed, encoded.
+    `document` is the audit file's bytes, `seen` the encoded result of running the model.
     """
 
     line: ResultRow
@@ -91,5 +91,5 @@ class AuditRecord:
 
     @property
     def reusable(self) -> bool:
-        """Whether a later run may take it instead of auditing the same model again."""
+        """Whether a later run may reuse it instead of auditing the same model again."""
         return bool(self.key and self.content)

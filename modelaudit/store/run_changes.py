@@ -1,4 +1,4 @@
-"""What changed from one run to the next, told by fingerprints and digests, never by wording."""
+"""Changes between two runs, determined by fingerprints and digests, never by wording."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from modelaudit.store.records import ModelKey, ResultRow
 
 
 class ModelChangeKind(StrEnum):
-    """What happened to one model."""
+    """Kind of change of one model."""
 
     WORSE = "worse"
     NEW = "new"
-    CHANGED = "changed"  # findings came and went, the verdict is the same
+    CHANGED = "changed"  # different findings, same verdict
     GONE = "gone"
-    OLDER = "older now"  # still there, and no longer the newest version
+    OLDER = "superseded"  # still exists, but is no longer the newest version
     RENAMED = "renamed"
     BETTER = "better"
-    SAVED = "saved again"  # other bytes, the same findings
+    SAVED = "saved again"  # different bytes, same findings
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """One model that is not as it was.
+    """One model that changed.
 
-    `was` and `now` are None where the model was not there. `appeared` and `vanished` are its open
-    findings that only one of the two has; of a model that is worse now, or not seen in full, what
-    was not looked for has not vanished. `newer` is the version that took its place, or whose place
-    it takes.
+    `was` and `now` are None if the model did not exist. `appeared` and `vanished` are open findings
+    that only one of the two has; if a model is now worse or partially audited, findings that were
+    not checked do not count as vanished. `newer` is the version that replaced it, or that it
+    replaces.
     """
 
     kind: ModelChangeKind
@@ -45,7 +45,7 @@ class ModelChange:
 
     @property
     def same_file(self) -> bool:
-        """The model's bytes are known to be the same: the rules, settings or runtimes changed."""
+        """Whether the bytes are known to be unchanged: rules, settings or runtimes changed."""
         return self.was is not None and self.now is not None and _same(self.was, self.now, "sha256")
 
     @property
@@ -60,7 +60,7 @@ class ModelChange:
 
 
 def new_model(line: ResultRow) -> ModelChange:
-    """A model that was not there before."""
+    """A model that did not exist before."""
     return ModelChange(ModelChangeKind.NEW, _path(line), None, line, appeared=open_findings(line))
 
 
@@ -69,16 +69,16 @@ def compare_runs(
     after: Mapping[ModelKey, ResultRow],
     newer: Mapping[ModelKey, str] | None = None,
 ) -> tuple[ModelChange, ...]:
-    """The models that differ, by kind, then by path.
+    """The changed models, by kind, then by path.
 
-    A model that went and one that came are the same if they have the same bytes, or the same
-    weights, and no others do.
+    A model that disappeared and one that appeared are the same if they have the same bytes or
+    weights, and no other models have them.
 
     Args:
-        before: what a run found.
-        after: what a later one found.
-        newer: of models of `before` that are still there and no longer the newest version, the
-            path of that which is; of those that came, of a newer version that went.
+        before: results of a run.
+        after: results of a later run.
+        newer: for models of `before` that still exist but are no longer the newest version, the
+            path of the newest; for those that appeared, that of a newer version that is gone.
     """
     newer = newer or {}
     gone = {place: line for place, line in before.items() if place not in after}
@@ -141,7 +141,7 @@ def _change(was: ResultRow, now: ResultRow, *, renamed: bool = False) -> ModelCh
 
 
 def unanswered_rules(line: ResultRow) -> Sequence[Json]:
-    """Codes of the rules that had too little to look at."""
+    """Codes of the rules that could not be answered."""
     codes = line.get("unanswered")
     return codes if isinstance(codes, list) else ()
 

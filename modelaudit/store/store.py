@@ -1,7 +1,7 @@
-"""The history of one output directory: runs, what they found, and what can be used again.
+"""The history of one output directory: runs, their results, and the cache of audits.
 
-A result is on the disk when `add` returns. One process writes (the output directory's lock sees
-to that), any number may read.
+A result is on disk when `add` returns. One process writes (ensured by the output directory's
+lock), any number may read.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ NAME = "history.sqlite3"
 
 
 class Store(HistoryReader):
-    """A history that is open. Close it, or use it as a context."""
+    """An open history. Close it, or use it as a context manager."""
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open the history in an output directory, a new one where there is none.
+        """Open the history in an output directory, or create it.
 
         Raises:
             StoreError: it cannot be used.
@@ -34,18 +34,18 @@ class Store(HistoryReader):
 
     @classmethod
     def open_to_read(cls, folder: Path) -> Store:
-        """Open the history in an output directory for reading, also while a run goes on.
+        """Open the history in an output directory for reading, even during a run.
 
         Raises:
-            StoreError: there is none, or it cannot be used.
+            StoreError: it does not exist, or cannot be used.
         """
         path = folder / NAME
         return cls(connect_to_read(path), path)
 
     def begin(self, registry: str, command: str, tool: str, rules: str, started: str) -> int:
-        """Note that a run has begun; gives its number.
+        """Record the start of a run; returns its number.
 
-        Who writes is alone: earlier runs that are still called running have died, and stay so.
+        There is only one writer: earlier runs in state running were killed, and stay so.
         """
         with explained(self._path), transaction(self._connection):
             cursor = self._connection.execute(
@@ -53,12 +53,12 @@ class Store(HistoryReader):
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 (registry, command, tool, rules, started, RunState.RUNNING),
             )
-        if cursor.lastrowid is None:  # an INSERT that succeeded has one
-            raise StoreError(f"{self._path}: the run got no number")
+        if cursor.lastrowid is None:  # a successful INSERT has one
+            raise StoreError(f"{self._path}: the run was not assigned a number")
         return cursor.lastrowid
 
     def resume(self, run: int, command: str) -> None:
-        """Note that an unfinished run goes on, as one of the command that takes it up."""
+        """Record that an unfinished run is resumed, by this command."""
         with explained(self._path), transaction(self._connection):
             self._connection.execute(
                 "UPDATE run SET state = ?, command = ? WHERE id = ?",
@@ -66,7 +66,7 @@ class Store(HistoryReader):
             )
 
     def add(self, run: int, place: ModelKey, audited: AuditRecord) -> None:
-        """Keep one finished audit as the run's result for a model."""
+        """Store one finished audit as the run's result for a model."""
         line = json.dumps(audited.line, separators=(",", ":"))
         document = zlib.compress(audited.document)
         seen = zlib.compress(audited.seen.encode()) if audited.seen else None
@@ -93,7 +93,7 @@ class Store(HistoryReader):
                 )
 
     def reuse(self, run: int, audits: Mapping[ModelKey, int]) -> None:
-        """Keep earlier audits as the run's results for models that have not changed."""
+        """Store earlier audits as the run's results for unchanged models."""
         with explained(self._path), transaction(self._connection):
             self._connection.executemany(
                 "INSERT OR REPLACE INTO result (run, model, audit) SELECT ?, id, ? FROM model "
@@ -102,7 +102,7 @@ class Store(HistoryReader):
             )
 
     def drop(self, run: int, places: Iterable[ModelKey]) -> None:
-        """Take back a run's results for some models."""
+        """Remove a run's results for some models."""
         with explained(self._path), transaction(self._connection):
             self._connection.executemany(
                 "DELETE FROM result WHERE run = ? AND model = "
@@ -111,7 +111,7 @@ class Store(HistoryReader):
             )
 
     def touch(self, states: Iterable[tuple[ModelKey, str, bool]]) -> None:
-        """Note other sizes, times or inodes of files whose bytes are known to be the same."""
+        """Record new sizes, times or inodes of files whose bytes are unchanged."""
         with explained(self._path), transaction(self._connection):
             self._connection.executemany(
                 "UPDATE cached SET files = ?, settled = ? WHERE model = "
@@ -129,7 +129,7 @@ class Store(HistoryReader):
         exit_code: int | None,
         notes: Iterable[str] = (),
     ) -> None:
-        """Note how a run ended. `seconds` are added to those of its earlier parts."""
+        """Record how a run ended. `seconds` are added to those of its earlier parts."""
         with explained(self._path), transaction(self._connection):
             self._connection.execute(
                 "UPDATE run SET state = ?, finished = ?, seconds = seconds + ?, exit_code = ?, "
@@ -138,16 +138,16 @@ class Store(HistoryReader):
             )
 
     def mark_reported(self, run: int) -> None:
-        """Note that what a complete run changed has been handed over."""
+        """Record that the changes of a complete run were reported."""
         with explained(self._path), transaction(self._connection):
             self._connection.execute(
                 "UPDATE run SET state = ? WHERE id = ?", (RunState.REPORTED, run)
             )
 
     def move(self, registries: tuple[str, str], *roots: tuple[str, str]) -> None:
-        """Give a registry, and the directories its models are relative to, other names.
+        """Rename a registry and the root directories of its models.
 
-        Each pair is the name until now and the new one. What is known under a new name stays.
+        Each pair is the old and the new name. Existing data under a new name is kept.
         """
         with explained(self._path), transaction(self._connection):
             was, name = registries
@@ -158,9 +158,9 @@ class Store(HistoryReader):
                 )
 
     def forget(self, keep: int) -> None:
-        """Drop all but the last `keep` runs, and audits that only those dropped refer to.
+        """Delete all but the last `keep` runs, and audits that only deleted runs refer to.
 
-        Runs are counted and not dated: a clock that jumps must not cost the history.
+        Runs are counted instead of dated: a clock that jumps must not delete the history.
         """
         with explained(self._path), transaction(self._connection):
             self._connection.execute(

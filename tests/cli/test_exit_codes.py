@@ -27,9 +27,9 @@ def test_sound_models_end_with_0(modelaudit, sound):
     done = modelaudit("scan", sound)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[2:] == [
-        "2 models: 2 pass; no other file passed over",
-        "2 models hold the same weights in files that differ: a.h5, b.keras",
-        "1 saved by Keras 3 and 1 by an older Keras: a.h5",
+        "2 models: 2 pass; no other files skipped",
+        "2 models have the same weights in different files: a.h5, b.keras",
+        "1 saved by Keras 3, 1 by an older Keras: a.h5",
     ]
 
 
@@ -53,7 +53,7 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("nothing here")
     done = modelaudit("scan", tmp_path / "empty")
-    said = f"No model found in {tmp_path}/empty; 1 other file passed over\n"
+    said = f"No models found in {tmp_path}/empty; 1 other file skipped\n"
     assert (done.returncode, done.stdout) == (4, said)
 
 
@@ -66,7 +66,7 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
         (("scan",), "Missing argument 'PATHS"),
         (("frobnicate",), "No such command"),
         (("audit", "-f", "docx", "."), "unknown format 'docx'; choose from html, pdf, json"),
-        (("audit", "-f", "pdf=x.pdf", "."), "pdf is made for each model"),
+        (("audit", "-f", "pdf=x.pdf", "."), "pdf is written per model"),
         (("rules", "MA999"), "unknown rule 'MA999'"),
         (("audit", "--jobs", "0", "."), "0 is not in the range"),
         (("audit", "--timeout", "nan", "."), "--timeout must be a number of seconds"),
@@ -97,10 +97,10 @@ def test_output_that_cannot_be_written_is_refused_before_the_work(modelaudit, so
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         done = modelaudit("audit", sound, "--no-probe", "--out", out)
         assert done.returncode == 2
-        assert done.stderr.startswith(f"modelaudit: {out}: cannot be written to: ")
+        assert done.stderr.startswith(f"modelaudit: cannot write to {out}: ")
     done = modelaudit("scan", sound, "--log-file", tmp_path / "file" / "log")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "cannot be written to" in done.stderr
+    assert "cannot write to" in done.stderr
 
 
 def test_a_run_locks_its_output(modelaudit, sound, tmp_path):
@@ -148,4 +148,4 @@ def test_a_place_that_was_not_seen_makes_a_run_incomplete(tmp_path):
     assert found.problems
     code, reasons = exit_code([{"path": "a.h5", "reason": "fine", "exit": 0}], found)
     assert code == 3
-    assert "unseen" in reasons[0]
+    assert "not searched" in reasons[0]

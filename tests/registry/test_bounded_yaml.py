@@ -45,7 +45,7 @@ def test_what_mlflow_writes_is_read_as_text():
         ("a: 'open\n  and on\n", "while scanning|line 3: found unexpected end of stream"),
         ("a: b\n\tc: d\n", "line 2: found character"),
         ("- a\nb: c\n", "line 2: expected"),
-        ("a: \x00", "is no YAML"),
+        ("a: \x00", "is not valid YAML"),
     ],
 )
 def test_what_is_not_taken_is_named_with_its_line(text, said):

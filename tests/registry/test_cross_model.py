@@ -27,7 +27,7 @@ def test_generations_of_keras_side_by_side_are_told():
             row("d", "4", ""), row("e", "5", "nonsense")]  # fmt: skip
     (found,) = cross_model_facts(rows)
     assert (found.kind, found.models) == ("mixed-keras", ("b",))
-    assert found.title == "2 saved by Keras 3 and 1 by an older Keras"
+    assert found.title == "2 saved by Keras 3, 1 by an older Keras"
     assert cross_model_facts(rows[2:]) == ()
 
 
@@ -49,7 +49,7 @@ def test_versions_that_break_their_callers_are_told_unless_waived():
             row("b/2", "2", "3.1.0", "", breaks | {"waived_by": "known"})]  # fmt: skip
     (found,) = cross_model_facts(rows)
     assert (found.kind, found.models) == ("breaking-version", ("a/2",))
-    assert found.title == "1 version breaks callers of the version before"
+    assert found.title == "1 version breaks callers of the previous version"
 
 
 FILES = {"1": "v", "2": "v", "3": "w", "4": "w", "5": ""}  # by digest, those of their weights

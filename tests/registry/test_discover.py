@@ -103,7 +103,7 @@ def test_a_model_called_like_the_prefix_of_a_checkpoint_is_the_row(tmp_path):
     checkpoint(tmp_path / "c", "model.h5")
     files.minimal_h5(tmp_path / "c" / "model.h5")
     assert formats(tmp_path) == {"c/model.h5": Format.LEGACY_H5_FULL}
-    assert "means something else" in reasons(tmp_path)["c/model.h5.data-00000-of-00001"]
+    assert "is used by something else" in reasons(tmp_path)["c/model.h5.data-00000-of-00001"]
 
 
 def test_a_session_bundle_is_its_directory(tmp_path):

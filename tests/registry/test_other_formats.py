@@ -47,7 +47,7 @@ def archive(path, *names):
 def test_a_zip_says_which_model_it_holds(tmp_path):
     path = archive(tmp_path / "converted_keras.zip", "labels.txt", "keras_model.h5")
     assert archived_models(path, Limits()) == (
-        "zip that contains keras_model.h5; unpack it to audit it"
+        "zip archive that contains keras_model.h5; unpack it to audit it"
     )
 
 

@@ -61,7 +61,7 @@ def test_a_model_logged_by_mlflow_says_where_it_comes_from(tmp_path):
         "signature of inputs and outputs"
     )
     (pickle,) = reasons(tmp_path).values()
-    assert pickle == "Python pickle, never opened, not TensorFlow/Keras"
+    assert pickle == "Python pickle (never opened), not TensorFlow/Keras"
 
 
 def test_mlflow_models_that_are_not_ours_or_not_there_are_named(tmp_path):
@@ -71,7 +71,7 @@ def test_mlflow_models_that_are_not_ours_or_not_there_are_named(tmp_path):
     (broken / "MLmodel").write_text("flavors: !!python/object/apply:os.system ['id']\n")
     assert rows(tmp_path) == {}
     named = reasons(tmp_path)
-    assert named["gone/MLmodel"].endswith("its model is not there")
+    assert named["gone/MLmodel"].endswith("its model is missing")
     assert named["forest/MLmodel"] == (
         "MLflow, flavour sklearn, no signature: not TensorFlow/Keras"
     )
@@ -187,7 +187,7 @@ def test_tensorflow_serving_loads_the_newest_version(tmp_path):
         "b/7": "version 7 of b",
     }
     assert {named.path: named.reason for named in found.named} == {
-        f"a/{old}": "older than version 12; --all-versions audits all" for old in "13"
+        f"a/{old}": "older than version 12; use --all-versions to audit all" for old in "13"
     }
     everything = rows(tmp_path)
     assert sorted(everything) == ["a/00000012", "a/1", "a/3", "b/7"]
@@ -206,7 +206,7 @@ def test_a_highest_version_without_a_model_is_named(tmp_path):
     (tmp_path / "a" / "12").touch()
     found = discover(tmp_path, all_versions=True)
     assert [(each.path, each.reason) for each in found.empty_versions] == [
-        ("a/10", "the highest version holds no model; TF-Serving takes it, not 9")
+        ("a/10", "the highest version holds no model; TF-Serving would load it instead of 9")
     ]
     (tmp_path / "a" / "10" / "variables").mkdir()
     (tmp_path / "a" / "10" / "variables" / "variables.index").touch()  # then it is a row itself

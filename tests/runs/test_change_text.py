@@ -16,7 +16,7 @@ PLACE = ModelKey("/srv/models", "a.h5")
     [
         (4, 0, 3, 0, "4 models before, 1 now: 3 gone"),
         (1, 0, 1, 0, "1 model before, none now: 1 gone"),
-        (0, 2, 0, 0, "no model before, 2 now: 2 new"),
+        (0, 2, 0, 0, "no models before, 2 now: 2 new"),
         (3, 1, 2, 1, "3 models before, 2 now: 1 new, 2 gone, 1 changed"),
         (1000, 0, 0, 1000, "1,000 of 1,000 models changed"),
         (1, 0, 0, 1, "1 of 1 model changed"),
@@ -98,16 +98,14 @@ def test_a_finding_that_nobody_looked_for_has_not_gone():
 def test_what_does_not_fit_into_a_line_has_one_of_its_own():
     line = {"path": "x" * 90, "verdict": "pass", "sha256": "a", "findings": []}
     lines = list_changes(compare_runs({PLACE: line}, {PLACE: line | {"sha256": "b"}})).splitlines()
-    assert lines == ["saved again " + "x" * 90, "    still pass, other bytes"]
+    assert lines == ["saved again " + "x" * 90, "    still pass, different bytes"]
 
 
 def test_the_same_bytes_that_were_not_seen_in_full_speak_of_no_other_rules():
     line = {"path": "a.h5", "verdict": "pass", "sha256": "a", "findings": [], "reason": "Busy."}
     blind = line | {"verdict": "incomplete"}
     for was, now, how in (
-        (line, blind, "not looked at in full"),
-        (blind, line, "looked at in full now"),
+        (line, blind, "partially audited"),
+        (blind, line, "now fully audited"),
     ):
-        assert f"; the file is the same, {how}" in list_changes(
-            compare_runs({PLACE: was}, {PLACE: now})
-        )
+        assert f"; same file, {how}" in list_changes(compare_runs({PLACE: was}, {PLACE: now}))

@@ -77,7 +77,7 @@ def test_inspect_shows_the_others(models):
 def test_commands_that_ask_the_diagnosis_or_the_weights(models, command):
     done = run(CRASH, command, models / "hostile.h5", "--no-probe", cwd=models)
     assert done.returncode == ExitCode.INCOMPLETE, done.stderr
-    assert "hostile.h5: the process that read it died of signal 11 (SIGSEGV)" in done.stderr
+    assert "hostile.h5: the process that read it was killed by signal 11 (SIGSEGV)" in done.stderr
 
 
 def test_diff_says_that_it_has_no_answer(models):

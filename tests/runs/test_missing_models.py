@@ -26,7 +26,7 @@ def test_a_registry_without_models_is_told_every_night_and_forgets_nothing(sound
     sound.mkdir()
     for _ in range(2):
         said = nightly(sound, code=4).stdout
-        assert said.startswith(f"{sound}: no model now, 2 on ")
+        assert said.startswith(f"{sound}: no models found, 2 on ")
         assert "is everything mounted?" in said
         assert "gone" not in said
     sound.rmdir()
@@ -39,7 +39,8 @@ def test_a_version_without_a_model_is_told_when_it_comes(tmp_path):
     shutil.copytree(ROOT / "sample_models" / "digits_tf1_savedmodel", registry / "m" / "1")
     nightly(registry)
     (registry / "m" / "2").mkdir()
-    told = "nothing to serve: m/2 (the highest version holds no model; TF-Serving takes it, not 1)"
+    why = "the highest version holds no model; TF-Serving would load it instead of 1"
+    told = f"no model to serve: m/2 ({why})"
     done = nightly(registry)
     assert told in done.stdout
     assert told in (tmp_path / "out" / "index.html").read_text()
@@ -52,9 +53,9 @@ def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
     nightly(registry)
     shutil.copytree(sample, registry / "m" / "2")
     said = nightly(registry).stdout
-    assert "1 model before, 1 now: 1 new, 1 older now since" in said
+    assert "1 model before, 1 now: 1 new, 1 superseded since" in said
     assert "\nnew         m/2  pass\n" in said
-    assert "\nolder now   m/1  2 is the newest, was pass\n" in said
+    assert "\nsuperseded  m/1  2 is the newest, was pass\n" in said
     shutil.rmtree(registry / "m" / "1")
     assert nightly(registry).stdout == ""
 
@@ -67,7 +68,7 @@ def test_a_version_that_is_taken_back_is_no_other_model(tmp_path):
     nightly(registry)
     shutil.rmtree(registry / "m" / "2")
     said = nightly(registry).stdout
-    assert "\nnew         m/1  pass, the newest again without 2\n" in said
+    assert "\nnew         m/1  pass, the newest version again: 2 is gone\n" in said
     assert "\ngone        m/2  was pass\n" in said
     assert nightly(registry).stdout == ""
 
@@ -84,7 +85,7 @@ def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
         locked.chmod(0)
         said = nightly(registry, code=3).stdout
         assert "worse       locked/m.h5  pass -> incomplete\n  + MA101 unreadable-file" in said
-        assert "not looked at: locked (Permission denied)" in said
+        assert "not audited: locked (Permission denied)" in said
         assert "gone" not in said
         locked.chmod(0o755)
         said = nightly(registry).stdout

@@ -33,7 +33,7 @@ def test_a_renamed_model_is_followed(sound, tmp_path):
     assert texts(out, "a.h5")[2:] == ["    renamed to new name.h5 on WHEN"]
     assert texts(out, "new name.h5")[2:] == [
         "    renamed from a.h5",
-        "    the same in 1 more run, until WHEN",
+        "    unchanged in 1 more run, until WHEN",
     ]
     assert audits(out, "b.keras")[0]["left"] is None
 
@@ -57,7 +57,7 @@ def test_a_model_that_went_is_gone_and_one_that_came_back_begins_anew(sound):
     (sound / "a.h5").rename(away)
     nightly(sound)
     assert texts(out, "a.h5")[2:] == [
-        "    the same in 1 more run, until WHEN",
+        "    unchanged in 1 more run, until WHEN",
         "    gone since WHEN",
     ]
     away.rename(sound / "a.h5")
@@ -93,6 +93,6 @@ def test_a_version_that_is_not_the_newest_any_more_is_older_and_not_gone(sound):
     shutil.copytree(sound / "m/2", sound / "m/3")
     nightly(sound)
     (audit,) = audits(out, "m/2")
-    assert (audit["left"]["kind"], audit["left"]["path"]) == ("older now", "m/3")
-    assert texts(out, "m/2")[-1] == "    older now: not audited since WHEN, 3 is a newer version"
+    assert (audit["left"]["kind"], audit["left"]["path"]) == ("superseded", "m/3")
+    assert texts(out, "m/2")[-1] == "    superseded: not audited since WHEN, 3 is a newer version"
     assert audits(out, "m/3")[0]["renamed_from"] is None

@@ -160,9 +160,9 @@ def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
     assert done.exit_code == 0
     assert "first run" in done.stdout
     place = address.removeprefix("http://")
-    told = f"could not notify: webhook at {place}: 500 Internal Server Error"
+    told = f"notification failed: webhook at {place}: 500 Internal Server Error"
     assert done.stderr.splitlines().count(f"modelaudit: {told}") == 1
-    assert done.stderr.count("could not notify: health check at 127.0.0.1:9: ") == 2
+    assert done.stderr.count("notification failed: health check at 127.0.0.1:9: ") == 2
     assert "secret" not in done.output
 
 
@@ -172,7 +172,10 @@ def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
     assert done.exit_code == 0
     assert [(method, path) for method, path, _ in asked] == [("POST", "/moved/secret")]
     place = address.removeprefix("http://")
-    assert f"could not notify: webhook at {place}: 302 Found, which leads elsewhere" in done.stderr
+    assert (
+        f"notification failed: webhook at {place}: 302 Found (redirects are not followed)"
+        in done.stderr
+    )
     assert "secret" not in done.output
 
 
@@ -198,13 +201,16 @@ def test_a_program_gets_the_text(night, tmp_path):
     ("command", "why"),
     [
         (["/nowhere/notify"], "No such file"),
-        (["sh", "-c", "cat >/dev/null; echo no route >&2; exit 3"], "ended with 3: no route"),
+        (
+            ["sh", "-c", "cat >/dev/null; echo no route >&2; exit 3"],
+            "exited with status 3: no route",
+        ),
     ],
 )
 def test_a_program_that_fails_is_a_line(night, command, why):
     done = night(f"[nightly]\nnotify = {json.dumps(command)}\n")
     assert done.exit_code == 0
-    assert "could not notify" in done.stderr
+    assert "notification failed" in done.stderr
     assert why in done.stderr
 
 

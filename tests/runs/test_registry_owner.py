@@ -46,7 +46,7 @@ def test_a_night_of_another_registry_is_refused(two):
     refused = run("nightly", two / "two", out=out)
     assert isinstance(refused.exception, UsageError)
     assert str(refused.exception).startswith(
-        f"{out} holds the audits of {two / 'one'}; give {two / 'two'} a directory of its own"
+        f"{out} holds the audits of {two / 'one'}; use another --out directory for {two / 'two'}"
     )
     assert (out / "index.json").read_bytes() == index
     assert (run("nightly", two / "one", out=out).stdout, audited(out)) == ("", 0)
@@ -71,14 +71,14 @@ def test_of_several_directories_it_is_unknown_which_moved(two):
     out = two / "out"
     run("nightly", two / "one", two / "two", out=out)
     refused = run("nightly", two / "one", "--moved", out=out)
-    assert str(refused.exception) == "--moved takes a registry of one directory"
+    assert str(refused.exception) == "--moved requires a registry of a single directory"
 
 
 def test_one_directory_cannot_have_become_several(two):
     out = two / "out"
     run("nightly", two / "one", out=out)
     refused = run("nightly", two / "one", two / "two", "--moved", out=out)
-    assert str(refused.exception) == "--moved takes a registry of one directory"
+    assert str(refused.exception) == "--moved requires a registry of a single directory"
 
 
 def test_a_silent_night_shows_its_own_registry_again(two):

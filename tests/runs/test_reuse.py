@@ -142,7 +142,7 @@ def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch)
         patch.setattr(cache.AuditCache, "plan", plan)
         nightly(sound, "--probe", "--fail-on", "critical", code=3)
     assert len(probe) == 1  # no runtime was there for it, so it was not looked at in full
-    assert "written to while the run went on" in observed(sound)[0]["error"]
+    assert "modified during the run" in observed(sound)[0]["error"]
     assert observed(sound, "b.keras")[0]["error"] == "no such layer"
     nightly(sound, "--probe", "--fail-on", "critical")
     assert (audited(sound), len(probe)) == (1, 2)
@@ -154,7 +154,7 @@ def test_what_is_recalled_does_not_outlive_a_change_during_the_audit(sound, prob
     with monkeypatch.context() as patch:
         patch.setattr(batch, "audit_model", written_to_once(sound))
         nightly(sound, "--probe", "--fail-on", "critical", code=3)
-    assert "written to while the run went on" in observed(sound)[0]["error"]
+    assert "modified during the run" in observed(sound)[0]["error"]
 
 
 @pytest.mark.slow

@@ -178,7 +178,7 @@ def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
     rows = {each.target.relative: each.row for each in done}
     assert sorted(rows) == ["a.h5", "b.keras", "truncated.h5"]
     assert rows["truncated.h5"]["verdict"] == "fail"
-    for name, why in (("a.h5", "SIGSEGV"), ("b.keras", "longer than the time allowed")):
+    for name, why in (("a.h5", "SIGSEGV"), ("b.keras", "exceeded the time limit")):
         assert rows[name]["verdict"] in {"fail", "incomplete"}
         assert rows[name]["exit"] in {1, 3}
         assert why in str(rows[name]["reason"])
@@ -258,7 +258,7 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
     os.killpg(process.pid, number)  # what Ctrl-C in a terminal does
     stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (130, b"")
-    said = b"modelaudit: interrupted: 2 of 3 models audited; go on with --resume"
+    said = b"modelaudit: interrupted: 2 of 3 models audited; continue with --resume"
     assert stderr.strip() == said
     index = json.loads((out / "index.json").read_text())
     assert (len(index["models"]), index["missing"], index["exit"]["code"]) == (2, 1, 130)

@@ -58,7 +58,9 @@ def test_waivers_of_other_models_are_not_called_unused(models, config):
         f'[[ignore]]\nrule = "MA604"\n{WHY}'
     )
     said = invoke(config, "scan", models).stderr.splitlines()
-    unused = "modelaudit: the waiver of MA102 for models/a.h5 (known) covers no finding of this run"
+    unused = (
+        "modelaudit: the waiver of MA102 for models/a.h5 (known) matches no finding of this run"
+    )
     assert said == [unused]  # MA604 asks of models that are run, and a scan runs none
     for single in ("a.h5", "truncated.h5"):
         assert invoke(config, "scan", models / single).stderr == ""
@@ -71,9 +73,9 @@ def test_patterns_that_fit_no_model_are_told(models, config):
         '[[policy]]\npath = "prood/*"\nfail_on = "low"\n'
     )
     assert invoke(config, "scan", models).stderr.splitlines() == [
-        "modelaudit: the waiver of all findings for left/* (known) fits no model of this run",
-        f"modelaudit: {STEERING} fits no model of this run",
-        "modelaudit: the policy for prood/* fits no model of this run",
+        "modelaudit: the waiver of all findings for left/* (known) matches no model of this run",
+        f"modelaudit: {STEERING} matches no model of this run",
+        "modelaudit: the policy for prood/* matches no model of this run",
     ]
     assert invoke(config, "scan", models / "a.h5").stderr == ""
 
@@ -83,7 +85,7 @@ def test_a_pattern_that_can_fit_no_model_is_told_with_how_they_are_written(model
     config.write_text(f'[[policy]]\npath = "{path}"\nfail_on = "low"\n')
     for audited_path in (models, models / "a.h5"):
         (said,) = invoke(config, "scan", audited_path).stderr.splitlines()
-        assert said.startswith(f"modelaudit: the policy for {path} can fit no model: ")
+        assert said.startswith(f"modelaudit: the policy for {path} can never match: ")
         assert "relative to REGISTRY or to the settings file's directory" in said
 
 
@@ -94,11 +96,11 @@ def test_a_waiver_that_has_expired_says_so():
 
     rows = [row("a.h5")]
     assert told("2026-02-28", rows=rows) == [
-        "expired on 2026-02-28 and covers no finding of this run"
+        "expired on 2026-02-28 and matches no finding of this run"
     ]
-    assert told("2026-03-01", rows=rows) == ["covers no finding of this run"]
+    assert told("2026-03-01", rows=rows) == ["matches no finding of this run"]
     assert told("2026-02-28", "b*", rows=rows) == [
-        "expired on 2026-02-28 and fits no model of this run"
+        "expired on 2026-02-28 and matches no model of this run"
     ]
     assert told("2026-02-28", rows=rows, whole=False) == []
     found = {"code": "MA405", "name": "x", "fingerprint": "0"}
@@ -133,8 +135,8 @@ def row(path, outputs=None, unanswered=()):
 def test_an_expectation_that_fits_no_measured_output_is_told():
     measured = row("drive/a.h5", {"steering": ["H", "V"]})
     said = notes(Expectation("odd", "drive/*", "steer"), rows=[measured])
-    there = "there are steering, measured under H, V"
-    told = f"the expectation of output steer for drive/* (odd under H) fits no output: {there}"
+    there = "outputs: steering; measured transforms: H, V"
+    told = f"the expectation of output steer for drive/* (odd under H) matches no output; {there}"
     assert said == [told]
     assert len(notes(Expectation("odd", transform="flip"), rows=[measured])) == 1
     assert notes(Expectation("odd", "drive/*", "steer*"), rows=[measured]) == []
@@ -150,7 +152,7 @@ def test_a_runtime_that_another_answers_for_is_told():
 
     assert told("tf==2.15", "tf==2.15.1", "tf-keras==2.21", "keras==3.5") == []
     said = told("tf==2.99", "tf==2.15")
-    assert said == ["tf==2.99 is not known: what is predicted for it is that of tf==2.21.0"]
+    assert said == ["tf==2.99 is unknown: its predictions are those for tf==2.21.0"]
 
 
 @pytest.mark.parametrize(
@@ -184,8 +186,8 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
         (EVERY + 'targets = ["tf==9.15"]', "[[policy]] number 1: 'tf==9.15': unknown tf version 9"),
         (EVERY + 'targets = ["tf=2"]', "[[policy]] number 1: 'tf=2' is not a runtime"),
         ("[thresholds]\nMA999 = 1", "[thresholds]: unknown rule 'MA999'"),
-        ("[thresholds]\nMA102 = 1", "MA102 has no threshold to set; these have: MA410 (golden"),
-        ("[thresholds]\nMA604 = 0", "MA604 must be from 0.001 to 10 times"),
+        ("[thresholds]\nMA102 = 1", "MA102 has no threshold; rules with one: MA410 (golden"),
+        ("[thresholds]\nMA604 = 0", "MA604 must be between 0.001 and 10 times"),
         (
             "[thresholds]\nMA606 = 0.5\ndead-layer = 0.7",
             "[thresholds]: MA606 and dead-layer are the same rule, set twice",
@@ -198,7 +200,7 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
             EVERY + "thresholds = { MA606 = 0.5, dead-layer = 0.5 }",
             "[[policy]] number 1: MA606 and dead-layer are the same rule, set twice",
         ),
-        ("[thresholds]\ndead-layer = 1.5", "dead-layer must be from 0.01 to 1 as share"),
+        ("[thresholds]\ndead-layer = 1.5", "dead-layer must be between 0.01 and 1 as share"),
         ('target = "keras==7.1"', "toml: 'keras==7.1': unknown keras version 7; newest: 3."),
     ],
 )

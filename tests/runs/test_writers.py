@@ -89,7 +89,7 @@ def half(models: Path) -> bytes:
     return whole
 
 
-COPYING = "a.h5  pass -> incomplete\n    Partially audited: a.h5: it is not whole and was"
+COPYING = "a.h5  pass -> incomplete\n    Partially audited: a.h5: it is incomplete and was"
 
 
 def test_a_copy_that_goes_on_is_no_damage(sound):
@@ -100,7 +100,7 @@ def test_a_copy_that_goes_on_is_no_damage(sound):
     assert COPYING in done.stdout
     assert "MA1" not in done.stdout
     (sound / "a.h5").write_bytes(whole[:-8])
-    assert "saved again a.h5  still incomplete, other bytes\n" in nightly(sound, code=3).stdout
+    assert "saved again a.h5  still incomplete, different bytes\n" in nightly(sound, code=3).stdout
     (sound / "a.h5").write_bytes(whole)
     assert "better      a.h5  incomplete -> pass\n" in nightly(sound).stdout
 
@@ -113,7 +113,7 @@ def test_a_copy_that_does_not_go_on_is_damage(sound):
     (sound / "a.h5").write_bytes((sound / "a.h5").read_bytes())
     done = nightly(sound, code=1)
     assert (
-        "worse       a.h5  incomplete -> fail; the file is the same, looked at in full now\n"
+        "worse       a.h5  incomplete -> fail; same file, now fully audited\n"
         "  + MA102 truncated-file (high): "
     ) in done.stdout
     assert nightly(sound).stdout == ""
@@ -136,7 +136,7 @@ def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
         part.unlink()
     done = nightly(sound, code=3).stdout
     assert "  incomplete\n    Partially audited: " in done
-    assert "it is not whole" in done
+    assert "it is incomplete" in done
     assert "  incomplete -> fail" in nightly(sound, code=1).stdout
     assert nightly(sound).stdout == ""
 

@@ -74,7 +74,7 @@ def test_numbers_beyond_the_finite_come_back() -> None:
 
 
 def test_what_has_no_json_form_is_refused() -> None:
-    with pytest.raises(TypeError, match="object has no JSON form"):
+    with pytest.raises(TypeError, match="object cannot be encoded as JSON"):
         encode(Observation("here", object(), Status.LOADED))
 
 

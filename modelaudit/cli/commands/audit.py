@@ -45,7 +45,7 @@ def _warn(notes: Iterable[str]) -> None:
 @options.option(
     "--resume",
     is_flag=True,
-    help="Go on with the last run into --out if it was interrupted, instead of starting anew.",
+    help="Resume the last run into --out if it was interrupted.",
 )
 @page_options
 @options.probing
@@ -63,7 +63,7 @@ def audit(
     log_file: Path | None,
     **chosen: Any,
 ) -> None:
-    """Audit models and write reports: every model under PATHS, whatever its format."""
+    """Audit models and write reports: every model under PATHS, in any format."""
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.recorded_run import record_run, utc_now
@@ -91,7 +91,7 @@ def audit(
     raise click.exceptions.Exit(ran.code)
 
 
-@click.command(short_help="Static rules only; runs no model, writes nothing.")
+@click.command(short_help="Check static rules only; run nothing, write nothing.")
 @options.PATHS
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 @options.shared
@@ -103,7 +103,10 @@ def scan(
     log_file: Path | None,
     **chosen: Any,
 ) -> None:
-    """Static rules only: integrity, compatibility, weights, symmetry, security. Runs nothing."""
+    """Check static rules only: integrity, compatibility, weights, symmetry, security.
+
+    Runs no model and writes no file.
+    """
     import json
 
     from modelaudit import api

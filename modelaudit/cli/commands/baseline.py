@@ -1,4 +1,4 @@
-"""`modelaudit baseline`: what is known today, so that only what is new fails from now on."""
+"""`modelaudit baseline`: record known findings, so that only new ones fail."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 MOST_BYTES = 1 << 28  # of an index or an audit file
 
 
-@click.command(short_help="Write down today's findings, so that only new ones fail.")
+@click.command(short_help="Record known findings, so that only new ones fail.")
 @click.argument("audits", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @options.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; without it the baseline goes to stdout.",
+    help="File to write. Default: stdout.",
 )
 def baseline(audits: tuple[Path, ...], out: Path | None) -> None:
-    """Write down the open findings in AUDITS: directories of reports, or audit.json files.
+    """Record the open findings in AUDITS: report directories or audit.json files.
 
-    `--baseline FILE` lets these findings pass in later audits, also where a model is saved again
-    or renamed; a finding that is new, or has become worse, fails as ever.
+    Later audits with `--baseline FILE` accept these findings, even if a model is saved again or
+    renamed. Findings that are new or more severe still fail.
     """
     from modelaudit.baseline import dumps, from_audits
     from modelaudit.registry.output_directory import write_atomic
@@ -48,7 +48,7 @@ def _files(path: Path) -> list[Path]:
     """The audit files of a directory's last run, or the file itself.
 
     Raises:
-        UsageError: the directory holds no run, or its index leads out of it.
+        UsageError: the directory holds no run, or its index links to files outside.
     """
     from modelaudit.errors import ReadError, UsageError
     from modelaudit.formats.io.bounded import read_bytes
@@ -56,29 +56,29 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     folder = path.resolve()
-    # The index of an earlier run lies two below the reports that it links to.
+    # The index of an earlier run is two levels below the directory of the reports.
     top = folder.parent.parent if folder.parent.name == "runs" else folder
     try:
         index = json.loads(read_bytes(folder / "index.json", MOST_BYTES))
         files = [Path(os.path.realpath(folder / row["links"]["json"])) for row in index["models"]]
         missing = int(index.get("missing", 0))
     except (ReadError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{path}: holds no reports of a run ({error})") from error
+        raise UsageError(f"{path}: contains no reports of a run ({error})") from error
     outside = [file for file in files if not file.is_relative_to(top)]
     if outside:
-        raise UsageError(f"{path}: its index.json leads out of it, to {clean(str(outside[0]))}")
+        raise UsageError(f"{path}: index.json links to a file outside: {clean(str(outside[0]))}")
     if missing:
-        lacking = f"{missing} model{'s' * (missing > 1)}, which the baseline lacks"
-        click.echo(f"modelaudit: {path}: its run was interrupted before {lacking}", err=True)
+        lacking = f"{missing} model{'s' * (missing > 1)}, which are missing from the baseline"
+        click.echo(f"modelaudit: {path}: the run was interrupted before {lacking}", err=True)
     return files
 
 
 def _audit(file: Path) -> Audit:
-    """What an audit file holds.
+    """The audit in an audit file.
 
     Raises:
-        SchemaError: it is none.
-        ReadError: it is no regular file, or cannot be read.
+        SchemaError: it is not an audit file.
+        ReadError: it is not a regular file, or cannot be read.
     """
     from modelaudit.errors import SchemaError
     from modelaudit.formats.io.bounded import read_bytes

@@ -1,4 +1,4 @@
-"""`modelaudit diff`: what changed from one model to the next."""
+"""`modelaudit diff`: what changed between two models, audits or runs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from modelaudit.settings import Settings
 
 WIDTH = 80
-LISTED = 20  # changes of one section in the text; --json has them all
+LISTED = 20  # changes shown per section; --json has them all
 
 
-@click.command(short_help="What changed between two models, audit files or runs.")
+@click.command(short_help="Show what changed between two models, audits or runs.")
 @click.argument("old", type=click.Path(path_type=Path, exists=True))
 @click.argument("new", type=click.Path(path_type=Path, exists=True))
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -34,18 +34,18 @@ LISTED = 20  # changes of one section in the text; --json has them all
 @options.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a page that shows both side by side.",
+    help="Also write an HTML page that compares both.",
 )
 @TEMPLATES
 @options.probing
 def diff(
     old: Path, new: Path, as_json: bool, html: Path | None, templates: Path | None, **chosen: Any
 ) -> None:
-    """What changed from OLD to NEW: versions, signatures, architecture, weights, answers.
+    """Show what changed from OLD to NEW: versions, signatures, architecture, weights, outputs.
 
-    Each is a model or its audit.json. Or both are runs, each the directory that `audit` wrote or
-    an index.json in it: which models have other verdicts and findings, which came, which are gone.
-    Exit: 0 nothing changed, 1 something did.
+    Each is a model or its audit.json. Alternatively both are runs, given as the output directory
+    of `audit` or an index.json in it: this lists the models whose verdicts or findings changed,
+    and those that are new or gone. Exit codes: 0 no changes, 1 changes.
     """
     from modelaudit.cli.commands.diff_runs import diff_runs, opened
 
@@ -67,7 +67,7 @@ def _diff_models(
     html: Path | None,
     templates: Path | None,
 ) -> bool:
-    """Tell what changed from one model to the other, and whether anything did."""
+    """Print what changed between two models; whether anything did."""
     from modelaudit import api
     from modelaudit.errors import ReadError, SchemaError
     from modelaudit.registry.output_directory import write_atomic
@@ -91,7 +91,7 @@ def _diff_models(
 
 
 def _names(found: ModelDiff, old: Path, new: Path) -> tuple[str, str]:
-    """What to call the two: their models, and where those have one name, where they were."""
+    """Labels of the two: the models' names, with directories if the names are equal."""
     from modelaudit.report.pages.model_diff import model_name
     from modelaudit.runs.compare_models import is_audit_file
 
@@ -110,16 +110,16 @@ def _answered(found: ModelDiff) -> str:
     if found.answers is None:
         return _not_answered(found)
     if found.answers.not_replayed:
-        return f"answers not compared: {found.answers.not_replayed}"
+        return f"outputs not compared: {found.answers.not_replayed}"
     same = all(output.reproduced for output in found.answers.outputs)
-    return f"answers to the same inputs are {'equal' if same else 'different'}"
+    return f"outputs for the same inputs are {'equal' if same else 'different'}"
 
 
 def _not_answered(found: ModelDiff) -> str:
     from modelaudit.report.pages.model_diff import same_probe_inputs
 
     if found.of_models:
-        return "the models were not run, so their answers are not compared"
+        return "the models were not run, so their outputs are not compared"
     return same_probe_inputs(found.old, found.new)
 
 

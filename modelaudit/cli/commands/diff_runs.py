@@ -1,4 +1,4 @@
-"""`modelaudit diff` of two runs: their indexes, and what is still there of their reports."""
+"""`modelaudit diff` of two runs, by their indexes and the reports that still exist."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from modelaudit.schema import Audit
 
 WIDTH = 80
-LISTED = 20  # models of one kind in the text; --json and the page have them all
-MOST_BYTES = 1 << 28  # of an index; one of 100,000 models has about 100 MB
+LISTED = 20  # models shown per kind; --json and the page have them all
+MOST_BYTES = 1 << 28  # bytes of an index; that of 100,000 models has about 100 MB
 
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """A run's `index.json`: what the user called it, where it is and what it holds."""
+    """A run's `index.json`: the path given by the user, its location and its content."""
 
     asked: Path
     file: Path
@@ -33,10 +33,10 @@ class RunFile:
 
 
 def opened(old: Path, new: Path) -> tuple[RunFile, RunFile] | None:
-    """Both runs; None where neither path is one.
+    """Both runs; None if neither path is a run.
 
     Raises:
-        UsageError: only one is.
+        UsageError: only one is a run.
     """
     from modelaudit.errors import UsageError
 
@@ -71,7 +71,7 @@ def _run_at(path: Path) -> RunFile | None:
 def diff_runs(
     old: RunFile, new: RunFile, *, as_json: bool, html: Path | None, templates: Path | None
 ) -> bool:
-    """Tell which models changed, and whether any did."""
+    """Print which models changed; whether any did."""
     from modelaudit.registry.output_directory import write_atomic
     from modelaudit.report.pages.model_diff import render_diff_page
     from modelaudit.report.pages.run_diff import ComparedRun, build_run_diff
@@ -92,7 +92,7 @@ def diff_runs(
 
 
 def _kept(index: Path, row: Mapping[str, Json]) -> KeptAudit:
-    """What lies beside the index of a model in it, if that is not of another run by now."""
+    """What still exists of a model's reports, unless they belong to another run by now."""
     from modelaudit.errors import SchemaError
     from modelaudit.report.export.registry import PER_MODEL
     from modelaudit.report.pages.run_diff import KeptAudit
@@ -111,9 +111,9 @@ def _kept(index: Path, row: Mapping[str, Json]) -> KeptAudit:
 
 
 def _report(index: Path, link: Json) -> Path | None:
-    """The file that an index links to, if it is one of the reports that it belongs to.
+    """The file that an index links to, if it is one of the reports next to the index.
 
-    The index may be from another hand, so that it may name anything.
+    The index is not trusted: it may name anything.
     """
     if not isinstance(link, str):
         return None
@@ -122,18 +122,18 @@ def _report(index: Path, link: Json) -> Path | None:
     try:
         file = (index.parent / link).resolve()
         return file if file.is_relative_to(reports) and file.is_file() else None
-    except (OSError, ValueError, RuntimeError):  # no path, or links that lead in a circle
+    except (OSError, ValueError, RuntimeError):  # not a path, or a symbolic link loop
         return None
 
 
 def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
-    """Whether an audit says what the row says."""
+    """Whether an audit matches the row."""
     from modelaudit.runs.batch import result_row
     from modelaudit.runs.run_index import index_entry
 
     try:
         entry = index_entry(result_row(audit), ())
-    except (KeyError, TypeError, ValueError):  # a file from another hand
+    except (KeyError, TypeError, ValueError):  # an untrusted file
         return False
     same = (entry.path, entry.verdict, entry.reason, list(entry.codes), entry.counts)
     return same == tuple(row.get(key) for key in ("path", "verdict", "reason", "codes", "counts"))
@@ -155,12 +155,12 @@ def _text(found: RunDiff) -> str:
             lines += _lines(each, width)
         if len(mine) > LISTED:
             lines.append(f"    and {len(mine) - LISTED:,} more (--json lists them all)")
-    lines.append(f"{found.summary}, {found.same:,} as before")
+    lines.append(f"{found.summary}, {found.same:,} unchanged")
     return "\n".join(lines)
 
 
 def _lines(change: RunDiffEntry, width: int) -> list[str]:
-    """One model: its verdicts and path, what changed, and where to read on."""
+    """One model: its verdicts, path, changes and reports."""
     states = [verdict_mark(side.verdict) for side in (change.old, change.new) if side]
     lines = [f"  {' -> '.join(states)}  {clean(change.path)}"]
     told = [*change.said, change.why] if change.why else change.said
@@ -172,6 +172,6 @@ def _lines(change: RunDiffEntry, width: int) -> list[str]:
 
 
 def _near(path: Path) -> str:
-    """A path as it is typed here: relative where it lies below."""
+    """A path as the user would type it: relative if it is below the working directory."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

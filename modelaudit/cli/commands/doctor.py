@@ -1,4 +1,4 @@
-"""`modelaudit doctor`: is everything there that an audit needs?"""
+"""`modelaudit doctor`: check the installation."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def _sandbox() -> None:
 
     layers = sandbox_layers()
     for layer, state in layers.items():
-        word = "ok     " if state is True else "absent "
+        word = "ok     " if state is True else "missing"
         click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
     reason = unavailable_reason()
-    word = "absent " if reason else "ok     "
-    click.echo(f"  {word}  bubblewrap, for --sandbox bwrap only" + (reason and f": {reason}"))
+    word = "missing" if reason else "ok     "
+    click.echo(f"  {word}  bubblewrap, only for --sandbox bwrap" + (reason and f": {reason}"))
     click.echo(f"  {containment(layers)}")
 
 
-@click.command(short_help="Say what is installed and what is missing.")
+@click.command(short_help="Check the installation.")
 def doctor() -> None:
-    """Say what is installed, what is missing, and how far models can be isolated here."""
+    """Check packages, system libraries and the sandbox for running models."""
     click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
     click.echo("\nPackages")
     packages = _packages()

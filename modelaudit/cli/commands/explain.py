@@ -1,4 +1,4 @@
-"""`modelaudit explain`: the diagnosis of one model in one screen."""
+"""`modelaudit explain`: the diagnosis of one model on one screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelaudit.diagnosis.model import Cause, Diagnosis
 
 WIDTH = 100
-NAMED = 3  # undecided causes that are named
+NAMED = 3  # undecided causes shown
 UNDECIDED = ("undecided-without-images", "not-run")
 CAUSE = "Cause: "
 STATES = {"explains it": ("red", "!"), "ruled out": ("green", "-"), "open": ("yellow", "?")}
@@ -65,7 +65,7 @@ def _headline(first: Cause) -> str:
 
 
 def _undecided(diagnosis: Diagnosis) -> list[str]:
-    """What is open, by what would decide it."""
+    """Open questions, grouped by what would decide them."""
     by_need: dict[str, list[str]] = {}
     for each in diagnosis.undecidable:
         what = f"whether {each.what[:1].lower()}{each.what[1:]}"
@@ -78,13 +78,13 @@ def _few(words: list[str]) -> str:
     return "; ".join(words[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-@click.command(short_help="Say why a model answers as it does.")
+@click.command(short_help="Explain the behaviour of a model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @options.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 @options.ARCHITECTURE
 @options.probing
 def explain(model: Path, as_json: bool, **chosen: Any) -> None:
-    """Say why MODEL answers as it does: causes ranked, evidence, what to try next."""
+    """Explain the behaviour of MODEL: ranked causes, evidence, and what to try next."""
     import json
 
     from modelaudit.runs.explain import explanations

@@ -1,4 +1,4 @@
-"""`modelaudit history`: how a registry, or one of its models, has done over the runs."""
+"""`modelaudit history`: past runs of a registry, or past audits of a model."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from modelaudit.store.store import Store
 
 VERDICTS = tuple(verdict.value for verdict in WORST_FIRST)
-HEAD = ("run", "began (UTC)", "state", "models", *VERDICTS, "audited", "seconds")
+HEAD = ("run", "started (UTC)", "state", "models", *VERDICTS, "audited", "seconds")
 MINUTES = len("2026-01-01 00:00")
-LOST = "broken off"  # what a run is whose process was killed
+LOST = "aborted"  # state of a run whose process was killed
 
 
-@click.command(short_help="How a registry or a model has done over the runs.")
+@click.command(short_help="Show past runs, or past audits of a model.")
 @click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("model", required=False)
 @options.option(
@@ -35,14 +35,14 @@ LOST = "broken off"  # what a run is whose process was killed
     type=click.IntRange(min=1),
     default=20,
     show_default=True,
-    help="Runs, or audits of MODEL, to show.",
+    help="Number of runs, or of audits of MODEL, to show.",
 )
 @options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
-    """Show the runs into OUT (a directory of reports), or what became of one MODEL.
+    """Show the runs in OUT (a report directory), or the history of one MODEL.
 
-    MODEL is a path as the reports give it. Of a model each audit is shown that differs from the
-    one before, with its worst finding, what changed, and where its bytes are the same, why.
+    MODEL is a path as shown in the reports. For a model, lists the audits that differ from the
+    previous one, with the worst finding, what changed and, for an unchanged file, why.
     """
     from modelaudit.cli.history_text import as_text
     from modelaudit.cli.terminal import say
@@ -55,14 +55,14 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
             rows = _runs(store, last, going=is_locked(out))
             say(json.dumps(rows, indent=2) if as_json else _table(rows))
             return
-        # As reports write names that are not UTF-8.
+        # Reports write names that are not UTF-8 in this form.
         named = os.fsencode(model).decode("utf-8", "backslashreplace")
         audits = audits_of(store, named, last)
         say(json.dumps(audits, indent=2) if as_json else as_text(audits))
 
 
 def _runs(store: Store, last: int, *, going: bool) -> list[dict[str, Json]]:
-    """The last runs; `going` says that a run, which is the newest, writes to the history now."""
+    """The last runs; `going`: the newest one is still in progress."""
     runs = store.runs()[-last:]
     counts = store.verdicts(run.id for run in runs)
     rows = []
@@ -93,7 +93,7 @@ def _run(run: StoredRun) -> dict[str, Json]:
 
 
 def _table(rows: Sequence[dict[str, Json]]) -> str:
-    """A table for each registry: a line for each run, and how the verdicts went over the last."""
+    """A table for each registry: one line per run, and the trend of the verdicts."""
     from modelaudit.cli.terminal import columns
     from modelaudit.report.pages.verdict_trend import LAST, trend_lines
     from modelaudit.terminal_text import clean, wrapped
@@ -123,11 +123,11 @@ def _table(rows: Sequence[dict[str, Json]]) -> str:
             line = f"{shown} {', '.join(told)}"
             each = [shown, *(wrapped(verdict, room, "  ", "    ") for verdict in told)]
             lines += [line] if len(line) <= room else each
-    return "\n".join(lines) or "no run yet"
+    return "\n".join(lines) or "no runs yet"
 
 
 def _narrow(row: tuple[str, ...]) -> tuple[str, ...]:
-    """The row without parts of seconds."""
+    """The row with whole seconds."""
     seconds = "secs" if row == HEAD else row[-1].partition(".")[0]
     return (row[0], row[1][:MINUTES], *row[2:-1], seconds)
 

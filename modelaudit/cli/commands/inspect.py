@@ -1,4 +1,4 @@
-"""`modelaudit inspect`: what a saved model says of itself."""
+"""`modelaudit inspect`: the contents of a saved model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _size(count: int) -> str:
 
 
 def facts_json(artifact: Artifact) -> dict[str, Json]:
-    """The facts of one model as JSON: the audit's sections without any judgement."""
+    """The facts of one model as JSON: the audit's sections without findings."""
     from modelaudit import audit_sections
     from modelaudit.rules.model import Facts
     from modelaudit.schema import jsonable
@@ -101,11 +101,11 @@ def _shown(artifact: Artifact) -> dict[str, Json]:
     return {"text": _text(artifact)}
 
 
-@click.command(short_help="Show what saved models say of themselves.")
+@click.command(short_help="Show the contents of saved models.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Show what saved models say of themselves. Judges nothing, writes nothing."""
+    """Show the contents of saved models. Checks no rules and writes no files."""
     from modelaudit.facts import Problem, ProblemKind
     from modelaudit.pipeline import AuditTarget, read_artifact, unreadable_artifact
     from modelaudit.runs.batch import find_models

@@ -1,4 +1,4 @@
-"""`modelaudit nightly`: audits for cron, silent unless something changed."""
+"""`modelaudit nightly`: audits for cron; prints only changes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from modelaudit.store.run_changes import ModelChange
 
 
-@click.command(
-    cls=Monitored, short_help="Audit a registry for cron: silent unless something changed."
-)
+@click.command(cls=Monitored, short_help="Audit a registry from cron; print only changes.")
 @click.argument(
     "registry", nargs=-1, required=True, metavar="REGISTRY...", type=click.Path(path_type=Path)
 )
@@ -28,18 +26,18 @@ if TYPE_CHECKING:
     "-o",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Directory for the reports and the history of runs.",
+    help="Directory for the reports and the run history.",
 )
 @options.FORMATS
 @options.option(
     "--verify",
     is_flag=True,
-    help="Compare the bytes of models that look unchanged, not only sizes, times and inodes.",
+    help="Compare the bytes of files, not only sizes, times and inodes.",
 )
 @options.option(
     "--moved",
     is_flag=True,
-    help="REGISTRY is the one that --out holds the audits of, in another place: go on with them.",
+    help="REGISTRY has moved: continue the history in --out under the new path.",
 )
 @page_options
 @options.probing
@@ -58,11 +56,11 @@ def nightly(
     log_file: Path | None,
     **chosen: Any,
 ) -> None:
-    """Audit what changed in REGISTRY since the last time, and print that only.
+    """Audit what changed in REGISTRY since the last run, and print only that.
 
-    Models whose files, rules, settings and runtimes are as they were are not read again. Where
-    nothing changed, nothing is printed and the exit code is 0; else it is that of the models
-    that changed.
+    Models are not read again if their files, the rules, the settings and the runtimes are
+    unchanged. If nothing changed, nothing is printed and the exit code is 0; otherwise it is that
+    of the changed models.
     """
     from modelaudit import api
     from modelaudit.cli.terminal import ProgressBar, say
@@ -97,7 +95,7 @@ def nightly(
 
 
 def as_text(ran: RunResult) -> str:
-    """What a mail says of a run: how many changed, each with its findings, where to read on."""
+    """The mail for a run: the number of changes, each with its findings, and the reports."""
     from modelaudit.cli.run_summary import cross_model_lines, verdict_counts
     from modelaudit.runs.change_text import (
         change_counts,
@@ -109,7 +107,7 @@ def as_text(ran: RunResult) -> str:
     from modelaudit.terminal_text import clean
 
     if ran.since and not ran.rows:
-        count = f"no model now, {ran.before:,} on {ran.since}; is everything mounted?"
+        count = f"no models found, {ran.before:,} on {ran.since}; is everything mounted?"
     elif ran.since:
         count = f"{change_counts(ran.changes, ran.before, len(ran.rows))} since {ran.since}"
     else:
@@ -124,14 +122,14 @@ def as_text(ran: RunResult) -> str:
 
 
 def _first(ran: RunResult) -> tuple[ModelChange, ...]:
-    """Of a first run, for which everything is new, the models that need a look."""
+    """For a first run, in which everything is new, the models that need attention."""
     from modelaudit.store.run_changes import new_model
 
     return tuple(new_model(row) for row in ran.rows if row["verdict"] in {"fail", "incomplete"})
 
 
 def as_details(ran: RunResult) -> dict[str, Json]:
-    """The same for programs."""
+    """The run as JSON."""
     from modelaudit.runs.change_text import change_json
 
     return {

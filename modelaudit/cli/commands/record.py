@@ -1,4 +1,4 @@
-"""`modelaudit record`: write the golden record of a saved model beside it."""
+"""`modelaudit record`: write the golden record of a saved model next to it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from modelaudit.facts import Json
 
 
-@click.command(short_help="Write a model's golden record beside it.")
+@click.command(short_help="Write a golden record next to a model.")
 @click.argument("model", type=click.Path(path_type=Path))
-@options.option("--force", is_flag=True, help="Replace a record that is there.")
+@options.option("--force", is_flag=True, help="Replace an existing record.")
 @options.ARCHITECTURE
 @options.probing
 def record(model: Path, force: bool, **chosen: Any) -> None:
-    """Write the golden record of MODEL beside it: digests of weights, answers to made-up inputs.
+    """Write the golden record of MODEL next to it: weight digests, and outputs for probe inputs.
 
-    Every later audit compares the model with the record. Do this where you trust the model: best
-    right after saving, from the program itself (`modelaudit.record(model, path)`).
+    Every later audit compares the model with the record. Record a model only while you trust it:
+    ideally right after saving, in the training program (`modelaudit.record(model, path)`).
     """
     from modelaudit.errors import UsageError
     from modelaudit.golden import record_saved
@@ -42,7 +42,7 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
         raise click.exceptions.Exit(ExitCode.NO_MODEL)
     kept = [t for t in found.targets if record_path(t.path).exists()]
     if kept and not force:
-        raise UsageError(f"{record_path(kept[0].path)} is there already; --force replaces it")
+        raise UsageError(f"{record_path(kept[0].path)} already exists; use --force to replace it")
 
     failed = False
     with start_runtimes(settings, {t.root for t in found.targets}) as handles:

@@ -1,4 +1,4 @@
-"""`modelaudit render`: any report from a saved audit, also where the model is not."""
+"""`modelaudit render`: write reports from a saved audit, without the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelaudit.findings import Severity
 from modelaudit.report.export.registry import FORMATS
 
 
-@click.command(short_help="Make any report from a saved audit.")
+@click.command(short_help="Write reports from a saved audit.")
 @click.argument("audit_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @options.option(
     "--format",
@@ -22,15 +22,14 @@ from modelaudit.report.export.registry import FORMATS
     multiple=True,
     required=True,
     metavar="FORMAT[=FILE]",
-    help=f"{', '.join(FORMATS)}. Without FILE the report goes to stdout.",
+    help=f"{', '.join(FORMATS)}. Without FILE, the report goes to stdout.",
 )
-# Neither a variable nor a settings file sets this: both are for audits, and those hold the answer.
+# Not set by a variable or settings file: those are for audits, which store the value.
 @click.option(
     "--fail-on",
     "other_line",
     type=click.Choice([s.value for s in Severity]),
-    help="Severity from which a finding is a failure in JUnit. Default: the one that the audit was "
-    "made with.",
+    help="Lowest severity of a finding that is a failure in JUnit. Default: that of the audit.",
 )
 @page_options
 def render(
@@ -41,7 +40,7 @@ def render(
     paper: str,
     appendix: bool,
 ) -> None:
-    """Make reports from AUDIT_FILE (an audit.json)."""
+    """Write reports from AUDIT_FILE (an audit.json)."""
     from modelaudit import api, schema
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.write_reports import render_format
@@ -51,7 +50,9 @@ def render(
         Severity(other_line) if other_line else None, paper, templates, appendix
     )
     if len([each for each in formats if "=" not in each]) > 1:
-        raise UsageError("only one format can go to stdout; give the others a file: -f pdf=FILE")
+        raise UsageError(
+            "only one format can go to stdout; write the others to a file: -f pdf=FILE"
+        )
     for each in formats:
         name, _, file = each.partition("=")
         if file:

@@ -1,4 +1,4 @@
-"""`modelaudit rules`: what is asked of every model."""
+"""`modelaudit rules`: list and explain the rules."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from modelaudit.errors import UsageError
 from modelaudit.terminal_text import wrapped
 
 WIDTH = 78
-LISTED = 80  # columns that a list of rules takes at least
+LISTED = 80  # minimum number of columns for a list of rules
 
 
 @click.command(short_help="List the rules, or explain one.")
 @click.argument("code", required=False)
 @options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rules(code: str | None, as_json: bool) -> None:
-    """List the rules, or explain one (by CODE such as MA401, or by name)."""
+    """List the rules, or explain one, given by code (such as MA401) or name."""
     from modelaudit.rules.catalogue import CATALOGUE, rule, unknown
     from modelaudit.rules.model import Rule
     from modelaudit.schema import jsonable
@@ -44,7 +44,7 @@ def rules(code: str | None, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps([describe(each) for each in CATALOGUE], indent=2))
             return
-        # One line a rule where it is not read but searched.
+        # One line per rule if the output is piped, for searching.
         width = max(columns(), LISTED) if sys.stdout.isatty() else sys.maxsize
         names = max(len(each.name) for each in CATALOGUE)
         for each in CATALOGUE:

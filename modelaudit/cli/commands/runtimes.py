@@ -1,4 +1,4 @@
-"""`modelaudit runtimes`: the runtimes that predictions are known for, and how to add one's own."""
+"""`modelaudit runtimes`: list the known runtimes, or collect a profile of another one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 
-@click.group(invoke_without_command=True, short_help="List runtimes, or collect one's profile.")
+@click.group(invoke_without_command=True, short_help="List known runtimes, or add one.")
 @click.pass_context
 def runtimes(context: click.Context) -> None:
-    """Runtimes that models are predicted for. Without a subcommand: list."""
+    """Runtimes that predictions are available for. The default subcommand is list."""
     if context.invoked_subcommand is None:
         context.invoke(list_runtimes)
 
@@ -19,7 +19,7 @@ def runtimes(context: click.Context) -> None:
 @runtimes.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_runtimes(as_json: bool = False) -> None:
-    """List the profiles that come with modelaudit, with the versions they were collected from."""
+    """List the profiles that ship with modelaudit, with the versions they were collected from."""
     from modelaudit.runtimes.catalogue import default_targets, shipped_profiles
     from modelaudit.runtimes.profile import read_profile
 
@@ -42,23 +42,23 @@ def list_runtimes(as_json: bool = False) -> None:
     "--python",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
-    help="Interpreter whose TensorFlow is described.",
+    help="Python interpreter whose TensorFlow is profiled.",
 )
-@click.option("--legacy-keras", is_flag=True, help="Describe its tf-keras instead of Keras 3.")
+@click.option("--legacy-keras", is_flag=True, help="Profile its tf-keras instead of Keras 3.")
 @click.option(
     "--keras-only",
     is_flag=True,
-    help="Describe its Keras 3 alone, as a profile to be laid over that of any TensorFlow.",
+    help="Profile only its Keras 3, for use with any TensorFlow.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runtimes"),
     show_default=True,
-    help="Directory that the profile is written into.",
+    help="Directory for the profile.",
 )
 def collect(python: Path, legacy_keras: bool, keras_only: bool, out: Path) -> None:
-    """Collect the profile of another interpreter's TensorFlow (imports it, for about a minute)."""
+    """Collect the profile of another interpreter's TensorFlow (takes about a minute)."""
     from modelaudit.runtimes.collecting.launch import collect as collect_profile
     from modelaudit.runtimes.collecting.launch import write
 

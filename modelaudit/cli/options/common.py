@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they make."""
+"""Options shared by several commands, and the settings built from them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_ty
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
-    """A click option that a variable sets too: `--fail-on` is `MODELAUDIT_FAIL_ON`."""
+    """A click option that an environment variable can set: `MODELAUDIT_FAIL_ON` for `--fail-on`."""
     variable = names[0].removeprefix("--").replace("-", "_").upper()
     return click.option(
         *names, cls=ConfigurableOption, envvar=f"MODELAUDIT_{variable}", **attributes
@@ -53,8 +53,8 @@ FORMATS = option(
 ARCHITECTURE = option(
     "--architecture",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Architecture of weights files and checkpoints: a JSON file or a model. Default: JSON "
-    "of that name beside them, or model.json.",
+    help="Architecture for weights files and checkpoints: a JSON file or a model. Default: a JSON "
+    "file of the same name next to them, or model.json.",
 )
 SHARED = (
     option(
@@ -62,35 +62,35 @@ SHARED = (
         type=click.Choice([s.value for s in Severity]),
         default=Severity.HIGH.value,
         show_default=True,
-        help="Severity from which a finding fails a model.",
+        help="Lowest severity of a finding that fails a model.",
     ),
     option(
         "--jobs",
         "-j",
         type=click.IntRange(1, 64),
         default=default_jobs,
-        show_default="one a core, at most 8",
-        help="Models worked on at a time.",
+        show_default="one per core, at most 8",
+        help="Number of models to audit in parallel.",
     ),
     option(
         "--target",
         default="",
         metavar="RUNTIMES",
-        help="Runtimes to predict for, as in tf==2.21,tf==2.18+keras==3.5,tf-keras==2.21. Default: "
-        "those installed here and the newest that is known.",
+        help="Runtimes to predict for, such as tf==2.21,tf==2.18+keras==3.5,tf-keras==2.21. "
+        "Default: the installed ones and the newest known one.",
     ),
     option(
         "--all-versions",
         is_flag=True,
-        help="Of directories with numbered versions audit every version, not only the newest.",
+        help="In directories with numbered versions, audit every version, not only the newest.",
     ),
     option(
         "--baseline",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="Findings in this file (see `modelaudit baseline`) are known and fail no model.",
+        help="Ignore known findings: those in this file (see `modelaudit baseline`) fail no model.",
     ),
     ARCHITECTURE,
-    option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+    option("--quiet", "-q", is_flag=True, help="Print only errors."),
     option(
         "--log-file",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -99,13 +99,13 @@ SHARED = (
 )
 
 PROBE = (
-    option("--no-probe", is_flag=True, help="Do not run any model."),
+    option("--no-probe", is_flag=True, help="Do not run models."),
     option(
         "--runtime",
         "runtimes",
         multiple=True,
         metavar="NAME",
-        help="Try models in this runtime of the settings file, too; `all` for every one. "
+        help="Also run models in this runtime from the settings file; `all` for all of them. "
         "Repeatable.",
     ),
     option(
@@ -120,39 +120,39 @@ PROBE = (
         type=click.IntRange(2, 4096),
         default=ProbeSettings().samples,
         show_default=True,
-        help="Built-in probe inputs per model, when no --probe-data is given.",
+        help="Number of synthetic probe inputs per model, if --probe-data is not given.",
     ),
     option(
         "--timeout",
         type=click.FloatRange(1, MOST_SECONDS),
         default=ProbeSettings().timeout,
         show_default=True,
-        help="Seconds of wall clock that running one model may take.",
+        help="Time limit for running one model, in seconds of wall clock.",
     ),
     option(
         "--memory",
         type=click.IntRange(512, MOST_BYTES // MIB),
         default=ProbeSettings().memory // MIB,
         show_default=True,
-        help="MiB of memory that running one model may use.",
+        help="Memory limit for running one model, in MiB.",
     ),
     option(
         "--probe-unsafe",
         is_flag=True,
-        help="Run models that have a critical finding, too (in the sandbox).",
+        help="Also run models with a critical finding (in the sandbox).",
     ),
     option(
         "--sandbox",
         type=click.Choice(SANDBOXES),
         default=ProbeSettings().sandbox,
         show_default=True,
-        help="What models are run in: what the kernel offers every process, or that inside "
-        "bubblewrap's namespaces.",
+        help="Sandbox for running models: kernel features available to every process, or these "
+        "inside bubblewrap namespaces.",
     ),
     option(
         "--require-sandbox",
         is_flag=True,
-        help="Refuse to run models where the sandbox is not complete.",
+        help="Do not run models if the sandbox is incomplete.",
     ),
 )
 
@@ -189,10 +189,10 @@ def settings_from(
     sandbox: str = ProbeSettings().sandbox,
     require_sandbox: bool = False,
 ) -> Settings:
-    """Settings from options, and from the settings file for what has no option."""
+    """Settings from the options, and from the settings file for everything without an option."""
     file = settings_file()
     check(file)
-    if math.isnan(timeout):  # which is in every range
+    if math.isnan(timeout):  # which passes every range check
         raise UsageError(f"{value_source('timeout')} must be a number of seconds")
     return Settings(
         limits=file.limits,
@@ -224,10 +224,10 @@ def settings_from(
 
 
 def _baseline(path: Path | None) -> Baseline | None:
-    """What a baseline file holds.
+    """The content of a baseline file.
 
     Raises:
-        SchemaError: it is none.
+        SchemaError: it is not a baseline file.
     """
     if path is None:
         return None
@@ -237,17 +237,17 @@ def _baseline(path: Path | None) -> Baseline | None:
 
 
 def settings_file() -> SettingsFile:
-    """What the settings file says, or the defaults where there is none."""
+    """The settings of the settings file, or the defaults without one."""
     context = click.get_current_context(silent=True)
     file = context.find_object(SettingsFile) if context else None
     return file or SettingsFile()
 
 
 def _architecture(path: Path | None, file: SettingsFile) -> str | None:
-    """The file's absolute path, once it is known to hold an architecture.
+    """The file's absolute path, after checking that it holds an architecture.
 
     Raises:
-        UsageError: it holds none.
+        UsageError: it does not.
     """
     if path is None:
         return None
@@ -258,10 +258,10 @@ def _architecture(path: Path | None, file: SettingsFile) -> str | None:
 
 
 def _chosen(names: tuple[str, ...], known: tuple[OtherRuntime, ...]) -> tuple[OtherRuntime, ...]:
-    """The runtimes asked for.
+    """The requested runtimes.
 
-    A settings file only describes them: it may have come along with the models, and starting an
-    interpreter that it names is the user's decision.
+    A settings file only describes them: it may come from the same source as the models, so that
+    only the user may decide to start an interpreter that it names.
 
     Raises:
         UsageError: the settings file has no runtime of that name.
@@ -272,15 +272,15 @@ def _chosen(names: tuple[str, ...], known: tuple[OtherRuntime, ...]) -> tuple[Ot
     for name in names:
         if name not in by_name:
             there = ", ".join(by_name) or "none"
-            raise UsageError(f"no [runtimes.{name}] in the settings file; there are: {there}")
+            raise UsageError(f"no [runtimes.{name}] in the settings file; it defines: {there}")
     return tuple(by_name[name] for name in dict.fromkeys(names))
 
 
 def _profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """The user's profiles, refused here rather than once a model.
+    """The user's profiles, checked once instead of for every model.
 
     Raises:
-        UsageError: one of them is none.
+        UsageError: one of them is invalid.
     """
     if paths:
         from modelaudit.runtimes.profile import read_profile
@@ -294,7 +294,7 @@ def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:
     """`tf==2.21, tf-keras==2.21` as a tuple.
 
     Raises:
-        UsageError: one of them is no runtime, or none that anything is known of.
+        UsageError: one of them is not a runtime, or is unknown.
     """
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     check_targets(words, file.profiles, value_source("target"))

@@ -1,4 +1,4 @@
-"""Options on what pages look like."""
+"""Options for HTML and PDF pages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from modelaudit.report.export.job import PAPERS
 def _checked_templates(
     _context: click.Context, _option: click.Parameter, folder: Path | None
 ) -> Path | None:
-    """The directory, refused before any work is done where a file in it has a wrong name.
+    """The template directory, checked before any work is done.
 
     Raises:
-        UsageError: it has.
+        UsageError: a file in it has a wrong name.
     """
     if folder is not None:
         from modelaudit.report.pages.custom_templates import check
@@ -29,7 +29,7 @@ TEMPLATES = option(
     "--templates",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     callback=_checked_templates,
-    help="Directory of your own templates for HTML and PDF (see docs/templates.md).",
+    help="Directory with your own templates for HTML and PDF (see docs/templates.md).",
 )
 PAGE_OPTIONS = (
     TEMPLATES,
@@ -38,14 +38,14 @@ PAGE_OPTIONS = (
         type=click.Choice(PAPERS, case_sensitive=False),
         default="A4",
         show_default=True,
-        help="Paper of PDFs.",
+        help="Paper size of PDFs.",
     ),
-    option("--appendix", is_flag=True, help="Print every row of every table in PDFs."),
+    option("--appendix", is_flag=True, help="Include every row of every table in PDFs."),
 )
 
 
 def page_options(function: Function) -> Function:
-    """Options of commands that make pages."""
+    """Options of commands that write pages."""
     for add in reversed(PAGE_OPTIONS):
         function = add(function)
     return function

@@ -1,4 +1,4 @@
-"""Whether the rules, thresholds and runtimes that a settings file names exist."""
+"""Checks that the rules, thresholds and runtimes named in a settings file exist."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from modelaudit.settings.file import SettingsFile
 
 
 def check(file: SettingsFile) -> None:
-    """Refuse what does not exist, naming the entry.
+    """Reject entries for things that do not exist.
 
     Raises:
-        UsageError: a rule, a threshold or a runtime does not exist, a threshold lies outside of
-            what makes sense, or one rule is set twice, by its code and by its name.
+        UsageError: a rule, a threshold or a runtime does not exist, a threshold is out of range,
+            or a rule is set twice, by its code and by its name.
     """
     try:
         _thresholds(file.thresholds, "[thresholds]")
@@ -30,10 +30,10 @@ def check(file: SettingsFile) -> None:
 
 
 def check_targets(words: Sequence[str], profiles: Iterable[str], where: str) -> None:
-    """Refuse runtimes of a generation that nothing is known of.
+    """Reject runtimes of an unknown generation.
 
     Raises:
-        UsageError: one of them is no runtime, or is not known.
+        UsageError: one of them is not a runtime, or is unknown.
     """
     from modelaudit.runtimes.catalogue import known_generation
 
@@ -55,7 +55,7 @@ def _rules(names: Iterable[str], where: str) -> None:
 
 
 def _once(names: Sequence[str], where: str) -> None:
-    """Refuse rules that do not exist, and those that are named by their code and name both."""
+    """Reject rules that do not exist, or that are given both by code and by name."""
     from modelaudit.rules.catalogue import rule
 
     _rules(names, where)
@@ -74,9 +74,9 @@ def _thresholds(chosen: Sequence[tuple[str, float]], where: str) -> None:
         limit = rule(name).limit
         if limit is None:
             those = ", ".join(f"{each.code} ({each.name})" for each in CATALOGUE if each.limit)
-            raise UsageError(f"{where}: {name} has no threshold to set; these have: {those}")
+            raise UsageError(f"{where}: {name} has no threshold; rules with one: {those}")
         if not limit.low <= value <= limit.high:
             raise UsageError(
-                f"{where}: the threshold of {name} must be from {limit.low:g} to {limit.high:g} "
-                f"{limit.unit}, not {value:g}"
+                f"{where}: the threshold of {name} must be between {limit.low:g} and "
+                f"{limit.high:g} {limit.unit}, not {value:g}"
             )

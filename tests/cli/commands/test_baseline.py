@@ -206,15 +206,15 @@ def reports(tmp_path):
 @pytest.mark.parametrize(
     ("index", "says"),
     [
-        ("[" * 99999, "holds no reports of a run"),
-        ("[]", "holds no reports of a run"),
-        ('{"models": [3]}', "holds no reports of a run"),
-        ('{"models": [], "missing": "x"}', "holds no reports of a run"),
-        ([7], "holds no reports of a run"),
-        (["a\0b"], "holds no reports of a run"),
-        (["../known.json"], "its index.json leads out of it, to /"),
-        (["/etc/passwd"], "its index.json leads out of it, to /etc/passwd"),
-        (["out/passwd"], "its index.json leads out of it, to /etc/passwd"),
+        ("[" * 99999, "contains no reports of a run"),
+        ("[]", "contains no reports of a run"),
+        ('{"models": [3]}', "contains no reports of a run"),
+        ('{"models": [], "missing": "x"}', "contains no reports of a run"),
+        ([7], "contains no reports of a run"),
+        (["a\0b"], "contains no reports of a run"),
+        (["../known.json"], "index.json links to a file outside: /"),
+        (["/etc/passwd"], "index.json links to a file outside: /etc/passwd"),
+        (["out/passwd"], "index.json links to a file outside: /etc/passwd"),
         (["pipe"], "reports/pipe: not a regular file"),
         (["none"], "reports/none: No such file"),
         (["."], "reports: not a regular file"),
@@ -258,8 +258,8 @@ def test_the_index_of_an_earlier_run_and_of_an_interrupted_one(registry, tmp_pat
     for missing, models in ((1, "1 model"), (7, "7 models")):
         (out / "index.json").write_text(json.dumps(index | {"missing": missing}))
         done = invoke("baseline", out)
-        said = f"modelaudit: {out}: its run was interrupted before {models}, which the baseline"
-        assert done.stderr == f"{said} lacks\n"
+        said = f"modelaudit: {out}: the run was interrupted before {models}, which are missing"
+        assert done.stderr == f"{said} from the baseline\n"
         assert json.loads(done.stdout)["models"] == known
 
 
@@ -268,5 +268,5 @@ def test_a_night_takes_a_baseline_as_a_change_of_settings(registry, tmp_path):
     words = ["nightly", models, "--no-probe", "-f", "json", "--out", tmp_path / "night"]
     assert invoke(*words).exit_code == 1
     done = invoke(*words, "--baseline", known)
-    assert "better      a.keras  fail -> pass; the file is the same" in done.stdout
+    assert "better      a.keras  fail -> pass; same file" in done.stdout
     assert invoke(*words, "--baseline", known).stdout == ""

@@ -53,7 +53,7 @@ def codes(out: Path, model: str) -> set[str]:
 def test_two_runs_as_text(runs: Path, old: str, new: str) -> None:
     done = modelaudit("diff", runs / old, runs / new)
     assert done.returncode == 1, done.stderr
-    assert "3 models changed, 1 as before" in done.stdout
+    assert "3 models changed, 1 unchanged" in done.stdout
     assert re.search(r"-> FAIL  cut\.h5", done.stdout)
     came = codes(runs / "B", "cut.h5") - codes(runs / "A", "cut.h5")
     assert came
@@ -168,6 +168,6 @@ def test_an_index_leads_to_nothing_but_its_own_reports(
     (foreign / "index.json").write_text(json.dumps(index))
     done = modelaudit("diff", foreign, runs / "B")
     assert done.returncode == 1, done.stderr
-    assert "3 models changed, 1 as before" in done.stdout
+    assert "3 models changed, 1 unchanged" in done.stdout
     assert "old report" not in done.stdout
     assert "new report" in done.stdout

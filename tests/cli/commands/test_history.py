@@ -46,7 +46,7 @@ def test_runs_of_a_registry(nights):
     assert lines[0] == str(models)
     assert len(lines) == 6
     assert lines[1].split() == [
-        *("run", "began", "(UTC)", "state", "models", "fail", "incomplete", "warn", "pass"),
+        *("run", "started", "(UTC)", "state", "models", "fail", "incomplete", "warn", "pass"),
         *("audited", "seconds"),
     ]
     assert lines[-2].split()[3:9] == ["reported", "2", "1", "0", "0", "1"]
@@ -92,7 +92,7 @@ def test_what_became_of_a_model(nights):
     assert "dense/kernel:0: scaled by 2" in text
     unchanged = invoke("history", out, "b.keras").stdout.splitlines()
     assert len(unchanged) == 3  # its name, the one audit that there was, and how long it held
-    assert unchanged[2].startswith("    the same in 2 more runs, until 2")
+    assert unchanged[2].startswith("    unchanged in 2 more runs, until 2")
     assert [line.split("  ")[-1] for line in text.splitlines() if line.startswith("2")] == [
         *["MA204 saved-by-vulnerable-keras (info)"] * 2,
         "MA102 truncated-file (high)",
@@ -130,10 +130,12 @@ def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
     assert first["because"] == []
     assert second["because"] == ["a waiver expired on 2026-03-01"]
     assert "findings: no longer waived: MA102 truncated-file" in second["changes"]
-    assert third["because"] == ["the settings changed, what they name, or what lies beside it"]
-    assert "findings: MA102 truncated-file is low now, was high" in third["changes"]
+    assert third["because"] == [
+        "the settings, files that they name, or files next to the model changed"
+    ]
+    assert "findings: MA102 truncated-file: high -> low" in third["changes"]
     said = invoke("history", tmp_path / "out", "truncated.h5").stdout
-    assert "    the file is the same; a waiver expired on 2026-03-01\n" in said
+    assert "    same file; a waiver expired on 2026-03-01\n" in said
 
 
 def test_rules_and_runtimes_as_reasons():
@@ -148,10 +150,12 @@ def test_rules_and_runtimes_as_reasons():
         return timeline.rejudged_reasons(old, SimpleNamespace(**vars(old) | other), before, now)
 
     assert why(after, tool={"rules_digest": "2"}) == ["the rules changed"]
-    assert why(after) == ["modelaudit itself changed"]
+    assert why(after) == ["modelaudit changed"]
     assert why(observations=(seen | {"versions": {"keras": "3.1"}},)) == ["a runtime changed"]
-    assert why(observations=(seen | {"status": "timeout"},)) == ["running it ended otherwise"]
-    assert why(observations=()) == ["it was not run"]
+    assert why(observations=(seen | {"status": "timeout"},)) == [
+        "running the model had a different result"
+    ]
+    assert why(observations=()) == ["the model was not run"]
     assert why(after, model={"sha256": "bb"}) == []
 
 
@@ -180,7 +184,7 @@ def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
         told = (
             [f"a waiver expired on {day}"]
             if day
-            else ["the settings changed, what they name, or what lies beside it"]
+            else ["the settings, files that they name, or files next to the model changed"]
         )
         assert why == told
 
@@ -248,22 +252,22 @@ def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
     with locked(out), Store.open(out) as store:
         store.begin(str(sound), "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
         assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "running"
-    assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "broken off"
-    assert "  broken off  " in invoke("history", out).stdout
+    assert json.loads(invoke("history", out, "--json").stdout)[0]["state"] == "aborted"
+    assert "  aborted  " in invoke("history", out).stdout
     with locked(out), Store.open(out) as store:
         run = store.begin(str(sound), "nightly", "tool", "rules", "2026-03-02T02:00:00Z")
         rows = json.loads(invoke("history", out, "--json").stdout)
-        assert [row["state"] for row in rows] == ["broken off", "running"]
+        assert [row["state"] for row in rows] == ["aborted", "running"]
         store.finish(run, RunState.INTERRUPTED, finished="", seconds=1, exit_code=130)
     rows = json.loads(invoke("history", out, "--json").stdout)
-    assert [row["state"] for row in rows] == ["broken off", "interrupted"]
+    assert [row["state"] for row in rows] == ["aborted", "interrupted"]
 
 
 def test_what_is_not_there(nights, tmp_path):
     _, out = nights
     assert "no run has audited" in str(invoke("history", out, "c.h5").exception)
     (tmp_path / "empty").mkdir()
-    assert "no history here" in str(invoke("history", tmp_path / "empty").exception)
+    assert "no history found" in str(invoke("history", tmp_path / "empty").exception)
 
 
 def test_only_so_many_runs_are_kept(sound, tmp_path):
@@ -295,5 +299,7 @@ def test_what_was_not_seen_has_not_changed(sound):
         invoke(*night)
     _, half, damaged, _ = audits(out, "a.h5")
     assert (half["verdict"], half["changes"], half["because"]) == ("incomplete", [], [])
-    assert (damaged["changes"], damaged["because"]) == ([], ["it was looked at in full"])
-    assert "\n    Partially audited: a.h5: it is not whole" in invoke("history", out, "a.h5").stdout
+    assert (damaged["changes"], damaged["because"]) == ([], ["the model was fully audited"])
+    assert (
+        "\n    Partially audited: a.h5: it is incomplete" in invoke("history", out, "a.h5").stdout
+    )

@@ -49,7 +49,7 @@ def test_only_what_was_touched_is_audited(models):
     assert audited(models) == 3
     assert "3 of 9 models changed" in done.stdout
     for number in range(3):
-        assert f"saved again more{number}.h5  still pass, other bytes" in done.stdout
+        assert f"saved again more{number}.h5  still pass, different bytes" in done.stdout
     nightly(models)
     assert audited(models) == 0
 
@@ -77,7 +77,7 @@ def test_new_gone_renamed_worse_and_better(models, monkeypatch):
 
 
 def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
-    twins = "2 models hold the same weights in files that differ: a.h5, b.keras\n"
+    twins = "2 models have the same weights in different files: a.h5, b.keras\n"
     assert f"\n\n{twins}" in nightly(sound).stdout
     shutil.copy(sound / "a.h5", sound / "copy.h5")
     with h5py.File(sound / "copy.h5", "r+") as file:
@@ -89,7 +89,7 @@ def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
     assert "hold the same weights" not in nightly(sound).stdout
     shutil.copy(sound / "b.keras", sound / "c.keras")
     said = nightly(sound).stdout
-    assert "2 models are byte for byte the same: b.keras, c.keras\n" in said
+    assert "2 models are identical, byte for byte: b.keras, c.keras\n" in said
     data = json.loads((sound.parent / "out" / "index.json").read_text())
     kinds = {each["kind"]: each["models"] for each in data["together"]}
     assert kinds["same-weights"] == ["a.h5", "b.keras"]  # c.keras is told of as a copy
@@ -145,7 +145,7 @@ def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypat
     assert night("2026-02-21", 0) == ""
     assert night("2026-03-01", 0) == ""
     said = night("2026-03-02", 1)
-    assert "worse       truncated.h5  pass -> fail; the file is the same, MA102" in said
+    assert "worse       truncated.h5  pass -> fail; same file, MA102" in said
     expired = "A waiver for this expired on 2026-03-01."
     assert f"no longer waived\n  + MA102 truncated-file (high): {expired}" in said
 
@@ -153,7 +153,7 @@ def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypat
 def test_an_unused_waiver_is_told_once(sound, tmp_path):
     config = tmp_path / "modelaudit.toml"
     config.write_text('[[ignore]]\nrule = "MA405"\nreason = "left over"\n')
-    said = "the waiver of MA405 for * (left over) covers no finding of this run"
+    said = "the waiver of MA405 for * (left over) matches no finding of this run"
     assert said in nightly(sound, config=config).stdout
     assert nightly(sound, config=config).stdout == ""
 
@@ -203,7 +203,7 @@ def test_policies_hold_for_their_models(models, tmp_path):
     config.write_text(f'[[policy]]\npath = "lab/*"\n[policy.severity]\n{severities}')
     done = nightly(models, code=1, config=config)
     assert (
-        "worse       lab/truncated.h5\n    pass with warnings -> fail; the file is the same, so "
+        "worse       lab/truncated.h5\n    pass with warnings -> fail; same file, so "
     ) in done.stdout
     assert audited(models) == 1
 

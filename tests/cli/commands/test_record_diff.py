@@ -140,5 +140,5 @@ def test_a_record_is_written_kept_and_replayed(made: Path, tmp_path: Path) -> No
 def test_answers_to_the_same_inputs_are_compared(pair: tuple[Path, Path]) -> None:
     done = modelaudit("diff", *pair)
     assert done.returncode == 1, done.stderr
-    assert "answers to the same inputs are different" in done.stdout
-    assert "answers differ by up to" in done.stdout
+    assert "outputs for the same inputs are different" in done.stdout
+    assert "outputs differ by up to" in done.stdout

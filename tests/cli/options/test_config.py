@@ -129,7 +129,7 @@ def test_runtimes_are_started_on_demand_only(tmp_path: Path) -> None:
     result = _scan("--config", str(config), "audit", "--runtime", "new", str(SAMPLE), *out)
     assert isinstance(result.exception, UsageError)
     assert "no [runtimes.new]" in str(result.exception)
-    assert "there are: old" in str(result.exception)
+    assert "it defines: old" in str(result.exception)
 
 
 def test_an_architecture_is_checked_before_the_work(tmp_path: Path) -> None:
@@ -161,10 +161,12 @@ def test_a_wrong_value_is_told_by_where_it_was_said(tmp_path: Path, monkeypatch)
     assert "Invalid value for '--fail-on': 'hi'" in said
     monkeypatch.setenv("MODELAUDIT_FAIL_ON", "bad")
     said = _scan("scan", str(SAMPLE)).stderr
-    assert "Invalid value for the variable MODELAUDIT_FAIL_ON: 'bad' is not one of" in said
+    assert "Invalid value for environment variable MODELAUDIT_FAIL_ON: 'bad' is not one of" in said
 
 
-@pytest.mark.parametrize("named", ["--target", "the variable MODELAUDIT_TARGET", "target in "])
+@pytest.mark.parametrize(
+    "named", ["--target", "environment variable MODELAUDIT_TARGET", "target in "]
+)
 def test_a_runtime_that_is_not_known_is_told_by_where_it_was_said(
     tmp_path: Path, monkeypatch, named: str
 ) -> None:
