@@ -14,6 +14,7 @@ from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Expectation, Settings
+from modelaudit.thresholds.flips import SENSITIVE
 
 
 def seen(action, nfv, transform="H", **left):
@@ -29,6 +30,7 @@ def judged(facts, declared, transform="H", **settings):
     return run_rule(rule("MA608"), facts)
 
 
+LIMIT = f"(limit {SENSITIVE.value:g})"
 FAR = "times as much as from one input to another"
 TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
 
@@ -40,13 +42,13 @@ TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
             "invariant",
             seen("invariant", 0.489, nfv_invariant=0.489),
             "stay the same",
-            f"it changes 0.49 {FAR} (limit 0.2)",
+            f"it changes 0.49 {FAR} {LIMIT}",
         ),
         (
             "invariant",
             seen("odd", 0.01, **TURNED),
             "stay the same",
-            f"it changes 2 {FAR} (limit 0.2); instead it changes sign",
+            f"it changes 2 {FAR} {LIMIT}; instead it changes sign",
         ),
         (
             "odd",
@@ -58,7 +60,7 @@ TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
             "odd",
             seen("invariant", 0.9, nfv_invariant=0.9, nfv_odd=0.7),
             "change sign",
-            f"after undoing this it still changes 0.7 {FAR} (limit 0.2)",
+            f"after undoing this it still changes 0.7 {FAR} {LIMIT}",
         ),
         (
             "swap",
@@ -70,7 +72,7 @@ TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
             "equivariant",
             seen("spatial", 0.3, nfv_invariant=0.9, nfv_spatial=0.3),
             "transform with the input",
-            f"after undoing this it still changes 0.3 {FAR} (limit 0.2)",
+            f"after undoing this it still changes 0.3 {FAR} {LIMIT}",
         ),
     ],
 )
@@ -78,7 +80,7 @@ def test_a_broken_expectation_says_what_was_declared_and_what_is(declared, facts
     (finding,) = judged(facts, declared).findings
     told = f"Output out is declared to {what} when the input is mirrored left-right; {but}."
     assert finding.detail == told
-    assert finding.evidence["threshold"] == 0.2
+    assert finding.evidence["threshold"] == SENSITIVE.value
 
 
 @pytest.mark.parametrize(
