@@ -91,9 +91,13 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
     _weighted(facts)
-    betrayed = facts.artifact.extra.get("misordered")
-    for text in betrayed if isinstance(betrayed, list) else ():
-        yield rule.finding(str(text), route=str(text).split(" ", 1)[0], key=str(text))
+    names = facts.artifact.extra.get("misordered")
+    for name in names if isinstance(names, list) else ():
+        yield rule.finding(
+            f"The name of {name} does not match its position in the file.",
+            route=str(name).split(" ", 1)[0],
+            key=str(name),
+        )
 
 
 def _nan() -> Facts:
@@ -116,8 +120,8 @@ def _one_too_many() -> Facts:
 
 
 def _swapped() -> Facts:
-    said = "conv2d holds conv2d_1/kernel:0"
-    return Facts(examples.model(examples.layer(), extra={"misordered": [said]}))
+    name = "model_weights/conv2d/conv2d_1/kernel:0"
+    return Facts(examples.model(examples.layer(), extra={"misordered": [name]}))
 
 
 RULES = (

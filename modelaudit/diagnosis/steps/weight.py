@@ -94,7 +94,7 @@ def never_loaded(case: Case) -> StepResult:
 
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
     bias = ", and the bias is at its initial value" if kernel.tests.get("bias_initial") else ""
-    drawn = kernel.initializer or "a common initializer"
+    drawn = kernel.initializer or "a common initialiser"
     return Evidence(
         f"{kernel.route}: {kernel.weights} weights match the distribution of {drawn}{bias}.",
         "MA405",

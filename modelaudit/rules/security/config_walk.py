@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class PerArtifact(Generic[T]):
-    """A function of an artefact that caches its last result, because many rules call it in turn.
+    """A function of an artifact that caches its last result, because many rules call it in turn.
 
-    Artefacts contain mappings and so cannot be hashed; the same artefact is the same object.
+    Artifacts contain mappings and so cannot be hashed; the same artifact is the same object.
     """
 
     def __init__(self, compute: Callable[[Artifact], T]) -> None:
@@ -142,7 +142,7 @@ def _step(key: str, index: int, item: Json) -> str:
 
 
 config_tree = PerArtifact(_walk)
-"""Every object and string in an artefact's documents."""
+"""Every object and string in an artifact's documents."""
 
 
 def require_documents(facts: Facts) -> None:

@@ -154,4 +154,4 @@ def _unreadable(text: ConfigText, reason: str) -> CodeSite:
 
 
 code_sites = PerArtifact(_find)
-"""Every piece of code in an artefact's configs."""
+"""Every piece of code in an artifact's configs."""

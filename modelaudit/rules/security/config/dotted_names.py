@@ -54,4 +54,4 @@ def _in_text(text: ConfigText) -> Iterator[ObjectReference]:
 
 
 named = PerArtifact(_find)
-"""Hostile objects that strings and registered names in an artefact's configs refer to."""
+"""Hostile objects that strings and registered names in an artifact's configs refer to."""

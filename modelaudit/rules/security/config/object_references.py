@@ -88,4 +88,4 @@ def _named_functions(site: ConfigObject, module: str) -> Iterator[ObjectReferenc
 
 
 references = PerArtifact(_find)
-"""Every object that an artefact's configs refer to."""
+"""Every object that an artifact's configs refer to."""

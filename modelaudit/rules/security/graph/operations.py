@@ -137,4 +137,4 @@ def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:
 
 
 operations = PerArtifact(_find)
-"""Every operation in an artefact's graphs that a rule checks."""
+"""Every operation in an artifact's graphs that a rule checks."""
