@@ -140,7 +140,7 @@ def explain(path: AnyPath, settings: Settings | None = None) -> Diagnosis:
 
     found = list(explanations(Path(path), settings or Settings()))
     if len(found) != 1:
-        raise UsageError(f"{path} holds {len(found)} models; explain takes one")
+        raise UsageError(f"{path} contains {len(found)} models; explain takes one")
     (answer,) = found
     if answer.diagnosis is None:
         raise ReadError(ProblemKind.UNREADABLE, str(path), answer.failure)
