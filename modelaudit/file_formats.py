@@ -102,7 +102,7 @@ class FormatInfo:
 
 
 class Format(StrEnum):
-    """The format of a path, told by its content."""
+    """The format of a path, detected from its content."""
 
     LEGACY_H5_FULL = "legacy_h5_full"
     WEIGHTS_H5_LEGACY = "weights_h5_legacy"
@@ -128,7 +128,7 @@ class Format(StrEnum):
 
     @property
     def info(self) -> FormatInfo:
-        """What is known of it."""
+        """The format's entry in `FORMATS`."""
         return FORMATS[self]
 
     @property
@@ -138,12 +138,12 @@ class Format(StrEnum):
 
     @property
     def is_directory(self) -> bool:
-        """Whether a model of it is always a directory (an unpacked `.keras` file is one, too)."""
+        """Whether a model in it is always a directory (an unpacked `.keras` file also is one)."""
         return self.info.container in DIRECTORIES
 
     @property
     def is_prefix(self) -> bool:
-        """Whether a model of it is what the names of its files begin with."""
+        """Whether a model in it is given by the common prefix of its files."""
         return self.info.container is Container.CHECKPOINT
 
     @property
@@ -177,7 +177,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
     ),
     Format.KERAS_ARCHIVE: FormatInfo(
         label="Keras archive (.keras)",
-        told_by="zip, or unpacked directory, with `config.json` and `metadata.json` or weights",
+        told_by="zip or unpacked directory with `config.json`, and `metadata.json` or weights",
         what="config, metadata, weights, assets, and the zip container itself",
         container=Container.ZIP,
         content=Content.MODEL,
@@ -185,7 +185,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
     ),
     Format.SAVEDMODEL_TF2: FormatInfo(
         label="SavedModel (TF2)",
-        told_by="directory with `saved_model.pb` or `.pbtxt`, with an object graph",
+        told_by="directory with `saved_model.pb` or `.pbtxt` and an object graph",
         what="graphs, signatures, weights, assets, Keras metadata, exports of Keras 3",
         container=Container.SAVED_MODEL,
         content=Content.GRAPH,
@@ -228,8 +228,8 @@ FORMATS: Mapping[Format, FormatInfo] = {
     ),
     Format.ORBAX: FormatInfo(
         label="Orbax checkpoint",
-        told_by="directory with the files of Orbax",
-        what="the config of Keras and what the JSON files say, no weights",
+        told_by="directory with Orbax files",
+        what="Keras config and the JSON files, no weights",
         container=Container.ORBAX,
     ),
     Format.FROZEN_GRAPH: FormatInfo(
@@ -241,8 +241,8 @@ FORMATS: Mapping[Format, FormatInfo] = {
     ),
     Format.GIT_LFS_POINTER: FormatInfo(
         label="Git LFS pointer",
-        told_by="its first line",
-        what="digest and size of the file that it stands for",
+        told_by="the first line",
+        what="digest and size of the referenced file",
         magic=(b"version https://git-lfs.github.com/spec/v1\n",),
     ),
     Format.EMPTY_FILE: FormatInfo(
@@ -254,7 +254,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
     Format.CORRUPT_HDF5: FormatInfo(
         label="Damaged HDF5",
         told_by="HDF5 that cannot be opened, or was transferred as text",
-        what="what the damage leaves",
+        what="undamaged parts",
         container=Container.HDF5,
         content=Content.DAMAGED,
         magic=MANGLED_HDF5,
@@ -262,35 +262,35 @@ FORMATS: Mapping[Format, FormatInfo] = {
     Format.CORRUPT_ARCHIVE: FormatInfo(
         label="Damaged zip archive",
         told_by="zip whose directory cannot be read",
-        what="what the damage leaves",
+        what="undamaged parts",
         container=Container.ZIP,
         content=Content.DAMAGED,
     ),
     Format.CORRUPT_SAVEDMODEL: FormatInfo(
         label="Damaged SavedModel",
         told_by="`saved_model.pb` that cannot be parsed, or `variables/` without a graph",
-        what="what the damage leaves",
+        what="undamaged parts",
         container=Container.SAVED_MODEL,
         content=Content.DAMAGED,
     ),
     Format.HDF5_OTHER: FormatInfo(
         label="HDF5, not Keras",
-        told_by="HDF5 with nothing of Keras",
+        told_by="HDF5 without Keras data",
         what="nothing",
         container=Container.HDF5,
         content=Content.OTHER,
     ),
     Format.ARCHIVE_OTHER: FormatInfo(
         label="Zip archive, not Keras",
-        told_by="zip with nothing of Keras",
-        what="the names of models in it",
+        told_by="zip without Keras data",
+        what="names of models inside",
         container=Container.ZIP,
         content=Content.OTHER,
         problem=(ProblemKind.UNSUPPORTED, "is a zip archive without a Keras model"),
     ),
     Format.UNREADABLE: FormatInfo(
         label="Unreadable",
-        told_by="a permission or an I/O error",
+        told_by="permission or I/O error",
         what="nothing",
     ),
     Format.UNKNOWN: FormatInfo(
@@ -304,11 +304,11 @@ DIRECTORIES = (Container.SAVED_MODEL, Container.SESSION_BUNDLE, Container.ORBAX)
 DAMAGED: Mapping[Container, Format] = {
     form.info.container: form for form in Format if form.info.content is Content.DAMAGED
 }
-"""Container -> the format that is reported where one cannot be read."""
+"""Container -> the format reported if it cannot be read."""
 BY_MAGIC = tuple((magic, form) for form in Format for magic in form.info.magic)
-"""(first bytes, the format that they suffice to tell)."""
+"""(first bytes, the format that they identify)."""
 MODEL_SUFFIXES = frozenset(suffix for form in Format for suffix in form.info.suffixes)
-"""What a file with one of these holds is expected to be a model: it gets a row in any case."""
+"""A file with one of these suffixes is expected to be a model, so it always gets a row."""
 
 
 def formats(*contents: Content) -> frozenset[Format]:

@@ -52,19 +52,19 @@ def report_formats() -> str:
         )
         for each in FORMATS.values()
     ]
-    return table(("format", "for whom", "made for", "file below `--out`", "media type"), rows)
+    return table(("format", "use", "one per", "file below `--out`", "media type"), rows)
 
 
 def file_formats() -> str:
     """A row for each format that a path can be of."""
     rows = [(each.label, each.info.told_by, each.info.what, f"`{each.value}`") for each in Format]
-    return table(("format", "told by", "what is read", "`model.format`"), rows)
+    return table(("format", "detected by", "what is read", "`model.format`"), rows)
 
 
 def other_formats() -> str:
     """A row for each kind of file that is listed with its name and not read."""
     rows = [(f"{each.label}, {each.note}", each.told_by) for each in OTHER_FORMATS]
-    return table(("listed as", "told by"), rows)
+    return table(("listed as", "detected by"), rows)
 
 
 def commands() -> str:

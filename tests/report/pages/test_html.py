@@ -284,4 +284,4 @@ def test_where_nothing_is_decided_there_is_no_belief(cause, weighed):
     diagnosis = {**audit.diagnosis, "causes": [{**first, "cause": cause, "belief": 0.5}]}
     page = render_html(replace(audit, diagnosis=diagnosis), samples.RULES)
     assert ("Belief: 50" in page) is weighed
-    assert ("Belief is the estimated probability" in page) is weighed
+    assert ("Belief rates how likely" in page) is weighed
