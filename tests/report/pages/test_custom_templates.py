@@ -62,7 +62,7 @@ def test_the_page_lists_the_files_and_the_blocks_that_there_are():
     assert set(re.findall(r"`([\w/.]+\.(?:j2|css|js))`", table)) == set(known())
     source = (root / "report.html.j2").read_text()
     blocks = list(Environment().parse(source).find_all(nodes.Block))
-    told = re.search(r"in this order on the\npage: (.*?)\. This", PAGE, re.DOTALL)[1]
+    told = re.search(r"in the order of the page:(.*?)\. The", PAGE, re.DOTALL)[1]
     assert re.findall(r"`(\w+)`", told) == [block.name for block in blocks]
 
 
