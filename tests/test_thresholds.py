@@ -11,7 +11,12 @@ import pytest
 from modelaudit.thresholds.every import MODULES, THRESHOLDS
 from tests.test_architecture import PACKAGES, SOURCES, within
 
-DECIDING = ("modelaudit.measures", "modelaudit.rules", "modelaudit.diagnosis")
+DECIDING = (
+    "modelaudit.measures",
+    "modelaudit.restore",
+    "modelaudit.rules",
+    "modelaudit.diagnosis",
+)
 # Numbers that everybody knows: nothing, all, a half.
 PLAIN = {0.0, 0.5, 1.0}
 # What is a limit of numerical precision, a published constant or a way of showing numbers.
@@ -27,6 +32,7 @@ OTHERS = {
     "modelaudit.measures.kernels.symmetry": {1e-12},
     "modelaudit.measures.kernels.trained_layers": {2.0},
     "modelaudit.measures.statistics": {0.2, 1.959963984540054},
+    "modelaudit.restore.audit_diff": {0.005},  # shown in tenths of a percent
     "modelaudit.rules.catalogue": {0.8},  # how alike a misspelt name of a rule is
 }
 

@@ -18,12 +18,11 @@ from modelaudit.restore.model import (
     WeightComparison,
     sketch,
 )
+from modelaudit.thresholds.restoration import FACTOR_ERROR, UNRELATED
 
 # Upper bound on the bytes of values read in one comparison. Values only help to name what happened
 # to a tensor; the digests alone show that it differs.
 VALUE_BYTES = 512 << 20
-FACTOR_ERROR = 1e-5  # relative, up to which all values share one factor (rounding of float32)
-UNRELATED = 0.5  # correlation below which two tensors are not two states of one training run
 
 Array = NDArray[Any]
 Pair = tuple[Weight, Weight]
@@ -217,14 +216,14 @@ def _by_values(pair: Pair, mine: Array | None, theirs: Array | None) -> TensorDi
     distance = float(np.linalg.norm(b - a)) / norm if norm else None
     factor = float(a @ b) / norm**2 if norm else 0.0
     residue = float(np.linalg.norm(b - factor * a))
-    if factor and residue <= FACTOR_ERROR * float(np.linalg.norm(b)):
+    if factor and residue <= FACTOR_ERROR.value * float(np.linalg.norm(b)):
         change = TensorChange.SCALED
         return TensorDifference(before.name, after.name, change, factor=factor, distance=distance)
     if how:
         return TensorDifference(
             before.name, after.name, TensorChange.PERMUTED, how, distance=distance
         )
-    unrelated = abs(_correlation(a, b)) < UNRELATED
+    unrelated = abs(_correlation(a, b)) < UNRELATED.value
     change = TensorChange.INITIAL if unrelated and _initial(after) else TensorChange.VALUES
     return TensorDifference(before.name, after.name, change, distance=distance)
 
@@ -247,7 +246,7 @@ def _by_statistics(pair: Pair) -> TensorDifference:
     factor = b.std / a.std
     for sign in (factor, -factor):
         low, high = sorted((a.minimum * sign, a.maximum * sign))
-        scale = FACTOR_ERROR * max(abs(low), abs(high))
+        scale = FACTOR_ERROR.value * max(abs(low), abs(high))
         told = (low - b.minimum, high - b.maximum, a.mean * sign - b.mean)
         if factor and all(abs(gap) <= scale for gap in told):
             return TensorDifference(before.name, after.name, TensorChange.SCALED, factor=sign)

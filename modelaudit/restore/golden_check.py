@@ -16,13 +16,12 @@ from modelaudit.restore.golden_record import GoldenRecord, RecordedOutput, read_
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Limits
-
-# Versions and processors sum in different orders. Differences caused by this stayed below this
-# fraction of 1 + max|y| over 6,600 loads of float32 files in nine TensorFlow versions.
-ROUNDING = 2e-5
-HALF_ROUNDING = 2e-3  # where weights or outputs are float16
-BRAIN_ROUNDING = 2e-2  # or bfloat16, which has 8 bits of mantissa
-NOISE_FACTOR = 10.0
+from modelaudit.thresholds.restoration import (
+    NOISE_FACTOR,
+    ROUNDING,
+    ROUNDING_BFLOAT16,
+    ROUNDING_FLOAT16,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def compare_output(
     with np.errstate(invalid="ignore"):
         gaps = np.where(same, 0.0, np.abs(now - then))
     difference = float(np.nan_to_num(gaps, nan=np.inf, posinf=np.inf).max(initial=0.0))
-    tolerance = max(rounding * (1 + scale), NOISE_FACTOR * noise)
+    tolerance = max(rounding * (1 + scale), NOISE_FACTOR.value * noise)
     return OutputReplay(name, difference, tolerance, difference / (1e-12 + scale))
 
 
@@ -177,8 +176,8 @@ def rounding(dtypes: Iterable[str]) -> float:
     """What other kernels can change in a model with weights and outputs of these dtypes."""
     kinds = set(dtypes)
     if "bfloat16" in kinds:
-        return BRAIN_ROUNDING
-    return HALF_ROUNDING if "float16" in kinds else ROUNDING
+        return ROUNDING_BFLOAT16.value
+    return ROUNDING_FLOAT16.value if "float16" in kinds else ROUNDING.value
 
 
 def precision_of(artifact: Artifact) -> str:

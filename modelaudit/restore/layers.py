@@ -11,6 +11,7 @@ from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.probe.protocol import Observation
+from modelaudit.thresholds.restoration import SAME_SETTING
 
 # Settings that do not affect inference, or that each version writes in its own way.
 IGNORED = frozenset(
@@ -32,7 +33,6 @@ IGNORED = frozenset(
 TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
 # Layers whose function is restored only as a name.
 CODE = classes(Trait.TENSORFLOW_OPERATION) | {"Lambda"}
-CLOSE = 1e-6  # relative, between two representations of one float
 SHOWN = 80  # characters of a value
 
 
@@ -140,7 +140,7 @@ def _equal(saved: Json, restored: Json, layer: Layer) -> bool:
     if isinstance(restored, list):
         return bool(restored) and all(_equal(saved, each, layer) for each in restored)
     if isinstance(saved, int | float) and isinstance(restored, int | float):
-        if math.isclose(saved, restored, rel_tol=CLOSE):
+        if math.isclose(saved, restored, rel_tol=SAME_SETTING.value):
             return True
         ranks = {len(shape) for shape in (layer.output_shape, *layer.input_shapes) if shape}
         return abs(saved - restored) in ranks and min(saved, restored) < 0  # two forms of one axis
