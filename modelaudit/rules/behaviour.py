@@ -13,7 +13,7 @@ from modelaudit.probe.protocol import Status, runtime_name
 from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import DEAD, GAIN, MIN_INPUTS, SAME_SCORE
+from modelaudit.thresholds.answers import DEAD, GAIN, MIN_CLASSES, MIN_INPUTS, SAME_SCORE
 from modelaudit.thresholds.flips import SENSITIVE
 
 ENDINGS = {
@@ -93,7 +93,7 @@ def best_orientation(
     the inputs have another scale than in training, judged by `fits` of the batch normalisations.
     """
     classes, profile, labelled = output.collapse.classes, output.orientation, output.accuracy
-    if not classes or classes < 3 or "e" not in profile:
+    if not classes or classes < MIN_CLASSES.value or "e" not in profile:
         return None
     given, room = profile["e"], math.log2(classes)
     better = better_orientations(profile, given, room, output.orientation_ci)

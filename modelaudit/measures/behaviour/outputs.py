@@ -54,7 +54,7 @@ def output_kind(
     if (
         not has_head
         or activation == "relu"
-        or (k > 2 and np.allclose(norms, 1, atol=UNIT_NORM.value))
+        or (k > 2 and np.allclose(norms, 1, rtol=0, atol=UNIT_NORM.value))
     ):
         return "embedding" if k > 1 else "regression"
     if k == 1 or activation == "tanh":

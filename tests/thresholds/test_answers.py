@@ -1,0 +1,317 @@
+"""Decisions of measures, rules and runs at the edges of `modelaudit.thresholds.answers`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Architecture, Layer
+from modelaudit.measures.behaviour.accuracy import renumbered_accuracy
+from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, collapse
+from modelaudit.measures.behaviour.orientation import better_orientations, information
+from modelaudit.measures.behaviour.outputs import output_kind
+from modelaudit.measures.summary import Collapse, ProbeInputs
+from modelaudit.measures.transforms import domain_transforms
+from modelaudit.probe.study import sample_budget
+from modelaudit.probe.study.determinism import run_repeatedly
+from modelaudit.probe.study.feeding import PreparedInputs
+from modelaudit.rules.examples_behaviour import HEALTHY, with_behaviour
+from tests.probe.fake_session import artifact_of
+from tests.thresholds.edges import Edges, check, outcome
+
+EDGES = Edges()
+at = EDGES.at
+
+
+# Orientations: bits of 4 that 16 classes can carry.
+
+
+@at("answers.INFORMED", {3.0 / 4: False, 3.01 / 4: True})
+def enough_information(share):
+    return bool(better_orientations({"H": 4 * share, "V": 2.5}, 2.5, 4.0))
+
+
+@at("answers.INFORMED_PEAK", {0.6: False, 0.605: True})
+def enough_information_for_a_peak(share):
+    return bool(better_orientations({"H": 4 * share, "V": 1.0}, 1.0, 4.0))
+
+
+@at("answers.PEAK", {0.6: False, 0.605: True})
+def a_peak(bits):
+    """More than `INFORMED_PEAK` of the capacity, less than `INFORMED`."""
+    return bool(better_orientations({"H": bits}, 0.0, 0.9))
+
+
+@at("answers.GAIN", {0.3: False, 0.303: True})
+def a_gain(bits):
+    return bool(better_orientations({"H": bits}, 0.0, 0.3))
+
+
+@at("answers.TIED", {0.0595: 2, 0.0605: 1})
+def equally_good(bits):
+    return len(better_orientations({"H": 3.5, "r180": 3.5 - bits}, 1.0, 4.0))
+
+
+@at("answers.GAIN", {0.299: "pass", 0.301: "fail"})
+def orientation_mismatch(bits):
+    return outcome(
+        "MA603", with_behaviour(replace(HEALTHY, orientation={"e": 2.9, "H": 2.9 + bits}))
+    )
+
+
+def mirrored(n=128, classes=10, **changes):
+    """Images that are recognised only when they are mirrored."""
+    seen = Collapse(False, 0.1, classes, 1, 0.5, 0.3)
+    turned = replace(
+        HEALTHY, collapse=seen, orientation={"e": 0.1, "H": np.log2(classes)}, **changes
+    )
+    facts = with_behaviour(turned)
+    inputs = ProbeInputs("user", n, (n, 16, 16, 1), (0.0, 1.0))
+    return replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
+
+
+@at("answers.MIN_INPUTS", {31: "not-applicable", 32: "fail"})
+def images_for_an_orientation(n):
+    return outcome("MA603", mirrored(n))
+
+
+@at("answers.MIN_CLASSES", {2: "pass", 3: "fail"})
+def classes_for_an_orientation(classes):
+    return outcome("MA603", mirrored(classes=classes))
+
+
+@at("answers.SAME_SCORE", {0.0197: "pass", 0.0203: "fail"})
+def labels_agree(gain):
+    return outcome("MA603", mirrored(accuracy={"e": 0.5, "H": 0.5 + gain}))
+
+
+@at("answers.MIN_INPUTS", {31: 31, 32: 32, 33: 32})
+def inputs_kept_by_a_slow_model(n):
+    x = np.zeros((n, 1), "float32")
+    info = ProbeInputs("user", n, x.shape, (0.0, 1.0))
+    fed = PreparedInputs((x,), None, None, info, ({},), (True,))
+    runner = SimpleNamespace(put=lambda *_: None, predict=lambda *_: None, drop=lambda *_: None)
+    return sample_budget.within_time(runner, fed, 0.0).info.n
+
+
+# Collapse.
+
+
+@cache
+def predictions(bits, classes=2):
+    """Two softmax outputs that carry this much information, at most 1 bit."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        sides = np.repeat([1 + middle, 1 - middle], classes // 2) / classes
+        pair = np.array([sides, sides[::-1]])
+        low, high = (middle, high) if information(pair) < bits else (low, middle)
+    return pair
+
+
+def constant(values, kind="softmax"):
+    return collapse(values, kind, InputDiversity(synthetic=True)).collapsed
+
+
+def numbers(spread):
+    """Outputs without classes whose spread is this share of their scale."""
+    return 1 + spread * np.array([[1.0], [-1.0]])
+
+
+@at("answers.MIN_BITS", {0.099: True, 0.101: False})
+def collapsed_classes(bits):
+    return constant(predictions(bits))
+
+
+@at("answers.MIN_BITS", {0.099: False, 0.1: True})
+def excused_by_synthetic_inputs(bits):
+    return InputDiversity(synthetic_information=bits).excuses
+
+
+@at("answers.MIN_BITS_SHARE", {0.0298: True, 0.0302: False})
+def collapsed_classes_among_1024(share):
+    return constant(predictions(10 * share, 1024))
+
+
+@at("answers.MIN_SPREAD", {0.99e-4: True, 1.01e-4: False})
+def collapsed_numbers(spread):
+    return constant(numbers(spread), "regression")
+
+
+@at("answers.ONE_CLASS", {0.89: False, 0.9: True})
+def excused_by_labels(share):
+    return InputDiversity(largest_class=share).excuses
+
+
+# The bias of the head, with pre-activations whose standard deviation is 1.
+
+
+def biased(stored, centred, excess, kind="softmax"):
+    units = np.array([[1.0], [-1.0]]) * np.ones(3)
+    return bias_effect(stored, centred, kind, np.array([0.0, 0.0, excess]), units).responsible
+
+
+def hard(*counts):
+    """Sure answers: so many inputs of each of four classes."""
+    return np.eye(4)[np.repeat(np.arange(len(counts)), counts)]
+
+
+@at("answers.MIN_SPREAD", {0.99e-4: True, 1.01e-4: False})
+def constant_before_centring(spread):
+    return biased(numbers(spread), numbers(0.1), 9.0, "regression")
+
+
+@at("answers.MIN_SPREAD", {0.99e-4: False, 1.01e-4: True})
+def varied_after_centring(spread):
+    return biased(numbers(1e-6), numbers(spread), 9.0, "regression")
+
+
+@at("answers.MIN_BITS", {0.099: True, 0.101: False})
+def collapsed_before_centring(bits):
+    return biased(predictions(bits), predictions(0.9), 0.0)
+
+
+@at("answers.BIAS_EXCESS", {2.0: False, 2.02: True})
+def moderate_bias(excess):
+    return biased(hard(8, 2), hard(4, 3, 3), excess)
+
+
+@at("answers.TOP_SHARE", {0.5: False, 0.505: True})
+def one_class_preferred(share):
+    counts = round(200 * share), 200 - round(200 * share)
+    return biased(hard(*counts), hard(50, 50, 50, 50), 3.0)
+
+
+@at("answers.BIAS_GAIN", {0.298: False, 0.302: True})
+def gain_of_a_collapsed_output(bits):
+    return biased(predictions(0.0), predictions(bits), 0.0)
+
+
+@at("answers.BIAS_GAIN", {0.298: False, 0.302: True})
+def gain_with_a_moderate_bias(bits):
+    stored = hard(9, 1)
+    return biased(stored, predictions(information(stored) + bits, 4), 3.0)
+
+
+@at("answers.LARGE_BIAS_EXCESS", {5.0: False, 5.05: True})
+def large_bias(excess):
+    return biased(predictions(0.0), predictions(0.1), excess)
+
+
+@at("answers.LARGE_BIAS_GAIN", {0.0495: False, 0.0505: True})
+def gain_with_a_large_bias(bits):
+    return biased(predictions(0.0), predictions(bits), 6.0)
+
+
+@at("answers.LARGE_BIAS_RATIO", {9.9: False, 10.1: True})
+def ratio_with_a_large_bias(ratio):
+    return biased(predictions(0.01), predictions(0.01 * ratio), 6.0)
+
+
+# Channels.
+
+
+@at("answers.DEAD", {0.99: "pass", 1.0: "fail"})
+def dead_layer(share):
+    return outcome("MA606", with_behaviour(dead_share=share))
+
+
+@at("answers.DEAD", {0.99: "not-applicable", 1.0: "fail"})
+def dead_layer_confirms_a_collapse(share):
+    silent = replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 0.0))
+    facts = with_behaviour(silent, dead_share=share)
+    inputs = replace(facts.behaviour.inputs, kind="synthetic")
+    return outcome("MA602", replace(facts, behaviour=replace(facts.behaviour, inputs=inputs)))
+
+
+# Kinds of outputs, labels and value ranges.
+
+
+@at("answers.PROBABILITY_SUM", {0.99e-3: "softmax", 1.01e-3: "logits"})
+def probabilities(distance):
+    return output_kind(np.array([[0.5, 0.5 + distance], [0.1, 0.9]]))
+
+
+@at("answers.UNIT_NORM", {0.99e-3: "embedding", 1.01e-3: "logits"})
+def embedding(distance):
+    return output_kind(np.array([[-1 - distance, 0.0, 0.0], [0.0, -1.0, 0.0]]))
+
+
+@at("answers.PER_CLASS", {2: None, 3: 1.0})
+def renumbered(inputs):
+    labels = np.repeat([0, 1], inputs)
+    return renumbered_accuracy(np.eye(2)[1 - labels], "softmax", labels)
+
+
+@at("answers.BYTES", {2.0: True, 2.02: False})
+def small_values(largest):
+    return "*255" in {each.name for each in domain_transforms(np.array([0.0, largest]), None)}
+
+
+@at("answers.BYTES", {2.0: True, 2.02: False})
+def small_negative_values(largest):
+    return "*255" in {each.name for each in domain_transforms(np.array([-largest, 0.0]), None)}
+
+
+# Repeated runs of a model with outputs from 0 to 1.
+
+
+class Runs:
+    """A model whose first output is changed in some kinds of calls."""
+
+    def __init__(self, **changed):
+        self.changed, self.calls = changed, 0
+
+    def predict(self, name="x", batch_size=None, rows=None, training=False, traced=True):
+        self.calls += 1
+        kind = "again" if self.calls == 2 else "given"
+        if batch_size:
+            kind = "other"
+        elif training is None:
+            kind = "plain" if self.calls == 4 or not traced else "twice"
+        elif not traced:
+            kind = "called"
+        values = np.array([[0.0], [1.0]])
+        values[0] += self.changed.get(kind, 0.0)
+        return {"y": values}
+
+
+def repeated(flag=None, **changed):
+    layer = Layer("layer", "layer", "Dropout", call_kwargs=({"training": flag},))
+    architecture = Architecture("Functional", "m", "keras3", (layer,), ("layer",), ("layer",))
+    artifact = replace(artifact_of(np.ones((4, 2)), np.zeros(2)), architecture=architecture)
+    return run_repeatedly(Runs(**changed), artifact)
+
+
+@at("answers.ROUNDING", {0.99e-4: True, 1e-4: True, 1.01e-4: False})
+def deterministic(difference):
+    return repeated(again=difference).deterministic
+
+
+@at("answers.OTHER_INPUTS", {0.99e-2: True, 1e-2: True, 1.01e-2: False})
+def independent_of_the_batch(difference):
+    return repeated(other=difference).deterministic
+
+
+@at("answers.ROUNDING", {1e-4: False, 1.01e-4: True})
+def training_flag_matters(difference):
+    return repeated(plain=difference, twice=difference).training_flag_matters
+
+
+@at("answers.ROUNDING", {1e-4: False, 1.01e-4: True})
+def training_flag_matters_more_than_the_call(difference):
+    return repeated(plain=0.5 + difference, called=0.5).training_flag_matters
+
+
+@at("answers.ROUNDING", {1e-4: True, 1.01e-4: False})
+def deterministic_with_a_saved_flag(difference):
+    return repeated(flag=True, twice=difference).deterministic
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)

@@ -1,0 +1,51 @@
+"""Decisions at the edges of `modelaudit.thresholds.security`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.rules.security.config.examples import keras_layer, with_layers
+from modelaudit.rules.security.graph.examples import graph_with
+from modelaudit.settings import Limits, Settings
+from tests.thresholds.edges import Edges, check, outcome
+
+EDGES = Edges()
+at = EDGES.at
+
+
+def pattern(text):
+    policy = {
+        "module": "keras.dtype_policies",
+        "class_name": "DTypePolicyMap",
+        "config": {"default_policy": "float32", "policy_map": {text: "float32"}},
+    }
+    return outcome("MA713", with_layers(keras_layer("Dense", dtype=policy)))
+
+
+@at("security.PATTERN_LENGTH", {256: "pass", 257: "fail"})
+def long_pattern(length):
+    return pattern("a" * length)
+
+
+@at("security.PATTERN_REPEATS", {5: "pass", 6: "fail"})
+def repeats(times):
+    return pattern("a*" * times)
+
+
+@at("security.LARGEST_SIZE", {2147483648: "pass", 2147483649: "fail"})
+def axis(size):
+    return outcome("MA714", with_layers(keras_layer("Dense", units=size)))
+
+
+@at("security.CONSTANT_SIZE", {1073741824: "pass", 1073741825: "fail"})
+def constant_of_a_graph(elements):
+    """With a memory budget that all of them exceed."""
+    facts = graph_with("Const", (), {"value": {"shape": [elements]}})
+    return outcome("MA754", replace(facts, settings=Settings(limits=Limits(tensor_bytes=1 << 20))))
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)

@@ -1,0 +1,166 @@
+"""Decisions of measures and rules at the edges of `modelaudit.thresholds.weights`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from modelaudit.diagnosis.suspects import suspects
+from modelaudit.measures.kernels import initialization
+from modelaudit.measures.kernels.batchnorm import inputs_off_scale
+from modelaudit.measures.kernels.initialization import LayerContext
+from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.measures.measure import measure
+from modelaudit.measures.statistics import kolmogorov_smirnov
+from modelaudit.measures.summary import KernelSymmetry, Measurements
+from modelaudit.probe.study.study import _Study
+from modelaudit.report.sections.weights import _unusual
+from modelaudit.rules.examples import measured
+from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
+from tests.measures.artifacts import artifact, kernel, layer, tensor
+from tests.thresholds.edges import Edges, case, check, outcome
+
+EDGES = Edges()
+at = EDGES.at
+
+GLOROT = {"class_name": "GlorotUniform", "config": {"seed": None}}
+STILL = LayerContext(bias_initial=True)
+
+
+def state(values, companions=STILL, initializer=GLOROT):
+    """What is decided about the only kernel of a model."""
+    values = values.astype("float32")
+    known = kernel("dense", values.shape, initializer=initializer)
+    stored = load_kernel(known, tensor("dense/kernel", values))
+    return initialization.kernel_initialization(known, stored, "float32", companions, 1).state
+
+
+def uniform(rows, columns, shrunk=0.0):
+    """Evenly distributed initial values in random order, a little closer to 0."""
+    limit = (1 - shrunk) * np.sqrt(6 / (rows + columns))
+    even = (np.arange(rows * columns) + 0.5) / (rows * columns)
+    return limit * np.random.default_rng(3).permutation(2 * even - 1).reshape(rows, columns)
+
+
+@cache
+def shrunk_to(p):
+    """How much to shrink 64 x 64 evenly distributed values for this p-value."""
+    even = (np.arange(4096) + 0.5) / 4096
+    low, high = 0.0, 0.5
+    for _ in range(60):
+        middle = (low + high) / 2
+        found = kolmogorov_smirnov(0.5 + (even - 0.5) * (1 - middle))[1]
+        low, high = (middle, high) if found > p else (low, middle)
+    return low
+
+
+@at("weights.LEVEL", {0.00099: "trained", 0.00101: "fresh"})
+def another_distribution(p):
+    return state(uniform(64, 64, shrunk_to(p)))
+
+
+@at("weights.MIN_WEIGHTS_WITH_BIAS", {63: "undecidable", 64: "fresh"})
+def weights_with_a_bias(weights):
+    return state(uniform(7, 9) if weights == 63 else uniform(8, 8))
+
+
+@at("weights.MIN_WEIGHTS_ALONE", {999: "undecidable", 1000: "fresh"})
+def weights_alone(weights):
+    return state(uniform(27, 37) if weights == 999 else uniform(25, 40), LayerContext())
+
+
+@at("weights.MAX_EXCESS", {1.25: "fresh", 1.26: "trained"})
+def structure(excess):
+    with patch.object(initialization, "spectrum_excess", lambda *_: excess):
+        return state(uniform(64, 64))
+
+
+@at("weights.ORTHOGONAL", {0.99e-3: "fresh", 1.01e-3: "trained"})
+def orthogonal(error):
+    made = {"class_name": "Orthogonal", "config": {"gain": 1.0, "seed": None}}
+    return state(np.eye(8) * np.sqrt(1 + error), initializer=made)
+
+
+def chain(between):
+    """A kernel and the batch normalisation that follows it after so many layers."""
+    names = ["conv", *(f"relu{i}" for i in range(between)), "bn"]
+    classes = ["Conv2D", *["ReLU"] * between, "BatchNormalization"]
+    roles = {"moving_mean": "bn/mean", "moving_variance": "bn/variance"}
+    layers = [
+        layer(name, kind, [before], variables=roles if name == "bn" else {})
+        for name, kind, before in zip(names, classes, ["x", *names[:-1]], strict=True)
+    ]
+    values = uniform(9, 16).reshape(1, 1, 9, 16).astype("float32")
+    tensors = {"conv/kernel": values, "bn/mean": np.zeros(16), "bn/variance": np.ones(16)}
+    known = kernel("conv", values.shape, initializer=GLOROT)
+    return artifact(tensors, [known], [layer("x", "InputLayer"), *layers])
+
+
+@at("weights.BATCHNORM_STEPS", {4: "fresh", 5: "undecidable"})
+def initial_batch_normalisation(steps):
+    return measure(chain(steps - 1)).initialization[0].state
+
+
+@at("weights.BATCHNORM_STEPS", {4: ["fresh"], 5: []})
+def first_misfit(steps):
+    small = initial("conv", "undecidable", 144, fits=True)
+    seen = case(behaviour(batchnorm=(fit(0.9),)), measurements(small))
+    facts = replace(seen.facts, artifact=chain(steps - 1))
+    return [each.state for each in replace(seen, facts=facts).kernels]
+
+
+@at("weights.MISFIT_ALIKE", {0.7: True, 0.707: False})
+def consistent_statistics(misfit):
+    fed = SimpleNamespace(info=SimpleNamespace(largest_class=None))
+    return _Study._diversity(
+        SimpleNamespace(user=True, fed=fed), (fit(misfit),)
+    ).batchnorm_consistent
+
+
+@at("weights.MISFIT", {0.35: False, 0.353: True})
+def shown_as_unusual(misfit):
+    return _unusual({}, misfit)
+
+
+@at("weights.OFF_SCALE", {1.0: False, 1.01: True})
+def off_scale(deviation):
+    return inputs_off_scale([fit(0.9, mean_deviation=deviation)], "H")
+
+
+def symmetric(score, twin=0.1):
+    known = KernelSymmetry(
+        "conv", "conv", (3, 3, 1, 8), 8, score={"H": score}, twins={"H": {"score": twin}}
+    )
+    return Measurements(symmetry=(known,))
+
+
+@at("weights.EXACT_SYMMETRY", {1 - 1.01e-6: "pass", 1 - 1e-6: "fail", 1 - 0.99e-6: "fail"})
+def symmetric_filters(score):
+    return outcome("MA501", measured(symmetric(score))())
+
+
+@at("weights.EXACT_SYMMETRY", {1 - 1.01e-6: "pass", 1 - 1e-6: "fail", 1 - 0.99e-6: "fail"})
+def mirrored_twins(score):
+    return outcome("MA502", measured(symmetric(0.1, score))())
+
+
+@at("weights.EXACT_SYMMETRY", {1 - 1.01e-6: "fail", 1 - 1e-6: "pass"})
+def twins_of_symmetric_filters(score):
+    return outcome("MA502", measured(symmetric(score, 1.0))())
+
+
+@at("weights.SYMMETRIC", {0.989: False, 0.99: True})
+def called_symmetric(score):
+    seen = replace(measurements(), symmetry=symmetric(score).symmetry)
+    filters = suspects(case(behaviour(), seen), diagnosed())[1]
+    return "1 of 1 spatial kernels are mirror-symmetric" in filters.text
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)
