@@ -123,3 +123,9 @@ class RuleResult:
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     moot: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it lacked something to look at, or failed itself."""
+        lacking = self.outcome is Outcome.NOT_APPLICABLE and not self.moot
+        return lacking or self.outcome is Outcome.ERROR

@@ -119,7 +119,7 @@ def two_models(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_scan_gives_a_row_for_each_model(two_models: tuple[Path, Path]) -> None:
     ran = modelaudit.scan(two_models)
-    assert [row["path"] for row in ran.rows] == ["new.h5", "old.h5"]
+    assert [row.path for row in ran.rows] == ["new.h5", "old.h5"]
     assert ran.code is ExitCode.OK
     assert modelaudit.scan(str(SAMPLES / "digits_partial_restore.keras")).code is ExitCode.FINDINGS
 
@@ -187,7 +187,7 @@ def test_nightly_says_what_changed_and_where_the_reports_are(
         )
 
     first = night()
-    assert [row["path"] for row in first.rows] == ["new.h5", "old.h5"]
+    assert [row.path for row in first.rows] == ["new.h5", "old.h5"]
     assert (first.since, first.changes, first.exit_code) == ("", (), ExitCode.OK)
     assert set(first.reports_of(first.rows[0])) == {"html", "json"}
     files = [*first.reports_of(first.rows[0]).values(), *first.run_reports.values(), first.index]

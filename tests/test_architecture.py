@@ -46,14 +46,16 @@ RANKS = {
     "modelaudit.audit_sections": 12,
     "modelaudit.baseline": 13,
     "modelaudit.pipeline": 13,
-    "modelaudit.report": 14,
-    "modelaudit.registry": 14,
-    "modelaudit.store": 14,
-    "modelaudit.runs": 15,
-    "modelaudit.api": 16,
-    "modelaudit.cli": 17,
-    "modelaudit.__main__": 18,
-    "modelaudit": 18,
+    "modelaudit.result_row": 13,
+    "modelaudit.changes": 14,
+    "modelaudit.report": 15,
+    "modelaudit.registry": 15,
+    "modelaudit.store": 15,
+    "modelaudit.runs": 16,
+    "modelaudit.api": 17,
+    "modelaudit.cli": 18,
+    "modelaudit.__main__": 19,
+    "modelaudit": 19,
 }
 # Files that run in another interpreter, where they find that interpreter's TensorFlow.
 PROBE_RUNNERS = (
@@ -79,7 +81,7 @@ IO_MODULES = {
     *("os", "pathlib", "io", "subprocess", "socket", "tempfile", "shutil", "sqlite3", "h5py"),
     *("zipfile", "urllib", "http", "mmap", "logging", "time", "random"),
 }
-IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis")
+IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis", "modelaudit.changes")
 # The rules' examples are Artifacts, and those have a Path for their root.
 PATHS_IN = ("modelaudit.rules.examples",)
 # A forked child leaves by os._exit, so that it never runs its parent's clean-up, and prints what

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
+from modelaudit.changes.models import ModelChangeKind
 from modelaudit.cli.terminal import columns, verdict_mark
 from modelaudit.facts import Json
 from modelaudit.findings import Verdict
 from modelaudit.runs.timeline import FIRST, place_in_order
-from modelaudit.store.run_changes import ModelChangeKind
 from modelaudit.terminal_text import clean, shorten
 
 # Changes shown for one audit: of the first sections, and of the others.

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from modelaudit.cli.terminal import columns
 from modelaudit.findings import WORST_FIRST
 from modelaudit.registry.cross_model import CrossModelFact, cross_model_facts
-from modelaudit.runs.batch import FoundModels, ResultRowDict
+from modelaudit.result_row import ResultRow
+from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.terminal_text import clean, shorten_path, wrapped
 
@@ -16,13 +17,13 @@ PATH = 160  # characters of a path in a sentence
 ACROSS, ACROSS_MODELS = 8, 4  # cross-model findings shown, and paths for each
 
 
-def verdict_counts(rows: Sequence[ResultRowDict], word: Callable[[str], str] = str) -> str:
+def verdict_counts(rows: Sequence[ResultRow], word: Callable[[str], str] = str) -> str:
     """The number of models by verdict: `2 fail, 1 pass`; `word` formats a verdict."""
-    count = Counter(str(row["verdict"]) for row in rows)
+    count = Counter(row.verdict for row in rows)
     return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
 
 
-def summary_line(rows: list[ResultRowDict], found: FoundModels) -> str:
+def summary_line(rows: list[ResultRow], found: FoundModels) -> str:
     """Totals, cross-model findings, and paths that were skipped or not audited."""
     others = sum(found.others.values())
     skipped = f"{others or 'no'} other file{'s' * (others != 1)} skipped"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from modelaudit.facts import Json
 from modelaudit.runs.progress import Progress
 from modelaudit.terminal_text import INDENT, cells, clean, shorten, shorten_path, wrapped
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+    from modelaudit.result_row import ResultRow
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "incomplete": "magenta"}
 REASON_LINES = 3
@@ -66,21 +67,21 @@ def columns() -> int:
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
-def table(rows: Sequence[Mapping[str, Json]]) -> str:
+def table(rows: Sequence[ResultRow]) -> str:
     """One line per model, and below each that is not a pass the reason in up to three lines."""
     width = columns()
-    labels = max((len(str(row["format_label"])) for row in rows), default=0)
-    words = max((len(str(row["verdict"])) for row in rows), default=0)
+    labels = max((len(row.format_label) for row in rows), default=0)
+    words = max((len(row.verdict) for row in rows), default=0)
     room = max(width - labels - words - 4, 20)  # two gaps of two columns
-    paths = min(room, max((cells(clean(str(row["path"]))) for row in rows), default=0))
+    paths = min(room, max((cells(clean(row.path)) for row in rows), default=0))
     lines = []
     for row in rows:
-        path = shorten_path(clean(str(row["path"])), paths)
-        verdict = verdict_mark(str(row["verdict"]), words)
+        path = shorten_path(clean(row.path), paths)
+        verdict = verdict_mark(row.verdict, words)
         gap = " " * (paths - cells(path))
-        lines.append(f"{verdict}  {path}{gap}  {row['format_label']}")
-        if row["verdict"] != "pass":
-            lines += _reason(str(row["reason"]), width - 1)
+        lines.append(f"{verdict}  {path}{gap}  {row.format_label}")
+        if row.verdict != "pass":
+            lines += _reason(row.reason, width - 1)
     return "\n".join(lines)
 
 

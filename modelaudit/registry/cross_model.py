@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-ResultRow = Mapping[str, Any]
+from modelaudit.result_row import ResultRow
+
 SAME_WEIGHTS = "same-weights"
 BREAKING = "breaking-version"  # the rule that compares a version with the previous one
 
@@ -26,7 +26,7 @@ class CrossModelFact:
 
 
 def cross_model_facts(rows: Sequence[ResultRow]) -> tuple[CrossModelFact, ...]:
-    """Cross-model findings of the rows (`path`, `sha256`, `weights`, …) of a run."""
+    """Cross-model findings of the rows of a run."""
     return (*_same_content(rows), *_same_weights(rows), *_mixed_keras(rows), *_breaking(rows))
 
 
@@ -65,8 +65,8 @@ def _alike(
 def _copies(rows: Sequence[ResultRow]) -> dict[str, tuple[str, ...]]:
     """The paths of models that have copies, each with the paths of all copies."""
     copies: dict[str, tuple[str, ...]] = {}
-    for group in _groups(rows, "sha256"):
-        for alike in _groups(group, "weights"):
+    for group in _groups(rows, _content):
+        for alike in _groups(group, _weights):
             paths = _paths(alike)
             copies |= dict.fromkeys(paths, paths)
     return copies
@@ -77,34 +77,42 @@ def _earlier(before: Sequence[ResultRow], after: Sequence[ResultRow]) -> dict[st
 
     Which of several copies was renamed to which does not matter here.
     """
-    was, now = ({str(row["path"]) for row in rows} for rows in (before, after))
-    gone = [row for row in before if row["path"] not in now]
-    came = [row for row in after if row["path"] not in was]
+    was, now = ({row.path for row in rows} for rows in (before, after))
+    gone = [row for row in before if row.path not in now]
+    came = [row for row in after if row.path not in was]
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for key in ("sha256", "weights"):
+    for key in (_content, _weights):
         left: dict[str, list[str]] = {}
         for row in gone:
-            if row.get(key) and row["path"] not in taken:
-                left.setdefault(str(row[key]), []).append(str(row["path"]))
+            if key(row) and row.path not in taken:
+                left.setdefault(key(row), []).append(row.path)
         for row in came:
-            if row["path"] not in names and left.get(str(row.get(key))):
-                name = names[str(row["path"])] = left[str(row[key])].pop()
+            if row.path not in names and left.get(key(row)):
+                name = names[row.path] = left[key(row)].pop()
                 taken.add(name)
     return names
 
 
-def _groups(rows: Iterable[ResultRow], key: str) -> list[list[ResultRow]]:
-    """Rows that share their value of `key` with others, by the first path."""
+def _content(row: ResultRow) -> str:
+    return row.sha256 or ""
+
+
+def _weights(row: ResultRow) -> str:
+    return row.weights
+
+
+def _groups(rows: Iterable[ResultRow], key: Callable[[ResultRow], str]) -> list[list[ResultRow]]:
+    """Rows that share a digest with others, by the first path."""
     groups: dict[str, list[ResultRow]] = {}
-    for row in sorted(rows, key=lambda row: str(row["path"])):
-        if row.get(key):
-            groups.setdefault(str(row[key]), []).append(row)
+    for row in sorted(rows, key=lambda row: row.path):
+        if key(row):
+            groups.setdefault(key(row), []).append(row)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _paths(rows: Iterable[ResultRow]) -> tuple[str, ...]:
-    return tuple(sorted(str(row["path"]) for row in rows))
+    return tuple(sorted(row.path for row in rows))
 
 
 def _same_content(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
@@ -116,7 +124,7 @@ def _same_content(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
             "One of them may have been copied over a different model by mistake.",
             _paths(group),
         )
-        for group in _groups(rows, "sha256")
+        for group in _groups(rows, _content)
     ]
 
 
@@ -126,8 +134,8 @@ def _same_weights(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     Of models with identical files only the first is named: the others are reported as copies.
     """
     found = []
-    for group in _groups((row for row in rows if row.get("sha256")), "weights"):
-        files = {row["sha256"]: row for row in reversed(group)}
+    for group in _groups((row for row in rows if row.sha256), _weights):
+        files = {row.sha256: row for row in reversed(group)}
         if len(files) > 1:
             title = f"{len(files)} models have the same weights in different files"
             found.append(
@@ -146,9 +154,7 @@ def _mixed_keras(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     """Models of Keras 3 next to models of an older Keras."""
     generations: dict[bool, list[ResultRow]] = {}
     for row in rows:
-        saved = row.get("saved_with")
-        version = str(saved.get("keras") or "") if isinstance(saved, Mapping) else ""
-        major = version.partition(".")[0]
+        major = (row.saved_with.keras or "").partition(".")[0]
         if major.isdecimal():
             generations.setdefault(int(major) >= 3, []).append(row)
     if len(generations) < 2:
@@ -167,7 +173,7 @@ def _mixed_keras(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
 
 def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
     """Versions that break callers of the previous version."""
-    found = [row for row in rows if any(_breaks(each) for each in row.get("findings") or ())]
+    found = [row for row in rows if any(each.name == BREAKING for each in row.open_findings)]
     if not found:
         return []
     what = "1 version breaks" if len(found) == 1 else f"{len(found)} versions break"
@@ -179,7 +185,3 @@ def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
             _paths(found),
         )
     ]
-
-
-def _breaks(finding: Mapping[str, Any]) -> bool:
-    return finding.get("name") == BREAKING and not finding.get("waived_by")

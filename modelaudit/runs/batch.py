@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
+from modelaudit.findings import Verdict
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
     AuditTarget,
@@ -31,6 +30,7 @@ from modelaudit.pipeline import (
 from modelaudit.registry import worker_pool
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
+from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
 from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
 from modelaudit.runs.progress import SILENT, Progress
@@ -40,7 +40,6 @@ from modelaudit.terminal_text import clean
 
 # Receives a finished audit, in the worker that made it.
 AuditHandler = Callable[[Audit], None]
-ResultRowDict = dict[str, Json]
 
 RENDER_SECONDS = 120.0
 # Reason for a model that is being written: it is neither damaged nor usable.
@@ -57,7 +56,7 @@ class FinishedModel(NamedTuple):
     """
 
     target: AuditTarget
-    row: ResultRowDict
+    row: ResultRow
     notes: Mapping[str, Json]
 
 
@@ -153,65 +152,49 @@ def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
     return tuple(result)
 
 
-def result_row(audit: Audit) -> ResultRowDict:
-    """The row of one audit in the index and the history."""
-    severities = {level.value: 0 for level in Severity}
-    findings: list[Json] = []
-    for finding in audit.findings:
-        if not finding.waived_by:
-            severities[finding.severity.value] += 1
-        findings.append(
-            {
-                "code": finding.code,
-                "name": finding.name,
-                "severity": finding.severity.value,
-                "fingerprint": finding.fingerprint,
-                "detail": finding.detail,
-                "waived_by": finding.waived_by,
-            }
-        )
-    model = audit.model
-    return {
-        "path": model["path"],
-        "slug": model["slug"],
-        "format": model["format"],
-        "format_label": model["format_label"],
-        "origin": model.get("origin", ""),
-        "verdict": audit.verdict.value,
-        "reason": audit.reason,
-        "severities": dict(severities),
-        "rules": [*sorted({finding.code for finding in audit.findings if not finding.waived_by})],
-        "saved_with": model["saved_with"],
-        "sha256": model["sha256"],
-        "bytes": model["bytes"],
-        "exit": audit.exit["code"],
-        "created": audit.created,
-        "findings": findings,
-        "weights": weights_digest(audit.weights),
-        "outputs": _outputs(audit),
-        "unanswered": [result.code for result in audit.results if _unanswered(result)],
-    }
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a worker process does with each model; see `audit_all`."""
 
+    settings: Settings
+    created: str
+    probe: Probe | None
+    deliver: AuditHandler | None
+    recalled: Mapping[Path, CachedProbe]
+    known: Collection[str] | None
 
-def _unanswered(result: RuleResult) -> bool:
-    """Whether a rule lacked data, or crashed."""
-    lacking = result.outcome is Outcome.NOT_APPLICABLE and not result.moot
-    return lacking or result.outcome is Outcome.ERROR
-
-
-def _outputs(audit: Audit) -> dict[str, Json]:
-    """Measured outputs by name, each with the tested transforms of the input.
-
-    {} for a model that was not run.
-    """
-    return {
-        str(output.get("name")): [each.get("name") for each in _objects(output.get("transforms"))]
-        for output in _objects(audit.behaviour.get("outputs"))
-    }
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    def __call__(self, target: AuditTarget, *, again: bool) -> dict[str, Json]:
+        """The row and notes for a later run, or why there are none."""
+        shown = self.recalled.get(target.path)
+        # Second try: recalled results are for other bytes.
+        earlier, asked = (None, shown is not None) if again else (shown, False)
+        try:
+            watch = AuditMonitor(
+                target.path, self.settings.limits, self.probe, earlier, asked=asked
+            )
+            audit = audit_model(target, self.settings, self.created, watch.probe)
+        except MemoryError:  # the worker's limit, which the worker reports
+            raise
+        except Exception as error:
+            return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+        if not watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
+            if not again:
+                return {"disturbed": True}
+            audit = incomplete_audit(target, self.settings, self.created, CHANGED_WHILE_READ)
+        elif self.known is not None and (digest := watch.half_written(audit, self.known)):
+            audit = incomplete_audit(target, self.settings, self.created, BEING_COPIED, digest)
+        row = result_row(audit)
+        try:
+            if self.deliver:
+                self.deliver(audit)
+        except (OSError, UsageError) as error:  # full disk, invalid template
+            return {"unwritten": str(error)}
+        except Exception as error:
+            trace = traceback.format_exc()
+            reason = f"its report could not be created: {type(error).__name__}: {error}"
+            row = replace(row, exit=ExitCode.INTERNAL.value, reason=f"{reason}. {audit.reason}")
+            return {"row": row_to_json(row), "trace": trace}
+        return {"row": row_to_json(row), "notes": watch.notes(audit)}
 
 
 def audit_all(
@@ -246,36 +229,7 @@ def audit_all(
         UsageError: a report cannot be written, so that continuing is pointless.
     """
 
-    def work(target: AuditTarget, *, again: bool) -> dict[str, Json]:
-        shown = (recalled or {}).get(target.path)
-        # Second try: recalled results are for other bytes.
-        earlier, asked = (None, shown is not None) if again else (shown, False)
-        try:
-            watch = AuditMonitor(target.path, settings.limits, probe, earlier, asked=asked)
-            audit = audit_model(target, settings, created, watch.probe)
-        except MemoryError:  # the worker's limit, which the worker reports
-            raise
-        except Exception as error:
-            return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
-        if not watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
-            if not again:
-                return {"disturbed": True}
-            audit = incomplete_audit(target, settings, created, CHANGED_WHILE_READ)
-        elif known is not None and (digest := watch.half_written(audit, known)):
-            audit = incomplete_audit(target, settings, created, BEING_COPIED, digest)
-        row = result_row(audit)
-        try:
-            if deliver:
-                deliver(audit)
-        except (OSError, UsageError) as error:  # full disk, invalid template
-            return {"unwritten": str(error)}
-        except Exception as error:
-            trace = traceback.format_exc()
-            reason = f"its report could not be created: {type(error).__name__}: {error}"
-            row |= {"exit": ExitCode.INTERNAL, "reason": f"{reason}. {audit.reason}"}
-            return {"row": row, "trace": trace}
-        return {"row": row, "notes": watch.notes(audit)}
-
+    work = _Work(settings, created, probe, deliver, recalled or {}, known)
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     if probe:
         seconds += max_load_attempts(settings) * settings.probe.timeout
@@ -293,17 +247,19 @@ def audit_all(
                 continue
             if "unwritten" in value:
                 raise UsageError(f"cannot write a report: {value['unwritten']}")
-            row, bug, notes = value.get("row"), value.get("bug"), value.get("notes")
+            row, notes = value.get("row"), value.get("notes")
             if isinstance(row, dict):
-                yield FinishedModel(target, row, notes if isinstance(notes, dict) else {})
+                kept = notes if isinstance(notes, dict) else {}
+                yield FinishedModel(target, row_from_json(row), kept)
                 continue
+            bug = value.get("bug")
             reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
             audit = lost_model_audit(target, settings, created, reason, done.limit)
             if deliver:
                 deliver(audit)
-            yield FinishedModel(
-                target, result_row(audit) | ({"exit": ExitCode.INTERNAL} if bug else {}), {}
-            )
+            result = result_row(audit)
+            code = ExitCode.INTERNAL.value if bug else result.exit
+            yield FinishedModel(target, replace(result, exit=code), {})
 
 
 def max_load_attempts(settings: Settings) -> int:
@@ -322,16 +278,16 @@ def lost_model_audit(
     return finish_audit(facts, target, created, {})
 
 
-def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[ExitCode, list[str]]:
+def exit_code(rows: Sequence[ResultRow], found: FoundModels) -> tuple[ExitCode, list[str]]:
     """The run's exit code and the reasons for it.
 
     A path that could not be searched makes the run incomplete: it may contain a model.
     """
-    codes = [int(str(row["exit"])) for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
+    codes = [row.exit for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
     if not rows:
         codes.append(ExitCode.NO_MODEL)
     code = worst(codes)
-    reasons = [f"{row['path']}: {row['reason']}" for row in rows if row["exit"] == code != 0]
+    reasons = [f"{row.path}: {row.reason}" for row in rows if row.exit == code != 0]
     if code == ExitCode.INCOMPLETE:
         reasons += [f"{problem.file}: {problem.detail}" for problem in found.problems]
     if code == ExitCode.NO_MODEL:
@@ -339,11 +295,11 @@ def exit_code(rows: Sequence[ResultRowDict], found: FoundModels) -> tuple[ExitCo
     return code, reasons
 
 
-def append_log_line(path: Path, row: ResultRowDict, created: str) -> None:
+def append_log_line(path: Path, row: Mapping[str, Json], created: str) -> None:
     """Append one JSON line in a single write: a killed run leaves complete lines.
 
     Raises:
         OSError: the file cannot be written.
     """
     with path.open("ab", buffering=0) as handle:
-        handle.write(json.dumps({"time": created} | row).encode() + b"\n")
+        handle.write(json.dumps({"time": created, **row}).encode() + b"\n")

@@ -126,7 +126,7 @@ class AuditCache:
         if notes:
             seen = str(notes["seen"])
             audited = AuditRecord(
-                line=row,
+                row=row,
                 document=document,
                 key=self._keys[model_key(target)],
                 content=str(notes["content"]),

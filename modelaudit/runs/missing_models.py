@@ -8,7 +8,8 @@ from pathlib import Path
 
 from modelaudit.model_versions import newer_versions
 from modelaudit.pipeline import AuditTarget
-from modelaudit.store.records import ModelKey, ResultRow
+from modelaudit.result_row import ResultRow
+from modelaudit.store.records import ModelKey
 
 
 def unreachable_models(
@@ -19,13 +20,13 @@ def unreachable_models(
     Whether they still exist is unknown. They are audited like all others, which ends as incomplete
     with the reason, instead of being reported as gone.
     """
-    for place, line in before.items():
+    for place, row in before.items():
         if place in present or not _is_hidden(Path(place.root), place.path):
             continue
         root = Path(place.root)
-        shown = str(line["path"])
+        shown = row.path
         label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
-        yield AuditTarget(root / place.path, root, place.path, str(line["slug"]), label=label)
+        yield AuditTarget(root / place.path, root, place.path, row.slug, label=label)
 
 
 def superseded_versions(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from modelaudit.changes.models import ModelChange, ModelChangeKind, compare_runs
+from modelaudit.result_row import ResultRow
 from modelaudit.runs.missing_models import older_versions
-from modelaudit.store.records import ModelKey, ResultRow, StoredRun
-from modelaudit.store.run_changes import ModelChange, ModelChangeKind, compare_runs
+from modelaudit.store.records import ModelKey, StoredRun
 from modelaudit.store.store import Store
 
 
@@ -76,7 +77,7 @@ def _left(
     gone, _, changes = _changes_between(store, base, run)
     for change in changes:
         if change.was and change.was is gone.get(place):
-            path = str(change.now["path"]) if change.now else change.newer
+            path = change.now.path if change.now else change.newer
             return ModelDisappearance(change.kind, path, run.started)
     return ModelDisappearance(ModelChangeKind.GONE, "", run.started)
 
@@ -86,7 +87,7 @@ def _earlier_name(store: Store, place: ModelKey, base: StoredRun | None, run: St
     _, come, changes = _changes_between(store, base, run)
     for change in changes:
         if change.was and change.now and change.now is come.get(place):
-            return str(change.was["path"])
+            return change.was.path
     return ""
 
 
@@ -96,5 +97,5 @@ def _changes_between(
     """The models that disappeared and appeared between two runs, and what happened to them."""
     if base is None:
         return {}, {}, ()
-    gone, come = store.lines(base.id, beside=run.id), store.lines(run.id, beside=base.id)
+    gone, come = store.rows(base.id, beside=run.id), store.rows(run.id, beside=base.id)
     return gone, come, compare_runs(gone, come, dict(older_versions(gone, store.results(run.id))))

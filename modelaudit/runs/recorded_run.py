@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelaudit import __version__
+from modelaudit.changes.models import compare_runs
 from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.registry.cross_model import new_facts
 from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
 from modelaudit.report.pages.verdict_trend import LAST
+from modelaudit.result_row import ResultRow, row_to_json
 from modelaudit.runs.batch import (
     FoundModels,
     append_log_line,
@@ -46,8 +48,7 @@ from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.runs.write_reports import report_writer
 from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
-from modelaudit.store import run_changes as changes
-from modelaudit.store.records import ModelKey, ResultRow, RunState, StoredRun
+from modelaudit.store.records import ModelKey, RunState, StoredRun
 from modelaudit.store.store import Store
 
 
@@ -99,7 +100,7 @@ def record_run(
         # A manual audit was reported to its user, not to the readers of the mails.
         # A run without models is not compared with either: a disk was not mounted.
         base = store.last_reported(registry, "nightly" if order.command == "nightly" else "")
-        before = store.lines(base.id) if base else {}
+        before = store.rows(base.id) if base else {}
         present = {model_key(target) for target in found.targets}
         if found.targets:
             found = replace(found, targets=(*found.targets, *unreachable_models(before, present)))
@@ -121,7 +122,7 @@ def record_run(
                 for finished in work:
                     memory.add(finished)
                     if log_file:
-                        append_log_line(log_file, finished.row, created)
+                        append_log_line(log_file, row_to_json(finished.row), created)
             ended = _conclude(store, run, settings, created, order, found, base, before)
         except KeyboardInterrupt as signal:
             with suppress(StoreError):
@@ -162,10 +163,10 @@ def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str
     """Slugs of models that no longer exist, by the digests of their files and weights."""
     present = {model_key(target) for target in found.targets}
     return {
-        str(line[key]): str(line["slug"])
-        for place, line in before.items()
-        for key in ("sha256", "weights")
-        if place not in present and line.get(key)
+        digest: row.slug
+        for place, row in before.items()
+        for digest in row.digests
+        if place not in present and digest
     }
 
 
@@ -179,8 +180,8 @@ def _known(
     last = store.last_reported(registry)
     if order.command != "nightly" or order.moved or not before or last is None:
         return None
-    lines = (*before.values(), *store.lines(last.id).values())
-    return frozenset(str(line["sha256"]) for line in lines)
+    rows = (*before.values(), *store.rows(last.id).values())
+    return frozenset(str(row.sha256) for row in rows)
 
 
 def _is_second(signal: BaseException) -> bool:
@@ -201,9 +202,9 @@ def _interrupted(
     """
     shown = {model_key(target): target.shown for target in found.targets}
     with suppress(OSError, UsageError, StoreError):  # the interrupt is reported
-        lines = store.lines(run)
-        rows = worst_first([dict(lines[place]) for place in shown if place in lines])
-        missing = tuple(path for place, path in shown.items() if place not in lines)
+        rows_of = store.rows(run)
+        rows = worst_first([rows_of[place] for place in shown if place in rows_of])
+        missing = tuple(path for place, path in shown.items() if place not in rows_of)
         so_far = f"{len(rows):,} of {len(shown):,} models"
         if rows and missing:
             reasons = (f"interrupted after {so_far}",)
@@ -228,9 +229,9 @@ def _conclude(
     present = {model_key(target) for target in found.targets}
     # A resumed run may have results of models that have disappeared since it started.
     store.drop(run, [place for place in store.results(run) if place not in present])
-    after = store.lines(run)
+    after = store.rows(run)
     newer = {**dict(superseded_versions(before, after)), **dict(restored_versions(before, after))}
-    rows = worst_first([dict(line) for line in after.values()])
+    rows = worst_first(after.values())
     code, reasons = exit_code(rows, found)
     notes = [
         *unreadable_notes(found),
@@ -248,7 +249,7 @@ def _conclude(
         audited=this.audited,
         since=base.started if base else "",
         before=len(before),
-        changes=changes.compare_runs(before, after, newer) if base and after else (),
+        changes=compare_runs(before, after, newer) if base and after else (),
         across=new_facts([*before.values()], rows),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
         beside=other_registry_note(earlier, order.out, this.registry),

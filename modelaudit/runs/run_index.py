@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit import __version__
+from modelaudit.changes.models import ModelChange
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.registry import FORMATS, PER_MODEL
-from modelaudit.runs.batch import FoundModels, ResultRowDict
-from modelaudit.runs.change_text import index_change
+from modelaudit.report.wording.model_changes import index_change
+from modelaudit.result_row import ResultRow
+from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats, render_format, rule_infos
 from modelaudit.schema import load
-from modelaudit.store.run_changes import ModelChange
 
 if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexRow
@@ -39,36 +40,32 @@ class RunOutcome:
     trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
-def index_entry(row: ResultRowDict, formats: Sequence[str]) -> IndexRow:
+def index_entry(row: ResultRow, formats: Sequence[str]) -> IndexRow:
     """One model's row of the index, with links relative to it."""
-    from modelaudit.findings import Verdict
     from modelaudit.report.pages.index import IndexRow
-    from modelaudit.report.wording.json_access import as_maps
 
-    saved, counts, rules = row["saved_with"], row["severities"], row["rules"]
-    versions = saved if isinstance(saved, dict) else {}
-    folder = f"models/{row['slug']}"
+    folder = f"models/{row.slug}"
     links = {name: f"{folder}/{FORMATS[name].file}" for name in (*formats, "json")}
     return IndexRow(
-        slug=str(row["slug"]),
-        path=str(row["path"]),
-        format_label=str(row["format_label"]),
-        origin=str(row.get("origin") or ""),
-        verdict=Verdict(str(row["verdict"])),
-        reason=str(row["reason"]),
-        counts={k: int(str(n)) for k, n in counts.items()} if isinstance(counts, dict) else {},
-        waived=len([each for each in as_maps(row.get("findings")) if each.get("waived_by")]),
-        codes=tuple(str(code) for code in rules) if isinstance(rules, list) else (),
-        keras=str(versions.get("keras") or ""),
-        tensorflow=str(versions.get("tensorflow") or ""),
-        bytes=int(str(row["bytes"])),
+        slug=row.slug,
+        path=row.path,
+        format_label=row.format_label,
+        origin=row.origin,
+        verdict=row.verdict,
+        reason=row.reason,
+        counts=row.severities,
+        waived=len(row.findings) - len(row.open_findings),
+        codes=row.rules,
+        keras=row.saved_with.keras or "",
+        tensorflow=row.saved_with.tensorflow or "",
+        bytes=row.bytes,
         links=links,
     )
 
 
 def write_index(
     out: Path,
-    rows: Sequence[ResultRowDict],
+    rows: Sequence[ResultRow],
     found: FoundModels,
     formats: SelectedFormats,
     outcome: RunOutcome,
@@ -82,7 +79,7 @@ def write_index(
 
     words = {change.path: change.kind.value for change in outcome.changes}
     entries = [
-        replace(index_entry(row, [*model_files(out, row)]), change=words.get(str(row["path"]), ""))
+        replace(index_entry(row, [*model_files(out, row)]), change=words.get(row.path, ""))
         for row in rows
     ]
     notes = [f"{path}: {reason}" for path, reason in found.named]
@@ -109,14 +106,14 @@ def write_index(
         write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)
     if formats.per_run and not outcome.missing:
-        audits = [load(out / "models" / str(row["slug"]) / "audit.json") for row in rows]
+        audits = [load(out / "models" / row.slug / "audit.json") for row in rows]
         for name, file in run_files(out, formats).items():
             write_atomic(file, render_format(name, audits, formats.options))
 
 
-def model_files(out: Path, row: ResultRowDict) -> dict[str, Path]:
+def model_files(out: Path, row: ResultRow) -> dict[str, Path]:
     """The reports of a model that are there, of this run or an earlier one, by format."""
-    folder = out / "models" / str(row["slug"])
+    folder = out / "models" / row.slug
     files = {name: folder / FORMATS[name].file for name in PER_MODEL}
     return {name: file for name, file in files.items() if file.is_file()}
 

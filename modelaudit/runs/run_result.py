@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelaudit.changes.models import ModelChange
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.registry.cross_model import CrossModelFact
-from modelaudit.runs.batch import FoundModels, ResultRowDict
+from modelaudit.result_row import ResultRow
+from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.run_index import model_files, run_files
 from modelaudit.runs.scan import unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.settings import Nightly
-from modelaudit.store import run_changes as changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class RunResult:
         beside: a note if `out` also holds audits of another registry.
     """
 
-    rows: list[ResultRowDict]
+    rows: list[ResultRow]
     found: FoundModels
     code: ExitCode
     exit_code: ExitCode
@@ -72,7 +73,7 @@ class RunResult:
     audited: int
     since: str
     before: int
-    changes: tuple[changes.ModelChange, ...]
+    changes: tuple[ModelChange, ...]
     across: tuple[CrossModelFact, ...]
     notes: tuple[str, ...]
     beside: str
@@ -92,7 +93,7 @@ class RunResult:
         """The reports on the run as a whole, by format."""
         return run_files(self.out, self.formats)
 
-    def reports_of(self, row: ResultRowDict) -> dict[str, Path]:
+    def reports_of(self, row: ResultRow) -> dict[str, Path]:
         """The reports on one model of `rows`, by format."""
         return model_files(self.out, row)
 
@@ -101,7 +102,7 @@ def exit_code_of_changes(ran: RunResult) -> ExitCode:
     """The exit code: of the whole run for the first one, of the changed models later."""
     if not ran.since or not ran.rows:
         return ran.code
-    codes = [int(str(change.now["exit"])) for change in ran.changes if change.now]
+    codes = [change.now.exit for change in ran.changes if change.now]
     if set(unreadable_notes(ran.found)) & set(ran.notes):
         codes.append(ExitCode.INCOMPLETE)
     return worst(codes)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
-from modelaudit.findings import WORST_FIRST, Verdict
+from modelaudit.findings import WORST_FIRST
 from modelaudit.pipeline import AuditTarget
+from modelaudit.result_row import ResultRow, row_to_json
 from modelaudit.runs.batch import (
     AuditHandler,
     FinishedModel,
     FoundModels,
-    ResultRowDict,
     append_log_line,
     audit_all,
     exit_code,
@@ -36,7 +35,7 @@ class ScanResult:
     `notes` are sentences on entries of the settings that somebody should look at.
     """
 
-    rows: list[ResultRowDict]
+    rows: list[ResultRow]
     found: FoundModels
     code: ExitCode
     notes: tuple[str, ...]
@@ -62,7 +61,7 @@ def scan(
     for finished in audit_with_progress(found.targets, settings, created, progress=progress):
         rows.append(finished.row)
         if log_file:
-            append_log_line(log_file, finished.row, created)
+            append_log_line(log_file, row_to_json(finished.row), created)
     rows = worst_first(rows)
     notes = settings_notes(settings, found, rows, created)
     return ScanResult(rows, found, exit_code(rows, found)[0], tuple(notes))
@@ -114,14 +113,13 @@ def check_log(log_file: Path | None) -> None:
         raise UsageError(f"cannot write to {log_file}: {error.strerror}") from error
 
 
-def worst_first(rows: list[ResultRowDict]) -> list[ResultRowDict]:
+def worst_first(rows: Iterable[ResultRow]) -> list[ResultRow]:
     """Rows by verdict, then by severity of the findings, then by path."""
 
-    def key(row: ResultRowDict) -> tuple[Any, ...]:
-        counts = row["severities"]
-        levels = ("critical", "high", "medium", "low")
-        found = [-int(str(counts[x])) for x in levels] if isinstance(counts, Mapping) else []
-        return (WORST_FIRST.index(Verdict(str(row["verdict"]))), found, str(row["path"]))
+    def key(row: ResultRow) -> tuple[object, ...]:
+        counts = row.severities
+        found = [-counts[level] for level in ("critical", "high", "medium", "low")]
+        return (WORST_FIRST.index(row.verdict), found, row.path)
 
     return sorted(rows, key=key)
 

@@ -9,13 +9,13 @@ unused waivers nor patterns without a match.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from modelaudit.facts import Json
+from modelaudit.result_row import ResultRow
 from modelaudit.rules.catalogue import rule
-from modelaudit.runs.batch import FoundModels, ResultRowDict
+from modelaudit.runs.batch import FoundModels
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 from modelaudit.terminal_text import clean
@@ -34,11 +34,11 @@ class _RunModel(NamedTuple):
     """A model of the run: its names for patterns, and its row."""
 
     names: tuple[str, ...]
-    row: ResultRowDict
+    row: ResultRow
 
 
 def settings_notes(
-    settings: Settings, found: FoundModels, rows: Sequence[ResultRowDict], created: str
+    settings: Settings, found: FoundModels, rows: Sequence[ResultRow], created: str
 ) -> list[str]:
     """A sentence for every entry of the settings that needs attention.
 
@@ -52,7 +52,7 @@ def settings_notes(
     models = [
         _RunModel(settings.names(target.relative, target.path), row)
         for row in rows
-        if (target := targets.get(str(row["slug"])))
+        if (target := targets.get(row.slug))
     ]
     today = datetime.date.fromisoformat(created[:10])
     notes: list[str] = []
@@ -126,23 +126,19 @@ def _told(entry: SettingsEntry) -> str:
     return f"the waiver of {what} for {entry.path} ({entry.reason})"
 
 
-def _findings(row: ResultRowDict) -> Iterator[tuple[tuple[str, str], str]]:
+def _findings(row: ResultRow) -> Iterator[tuple[tuple[str, str], str]]:
     """The rule's code and name, and the fingerprint, of every finding."""
-    found = row["findings"]
-    for each in found if isinstance(found, list) else ():
-        if isinstance(each, Mapping):
-            yield (str(each["code"]), str(each["name"])), str(each["fingerprint"])
+    for each in row.findings:
+        yield (each.code, each.name), each.fingerprint
 
 
-def _measured(row: ResultRowDict) -> Iterator[tuple[str, str]]:
+def _measured(row: ResultRow) -> Iterator[tuple[str, str]]:
     """Every output with every transform that was measured for it."""
-    outputs: Json = row.get("outputs")
-    for name, transforms in outputs.items() if isinstance(outputs, dict) else ():
-        for transform in transforms if isinstance(transforms, list) else ():
-            yield name, str(transform)
+    for name, transforms in row.outputs.items():
+        for transform in transforms:
+            yield name, transform
 
 
-def _asked(name: str, row: ResultRowDict) -> bool:
+def _asked(name: str, row: ResultRow) -> bool:
     """Whether the rule with this code or name was answered for the model."""
-    unanswered = row.get("unanswered")
-    return not isinstance(unanswered, list) or rule(name).code not in unanswered
+    return rule(name).code not in row.unanswered

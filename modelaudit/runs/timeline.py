@@ -18,8 +18,9 @@ from modelaudit.terminal_text import clean
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
+    from modelaudit.result_row import ResultRow
     from modelaudit.schema import Audit
-    from modelaudit.store.records import ModelKey, ResultRow, StoredRun
+    from modelaudit.store.records import ModelKey, StoredRun
     from modelaudit.store.store import Store
 
 FIRST = ("findings", "versions")  # sections of changes that are listed first
@@ -35,14 +36,14 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
     """
     found: list[dict[str, Json]] = []
     # Printed names may contain escapes for characters that terminals cannot show.
-    rows = store.timeline(model) or [
-        row for name in store.names() if clean(name) == model for row in store.timeline(name)
+    results = store.timeline(model) or [
+        each for name in store.names() if clean(name) == model for each in store.timeline(name)
     ]
-    for place, group in groupby(rows, key=lambda row: row[1]):
+    for place, group in groupby(results, key=lambda each: each[1]):
         before: tuple[int, StoredRun, Audit] | None = None
         mine = [*group]
-        where = model_moves(store, place, [row[0] for row in mine])
-        for run, _, number, line in mine:
+        where = model_moves(store, place, [each[0] for each in mine])
+        for run, _, number, row in mine:
             came = run.id in where.came
             if before and number == before[0] and not came:
                 _lasted(found[-1], run, where)
@@ -51,10 +52,10 @@ def audits_of(store: Store, model: str, last: int) -> list[dict[str, Json]]:
             why = rejudged_reasons(before[2], audit, before[1], run) if before else []
             told = changes_between(before[2], audit) if before else []
             alike = before and not told and before[2].verdict is audit.verdict
-            if alike and not came and found[-1]["sha256"] == line["sha256"]:
+            if alike and not came and found[-1]["sha256"] == row.sha256:
                 _lasted(found[-1], run, where)
             else:
-                found.append(_audit(run, place, line, audit, told, why, where))
+                found.append(_audit(run, place, row, audit, told, why, where))
             before = (number, run, audit)
     if not found:
         raise UsageError(f"no run has audited a model called '{clean(model)}'")
@@ -134,7 +135,7 @@ def _observed(audit: Audit, key: str) -> list[tuple[str, str]]:
 def _audit(
     run: StoredRun,
     place: ModelKey,
-    line: ResultRow,
+    row: ResultRow,
     audit: Audit,
     told: Sequence[str],
     why: Sequence[str],
@@ -148,8 +149,8 @@ def _audit(
         "until": run.started,
         "root": place.root,
         "path": place.path,
-        "verdict": line["verdict"],
-        "reason": line["reason"],
+        "verdict": row.verdict.value,
+        "reason": row.reason,
         "worst": {
             "code": worst.code,
             "name": worst.name,
@@ -158,8 +159,8 @@ def _audit(
         }
         if worst
         else None,
-        "sha256": line["sha256"],
-        "severities": line["severities"],
+        "sha256": row.sha256,
+        "severities": {**row.severities},
         "changes": [*told],
         "because": [*why],
         "renamed_from": where.came.get(run.id) or None,

@@ -14,7 +14,8 @@ from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.job import Job, ReportOptions
 from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, format_called
-from modelaudit.runs.batch import AuditHandler, result_row
+from modelaudit.result_row import result_row
+from modelaudit.runs.batch import AuditHandler
 from modelaudit.schema import Audit, dumps, load, to_json
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from modelaudit.errors import StoreError
+from modelaudit.result_row import ResultRow, row_from_json
 from modelaudit.store.database import explained
-from modelaudit.store.records import CachedAudit, ModelKey, ResultRow, RunState, StoredRun
+from modelaudit.store.records import CachedAudit, ModelKey, RunState, StoredRun
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(StoredRun))
 _RUN = f"SELECT {', '.join(_COLUMNS)} FROM run "
@@ -65,7 +66,7 @@ class HistoryReader:
         )
         return {run for (run,) in rows}
 
-    def lines(self, run: int, *, beside: int | None = None) -> dict[ModelKey, ResultRow]:
+    def rows(self, run: int, *, beside: int | None = None) -> dict[ModelKey, ResultRow]:
         """A run's results by model; with `beside`, only for models that are not in that run."""
         rows = self._all(
             "SELECT model.root, model.path, audit.line FROM result "
@@ -74,7 +75,18 @@ class HistoryReader:
             "ORDER BY model.path",
             (run, beside),
         )
-        return {ModelKey(root, path): json.loads(line) for root, path, line in rows}
+        return {ModelKey(root, path): self._row(line) for root, path, line in rows}
+
+    def _row(self, line: str) -> ResultRow:
+        """A result row as the history has it.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        try:
+            return row_from_json(json.loads(line))
+        except ValueError as error:
+            raise StoreError(f"{self._path}: a result in it is damaged: {error}") from error
 
     def verdicts(self, runs: Iterable[int]) -> dict[int, dict[str, int]]:
         """The number of models by verdict, for each of these runs."""
@@ -116,7 +128,7 @@ class HistoryReader:
             (path, path),
         )
         return [
-            (runs[run], ModelKey(root, name), audit, json.loads(line))
+            (runs[run], ModelKey(root, name), audit, self._row(line))
             for run, root, name, audit, line in rows
         ]
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelaudit.facts import Json
-
-# The row of one audit in the index and the history; a JSON object.
-ResultRow = Mapping[str, Json]
+from modelaudit.result_row import ResultRow
 
 
 class RunState(StrEnum):
@@ -80,7 +76,7 @@ class AuditRecord:
     `document` is the audit file's bytes, `seen` the encoded result of running the model.
     """
 
-    line: ResultRow
+    row: ResultRow
     document: bytes
     key: str = ""
     content: str = ""

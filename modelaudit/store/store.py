@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from modelaudit.errors import StoreError
+from modelaudit.result_row import row_to_json
 from modelaudit.store.database import connect, connect_to_read, explained, transaction
 from modelaudit.store.queries import HistoryReader
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
@@ -67,7 +68,7 @@ class Store(HistoryReader):
 
     def add(self, run: int, place: ModelKey, audited: AuditRecord) -> None:
         """Store one finished audit as the run's result for a model."""
-        line = json.dumps(audited.line, separators=(",", ":"))
+        line = json.dumps(row_to_json(audited.row), separators=(",", ":"))
         document = zlib.compress(audited.document)
         seen = zlib.compress(audited.seen.encode()) if audited.seen else None
         with explained(self._path), transaction(self._connection):

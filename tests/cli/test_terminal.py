@@ -6,6 +6,7 @@ import pytest
 
 from modelaudit.cli.terminal import table
 from modelaudit.terminal_text import cells, shorten_path
+from tests.rows import row
 
 
 @pytest.mark.parametrize(
@@ -30,9 +31,6 @@ def test_a_shortened_path_fits_its_columns_and_shows_both_ends(path, width):
 
 
 def test_formats_stand_below_each_other():
-    rows = [
-        {"path": path, "verdict": "pass", "format_label": "Keras", "reason": ""}
-        for path in ("plain.keras", "数字识别_模型.keras", "🦊 détecteur.h5")
-    ]
+    rows = [row(path) for path in ("plain.keras", "数字识别_模型.keras", "🦊 détecteur.h5")]
     lines = table(rows).splitlines()
     assert len({cells(line.removesuffix("Keras")) for line in lines}) == 1

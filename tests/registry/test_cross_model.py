@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.registry.cross_model import cross_model_facts, new_facts
+from tests import rows as made
 from tests.growth import LINEAR, growth
 
 
 def row(path, sha256="a", keras="3.1.0", weights="", *found):
-    said = {"path": path, "sha256": sha256, "saved_with": {"keras": keras}, "weights": weights}
-    return said | {"findings": [*found]}
+    return made.row(path, "pass", *found, sha256=sha256, keras=keras, weights=weights)
 
 
 def test_models_of_the_same_content_are_told_together():
@@ -44,9 +46,10 @@ def test_the_same_weights_in_other_files_are_told():
 
 
 def test_versions_that_break_their_callers_are_told_unless_waived():
-    breaks = {"name": "breaking-version", "waived_by": None}
-    rows = [row("a/2", "1", "3.1.0", "", {"name": "other"}, breaks),
-            row("b/2", "2", "3.1.0", "", breaks | {"waived_by": "known"})]  # fmt: skip
+    breaks = made.finding(name="breaking-version")
+    waived = replace(breaks, waived_by="known")
+    rows = [row("a/2", "1", "3.1.0", "", made.finding(name="other"), breaks),
+            row("b/2", "2", "3.1.0", "", waived)]  # fmt: skip
     (found,) = cross_model_facts(rows)
     assert (found.kind, found.models) == ("breaking-version", ("a/2",))
     assert found.title == "1 version breaks callers of the previous version"
@@ -60,7 +63,7 @@ ROWS = st.lists(
         st.sampled_from([*FILES]),
         st.sampled_from(["2.15.0", "3.1.0"]),
     ),
-    unique_by=lambda each: each["path"],
+    unique_by=lambda each: each.path,
 )
 
 
@@ -82,7 +85,7 @@ def test_names_and_models_that_went_are_no_news(rows, names, gone):
     new = dict(zip("abcdef", names, strict=False))
     unlike = {name for name in new.values() if name in new}  # else one would be another's name
     after = [
-        each if new[each["path"]] in unlike else each | {"path": new[each["path"]]}
+        each if new[each.path] in unlike else replace(each, path=new[each.path])
         for index, each in enumerate(rows)
         if index not in gone
     ]
@@ -113,7 +116,7 @@ def test_files_that_differ_are_news_but_not_their_copies():
 
 
 def test_a_version_that_was_renamed_breaks_its_callers_still():
-    breaks = {"name": "breaking-version", "waived_by": None}
+    breaks = made.finding(name="breaking-version")
     before = [row("a/2", "1", "3.1.0", "", breaks), row("b/2", "2", "3.1.0", "", breaks)]
     assert kinds(before, [row("c/2", "1", "3.1.0", "", breaks)]) == []
     assert kinds(before, [row("c/2", "3", "3.1.0", "", breaks)]) == [("breaking-version", ("c/2",))]
@@ -141,4 +144,4 @@ def test_news_of_many_groups_costs_no_squares():
 
 def test_rows_that_say_nothing_say_nothing_together():
     assert cross_model_facts([]) == ()
-    assert cross_model_facts([{"path": "a", "sha256": None, "saved_with": None}]) == ()
+    assert cross_model_facts([row("a", None, None)]) == ()

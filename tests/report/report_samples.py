@@ -9,7 +9,7 @@ from sample_rules import RULES
 
 from modelaudit.findings import Location, Verdict
 from modelaudit.report.pages.index import IndexRow
-from modelaudit.runs.batch import result_row
+from modelaudit.result_row import result_row
 from modelaudit.runs.run_index import index_entry
 from modelaudit.schema import Audit
 

@@ -152,10 +152,10 @@ def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
     found = batch.find_models((models,), Settings())
     done = batch.audit_all(found.targets, Settings(), CREATED)
     rows = {each.target.relative: each.row for each in done}
-    assert rows["closed.h5"]["exit"] in {1, 3}
-    assert "ermission denied" in str(rows["closed.h5"]["reason"])
-    assert rows["closed.h5"]["verdict"] in {"fail", "incomplete"}
-    assert rows["a.h5"]["verdict"] == rows["b.keras"]["verdict"] == "pass"
+    assert rows["closed.h5"].exit in {1, 3}
+    assert "ermission denied" in rows["closed.h5"].reason
+    assert rows["closed.h5"].verdict in {"fail", "incomplete"}
+    assert rows["a.h5"].verdict == rows["b.keras"].verdict == "pass"
 
 
 def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
@@ -177,11 +177,11 @@ def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
     done = batch.audit_all(found.targets, settings, CREATED)
     rows = {each.target.relative: each.row for each in done}
     assert sorted(rows) == ["a.h5", "b.keras", "truncated.h5"]
-    assert rows["truncated.h5"]["verdict"] == "fail"
+    assert rows["truncated.h5"].verdict == "fail"
     for name, why in (("a.h5", "SIGSEGV"), ("b.keras", "exceeded the time limit")):
-        assert rows[name]["verdict"] in {"fail", "incomplete"}
-        assert rows[name]["exit"] in {1, 3}
-        assert why in str(rows[name]["reason"])
+        assert rows[name].verdict in {"fail", "incomplete"}
+        assert rows[name].exit in {1, 3}
+        assert why in rows[name].reason
 
 
 class Heard(Progress):
@@ -208,7 +208,7 @@ def test_a_program_hears_how_far_a_run_has_come(sound):
     settings = Settings(jobs=1, probe=ProbeSettings(enabled=False))
     found = batch.find_models((sound,), settings)
     for done in audit_with_progress(found.targets, settings, CREATED, progress=heard):
-        heard.told.append(done.row["verdict"])
+        heard.told.append(done.row.verdict)
     assert heard.told == [2, "a.h5", "pass", "b.keras", "pass", "end"]
 
 
@@ -222,7 +222,7 @@ def test_our_own_bug_is_told_apart(models, monkeypatch, capfd):
     done = batch.audit_all(found.targets, Settings(), CREATED, progress=heard)
     rows = [each.row for each in done]
     assert batch.exit_code(rows, found)[0] == 70
-    assert "please report" in str(rows[0]["reason"])
+    assert "please report" in rows[0].reason
     (warning,) = heard.told
     assert warning.startswith("warning: a.h5: Traceback") and "oops" in warning
     assert capfd.readouterr() == ("", "")

@@ -15,6 +15,8 @@ from modelaudit.pipeline import AuditTarget
 from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Expectation, Policy, ProbeSettings, Settings, Waiver
+from tests import rows as rows_for_tests
+from tests.rows import finding
 from tests.runs.nights import audited, nightly
 
 WHY = 'reason = "known"\n'
@@ -103,15 +105,13 @@ def test_a_waiver_that_has_expired_says_so():
         "expired on 2026-02-28 and matches no model of this run"
     ]
     assert told("2026-02-28", rows=rows, whole=False) == []
-    found = {"code": "MA405", "name": "x", "fingerprint": "0"}
-    assert told("2026-02-28", rows=[rows[0] | {"findings": [found]}]) == []  # the finding says it
+    failed = rows_for_tests.row("a.h5", "fail", finding(code="MA405"))
+    assert told("2026-02-28", rows=[failed]) == []  # the finding says it
 
 
 def notes(*entries, rows=(), probed=True, whole=True):
     """Notes on a run over `/reg` in which these rows came about."""
-    targets = tuple(
-        AuditTarget(REG / str(row["path"]), REG, str(row["path"]), str(row["slug"])) for row in rows
-    )
+    targets = tuple(AuditTarget(REG / row.path, REG, row.path, row.slug) for row in rows)
     settings = Settings(
         waivers=tuple(each for each in entries if isinstance(each, Waiver)),
         expectations=tuple(each for each in entries if isinstance(each, Expectation)),
@@ -123,17 +123,11 @@ def notes(*entries, rows=(), probed=True, whole=True):
 
 
 def row(path, outputs=None, unanswered=()):
-    return {
-        "path": path,
-        "slug": path,
-        "findings": [],
-        "outputs": outputs or {},
-        "unanswered": list(unanswered),
-    }
+    return rows_for_tests.row(path, outputs=outputs or {}, unanswered=tuple(unanswered))
 
 
 def test_an_expectation_that_fits_no_measured_output_is_told():
-    measured = row("drive/a.h5", {"steering": ["H", "V"]})
+    measured = row("drive/a.h5", {"steering": ("H", "V")})
     said = notes(Expectation("odd", "drive/*", "steer"), rows=[measured])
     there = "outputs: steering; measured transforms: H, V"
     told = f"the expectation of output steer for drive/* (odd under H) matches no output; {there}"

@@ -118,7 +118,7 @@ def test_killed_at_twenty_moments(tmp_path):
         with Store.open(out) as store:
             after = store.runs()
             assert len(after) in (runs, runs + 1)
-            kept = {p.path: line["sha256"] for p, line in store.lines(after[-1].id).items()}
+            kept = {p.path: row.sha256 for p, row in store.rows(after[-1].id).items()}
             cut_short += after[-1].state is RunState.RUNNING
         assert done.items() <= kept.items(), "a result was reported done and lost"
     assert cut_short >= 5, "the signals came too late to tell anything"

@@ -20,18 +20,15 @@ from modelaudit.store.database import connect
 from modelaudit.store.migrations import MIGRATIONS
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import NAME, Store
+from tests.rows import row
 
 ROOT = Path(__file__).resolve().parents[2]
 WHEN = "2026-01-02T03:04:05Z"
 
 
-def line(path: str, **more) -> dict:
-    return {"path": path, "verdict": "pass", "findings": [], "sha256": "ab"} | more
-
-
 def audited(path: str, **more) -> AuditRecord:
     values = {"key": "k", "content": "c", "files": "[]", "seen_key": "s", "seen": "{}"} | more
-    return AuditRecord(line(path), b'{"audit": 1}', **values)
+    return AuditRecord(row(path), b'{"audit": 1}', **values)
 
 
 def begin(store: Store, registry: str = "/models") -> int:
@@ -55,7 +52,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         (only,) = store.runs()
         assert (only.state, only.exit_code, only.audited) == (RunState.REPORTED, 1, 2)
         assert (only.seconds, only.notes) == (2.0, ("x: closed",))
-        assert store.lines(run)[ModelKey("/models", "a.h5")] == line("a.h5")
+        assert store.rows(run)[ModelKey("/models", "a.h5")] == row("a.h5")
         cached = store.cached()
         assert set(cached) == {ModelKey("/models", "a.h5")}  # without a key nothing is used again
         known = cached[ModelKey("/models", "a.h5")]
@@ -102,7 +99,7 @@ def test_reports_are_of_the_audit_that_was_filed_last(tmp_path: Path) -> None:
         for root in ("/one", "/two"):
             run = begin(store, root)
             found = audited("a.h5")
-            store.add(run, ModelKey(root, "a.h5"), replace(found, line={**found.line, "slug": "a"}))
+            store.add(run, ModelKey(root, "a.h5"), replace(found, row=replace(found.row, slug="a")))
             finish(store, run)
         known = store.cached()
         assert store.last_filed() == {"a": known[ModelKey("/two", "a.h5")].audit}
@@ -132,7 +129,7 @@ def test_forgetting_keeps_what_kept_runs_need(tmp_path: Path) -> None:
             finish(store, run)
         store.forget(2)
         assert [run.id for run in store.runs()] == [3, 4]
-        assert set(store.lines(3)) == set(store.lines(4)) == {places["same.h5"], places["new.h5"]}
+        assert set(store.rows(3)) == set(store.rows(4)) == {places["same.h5"], places["new.h5"]}
         assert set(store.cached()) == {places["same.h5"], places["new.h5"]}
         assert store.check() == "ok"
     with sqlite3.connect(tmp_path / NAME) as connection:
@@ -158,7 +155,7 @@ def test_a_reader_sees_committed_results_while_a_run_goes_on(tmp_path: Path) -> 
         for number in range(3):
             store.add(run, ModelKey("/models", str(number)), audited(str(number)))
             with Store.open_to_read(tmp_path) as reader:
-                assert len(reader.lines(run)) == number + 1
+                assert len(reader.rows(run)) == number + 1
 
 
 def test_a_damaged_file_is_an_error_with_advice(tmp_path: Path) -> None:
@@ -171,7 +168,7 @@ def test_a_damaged_file_is_an_error_with_advice(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="move it away"), Store.open(tmp_path) as store:
             store.add(begin(store), ModelKey("/models", "a"), audited("a"))
             store.check()
-            store.lines(1)
+            store.rows(1)
         assert (tmp_path / NAME).stat().st_size >= len(content)  # nothing of it was thrown away
 
 
@@ -252,7 +249,7 @@ def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path: Path) -> None:
         process.wait()
         with Store.open(folder) as store:
             assert store.check() == "ok"
-            kept = {int(place.path) for place in store.lines(1)}
+            kept = {int(place.path) for place in store.rows(1)}
             # The one that was being told when the signal came may be kept as well.
             assert kept in (set(range(1, told[-1] + 1)), set(range(1, told[-1] + 2)))
             for place, audit in store.results(1).items():
@@ -272,13 +269,13 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
                     store.add(
                         run,
                         ModelKey("/models", str(number)),
-                        AuditRecord(line("x"), os.urandom(20_000)),
+                        AuditRecord(row("x"), os.urandom(20_000)),
                     )
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        kept = len(store.lines(run))
+        kept = len(store.rows(run))
         store.add(run, ModelKey("/models", "last"), audited("last"))  # there is room again
         assert store.check() == "ok"
     with Store.open(tmp_path) as store:
-        assert len(store.lines(run)) == kept + 1
+        assert len(store.rows(run)) == kept + 1
         assert store.check() == "ok"

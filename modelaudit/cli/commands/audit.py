@@ -14,10 +14,11 @@ from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.terminal import warn
 
 if TYPE_CHECKING:
-    from modelaudit.runs.batch import FoundModels, ResultRowDict
+    from modelaudit.result_row import ResultRow
+    from modelaudit.runs.batch import FoundModels
 
 
-def _show(rows: list[ResultRowDict], found: FoundModels) -> None:
+def _show(rows: list[ResultRow], found: FoundModels) -> None:
     from modelaudit.cli.run_summary import summary_line
     from modelaudit.cli.terminal import say, table
 
@@ -111,6 +112,7 @@ def scan(
 
     from modelaudit import api
     from modelaudit.cli.terminal import ProgressBar, say
+    from modelaudit.result_row import row_to_json
 
     ran = api.scan(
         paths,
@@ -120,7 +122,7 @@ def scan(
         log_file=log_file,
     )
     if as_json:
-        say(json.dumps(ran.rows, indent=2))
+        say(json.dumps([row_to_json(row) for row in ran.rows], indent=2))
     elif not quiet:
         _show(ran.rows, ran.found)
         _warn(ran.notes)

@@ -128,7 +128,7 @@ def _report(index: Path, link: Json) -> Path | None:
 
 def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
     """Whether an audit matches the row."""
-    from modelaudit.runs.batch import result_row
+    from modelaudit.result_row import result_row
     from modelaudit.runs.run_index import index_entry
 
     try:

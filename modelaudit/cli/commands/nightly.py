@@ -12,9 +12,9 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 
 if TYPE_CHECKING:
+    from modelaudit.changes.models import ModelChange
     from modelaudit.facts import Json
     from modelaudit.runs.run_result import RunResult
-    from modelaudit.store.run_changes import ModelChange
 
 
 @click.command(cls=Monitored, short_help="Audit a registry from cron; print only changes.")
@@ -97,7 +97,7 @@ def nightly(
 def as_text(ran: RunResult) -> str:
     """The mail for a run: the number of changes, each with its findings, and the reports."""
     from modelaudit.cli.run_summary import cross_model_lines, verdict_counts
-    from modelaudit.runs.change_text import (
+    from modelaudit.report.wording.model_changes import (
         change_counts,
         count_models,
         list_changes,
@@ -123,14 +123,14 @@ def as_text(ran: RunResult) -> str:
 
 def _first(ran: RunResult) -> tuple[ModelChange, ...]:
     """For a first run, in which everything is new, the models that need attention."""
-    from modelaudit.store.run_changes import new_model
+    from modelaudit.changes.models import new_model
 
-    return tuple(new_model(row) for row in ran.rows if row["verdict"] in {"fail", "incomplete"})
+    return tuple(new_model(row) for row in ran.rows if row.verdict in {"fail", "incomplete"})
 
 
 def as_details(ran: RunResult) -> dict[str, Json]:
     """The run as JSON."""
-    from modelaudit.runs.change_text import change_json
+    from modelaudit.report.wording.model_changes import change_json
 
     return {
         "registry": ran.found.root,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelaudit.changes.judgement import audit_findings
 from modelaudit.findings import Severity
 from modelaudit.report.blocks import (
     Block,
@@ -19,7 +20,7 @@ from modelaudit.report.blocks import (
     prose,
 )
 from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
-from modelaudit.report.pages.model_diff_summary import conclusion, measured_behaviour, still_open
+from modelaudit.report.pages.model_diff_summary import conclusion, measured_behaviour
 from modelaudit.report.sections.verdict import saved_with
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import (
@@ -239,25 +240,28 @@ def _cause(audit: Audit) -> str:
 
 
 def _severity(audit: Audit, level: Severity) -> str:
-    return f"{sum(f.severity is level for f in still_open(audit).values()):,}"
+    found = (f for f in audit.findings if not f.waived_by)
+    return f"{sum(f.severity is level for f in found):,}"
 
 
 def _findings(old: Audit, new: Audit) -> list[Block]:
-    before, after = still_open(old), still_open(new)
+    found = audit_findings(old, new)
     groups = (
-        ("New", [f for key, f in after.items() if key not in before], True),
-        ("Gone", [f for key, f in before.items() if key not in after], True),
-        ("Unchanged", [f for key, f in after.items() if key in before], False),
+        ("New", (*found.new, *found.reopened), True),
+        ("Gone", (*found.fixed, *found.waived), True),
+        ("Not checked in the new model", found.unchecked, True),
+        ("Of another severity", tuple(now for _, now in found.regraded), True),
+        ("Unchanged", found.same, False),
     )
     blocks: list[Block] = []
-    for title, found, is_open in groups:
+    for title, mine, is_open in groups:
         rows = tuple(
             (
                 Cell(vocabulary.mark(f.severity.value).word, mark=f.severity.value),
                 Cell(f"{f.code}: {text.plain_text(f.title, 140)}"),
                 name(text.shorten(str(f.location), 80) or "the whole model"),
             )
-            for f in found
+            for f in mine
         )
         if rows:
             columns = ("Severity", "What", "Where")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome
+from modelaudit.changes.judgement import audit_findings, verdict_step
+from modelaudit.findings import Finding
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import as_map, as_maps, as_number, as_text
 from modelaudit.restore.audit_diff import AuditChange
@@ -16,28 +17,34 @@ def conclusion(old: Audit, new: Audit, found: Sequence[AuditChange]) -> str:
     if not found:
         return "No difference was found."
     was, now = (vocabulary.mark(each.verdict.value).said for each in (old, new))
-    ranks = [WORST_FIRST.index(each.verdict) for each in (old, new)]
-    if ranks[0] == ranks[1]:
+    step = verdict_step(old.verdict, new.verdict)
+    if step == 0:
         said = [f"The same verdict ({now})"]
     else:
-        said = [f"{'Worse' if ranks[1] < ranks[0] else 'Better'}: {was} → {now}"]
+        said = [f"{'Worse' if step < 0 else 'Better'}: {was} → {now}"]
     said += _accuracies(old, new)
-    before, after = still_open(old), still_open(new)
-    for what, mine, others in (("new", after, before), ("gone", before, after)):
-        levels = [f.severity for key, f in mine.items() if key not in others]
-        if levels:
-            worst = max(levels, key=lambda level: level.rank)
-            count, word = levels.count(worst), vocabulary.mark(worst.value).said
-            more = len(levels) - count
-            said.append(
-                f"{text.plural(count, f'{what} {word} finding')}"
-                if what == "new"
-                else f"{text.plural(count, f'{word} finding')} gone"
-            )
-            said[-1] += f" and {more:,} less severe" if more else ""
+    changes = audit_findings(old, new)
+    said += _findings("new", (*changes.new, *changes.reopened))
+    said += _findings("gone", (*changes.fixed, *changes.waived))
+    said += _findings("not checked", changes.unchecked)
     if breaking := sum(each.breaking for each in found):
         said.append(f"{text.plural(breaking, 'change')} may break callers of the model")
     return "; ".join(said) + "."
+
+
+def _findings(what: str, found: Sequence[Finding]) -> Iterator[str]:
+    """How many findings are new or gone: those of the worst severity, and the rest."""
+    if not found:
+        return
+    levels = [finding.severity for finding in found]
+    worst = max(levels, key=lambda level: level.rank)
+    count, word = levels.count(worst), vocabulary.mark(worst.value).said
+    if what == "new":
+        said = text.plural(count, f"new {word} finding")
+    else:
+        said = f"{text.plural(count, f'{word} finding')} {what}"
+    more = len(levels) - count
+    yield said + (f" and {more:,} less severe" if more else "")
 
 
 def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
@@ -52,12 +59,6 @@ def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
         if was != now:
             name = f" of {output}" if len(after) > 1 else ""
             yield f"accuracy{name} {was} → {now}"
-
-
-def still_open(audit: Audit) -> dict[str, Finding]:
-    """Findings that are not waived, by fingerprint."""
-    found = (f for f in audit.findings if f.outcome is not Outcome.WAIVED)
-    return {finding.fingerprint: finding for finding in found}
 
 
 def measured_behaviour(audit: Audit) -> dict[str, dict[str, float]]:

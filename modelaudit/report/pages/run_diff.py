@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import posixpath
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from modelaudit.findings import WORST_FIRST, Finding, Outcome, Severity
+from modelaudit.changes.judgement import (
+    AnyFinding,
+    FindingChanges,
+    audit_findings,
+    compare_findings,
+    verdict_step,
+)
+from modelaudit.changes.moves import renamed
+from modelaudit.findings import Finding, Severity, Verdict
+from modelaudit.model_versions import RootAndPath, newer_versions
 from modelaudit.report.pages.model_diff import VerdictInRun
-from modelaudit.report.pages.moved_models import moves
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import Map, as_count, as_list, as_map, as_maps, as_text
+from modelaudit.result_row import RowFinding
 from modelaudit.schema import Audit
 
-_RANKS = {verdict.value: rank for rank, verdict in enumerate(WORST_FIRST)}
+VERDICTS = frozenset(Verdict)
 UNREACHED = "not reached: "  # prefix of the notes on them in an index
 LISTED = 8  # findings of one model
 
@@ -84,8 +94,8 @@ class ComparedRun:
 class RunDiffEntry:
     """A model that differs between the runs.
 
-    `appeared` and `vanished` are open findings, by rule and (if the audits still exist) by
-    location. `other` is a sentence on what else changed.
+    `appeared`, `vanished` and `unchecked` are open findings, by rule and (if the audits still
+    exist) by location. `other` is a sentence on what else changed.
     """
 
     kind: RunDiffKind
@@ -96,13 +106,18 @@ class RunDiffEntry:
     vanished: tuple[str, ...] = ()
     other: str = ""
     sha256: str = ""  # of a model that is new or gone, if its audit still exists
+    unchecked: tuple[str, ...] = ()  # open before, and their rules have no answer now
 
     @property
     def said(self) -> tuple[str, ...]:
         """What changed, as sentences."""
         found = [
             f"{what}: {text.listing(list(each), LISTED)}"
-            for what, each in (("new", self.appeared), ("gone", self.vanished))
+            for what, each in (
+                ("new", self.appeared),
+                ("gone", self.vanished),
+                ("not checked", self.unchecked),
+            )
             if each
         ]
         return tuple([*found, self.other] if self.other else found)
@@ -117,8 +132,12 @@ class RunDiffEntry:
         """The heading of models with this kind of change."""
         if self.kind in HEADINGS or self.old is None or self.new is None:
             return HEADINGS[self.kind]
-        ranks = [_RANKS.get(side.verdict, len(_RANKS)) for side in (self.old, self.new)]
-        return WORSE if ranks[1] <= ranks[0] else BETTER
+        old, new = self.old.verdict, self.new.verdict
+        if new in VERDICTS and (
+            old not in VERDICTS or verdict_step(Verdict(old), Verdict(new)) < 0
+        ):
+            return WORSE
+        return BETTER
 
     @property
     def why(self) -> str:
@@ -163,14 +182,25 @@ def build_run_diff(old: ComparedRun, new: ComparedRun, rules: Rules) -> RunDiff:
             same += 1
         elif not _unknown(was, new) and not _unknown(now, old):
             found.append(_change(old, new, was, now, rules))
-    paths = [as_text(row.get("path")) for row in after.values()]
-    gone, came = (
-        {c.path: c.sha256 for c in found if c.kind is k}
-        for k in (RunDiffKind.GONE, RunDiffKind.NEW)
-    )
-    moved = dict(moves(gone, came, paths))
+    moved = dict(_moves(found, {("", as_text(row.get("path"))) for row in after.values()}))
     changes = [replace(c, other=moved.get(c.path, "")) if c.one_sided else c for c in found]
     return RunDiff(old, new, tuple(changes), same)
+
+
+def _moves(
+    found: Sequence[RunDiffEntry], present: Collection[RootAndPath]
+) -> Iterator[tuple[str, str]]:
+    """Paths of models that are new or gone, each with where it moved to or from."""
+    gone, came = (
+        {each.path: (each.sha256,) for each in found if each.kind is kind}
+        for kind in (RunDiffKind.GONE, RunDiffKind.NEW)
+    )
+    for (_, path), newest in newer_versions((("", path) for path in gone), present).items():
+        del gone[path]
+        yield path, f"superseded: {posixpath.basename(newest)} is a newer version"
+    for old, new in renamed(gone, came).items():
+        yield new, f"renamed from {old}"
+        yield old, f"renamed to {new}"
 
 
 def _unknown(row: Map | None, other: ComparedRun) -> bool:
@@ -207,15 +237,14 @@ def _change(
         )
     kind = RunDiffKind.FINDINGS if was.get("verdict") == now.get("verdict") else RunDiffKind.VERDICT
     if before_kept and before_kept.audit and after_kept and after_kept.audit:
-        before, after = _open(before_kept.audit), _open(after_kept.audit)
+        said = _said(audit_findings(before_kept.audit, after_kept.audit), _finding)
     else:
-        before, after = ({code: _rule(code, rules) for code in _codes(row)} for row in (was, now))
-    appeared = tuple(said for key, said in after.items() if key not in before)
-    vanished = tuple(said for key, said in before.items() if key not in after)
+        said = _said_of_codes(_codes(was), _codes(now), rules)
     other = ""
-    if not appeared and not vanished and _counts(was) != _counts(now):
+    if not any(said) and _counts(was) != _counts(now):
         other = f"open findings of the same rules: {_tally(was)} → {_tally(now)}"
-    return RunDiffEntry(kind, path, *standings, appeared, vanished, other)
+    appeared, vanished, unchecked = said
+    return RunDiffEntry(kind, path, *standings, appeared, vanished, other, unchecked=unchecked)
 
 
 def _standing(row: Map | None, kept: KeptAudit | None) -> VerdictInRun | None:
@@ -224,10 +253,23 @@ def _standing(row: Map | None, kept: KeptAudit | None) -> VerdictInRun | None:
     return VerdictInRun(as_text(row.get("verdict")), as_text(row.get("reason")), kept.report)
 
 
-def _open(audit: Audit) -> dict[str, str]:
-    """Open findings by fingerprint, each as its rule and location."""
-    found = (f for f in audit.findings if f.outcome is not Outcome.WAIVED)
-    return {each.fingerprint: _finding(each) for each in found}
+Said = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # appeared, vanished, unchecked
+
+
+def _said_of_codes(before: Iterable[str], after: Iterable[str], rules: Rules) -> Said:
+    """The same where of two runs only the rules with open findings are known."""
+    old, new = (
+        [RowFinding(c, "", Severity.INFO, c, "") for c in codes] for codes in (before, after)
+    )
+    return _said(compare_findings(old, new), lambda each: _rule(each.code, rules))
+
+
+def _said(found: FindingChanges[AnyFinding], word: Callable[[AnyFinding], str]) -> Said:
+    return (
+        tuple(map(word, (*found.new, *found.reopened))),
+        tuple(map(word, (*found.fixed, *found.waived))),
+        tuple(map(word, found.unchecked)),
+    )
 
 
 def _finding(finding: Finding) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from modelaudit.findings import Finding, Outcome
+from modelaudit.changes.judgement import audit_findings
+from modelaudit.findings import Finding
 from modelaudit.report.blocks import Span, spans
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import accuracies, as_map
 from modelaudit.schema import Audit
 
-ANSWERED = frozenset({Outcome.PASS, Outcome.FAIL, Outcome.WAIVED})
 LISTED = 3  # findings of one kind that are named
 Line = tuple[Span, ...]
 
@@ -31,39 +31,29 @@ def build(audit: Audit, previous: Audit) -> Changes:
     A finding that was open and is now waived does not count as fixed, nor does one whose rule now
     has no answer; one that was waived and is now open counts as new.
     """
-    now, before = _found(audit, waived=False), _found(previous, waived=False)
-    waived_now, waived_before = _found(audit, waived=True), _found(previous, waived=True)
-    new = [finding for key, finding in now.items() if key not in before]
-    gone = [finding for key, finding in before.items() if key not in now]
-    answered = {r.code for r in audit.results if r.outcome in ANSWERED}
-    left = [finding for finding in gone if finding.fingerprint not in waived_now]
-    fixed = [finding for finding in left if finding.code in answered]
-    unseen = [finding for finding in left if finding.code not in answered]
-    reopened = sum(finding.fingerprint in waived_before for finding in new)
+    found = audit_findings(previous, audit)
+    new, fixed, unchecked = (*found.new, *found.reopened), found.fixed, found.unchecked
+    reopened = len(found.reopened)
     counts = [
         (len(new), "new" + (f" ({reopened:,} of them no longer waived)" if reopened else "")),
         (len(fixed), "fixed"),
-        (len(unseen), "not checked this time"),
-        (len(gone) - len(left), "waived since"),
-        (len(now) - len(new), "unchanged"),
+        (len(unchecked), "not checked this time"),
+        (len(found.waived), "waived since"),
+        (len(found.regraded), "of another severity"),
+        (len(found.same), "unchanged"),
     ]
     told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
     said = [
         _verdicts(audit, previous),
         f"Findings: {told or 'none before and none now'}.",
         _accuracy(audit, previous),
-        _file(audit, previous, differ=bool(new or gone or audit.verdict is not previous.verdict)),
+        _file(audit, previous, differ=not found.equal or audit.verdict is not previous.verdict),
     ]
     return Changes(
         f"Since the audit of {text.instant(previous.created)}",
         spans(" ".join(filter(None, said))),
-        (*_named("New", new), *_named("Fixed", fixed), *_named("Not checked", unseen)),
+        (*_named("New", new), *_named("Fixed", fixed), *_named("Not checked", unchecked)),
     )
-
-
-def _found(audit: Audit, *, waived: bool) -> dict[str, Finding]:
-    found = (f for f in audit.findings if (f.outcome is Outcome.WAIVED) is waived)
-    return {finding.fingerprint: finding for finding in found}
 
 
 def _verdicts(audit: Audit, previous: Audit) -> str:
@@ -101,7 +91,7 @@ def _file(audit: Audit, previous: Audit, *, differ: bool) -> str:
     return "The model file is unchanged."
 
 
-def _named(word: str, found: list[Finding]) -> Iterable[Line]:
+def _named(word: str, found: Sequence[Finding]) -> Iterable[Line]:
     """The worst of these findings, one per line, and how many more there are."""
     ordered = sorted(found, key=lambda finding: -finding.severity.rank)
     for finding in ordered[:LISTED]:

@@ -17,6 +17,7 @@ from modelaudit.runs import recorded_run, timeline
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import Store
 from tests.made import files
+from tests.rows import row
 from tests.runs.nights import audits, invoke, later
 
 
@@ -64,8 +65,8 @@ def test_runs_fit_the_terminal(tmp_path, monkeypatch, width, began):
             run = store.begin("/m", "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
             for index, verdict in enumerate(("fail", "incomplete", "warn", "pass") * 30):
                 if index % (number + 3):
-                    line = {"path": str(index), "verdict": verdict}
-                    store.add(run, ModelKey("/m", str(index)), AuditRecord(line, b""))
+                    kept = AuditRecord(row(str(index), verdict), b"")
+                    store.add(run, ModelKey("/m", str(index)), kept)
             state = RunState.REPORTED if number else RunState.INTERRUPTED
             store.finish(run, state, finished="", seconds=8000, exit_code=0)
     said = invoke("history", tmp_path).stdout

@@ -20,7 +20,7 @@ from modelaudit.report.pages.run_diff import (
     build_run_diff,
 )
 from modelaudit.report.pages.run_diff_page import build_page
-from modelaudit.runs.batch import result_row
+from modelaudit.result_row import result_row
 from modelaudit.runs.run_index import index_entry
 from modelaudit.schema import jsonable
 

@@ -13,7 +13,7 @@ from modelaudit.findings import Location, Outcome, Severity, Verdict
 from modelaudit.report.export import cyclonedx, markdown, sarif
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.index import RunSummary, render_index
-from modelaudit.runs.batch import result_row
+from modelaudit.result_row import result_row
 from modelaudit.runs.run_index import index_entry
 
 REASON = "the head is trained later (vision, until 2027-01-01)"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from modelaudit.changes.models import ModelChange, ModelChangeKind
 from modelaudit.facts import Json
 from modelaudit.findings import Severity, Verdict
-from modelaudit.store.run_changes import ModelChange, ModelChangeKind, unanswered_rules
+from modelaudit.result_row import RowFinding
+from modelaudit.schema import jsonable
 from modelaudit.terminal_text import clean, shorten, shorten_path, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexChange
 
-SERIOUS = ("critical", "high")
+SERIOUS = (Severity.CRITICAL, Severity.HIGH)
 LISTED = 20  # models listed per kind of change
 DETAILS = 4  # findings listed per model
 WIDTH, PATH = 100, 160
@@ -101,20 +103,18 @@ def change_json(change: ModelChange) -> dict[str, Json]:
     return {
         "kind": change.kind.value,
         "path": change.path,
-        "was": was["verdict"] if was else None,
-        "now": now["verdict"] if now else None,
-        "earlier_path": was["path"] if was else None,
-        "sha256": now["sha256"] if now else None,
-        "appeared": [dict(finding) for finding in change.appeared],
-        "vanished": [dict(finding) for finding in change.vanished],
+        "was": was.verdict.value if was else None,
+        "now": now.verdict.value if now else None,
+        "earlier_path": was.path if was else None,
+        "sha256": now.sha256 if now else None,
+        "appeared": [jsonable(finding) for finding in change.appeared],
+        "vanished": [jsonable(finding) for finding in change.vanished],
     }
 
 
 def _how(change: ModelChange, word: Callable[[str], str] = verdict_words, arrow: str = "->") -> str:
     """The old and new state of a model; `word` formats a verdict."""
-    was, now = (
-        None if each is None else word(str(each["verdict"])) for each in (change.was, change.now)
-    )
+    was, now = (None if row is None else word(row.verdict) for row in (change.was, change.now))
     newer = PurePath(change.newer).name
     if change.kind is ModelChangeKind.OLDER:
         return f"{newer} is the newest, was {was or ''}"
@@ -124,7 +124,7 @@ def _how(change: ModelChange, word: Callable[[str], str] = verdict_words, arrow:
         return f"was {was}" if was else now or ""
     said = f"still {now}" if was == now else f"{was} {arrow} {now}"
     if change.kind is ModelChangeKind.RENAMED:
-        said = f"was {change.was['path']}, {said}"
+        said = f"was {change.was.path}, {said}"
     elif change.same_file:
         said += f"; same file, {_why(change)}"
     elif change.kind is ModelChangeKind.SAVED:
@@ -134,11 +134,12 @@ def _how(change: ModelChange, word: Callable[[str], str] = verdict_words, arrow:
 
 def _why(change: ModelChange) -> str:
     """What may have changed if the file did not."""
-    for found, what in ((change.unwaived, "no longer waived"), (change.waived, "now waived")):
-        if found:
-            return f"{', '.join(dict.fromkeys(str(each['code']) for each in found))} is {what}"
-    for line, how in ((change.now, "partially audited"), (change.was, "now fully audited")):
-        if line and line["verdict"] == Verdict.INCOMPLETE:
+    found = change.findings
+    for mine, what in ((found.reopened, "no longer waived"), (found.waived, "now waived")):
+        if mine:
+            return f"{', '.join(dict.fromkeys(each.code for each in mine))} is {what}"
+    for row, how in ((change.now, "partially audited"), (change.was, "now fully audited")):
+        if row and row.verdict is Verdict.INCOMPLETE:
             return how
     return "so the rules, the settings, a runtime or files next to it changed"
 
@@ -148,22 +149,23 @@ def _details(change: ModelChange) -> list[str]:
 
     Informational ones are only shown if there are no others.
     """
-    was = {each.get("fingerprint"): str(each["severity"]) for each in change.vanished}
-    kept = {each.get("fingerprint") for each in change.appeared}
+    before = {now.fingerprint: was for was, now in change.findings.regraded}
     found = [
-        ("~", each, f"{was[key]} -> {each['severity']}")
-        if (key := each.get("fingerprint")) in was
-        else ("+", each, str(each["severity"]))
+        ("~", each, f"{was.severity} -> {each.severity}")
+        if (was := before.get(each.fingerprint))
+        else ("+", each, str(each.severity))
         for each in change.appeared
     ]
-    for each in change.vanished:
-        if each.get("fingerprint") not in kept:
-            asked = each["code"] not in unanswered_rules(change.now or {})
-            found.append(("-" if asked else "?", each, str(each["severity"])))
-    shown = [each for each in found if each[1]["severity"] != Severity.INFO] or found
+    unchecked = change.findings.unchecked
+    found += [
+        ("?" if each in unchecked else "-", each, str(each.severity))
+        for each in change.vanished
+        if each.fingerprint not in before
+    ]
+    shown = [each for each in found if each[1].severity is not Severity.INFO] or found
     lines = [line for told in shown[:DETAILS] for line in _finding(*told)]
-    if change.now and change.now["verdict"] == Verdict.INCOMPLETE and not change.appeared:
-        lines += _cut(str(change.now["reason"]), "    ", WRAPPED)
+    if change.now and change.now.verdict is Verdict.INCOMPLETE and not change.appeared:
+        lines += _cut(change.now.reason, "    ", WRAPPED)
     more, notes = len(shown[DETAILS:]), len(found) - len(shown)
     rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' * (notes > 1)}"] * bool(notes)
     if rest:
@@ -171,10 +173,10 @@ def _details(change: ModelChange) -> list[str]:
     return lines
 
 
-def _finding(sign: str, finding: Mapping[str, Json], severity: str) -> list[str]:
-    detail = "not checked this time" if sign == "?" else finding["detail"]
-    text = f"{finding['code']} {finding['name']} ({severity}): {detail}"
-    most = WRAPPED if finding["severity"] in SERIOUS and sign != "-" else 1
+def _finding(sign: str, finding: RowFinding, severity: str) -> list[str]:
+    detail = "not checked this time" if sign == "?" else finding.detail
+    text = f"{finding.code} {finding.name} ({severity}): {detail}"
+    most = WRAPPED if finding.severity in SERIOUS and sign != "-" else 1
     return _cut(text, f"  {sign} ", most)
 
 

@@ -1,0 +1,187 @@
+"""The row of one audit in the index, the history and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from modelaudit.audit_sections import weights_digest
+from modelaudit.facts import Json, Provenance
+from modelaudit.findings import Finding, Severity, Verdict
+from modelaudit.schema import Audit, jsonable
+
+
+@dataclass(frozen=True, slots=True)
+class RowFinding:
+    """One finding. `waived_by` is why it is waived, None where it is open."""
+
+    code: str
+    name: str
+    severity: Severity
+    fingerprint: str
+    detail: str
+    waived_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One audit in short. Rows that earlier versions wrote may lack what has a default here.
+
+    Attributes:
+        path: of the model, as it is shown.
+        slug: name of the directory of its reports.
+        format: its file format, as a code.
+        format_label: the same for people.
+        origin: where the registry says that it comes from, "" where it does not.
+        verdict: of the audit.
+        reason: one sentence on the verdict.
+        saved_with: versions that the file states.
+        sha256: digest of its files, None where they could not be read.
+        bytes: size of its files.
+        exit: exit code that this model alone gives.
+        created: when it was audited, ISO 8601 in UTC.
+        findings: all of them, worst first.
+        weights: digest of its weights, "" where there is none.
+        outputs: transforms that were tried, by output; {} for a model that was not run.
+        unanswered: codes of the rules that lacked something to look at, or failed.
+    """
+
+    path: str
+    slug: str
+    format: str
+    format_label: str
+    origin: str = ""
+    verdict: Verdict
+    reason: str
+    saved_with: Provenance = field(default_factory=Provenance)
+    sha256: str | None
+    bytes: int
+    exit: int
+    created: str
+    findings: tuple[RowFinding, ...] = ()
+    weights: str = ""
+    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unanswered: tuple[str, ...] = ()
+
+    @property
+    def open_findings(self) -> tuple[RowFinding, ...]:
+        """Findings that are not waived."""
+        return tuple(each for each in self.findings if not each.waived_by)
+
+    @property
+    def severities(self) -> dict[str, int]:
+        """Number of open findings of every severity."""
+        found = [each.severity for each in self.open_findings]
+        return {level.value: found.count(level) for level in Severity}
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Codes of the rules that have an open finding."""
+        return tuple(sorted({each.code for each in self.open_findings}))
+
+    @property
+    def digests(self) -> tuple[str | None, str]:
+        """What tells that it is the same model under another path, the most telling first."""
+        return self.sha256, self.weights
+
+
+def result_row(audit: Audit) -> ResultRow:
+    """The row of an audit."""
+    model = audit.model
+    return ResultRow(
+        path=str(model["path"]),
+        slug=str(model["slug"]),
+        format=str(model["format"]),
+        format_label=str(model["format_label"]),
+        origin=str(model.get("origin", "")),
+        verdict=audit.verdict,
+        reason=audit.reason,
+        saved_with=Provenance(**_map(model["saved_with"])),
+        sha256=str(model["sha256"]) if model["sha256"] else None,
+        bytes=int(str(model["bytes"])),
+        exit=int(str(audit.exit["code"])),
+        created=audit.created,
+        findings=tuple(map(_row_finding, audit.findings)),
+        weights=weights_digest(audit.weights),
+        outputs=_outputs(audit),
+        unanswered=tuple(each.code for each in audit.results if each.unanswered),
+    )
+
+
+def _row_finding(finding: Finding) -> RowFinding:
+    return RowFinding(
+        finding.code,
+        finding.name,
+        finding.severity,
+        finding.fingerprint,
+        finding.detail,
+        finding.waived_by,
+    )
+
+
+def _outputs(audit: Audit) -> dict[str, tuple[str, ...]]:
+    """Measured outputs by name, each with the transforms of the input that were tried."""
+    return {
+        str(output.get("name")): tuple(
+            str(each.get("name")) for each in _objects(output.get("transforms"))
+        )
+        for output in _objects(audit.behaviour.get("outputs"))
+    }
+
+
+def _map(value: Json) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Json) -> list[dict[str, Json]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+FIELDS = tuple(each.name for each in fields(ResultRow))
+
+
+def row_to_json(row: ResultRow) -> dict[str, Json]:
+    """The row for the log, the history and `scan --json`."""
+    return {
+        "path": row.path,
+        "slug": row.slug,
+        "format": row.format,
+        "format_label": row.format_label,
+        "origin": row.origin,
+        "verdict": row.verdict.value,
+        "reason": row.reason,
+        "severities": {**row.severities},
+        "rules": [*row.rules],
+        "saved_with": jsonable(row.saved_with),
+        "sha256": row.sha256,
+        "bytes": row.bytes,
+        "exit": row.exit,
+        "created": row.created,
+        "findings": [jsonable(each) for each in row.findings],
+        "weights": row.weights,
+        "outputs": {name: [*transforms] for name, transforms in row.outputs.items()},
+        "unanswered": [*row.unanswered],
+    }
+
+
+def row_from_json(data: Mapping[str, Any]) -> ResultRow:
+    """The row that `row_to_json` wrote, in this or an earlier version.
+
+    Raises:
+        ValueError: it is no row.
+    """
+    values: dict[str, Any] = {name: data[name] for name in FIELDS if name in data}
+    try:
+        values["verdict"] = Verdict(values["verdict"])
+        values["saved_with"] = Provenance(**values.get("saved_with", {}))
+        values["findings"] = tuple(
+            RowFinding(**{**each, "severity": Severity(each["severity"])})
+            for each in values.get("findings", ())
+        )
+        outputs = values.get("outputs", {})
+        values["outputs"] = {name: tuple(transforms) for name, transforms in outputs.items()}
+        values["unanswered"] = tuple(values.get("unanswered", ()))
+        return ResultRow(**values)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not a result row: {error}") from error
