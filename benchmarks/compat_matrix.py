@@ -19,11 +19,12 @@ import sys
 import time
 from pathlib import Path
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.common import ReadNotes, architecture_of, json_part
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest, Prediction
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.settings import Limits

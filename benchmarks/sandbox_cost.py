@@ -21,10 +21,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.pipeline import read_artifact
 from modelaudit.probe.host import bubblewrap, observe, runtime
-from modelaudit.probe.protocol import Status
 from modelaudit.settings import ProbeSettings, Settings
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"

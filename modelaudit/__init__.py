@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelaudit.api import audit, compare, explain, nightly, scan, write_report
-    from modelaudit.diagnosis.model import Diagnosis
+    from modelaudit.audit_types.diagnosis import Diagnosis
     from modelaudit.errors import ModelAuditError
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
@@ -55,7 +55,7 @@ _HOMES = {
     "scan": "modelaudit.api",
     "write_report": "modelaudit.api",
     "Audit": "modelaudit.schema",
-    "Diagnosis": "modelaudit.diagnosis.model",
+    "Diagnosis": "modelaudit.audit_types.diagnosis",
     "Finding": "modelaudit.findings",
     "Limits": "modelaudit.settings",
     "ModelAuditError": "modelaudit.errors",

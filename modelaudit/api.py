@@ -27,7 +27,7 @@ from modelaudit.schema import Audit
 from modelaudit.settings import Nightly, Settings
 
 if TYPE_CHECKING:
-    from modelaudit.diagnosis.model import Diagnosis
+    from modelaudit.audit_types.diagnosis import Diagnosis
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.runs.run_result import RunResult

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from modelaudit.audit_sections import weights_digest
+from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.errors import SchemaError
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
@@ -30,7 +30,7 @@ def from_audits(audits: Iterable[Audit], created: str) -> Baseline:
 
 def _known(audit: Audit) -> KnownModel:
     try:
-        path, sha256 = str(audit.model["path"]), str(audit.model["sha256"] or "")
+        path, sha256 = audit.model.path, audit.model.sha256 or ""
         weights = weights_digest(audit.weights)
     except (KeyError, TypeError, AttributeError) as error:
         raise SchemaError(f"an audit is incomplete: {error!r}") from error

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from modelaudit.file_formats import Format, ProblemKind
 from modelaudit.graphs import (
@@ -25,6 +25,8 @@ from modelaudit.graphs import (
     fits,
 )
 
+Dialect: TypeAlias = Literal["keras1", "keras2", "keras3"]  # the generation that wrote a config
+
 if TYPE_CHECKING:  # the command line shows its help without numpy
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +34,7 @@ if TYPE_CHECKING:  # the command line shows its help without numpy
 __all__ = [
     "Architecture",
     "Artifact",
+    "Dialect",
     "Endpoint",
     "FileEntry",
     "Format",
@@ -67,16 +70,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file of the model. `path` is POSIX and relative to the artefact's root.
-
-    `sha256` is None where the file was not hashed (unreadable, or over the limit).
-    `role` is one of config, weights, graph, index, asset, metadata, archive, foreign.
-    """
+    """A file of the model."""
 
     path: str
+    """POSIX path relative to the model's root."""
     size: int
+    """Size in bytes."""
     sha256: str | None
+    """Digest; null if the file could not be read or is over the limit."""
     role: str = ""
+    """config, weights, graph, index, asset, metadata, archive or foreign."""
 
 
 class TensorSource(Protocol):
@@ -180,12 +183,12 @@ class Architecture:
 
     `layers` are all layers, nested ones included, in execution order (topological; for nested
     models the inner layers follow their model). `inputs` and `outputs` are routes.
-    `dialect` is keras1, keras2 or keras3. `config` is the raw saved config.
+    `config` is the raw saved config.
     """
 
     class_name: str
     name: str
-    dialect: str
+    dialect: Dialect
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -240,13 +243,21 @@ class Provenance:
     """
 
     keras: str | None = None
+    """Version of Keras."""
     backend: str | None = None
+    """Backend of Keras."""
     tensorflow: str | None = None
+    """Version of TensorFlow."""
     tensorflow_git: str | None = None
+    """Git version of TensorFlow."""
     producer: int | None = None
+    """GraphDef producer version."""
     min_consumer: int | None = None
+    """Lowest GraphDef consumer version that may read it."""
     date_saved: str | None = None
-    exporter: str | None = None  # keras2-save, keras3-export, tf1-builder, tf-module …
+    """When it was saved."""
+    exporter: str | None = None
+    """What wrote it: keras2-save, keras3-export, tf1-builder, tf-module and others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+else:
+    Json = Any  # what reads types at run time does not resolve one that contains itself
 Shape: TypeAlias = tuple[int | None, ...]
 
 
@@ -19,23 +22,32 @@ def fits(size: Sequence[int], shape: Sequence[Json]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One named input or output of a signature; `shape` is None where the rank is unknown."""
+    """One named input or output of a signature."""
 
     name: str
+    """Name of the argument or result."""
     tensor: str
+    """Name of the tensor in the graph."""
     dtype: str
+    """Data type."""
     shape: Shape | None
+    """Shape, with null for open axes; null if the rank is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A SavedModel signature. `tags` are those of its MetaGraph."""
+    """A SavedModel signature."""
 
     name: str
+    """Name of the signature."""
     method: str
+    """Method name, such as `tensorflow/serving/predict`."""
     inputs: tuple[Endpoint, ...]
+    """Arguments."""
     outputs: tuple[Endpoint, ...]
+    """Results."""
     tags: tuple[str, ...] = ()
+    """Tags of its MetaGraph."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelaudit import __version__, audit_sections
+from modelaudit import __version__
+from modelaudit.audit_sections.architecture import architecture_section
+from modelaudit.audit_sections.loading import compatibility_section, observation_sections
+from modelaudit.audit_sections.measured import behaviour_section, symmetry_section
+from modelaudit.audit_sections.model import model_section
+from modelaudit.audit_sections.restore import restore_section
+from modelaudit.audit_sections.weights import weights_digest, weights_section
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.model import ExitSection, ToolSection
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.exit_codes import ExitCode
-from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Signature
+from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.keras.external_architecture import (
     WEIGHTS,
@@ -24,7 +32,7 @@ from modelaudit.formats.keras.external_architecture import (
 from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
-from modelaudit.probe.protocol import ENDED, Observation, Status, calls_for, runtime_name
+from modelaudit.probe.protocol import ENDED, Observation, calls_for, runtime_name
 from modelaudit.probe.run import ProbeResult
 from modelaudit.restore.golden_check import GoldenCheck, read_golden, with_tolerance
 from modelaudit.rules.catalogue import CATALOGUE
@@ -208,15 +216,15 @@ def _endings(observations: Sequence[Observation]) -> str:
     return said or "nothing was tried"
 
 
-def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> dict[str, Json]:
+def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> ExitSection:
     """The exit code that this model alone would give, with its reason and what it rests on."""
     codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
     code = codes.get(verdict, ExitCode.OK)
-    return {"code": code.value, "reasons": [reason] if code else [], "fail_on": fail_on.value}
+    return ExitSection(code=code.value, reasons=(reason,) if code else (), fail_on=fail_on)
 
 
 def finish_audit(
-    facts: Facts, target: AuditTarget, created: str, timings: dict[str, Json]
+    facts: Facts, target: AuditTarget, created: str, timings: dict[str, float]
 ) -> Audit:
     """Rules, verdict and sections: facts to `Audit`, by the settings as they hold for the model."""
     settings = facts.settings.for_model(target.relative, target.path)
@@ -226,42 +234,41 @@ def finish_audit(
         settings.waivers,
         datetime.date.fromisoformat(created[:10]),
     )
-    weights = audit_sections.weights_section(facts)
+    weights = weights_section(facts)
     if settings.baseline:
         known = settings.baseline.model(
-            target.shown, facts.artifact.sha256 or "", audit_sections.weights_digest(weights)
+            target.shown, facts.artifact.sha256 or "", weights_digest(weights)
         )
         results = apply_baseline(results, known, settings.baseline.created)
     results = withhold_unsafe_fixes(results, CATALOGUE)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
-    diagnosis = diagnose(facts, results)
     return Audit(
-        tool={
-            "name": "tf-modelaudit",
-            "version": __version__,
-            "rules_digest": rules_digest(CATALOGUE),
-            "rules": {outcome.value: outcomes.count(outcome) for outcome in Outcome},
-        },
+        tool=ToolSection(
+            name="tf-modelaudit",
+            version=__version__,
+            rules_digest=rules_digest(CATALOGUE),
+            rules={outcome.value: outcomes.count(outcome) for outcome in Outcome},
+        ),
         created=created,
-        model=audit_sections.model_section(
+        model=model_section(
             facts.artifact, str(target.base), target.shown, target.slug, target.origin
         ),
         verdict=verdict,
         reason=reason,
         results=results,
-        compatibility=audit_sections.compatibility_section(
+        compatibility=compatibility_section(
             (*facts.observations, *facts.elsewhere), facts.predictions
         ),
-        architecture=audit_sections.architecture_section(facts),
+        architecture=architecture_section(facts),
         weights=weights,
-        symmetry=audit_sections.symmetry_section(facts.measurements),
-        behaviour=audit_sections.behaviour_section(facts),
-        restore=audit_sections.restore_section(facts),
-        diagnosis=audit_sections.diagnosis_section(diagnosis),
-        signatures=audit_sections.signature_section(facts.artifact),
-        files=audit_sections.files_section(facts.artifact),
-        observations=audit_sections.observation_sections((*facts.observations, *facts.elsewhere)),
+        symmetry=symmetry_section(facts.measurements),
+        behaviour=behaviour_section(facts),
+        restore=restore_section(facts),
+        diagnosis=diagnose(facts, results),
+        signatures=facts.artifact.signatures,
+        files=facts.artifact.files,
+        observations=observation_sections((*facts.observations, *facts.elsewhere)),
         exit=exit_of_model(verdict, reason, settings.fail_on),
         timings=timings,
     )
@@ -270,7 +277,7 @@ def finish_audit(
 class _Stopwatch(AbstractContextManager["_Stopwatch"]):
     """Adds the seconds spent in a block to `timings`."""
 
-    def __init__(self, timings: dict[str, Json], phase: str) -> None:
+    def __init__(self, timings: dict[str, float], phase: str) -> None:
         self._timings, self._phase, self._start = timings, phase, time.perf_counter()
 
     def __exit__(self, *_exc: object) -> None:
@@ -289,7 +296,7 @@ def audit_model(
         probe: runs the model in isolation; None audits statically.
     """
     settings = settings.for_model(target.relative, target.path)
-    timings: dict[str, Json] = {}
+    timings: dict[str, float] = {}
     with _Stopwatch(timings, "static"):
         facts = static_facts(target.path, settings)
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)

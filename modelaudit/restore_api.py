@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Document
 from modelaudit.formats.keras.external_architecture import read_architecture, with_architecture
 from modelaudit.formats.reader import read
-from modelaudit.probe.protocol import Observation, Status, VariableDigest
+from modelaudit.probe.protocol import Observation, VariableDigest
 from modelaudit.probe.study.live_model import wrap_live_model
 from modelaudit.restore.conversions import digest
 from modelaudit.restore.proof import RestoreProof, prove

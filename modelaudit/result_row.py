@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from modelaudit.audit_sections import weights_digest
+from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.facts import Json, Provenance
 from modelaudit.findings import Finding, Severity, Verdict
 from modelaudit.schema import Audit, jsonable
@@ -90,17 +90,17 @@ def result_row(audit: Audit) -> ResultRow:
     """The row of an audit."""
     model = audit.model
     return ResultRow(
-        path=str(model["path"]),
-        slug=str(model["slug"]),
-        format=str(model["format"]),
-        format_label=str(model["format_label"]),
-        origin=str(model.get("origin", "")),
+        path=model.path,
+        slug=model.slug,
+        format=model.format,
+        format_label=model.format_label,
+        origin=model.origin or "",
         verdict=audit.verdict,
         reason=audit.reason,
-        saved_with=Provenance(**_map(model["saved_with"])),
-        sha256=str(model["sha256"]) if model["sha256"] else None,
-        bytes=int(str(model["bytes"])),
-        exit=int(str(audit.exit["code"])),
+        saved_with=model.saved_with,
+        sha256=model.sha256,
+        bytes=model.bytes,
+        exit=audit.exit.code,
         created=audit.created,
         findings=tuple(map(_row_finding, audit.findings)),
         weights=weights_digest(audit.weights),
@@ -123,19 +123,9 @@ def _row_finding(finding: Finding) -> RowFinding:
 def _outputs(audit: Audit) -> dict[str, tuple[str, ...]]:
     """Measured outputs by name, each with the transforms of the input that were tried."""
     return {
-        str(output.get("name")): tuple(
-            str(each.get("name")) for each in _objects(output.get("transforms"))
-        )
-        for output in _objects(audit.behaviour.get("outputs"))
+        output.name: tuple(effect.name for effect in output.transforms)
+        for output in audit.behaviour.outputs
     }
-
-
-def _map(value: Json) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 FIELDS = tuple(each.name for each in fields(ResultRow))

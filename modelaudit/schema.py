@@ -14,78 +14,79 @@ from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec import UNSET
 
+from modelaudit.audit_types.architecture import ArchitectureSection
+from modelaudit.audit_types.audit_file import AuditFile
+from modelaudit.audit_types.behaviour import BehaviourSection
+from modelaudit.audit_types.diagnosis import Diagnosis
+from modelaudit.audit_types.kernels import SymmetrySection
+from modelaudit.audit_types.loading import CompatibilityRow, ObservationRow
+from modelaudit.audit_types.model import ExitSection, ModelSection, ToolSection
+from modelaudit.audit_types.restore import RestoreSection
+from modelaudit.audit_types.rules import FindingRow, LocationRow, SkippedRule
+from modelaudit.audit_types.values import AuditSection, OptionalSection, custom_type
+from modelaudit.audit_types.weights import WeightsSection
 from modelaudit.errors import ReadError, SchemaError
-from modelaudit.facts import Json
-from modelaudit.findings import (
-    Confidence,
-    Finding,
-    Location,
-    Outcome,
-    RuleResult,
-    Severity,
-    Verdict,
-)
+from modelaudit.facts import FileEntry, Json, Signature
+from modelaudit.findings import Finding, Location, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.io.bounded import read_bytes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SCHEMA_VERSION = "1.0"
+T = TypeVar("T")
+
+SCHEMA_VERSION: Final = "1.0"
 SIGNIFICANT_DIGITS = 9
 MOST_BYTES = 1 << 28  # of an audit file; those of the sample models have up to 100 kB
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One model's audit.
-
-    The sections are JSON values as the schema describes them; an empty mapping means "nothing to
-    say", and then `results` or the section's own `skipped` says why.
+    """One model's audit. The sections are described where their types are.
 
     Attributes:
         created: ISO 8601, UTC; the only time in an audit besides `timings`.
         reason: one sentence that says why the verdict is what it is.
         results: how every rule ended, in the catalogue's order, findings included.
-        exit: {code, reasons, fail_on} of the run that made this audit, as far as this model goes.
+        exit: of the run that made this audit, as far as this model goes.
         timings: seconds by phase; stays out of every comparison between runs.
     """
 
-    tool: Mapping[str, Json]
+    tool: ToolSection
     created: str
-    model: Mapping[str, Json]
+    model: ModelSection
     verdict: Verdict
     reason: str
+    exit: ExitSection
     results: tuple[RuleResult, ...] = ()
-    compatibility: tuple[Mapping[str, Json], ...] = ()
-    architecture: Mapping[str, Json] = field(default_factory=dict)
-    weights: Mapping[str, Json] = field(default_factory=dict)
-    symmetry: Mapping[str, Json] = field(default_factory=dict)
-    behaviour: Mapping[str, Json] = field(default_factory=dict)
-    restore: Mapping[str, Json] = field(default_factory=dict)
-    diagnosis: Mapping[str, Json] = field(default_factory=dict)
-    signatures: tuple[Mapping[str, Json], ...] = ()
-    files: tuple[Mapping[str, Json], ...] = ()
-    observations: tuple[Mapping[str, Json], ...] = ()
-    exit: Mapping[str, Json] = field(default_factory=dict)
-    timings: Mapping[str, Json] = field(default_factory=dict)
+    compatibility: tuple[CompatibilityRow, ...] = ()
+    architecture: ArchitectureSection = field(default_factory=ArchitectureSection)
+    weights: WeightsSection = field(default_factory=WeightsSection)
+    symmetry: SymmetrySection = field(default_factory=SymmetrySection)
+    behaviour: BehaviourSection = field(default_factory=BehaviourSection)
+    restore: RestoreSection = field(default_factory=RestoreSection)
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    signatures: tuple[Signature, ...] = ()
+    files: tuple[FileEntry, ...] = ()
+    observations: tuple[ObservationRow, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Short: an audit as a whole fills pages."""
         count = len(self.findings)
         findings = f"{count} finding{'s' * (count != 1)}"
-        return f"<Audit {self.model.get('path')!r}: {self.verdict.value}, {findings}>"
+        return f"<Audit {self.model.path!r}: {self.verdict.value}, {findings}>"
 
     @property
     def fail_on(self) -> Severity | None:
         """Severity from which a finding fails this model; None in files that do not say."""
-        try:
-            return Severity(str(self.exit.get("fail_on")))
-        except ValueError:
-            return None
+        return None if self.exit.fail_on is UNSET else self.exit.fail_on
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -117,6 +118,8 @@ def jsonable(value: object) -> Json:
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return json_object(value)
+    if isinstance(value, AuditSection):
+        return _section(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -133,48 +136,73 @@ def json_object(value: DataclassInstance) -> dict[str, Json]:
     return {name: jsonable(getattr(value, name)) for name in names}
 
 
-def finding_to_json(finding: Finding) -> dict[str, Json]:
-    """A finding with its derived `outcome` and `fingerprint`."""
-    derived = {"outcome": finding.outcome.value, "fingerprint": finding.fingerprint}
-    return json_object(finding) | derived
+def _section(section: AuditSection) -> dict[str, Json]:
+    """A section's keys, without those that it lacks."""
+    plain = type(section)() if isinstance(section, OptionalSection) and section.empty else None
+    written = {}
+    for each in msgspec.structs.fields(section):
+        value = getattr(section, each.name)
+        if value is UNSET or (plain is not None and value == getattr(plain, each.name)):
+            continue
+        written[each.encode_name] = jsonable(value)
+    return written
 
 
 def to_json(audit: Audit) -> dict[str, Json]:
     """The audit as the JSON object that the schema describes."""
-    skipped: list[Json] = [
-        {
-            "code": r.code,
-            "name": r.name,
-            "outcome": r.outcome.value,
-            "reason": r.reason,
-            "moot": r.moot,
-        }
-        for r in audit.skipped
-    ]
-    passed: list[Json] = [r.code for r in audit.results if r.outcome is Outcome.PASS]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "tool": jsonable(audit.tool),
-        "created": audit.created,
-        "exit": jsonable(audit.exit),
-        "model": jsonable(audit.model),
-        "verdict": audit.verdict.value,
-        "reason": audit.reason,
-        "findings": [finding_to_json(f) for f in audit.findings],
-        "passed": passed,
-        "skipped": skipped,
-        "compatibility": jsonable(audit.compatibility),
-        "architecture": jsonable(audit.architecture),
-        "weights": jsonable(audit.weights),
-        "symmetry": jsonable(audit.symmetry),
-        "behaviour": jsonable(audit.behaviour),
-        "restore": jsonable(audit.restore),
-        "diagnosis": jsonable(audit.diagnosis),
-        "signatures": jsonable(audit.signatures),
-        "files": jsonable(audit.files),
-        "observations": jsonable(audit.observations),
-        "timings": jsonable(audit.timings),
-    }
+    return _section(
+        AuditFile(
+            schema_version=SCHEMA_VERSION,
+            tool=audit.tool,
+            created=audit.created,
+            exit=audit.exit,
+            model=audit.model,
+            verdict=audit.verdict,
+            reason=audit.reason,
+            findings=tuple(map(_finding_row, audit.findings)),
+            passed=tuple(r.code for r in audit.results if r.outcome is Outcome.PASS),
+            skipped=tuple(map(_skipped_rule, audit.skipped)),
+            compatibility=audit.compatibility,
+            architecture=audit.architecture,
+            weights=audit.weights,
+            symmetry=audit.symmetry,
+            behaviour=audit.behaviour,
+            restore=audit.restore,
+            diagnosis=audit.diagnosis,
+            signatures=audit.signatures,
+            files=audit.files,
+            observations=audit.observations,
+            timings=audit.timings,
+        )
+    )
+
+
+def _finding_row(finding: Finding) -> FindingRow:
+    return FindingRow(
+        code=finding.code,
+        name=finding.name,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        title=finding.title,
+        detail=finding.detail,
+        location=LocationRow(file=finding.location.file, route=finding.location.route),
+        evidence=finding.evidence,
+        fix=finding.fix,
+        key=finding.key,
+        waived_by=finding.waived_by,
+        outcome="waived" if finding.waived_by else "fail",
+        fingerprint=finding.fingerprint,
+    )
+
+
+def _skipped_rule(result: RuleResult) -> SkippedRule:
+    return SkippedRule(
+        code=result.code,
+        name=result.name,
+        outcome="error" if result.outcome is Outcome.ERROR else "not-applicable",
+        reason=result.reason,
+        moot=result.moot,
+    )
 
 
 def dumps(audit: Audit) -> str:
@@ -182,49 +210,42 @@ def dumps(audit: Audit) -> str:
     return json.dumps(to_json(audit), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def finding_from_json(data: Mapping[str, Any]) -> Finding:
-    """The inverse of `finding_to_json`."""
-    location = data.get("location") or {}
+def _finding(row: FindingRow) -> Finding:
+    """The finding of a file; what is derived from the rest is not taken from there."""
     return Finding(
-        code=data["code"],
-        name=data["name"],
-        severity=Severity(data["severity"]),
-        confidence=Confidence(data["confidence"]),
-        title=data["title"],
-        detail=data["detail"],
-        location=Location(location.get("file", ""), location.get("route", "")),
-        evidence=data.get("evidence") or {},
-        fix=data.get("fix", ""),
-        key=data.get("key", ""),
-        waived_by=data.get("waived_by"),
+        code=row.code,
+        name=row.name,
+        severity=row.severity,
+        confidence=row.confidence,
+        title=row.title,
+        detail=row.detail,
+        location=Location(row.location.file, row.location.route),
+        evidence=row.evidence,
+        fix=row.fix,
+        key=row.key,
+        waived_by=row.waived_by,
     )
 
 
-def _results(data: Mapping[str, Any]) -> tuple[RuleResult, ...]:
+def _results(file: AuditFile) -> tuple[RuleResult, ...]:
     found: dict[str, list[Finding]] = {}
-    for item in data["findings"]:
-        found.setdefault(item["code"], []).append(finding_from_json(item))
+    for row in file.findings:
+        found.setdefault(row.code, []).append(_finding(row))
     results = []
     for code, findings in found.items():
         waived = all(f.waived_by for f in findings)
         outcome = Outcome.WAIVED if waived else Outcome.FAIL
         results.append(RuleResult(code, findings[0].name, outcome, findings=tuple(findings)))
-    results += [RuleResult(code, "", Outcome.PASS) for code in data.get("passed", ())]
+    results += [RuleResult(code, "", Outcome.PASS) for code in file.passed]
     results += [
-        RuleResult(
-            s["code"],
-            s.get("name", ""),
-            Outcome(s["outcome"]),
-            s["reason"],
-            moot=bool(s.get("moot")),
-        )
-        for s in data["skipped"]
+        RuleResult(each.code, each.name, Outcome(each.outcome), each.reason, moot=each.moot)
+        for each in file.skipped
     ]
     return tuple(sorted(results, key=lambda result: result.code))
 
 
 def from_json(data: object) -> Audit:
-    """An audit from its JSON object.
+    """An audit from its JSON object. Keys that no type knows are left out.
 
     Raises:
         SchemaError: not an audit, or of a schema version that this modelaudit does not know.
@@ -241,31 +262,48 @@ def from_json(data: object) -> Audit:
         raise SchemaError(
             f"audit file has schema {data['schema_version']}, this version reads {SCHEMA_VERSION}"
         )
+    file = section(AuditFile, data | {"schema_version": SCHEMA_VERSION})
+    return Audit(
+        tool=file.tool,
+        created=file.created,
+        model=file.model,
+        verdict=file.verdict,
+        reason=file.reason,
+        exit=file.exit,
+        results=_results(file),
+        compatibility=file.compatibility,
+        architecture=file.architecture,
+        weights=file.weights,
+        symmetry=file.symmetry,
+        behaviour=file.behaviour,
+        restore=file.restore,
+        diagnosis=file.diagnosis,
+        signatures=file.signatures,
+        files=file.files,
+        observations=file.observations,
+        timings=file.timings,
+    )
+
+
+def section(kind: type[T], data: object) -> T:
+    """A section, or any value in one, from its JSON form.
+
+    Raises:
+        SchemaError: it is no such thing; the message names the place.
+    """
     try:
-        return Audit(
-            tool=data["tool"],
-            created=data["created"],
-            model=data["model"],
-            verdict=Verdict(data["verdict"]),
-            reason=data.get("reason", ""),
-            results=_results(data),
-            compatibility=tuple(data.get("compatibility", ())),
-            architecture=data.get("architecture", {}),
-            weights=data.get("weights", {}),
-            symmetry=data.get("symmetry", {}),
-            behaviour=data.get("behaviour", {}),
-            restore=data.get("restore", {}),
-            diagnosis=data.get("diagnosis", {}),
-            signatures=tuple(data.get("signatures", ())),
-            files=tuple(data.get("files", ())),
-            observations=tuple(data.get("observations", ())),
-            exit=data.get("exit", {}),
-            timings=data.get("timings", {}),
-        )
-    except KeyError as error:
-        raise SchemaError(f"not a valid modelaudit audit file: it has no {error}") from error
-    except (TypeError, ValueError, AttributeError) as error:
+        return msgspec.convert(data, kind, dec_hook=custom_type)
+    except msgspec.ValidationError as error:
         raise SchemaError(f"not a valid modelaudit audit file: {error}") from error
+    except (UnicodeError, RecursionError) as error:
+        raise SchemaError(f"not a valid modelaudit audit file: {error}") from error
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return value
 
 
 def loads(text: str) -> Audit:
@@ -275,9 +313,10 @@ def loads(text: str) -> Audit:
         SchemaError: not JSON, or see `from_json`.
     """
     try:
-        return from_json(json.loads(text))
+        data = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"not a modelaudit audit file: {error}") from error
+    return from_json(data)
 
 
 def load(path: Path) -> Audit:

@@ -28,6 +28,7 @@ RANKS = {
     "modelaudit.terminal_text": 0,
     "modelaudit.facts": 1,
     "modelaudit.findings": 2,
+    "modelaudit.audit_types": 3,
     "modelaudit.settings": 3,
     "modelaudit.settings.validation": 3,
     "modelaudit.settings.tables": 4,

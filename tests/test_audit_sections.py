@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelaudit.audit_sections import architecture_section, observation_sections, weights_section
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.audit_sections.architecture import architecture_section
+from modelaudit.audit_sections.loading import observation_sections
+from modelaudit.audit_sections.weights import weights_section
+from modelaudit.audit_types.loading import Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 
@@ -27,7 +30,7 @@ def test_the_state_of_a_random_generator_is_no_parameter() -> None:
     seed = replace(examples.tensor("seed/state", (2,)), dtype="int64", nbytes=16)
     with_seed = replace(dense, tensors=(*dense.tensors, seed))
     (plain, seeded) = (Facts(dense), Facts(with_seed))
-    assert architecture_section(seeded)["params"] == architecture_section(plain)["params"] == 10
-    assert weights_section(seeded)["total"] == weights_section(plain)["total"] == 10
-    assert weights_section(seeded)["bytes"] == 40
-    assert len(weights_section(seeded)["tensors"]) == 3  # it is listed all the same
+    assert architecture_section(seeded).params == architecture_section(plain).params == 10
+    assert weights_section(seeded).total == weights_section(plain).total == 10
+    assert weights_section(seeded).bytes == 40
+    assert len(weights_section(seeded).tensors) == 3  # it is listed all the same

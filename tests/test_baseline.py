@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit import baseline
-from modelaudit.audit_sections import weights_digest
+from modelaudit.audit_sections.weights import weights_digest
+from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.cli import cli
 from modelaudit.errors import SchemaError
 from modelaudit.findings import Outcome, Severity
@@ -95,12 +96,15 @@ def test_the_weights_digest_is_of_all_weights_in_any_order():
     digests = [rng.bytes(32).hex() for _ in range(3)]
 
     def section(names):
-        return {"tensors": [{"role": "weight", "sha256": digest} for digest in names]}
+        return WeightsSection(tensors=tuple(weight(digest) for digest in names))
+
+    def weight(digest, shape=(3,), dtype="float32"):
+        return TensorRow(name="w", shape=shape, dtype=dtype, role="weight", sha256=digest)
 
     assert weights_digest(section(digests)) == weights_digest(section(digests[::-1])) != ""
     assert weights_digest(section(digests[:2])) != weights_digest(section(digests))
     assert weights_digest(section([*digests, None])) == ""
-    seeds = {"role": "weight", "sha256": "0", "shape": [2], "dtype": "int64"}
-    with_seeds = {"tensors": [*section(digests)["tensors"], seeds]}
+    seeds = weight("0", (2,), "int64")
+    with_seeds = WeightsSection(tensors=(*section(digests).tensors, seeds))
     assert weights_digest(with_seeds) == weights_digest(section(digests))
-    assert weights_digest(section([])) == weights_digest({}) == ""
+    assert weights_digest(section([])) == weights_digest(WeightsSection()) == ""

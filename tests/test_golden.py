@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Format, ProblemKind, TensorStats
 from modelaudit.golden import callback
 from modelaudit.golden import record as record_live
 from modelaudit.probe import run
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.restore.golden_check import compare_replay
 from modelaudit.restore.golden_record import (

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.changes.models import ModelChangeKind
 from modelaudit.cli import cli
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.runtimes.model import LoadOutcome
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.findings import Verdict
 from modelaudit.pipeline import AuditTarget, audit_model
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.run import ProbeResult
 from modelaudit.settings import ProbeSettings, Settings
 from tests.made import files
@@ -28,8 +29,8 @@ def ended(status):
 def test_a_sound_model_that_was_not_to_be_run_passes(target):
     settings = Settings(probe=ProbeSettings(enabled=False))
     audit = audit_model(target, settings, CREATED)
-    assert (audit.verdict, audit.exit["code"]) == (Verdict.PASS, 0)
-    assert "skipped_reason" in audit.behaviour
+    assert (audit.verdict, audit.exit.code) == (Verdict.PASS, 0)
+    assert audit.behaviour.skipped_reason
 
 
 @pytest.mark.parametrize(
@@ -38,12 +39,12 @@ def test_a_sound_model_that_was_not_to_be_run_passes(target):
 def test_a_model_that_was_not_run_to_an_end_is_no_pass(target, status):
     audit = audit_model(target, Settings(), CREATED, ended(status))
     assert audit.verdict is not Verdict.PASS
-    assert audit.exit["code"] in {1, 3}
+    assert audit.exit.code in {1, 3}
 
 
 def test_a_runtime_that_does_not_start_makes_it_incomplete(target):
     audit = audit_model(target, Settings(), CREATED, ended(Status.UNAVAILABLE))
-    assert (audit.verdict, audit.exit["code"]) == (Verdict.INCOMPLETE, 3)
+    assert (audit.verdict, audit.exit.code) == (Verdict.INCOMPLETE, 3)
 
 
 def test_a_probe_that_fails_itself_makes_it_incomplete(target):
@@ -51,7 +52,7 @@ def test_a_probe_that_fails_itself_makes_it_incomplete(target):
         raise ProbeError("the channel broke")
 
     audit = audit_model(target, Settings(), CREATED, probe)
-    assert (audit.verdict, audit.exit["code"]) == (Verdict.INCOMPLETE, 3)
+    assert (audit.verdict, audit.exit.code) == (Verdict.INCOMPLETE, 3)
     assert "the channel broke" in audit.reason
 
 
@@ -61,7 +62,7 @@ def test_nothing_that_files_hold_raises(tmp_path):
         audit = audit_model(AuditTarget(path, tmp_path, path.name, path.name), Settings(), CREATED)
         assert audit.reason
         if audit.verdict is Verdict.PASS:
-            assert audit.model["complete"]
+            assert audit.model.complete
 
 
 def test_a_path_that_has_gone_is_told(tmp_path):
@@ -73,5 +74,5 @@ def test_a_path_that_has_gone_is_told(tmp_path):
 def test_a_report_names_runtimes_in_words(target):
     audit = audit_model(target, Settings(), CREATED, ended(Status.FAILED))
     said = "it did not load in the installed TensorFlow and Keras"
-    assert audit.behaviour["skipped_reason"] == said
+    assert audit.behaviour.skipped_reason == said
     assert "does not load in the installed TensorFlow and Keras. First error" in audit.reason

@@ -112,7 +112,7 @@ def test_a_file_that_is_no_audit_is_named(tmp_path, data) -> None:
     ("written", "says"),
     [
         (b'{"schema_version": "1.0", "models": []}', "the index of a run; the audit of each"),
-        (b'{"schema_version": "1.0"}', "it has no 'tool'"),
+        (b'{"schema_version": "1.0"}', "missing required field `tool`"),
         (b"PK\x03\x04\xff\xfe", "not a modelaudit audit file: it is no text"),
     ],
 )

@@ -54,7 +54,8 @@ def test_every_description_of_the_schema_is_on_the_page(schema_page):
     texts = list(descriptions(json_schema()))
     assert len(texts) > 50
     lowered = page.lower()
-    assert [text for text in texts if text.lower() not in lowered] == []
+    shown = [text.replace("|", "\\|").lower() for text in texts]
+    assert [text for text in shown if text not in lowered] == []
 
 
 def test_every_key_of_every_object_has_its_line(schema_page):

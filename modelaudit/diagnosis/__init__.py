@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelaudit.diagnosis.model import Diagnosis
+from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.diagnosis.procedure import diagnose
 
 __all__ = ["Diagnosis", "diagnose"]

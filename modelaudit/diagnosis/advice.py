@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.case import WORDS
 from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
 from modelaudit.diagnosis.loading_code import LoadingCode
-from modelaudit.diagnosis.model import CauseFound, NextStep
+from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.snippets import (
     AVERAGE,
     BIAS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import WORDS, Case
-from modelaudit.diagnosis.model import Cause, Diagnosis
 
 QUESTION = (
     "Why does a restored TensorFlow model consistently predict the same output unless the input "

@@ -6,16 +6,11 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour, TransformEffect
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
-from modelaudit.measures.summary import (
-    BatchNormFit,
-    BatchNormState,
-    Behaviour,
-    KernelInitialization,
-    OutputBehaviour,
-    TransformEffect,
-)
+from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.model import Facts
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import (

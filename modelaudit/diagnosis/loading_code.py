@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
-from modelaudit.probe.protocol import Status
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.profile import numbers

@@ -12,21 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelaudit.diagnosis.advice import ADVICE, next_steps
-from modelaudit.diagnosis.answer import QUESTION, plain_answer
-from modelaudit.diagnosis.case import IMAGES, Case
-from modelaudit.diagnosis.loading_code import loading_code
-from modelaudit.diagnosis.model import (
+from modelaudit.audit_types.diagnosis import (
     Cause,
-    CauseExcluded,
-    CauseFound,
     Consequence,
     Diagnosis,
     Evidence,
     RuledOut,
-    StepResult,
     Undecidable,
 )
+from modelaudit.diagnosis.advice import ADVICE, next_steps
+from modelaudit.diagnosis.answer import QUESTION, plain_answer
+from modelaudit.diagnosis.case import IMAGES, Case
+from modelaudit.diagnosis.loading_code import loading_code
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
 )
@@ -216,7 +214,9 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
         elif isinstance(answer, CauseExcluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
         elif not any(cause.cause in step.explained_by | step.skipped_after for cause in causes):
-            unknown.setdefault(step.cause, Undecidable(step.cause, title, answer.needs))
+            unknown.setdefault(
+                step.cause, Undecidable(cause=step.cause, what=title, needs=answer.needs)
+            )
     seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
     open_ = tuple(each for name, each in unknown.items() if name not in seen)
     out = tuple(

@@ -3,11 +3,11 @@ data, filters and architecture, and restoration. Every diagnosis addresses each 
 
 from __future__ import annotations
 
+from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
+from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount, capacity, information
-from modelaudit.diagnosis.model import Cause, Diagnosis, Suspect
 from modelaudit.diagnosis.steps.flip import effect_text, flipped, learned, uneven_layers
 from modelaudit.facts import Json
-from modelaudit.measures.summary import KernelSymmetry
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE

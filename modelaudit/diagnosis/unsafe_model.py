@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelaudit.diagnosis.model import Diagnosis, NextStep
+from modelaudit.audit_types.diagnosis import Diagnosis, NextStep
 from modelaudit.findings import Finding
 
 STEPS = (

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from modelaudit.audit_types.architecture import ArchitectureProfile
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Kernel, Layer
 from modelaudit.layer_classes import Trait, has
@@ -20,13 +22,7 @@ from modelaudit.measures.kernels.permutation_flow import PermutationFlow
 from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
 from modelaudit.measures.kernels.trained_layers import trained_layers
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
-from modelaudit.measures.summary import (
-    ArchitectureProfile,
-    BatchNormState,
-    KernelInitialization,
-    KernelSymmetry,
-    Measurements,
-)
+from modelaudit.measures.summary import Measurements
 from modelaudit.settings import Limits
 from modelaudit.thresholds.weights import BATCHNORM_STEPS
 

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.environments import interpreter
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import Flavour, Runtime, RuntimeHandle, start_runtime
-from modelaudit.probe.protocol import TFSM_LAYER, Observation, Status, all_calls
+from modelaudit.probe.protocol import TFSM_LAYER, Observation, all_calls
 from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.settings import OtherRuntime, ProbeSettings
 

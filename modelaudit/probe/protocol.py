@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from modelaudit.facts import Format, Json, Shape
+from modelaudit.audit_types.loading import Agreement, Port, Status
+from modelaudit.facts import Format, Json
 
 TFSM_LAYER = "TFSMLayer"  # only in Keras 3
 OWN_ERROR = "AdapterError"  # error type of the child's own messages
-
-
-class Status(StrEnum):
-    """How an attempt to load and run a model in one runtime ended."""
-
-    LOADED = "loaded"
-    FAILED = "failed"  # the loader raised
-    CRASHED = "crashed"  # the child died of a signal or exited without answering
-    TIMEOUT = "timeout"
-    MEMORY = "out-of-memory"
-    DISK = "out-of-disk"  # it wrote more than allowed
-    REFUSED = "refused"  # not run (critical finding, no sandbox, unsupported format)
-    UNAVAILABLE = "unavailable"  # the runtime itself could not start
 
 
 # Display names of the runtimes that are installed with this program.
@@ -46,15 +33,6 @@ def runtime_name(code: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
-    """A named input or output of a loaded model; undefined axes of its shape are None."""
-
-    name: str
-    dtype: str
-    shape: Shape | None
-
-
-@dataclass(frozen=True, slots=True)
 class VariableDigest:
     """A variable of the restored model; SHA-256 of its little-endian bytes in C order."""
 
@@ -62,36 +40,6 @@ class VariableDigest:
     shape: tuple[int, ...]
     dtype: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Comparison of a runtime's outputs with those of a reference runtime, on equal inputs.
-
-    Attributes:
-        reference: the reference runtime; `reference_call` is the loading call used there.
-        output: the output that differs most.
-        difference: largest absolute difference; `relative` to the largest |reference value|.
-        noise: largest difference between runs in the same runtime, including other batch sizes.
-        tolerance: largest absolute difference that rounding and noise can cause.
-        samples: number of inputs.
-        not_compared: why the outputs were not compared, "" if they were.
-    """
-
-    reference: str
-    reference_call: str
-    output: str = ""
-    difference: float = 0.0
-    relative: float = 0.0
-    noise: float = 0.0
-    tolerance: float = 0.0
-    samples: int = 0
-    not_compared: str = ""
-
-    @property
-    def same(self) -> bool:
-        """Whether the outputs are equal up to rounding; False if they were not compared."""
-        return not self.not_compared and self.difference <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)

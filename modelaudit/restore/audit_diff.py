@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
-from modelaudit.facts import TensorStats
+from msgspec import UNSET
+
+from modelaudit.audit_types.architecture import LayerRow, PortRow
+from modelaudit.audit_types.behaviour import BehaviourSection, OutputBehaviour
+from modelaudit.audit_types.values import finite
+from modelaudit.audit_types.weights import TensorRow
+from modelaudit.facts import Endpoint, Shape, Signature, TensorStats
 from modelaudit.restore.compare import compare
 from modelaudit.restore.model import Weight, WeightComparison
 from modelaudit.schema import Audit
-
-Map = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def audit_changes(
     return [
         *_format(old, new),
         *_interface(old, new),
-        *_architecture(old.architecture, new.architecture),
+        *_architecture(old.architecture.layers, new.architecture.layers),
         *_findings(old, new),
         *_behaviour(old.behaviour, new.behaviour, in_words),
     ]
@@ -60,14 +63,11 @@ def weight_changes(found: WeightComparison) -> list[AuditChange]:
 
 def audited_weights(audit: Audit) -> list[Weight]:
     """The weights that an audit lists, with digests and statistics."""
-    rows = audit.weights.get("tensors")
-    weights = []
-    for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and row.get("role") == "weight" and row.get("sha256"):
-            shape = tuple(int(n) for n in _items(row.get("shape")))
-            name, dtype, sha256 = (str(row.get(key)) for key in ("name", "dtype", "sha256"))
-            weights.append(Weight((name,), shape, dtype, sha256, _stats(row)))
-    return weights
+    return [
+        Weight((row.name,), row.shape, row.dtype, row.sha256, _stats(row))
+        for row in audit.weights.tensors
+        if row.role == "weight" and row.sha256
+    ]
 
 
 def compare_audited(old: Audit, new: Audit) -> WeightComparison:
@@ -75,42 +75,37 @@ def compare_audited(old: Audit, new: Audit) -> WeightComparison:
     return compare(audited_weights(old), audited_weights(new))
 
 
-def _stats(row: Map) -> TensorStats | None:
-    numbers = [row.get(key) for key in ("min", "max", "mean", "std")]
-    if not all(isinstance(n, int | float) for n in numbers):
+def _stats(row: TensorRow) -> TensorStats | None:
+    low, high, mean, std = map(finite, (row.min, row.max, row.mean, row.std))
+    if low is None or high is None or mean is None or std is None:
         return None
-    low, high, mean, std = (float(n or 0.0) for n in numbers)
-    return TensorStats(low, high, mean, std, int(row.get("zeros") or 0), int(row["nonfinite"] or 0))
-
-
-def _items(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _map(value: object) -> Map:
-    return value if isinstance(value, Mapping) else {}
+    return TensorStats(low, high, mean, std, row.zeros or 0, row.nonfinite or 0)
 
 
 def _format(old: Audit, new: Audit) -> Iterator[AuditChange]:
-    before, after = str(old.model.get("format_label")), str(new.model.get("format_label"))
+    before, after = old.model.format_label, new.model.format_label
     if before != after:
         yield AuditChange("format", f"{before} became {after}")
-    a, b = _map(old.model.get("saved_with")), _map(new.model.get("saved_with"))
-    for key in sorted({*a, *b} - {"date_saved"}):
-        if a.get(key) != b.get(key):
-            was, became = ("not named" if x.get(key) is None else x[key] for x in (a, b))
+    a, b = (asdict(audit.model.saved_with) for audit in (old, new))
+    for key in sorted(a.keys() - {"date_saved"}):
+        if a[key] != b[key]:
+            was, became = ("not named" if x[key] is None else x[key] for x in (a, b))
             yield AuditChange("versions", f"{key}: {was} became {became}")
 
 
-def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[AuditChange]:
-    """The changes between the signatures of two SavedModels, as `schema.jsonable` gives them."""
-    before = {str(s.get("name")): s for s in old}
-    after = {str(s.get("name")): s for s in new}
-    for name, signature in before.items():
+def signature_changes(old: Iterable[Signature], new: Iterable[Signature]) -> Iterator[AuditChange]:
+    """The changes between the signatures of two SavedModels."""
+    before = {signature.name: signature for signature in old}
+    after = {signature.name: signature for signature in new}
+    for name, was in before.items():
         if name not in after:
             yield AuditChange("signature", f"{name} was removed", breaking=True)
         else:
-            yield from _ports(name, signature, after[name], "name")
+            now = after[name]
+            yield from _ports(f"{name}, input", _named(was.inputs), _named(now.inputs), takes=True)
+            yield from _ports(
+                f"{name}, output", _named(was.outputs), _named(now.outputs), takes=False
+            )
     for name in after:
         if name not in before:
             yield AuditChange("signature", f"{name} was added")
@@ -118,83 +113,93 @@ def signature_changes(old: Iterable[Map], new: Iterable[Map]) -> Iterator[AuditC
 
 def _interface(old: Audit, new: Audit) -> Iterator[AuditChange]:
     """Signatures of SavedModels; for Keras files, the inputs and outputs of the config."""
+    a, b = old.architecture, new.architecture
     if old.signatures and new.signatures:
         yield from signature_changes(old.signatures, new.signatures)
-    elif old.architecture and new.architecture:
-        yield from _ports("model", old.architecture, new.architecture, "route")
+    elif not a.empty and not b.empty:
+        yield from _ports("model, input", _routed(a.inputs), _routed(b.inputs), takes=True)
+        yield from _ports("model, output", _routed(a.outputs), _routed(b.outputs), takes=False)
 
 
-def _ports(name: str, old: Map, new: Map, key: str) -> Iterator[AuditChange]:
-    for side in ("inputs", "outputs"):
-        before = {str(p.get(key)): p for p in _items(old.get(side))}
-        after = {str(p.get(key)): p for p in _items(new.get(side))}
-        for port, was in before.items():
-            where = f"{name}, {side[:-1]} {port}"
-            if port not in after:
-                yield AuditChange("signature", f"{where}: removed", breaking=True)
-                continue
-            yield from _port(where, was, after[port], takes=side == "inputs")
-        for port in after:
-            if port not in before:
-                # A client of the old model does not pass a new input, and ignores a new output.
-                needed = side == "inputs"
-                yield AuditChange(
-                    "signature", f"{name}, {side[:-1]} {port}: added", breaking=needed
-                )
+def _named(ports: Iterable[Endpoint]) -> dict[str, Endpoint]:
+    return {port.name: port for port in ports}
 
 
-def _port(where: str, old: Map, new: Map, *, takes: bool) -> Iterator[AuditChange]:
-    if old.get("dtype") != new.get("dtype"):
-        what = f"{where}: {old.get('dtype')} became {new.get('dtype')}"
-        yield AuditChange("signature", what, breaking=True)
-    before, after = old.get("shape"), new.get("shape")
-    if before != after:
-        wide, narrow = (after, before) if takes else (before, after)
-        what = f"{where}: shape {_shape(before)} became {_shape(after)}"
+def _routed(ports: Iterable[PortRow]) -> dict[str, PortRow]:
+    return {port.route: port for port in ports}
+
+
+def _ports(
+    side: str,
+    before: Mapping[str, Endpoint | PortRow],
+    after: Mapping[str, Endpoint | PortRow],
+    *,
+    takes: bool,
+) -> Iterator[AuditChange]:
+    """Changes of inputs (`takes`) or outputs, by their name."""
+    for port, was in before.items():
+        where = f"{side} {port}"
+        if port not in after:
+            yield AuditChange("signature", f"{where}: removed", breaking=True)
+            continue
+        yield from _port(where, was, after[port], takes=takes)
+    for port in after:
+        if port not in before:
+            # A client of the old model does not pass a new input, and ignores a new output.
+            yield AuditChange("signature", f"{side} {port}: added", breaking=takes)
+
+
+def _port(
+    where: str, old: Endpoint | PortRow, new: Endpoint | PortRow, *, takes: bool
+) -> Iterator[AuditChange]:
+    if old.dtype != new.dtype:
+        yield AuditChange("signature", f"{where}: {old.dtype} became {new.dtype}", breaking=True)
+    if old.shape != new.shape:
+        wide, narrow = (new.shape, old.shape) if takes else (old.shape, new.shape)
+        what = f"{where}: shape {_shape(old.shape)} became {_shape(new.shape)}"
         yield AuditChange("signature", what, breaking=not _covers(wide, narrow))
 
 
-def _shape(shape: object) -> str:
-    return str(shape).replace("None", "?") if shape is not None else "unknown"
+def _shape(shape: Shape | None) -> str:
+    return str(list(shape)).replace("None", "?") if shape is not None else "unknown"
 
 
-def _covers(wide: object, narrow: object) -> bool:
+def _covers(wide: Shape | None, narrow: Shape | None) -> bool:
     """Whether every array of the narrow shape also has the wide shape."""
     if wide is None:
         return True
-    if not isinstance(wide, list) or not isinstance(narrow, list) or len(wide) != len(narrow):
+    if narrow is None or len(wide) != len(narrow):
         return False
     return all(a in (None, b) for a, b in zip(wide, narrow, strict=True))
 
 
-def _architecture(old: Map, new: Map) -> Iterator[AuditChange]:
-    before = {str(layer.get("route")): layer for layer in _items(old.get("layers"))}
-    after = {str(layer.get("route")): layer for layer in _items(new.get("layers"))}
+def _architecture(old: Sequence[LayerRow], new: Sequence[LayerRow]) -> Iterator[AuditChange]:
+    before = {layer.route: layer for layer in old}
+    after = {layer.route: layer for layer in new}
     if not before or not after:
         return
     for route, layer in before.items():
         other = after.get(route)
         if other is None:
-            yield AuditChange("architecture", f"{route} ({layer.get('class')}): removed")
-        elif layer.get("class") != other.get("class"):
-            was, became = layer.get("class"), other.get("class")
-            yield AuditChange("architecture", f"{route}: {was} became {became}")
-        else:
-            told = [
-                said
-                for key, said in (
-                    ("config_digest", "changed settings"),
-                    ("inbound", "different input layers"),
-                    ("output_shape", "different output shape"),
-                    ("trainable", "frozen or unfrozen"),
-                )
-                if layer.get(key) != other.get(key)
-            ]
-            if told:
-                yield AuditChange("architecture", f"{route} ({layer['class']}): {', '.join(told)}")
+            yield AuditChange("architecture", f"{route} ({layer.class_name}): removed")
+        elif layer.class_name != other.class_name:
+            what = f"{route}: {layer.class_name} became {other.class_name}"
+            yield AuditChange("architecture", what)
+        elif told := _settings(layer, other):
+            yield AuditChange("architecture", f"{route} ({layer.class_name}): {', '.join(told)}")
     for route, layer in after.items():
         if route not in before:
-            yield AuditChange("architecture", f"{route} ({layer.get('class')}): added")
+            yield AuditChange("architecture", f"{route} ({layer.class_name}): added")
+
+
+def _settings(old: LayerRow, new: LayerRow) -> list[str]:
+    differ = {
+        "changed settings": old.config_digest != new.config_digest,
+        "different input layers": old.inbound != new.inbound,
+        "different output shape": old.output_shape != new.output_shape,
+        "frozen or unfrozen": old.trainable != new.trainable,
+    }
+    return [said for said, differs in differ.items() if differs]
 
 
 def _findings(old: Audit, new: Audit) -> Iterator[AuditChange]:
@@ -207,29 +212,30 @@ def _findings(old: Audit, new: Audit) -> Iterator[AuditChange]:
                 yield AuditChange("findings", f"{sign}: {each.code} {each.name}{place}")
 
 
-def _behaviour(old: Map, new: Map, in_words: Callable[[str], str]) -> Iterator[AuditChange]:
+def _behaviour(
+    old: BehaviourSection, new: BehaviourSection, in_words: Callable[[str], str]
+) -> Iterator[AuditChange]:
     """Accuracy and agreement under transforms, if both models ran on the same inputs."""
-    if not old.get("inputs") or old.get("inputs") != new.get("inputs"):
+    if old.inputs is UNSET or old.inputs != new.inputs:
         return
-    before = {str(o.get("name")): o for o in _items(old.get("outputs"))}
-    outputs = _items(new.get("outputs"))
-    for output in outputs:
-        was = before.get(str(output.get("name")))
-        if was is None and len(before) == len(outputs) == 1:
+    before = {output.name: output for output in old.outputs}
+    for output in new.outputs:
+        was = before.get(output.name)
+        if was is None and len(before) == len(new.outputs) == 1:
             was = next(iter(before.values()))
         if was is None:
             continue
-        name = output.get("name")
         a, b = _numbers(was, in_words), _numbers(output, in_words)
         for key in sorted(a.keys() & b.keys()):
             if abs(a[key] - b[key]) >= 0.005:
-                what = f"{name}: {key}: {a[key]:.1%} became {b[key]:.1%}"
+                what = f"{output.name}: {key}: {a[key]:.1%} became {b[key]:.1%}"
                 yield AuditChange("behaviour", what, measured=True)
 
 
-def _numbers(output: Map, in_words: Callable[[str], str]) -> dict[str, float]:
-    right = _map(output.get("accuracy"))
-    shares = {f"accuracy, {in_words(str(key))}": share for key, share in right.items()}
-    for effect in _items(output.get("transforms")):
-        shares[f"agreement, {in_words(str(effect.get('name')))}"] = effect.get("agreement")
-    return {key: float(v) for key, v in shares.items() if isinstance(v, int | float)}
+def _numbers(output: OutputBehaviour, in_words: Callable[[str], str]) -> dict[str, float]:
+    shares: dict[str, float | None] = {
+        f"accuracy, {in_words(key)}": finite(share) for key, share in output.accuracy.items()
+    }
+    for effect in output.transforms:
+        shares[f"agreement, {in_words(effect.name)}"] = effect.agreement
+    return {key: share for key, share in shares.items() if share is not None}

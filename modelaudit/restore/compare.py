@@ -9,15 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.errors import ReadError
 from modelaudit.restore.conversions import alteration
-from modelaudit.restore.model import (
-    TensorChange,
-    TensorDifference,
-    Weight,
-    WeightComparison,
-    sketch,
-)
+from modelaudit.restore.model import Weight, WeightComparison, sketch
 from modelaudit.thresholds.restoration import FACTOR_ERROR, UNRELATED
 
 # Upper bound on the bytes of values read in one comparison. Values only help to name what happened

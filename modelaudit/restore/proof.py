@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.facts import Artifact
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.restore.compare import compare
 from modelaudit.restore.layers import LayerDifference, compare_layers
-from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
+from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import Fetch, restored_weights, stored_weights
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.summary import ArchitectureProfile, LayerField, Measurements, WindowGrid
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 

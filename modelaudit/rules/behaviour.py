@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
+from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.behaviour.orientation import better_orientations
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
-from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
-from modelaudit.probe.protocol import Status, runtime_name
+from modelaudit.measures.summary import Behaviour
+from modelaudit.probe.protocol import runtime_name
 from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.settings import TRANSFORMS
@@ -44,8 +46,8 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _confirmed(behaviour: Behaviour) -> bool:
     """Something inside the model also indicates that the output is constant."""
     dead = any(share >= DEAD.value for share in behaviour.dead.values())
-    bias = behaviour.interventions.get("centre_head_bias", {}).get("responsible")
-    return dead or bias is True
+    centred = behaviour.interventions.get("centre_head_bias")
+    return dead or (centred is not None and centred.responsible is True)
 
 
 def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:

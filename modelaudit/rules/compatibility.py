@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Observation, Status, runtime_name
+from modelaudit.probe.protocol import Observation, runtime_name
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import ProblemKind
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
-from modelaudit.probe.protocol import ENDED, Status, runtime_name
+from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 
 # Formats that contain layers and weights, but never a graph.

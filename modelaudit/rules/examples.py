@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import (
     Architecture,
     Artifact,
@@ -17,7 +18,7 @@ from modelaudit.facts import (
     TensorStats,
 )
 from modelaudit.measures.summary import Measurements
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules.model import Facts
 
 ROOT = Path("/models/example.keras")

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelaudit.measures.summary import (
-    Behaviour,
-    Collapse,
-    OutputBehaviour,
-    ProbeInputs,
-    TransformEffect,
-)
+from modelaudit.audit_types.behaviour import Collapse, OutputBehaviour, ProbeInputs, TransformEffect
+from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Status
 from modelaudit.restore.golden_check import GoldenCheck, OutputReplay
-from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
+from modelaudit.restore.model import WeightComparison
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule

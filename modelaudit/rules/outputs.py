@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from modelaudit.audit_types.behaviour import TransformEffect
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.summary import TransformEffect
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings

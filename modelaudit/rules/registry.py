@@ -10,14 +10,12 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.restore.audit_diff import signature_changes
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.schema import json_object
 
 
 def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.previous is None:
         raise NotRelevant("the model does not follow another version in a versioned directory")
-    before = [*map(json_object, facts.previous.signatures)]
-    after = [*map(json_object, facts.artifact.signatures)]
+    before, after = facts.previous.signatures, facts.artifact.signatures
     if not before or not after:
         which = "the previous version" if not before else "this version"
         raise NotApplicable(f"{which} has no signatures to compare")

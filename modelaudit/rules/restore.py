@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Status, runtime_name
+from modelaudit.probe.protocol import runtime_name
 from modelaudit.restore.layers import LayerDifference
-from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
+from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.schema import jsonable
 
-LISTED = 20  # named in one finding
-KEPT = 1000  # kept in its evidence
+LISTED, KEPT = 20, 1000  # named in one finding, kept in its evidence
 
 
 def listing(items: Iterable[str]) -> str:
@@ -201,8 +202,7 @@ def _saved_model(**extra: Json) -> Facts:
 
 
 def _fingerprinted(index_hash: str) -> Facts:
-    said: Mapping[str, Json] = {"checkpoint_hash": "12", "index_hash": index_hash}
-    return _saved_model(fingerprint=dict(said))
+    return _saved_model(fingerprint={"checkpoint_hash": "12", "index_hash": index_hash})
 
 
 def _restoring(**found: Json) -> Facts:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Agreement, Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.model import LoadOutcome, Prediction, predicted_call
+from modelaudit.runtimes.model import Prediction, predicted_call
 
 # Attempts that confirm or contradict a prediction; other endings say nothing about the file.
 FAILED = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})

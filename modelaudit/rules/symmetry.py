@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.summary import KernelSymmetry, Measurements
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import every
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
+from modelaudit.runtimes.model import Prediction, Reason
 
 WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
 SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them

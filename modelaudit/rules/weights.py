@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
 from modelaudit.facts import TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -145,7 +146,7 @@ def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Meas
     return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, variance),))
 
 
-def _kernels(*states: str) -> Measurements:
+def _kernels(*states: InitialState) -> Measurements:
     return Measurements(
         initialization=tuple(
             KernelInitialization(f"conv{i}", f"conv{i}/kernel", "GlorotUniform", state)

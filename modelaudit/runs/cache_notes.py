@@ -8,9 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Json
-from modelaudit.probe.protocol import Status
 from modelaudit.probe.run import ProbeResult
 from modelaudit.registry.change_detection import FileStability
 from modelaudit.registry.snapshot import SnapshotReader
@@ -89,7 +89,7 @@ class AuditMonitor:
         if not self._before.fresh or codes.isdisjoint(HALF_WRITTEN):
             return ""
         # The audit has no digest for a model with a missing file.
-        digest = str(audit.model.get("sha256") or SnapshotReader(self._limits).content(self._model))
+        digest = audit.model.sha256 or SnapshotReader(self._limits).content(self._model)
         return "" if digest in known or any(c.startswith("MA7") for c in codes) else digest
 
     def notes(self, audit: Audit) -> dict[str, Json]:
@@ -125,9 +125,9 @@ class AuditMonitor:
 
 def repeatable(audit: Audit) -> bool:
     """Whether the same audit would have the same result at another time."""
-    if audit.model.get("format") == Format.UNREADABLE.value:
+    if audit.model.format == Format.UNREADABLE.value:
         return False
     return not any(
-        each.get("status") in TRANSIENT_STATUSES or each.get("signal") == signal.SIGKILL
+        each.status in TRANSIENT_STATUSES or each.signal == signal.SIGKILL
         for each in audit.observations
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.diagnosis import diagnose
-from modelaudit.diagnosis.model import Diagnosis
 from modelaudit.facts import Json
 from modelaudit.pipeline import AuditTarget, add_probe, static_facts
 from modelaudit.probe.run import local_probe

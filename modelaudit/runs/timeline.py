@@ -67,7 +67,7 @@ def changes_between(old: Audit, new: Audit) -> list[str]:
 
     [] if one of them could not read the model.
     """
-    if Format.UNREADABLE.value in (old.model.get("format"), new.model.get("format")):
+    if Format.UNREADABLE.value in (old.model.format, new.model.format):
         return []
     found = [*audit_changes(old, new, transform), *weight_changes(compare_audited(old, new))]
     told = [f"{each.section}: {each.what}" for each in found]
@@ -102,19 +102,19 @@ def rejudged_reasons(old: Audit, new: Audit, then: StoredRun, now: StoredRun) ->
         then: the run that made the earlier one.
         now: the run that made the later one.
     """
-    if not old.model.get("sha256") or old.model.get("sha256") != new.model.get("sha256"):
+    if not old.model.sha256 or old.model.sha256 != new.model.sha256:
         return []
     before, after = ({_expiry(each) for each in audit.findings} for audit in (old, new))
     told = [f"a waiver expired on {day}" for day in sorted(after - before - {""})]
-    if old.tool.get("rules_digest") != new.tool.get("rules_digest"):
+    if old.tool.rules_digest != new.tool.rules_digest:
         told.append("the rules changed")
     elif then.rules != now.rules:
         told.append("modelaudit changed")
     if bool(old.observations) != bool(new.observations):
         told.append("the model was run" if new.observations else "the model was not run")
-    elif _observed(old, "versions") != _observed(new, "versions"):
+    elif _versions(old) != _versions(new):
         told.append("a runtime changed")
-    elif not told and _observed(old, "status") != _observed(new, "status"):
+    elif not told and _statuses(old) != _statuses(new):
         told.append("running the model had a different result")
     elif not told and Verdict.INCOMPLETE in (old.verdict, new.verdict):
         how = "partially" if new.verdict is Verdict.INCOMPLETE else "fully"
@@ -128,8 +128,12 @@ def _expiry(finding: Finding) -> str:
     return said[1] if said else ""
 
 
-def _observed(audit: Audit, key: str) -> list[tuple[str, str]]:
-    return sorted((str(each.get("runtime")), str(each.get(key))) for each in audit.observations)
+def _versions(audit: Audit) -> list[tuple[str, list[tuple[str, str]]]]:
+    return sorted((each.runtime, sorted(each.versions.items())) for each in audit.observations)
+
+
+def _statuses(audit: Audit) -> list[tuple[str, str]]:
+    return sorted((each.runtime, each.status.value) for each in audit.observations)
 
 
 def _audit(

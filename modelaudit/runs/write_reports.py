@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelaudit.audit_sections import weights_digest
+from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
@@ -121,7 +121,7 @@ def report_writer(
     infos = rule_infos()
 
     def deliver(audit: Audit) -> None:
-        folder = out / "models" / str(audit.model["slug"])
+        folder = out / "models" / audit.model.slug
         previous = _previous(out, audit, moved or {})
         if not _is_of(folder, audit):
             for name in PER_MODEL:
@@ -147,10 +147,9 @@ def _is_of(folder: Path, audit: Audit) -> bool:
 
 def _previous(out: Path, audit: Audit, moved: Mapping[str, str]) -> Audit | None:
     """The last audit of the same model, if it exists and can be read."""
-    slugs = [str(audit.model["slug"])]
-    slugs += [
-        moved[d] for d in (str(audit.model["sha256"]), weights_digest(audit.weights)) if d in moved
-    ]
+    slugs = [audit.model.slug]
+    digests = (audit.model.sha256 or "", weights_digest(audit.weights))
+    slugs += [moved[digest] for digest in digests if digest in moved]
     for slug in slugs:
         with contextlib.suppress(SchemaError):
             return load(out / "models" / slug / "audit.json")

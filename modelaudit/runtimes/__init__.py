@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.runtimes.catalogue import default_targets
-from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
+from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.runtimes.predict import predict
 
 __all__ = ["LoadOutcome", "Prediction", "Reason", "default_targets", "predict"]

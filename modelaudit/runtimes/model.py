@@ -5,24 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import RuntimeProfile
-
-
-class LoadOutcome(StrEnum):
-    """What happens when a runtime loads a model. Ordered from bad to good: `rank`."""
-
-    FAILS = "fails"
-    DIFFERS = "differs"
-    UNKNOWN = "unknown"
-    LOADS = "loads"
-
-    @property
-    def rank(self) -> int:
-        """0 (fails) to 3 (loads): of several reasons, the lowest rank decides."""
-        return list(LoadOutcome).index(self)
 
 
 class LoadCall(StrEnum):

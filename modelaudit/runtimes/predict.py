@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
 from modelaudit.runtimes.catalogue import find_profile, saving_runtime
@@ -29,14 +30,7 @@ from modelaudit.runtimes.checks import (
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.graph_usage import usage_of
-from modelaudit.runtimes.model import (
-    CheckContext,
-    LoadCall,
-    LoadOutcome,
-    LoadRequest,
-    Prediction,
-    Reason,
-)
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest, Prediction, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import text
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 
 Config = Mapping[str, Json]
 FUNCTION = "function"

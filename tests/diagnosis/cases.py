@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelaudit.diagnosis import Diagnosis, diagnose
-from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
-from modelaudit.findings import Finding, Outcome, RuleResult
-from modelaudit.measures.summary import (
+from modelaudit.audit_types.behaviour import (
     BatchNormFit,
-    BatchNormState,
-    Behaviour,
     Collapse,
-    KernelInitialization,
-    Measurements,
     OutputBehaviour,
     ProbeInputs,
     TransformEffect,
 )
+from modelaudit.audit_types.diagnosis import Diagnosis
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.procedure import PROCEDURE
+from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
+from modelaudit.findings import Finding, Outcome, RuleResult
+from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules

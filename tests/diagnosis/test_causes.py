@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
-from modelaudit.measures.summary import Collapse
 from modelaudit.rules import examples
 from tests.diagnosis.cases import (
     DISTANT,
@@ -34,9 +34,11 @@ from tests.diagnosis.cases import (
     turned,
 )
 
-CENTRED = {"output": "digit", "layer": "head", "before": 0.0, "after": 3.0, "excess": 20.0}
-CLEARED = {"output": "digit", "layer": "conv", "before": 0.0, "after": 2.9}
-RECALIBRATED = {"output": "digit", "before": 0.4, "after": 3.0}
+CENTRED = Intervention(
+    output="digit", layer="head", before=0.0, after=3.0, excess=20.0, responsible=True
+)
+CLEARED = Intervention(output="digit", layer="conv", before=0.0, after=2.9)
+RECALIBRATED = Intervention(output="digit", before=0.4, after=3.0)
 HALFWAY = fit(1.7, settled=0.69, settled_misfit=0.02)
 AWAY = fit(0.8, settled=0.93, settled_misfit=0.6)
 ODD = mirror(0.02, None, action="odd")
@@ -72,7 +74,7 @@ def seen_as(*outputs, **changes):
         (
             "head-bias",
             "",
-            *seen_as(silent(), interventions={"centre_head_bias": CENTRED | {"responsible": True}}),
+            *seen_as(silent(), interventions={"centre_head_bias": CENTRED}),
         ),
         ("input-domain", "/255", *seen_as(quiet(domain={"/255": 3.0}), batchnorm=(DISTANT,))),
         ("input-domain", "*255", *seen_as(silent(domain={"*255": 3.0}))),

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
+from modelaudit.audit_types.behaviour import Collapse, Intervention, TransformEffect
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import FLIPS, SCALES
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
-from modelaudit.measures.summary import Collapse, TransformEffect
 from modelaudit.thresholds.weights import MISFIT_ALIKE
 from tests.diagnosis.cases import (
     behaviour,
@@ -148,12 +149,16 @@ outputs = st.builds(
     fit=variants,
     floor=variants,
 )
-json_numbers = st.none() | st.booleans() | st.text(max_size=3) | numbers
 interventions = st.dictionaries(
     st.sampled_from(["centre_head_bias", "clear_negative_bias", "recalibrate_batchnorm"]),
-    st.dictionaries(
-        st.sampled_from(["output", "layer", "before", "after", "excess", "responsible"]),
-        json_numbers | st.just("digit"),
+    st.builds(
+        Intervention,
+        output=st.just("digit"),
+        layer=st.just("head") | st.just(UNSET),
+        before=st.floats(),
+        after=st.floats(),
+        excess=st.floats() | st.just(UNSET),
+        responsible=st.booleans() | st.just(UNSET),
     ),
 )
 behaviours = st.builds(

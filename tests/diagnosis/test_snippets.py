@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.input_corrections import AUGMENT
 from modelaudit.diagnosis.loading_code import LEGACY, loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.facts import Provenance
 from modelaudit.pipeline import static_facts
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.settings import Settings

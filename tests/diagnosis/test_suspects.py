@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.suspects import CLEARED, OPEN
-from modelaudit.measures.summary import Collapse
-from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
+from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from tests.diagnosis.cases import (
     behaviour,

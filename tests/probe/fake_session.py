@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelaudit.audit_types.loading import Port, Status
 from modelaudit.facts import Artifact, Format, Kernel, Tensor
-from modelaudit.probe.protocol import Observation, Port, Status, VariableDigest
+from modelaudit.probe.protocol import Observation, VariableDigest
 
 SIDE, CLASSES = 8, 4
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.settings import ProbeSettings
 
 pytestmark = pytest.mark.slow

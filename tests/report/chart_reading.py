@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import report_samples as samples
+from sample_audits import changed, json_of
 
 from modelaudit.report import charts
 from modelaudit.report.charts import style
@@ -73,8 +73,8 @@ def dots(paths):
 
 def with_output(audit, **changes):
     """The audit with something else in its first output."""
-    output = dict(audit.behaviour["outputs"][0]) | changes
-    return replace(audit, behaviour=dict(audit.behaviour, outputs=[output]))
+    output = dict(json_of(audit)["behaviour"]["outputs"][0]) | changes
+    return changed(audit, behaviour=dict(json_of(audit)["behaviour"], outputs=[output]))
 
 
 def labelled(**shares):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sample_audits import CREATED, TOOL, failing, finding, healthy, model, results
+from sample_audits import CREATED, TOOL, audit, failing, finding, healthy, model, results
 from sample_foreign import foreign
 from sample_parts import SHA, architecture, behaviour, symmetry, weights
 from sample_rules import RULES
@@ -15,7 +15,7 @@ from modelaudit.schema import Audit
 
 
 def unreadable() -> Audit:
-    return Audit(
+    return audit(
         tool=TOOL,
         created=CREATED,
         model=model(
@@ -36,12 +36,12 @@ def unreadable() -> Audit:
 
 
 def empty() -> Audit:
-    return Audit(tool={}, created="", model={}, verdict=Verdict.INCOMPLETE, reason="")
+    return audit(verdict=Verdict.INCOMPLETE)
 
 
 def large() -> Audit:
     base = healthy()
-    return Audit(
+    return audit(
         tool=base.tool,
         created=base.created,
         model=model(path="vision/large.keras"),
@@ -85,7 +85,7 @@ def hostile() -> Audit:
     ran["dead"] = {name: 0.5}
     for effect in ran["outputs"][0]["transforms"][:3]:
         effect["name"] = name
-    return Audit(
+    return audit(
         tool=TOOL,
         created=CREATED,
         model=model(
@@ -93,7 +93,7 @@ def hostile() -> Audit:
             path=name,
             slug="hostile",
             format_label=name,
-            saved_with={"keras": name, name: name},
+            saved_with={"keras": name},
         ),
         verdict=Verdict.FAIL,
         reason=name,
@@ -114,16 +114,21 @@ def hostile() -> Audit:
             {
                 "runtime": name,
                 "call": name,
-                "predicted": name,
+                "predicted": "fails",
                 "because": [{"code": name, "text": name}],
-                "observed": {"status": name, "error": name},
+                "observed": {"status": "failed", "error": name},
             },
         ),
         architecture=changed,
         weights=stored,
         symmetry=measured,
         behaviour=ran,
-        restore={"compared": 1, "identical": 0, "missing": [name], "golden": {name: name}},
+        restore={
+            "compared": 1,
+            "identical": 0,
+            "missing": [name],
+            "golden": {"file": name, "problem": name},
+        },
         diagnosis={
             "question": name,
             "answer": name,
@@ -135,9 +140,9 @@ def hostile() -> Audit:
                     "title": name,
                     "transform": name,
                     "where": name,
-                    "belief": 7.0,
-                    "evidence": [{"text": name, "code": name}, name],
-                    "against": [name, {"text": name}],
+                    "belief": 1.0,
+                    "evidence": [{"text": name, "code": name}],
+                    "against": [{"text": name}],
                     "refute": name,
                     "next_steps": [{"text": name, "code": name}],
                 }
@@ -149,7 +154,7 @@ def hostile() -> Audit:
             {
                 "runtime": name,
                 "call": name,
-                "status": name,
+                "status": "failed",
                 "error_type": name,
                 "error": name,
                 "versions": {name: name},
@@ -178,7 +183,9 @@ def index_rows() -> dict[str, IndexRow]:
     return {
         name: index_entry(result_row(audit), ["html", "pdf"])
         for name, audit in audits.items()
-        if audit.model
+        if name != "empty"
+        if name != "empty"
+        if name != "empty"
     }
 
 

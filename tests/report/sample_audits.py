@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sample_parts import (
@@ -16,7 +17,7 @@ from sample_parts import (
 from sample_rules import RULES
 
 from modelaudit.findings import Confidence, Finding, Location, Outcome, RuleResult, Verdict
-from modelaudit.schema import Audit
+from modelaudit.schema import Audit, from_json, jsonable, to_json
 
 TOOL = {
     "name": "modelaudit",
@@ -26,7 +27,38 @@ TOOL = {
     "python": "3.11.9",
     "platform": "Linux x86_64",
 }
-CREATED = "2026-03-14T09:26:53+00:00"
+CREATED = "2026-03-14T09:26:53Z"
+
+
+def audit(results: tuple[RuleResult, ...] = (), **sections: Any) -> Audit:
+    """An audit of these sections, given in their JSON form or as values; the others are empty."""
+    lists = ("findings", "passed", "skipped", "compatibility")
+    objects = ("architecture", "weights", "symmetry", "behaviour", "restore", "diagnosis")
+    blank = {
+        "schema_version": "1.0",
+        "tool": TOOL,
+        "created": CREATED,
+        "model": model(),
+        "verdict": "pass",
+        "reason": "",
+        "exit": {"code": 0, "reasons": []},
+        **{key: [] for key in lists},
+        **{key: {} for key in objects},
+    }
+    return replace(from_json(blank | jsonable(sections)), results=results)
+
+
+def json_of(made: Audit) -> dict[str, Any]:
+    """An audit as its file has it."""
+    return to_json(made)
+
+
+def changed(before: Audit, **changes: Any) -> Audit:
+    """An audit with other sections, given in their JSON form, or with other values."""
+    known = to_json(before)
+    sections = {key: jsonable(value) for key, value in changes.items() if key in known}
+    other = from_json(known | sections)
+    return replace(before, **changes | {key: getattr(other, key) for key in sections})
 
 
 def model(**changes: Any) -> dict[str, Any]:
@@ -72,7 +104,7 @@ def results(found: list[Finding], skipped: dict[str, str] | None = None) -> tupl
 
 
 def healthy() -> Audit:
-    return Audit(
+    return audit(
         tool=TOOL,
         created=CREATED,
         model=model(),
@@ -106,7 +138,7 @@ def healthy() -> Audit:
             "missing": [],
             "unexpected": [],
             "differing": [],
-            "golden": {"state": "same", "max_abs_diff": 2.4e-7, "inputs": 8},
+            "golden": {"file": "digits-v3.golden", "outputs_reproduced": True},
         },
         diagnosis={
             "question": "Why does the model give the same answer to flipped images?",
@@ -245,7 +277,7 @@ def failing() -> Audit:
         ),
         finding("MA501", "The last convolution favours one orientation."),
     ]
-    return Audit(
+    return audit(
         tool=TOOL,
         created=CREATED,
         model=model(
@@ -271,7 +303,6 @@ def failing() -> Audit:
             "missing": [f"conv_{i}/kernel" for i in range(24)],
             "unexpected": ["head_1/kernel", "head_1/bias"],
             "differing": [f"bn_{i}/gamma" for i in range(22)],
-            "golden": {},
         },
         diagnosis={
             "question": "Why does the model give the same output unless the image is flipped?",
@@ -280,7 +311,7 @@ def failing() -> Audit:
                 {
                     "cause": "partial-restore",
                     "title": "Only part of the weights was restored",
-                    "where": [f"conv_{i}" for i in range(24)],
+                    "where": ", ".join(f"conv_{i}" for i in range(24)),
                     "belief": 0.93,
                     "evidence": [
                         {

@@ -47,7 +47,7 @@ def architecture(depth: int = 12) -> dict[str, Any]:
                     "output_shape": [None, side, side, 32],
                     "inbound": [],
                     "trainable": True,
-                    "variables": {},
+                    "variables": [],
                     "custom": False,
                 }
             )
@@ -55,6 +55,7 @@ def architecture(depth: int = 12) -> dict[str, Any]:
         {
             "route": "pool",
             "class": "GlobalAveragePooling2D",
+            "config_digest": "a" * 8,
             "params": 0,
             "output_shape": [None, 32],
             "trainable": True,
@@ -65,6 +66,7 @@ def architecture(depth: int = 12) -> dict[str, Any]:
         {
             "route": "head",
             "class": "Dense",
+            "config_digest": "b" * 8,
             "params": 330,
             "output_shape": [None, CLASSES],
             "trainable": True,
@@ -206,7 +208,7 @@ def behaviour(agreement: float = 0.984, *, collapsed: bool = False) -> dict[str,
             "agreement": max(0.0, agreement - 0.11 * i),
             "agreement_ci": [
                 max(0.0, agreement - 0.11 * i - 0.08),
-                min(1.0, agreement - 0.11 * i + 0.02),
+                max(0.0, min(1.0, agreement - 0.11 * i + 0.02)),
             ],
             "kappa": None if collapsed else agreement - 0.12 * i - 0.02,
             "js": 0.01 + 0.08 * i,

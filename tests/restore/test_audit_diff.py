@@ -7,6 +7,13 @@ from dataclasses import replace
 import pytest
 
 from modelaudit import schema
+from modelaudit.audit_types.behaviour import (
+    BehaviourSection,
+    Collapse,
+    OutputBehaviour,
+    ProbeInputs,
+    TransformEffect,
+)
 from modelaudit.facts import Endpoint, Format, Signature
 from modelaudit.pipeline import AuditTarget, finish_audit
 from modelaudit.restore.audit_diff import audit_changes, compare_audited, weight_changes
@@ -90,9 +97,12 @@ def test_findings_come_and_go() -> None:
 
 def test_behaviour_is_told_in_the_words_that_are_given() -> None:
     def seen(right: float, agreement: float, n: int = 8) -> Audit:
-        output = {"name": "y", "accuracy": {"e": right}, "transforms": [
-            {"name": "AT", "agreement": agreement}]}  # fmt: skip
-        behaviour = {"inputs": {"n": n}, "outputs": [output]}
+        effect = TransformEffect("AT", n, agreement)
+        output = OutputBehaviour(
+            "y", "softmax", (None, 3), Collapse(collapsed=False), (effect,), accuracy={"e": right}
+        )
+        inputs = ProbeInputs("user", n, (4, 4, 1), (0.0, 1.0))
+        behaviour = BehaviourSection(runtime="here", inputs=inputs, outputs=(output,))
         return replace(audited(examples.healthy()), behaviour=behaviour)
 
     words = {"e": "as given", "AT": "turned over"}

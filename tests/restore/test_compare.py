@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelaudit.audit_types.restore import TensorChange
 from modelaudit.facts import TensorStats
 from modelaudit.restore.compare import compare
 from modelaudit.restore.conversions import alteration, digest
-from modelaudit.restore.model import TensorChange, Weight, sketch
+from modelaudit.restore.model import Weight, sketch
 
 RNG = np.random.default_rng(3)
 KERNEL = RNG.normal(size=(3, 3, 4, 4)).astype("f4")

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Architecture, Json, Layer
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.restore.layers import compare_layers
 
 CONV: dict[str, Json] = {

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.restore import TensorChange
 from modelaudit.facts import Artifact, Format, Tensor, TensorStats
 from modelaudit.pipeline import read_artifact
-from modelaudit.probe.protocol import Observation, Status, VariableDigest
+from modelaudit.probe.protocol import Observation, VariableDigest
 from modelaudit.probe.run import local_probe
 from modelaudit.restore.conversions import digest
-from modelaudit.restore.model import TensorChange
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.rules import examples
 from modelaudit.settings import ProbeSettings, Settings

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.findings import Outcome
-from modelaudit.measures.summary import Collapse
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
@@ -32,7 +32,8 @@ def test_a_constant_answer_to_made_up_inputs_is_undecided_unless_the_inside_conf
     assert "undecidable without" in alone.reason
     silenced = on_built_in_inputs(constant, dead={"relu": 1.0})
     assert outcome(silenced, "MA602").outcome is Outcome.FAIL
-    biased = on_built_in_inputs(constant, interventions={"centre_head_bias": {"responsible": True}})
+    bias = Intervention(before=0.0, after=3.0, responsible=True)
+    biased = on_built_in_inputs(constant, interventions={"centre_head_bias": bias})
     assert outcome(biased, "MA602").outcome is Outcome.FAIL
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
-from modelaudit.probe.protocol import Status
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.behaviour import TransformEffect
 from modelaudit.diagnosis import diagnose
 from modelaudit.findings import Outcome
-from modelaudit.measures.summary import TransformEffect
 from modelaudit.restore.golden_check import GoldenCheck, OutputReplay, with_tolerance
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE, rule

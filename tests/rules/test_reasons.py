@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Problem, ProblemKind
-from modelaudit.probe.protocol import Status
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule, run_rules

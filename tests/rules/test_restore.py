@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.facts import Format
 from modelaudit.findings import Outcome, Severity
-from modelaudit.probe.protocol import Status
 from modelaudit.restore.layers import LayerDifference
-from modelaudit.restore.model import TensorChange, TensorDifference, WeightComparison
+from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule

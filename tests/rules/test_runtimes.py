@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
 from modelaudit.findings import Outcome
-from modelaudit.probe.protocol import Agreement, Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
+from modelaudit.runtimes.model import Prediction, Reason
 
 OTHERWISE = rule("MA223")
 SEEN = Observation("here", "load_model", Status.LOADED, target="tf==2.21.0")

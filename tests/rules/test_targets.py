@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.findings import Outcome
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
+from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Settings
 
 RULE = rule("MA220")

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.findings import Severity
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.security.config.examples import ARITHMETIC, SYSTEM, lambda_layer, with_layers
 from modelaudit.rules.unsafe_advice import WITHHELD, withhold_unsafe_fixes
-from modelaudit.runtimes.model import LoadOutcome, Prediction, Reason
+from modelaudit.runtimes.model import Prediction, Reason
 
 REFUSED = Reason(
     "lambda-refused", LoadOutcome.FAILS, "it holds code", "ValueError", "safe_mode=False"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import TensorStats
 from modelaudit.findings import Outcome
-from modelaudit.measures.summary import BatchNormState, KernelInitialization, Measurements
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.probe import run
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.run import ProbeResult
 from modelaudit.runs import batch, cache
 from modelaudit.store import cache_keys

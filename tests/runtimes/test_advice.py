@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.pipeline import static_facts
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, LoadRequest
+from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.runtimes.predict import KERAS_3_IN_2, predict
 from modelaudit.runtimes.saved_config import ADDED, UPGRADE, unknown_arguments
 from modelaudit.settings import Settings

@@ -14,12 +14,12 @@ import h5py
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.pipeline import AuditTarget, add_probe, finish_audit, static_facts
-from modelaudit.probe.protocol import Status
 from modelaudit.probe.run import local_probe
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import LoadOutcome, predicted_call
+from modelaudit.runtimes.model import predicted_call
 from modelaudit.settings import ProbeSettings, Settings
 from tests.made import files
 from tests.probe.restricted import needs_linux

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Json, Provenance
 from modelaudit.formats.keras.common import ReadNotes, architecture_of
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest
+from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 from tests.made import keras_configs

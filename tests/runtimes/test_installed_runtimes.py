@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest
+from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 

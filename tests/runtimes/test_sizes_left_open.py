@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
-from modelaudit.runtimes import LoadOutcome, predict
+from modelaudit.runtimes import predict
 from modelaudit.settings import Limits
 
 pytestmark = pytest.mark.slow

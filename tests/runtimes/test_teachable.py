@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.pipeline import add_probe, static_facts
-from modelaudit.probe.protocol import Status
 from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import LoadOutcome
 from modelaudit.settings import ProbeSettings, Settings
 from tests.sharing import answer_of
 

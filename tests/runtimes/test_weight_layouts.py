@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.weights import layouts_of
-from modelaudit.runtimes.model import LoadCall, LoadOutcome, LoadRequest
+from modelaudit.runtimes.model import LoadCall, LoadRequest
 from modelaudit.runtimes.predict import predict_calls
 
 OLD = "_layer_checkpoint_dependencies"

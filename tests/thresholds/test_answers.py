@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse, ProbeInputs
 from modelaudit.facts import Architecture, Layer
 from modelaudit.measures.behaviour.accuracy import renumbered_accuracy
 from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, collapse
 from modelaudit.measures.behaviour.orientation import better_orientations, information
 from modelaudit.measures.behaviour.outputs import output_kind
-from modelaudit.measures.summary import Collapse, ProbeInputs
 from modelaudit.measures.transforms import domain_transforms
 from modelaudit.probe.study import sample_budget
 from modelaudit.probe.study.determinism import run_repeatedly

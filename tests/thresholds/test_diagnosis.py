@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.diagnosis.case import answered_alike, better_by_labels, labels_contradict
 from modelaudit.diagnosis.steps.collapse import dead_units, little_information
 from modelaudit.diagnosis.steps.flip import by_construction
@@ -15,7 +16,6 @@ from modelaudit.diagnosis.steps.label import labels_renumbered, mostly_wrong
 from modelaudit.diagnosis.steps.statistics import unconverged_statistics, unsettled_statistics
 from modelaudit.diagnosis.steps.weight import partial_restore
 from modelaudit.diagnosis.suspects import suspects
-from modelaudit.measures.summary import Collapse
 from tests.diagnosis.cases import (
     behaviour,
     diagnosed,

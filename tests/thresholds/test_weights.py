@@ -10,6 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
@@ -17,7 +18,7 @@ from modelaudit.measures.kernels.initialization import LayerContext
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.measures.measure import measure
 from modelaudit.measures.statistics import kolmogorov_smirnov
-from modelaudit.measures.summary import KernelSymmetry, Measurements
+from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
 from modelaudit.rules.examples import measured

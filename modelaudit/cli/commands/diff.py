@@ -147,11 +147,11 @@ def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[
 def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
     from modelaudit.schema import jsonable
 
-    sides = {
+    sides: dict[str, Json] = {
         which: {
             "path": str(path),
-            "model": audit.model.get("path"),
-            "sha256": audit.model.get("sha256"),
+            "model": audit.model.path,
+            "sha256": audit.model.sha256,
         }
         for which, path, audit in (("old", old, found.old), ("new", new, found.new))
     }

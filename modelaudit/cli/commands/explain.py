@@ -13,7 +13,7 @@ from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
-    from modelaudit.diagnosis.model import Cause, Diagnosis
+    from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 
 WIDTH = 100
 NAMED = 3  # undecided causes shown

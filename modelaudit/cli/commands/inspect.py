@@ -30,20 +30,22 @@ def _size(count: int) -> str:
 
 def facts_json(artifact: Artifact) -> dict[str, Json]:
     """The facts of one model as JSON: the audit's sections without findings."""
-    from modelaudit import audit_sections
+    from modelaudit.audit_sections.architecture import architecture_section
+    from modelaudit.audit_sections.model import model_section
+    from modelaudit.audit_sections.weights import weights_section
     from modelaudit.rules.model import Facts
     from modelaudit.schema import jsonable
 
     facts = Facts(artifact)
     return {
         "path": str(artifact.root),
-        "model": audit_sections.model_section(
-            artifact, str(artifact.root.parent), artifact.root.name, ""
+        "model": jsonable(
+            model_section(artifact, str(artifact.root.parent), artifact.root.name, "")
         ),
-        "files": jsonable(audit_sections.files_section(artifact)),
-        "architecture": audit_sections.architecture_section(facts),
-        "signatures": jsonable(audit_sections.signature_section(artifact)),
-        "weights": audit_sections.weights_section(facts),
+        "files": jsonable(artifact.files),
+        "architecture": jsonable(architecture_section(facts)),
+        "signatures": jsonable(artifact.signatures),
+        "weights": jsonable(weights_section(facts)),
         "kernels": jsonable(artifact.kernels),
         "training": jsonable(artifact.training),
         "problems": jsonable(artifact.problems),

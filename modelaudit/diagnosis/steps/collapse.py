@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
+from modelaudit.audit_types.behaviour import OutputBehaviour
+from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
     IMAGES,
     Case,
@@ -10,21 +14,15 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
 )
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.random_layers import drawing
-from modelaudit.facts import Json
 from modelaudit.measures.behaviour.collapse import bits_limit
-from modelaudit.measures.summary import Behaviour, OutputBehaviour
+from modelaudit.measures.summary import Behaviour
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT
 
 
-def number(value: Json) -> float | None:
-    """A JSON number as a float; None for anything else."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def output_called(case: Case, name: Json) -> OutputBehaviour | None:
+def output_called(case: Case, name: str) -> OutputBehaviour | None:
     """The output with this name."""
     return next((o for o in case.outputs if o.name == name), None)
 
@@ -125,14 +123,14 @@ def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
         return CauseExcluded(
             "the output depends on the input, so no layer before it is completely dead"
         )
-    tried = seen.interventions.get("clear_negative_bias", {})
-    before, after = number(tried.get("before")), number(tried.get("after"))
-    if before is None or after is None:
+    tried = seen.interventions.get("clear_negative_bias")
+    if tried is None:
         return CauseExcluded("no layer has a bias that could make all its channels inactive")
+    before, after = tried.before, tried.after
     enough = UNINFORMED.value * capacity(output) if capacity(output) else MIN_SPREAD.value
     if after <= enough:
         return CauseExcluded("clearing any all-negative bias in a copy leaves the output constant")
-    layer = str(tried.get("layer", ""))
+    layer = tried.layer or ""
     evidence = Evidence(
         f"Every bias of {layer} is negative. With that bias cleared in a copy of the model, the "
         f"output carries {amount(output, after)} instead of {amount(output, before)}.",
@@ -150,16 +148,16 @@ def head_bias(case: Case) -> StepResult:
     if seen is None:
         return CauseUnknown(case.unfed())
     tried = seen.interventions.get("centre_head_bias")
-    if not tried:
+    if tried is None:
         why = seen.skipped.get("centred head bias", "")
         if why == "no kernel has a bias":
             return CauseExcluded("no layer of the model has a bias")
         return CauseUnknown("a head whose bias can be found and centred in the restored model")
-    before, after = number(tried.get("before")), number(tried.get("after"))
-    output = output_called(case, tried.get("output"))
-    if before is None or after is None or output is None:
+    before, after = tried.before, tried.after
+    output = output_called(case, tried.output)
+    if output is None:
         return CauseUnknown("an output whose mutual information can be measured")
-    if not tried.get("responsible"):
+    if not tried.responsible:
         return CauseExcluded(
             "centring the head's bias in a copy of the model changes the output's information "
             f"only from {amount(output, before)} to {amount(output, after)}"
@@ -175,12 +173,12 @@ def head_bias(case: Case) -> StepResult:
             seen.inputs.n,
         ),
     ]
-    excess = number(tried.get("excess"))
-    if excess is not None:
+    excess = tried.excess
+    if excess is not UNSET:
         text = f"The bias is {excess:.1f} standard deviations from the mean pre-bias activation."
         evidence.append(Evidence(text, "", excess, BIAS_EXCESS.value))
     belief = 0.97 if output.collapse.collapsed else 0.85
-    return CauseFound(belief, tuple(evidence), where=str(tried.get("layer", "")))
+    return CauseFound(belief, tuple(evidence), where=tried.layer or "")
 
 
 def collapse_open(case: Case) -> StepResult:

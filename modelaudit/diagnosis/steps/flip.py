@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from modelaudit.audit_types.behaviour import OutputBehaviour, TransformEffect
+from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import FLIPS, IMAGES, NO_FLIP, WORDS, Case, amount, flip_of
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
-from modelaudit.measures.summary import OutputBehaviour, TransformEffect
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.thresholds.answers import SATURATED
 from modelaudit.thresholds.flips import (
     ACCURACY_LOSS,

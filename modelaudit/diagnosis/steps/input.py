@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
+from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
     FLIPS,
     IMAGES,
@@ -21,11 +23,11 @@ from modelaudit.diagnosis.case import (
     scores,
     simplest_first,
 )
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.measures.behaviour.orientation import better_orientations
 from modelaudit.measures.behaviour.outputs import LARGEST_MARGIN
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
-from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
+from modelaudit.measures.summary import Behaviour
 from modelaudit.thresholds.answers import (
     INFORMED,
     LITTLE,

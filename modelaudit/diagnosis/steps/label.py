@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from modelaudit.audit_types.behaviour import OutputBehaviour
+from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
     LABELS,
     WORDS,
@@ -11,8 +13,7 @@ from modelaudit.diagnosis.case import (
     information,
     scores,
 )
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
-from modelaudit.measures.summary import OutputBehaviour
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.thresholds.answers import ACCURACY_GAIN, RIGHT_ACCURACY, UNINFORMED
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+from modelaudit.audit_types.behaviour import BatchNormFit
+from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import LABELS, Case, capacity, scores
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
-from modelaudit.diagnosis.steps.collapse import number, output_called
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.collapse import output_called
 from modelaudit.diagnosis.steps.label import mostly_wrong
-from modelaudit.measures.summary import BatchNormFit
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED, UNINFORMED
 from modelaudit.thresholds.weights import SETTLING
@@ -56,12 +57,12 @@ def unconverged_statistics(case: Case) -> StepResult:
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     tried = seen.interventions.get("recalibrate_batchnorm")
-    if not tried or case.misfit is None:
+    if tried is None or case.misfit is None:
         return CauseExcluded("every batch normalisation layer's statistics match its input")
-    before, after = number(tried.get("before")), number(tried.get("after"))
-    output = output_called(case, tried.get("output"))
+    before, after = tried.before, tried.after
+    output = output_called(case, tried.output)
     room = capacity(output) if output else 0.0
-    if before is None or after is None or not room:
+    if not room:
         return CauseUnknown("an output whose mutual information can be measured")
     if before < UNINFORMED.value * room and after > INFORMED.value * room:
         text = (

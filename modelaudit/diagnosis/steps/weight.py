@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from modelaudit.audit_types.diagnosis import Evidence
+from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.diagnosis.case import Case
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, Evidence, StepResult
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
-from modelaudit.measures.summary import KernelInitialization
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.thresholds.weights import SMALL
 
@@ -180,10 +181,10 @@ def _untouched(case: Case, new: list[str], trained: int) -> CauseFound:
 
 def _recalibration(case: Case) -> Evidence | None:
     tried = case.behaviour.interventions.get("recalibrate_batchnorm") if case.behaviour else None
-    if not tried:
+    if tried is None:
         return None
-    before, after = tried.get("before"), tried.get("after")
-    if isinstance(before, float) and isinstance(after, float) and after > before:
+    before, after = tried.before, tried.after
+    if after > before:
         text = (
             "Recomputing the statistics on your images in a copy of the model raises the "
             f"information in the output from {before:.2f} to {after:.2f} bits."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Architecture, Json, Layer, ProblemKind, Shape
+from modelaudit.facts import Architecture, Dialect, Json, Layer, ProblemKind, Shape
 from modelaudit.formats.keras import dialects as keras_dialects
 from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_custom
@@ -107,7 +107,7 @@ def _expected(entry: LayerEntry, inputs: tuple[Shape | None, ...]) -> Mapping[st
     return expected_variables(name, config, inputs)
 
 
-def _dialect(root: LayerEntry) -> str:
+def _dialect(root: LayerEntry) -> Dialect:
     """keras1, keras2 or keras3, recognised by keys that only this version writes."""
     if root.module is not None and root.module.startswith("keras.src.models."):
         return "keras3"

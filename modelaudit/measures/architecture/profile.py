@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -20,7 +21,6 @@ from modelaudit.measures.architecture.window_grid import (
     explicit_padding,
     layer_window,
 )
-from modelaudit.measures.summary import ArchitectureProfile, WindowGrid
 
 _PASSED_OVER = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.MERGE) | {
     *("Concatenate", "Dense", "Reshape"),

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from modelaudit.audit_types.architecture import LayerField
 from modelaudit.facts import Layer, Shape
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -25,7 +26,6 @@ from modelaudit.measures.architecture.window_grid import (
     output_size,
     transposed_size,
 )
-from modelaudit.measures.summary import LayerField
 
 _TRANSPARENT = Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.AUGMENTATION
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import class_count, predicted, probabilities
-from modelaudit.measures.summary import Collapse
 from modelaudit.thresholds.answers import (
     BIAS_EXCESS,
     BIAS_GAIN,

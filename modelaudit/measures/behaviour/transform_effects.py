@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.behaviour import ClassAgreement, TransformEffect
 from modelaudit.facts import Json
 from modelaudit.measures.behaviour.output_actions import OutputAction, best_action
 from modelaudit.measures.behaviour.outputs import comparable, decisions, predicted, probabilities
@@ -21,7 +22,6 @@ from modelaudit.measures.statistics import (
     percentile_interval,
     wilson,
 )
-from modelaudit.measures.summary import TransformEffect
 from modelaudit.measures.transforms import Transform
 from modelaudit.thresholds.flips import PER_CLASS
 
@@ -196,8 +196,8 @@ def scrambled_ratio(js: NDArray[np.float64], js_scrambled: NDArray[np.float64]) 
 
 
 def per_class(
-    pair: OutputPair, kind: str, min_count: int = PER_CLASS.value
-) -> tuple[Mapping[str, Json], ...]:
+    pair: OutputPair, kind: str, transform: str, min_count: int = PER_CLASS.value
+) -> tuple[ClassAgreement, ...]:
     """Agreement and variation for each class that is predicted for the plain input.
 
     Only classes with at least `min_count` inputs. `p` is Fisher's exact test of the class against
@@ -208,7 +208,7 @@ def per_class(
         return ()
     same = labels == moved
     z, z_moved = comparable(pair.plain, kind), comparable(pair.moved, kind)
-    rows: list[dict[str, Json]] = []
+    rows: list[ClassAgreement] = []
     p_values: list[float] = []
     for label in np.unique(labels).tolist():
         here = labels == label
@@ -218,16 +218,18 @@ def per_class(
         others, others_kept = len(labels) - n, int(same[~here].sum())
         p_values.append(fisher_exact(kept, n - kept, others_kept, others - others_kept))
         rows.append(
-            {
-                "class": int(label),
-                "n": n,
-                "agreement": kept / n,
-                "agreement_ci": list(wilson(kept, n)),
-                "nfv": normalised_variation(z, z_moved, rows=here),
-                "p": p_values[-1],
-            }
+            ClassAgreement(
+                transform=transform,
+                class_index=int(label),
+                n=n,
+                agreement=kept / n,
+                agreement_ci=wilson(kept, n),
+                nfv=normalised_variation(z, z_moved, rows=here),
+                p=p_values[-1],
+            )
         )
-    return tuple(row | {"p_holm": p} for row, p in zip(rows, holm(p_values), strict=True))
+    adjusted = zip(rows, holm(p_values), strict=True)
+    return tuple(msgspec.structs.replace(row, p_holm=p) for row, p in adjusted)
 
 
 def _largest_difference(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.behaviour import BatchNormFit
+from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
-from modelaudit.measures.summary import BatchNormFit, BatchNormState
 from modelaudit.thresholds.weights import OFF_SCALE
 
 _ROLES: Mapping[str, str] = {

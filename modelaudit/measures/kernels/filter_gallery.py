@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.kernels import FilterGallery, FilterPair
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel
 from modelaudit.measures.dihedral import elements
 from modelaudit.measures.kernels.values import load_kernel
-from modelaudit.measures.summary import FilterGallery, FilterPair
 
 SHOWN = 8
 LARGEST, SMALLEST = 15, 3  # sides of kernels that are drawn

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Json, Kernel
 from modelaudit.measures.kernels.initializers import (
     Distribution,
@@ -25,7 +26,6 @@ from modelaudit.measures.kernels.initializers import (
 from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import kolmogorov_smirnov
-from modelaudit.measures.summary import KernelInitialization
 from modelaudit.thresholds.weights import (
     LEVEL,
     MAX_EXCESS,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.measures.dihedral import (
     CHARACTERS,
     DIMENSIONS,
@@ -22,7 +23,6 @@ from modelaudit.measures.dihedral import (
     irrep_dimensions,
 )
 from modelaudit.measures.kernels.values import KernelValues
-from modelaudit.measures.summary import KernelSymmetry
 
 _FLAT = 1e-12  # fraction of a kernel's energy below which its slices count as constant
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
+from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, Layer, Tensor
 from modelaudit.measures.kernels.initializers import Distribution, candidates
-from modelaudit.measures.summary import KernelInitialization
 
 STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
 LARGEST = 1 << 24  # maximum size of a bias in bytes

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Json
 from modelaudit.probe.child import frames
 from modelaudit.probe.host import disk_limit
-from modelaudit.probe.protocol import Status
 
 POLL_SECONDS = 0.05  # interval between checks of memory and disk
 LOG_BYTES = 16 << 10

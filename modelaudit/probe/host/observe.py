@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.io.symlinks import hub_blobs
 from modelaudit.probe.child import sandbox
@@ -15,7 +16,7 @@ from modelaudit.probe.host import bubblewrap, scratch_dirs
 from modelaudit.probe.host.channel import Channel, ChildEnded, ChildLimits
 from modelaudit.probe.host.runtime import RuntimeHandle, wake
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.protocol import Observation, Status, calls_for
+from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.settings import ProbeSettings
 
 CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)

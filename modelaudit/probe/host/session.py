@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Json
 from modelaudit.probe.child import frames
@@ -36,7 +37,7 @@ from modelaudit.probe.host.validation import (
     require,
     text,
 )
-from modelaudit.probe.protocol import Observation, Status, VariableDigest
+from modelaudit.probe.protocol import Observation, VariableDigest
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Json
-from modelaudit.probe.protocol import Port, VariableDigest
+from modelaudit.probe.protocol import VariableDigest
 
 NAME = 1000  # maximum length of a name in characters
 TEXT = 2000  # maximum length of an error message in characters

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelaudit.facts import Artifact, Json, Layer, Tensor
+from modelaudit.audit_types.behaviour import BatchNormFit, LayerResidual
+from modelaudit.facts import Artifact, Layer, Tensor
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.behaviour.equivariance import layer_residuals
 from modelaudit.measures.kernels.batchnorm import (
@@ -16,7 +17,6 @@ from modelaudit.measures.kernels.batchnorm import (
     statistics_convergence,
     statistics_misfit,
 )
-from modelaudit.measures.summary import BatchNormFit
 from modelaudit.measures.transforms import DomainTransform, Transform
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavailable, Runner
@@ -127,7 +127,7 @@ class LayerActivations:
             for name, each in seen.items()
         }
 
-    def residuals(self, move: Transform) -> tuple[Mapping[str, Json], ...]:
+    def residuals(self, move: Transform) -> tuple[LayerResidual, ...]:
         """Equivariance residuals of kernel layers under one transform, in execution order.
 
         Only for layers whose features for all inputs fit into memory together.
@@ -140,7 +140,7 @@ class LayerActivations:
         _, _, plain = self._given()
         watch = ActivationRequest(self._residual)
         (moved,) = self._runner.activations([watch], self._few, InputVariant(move.name))
-        rows: list[Mapping[str, Json]] = []
+        rows: list[LayerResidual] = []
         for route in self._residual:
             if route not in plain or route not in moved:
                 continue
@@ -148,13 +148,7 @@ class LayerActivations:
             spatial = a.ndim >= len(move.element.perm) + 2
             found = layer_residuals(a, b, move if spatial else None)
             if found.identity is not None:
-                row: dict[str, Json] = {
-                    "route": route,
-                    "transform": move.name,
-                    "identity": found.identity,
-                    "permutation": found.permutation,
-                }
-                rows.append(row)
+                rows.append(LayerResidual(route, move.name, found.identity, found.permutation))
         return tuple(rows)
 
 

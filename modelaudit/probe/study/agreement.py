@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelaudit.audit_types.loading import Agreement
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.session import Outputs, Session
-from modelaudit.probe.protocol import Agreement, Observation
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.golden_replay import in_order, run_outputs
 from modelaudit.probe.study.inputs import Unprobeable

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.behaviour.accuracy import class_labels
-from modelaudit.measures.summary import ProbeInputs
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import (

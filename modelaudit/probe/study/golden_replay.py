@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Artifact, fits
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.session import Outputs, Session
-from modelaudit.probe.protocol import Observation, Port
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.determinism import largest_difference
 from modelaudit.probe.study.inputs import InputSpec, Unprobeable, input_spec, sample_shape
 from modelaudit.probe.study.runner import Array

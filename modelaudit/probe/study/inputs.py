@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.layer_classes import Trait, has
-from modelaudit.probe.protocol import Port
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.user_data import ProbeData, load_probe_data
 

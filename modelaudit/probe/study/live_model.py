@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Artifact, TensorStats
 from modelaudit.probe.child.adapters import KerasModel, named_outputs
-from modelaudit.probe.protocol import Port, VariableDigest
+from modelaudit.probe.protocol import VariableDigest
 from modelaudit.probe.study.determinism import largest_difference
 from modelaudit.restore.conversions import digest
 from modelaudit.restore.model import Weight, sketch

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from modelaudit.facts import Artifact, Json
+from modelaudit.audit_types.behaviour import ClassAgreement, OutputBehaviour, TransformEffect
+from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.accuracy import accuracy, explained_variance, renumbered_accuracy
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.measures.behaviour.orientation import information, orientation_profile
@@ -21,7 +22,6 @@ from modelaudit.measures.behaviour.outputs import (
 )
 from modelaudit.measures.behaviour.transform_effects import OutputPair, per_class, transform_effect
 from modelaudit.measures.behaviour.variation import normalised_variation
-from modelaudit.measures.summary import OutputBehaviour, TransformEffect
 from modelaudit.measures.transforms import Transform
 from modelaudit.probe.study.runner import Array
 
@@ -217,13 +217,13 @@ def _variants(answers: VariantOutputs) -> Iterator[tuple[str, Outputs]]:
     yield from answers.rescaled.items()
 
 
-def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[Mapping[str, Json], ...]:
+def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[ClassAgreement, ...]:
     """Effects per class of the first transform, which is the mirror if there is one."""
     move = next(iter(answers.moved), None)
     if move is None:
         return ()
     pair = OutputPair(_finite(answers.given[name]), _finite(answers.moved[move][name]))
-    return tuple({"transform": move, **row} for row in per_class(pair, kind))
+    return per_class(pair, kind, move)
 
 
 def _floors(

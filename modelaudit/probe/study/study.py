@@ -14,12 +14,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from modelaudit.facts import Artifact, Json
+from modelaudit.audit_types.behaviour import (
+    BatchNormFit,
+    Intervention,
+    LayerResidual,
+    OutputBehaviour,
+)
+from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, relative_spread
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import comparable, probabilities
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
-from modelaudit.measures.summary import BatchNormFit, Behaviour, OutputBehaviour
+from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.transforms import Transform, colour_axis, domain_transforms
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.host.variable_pairing import variable_paths
@@ -146,7 +152,7 @@ class _Study:
         moves = tuple(self.moves) if self.user else ()
         return self.inner.batchnorm_fits(moves, self.domains)
 
-    def _residuals(self) -> tuple[Mapping[str, Json], ...]:
+    def _residuals(self) -> tuple[LayerResidual, ...]:
         mirror = next(iter(self.moves.values()), None)
         if mirror is None:
             return ()
@@ -223,10 +229,10 @@ class _Study:
         repeats: RepeatedRuns,
         outputs: tuple[OutputBehaviour, ...],
         fits: tuple[BatchNormFit, ...],
-    ) -> Mapping[str, Mapping[str, Json]]:
+    ) -> Mapping[str, Intervention]:
         """Effects of interventions on the first collapsed output, or on the first output."""
         output = next((o for o in outputs if o.collapse.collapsed), outputs[0])
-        found: dict[str, Mapping[str, Json]] = {}
+        found: dict[str, Intervention] = {}
         bias = self._try("centred head bias", partial(self._centred, repeats, output))
         if bias is not None:
             found["centre_head_bias"] = bias
@@ -242,7 +248,7 @@ class _Study:
                 found["recalibrate_batchnorm"] = again
         return found
 
-    def _centred(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
+    def _centred(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
         stored = repeats.given[output.name]
         head, centred = interventions.with_centred_bias(
             self.runner, self.artifact, self.paths, output.name, repeats.given
@@ -250,16 +256,16 @@ class _Study:
         effect = bias_effect(
             stored, centred, output.kind, head.bias, comparable(centred, output.kind)
         )
-        return {
-            "output": output.name,
-            "layer": head.route,
-            "before": effect.before,
-            "after": effect.after,
-            "excess": effect.excess,
-            "responsible": effect.responsible,
-        }
+        return Intervention(
+            output=output.name,
+            layer=head.route,
+            before=effect.before,
+            after=effect.after,
+            excess=effect.excess,
+            responsible=effect.responsible,
+        )
 
-    def _cleared(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
+    def _cleared(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
         """The completely negative bias whose removal restores most information."""
         head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
         after = {
@@ -272,18 +278,16 @@ class _Study:
             raise MeasurementUnavailable("no layer has a completely negative bias")
         best = max(after, key=lambda route: after[route])
         before = _said(repeats.given[output.name], output.kind)
-        return {"output": output.name, "layer": best, "before": before, "after": after[best]}
+        return Intervention(output=output.name, layer=best, before=before, after=after[best])
 
-    def _recalibrated(self, repeats: RepeatedRuns, output: OutputBehaviour) -> dict[str, Json]:
+    def _recalibrated(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
         after = interventions.with_recalibrated_statistics(
             self.runner, self.artifact, self.paths, self.few
         )
         before = _said(repeats.given[output.name], output.kind)
-        return {
-            "output": output.name,
-            "before": before,
-            "after": _said(after[output.name], output.kind),
-        }
+        return Intervention(
+            output=output.name, before=before, after=_said(after[output.name], output.kind)
+        )
 
 
 def _said(values: Array, kind: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelaudit.audit_sections import is_seed
+from modelaudit.audit_sections.weights import is_seed
 from modelaudit.report.blocks import Block, Cell, Table, name, num, prose
 from modelaudit.report.wording import text
 from modelaudit.report.wording.json_access import (
@@ -89,7 +89,8 @@ def _stored(tensors: list[Map], weights: Map) -> str:
 
 def _role(tensor: Map) -> str:
     role = as_text(tensor.get("role")) or "weight"
-    if role == "weight" and is_seed(tensor.get("shape"), tensor.get("dtype")):
+    shape = tuple(tensor.get("shape") or ())
+    if role == "weight" and is_seed(shape, as_text(tensor.get("dtype"))):
         return "seed"
     if role == "other" and as_text(tensor.get("name")).startswith(SECOND_NAMES):
         return "again"

@@ -6,18 +6,22 @@ is not trusted.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from modelaudit.audit_types.values import AuditSection
 from modelaudit.report.wording import text
+from modelaudit.schema import jsonable
 
 Map = Mapping[str, Any]
 
 
 def as_map(value: object) -> Map:
     """`value` if it is an object, else an empty one."""
+    value = _plain(value)
     return value if isinstance(value, Mapping) else {}
 
 
@@ -28,7 +32,13 @@ def as_list(value: object) -> list[Any]:
 
 def as_maps(value: object) -> list[Map]:
     """The objects in an array; anything else in it is skipped."""
-    return [item for item in as_list(value) if isinstance(item, Mapping)]
+    return [item for item in map(_plain, as_list(value)) if isinstance(item, Mapping)]
+
+
+def _plain(value: object) -> object:
+    """A section of an audit as its JSON form."""
+    section = isinstance(value, AuditSection) or dataclasses.is_dataclass(value)
+    return jsonable(value) if section else value
 
 
 def as_text(value: object) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.checks import (
@@ -22,7 +23,7 @@ from modelaudit.runtimes.checks import (
     values as match_values,
 )
 from modelaudit.runtimes.checks.values import dtype_policy
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
     Config,
     ConfigLocation,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Signature
 from modelaudit.runtimes.checks import silent_differences
 from modelaudit.runtimes.graph_usage import graph_nodes
-from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
 # First TensorFlow that turns signature inputs into Python parameters and so requires valid names:
 # for functions saved by TensorFlow 2 (observed between 2.8 and 2.12), for object graphs of 1.15

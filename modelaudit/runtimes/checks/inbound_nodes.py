@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import is_model
 
 # Layers whose weights depend on the size of the last axis; layers that also keep the other axes,

@@ -7,9 +7,10 @@ import binascii
 import builtins
 from collections.abc import Iterator, Mapping
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Unreadable, read_bytecode
-from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))

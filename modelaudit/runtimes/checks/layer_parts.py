@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.saved_config import (
     FUNCTION,
     UPGRADE,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.checks import lambda_code as match_lambda
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
 from modelaudit.runtimes.saved_config import unknown_arguments
 

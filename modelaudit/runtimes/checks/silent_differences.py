@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer without one.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
-from modelaudit.runtimes.model import CheckContext, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, Reason
 
 Config = Mapping[str, Json]
 

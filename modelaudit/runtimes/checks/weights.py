@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.model import CheckContext, LoadCall, LoadOutcome, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"

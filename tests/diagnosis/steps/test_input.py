@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelaudit.measures.summary import Collapse
+from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from tests.diagnosis.cases import (

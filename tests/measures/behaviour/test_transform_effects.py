@@ -216,18 +216,18 @@ def test_one_bad_class_is_found() -> None:
     moved = plain.copy()
     moved[:28] = plain[30:58]
     rows = {
-        row["class"]: row
+        row.class_index: row
         for row in transform_effects.per_class(
-            transform_effects.OutputPair(plain, moved), "softmax"
+            transform_effects.OutputPair(plain, moved), "softmax", "H"
         )
     }
-    assert rows[0]["agreement"] == pytest.approx(2 / 30)
-    assert rows[0]["p_holm"] < 1e-10
-    assert all(rows[c]["agreement"] == 1 for c in (1, 2, 3))
-    assert all(rows[c]["p_holm"] >= rows[c]["p"] for c in rows)
+    assert rows[0].agreement == pytest.approx(2 / 30)
+    assert rows[0].p_holm < 1e-10
+    assert all(rows[c].agreement == 1 for c in (1, 2, 3))
+    assert all(rows[c].p_holm >= rows[c].p for c in rows)
     few = transform_effects.OutputPair(plain[:10], moved[:10])
-    assert transform_effects.per_class(few, "softmax") == ()
-    assert transform_effects.per_class(few, "regression") == ()
+    assert transform_effects.per_class(few, "softmax", "H") == ()
+    assert transform_effects.per_class(few, "regression", "H") == ()
 
 
 def test_top_share_is_that_of_the_transformed_inputs() -> None:

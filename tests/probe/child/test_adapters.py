@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.probe.child.adapters import AdapterError, KerasModel
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 
 X = np.arange(6.0, dtype="float32").reshape(3, 2)
 

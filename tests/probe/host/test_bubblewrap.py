@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Format
 from modelaudit.probe.host import bubblewrap, runtime
 from modelaudit.probe.host.observe import open_session
 from modelaudit.probe.host.runtime import installed_runtime, start_runtime
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import needs_linux
 from tests.sharing import output_of

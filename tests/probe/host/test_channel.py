@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Port, Status
 from modelaudit.probe.child import frames
 from modelaudit.probe.host.channel import LOG_BYTES, Channel, ChildEnded, ChildLimits
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.protocol import Observation, Port, Status
+from modelaudit.probe.protocol import Observation
 
 LIMITS = ChildLimits(seconds=5.0, memory=1 << 30)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Format
 from modelaudit.probe.host.observe import open_session
 from modelaudit.probe.host.runtime import (
@@ -19,7 +20,6 @@ from modelaudit.probe.host.runtime import (
     start_runtime,
     wake,
 )
-from modelaudit.probe.protocol import Status
 from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import ROOT, needs_linux
 

@@ -10,12 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Format
 from modelaudit.probe.host.feed import ActivationRequest, Feed, InputTransform
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from tests.probe.sessions import answered, one, only, opened
 
 pytestmark = pytest.mark.slow

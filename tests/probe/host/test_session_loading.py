@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.external_architecture import find_architecture, with_architecture
 from modelaudit.formats.reader import read
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe, open_session
 from modelaudit.probe.host.runtime import Runtime, RuntimeHandle, installed_runtime, start_runtime
-from modelaudit.probe.protocol import Status
 from modelaudit.settings import Limits
 from tests.probe.sessions import SETTINGS, only, opened, reproduces
 

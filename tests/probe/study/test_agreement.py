@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Port, Status
 from modelaudit.facts import Artifact, Format, Tensor
-from modelaudit.probe.protocol import Observation, Port, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.rules import examples
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from modelaudit.audit_types.loading import Port, Status
 from modelaudit.facts import Artifact, Format
-from modelaudit.probe.protocol import Observation, Port, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.settings import ProbeSettings

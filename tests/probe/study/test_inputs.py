@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Architecture, Layer
-from modelaudit.probe.protocol import Port
 from modelaudit.probe.study import inputs
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.inputs import InputSpec, ProbeData, Unprobeable, input_spec, synthetic

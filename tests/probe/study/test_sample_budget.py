@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from modelaudit.measures.summary import ProbeInputs
+from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.sample_budget import batch_size, within_time
 from modelaudit.thresholds.answers import MIN_INPUTS

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.measures.summary import Behaviour
-from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.probe.study.study import study
 from modelaudit.settings import ProbeSettings
@@ -98,10 +99,10 @@ def test_a_bias_that_silences_the_head_is_found_and_undone(photographs):
     behaviour = study(session, artifact, SETTINGS, path)
     assert behaviour.outputs[0].collapse.collapsed
     found = behaviour.interventions["centre_head_bias"]
-    assert found["layer"] == "head"
-    assert found["before"] == pytest.approx(0, abs=1e-6)
-    assert found["after"] == pytest.approx(2, abs=0.1)
-    assert found["responsible"]
+    assert found.layer == "head"
+    assert found.before == pytest.approx(0, abs=1e-6)
+    assert found.after == pytest.approx(2, abs=0.1)
+    assert found.responsible
     np.testing.assert_array_equal(session.variables["head/bias"], bias)
 
 

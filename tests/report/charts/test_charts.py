@@ -5,7 +5,6 @@ import io
 import itertools
 import math
 import re
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,6 +15,7 @@ from chart_reading import PLACE, PLAIN, chart_of, drawn, read, read_off
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
+from sample_audits import changed, json_of
 
 from modelaudit.report import charts
 from modelaudit.report.charts import heatmap, style
@@ -71,8 +71,10 @@ def test_a_residual_is_said_in_words():
     def said(value):
         base = samples.healthy()
         last = {"route": "head", "transform": "H", "identity": value, "permutation": 99.0}
-        found = dict(base.behaviour, residuals=[*base.behaviour["residuals"], last])
-        chart = chart_of(replace(base, behaviour=found), "figure-residuals")
+        found = dict(
+            json_of(base)["behaviour"], residuals=[*json_of(base)["behaviour"]["residuals"], last]
+        )
+        chart = chart_of(changed(base, behaviour=found), "figure-residuals")
         assert "residual" not in chart.summary
         assert "residual" in chart.explanation
         return chart.summary
@@ -84,11 +86,16 @@ def test_a_residual_is_said_in_words():
     assert "head, is equivariant:" in said(0.0054)
 
 
+FIELD = {"minimum": [1, 1], "jump": [1, 1], "output_size": [1, 1]}
+
+
 def deep(count, limit):
     """An audit of a network with as many layers, each of which sees two pixels more."""
-    fields = [{"route": f"stage/conv_{i}", "maximum": [2 * i + 3, 2]} for i in range(count)]
-    profile = {"fields": fields, "input_size": [limit, limit]}
-    return replace(samples.healthy(), architecture={"profile": profile})
+    fields = [
+        {**FIELD, "route": f"stage/conv_{i}", "maximum": [2 * i + 3, 2]} for i in range(count)
+    ]
+    profile = {"fields": fields, "input_size": [limit, limit], "head": "gap"}
+    return changed(samples.healthy(), architecture={"profile": profile})
 
 
 @pytest.mark.parametrize("count", [3, 6, 12, 13, 25, 400])
@@ -143,7 +150,7 @@ def test_names_of_rows_stand_above_them_on_a_phone():
         for path in paths.get(colour, [])
         for y, x in re.findall(rf"M[0-9.]+ {PLACE}H{PLACE}", path)
     )
-    profile = audit.behaviour["outputs"][0]["orientation"]
+    profile = json_of(audit)["behaviour"]["outputs"][0]["orientation"]
     assert [number(x) for _, x in ends] == pytest.approx(list(profile.values()), abs=0.03)
     for (bar, _), row in zip(ends, sorted(rows), strict=True):
         assert 8 <= bar - row <= 14
@@ -193,17 +200,22 @@ def test_what_is_next_to_nothing_is_shown_so(value):
 def test_wild_numbers_break_no_chart():
     base = samples.healthy()
     for wild in (1e308, -1e308, 5e-324, 0.0):
-        output = dict(base.behaviour["outputs"][0])
-        output["transforms"] = [dict(e, nfv=wild, agreement=wild) for e in output["transforms"]]
+        output = dict(json_of(base)["behaviour"]["outputs"][0])
+        some = {"nfv": wild, "agreement": min(abs(wild), 1.0)}
+        output["transforms"] = [e | some for e in output["transforms"]]
         output["orientation"] = dict.fromkeys(output["orientation"], wild)
         output["accuracy"] = dict.fromkeys(output["orientation"], min(abs(wild), 0.5))
-        layers = [dict(layer, score={"H": wild, "V": wild}) for layer in base.symmetry["layers"]]
-        fields = [{"route": f"l{i}", "maximum": [wild * i]} for i in range(1, 5)]
-        audit = replace(
+        layers = [
+            dict(layer, score={"H": wild, "V": wild})
+            for layer in json_of(base)["symmetry"]["layers"]
+        ]
+        wide = int(abs(wild))
+        fields = [{**FIELD, "route": f"l{i}", "maximum": [wide * i]} for i in range(1, 5)]
+        audit = changed(
             base,
-            behaviour=dict(base.behaviour, outputs=[output], inputs={"n": wild}),
-            symmetry=dict(base.symmetry, layers=layers),
-            architecture={"profile": {"fields": fields, "input_size": [wild]}},
+            behaviour=dict(json_of(base)["behaviour"], outputs=[output]),
+            symmetry=dict(json_of(base)["symmetry"], layers=layers),
+            architecture={"profile": {"fields": fields, "input_size": [wide]}},
         )
         for chart in charts.build(audit):
             ET.fromstring(chart.svg)

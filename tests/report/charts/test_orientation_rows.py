@@ -18,6 +18,7 @@ from chart_reading import (
     read_off,
     with_output,
 )
+from sample_audits import json_of
 
 from modelaudit import schema
 from modelaudit.report import charts
@@ -26,7 +27,7 @@ from modelaudit.report.charts import style
 
 def test_bars_end_where_the_axis_says():
     audit = samples.healthy()
-    profile = audit.behaviour["outputs"][0]["orientation"]
+    profile = json_of(audit)["behaviour"]["outputs"][0]["orientation"]
     words, paths = drawn(audit, "figure-orientation")
     number = read_off(words, PLAIN)
     assert [number(x) for _, x, _ in bars(words, paths)] == pytest.approx(
@@ -36,7 +37,7 @@ def test_bars_end_where_the_axis_says():
 
 def test_agreement_and_variation_stand_on_axes_of_their_own():
     audit = samples.healthy()
-    effects = audit.behaviour["outputs"][0]["transforms"]
+    effects = json_of(audit)["behaviour"]["outputs"][0]["transforms"]
     words, paths = drawn(audit, "figure-flips")
     share, nfv = read_off(words, SHARE), read_off(words, PLAIN)
     found = dots(paths)
@@ -63,7 +64,7 @@ def test_agreement_and_variation_stand_on_axes_of_their_own():
 @pytest.mark.parametrize("large", [0.5, 3.0, 20.0])
 def test_the_line_at_1_stands_at_1(large):
     audit = samples.healthy()
-    effects = [dict(e, nfv=large) for e in audit.behaviour["outputs"][0]["transforms"]]
+    effects = [dict(e, nfv=large) for e in json_of(audit)["behaviour"]["outputs"][0]["transforms"]]
     words, paths = drawn(with_output(audit, transforms=effects), "figure-flips")
     (line,) = re.findall(rf"M{PLACE} [0-9.]+V", "".join(paths[style.QUIET]))
     middle = max(x for t, x, _ in words if "%" in t)
@@ -75,7 +76,7 @@ def test_the_line_at_1_stands_at_1(large):
 def test_what_was_not_measured_has_no_axes(missing, left):
     audit = samples.healthy()
     effects = [{k: v for k, v in e.items() if not k.startswith(missing)}
-               for e in audit.behaviour["outputs"][0]["transforms"]]  # fmt: skip
+               for e in json_of(audit)["behaviour"]["outputs"][0]["transforms"]]  # fmt: skip
     words, paths = drawn(with_output(audit, transforms=effects), "figure-flips")
     assert len(dots(paths)) == len(effects)
     other = SHARE if left == PLAIN else PLAIN
@@ -84,7 +85,7 @@ def test_what_was_not_measured_has_no_axes(missing, left):
 
 def test_all_figures_of_orientations_name_and_colour_rows_alike():
     audit = samples.healthy()
-    output = audit.behaviour["outputs"][0]
+    output = json_of(audit)["behaviour"]["outputs"][0]
     audit = with_output(audit, orientation=dict(output["orientation"], V=3.2))
     right = {"e": 0.1, "H": 0.2, "V": 0.9} | dict.fromkeys(("r90", "r180", "r270", "T", "AT"), 0.3)
     told = bars(*drawn(audit, "figure-orientation"))
@@ -156,7 +157,7 @@ def test_a_share_that_is_none_is_not_drawn(share):
 
 def test_a_collapsed_output_is_not_said_to_keep_its_answer_or_to_follow():
     collapsed = samples.failing()
-    assert collapsed.behaviour["outputs"][0]["collapse"]["collapsed"]
+    assert json_of(collapsed)["behaviour"]["outputs"][0]["collapse"]["collapsed"]
     assert "figure-flips" not in [chart.anchor for chart in charts.build(collapsed)]
     summary = chart_of(collapsed, "figure-residuals").summary
     assert "are not informative" in summary
@@ -174,7 +175,7 @@ def test_a_collapsed_output_is_not_said_to_keep_its_answer_or_to_follow():
 def test_the_caption_speaks_of_the_axes_that_are_there(missing, said, unsaid):
     audit = samples.healthy()
     effects = [{k: v for k, v in e.items() if not (missing and k.startswith(missing))}
-               for e in audit.behaviour["outputs"][0]["transforms"]]  # fmt: skip
+               for e in json_of(audit)["behaviour"]["outputs"][0]["transforms"]]  # fmt: skip
     caption = chart_of(with_output(audit, transforms=effects), "figure-flips").explanation
     assert said in caption
     assert not unsaid or unsaid not in caption
@@ -182,9 +183,9 @@ def test_the_caption_speaks_of_the_axes_that_are_there(missing, said, unsaid):
 
 def test_figures_hold_no_powers_of_ten_but_the_audit_does():
     audit = samples.healthy()
-    codes = audit.behaviour["outputs"][0]["orientation"]
+    codes = json_of(audit)["behaviour"]["outputs"][0]["orientation"]
     small = {code: 5.9e-05 * (k + 1) for k, code in enumerate(codes)}
-    effects = [dict(e, nfv=1e-7) for e in audit.behaviour["outputs"][0]["transforms"]]
+    effects = [dict(e, nfv=1e-7) for e in json_of(audit)["behaviour"]["outputs"][0]["transforms"]]
     audit = with_output(
         audit, orientation=small, transforms=effects, orientation_ci={"e": [1e-9, 5.9e-05]}
     )

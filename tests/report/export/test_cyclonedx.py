@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import referencing
 import report_samples as samples
+from sample_audits import json_of
 
 from modelaudit.report.export import cyclonedx
 
@@ -48,13 +49,13 @@ def test_cyclonedx_says_what_was_measured_and_no_more():
     bom = json.loads(cyclonedx.render([audit], samples.RULES))
     (component,) = bom["components"]
     assert component["type"] == "machine-learning-model"
-    assert component["name"] == audit.model["path"]
+    assert component["name"] == json_of(audit)["model"]["path"]
     card = component["modelCard"]
     assert card["modelParameters"]["task"] == "classification"
     assert "datasets" not in card["modelParameters"]
     metrics = {m["type"]: m for m in card["quantitativeAnalysis"]["performanceMetrics"]}
     mirrored = metrics["agreement, input mirrored left-right"]
-    effects = audit.behaviour["outputs"][0]["transforms"]
+    effects = json_of(audit)["behaviour"]["outputs"][0]["transforms"]
     (effect,) = [effect for effect in effects if effect["name"] == "H"]
     assert float(mirrored["value"]) == pytest.approx(effect["agreement"], abs=5e-4)
     assert "inputs" in mirrored["slice"]

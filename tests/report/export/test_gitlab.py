@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import report_samples as samples
+from sample_audits import json_of
 
 from modelaudit.findings import Outcome, Verdict
 from modelaudit.report.export import gitlab
@@ -76,7 +77,7 @@ def test_entries_are_issues_of_code_climates_format():
 
 def test_gitlab_paths_are_relative_to_the_repository():
     audit = samples.failing()
-    root, path = audit.model["root"], audit.model["path"]
+    root, path = json_of(audit)["model"]["root"], json_of(audit)["model"]["path"]
 
     def shown(base):
         text = gitlab.render([audit], samples.RULES, base=base)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import report_samples as samples
 from lxml import etree
+from sample_audits import changed
 
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.report.export import junit
@@ -59,18 +60,21 @@ def test_junit_fails_from_the_severity_that_was_asked_for():
     assert failing_at(Severity.INFO) > failing_at(Severity.HIGH) > failing_at(Severity.CRITICAL)
 
 
+HIGH = {"fail_on": "high"}
+
+
 def test_junit_fails_what_failed_the_model_unless_told_otherwise():
     audit = samples.failing()
 
     def failures(made_at, asked=None):
-        here = replace(audit, exit={**audit.exit, "fail_on": made_at})
+        here = changed(audit, exit={"code": 1, "reasons": [], **made_at})
         text = junit.render([here], samples.RULES, fail_on=asked)
         return int(ET.fromstring(text)[0].get("failures"))
 
-    asked = [failures("high", level) for level in Severity]
-    assert [failures(level.value) for level in Severity] == asked
+    asked = [failures(HIGH, level) for level in Severity]
+    assert [failures({"fail_on": level.value}) for level in Severity] == asked
     assert len({*asked}) > 2
-    assert failures(None) == failures("high")  # as in files of earlier versions
+    assert failures({}) == failures(HIGH)  # as in files of earlier versions
 
 
 @pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import report_samples as samples
-from sample_audits import finding, results
+from sample_audits import changed, finding, results
 
 from modelaudit.findings import Severity
 from modelaudit.report.export import markdown
@@ -51,8 +51,9 @@ def test_markdown_of_a_dangerous_file_says_not_to_load_it():
 
 
 def test_markdown_calls_no_open_question_a_cause():
-    causes = [{"cause": "not-run", "title": "Cannot be decided without running the model"}]
-    audit = replace(samples.failing(), diagnosis={"causes": causes})
+    cause = {"cause": "not-run", "title": "Cannot be decided without running the model"}
+    causes = [{**cause, "belief": 0.5, "evidence": [], "next_steps": []}]
+    audit = changed(samples.failing(), diagnosis={"causes": causes})
     made = markdown.render([audit], samples.RULES)
     assert "\nCannot be decided without running the model\n" in made
     assert "Most likely cause" not in made

@@ -9,6 +9,7 @@ from importlib import resources
 import jsonschema
 import pytest
 import report_samples as samples
+from sample_audits import json_of
 
 from modelaudit.findings import Outcome
 from modelaudit.report.export import sarif
@@ -96,7 +97,7 @@ def sarif_files(audit, base):
 def test_sarif_names_files_from_the_repository_where_the_model_lies_in_it():
     audit = samples.healthy()
     audit = replace(audit, results=samples.failing().results)
-    root, path = audit.model["root"], audit.model["path"]
+    root, path = json_of(audit)["model"]["root"], json_of(audit)["model"]["path"]
     above, _, last = root.rpartition("/")
     for base, shown in ((root, path), (above, f"{last}/{path}"), ("/elsewhere", path), ("", path)):
         found = {*sarif_files(audit, base)}

@@ -6,6 +6,7 @@ import pytest
 import report_samples as samples
 from axe_playwright_python.sync_playwright import Axe
 from browsing import CHROMIUM, opened
+from sample_audits import json_of
 
 from modelaudit.report import charts
 
@@ -97,7 +98,7 @@ def test_the_words_of_charts_stay_inside(browser, name):
 
 def test_a_long_table_of_a_report_is_searched_and_sorted(browser, site):
     audit = samples.large()
-    sizes = [layer["params"] for layer in audit.architecture["layers"]]
+    sizes = [layer["params"] for layer in json_of(audit)["architecture"]["layers"]]
     with opened(browser, site / "large.html") as page:
         page.locator("summary", has_text="All layers in order of execution").click()
         table = page.locator("table", has_text="All layers in order of execution")

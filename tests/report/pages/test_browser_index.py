@@ -11,6 +11,7 @@ import pypdf
 import pytest
 import report_samples as samples
 from browsing import CHROMIUM, ROWS, SOME, many_rows, opened
+from sample_audits import json_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -83,13 +84,13 @@ def entries():
         if not audit.model:
             continue
         codes = {f.code for f in audit.findings if f.waived_by is None}
-        saved = audit.model["saved_with"]
+        saved = json_of(audit)["model"]["saved_with"]
         yield {
             "verdict": {audit.verdict.value},
             "severity": {f.severity.value for f in audit.findings if f.waived_by is None},
             "family": {samples.RULES[code].family for code in codes if code in samples.RULES},
             "rule": codes,
-            "format": {audit.model["format_label"]},
+            "format": {json_of(audit)["model"]["format_label"]},
             "version": {
                 f"{name} {saved[key]}"
                 for key, name in (("keras", "Keras"), ("tensorflow", "TF"))

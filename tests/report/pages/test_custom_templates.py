@@ -13,6 +13,7 @@ import pypdf
 import pytest
 import report_samples as samples
 from jinja2 import Environment, nodes
+from sample_audits import json_of
 
 from modelaudit.errors import UsageError
 from modelaudit.report import report as view
@@ -192,4 +193,4 @@ def test_a_pdf_with_an_appendix_holds_every_layer():
     reader = pypdf.PdfReader(io.BytesIO(made))
     assert [round(float(x)) for x in reader.pages[0].mediabox[2:]] == [612, 792]
     shown = "".join("".join(sheet.extract_text() for sheet in reader.pages).split())
-    assert all(layer["route"] in shown for layer in audit.architecture["layers"])
+    assert all(layer["route"] in shown for layer in json_of(audit)["architecture"]["layers"])

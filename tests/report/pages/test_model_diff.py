@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
+from sample_audits import changed, json_of
 
 from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page, same_probe_inputs
 from modelaudit.restore.audit_diff import AuditChange, audit_changes
@@ -34,7 +34,7 @@ def test_two_models_side_by_side():
     assert [side.state for side in shown.sides] == [old.verdict.value, new.verdict.value]
     overview = {row[0]: row[1:] for row in cells(page, "overview")}
     assert overview["Findings: critical"] == ["0", "1"]
-    assert overview["SHA-256"] == [old.model["sha256"]]  # one cell: both have it
+    assert overview["SHA-256"] == [json_of(old)["model"]["sha256"]]  # one cell: both have it
     before = {f.fingerprint for f in old.findings if not f.waived_by}
     after = {f.fingerprint for f in new.findings if not f.waived_by}
     assert f"New ({len(after - before)})" in page
@@ -44,7 +44,7 @@ def test_two_models_side_by_side():
 
 def test_behaviour_shows_both_agreements():
     old = samples.healthy()
-    new = replace(old, behaviour=samples.behaviour(0.5))
+    new = changed(old, behaviour=samples.behaviour(0.5))
     rows = cells(render_diff_page(model_diff_page(old, new, [], [])), "behaviour-table")
     assert ["Agreement, mirrored left-right", "98.4 %", "50.0 %"] in rows
 
@@ -66,7 +66,7 @@ def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
         seen = samples.behaviour(0.9)
         output = dict(seen["outputs"][0], accuracy={"e": share})
         known = {**seen["inputs"], **inputs}
-        return replace(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
+        return changed(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
 
     def lead(*two):
         return model_diff_page(*two, [AuditChange("weights", "w: other values")], []).lead
@@ -80,7 +80,7 @@ def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
 
 def test_numbers_of_the_tables_are_not_repeated_and_a_collapse_is_no_improvement():
     old = samples.healthy()
-    new = replace(old, behaviour=samples.behaviour(0.5))
+    new = changed(old, behaviour=samples.behaviour(0.5))
     found = audit_changes(old, new)
     assert any(each.measured for each in found)
     page = render_diff_page(model_diff_page(old, new, found, []))
@@ -131,7 +131,14 @@ def test_two_of_one_name_are_told_apart():
     assert shown.title == "m.keras (A) and m.keras (B) compared"
 
 
-SEEN = {"kind": "user", "n": 128, "source": "digits.npz"}
+SEEN = {
+    **samples.behaviour()["inputs"],
+    "kind": "user",
+    "n": 128,
+    "seed": None,
+    "source": "digits.npz",
+}
+MADE = {**SEEN, "kind": "synthetic", "n": 8, "seed": 3, "source": ""}
 
 
 @pytest.mark.parametrize(
@@ -139,14 +146,16 @@ SEEN = {"kind": "user", "n": 128, "source": "digits.npz"}
     [
         (SEEN, SEEN, "on the same inputs (128 from digits.npz)"),
         (SEEN, {**SEEN, "n": 64}, "different inputs (128 from digits.npz; 64 from digits.npz)"),
-        (SEEN, {"n": 8, "seed": 3}, "different inputs (128 from digits.npz; 8 synthetic, seed 3)"),
+        (SEEN, MADE, "different inputs (128 from digits.npz; 8 synthetic, seed 3)"),
         (SEEN, None, "at least one model was not run"),
         (None, None, "at least one model was not run"),
-        ("junk", 7, "at least one model was not run"),
     ],
 )
 def test_what_two_audits_say_of_their_inputs(old, new, told):
-    two = (replace(samples.healthy(), behaviour={"inputs": each}) for each in (old, new))
+    two = (
+        changed(samples.healthy(), behaviour={"inputs": each} if each else {})
+        for each in (old, new)
+    )
     assert told in same_probe_inputs(*two)
 
 

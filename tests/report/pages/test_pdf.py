@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import outloud
@@ -15,6 +14,7 @@ import page
 import pypdf
 import pytest
 import report_samples as samples
+from sample_audits import changed
 
 from modelaudit import schema
 from modelaudit.errors import UsageError
@@ -101,7 +101,7 @@ def test_running_headers_are_no_content(made):
 
 def test_a_name_without_glyphs_is_spelled_out():
     audit = samples.model(path="models/\U0001f996 \u16a0.keras")
-    reader = pypdf.PdfReader(io.BytesIO(render_pdf(replace(samples.empty(), model=audit), {})))
+    reader = pypdf.PdfReader(io.BytesIO(render_pdf(changed(samples.empty(), model=audit), {})))
     shown = reader.pages[0].extract_text()
     for character in "\U0001f996\u16a0":  # spelled, or drawn where a font of the machine has it
         assert f"u{{{ord(character):04X}}}" in shown or character in shown

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import report_samples as samples
+from sample_audits import changed, json_of
 
 from modelaudit.findings import Verdict
 from modelaudit.report.pages import index
@@ -35,8 +35,10 @@ def run_of(*audits, **known):
     return ComparedRun(data_of(*audits), **known)
 
 
-def named(audit, path, **changed):
-    return replace(audit, model={**audit.model, "path": path, "slug": path}, **changed)
+def named(audit, path, **values):
+    slug = path.replace("/", "-")
+    model = {**json_of(audit)["model"], "path": path, "slug": slug}
+    return changed(audit, model=model, **values)
 
 
 def between(old, new):
@@ -84,7 +86,9 @@ def test_models_that_moved_are_not_told_as_lost():
         ("v/10", "3" * 64),
         ("w/2", "4" * 64),
     ):
-        audits[path] = replace(audits[path], model={**audits[path].model, "sha256": digest})
+        audits[path] = changed(
+            audits[path], model={**json_of(audits[path])["model"], "sha256": digest}
+        )
 
     def run(*paths):
         kept = {"kept": lambda row: KeptAudit(audits[row["path"]])}
@@ -98,7 +102,9 @@ def test_models_that_moved_are_not_told_as_lost():
         "v/9": "superseded: 10 is a newer version", "v/10": "",
     }  # fmt: skip
     assert told(run("a", "w/2"), run("c", "w/x")) == {"a": "", "c": "", "w/2": "", "w/x": ""}
-    audits["v/9"] = replace(audits["v/9"], model={**audits["v/9"].model, "sha256": "3" * 64})
+    audits["v/9"] = changed(
+        audits["v/9"], model={**json_of(audits["v/9"])["model"], "sha256": "3" * 64}
+    )
     older = {"v/9": "superseded: 10 is a newer version", "v/10": ""}
     assert told(run("v/9"), run("v/10")) == older  # a copy under a new number is no new name
     audits["v/9"] = named(samples.healthy(), "v/9")
@@ -173,7 +179,7 @@ def test_what_an_interrupted_run_did_not_reach_is_neither_gone_nor_new():
 
 def test_models_of_two_roots_can_share_a_path():
     two = [named(samples.healthy(), "m"), named(samples.failing(), "m")]
-    two[1] = replace(two[1], model={**two[1].model, "slug": "m-2"})
+    two[1] = changed(two[1], model={**json_of(two[1])["model"], "slug": "m-2"})
     assert len(run_of(*two).rows) == 2
     (change,) = between(run_of(two[0]), run_of(*two)).changes
     assert change.kind is RunDiffKind.NEW

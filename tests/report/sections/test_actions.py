@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import report_samples as samples
-from sample_audits import finding, results
+from sample_audits import changed, finding, results
 
 from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.report.pages.html import render_html
@@ -21,7 +21,7 @@ def actions(audit):
 
 
 def of(*found, diagnosis=None, verdict=Verdict.FAIL):
-    return replace(
+    return changed(
         samples.failing(), results=results([*found]), verdict=verdict, diagnosis=diagnosis or {}
     )
 
@@ -29,7 +29,7 @@ def of(*found, diagnosis=None, verdict=Verdict.FAIL):
 def diagnosed(*steps, code="", cause="partial-restore"):
     evidence = [{"text": "seen", "code": code}]
     steps = [{"text": step, "code": ""} for step in steps]
-    return {"causes": [{"cause": cause, "evidence": evidence, "next_steps": steps}]}
+    return {"causes": [{"cause": cause, "belief": 0.9, "evidence": evidence, "next_steps": steps}]}
 
 
 def test_a_dangerous_file_is_replaced_and_nothing_helps_it_to_load():
@@ -56,9 +56,9 @@ def test_the_option_that_runs_dangerous_models_is_told_once_and_only_where_it_ma
         "observations": (),
         "behaviour": {"skipped_reason": "a critical finding forbids running it"},
     }
-    page = render_html(replace(of(DANGEROUS), **quiet), samples.RULES)
+    page = render_html(changed(of(DANGEROUS), **quiet), samples.RULES)
     assert page.count("--probe-unsafe") == 1
-    harmless = render_html(replace(of(finding("MA203", "old")), **quiet), samples.RULES)
+    harmless = render_html(changed(of(finding("MA203", "old")), **quiet), samples.RULES)
     assert "--probe-unsafe" not in harmless
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import report_samples as samples
+from sample_audits import changed, json_of
 
 from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
 from modelaudit.report import report
@@ -20,10 +21,11 @@ def audit(*found, verdict=Verdict.PASS, outcome=Outcome.PASS, accuracy=None, n=6
         for code in codes
     ]
     results += [RuleResult(code, "", outcome) for code in ("MA405", "MA602") if code not in codes]
-    output = {"name": "head", "accuracy": {} if accuracy is None else {"e": accuracy}}
-    behaviour = {"inputs": {"kind": "user", "n": n}, "outputs": [output]}
     base = samples.healthy()
-    return replace(base, results=tuple(results), verdict=verdict, behaviour=behaviour)
+    behaviour = json_of(base)["behaviour"]
+    behaviour["inputs"] |= {"kind": "user", "n": n}
+    behaviour["outputs"][0]["accuracy"] = {} if accuracy is None else {"e": accuracy}
+    return changed(base, results=tuple(results), verdict=verdict, behaviour=behaviour)
 
 
 def finding(code, **more):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import report_samples as samples
+from sample_audits import changed, json_of
 
 from modelaudit.report import report
 from modelaudit.report.sections import behaviour, key_numbers, unchecked, weights
@@ -29,7 +28,7 @@ def chapter(section):
 
 def with_behaviour(**changes):
     audit = samples.healthy()
-    return replace(audit, behaviour={**audit.behaviour, **changes})
+    return changed(audit, behaviour={**json_of(audit)["behaviour"], **changes})
 
 
 def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
@@ -42,7 +41,7 @@ def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
 
 
 def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
-    output = samples.healthy().behaviour["outputs"][0]
+    output = json_of(samples.healthy())["behaviour"]["outputs"][0]
     plain, labelled = (
         with_behaviour(outputs=[{**output, "accuracy": accuracy}])
         for accuracy in ({}, {"e": 0.984, "H": 0.5})
@@ -62,7 +61,7 @@ def test_answers_that_change_by_themselves_are_no_flip_test():
     assert flipped not in labels(with_behaviour(deterministic=False))
     told, _ = chapter(behaviour.build(with_behaviour(deterministic=False)))
     assert "cannot be separated from this noise" in told
-    collapsed = samples.healthy().behaviour["outputs"][0]
+    collapsed = json_of(samples.healthy())["behaviour"]["outputs"][0]
     collapsed = {**collapsed, "collapse": {**collapsed["collapse"], "collapsed": True}}
     assert flipped not in labels(with_behaviour(outputs=[collapsed]))
 
@@ -97,11 +96,12 @@ def test_loading_is_counted_by_runtime(rows, value, note):
             "runtime": runtime,
             "call": f"way {index}",
             "predicted": predicted,
+            "because": [],
             "observed": {"status": status} if status else None,
         }
         for index, (runtime, predicted, status) in enumerate(rows)
     )
-    audit = replace(samples.healthy(), compatibility=compatibility)
+    audit = changed(samples.healthy(), compatibility=compatibility)
     (number,) = (n for n in key_numbers.build(audit) if "tested" in n.label)
     assert (number.value, number.note) == (value, note)
 
@@ -110,6 +110,7 @@ def kernels(*states, guessed=False):
     rows = [
         {
             "route": f"conv_{index}",
+            "tensor": f"conv_{index}/kernel",
             "initializer": "GlorotUniform",
             "state": state,
             "reason": "",
@@ -118,7 +119,7 @@ def kernels(*states, guessed=False):
         }
         for index, state in enumerate(states)
     ]
-    return replace(samples.healthy(), symmetry={"initialization": rows})
+    return changed(samples.healthy(), symmetry={"initialization": rows})
 
 
 def test_a_guessed_initialiser_is_not_told_as_the_files_own():
@@ -151,9 +152,9 @@ def test_kernels_are_counted_without_clauses_about_none(states, said):
 
 def test_tensors_are_counted_by_what_they_are():
     def tensor(name, role, shape, dtype):
-        return {"name": name, "role": role, "shape": shape, "dtype": dtype}
+        return {"name": name, "role": role, "shape": shape, "dtype": dtype, "sha256": None}
 
-    audit = replace(
+    audit = changed(
         samples.healthy(),
         weights={
             "tensors": [
@@ -188,6 +189,7 @@ def test_every_repair_is_said_to_explain_the_answers_or_not(key, tried, answer):
     output = {
         "name": "head",
         "kind": "softmax",
+        "shape": [None, 10],
         "collapse": {"collapsed": True, "classes": 10},
         "transforms": [],
     }
@@ -201,7 +203,7 @@ def test_every_repair_is_said_to_explain_the_answers_or_not(key, tried, answer):
 def test_agreement_by_class_is_a_share_with_its_interval_and_a_p_value_for_all_classes():
     row = {"transform": "H", "class": 10, "n": 125, "agreement": 0.032}
     row |= {"agreement_ci": [0.0125, 0.0794], "nfv": 3.08, "p": 0.00542, "p_holm": 0.0108}
-    output = {**samples.healthy().behaviour["outputs"][0], "per_class": [row]}
+    output = {**json_of(samples.healthy())["behaviour"]["outputs"][0], "per_class": [row]}
     _, tables = chapter(behaviour.build(with_behaviour(outputs=[output])))
     (table,) = (table for caption, table in tables.items() if "by class" in caption)
     shown = dict(zip(table.columns, (cell.text for cell in table.rows[0]), strict=True))
@@ -210,17 +212,19 @@ def test_agreement_by_class_is_a_share_with_its_interval_and_a_p_value_for_all_c
 
 
 def test_what_could_not_be_read_has_no_number_of_parameters():
-    bare = replace(
+    bare = changed(
         samples.healthy(), architecture={}, behaviour={}, restore={}, weights={"total": 0}
     )
     assert "parameters" in labels(bare)
-    assert "parameters" not in labels(replace(bare, model={**bare.model, "complete": False}))
+    assert "parameters" not in labels(
+        changed(bare, model={**json_of(bare)["model"], "complete": False})
+    )
 
 
 def test_the_first_page_names_the_whole_path_and_the_versions_that_ran():
     audit = samples.healthy()
     path = "/".join(["a-directory"] * 40) + "/model.keras"
-    audit = replace(audit, model={**audit.model, "path": path})
+    audit = changed(audit, model={**json_of(audit)["model"], "path": path})
     said = {term: cell.text for term, cell in report.build(audit, samples.RULES).verdict.identity}
     assert said["Model"] == path
     assert "TensorFlow 2.21.0 and Keras 3.15.1" in said["Was the model run?"]

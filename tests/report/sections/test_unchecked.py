@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_audits import changed
 
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.report.sections import key_numbers, unchecked
@@ -22,8 +22,8 @@ def skipping(reasons, skipped=None):
         for code, reason in reasons.items()
     ]
     passed = RuleResult("MA101", "readable", Outcome.PASS)
-    audit = replace(samples.healthy(), results=(passed, *rows), observations=())
-    return replace(audit, symmetry={}, behaviour={"skipped": skipped or {}})
+    audit = changed(samples.healthy(), results=(passed, *rows), observations=())
+    return changed(audit, symmetry={}, behaviour={"skipped": skipped or {}})
 
 
 def told(audit, limit=LINES):

@@ -1,0 +1,239 @@
+"""What running the model showed. Transforms are named as in `modelaudit.measures.summary`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from modelaudit.audit_types.values import AuditSection, Count, OptionalSection, Real, Share
+from modelaudit.facts import Json
+
+
+@dataclass(frozen=True, slots=True)
+class TransformEffect:
+    """What one transform of the input does to one output."""
+
+    name: str
+    """The transform."""
+    n: Count
+    """Number of inputs."""
+    agreement: Share | None = None
+    """Share of inputs whose class stays the same; null for outputs without classes."""
+    agreement_ci: tuple[Share, Share] | None = None
+    """95 % interval of `agreement` (Wilson)."""
+    kappa: float | None = None
+    """Agreement beyond chance (Cohen); null without classes or if one side is constant."""
+    js: Real | None = None
+    """Mean Jensen-Shannon divergence of the class probabilities, in bits."""
+    js_ci: tuple[Real, Real] | None = None
+    """95 % interval of `js` (bootstrap)."""
+    tv: Real | None = None
+    """Mean total variation of the class probabilities, in [0, 1]."""
+    tv_ci: tuple[Real, Real] | None = None
+    """95 % interval of `tv` (bootstrap)."""
+    nfv: float | None = None
+    """Normalised flip variation: 0 no change, 1 as much as another input; null under collapse."""
+    action: str = "invariant"
+    """How the output moves with the input: invariant, odd, swap or spatial."""
+    scrambled_ratio: Real | None = None
+    """`js` divided by that of a random perturbation of the same size."""
+    max_abs_diff: Real | None = None
+    """Largest absolute change of the output."""
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    """Further numbers: variation left under each action, share of the commonest class …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Collapse:
+    """Whether the output depends on the input."""
+
+    collapsed: bool
+    """True if the output hardly depends on the input."""
+    information: Real | None = None
+    """Information about the input in bits, at most log2 of `classes`; null without classes."""
+    classes: Count | None = None
+    """Number of classes; null without classes."""
+    top_class: Count | None = None
+    """The commonest predicted class; null without classes."""
+    top_share: Real | None = None
+    """Its share of the inputs, in [0, 1]; null without classes."""
+    spread: Real = 0.0
+    """Standard deviation of the output over the inputs, relative to its scale."""
+
+
+class ClassAgreement(AuditSection, frozen=True, kw_only=True):
+    """Agreement under the first transform, for the inputs of one predicted class."""
+
+    transform: str
+    """The transform."""
+    class_index: int = msgspec.field(name="class")
+    """The class."""
+    n: Count
+    """Number of inputs of this class."""
+    agreement: Share
+    """Share of them whose class stays the same."""
+    agreement_ci: tuple[Share, Share]
+    """95 % interval of `agreement` (Wilson)."""
+    nfv: Real | None
+    """Normalised flip variation of these inputs; null if it is not defined."""
+    p: Real
+    """P value of Fisher's exact test of this class against all others."""
+    p_holm: Real = 1.0
+    """`p`, adjusted for the number of classes (Holm)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBehaviour:
+    """How one output behaves."""
+
+    name: str
+    """Name of the output."""
+    kind: str
+    """softmax, logits, sigmoid, regression, spatial or embedding."""
+    shape: tuple[int | None, ...]
+    """Shape; the first axis is the batch, null stands for an open size."""
+    collapse: Collapse
+    """Whether the output depends on the input."""
+    transforms: tuple[TransformEffect, ...]
+    """What flips, turns and value scales of the input change."""
+    orientation: Mapping[str, Real] = field(default_factory=dict)
+    """Information about the input in bits, by transform; `e` is the input as given."""
+    orientation_ci: Mapping[str, tuple[Real, Real]] = field(default_factory=dict)
+    """95 % intervals of `orientation`."""
+    domain: Mapping[str, Real] = field(default_factory=dict)
+    """Information about the input in bits, by transform of its value range."""
+    margin: Real | None = None
+    """Median lead of the best class in nats; null without classes."""
+    domain_margin: Mapping[str, Real] = field(default_factory=dict)
+    """`margin` by transform of the value range."""
+    accuracy: Mapping[str, Real] = field(default_factory=dict)
+    """Share of correct classes by transform; empty without labels."""
+    renumbered: Real | None = None
+    """Accuracy with the best one-to-one renumbering of the classes; null without labels."""
+    fit: Mapping[str, Real] = field(default_factory=dict)
+    """R² on the given targets, by transform; empty without targets."""
+    per_class: tuple[ClassAgreement, ...] = ()
+    """Agreement by predicted class, for classes with enough inputs."""
+    floor: Mapping[str, Real] = field(default_factory=dict)
+    """Normalised flip variation with symmetrised kernels, by transform."""
+    synthetic_information: Real | None = None
+    """Information in bits on the built-in inputs; null if those were not used."""
+    saturated: Real = 0.0
+    """Share of inputs for which all classes but one have no probability left."""
+    nonfinite: Real = 0.0
+    """Share of inputs whose output holds NaN or infinity."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormFit:
+    """How well the stored statistics of one batch normalization fit what flows into it."""
+
+    route: str
+    """The layer."""
+    mean_deviation: Real
+    """Median over channels of |observed - moving mean| / moving standard deviation."""
+    log_variance: Real
+    """Median over channels of |log(observed / moving variance)|."""
+    misfit: Real
+    """The larger one of `mean_deviation` and `log_variance` / 3."""
+    domain: Mapping[str, Real] = field(default_factory=dict)
+    """`mean_deviation` by transform of the value range."""
+    orientation: Mapping[str, Real] = field(default_factory=dict)
+    """`mean_deviation` by transform."""
+    settled: Real | None = None
+    """Share of the way from mean 0 and variance 1 at which the statistics fit best, in (0, 1]."""
+    settled_misfit: Real | None = None
+    """`misfit` at that point; both are null for statistics that fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeInputs:
+    """What the model was given."""
+
+    kind: Literal["synthetic", "user"]
+    """user for the user's data, synthetic for built-in inputs."""
+    n: Count
+    """Number of inputs."""
+    shape: tuple[int, ...]
+    """Shape of one input."""
+    value_range: tuple[Real, Real]
+    """Smallest and largest value."""
+    seed: int | None = None
+    """Seed of the built-in inputs; null for the user's data."""
+    source: str = ""
+    """File or directory of the user's data; empty for built-in inputs."""
+    labelled: bool = False
+    """True if labels were given."""
+    largest_class: Real | None = None
+    """Share of the commonest label, in [0, 1]; null without labels."""
+    notes: tuple[str, ...] = ()
+    """How the inputs were made or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResidual:
+    """How well the features of one layer follow a transform of the input."""
+
+    route: str
+    """The layer."""
+    transform: str
+    """The transform."""
+    identity: Real
+    """Equivariance residual with unchanged channels: 0 follows exactly."""
+    permutation: Real | None
+    """Equivariance residual with the best permutation of channels; null if it was not fitted."""
+
+
+class Intervention(AuditSection, frozen=True, kw_only=True):
+    """What changing one thing in a copy of the model does to one output."""
+
+    output: str = ""
+    """The output."""
+    layer: str | UnsetType = UNSET
+    """The layer that was changed. Absent if several were."""
+    before: Real
+    """How much the output says: information in bits, or its relative spread without classes."""
+    after: Real
+    """The same after the change."""
+    excess: Real | UnsetType = UNSET
+    """Size of the head's bias in standard deviations of the pre-bias activation."""
+    responsible: bool | UnsetType = UNSET
+    """Whether the bias is why the output says little."""
+
+
+class BehaviourSection(OptionalSection, frozen=True, kw_only=True):
+    """What running the model showed. Only `skipped_reason` is there if the model was not run."""
+
+    runtime: str = ""
+    """The runtime that answered."""
+    inputs: ProbeInputs | UnsetType = UNSET
+    """What the model was given."""
+    noise_floor: Real | UnsetType = UNSET
+    """Largest difference between two runs on the same inputs."""
+    deterministic: bool | UnsetType = UNSET
+    """Whether the same inputs gave the same outputs."""
+    outputs: tuple[OutputBehaviour, ...] = ()
+    """How each output behaves."""
+    dead: Mapping[str, Real] = {}
+    """Share of dead channels, by layer."""
+    residuals: tuple[LayerResidual, ...] = ()
+    """How well layers follow the first transform."""
+    interventions: Mapping[str, Intervention] = {}
+    """What was changed in copies of the model, by intervention."""
+    batchnorm: tuple[BatchNormFit, ...] = ()
+    """Fit of the stored statistics of each batch normalization, in execution order."""
+    training_flag_matters: bool | None = None
+    """Whether `model(x)` differs from `model(x, training=False)`; null if it was not tested."""
+    skipped: Mapping[str, str] = {}
+    """Measurements that were not made, and why."""
+    skipped_reason: str | UnsetType = UNSET
+    """Why the model was not run. Absent if it was."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the model was not run."""
+        return not self.runtime

@@ -1,0 +1,131 @@
+"""Why the model answers as it does: causes, what was ruled out, and what cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelaudit.audit_types.values import Count, Share
+from modelaudit.facts import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observation for or against a cause, with the numbers behind it."""
+
+    text: str
+    """The observation, in words."""
+    code: str = ""
+    """The rule that reports it; empty if none does."""
+    measured: Json = None
+    """What was measured; null if nothing was."""
+    threshold: Json = None
+    """What it is compared with; null if nothing."""
+    n: Count | None = None
+    """Number of inputs, tensors or layers that were measured; null if that has no meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """Something to do."""
+
+    text: str
+    """What to do."""
+    code: str = ""
+    """Code or a command that can be pasted as it is; empty if there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A cause that explains what was seen."""
+
+    cause: str
+    """Stable name of the cause, in kebab case."""
+    title: str = ""
+    """The cause in a few words."""
+    belief: Share
+    """How strongly the evidence supports it. Beliefs of different causes do not add up to 1."""
+    evidence: tuple[Evidence, ...]
+    """What speaks for it."""
+    against: tuple[Evidence, ...] = ()
+    """What speaks against it."""
+    refute: str = ""
+    """What would refute it."""
+    next_steps: tuple[NextStep, ...]
+    """What to do."""
+    transform: str = ""
+    """The transform that it is about; empty if it is about none."""
+    where: str = ""
+    """The layer or output that it is about; empty for the whole model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """Something that was seen as well, but that a confirmed cause brings about."""
+
+    cause: str
+    """Stable name of what was seen."""
+    title: str = ""
+    """The same in a few words."""
+    of: str = ""
+    """The cause that brings it about."""
+    text: str = ""
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """A cause that does not explain what was seen."""
+
+    cause: str
+    """Stable name of the cause."""
+    title: str = ""
+    """The cause in a few words."""
+    by: str = ""
+    """The control that rules it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecidable:
+    """A cause that nothing measured can confirm or exclude."""
+
+    cause: str = ""
+    """Stable name of the cause."""
+    what: str
+    """What cannot be told."""
+    needs: str
+    """What it would take to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One of the three usual suspects, which are always addressed."""
+
+    name: str
+    """Training data, restoration, or filters and architecture."""
+    state: str
+    """guilty, cleared or open, in words."""
+    text: str
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why the model answers as it does."""
+
+    question: str = ""
+    """The question that is answered."""
+    answer: str = ""
+    """The answer in one or two sentences."""
+    causes: tuple[Cause, ...] = ()
+    """Causes that are not ruled out, the best explanation first."""
+    ruled_out: tuple[RuledOut, ...] = ()
+    """Causes that the evidence excludes."""
+    undecidable: tuple[Undecidable, ...] = ()
+    """What could not be told, and what it would take."""
+    suspects: tuple[Suspect, ...] = ()
+    """The three usual suspects: guilty, cleared or open."""
+    consequences: tuple[Consequence, ...] = ()
+    """What else was seen and follows from a confirmed cause."""
+    numbers: Mapping[str, Json] = field(default_factory=dict)
+    """Further numbers."""

@@ -1,0 +1,128 @@
+"""Static measures of the weights. Transforms are named as in `modelaudit.measures.summary`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from modelaudit.audit_types.values import Count, OptionalSection, Real
+from modelaudit.facts import Json
+
+InitialState: TypeAlias = Literal["fresh", "trained", "undecidable"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSymmetry:
+    """Symmetry of one spatial kernel under flips and turns. Numbers are missing for 1x1 kernels."""
+
+    route: str
+    """The layer."""
+    kind: str
+    """The operation: conv, depthwise or transpose."""
+    shape: tuple[int, ...]
+    """Shape of the kernel."""
+    slices: Count = 0
+    """Number of spatial slices: pairs of an input and an output channel."""
+    undefined: str = ""
+    """Why there are no numbers; empty if there are."""
+    even: Mapping[str, Real] = field(default_factory=dict)
+    """Even fraction of the energy without the mean, in [0, 1], by transform."""
+    baseline: Mapping[str, Real] = field(default_factory=dict)
+    """Expected `even` of independent weights, by transform."""
+    score: Mapping[str, float] = field(default_factory=dict)
+    """0 as random weights, 1 symmetric, below 0 less symmetric than random; by transform."""
+    z: Mapping[str, Real] = field(default_factory=dict)
+    """Deviation from random weights in standard deviations, by transform."""
+    energies: Mapping[str, Real] = field(default_factory=dict)
+    """Share of the energy by irreducible representation: A1, A2, B1, B2, E."""
+    expected: Mapping[str, Real] = field(default_factory=dict)
+    """Expected `energies` of independent weights."""
+    twins: Mapping[str, Mapping[str, Real]] = field(default_factory=dict)
+    """Matching of filters with mirrored ones, by transform: matched, expected, score, z."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInitialization:
+    """Whether a kernel is still at its initial values."""
+
+    route: str
+    """The layer."""
+    tensor: str
+    """Name of the kernel's tensor."""
+    initializer: str
+    """The initializer that it is tested against."""
+    state: InitialState
+    """fresh (bound, bias and distribution all say so), trained, or undecidable."""
+    reason: str = ""
+    """Why the state is what it is; empty for a kernel that no test contradicts."""
+    weights: Count = 0
+    """Number of weights."""
+    tests: Mapping[str, Json] = field(default_factory=dict)
+    """Numbers of each test."""
+    guessed: bool = False
+    """True if the file names no initializer and `initializer` is the closest usual one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormState:
+    """Stored statistics of one batch normalization."""
+
+    route: str
+    """The layer."""
+    channels: Count
+    """Number of channels."""
+    statistics_initial: bool
+    """True if all moving means are 0 and all moving variances 1, bitwise."""
+    affine_initial: bool
+    """True if all gammas are 1 and all betas 0, or absent."""
+    min_variance: Real
+    """Smallest moving variance."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPair:
+    """A filter and the one that is nearest to its mirror image."""
+
+    index: Count
+    """Output channel of the filter."""
+    partner: Count
+    """Output channel of the nearest one."""
+    score: Real
+    """Cosine between the partner and the mirrored filter, in [-1, 1]."""
+    values: tuple[tuple[Real, ...], ...]
+    """Values (height, width) of one input channel, or their mean over up to three."""
+    partner_values: tuple[tuple[Real, ...], ...]
+    """The same of the partner."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterGallery:
+    """Filters of one layer."""
+
+    route: str
+    """The layer."""
+    transform: str
+    """The transform that mirrors."""
+    filters: tuple[FilterPair, ...]
+    """Filters, the most asymmetric ones first."""
+
+
+class SymmetrySection(OptionalSection, frozen=True, kw_only=True):
+    """Measures of the weights alone; `{}` if nothing was measured."""
+
+    layers: tuple[KernelSymmetry, ...] = ()
+    """Symmetry of each kernel: H left-right, V up-down, r180 half turn, T and AT the diagonals."""
+    initialization: tuple[KernelInitialization, ...] = ()
+    """Test of every kernel against its initializer."""
+    batchnorm: tuple[BatchNormState, ...] = ()
+    """State of every batch normalization."""
+    gallery: tuple[FilterGallery, ...] = ()
+    """Filters of some layers, with their mirrored partners."""
+    skipped: Mapping[str, str] = {}
+    """Measurements that were not made, and why."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was measured."""
+        return self == SymmetrySection()
