@@ -5,9 +5,23 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.thresholds.every import THRESHOLDS
-from tests.thresholds import test_answers, test_diagnosis, test_flips, test_security, test_weights
+from tests.thresholds import (
+    test_answers,
+    test_diagnosis,
+    test_flips,
+    test_restoration,
+    test_security,
+    test_weights,
+)
 
-MODULES = (test_answers, test_diagnosis, test_flips, test_security, test_weights)
+MODULES = (
+    test_answers,
+    test_diagnosis,
+    test_flips,
+    test_restoration,
+    test_security,
+    test_weights,
+)
 EDGES = [edge for module in MODULES for edge in module.EDGES.all]
 
 

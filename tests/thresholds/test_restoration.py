@@ -1,0 +1,86 @@
+"""Decisions at the edges of `modelaudit.thresholds.restoration`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Architecture, Layer, TensorStats
+from modelaudit.probe.protocol import Observation, Status
+from modelaudit.restore.compare import compare
+from modelaudit.restore.golden_check import compare_output, rounding
+from modelaudit.restore.layers import compare_layers
+from modelaudit.restore.model import Weight
+from tests.restore.test_compare import weight
+from tests.thresholds.edges import Edges, check
+
+EDGES = Edges()
+at = EDGES.at
+
+
+def reproduced(difference, dtype, noise=0.0):
+    """Whether an output that was recorded as 0 counts as the same."""
+    now, then = np.array([difference]), np.array([0.0])
+    return compare_output("y", now, then, rounding(["float32", dtype]), noise).reproduced
+
+
+@at("restoration.ROUNDING", {2e-5: True, 2.02e-5: False})
+def rounded_float32(difference):
+    return reproduced(difference, "float32")
+
+
+@at("restoration.ROUNDING_FLOAT16", {2e-3: True, 2.02e-3: False})
+def rounded_float16(difference):
+    return reproduced(difference, "float16")
+
+
+@at("restoration.ROUNDING_BFLOAT16", {2e-2: True, 2.02e-2: False})
+def rounded_bfloat16(difference):
+    return reproduced(difference, "bfloat16")
+
+
+@at("restoration.NOISE_FACTOR", {10.0: True, 10.1: False})
+def as_different_as_repeated_runs(factor):
+    return reproduced(0.5 * factor, "float32", 0.5)
+
+
+def change(before, after):
+    return str(compare([before], [after]).differing[0].change)
+
+
+@at("restoration.FACTOR_ERROR", {0.99e-5: "scaled", 1.01e-5: "other-values"})
+def scaled_values(error):
+    """Twice the values, and this share of them at a right angle."""
+    values, other = np.array([1.0, 0.5]), np.array([-0.5, 1.0])
+    return change(weight("w", values), weight("w", 2 * (values + error * other)))
+
+
+@at("restoration.FACTOR_ERROR", {0.99e-5: "scaled", 1.01e-5: "other-values"})
+def scaled_statistics(error):
+    before = Weight(("w",), (9,), "float32", "a", TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 0))
+    stats = TensorStats(-2.0, 2.0 + 2 * error, 0.0, 1.0, 0, 0)
+    return change(before, replace(before, sha256="b", stats=stats))
+
+
+@at("restoration.UNRELATED", {0.495: "re-initialised", 0.505: "other-values"})
+def unrelated_values(correlation):
+    values, other = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
+    mixed = correlation * values + np.sqrt(1 - correlation**2) * other
+    return change(weight("w", values), replace(weight("w", mixed), initial=lambda: True))
+
+
+@at("restoration.SAME_SETTING", {0.99e-6: 0, 1.01e-6: 1})
+def settings_that_differ(difference):
+    layer = Layer("drop", "drop", "Dropout", config={"rate": 1 + difference})
+    saved = Architecture("Functional", "m", "keras3", (layer,), ("drop",), ("drop",))
+    details = {"drop": {"config": {"rate": 1.0}}}
+    seen = Observation("here", "load_model", Status.LOADED)
+    seen = replace(seen, layers={"drop": "Dropout"}, details=details)
+    return len(compare_layers(saved, seen)[0])
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)
