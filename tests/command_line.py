@@ -11,5 +11,5 @@ SAMPLES = ROOT / "sample_models"
 
 
 def command(*arguments):
-    """The command line of a fresh process."""
+    """The command line that starts modelaudit in a new process."""
     return [sys.executable, "-m", "modelaudit", *map(os.fspath, arguments)]

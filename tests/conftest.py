@@ -1,4 +1,4 @@
-"""Fixtures for every room."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.made import files
 from tests.sharing import made_once, module, output_of
 
 # A deadline times the machine, not the code. On CI the examples are the same in every run, so that
-# a red run can be repeated; elsewhere each run looks at new ones.
+# a failed run can be repeated; elsewhere each run tries new ones.
 settings.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("modelaudit")
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the directory of `tests.made.build`, built once a session in a process of its own."""
+    """The directory of `tests.made.build`, built once per session in a process of its own."""
     return made_once(
         tmp_path_factory, "made", lambda folder: output_of(module("tests.made.build", str(folder)))
     )
@@ -49,7 +49,7 @@ def modelaudit(tmp_path):
 
 @pytest.fixture
 def models(tmp_path):
-    """Two sound models (`a.h5`, `b.keras`) and a cut one (`truncated.h5`)."""
+    """Two intact models (`a.h5`, `b.keras`) and a truncated one (`truncated.h5`)."""
     folder = tmp_path / "models"
     folder.mkdir()
     files.minimal_h5(folder / "a.h5")
@@ -60,6 +60,6 @@ def models(tmp_path):
 
 @pytest.fixture
 def sound(models):
-    """The two sound models alone."""
+    """The two intact models only."""
     (models / "truncated.h5").unlink()
     return models

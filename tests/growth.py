@@ -1,5 +1,5 @@
-"""How the cost of a piece of work grows with its size: a ratio within one run, so that neither a
-slow machine nor other work beside it decides."""
+"""Growth of the cost of a function with the size of its input, as a ratio within one run, which
+does not depend on the speed of the machine or on other load."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from typing import TypeVar
 
 Prepared = TypeVar("Prepared")
 TIMES = 4
-# Work in proportion to its size gives 4 and a square gives 16: this is as far from one as from
-# the other.
+# Linear cost gives 4 and quadratic cost 16: this is their geometric mean.
 LINEAR = 8.0
 SQUARE = float(TIMES**2)
 ROUNDS = 3
-DOUBTFUL_ROUNDS = 9  # where the ratio is neither that of the one nor that of the other
+DOUBTFUL_ROUNDS = 9  # for a ratio that is neither linear nor quadratic
 
 
 def growth(
     prepare: Callable[[int], Prepared], work: Callable[[Prepared], object], size: int
 ) -> float:
-    """CPU time of the work on `TIMES * size` over that on `size`, of each the least of all rounds.
+    """CPU time of `work` at `TIMES * size` over that at `size`, each the minimum of all rounds.
 
     Args:
-        prepare: makes what is worked on, of a size; its time does not count.
-        work: leaves what it is given as it was.
-        size: such that the work takes some hundredths of a second.
+        prepare: makes an input of a given size; its time is not counted.
+        work: the function to measure; must not change its input.
+        size: should make `work` take some hundredths of a second.
     """
     few, many = prepare(size), prepare(TIMES * size)
     taken: dict[bool, float] = {False: math.inf, True: math.inf}
@@ -40,7 +39,7 @@ def growth(
 
 
 def _cpu_seconds(work: Callable[[Prepared], object], given: Prepared) -> float:
-    """Of this thread, and without the garbage collector: that walks all that other tests left."""
+    """CPU time of this thread without the garbage collector, which depends on other tests."""
     gc.collect()
     gc.disable()
     try:

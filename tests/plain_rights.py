@@ -1,4 +1,4 @@
-"""Root may read everything; for a moment, without that."""
+"""Temporarily dropping root's right to read everything."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NOBODY = 65534
 
 @contextlib.contextmanager
 def folder_of_a_plain_user() -> Iterator[Path]:
-    """A folder that the process owns without root's rights over files, which are back afterwards.
+    """A folder owned by the process while it lacks root's rights over files, restored afterwards.
 
-    pytest's own folders are root's alone, so this one lies beside them.
+    pytest's own folders are private to root, so this one is outside them.
     """
     root = os.geteuid() == 0
     with tempfile.TemporaryDirectory() as name:

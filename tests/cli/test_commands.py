@@ -1,4 +1,4 @@
-"""The smaller commands, each against something that is not their own code."""
+"""The smaller commands, each checked against independent code."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_render_makes_every_format_without_the_model(modelaudit, sound, tmp_path
     audit = tmp_path / "out" / "models" / "a.h5" / "audit.json"
     page = audit.with_name("report.html").read_text()
     (sound / "a.h5").unlink()
-    # Only the run knows that it keeps audits to compare with, and that there was none before.
+    # Only a run knows whether there is an earlier audit to compare with.
     news = re.search(r"<div><dt>Compared with</dt>.*?</div>\n", page, re.DOTALL)
     assert "there is no earlier audit of this model" in news[0]
     shown = modelaudit("render", audit, "-f", "html").stdout
@@ -89,7 +89,7 @@ def test_render_makes_a_pdf(modelaudit, sound, tmp_path):
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_what_a_rule_says_fits_a_terminal_and_its_code_stays_as_it_is():
+def test_rule_texts_fit_a_terminal_and_code_keeps_its_lines():
     for each in CATALOGUE:
         told = CliRunner().invoke(cli, ["rules", each.code]).output
         code = [line for line in each.fix.splitlines() if line.startswith(" ")]
@@ -112,10 +112,10 @@ def test_rules_are_all_listed_and_each_explained(modelaudit):
 def test_doctor_looks_for_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = {each.partition(">")[0] for each in project["dependencies"]}
-    assert {*PACKAGES} == named | {"keras"}  # which comes with TensorFlow
+    assert {*PACKAGES} == named | {"keras"}  # keras comes with TensorFlow
 
 
-def test_doctor_tells_every_layer_of_the_sandbox(modelaudit):
+def test_doctor_lists_every_layer_of_the_sandbox(modelaudit):
     from modelaudit.probe.child.sandbox import LAYERS
 
     lines = modelaudit("doctor").stdout.splitlines()
@@ -126,7 +126,7 @@ def test_doctor_tells_every_layer_of_the_sandbox(modelaudit):
     assert any(line.split()[:2] == ["ok", "numpy"] for line in lines)
 
 
-def test_a_template_that_is_wrong_is_named_with_file_and_line(modelaudit, sound, tmp_path):
+def test_an_invalid_template_is_reported_with_file_and_line(modelaudit, sound, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "report.html.j2").write_text("<p>\n{{ modle }}")

@@ -1,4 +1,4 @@
-"""How runs end: one code for every combination, and a sentence for everything that is refused."""
+"""Exit codes: one for every combination of results, and a sentence for every usage error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from modelaudit.exit_codes import worst
 from tests.made import files
 
-CODES = (130, 70, 2, 75, 1, 3, 4, 0)  # by precedence, as the README tells
+CODES = (130, 70, 2, 75, 1, 3, 4, 0)  # by precedence, as in the README
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -39,13 +39,13 @@ def test_a_failing_model_ends_with_1(modelaudit, models):
     assert done.stdout.startswith("FAIL  truncated.h5")
 
 
-def test_fail_on_moves_the_line(modelaudit, models):
+def test_fail_on_changes_the_threshold(modelaudit, models):
     rows = json.loads(modelaudit("scan", models, "--json").stdout)
     severities = next(row for row in rows if row["path"] == "truncated.h5")["severities"]
     worst = next(s for s in ("critical", "high", "medium", "low", "info") if severities[s])
     assert worst == "high"
     assert modelaudit("scan", models, "--fail-on", "high").returncode == 1
-    # Nothing fails it any more, but it still was not read to its end.
+    # No finding fails it any more, but it still was not read completely.
     assert modelaudit("scan", models, "--fail-on", "critical").returncode in {0, 3}
 
 
@@ -75,7 +75,7 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
         (("render", "nowhere.json", "-f", "html"), "'nowhere.json' does not exist"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_sentence(modelaudit, arguments, said):
+def test_impossible_requests_are_reported_in_a_sentence(modelaudit, arguments, said):
     done = modelaudit(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
@@ -92,7 +92,7 @@ def test_variables_set_options_and_options_win(modelaudit, models):
     assert done.returncode == 2
 
 
-def test_output_that_cannot_be_written_is_refused_before_the_work(modelaudit, sound, tmp_path):
+def test_an_output_that_cannot_be_written_is_reported_before_the_run(modelaudit, sound, tmp_path):
     (tmp_path / "file").write_text("x")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         done = modelaudit("audit", sound, "--no-probe", "--out", out)
@@ -126,7 +126,7 @@ def test_a_closed_pipe_does_not_change_the_code(models, tmp_path):
     assert (process.stderr.read(), process.wait(60)) == (b"", 1)
 
 
-def test_quiet_prints_nothing_and_the_log_has_a_line_a_model(modelaudit, models, tmp_path):
+def test_quiet_prints_nothing_and_the_log_has_one_line_per_model(modelaudit, models, tmp_path):
     log = tmp_path / "log.jsonl"
     done = modelaudit("scan", models, "--quiet", "--log-file", log)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
@@ -138,7 +138,7 @@ def test_quiet_prints_nothing_and_the_log_has_a_line_a_model(modelaudit, models,
     }
 
 
-def test_a_place_that_was_not_seen_makes_a_run_incomplete(tmp_path):
+def test_an_unreadable_directory_makes_a_run_incomplete(tmp_path):
     from modelaudit.runs.batch import exit_code, find_models
     from modelaudit.settings import Limits, Settings
 

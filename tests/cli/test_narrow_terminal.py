@@ -1,4 +1,4 @@
-"""What a real terminal of 80 columns shows."""
+"""Output in a real terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.made import files
 
 
 def on_a_terminal(*arguments):
-    """Lines that the command shows in a real terminal."""
+    """The lines of the command's output in a real terminal."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     plain = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}}
@@ -41,7 +41,7 @@ def on_a_terminal(*arguments):
     return text.decode().replace("\r", "").splitlines()
 
 
-def test_a_scan_is_no_wider(models):
+def test_a_scan_fits_the_terminal(models):
     long = models / ("deeply/" * 12)
     long.mkdir(parents=True)
     files.minimal_h5(long / "model.h5")
@@ -53,8 +53,8 @@ def test_a_scan_is_no_wider(models):
 def test_the_rules_on_a_terminal(modelaudit):
     lines = on_a_terminal("rules")
     assert max(map(len, lines)) <= 80
-    searched = modelaudit("rules").stdout.splitlines()  # one line a rule
+    searched = modelaudit("rules").stdout.splitlines()  # one line per rule
     shown = re.sub(r"\n {20,}", " ", "\n".join(lines)).splitlines()
     assert shown == searched
     summaries = {line.index(line.split()[3], 20) for line in searched}
-    assert len(summaries) == 1  # they begin below one another
+    assert len(summaries) == 1  # they are aligned

@@ -1,4 +1,4 @@
-"""What stands in columns of a terminal does so for letters of any width."""
+"""Columns in a terminal are aligned for characters of any width."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_shortened_path_fits_its_columns_and_shows_both_ends(path, width):
     assert ("…" in short) == (cells(path) > width)
 
 
-def test_formats_stand_below_each_other():
+def test_formats_are_aligned():
     rows = [row(path) for path in ("plain.keras", "数字识别_模型.keras", "🦊 détecteur.h5")]
     lines = table(rows).splitlines()
     assert len({cells(line.removesuffix("Keras")) for line in lines}) == 1

@@ -1,4 +1,4 @@
-"""Made facts for the diagnosis: one sound model, and what is changed in it."""
+"""Facts for the diagnosis: one healthy model, and functions that change them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def turned(nfv: float = 0.5) -> TransformEffect:
 
 
 def output(**changes) -> OutputBehaviour:
-    """Ten classes, understood as given, mirror-trained."""
+    """A classifier of ten classes, accurate as given, trained with mirrored images."""
     sound = OutputBehaviour(
         name="digit",
         kind="softmax",
@@ -51,7 +51,7 @@ def output(**changes) -> OutputBehaviour:
 
 
 def silent(bits: float = 0.0, **changes) -> OutputBehaviour:
-    """The same answer to everything."""
+    """The same output for every input."""
     changes = {
         "transforms": (mirror(None, None),),
         "orientation": {"e": bits},
@@ -61,7 +61,7 @@ def silent(bits: float = 0.0, **changes) -> OutputBehaviour:
 
 
 def regression(**changes) -> OutputBehaviour:
-    """A number without classes."""
+    """One output of a regression."""
     sound = replace(output(), kind="regression", shape=(None, 1), orientation={}, domain={})
     return replace(sound, **({"collapse": Collapse(False, None, None, None, None, 0.4)} | changes))
 
@@ -125,7 +125,7 @@ LOW = Collapse(False, 0.2, 10, 3, 0.9, 0.1)
 
 
 def quiet(**changes):
-    """Says little about these images, in either orientation."""
+    """Little information about these images, in either orientation."""
     return output(**({"collapse": LOW, "orientation": {"e": 0.2, "H": 0.2}} | changes))
 
 
@@ -133,7 +133,7 @@ NAMED = ("training data", "filters and architecture", "restoration")
 
 
 def check(diagnosis: Diagnosis) -> None:
-    """What must hold of any diagnosis."""
+    """Assert what must hold for any diagnosis."""
     assert [suspect.name for suspect in diagnosis.suspects] == list(NAMED)
     for suspect in diagnosis.suspects:
         assert suspect.state in {GUILTY, CLEARED, OPEN}
@@ -150,5 +150,5 @@ def check(diagnosis: Diagnosis) -> None:
     named = [each.cause for group in groups for each in group]
     assert len(named) == len(set(named))
     confirmed = {cause.cause for cause in diagnosis.causes}
-    for step in PROCEDURE:  # what is not named does not arise behind a cause that is
+    for step in PROCEDURE:  # steps without a result are explained by an earlier cause
         assert step.cause in named or (step.explained_by | step.skipped_after) & confirmed

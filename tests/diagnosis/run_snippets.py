@@ -1,4 +1,4 @@
-"""Run pieces of advice on a model, each for itself, and print what became of each as JSON.
+"""Run code snippets of the advice on a model, each separately, and print the results as JSON.
 
 Arguments: the module of its Keras (or `none`), the model, images, and a JSON file of
 `[[name, code], ...]`.
@@ -17,7 +17,7 @@ MODULE, MODEL, IMAGES, CODES = sys.argv[1:]
 
 
 def surroundings(x, y):
-    """What a reader of the advice has: images, labels, the code that builds the model, files."""
+    """What a user has when following the advice: images, labels, model code, files."""
     given = {"images": x, "labels": y, "series": x, "volumes": x}
     np.save("reference_inputs.npy", x[:8])
     if MODULE == "none":

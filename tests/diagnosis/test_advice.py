@@ -1,4 +1,4 @@
-"""What is advised for each cause: words for all, and code that does what they say."""
+"""Advice for each cause: text for all, and code that does what the text says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_cause_has_title_sentence_and_refutation(cause):
 
 @pytest.mark.parametrize("cause", ADVICE)
 @pytest.mark.parametrize("flip", [*SIMPLEST, ""])
-def test_code_can_be_pasted(cause, flip):
+def test_code_is_valid_python(cause, flip):
     load = loading_code(examples.healthy())
     for step in next_steps(cause, CauseFound(1.0, (), transform=flip), load):
         assert not re.search(r"\{[a-z]+\}", step.text + step.code)
@@ -39,7 +39,7 @@ def test_code_can_be_pasted(cause, flip):
             ast.parse(step.code)
 
 
-def test_code_does_what_its_words_say():
+def test_code_does_what_its_text_says():
     import numpy as np
 
     from modelaudit.measures.dihedral import elements
@@ -80,7 +80,7 @@ def test_code_for_scales_does_what_was_tried(high):
 
 
 @pytest.mark.parametrize("bias", [[0.1, -0.2, 60.0], [60.0]])
-def test_code_centres_the_bias_of_the_layer_that_is_named(bias):
+def test_code_centres_the_bias_of_the_named_layer(bias):
     import numpy as np
 
     class Layer:

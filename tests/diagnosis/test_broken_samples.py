@@ -1,4 +1,4 @@
-"""Sound sample models, broken in one way, get the diagnosis of what was done to them."""
+"""Sample models with one injected fault are diagnosed with that fault."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def causes(model, images, folder, probe, **labels):
 
 
 def raised_bias(model, images):
-    """Raises the bias of class 3 until most images get this answer, and not all."""
+    """Raise the bias of class 3 until most images get this class, but not all."""
     head = model.layers[-1]
     kernel, bias = head.get_weights()
     for by in np.arange(1.0, 60.0, 0.5):
@@ -72,7 +72,7 @@ def test_a_moderate_bias_of_the_head_is_found(digits, tmp_path, probe):
     assert (first.cause, first.where) == ("head-bias", "digit")
 
 
-def test_images_of_one_class_are_no_collapse(digits, tmp_path, probe):
+def test_images_of_one_class_are_not_a_collapse(digits, tmp_path, probe):
     x, y = digits
     rng = np.random.default_rng(0)
     threes = np.concatenate([np.roll(x[y == 3], s, axis=(1, 2)) for s in ((0, 0), (0, 1), (1, 0))])
@@ -82,7 +82,7 @@ def test_images_of_one_class_are_no_collapse(digits, tmp_path, probe):
     assert {cause.cause for cause in found} <= {"healthy", "little-information"}
 
 
-def test_a_trunk_called_twice_and_a_biased_head_behind_it(digits, tmp_path, probe):
+def test_a_trunk_called_twice_and_a_biased_head_after_it(digits, tmp_path, probe):
     import keras
 
     model = sound()
@@ -107,9 +107,9 @@ def test_a_trunk_called_twice_and_a_biased_head_behind_it(digits, tmp_path, prob
         (lambda x: 3 - 3 * x, "1-x"),
     ],
 )
-def test_the_scale_of_the_images_is_told_by_the_statistics(fed, undone, digits, tmp_path, probe):
+def test_statistics_identify_the_scale_of_the_images(fed, undone, digits, tmp_path, probe):
     model = sound()
-    if undone == "1-x":  # in the range of the images, whatever it is
+    if undone == "1-x":  # keeps the range of the images
         model = scaled(model, 1 / 3)
     first = causes(model, fed(digits[0]), tmp_path, probe)[0]
     assert (first.cause, first.transform) == ("input-domain", undone)
@@ -120,13 +120,13 @@ def test_the_scale_of_the_images_is_told_by_the_statistics(fed, undone, digits, 
     [(0.5, 0.5, "x/127.5-1"), (1.0, 0.0, "/255")],
 )
 def test_a_model_of_values_around_0_is_fed_bytes(scale, offset, undone, digits, tmp_path, probe):
-    """Dividing by 255 would bring bytes into a range, but not into the one of training."""
+    """Dividing bytes by 255 gives a usual range, but not that of the training."""
     first = causes(scaled(sound(), scale, offset), 255 * digits[0], tmp_path, probe)[0]
     assert (first.cause, first.transform) == ("input-domain", undone)
 
 
 def scaled(model, scale, offset=0.0):
-    """The model behind a layer that does not say which values it is for."""
+    """The model after a layer that does not show its input range."""
     import keras
 
     image = keras.Input((16, 16, 1))
@@ -136,7 +136,7 @@ def scaled(model, scale, offset=0.0):
     return both
 
 
-def test_red_and_blue_exchanged_are_told_by_labels(digits, tmp_path, probe):
+def test_swapped_red_and_blue_are_identified_with_labels(digits, tmp_path, probe):
     import keras
 
     x, y = digits
@@ -148,19 +148,19 @@ def test_red_and_blue_exchanged_are_told_by_labels(digits, tmp_path, probe):
     first = causes(model, colours, tmp_path, probe, y=y)[0]
     assert (first.cause, first.transform) == ("input-domain", "BGR")
     unlabelled = causes(model, colours, tmp_path, probe)[0]
-    assert unlabelled.cause == "orientation-sensitive-data"  # the answers are as sure either way
+    assert unlabelled.cause == "orientation-sensitive-data"  # equally confident either way
 
 
-def test_labels_in_another_order_are_told_from_a_model_that_fails(digits, tmp_path, probe):
+def test_labels_in_another_order_are_distinguished_from_a_failing_model(digits, tmp_path, probe):
     x, y = digits
-    order = np.array([0, 1, 9, 2, 3, 4, 5, 6, 7, 8])  # as where a name of two digits comes first
+    order = np.array([0, 1, 9, 2, 3, 4, 5, 6, 7, 8])  # as sorted by name, one of two digits
     first = causes(sound(), x, tmp_path, probe, y=order[y])[0]
     assert first.cause == "labels-renumbered"
     shuffled = np.random.default_rng(0).permutation(y)
     assert causes(sound(), x, tmp_path, probe, y=shuffled)[0].cause == "not-understood"
 
 
-def test_a_logarithm_of_0_is_named_for_what_it_is(digits, tmp_path, probe):
+def test_a_logarithm_of_0_is_identified(digits, tmp_path, probe):
     import keras
 
     image = keras.Input((16, 16, 1))
@@ -177,8 +177,8 @@ def test_a_logarithm_of_0_is_named_for_what_it_is(digits, tmp_path, probe):
     tf.debugging.disable_check_numerics()
 
 
-def test_a_normalisation_left_out_of_the_restore(digits, tmp_path, probe):
-    """Renamed, so that loading by name passed over it: as it was created, gamma and beta too."""
+def test_a_normalisation_that_was_not_restored(digits, tmp_path, probe):
+    """Renamed, so skipped when loading by name: initial values, including gamma and beta."""
     model = sound()
     gamma, beta, mean, variance = model.get_layer("norm_2").get_weights()
     created = [np.ones_like(gamma), np.zeros_like(beta), np.zeros_like(mean)]
@@ -189,7 +189,7 @@ def test_a_normalisation_left_out_of_the_restore(digits, tmp_path, probe):
 
 @pytest.mark.parametrize("name", ["digit", "odd"])
 def test_of_several_heads_the_biased_one_is_found(name, digits, tmp_path, probe):
-    """Heads of one width, of which the file does not say which output each makes."""
+    """Heads of equal width; the file does not show which output belongs to which."""
     import keras
 
     model = sound()
@@ -216,7 +216,7 @@ def test_a_call_that_was_saved_with_training_set_is_random(digits, tmp_path, pro
     assert causes(random, digits[0], tmp_path, probe)[0].cause == "nondeterministic"
 
 
-def test_permuted_channels_and_turned_kernels(digits, tmp_path, probe):
+def test_permuted_channels_and_rotated_kernels(digits, tmp_path, probe):
     model = sound()
     for layer in model.layers:
         if layer.name.startswith("conv"):
@@ -232,7 +232,7 @@ def test_permuted_channels_and_turned_kernels(digits, tmp_path, probe):
     assert (first.cause, first.where) == ("wrong-weights-upstream", "norm_3")
 
 
-def test_a_short_training_leaves_statistics_on_their_way(probe, digits, tmp_path):
+def test_after_short_training_statistics_have_not_converged(probe, digits, tmp_path):
     import keras
 
     keras.utils.set_random_seed(0)

@@ -1,4 +1,4 @@
-"""Each cause from the smallest facts that show it, and from facts that nearly do."""
+"""Each cause on the smallest facts that show it, and none on facts that nearly do."""
 
 from __future__ import annotations
 
@@ -91,16 +91,16 @@ def seen_as(*outputs, **changes):
         ("wrong-weights-upstream", "", *seen_as(batchnorm=(fit(), fit(0.6, "later")))),
         ("wrong-weights-upstream", "", *seen_as(batchnorm=(AWAY, fit(0.9, "later")))),
         ("bn-statistics-unsettled", "", *seen_as(silent(), batchnorm=(HALFWAY, fit(0.9, "on")))),
-        # Inversion keeps the range of values, so that more information is proof.
+        # Inversion keeps the range of values, so more information is evidence.
         ("input-domain", "1-x", *seen_as(quiet(domain={"1-x": 3.0, "*255": 2.0}))),
-        # So is what says far more than values of any size do; two that do are told apart by none.
+        # So is far more information than any scale gives; two such variants are indistinguishable.
         ("input-domain", "2x-1", *seen_as(quiet(domain={"2x-1": 3.0, "*255": 1.8}))),
         ("input-domain", "2x-1", *seen_as(quiet(domain={"2x-1": 3.0, "standardised": 3.02}))),
         ("input-domain", "/255", *seen_as(output(**SURE | WAYS))),
-        # Far off statistics that fit on another scale need no information beside them.
+        # Statistics that are far off and fit at another scale are sufficient evidence.
         ("input-domain", "/255", *seen_as(output(domain={"/255": 0.0}), batchnorm=(DISTANT,))),
         ("input-domain", "*255", *seen_as(silent(domain={"*255": 0.55 * TEN}))),
-        # Nothing normalises: only far too sure answers show that the values are too large.
+        # Without normalisation, only overconfident predictions show too large values.
         ("input-domain", "/255", *seen_as(output(**SURE))),
         ("collapse-open", "", *seen_as(silent())),
         ("undecided-without-images", "", *seen_as(silent(orientation={}), user=False)),
@@ -127,7 +127,7 @@ def test_facts_get_their_cause(cause, transform, seen, measured):
 
 
 @pytest.mark.parametrize("code", DAMAGE)
-def test_damage_stands_before_everything_where_it_is_severe(code):
+def test_severe_damage_comes_first(code):
     found = facts(behaviour(silent()))
     severe = diagnose(found, (failing(code, Severity.CRITICAL),))
     assert severe.causes[0].cause == "damaged-restore"
@@ -138,10 +138,10 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
 @pytest.mark.parametrize(
     ("seen", "not_cause"),
     [
-        # A quarter of a bit, or half of what could be said, is no other orientation.
+        # A gain of a quarter bit, or half the maximum, is not another orientation.
         (behaviour(output(orientation={"e": 2.75, "H": 3.0})), "orientation-mismatch"),
         (behaviour(output(orientation={"e": 0.2, "r270": 0.504 * TEN})), "orientation-mismatch"),
-        # Two classes: random answers to strange images look informative.
+        # Two classes: random predictions on unusual images look informative.
         (
             behaviour(
                 output(
@@ -155,17 +155,17 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
             behaviour(output(collapse=Collapse(True, 0.0, 2, 0, 1.0, 0.1), domain={"2x-1": 0.7})),
             "input-domain",
         ),
-        # Larger values make a sound model surer.
+        # Larger values make a healthy model more confident.
         (behaviour(output(domain={"*255": TEN})), "input-domain"),
         (behaviour(quiet(domain={"2x-1": 3.0, "*255": 2.5})), "input-domain"),
-        # Sure as training makes a network; as sure on every scale; unsure of all on the other.
+        # Confident by training; equally on every scale; unsure of all on the other.
         (behaviour(output(**SURE | {"margin": 41.0})), "input-domain"),
         (behaviour(output(**SURE | {"domain_margin": {"/255": 60.0}})), "input-domain"),
         (behaviour(output(**SURE | {"domain": {"/255": 0.7 * TEN}})), "input-domain"),
         (labelled(behaviour(output(**SURE, accuracy={"e": 0.9, "/255": 0.5}))), "input-domain"),
-        # An unsure model says little, but not the same to all.
+        # An unsure model gives little information, but is not constant.
         (behaviour(quiet(collapse=Collapse(False, 0.6, 10, 1, 0.3, 0.1))), "little-information"),
-        # Images of one kind are no measure of a flip, and strain the statistics.
+        # Images of one class cannot measure a flip, and shift the statistics.
         (behaviour(quiet(transforms=SENSITIVE), batchnorm=(fit(),)), "orientation-sensitive-data"),
         (behaviour(quiet(), batchnorm=(fit(0.6),)), "wrong-weights-upstream"),
         (
@@ -176,9 +176,9 @@ def test_damage_stands_before_everything_where_it_is_severe(code):
             ),
             "bn-statistics-lost",
         ),
-        # A silent layer beside others that speak is no collapse.
+        # One dead layer in parallel with live ones is not a collapse.
         (behaviour(dead={"side": 1.0, "relu": 0.1}), "dead-units"),
-        # Few images of one class strain the statistics.
+        # Few images of one class shift the statistics.
         (labelled(behaviour(batchnorm=(fit(0.39),)), 1.0), "wrong-weights-upstream"),
         (behaviour(batchnorm=(fit(0.34),)), "wrong-weights-upstream"),
     ],
@@ -187,7 +187,7 @@ def test_no_false_alarm(seen, not_cause):
     assert all(cause.cause != not_cause for cause in diagnosed(seen).causes)
 
 
-def test_weights_that_are_no_numbers_are_no_damage_of_the_file():
+def test_nan_weights_are_not_damage_of_the_file():
     found = diagnose(facts(), (failing("MA111", Severity.HIGH),))
     assert found.causes[0].cause == "nonfinite-weights"
     assert found.suspects[-1].state == "open"
@@ -204,7 +204,7 @@ def test_weights_that_are_no_numbers_are_no_damage_of_the_file():
         ([norm(affine=True)], [initial("a")], "learned-invariance"),
     ],
 )
-def test_normalisations_as_they_were_created_beside_trained_kernels(layers, kernels, cause):
+def test_normalisations_at_initial_values_with_trained_kernels(layers, kernels, cause):
     assert diagnosed(None, measurements(*kernels, batchnorm=layers)).causes[0].cause == cause
 
 
@@ -224,7 +224,7 @@ def test_grey_zone_of_flip_variation(h, v, accuracy, cause):
     assert diagnosed(behaviour(shown)).causes[0].cause == cause
 
 
-def test_in_the_grey_zone_answers_must_stay_or_all_orientations_be_alike():
+def test_in_the_grey_zone_predictions_must_agree_or_all_orientations_be_equal():
     shaky = output(transforms=(mirror(0.12, 0.87), turned(1.7)))
     assert diagnosed(behaviour(shaky)).causes[0].cause == "orientation-sensitive-data"
     quarter = replace(turned(0.15), name="r90")
@@ -232,7 +232,7 @@ def test_in_the_grey_zone_answers_must_stay_or_all_orientations_be_alike():
     assert diagnosed(behaviour(alike)).causes[0].cause == "learned-invariance"
 
 
-def test_small_kernel_without_bias_counts_behind_its_first_misfit():
+def test_small_kernel_without_bias_counts_after_its_first_misfit():
     layers = (
         examples.layer("deep", "DepthwiseConv2D"),
         examples.layer("norm", "BatchNormalization", inbound=(("deep",),)),
@@ -253,7 +253,7 @@ def test_saturated_outputs_prove_no_symmetry():
     assert any(each.cause == "invariant-by-construction" for each in found.undecidable)
 
 
-def test_answers_that_change_are_not_learned_invariance_whatever_the_other_flip_does():
+def test_changed_predictions_are_not_learned_invariance_whatever_the_other_flip_does():
     shown = output(transforms=(mirror(0.078, 0.67), turned(0.587)))
     found = diagnosed(behaviour(shown)).causes[0]
     assert (found.cause, found.belief) == ("orientation-sensitive-data", 0.5)

@@ -1,4 +1,4 @@
-"""What holds of every diagnosis: its order, what explains what, and that it is whole."""
+"""Properties of every diagnosis: order, explanations, completeness."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_only_earlier_causes_explain():
         assert step.explained_by & set(NAMES) <= set(NAMES[:place]) | {step.cause}
 
 
-def test_consequences_name_what_brings_them_about():
+def test_consequences_name_their_cause():
     found = diagnosed(behaviour(silent()), measurements(initial("a", "fresh")))
     assert [cause.cause for cause in found.causes] == ["never-loaded"]
     assert {(each.cause, each.of) for each in found.consequences} == {
@@ -67,8 +67,8 @@ def test_consequences_name_what_brings_them_about():
     }
 
 
-def test_what_was_given_is_not_asked_for_where_the_model_was_not_run():
-    """Images may have been given; that they were not fed is another reason."""
+def test_given_images_are_not_asked_for_when_the_model_was_not_run():
+    """Images may have been given but not used, which is another reason."""
     found = replace(facts(), behaviour=None, probe_skipped="it holds code")
     diagnosis = diagnose(found, ())
     open_ = {each.cause: each.needs for each in diagnosis.undecidable}
@@ -77,7 +77,7 @@ def test_what_was_given_is_not_asked_for_where_the_model_was_not_run():
     assert not any("images" in needs for needs in open_.values())
 
 
-def test_images_that_could_not_be_fed_are_not_asked_for_as_if_none_were_given():
+def test_images_that_could_not_be_used_are_not_asked_for():
     seen = behaviour(user=False)
     seen = replace(seen, inputs=replace(seen.inputs, notes=("the probe data do not fit",)))
     known = facts(seen)
@@ -87,7 +87,7 @@ def test_images_that_could_not_be_fed_are_not_asked_for_as_if_none_were_given():
     assert answer.startswith("Undecided: the probe data do not fit. The file, its")
 
 
-def test_answers_that_are_noise_rule_out_nothing_about_flips():
+def test_noise_outputs_rule_out_nothing_about_flips():
     flips = {"invariant-by-construction", "learned-invariance", "output-follows-flip"}
     flips |= {"orientation-sensitive-architecture", "orientation-sensitive-data"}
     sound, noisy = (diagnosed(behaviour(deterministic=d)) for d in (True, False))
@@ -97,14 +97,14 @@ def test_answers_that_are_noise_rule_out_nothing_about_flips():
 
 
 @pytest.mark.parametrize("seen", [silent(), silent(name="other")])
-def test_a_constant_output_is_not_said_to_differ_from_image_to_image(seen):
+def test_a_constant_output_is_not_described_as_varying(seen):
     found = diagnosed(behaviour(seen), measurements(initial("a", "fresh"), initial("b")))
     assert "little-information" not in {each.cause for each in found.ruled_out}
     assert "little-information" not in {each.cause for each in found.undecidable}
 
 
-def test_the_misfit_is_held_against_the_limit_that_is_named():
-    """What is asked of images that are answered alike lets a first, smaller misfit pass."""
+def test_the_misfit_is_compared_with_the_named_limit():
+    """The limit for images with equal predictions accepts a first, smaller misfit."""
     alike = output(collapse=Collapse(False, 0.2, 10, 3, 0.97, 0.3), orientation={}, domain={})
     seen = behaviour(alike, batchnorm=(fit(0.5, "first"), fit(1.8, "second")))
     found = next(c for c in diagnosed(seen).causes if c.cause == "wrong-weights-upstream")
@@ -193,5 +193,5 @@ measured = st.builds(
 
 
 @given(behaviours, measured)
-def test_any_facts_get_a_whole_diagnosis(seen, known):
+def test_any_facts_get_a_complete_diagnosis(seen, known):
     check(diagnosed(seen, known))

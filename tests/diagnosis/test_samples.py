@@ -1,4 +1,4 @@
-"""The committed sample models get the diagnosis that their manifest asks for."""
+"""The diagnoses of the sample models match the conditions in their manifest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXPECTED = {
     "partial restore": ("partial-restore", "partial-restore"),
     "collapsed": ("head-bias", "head-bias"),
     "batch-normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
-    "unsafe": ("not-run", "not-run"),  # it would run its own code
+    "unsafe": ("not-run", "not-run"),  # loading would run code
 }  # fmt: skip
 PREFIXES = {"digits_tf1_checkpoint": "digits_tf1_checkpoint/lenet.ckpt"}
 MODELS = {

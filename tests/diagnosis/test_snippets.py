@@ -1,4 +1,4 @@
-"""All code that a diagnosis gives to paste is run here, on models of both generations of Keras."""
+"""All code snippets of a diagnosis are run here, on models of Keras 2 and 3."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_code_begins_with_the_keras_that_loads_the_model(runtime, keras, module)
         ("digits_tf1_savedmodel", False, True),
     ],
 )
-def test_a_saved_model_is_loaded_as_what_it_is(sample, keras, graph):
+def test_a_saved_model_is_loaded_by_its_own_kind_of_loader(sample, keras, graph):
     begin = loading_code(static_facts(SAMPLES / sample, Settings()))
     assert ("import tf_keras as keras\nmodel = keras.models.load_model" in begin.model) == keras
     assert ("tf.saved_model.load" in begin.predict) == graph
@@ -89,9 +89,9 @@ def codes(sample, runtime="", transforms=("H",)):
 
 
 def run(module, sample, codes, folder):
-    """What running each code on a sample model gave; TensorFlow starts once for all."""
+    """The result of each snippet on a sample model; TensorFlow starts only once."""
     given = folder / "codes.json"
-    once = {code: name for name, code in codes.items()}  # causes share much of their advice
+    once = {code: name for name, code in codes.items()}  # causes share snippets
     given.write_text(json.dumps([[name, code] for code, name in once.items()]))
     command = [sys.executable, RUNNER, module, SAMPLES / sample, IMAGES, given]
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"} | QUIET
@@ -113,7 +113,7 @@ def failures(found):
 
 
 def of_the_rules(module):
-    """The code in what some rules say to do, with the Keras that they leave to the reader."""
+    """The code in the advice of some rules, with the Keras import that it leaves out."""
     given = {}
     for code in ("MA401", "MA405", "MA604"):
         lines = [line[4:] for line in rule(code).fix.splitlines() if line.startswith("    ")]
@@ -124,7 +124,7 @@ def of_the_rules(module):
 @pytest.mark.slow
 def test_code_for_keras_3_runs_as_it_is_pasted(tmp_path):
     given = codes("digits_noaug.h5", "here") | of_the_rules("keras")
-    # Training on with flips leaves them out of what is saved.
+    # Augmentation used for further training is not part of the saved model.
     train = given["orientation-sensitive-data 1 H"]
     assert AUGMENT["H"] in train
     kinds = "[type(each).__name__ for each in keras.models.load_model(name, compile=False).layers]"
@@ -152,14 +152,14 @@ def test_code_for_keras_2_runs_as_it_is_pasted_and_repairs_lost_statistics(tmp_p
 @pytest.mark.slow
 def test_code_for_a_file_of_keras_2_runs_as_it_is_pasted(tmp_path):
     given = codes("teachable_digits/keras_model.h5", LEGACY)
-    del given["dead-units 0 H"], given["head-bias 0 H"]  # its layers have other names
+    del given["dead-units 0 H"], given["head-bias 0 H"]  # other layer names
     found = run("tf_keras", "teachable_digits/keras_model.h5", given, tmp_path)
     assert failures(found) == {}
     assert len(set(given.values())) > 9
 
 
 @pytest.mark.slow
-def test_code_for_an_export_asks_its_signature(tmp_path):
+def test_code_for_an_export_calls_its_signature(tmp_path):
     steps = codes("digits_random_export")
     given = {
         name: code
@@ -167,7 +167,7 @@ def test_code_for_an_export_asks_its_signature(tmp_path):
         if not any(word in code for word in ("build_model", "load_model", "model.save("))
     }
     assert any(name.startswith("orientation-mismatch") for name in given)
-    # An export that says that it does not train answers alike twice.
+    # An export called with training=False is deterministic.
     (code,) = [each for name, each in steps.items() if name.startswith("nondeterministic")]
     given["export"] = code.replace("MODEL.keras", os.fspath(SAMPLES / "digits_robust.keras"))
     given["export"] += """
@@ -186,12 +186,12 @@ def test_centring_the_head_repairs_a_biased_one(tmp_path):
     assert found["accuracy"] > 0.8, found
 
 
-def test_what_draws_at_random_is_named_from_the_graph():
+def test_random_operations_are_found_in_the_graph():
     from modelaudit.diagnosis.random_layers import drawing
 
     facts = static_facts(SAMPLES / "digits_random_export", Settings())
     assert drawing(facts.artifact) == ("digits_1/random_flip_1",)
-    # Initialisers draw too, but not while the model answers.
+    # Initialisers are random too, but are not run for predictions.
     for sample in ("digits_tf1_savedmodel", "digits_statistics_lost", "digits_robust.keras"):
         assert drawing(static_facts(SAMPLES / sample, Settings()).artifact) == ()
 

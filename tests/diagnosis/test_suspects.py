@@ -1,4 +1,4 @@
-"""Training data, architecture and restoration: which is cleared, and by what."""
+"""Training data, architecture and restoration: which is ruled out, and by what."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_orientation_mismatch_clears_the_training_data_and_is_the_only_cause():
         ),
     ],
 )
-def test_the_restore_proof_clears_or_holds_the_restoration(comparison, state, words):
+def test_the_restore_proof_rules_the_restoration_out_or_keeps_it(comparison, state, words):
     proof = RestoreProof("here", "load_model", comparison)
     _, _, restoration = diagnose(replace(facts(), restore=proof), ()).suspects
     assert restoration.state == state
@@ -75,7 +75,7 @@ def test_suspects_of_a_model_that_was_not_run():
 
 
 def unsure():
-    """Says less than half of what it could, in every orientation."""
+    """Less than half of the possible information, in every orientation."""
     said = Collapse(False, 1.4, 10, 1, 0.3, 0.3)
     return output(collapse=said, orientation={"e": 1.4, "H": 1.4})
 
@@ -84,13 +84,13 @@ def unsure():
     ("seen", "state"),
     [
         (behaviour(), CLEARED),
-        (behaviour(user=False), OPEN),  # made-up inputs show no weights in each other's place
+        (behaviour(user=False), OPEN),  # synthetic inputs cannot show swapped weights
         (behaviour(silent()), OPEN),
         (behaviour(unsure()), OPEN),
         (behaviour(unsure(), batchnorm=(fit(),)), CLEARED),
     ],
 )
-def test_the_restoration_is_cleared_only_where_the_model_understands_its_inputs(seen, state):
+def test_the_restoration_is_ruled_out_only_if_the_model_is_accurate(seen, state):
     suspect = diagnosed(seen).suspects[-1]
     assert suspect.state == state
     assert ("Only inputs that the model recognises" in suspect.text) == (state == OPEN)

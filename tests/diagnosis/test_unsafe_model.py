@@ -14,7 +14,7 @@ def explained(code):
     return diagnose(facts, run_rules(CATALOGUE, facts))
 
 
-def test_it_begins_with_the_danger_and_advises_nothing_that_loads_the_file():
+def test_the_danger_comes_first_and_no_advice_loads_the_file():
     found = explained(SYSTEM)
     assert found.answer.startswith("Do not load this file: ")
     assert "(MA702). " in found.answer
@@ -26,12 +26,12 @@ def test_it_begins_with_the_danger_and_advises_nothing_that_loads_the_file():
     assert not any(cause.next_steps for cause in others)
 
 
-def test_the_terminal_says_so_before_anything_else():
+def test_the_terminal_shows_the_danger_first():
     told = screen("model.keras", explained(SYSTEM)).splitlines()
     assert told[2].startswith("Do not load this file: ")
 
 
-def test_a_harmless_file_is_explained_as_ever():
+def test_a_harmless_file_is_explained_as_usual():
     found = explained(ARITHMETIC)
     assert "Do not load" not in found.answer
     assert found.causes[0].next_steps

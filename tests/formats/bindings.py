@@ -1,4 +1,4 @@
-"""Small configs and tensors to bind to one another, and what a binding lacks."""
+"""Small configs and tensors for binding tests, and what a binding lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def weight(name: str, *shape: int, role: str = "weight") -> Tensor:
 
 
 def missing(binding: Binding) -> tuple[tuple[str, str], ...]:
-    """Layer and role of the variables that the config implies and no tensor holds."""
+    """Layer and role of variables that the config implies but no tensor is bound to."""
     return tuple(
         (layer.route, role)
         for layer in binding.architecture.layers

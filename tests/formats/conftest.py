@@ -1,4 +1,4 @@
-"""What tests of several formats share."""
+"""Fixtures for the tests of several formats."""
 
 from __future__ import annotations
 

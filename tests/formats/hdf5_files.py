@@ -1,4 +1,4 @@
-"""HDF5 files as Keras writes them, by h5py alone."""
+"""HDF5 files as Keras writes them, made with h5py only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quick part of the fuzzing in `fuzz/`, and every input that it once found a fault with."""
+"""A short run of the mutations in `fuzz/`, and all inputs that once caused a fault."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENDINGS = {"read", *map(str, ProblemKind)}
 
 @pytest.fixture(scope="module")
 def valid(tmp_path_factory) -> dict[str, tuple[Path, tuple[bytes, ...]]]:
-    """By target: a folder with a valid model, and all valid contents of the file to change."""
+    """For each target a folder with a valid model, and all valid contents of its mutated file."""
     top = tmp_path_factory.mktemp("seeds")
     found = {}
     for target in TARGETS:
@@ -45,7 +45,7 @@ def test_seeds_are_valid(target: Target, valid) -> None:
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), changes=st.integers(1, 3))
-def test_changed_files_end_as_a_typed_result(target: Target, valid, seed, changes) -> None:
+def test_mutated_files_give_a_typed_result(target: Target, valid, seed, changes) -> None:
     folder, contents = valid[target.name]
     rng = random.Random(seed)
     data = rng.choice(contents)
@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[str, Json]:
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
-def test_what_was_found_ends_in_time(path: Path) -> None:
+def test_inputs_of_past_faults_end_in_time(path: Path) -> None:
     (done,) = worker_pool.run_tasks([path], _read, jobs=1, seconds=20.0, memory=2 << 30)
     assert not done.lost
     assert done.value is not None

@@ -1,4 +1,4 @@
-"""Every limit of the settings: a model that goes over it is told so, and by that name."""
+"""Every limit of the settings is reported by its name when a model exceeds it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_every_limit_has_a_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_model_over_a_limit_is_told_so_by_that_name(name, tmp_path):
+def test_an_exceeded_limit_is_reported_by_its_name(name, tmp_path):
     allowed, build = CASES[name]
     path = build(tmp_path)
     limited = read(path, Limits(**{name: allowed}))
@@ -133,15 +133,15 @@ def test_a_model_over_a_limit_is_told_so_by_that_name(name, tmp_path):
     assert bool(at_default) == (name in {"archive_ratio", "hdf5_ratio"})
 
 
-def test_a_tree_of_too_many_files_is_told_so(tmp_path):
+def test_a_directory_of_too_many_files_is_reported(tmp_path):
     for number in range(30):
         (tmp_path / str(number)).touch()
     (problem,) = discover(tmp_path, Limits(files=20)).problems
     assert problem.kind is ProblemKind.LIMIT_EXCEEDED and "(setting files)" in problem.detail
 
 
-def test_a_size_that_lies_is_counted_while_inflating(tmp_path):
-    """The header promises 10 bytes, the data go on for megabytes."""
+def test_a_wrong_size_is_detected_while_inflating(tmp_path):
+    """The header declares 10 bytes; the data has megabytes."""
     path = archive(tmp_path / "m.keras", assets__x=bytes(3 << 20))
     data = bytearray(path.read_bytes())
     true = (3 << 20).to_bytes(4, "little")

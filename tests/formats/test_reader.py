@@ -1,4 +1,4 @@
-"""Sniffing by content, and the one entry that answers for every path."""
+"""Format detection by content, and the entry point `read` for every path."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_sniff_directories(tmp_path):
     index = model / "variables" / "variables.index"
     index.write_bytes(b"no table")
     assert sniff(model) is Format.CORRUPT_SAVEDMODEL
-    index.write_bytes(MAGIC)  # without its graph a SavedModel is known by its checkpoint
+    index.write_bytes(MAGIC)  # without its graph a SavedModel is recognised by its checkpoint
     assert sniff(model) is Format.SAVEDMODEL_TF1
     index.write_bytes(b"\0\0\x08_CHECKPOINTABLE_OBJECT_GRAPH" + MAGIC)
     assert sniff(model) is Format.SAVEDMODEL_TF2
@@ -111,12 +111,12 @@ def test_sniff_checkpoints_by_prefix(tmp_path):
     assert sniff(prefix) is Format.TF1_CHECKPOINT
     (tmp_path / "model.ckpt.meta").write_bytes(message((1, META_INFO), (3, message((1, b"f")))))
     assert sniff(prefix) is Format.TF1_CHECKPOINT_V1
-    prefix.write_bytes(b"")  # the placeholder that old code tests for
+    prefix.write_bytes(b"")  # a placeholder that old code checks for
     (tmp_path / "model.ckpt.index").write_bytes(b"\0\0\x06\x08\x01" + b"\0" * 99 + MAGIC)
     assert sniff(prefix) is Format.TF1_CHECKPOINT
 
 
-def test_hdf5_behind_a_user_block_and_other_hdf5(tmp_path):
+def test_hdf5_after_a_user_block_and_other_hdf5(tmp_path):
     path = tmp_path / "x"
     with h5py.File(path, "w", userblock_size=2048) as file:
         file["data"] = [1.0]
@@ -125,7 +125,7 @@ def test_hdf5_behind_a_user_block_and_other_hdf5(tmp_path):
     assert artifact.format is Format.HDF5_OTHER and not artifact.complete
 
 
-def test_zip_that_is_no_model(tmp_path):
+def test_zip_that_is_not_a_model(tmp_path):
     path = tmp_path / "converted_keras.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("keras_model.h5", b"x")
@@ -141,7 +141,7 @@ def test_any_bytes_are_sniffed_and_read_without_an_exception(tmp_path_factory, d
     assert read(path, LIMITS).complete is False or sniff(path) is Format.FROZEN_GRAPH
 
 
-def test_pointer_is_read_with_what_it_promises(tmp_path):
+def test_git_lfs_pointer_is_read_with_its_size(tmp_path):
     path = tmp_path / "model.h5"
     path.write_bytes(POINTER)
     artifact = read(path, LIMITS)
@@ -150,14 +150,14 @@ def test_pointer_is_read_with_what_it_promises(tmp_path):
     assert problem.kind == "lfs-pointer" and "178,000,000" in problem.detail
 
 
-def test_mangled_file_is_told_to_be_beyond_recovery(tmp_path):
+def test_mangled_file_is_reported_as_unrecoverable(tmp_path):
     path = tmp_path / "model.h5"
     path.write_bytes(b"\xef\xbf\xbdHDF\r\n\x1a\n" + b"\xef\xbf\xbd" * 20)
     (problem,) = read(path, LIMITS).problems
     assert problem.kind == "text-mangled" and problem.evidence["measured"] == 21
 
 
-def test_what_is_not_there_is_the_callers_mistake(tmp_path):
+def test_a_missing_path_is_the_caller_s_error(tmp_path):
     with pytest.raises(UsageError):
         read(tmp_path / "nothing.h5", LIMITS)
 
@@ -189,12 +189,12 @@ def test_saved_model_graph_under_another_name(tmp_path):
         ("class_indices.json", '{"1": "dog", "0": "cat"}', ["cat", "dog"]),
     ],
 )
-def test_labels_beside_a_model(tmp_path: Path, name, content, expected):
+def test_labels_next_to_a_model(tmp_path: Path, name, content, expected):
     (tmp_path / name).write_text(content, encoding="utf-8", newline="")
     assert read_labels(tmp_path / "model.h5", LIMITS) == {"file": name, "names": expected}
 
 
-def test_labels_that_are_too_many_or_broken_are_none(tmp_path):
+def test_too_many_or_invalid_labels_are_ignored(tmp_path):
     (tmp_path / "labels.txt").write_text("x\n" * 100)
     assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
     (tmp_path / "class_indices.json").write_text("[1")
@@ -207,7 +207,7 @@ def test_labels_that_are_too_many_or_broken_are_none(tmp_path):
     assert len(read_labels(tmp_path / "m.h5", LIMITS)["names"]) == 100
 
 
-def test_data_of_a_checkpoint_without_its_index_are_not_gone(tmp_path) -> None:
+def test_data_of_a_checkpoint_without_its_index_is_reported(tmp_path) -> None:
     (tmp_path / "x.data-00000-of-00001").write_bytes(b"1234")
     (problem,) = read(tmp_path / "x", Limits()).problems
     assert (problem.kind, problem.detail) == ("missing-file", "has neither .index nor .meta")

@@ -1,4 +1,4 @@
-"""Files made of bytes alone: damaged, misnamed, or in layouts that Keras writes rarely."""
+"""Files written without TensorFlow: damaged, misnamed, or in rare layouts of Keras."""
 
 from __future__ import annotations
 
@@ -87,17 +87,17 @@ def minimal_keras(path: Path) -> Path:
 
 
 def h5_named_keras(folder: Path) -> Path:
-    """Name HDF5 as an archive: what `model.save("m.keras")` did before Keras 2.12."""
+    """Write HDF5 named as an archive, like `model.save("m.keras")` before Keras 2.12."""
     return minimal_h5(folder / "old.keras")
 
 
 def zip_named_h5(folder: Path) -> Path:
-    """Name an archive as HDF5."""
+    """Write an archive named as HDF5."""
     return minimal_keras(folder / "renamed.h5")
 
 
 def truncated_h5(folder: Path) -> Path:
-    """Cut a sound file after two thirds, as an interrupted copy does."""
+    """Truncate an intact file after two thirds, like an interrupted copy."""
     path = minimal_h5(folder / "truncated.h5")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
@@ -105,21 +105,21 @@ def truncated_h5(folder: Path) -> Path:
 
 
 def text_mangled_h5(folder: Path) -> Path:
-    """Send HDF5 through a text conversion: every byte from 0x80 on becomes U+FFFD."""
+    """Write HDF5 as if decoded as text: every byte from 0x80 on becomes U+FFFD."""
     path = minimal_h5(folder / "mangled.h5")
     path.write_bytes(path.read_bytes().decode("utf-8", errors="replace").encode("utf-8"))
     return path
 
 
 def empty_file(folder: Path) -> Path:
-    """Write nothing."""
+    """Write an empty file."""
     path = folder / "empty.h5"
     path.touch()
     return path
 
 
 def lfs_pointer(folder: Path) -> Path:
-    """Write what a clone without `git lfs pull` leaves in the place of a 58 MB model."""
+    """Write the Git LFS pointer that a clone without `git lfs pull` has for a 58 MB model."""
     path = folder / "pointer.h5"
     path.write_text(
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{'5e' * 32}\nsize 58123456\n",
@@ -129,7 +129,7 @@ def lfs_pointer(folder: Path) -> Path:
 
 
 def noise_zip(folder: Path) -> Path:
-    """Write a sound zip whose members have the right names and random bytes."""
+    """Write a valid zip whose members have the right names and random bytes."""
     path = folder / "noise.keras"
     rng = np.random.default_rng(4)
     with zipfile.ZipFile(path, "w") as archive:
@@ -160,7 +160,7 @@ def chunked_attributes_h5(folder: Path, layers: int = 1200) -> Path:
 
 
 def symlink_loop(folder: Path) -> Path:
-    """Make a directory that holds a model and a link to the directory itself."""
+    """Make a directory with a model and a link to the directory itself."""
     path = folder / "loop"
     path.mkdir()
     minimal_h5(path / "model.h5")
@@ -170,7 +170,7 @@ def symlink_loop(folder: Path) -> Path:
 
 
 def serving_tree(folder: Path, saved_model: Path) -> Path:
-    """Lay copies of a SavedModel out as TensorFlow Serving wants versions: `NAME/1`, `NAME/2`."""
+    """Copy a SavedModel to the version directories of TensorFlow Serving: `NAME/1`, `NAME/2`."""
     path = folder / "served"
     for version in ("1", "00000002"):
         shutil.copytree(saved_model, path / version)
@@ -178,7 +178,7 @@ def serving_tree(folder: Path, saved_model: Path) -> Path:
 
 
 def nested_saved_models(folder: Path, saved_model: Path) -> Path:
-    """Save into a directory that is a SavedModel already, twice."""
+    """Save twice into a directory that is a SavedModel already."""
     path = folder / "nested"
     for place in (".", "1", "model1"):
         shutil.copytree(saved_model, path / place, dirs_exist_ok=True)
@@ -195,4 +195,4 @@ ALONE = (
     noise_zip,
     chunked_attributes_h5,
     symlink_loop,
-)  # every builder that needs nothing but a folder
+)  # every builder that only needs a folder

@@ -1,4 +1,4 @@
-"""SavedModels whose graph a test fills with operations, judged by the security rules."""
+"""SavedModels whose graph a test fills with operations, and the results of the security rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelaudit.settings import Limits
 
 
 class Graph:
-    """A TF2-style SavedModel: one signature, a saver, and whatever a test adds."""
+    """A TF2-style SavedModel: one signature, a saver, and the operations that a test adds."""
 
     def __init__(self) -> None:
         self.message = pb.SavedModel(saved_model_schema_version=1)

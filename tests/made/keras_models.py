@@ -49,7 +49,7 @@ def keras2(folder: Path, x: np.ndarray) -> dict[str, np.ndarray]:
     tf_keras.utils.set_random_seed(2)
     plain, nested = _sequential(tf_keras), _nested(tf_keras)
     plain.compile("adam", "sparse_categorical_crossentropy")
-    plain.fit(x, np.arange(len(x)) % 5, verbose=0)  # one step: the file holds optimiser state
+    plain.fit(x, np.arange(len(x)) % 5, verbose=0)  # one step, for optimizer state
     plain.save(folder / "keras2_sequential.h5")
     nested.save(folder / "keras2_nested.h5")
     plain.save(folder / "keras2_sequential.keras")
@@ -66,7 +66,7 @@ def keras2(folder: Path, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def sequential_for_weights(k: ModuleType) -> Any:
-    """Return the architecture that the weights-only files belong to."""
+    """The architecture of the weights-only files."""
     return _sequential(k)
 
 

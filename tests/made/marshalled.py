@@ -1,4 +1,4 @@
-"""Marshalled code objects, as seven Pythons wrote them (in base64)."""
+"""Marshalled code objects (in base64) written by seven Python versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SavedModels made without TensorFlow: messages of our own schema and our own bundle writer."""
+"""SavedModels made without TensorFlow, with our own message schema and bundle writer."""
 
 from __future__ import annotations
 

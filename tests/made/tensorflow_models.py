@@ -79,7 +79,7 @@ def tf1(folder: Path, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _leave_over(checkpoint: Path) -> None:
-    """Add what interrupted saves and careful users leave beside a checkpoint."""
+    """Add files that interrupted saves and users leave next to a checkpoint."""
     shard = checkpoint / "model.ckpt.data-00000-of-00001"
     stale = bytes(len(shard.read_bytes()))
     (checkpoint / f"{shard.name}.tempstate4036577590216504352").write_bytes(stale)

@@ -1,4 +1,4 @@
-"""Artefacts made of arrays, without a file."""
+"""Artifacts made from arrays, without a file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def kernel(route: str, shape: Sequence[int], **facts: object) -> Kernel:
 
 
 def layer(name: str, class_name: str, *calls: Sequence[str], **facts: object) -> Layer:
-    """A layer at route `name`; each of `calls` lists what one call takes. `config` is a fact."""
+    """A layer at route `name`; each of `calls` lists the inputs of one call."""
     return Layer(
         **{
             "route": name,
@@ -62,7 +62,7 @@ def layer(name: str, class_name: str, *calls: Sequence[str], **facts: object) ->
 
 
 def chain(*layers: Layer) -> tuple[Layer, ...]:
-    """Layers one after the other."""
+    """A chain of layers."""
     from dataclasses import replace
 
     first, *rest = layers
@@ -73,7 +73,7 @@ def chain(*layers: Layer) -> tuple[Layer, ...]:
 
 
 def architecture(layers: Sequence[Layer], outputs: Sequence[str] = ()) -> Architecture:
-    """Outputs default to the last layer."""
+    """An architecture; its output is the last layer by default."""
     return Architecture(
         class_name="Functional",
         name="model",

@@ -1,4 +1,4 @@
-"""What is measured is used: a measure that nothing calls reaches no audit."""
+"""Every measure is called by the package; otherwise it would not reach an audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several sigmoids are several decisions: agreement and accuracy count each."""
+"""Several sigmoids are independent decisions: agreement and accuracy count each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_each_sigmoid_decides() -> None:
 
 
 def test_a_label_that_is_not_the_highest_counts_too() -> None:
-    """The order of the first answer's two sure labels is exchanged, which changes no decision."""
+    """Swapping the order of the two labels predicted first does not change a decision."""
     moved = ANSWERS.copy()
     moved[0] = [0.8, 0.2, 0.9]
     moved[3, 0] = 0.7

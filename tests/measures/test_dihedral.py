@@ -26,7 +26,7 @@ def test_elements_are_numpy_s_flips_and_turns() -> None:
         assert np.array_equal(SQUARE[name].apply(image), move(image)), name
 
 
-def test_spatial_axes_may_stand_anywhere() -> None:
+def test_spatial_axes_can_be_at_any_position() -> None:
     batch = np.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3)
     for name, move in NUMPY.items():
         moved = SQUARE[name].apply(batch, first_axis=1)

@@ -31,7 +31,7 @@ def drawn(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def network(moved: bool) -> Artifact:
-    """Two convolutions and a head as drawn; `moved`: the second convolution's bias is not."""
+    """Two convolutions and a head at initial values; with `moved`, the second bias is trained."""
     rng = np.random.default_rng(0)
     shapes = {"a": (3, 3, 3, 16), "b": (3, 3, 16, 32), "head": (32, 10)}
     tensors = {f"{r}/kernel": drawn(rng, *shape) for r, shape in shapes.items()}
@@ -62,12 +62,12 @@ def test_everything_of_a_small_network() -> None:
     assert found.skipped == {}
 
 
-def test_one_trained_layer_is_told_apart() -> None:
+def test_one_trained_layer_is_recognised() -> None:
     states = {k.route: k.state for k in measure(network(moved=True)).initialization}
     assert states == {"a": "fresh", "b": "trained", "head": "fresh"}
 
 
-def test_batchnorm_behind_decides_for_a_missing_bias() -> None:
+def test_batchnorm_after_a_kernel_replaces_a_missing_bias() -> None:
     rng = np.random.default_rng(0)
 
     def model(gamma: float) -> Artifact:
@@ -148,7 +148,7 @@ def test_limits_hold() -> None:
     assert [k.route for k in found.initialization] == ["a", "head"]
 
 
-def test_a_large_kernel_is_sampled_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_kernel_is_sampled_and_marked_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from modelaudit.measures import measure as module
 
     load = module.load_kernel
@@ -220,7 +220,7 @@ def hostile(draw: st.DrawFn) -> Artifact:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(hostile())
-def test_hostile_artefacts_never_raise_and_lose_no_kernel(made: Artifact) -> None:
+def test_hostile_artifacts_never_raise_and_lose_no_kernel(made: Artifact) -> None:
     found = measure(made)
     for facts in made.kernels:
         told = any(k.tensor == facts.tensor for k in found.initialization)
@@ -229,7 +229,7 @@ def test_hostile_artefacts_never_raise_and_lose_no_kernel(made: Artifact) -> Non
 
 @pytest.mark.slow
 def test_an_imagenet_sized_network_costs_little_more_than_the_formula() -> None:
-    """Measured: 2.9 times the formula written out for VGG16, 20 times for a small network."""
+    """Measured: 2.9 times the plain formula for VGG16, 20 times for a small network."""
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "benchmarks/measure_speed.py"],

@@ -30,7 +30,7 @@ def test_wilson_is_an_interval_around_the_proportion(counts: tuple[int, int]) ->
     assert mirrored == pytest.approx((1 - high, 1 - low))
 
 
-def test_wilson_without_inputs_says_nothing() -> None:
+def test_wilson_without_inputs_is_undefined() -> None:
     assert statistics.wilson(0, 0) == (0.0, 1.0)
 
 

@@ -31,7 +31,7 @@ def test_inverse_and_shape(shape: tuple[int, ...], layout: str) -> None:
         assert 0 not in t.flip
 
 
-def test_images_move_as_named() -> None:
+def test_images_are_transformed_as_named() -> None:
     x = np.random.default_rng(0).random((2, 5, 5, 3))
     moved = {t.name: t.apply(x) for t in transforms.transforms_for(x.shape)}
     assert np.array_equal(moved["H"], x[:, :, ::-1])
@@ -69,7 +69,7 @@ def test_masks_without_channels_are_undone(name: str) -> None:
     assert np.array_equal(t.undo_on_output(first, first_axis=2), np.moveaxis(x, -1, 1))
 
 
-def test_scores_are_no_map() -> None:
+def test_scores_are_not_a_map() -> None:
     t = transforms.transforms_for((None, 7, 7, 2))[0]
     with pytest.raises(ValueError, match="spatial"):
         t.undo_on_output(np.zeros((3, 10)))
@@ -100,7 +100,7 @@ def test_every_usual_range_can_be_reached_from_every_other(low, high, names) -> 
     made = {d.name: d.apply(x) for d in transforms.domain_transforms(x, 3)}
     assert set(made) == names | {"1-x", "standardised", "BGR"}
     np.testing.assert_array_equal(made["BGR"], x[..., ::-1])
-    if high == round(high) and low > -2:  # one of the usual ranges, and so are the others
+    if high == round(high) and low > -2:  # from a usual range to the other usual ranges
         reached = {(float(v.min()), float(v.max())) for v in (x, *made.values())}
         assert {(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)} <= reached
 

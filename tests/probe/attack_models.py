@@ -1,10 +1,10 @@
-"""Models that go for what is outside: `python -m tests.probe.attack_models DIR PLACE CONTROL`.
+"""Models that attack their environment: `python -m tests.probe.attack_models DIR PLACE CONTROL`.
 
 Graph attacks use TensorFlow's own operations; the others are Python code in a Keras 2 `Lambda`.
 All take one float32 vector `x` of shape (2,) per sample. `PLACE` and `CONTROL` are JSON: the
-directory `canary`, the file `secret`, ports `tcp` and `udp`, and the socket `unix`. The models go
-for what `PLACE` names. What `CONTROL` names is attacked here and now, where nothing holds the
-attack: so it is known that it works.
+directory `canary`, the file `secret`, ports `tcp` and `udp`, and the socket `unix`. The models
+attack the targets in `PLACE`. The targets in `CONTROL` are attacked immediately, without a
+sandbox, to show that the attacks work.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tests.probe.outside import OLD
 raw = tf.raw_ops
 CONTROL_SECONDS = 3.0
 
-# Attacks that are over at once and leave a trace, in the order in which they do not disturb
-# each other: by graph and by Python code.
+# Attacks that end immediately and leave a trace, in an order in which they do not disturb each
+# other: by graph and by Python code.
 CONTROLLED = {
     *("write", "read", "list", "print_to_file", "debug_file", "debug_grpc", "summary"),
     *("dataset_reads", "dataset_writes", "dataset_network", "nested_graph"),
@@ -35,19 +35,19 @@ CONTROLLED = {
 
 
 def tell(words, x):
-    """Fail with `words`: what a model has learnt is then in the error."""
+    """Fail with `words`, so that what the model has read is in the error."""
     return after(tf.debugging.Assert(False, [words], summarize=100), x)
 
 
 def single(dataset):
-    """The one text that a dataset holds."""
+    """The only element of a dataset of strings."""
     return raw.DatasetToSingleElement(
         dataset=dataset, output_types=[tf.string], output_shapes=[()]
     )[0]
 
 
 def graph_attacks(place: dict) -> dict:
-    """Name -> what the graph does with `x`."""
+    """Functions that add each attack to a graph with input `x`, by name."""
     canary, secret = place["canary"], place["secret"]
     address = f"127.0.0.1:{place['tcp']}"
     one = {"output_types": [tf.string], "output_shapes": [()]}
@@ -117,7 +117,7 @@ def graph_attacks(place: dict) -> dict:
     nested = nested_graph(canary)
 
     def run_nested(x):
-        # Known only once there is an `x`: otherwise the graph would be run to fold constants.
+        # Depends on `x`, so that constant folding does not run it.
         graph = tf.strings.join([nested, tf.strings.substr(tf.strings.as_string(x[0, 0]), 0, 0)])
         return after(single(raw.DatasetFromGraph(graph_def=graph)), x)
 
@@ -139,14 +139,14 @@ def graph_attacks(place: dict) -> dict:
         ),
         "delete_checkpoint": merge,
         "fill_disk": fill_disk,
-        # Last, since they occupy a thread of TensorFlow's where they get an answer from nobody.
+        # Last, because they block a thread of TensorFlow if nobody answers.
         "debug_grpc": lambda x: debug(f"grpc://{address}", x),
         "dataset_network": register,
     }
 
 
 def nested_graph(canary: str) -> bytes:
-    """A dataset as a graph of its own, which writes a file for its one element."""
+    """A dataset with a graph of its own that writes a file for its only element."""
 
     def write(text):
         return after(tf.io.write_file(f"{canary}/nested", text), text)
@@ -160,7 +160,7 @@ def python_code(folder: Path, place: dict) -> None:
     import tf_keras
 
     for attack in python_attacks.ATTACKS:
-        # Building a model calls its layers, so the attack takes a harmless function's place later.
+        # Building a model calls its layers, so a harmless function is replaced by the attack later.
         def harmless(x, place):
             return x
 
@@ -175,7 +175,7 @@ def python_code(folder: Path, place: dict) -> None:
 
 
 def attack_unheld(control: dict) -> dict[str, str]:
-    """Carry out the attacks that end by themselves; name -> what they came to know."""
+    """Run the attacks that end by themselves; return what each has read, by name."""
     known: dict[str, str] = {}
     x = tf.ones((1, 2))
 
@@ -185,7 +185,7 @@ def attack_unheld(control: dict) -> dict[str, str]:
         except (tf.errors.OpError, RuntimeError, OSError) as error:
             known[name] = str(error)
 
-    def hurry(*arguments) -> None:  # who speaks to our listener waits for an answer for ever
+    def hurry(*arguments) -> None:  # our listener never answers
         thread = threading.Thread(target=attempt, args=arguments, daemon=True)
         thread.start()
         thread.join(CONTROL_SECONDS)
@@ -216,7 +216,7 @@ def build(folder: Path, place: dict) -> None:
 
 if __name__ == "__main__":
     places = [json.loads(argument) for argument in sys.argv[2:]]
-    for place in places:  # for those who delete it
+    for place in places:  # for attacks that delete it
         part = f"{place['canary']}/{OLD}/part"
         raw.SaveV2(prefix=part, tensor_names=["x"], shape_and_slices=[""], tensors=[tf.ones(1)])
     build(Path(sys.argv[1]), places[0])

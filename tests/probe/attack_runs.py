@@ -1,4 +1,4 @@
-"""Carrying out all attacks: unheld against targets of their own, then in the sandbox."""
+"""Run all attacks: without a sandbox against separate targets, then in the sandbox."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ RUNS = (ROOT, PLAIN_USER, BUBBLEWRAP)
 
 
 def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
-    """Build the models, attack, and write to `results` one JSON file a run.
+    """Build the models, run the attacks, and write one JSON file per run to `results`.
 
-    `names` are the models of each run. Each file holds `before` and `after` (see
-    `Outside.files`), `reached`, and as `said` what the run printed: for `CONTROL` what the attacks
-    came to know, for `RUNS` an audit by name. Or it holds `skipped`, why there was no such run.
-    What was touched is touched in all of `RUNS`: they attack the same targets at the same time.
+    `names` are the models of each run. Each file has `before` and `after` (see
+    `Outside.files`), `reached`, and as `said` the output of the run: for `CONTROL` what the attacks
+    have read, for `RUNS` an audit by name. Or it has `skipped`, the reason why the run is missing.
+    A changed target counts for all of `RUNS`, which attack the same targets at the same time.
     """
     folder = Path(tempfile.mkdtemp(prefix="modelaudit-attacks-"))
     models = folder / "models"
@@ -45,7 +45,7 @@ def carry_out(results: Path, names: Mapping[str, list[str]]) -> None:
                 except LookupError as reason:
                     return {"skipped": str(reason)}
 
-            # Side by side: most of the time goes into waiting for models that never answer.
+            # In parallel: most of the time is spent waiting for models that never answer.
             with ThreadPoolExecutor(len(RUNS)) as pool:
                 seen = watched(lambda: dict(zip(RUNS, pool.map(said, RUNS), strict=True)), real)
             for run in RUNS:
@@ -62,7 +62,7 @@ def audits(run: str, models: Path, names: list[str]) -> list[str]:
     """The command that audits the models.
 
     Raises:
-        LookupError: this run is not possible here, and why.
+        LookupError: this run is not possible here, with the reason.
     """
     command = module("tests.probe.contained", str(models), "builtin", *names)
     root = os.geteuid() == 0
@@ -78,7 +78,7 @@ def audits(run: str, models: Path, names: list[str]) -> list[str]:
 
 
 def watched(attack: Callable[[], Any], targets: Outside) -> dict[str, Any]:
-    """Look at the targets before and after an attack; `said` is what it returns."""
+    """State of the targets before and after an attack; `said` is the attack's result."""
     before = targets.files()
     said = attack()
     return {

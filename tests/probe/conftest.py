@@ -1,4 +1,4 @@
-"""Runtimes and models that several files of this room share."""
+"""Runtimes and models shared by the tests of the probe."""
 
 from __future__ import annotations
 

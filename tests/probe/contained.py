@@ -1,9 +1,9 @@
-"""Audit every model of a directory as whoever runs this, and print one JSON object by name.
+"""Audit every model of a directory as the current user, and print one JSON object by name.
 
     python -m tests.probe.contained DIR builtin|bwrap NAME…
 
-Models run although they are known to be hostile, and only where they can be contained. One
-runtime is enough: tf-keras loads what the attacks are saved as.
+The models are known to be hostile and are only run if they can be contained. One runtime is
+enough: tf-keras loads the formats of all attacks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from modelaudit.probe.host.runtime import installed_legacy_runtime, start_runtim
 from modelaudit.probe.run import probe_with
 from modelaudit.settings import MIB, ProbeSettings, Settings
 
-ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # waited for: be brief
+ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # short time limit
 BRIEF, LONG = 2.0, 60.0
 
 

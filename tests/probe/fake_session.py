@@ -1,4 +1,4 @@
-"""A session whose model is a numpy function: what a study asks, answered in closed form."""
+"""A session whose model is a numpy function with results in closed form."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def softmax(z):
 class FakeSession:
     """`function(variables, inputs, training)` gives the outputs by name.
 
-    `refuse` names verbs that have no answer, `die_at` the number of the question that kills it.
+    `refuse` names requests that fail, `die_at` the number of the request that kills the child.
     """
 
     def __init__(self, function, variables, shapes, *, refuse=(), die_at=None):
@@ -110,7 +110,7 @@ def linear(variables, inputs, training):
 
 
 def artifact_of(kernel, bias, side=SIDE):
-    """The file of `linear`: a dense kernel right after a flattened map."""
+    """The artifact of `linear`: a dense kernel directly after a flattened map."""
     stored = {"kernel": kernel, "bias": bias}
     tensors = tuple(
         Tensor(
@@ -139,7 +139,7 @@ def artifact_of(kernel, bias, side=SIDE):
 
 
 def templates(rng):
-    """One asymmetric image a class, (CLASSES, SIDE, SIDE, 1), of norm 1."""
+    """One asymmetric image per class, (CLASSES, SIDE, SIDE, 1), of norm 1."""
     made = rng.normal(size=(CLASSES, SIDE, SIDE, 1))
-    made -= made[:, :, ::-1]  # odd under the mirror: as unlike its mirror image as can be
+    made -= made[:, :, ::-1]  # odd under the mirror: the opposite of its mirror image
     return (made / np.sqrt((made**2).sum(axis=(1, 2, 3), keepdims=True))).astype("float32")

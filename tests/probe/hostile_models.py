@@ -1,7 +1,7 @@
 """Models that die, hang or eat memory: `python -m tests.probe.hostile_models DIR`.
 
-All take one float32 vector `x` of shape (2,) per sample. Those that go for what is outside are
-made by `attack_models`.
+All take one float32 vector `x` of shape (2,) per sample. Models that attack their environment
+are made by `attack_models`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def save(folder: Path, name: str, body) -> None:
 
 
 def after(operation, x):
-    """`x`, once `operation` has run."""
+    """`x`, after `operation` has run."""
     with tf.control_dependencies([operation]):
         return tf.identity(x)
 
@@ -49,7 +49,7 @@ def graphs(folder: Path) -> None:
             shape_invariants=(tf.TensorShape((None, 2)),),
         )[0],
     )
-    save(  # a shape that constant folding does not see, since it would try and wait too
+    save(  # a shape hidden from constant folding, which would hang too
         folder,
         "huge",
         lambda x: x + tf.random.stateless_uniform(tf.cast(x[0] * 1e6, tf.int32), (1, 2))[0, 0],
@@ -59,7 +59,7 @@ def graphs(folder: Path) -> None:
 
 
 def save_on_load(folder: Path, name: str, operation) -> None:
-    """Save a module that does `operation` when it is loaded: resources are initialised then."""
+    """Save a module that runs `operation` when it is loaded, to initialise a resource."""
 
     class Resource(tf.saved_model.experimental.TrackableResource):
         def _create_resource(self):
@@ -67,7 +67,7 @@ def save_on_load(folder: Path, name: str, operation) -> None:
 
         def _initialize(self):
             with tf.control_dependencies([operation()]):
-                tf.print("not reached")  # alone, an op without side effects would be pruned
+                tf.print("not reached")  # an op without side effects would be pruned
 
         def _destroy_resource(self):
             pass

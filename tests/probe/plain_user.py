@@ -1,4 +1,4 @@
-"""Running a command as a user who owns nothing, where the suite is run by root."""
+"""Run a command as an unprivileged user when the tests are run by root."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ USER = 12345
 
 
 def command(argv: list[str], needed: Iterable[Path]) -> list[str]:
-    """`argv` as user `USER`, who gets to `needed` and to the interpreter.
+    """The command that runs `argv` as user `USER`, with access to `needed` and the interpreter.
 
-    An interpreter below root's home is closed to that user. Then the command gets a mount
-    namespace in which the way there is open.
+    That user cannot access an interpreter below root's home. The command then gets a mount
+    namespace in which the directories on the path are accessible.
 
     Raises:
-        LookupError: that cannot be had here, with the reason.
+        LookupError: this is not possible here, with the reason.
     """
     change = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
     if shutil.which("setpriv") is None:
@@ -46,5 +46,5 @@ def _interpreter() -> list[Path]:
 
 
 def _closed_above(path: Path) -> list[Path]:
-    """Directories above `path` that other users cannot pass through."""
+    """Directories above `path` that other users cannot enter."""
     return [parent for parent in path.resolve().parents if not parent.stat().st_mode & 0o001]

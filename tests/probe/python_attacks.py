@@ -1,8 +1,8 @@
-"""What Python code out of a model file tries, one function an attack.
+"""Attacks by Python code in a model file, one function each.
 
-Each is the body of a Keras 2 `Lambda` layer, which gets its tensor `x` and `place`, the names of
-what is outside. It imports what it needs: only its own code object travels in the file. Where an
-attack goes through, its harm is bounded.
+Each is the body of a Keras 2 `Lambda` layer, called with its tensor `x` and `place`, the targets.
+It imports what it needs, because only its code object is saved in the file. A successful attack
+does limited harm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs code that restricts itself, in a process of its own."""
+"""Run code that restricts itself, in a separate process."""
 
 from __future__ import annotations
 

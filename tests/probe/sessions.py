@@ -1,4 +1,4 @@
-"""Sessions that tests open, and answers that are arrays."""
+"""Sessions for tests, and access to answers as arrays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answered(answer: dict[str, np.ndarray] | Observation) -> dict[str, np.ndarra
 
 
 def one(answer: tuple[dict[str, np.ndarray], ...] | Observation) -> dict[str, np.ndarray]:
-    """What the only watch of a pass shows."""
+    """The result of the only watch of a pass."""
     assert not isinstance(answer, Observation), f"{answer.error_type}: {answer.error}"
     (seen,) = answer
     return seen

@@ -1,4 +1,4 @@
-"""Models that hang, eat or die: the session stays whole and says what happened."""
+"""Models that hang, exhaust memory or crash: the session survives and reports it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(handle: RuntimeHandle, path: Path, **bounds: float) -> dict[str, np.ndar
     with session:
         assert session.put({"x": X}) is None
         answer = session.predict([Feed("x")])
-        if not session.alive:  # once dead, the same answer to every question
+        if not session.alive:  # a dead child fails every request alike
             assert session.predict([Feed("x")]) == answer
             assert session.digests() == answer
         return answer
@@ -57,7 +57,7 @@ def test_a_model_that_aborts_while_loading(keras3: RuntimeHandle, hostile: Path)
     assert seen.call == "saved_model.load"
 
 
-def test_a_model_that_leaves_quietly(keras3: RuntimeHandle, hostile: Path) -> None:
+def test_a_model_that_exits_without_error(keras3: RuntimeHandle, hostile: Path) -> None:
     end = run(keras3, hostile / "leave")
     assert isinstance(end, Observation)
     assert end.status is Status.CRASHED
@@ -72,20 +72,20 @@ def test_a_model_that_never_ends(keras3: RuntimeHandle, hostile: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["grow", "huge"])
-def test_a_model_that_wants_all_memory(keras3: RuntimeHandle, hostile: Path, name: str) -> None:
+def test_a_model_that_exhausts_memory(keras3: RuntimeHandle, hostile: Path, name: str) -> None:
     end = run(keras3, hostile / name, memory=256 << 20)
     assert isinstance(end, Observation)
     assert end.status is Status.MEMORY
     assert end.peak_memory < 2 << 30
 
 
-def test_what_a_model_prints_is_no_answer(keras3: RuntimeHandle, hostile: Path) -> None:
+def test_printed_output_of_a_model_is_not_an_answer(keras3: RuntimeHandle, hostile: Path) -> None:
     answer = run(keras3, hostile / "print")
     assert isinstance(answer, dict)
     np.testing.assert_array_equal(answer["y"], X)
 
 
-def test_the_runtime_outlives_its_dead(keras3: RuntimeHandle, hostile: Path) -> None:
+def test_the_runtime_survives_dead_children(keras3: RuntimeHandle, hostile: Path) -> None:
     run(keras3, hostile / "abort")
     answer = run(keras3, hostile / "honest")
     assert isinstance(answer, dict)
@@ -95,7 +95,7 @@ def test_the_runtime_outlives_its_dead(keras3: RuntimeHandle, hostile: Path) -> 
     assert not here
 
 
-def test_sessions_run_beside_each_other(keras3: RuntimeHandle, hostile: Path) -> None:
+def test_sessions_run_in_parallel(keras3: RuntimeHandle, hostile: Path) -> None:
     _, one = load(keras3, hostile / "honest")
     _, other = load(keras3, hostile / "honest")
     assert one is not None

@@ -1,4 +1,4 @@
-"""YAML is read as text and nothing else; what could grow or run is refused before it is built."""
+"""YAML is read as strings only; aliases, tags and oversized documents are rejected."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from modelaudit.registry.bounded_yaml import DEEPEST, MOST_EVENTS, parse
 @example("? - a")
 @example("2001-13-45")
 @example("- 1\n%YAML 9.9\n---\n- 2")
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_read_or_rejected(text):
     try:
         parse(text, "MLmodel")
     except ReadError as error:
         assert error.file == "MLmodel"
 
 
-def test_what_mlflow_writes_is_read_as_text():
+def test_files_of_mlflow_are_read_as_strings():
     description = {
         "flavors": {"tensorflow": {"keras_version": 3.1, "save_format": None}},
         "signature": {"inputs": '[{"type": "tensor"}]' * 20},
@@ -48,7 +48,7 @@ def test_what_mlflow_writes_is_read_as_text():
         ("a: \x00", "is not valid YAML"),
     ],
 )
-def test_what_is_not_taken_is_named_with_its_line(text, said):
+def test_unsupported_syntax_is_reported_with_its_line(text, said):
     with pytest.raises(ReadError, match=said):
         parse(text, "MLmodel")
 

@@ -14,7 +14,7 @@ def row(path, sha256="a", keras="3.1.0", weights="", *found):
     return made.row(path, "pass", *found, sha256=sha256, keras=keras, weights=weights)
 
 
-def test_models_of_the_same_content_are_told_together():
+def test_models_of_the_same_content_are_grouped():
     rows = [row("c"), row("b", "x"), row("a"), row("d", "x"), row("e", "y"), row("f", None),
             row("g", None)]  # fmt: skip
     found = cross_model_facts(rows)
@@ -24,7 +24,7 @@ def test_models_of_the_same_content_are_told_together():
     ]
 
 
-def test_generations_of_keras_side_by_side_are_told():
+def test_models_of_several_keras_generations_are_reported():
     rows = [row("a", "1", "3.15.1"), row("b", "2", "2.15.0"), row("c", "3", "3.0.0"),
             row("d", "4", ""), row("e", "5", "nonsense")]  # fmt: skip
     (found,) = cross_model_facts(rows)
@@ -33,19 +33,19 @@ def test_generations_of_keras_side_by_side_are_told():
     assert cross_model_facts(rows[2:]) == ()
 
 
-def test_the_same_weights_in_other_files_are_told():
+def test_equal_weights_in_different_files_are_reported():
     rows = [row("b.h5", "1", weights="w"), row("a.keras", "2", weights="w"),
             row("c", "3", weights="v"), row("d", "3", weights="v"), row("e", None, weights="u"),
             row("f", "4", weights="u"), row("g", "5"), row("h", "6"),
             row("0.h5", "1", weights="w")]  # fmt: skip
     assert [(each.kind, each.models) for each in cross_model_facts(rows)] == [
         ("same-content", ("0.h5", "b.h5")),
-        ("same-content", ("c", "d")),  # whose weights are the same with everything else
-        ("same-weights", ("0.h5", "a.keras")),  # b.h5 is told of with 0.h5
+        ("same-content", ("c", "d")),  # their weights are equal because their files are
+        ("same-weights", ("0.h5", "a.keras")),  # b.h5 is grouped with 0.h5
     ]
 
 
-def test_versions_that_break_their_callers_are_told_unless_waived():
+def test_versions_with_breaking_changes_are_reported_unless_waived():
     breaks = made.finding(name="breaking-version")
     waived = replace(breaks, waived_by="known")
     rows = [row("a/2", "1", "3.1.0", "", made.finding(name="other"), breaks),
@@ -55,7 +55,7 @@ def test_versions_that_break_their_callers_are_told_unless_waived():
     assert found.title == "1 version breaks callers of the previous version"
 
 
-FILES = {"1": "v", "2": "v", "3": "w", "4": "w", "5": ""}  # by digest, those of their weights
+FILES = {"1": "v", "2": "v", "3": "w", "4": "w", "5": ""}  # file digest -> weights digest
 ROWS = st.lists(
     st.builds(
         lambda path, digest, keras: row(path, digest, keras, FILES[digest]),
@@ -68,7 +68,7 @@ ROWS = st.lists(
 
 
 @given(ROWS, ROWS)
-def test_news_is_what_was_not_known(before, after):
+def test_only_unknown_groups_are_news(before, after):
     assert new_facts(before, before) == ()
     assert new_facts((), after) == cross_model_facts(after)
     told, kinds = new_facts(before, after), {each.kind for each in cross_model_facts(before)}
@@ -80,10 +80,10 @@ def test_news_is_what_was_not_known(before, after):
 
 
 @given(ROWS, st.permutations("abcdefghijkl"), st.sets(st.integers(0, 5)))
-def test_names_and_models_that_went_are_no_news(rows, names, gone):
-    """Whichever of the models are renamed and go: of what is left everything was known."""
+def test_new_names_and_removed_models_are_no_news(rows, names, gone):
+    """Whichever models are renamed or removed, everything about the others was known."""
     new = dict(zip("abcdef", names, strict=False))
-    unlike = {name for name in new.values() if name in new}  # else one would be another's name
+    unlike = {name for name in new.values() if name in new}  # no new name may be an old one
     after = [
         each if new[each.path] in unlike else replace(each, path=new[each.path])
         for index, each in enumerate(rows)
@@ -96,11 +96,11 @@ def kinds(before, after):
     return [(each.kind, each.models) for each in new_facts(before, after)]
 
 
-def test_a_model_more_is_news():
+def test_an_added_model_is_news():
     two = [row("a"), row("b")]
     assert kinds(two, [*two, row("c")]) == [("same-content", ("a", "b", "c"))]
     assert kinds(two, [row("b"), row("c"), row("d")]) == [("same-content", ("b", "c", "d"))]
-    # c was another model until then, so it is not b under another name.
+    # c was another model before, so it is not a renamed b.
     assert kinds([*two, row("c", "x")], [row("a"), row("c")]) == [("same-content", ("a", "c"))]
 
 
@@ -115,14 +115,14 @@ def test_files_that_differ_are_news_but_not_their_copies():
     assert kinds(weights, [weights[0], third]) == []  # c, renamed and saved again
 
 
-def test_a_version_that_was_renamed_breaks_its_callers_still():
+def test_a_renamed_version_still_has_breaking_changes():
     breaks = made.finding(name="breaking-version")
     before = [row("a/2", "1", "3.1.0", "", breaks), row("b/2", "2", "3.1.0", "", breaks)]
     assert kinds(before, [row("c/2", "1", "3.1.0", "", breaks)]) == []
     assert kinds(before, [row("c/2", "3", "3.1.0", "", breaks)]) == [("breaking-version", ("c/2",))]
 
 
-def test_news_of_many_groups_costs_no_squares():
+def test_news_of_many_groups_take_linear_time():
     def grouped(count):
         return [row(f"{n:05}", str(n // 2), weights=str(n // 4)) for n in range(count)]
 
@@ -142,6 +142,6 @@ def test_news_of_many_groups_costs_no_squares():
     assert growth(alike, joined, 4_000) < LINEAR
 
 
-def test_rows_that_say_nothing_say_nothing_together():
+def test_rows_without_digests_are_not_grouped():
     assert cross_model_facts([]) == ()
     assert cross_model_facts([row("a", None, None)]) == ()

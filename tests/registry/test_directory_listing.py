@@ -26,7 +26,7 @@ def test_kinds(tmp_path):
     assert listing.count == 6
 
 
-def test_links_that_leave_are_refused_however_they_leave(tmp_path):
+def test_every_kind_of_link_out_of_the_root_is_rejected(tmp_path):
     outside = tmp_path / "outside"
     scope = tmp_path / "scope"
     (outside / "d").mkdir(parents=True)
@@ -44,7 +44,7 @@ def test_links_that_leave_are_refused_however_they_leave(tmp_path):
     assert not listing.files and not listing.links
 
 
-def test_links_to_nothing_and_in_circles_are_refused(tmp_path):
+def test_broken_and_circular_links_are_rejected(tmp_path):
     (tmp_path / "broken").symlink_to("nowhere")
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
@@ -54,7 +54,7 @@ def test_links_to_nothing_and_in_circles_are_refused(tmp_path):
     )
 
 
-def test_order_is_that_of_the_bytes(tmp_path):
+def test_entries_are_sorted_by_bytes(tmp_path):
     names = [b"\xff", "é".encode(), b"Z", b"a", b"\n"]
     for name in names:
         (tmp_path / os.fsdecode(name)).touch()

@@ -38,7 +38,7 @@ def test_single_files_whatever_they_are_called(tmp_path):
     }
 
 
-def test_a_saved_model_is_one_row_and_owns_what_is_in_it(tmp_path):
+def test_a_saved_model_is_one_row_with_all_its_files(tmp_path):
     saved_model(tmp_path / "m")
     found = discover(tmp_path)
     assert [model.relative for model in found.candidates] == ["m"]
@@ -46,7 +46,7 @@ def test_a_saved_model_is_one_row_and_owns_what_is_in_it(tmp_path):
     assert found.named == found.problems == ()
 
 
-def test_what_lies_in_a_saved_model_and_is_not_its_own_is_seen(tmp_path):
+def test_other_models_inside_a_saved_model_are_found(tmp_path):
     model = saved_model(tmp_path / "m")
     files.minimal_h5(model / "copy.h5")
     (model / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3")
@@ -78,14 +78,14 @@ def test_versions_of_tensorflow_serving(tmp_path):
     assert (alone.relative, alone.series) == ("1", None)
 
 
-def test_a_number_inside_a_saved_model_is_another_model_and_no_version(tmp_path):
+def test_a_numbered_directory_inside_a_saved_model_is_not_a_version(tmp_path):
     outer = saved_model(tmp_path / "m")
     saved_model(outer / "1")
     assert {name: row.version for name, row in rows(tmp_path).items()} == {"m": None, "m/1": None}
     assert list(rows(outer)) == ["m", "m/1"]
 
 
-def test_a_checkpoint_is_one_row_with_all_that_belongs_to_it(tmp_path):
+def test_a_checkpoint_is_one_row_with_all_its_files(tmp_path):
     directory = checkpoint(tmp_path / "c")
     checkpoint(directory, "other")
     (directory / "model.ckpt.data-00000-of-00001.tempstate12").write_bytes(b"x")
@@ -128,14 +128,14 @@ def test_an_unpacked_archive_is_one_row(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["index", "faiss.index", "Player.cs.meta", "checkpoint"])
-def test_what_is_only_named_like_a_checkpoint_is_named(tmp_path, name):
+def test_files_only_named_like_a_checkpoint_are_listed(tmp_path, name):
     (tmp_path / name).write_bytes(b"not a checkpoint")
     found = discover(tmp_path)
     assert found.candidates == ()
     assert [named.path for named in found.named] == ([] if name == "index" else [name])
 
 
-def test_things_that_look_like_models_are_named_and_counted_not_dropped(tmp_path):
+def test_files_that_look_like_models_are_listed_and_counted(tmp_path):
     with h5py.File(tmp_path / "data.h5", "w") as file:
         file["x"] = 1
     shutil.copy(tmp_path / "data.h5", tmp_path / "climate.nc")
@@ -188,7 +188,7 @@ def test_links_neither_leave_nor_loop(tmp_path):
     assert rows(scope / "stolen.h5").keys() == {"outside.h5"}  # asked for by name: followed
 
 
-def test_places_that_are_not_searched_are_named(tmp_path):
+def test_directories_that_are_not_searched_are_listed(tmp_path):
     for place in (".git/lfs", "venv/lib"):
         (tmp_path / place).mkdir(parents=True)
         files.minimal_h5(tmp_path / place / "model.h5")
@@ -198,7 +198,7 @@ def test_places_that_are_not_searched_are_named(tmp_path):
     assert list(rows(tmp_path / "venv")) == ["lib/model.h5"]  # asked for by name: searched
 
 
-def test_the_number_of_entries_is_bounded_and_said(tmp_path):
+def test_the_number_of_entries_is_limited_and_reported(tmp_path):
     for number in range(6):
         (tmp_path / f"d{number}").mkdir()
         files.minimal_h5(tmp_path / f"d{number}" / "m.h5")
@@ -208,12 +208,12 @@ def test_the_number_of_entries_is_bounded_and_said(tmp_path):
     assert discover(tmp_path, Limits(files=12)).problems == ()
 
 
-def test_what_may_not_be_read_is_a_problem_or_a_row(tmp_path, monkeypatch):
+def test_unreadable_entries_are_a_problem_or_a_row(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir()
     files.minimal_h5(tmp_path / "m.h5")
     (tmp_path / "plain").touch()
     forbidden = {tmp_path / name for name in ("closed", "m.h5", "plain")}
-    for name in ("open", "scandir"):  # permissions themselves do not hold the superuser
+    for name in ("open", "scandir"):  # permissions do not restrict root
         monkeypatch.setattr(os, name, refusing(getattr(os, name), forbidden))
     found = discover(tmp_path)
     assert {row.relative: row.format for row in found.candidates} == {"m.h5": Format.UNREADABLE}
@@ -248,7 +248,7 @@ def refusing(call, forbidden):
         ("m/../c/../one.h5", {"one.h5"}),
     ],
 )
-def test_a_path_means_the_model_that_it_is_part_of(tmp_path, asked, meant):
+def test_a_path_inside_a_model_selects_that_model(tmp_path, asked, meant):
     saved_model(tmp_path / "m")
     checkpoint(tmp_path / "c")
     checkpoint(tmp_path / "c", "other")
@@ -260,14 +260,14 @@ def test_a_path_means_the_model_that_it_is_part_of(tmp_path, asked, meant):
 
 
 @pytest.mark.parametrize("asked", ["gone", "gone/m.h5", "c/model", "c/model.ckp", "one.h5/x"])
-def test_nothing_there_is_a_usage_error(tmp_path, asked):
+def test_a_missing_path_is_a_usage_error(tmp_path, asked):
     checkpoint(tmp_path / "c")
     files.minimal_h5(tmp_path / "one.h5")
     with pytest.raises(UsageError, match="no such"):
         discover(tmp_path / asked)
 
 
-def test_names_that_are_no_text_can_be_shown(tmp_path):
+def test_names_that_are_not_valid_text_can_be_shown(tmp_path):
     name = os.fsdecode(b"model \xff\n.h5")
     files.minimal_h5(tmp_path / "m.h5").rename(tmp_path / name)
     (row,) = discover(tmp_path).candidates
@@ -276,7 +276,7 @@ def test_names_that_are_no_text_can_be_shown(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_tensorflow_and_keras_write_is_one_row_each(made):
+def test_models_of_tensorflow_and_keras_are_one_row_each(made):
     assert formats(made) == {
         "frozen_graph.pb": Format.FROZEN_GRAPH,
         "keras2_nested.h5": Format.LEGACY_H5_FULL,
@@ -304,8 +304,8 @@ def test_what_tensorflow_and_keras_write_is_one_row_each(made):
     ["0f3a.incomplete", ".m.h5.Ab12Cd", "m.h5.1a2B3c4D", "m.h5.part", "m.h5_.gstmp", "m.h5.tmp"],
 )
 @pytest.mark.parametrize("make", [files.minimal_h5, files.minimal_keras])
-def test_a_copy_on_its_way_is_no_row_and_a_whole_model_is(tmp_path, name, make):
-    """By its name alone nothing is passed over: whoever renames a model hides nothing."""
+def test_an_incomplete_copy_is_no_row_and_a_complete_model_is(tmp_path, name, make):
+    """Nothing is skipped by its name alone, so renaming does not hide a model."""
     make(tmp_path / name)
     assert [model.relative for model in discover(tmp_path).candidates] == [name]
     data = (tmp_path / name).read_bytes()
@@ -315,7 +315,7 @@ def test_a_copy_on_its_way_is_no_row_and_a_whole_model_is(tmp_path, name, make):
     assert [(each.path, "copy or download" in each.reason) for each in found.named] == [
         (name, True)
     ]
-    (tmp_path / name).rename(tmp_path / "m")  # a name that says nothing excuses nothing
+    (tmp_path / name).rename(tmp_path / "m")  # without a name of a temporary file
     assert [each.relative for each in discover(tmp_path).candidates] == ["m"] * (
         make is files.minimal_h5
     )

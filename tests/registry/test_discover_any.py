@@ -1,4 +1,4 @@
-"""Whatever a directory holds, each of its files is accounted for."""
+"""Every file of a directory is accounted for."""
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ def grow(directory, tree):
 @example({"m.index": b"", "checkpoint": b""})
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
-    """Whatever the tree: no exception, one row a path, and nothing without an entry."""
+    """For any tree: no exception, one row per path, and no file without an entry."""
     root = tmp_path_factory.mktemp("tree") / "root"
     grow(root, tree)
     found = discover(root)

@@ -34,7 +34,7 @@ def test_the_shards_of_one_prefix_do_not_take_those_of_a_longer_one():
     }
 
 
-def test_what_an_interrupted_save_leaves_belongs_to_its_prefix():
+def test_files_of_an_interrupted_save_belong_to_its_prefix():
     left = "lenet.data-00000-of-00001.tempstate4036577590216504352"
     assert groups("lenet.index", left, "lenet.png") == {"lenet": (left, "lenet.index")}
 
@@ -125,5 +125,5 @@ def test_state_files():
         ([], [], False),
     ],
 )
-def test_saved_model_is_known_by_what_it_keeps_of_itself(files, variables, expected):
+def test_saved_model_is_recognised_by_its_own_files(files, variables, expected):
     assert is_saved_model(files, variables) is expected

@@ -20,7 +20,7 @@ from modelaudit.settings import Limits
         ("model.json", b'  {"class_name": "Sequential", "config": [', "without weights"),
     ],
 )
-def test_models_of_others_are_named(name, head, words):
+def test_models_of_other_frameworks_are_named(name, head, words):
     assert words in str(unsupported_reason(name, head))
 
 
@@ -28,12 +28,12 @@ def test_models_of_others_are_named(name, head, words):
     ("name", "head"),
     [("labels.txt", b"0 cat"), ("a.json", b'{"config": 1}'), ("a.png", b"\x89PNG"), ("a", b"")],
 )
-def test_what_is_no_model_is_not_named(name, head):
+def test_files_that_are_not_models_are_not_named(name, head):
     assert unsupported_reason(name, head) is None
 
 
 @given(st.text(), st.binary(max_size=64))
-def test_any_name_and_content_is_judged(name, head):
+def test_any_name_and_content_is_handled(name, head):
     unsupported_reason(name, head)
 
 
@@ -44,7 +44,7 @@ def archive(path, *names):
     return path
 
 
-def test_a_zip_says_which_model_it_holds(tmp_path):
+def test_a_zip_is_named_by_the_model_inside(tmp_path):
     path = archive(tmp_path / "converted_keras.zip", "labels.txt", "keras_model.h5")
     assert archived_models(path, Limits()) == (
         "zip archive that contains keras_model.h5; unpack it to audit it"
@@ -62,7 +62,7 @@ def test_a_zip_without_a_model_is_nothing(tmp_path):
 
 
 @given(st.binary(max_size=200), st.integers(0, 120), st.binary(max_size=22))
-def test_a_damaged_listing_is_told_or_read(tmp_path_factory, noise, at, end):
+def test_a_damaged_zip_directory_is_reported_or_read(tmp_path_factory, noise, at, end):
     path = archive(tmp_path_factory.mktemp("zip") / "a.zip", "keras_model.h5")
     good = path.read_bytes()
     path.write_bytes(good[:at] + noise + good[at : len(good) - len(end)] + end)
@@ -70,7 +70,7 @@ def test_a_damaged_listing_is_told_or_read(tmp_path_factory, noise, at, end):
     assert told is None or told.startswith("zip ")
 
 
-def test_a_truncated_zip_is_told(tmp_path):
+def test_a_truncated_zip_is_reported(tmp_path):
     path = archive(tmp_path / "a.zip", "keras_model.h5")
     path.write_bytes(path.read_bytes()[:-30])
     assert "cannot be read" in str(archived_models(path, Limits()))

@@ -52,7 +52,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     assert os.listdir(tmp_path) == ["report.html"]
 
 
-def test_a_failed_write_names_the_file_that_was_asked_for(tmp_path, monkeypatch) -> None:
+def test_a_failed_write_names_the_requested_file(tmp_path, monkeypatch) -> None:
     place = tmp_path / "x"
     place.mkdir()
     for path in (Path("/proc/x"), place, tmp_path / ("n" * 300)):
@@ -71,8 +71,8 @@ def test_written_files_follow_the_umask(tmp_path) -> None:
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
 
 
-def test_what_a_kill_left_half_written_is_swept_up(tmp_path) -> None:
-    """The names are taken from the writer itself: it is stopped before the rename."""
+def test_partial_files_of_a_killed_run_are_removed(tmp_path) -> None:
+    """The names come from the writer itself, which is stopped before the rename."""
     places = [tmp_path, tmp_path / "models" / "a.h5", tmp_path / "runs" / "2026"]
     for place, name in zip(places, ("index.html", "audit.json", "index.json"), strict=True):
         write_atomic(place / name, b"whole")

@@ -1,4 +1,4 @@
-"""Directories as MLflow, Hugging Face, Kaggle and TF-Serving lay them out."""
+"""Directory layouts of MLflow, Hugging Face, Kaggle and TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def mlflow_model(directory, described=MLMODEL):
     return directory
 
 
-def test_a_model_logged_by_mlflow_says_where_it_comes_from(tmp_path):
+def test_a_model_logged_by_mlflow_has_its_provenance(tmp_path):
     run = mlflow_model(tmp_path / "mlruns" / "0" / "0123" / "artifacts" / "model")
     files.minimal_keras(run / "data" / "model.keras")
     (run / "data" / "custom_objects.cloudpickle").write_bytes(b"\x80\x05.")
@@ -64,7 +64,7 @@ def test_a_model_logged_by_mlflow_says_where_it_comes_from(tmp_path):
     assert pickle == "Python pickle (never opened), not TensorFlow/Keras"
 
 
-def test_mlflow_models_that_are_not_ours_or_not_there_are_named(tmp_path):
+def test_mlflow_models_of_other_frameworks_or_missing_ones_are_listed(tmp_path):
     mlflow_model(tmp_path / "gone")
     mlflow_model(tmp_path / "forest", {"flavors": {"sklearn": {"data": "model.pkl"}}})
     broken = mlflow_model(tmp_path / "broken")
@@ -79,7 +79,7 @@ def test_mlflow_models_that_are_not_ours_or_not_there_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "flavors: x\n", "a: b\n", "\ud800"])
-def test_what_is_no_description_by_mlflow_is_an_error(tmp_path, text):
+def test_an_invalid_mlmodel_file_is_an_error(tmp_path, text):
     path = tmp_path / "MLmodel"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ReadError) as caught:
@@ -88,7 +88,7 @@ def test_what_is_no_description_by_mlflow_is_an_error(tmp_path, text):
 
 
 class HubCache:
-    """A Hugging Face cache, laid out as huggingface_hub does it."""
+    """A Hugging Face cache in the layout of huggingface_hub."""
 
     def __init__(self, root, name="models--acme--digits"):
         self.repository = root / name
@@ -108,7 +108,7 @@ class HubCache:
         path.write_text(revision)
 
 
-def test_a_hub_cache_gives_each_model_once(tmp_path):
+def test_a_hub_cache_lists_each_model_once(tmp_path):
     cache = HubCache(tmp_path / "hub")
     archive = files.minimal_keras(tmp_path / "m.keras").read_bytes()
     (tmp_path / "m.keras").unlink()
@@ -147,7 +147,7 @@ def test_links_of_a_snapshot_are_followed_into_its_own_blobs_only(tmp_path, aske
     assert [problem.file for problem in refused] == ["assets/secret.txt"]
 
 
-def test_blobs_count_only_where_the_cache_has_them(tmp_path):
+def test_blobs_count_only_in_the_cache_layout(tmp_path):
     cache = HubCache(tmp_path)
     link = cache.file("rev", "saved_model.pb", SAVED_MODEL)
     snapshot = link.parent
@@ -198,8 +198,8 @@ def test_tensorflow_serving_loads_the_newest_version(tmp_path):
     assert alone.relative == "1"
 
 
-def test_a_highest_version_without_a_model_is_named(tmp_path):
-    """As an upload that is not finished leaves it."""
+def test_a_highest_version_without_a_model_is_reported(tmp_path):
+    """As during an unfinished upload."""
     served(tmp_path / "a", "1", "9")
     for place in ("a/2", "a/10", "a/10b", "b/11"):
         (tmp_path / place).mkdir(parents=True)
@@ -209,5 +209,5 @@ def test_a_highest_version_without_a_model_is_named(tmp_path):
         ("a/10", "the highest version holds no model; TF-Serving would load it instead of 9")
     ]
     (tmp_path / "a" / "10" / "variables").mkdir()
-    (tmp_path / "a" / "10" / "variables" / "variables.index").touch()  # then it is a row itself
+    (tmp_path / "a" / "10" / "variables" / "variables.index").touch()  # makes it a row of its own
     assert discover(tmp_path, all_versions=True).empty_versions == ()

@@ -1,4 +1,4 @@
-"""Which files an audit depends on, and noticing that they changed."""
+"""The files an audit depends on, and detecting that they changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def content(model: Path) -> str:
 
 @pytest.fixture
 def models(tmp_path: Path) -> dict[str, Path]:
-    """One model of every shape that a model on a disk can have, side by side."""
+    """One model of every layout on disk, next to each other."""
     shutil.copytree(SAMPLES / "digits_tf1_savedmodel", tmp_path / "saved")
     shutil.copytree(SAMPLES / "digits_tf1_checkpoint", tmp_path, dirs_exist_ok=True)
     files.minimal_h5(tmp_path / "a.h5")
@@ -56,7 +56,7 @@ def test_the_files_of_a_model(models) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
 @pytest.mark.parametrize("name", ["labels.txt", "{}.golden.json"])
-def test_what_lies_beside_counts(models, kind, name) -> None:
+def test_related_files_next_to_a_model_count(models, kind, name) -> None:
     model = models[kind]
     before = look(model).text, content(model)
     (model.parent / name.format(model.name)).write_text("x")
@@ -65,7 +65,7 @@ def test_what_lies_beside_counts(models, kind, name) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "prefix"])
-def test_the_next_version_on_its_way_is_no_part_of_a_model(models, kind) -> None:
+def test_a_version_being_uploaded_is_not_part_of_a_model(models, kind) -> None:
     model = models[kind]
     before = look(model).text, content(model)
     model.with_name(f"{model.name}.part").write_text("x")
@@ -73,7 +73,7 @@ def test_the_next_version_on_its_way_is_no_part_of_a_model(models, kind) -> None
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
-def test_every_way_to_change_a_file_is_noticed(models, kind) -> None:
+def test_every_kind_of_change_is_detected(models, kind) -> None:
     model = models[kind]
     first = model.parent / look(model).files[-1].name
     assert look(model).text == look(model).text
@@ -87,7 +87,7 @@ def test_every_way_to_change_a_file_is_noticed(models, kind) -> None:
     data = bytearray(first.read_bytes())
     data[-1] ^= 1
     time.sleep(0.01)
-    first.write_bytes(data)  # of the same size, and its time set back
+    first.write_bytes(data)  # same size, and its time restored
     os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert look(model).text != before[0]
     assert content(model) != before[1]
@@ -103,7 +103,7 @@ def test_every_way_to_change_a_file_is_noticed(models, kind) -> None:
     assert content(model) != before[1]
 
 
-def test_a_file_that_was_just_written_is_not_trusted(tmp_path, monkeypatch) -> None:
+def test_a_very_recent_file_is_not_considered_unchanged(tmp_path, monkeypatch) -> None:
     model = files.minimal_h5(tmp_path / "a.h5")
     assert not look(model).settled
     now = time.time_ns()
@@ -115,7 +115,7 @@ def test_a_file_that_was_just_written_is_not_trusted(tmp_path, monkeypatch) -> N
     assert not look(model).settled
 
 
-def test_what_is_gone_has_no_files(tmp_path) -> None:
+def test_a_removed_model_has_no_files(tmp_path) -> None:
     assert look(tmp_path / "gone.h5").files == ()
     assert look(tmp_path / "gone" / "deep.h5").files == ()
     (tmp_path / "link.h5").symlink_to("nowhere")

@@ -1,4 +1,4 @@
-"""Workers: results arrive whatever the work does to its process."""
+"""Workers return results whatever a task does to its process."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_a_crash_costs_one_task(number: signal.Signals) -> None:
     assert all(done[n].value == {"n": n} for n in range(8) if n != 3)
 
 
-def test_an_exit_without_an_answer_is_told() -> None:
+def test_an_exit_without_a_result_is_reported() -> None:
     def work(n: int) -> dict[str, Json]:
         os._exit(9)
 
     assert "status 9" in _run([0], work)[0].lost
 
 
-def test_a_hang_is_stopped_and_the_rest_goes_on() -> None:
+def test_a_hanging_task_is_stopped_and_the_others_continue() -> None:
     def work(n: int) -> dict[str, Json]:
         if n == 0:
             time.sleep(60)
@@ -60,7 +60,7 @@ def test_a_hang_is_stopped_and_the_rest_goes_on() -> None:
     assert time.monotonic() - start < 20
 
 
-def test_large_results_arrive_whole() -> None:
+def test_large_results_arrive_complete() -> None:
     done = _run(range(3), lambda n: {"text": str(n) * 3_000_000})
     assert [len(str(done[n].value["text"])) for n in range(3)] == [3_000_000] * 3
 
@@ -80,7 +80,7 @@ def test_no_child_is_left_behind() -> None:
             os.kill(pid, 0)
 
 
-def test_leaving_early_ends_busy_slots() -> None:
+def test_leaving_early_ends_busy_workers() -> None:
     def work(n: int) -> dict[str, Json]:
         time.sleep(0 if n == 0 else 60)
         return {"n": n}
@@ -108,8 +108,8 @@ list(worker_pool.run_tasks(range(2), work, jobs=2, seconds=30.0))
 """
 
 
-def test_a_slot_that_outlives_its_run_says_nothing() -> None:
-    """What it says on stderr would be mailed, and is no fault of the model's or of ours."""
+def test_a_worker_that_outlives_its_run_prints_nothing() -> None:
+    """Cron would mail its stderr, though neither the model nor the program is at fault."""
     line = [sys.executable, "-c", ORPHANS, str(ROOT)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")

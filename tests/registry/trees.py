@@ -1,9 +1,9 @@
-"""Directories of models that are told by their bytes alone, and what is found in them."""
+"""Directories of minimal models recognised by their bytes, and the rows found in them."""
 
 from modelaudit.registry.discover import discover
 from modelaudit.settings import Limits
 
-# The smallest thing that is a SavedModel by its bytes: saved_model_schema_version = 1, and an
+# The smallest valid SavedModel message: saved_model_schema_version = 1, and an
 # empty MetaGraphDef.
 SAVED_MODEL = b"\x08\x01\x12\x00"
 

@@ -1,4 +1,4 @@
-"""Pages for the tests in a browser, and what opens and watches them."""
+"""Pages for the browser tests, and helpers that open and check them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def many_rows(count):
 
 
 def two_runs(rows, folder):
-    """The rows without the first as a run after one without the last, and with fewer findings."""
+    """A run without the first row, after a run without the last row and with fewer findings."""
     runs = {"A": rows[:-1], "B": [replace(row, codes=row.codes[1:]) for row in rows[1:]]}
     old, new = (
         run_diff.ComparedRun(
@@ -61,7 +61,7 @@ def two_runs(rows, folder):
 
 @contextmanager
 def opened(browser, path, **options):
-    """A page in a context of its own; complaints and requests are checked when it is left."""
+    """A page in a new browser context; errors and requests are checked at the end."""
     context = browser.new_context(**options)
     page = context.new_page()
     asked, complaints = [], []

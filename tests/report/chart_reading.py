@@ -1,4 +1,4 @@
-"""Reading numbers off the charts of a report, as someone does who sees only the drawing."""
+"""Reading values from the charts of a report, using only the drawing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def chart_of(audit, anchor):
 
 
 def drawn(audit, anchor):
-    """The words of a chart with their places, and its paths by colour."""
+    """The texts of a chart with their positions, and its paths by colour."""
     return read(chart_of(audit, anchor))
 
 
 def read(chart):
-    """The same of a chart at hand."""
+    """The same for one given chart."""
     root = ET.fromstring(chart.svg)
     space = "{http://www.w3.org/2000/svg}"
     words = [(e.text, float(e.get("x")), float(e.get("y"))) for e in root.iter(space + "text")]
@@ -35,7 +35,7 @@ def read(chart):
 
 
 def read_off(words, pattern, scale=float):
-    """What turns a place on paper into a number: by the numbers beside the axis."""
+    """A function from a position to a value, by the labels of the axis."""
     found = [(re.fullmatch(pattern, t), x) for t, x, _ in words]
     ticks = [(scale(float(t[1].replace(",", ""))), x) for t, x in found if t]
     assert len(ticks) >= 3
@@ -44,14 +44,14 @@ def read_off(words, pattern, scale=float):
     return lambda x: slope * x + start
 
 
-# What numbers beside an axis look like, and a number in a path.
+# Labels of an axis, and numbers in a path.
 PLAIN = r"([0-9.,]+)"
 SHARE = r"([0-9]+)\N{NO-BREAK SPACE}%"
 PLACE = r"([0-9.]+)"
 
 
 def bars(words, paths):
-    """(words beside a bar, its end in pixels, its colour), from top to bottom."""
+    """(label of a bar, its end in pixels, its colour), from top to bottom."""
     rows = {y - 0.36 * 10.67: text for text, x, y in words if x < 200}
     ends = sorted(
         (float(y), float(x), colour)
@@ -72,11 +72,11 @@ def dots(paths):
 
 
 def with_output(audit, **changes):
-    """The audit with something else in its first output."""
+    """The audit with changes in its first output."""
     output = dict(json_of(audit)["behaviour"]["outputs"][0]) | changes
     return changed(audit, behaviour=dict(json_of(audit)["behaviour"], outputs=[output]))
 
 
 def labelled(**shares):
-    """An audit of 64 labelled inputs with these shares of right answers."""
+    """An audit of 64 labelled inputs with these accuracies."""
     return with_output(samples.healthy(), accuracy=shares)

@@ -41,7 +41,7 @@ def site(tmp_path_factory, pages):
 
 @pytest.fixture(scope="module")
 def launch():
-    """What starts a browser with further arguments."""
+    """A function that starts a browser with additional arguments."""
     from browsing import CHROMIUM
     from playwright.sync_api import sync_playwright
 

@@ -1,4 +1,4 @@
-"""The audits that the report tests share, the hostile one among them."""
+"""The audits shared by the report tests, including a hostile one."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ SAMPLES = {
 
 
 def index_rows() -> dict[str, IndexRow]:
-    """The row of each sample; an audit that names no model has none."""
+    """The row of each sample; an audit without a model has none."""
     audits = {name: make() for name, make in SAMPLES.items()}
     return {
         name: index_entry(result_row(audit), ["html", "pdf"])

@@ -1,4 +1,4 @@
-"""Rich made-up audits, from sound to unreadable. No model stands behind them."""
+"""Complete synthetic audits, from healthy to unreadable, without real models."""
 
 from __future__ import annotations
 

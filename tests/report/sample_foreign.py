@@ -1,4 +1,4 @@
-"""An audit with names that are hard to set: very long, in many scripts, with no place to break."""
+"""An audit with names that are hard to typeset: very long, in many scripts, unbreakable."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def layer(number: int) -> str:
 
 
 def foreign() -> Audit:
-    """The failing audit with these names in the place of its layers' and its own."""
+    """The failing audit with these names for its layers and itself."""
 
     def named(found: re.Match[str]) -> str:
         return json.dumps(layer(int(found[1])))[1:-1]

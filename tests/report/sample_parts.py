@@ -1,4 +1,4 @@
-"""Sections of made-up audits: what was read, measured and observed."""
+"""Sections of synthetic audits: facts, measurements and observations."""
 
 from __future__ import annotations
 

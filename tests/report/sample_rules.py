@@ -1,4 +1,4 @@
-"""Rules as the report tests explain them."""
+"""Explanations of rules for the report tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Baselines: what was known passes, also under another name or in another format."""
+"""Baselines: known findings pass, also under another model name or in another format."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def registry(tmp_path):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """`model.keras` and its `export`, of a network with random layers and lost statistics."""
+    """`model.keras` and its `export`, from a network with random layers and lost statistics."""
     folder = tmp_path_factory.mktemp("saved")
     code = f"""
 import keras, numpy
@@ -62,7 +62,7 @@ model.export({str(folder / "export")!r}, verbose=False)
     return folder
 
 
-def test_what_is_known_passes_and_is_still_shown(registry):
+def test_known_findings_pass_and_are_still_shown(registry):
     models, known = registry
     assert invoke("scan", models).exit_code == 1
     assert invoke("scan", models, "--baseline", known).exit_code == 0
@@ -71,13 +71,13 @@ def test_what_is_known_passes_and_is_still_shown(registry):
     assert row["findings"][0]["waived_by"].startswith("in the baseline of 20")
 
 
-def test_a_renamed_model_is_known_by_its_bytes(registry):
+def test_a_renamed_model_is_recognised_by_its_bytes(registry):
     models, known = registry
     (models / "a.keras").rename(models / "b.keras")
     assert scan(models, known)[0]["verdict"] == "pass"
 
 
-def test_a_model_that_was_renamed_and_saved_again_is_known_by_its_weights(registry, tmp_path):
+def test_a_model_renamed_and_saved_again_is_recognised_by_its_weights(registry, tmp_path):
     models, known = registry
     with (
         zipfile.ZipFile(models / "a.keras") as old,
@@ -93,9 +93,7 @@ def test_a_model_that_was_renamed_and_saved_again_is_known_by_its_weights(regist
 
 
 @pytest.mark.slow
-def test_an_export_is_known_by_its_weights_though_it_keeps_the_state_of_its_random_layers(
-    tmp_path, saved
-):
+def test_an_export_with_states_of_random_layers_is_recognised_by_its_weights(tmp_path, saved):
     """Keras 3's `export` writes the seeds of augmentation and dropout, `save` does not."""
     models, out, known = tmp_path / "models", tmp_path / "out", tmp_path / "known.json"
     models.mkdir()
@@ -108,7 +106,7 @@ def test_an_export_is_known_by_its_weights_though_it_keeps_the_state_of_its_rand
     assert scan(models, known)[0]["verdict"] == "pass"
 
 
-def test_another_model_is_not_known(registry):
+def test_findings_of_another_model_are_not_known(registry):
     models, known = registry
     files.truncated_h5(models)
     rows = {row["path"]: row["verdict"] for row in scan(models, known)}
@@ -146,8 +144,8 @@ MODELS = (
         (("a", "2", "w"), "q"),  # of two registries that share a path
         (("a", "9", "v"), "p"),  # saved again
         (("a", "9", "w"), "qr"),
-        (("a", "9", "x"), "pqr"),  # trained again: which of the three it was is not known
-        (("a", "4", "x"), "pqr"),  # and the bytes of another path do not count
+        (("a", "9", "x"), "pqr"),  # trained again: could be any of the three
+        (("a", "4", "x"), "pqr"),  # the bytes of another path do not count
         (("d", "1", "v"), "u"),
         (("e", "4", "w"), "s"),  # renamed
         (("e", "4", ""), "st"),
@@ -156,7 +154,7 @@ MODELS = (
         (("e", "", ""), ""),
     ],
 )
-def test_which_model_of_a_baseline_is_meant(asked, prints, order):
+def test_matching_models_to_a_baseline(asked, prints, order):
     found = Baseline("", MODELS[::order]).model(*asked)
     assert (found is None) == (not prints)
     assert sorted(mark for mark, _ in (found.findings if found else ())) == [*prints]
@@ -224,7 +222,7 @@ def reports(tmp_path):
         (["nameless"], "an audit is incomplete: KeyError('path')"),
     ],
 )
-def test_an_index_that_is_not_ours_is_refused(reports, index, says):
+def test_an_index_of_another_program_is_rejected(reports, index, says):
     folder = reports(index)
     (folder / "out").symlink_to("/etc")
     os.mkfifo(folder / "pipe")
@@ -246,7 +244,7 @@ def test_an_index_that_is_too_large_is_not_read(reports):
     assert "limit file bytes exceeded" in str(invoke("baseline", folder).exception)
 
 
-def test_the_index_of_an_earlier_run_and_of_an_interrupted_one(registry, tmp_path):
+def test_the_indexes_of_an_earlier_and_an_interrupted_run_are_accepted(registry, tmp_path):
     out = tmp_path / "out"
     of_out = invoke("baseline", out)
     assert (of_out.exit_code, of_out.stderr) == (0, "")
@@ -263,7 +261,7 @@ def test_the_index_of_an_earlier_run_and_of_an_interrupted_one(registry, tmp_pat
         assert json.loads(done.stdout)["models"] == known
 
 
-def test_a_night_takes_a_baseline_as_a_change_of_settings(registry, tmp_path):
+def test_a_new_baseline_is_a_change_of_settings_to_a_nightly_run(registry, tmp_path):
     models, known = registry
     words = ["nightly", models, "--no-probe", "-f", "json", "--out", tmp_path / "night"]
     assert invoke(*words).exit_code == 1

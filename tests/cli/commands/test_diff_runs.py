@@ -26,7 +26,7 @@ def audit(models: Path, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs A and B, between which one model was cut short, one came and one went."""
+    """Runs A and B; in between one model was truncated, one added and one removed."""
     folder = tmp_path_factory.mktemp("runs")
     models = folder / "models"
     models.mkdir()
@@ -109,7 +109,7 @@ def test_a_report_that_a_later_run_replaced_is_not_linked(runs: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("other", ["models/same.h5", "A/models/same.h5/audit.json", "models"])
-def test_a_run_beside_something_else_is_a_usage_error(runs: Path, other: str) -> None:
+def test_a_run_compared_with_something_else_is_a_usage_error(runs: Path, other: str) -> None:
     for pair in ((runs / "B", runs / other), (runs / other, runs / "B/index.json")):
         done = modelaudit("diff", "--no-probe", *pair)
         assert done.returncode == 2
@@ -117,7 +117,7 @@ def test_a_run_beside_something_else_is_a_usage_error(runs: Path, other: str) ->
         assert "Error(" not in done.stderr
 
 
-def test_templates_of_ones_own_are_used_and_checked(runs: Path, tmp_path: Path) -> None:
+def test_custom_templates_are_used_and_checked(runs: Path, tmp_path: Path) -> None:
     mine, page = tmp_path / "mine", tmp_path / "page.html"
     mine.mkdir()
     (mine / "comparison.html.j2").write_text("<h1>Acme</h1>{{ page.lead }}")
@@ -151,16 +151,14 @@ def test_templates_of_ones_own_are_used_and_checked(runs: Path, tmp_path: Path) 
         ("/srv/A/x", "B/x", ("/srv/A", "B")),
     ],
 )
-def test_paths_are_told_apart(old: str, new: str, parts: tuple[str, str]) -> None:
+def test_paths_are_distinguished(old: str, new: str, parts: tuple[str, str]) -> None:
     assert path_differences(Path(old), Path(new)) == parts
 
 
 @pytest.mark.parametrize(
     "link", ["/dev/full", "../outside/audit.json", "fifo", "a\0b", "\ud800", "x" * 5000, 7, None]
 )
-def test_an_index_leads_to_nothing_but_its_own_reports(
-    runs: Path, tmp_path: Path, link: object
-) -> None:
+def test_an_index_links_only_to_its_own_reports(runs: Path, tmp_path: Path, link: object) -> None:
     foreign, outside = tmp_path / "reports", tmp_path / "outside"
     shutil.copytree(runs / "A", foreign, symlinks=True)
     outside.mkdir()

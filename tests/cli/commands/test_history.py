@@ -23,7 +23,7 @@ from tests.runs.nights import audits, invoke, later
 
 @pytest.fixture
 def nights(sound, monkeypatch):
-    """Three nights: two models, one of them scaled, and cut; gives registry and output."""
+    """Three nightly runs of two models, one of them scaled, then truncated; registry and output."""
     later(monkeypatch)
     out = sound.parent / "out"
     assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
@@ -52,7 +52,7 @@ def test_runs_of_a_registry(nights):
     ]
     assert lines[-2].split()[3:9] == ["reported", "2", "1", "0", "0", "1"]
     assert lines[-1] == "last 3 runs: fail 0 → 0 → 1, pass 2 → 2 → 1"
-    assert len(invoke("history", out, "-n", "1").stdout.splitlines()) == 3  # no trend of one
+    assert len(invoke("history", out, "-n", "1").stdout.splitlines()) == 3  # no trend for one run
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_runs_fit_the_terminal(tmp_path, monkeypatch, width, began):
     ]
 
 
-def test_what_became_of_a_model(nights):
+def test_the_history_of_a_model(nights):
     _, out = nights
     audits = json.loads(invoke("history", out, "a.h5", "--json").stdout)
     assert [audit["verdict"] for audit in audits] == ["pass", "pass", "fail"]
@@ -92,7 +92,7 @@ def test_what_became_of_a_model(nights):
     text = invoke("history", out, "a.h5").stdout
     assert "dense/kernel:0: scaled by 2" in text
     unchanged = invoke("history", out, "b.keras").stdout.splitlines()
-    assert len(unchanged) == 3  # its name, the one audit that there was, and how long it held
+    assert len(unchanged) == 3  # its name, its only audit, and for how long the result was valid
     assert unchanged[2].startswith("    unchanged in 2 more runs, until 2")
     assert [line.split("  ")[-1] for line in text.splitlines() if line.startswith("2")] == [
         *["MA204 saved-by-vulnerable-keras (info)"] * 2,
@@ -100,7 +100,7 @@ def test_what_became_of_a_model(nights):
     ]
 
 
-def test_audits_that_say_the_same_are_one(sound, tmp_path):
+def test_equal_audits_are_shown_once(sound, tmp_path):
     out = tmp_path / "out"
     for _ in range(3):
         assert invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
@@ -110,7 +110,7 @@ def test_audits_that_say_the_same_are_one(sound, tmp_path):
 
 @pytest.fixture
 def night(models, tmp_path):
-    """A night over a truncated model and others, with the settings given as TOML."""
+    """A nightly run over a truncated model and others, with settings in TOML."""
     config = tmp_path / "modelaudit.toml"
 
     def run(settings=""):
@@ -121,7 +121,7 @@ def night(models, tmp_path):
     return run
 
 
-def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
+def test_reasons_for_another_verdict_on_the_same_bytes(night, tmp_path, monkeypatch):
     waiver = '[[ignore]]\nrule = "MA102"\nreason = "known"\nexpires = 2026-03-01\n'
     for day in ("02-01", "03-02"):
         monkeypatch.setattr(recorded_run, "utc_now", lambda day=day: f"2026-{day}T02:00:00Z")
@@ -139,8 +139,8 @@ def test_why_the_same_bytes_are_judged_otherwise(night, tmp_path, monkeypatch):
     assert "    same file; a waiver expired on 2026-03-01\n" in said
 
 
-def test_rules_and_runtimes_as_reasons():
-    """Of two audits that say of themselves what made them."""
+def test_changed_rules_and_runtimes_are_reasons():
+    """Both audits record the rules and runtimes that they were made with."""
     before, after = SimpleNamespace(rules="code 1"), SimpleNamespace(rules="code 2")
     seen = {"runtime": "keras", "versions": {"keras": "3.0"}, "status": "ok"}
     old = SimpleNamespace(
@@ -160,8 +160,8 @@ def test_rules_and_runtimes_as_reasons():
     assert why(after, model={"sha256": "bb"}) == []
 
 
-def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
-    """What stands further on may be a name in the model, and names say what they like."""
+def test_only_the_tool_s_own_sentence_shows_that_a_waiver_expired():
+    """Later text may contain a name from the model, and names can contain any text."""
     said = "A waiver for this expired on 2026-03-01. "
     for detail, day in (
         (said + "Layer x is lost.", "2026-03-01"),
@@ -191,7 +191,7 @@ def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired():
 
 
 @pytest.mark.parametrize("asked", [os.fsdecode(b"v\xff.h5"), "v\\xff.h5"])
-def test_a_name_that_is_not_utf_8_is_asked_for_as_it_is_or_as_reports_give_it(
+def test_a_name_that_is_not_utf_8_is_found_raw_or_as_shown_in_reports(
     modelaudit, sound, tmp_path, asked
 ):
     (sound / "a.h5").rename(sound / os.fsdecode(b"v\xff.h5"))
@@ -206,20 +206,20 @@ def test_a_name_that_is_not_utf_8_is_asked_for_as_it_is_or_as_reports_give_it(
 
 
 @pytest.mark.parametrize("asked", ["line\nbreak.h5", "line\\x0abreak.h5"])
-def test_a_name_is_asked_for_as_it_is_or_as_it_is_printed(sound, tmp_path, asked):
+def test_a_name_is_found_raw_or_as_printed(sound, tmp_path, asked):
     out = tmp_path / "out"
     (sound / "a.h5").rename(sound / "line\nbreak.h5")
     printed = invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).stdout
     assert "line\\x0abreak.h5" in printed
     assert [audit["path"] for audit in audits(out, asked)] == ["line\nbreak.h5"]
-    # A name that is spelled so is meant where there is one.
+    # An exact match has priority.
     (sound / "b.keras").rename(sound / "line\\x0abreak.h5")
     assert invoke("audit", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
     assert [audit["path"] for audit in audits(out, asked)] == [asked]
 
 
 @pytest.mark.parametrize("asked", ["x\\x0a.h5", "x\n.h5"])
-def test_a_model_that_is_unknown_is_named_as_it_is_printed(nights, asked):
+def test_an_unknown_model_is_reported_by_its_printed_name(nights, asked):
     said = str(invoke("history", nights[1], asked).exception)
     assert said == "no run has audited a model called 'x\\x0a.h5'"
 
@@ -236,7 +236,7 @@ def test_no_finding_is_hidden_behind_other_changes():
     assert lines[-1] == "    and 22 more (--json lists them all)"
 
 
-def test_what_a_file_does_not_say_is_not_named(nights):
+def test_values_missing_from_the_file_are_not_shown(nights):
     models, out = nights
     files.minimal_h5(models / "a.h5")
     invoke("nightly", models, "--no-probe", "-f", "json", "--out", out)
@@ -248,7 +248,7 @@ def test_what_a_file_does_not_say_is_not_named(nights):
     assert sections[: len(first)] == sorted(first)
 
 
-def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
+def test_a_killed_run_is_shown_as_aborted(sound, tmp_path):
     out = tmp_path / "out"
     with locked(out), Store.open(out) as store:
         store.begin(str(sound), "nightly", "tool", "rules", "2026-03-01T02:00:00Z")
@@ -264,14 +264,14 @@ def test_a_run_that_was_killed_is_broken_off(sound, tmp_path):
     assert [row["state"] for row in rows] == ["aborted", "interrupted"]
 
 
-def test_what_is_not_there(nights, tmp_path):
+def test_missing_directories_and_models_are_errors(nights, tmp_path):
     _, out = nights
     assert "no run has audited" in str(invoke("history", out, "c.h5").exception)
     (tmp_path / "empty").mkdir()
     assert "no history found" in str(invoke("history", tmp_path / "empty").exception)
 
 
-def test_only_so_many_runs_are_kept(sound, tmp_path):
+def test_the_number_of_kept_runs_is_limited(sound, tmp_path):
     out, config = tmp_path / "kept", tmp_path / "modelaudit.toml"
     config.write_text("[nightly]\nkeep = 2\n")
     words = ["--config", config, "nightly", sound, "--no-probe", "-f", "json", "--out", out]
@@ -289,8 +289,8 @@ def test_only_so_many_runs_are_kept(sound, tmp_path):
     assert (out / "latest" / "index.html").is_file()
 
 
-def test_what_was_not_seen_has_not_changed(sound):
-    """Half a copy: its audit knows nothing of weights, so that none of them is gone or new."""
+def test_values_that_were_not_read_have_not_changed(sound):
+    """A half-copied file: its audit has no weights, so none is reported as removed or added."""
     out = sound.parent / "out"
     night = ("nightly", sound, "--no-probe", "-f", "json", "--out", out)
     whole = (sound / "a.h5").read_bytes()

@@ -1,4 +1,4 @@
-"""Nightly runs: silent where nothing changed, and nothing is read again that need not be."""
+"""Nightly runs: no output if nothing changed, and unchanged models are not read again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.made import files
 from tests.runs.nights import audited, later, nightly, scale
 
 
-def test_the_first_run_tells_the_state_and_the_second_nothing(models):
+def test_the_first_run_reports_the_state_and_the_second_nothing(models):
     done = nightly(models, code=1)
     assert f"{models}: 3 models, first run\nnow 1 fail, 2 pass\n" in done.stdout
     assert (
@@ -39,7 +39,7 @@ def test_the_first_run_tells_the_state_and_the_second_nothing(models):
     assert index.read_bytes() == before
 
 
-def test_only_what_was_touched_is_audited(models):
+def test_only_touched_models_are_audited(models):
     for number in range(6):
         files.minimal_h5(models / f"more{number}.h5")
     nightly(models, code=1)
@@ -76,7 +76,7 @@ def test_new_gone_renamed_worse_and_better(models, monkeypatch):
     assert "new         d.keras  pass" in done.stdout
 
 
-def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
+def test_groups_of_models_are_reported_when_they_are_new(sound):
     twins = "2 models have the same weights in different files: a.h5, b.keras\n"
     assert f"\n\n{twins}" in nightly(sound).stdout
     shutil.copy(sound / "a.h5", sound / "copy.h5")
@@ -84,7 +84,7 @@ def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
         file.attrs["remark"] = "saved again"  # other bytes, the same weights
     said = nightly(sound).stdout
     assert f"\n\n{twins.replace('2', '3').replace('b.keras', 'b.keras, copy.h5')}" in said
-    assert "an older Keras" not in said  # that is known
+    assert "an older Keras" not in said  # reported before
     (sound / "copy.h5").unlink()
     assert "hold the same weights" not in nightly(sound).stdout
     shutil.copy(sound / "b.keras", sound / "c.keras")
@@ -92,7 +92,7 @@ def test_what_holds_for_several_models_is_told_when_it_is_new(sound):
     assert "2 models are identical, byte for byte: b.keras, c.keras\n" in said
     data = json.loads((sound.parent / "out" / "index.json").read_text())
     kinds = {each["kind"]: each["models"] for each in data["together"]}
-    assert kinds["same-weights"] == ["a.h5", "b.keras"]  # c.keras is told of as a copy
+    assert kinds["same-weights"] == ["a.h5", "b.keras"]  # c.keras is reported as a copy
     (sound / "c.keras").rename(sound / "0.keras")
     said = nightly(sound).stdout
     assert "renamed     0.keras  was c.keras, still pass" in said
@@ -124,7 +124,7 @@ def test_reports_that_were_deleted_are_made_again(sound):
     assert audited(sound) == 1
 
 
-def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypatch):
+def test_an_expiring_waiver_is_reported_on_its_day(models, tmp_path, monkeypatch):
     config = tmp_path / "modelaudit.toml"
     rules = json.loads(
         CliRunner().invoke(cli, ["scan", "--json", str(models / "truncated.h5")]).stdout
@@ -150,7 +150,7 @@ def test_a_waiver_that_expires_is_noticed_on_its_day(models, tmp_path, monkeypat
     assert f"no longer waived\n  + MA102 truncated-file (high): {expired}" in said
 
 
-def test_an_unused_waiver_is_told_once(sound, tmp_path):
+def test_an_unused_waiver_is_reported_once(sound, tmp_path):
     config = tmp_path / "modelaudit.toml"
     config.write_text('[[ignore]]\nrule = "MA405"\nreason = "left over"\n')
     said = "the waiver of MA405 for * (left over) matches no finding of this run"
@@ -158,7 +158,7 @@ def test_an_unused_waiver_is_told_once(sound, tmp_path):
     assert nightly(sound, config=config).stdout == ""
 
 
-def test_what_was_not_told_is_told_by_the_next_run(sound, monkeypatch):
+def test_unreported_changes_are_reported_by_the_next_run(sound, monkeypatch):
     nightly(sound)
     scale(sound / "a.h5")
     with monkeypatch.context() as patch:
@@ -177,7 +177,7 @@ def test_what_was_not_told_is_told_by_the_next_run(sound, monkeypatch):
     assert nightly(sound).stdout == ""
 
 
-def test_a_model_that_goes_during_the_run_is_a_row(models, monkeypatch):
+def test_a_model_removed_during_the_run_is_a_row(models, monkeypatch):
     real = batch.audit_model
 
     def audit_model(target, *arguments):
@@ -192,7 +192,7 @@ def test_a_model_that_goes_during_the_run_is_a_row(models, monkeypatch):
     assert "gone        b.keras" in nightly(models).stdout
 
 
-def test_policies_hold_for_their_models(models, tmp_path):
+def test_policies_apply_to_their_models(models, tmp_path):
     config = tmp_path / "modelaudit.toml"
     (models / "lab").mkdir()
     shutil.move(models / "truncated.h5", models / "lab")
@@ -208,7 +208,7 @@ def test_policies_hold_for_their_models(models, tmp_path):
     assert audited(models) == 1
 
 
-def test_the_index_and_the_reports_tell_what_changed(models):
+def test_the_index_and_the_reports_show_what_changed(models):
     out = models.parent / "out"
     nightly(models, "-f", "html", code=1)
     whole = (models / "a.h5").read_bytes()
@@ -237,16 +237,16 @@ def test_an_unchanged_registry_of_1000_models_costs_less_than_2_seconds(tmp_path
     real, copies = batch.audit_model, []
 
     def audit_model(target, *arguments):
-        """One real audit a process, and copies of it for the others: only the second run counts."""
+        """One real audit per process, copied for the other models: only the second run is timed."""
         copies.append(copies[0] if copies else real(target, *arguments))
         names = {"path": target.relative, "slug": target.slug}
         return replace(copies[-1], model=copies[-1].model | names)
 
     with monkeypatch.context() as patch:
         patch.setattr(batch, "audit_model", audit_model)
-        patch.setattr(os, "fsync", lambda _: None)  # what is durable is tested elsewhere
+        patch.setattr(os, "fsync", lambda _: None)  # durability is tested elsewhere
         nightly(models)
-    time.sleep(2.1)  # files written to a moment ago are hashed
+    time.sleep(2.1)  # very recent files are hashed again
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     words = command("nightly", models, "--out", tmp_path / "out", "-f", "json", "--no-probe")
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -257,7 +257,7 @@ def test_an_unchanged_registry_of_1000_models_costs_less_than_2_seconds(tmp_path
     assert spent < 2.0
 
 
-def test_what_an_audit_by_hand_showed_is_told_by_the_night_all_the_same(sound):
+def test_results_of_a_manual_audit_are_still_reported_by_the_nightly_run(sound):
     out = sound.parent / "out"
     nightly(sound)
     (sound / "new.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
@@ -269,7 +269,7 @@ def test_what_an_audit_by_hand_showed_is_told_by_the_night_all_the_same(sound):
     assert nightly(sound).stdout == ""
 
 
-def test_a_damaged_audit_file_is_made_again_and_costs_no_model(sound):
+def test_a_damaged_audit_file_is_rewritten_without_running_the_model(sound):
     nightly(sound)
     (name, *_) = (path.name for path in sorted(sound.iterdir()))
     document = sound.parent / "out" / "models" / name / "audit.json"
@@ -281,7 +281,7 @@ def test_a_damaged_audit_file_is_made_again_and_costs_no_model(sound):
     assert json.loads(document.read_bytes())["model"]["path"] == name
 
 
-def test_an_index_that_was_deleted_is_made_again(sound):
+def test_a_deleted_index_is_written_again(sound):
     nightly(sound)
     index = sound.parent / "out" / "index.json"
     index.unlink()

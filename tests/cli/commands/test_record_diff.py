@@ -41,7 +41,7 @@ def test_a_model_does_not_differ_from_itself(pair: tuple[Path, Path]) -> None:
     assert "2 of 2 weights are identical" in done.stdout
 
 
-def test_a_scaled_kernel_is_named_in_80_columns(pair: tuple[Path, Path]) -> None:
+def test_a_scaled_kernel_is_reported_in_80_columns(pair: tuple[Path, Path]) -> None:
     done = modelaudit("diff", "--no-probe", *pair)
     assert done.returncode == 1, done.stderr
     assert "dense/kernel: scaled by 2" in done.stdout
@@ -66,7 +66,7 @@ def test_audit_files_can_be_compared(pair: tuple[Path, Path], tmp_path: Path) ->
     assert mixed.returncode == 1, mixed.stderr
 
 
-def test_two_audits_of_one_model_are_told_apart_by_their_directories(
+def test_two_audits_of_one_model_are_distinguished_by_their_directories(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     for out in "AB":
@@ -79,7 +79,7 @@ def test_two_audits_of_one_model_are_told_apart_by_their_directories(
 
 
 @pytest.mark.slow
-def test_an_audit_that_ran_its_model_says_so_beside_itself(
+def test_an_audit_compared_with_itself_says_that_its_model_was_run(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     modelaudit("audit", pair[0], "--out", tmp_path / "A", "-f", "json", "--samples", 16)
@@ -91,7 +91,7 @@ def test_an_audit_that_ran_its_model_says_so_beside_itself(
 
 
 @pytest.mark.parametrize("pattern", ["old.keras", "models/*"])
-def test_what_a_policy_says_of_one_of_the_two_models_counts(tmp_path: Path, pattern: str) -> None:
+def test_a_policy_for_one_of_the_two_models_applies(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "models").mkdir()
     old, new = minimal_keras(tmp_path / "models" / "old.keras"), tmp_path / "new.keras"
     shutil.copy(old, new)
@@ -102,7 +102,7 @@ def test_what_a_policy_says_of_one_of_the_two_models_counts(tmp_path: Path, patt
     assert told == ["gone: MA220 target-cannot-load"]
 
 
-def test_misuse_is_told(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_misuse_is_a_usage_error(pair: tuple[Path, Path], tmp_path: Path) -> None:
     assert modelaudit("diff", pair[0], tmp_path / "none").returncode == 2
     both = modelaudit("diff", "--no-probe", tmp_path, pair[0])
     assert both.returncode == 2
@@ -129,7 +129,7 @@ def test_a_record_is_written_kept_and_replayed(made: Path, tmp_path: Path) -> No
     assert golden["outputs_reproduced"] is True
     assert golden["weights_recorded"] == golden["weights_identical"] == 8
     assert golden["same_files"] is True
-    # Another model under the record: audited, it is told apart by weights and answers.
+    # Another model with the same record: weights and outputs differ.
     shutil.copy(made / "keras3_nested.keras", model)
     modelaudit("audit", model, "--out", out, "-f", "json")
     codes = {f["code"] for f in json.loads(file.read_text())["findings"]}
@@ -137,7 +137,7 @@ def test_a_record_is_written_kept_and_replayed(made: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_answers_to_the_same_inputs_are_compared(pair: tuple[Path, Path]) -> None:
+def test_outputs_for_the_same_inputs_are_compared(pair: tuple[Path, Path]) -> None:
     done = modelaudit("diff", *pair)
     assert done.returncode == 1, done.stderr
     assert "outputs for the same inputs are different" in done.stdout

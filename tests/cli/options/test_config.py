@@ -1,4 +1,4 @@
-"""Settings files on the command line: found, named, outranked by options."""
+"""Settings files on the command line: found, named, overridden by options."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_the_file_in_the_folder_is_found(tmp_path: Path, monkeypatch) -> None:
     assert _scan("scan", str(SAMPLE)).exit_code == 0
 
 
-def test_options_outrank_the_file(tmp_path: Path) -> None:
+def test_options_override_the_file(tmp_path: Path) -> None:
     config = tmp_path / "audit.toml"
     config.write_text('fail_on = "critical"\n')
     assert _scan("--config", str(config), "scan", str(SAMPLE)).exit_code == 0
     assert _scan("--config", str(config), "scan", "--fail-on", "high", str(SAMPLE)).exit_code == 1
 
 
-# What each option is to say, and what the settings have then. Of a flag nothing is said but it.
+# The text of each option and the resulting setting. A flag has no text of its own.
 SAID = {
     "fail_on": ("low", lambda made: made.fail_on is Severity.LOW),
     "jobs": (3, lambda made: made.jobs == 3),
@@ -66,7 +66,7 @@ SAID = {
 
 
 def _settings(way: str, name: str, value: object, folder: Path, monkeypatch) -> Settings:
-    """The settings of an audit to which one thing is said in one of three ways."""
+    """The settings of an audit with one setting given in one of three ways."""
     made: list[Settings] = []
 
     def stop(**given: object) -> None:
@@ -79,7 +79,7 @@ def _settings(way: str, name: str, value: object, folder: Path, monkeypatch) -> 
     if way == "variable":
         monkeypatch.setenv(f"MODELAUDIT_{name.upper()}", str(value))
     config = folder / "audit.toml"
-    text = json.dumps(value, default=str)  # which TOML writes alike
+    text = json.dumps(value, default=str)  # JSON and TOML have the same syntax for these
     config.write_text(f"{name} = {text}\n" if way == "file" else "")
     monkeypatch.chdir(folder)
     more = option if way == "option" else []
@@ -89,7 +89,7 @@ def _settings(way: str, name: str, value: object, folder: Path, monkeypatch) -> 
 
 @pytest.mark.parametrize("way", ["option", "variable", "file"])
 @pytest.mark.parametrize("name", SAID)
-def test_what_is_said_in_one_of_three_ways_is_done(tmp_path, monkeypatch, way, name) -> None:
+def test_a_setting_can_be_given_in_three_ways(tmp_path, monkeypatch, way, name) -> None:
     (tmp_path / "known.json").write_text(dumps(Baseline("2026-01-01T00:00:00Z", ())))
     value, done = SAID[name]
     with monkeypatch.context() as without:
@@ -97,15 +97,15 @@ def test_what_is_said_in_one_of_three_ways_is_done(tmp_path, monkeypatch, way, n
     assert done(_settings(way, name, value, tmp_path, monkeypatch))
 
 
-def test_every_setting_that_is_an_option_is_said_there() -> None:
-    assert set(SAID) == set(OPTIONS) - {"quiet", "log_file"}  # of the run, not of the settings
+def test_every_setting_with_an_option_is_tested() -> None:
+    assert set(SAID) == set(OPTIONS) - {"quiet", "log_file"}  # options of the run, not settings
 
 
-# What a settings file that came with the models must not say, and what is about one run.
+# Not allowed in a settings file that comes with the models, or specific to one run.
 ON_DEMAND_ONLY = {"all_versions", "runtimes", "probe_unsafe"}
 
 
-def test_every_shared_option_can_stand_in_the_settings_file() -> None:
+def test_every_shared_option_can_be_in_the_settings_file() -> None:
     shared = {parameter.name for parameter in cli.get_command(Context(cli), "audit").params}
     shared &= {parameter.name for parameter in cli.get_command(Context(cli), "nightly").params}
     shared -= {"paths", "out", "formats", "templates", "paper", "appendix"}
@@ -113,7 +113,7 @@ def test_every_shared_option_can_stand_in_the_settings_file() -> None:
 
 
 @pytest.mark.parametrize("text", ["jbos = 1", "jobs = 'x'", "not toml"])
-def test_a_wrong_file_is_a_usage_error(tmp_path: Path, text: str) -> None:
+def test_an_invalid_file_is_a_usage_error(tmp_path: Path, text: str) -> None:
     config = tmp_path / "audit.toml"
     config.write_text(text)
     result = _scan("--config", str(config), "scan", str(SAMPLE))
@@ -132,7 +132,7 @@ def test_runtimes_are_started_on_demand_only(tmp_path: Path) -> None:
     assert "it defines: old" in str(result.exception)
 
 
-def test_an_architecture_is_checked_before_the_work(tmp_path: Path) -> None:
+def test_an_architecture_is_checked_before_the_run(tmp_path: Path) -> None:
     other = tmp_path / "model.json"
     other.write_text('{"epochs": 3}')
     result = _scan("scan", "--architecture", str(other), str(SAMPLE))
@@ -140,7 +140,7 @@ def test_an_architecture_is_checked_before_the_work(tmp_path: Path) -> None:
     assert "not a Keras architecture" in str(result.exception)
 
 
-def test_a_file_that_is_no_profile_is_refused_before_the_work(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_profile_is_rejected_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text('{"schema": 1, "name": "tf"}')
     config = tmp_path / "audit.toml"
     config.write_text('profiles = "mine.json"\n')
@@ -149,7 +149,7 @@ def test_a_file_that_is_no_profile_is_refused_before_the_work(tmp_path: Path) ->
     assert "mine.json: incomplete runtime profile" in str(result.exception)
 
 
-def test_a_wrong_value_is_told_by_where_it_was_said(tmp_path: Path, monkeypatch) -> None:
+def test_an_invalid_value_is_reported_with_its_source(tmp_path: Path, monkeypatch) -> None:
     config = tmp_path / "audit.toml"
     config.write_text('fail_on = "hi"\nmemory = 1\n')
     said = _scan("--config", str(config), "scan", str(SAMPLE)).stderr
@@ -167,7 +167,7 @@ def test_a_wrong_value_is_told_by_where_it_was_said(tmp_path: Path, monkeypatch)
 @pytest.mark.parametrize(
     "named", ["--target", "environment variable MODELAUDIT_TARGET", "target in "]
 )
-def test_a_runtime_that_is_not_known_is_told_by_where_it_was_said(
+def test_an_unknown_runtime_is_reported_with_its_source(
     tmp_path: Path, monkeypatch, named: str
 ) -> None:
     config, option = tmp_path / "audit.toml", []

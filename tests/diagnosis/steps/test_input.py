@@ -1,4 +1,4 @@
-"""Orientations and scales of the input: which is told, and where several are as good."""
+"""Orientations and scales of the input: which one is reported, and ties."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def test_equally_good_orientations_are_named_together_and_the_simplest_first():
         (120.0, {"e": 0.3, "H": 0.97, "/255": 0.4}, "orientation-mismatch", "H"),
     ],
 )
-def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
-    turned_fit, labels, cause, transform
-):
+def test_with_a_wrong_scale_information_shows_no_orientation(turned_fit, labels, cause, transform):
     said = quiet(orientation={"e": 0.2, "H": 3.0}, domain={"/255": 2.9}, accuracy=labels)
     seen = behaviour(said, batchnorm=(replace(DISTANT, orientation={"H": turned_fit}),))
     found = diagnosed(labelled(seen) if labels else seen)
@@ -53,7 +51,7 @@ def test_on_a_strange_scale_no_orientation_is_told_by_what_answers_say(
     assert bool(told[0].findings) == (turned_fit < 1)
 
 
-def test_scales_that_nothing_tells_apart_are_all_named():
+def test_scales_that_cannot_be_distinguished_are_all_named():
     for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
         first = diagnosed(behaviour(shown)).causes[0]
         assert "standardised (mean 0, standard deviation 1); the" in first.evidence[0].text
@@ -61,8 +59,8 @@ def test_scales_that_nothing_tells_apart_are_all_named():
     assert "which" not in only.text
 
 
-def test_orientations_that_labels_cannot_tell_apart_are_named_the_simplest_first():
-    # To a model that takes top and bottom as the same, half a turn is a mirror.
+def test_orientations_with_equal_accuracy_are_named_the_simplest_first():
+    # For a model that is invariant to vertical flips, r180 equals a mirror.
     accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
     first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
     assert (first.cause, first.transform) == ("orientation-mismatch", "H")
@@ -77,7 +75,7 @@ def test_a_lone_peak_may_be_lower(second, found):
     assert (diagnosed(behaviour(shown)).causes[0].cause == "orientation-mismatch") == found
 
 
-def test_inverted_images_are_told_by_all_statistics_where_the_answers_stay_informative():
+def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
     bits = {"e": 2.0, "H": 1.4}
     domain = {"*255": 3.2, "2x-1": 2.8, "1-x": 2.5}
     first = fit(0.53, domain={"*255": 280.0, "2x-1": 0.04, "1-x": 0.05})

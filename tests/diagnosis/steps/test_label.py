@@ -1,4 +1,4 @@
-"""What only labels tell: how right the answers are, and classes in another order."""
+"""Causes that only labels show: accuracy, and classes in another order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.diagnosis.cases import (
 )
 
 
-def test_labels_overrule_information_and_decide_where_there_is_none():
+def test_labels_override_information_and_decide_without_it():
     contradicted = quiet(accuracy={"e": 0.95, "H": 0.3}, orientation={"e": 0.2, "H": 3.0})
     assert diagnosed(labelled(behaviour(contradicted))).causes[0].cause != "orientation-mismatch"
     road = regression(
@@ -36,7 +36,7 @@ WRONG = {"e": 0.1, "H": 0.12}
 @pytest.mark.parametrize(
     ("cause", "shown"),
     [
-        # Sure, different from image to image, and wrong: no weights in this place, or none there.
+        # Confident, different per image, and wrong: misplaced or missing weights.
         ("not-understood", output(accuracy=WRONG)),
         ("not-understood", output(accuracy=WRONG, renumbered=0.4)),
         ("not-understood", regression(fit={"e": -0.9, "H": -1.2})),
@@ -48,22 +48,22 @@ WRONG = {"e": 0.1, "H": 0.12}
         ("collapse-open", silent(accuracy=WRONG)),
     ],
 )
-def test_labels_that_call_the_answers_wrong(cause, shown):
+def test_wrong_predictions_by_the_labels(cause, shown):
     assert diagnosed(labelled(behaviour(shown))).causes[0].cause == cause
 
 
-def test_labels_of_one_class_call_no_model_blind():
+def test_labels_of_one_class_do_not_show_that_a_model_fails():
     wrong = labelled(behaviour(output(accuracy=WRONG)), 1.0)
     assert diagnosed(wrong).causes[0].cause == "learned-invariance"
 
 
-def test_the_accuracy_is_told_of_sound_models():
+def test_the_accuracy_of_healthy_models_is_reported():
     seen = diagnosed(labelled(behaviour(output(accuracy={"e": 0.75, "H": 0.74}))))
     assert seen.answer.endswith("On your labels the accuracy is 75%.")
     assert "labels" not in diagnosed().answer
 
 
-def test_answers_that_are_no_numbers_are_named_before_what_they_look_like():
+def test_nan_outputs_are_reported_before_their_consequences():
     shown = silent(nonfinite=1.0, accuracy=WRONG)
     found = diagnosed(labelled(behaviour(shown)))
     assert [cause.cause for cause in found.causes] == ["nonfinite-output"]

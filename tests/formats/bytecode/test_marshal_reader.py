@@ -1,4 +1,4 @@
-"""Marshal streams: this interpreter's code objects and seven Pythons as oracles, then attacks."""
+"""Marshal streams: code of this interpreter and seven Python versions, then malicious ones."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_agrees_with_this_interpreter(version: int) -> None:
 
 
 def leaves(value: object) -> Iterator[object]:
-    """Numbers and texts in a constant of ours or the interpreter's."""
+    """Numbers and strings in a constant, ours or the interpreter's."""
     if isinstance(value, (tuple, frozenset)):
         for item in value:
             yield from leaves(item)
@@ -90,7 +90,7 @@ def leaves(value: object) -> Iterator[object]:
         yield value
 
 
-def test_constants_have_their_values() -> None:
+def test_constants_keep_their_values() -> None:
     code = compile(RICH, "x.py", "exec")
     ours = {repr(leaf) for leaf in leaves(read(marshal.dumps(code)).code)}
     assert ours == {repr(leaf) for leaf in leaves(code)}
@@ -114,7 +114,7 @@ def test_reads_every_family(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", STREAMS)
-def test_every_cut_is_unreadable(version: str) -> None:
+def test_truncation_at_any_byte_is_unreadable(version: str) -> None:
     data = base64.b64decode(STREAMS[version])
     assert looks_like_bytecode(data)
     for end in range(len(data)):
@@ -146,8 +146,8 @@ def test_hostile_streams_end_with_a_reason(data: bytes, reason: str) -> None:
     assert reason in result.reason
 
 
-def test_shared_objects_do_not_multiply() -> None:
-    """Each tuple holds the one before twice: 2**40 texts if they were copied out."""
+def test_shared_objects_are_not_copied() -> None:
+    """Each tuple contains the previous one twice: 2**40 strings if they were expanded."""
     constants = b"\xa9\x01\xda\x01x"  # references 1 and 2
     for number in range(40):
         step = (number + 3 - 1 if number else 1).to_bytes(4, "little")
@@ -160,13 +160,13 @@ def test_shared_objects_do_not_multiply() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+def test_any_bytes_are_read_or_unreadable(data: bytes) -> None:
     assert isinstance(read_bytecode(data), (Bytecode, Unreadable))
 
 
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(STREAMS)), st.integers(0, 500), st.integers(0, 255))
-def test_changed_bytes_are_read_or_refused(version: str, position: int, value: int) -> None:
+def test_changed_bytes_are_read_or_unreadable(version: str, position: int, value: int) -> None:
     data = bytearray(base64.b64decode(STREAMS[version]))
     data[position % len(data)] = value
     result = read_bytecode(bytes(data))

@@ -39,7 +39,7 @@ def only_problem(variables):
 
 @REUSED
 @given(values=ARRAYS, big_endian=st.booleans())
-def test_values_digest_and_shape_survive(tmp_path, values, big_endian):
+def test_values_digest_and_shape_round_trip(tmp_path, values, big_endian):
     writer = BundleWriter(tmp_path / "m", big_endian=big_endian)
     writer.add("first", np.arange(3, dtype="int32"))
     writer.add("x", values)
@@ -54,7 +54,7 @@ def test_values_digest_and_shape_survive(tmp_path, values, big_endian):
 
 @REUSED
 @given(st.lists(st.binary(max_size=300), max_size=12))
-def test_strings_survive(tmp_path, strings):
+def test_strings_round_trip(tmp_path, strings):
     writer = BundleWriter(tmp_path / "m")
     writer.add_strings("s", strings, (len(strings),))
     bundle = read_tensor_bundle(writer.write(), tmp_path, LIMITS)
@@ -122,7 +122,7 @@ def test_short_shard_names_the_lost_tensors(tmp_path):
     assert not variables.complete
 
 
-def test_long_shard_is_noticed_and_harmless(tmp_path):
+def test_long_shard_is_reported_and_readable(tmp_path):
     prefix = write_bundle(tmp_path / "m", {"a": np.ones(2, "float32")})
     with (tmp_path / SHARD).open("ab") as handle:
         handle.write(b"more")
@@ -153,7 +153,7 @@ def test_tensors_that_claim_the_same_bytes_are_not_read(tmp_path):
     assert [tensor.name for tensor in variables.tensors if tensor.sha256] == ["c"]
 
 
-def test_promised_size_must_fit_the_shape(tmp_path):
+def test_declared_size_must_match_the_shape(tmp_path):
     writer = BundleWriter(tmp_path / "m")
     writer.add("a", np.arange(4, dtype="float32"))
     writer.entries[b"a"].shape.dim[0].size = 1 << 40
@@ -237,7 +237,7 @@ QUARTERS = [((0, 2), (0, 1)), ((0, 2), (1, 3)), ((2, 3), (0, 1)), ((2, 3), (1, 3
 
 
 @pytest.mark.parametrize("extents", [ROWS, ROWS[::-1], QUARTERS])
-def test_partitioned_variables_are_put_together(tmp_path, extents):
+def test_partitioned_variables_are_assembled(tmp_path, extents):
     values = np.arange(20, dtype="float32").reshape(5, 4)
     variables = read_variables(split(tmp_path, values, extents), tmp_path, LIMITS)
     assert (variables.problems, len(variables.tensors)) == ((), 1)

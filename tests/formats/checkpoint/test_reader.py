@@ -40,10 +40,10 @@ def test_plain_tensors_are_a_tf1_checkpoint(tmp_path):
         "model.ckpt.index": "index",
         "model.ckpt.data-00000-of-00001": "weights",
     }
-    assert artifact.extra["restore"]["unclaimed"] == []  # nothing says what is wanted
+    assert artifact.extra["restore"]["unclaimed"] == []  # the variables to restore are unknown
 
 
-def test_leftovers_beside_the_prefix(tmp_path):
+def test_leftovers_next_to_the_prefix(tmp_path):
     prefix = write_bundle(tmp_path / "m", {"w": np.ones(2, "float32")})
     for name in ("m.data-00000-of-00001.tempstate12", "m.data-00001-of-00002", "m_temp_ab"):
         (tmp_path / name).write_bytes(b"x")
@@ -105,13 +105,13 @@ def test_session_bundle(tmp_path):
     }
 
 
-def test_nothing_there(tmp_path):
+def test_missing_checkpoint(tmp_path):
     with pytest.raises(ReadError) as caught:
         read_checkpoint(tmp_path / "m", LIMITS)
     assert caught.value.kind == "missing-file"
 
 
-def test_broken_meta_leaves_the_tensors(tmp_path):
+def test_corrupt_meta_leaves_the_tensors_readable(tmp_path):
     prefix = write_bundle(tmp_path / "m", {"w": np.ones(2, "float32")})
     (tmp_path / "m.meta").write_bytes(b"\xff\xff")
     artifact = read_checkpoint(prefix, LIMITS)
@@ -131,7 +131,7 @@ def test_broken_meta_leaves_the_tensors(tmp_path):
         ("", [], "does not exist"),
     ],
 )
-def test_state_file_that_leads_elsewhere(tmp_path, latest, history, expected):
+def test_state_file_that_names_another_checkpoint(tmp_path, latest, history, expected):
     for name in ("ckpt-1", "ckpt-2"):
         write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})
     lines = [f'model_checkpoint_path: "{latest}"']
@@ -144,7 +144,7 @@ def test_state_file_that_leads_elsewhere(tmp_path, latest, history, expected):
     assert artifact.extra["checkpoint_state"] == {"latest": latest, "all": history}
 
 
-def test_an_older_checkpoint_of_the_history_is_none_the_worse(tmp_path):
+def test_an_older_checkpoint_of_the_history_is_no_problem(tmp_path):
     for name in ("ckpt-1", "ckpt-2"):
         write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})
     (tmp_path / "checkpoint").write_text(
@@ -157,7 +157,7 @@ def test_an_older_checkpoint_of_the_history_is_none_the_worse(tmp_path):
 @pytest.mark.parametrize(
     "path", ["/tmp/m", "../m", "a/../../m", "C:\\m", "..\\m", "gs://bucket/m", "\\\\host\\m"]
 )
-def test_state_file_that_leads_out(tmp_path, path):
+def test_state_file_with_a_path_outside(tmp_path, path):
     write_bundle(tmp_path / "m", {"w": np.ones(2, "float32")})
     escaped = path.replace("\\", "\\\\")
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{escaped}"')
@@ -167,7 +167,7 @@ def test_state_file_that_leads_out(tmp_path, path):
 
 
 @pytest.mark.parametrize("text", [b"model_checkpoint_path: ", b"\xff\xfe", b"a" * 100])
-def test_state_file_that_is_none(tmp_path, text):
+def test_invalid_state_file(tmp_path, text):
     (tmp_path / "checkpoint").write_bytes(text)
     state, problems = read_state_file(tmp_path, tmp_path, Limits(text_bytes=90))
     assert state is None
@@ -209,7 +209,7 @@ def test_roles_follow_the_object_graph():
 
 def test_weights_below_a_keras3_optimizer_are_weights():
     graph = object_graph()
-    graph.nodes[1].children.pop(0)  # the model reaches its kernel no more
+    graph.nodes[1].children.pop(0)  # the model has no path to its kernel
     del graph.nodes[4].slot_variables[:]
     graph.nodes[4].children.add(local_name="_trainable_variables", node_id=2)
     roles = key_roles(checkpoint_objects(graph, "f"))
@@ -228,7 +228,7 @@ def test_references_out_of_the_object_graph_are_corrupt(target):
         checkpoint_objects(graph, "f")
 
 
-def test_saved_objects_find_their_keys_along_equal_names():
+def test_saved_objects_get_their_keys_by_equal_names():
     stored = checkpoint_objects(object_graph(), "f")
     saved = pb.SavedObjectGraph()
     nodes = [saved.nodes.add() for _ in range(6)]  # another order, one branch less

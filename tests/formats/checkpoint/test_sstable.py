@@ -46,18 +46,18 @@ def test_damage_is_a_read_error_or_harmless(keys, snappy, data):
         result = read(bytes(bad))
     except ReadError:
         return
-    # Only bytes that mean nothing to a reader (padding, meta-index, its handle) may change freely.
+    # Changes may go undetected only in bytes that readers ignore (padding, meta-index, its handle).
     assert result == entries
 
 
 @given(st.binary(max_size=200))
-def test_random_bytes_are_no_table(data):
+def test_random_bytes_are_not_a_table(data):
     with pytest.raises(ReadError):
         read(data + b"\0" * 8)
 
 
 @given(KEYS.filter(len), st.data())
-def test_every_cut_is_noticed(keys, data):
+def test_truncation_at_any_byte_is_detected(keys, data):
     good = writer.table([(key, b"v") for key in keys])
     cut = data.draw(st.integers(0, len(good) - 1))
     with pytest.raises(ReadError) as caught:
@@ -82,7 +82,7 @@ def test_snappy_size_is_checked_before_decompressing():
         read(bomb, Limits(config_bytes=1 << 19))
 
 
-def test_snappy_header_that_lies_is_corrupt():
+def test_snappy_header_with_a_wrong_size_is_corrupt():
     body = bytes(cramjam.snappy.compress_raw(bytes(1000)))
     lying = writer.varint(900) + body[2:]  # the true size takes two bytes too
     assert len(writer.varint(1000)) == 2
@@ -109,7 +109,7 @@ def test_long_keys_are_refused():
 
 
 @given(st.integers(0, (1 << 63) - 1))
-def test_varint_reads_what_the_definition_says(value):
+def test_varint_matches_its_definition(value):
     coded = writer.varint(value)
     assert varint(b"x" + coded + b"y", 1, "") == (value, 1 + len(coded))
 

@@ -1,4 +1,4 @@
-"""Kernels of graphs that TensorFlow wrote, with the values that it computes with."""
+"""Kernels of graphs written by TensorFlow, with the values that it computes with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMITS = Limits()
 
 
 class _Layers:
-    """Convolutions of every kind, each with what the reader should say of it."""
+    """Convolutions of every kind, each with the expected result."""
 
     def __init__(self, tf):
         rng = np.random.default_rng(8)

@@ -78,7 +78,7 @@ def conv_graph():
     return graph
 
 
-def test_conv_with_bias_and_activation_behind_it():
+def test_conv_followed_by_bias_and_activation():
     graph = conv_graph()
     add(graph, "conv", "Conv2D", "x", "read", strides=[1, 2, 3, 1], padding=b"SAME")
     add(graph, "add", "AddV2", "conv", "read_bias")
@@ -107,7 +107,7 @@ def test_channels_first_strides_are_the_spatial_ones():
 
 
 @pytest.mark.parametrize("between", ["Mul", "MaxPool", "Add"])
-def test_what_stands_behind_something_else_is_no_bias_or_activation(between):
+def test_other_operations_in_between_hide_bias_and_activation(between):
     graph = conv_graph()
     add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 1, 1])
     add(graph, "between", between, "conv", "x")
@@ -125,7 +125,7 @@ def test_an_output_used_twice_has_no_activation_of_its_own():
     assert kernel.activation is None
 
 
-def test_only_what_signatures_reach_counts():
+def test_only_nodes_reachable_from_signatures_count():
     graph = conv_graph()
     add(graph, "used/w", "VarHandleOp")
     add(graph, "dense", "MatMul", "x", "used/w")
@@ -139,7 +139,7 @@ def test_only_what_signatures_reach_counts():
     assert [kernel.tensor for kernel in reached] == ["used/w"]
 
 
-def test_transposed_factors_and_wrong_ranks_are_no_kernels():
+def test_transposed_factors_and_wrong_ranks_are_not_kernels():
     graph = conv_graph()
     add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 1, 1])
     add(graph, "dense", "MatMul", "x", "read_bias", transpose_b=True)
@@ -184,7 +184,7 @@ def test_recursive_functions_and_cycles_end():
     assert kernels(graph, [stored("w", 2, 2)]) == ()
 
 
-def test_functions_without_signature_are_bound_from_outside():
+def test_functions_without_signature_are_bound_by_their_captures():
     graph = pb.GraphDef()
     body = function(graph, "f", ["x", "w"], {"y": "m:product:0"})
     add(body, "m", "MatMul", "x", "w")
@@ -204,7 +204,7 @@ def restoring_graph():
     return graph
 
 
-def test_the_savers_own_assignment_tells_which_key_a_variable_gets():
+def test_the_saver_s_assignments_give_the_keys_of_variables():
     facts = graph_facts(restoring_graph(), "g", LIMITS)
     keys = restored_variables(facts)
     assert keys == {"a": "key_a", "b": "key_b"}
@@ -212,7 +212,7 @@ def test_the_savers_own_assignment_tells_which_key_a_variable_gets():
     assert unrestored(facts, {}) == []
 
 
-def test_config_and_graph_are_compared_where_both_speak():
+def test_config_and_graph_are_compared_where_both_have_values():
     config = Kernel("d", "w", "conv", "hwio", 2, (3, 3, 1, 1), strides=(1, 1), activation="relu")
     same = Kernel("g", "w", "conv", "hwio", 2, (3, 3, 1, 1), strides=(1, 1), activation="relu")
     other = Kernel("g", "w", "conv", "hwio", 2, (3, 3, 1, 1), strides=(2, 2), activation="tanh")
@@ -234,7 +234,7 @@ def test_attributes_are_json_and_lazy():
     assert (len(node.attrs), "none" in node.attrs, node.attrs.get("none")) == (3, False, None)
     with pytest.raises(KeyError):
         node.attrs["none"]
-    assert len(node.attrs) == 3  # asking adds nothing
+    assert len(node.attrs) == 3  # access does not add items
     assert node.attrs == dict(node.attrs)
 
 
@@ -268,7 +268,7 @@ def test_a_constant_repeats_its_last_value():
     assert ConstArray(half, "f").array() == 1.0
 
 
-def test_constants_that_promise_terabytes_are_not_made(tmp_path):
+def test_constants_that_declare_terabytes_are_not_allocated(tmp_path):
     graph = pb.GraphDef()
     node = add(graph, "huge", "Const", value=np.ones(1, "float32"))
     node.attr["value"].tensor.tensor_shape.dim[0].size = 1 << 45
@@ -294,7 +294,7 @@ def test_graphs_in_string_constants_are_found_at_every_level():
     assert found[-1].nodes[0].op == "WriteFile"
 
 
-def test_a_graph_is_known_whatever_stands_first_in_it(tmp_path):
+def test_a_graph_is_detected_whatever_its_first_field(tmp_path):
     graph = conv_graph()
     function(graph, "f", [], {})
     library = pb.GraphDef(library=graph.library)
@@ -304,7 +304,7 @@ def test_a_graph_is_known_whatever_stands_first_in_it(tmp_path):
     assert sniff(path) is Format.FROZEN_GRAPH
 
 
-def test_plain_strings_are_no_graphs():
+def test_plain_strings_are_not_graphs():
     graph = pb.GraphDef()
     for i, text in enumerate(["\n\tindented text of a file", "", "word", "\n\x05hello there"]):
         add(graph, f"c{i}", "Const", value=strings(text), dtype=pb.AttrValue(type=pb.DT_STRING))
@@ -319,7 +319,7 @@ def test_number_of_nodes_is_bounded():
     assert len(graph_facts(graph, "g", Limits(graph_nodes=6)).nodes) == 5
 
 
-def test_frozen_graph_as_text_and_as_nonsense(tmp_path):
+def test_frozen_graph_as_text_and_as_garbage(tmp_path):
     path = tmp_path / "g.pbtxt"
     path.write_text('node { name: "x" op: "Placeholder" } versions { producer: 21 }')
     artifact = read_frozen_graph(path, LIMITS)

@@ -26,7 +26,7 @@ FOLDER = Path(protos.__path__[0])
 ROOT = FOLDER.parents[3]
 
 
-def test_committed_code_is_what_the_schema_gives(tmp_path):
+def test_committed_code_matches_the_schema(tmp_path):
     schema = FOLDER / "saved_messages.proto"
     out = tmp_path / "set"
     subprocess.run(
@@ -71,7 +71,7 @@ def test_schema_agrees_with_tensorflows_own():
     for name, ours in pb.DESCRIPTOR.message_types_by_name.items():
         if name == "Any":
             theirs = pool.FindMessageTypeByName("google.protobuf.Any")
-            _assert_subset(ours, theirs, own={"asset_file_def", "unpacked_any"})  # as text has it
+            _assert_subset(ours, theirs, own={"asset_file_def", "unpacked_any"})  # text form only
         elif name == "Unpacked":
             continue
         elif name == "KerasMetadata":
@@ -87,7 +87,7 @@ def test_schema_agrees_with_tensorflows_own():
 
 @pytest.mark.slow
 def test_schema_has_every_field_that_a_saved_model_can_have():
-    """Its text is compared with it; what the schema lacks would be passed over."""
+    """Text is parsed with the schema, so a field that it lacks would be skipped."""
     from google.protobuf import descriptor_pool
 
     importlib.import_module("tensorflow.core.protobuf.saved_model_pb2")
@@ -105,7 +105,7 @@ def test_schema_has_every_field_that_a_saved_model_can_have():
             own = ours.fields_by_number[field.number]
             if field.message_type:
                 pending.append((field.message_type, own.message_type))
-            if field.enum_type:  # a text names the values
+            if field.enum_type:  # text format uses the names of values
                 assert own.enum_type.values_by_name.keys() >= field.enum_type.values_by_name.keys()
     assert lacking == []
     assert len(seen) > 50
@@ -159,7 +159,7 @@ def _size(length: int) -> bytes:
     return bytes([*out, length])
 
 
-def test_braces_in_strings_and_comments_are_no_depth():
+def test_braces_in_strings_and_comments_do_not_count_as_depth():
     text = b'node { name: "' + b"{" * 500 + b'" } # ' + b"{" * 500
     graph = parse_text(pb.GraphDef, text, "f", LIMITS)
     assert graph.node[0].name == "{" * 500
@@ -172,7 +172,7 @@ def test_unknown_fields_are_skipped_in_text():
         parse_text(pb.GraphDef, text, "f", LIMITS, skip=False)
 
 
-def test_messages_that_stand_unpacked_in_text():
+def test_messages_expanded_in_text():
     text = b"""
     value { [type.googleapis.com/tensorflow.AssetFileDef] { filename: "[a/b] {" } }  # [a/b] {
     value { [type.googleapis.com/tensorflow.Elsewhere] < anything: 3 > }
@@ -192,5 +192,5 @@ def test_size_is_checked_first():
 @pytest.mark.parametrize(
     ("data", "textual"), [(b"node {}", True), (b"\n\x05", False), (b"", False)]
 )
-def test_text_is_told_from_bytes(data, textual):
+def test_text_is_distinguished_from_bytes(data, textual):
     assert looks_textual(data) is textual

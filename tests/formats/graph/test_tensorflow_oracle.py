@@ -1,4 +1,4 @@
-"""What TensorFlow itself reads from files that it wrote, against what we read from them."""
+"""Files written by TensorFlow: its own reading compared with ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMITS = Limits()
 
 
 def assert_same_tensors(tf, prefix, artifact):
-    """Every tensor that TensorFlow lists, bit by bit; and no other."""
+    """Assert that exactly the tensors listed by TensorFlow are read, bit by bit."""
     reader = tf.train.load_checkpoint(os.fspath(prefix))
     suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
     listed = {key.removesuffix(suffix): key for key in reader.get_variable_to_shape_map()}
@@ -250,7 +250,7 @@ def test_object_checkpoint_with_optimizer_strings_and_tables(tf, tmp_path):
     assert (restore["missing"], restore["unclaimed"]) == ([], [])
 
 
-def test_text_and_binary_saved_models_say_the_same(tf, made, tmp_path):
+def test_text_and_binary_saved_models_are_equal(tf, made, tmp_path):
     from google.protobuf import text_format
     from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
@@ -261,11 +261,11 @@ def test_text_and_binary_saved_models_say_the_same(tf, made, tmp_path):
     binary = read_saved_model(made / "module_savedmodel", LIMITS)
     assert ours.graphs == binary.graphs
     assert ours.signatures == binary.signatures
-    assert {problem.kind for problem in ours.problems} == {"unsafe-path"}  # the link leads out
+    assert {problem.kind for problem in ours.problems} == {"unsafe-path"}  # a link out of the model
     assert not ours.complete
 
 
-def test_lives_in_one_process_with_tensorflows_own_messages(tf):
+def test_our_messages_work_in_one_process_with_tensorflow_s(tf):
     from tensorflow.core.protobuf import saved_model_pb2
 
     from modelaudit.formats.graph.protos import saved_messages_pb2

@@ -1,4 +1,4 @@
-"""Numbers of TensorFlow's `DataType` as names."""
+"""Names of the numbers of TensorFlow's `DataType`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_names(number, name):
 
 @given(st.integers(-(2**31), 2**31 - 1))
 def test_any_number_has_a_name(number):
-    """A file can hold any 32-bit number, the largest of which once ended in a recursion."""
+    """A file can contain any 32-bit number; large ones once caused a RecursionError."""
     assert dtype_name(number)
 
 

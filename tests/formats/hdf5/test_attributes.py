@@ -1,4 +1,4 @@
-"""Attributes of HDF5 files: whatever their name, type, number and object, each is looked at."""
+"""Attributes of HDF5 files are checked whatever their name, type, number and object."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def group(file: h5py.File, name: bytes) -> h5py.Group:
 
 
 def named(thing: h5py.Group, name: bytes, data: bytes) -> None:
-    """An attribute of bytes, whose name may be no text."""
+    """Add an attribute of bytes whose name may not be valid text."""
     space = h5py.h5s.create_simple((len(data),))
     attribute = h5py.h5a.create(thing.id, name, h5py.h5t.NATIVE_UINT8, space)
     attribute.write(np.frombuffer(data, np.uint8).copy())
 
 
 def alike(file: h5py.File) -> None:
-    """Two groups that are written alike as text, with the threat in the first."""
+    """Two groups whose names look the same as text, with the threat in the first."""
     group(file, b"\\xff").attrs["model_config"] = HOSTILE
     group(file, b"\xff").attrs["model_config"] = HONEST
 
@@ -130,14 +130,14 @@ def test_programs_in_attributes_of_any_type(
     assert names(path) == {"pickle-in-weights"}
 
 
-def test_a_program_under_a_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_program_under_a_name_that_is_not_valid_text(tmp_path: Path) -> None:
     path = changed(tmp_path, lambda file: named(file["model_weights"], b"code\xff", PICKLE))
     (problem,) = read_hdf5(path, LIMITS).problems
     assert (problem.route, problem.evidence["program"]) == (r"model_weights@code\xff", "a pickle")
 
 
-def test_groups_that_look_alike_are_told_and_each_is_read(tmp_path: Path) -> None:
-    """The second's chunks were decoded from the first, whose name its text is."""
+def test_groups_with_equal_text_names_are_reported_and_each_is_read(tmp_path: Path) -> None:
+    """Regression: chunks of the second were decoded from the first, found by the text."""
 
     def add(file: h5py.File) -> None:
         for name, value in ((b"\\xff", bytes(len(PICKLE))), (b"\xff", PICKLE)):
@@ -153,7 +153,7 @@ def test_groups_that_look_alike_are_told_and_each_is_read(tmp_path: Path) -> Non
     assert bytes(second.source.array()) == PICKLE
 
 
-def test_more_attributes_than_are_read(tmp_path: Path) -> None:
+def test_more_attributes_than_the_limit(tmp_path: Path) -> None:
     def add(file: h5py.File) -> None:
         many = file.create_group("many").id
         space = h5py.h5s.create(h5py.h5s.SCALAR)
@@ -165,7 +165,7 @@ def test_more_attributes_than_are_read(tmp_path: Path) -> None:
     assert "10,000" in problem.detail
 
 
-def test_a_list_of_attributes_that_is_damaged(tmp_path: Path) -> None:
+def test_a_damaged_list_of_attributes(tmp_path: Path) -> None:
     def add(file: h5py.File) -> None:
         many = file.create_group("many")
         for number in range(20):
@@ -173,13 +173,13 @@ def test_a_list_of_attributes_that_is_damaged(tmp_path: Path) -> None:
 
     path = changed(tmp_path, add)
     data = path.read_bytes()
-    assert data.count(b"FRHP") == 1  # what holds the attributes of an object that has many
+    assert data.count(b"FRHP") == 1  # heap for the attributes of an object with many
     path.write_bytes(data.replace(b"FRHP", b"XRHP"))
     (problem,) = problems(path)
     assert (problem.kind, problem.route) == (ProblemKind.TENSOR_UNREADABLE, "many")
 
 
-def test_a_text_that_is_damaged(tmp_path: Path) -> None:
+def test_a_damaged_string(tmp_path: Path) -> None:
     path = tmp_path / "m.h5"
     with h5py.File(path, "w") as file:
         file["layers/dense/vars/0"] = np.zeros(3)
@@ -190,8 +190,8 @@ def test_a_text_that_is_damaged(tmp_path: Path) -> None:
     assert problem.route == "layers@model_config"
 
 
-def test_texts_that_could_unfold_are_not_read(tmp_path: Path) -> None:
-    """A list may name one long text again and again; libhdf5 then copies it as often."""
+def test_repeated_references_to_a_long_string_are_not_read(tmp_path: Path) -> None:
+    """A list may refer to one long string many times; libhdf5 would copy it each time."""
 
     def add(file: h5py.File) -> None:
         file["model_weights"].attrs["note"] = "x" * 3000
@@ -203,13 +203,13 @@ def test_texts_that_could_unfold_are_not_read(tmp_path: Path) -> None:
     assert (problem.kind, problem.route) == (ProblemKind.LIMIT_EXCEEDED, "model_weights@tags")
 
 
-def test_attributes_that_take_too_long_are_told(tmp_path: Path) -> None:
+def test_attributes_that_take_too_long_are_reported(tmp_path: Path) -> None:
     path = changed(tmp_path, lambda file: file["model_weights"].attrs.update({"note": HOSTILE}))
     found = read_hdf5(path, Limits(read_seconds=-1)).problems
     assert any("attributes took too long" in problem.detail for problem in found)
 
 
-def test_sequences_in_sequences_are_told(tmp_path: Path) -> None:
+def test_nested_sequences_are_reported(tmp_path: Path) -> None:
     kind = h5py.h5t.vlen_create(h5py.h5t.vlen_create(h5py.h5t.NATIVE_UINT8))
 
     def add(file: h5py.File) -> None:
@@ -219,8 +219,8 @@ def test_sequences_in_sequences_are_told(tmp_path: Path) -> None:
     assert (problem.kind, problem.route) == (ProblemKind.UNSUPPORTED, "model_weights@x")
 
 
-def test_a_type_that_is_neither_a_sequence_nor_a_text(tmp_path: Path) -> None:
-    """Found by fuzzing: libhdf5 calls what it does not have for it, and the process dies."""
+def test_a_variable_length_type_that_is_neither_a_sequence_nor_a_string(tmp_path: Path) -> None:
+    """Found by fuzzing: libhdf5 calls a missing conversion function, and the process dies."""
     path = changed(
         tmp_path, lambda file: file["model_weights"].attrs.create("marker_", HOSTILE, dtype=TEXT)
     )
@@ -234,7 +234,7 @@ def test_a_type_that_is_neither_a_sequence_nor_a_text(tmp_path: Path) -> None:
 
 
 def scales(file: h5py.File) -> None:
-    """Axes that name each other by references, alone and in sequences and compound types."""
+    """Axes that refer to each other, by plain references, in sequences and in compound types."""
     for name in ("axis", "values"):
         file.create_dataset(f"model_weights/{name}", data=np.zeros(9))
     file["model_weights/axis"].make_scale("x")
@@ -259,13 +259,13 @@ def scales(file: h5py.File) -> None:
         ),
     ],
 )
-def test_honest_attributes(tmp_path: Path, add: Add) -> None:
+def test_benign_attributes(tmp_path: Path, add: Add) -> None:
     path = changed(tmp_path, add)
     assert read_hdf5(path, LIMITS).problems == ()
     assert names(path) == set()
 
 
-def test_an_object_of_two_names_is_read_once(tmp_path: Path) -> None:
+def test_an_object_with_two_names_is_read_once(tmp_path: Path) -> None:
     def add(file: h5py.File) -> None:
         kernel = file["model_weights/dense/dense/bias:0"]
         kernel.attrs["x"] = HOSTILE

@@ -1,4 +1,4 @@
-"""Damaged HDF5 files are refused before libhdf5 loops or dies in them."""
+"""Damaged HDF5 files are rejected before libhdf5 hangs or crashes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_wrong_chunk_checksum_is_named(tmp_path):
     assert artifact.tensors[0].sha256 is None and not artifact.complete
 
 
-def test_truncation_is_told_with_numbers(tmp_path):
+def test_truncation_is_reported_with_sizes(tmp_path):
     path = legacy(tmp_path / "m.h5")
     size = path.stat().st_size
     path.write_bytes(path.read_bytes()[: size // 2])
@@ -46,7 +46,7 @@ def test_truncation_is_told_with_numbers(tmp_path):
     assert f"{size // 2:,}" in problem.detail and f"{size:,}" in problem.detail
 
 
-def test_a_zeroed_heap_is_refused_before_libhdf5_loops_in_it(tmp_path):
+def test_a_zeroed_heap_is_rejected_before_libhdf5_hangs(tmp_path):
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     heap = data.index(b"GCOL")
@@ -58,8 +58,8 @@ def test_a_zeroed_heap_is_refused_before_libhdf5_loops_in_it(tmp_path):
     assert artifact.tensor("model_weights/dense/dense/kernel:0").sha256
 
 
-def test_a_bfloat16_mark_in_a_zeroed_heap_is_not_read(tmp_path):
-    """Found by fuzzing: the mark was read, and libhdf5 looped, before heaps were looked at."""
+def test_a_bfloat16_marker_in_a_zeroed_heap_is_not_read(tmp_path):
+    """Found by fuzzing: the marker was read, and libhdf5 hung, before heaps were checked."""
     path = tmp_path / "m.weights.h5"
     with h5py.File(path, "w") as file:
         half = file.create_dataset("layers/dense/vars/0", data=np.zeros(3, "V2"))
@@ -74,8 +74,8 @@ def test_a_bfloat16_mark_in_a_zeroed_heap_is_not_read(tmp_path):
     assert artifact.tensors[0].dtype == "opaque"
 
 
-def test_a_heap_inside_a_dataset_is_looked_at(tmp_path):
-    """A dataset's address is moved onto the heap, so that it seems to be that dataset's data."""
+def test_a_heap_inside_a_dataset_is_checked(tmp_path):
+    """The address of a dataset is set to the heap, which so looks like the dataset's data."""
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     heap = data.index(b"GCOL")
@@ -89,8 +89,8 @@ def test_a_heap_inside_a_dataset_is_looked_at(tmp_path):
     assert {"hdf5": "heap", "measured": heap} in [dict(p.evidence) for p in artifact.problems]
 
 
-def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_path):
-    """Found by fuzzing: a free block of a local heap that is its own successor."""
+def test_a_circular_free_list_is_rejected_before_libhdf5_hangs(tmp_path):
+    """Found by fuzzing: a free block of a local heap is its own successor."""
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     heap = data.index(b"HEAP")
@@ -106,12 +106,12 @@ def test_a_heap_of_names_without_end_is_refused_before_libhdf5_loops_in_it(tmp_p
         read_contents(FileWindow.of_file(path), LIMITS)
 
 
-def test_an_index_that_leads_back_to_itself_is_cut(tmp_path):
-    """A group's tree lists one node of links over and over."""
+def test_a_circular_index_is_cut(tmp_path):
+    """A group's tree lists the same node of links repeatedly."""
     path = legacy(tmp_path / "m.h5")
     data = bytearray(path.read_bytes())
     tree = data.index(b"TREE")
-    data[tree + 6 : tree + 8] = (30).to_bytes(2, "little")  # entries in use: one until now
+    data[tree + 6 : tree + 8] = (30).to_bytes(2, "little")  # entries in use; was one
     child = data[tree + 32 : tree + 40]
     for entry in range(1, 30):
         data[tree + 32 + 16 * entry : tree + 40 + 16 * entry] = child
@@ -121,7 +121,7 @@ def test_an_index_that_leads_back_to_itself_is_cut(tmp_path):
     assert not artifact.complete
 
 
-def test_damaged_bytes_never_raise_anything_of_others(tmp_path):
+def test_damaged_bytes_raise_only_our_own_errors(tmp_path):
     original = legacy(tmp_path / "m.h5").read_bytes()
     path = tmp_path / "fuzzed.h5"
     generator = random.Random(0)

@@ -1,4 +1,4 @@
-"""Where heaps begin: the fast search against a plain one."""
+"""Search for the start of heaps, compared with a simple search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modelaudit.formats.hdf5 import heaps
 from modelaudit.formats.io.file_window import FileWindow
 
-# Every neighbour of the signatures: their halves, and bytes that share their bits.
+# Byte strings similar to the signatures: halves, and bytes that share bits.
 NEAR = st.lists(st.sampled_from([b"GC", b"OL", b"HE", b"AP", b"G", b"CO", b"EA", b"@", b"\0"]))
 
 
@@ -30,7 +30,7 @@ def plainly(data: bytes) -> set[tuple[bytes, int]]:
 
 
 @given(data=st.one_of(NEAR.map(b"".join), st.binary()), piece=st.integers(4, 12))
-def test_every_signature_is_found_once_wherever_pieces_end(place, data, piece):
+def test_every_signature_is_found_once_whatever_the_block_size(place, data, piece):
     place.write_bytes(data)
     with mock.patch.object(heaps, "_PIECE_BYTES", piece):
         found = list(heaps._signatures(FileWindow.of_file(place)))
@@ -38,7 +38,7 @@ def test_every_signature_is_found_once_wherever_pieces_end(place, data, piece):
     assert set(found) == plainly(data)
 
 
-def test_a_signature_in_the_second_piece(place):
+def test_a_signature_in_the_second_block(place):
     data = bytes(heaps._PIECE_BYTES - 1) + b"GCOL" + bytes(7) + b"HEAP"
     place.write_bytes(data)
     assert set(heaps._signatures(FileWindow.of_file(place))) == plainly(data)

@@ -1,4 +1,4 @@
-"""Links of an HDF5 file that are not plain: none is followed, and each is told."""
+"""Links of an HDF5 file that are not hard links: none is followed, each is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def patched(path: Path, old: bytes, new: bytes) -> Path:
 
 
 @pytest.mark.parametrize("number", [65, 128, 255])
-def test_classes_of_a_maker_s_own(tmp_path, number):
+def test_user_defined_link_classes(tmp_path, number):
     path = patched(with_link(tmp_path), _EXTERNAL + b"\3ext", bytes([number]) + b"\3ext")
     with h5py.File(path) as file:
         assert file["model_weights/dense"].id.links.get_info(b"ext").type == number
@@ -45,7 +45,7 @@ def test_classes_of_a_maker_s_own(tmp_path, number):
 
 
 @pytest.mark.parametrize("number", [2, 63])
-def test_classes_that_hdf5_keeps_for_itself(tmp_path, number):
+def test_reserved_link_classes(tmp_path, number):
     path = patched(with_link(tmp_path), _EXTERNAL + b"\3ext", bytes([number]) + b"\3ext")
     words = problem_words(read_hdf5(path, LIMITS))
     assert words["model_weights/dense"] == "object"  # libhdf5 lists no such group

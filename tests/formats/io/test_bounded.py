@@ -63,7 +63,7 @@ def test_json_of_any_bytes_parses_or_raises_read_error(data):
         assert error.kind in {"config-invalid", "limit-exceeded"}
 
 
-def test_deep_json_is_refused_before_the_recursive_parser_sees_it():
+def test_deep_json_is_rejected_before_the_recursive_parser():
     with pytest.raises(LimitExceeded):
         bounded.json_loads(b"[" * 500_000, LIMITS, "config.json")
 
@@ -76,7 +76,7 @@ def test_structure_check_is_linear_on_unterminated_strings():
     assert growth(lambda n: b"[" * 250 + b'\\"' * n, refused, 500_000) < LINEAR
 
 
-def test_many_tiny_elements_are_refused():
+def test_many_tiny_elements_are_rejected():
     with pytest.raises(LimitExceeded, match="elements"):
         bounded.json_loads(b"[" + b"0," * 50 + b"0]", Limits(json_nodes=20), "config.json")
 
@@ -107,13 +107,13 @@ def test_duplicate_keys_are_named_and_the_last_wins():
     assert sorted(names) == ["a", "c"]
 
 
-def test_broken_text_is_a_read_error():
+def test_invalid_text_is_a_read_error():
     for data in (b'"\xff"', b"{", b"", b'"\0', b"\xff\xfe{"):
         with pytest.raises(ReadError):
             bounded.json_loads(data, LIMITS, "c")
 
 
-def test_huge_integers_hide_nothing_beside_them():
+def test_huge_integers_do_not_hide_other_values():
     data = b'{"a": ' + b"9" * 10_000 + b', "b": -1}'
     assert bounded.json_loads(data, LIMITS, "c") == {"a": float("inf"), "b": -1}
 
@@ -122,7 +122,7 @@ def test_huge_integers_hide_nothing_beside_them():
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
 )
 def test_every_encoding_that_python_detects_is_read(encoding: str):
-    """Keras gives the bytes to `json.loads`, which takes all of these."""
+    """Keras passes the bytes to `json.loads`, which accepts all of these."""
     data = '{"class_name": "Lämbda", "n": [1]}'.encode(encoding)
     assert bounded.json_loads(data, LIMITS, "c") == json.loads(data)
     deep = ("[" * 1000).encode(encoding)
@@ -144,7 +144,7 @@ def test_read_bytes_is_bounded(tmp_path: Path):
         bounded.read_bytes(path, 99)
 
 
-def test_special_files_are_not_opened_for_ever(tmp_path: Path):
+def test_special_files_do_not_block(tmp_path: Path):
     fifo = tmp_path / "model.h5"
     os.mkfifo(fifo)
     with pytest.raises(ReadError, match="not a regular file"):

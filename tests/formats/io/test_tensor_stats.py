@@ -1,4 +1,4 @@
-"""Streamed statistics and digests against numpy over the whole array at once."""
+"""Streamed statistics and digests compared with numpy on the whole array."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_complex_and_strings_have_a_digest_and_no_statistics(scratch):
 
 
 @given(st.integers(1, 200))
-def test_chunks_stay_in_their_budget(scratch, budget):
+def test_chunks_stay_within_the_size_limit(scratch, budget):
     values = np.arange(500, dtype=np.uint16)
     stored(scratch, values)
     for dtype, reference in (("uint16", values), ("bfloat16", None)):

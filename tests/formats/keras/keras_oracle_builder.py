@@ -1,4 +1,4 @@
-"""Builds varied models with Keras 3 and tf_keras and writes down what the live models are.
+"""Build varied models with Keras 3 and tf_keras, and describe the live models.
 
 `python keras_oracle_builder.py DIR` writes, for each model, its files and `truth.json`: every
 layer's path, class, shapes, and its variables with a digest of their bytes.
@@ -101,7 +101,7 @@ def wrapped_facts(layer, prefix):
 
 
 def randomise(model):
-    """Give every float variable its own values, so that a digest names one variable."""
+    """Give every float variable unique values, so that a digest identifies it."""
     values = [
         RANDOM.normal(size=w.shape).astype(w.dtype) if w.dtype.kind == "f" else w
         for w in model.get_weights()
@@ -110,7 +110,7 @@ def randomise(model):
 
 
 def checkpoint_tensors(prefix):
-    """Name -> digest, shape and the program's name, of a TensorFlow checkpoint."""
+    """Digest, shape and name in the program of each variable of a TensorFlow checkpoint."""
     from tensorflow.core.protobuf import trackable_object_graph_pb2 as graphs
 
     reader = tf.train.load_checkpoint(prefix)

@@ -1,4 +1,4 @@
-"""The .keras container: what is read, what is refused, and what is only noted."""
+"""The .keras container: what is read, rejected and only reported."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def kinds(artifact) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_model_reads_whole(tmp_path, method):
+def test_complete_model(tmp_path, method):
     artifact = read(write(tmp_path / "m.keras", members(), method), LIMITS)
     assert artifact.format is Format.KERAS_ARCHIVE
     assert artifact.complete and not artifact.problems
@@ -87,7 +87,7 @@ def test_model_reads_whole(tmp_path, method):
     kernel = artifact.tensor(artifact.architecture.layer("dense").variables["kernel"])
     assert kernel.name == "layers/dense/vars/0"
     assert kernel.sha256 == hashlib.sha256(KERNEL.tobytes()).hexdigest()
-    # Sources outlive the reading, inflated members included.
+    # Sources stay readable after the reader has finished, also in compressed members.
     np.testing.assert_array_equal(kernel.source.array(), KERNEL)
     (entry,) = artifact.files
     assert entry.sha256 == hashlib.sha256((tmp_path / "m.keras").read_bytes()).hexdigest()
@@ -107,7 +107,7 @@ def test_unpacked_directory_reads_the_same(tmp_path):
     assert ("unsafe-path", "") in kinds(read(root, LIMITS))
 
 
-def test_of_duplicates_the_last_counts_and_both_are_told(tmp_path):
+def test_the_last_duplicate_counts_and_is_reported(tmp_path):
     parts = list(members().items())
     other = json.dumps(CONFIG | {"config": {**CONFIG["config"], "name": "second"}}).encode()
     with pytest.warns(UserWarning, match="Duplicate"):
@@ -132,14 +132,14 @@ def test_names_links_and_foreign_members(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "assets/v.txt"])
-def test_bombs_are_not_inflated(tmp_path, name):
+def test_decompression_bombs_are_not_inflated(tmp_path, name):
     path = write(tmp_path / "m.keras", members() | {name: b" " * (8 << 20)}, zipfile.ZIP_DEFLATED)
     artifact = read(path, LIMITS)
     assert ("limit-exceeded", name) in kinds(artifact)
     assert not artifact.complete
 
 
-def test_sizes_that_lie_are_found_while_inflating(tmp_path):
+def test_wrong_sizes_are_found_while_inflating(tmp_path):
     path = write(tmp_path / "m.keras", members(), zipfile.ZIP_DEFLATED)
     data = bytearray(path.read_bytes())
     central = data.rindex(b"PK\x01\x02", 0, data.rindex(b"config.json"))
@@ -227,7 +227,7 @@ def test_npz_of_an_unknown_type_is_a_problem(tmp_path):
     assert kinds(artifact) == {("corrupt", "x.npy")}
 
 
-def test_npz_that_keras_would_not_load_is_checked_too(tmp_path):
+def test_npz_that_keras_ignores_is_checked_too(tmp_path):
     """Keras loads the HDF5 weights, but other programs may unpickle the arrays."""
     buffer = io.BytesIO()
     np.savez(buffer, bad=np.array([{"a": 1}], dtype=object))

@@ -1,4 +1,4 @@
-"""Configs of every dialect that Keras has written."""
+"""Configs of every Keras version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_keras_3_nodes_and_saved_shapes() -> None:
     assert mystery.custom
     assert not double.custom
     assert mystery.call_kwargs == ({"training": True},)
-    # What the unknown class gives is known from the tensor that Keras 3 saved.
+    # The output shape of the unknown class comes from the tensor that Keras 3 saved.
     assert mystery.output_shape == (None, 6)
     assert dense.expected == {"kernel": (6, 3), "bias": (3,)}
     assert double.inbound == (("dense",),)
@@ -118,7 +118,7 @@ def test_keras_1_branches_merged_at_the_head_of_a_sequential() -> None:
     )
 
 
-def test_wrapped_layers_are_layers_of_their_own() -> None:
+def test_wrapped_layers_are_separate_layers() -> None:
     lstm = layer("LSTM", "lstm", units=3, return_sequences=True)
     dense = layer("Dense", "inner", units=2)
     model = parse(
@@ -166,7 +166,7 @@ def test_equal_and_slashed_names_get_unique_routes() -> None:
         ("Sqrt", "keras.layers", None, True),
     ],
 )
-def test_what_counts_as_custom(
+def test_custom_classes(
     class_name: str, module: str | None, registered: str | None, custom: bool
 ) -> None:
     saved: dict[str, Json] = {"class_name": class_name, "config": {"name": "it"}}

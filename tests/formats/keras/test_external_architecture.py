@@ -1,4 +1,4 @@
-"""Weights and an architecture that is kept beside them."""
+"""Weights with the architecture in a separate file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def whole(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def weights(whole: Path, tmp_path: Path) -> Path:
-    """The weights of `whole` alone, as `save_weights` of Keras 2 lays them out."""
+    """Only the weights of `whole`, in the layout of Keras 2's `save_weights`."""
     path = tmp_path / "net.weights.h5"
     with h5py.File(whole) as source, h5py.File(path, "w") as target:
         for name, group in source["model_weights"].items():
@@ -46,7 +46,7 @@ def config(whole: Path) -> dict[str, Json]:
         return json.loads(file.attrs["model_config"])
 
 
-def test_an_architecture_is_found_beside_weights(weights: Path, whole: Path) -> None:
+def test_an_architecture_is_found_next_to_weights(weights: Path, whole: Path) -> None:
     assert find_architecture(weights, LIMITS) is None
     weights.with_name("model.json").write_text(json.dumps({"epochs": 3}))
     assert find_architecture(weights, LIMITS) is None
@@ -57,7 +57,7 @@ def test_an_architecture_is_found_beside_weights(weights: Path, whole: Path) -> 
     weights.with_name("net.json").write_text(json.dumps(config(whole)))
     found = find_architecture(weights, LIMITS)
     assert found is not None
-    assert found.file == "net.json"  # its own name comes first
+    assert found.file == "net.json"  # the file with the same name has priority
     facts = static_facts(weights, Settings())
     assert facts.artifact.extra["architecture_from"] == "net.json"
 
@@ -73,7 +73,7 @@ def test_weights_are_bound_to_their_layers(weights: Path, whole: Path) -> None:
     names = {role: name.removeprefix("model_weights/") for role, name in original.variables.items()}
     assert layer.variables == names != {}
     assert [kernel.shape for kernel in bound.kernels] == [kernel.shape for kernel in model.kernels]
-    assert bound.documents[-1].file == "whole.h5"  # so that its code is judged, too
+    assert bound.documents[-1].file == "whole.h5"  # so that its code is checked, too
 
 
 def test_a_whole_model_keeps_its_own_architecture(whole: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_whole_model_keeps_its_own_architecture(whole: Path) -> None:
     assert with_architecture(model, read_architecture(whole, LIMITS), LIMITS) is model
 
 
-def test_another_architecture_is_noticed(weights: Path, whole: Path, tmp_path: Path) -> None:
+def test_another_architecture_is_detected(weights: Path, whole: Path, tmp_path: Path) -> None:
     other = config(whole)
     other["config"]["layers"][0]["config"]["units"] += 2
     (tmp_path / "other.json").write_text(json.dumps(other))
@@ -94,7 +94,7 @@ def test_another_architecture_is_noticed(weights: Path, whole: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("content", ["{}", "[", "[1]", '{"class_name": 3, "config": {}}', ""])
-def test_what_is_no_architecture_is_refused(tmp_path: Path, content: str) -> None:
+def test_files_without_an_architecture_are_rejected(tmp_path: Path, content: str) -> None:
     path = tmp_path / "model.json"
     path.write_text(content)
     with pytest.raises(UsageError, match=r"model\.json"):

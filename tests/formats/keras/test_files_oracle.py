@@ -1,4 +1,4 @@
-"""Files that Keras itself writes, tensor by tensor against the model that wrote them."""
+"""Files written by Keras, compared tensor by tensor with the live model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model():
             keras.layers.Flatten(name="flatten"),
             keras.layers.Dense(3, name="half", dtype="bfloat16"),
         ],
-        name="written",  # Keras' own names count the models that other tests made before
+        name="written",  # automatic names depend on models made by other tests
     )
     model.compile("adam", "mse")
     model.fit(np.ones((4, 8, 8, 1)), np.ones((4, 3)), verbose=0)
@@ -55,8 +55,8 @@ def test_every_variable_is_in_the_file_with_its_bytes(model, tmp_path, name):
     np.testing.assert_array_equal(kernel.source.array(), expected)
 
 
-def test_legacy_file_with_bfloat16_which_keras_does_not_get_back(model, tmp_path):
-    """The old format leaves the type out: the bytes are there, what they mean is not."""
+def test_legacy_file_with_bfloat16_which_keras_cannot_restore(model, tmp_path):
+    """The legacy format does not store the type: the bytes are kept, but not their meaning."""
     import keras
 
     path = tmp_path / "m.h5"

@@ -1,4 +1,4 @@
-"""HDF5 files against h5py's own reading, and everything that must not be followed or decoded."""
+"""HDF5 files compared with h5py, and all that must not be followed or decoded."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_bombs_and_foreign_types_are_not_decoded(tmp_path):
     assert pickle.evidence["head"].startswith("8004")
 
 
-def test_lists_that_promise_more_than_there_is(tmp_path):
+def test_lists_of_missing_items(tmp_path):
     path = legacy(tmp_path / "m.h5")
     with h5py.File(path, "a") as file:
         del file["model_weights/drop"], file["model_weights/dense/dense/bias:0"]

@@ -1,4 +1,4 @@
-"""Configs that no Keras wrote: facts or a ReadError, in bounded time."""
+"""Malformed configs: facts or a ReadError, in bounded time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bad_configs() -> Iterator[tuple[str, Json]]:
 
 
 @pytest.mark.parametrize(("name", "config"), list(bad_configs()))
-def test_what_is_no_config_is_said_to_be_none(name: str, config: Json) -> None:
+def test_documents_that_are_not_configs_are_reported(name: str, config: Json) -> None:
     with pytest.raises(ReadError) as caught:
         parse(config)
     assert (caught.value.kind, caught.value.file) == ("config-invalid", "config.json"), name
@@ -71,8 +71,8 @@ def test_bounds() -> None:
         parse({"class_name": "Sequential", "config": {"layers": [], "x": nest}})
 
 
-def test_calls_that_multiply_at_each_level_stay_cheap() -> None:
-    """30 models, each calling the next twice on other lengths: 2**30 calls if all were run."""
+def test_calls_that_double_at_each_level_are_cheap() -> None:
+    """30 nested models, each calling the next twice at other lengths: 2**30 calls in all."""
     model = functional([input_layer("x", 1, 1)], [["x", 0, 0]], [["x", 0, 0]], name="m")
     for level in range(30):
         inner = model | {"name": "m", "inbound_nodes": [[["x", 0, 0, {}]], [["pad", 0, 0, {}]]]}
@@ -83,10 +83,10 @@ def test_calls_that_multiply_at_each_level_stay_cheap() -> None:
     assert len(parsed.layers) == 30 * 3 + 1
     deepest = max(parsed.layers, key=lambda each: each.route.count("/"))
     assert deepest.output_shape == (None, 1, 1)  # as declared
-    assert parsed.layer("pad").output_shape is None  # given up, and said so
+    assert parsed.layer("pad").output_shape is None  # not computed, and reported
 
 
-def test_lengths_that_no_tensor_has_are_unknown() -> None:
+def test_impossible_lengths_are_unknown() -> None:
     layers: list[Json] = [layer("UpSampling1D", f"up{i}", size=2**30) for i in range(500)]
     layers = [input_layer("x", 2, 2), *layers]
     model = parse({"class_name": "Sequential", "config": {"name": "s", "layers": layers}})
@@ -94,7 +94,7 @@ def test_lengths_that_no_tensor_has_are_unknown() -> None:
     assert model.layer("up1").output_shape is None
 
 
-def test_many_layers_of_one_name_cost_no_squares() -> None:
+def test_many_layers_of_one_name_take_linear_time() -> None:
     def bound(count: int) -> None:
         layers: list[Json] = [layer("Dense", "same", units=3) for _ in range(count)]
         model = parse({"class_name": "Sequential", "config": {"name": "s", "layers": layers}})
@@ -107,8 +107,8 @@ def test_many_layers_of_one_name_cost_no_squares() -> None:
 
 
 @pytest.mark.parametrize("class_name", ["..", "/", "∞∞"])
-def test_a_layer_without_any_letter_in_its_name_is_not_its_own_model(class_name: str) -> None:
-    """Found by fuzzing: an empty route is the root's, and the walk over containers never ended."""
+def test_a_layer_without_letters_in_its_name_has_its_own_route(class_name: str) -> None:
+    """Found by fuzzing: it got the empty route of the root, and a traversal never ended."""
     model = parse({"class_name": "Sequential", "config": {"layers": [{"class_name": class_name}]}})
     assert [each.route for each in model.layers] == [class_name]
     assert bind(model, (), "h5_v3").architecture.layers == model.layers

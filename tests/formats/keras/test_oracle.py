@@ -1,4 +1,4 @@
-"""Layers, shapes and variables against live models of Keras 3 and tf_keras."""
+"""Layers, shapes and variables compared with live models of Keras 3 and tf_keras."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 BUILDER = Path(__file__).with_name("keras_oracle_builder.py")
 LAYOUTS = ("m.h5", "m.keras", "checkpoint.json")
 
-# tf.train.Checkpoint does not reach the cells of a Keras 3 StackedRNNCells: the file lacks them.
+# tf.train.Checkpoint does not track the cells of a Keras 3 StackedRNNCells.
 LOST = ("keras3", "cells", "checkpoint.json")
 
 
@@ -49,7 +49,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def configs(model: Path) -> dict[str, Architecture]:
-    """The architecture as each of the model's files has it."""
+    """The architecture according to each file of the model."""
     with h5py.File(model / "m.h5") as file:
         saved = {"m.h5": file.attrs["model_config"]}
     with zipfile.ZipFile(model / "m.keras") as archive:
@@ -138,7 +138,7 @@ def test_shapes_are_those_of_the_live_model(models: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_healthy_files_leave_nothing_over(models: list[Path], layout: str) -> None:
+def test_intact_files_have_no_unbound_tensors(models: list[Path], layout: str) -> None:
     for model in models:
         binding, _ = bound(model, layout)
         if (model.parent.name, model.name, layout) == LOST:

@@ -1,4 +1,4 @@
-"""Orbax checkpoint directories, laid out as Orbax and Keras write them."""
+"""Orbax checkpoint directories in the layouts of Orbax and Keras."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def leaf(*keys: str) -> dict[str, Json]:
 
 
 def step(folder: Path, config: Json = None, names: tuple[str, ...] = ("kernel",)) -> Path:
-    """One step of a checkpoint: a tree of arrays and, with a config, what Keras adds."""
+    """One step of a checkpoint: a tree of arrays and, with a config, the files of Keras."""
     (folder / "pytree" / "d").mkdir(parents=True)
     (folder / "_CHECKPOINT_METADATA").write_text("{}")
     (folder / "pytree" / "manifest.ocdbt").write_bytes(b"\x0c\xdb\x3a\x2a")
@@ -61,7 +61,7 @@ def test_each_step_is_one_row(tmp_path):
 
 
 def test_a_model_among_its_files_is_a_row_of_its_own(tmp_path):
-    """What a checkpoint is told to be says nothing about a whole model among its assets."""
+    """The format of the checkpoint does not apply to a complete model among its assets."""
     folder = step(tmp_path / "run" / "7")
     (folder / "assets" / "tower").mkdir(parents=True)
     minimal_keras(folder / "assets" / "tower" / "inner.keras")
@@ -76,7 +76,7 @@ def test_a_model_among_its_files_is_a_row_of_its_own(tmp_path):
     assert (found.others, found.named) == ({}, ())
 
 
-def test_it_is_named_and_its_config_read(tmp_path):
+def test_a_checkpoint_is_named_and_its_config_read(tmp_path):
     artifact = read(step(tmp_path / "0", keras3_model()), LIMITS)
     assert (artifact.format, artifact.complete) == (Format.ORBAX, False)
     (problem,) = artifact.problems
@@ -96,7 +96,7 @@ def test_it_is_named_and_its_config_read(tmp_path):
 @pytest.mark.parametrize(
     "mark", ["orbax.checkpoint", "pytree.orbax-checkpoint", "checkpoint_metadata", "_METADATA"]
 )
-def test_every_mark_that_a_loader_goes_by_is_known(tmp_path, mark):
+def test_every_marker_used_by_loaders_is_known(tmp_path, mark):
     (tmp_path / mark).write_bytes(b"\xff")
     assert sniff(tmp_path) is Format.ORBAX
     assert read(tmp_path, LIMITS).format is Format.ORBAX
@@ -110,7 +110,7 @@ def test_a_step_that_was_never_finished(tmp_path):
     assert kinds == {"unsupported", "leftover"}
 
 
-def test_threats_in_it_are_named_as_in_any_config(tmp_path):
+def test_threats_are_reported_as_in_any_config(tmp_path):
     activation = {"module": "os", "class_name": "function", "config": "system"}
     dense = layer("Dense", "d", units=2, activation=activation, inbound=[[["x", 0, 0, {}]]])
     bad = functional([input_layer("x", 4), dense], [["x", 0, 0]], [["d", 0, 0]])
@@ -123,7 +123,7 @@ def test_threats_in_it_are_named_as_in_any_config(tmp_path):
     "names",
     [("..", "x"), ("/etc/x",), ("", "./x"), ("", "", "/x"), ("a\\..", "x"), ("a", "b\0")],
 )
-def test_names_that_climb_alone_or_together(tmp_path, names):
+def test_parent_directories_in_names_alone_or_joined(tmp_path, names):
     step(tmp_path / "0")
     tree = {"tree_metadata": {"leaf": leaf("params", "kernel"), "bad": leaf(*names)}}
     (tmp_path / "0" / "pytree" / "_METADATA").write_text(json.dumps(tree))
@@ -140,7 +140,7 @@ def test_names_that_climb_alone_or_together(tmp_path, names):
     ],
 )
 @pytest.mark.parametrize("file", ["pytree/_METADATA", "pytree/_sharding", "any/zarr.json"])
-def test_specifications_that_lead_elsewhere(tmp_path, place, file):
+def test_specifications_with_paths_outside(tmp_path, place, file):
     step(tmp_path / "0")
     (tmp_path / "0" / "any").mkdir()
     spec = {"driver": "zarr3", "kvstore": place}
@@ -148,7 +148,7 @@ def test_specifications_that_lead_elsewhere(tmp_path, place, file):
     assert serious(tmp_path / "0") == {"unsafe-path"}
 
 
-def test_what_honest_checkpoints_say_is_no_place_elsewhere(tmp_path):
+def test_benign_specifications_have_no_path_outside(tmp_path):
     step(tmp_path / "0", keras3_model())
     notes = {"custom_metadata": {"path": "/home/me/images", "url": "https://localhost/"}}
     (tmp_path / "0" / "_CHECKPOINT_METADATA").write_text(json.dumps(notes))
@@ -178,7 +178,7 @@ HOSTILE = {"driver": "zarr", "kvstore": {"driver": "file", "path": "/etc/passwd"
         {"driver": "kvstack", "layers": [{"base": "params/"}, {"base": "gs://bucket/"}]},
     ],
 )
-def test_addresses_as_texts(tmp_path, document):
+def test_urls_as_strings(tmp_path, document):
     step(tmp_path / "0")
     (tmp_path / "0" / "pytree" / ".zarray").write_text(json.dumps(document))
     assert serious(tmp_path / "0") == {"unsafe-path"}
@@ -193,7 +193,7 @@ def test_addresses_as_texts(tmp_path, document):
         ["pytree/d/", "a|b: c", "1/2|x"],
     ],
 )
-def test_texts_that_are_no_address_of_elsewhere(tmp_path, document):
+def test_strings_that_are_not_urls_or_paths_outside(tmp_path, document):
     step(tmp_path / "0")
     (tmp_path / "0" / "pytree" / ".zarray").write_text(json.dumps(document))
     assert serious(tmp_path / "0") == set()
@@ -201,7 +201,7 @@ def test_texts_that_are_no_address_of_elsewhere(tmp_path, document):
 
 @pytest.mark.parametrize("before", [b" ", b"\r\n\t", b"\n" * 9999, b"\xef\xbb\xbf "])
 @pytest.mark.parametrize("file", ["pytree/.zarray", "model_config/.zarray"])
-def test_blanks_before_a_specification(tmp_path, before, file):
+def test_whitespace_before_a_specification(tmp_path, before, file):
     step(tmp_path / "0", keras3_model())
     (tmp_path / "0" / file).write_bytes(before + json.dumps(HOSTILE).encode())
     assert serious(tmp_path / "0") == {"unsafe-path"}
@@ -219,7 +219,7 @@ def noted(folder: Path, limits: Limits = LIMITS) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("start", ["", " ", "\n" * 9999])
-def test_json_that_is_too_deep_or_too_large_is_told(tmp_path, start):
+def test_json_that_is_too_deep_or_too_large_is_reported(tmp_path, start):
     step(tmp_path / "0")
     place = tmp_path / "0" / "pytree" / ".zarray"
     told = {("pytree/.zarray", "limit-exceeded")}
@@ -233,7 +233,7 @@ def test_json_that_is_too_deep_or_too_large_is_told(tmp_path, start):
     "data",
     [b"{" + bytes(20_000), b"[\xfe\xfd" * 9000, bytes(20_000), b"\0\0\x80\x3f" * 9000, b"{no json"],
 )
-def test_data_that_begin_like_json_are_passed_over(tmp_path, data):
+def test_data_that_start_like_json_are_ignored(tmp_path, data):
     step(tmp_path / "0")
     (tmp_path / "0" / "pytree" / "d" / "x").write_bytes(data)
     assert noted(tmp_path / "0", Limits(config_bytes=10_000)) == set()
@@ -274,7 +274,7 @@ def test_nothing_outside_is_opened(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[" * 5000, '{"config": 3}', '{"config": "{"}', "\xff"])
-def test_what_is_no_config_is_a_problem_and_no_more(tmp_path, text):
+def test_an_invalid_config_is_a_problem_only(tmp_path, text):
     step(tmp_path / "0", keras3_model())
     (tmp_path / "0" / "model_config" / "metadata").write_text(text, encoding="latin-1")
     assert read(tmp_path / "0", LIMITS).format is Format.ORBAX

@@ -1,4 +1,4 @@
-"""FarmHash against TensorFlow's, and against the fingerprints that TensorFlow writes."""
+"""FarmHash compared with TensorFlow's and with fingerprints written by TensorFlow."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_length_hashes_as_in_tensorflow() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["keras3_export", "keras2_savedmodel", "module_savedmodel"])
-def test_fingerprints_that_tensorflow_writes_fit_the_index(made: Path, name: str) -> None:
+def test_fingerprints_written_by_tensorflow_match_the_index(made: Path, name: str) -> None:
     facts, problems = read_fingerprint(paths_below(made / name), Limits())
     assert problems == []
     assert facts["index_hash"] == facts["checkpoint_hash"] != "0"

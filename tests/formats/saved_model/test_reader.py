@@ -42,7 +42,7 @@ def test_a_tf1_saved_model(tmp_path):
     assert (kernel.tensor, kernel.kind, kernel.shape) == ("w", "dense", (2, 3))
 
 
-def test_text_says_the_same(tmp_path):
+def test_text_gives_the_same_facts(tmp_path):
     binary = read_saved_model(write(tmp_path / "b", tf1_message()), LIMITS)
     folder = write(tmp_path / "t", tf1_message())
     (folder / "saved_model.pb").unlink()
@@ -104,7 +104,7 @@ def test_foreign_files_and_nested_models(tmp_path):
     assert kinds(artifact) == [("leftover", "run.py")]
 
 
-def test_links_out_of_the_model_are_told_and_not_followed(tmp_path):
+def test_links_out_of_the_model_are_reported_and_not_followed(tmp_path):
     outside = tmp_path / "secret"
     outside.write_text("do not read")
     root = write(tmp_path / "model", tf1_message())
@@ -121,7 +121,7 @@ def test_links_out_of_the_model_are_told_and_not_followed(tmp_path):
     assert "inside" in {entry.path for entry in artifact.files}
 
 
-def test_graph_that_is_a_link_out_is_refused(tmp_path):
+def test_graph_that_is_a_link_out_is_rejected(tmp_path):
     root = write(tmp_path / "model", tf1_message())
     (root / "saved_model.pb").rename(tmp_path / "elsewhere")
     (root / "saved_model.pb").symlink_to(tmp_path / "elsewhere")
@@ -154,7 +154,7 @@ def test_saved_model_without_a_graph(tmp_path):
     assert not artifact.complete
 
 
-def test_what_is_left_when_the_graph_is_gone(tmp_path):
+def test_saved_model_whose_graph_is_missing(tmp_path):
     whole = read_saved_model(write(tmp_path, tf1_message()), LIMITS)
     (tmp_path / "saved_model.pb").unlink()
     artifact = read_saved_model(tmp_path, LIMITS)
@@ -199,7 +199,7 @@ def test_a_keras2_saved_model(tmp_path, inside):
     assert artifact.object_graph[3].detail["captures"] == {"serve": [2]}
 
 
-def test_config_that_tells_another_model_than_the_graph(tmp_path):
+def test_config_that_contradicts_the_graph(tmp_path):
     artifact = read_saved_model(tf2_model(tmp_path, graph_strides=2), LIMITS)
     assert artifact.extra["config_differs"] == [
         {
@@ -231,7 +231,7 @@ def test_variable_without_a_key_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize("difference", [0.0, 1.0])
-def test_a_second_copy_of_a_weight_counts_once_or_diverges(tmp_path, difference):
+def test_a_second_copy_of_a_weight_is_equal_or_diverges(tmp_path, difference):
     tf2_model(tmp_path)
     message = pb.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
     objects = message.meta_graphs[0].object_graph_def
@@ -248,7 +248,7 @@ def test_a_second_copy_of_a_weight_counts_once_or_diverges(tmp_path, difference)
 
 
 @pytest.mark.parametrize("metadata", [b"\xff", b"\x0a\x06\x10\x00\x2a\x02no"])
-def test_broken_keras_metadata_leaves_the_rest(tmp_path, metadata):
+def test_corrupt_keras_metadata_leaves_the_rest_readable(tmp_path, metadata):
     tf2_model(tmp_path)
     (tmp_path / "keras_metadata.pb").write_bytes(metadata)
     artifact = read_saved_model(tmp_path, LIMITS)

@@ -1,4 +1,4 @@
-"""A SavedModel that describes its graph twice, in one piece and in another form."""
+"""SavedModels with two descriptions of the graph: binary and text, or in chunks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add_text(root, message):
     (root / "saved_model.pbtxt").write_text(text_format.MessageToString(message))
 
 
-def test_the_same_in_text_is_no_finding(tmp_path):
+def test_an_equal_text_is_not_a_finding(tmp_path):
     for root in (write(tmp_path / "a", tf1_message()), tf2_model(tmp_path / "b")):
         before = read_saved_model(root, LIMITS)
         add_text(root, binary(root))
@@ -131,14 +131,14 @@ def a_stateful_operation(message):
         (another_graph, []),
     ],
 )
-def test_whatever_the_text_says_otherwise_is_told(tmp_path, change, ops):
+def test_any_difference_in_the_text_is_reported(tmp_path, change, ops):
     root = write(tmp_path, tf1_message())
     graphs = read_saved_model(root, LIMITS).graphs
     message = tf1_message()
     change(message)
     add_text(root, message)
     artifact = read_saved_model(root, LIMITS)
-    assert artifact.graphs == graphs  # those that TensorFlow loads
+    assert artifact.graphs == graphs  # as loaded by TensorFlow
     assert not artifact.complete
     (problem,) = artifact.problems
     assert (problem.file, problem.evidence["ops"]) == ("saved_model.pbtxt", ops)
@@ -155,7 +155,7 @@ def test_whatever_the_text_says_otherwise_is_told(tmp_path, change, ops):
         a_constant(dtype=pb.DT_FLOAT_REF),
     ],
 )
-def test_what_both_say_is_no_finding(tmp_path, both):
+def test_equal_fields_are_not_a_finding(tmp_path, both):
     message = tf1_message()
     both(message)
     root = write(tmp_path, message)
@@ -181,7 +181,7 @@ def kinds_with(root, message, text):
 NOT_COMPARED = [("saved_model.pbtxt", "unsupported")]
 
 
-def test_what_cannot_be_compared_is_told(tmp_path):
+def test_fields_that_cannot_be_compared_are_reported(tmp_path):
     message = tf1_message()
     text = text_format.MessageToString(message)
     assert kinds_with(tmp_path / "a", message, text + "nobody_knows: 5") == NOT_COMPARED
@@ -196,7 +196,7 @@ def test_what_cannot_be_compared_is_told(tmp_path):
     ]
 
 
-def test_an_asset_in_whose_place_the_text_has_something_else(tmp_path):
+def test_an_asset_replaced_by_something_else_in_the_text(tmp_path):
     message, other = tf1_message(), tf1_message()
     (packed,) = other.meta_graphs[0].collection_def["saved_model_assets"].any_list.value
     packed.CopyFrom(pb.Any(type_url="here"))
@@ -205,7 +205,7 @@ def test_an_asset_in_whose_place_the_text_has_something_else(tmp_path):
     assert kinds_with(tmp_path, message, text) == [("saved_model.pbtxt", "duplicate-member")]
 
 
-def test_an_asset_that_only_our_own_schema_sees_is_none_in_the_binary(tmp_path):
+def test_an_asset_seen_only_by_our_schema_does_not_count_in_the_binary(tmp_path):
     message, other = tf1_message(), tf1_message()
     (packed,) = message.meta_graphs[0].collection_def["saved_model_assets"].any_list.value
     asset = pb.AssetFileDef.FromString(packed.value)
@@ -215,7 +215,7 @@ def test_an_asset_that_only_our_own_schema_sees_is_none_in_the_binary(tmp_path):
     assert found(tmp_path) == {"contradicting-graph"}
 
 
-def test_an_asset_that_only_our_own_schema_sees_hides_none(tmp_path):
+def test_an_asset_seen_only_by_our_schema_does_not_hide_another(tmp_path):
     message = tf1_message()
     (packed,) = message.meta_graphs[0].collection_def["saved_model_assets"].any_list.value
     packed.value = pb.AssetFileDef(filename="../../outside").SerializeToString()
@@ -224,13 +224,13 @@ def test_an_asset_that_only_our_own_schema_sees_hides_none(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "name"), [("meta_graphs {", "corrupt-file"), ("", "empty-file")])
-def test_a_text_that_cannot_be_compared_is_told(tmp_path, text, name):
+def test_a_text_that_cannot_be_compared_is_reported(tmp_path, text, name):
     root = write(tmp_path, tf1_message())
     (root / "saved_model.pbtxt").write_text(text)
     assert found(root) == {name}
 
 
-def test_a_graph_in_pieces_is_never_passed_over(tmp_path):
+def test_a_graph_in_chunks_is_never_skipped(tmp_path):
     root = write(tmp_path / "beside", tf1_message())
     (root / "saved_model.cpb").write_bytes(b"\x83\xaf\x70\xd1")
     assert not read(root, LIMITS).complete
@@ -250,7 +250,7 @@ def test_a_graph_in_pieces_is_never_passed_over(tmp_path):
     assert problem.kind == "missing-file" and "which is not read" in problem.detail
 
 
-def test_a_program_that_is_called_like_one(tmp_path):
+def test_a_program_with_the_name_of_a_chunked_graph(tmp_path):
     root = write(tmp_path, tf1_message())
     (root / "saved_model.cpb").write_bytes(b"\x7fELF\2\1\1" + bytes(60))
     assert found(root) == {"program-in-model"}
@@ -258,7 +258,7 @@ def test_a_program_that_is_called_like_one(tmp_path):
 
 @pytest.mark.slow
 def test_tensorflow_takes_the_binary_file(tf, tmp_path):
-    """What is read here is what TensorFlow loads, whichever files lie beside it."""
+    """The file that is read is the one TensorFlow loads, whatever other files exist."""
     from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
     root = write(tmp_path, tf1_message())
@@ -278,7 +278,7 @@ def test_tensorflow_takes_the_binary_file(tf, tmp_path):
 
 
 @pytest.mark.slow
-def test_tensorflow_s_own_text_of_a_model_says_the_same(tf, tmp_path):
+def test_text_written_by_tensorflow_gives_the_same_facts(tf, tmp_path):
     from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
     v1 = tf.compat.v1

@@ -4,7 +4,7 @@ from modelaudit.measures.architecture.layer_graph import layer_graph
 from tests.measures.artifacts import architecture, chain, layer
 
 
-def test_a_nested_model_is_dissolved() -> None:
+def test_a_nested_model_is_expanded() -> None:
     graph = layer_graph(
         architecture(
             [
@@ -42,7 +42,7 @@ def test_a_shared_trunk_has_a_call_for_each_use() -> None:
     assert graph.calls["sub"] == (("trunk/conv", "trunk/conv"),)
 
 
-def test_inner_inputs_take_their_own_place() -> None:
+def test_inner_inputs_are_replaced_by_their_sources() -> None:
     graph = layer_graph(
         architecture(
             [
@@ -78,7 +78,7 @@ def test_models_within_models() -> None:
     assert graph.calls["head"] == (("o/i/conv",),)
 
 
-def test_values_of_several_calls_are_joined() -> None:
+def test_values_of_several_calls_are_merged() -> None:
     layers = [
         layer("a", "InputLayer"),
         layer("b", "InputLayer"),
@@ -96,7 +96,7 @@ def test_values_of_several_calls_are_joined() -> None:
     assert graph.propagate(step, max) == {"a": 1, "b": 5, "c": 6}
 
 
-def test_hostile_graphs_end() -> None:
+def test_hostile_graphs_terminate() -> None:
     loop = [layer("a", "Add", ("b",)), layer("b", "Add", ("a",))]
     assert layer_graph(architecture(loop)).propagate(lambda _, s: None if s else 1, max) == {}
     inside_out = [layer("m/x", "Conv2D"), layer("m", "Sequential", ("m",), is_model=True)]

@@ -53,7 +53,7 @@ def test_head_of_a_net_without_maps() -> None:
     assert profile(*chain(row, layer("a", "Dense"), DENSE)).head == "dense"
 
 
-def test_of_several_heads_the_position_specific_one_counts() -> None:
+def test_a_position_specific_head_counts_among_several() -> None:
     layers = [
         *chain(image(), conv("c")),
         layer("g", "GlobalAveragePooling2D", ("c",)),
@@ -75,7 +75,7 @@ def test_grids_of_strided_layers() -> None:
     assert odd["b"].symmetric == (True, True)
 
 
-def test_padding_layers_count_with_the_window_behind_them() -> None:
+def test_padding_layers_count_with_the_following_window() -> None:
     def padded(padding: list, side: int) -> tuple[bool, ...]:
         pad = layer("pad", "ZeroPadding2D", config={"padding": padding})
         layers = chain(image(side), pad, conv("c", 3, 2, "valid"))
@@ -83,7 +83,7 @@ def test_padding_layers_count_with_the_window_behind_them() -> None:
 
     assert padded([[0, 1], [0, 1]], 224) == (False, False)
     assert padded([[1, 1], [1, 1]], 225) == (True, True)
-    assert padded([[1, 1], [0, 1]], 225) == (True, True)  # no window reaches the column behind
+    assert padded([[1, 1], [0, 1]], 225) == (True, True)  # no window reaches the last column
 
 
 def test_a_shared_layer_has_a_grid_for_each_size() -> None:
@@ -125,7 +125,7 @@ def test_total_stride() -> None:
     assert profile(*layers).total_stride == (4, 4)
 
 
-def test_what_is_not_followed_is_said() -> None:
+def test_unknown_layers_are_reported() -> None:
     graph = layer_graph(architecture(chain(image(), layer("x", "Mystery"), conv("c"))))
     assert "c (Conv2D)" in unfollowed(graph)
     assert unfollowed(layer_graph(architecture(chain(image(), conv("c"))))) == ""
@@ -137,10 +137,10 @@ def test_a_first_layer_without_input_layer() -> None:
     assert found.input_size == (16, 12)
     assert found.grids[0].size == (16, 12)
     assert found.fields[0].route == "c"
-    assert found.fields[-1].minimum == (17, 13)  # 8 x 6 windows of 3, two apart
+    assert found.fields[-1].minimum == (17, 13)  # 8 x 6 windows of 3 with stride 2
 
 
-def test_nested_models_are_seen_through() -> None:
+def test_nested_models_are_expanded() -> None:
     trunk = layer("t", "Functional", ("in",), is_model=True)
     inner = [layer("t/x", "InputLayer"), layer("t/c", "Conv2D", ("t/x",), config=conv("c").config)]
     pooled = layer("g", "GlobalAveragePooling2D", ("t",))
@@ -151,7 +151,7 @@ def test_nested_models_are_seen_through() -> None:
     assert [g.route for g in found.grids] == ["t/c"]
 
 
-def test_grids_behind_a_lambda_take_the_saved_shape() -> None:
+def test_grids_after_a_lambda_use_the_saved_shape() -> None:
     shapes = ((None, 16, 16, 3),)
     layers = chain(image(), layer("l", "Lambda"), conv("c", s=2))
     known = [*layers[:2], replace(layers[2], input_shapes=shapes)]

@@ -28,7 +28,7 @@ def fields(*layers: Layer, size: int = SIZE):
 
 
 def slide(reach: list[set[int]], k: int, s: int, d: int) -> list[set[int]]:
-    """Input positions that each valid window depends on, given those of each position."""
+    """Sets of input positions that each valid window depends on, from the set of each position."""
     return [
         set().union(*(reach[start + tap * d] for tap in range(k)))
         for start in range(0, len(reach) - (k - 1) * d, s)
@@ -61,7 +61,7 @@ def test_chains_against_sets_of_positions(steps: list[tuple[int, int, int]]) -> 
 
 @given(STEPS, STEPS)
 @settings(max_examples=40)
-def test_branches_keep_the_smallest_and_the_largest(
+def test_branches_give_the_smallest_and_the_largest_field(
     left: list[tuple[int, int, int]], right: list[tuple[int, int, int]]
 ) -> None:
     def branch(side: str, steps: list[tuple[int, int, int]]) -> list[Layer]:
@@ -77,7 +77,7 @@ def test_branches_keep_the_smallest_and_the_largest(
 
 
 def test_vgg_like_numbers() -> None:
-    """3x3, 3x3, pool 2, 3x3: 3, 5, 6, 10 by hand."""
+    """3x3, 3x3, pool 2, 3x3: 3, 5, 6, 10, computed by hand."""
     found = fields(
         *chain(
             source(),
@@ -124,13 +124,13 @@ def test_squeeze_and_excitation_is_followed() -> None:
     assert found["d"].maximum[0] >= SIZE
 
 
-def test_unknown_layers_end_the_chain_and_say_nothing() -> None:
+def test_unknown_layers_make_the_field_unknown() -> None:
     found = fields(*chain(source(), layer("x", "Mystery"), conv("c", 3)))
     assert found == {}
 
 
 @pytest.mark.parametrize("flat", ["Flatten", "Reshape"])
-def test_dense_behind_a_flattened_map_sees_all_of_it(flat: str) -> None:
+def test_dense_after_a_flattened_map_sees_all_of_it(flat: str) -> None:
     layers = chain(
         source(16),
         conv("c", 3),

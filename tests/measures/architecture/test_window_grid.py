@@ -18,9 +18,9 @@ CONFIGURATIONS = [
 
 
 def reads(size: int, k: int, s: int, d: int, padding: str) -> list[list[int]]:
-    """Positions, outside ones included, that each window reads; written down from the definition.
+    """Positions that each window reads, including those in the padding, by the definition.
 
-    `same` (TensorFlow) pads so that there are ceil(size / s) windows, the odd one behind.
+    `same` (TensorFlow) pads so that there are ceil(size / s) windows, an odd one at the end.
     """
     if padding == "valid":
         start = 0
@@ -46,7 +46,7 @@ def test_rule_is_that_windows_mirror_onto_windows(padding: str) -> None:
             continue
         windows = reads(size, k, s, d, kind)
         assert len(windows) == wg.output_size(size, k, s, d, kind)
-        if size == 1 and len(windows) == 1:  # a map of one position has no left and right
+        if size == 1 and len(windows) == 1:  # a map of one position is symmetric
             assert wg.grid_symmetric(size, k, s, d, kind)
             continue
         mirrored = sorted(sorted(size - 1 - i for i in window) for window in windows)
@@ -60,7 +60,7 @@ def test_known_cases() -> None:
     assert wg.grid_symmetric(16, 2, 2, 1, "valid")
     # ResNet50's stem: 3 explicit on both sides, then 7x7 stride 2 valid on 230.
     assert not wg.grid_symmetric(224, 7, 2, 1, "valid", (3, 3))
-    # MobileNet's: one column behind only, and windows that use all of it.
+    # MobileNet's: one column at the end only, and windows that use all of it.
     assert not wg.grid_symmetric(224, 3, 2, 1, "valid", (0, 1))
     assert wg.grid_symmetric(225, 3, 2, 1, "valid", (1, 1))
     # A padding that no window reaches does no harm.

@@ -87,7 +87,7 @@ def test_a_moderate_bias_is_found() -> None:
 
 @pytest.mark.parametrize(("by", "responsible"), [(60.0, True), (1.5, False)])
 def test_a_very_large_bias_is_found_even_if_it_hides_little(by: float, responsible: bool) -> None:
-    """Two classes at scores s and -s: without the bias 1 - h(sigmoid(2 s)) bits are said."""
+    """Two classes with scores s and -s: without the bias 1 - h(sigmoid(2 s)) bits."""
     s = 0.4
     scores = s * np.where(np.arange(200) % 2, 1, -1)[:, None] * np.array([1, -1])
     p = 1 / (1 + np.exp(-2 * s))
@@ -97,7 +97,7 @@ def test_a_very_large_bias_is_found_even_if_it_hides_little(by: float, responsib
     assert found.responsible is responsible
 
 
-def test_a_collapsed_trunk_is_not_the_bias_s_fault() -> None:
+def test_a_collapsed_trunk_is_not_attributed_to_the_bias() -> None:
     assert not bias_case(5.0 * np.eye(10)[4], 1e-9 * SCORES).responsible
 
 

@@ -31,7 +31,7 @@ def test_twins_are_exact_with_a_permutation_only() -> None:
     assert found.permutation == pytest.approx(0, abs=1e-20)
 
 
-def test_other_kernels_are_not_excused() -> None:
+def test_other_kernels_are_not_equivariant() -> None:
     kernel = RNG.normal(size=(3, 6))
     found = layer_residuals(features(X, kernel), features(H.apply(X), kernel), H)
     assert found.identity > 0.1
@@ -68,7 +68,7 @@ def test_undefined_cases() -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("where", ["plain", "moved"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_features_that_are_no_numbers_are_not_compared(where: str, value: float) -> None:
+def test_nan_features_are_not_compared(where: str, value: float) -> None:
     features = {name: np.random.default_rng(0).random((8, 4)) for name in ("plain", "moved")}
     features[where][1, 2] = value
     found = layer_residuals(features["plain"], features["moved"], None)

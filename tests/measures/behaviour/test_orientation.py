@@ -52,7 +52,7 @@ def test_the_seen_orientation_is_found() -> None:
     assert judged(outputs) == {"H": pytest.approx(3)}
 
 
-def test_a_healthy_model_is_left_alone() -> None:
+def test_a_healthy_model_has_no_better_orientation() -> None:
     assert judged({"e": one_hot(64, 8), "H": unsure(64, 8)}) == {}
 
 
@@ -65,7 +65,7 @@ def test_a_lone_peak_may_be_lower(best: float, second: float, found: bool) -> No
     assert bool(better_orientations({"H": best, "V": second}, 0.0, 3.0)) is found
 
 
-def test_equally_good_variants_come_along() -> None:
+def test_equally_good_variants_are_included() -> None:
     found = better_orientations({"e": 0.1, "T": 2.9, "r90": 2.95, "H": 0.2}, 0.1, 3.0)
     assert found == {"T": 2.9, "r90": 2.95}
 
@@ -79,7 +79,7 @@ def test_gains_within_sampling_error_or_without_classes_do_not_count() -> None:
     assert better_orientations({}, 0.0, 3.0) == {}
 
 
-def test_bootstrap_is_that_of_single_resamples() -> None:
+def test_bootstrap_equals_single_resamples() -> None:
     p = np.random.default_rng(1).dirichlet(np.ones(4) * 0.3, size=50)
     found = orientation_profile({"e": p, "H": p[::-1]}, np.random.default_rng(4), draws=300)
     rng = np.random.default_rng(8)

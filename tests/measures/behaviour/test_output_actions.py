@@ -1,4 +1,4 @@
-"""What is left under an action is what is left once that action is undone by hand."""
+"""The residual of an action equals the residual after undoing the action by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(5)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.4])
-def test_every_action_that_was_tried_is_told_with_what_it_leaves(noise):
+def test_every_tried_action_is_listed_with_its_residual(noise):
     angles = RNG.normal(size=(200, 1))
     turned = -angles + noise * RNG.normal(size=angles.shape)
     logits = 4 * RNG.normal(size=(200, 2))
@@ -31,7 +31,7 @@ def test_every_action_that_was_tried_is_told_with_what_it_leaves(noise):
         assert (told < 1e-9) == (noise == 0.0)
 
 
-def test_an_action_that_was_not_seen_leaves_nothing_to_tell():
+def test_an_action_without_data_is_not_listed():
     same = RNG.normal(size=(200, 1))
     assert "nfv_odd" not in best_action(same, same + 0.1, "regression", MIRROR).detail
     logits = RNG.normal(size=(200, 3))

@@ -64,7 +64,7 @@ def test_predicted() -> None:
     assert outputs.class_count(SCORES, "embedding") is None
 
 
-def test_the_margin_is_the_lead_of_the_best_class_whichever_way_it_is_written() -> None:
+def test_the_margin_is_the_lead_of_the_best_class_for_every_output_kind() -> None:
     first, second = np.sort(SCORES, axis=1)[:, :-3:-1].T
     lead = np.median(first - second)
     assert outputs.median_margin(SCORES, "logits") == pytest.approx(lead)
@@ -72,7 +72,7 @@ def test_the_margin_is_the_lead_of_the_best_class_whichever_way_it_is_written() 
     assert outputs.median_margin(255 * SCORES, "logits") == pytest.approx(255 * lead)
 
 
-def test_a_softmax_keeps_a_margin_as_far_as_float32_does() -> None:
+def test_the_margin_of_a_softmax_is_limited_by_float32() -> None:
     certain = np.eye(3, dtype="float32")
     assert outputs.median_margin(certain, "softmax") == pytest.approx(outputs.LARGEST_MARGIN)
     assert np.exp(-outputs.LARGEST_MARGIN) == pytest.approx(np.finfo("float32").tiny)
@@ -82,5 +82,5 @@ def test_a_softmax_keeps_a_margin_as_far_as_float32_does() -> None:
     ("values", "kind"),
     [(SCORES, "regression"), (SOFTMAX[:, :1], "sigmoid"), (SOFTMAX[:0], "softmax")],
 )
-def test_where_no_class_can_lead_there_is_no_margin(values: np.ndarray, kind: str) -> None:
+def test_outputs_without_classes_have_no_margin(values: np.ndarray, kind: str) -> None:
     assert outputs.median_margin(values, kind) is None

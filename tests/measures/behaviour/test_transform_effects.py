@@ -77,7 +77,7 @@ def test_variation_is_not_defined_under_collapse(z: np.ndarray, noise: float) ->
     assert normalised_variation(z, z + 1e-7, noise=noise) is None
 
 
-def test_collapse_silences_what_compares_noise_with_noise() -> None:
+def test_no_comparisons_of_noise_under_collapse() -> None:
     p = softmax(np.random.default_rng(0).normal(size=(30, 4)))
     found = effect(p, p[::-1], "softmax", collapsed=True)
     assert found.kappa is None
@@ -114,7 +114,7 @@ def test_left_and_right_swap() -> None:
     assert found.kappa < -0.5
 
 
-def test_a_sensitive_classifier_is_not_excused_by_a_swap() -> None:
+def test_a_sensitive_classifier_is_not_explained_by_a_swap() -> None:
     rng = np.random.default_rng(0)
     plain, moved = softmax(3 * rng.normal(size=(2, 80, 6)))
     found = effect(plain, moved, "softmax")
@@ -123,10 +123,10 @@ def test_a_sensitive_classifier_is_not_excused_by_a_swap() -> None:
 
 
 @pytest.mark.parametrize(("hesitant", "action"), [(0.1, "swap"), (0.3, "invariant")])
-def test_an_exchange_must_be_followed_by_answers_and_not_by_scores_alone(
+def test_a_swap_must_be_followed_by_predictions_and_not_only_scores(
     hesitant: float, action: str
 ) -> None:
-    """Hesitant answers stay, all others are exchanged: in the scores these hardly weigh."""
+    """Unsure predictions stay, all others swap; the former hardly change the scores."""
     n = 200
     side = np.where(np.arange(n) % 2, 1.0, -1.0)
     doubtful = np.arange(n) < hesitant * n
@@ -138,7 +138,7 @@ def test_an_exchange_must_be_followed_by_answers_and_not_by_scores_alone(
     assert found.agreement == pytest.approx(hesitant)
 
 
-def test_a_mask_moves_along() -> None:
+def test_a_mask_follows_the_transform() -> None:
     x = images()
     found = effect(x**2, H.apply(x) ** 2, "spatial")
     assert found.action == "spatial"
@@ -152,7 +152,7 @@ def test_divergences_have_their_closed_forms() -> None:
     p, q = np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]])
     assert transform_effects.js_divergence(p, q) == pytest.approx([1, 0])
     assert transform_effects.total_variation(p, q) == pytest.approx([1, 0])
-    # One sure, one undecided: H(3/4) - 1/2.
+    # One confident, one uniform: H(3/4) - 1/2.
     sure, even = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
     expected = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25)) - 0.5
     assert transform_effects.js_divergence(sure, even) == pytest.approx([expected])

@@ -65,7 +65,7 @@ def test_keras1_names_and_absent_affine() -> None:
     assert found.min_variance == 0.5
 
 
-def test_a_missing_half_is_no_layer() -> None:
+def test_one_statistic_alone_is_not_a_layer() -> None:
     assert states(artifact({"bn/moving_mean": np.zeros(4)})) == {}
     dangling = layer(
         "bn", "BatchNormalization", variables={"moving_mean": "no", "moving_variance": "x"}
@@ -83,17 +83,17 @@ def test_a_missing_half_is_no_layer() -> None:
         (np.zeros(0), np.zeros(0)),
     ],
 )
-def test_what_is_no_vector_of_numbers_is_refused(mean: np.ndarray, variance: np.ndarray) -> None:
+def test_invalid_statistics_are_rejected(mean: np.ndarray, variance: np.ndarray) -> None:
     with pytest.raises(ReadError):
         batchnorm_state(BatchNormTensors("bn", tensor("m", mean), tensor("v", variance)))
 
 
 @pytest.mark.parametrize(("momentum", "steps"), [(0.99, 5), (0.99, 120), (0.9, 10), (0.5, 1)])
-def test_averages_are_found_on_their_way_after_any_number_of_steps(momentum, steps) -> None:
+def test_unconverged_averages_are_recognised_after_any_number_of_steps(momentum, steps) -> None:
     rng = np.random.default_rng(steps)
     mean, variance = rng.normal(2, 3, 32), rng.gamma(2, 3, 32)
     moving = np.zeros(32), np.ones(32)
-    for _ in range(steps):  # as Keras updates them, from batches that scatter a little
+    for _ in range(steps):  # Keras's update, with batches that vary a little
         near = mean + rng.normal(0, 0.05, 32), variance * rng.uniform(0.95, 1.05, 32)
         moving = tuple(
             momentum * old + (1 - momentum) * new for old, new in zip(moving, near, strict=True)
@@ -101,6 +101,6 @@ def test_averages_are_found_on_their_way_after_any_number_of_steps(momentum, ste
     share, left = statistics_convergence(mean, variance, moving, 1e-3)
     assert share == pytest.approx(1 - momentum**steps, abs=0.02)
     assert left < 0.03
-    if steps > 5:  # before, they are where they started, whatever flows in
+    if steps > 5:  # before that, they are near the initial values
         strangers = rng.permutation(mean), rng.permutation(variance)
         assert statistics_convergence(*strangers, moving, 1e-3)[1] > 0.2

@@ -1,4 +1,4 @@
-"""Filters beside their mirrored partners."""
+"""Filters next to their mirrored partners."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_at_most_a_row_of_filters() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3, 8), (3, 3, 1, 1), (31, 31, 1, 4)])
-def test_kernels_that_make_no_picture(shape) -> None:
+def test_kernels_without_a_gallery(shape) -> None:
     assert galleries(_artifact(np.ones(shape, dtype="float32"))) == ()
 
 

@@ -36,7 +36,7 @@ def judged(
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_fresh_weights_are_fresh_only_with_a_still_bias(seed: int) -> None:
+def test_fresh_weights_are_fresh_only_with_an_initial_bias(seed: int) -> None:
     assert judged(glorot(seed), GLOROT, STILL).state == "fresh"
     assert judged(glorot(seed), GLOROT, MOVED).state == "trained"
 
@@ -56,7 +56,7 @@ def test_another_distribution_within_the_bound_is_training() -> None:
 
 
 def test_structure_in_the_spectrum_is_training() -> None:
-    """Same values, sorted within every filter: only their arrangement tells."""
+    """The same values, sorted within every filter: only their order differs."""
     values = np.sort(glorot(0).reshape(-1, 32), axis=0).reshape(SHAPE)
     found = judged(values, GLOROT, STILL)
     assert found.state == "trained"
@@ -66,8 +66,8 @@ def test_structure_in_the_spectrum_is_training() -> None:
 @pytest.mark.parametrize(
     ("shape", "companions", "state"),
     [
-        ((3, 3, 16, 32), LayerContext(), "fresh"),  # 4,608 weights speak for themselves
-        ((3, 3, 3, 16), LayerContext(), "undecidable"),  # 432 do not
+        ((3, 3, 16, 32), LayerContext(), "fresh"),  # 4,608 weights are enough
+        ((3, 3, 3, 16), LayerContext(), "undecidable"),  # 432 are not
         ((3, 3, 3, 16), LayerContext(batchnorm_initial=True), "fresh"),
         ((3, 3, 3, 16), LayerContext(batchnorm_initial=False), "undecidable"),
         ((1, 1, 30, 32), LayerContext(), "undecidable"),  # 960
@@ -89,10 +89,10 @@ def test_small_kernels_without_a_bias_cannot_be_decided(
         (LayerContext(batchnorm_initial=True), "fresh"),
     ],
 )
-def test_normal_weights_beyond_the_cut_need_a_bias_or_a_normalisation(
+def test_untruncated_normal_weights_need_a_bias_or_a_normalisation(
     companions: LayerContext, state: str
 ) -> None:
-    """Old versions do not cut `he_normal`; trained kernels look like that, too."""
+    """Old versions do not truncate `he_normal`; trained kernels look like that, too."""
     rng, std = np.random.default_rng(5), math.sqrt(2 / (9 * 16))
     uncut = rng.normal(0, std, SHAPE).astype(np.float32)
     he = {"class_name": "HeNormal", "config": {}}
@@ -103,7 +103,7 @@ def test_normal_weights_beyond_the_cut_need_a_bias_or_a_normalisation(
     assert judged(cut, he, companions).state == "fresh"
 
 
-def test_inconsistent_statistics_behind_decide_small_kernels() -> None:
+def test_inconsistent_statistics_after_small_kernels_decide() -> None:
     found = judged(glorot(1, (3, 3, 3, 16)), GLOROT, LayerContext(batchnorm_initial=False))
     assert with_first_inconsistent(found, False) == found
     assert with_first_inconsistent(found, True).state == "fresh"
@@ -198,7 +198,7 @@ def test_spectrum_of_a_known_outlier() -> None:
 
 
 def layers_of(keras, initializer):
-    """One layer of every kind that has a kernel, built on something that fits it."""
+    """One layer of every class that has a kernel, built on a suitable input."""
     layers = keras.layers
     image, row = (None, 12, 12, 32), (None, 12, 32)
     made = [
@@ -227,8 +227,8 @@ def every_initializer(keras):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
-def test_no_layer_that_keras_draws_is_missed(package: str) -> None:
-    """Also: with its own name kept but drawn twice as wide, none is called fresh."""
+def test_every_layer_initialised_by_keras_is_recognised(package: str) -> None:
+    """Also, with the same initialiser name but twice the scale, none is called fresh."""
     keras = pytest.importorskip(package)
     missed, wide = [], []
     for initializer in every_initializer(keras):
@@ -249,7 +249,7 @@ def test_no_layer_that_keras_draws_is_missed(package: str) -> None:
 
 @pytest.mark.slow
 def test_no_trained_layer_is_called_fresh() -> None:
-    """Nets with and without bias, by two optimisers, trained for 30 steps."""
+    """Networks with and without bias, trained for 30 steps with two optimisers."""
     keras = pytest.importorskip("keras")
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 256)

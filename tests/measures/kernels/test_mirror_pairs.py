@@ -54,7 +54,7 @@ def test_random_filters_score_nothing() -> None:
     assert 0.7 < np.std(z) < 1.5
 
 
-def test_too_much_work_is_refused() -> None:
+def test_matching_is_limited_in_size() -> None:
     with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="too many"):
         mirror_pairs.match_mirror_pairs(np.zeros((9, 1, 513)), H, (3, 3), np.arange(1))
     with pytest.raises(mirror_pairs.MirrorPairsUndefined, match="the input has"):
@@ -62,9 +62,7 @@ def test_too_much_work_is_refused() -> None:
 
 
 @given(st.integers(1, 7), st.integers(0, 10**6), st.booleans())
-def test_matching_is_what_taking_the_largest_again_and_again_gives(
-    n: int, seed: int, ties: bool
-) -> None:
+def test_matching_equals_greedy_selection_of_the_largest(n: int, seed: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)
     weights = (
         rng.integers(0, 3, size=(2, n, n)).astype(float) if ties else rng.normal(size=(2, n, n))

@@ -36,7 +36,7 @@ def square(values: np.ndarray) -> np.ndarray:
     return values.reshape(3, 3, *values.shape[1:])
 
 
-def test_permutations_are_carried_through_a_chain() -> None:
+def test_permutations_are_propagated_through_a_chain() -> None:
     p1, p2 = involution(RNG, 8), involution(RNG, 12)
     kernels = {
         "a": square(closed_kernel(RNG, E3, p1)),
@@ -116,7 +116,7 @@ def test_transposed_kernels_swap_in_and_out() -> None:
     assert twins_of(layers, kernels, **facts)["t"] == pytest.approx(1, abs=1e-5)
 
 
-def test_what_cannot_be_matched_says_why() -> None:
+def test_unmatched_layers_have_a_reason() -> None:
     kernels = {"a": RNG.normal(size=(3, 3, 3, 4)), "b": RNG.normal(size=(3, 3, 4, 4))}
     unknown = chain(image(), conv("a"), layer("x", "Mystery"), conv("b"))
     assert "Mystery" in twins_of(unknown, kernels)["twins:b/kernel"]

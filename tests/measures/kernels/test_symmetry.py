@@ -52,7 +52,7 @@ def centred(kernel: np.ndarray) -> np.ndarray:
 
 
 @given(KERNELS)
-def test_energies_are_those_of_the_projections(kernel: np.ndarray) -> None:
+def test_energies_equal_those_of_the_projections(kernel: np.ndarray) -> None:
     """Oracle: project every slice and sum squares."""
     ac = centred(kernel)
     if (ac**2).sum() < 1e-3:
@@ -107,7 +107,7 @@ def test_a_constant_added_to_every_slice_changes_nothing(kernel: np.ndarray, dc:
     ],
 )
 def test_baselines(side: int, h: float, r180: float, t: float) -> None:
-    """Worked out by hand from the number of fixed positions."""
+    """Computed by hand from the number of fixed positions."""
     group = {g.name: g for g in elements((side, side))}
     found = [round(even_baseline(group[g], (side, side)), 4) for g in ("H", "V", "r180", "T", "AT")]
     assert found == [h, h, r180, t, t]
@@ -150,7 +150,7 @@ def test_a_single_row_has_no_up_and_down() -> None:
 @pytest.mark.parametrize(
     "kernel", [np.ones((1, 1, 3, 4)), np.ones((3, 3, 3, 4)), np.zeros((3, 3, 1, 1))]
 )
-def test_undefined_is_said_and_never_called_symmetric(kernel: np.ndarray) -> None:
+def test_undefined_scores_are_not_called_symmetric(kernel: np.ndarray) -> None:
     found = measured(kernel)
     assert found.undefined
     assert not found.score

@@ -1,4 +1,4 @@
-"""Layers that are no convolution and no dense layer, drawn by Keras and trained."""
+"""Layers other than convolutions and dense ones, initialised by Keras and trained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def routes(model, path: Path) -> list[str]:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_as_drawn_nothing_has_moved_and_after_a_step_it_has(tmp_path, name, suffix):
+def test_initial_layers_are_fresh_and_trained_after_one_step(tmp_path, name, suffix):
     keras.utils.set_random_seed(3)
     layer = LAYERS[name]()
     model = keras.Sequential([keras.Input((6, 3)), layer, keras.layers.Dense(2)])
@@ -45,7 +45,7 @@ def test_as_drawn_nothing_has_moved_and_after_a_step_it_has(tmp_path, name, suff
     assert all(route.startswith(layer.name) for route in moved)
 
 
-def test_an_embedding_moves_beyond_the_bound_that_it_is_drawn_within(tmp_path):
+def test_a_trained_embedding_exceeds_the_bound_of_its_initialiser(tmp_path):
     embedding = keras.layers.Embedding(20, 4)
     model = keras.Sequential([keras.Input((5,), dtype="int32"), embedding, keras.layers.Flatten()])
     assert routes(model, tmp_path / "drawn.keras") == []

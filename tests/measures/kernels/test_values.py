@@ -22,7 +22,7 @@ def test_slices_are_columns() -> None:
     assert np.array_equal(found.filters()[:, 1, 2], values[:, :, 1, 2].ravel())
 
 
-def test_dense_behind_a_flatten_is_a_kernel_over_the_grid() -> None:
+def test_dense_after_a_flatten_is_a_kernel_over_the_grid() -> None:
     values = np.random.default_rng(0).normal(size=(4 * 3 * 2, 5)).astype(np.float32)
     found = load(values, grid=(4, 3, 2))
     assert found.sizes == (4, 3)
@@ -44,7 +44,7 @@ def test_samples_are_columns_of_the_whole(k: int, cin: int, cout: int, most: int
     assert (found.minimum, found.maximum) == (whole.min(), whole.max())
 
 
-def test_a_sample_measures_what_the_whole_does() -> None:
+def test_a_sample_gives_the_same_measures_as_the_whole() -> None:
     values = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
     values += 0.7 * values[:, ::-1]
     whole = kernel_symmetry(load(values), "k", "conv")
@@ -68,13 +68,13 @@ def test_a_sample_measures_what_the_whole_does() -> None:
         (np.full((3, 3), "x"), {}),
     ],
 )
-def test_what_is_no_kernel_is_refused(values: np.ndarray, facts: dict) -> None:
+def test_tensors_that_are_not_kernels_are_rejected(values: np.ndarray, facts: dict) -> None:
     with pytest.raises(ReadError):
         load(values, **facts)
     with pytest.raises(ReadError):
         load(values, 4, **facts)
 
 
-def test_short_floats_widen() -> None:
+def test_short_floats_are_converted() -> None:
     assert load(np.ones((3, 3, 1, 1), np.float16)).matrix.dtype == np.float32
     assert load(np.ones((3, 3, 1, 1), np.float64)).matrix.dtype == np.float64

@@ -1,4 +1,4 @@
-"""A Keras model's graph where it has one, its own call where not; without TensorFlow."""
+"""Calls of Keras models by graph or directly, tested without TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ X = np.arange(6.0, dtype="float32").reshape(3, 2)
 
 
 class Doubles:
-    """What Keras shows of a model with one input, and a count of its own calls."""
+    """A stand-in for a Keras model with one input, which counts its calls."""
 
     inputs = (SimpleNamespace(name="image", dtype="float32", shape=(None, 2)),)
     outputs = inputs
@@ -32,7 +32,7 @@ class Doubles:
 
 
 def tensorflow(trace):
-    """The little of TensorFlow that a call needs; `trace` makes what is called as a graph."""
+    """A stand-in for the parts of TensorFlow used by a call; `trace` makes the graph function."""
     return SimpleNamespace(
         executing_eagerly=lambda: True,
         constant=np.asarray,
@@ -45,7 +45,7 @@ def tensorflow(trace):
     )
 
 
-def test_the_graph_is_traced_once_with_an_open_batch() -> None:
+def test_the_graph_is_traced_once_with_an_unknown_batch_size() -> None:
     traced = []
 
     def trace(call, input_signature, autograph):
@@ -61,7 +61,7 @@ def test_the_graph_is_traced_once_with_an_open_batch() -> None:
 
 
 @pytest.mark.parametrize("when", ["traced", "run"])
-def test_a_model_without_a_working_graph_is_called_as_it_is(when: str) -> None:
+def test_a_model_without_a_working_graph_is_called_directly(when: str) -> None:
     tried = []
 
     def fail(*_tensors):
@@ -78,14 +78,14 @@ def test_a_model_without_a_working_graph_is_called_as_it_is(when: str) -> None:
     assert (len(tried), model.calls) == (1, 2)
 
 
-def test_errors_of_ours_are_told_without_their_type():
+def test_our_own_errors_are_shown_without_their_type():
     ours = Observation("here", "", Status.FAILED, AdapterError.__name__, "the model has no layers")
     theirs = replace(ours, error_type="ValueError")
     assert ours.failure == "the model has no layers"
     assert theirs.failure == "ValueError: the model has no layers"
 
 
-def test_operations_that_are_no_layers_are_listed_too() -> None:
+def test_operations_that_are_not_layers_are_listed_too() -> None:
     dense = SimpleNamespace(name="dense", trainable=True)
     relu = SimpleNamespace(name="re_lu")
     inner = SimpleNamespace(name="inner", trainable=False, layers=[dense], operations=[dense, relu])

@@ -1,4 +1,4 @@
-"""The files that foreign interpreters load: Python 3.7 syntax, nothing but what is there."""
+"""The files that other interpreters run: Python 3.7 syntax, no unavailable imports."""
 
 from __future__ import annotations
 

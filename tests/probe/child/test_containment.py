@@ -1,7 +1,7 @@
-"""Models that attack what is outside: nothing is touched, and every audit says what happened.
+"""Models that attack their environment: nothing is changed, and every audit reports the attack.
 
 All are run on purpose (`--probe-unsafe`): as root, as a plain user, and inside bubblewrap. That
-each attack works where nothing holds it is shown on targets of their own.
+each attack works without a sandbox is shown on separate targets.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ pytestmark = [
     pytest.mark.skipif(LANDLOCK < 1, reason="kernel without Landlock: models are not run"),
 ]
 
-# How each attack ends: status of the attempt, what the audit says of it, and the static rule that
-# names it without running anything. LOADED: it attacks only when it is asked for answers.
+# Result of each attack: status of the attempt, text in the audit, and the static rule that reports
+# it without running anything. LOADED: it attacks only when it is called.
 LOADED, FAILED, CRASHED = "loaded", "failed", "crashed"
 TIMEOUT, MEMORY, DISK = "timeout", "out-of-memory", "out-of-disk"
 DENIED, FORBIDDEN, SILENT = "Permission denied", "Operation not permitted", "no answer in 2 s"
@@ -39,7 +39,7 @@ ENDS = {
     "graph_write": (LOADED, DENIED, "MA740"),
     "graph_write_on_load": (FAILED, DENIED, "MA740"),
     "graph_read": (LOADED, DENIED, "MA741"),
-    "graph_list": (LOADED, "", "MA742"),  # it is told that there are no files
+    "graph_list": (LOADED, "", "MA742"),  # it gets an empty list
     "graph_print_to_file": (LOADED, DENIED, "MA743"),
     "graph_debug_file": (LOADED, "Failed to create directory", "MA749"),
     "graph_debug_grpc": (TIMEOUT, SILENT, "MA749"),
@@ -77,8 +77,7 @@ ENDS = {
     "python_stolen_token.h5": (CRASHED, "the child answered", "MA702"),
     "python_flood.h5": (TIMEOUT, SILENT, "MA702"),
 }
-# Bubblewrap shows other things, or nothing: what is outside is not there, and what is there is
-# read-only.
+# Other results inside bubblewrap: files outside do not exist there, all others are read-only.
 GONE, FIXED = "No such file", "Read-only file system"
 ENDS_IN_BUBBLEWRAP = {
     "graph_write": (LOADED, FIXED, "MA740"),
@@ -111,7 +110,7 @@ def outcome(results: Path, run: str) -> dict[str, Any]:
     return found
 
 
-def test_the_attacks_work_where_nothing_holds_them(results: Path) -> None:
+def test_the_attacks_work_without_a_sandbox(results: Path) -> None:
     control = outcome(results, CONTROL)
     added = control["after"].keys() - control["before"].keys()
     for made in ("written", "printed", "debug", "cache.index", "nested", "saved.index", "executed"):
@@ -128,7 +127,7 @@ def test_the_attacks_work_where_nothing_holds_them(results: Path) -> None:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_nothing_outside_is_touched(results: Path, run: str) -> None:
+def test_nothing_outside_is_changed(results: Path, run: str) -> None:
     found = outcome(results, run)
     assert found["after"] == found["before"]
     assert found["reached"] == []
@@ -137,7 +136,7 @@ def test_nothing_outside_is_touched(results: Path, run: str) -> None:
 
 
 @pytest.mark.parametrize(("run", "attack"), CASES)
-def test_an_attack_is_held_and_named(results: Path, run: str, attack: str) -> None:
+def test_an_attack_is_blocked_and_reported(results: Path, run: str, attack: str) -> None:
     status, words, rule = ENDS_BY_RUN[run][attack]
     audit = outcome(results, run)["said"][attack]
     (seen,) = audit["observations"]
@@ -152,14 +151,14 @@ def test_an_attack_is_held_and_named(results: Path, run: str, attack: str) -> No
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_an_honest_model_runs_as_ever(results: Path, run: str) -> None:
+def test_a_benign_model_runs_as_usual(results: Path, run: str) -> None:
     audit = outcome(results, run)["said"][HONEST]
     (seen,) = audit["observations"]
     assert seen["status"] == LOADED, seen["error"]
     assert audit["behaviour"]["outputs"]
     assert audit["why_not_run"] == ""
     layers = {layer: state for layer, state in seen["sandbox"].items() if state is not True}
-    # What root's own files need is said; nothing else is missing. Old kernels lack the last two.
+    # Root keeps a capability for private files; otherwise complete. Old kernels lack two layers.
     assert layers.keys() <= {"capabilities", "landlock-network", "landlock-signals"}
     assert (run == BUBBLEWRAP) == ("bubblewrap" in seen["sandbox"])
     if run == PLAIN_USER:
@@ -167,7 +166,7 @@ def test_an_honest_model_runs_as_ever(results: Path, run: str) -> None:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_a_critical_finding_is_what_keeps_a_model_from_being_run(results: Path, run: str) -> None:
+def test_a_critical_finding_prevents_running_a_model(results: Path, run: str) -> None:
     kept = set()
     for attack, audit in outcome(results, run)["said"].items():
         security = [f for f in audit["findings"] if f["code"].startswith("MA7")]

@@ -1,4 +1,4 @@
-"""The wire format: what is sent arrives, and nothing else is believed."""
+"""The wire format: frames round-trip, and invalid ones are rejected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ARRAYS = st.dictionaries(
 
 
 class Reader:
-    """Gives exactly what is asked for, like the two ends of the channel do."""
+    """Reads exactly the requested number of bytes, like both ends of the channel."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -55,7 +55,7 @@ def test_frames_arrive_as_they_were_sent(arrays: dict[str, np.ndarray]) -> None:
         assert received[name].tobytes() == array.tobytes()
 
 
-def test_strided_and_big_endian_arrays_travel_by_value() -> None:
+def test_strided_and_big_endian_arrays_are_sent_by_value() -> None:
     sent = {"flipped": np.arange(12.0).reshape(3, 4)[:, ::-1], "big": np.arange(3, dtype=">i4")}
     data = b"".join(bytes(piece) for piece in frames.encode({}, sent))
     _, received = frames.decode(Reader(data))
@@ -91,7 +91,7 @@ def test_impossible_descriptions_are_refused(header: object) -> None:
         frames.decode(framed(header, bytes(64)))
 
 
-def test_no_memory_is_taken_for_an_oversized_header() -> None:
+def test_no_memory_is_allocated_for_an_oversized_header() -> None:
     asked = []
 
     def read(count: int) -> bytearray:
@@ -103,7 +103,7 @@ def test_no_memory_is_taken_for_an_oversized_header() -> None:
     assert asked == [4]
 
 
-def test_what_cannot_travel_is_not_sent() -> None:
+def test_unsupported_values_are_not_sent() -> None:
     with pytest.raises(frames.FrameError, match="object"):
         list(frames.encode({}, {"a": np.array([None])}))
     zeros = np.broadcast_to(np.int8(0), (frames.PAYLOAD_BYTES + 1,))

@@ -1,4 +1,4 @@
-"""What loaders do to the runtime that they load into."""
+"""Effects of loaders on the runtime."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from modelaudit.probe.child.loading import run_ops_directly
 from tests.sharing import answer_of
 
-# TensorFlow lists the functions of a process, those that it made for single ops too.
+# TensorFlow lists the functions of a process, including those made for single ops.
 CALLS = """
 import json, sys
 import numpy as np
@@ -44,14 +44,14 @@ def test_ops_run_directly_make_no_functions_and_compute_the_same() -> None:
 
 
 @pytest.mark.parametrize("wrapper", [SimpleNamespace(), None])
-def test_a_runtime_without_the_switch_stays_as_it_is(
+def test_a_runtime_without_the_option_is_unchanged(
     monkeypatch: pytest.MonkeyPatch, wrapper: object
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow.python.pywrap_tfe", wrapper)
     run_ops_directly(SimpleNamespace(executing_eagerly=lambda: True))
 
 
-def test_graph_mode_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graph_mode_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     switched = []
     wrapper = SimpleNamespace(TFE_ContextSetRunEagerOpAsFunction=lambda *_: switched.append(1))
     monkeypatch.setitem(sys.modules, "tensorflow.python.pywrap_tfe", wrapper)

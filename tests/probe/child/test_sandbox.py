@@ -61,7 +61,7 @@ def places(tmp_path: Path) -> dict[str, Path]:
 
 
 def running(pid: int) -> bool:
-    """Is the process there, and not merely unreaped?"""
+    """Whether the process exists and is not a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -81,7 +81,7 @@ def policy(places: dict[str, Path]) -> dict[str, object]:
 
 
 def entered(places: dict[str, Path], before: str = "", after: str = "") -> dict[str, object]:
-    """The report of a process that took the sandbox on, and what it could still do."""
+    """The report of a process that entered the sandbox, and what it could still do."""
     body = f"""
 {PROBE}
 from modelaudit.probe.child import sandbox
@@ -143,7 +143,7 @@ def test_root_becomes_nobody(places: dict[str, Path]) -> None:
 
 @needs_landlock
 @needs_root
-def test_a_private_model_stays_readable_and_that_is_said(places: dict[str, Path]) -> None:
+def test_a_private_model_stays_readable_and_this_is_reported(places: dict[str, Path]) -> None:
     (places["model"] / "weights").chmod(0o600)
     outcome = entered(places)
     assert_restricted(outcome, places)
@@ -164,7 +164,7 @@ sandbox._set_capabilities(kept, kept)
 
 
 @needs_root
-def test_what_is_closed_to_the_child_is_said_and_not_taken_for_the_model_s_fault(
+def test_an_unreadable_model_is_reported_and_not_as_a_load_error(
     places: dict[str, Path],
 ) -> None:
     (places["model"] / "weights").chmod(0o600)
@@ -181,8 +181,8 @@ except PermissionError as error:
 
 
 @needs_root
-def test_root_without_that_capability_gives_up_all_others(places: dict[str, Path]) -> None:
-    """Asking to keep what is not there must not keep everything; its files are open here."""
+def test_root_without_that_capability_drops_all_others(places: dict[str, Path]) -> None:
+    """Keeping a missing capability must not keep all; the files are readable by all here."""
     outcome = run_restricted(f"""
 {IN_A_CONTAINER}
 report = {{}}
@@ -206,7 +206,7 @@ def test_a_plain_user_is_restricted_alike(places: dict[str, Path]) -> None:
     assert all(report[layer] is True for layer in ("unprivileged", "capabilities", "landlock"))
 
 
-def test_what_is_missing_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_layers_are_reported_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = dict.fromkeys(sandbox.LAYERS, True)
     assert "are contained" in sandbox_report.containment(whole)
     assert "are contained" in sandbox_report.containment(whole | {"capabilities": "keeps one"})
@@ -219,7 +219,7 @@ def test_what_is_missing_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     assert "--require-sandbox" in both
 
 
-def test_a_kernel_without_landlock_is_said(places: dict[str, Path]) -> None:
+def test_a_kernel_without_landlock_is_reported(places: dict[str, Path]) -> None:
     before = """
 from modelaudit.probe.child import landlock
 landlock.CREATE_RULESET = 9999
@@ -231,7 +231,7 @@ landlock.CREATE_RULESET = 9999
 
 @needs_landlock
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
-def test_older_interfaces_are_asked_for_no_more_than_they_have(version: int) -> None:
+def test_older_abi_versions_get_only_the_rights_they_know(version: int) -> None:
     if version > landlock_version():
         pytest.skip(f"Landlock of this kernel is version {landlock_version()}")
     body = f"""
@@ -248,7 +248,7 @@ outcome["usr"] = attempt(lambda: os.listdir("/usr") and 0)
     assert outcome == {"version": version, "list": 0, "passwd": errno.EACCES, "usr": 0}
 
 
-def test_rights_grow_with_the_interface() -> None:
+def test_rights_grow_with_the_abi_version() -> None:
     grown = [landlock.rights(version) for version in range(1, 8)]
     assert grown[0] == 0x1FFF
     assert all(later & earlier == earlier for earlier, later in pairwise(grown))
@@ -269,7 +269,7 @@ outcome = {{"cpu": resource.getrlimit(resource.RLIMIT_CPU), "limits": report["li
     assert resource.getrlimit(resource.RLIMIT_CPU)[0] != low
 
 
-def test_who_is_out_of_time_dies_of_the_signal_that_says_so(places: dict[str, Path]) -> None:
+def test_the_cpu_limit_kills_with_sigxcpu(places: dict[str, Path]) -> None:
     body = f"""
 import os
 from modelaudit.probe.child import sandbox

@@ -1,4 +1,4 @@
-"""The system call filter, read by a BPF machine of the test's own and tried on a process."""
+"""The system call filter, run by a BPF interpreter in the test and applied to a process."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_denied_calls_are_denied_and_no_others(machine: str) -> None:
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_calls_that_depend_on_their_first_argument(machine: str) -> None:
     column = seccomp.ARCHITECTURES.index(machine)
-    thread = 0x3D0F00  # the flags that pthread_create gives
+    thread = 0x3D0F00  # the flags used by pthread_create
     assert verdict(machine, seccomp.CLONE[column], thread) == ALLOW
     assert verdict(machine, seccomp.CLONE[column], 17) == EPERM  # SIGCHLD: fork
     assert verdict(machine, seccomp.CLONE3) == ENOSYS
@@ -138,7 +138,7 @@ attempt("map", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 @needs_linux
-def test_the_filter_holds_a_process() -> None:
+def test_the_filter_restricts_a_process() -> None:
     outcome = run_restricted("from modelaudit.probe.child import seccomp\n" + ATTEMPTS)
     allowed = {"thread", "self", "write", "map"}
     assert {name for name, code in outcome.items() if code == 0} == allowed

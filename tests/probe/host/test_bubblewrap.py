@@ -1,4 +1,4 @@
-"""Runtimes inside bubblewrap, and what is refused where the kernel holds nothing."""
+"""Runtimes inside bubblewrap, and models refused without a sandbox."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ print(json.dumps({
 
 
 @needs_bubblewrap
-def test_inside_there_is_only_what_is_shown(tmp_path: Path) -> None:
+def test_inside_only_the_given_paths_exist(tmp_path: Path) -> None:
     for name in ("visible", "neighbour", "private"):
         (tmp_path / name).mkdir()
     (tmp_path / "visible" / "model").touch()
@@ -68,7 +68,9 @@ def test_inside_there_is_only_what_is_shown(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "visible") == ["model"]
 
 
-def test_a_machine_without_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_bubblewrap_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bubblewrap, "PROGRAM", "no-such-program")
     assert "not installed" in bubblewrap.unavailable_reason()
     with start_runtime(installed_runtime(), fork=False, jail=[tmp_path]) as handle:
@@ -81,7 +83,7 @@ def test_a_machine_without_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root has a right to give up"
 )
-def test_a_container_without_namespaces_says_so() -> None:
+def test_a_container_without_namespaces_is_reported() -> None:
     ask = "from modelaudit.probe.host import bubblewrap; print(bubblewrap.unavailable_reason())"
     command = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", ask]
     said = output_of(command)
@@ -91,7 +93,7 @@ def test_a_container_without_namespaces_says_so() -> None:
 
 @pytest.fixture
 def no_landlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let runtimes start from files that find a kernel without Landlock."""
+    """Start runtimes from child files that report a kernel without Landlock."""
     copy = tmp_path / "probe"
     shutil.copytree(runtime.ZYGOTE.parent, copy)
     with (copy / "landlock.py").open("a") as file:
@@ -111,7 +113,7 @@ def first_word(model: Path, jail: list[Path] | None, *, require: bool) -> Observ
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_landlock")
-def test_what_cannot_be_contained_is_refused_where_that_is_asked(tmp_path: Path) -> None:
+def test_uncontained_models_are_refused_on_request(tmp_path: Path) -> None:
     model = tmp_path / "model.keras"
     model.touch()
     refused = first_word(model, None, require=True)
@@ -126,7 +128,7 @@ def test_what_cannot_be_contained_is_refused_where_that_is_asked(tmp_path: Path)
 @needs_bubblewrap
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_landlock")
-def test_bubblewrap_stands_in_for_landlock(tmp_path: Path) -> None:
+def test_bubblewrap_replaces_landlock(tmp_path: Path) -> None:
     model = tmp_path / "model.keras"
     model.touch()
     tried = first_word(model, [tmp_path], require=True)

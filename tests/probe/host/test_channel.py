@@ -1,4 +1,4 @@
-"""The supervisor's line to a child, with children that lie, stall and die."""
+"""The supervisor's channel to a child, with children that send invalid data, stall and die."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIMITS = ChildLimits(seconds=5.0, memory=1 << 30)
 
 
 class Child:
-    """A child and its runtime, played by a thread."""
+    """A child and its runtime, simulated by a thread."""
 
     def __init__(self, control: socket.socket) -> None:
         message, fds, _, _ = socket.recv_fds(control, 1 << 16, 2)
@@ -75,7 +75,7 @@ Play = Callable[[Child], None]
 
 @pytest.fixture
 def playing(tmp_path: Path) -> Iterator[Callable[[Play], Channel]]:
-    """Start a channel whose other end does as told, once."""
+    """Start a channel whose other end runs the given function once."""
     path = str(tmp_path / "s")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -117,7 +117,7 @@ def ended(channel: Channel) -> ChildEnded:
     return caught.value
 
 
-def test_an_answer_comes_through(playing: Callable[[Play], Channel]) -> None:
+def test_an_answer_is_received(playing: Callable[[Play], Channel]) -> None:
     def play(child: Child) -> None:
         child.begin()
         request, arrays = child.hear()
@@ -167,7 +167,7 @@ def oversized(child: Child) -> None:
 
 
 @pytest.mark.parametrize("play", [forged, without_verdict, garbage, oversized])
-def test_lies_end_the_child(playing: Callable[[Play], Channel], play: Play) -> None:
+def test_invalid_answers_end_the_child(playing: Callable[[Play], Channel], play: Play) -> None:
     end = ended(playing(play))
     assert end.status is Status.CRASHED
     assert end.error_type == "ProtocolError"
@@ -178,7 +178,7 @@ def test_silence_is_a_timeout(playing: Callable[..., Channel]) -> None:
     assert end.status is Status.TIMEOUT
 
 
-def test_printing_without_end_is_a_timeout(playing: Callable[..., Channel]) -> None:
+def test_endless_output_is_a_timeout(playing: Callable[..., Channel]) -> None:
     def flood(log: int) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -201,8 +201,8 @@ sys.stdin.read()
 """
 
 
-def test_growth_is_seen(playing: Callable[..., Channel]) -> None:
-    """In a process of its own: what else happens to this one's memory must not hide it."""
+def test_memory_growth_is_detected(playing: Callable[..., Channel]) -> None:
+    """In a separate process: other changes to this process's memory must not hide it."""
 
     def play(child: Child) -> None:
         control = child.control.fileno()
@@ -231,7 +231,7 @@ def test_growth_is_seen(playing: Callable[..., Channel]) -> None:
         (0, Status.CRASHED, None),
     ],
 )
-def test_every_death_is_told_apart(
+def test_every_kind_of_death_is_distinguished(
     playing: Callable[[Play], Channel], status: int, expected: Status, number: int | None
 ) -> None:
     def play(child: Child) -> None:
@@ -244,7 +244,7 @@ def test_every_death_is_told_apart(
     assert end.signal == number
 
 
-def test_death_by_failed_allocation_is_for_memory(playing: Callable[[Play], Channel]) -> None:
+def test_death_by_failed_allocation_is_out_of_memory(playing: Callable[[Play], Channel]) -> None:
     def play(child: Child) -> None:
         child.begin()
         os.write(child.log, b"terminate called after throwing 'std::bad_alloc'")
@@ -253,7 +253,7 @@ def test_death_by_failed_allocation_is_for_memory(playing: Callable[[Play], Chan
     assert ended(playing(play)).status is Status.MEMORY
 
 
-def test_nobody_there_is_unavailable(tmp_path: Path) -> None:
+def test_a_missing_child_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(ChildEnded) as caught:
         Channel(str(tmp_path / "absent"), {}, LIMITS)
     assert caught.value.status is Status.UNAVAILABLE
@@ -265,7 +265,7 @@ def session_with(channel: Channel) -> Session:
     return session
 
 
-def test_a_refusal_for_want_of_a_sandbox(playing: Callable[[Play], Channel]) -> None:
+def test_a_refusal_without_a_sandbox(playing: Callable[[Play], Channel]) -> None:
     def play(child: Child) -> None:
         child.tell({"pid": os.getpid()})
         child.say({"ok": False, "refused": "landlock", "sandbox": {"landlock": "not available"}})
@@ -306,7 +306,7 @@ DESCRIBED = {
         DESCRIBED | {"notes": [{}]},
     ],
 )
-def test_malformed_descriptions_are_no_model(
+def test_malformed_descriptions_are_rejected(
     playing: Callable[[Play], Channel], described: dict[str, object]
 ) -> None:
     def play(child: Child) -> None:

@@ -1,4 +1,4 @@
-"""The count of what a child has written."""
+"""The number of bytes that a child has written."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def test_empty_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert disk_limit.excess(tmp_path, 1 << 20) == "made more than 5 files"
 
 
-def test_a_hole_takes_no_room(tmp_path: Path) -> None:
+def test_a_hole_takes_no_space(tmp_path: Path) -> None:
     (tmp_path / "hole").touch()
     os.truncate(tmp_path / "hole", 1 << 30)
     assert disk_limit.excess(tmp_path, 1 << 20) == ""
 
 
-def test_a_folder_that_has_gone_holds_nothing(tmp_path: Path) -> None:
+def test_a_removed_folder_is_empty(tmp_path: Path) -> None:
     assert disk_limit.excess(tmp_path / "gone", 0) == ""
 
 
-def test_what_cannot_be_looked_into_is_too_much() -> None:
+def test_an_unreadable_folder_counts_as_over_the_limit() -> None:
     with folder_of_a_plain_user() as folder:
         (folder / "closed").mkdir(mode=0o300)
         assert "made a directory unreadable" in disk_limit.excess(folder, 1 << 20)

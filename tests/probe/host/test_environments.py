@@ -1,4 +1,4 @@
-"""Environments made by requirement: once, whole or not at all, with what is on the machine."""
+"""Environments created from requirements: once, completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WANTED = OtherRuntime("x", "3.11", ("tensorflow-cpu==2.15.*",))
 
 @pytest.fixture
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Commands that would have been run; each environment's interpreter is an empty file."""
+    """The commands, recorded instead of run; interpreters are empty files."""
     seen: list[list[str]] = []
 
     def run(command: list[str], seconds: float) -> None:
@@ -35,7 +35,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]
     return seen
 
 
-def test_a_named_interpreter_is_taken_as_it_is(commands: list[list[str]]) -> None:
+def test_a_named_interpreter_is_used_unchanged(commands: list[list[str]]) -> None:
     assert environments.interpreter(OtherRuntime("x", "/opt/tf/bin/python")) == "/opt/tf/bin/python"
     assert commands == []
 
@@ -73,7 +73,7 @@ def test_another_environment_is_not_waited_for(
     assert len(commands) == 6
 
 
-def test_what_was_left_half_made_is_made_anew(
+def test_an_incomplete_environment_is_made_again(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole: Callable[[list[str], float], None] = environments._run
@@ -107,10 +107,10 @@ def test_without_uv_a_python_on_the_path_will_do(
         environments.interpreter(OtherRuntime("x", "3.7", WANTED.requirements))
 
 
-def test_a_command_that_fails_says_why() -> None:
+def test_a_failed_command_is_reported_with_its_output() -> None:
     with pytest.raises(ProbeError, match=r"failed: .*swordfish"):
         environments._run([sys.executable, "-c", "raise SystemExit('swordfish')"], 60)
     with pytest.raises(ProbeError, match="cannot be run"):
         environments._run(["/nowhere/python"], 60)
-    with pytest.raises(ProbeError, match="not done in 0 s"):
+    with pytest.raises(ProbeError, match="did not finish within 0 s"):
         environments._run([sys.executable, "-c", "import time; time.sleep(9)"], 0.1)

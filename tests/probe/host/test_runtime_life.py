@@ -1,4 +1,4 @@
-"""A runtime lives exactly as long as its owner. Fresh mode: it starts without TensorFlow."""
+"""A runtime lives exactly as long as its owner. Fresh mode, which starts without TensorFlow."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_nothing_is_left_behind() -> None:
 
 @needs_linux
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_owner_takes_its_runtime_along(how: signal.Signals) -> None:
+def test_a_runtime_dies_with_its_killed_owner(how: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as owner:
@@ -96,12 +96,12 @@ def mapped(path: str) -> bool:
 
 @needs_linux
 @pytest.mark.slow
-def test_a_late_runtime_imports_tensorflow_when_a_session_asks(made: Path) -> None:
+def test_a_late_runtime_imports_tensorflow_for_the_first_session(made: Path) -> None:
     model = made / "keras2_sequential.h5"
     with start_runtime(installed_legacy_runtime(), late=True) as handle:
         assert not handle.failure
         assert not mapped(handle.connect_path)
-        # No part of the import counts as the model's time.
+        # The import is not counted as time of the model.
         settings = ProbeSettings(timeout=3)
         with open_session(handle, model, Format.LEGACY_H5_FULL, settings) as session:
             assert session.alive
@@ -122,7 +122,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @needs_linux
-def test_a_late_runtime_that_cannot_import_says_so_to_every_session(tmp_path: Path) -> None:
+def test_a_late_runtime_reports_a_failed_import_to_every_session(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(WITHOUT_TENSORFLOW.format(python=sys.executable))
     python.chmod(0o755)

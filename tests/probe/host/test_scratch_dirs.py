@@ -1,4 +1,4 @@
-"""Directories that a killed run leaves behind, and those that a sweep must leave alone."""
+"""Directories left by killed runs, and those that a clean-up must not touch."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def kill(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def test_what_a_killed_run_left_is_swept(temporary: Path) -> None:
+def test_directories_of_a_killed_run_are_removed(temporary: Path) -> None:
     with owner(temporary) as (process, folder, _):
         (folder / "inside").mkdir()
         scratch_dirs.remove_stale()
-        assert (folder / "inside").is_dir()  # of a run that lives
+        assert (folder / "inside").is_dir()  # of a running run
         kill(process)
         assert folder.is_dir()
         scratch_dirs.remove_stale()
@@ -89,7 +89,7 @@ def test_a_slot_that_outlives_its_run_keeps_the_directory(temporary: Path) -> No
         assert not folder.exists()
 
 
-def test_what_is_not_of_a_run_stays(temporary: Path) -> None:
+def test_other_directories_are_kept(temporary: Path) -> None:
     elsewhere = temporary / "elsewhere"
     for folder in (elsewhere, temporary / "other-abc", temporary / "modelaudit-unlocked"):
         folder.mkdir()
@@ -106,7 +106,7 @@ def test_what_is_not_of_a_run_stays(temporary: Path) -> None:
 
 
 @needs_root
-def test_other_users_directories_stay(temporary: Path) -> None:
+def test_other_users_directories_are_kept(temporary: Path) -> None:
     folder = temporary / "modelaudit-theirs"
     folder.mkdir()
     (folder / scratch_dirs.LOCK).touch()
@@ -123,10 +123,10 @@ def test_nothing_is_left_by_a_run_that_ends() -> None:
 
 @needs_linux
 @needs_root
-def test_what_a_child_wrote_as_another_user_is_removed_without_the_right_to_read_it(
+def test_unreadable_files_of_another_user_are_removed(
     tmp_path: Path,
 ) -> None:
-    """As for root in a container that has dropped the capability to pass over file modes."""
+    """As for root in a container that has dropped CAP_DAC_OVERRIDE."""
     neighbour = tmp_path / "neighbour"
     neighbour.mkdir(0o700)
     folder = tmp_path / "folder"

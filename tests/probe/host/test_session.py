@@ -1,4 +1,4 @@
-"""Sessions on honest models: every loading call and every question, against independent answers."""
+"""Sessions on benign models: every loading call and request, compared with independent results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plain(keras3: RuntimeHandle, made: Path, golden: dict) -> Iterator[Session]:
         yield session
 
 
-def test_observation_says_what_was_seen(plain: Session) -> None:
+def test_observation_describes_the_model(plain: Session) -> None:
     seen = plain.observation
     assert seen.runtime == "here"
     assert seen.call == "load_model"
@@ -105,10 +105,10 @@ def test_training_flag_reaches_batch_normalisation(plain: Session) -> None:
     moving = only(plain.predict([Feed("x")], training=True))
     unsaid = only(plain.predict([Feed("x")], training=None))
     called = only(plain.predict([Feed("x")], traced=False))
-    np.testing.assert_array_equal(called, unsaid)  # both layer by layer
+    np.testing.assert_array_equal(called, unsaid)  # both call the model layer by layer
     np.testing.assert_allclose(called, still, rtol=1e-6)
     assert np.abs(moving - still).max() > 1e-3
-    np.testing.assert_array_equal(only(plain.predict([Feed("x")])), still)  # nothing was learned
+    np.testing.assert_array_equal(only(plain.predict([Feed("x")])), still)  # no update
 
 
 def test_activations_and_their_statistics_agree(plain: Session, golden: dict) -> None:
@@ -132,7 +132,7 @@ def test_activations_and_their_statistics_agree(plain: Session, golden: dict) ->
     np.testing.assert_allclose(into["norm"], whole["conv"], atol=1e-6)
 
 
-def test_one_pass_shows_the_same_as_a_pass_for_each_watch(plain: Session) -> None:
+def test_one_pass_gives_the_same_as_a_pass_for_each_watch(plain: Session) -> None:
     watches = [
         ActivationRequest(("conv", "norm"), into=True, statistics=True),
         ActivationRequest(("conv", "norm"), statistics=True),
@@ -146,7 +146,7 @@ def test_one_pass_shows_the_same_as_a_pass_for_each_watch(plain: Session) -> Non
             np.testing.assert_array_equal(seen[key], values)
 
 
-def test_watching_leaves_the_model_as_it_was(plain: Session) -> None:
+def test_watching_does_not_change_the_model(plain: Session) -> None:
     before = only(plain.predict([Feed("x")]))
     answered(
         plain.activations(
@@ -173,7 +173,7 @@ def test_refitted_statistics_are_those_of_the_batch_and_are_undone(plain: Sessio
     assert plain.restore() is None
 
 
-def test_assignments_act_and_are_undone(plain: Session) -> None:
+def test_assignments_take_effect_and_are_undone(plain: Session) -> None:
     before = only(plain.predict([Feed("x")]))
     held = answered(plain.variables(["head/bias", "conv/kernel"]))
     assert held["conv/kernel"].shape == (3, 3, 3, 4)
@@ -185,7 +185,7 @@ def test_assignments_act_and_are_undone(plain: Session) -> None:
     np.testing.assert_array_equal(only(plain.predict([Feed("x")])), before)
 
 
-def test_model_errors_are_values_and_the_session_goes_on(plain: Session) -> None:
+def test_model_errors_are_values_and_the_session_continues(plain: Session) -> None:
     wrong = plain.assign({"head/bias": np.zeros(7, "float32")})
     assert isinstance(wrong, Observation)
     assert wrong.status is Status.FAILED
@@ -207,7 +207,7 @@ def test_misuse_is_our_error(plain: Session) -> None:
         plain.predict([Feed("x")], batch_size=0)
 
 
-def test_nested_layers_are_reached(keras3: RuntimeHandle, made: Path, golden: dict) -> None:
+def test_nested_layers_are_found(keras3: RuntimeHandle, made: Path, golden: dict) -> None:
     with opened(keras3, made / "keras3_nested.keras", Format.KERAS_ARCHIVE) as session:
         assert "trunk/depthwise" in session.observation.layers
         paths = {v.path for v in session.observation.variables}

@@ -1,4 +1,4 @@
-"""How a session comes to its model: calls, architectures, formats, and what cannot be loaded."""
+"""Loading by a session: calls, architectures, formats, and files that cannot be loaded."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_keras2_gives_the_scores_from_before_saving(
     reproduces(keras2, made, golden, name, format, call)
 
 
-def test_weights_need_an_architecture_and_take_it(
+def test_weights_need_an_architecture_and_use_it(
     keras3: RuntimeHandle, made: Path, golden: dict, tmp_path: Path
 ) -> None:
     import zipfile
@@ -99,7 +99,7 @@ def test_calls_are_tried_in_order(keras2: RuntimeHandle, made: Path) -> None:
         assert session.attempts[0].status in {Status.FAILED, Status.LOADED}
 
 
-def test_a_file_that_is_no_model_fails_with_the_loaders_words(
+def test_a_file_that_is_not_a_model_fails_with_the_loader_s_message(
     keras3: RuntimeHandle, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.h5"
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_model_fails_with_the_loaders_words(
     assert seen.error
 
 
-def test_formats_without_anything_to_run_are_refused(keras3: RuntimeHandle, tmp_path: Path) -> None:
+def test_formats_that_cannot_be_run_are_refused(keras3: RuntimeHandle, tmp_path: Path) -> None:
     seen, session = observe(
         keras3, Artifact(root=tmp_path, format=Format.GIT_LFS_POINTER), SETTINGS
     )

@@ -1,4 +1,4 @@
-"""What a child says is checked, and the text of errors does not differ by chance."""
+"""Answers of a child are checked, and texts of errors are reproducible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_an_error_is_the_same_whichever_node_failed_first():
     assert "node" not in first.lower()
 
 
-def test_what_tells_something_stays():
+def test_informative_text_is_kept():
     for text in ("Input 0 is incompatible: expected 0x10 channels", "Unknown layer: 'Node'"):
         assert error_text(text) == text
     assert len(error_text("x" * 10 * TEXT)) == TEXT

@@ -1,4 +1,4 @@
-"""Matching inputs and outputs of two runtimes, and judging their differences."""
+"""Matching inputs and outputs of two runtimes, and comparing their outputs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reference(outputs: dict[str, np.ndarray], **inputs: np.ndarray) -> Reference
     return ReferenceRun(seen, tuple(inputs.values()), outputs)
 
 
-def test_inputs_go_by_name_whatever_their_order() -> None:
+def test_inputs_are_matched_by_name_in_any_order() -> None:
     first = reference({"y": A - B}, left=A, right=B)
     there = Asked(
         lambda right, left: {"y": left - right}, ("right", (None, 3)), ("left", (None, 3))
@@ -50,7 +50,7 @@ def test_inputs_go_by_name_whatever_their_order() -> None:
     assert (found.reference, found.reference_call, found.samples) == ("here", "load_model", 5)
 
 
-def test_renamed_inputs_go_by_shape_and_are_never_guessed() -> None:
+def test_renamed_inputs_are_matched_by_shape_if_unambiguous() -> None:
     first = reference({"y": A}, vector=A, image=IMAGE)
     there = Asked(lambda image, x: {"y": x}, ("in_1", (None, 2, 2)), ("in_2", (None, 3)))
     assert compare_with_reference(there, ARTIFACT, first).same
@@ -73,13 +73,13 @@ def test_a_renamed_only_input_must_fit(shape: tuple[int | None, ...] | None, sam
     "names",
     [("first", "second"), ("output_0", "output_1")],
 )
-def test_outputs_go_by_name_or_number(names: tuple[str, str]) -> None:
+def test_outputs_are_matched_by_name_or_index(names: tuple[str, str]) -> None:
     first = reference({"first": A, "second": B}, x=A)
     there = Asked(lambda x: dict(zip(names[::-1], (B, A), strict=True)), ("x", (None, 3)))
     assert compare_with_reference(there, ARTIFACT, first).same
 
 
-def test_outputs_that_could_be_either_are_not_compared() -> None:
+def test_ambiguous_outputs_are_not_compared() -> None:
     first = reference({"first": A, "second": B}, x=A)
     there = Asked(lambda x: {"c": A, "d": B}, ("x", (None, 3)))
     assert "'first'" in compare_with_reference(there, ARTIFACT, first).not_compared
@@ -88,7 +88,7 @@ def test_outputs_that_could_be_either_are_not_compared() -> None:
 @pytest.mark.parametrize(
     ("change", "same"), [(0.0, True), (1e-6, True), (1e-3, False), (np.nan, False)]
 )
-def test_rounding_is_no_difference(change: float, same: bool) -> None:
+def test_rounding_is_not_a_difference(change: float, same: bool) -> None:
     there = Asked(lambda x: {"y": A + np.float32(change)}, ("x", (None, 3)))
     found = compare_with_reference(there, ARTIFACT, reference({"y": A}, x=A))
     assert found.same is same
@@ -110,7 +110,7 @@ def test_noise_and_half_precision_widen_the_tolerance() -> None:
     assert compare_with_reference(there, half, reference({"y": A}, x=A)).same
 
 
-def test_a_reference_without_answers_says_why() -> None:
+def test_a_reference_without_outputs_has_a_reason() -> None:
     seen = Observation("here", "load_model", Status.LOADED)
     there = Asked(lambda x: {"y": A}, ("x", (None, 3)))
     found = compare_with_reference(there, ARTIFACT, ReferenceRun(seen, reason="text inputs"))

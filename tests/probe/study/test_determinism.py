@@ -1,4 +1,4 @@
-"""Differences between answers, and what counts as the same."""
+"""Differences between outputs, and when they count as equal."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ VALUES = arrays.arrays("float32", (3, 2), elements=st.floats(-1e6, 1e6, width=32
 
 
 @given(VALUES, VALUES)
-def test_the_largest_difference_is_that_of_brute_force(a, b):
+def test_the_largest_difference_equals_brute_force(a, b):
     expected = max(abs(float(x) - float(y)) for x, y in zip(a.flat, b.flat, strict=True))
     assert largest_difference({"y": a}, {"y": b}) == expected
     assert largest_difference({"y": b}, {"y": a}) == expected
 
 
 @given(VALUES)
-def test_nan_beside_nan_is_equal(a):
+def test_nan_equals_nan(a):
     a[0, 0] = np.nan
     assert largest_difference({"y": a}, {"y": a.copy()}) == 0.0
 
 
 @pytest.mark.parametrize("other", [{}, {"y": np.zeros((2, 2))}, {"y": np.full((3, 2), np.nan)}])
-def test_what_cannot_be_compared_is_infinitely_different(other):
+def test_incomparable_outputs_differ_infinitely(other):
     assert largest_difference({"y": np.zeros((3, 2))}, other) == float("inf")
 
 
 class _RandomWhenCalled:
-    """A model that `predict` gets the same answers from, and a bare call others each time."""
+    """A model with deterministic `predict` and random direct calls."""
 
     def __init__(self):
         self.rng = np.random.default_rng(0)
@@ -51,11 +51,11 @@ class _RandomWhenCalled:
     [
         ("Dropout", True, False),
         ("Dropout", None, True),
-        ("RandomFlip", True, True),  # Keras 3 writes this into every augmenting layer's call
+        ("RandomFlip", True, True),  # as in the calls of augmentation layers saved by Keras 3
         ("MixUp", True, True),
     ],
 )
-def test_only_a_flag_that_its_maker_set_makes_the_model_random(layer, flag, deterministic):
+def test_only_an_explicit_training_flag_makes_the_model_random(layer, flag, deterministic):
     made = Layer("layer", "layer", layer, call_kwargs=({"training": flag},))
     architecture = Architecture("Functional", "m", "keras3", (made,), ("layer",), ("layer",))
     kernel = np.ones((4, 2), "float32")
@@ -66,13 +66,13 @@ def test_only_a_flag_that_its_maker_set_makes_the_model_random(layer, flag, dete
 
 
 class _HalfPrecise:
-    """A model that answers otherwise when it is called layer by layer; flags change nothing."""
+    """A model with other outputs when called layer by layer; flags have no effect."""
 
     def predict(self, *_, training=False, traced=True, **__):
         return {"y": np.arange(8.0).reshape(4, 2) + (0.0 if training is False and traced else 0.01)}
 
 
-def test_a_way_of_calling_is_no_training_flag():
+def test_another_call_method_is_not_a_training_flag():
     seen = run_repeatedly(_HalfPrecise(), artifact_of(np.ones((4, 2), "float32"), np.zeros(2)))
     assert seen.training_flag_matters is False
     assert seen.deterministic

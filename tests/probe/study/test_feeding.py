@@ -1,4 +1,4 @@
-"""What a study feeds: the user's data where they fit, else the built-in mix with a note."""
+"""Inputs of a study: the user's data if they fit, else built-in inputs with a note."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def data(tmp_path, shape, **more):
     return tmp_path / "data.npz", x
 
 
-def test_the_users_images_are_fed_as_they_are(tmp_path):
+def test_the_user_s_images_are_used_unchanged(tmp_path):
     path, x = data(tmp_path, (10, 8, 8, 3), y=np.arange(10) % 5)
     fed = prepare_inputs(restored((None, 8, 8, 3)), ARTIFACT, SETTINGS, path)
     np.testing.assert_array_equal(fed.arrays[0], x)
     np.testing.assert_array_equal(fed.y, np.arange(10) % 5)
     assert (fed.info.kind, fed.info.labelled, fed.info.largest_class) == ("user", True, 0.2)
     assert fed.mix is not None
-    assert next(iter(fed.moves[0])) == "H"  # the mirror comes first: studies begin with it
+    assert next(iter(fed.moves[0])) == "H"  # studies begin with the mirror
 
 
-def test_data_that_do_not_fit_are_told_and_the_mix_is_fed(tmp_path):
+def test_data_that_do_not_fit_are_reported_and_replaced(tmp_path):
     path, _ = data(tmp_path, (10, 8, 8, 3))
     fed = prepare_inputs(restored((None, 9, 9, 3)), ARTIFACT, SETTINGS, path)
     assert (fed.info.kind, fed.mix, fed.y) == ("synthetic", None, None)
@@ -66,5 +66,5 @@ def test_the_same_seed_gives_the_same_inputs():
     assert not np.array_equal(first.arrays[0], other.arrays[0])
 
 
-def test_a_model_without_inputs_cannot_be_fed():
+def test_a_model_without_inputs_cannot_be_studied():
     assert isinstance(prepare_inputs(restored(), ARTIFACT, SETTINGS, None), Unprobeable)

@@ -63,7 +63,7 @@ def test_one_seed_gives_one_set() -> None:
     assert np.abs(made(spec, seed=7).x - made(spec, seed=8).x).max() > 0.1
 
 
-def test_every_kind_gets_its_share() -> None:
+def test_every_kind_is_equally_frequent() -> None:
     kinds = made(InputSpec("x", (None, 16, 16, 1), "float32"), n=60).kinds
     assert {kind: kinds.count(kind) for kind in kinds} == {
         kind.__name__: 10 for kind in textures.IMAGES
@@ -76,7 +76,7 @@ def test_samples_differ_from_each_other() -> None:
     assert distances[~np.eye(30, dtype=bool)].min() > 0.01
 
 
-def test_channels_first_and_open_axes() -> None:
+def test_channels_first_and_unknown_sizes() -> None:
     first = made(InputSpec("x", (None, 3, 16, 20), "float32"))
     assert first.x.shape == (12, 3, 16, 20)
     data = made(InputSpec("x", (None, None, None, 3), "float32"))
@@ -99,7 +99,7 @@ def test_integers_stay_below_the_vocabulary() -> None:
     assert any("vocabulary size" in note for note in unknown.notes)
 
 
-def test_what_cannot_be_fed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_inputs_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     for port, word in (
         (Port("t", "string", (None, 1)), "text"),
         (Port("t", "float32", None), "rank"),
@@ -145,7 +145,7 @@ IMAGE = layer("image", "InputLayer")
         ),
     ],
 )
-def test_preprocessing_layers_tell_the_range(
+def test_preprocessing_layers_determine_the_range(
     layers: list[Layer], bounds: tuple[float, float]
 ) -> None:
     spec = told(chain(IMAGE, *layers))
@@ -166,7 +166,7 @@ def test_other_sources_of_the_range() -> None:
 
 
 def radial_slope(images: np.ndarray) -> float:
-    """Exponent of the amplitude spectrum over frequency, by a fit in logarithms."""
+    """Exponent of the amplitude spectrum over frequency, by a log-log fit."""
     size = images.shape[1]
     amplitude = np.sqrt((np.abs(np.fft.fft2(images[..., 0])) ** 2).mean(axis=0))
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
@@ -174,7 +174,7 @@ def radial_slope(images: np.ndarray) -> float:
     return float(np.polyfit(np.log(frequency[use]), np.log(amplitude[use]), 1)[0])
 
 
-def test_spectra_are_those_of_the_literature() -> None:
+def test_spectra_match_the_literature() -> None:
     rng = np.random.default_rng(3)
     assert radial_slope(textures.uniform(rng, 20, (64, 64), 1)) == pytest.approx(0, abs=0.05)
     assert radial_slope(textures.pink(rng, 20, (64, 64), 1)) == pytest.approx(-1, abs=0.12)
@@ -183,7 +183,7 @@ def test_spectra_are_those_of_the_literature() -> None:
 
 
 def test_kinds_have_no_preferred_side() -> None:
-    """The mean image is flat: no kind favours left over right, or up over down."""
+    """The mean image is flat: no kind prefers left or right, or up or down."""
     rng = np.random.default_rng(4)
     for kind in textures.IMAGES:
         mean = kind(rng, 400, (12, 12), 1).mean(axis=0)[..., 0]
@@ -194,7 +194,7 @@ def test_kinds_have_no_preferred_side() -> None:
             assert halves[0] == pytest.approx(halves[1], abs=0.03), kind.__name__
 
 
-def test_dead_leaves_hide_the_ground_and_follow_the_radius_law() -> None:
+def test_dead_leaves_cover_the_image_and_follow_the_radius_law() -> None:
     rng = np.random.default_rng(5)
     low, high = 1 / 32, 1 / 2
     share = rng.random(200_000)
@@ -209,7 +209,7 @@ def test_dead_leaves_hide_the_ground_and_follow_the_radius_law() -> None:
     assert counts.max() < image.shape[0] ** 2 * 0.7
 
 
-def test_sequences_look_like_sequences() -> None:
+def test_sequences_are_autocorrelated() -> None:
     rng = np.random.default_rng(8)
     walk = textures.walks(rng, 50, (64,), 2)
     noise = textures.uniform(rng, 50, (64,), 2)

@@ -1,4 +1,4 @@
-"""Symmetrised kernels are the nearest symmetric ones, and heads are found where they are."""
+"""Symmetrised kernels are the nearest symmetric ones, and the head is found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_symmetrised_kernel_is_a_fixed_point_and_the_nearest_one(name):
     group = generated(element)
     made = symmetrised(CONV, values, group)
     np.testing.assert_allclose(element.apply(made), made, atol=1e-12)
-    # A projection is orthogonal: what was taken away has no part in what is left.
+    # A projection is orthogonal: the removed part is orthogonal to the remaining one.
     assert np.vdot(values - made, made) == pytest.approx(0, abs=1e-9)
     np.testing.assert_allclose(symmetrised(CONV, made, group), made, atol=1e-12)
 
@@ -53,7 +53,7 @@ def test_the_head_is_the_last_kernel_with_a_bias():
         head_of(bare, paths)
 
 
-def test_tensors_of_equal_bytes_are_told_apart_or_left_out():
+def test_tensors_of_equal_bytes_are_distinguished_or_excluded():
     same = np.zeros(2, "float32")
     artifact = artifact_of(np.ones((4, 2), "float32"), same, side=2)
     session = FakeSession(linear, {"a/bias": same, "b/bias": same}, [(None, 2, 2, 1)])

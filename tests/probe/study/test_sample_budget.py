@@ -1,4 +1,4 @@
-"""Large models are asked about fewer inputs, small ones about all."""
+"""Slow models are run on fewer inputs, fast ones on all."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_a_slow_model_gets_a_power_of_two_of_every_class() -> None:
     assert thinned.info.notes[-1] == f"{n} of 256 inputs, to stay within the time limit (--timeout)"
 
 
-def test_never_fewer_than_can_say_something() -> None:
+def test_never_fewer_than_the_minimum() -> None:
     assert within_time(_Slow(0.01), _fed(), 0.1).info.n == MIN_INPUTS.value
     few = _fed(n=8)
     assert within_time(_Slow(0.01), few, 0.1) is few
 
 
 @pytest.mark.parametrize("kind", ["user", "synthetic"])
-def test_the_rest_is_unchanged(kind: str) -> None:
+def test_other_properties_are_unchanged(kind: str) -> None:
     fed = _fed(kind=kind)
     thinned = within_time(_Slow(0.01), fed, 30.0)
     assert thinned.moves == fed.moves
@@ -78,9 +78,9 @@ def test_the_rest_is_unchanged(kind: str) -> None:
         ((32, 32, 3), True, 64),
         ((64, 64, 3), True, 32),
         ((224, 224, 3), True, 32),
-        ((600, 600, 3), True, 4),  # Keras would keep gigabytes of what the layers give
+        ((600, 600, 3), True, 4),  # outputs of the layers would take gigabytes
         ((3000, 3000, 3), True, 1),
-        ((12,), False, 32),  # tokens: what a layer makes of them may be much larger
+        ((12,), False, 32),  # tokens: outputs of layers may be much larger
     ],
 )
 def test_small_images_go_in_large_batches(shape, pixels, batch) -> None:

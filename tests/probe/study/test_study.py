@@ -1,4 +1,4 @@
-"""The study of a model that is known in closed form."""
+"""The study of a model with results in closed form."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make(kernel, bias=None, function=linear, **options):
 
 
 def random_kernel():
-    """Weights that say nothing of an image of one brightness, so that no class always wins."""
+    """Weights with zero response to a constant image, so that no class always wins."""
     kernel = np.random.default_rng(0).normal(size=(SIDE * SIDE, CLASSES))
     return (kernel - kernel.mean(axis=0)).astype("float32")
 
@@ -70,7 +70,7 @@ def test_a_symmetric_kernel_is_invariant_and_others_are_not():
     assert effects(study(session, artifact, SETTINGS, None))["H"].nfv > 0.1
 
 
-def test_a_mirroring_pipeline_is_told_by_information_and_accuracy(photographs):
+def test_a_mirroring_pipeline_is_identified_by_information_and_accuracy(photographs):
     path, known = photographs
     kernel = 40 * known[:, :, ::-1].reshape(CLASSES, -1).T
     session, artifact = make(np.ascontiguousarray(kernel))
@@ -78,7 +78,7 @@ def test_a_mirroring_pipeline_is_told_by_information_and_accuracy(photographs):
     output = behaviour.outputs[0]
     assert behaviour.inputs.labelled
     assert output.accuracy["H"] == 1.0
-    assert output.accuracy["e"] == 0.0  # the templates are odd, so every answer is another class
+    assert output.accuracy["e"] == 0.0  # the templates are odd, so every prediction is wrong
     assert max(output.orientation, key=output.orientation.get) in {"H", "e"}
     assert output.orientation["H"] == pytest.approx(np.log2(CLASSES), abs=0.1)
     assert output.orientation["H"] > output.orientation["e"] + 0.3
@@ -92,7 +92,7 @@ def test_labels_give_accuracy_as_given(photographs):
     assert len(output.per_class) == CLASSES
 
 
-def test_a_bias_that_silences_the_head_is_found_and_undone(photographs):
+def test_a_dominating_bias_of_the_head_is_found_and_removed(photographs):
     path, known = photographs
     bias = np.array([500, 0, 0, 0], "float32")
     session, artifact = make(np.ascontiguousarray(40 * known.reshape(CLASSES, -1).T), bias)
@@ -106,7 +106,7 @@ def test_a_bias_that_silences_the_head_is_found_and_undone(photographs):
     np.testing.assert_array_equal(session.variables["head/bias"], bias)
 
 
-def test_what_symmetrised_kernels_leave_is_the_architectures_part():
+def test_variation_with_symmetrised_kernels_is_due_to_the_architecture():
     kernel = random_kernel()
     session, artifact = make(kernel)
     floor = study(session, artifact, SETTINGS, None).outputs[0].floor
@@ -115,14 +115,14 @@ def test_what_symmetrised_kernels_leave_is_the_architectures_part():
 
     ramp = np.linspace(0, 3, SIDE)[:, None]
 
-    def with_ramp(variables, inputs, training):  # weighs columns by place, whatever the kernel
+    def with_ramp(variables, inputs, training):  # depends on the column, whatever the kernel
         return linear(variables, [inputs[0] * ramp], training)
 
     session, artifact = make(kernel, function=with_ramp)
     assert study(session, artifact, SETTINGS, None).outputs[0].floor["H"] > 0.05
 
 
-def test_inputs_that_are_no_images_stay_as_they_are():
+def test_inputs_other_than_images_are_not_transformed():
     seen = []
 
     def function(variables, inputs, training):
@@ -135,13 +135,13 @@ def test_inputs_that_are_no_images_stay_as_they_are():
     session = FakeSession(function, variables, [SHAPE, (None, 3)])
     behaviour = study(session, artifact_of(kernel, bias), SETTINGS, None)
     assert effects(behaviour)["H"].nfv > 0.1
-    whole = [fed for fed in seen if len(fed) == behaviour.inputs.n]  # the first take the pace
+    whole = [fed for fed in seen if len(fed) == behaviour.inputs.n]  # the first are timing calls
     assert len(whole) > 5
     for fed in whole:
         np.testing.assert_array_equal(fed, whole[0])
 
 
-def test_outputs_that_are_no_numbers_are_counted():
+def test_nan_outputs_are_counted():
     def broken(variables, inputs, training):
         outputs = linear(variables, inputs, training)
         outputs["digit"][::4, 0] = np.nan
@@ -154,7 +154,7 @@ def test_outputs_that_are_no_numbers_are_counted():
     assert np.isfinite(behaviour.outputs[0].collapse.information)
 
 
-def test_random_answers_are_not_deterministic():
+def test_random_outputs_are_not_deterministic():
     rng = np.random.default_rng(0)
 
     def random(variables, inputs, training):
@@ -166,7 +166,7 @@ def test_random_answers_are_not_deterministic():
     assert behaviour.noise_floor > 0.1
 
 
-def test_what_has_no_answer_is_skipped_with_its_reason():
+def test_failed_measurements_are_skipped_with_a_reason():
     session, artifact = make(random_kernel(), refuse=("assign", "call"))
     behaviour = study(session, artifact, SETTINGS, None)
     assert isinstance(behaviour, Behaviour)
@@ -178,7 +178,7 @@ def test_what_has_no_answer_is_skipped_with_its_reason():
     assert study(session, artifact, SETTINGS, None) == Unprobeable("ValueError: no predict")
 
 
-def test_a_death_at_any_question_ends_the_study():
+def test_a_death_at_any_request_ends_the_study():
     session, artifact = make(random_kernel())
     assert isinstance(study(session, artifact, SETTINGS, None), Behaviour)
     for number in range(1, len(session.asked) + 1):

@@ -1,4 +1,4 @@
-"""The user's probe data: read as stored, checked, and never changed in silence."""
+"""The user's probe data: read as stored, checked, and never changed silently."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def npz(path: Path, **arrays: np.ndarray) -> Path:
     return path
 
 
-def test_arrays_are_fed_as_stored(tmp_path: Path) -> None:
+def test_arrays_are_used_as_stored(tmp_path: Path) -> None:
     x = RNG.normal(size=(5, 6, 8, 3)).astype("float32")
     np.save(tmp_path / "x.npy", x)
     data = load_probe_data(tmp_path / "x.npy", SHAPE)
@@ -54,7 +54,7 @@ def test_labels_come_with_npz(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_probe_data(tmp_path / "c.npz", SHAPE).x, x)
 
 
-def test_a_missing_channel_axis_is_added_and_said(tmp_path: Path) -> None:
+def test_a_missing_channel_axis_is_added_and_noted(tmp_path: Path) -> None:
     data = load_probe_data(npz(tmp_path / "a.npz", x=np.zeros((2, 6, 8))), (None, 6, 8, 1))
     assert data.x.shape == (2, 6, 8, 1)
     assert "channel" in data.notes[0]
@@ -71,7 +71,7 @@ def test_many_samples_are_thinned_evenly(tmp_path: Path) -> None:
 
 
 def bomb(path: Path) -> Path:
-    """An archive whose header promises a tebibyte."""
+    """An archive whose header declares a tebibyte."""
     header = io.BytesIO()
     description = {"descr": "<f4", "fortran_order": False, "shape": (1 << 38,)}
     np.lib.format.write_array_header_1_0(header, description)
@@ -93,7 +93,7 @@ def bomb(path: Path) -> Path:
         ({"x": np.full((2, 6, 8, 3), None)}, "object"),
     ],
 )
-def test_arrays_that_do_not_fit_say_so(
+def test_arrays_that_do_not_fit_are_reported(
     tmp_path: Path, content: dict[str, np.ndarray], word: str
 ) -> None:
     with pytest.raises(UsageError, match=word):
@@ -145,7 +145,7 @@ def test_class_folders_are_labels(tmp_path: Path) -> None:
     assert "were skipped" in spoken
 
 
-def test_sizes_are_never_changed_in_silence(tmp_path: Path) -> None:
+def test_sizes_are_never_changed_silently(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(16, 12))
     with pytest.raises(UsageError, match=r"12 x 16 pixels.*6 x 8.*enable resizing"):
         load_probe_data(tmp_path, SHAPE)
@@ -159,7 +159,7 @@ def test_sizes_are_never_changed_in_silence(tmp_path: Path) -> None:
         load_probe_data(tmp_path, (None, None, None, 3))
 
 
-def test_conversions_are_said(tmp_path: Path) -> None:
+def test_conversions_are_noted(tmp_path: Path) -> None:
     picture(tmp_path / "grey.png", mode="L")
     picture(tmp_path / "colour.png")
     data = load_probe_data(tmp_path, SHAPE)
@@ -169,9 +169,9 @@ def test_conversions_are_said(tmp_path: Path) -> None:
     assert "1 images of mode RGB were converted to L" in grey.notes
 
 
-def test_exif_orientation_is_said_and_not_applied(tmp_path: Path) -> None:
+def test_exif_orientation_is_noted_and_not_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    exif[0x0112] = 6  # to be displayed rotated by 90 degrees
     picture(tmp_path / "a.jpg", exif=exif)
     data = load_probe_data(tmp_path, SHAPE)
     assert data.x.shape == (1, 6, 8, 3)

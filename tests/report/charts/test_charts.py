@@ -49,7 +49,7 @@ def test_a_range_without_length_or_end_has_no_numbers(ends):
 
 
 @given(NUMBER, NUMBER, st.floats(allow_nan=False), st.booleans())
-def test_everything_lies_on_the_paper(low, high, value, log):
+def test_everything_is_inside_the_drawing(low, high, value, log):
     assert 0 <= Scale(low, high, log).fraction(value) <= 1
 
 
@@ -67,7 +67,7 @@ def test_powers_of_two_stay_few():
     assert len(powers_of_two(1e308)) <= 6
 
 
-def test_a_residual_is_said_in_words():
+def test_a_residual_is_described_in_words():
     def said(value):
         base = samples.healthy()
         last = {"route": "head", "transform": "H", "identity": value, "permutation": 99.0}
@@ -90,7 +90,7 @@ FIELD = {"minimum": [1, 1], "jump": [1, 1], "output_size": [1, 1]}
 
 
 def deep(count, limit):
-    """An audit of a network with as many layers, each of which sees two pixels more."""
+    """An audit of a network of `count` layers, whose receptive field grows by two pixels each."""
     fields = [
         {**FIELD, "route": f"stage/conv_{i}", "maximum": [2 * i + 3, 2]} for i in range(count)
     ]
@@ -99,7 +99,7 @@ def deep(count, limit):
 
 
 @pytest.mark.parametrize("count", [3, 6, 12, 13, 25, 400])
-def test_layers_are_named_beside_what_they_see(count):
+def test_layers_are_labelled_next_to_their_receptive_field(count):
     words, paths = drawn(deep(count, 224), "figure-receptive-field")
     number = read_off(words, PLAIN, math.log2)
     ends = sorted(
@@ -113,7 +113,7 @@ def test_layers_are_named_beside_what_they_see(count):
     assert names[-1][0] == count - 1
     assert min(count, 6) <= len(names) <= 12
     places = [y for _, y in names]
-    assert min(np.diff(places)) >= 12  # pixels: letters are 10.67 high
+    assert min(np.diff(places)) >= 12  # pixels; the text is 10.67 high
     for layer, place in names:
         assert abs(ends[layer][0] + 0.36 * 10.67 - place) < 0.2
     (line,) = re.findall(rf"M{PLACE} [0-9.]+V", "".join(paths[style.QUIET]))
@@ -138,7 +138,7 @@ def test_a_phone_gets_every_chart_in_its_width_and_in_letters_of_one_size():
         assert chart.phone.alt == chart.alt
 
 
-def test_names_of_rows_stand_above_them_on_a_phone():
+def test_names_of_rows_are_above_them_on_a_phone():
     audit = samples.healthy()
     (chart,) = (c.phone for c in charts.build(audit) if c.anchor == "figure-orientation")
     words, paths = read(chart)
@@ -156,7 +156,7 @@ def test_names_of_rows_stand_above_them_on_a_phone():
         assert 8 <= bar - row <= 14
 
 
-def test_panels_stand_below_each_other_on_a_phone():
+def test_panels_are_stacked_on_a_phone():
     (chart,) = (c.phone for c in charts.build(samples.healthy()) if c.anchor == "figure-flips")
     words, _ = read(chart)
     titles = {t: y for t, _, y in words}
@@ -164,7 +164,7 @@ def test_panels_stand_below_each_other_on_a_phone():
     assert [t for t, *_ in words].count("mirrored left-right") == 2
 
 
-def test_numbers_below_an_axis_do_not_meet():
+def test_labels_of_an_axis_do_not_overlap():
     for chart in (*charts.build(samples.large()), *phones(samples.large())):
         root = ET.fromstring(chart.svg)
         rows = {}
@@ -177,7 +177,7 @@ def test_numbers_below_an_axis_do_not_meet():
 
 
 @given(st.integers(1, 2000), st.integers(1, 30))
-def test_some_of_many_are_even_and_end_with_the_last(count, most):
+def test_a_selection_of_many_is_even_and_ends_with_the_last(count, most):
     chosen = list(every(count, most))
     assert 1 <= len(chosen) <= most
     assert chosen[-1] == count - 1
@@ -187,7 +187,7 @@ def test_some_of_many_are_even_and_end_with_the_last(count, most):
 
 
 @given(st.floats(-1e300, 1e300))
-def test_what_is_next_to_nothing_is_shown_so(value):
+def test_tiny_values_are_shown_as_such(value):
     said = number_format.number(value)
     if 0 < abs(value) < 0.001:
         assert said in ("<\N{NO-BREAK SPACE}0.001", ">\N{NO-BREAK SPACE}−0.001")
@@ -197,7 +197,7 @@ def test_what_is_next_to_nothing_is_shown_so(value):
         assert read == pytest.approx(value, rel=0.005)
 
 
-def test_wild_numbers_break_no_chart():
+def test_extreme_numbers_do_not_break_charts():
     base = samples.healthy()
     for wild in (1e308, -1e308, 5e-324, 0.0):
         output = dict(json_of(base)["behaviour"]["outputs"][0])
@@ -241,7 +241,7 @@ def test_a_heat_map_shows_sign_size_and_gaps():
     assert list(pixels[:, 3]) == [255] * 5 + [0]
 
 
-def test_dark_colours_are_for_words_and_rules_only():
+def test_dark_colours_are_used_for_text_and_lines_only():
     source = charts.build(samples.healthy())[0].source
     svg = base64.b64decode(source.partition(",")[2]).decode()
     sheet = ET.fromstring(svg).find("{http://www.w3.org/2000/svg}style").text
@@ -250,7 +250,7 @@ def test_dark_colours_are_for_words_and_rules_only():
 
 
 def test_every_chart_is_built():
-    """A function that draws a chart of an audit stands in `charts.build`."""
+    """Every function that draws a chart of an audit is used in `charts.build`."""
     drawing = {
         f"{path.stem}.{name}"
         for path in Path(charts.__file__).parent.glob("*.py")

@@ -25,7 +25,7 @@ from modelaudit.report import charts
 from modelaudit.report.charts import style
 
 
-def test_bars_end_where_the_axis_says():
+def test_bars_end_at_their_value_on_the_axis():
     audit = samples.healthy()
     profile = json_of(audit)["behaviour"]["outputs"][0]["orientation"]
     words, paths = drawn(audit, "figure-orientation")
@@ -35,7 +35,7 @@ def test_bars_end_where_the_axis_says():
     )
 
 
-def test_agreement_and_variation_stand_on_axes_of_their_own():
+def test_agreement_and_variation_have_separate_axes():
     audit = samples.healthy()
     effects = json_of(audit)["behaviour"]["outputs"][0]["transforms"]
     words, paths = drawn(audit, "figure-flips")
@@ -62,7 +62,7 @@ def test_agreement_and_variation_stand_on_axes_of_their_own():
 
 
 @pytest.mark.parametrize("large", [0.5, 3.0, 20.0])
-def test_the_line_at_1_stands_at_1(large):
+def test_the_line_at_1_is_at_1(large):
     audit = samples.healthy()
     effects = [dict(e, nfv=large) for e in json_of(audit)["behaviour"]["outputs"][0]["transforms"]]
     words, paths = drawn(with_output(audit, transforms=effects), "figure-flips")
@@ -108,8 +108,8 @@ def test_all_figures_of_orientations_name_and_colour_rows_alike():
 @pytest.mark.parametrize(
     ("given", "other", "stands_out"), [(40, 64, True), (60, 64, False), (50, 50, False)]
 )
-def test_a_row_stands_out_only_beyond_the_intervals(given, other, stands_out):
-    """40 and 64 of 64 are told apart by scipy's intervals, 60 and 64 are not."""
+def test_a_row_is_highlighted_only_beyond_the_intervals(given, other, stands_out):
+    """By scipy's intervals, 40 and 64 of 64 differ, 60 and 64 do not."""
     ends = [scipy.stats.binomtest(k, 64).proportion_ci(method="wilson") for k in (given, other)]
     assert bool(ends[1].low > ends[0].high) is stands_out
     audit = labelled(e=given / 64, H=other / 64)
@@ -120,7 +120,7 @@ def test_a_row_stands_out_only_beyond_the_intervals(given, other, stands_out):
     assert ("orange" in chart.explanation) is stands_out
 
 
-def test_right_answers_have_the_intervals_of_their_counts():
+def test_accuracies_have_the_intervals_of_their_counts():
     counts = {"e": 63, "H": 12, "V": 0, "r180": 64}
     audit = labelled(**{code: count / 64 for code, count in counts.items()}, **{"/255": 0.5})
     words, paths = drawn(audit, "figure-right")
@@ -139,7 +139,7 @@ def test_right_answers_have_the_intervals_of_their_counts():
     ]
 
 
-def test_right_answers_are_shown_with_labels_only():
+def test_accuracies_are_shown_with_labels_only():
     def anchors(audit):
         return [chart.anchor for chart in charts.build(audit)]
 
@@ -150,12 +150,12 @@ def test_right_answers_are_shown_with_labels_only():
 
 
 @pytest.mark.parametrize("share", [-0.5, 1.5, 1e308])
-def test_a_share_that_is_none_is_not_drawn(share):
+def test_an_invalid_share_is_not_drawn(share):
     found = charts.build(labelled(e=0.5, H=share))
     assert "figure-right" not in [chart.anchor for chart in found]
 
 
-def test_a_collapsed_output_is_not_said_to_keep_its_answer_or_to_follow():
+def test_a_collapsed_output_is_not_described_as_invariant_or_following():
     collapsed = samples.failing()
     assert json_of(collapsed)["behaviour"]["outputs"][0]["collapse"]["collapsed"]
     assert "figure-flips" not in [chart.anchor for chart in charts.build(collapsed)]
@@ -172,7 +172,7 @@ def test_a_collapsed_output_is_not_said_to_keep_its_answer_or_to_follow():
         ("agreement", "at the left", "interval"),
     ],
 )
-def test_the_caption_speaks_of_the_axes_that_are_there(missing, said, unsaid):
+def test_the_caption_describes_only_the_axes_shown(missing, said, unsaid):
     audit = samples.healthy()
     effects = [{k: v for k, v in e.items() if not (missing and k.startswith(missing))}
                for e in json_of(audit)["behaviour"]["outputs"][0]["transforms"]]  # fmt: skip
@@ -181,7 +181,7 @@ def test_the_caption_speaks_of_the_axes_that_are_there(missing, said, unsaid):
     assert not unsaid or unsaid not in caption
 
 
-def test_figures_hold_no_powers_of_ten_but_the_audit_does():
+def test_figures_have_no_powers_of_ten_but_the_audit_has():
     audit = samples.healthy()
     codes = json_of(audit)["behaviour"]["outputs"][0]["orientation"]
     small = {code: 5.9e-05 * (k + 1) for k, code in enumerate(codes)}

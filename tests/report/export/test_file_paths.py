@@ -1,4 +1,4 @@
-"""Where SARIF and GitLab's report point: at the file itself, in whatever form a model lies."""
+"""SARIF and GitLab's report point at the file itself, for every model layout."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def no_graph(root: Path) -> Path:
 
 def session_bundle(root: Path) -> Path:
     root.mkdir()
-    (root / "export.meta").write_bytes(b"\xff")  # whose variables are not there
+    (root / "export.meta").write_bytes(b"\xff")  # without its variables
     return root
 
 
@@ -65,7 +65,7 @@ DIRECTORIES = {
 
 
 def places(path: Path, base: Path) -> set[tuple[str, str, str]]:
-    """(file that a finding names, where SARIF points, where GitLab points)."""
+    """(file named by a finding, location in SARIF, location in GitLab's report)."""
     settings = modelaudit.Settings()
     settings = replace(settings, probe=replace(settings.probe, enabled=False))
     audits = list(modelaudit.audit(path, settings))
@@ -81,7 +81,7 @@ def places(path: Path, base: Path) -> set[tuple[str, str, str]]:
             (each for audit in audits for each in audit.findings),
             log["runs"][0]["results"],
             issues,
-            strict=False,  # an incomplete audit is an entry of its own
+            strict=False,  # an incomplete audit has an extra entry
         )
     }
 
@@ -106,7 +106,7 @@ def test_files_of_an_unpacked_archive(tmp_path: Path) -> None:
     assert ("config.json", "m/config.json", "m/config.json") in places(root, tmp_path)
 
 
-def test_files_of_a_checkpoint_lie_beside_each_other(tmp_path: Path) -> None:
+def test_files_of_a_checkpoint_are_in_one_directory(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     prefix = write_bundle(tmp_path / "run" / "m.ckpt", {"w": np.ones(2, "float32")})
     (tmp_path / "run" / "m.ckpt.meta").write_bytes(b"\xff\xff")
@@ -115,7 +115,7 @@ def test_files_of_a_checkpoint_lie_beside_each_other(tmp_path: Path) -> None:
 
 
 def alone(path: Path) -> Path:
-    """A SavedModel's graph under a name by which no loader finds it."""
+    """A SavedModel's graph under a name that no loader looks for."""
     path.write_bytes(tf1_message().SerializeToString())
     return path
 
@@ -127,7 +127,7 @@ def cut(path: Path) -> Path:
 
 
 def crossed(path: Path) -> Path:
-    """An archive in which a file is named that only an attacker puts there."""
+    """An archive with a reported file that only an attacker would add."""
     with zipfile.ZipFile(minimal_keras(path), "a") as archive:
         archive.writestr("../out", "x")
     return path

@@ -1,4 +1,4 @@
-"""GitLab's code quality: Code Climate's published format, what GitLab reads of it, and more."""
+"""GitLab code quality reports: Code Climate's format, and GitLab's own requirements."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from modelaudit.report.export import gitlab
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 AUDITS = [make() for make in samples.SAMPLES.values()]
-# What GitLab asks of an entry beyond Code Climate's format: the fields and types that its own
-# validator holds entries against (app/validators/json_schemas/codeclimate.json in its source), and
-# of the rest what its documentation says. It asks for more than that file does, so that what is
-# valid here is valid there. An entry that fails there is left out of the merge request in silence.
+# GitLab's requirements beyond Code Climate's format: the fields and types checked by its validator
+# (app/validators/json_schemas/codeclimate.json in its source), and those of its documentation. They
+# are stricter than that file, so that what is valid here is valid there. GitLab silently omits an
+# invalid entry from the merge request.
 GITLAB = {
     "type": "object",
     "required": ["description", "check_name", "fingerprint", "severity", "location"],
@@ -42,7 +42,7 @@ GITLAB = {
 }
 
 
-def test_gitlab_entries_hold_what_gitlab_reads():
+def test_gitlab_entries_have_the_fields_that_gitlab_reads():
     entries = json.loads(gitlab.render(AUDITS, samples.RULES))
     still_open = [f for a in AUDITS for f in a.findings if f.outcome is Outcome.FAIL]
     incomplete = [audit for audit in AUDITS if audit.verdict is Verdict.INCOMPLETE]
@@ -50,7 +50,7 @@ def test_gitlab_entries_hold_what_gitlab_reads():
     checker = jsonschema.Draft202012Validator(GITLAB)
     for entry in entries:
         assert [f"{list(e.path)}: {e.message}" for e in checker.iter_errors(entry)] == []
-        for field in GITLAB["required"]:  # the schema does tell right from wrong
+        for field in GITLAB["required"]:  # the schema rejects invalid entries
             assert not checker.is_valid({k: v for k, v in entry.items() if k != field})
     prints = [entry["fingerprint"] for entry in entries]
     assert len(set(prints)) == len(prints)

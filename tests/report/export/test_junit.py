@@ -1,4 +1,4 @@
-"""JUnit: counts, severities, and the schema that Jenkins checks with."""
+"""JUnit: counts, severities, and the schema used by Jenkins."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def failing_at(fail_on):
     return sum(int(suite.get("failures")) for suite in root)
 
 
-def test_junit_fails_from_the_severity_that_was_asked_for():
+def test_junit_fails_from_the_requested_severity():
     def expected(fail_on):
         return sum(
             any(f.outcome is Outcome.FAIL and f.severity.rank >= fail_on.rank for f in r.findings)
@@ -63,7 +63,7 @@ def test_junit_fails_from_the_severity_that_was_asked_for():
 HIGH = {"fail_on": "high"}
 
 
-def test_junit_fails_what_failed_the_model_unless_told_otherwise():
+def test_junit_fails_by_default_what_failed_the_model():
     audit = samples.failing()
 
     def failures(made_at, asked=None):
@@ -78,13 +78,13 @@ def test_junit_fails_what_failed_the_model_unless_told_otherwise():
 
 
 @pytest.mark.parametrize("audits", [AUDITS, AUDITS[:1], []], ids=["all", "one", "none"])
-def test_junit_is_valid_by_the_schema_that_jenkins_checks_with(audits):
+def test_junit_is_valid_by_the_schema_of_jenkins(audits):
     checker = etree.XMLSchema(etree.parse(SCHEMAS / "junit-10.xsd"))
     document = etree.fromstring(junit.render(audits, samples.RULES).encode())
     checker.validate(document)
     assert [f"{e.line}: {e.message}" for e in checker.error_log] == []
     assert all(case.get("classname") for case in document.iter("testcase"))  # GitLab groups by it
-    document.set("classname", "")  # the schema does tell right from wrong
+    document.set("classname", "")  # the schema rejects invalid documents
     assert not checker.validate(document)
 
 

@@ -1,4 +1,4 @@
-"""Markdown for a comment: short, worst first, inert."""
+"""Markdown for a comment: short, worst first, without active content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_markdown_fits_a_comment_however_many_models():
     assert made.startswith("## Model audit: 200 fail")
 
 
-def test_markdown_tells_what_holds_for_several_models():
+def test_markdown_shows_groups_of_models():
     across = [("2 models are `the` same", ["a|b.h5", "c.h5"])] + [("title", ["x"] * 9)] * 12
     made = markdown.render(AUDITS, samples.RULES, across=across)
     lines = made.splitlines()
@@ -50,7 +50,7 @@ def test_markdown_of_a_dangerous_file_says_not_to_load_it():
     assert said not in markdown.render([audit], samples.RULES)
 
 
-def test_markdown_calls_no_open_question_a_cause():
+def test_markdown_does_not_show_an_undecided_diagnosis_as_a_cause():
     cause = {"cause": "not-run", "title": "Cannot be decided without running the model"}
     causes = [{**cause, "belief": 0.5, "evidence": [], "next_steps": []}]
     audit = changed(samples.failing(), diagnosis={"causes": causes})

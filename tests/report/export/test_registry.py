@@ -1,4 +1,4 @@
-"""What holds for every report format, whichever there are."""
+"""Properties of every report format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelaudit.report.export.job import Job
 from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, PER_RUN, format_called
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
-# By the end of the media type: raises unless the bytes are of that type.
+# Parser by the suffix of the media type; raises if the bytes are not of that type.
 PARSERS = {
     "json": json.loads,
     "xml": ET.fromstring,
@@ -31,7 +31,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_report_is_what_its_media_type_says(name):
+def test_a_report_matches_its_media_type(name):
     each = FORMATS[name]
     parse = PARSERS[each.media_type.replace("+", "/").rpartition("/")[2]]
     for audits in [[audit] for audit in AUDITS[:2]] if each.per_model else [AUDITS, AUDITS[:1], []]:
@@ -57,7 +57,7 @@ def test_names_and_files_are_those_of_one_format():
     assert len({*files, "index.html", "index.json"}) == len(files) + 2
 
 
-def test_an_unknown_format_is_refused_with_those_that_exist():
+def test_an_unknown_format_is_rejected_with_a_list_of_formats():
     with pytest.raises(
         UsageError, match="unknown format 'docx'; choose from html, pdf, json, sarif"
     ):

@@ -1,4 +1,4 @@
-"""SARIF, held to the schema of the standard."""
+"""SARIF, validated by the schema of the standard."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_sarif_is_valid_by_the_schema_of_the_standard(audits):
         published, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
     )
     assert [f"{list(e.path)}: {e.message}" for e in checker.iter_errors(log)] == []
-    log["runs"][0]["tool"]["driver"].pop("name")  # the schema does tell right from wrong
+    log["runs"][0]["tool"]["driver"].pop("name")  # the schema rejects invalid documents
     assert not checker.is_valid(log)
 
 
@@ -48,7 +48,7 @@ def test_sarif_lists_every_rule_fired_or_not(run):
         assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note", "none"}
 
 
-def test_sarif_results_stand_alone_and_point_somewhere(run):
+def test_sarif_results_are_self_contained_and_have_a_location(run):
     rules = run["tool"]["driver"]["rules"]
     results = run["results"]
     assert len(results) == sum(len(audit.findings) for audit in AUDITS)
@@ -67,12 +67,12 @@ def test_sarif_results_stand_alone_and_point_somewhere(run):
     assert len(waived) == sum(f.outcome is Outcome.WAIVED for a in AUDITS for f in a.findings)
 
 
-def test_sarif_fingerprints_tell_findings_apart(run):
+def test_sarif_fingerprints_distinguish_findings(run):
     keys = [r["partialFingerprints"]["modelaudit/model/v1"] for r in run["results"]]
     assert len(keys) == len(set(keys))
 
 
-def test_sarif_says_what_was_not_answered(run):
+def test_sarif_lists_unanswered_rules(run):
     notes = run["invocations"][0]["toolExecutionNotifications"]
     assert len(notes) == sum(len(audit.skipped) for audit in AUDITS)
 
@@ -94,7 +94,7 @@ def sarif_files(audit, base):
         yield file["uri"], bases[file["uriBaseId"]]["uri"] + file["uri"]
 
 
-def test_sarif_names_files_from_the_repository_where_the_model_lies_in_it():
+def test_sarif_paths_are_relative_to_the_repository_of_the_model():
     audit = samples.healthy()
     audit = replace(audit, results=samples.failing().results)
     root, path = json_of(audit)["model"]["root"], json_of(audit)["model"]["path"]
@@ -104,7 +104,7 @@ def test_sarif_names_files_from_the_repository_where_the_model_lies_in_it():
         assert found == {(shown, f"file://{root}/{path}")}  # and all resolve to the same file
 
 
-def test_sarif_does_not_tell_questions_that_do_not_arise():
+def test_sarif_omits_rules_that_do_not_apply():
     audit = samples.unreadable()
     some, *others = audit.results
     moot = replace(audit, results=(replace(some, moot=True), *others))

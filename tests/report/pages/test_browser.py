@@ -1,4 +1,4 @@
-"""The pages in a real browser: they work, load nothing, and axe-core finds no barrier in them."""
+"""The pages in a real browser: they work, load nothing, and axe-core reports no violation."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_axe_finds_nothing(browser, site, name, scheme, width):
         result = Axe().run(page)
         assert [f"{v['id']}: {v['nodes'][0]['html']}" for v in result.response["violations"]] == []
         wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width  # tables scroll by themselves, the page never does
+        assert wide <= width  # tables may scroll horizontally, the page not
 
 
-def test_a_comparison_is_whole_on_a_phone(browser, site):
-    """Of no table a column is cut off, which is what moving it sideways would show."""
+def test_a_comparison_is_complete_on_a_phone(browser, site):
+    """No column of a table is cut off or needs horizontal scrolling."""
     sideways = """() => [...document.querySelectorAll(".scroll")].map(box => {
       box.closest("details")?.setAttribute("open", "");
       return box.scrollWidth - box.clientWidth; })"""
@@ -54,8 +54,8 @@ UNBROKEN = """() => document.querySelectorAll("code").forEach(
 
 @pytest.mark.parametrize("name", ["healthy", "failing", "large"])
 @pytest.mark.parametrize("width", [360, 390, 600])
-def test_a_report_is_whole_and_legible_on_a_phone(browser, site, name, width):
-    """No table or figure is cut off, none is moved sideways, and no letter of one gets tiny."""
+def test_a_report_is_complete_and_legible_on_a_phone(browser, site, name, width):
+    """No table or figure is cut off or scrolls horizontally, and no text is too small."""
     sideways = """() => [...document.querySelectorAll(".scroll, picture img")].map(box => {
       box.closest("details")?.setAttribute("open", "");
       return box.localName == "img" ? box.getBoundingClientRect().right - innerWidth
@@ -78,11 +78,11 @@ def test_long_names_stay_in_their_boxes_on_a_phone(browser, site, name):
     with opened(browser, site / f"{name}.html", viewport={"width": 360, "height": 900}) as page:
         assert page.evaluate(OVERFULL) == []
         page.evaluate(UNBROKEN)
-        assert page.evaluate(OVERFULL) != []  # it would be found
+        assert page.evaluate(OVERFULL) != []  # the check detects overflow
 
 
 @pytest.mark.parametrize("name", ["hostile", "foreign"])
-def test_the_words_of_charts_stay_inside(browser, name):
+def test_the_text_of_charts_stays_inside(browser, name):
     page = browser.new_page()
     made = charts.build(samples.SAMPLES[name]())
     assert any("…" in chart.svg for chart in made)
@@ -123,7 +123,7 @@ def test_a_long_table_of_a_report_is_searched_and_sorted(browser, site):
         assert place.get_by_role("status").inner_text() == f"{shown} of {len(sizes)} shown"
 
 
-def test_a_long_table_is_whole_without_scripts(browser, site):
+def test_a_long_table_is_complete_without_scripts(browser, site):
     with opened(browser, site / "large.html", java_script_enabled=False) as page:
         assert page.locator(".long tbody tr").count() > 400
         assert page.locator(".find, th button").count() == 0

@@ -31,7 +31,7 @@ def test_the_index_reads_without_scripts(browser, site):
 
 
 @pytest.mark.parametrize("width", [360, 700, 870, 1000, 1150, 1440])
-def test_every_column_of_the_index_is_in_sight(browser, site, width):
+def test_every_column_of_the_index_is_visible(browser, site, width):
     with opened(browser, site / "index.html", viewport={"width": width, "height": 900}) as page:
         edges = page.locator("#table tr > *").evaluate_all(
             "all => all.map(each => each.getBoundingClientRect().right)"
@@ -40,7 +40,7 @@ def test_every_column_of_the_index_is_in_sight(browser, site, width):
         assert page.locator("#table tr a").last.text_content() == "JSON"
 
 
-def test_heads_of_the_index_stand_in_one_line(browser, site):
+def test_heads_of_the_index_are_in_one_line(browser, site):
     tops = """() => [...document.querySelectorAll("#table thead th")].map(head => {
       const words = document.createRange();
       words.selectNode((head.querySelector("button") || head).firstChild);
@@ -52,7 +52,7 @@ def test_heads_of_the_index_stand_in_one_line(browser, site):
 
 
 def test_the_index_on_paper(browser, site):
-    """Every page has the table's head, names are whole, and there is nothing to click on."""
+    """Every page has the table's head, names are complete, and there are no controls."""
     with opened(browser, site / "some.html", color_scheme="dark") as page:
         paper = pypdf.PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
     sheets = [sheet.extract_text() for sheet in paper.pages]
@@ -79,7 +79,7 @@ def test_the_text_filter_narrows_the_index(browser, site):
 
 
 def entries():
-    """What the rows of the index must be chosen by, from the audits themselves."""
+    """The values by which the rows of the index can be filtered, from the audits."""
     for audit in (make() for make in samples.SAMPLES.values()):
         if not audit.model:
             continue
@@ -102,7 +102,7 @@ def entries():
 @pytest.mark.parametrize(
     "key", ["verdict", "severity", "family", "rule", "format", "version"]
 )  # fmt: skip
-def test_each_filter_shows_the_models_that_fit(browser, site, key):
+def test_each_filter_shows_the_matching_models(browser, site, key):
     known = list(entries())
     every = set().union(*(entry[key] for entry in known))
     values = [v for v in sorted(every) if v.isprintable() and len(v) <= 40]  # others are cut
@@ -115,14 +115,14 @@ def test_each_filter_shows_the_models_that_fit(browser, site, key):
         assert len(shown(page)) == len(known)
 
 
-def test_what_is_chosen_stands_in_the_address(browser, site):
+def test_filters_are_kept_in_the_url(browser, site):
     with opened(browser, site / "index.html") as page:
         page.fill("#find", "digits")
         page.select_option("#verdict", "fail")
         chosen = shown(page)
         address = page.url
         page.locator(".skip").focus()
-        page.keyboard.press("Enter")  # a place in the page is no choice
+        page.keyboard.press("Enter")  # a fragment of the page is not a filter
         assert shown(page) == chosen
     context = browser.new_context()
     page = context.new_page()
@@ -156,7 +156,7 @@ FIND = """text => {
 
 @contextmanager
 def timed(browser, path):
-    """A page, and what gives the seconds that its thread has worked: others' work is not in it."""
+    """A page, and a function for the CPU seconds of its thread, without other load."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     session = context.new_cdp_session(page)
@@ -172,9 +172,9 @@ def timed(browser, path):
     context.close()
 
 
-def test_five_thousand_models_can_be_worked_with_within_a_second(browser, site):
+def test_five_thousand_models_respond_within_a_second(browser, site):
     with timed(browser, site / "bare.html") as (_, worked):
-        bare = worked()  # for the same cells without style, script and badges
+        bare = worked()  # baseline: the same cells without style, script and badges
     with timed(browser, site / "many.html") as (page, worked):
         marks = [worked()]
         page.evaluate(FIND, "team-7/")
@@ -182,7 +182,7 @@ def test_five_thousand_models_can_be_worked_with_within_a_second(browser, site):
         assert page.locator("#shown").inner_text() == f"{ROWS // 40} of {ROWS} shown"
         page.evaluate(FIND, "")
         marks.append(worked())
-        # By a selector of the page's own: looking for a role reads every row, in the page's time.
+        # By a CSS selector: a search by role reads every row, which would count as the page's time.
         page.evaluate("document.querySelector('th[data-key=bytes] button').click()")
         marks.append(worked())
     loaded, found, cleared, ordered = [marks[0], *(b - a for a, b in pairwise(marks))]
@@ -191,8 +191,8 @@ def test_five_thousand_models_can_be_worked_with_within_a_second(browser, site):
     assert max(found, cleared, ordered) < bare
 
 
-def test_the_index_is_a_table_for_screen_readers_also_where_it_is_not_in_sight(launch, site):
-    running = launch("--force-renderer-accessibility")  # as if there were a screen reader
+def test_the_index_is_a_table_for_screen_readers_also_outside_the_viewport(launch, site):
+    running = launch("--force-renderer-accessibility")  # as with a screen reader
     page = running.new_page()
     page.goto((site / "some.html").as_uri())
     session = page.context.new_cdp_session(page)

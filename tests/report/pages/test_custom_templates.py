@@ -1,4 +1,4 @@
-"""Templates of a user's own, as docs/templates.md promises them."""
+"""Custom templates work as described in docs/templates.md."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def render(folder):
     return render_html(samples.healthy(), samples.RULES, templates_dir=folder)
 
 
-def test_a_template_of_the_same_name_comes_first(tmp_path):
+def test_a_template_of_the_same_name_has_priority(tmp_path):
     write(tmp_path, "report.html.j2", "<h1>{{ report.heading }}</h1>{{ style_hash }}")
     assert render(tmp_path).startswith("<h1>vision/digits-v3.keras</h1>")
 
@@ -57,7 +57,7 @@ def test_the_example_of_the_page_changes_its_blocks_and_nothing_else(tmp_path, p
     assert rest(made) == rest(pages["healthy"])
 
 
-def test_the_page_lists_the_files_and_the_blocks_that_there_are():
+def test_the_page_lists_the_existing_files_and_blocks():
     root = assets.templates_root()
     table = "".join(re.findall(r"^\| `.*\n", PAGE, re.MULTILINE))
     assert set(re.findall(r"`([\w/.]+\.(?:j2|css|js))`", table)) == set(known())
@@ -67,7 +67,7 @@ def test_the_page_lists_the_files_and_the_blocks_that_there_are():
     assert re.findall(r"`(\w+)`", told) == [block.name for block in blocks]
 
 
-def test_a_style_of_ones_own_is_allowed_by_the_policy(tmp_path):
+def test_a_custom_style_is_allowed_by_the_policy(tmp_path):
     write(tmp_path, "css/extra.css", CODE["css"])
     for made in (
         render(tmp_path),
@@ -100,7 +100,7 @@ def test_a_style_sheet_cannot_end_its_element(tmp_path):
         ("{{ '{0.__class__}'.format(report) }}", r"j2:1: SecurityError"),
     ],
 )  # fmt: skip
-def test_what_a_template_does_wrong_is_told_with_file_and_line(tmp_path, text, said):
+def test_template_errors_are_reported_with_file_and_line(tmp_path, text, said):
     write(tmp_path, "report.html.j2", text)
     with pytest.raises(UsageError, match=said):
         render(tmp_path)
@@ -113,7 +113,7 @@ def test_values_stay_escaped_in_templates_of_the_user(tmp_path):
     assert "\u202e" not in made
 
 
-def test_a_directory_that_is_not_there_is_a_usage_error(tmp_path):
+def test_a_missing_directory_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="not a template directory"):
         render(tmp_path / "absent")
 
@@ -130,14 +130,14 @@ def test_a_directory_that_is_not_there_is_a_usage_error(tmp_path):
         ("fonts/extra.css", "css/extra.css"),
     ],
 )
-def test_a_file_that_replaces_nothing_is_told_with_the_nearest_name(tmp_path, name, near):
+def test_a_file_that_replaces_nothing_is_reported_with_the_nearest_name(tmp_path, name, near):
     write(tmp_path, "css/extra.css", "")
     path = write(tmp_path, name, "")
     with pytest.raises(UsageError, match=f"{path} replaces no template; did you mean {near}\\? "):
         render(tmp_path)
 
 
-def test_files_of_ones_own_are_included_from_a_folder_or_by_an_underscore(tmp_path):
+def test_custom_files_are_included_from_a_folder_or_by_an_underscore(tmp_path):
     write(tmp_path, "report.html.j2", "{% include '_head.j2' %}{% include 'parts/foot.j2' %}")
     write(tmp_path, "_head.j2", "<h1>{{ report.heading }}</h1>")
     write(tmp_path, "parts/foot.j2", "<footer>")
@@ -152,21 +152,21 @@ def test_a_directory_that_replaces_nothing_is_a_usage_error(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["index.html.j2", "css/extra.css"])
-def test_a_file_that_is_no_text_is_named_before_anything_is_made(tmp_path, name):
+def test_a_file_that_is_not_text_is_reported_before_rendering(tmp_path, name):
     (tmp_path / "css").mkdir()
     (tmp_path / name).write_bytes(b"caf\xe9")
     with pytest.raises(UsageError, match=f"cannot read .*{name} as UTF-8"):
         render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path)
 
 
-def test_an_included_file_that_is_no_text_is_a_usage_error(tmp_path):
+def test_an_included_file_that_is_not_text_is_a_usage_error(tmp_path):
     (tmp_path / "_own.j2").write_bytes(b"caf\xe9")
     (tmp_path / "report.html.j2").write_text("{% include '_own.j2' %}")
     with pytest.raises(UsageError, match=r"report.html.j2: .* not UTF-8"):
         render_html(samples.healthy(), samples.RULES, templates_dir=tmp_path)
 
 
-def test_a_comparison_has_a_look_of_ones_own(tmp_path):
+def test_a_comparison_uses_custom_templates(tmp_path):
     write(tmp_path, "comparison.html.j2", '{% extends "modelaudit/comparison.html.j2" %}'
           "{% block kicker %}<p>Acme compares</p>{% endblock %}")  # fmt: skip
     shown = model_diff_page(samples.healthy(), samples.failing(), [], [])
@@ -174,7 +174,7 @@ def test_a_comparison_has_a_look_of_ones_own(tmp_path):
     assert "Acme" not in render_diff_page(shown)
 
 
-def test_an_appendix_leaves_nothing_out():
+def test_an_appendix_is_complete():
     audit = samples.large()
     report = view.build(audit, samples.RULES)
     whole = view.unabridged(report)
@@ -187,7 +187,7 @@ def test_an_appendix_leaves_nothing_out():
 
 
 @pytest.mark.slow
-def test_a_pdf_with_an_appendix_holds_every_layer():
+def test_a_pdf_with_an_appendix_has_every_layer():
     audit = samples.large()
     made = render_pdf(audit, samples.RULES, appendix=True, paper="letter")
     reader = pypdf.PdfReader(io.BytesIO(made))

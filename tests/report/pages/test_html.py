@@ -20,7 +20,7 @@ FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "backgrou
 
 
 class Page(HTMLParser):
-    """Elements, ids and texts of a page; complains where nesting is wrong."""
+    """Elements, ids and texts of a page; fails on wrong nesting."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -75,7 +75,7 @@ def test_the_policy_allows_exactly_the_inline_style_and_our_script(page):
         assert script == (templates_root() / "js" / "tables.js").read_text().strip()
 
 
-def test_only_pages_with_long_tables_hold_a_script(pages):
+def test_only_pages_with_long_tables_have_a_script(pages):
     for name, source in pages.items():
         page = Page(source)
         rows = [part.count("<tr>") - 1 for part in source.split("<table")[1:]]
@@ -83,7 +83,7 @@ def test_only_pages_with_long_tables_hold_a_script(pages):
     assert {bool(Page(source).all("script")) for source in pages.values()} == {True, False}
 
 
-def test_nothing_is_asked_for_from_outside(page):
+def test_nothing_is_loaded_from_outside(page):
     for tag, attrs in page.elements:
         assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
         assert "style" not in attrs
@@ -95,7 +95,7 @@ def test_nothing_is_asked_for_from_outside(page):
     assert not re.search(r"url\(|@import", page.inline["style"][0])
 
 
-def test_images_hold_no_outside_address_either(page):
+def test_images_have_no_external_url(page):
     for image in page.all("img"):
         svg = base64.b64decode(image["src"].partition(",")[2]).decode()
         addresses = re.findall(r'(?:href|src)="([^"]*)"', svg)
@@ -104,7 +104,7 @@ def test_images_hold_no_outside_address_either(page):
         assert len(image["alt"]) > 30
 
 
-def test_structure_for_readers_of_every_kind(page):
+def test_structure_is_accessible(page):
     assert len(page.all("h1")) == 1
     assert len(page.all("main")) == 1
     assert page.all("html")[0]["lang"] == "en"
@@ -136,7 +136,7 @@ def test_hostile_names_stay_text(pages):
     assert len(page.all("img")) == source.count("<img ")
 
 
-def test_the_first_page_says_what_matters(pages):
+def test_the_first_page_has_the_summary(pages):
     shown = " ".join("".join(Page(pages["failing"]).text).split())
     head = shown[: shown.index("Contents")]
     for said in ("Fail", "1 critical", "25 high", "82 of 130", samples.SHA, "SavedModel (TF2)",
@@ -145,13 +145,13 @@ def test_the_first_page_says_what_matters(pages):
     assert "keep their answer when flipped" not in head  # a collapsed model agrees with itself
 
 
-def test_evidence_stands_with_the_finding(pages):
+def test_evidence_is_shown_with_the_finding(pages):
     shown = " ".join("".join(Page(pages["failing"]).text).split())
     card = shown[shown.index("64 of 64 inputs get class 3.") :][:200]
     assert "measured0.002 threshold0.1 sample size (n)64" in card
 
 
-def test_could_not_look_is_never_told_as_a_pass(pages):
+def test_unchecked_is_never_shown_as_passed(pages):
     shown = " ".join("".join(Page(pages["unreadable"]).text).split())
     assert "9 of 9 applicable questions could not be answered" in shown
     assert "0 of 9" in shown
@@ -159,14 +159,14 @@ def test_could_not_look_is_never_told_as_a_pass(pages):
     assert "Every applicable question was answered" not in shown
 
 
-def test_an_audit_without_anything_says_so(pages):
+def test_an_empty_audit_is_shown_as_empty(pages):
     shown = " ".join("".join(Page(pages["empty"]).text).split())
     assert "No rule was run" in shown
     assert "The model was not run" in shown
     assert "No tensor could be read" in shown
 
 
-def test_all_layers_of_a_large_model_are_there(pages):
+def test_all_layers_of_a_large_model_are_listed(pages):
     audit = samples.large()
     shown = "".join(Page(pages["large"]).text)
     assert len(json_of(audit)["architecture"]["layers"]) > 400
@@ -185,7 +185,7 @@ def test_changes_since_an_earlier_audit():
     assert "The model file is unchanged." in same
 
 
-def test_rules_without_wording_are_shown_all_the_same():
+def test_rules_without_texts_are_shown():
     shown = "".join(Page(render_html(samples.failing(), {})).text)
     assert "A layer is still at its initial values" in shown
 
@@ -217,12 +217,12 @@ def test_text_has_enough_contrast_in_light_and_dark():
             assert contrast(colours[ink][scheme], colours[ground][scheme]) >= 4.5, (ink, ground)
 
 
-def test_states_of_an_audit_file_cannot_name_a_style(pages):
+def test_states_in_an_audit_file_cannot_inject_a_style(pages):
     classes = {attrs.get("class", "") for _, attrs in Page(pages["hostile"]).elements}
     assert not any("script" in name or len(name) > 40 for name in classes)
 
 
-def test_questions_that_do_not_arise_are_not_told_as_unanswered():
+def test_rules_that_do_not_apply_are_not_shown_as_unanswered():
     audit = samples.healthy()
     moot = tuple(
         replace(result, moot=True) if result.outcome is Outcome.NOT_APPLICABLE else result
@@ -239,7 +239,7 @@ def test_questions_that_do_not_arise_are_not_told_as_unanswered():
     assert "every question was answered" in head["moot"]
 
 
-def test_percent_signs_and_code_are_written_in_one_way_everywhere():
+def test_percent_signs_and_code_are_consistent():
     audit = replace(samples.healthy(), reason="98% of `x%` and 5 % are 7%; see `modelaudit diff`.")
     page = Page(render_html(audit, samples.RULES))
     shown = "".join(page.text)
@@ -248,7 +248,7 @@ def test_percent_signs_and_code_are_written_in_one_way_everywhere():
 
 
 @pytest.mark.parametrize(("code", "asked"), [("MA602", True), ("MA405", False)])
-def test_the_founding_question_is_asked_where_the_symptom_is_seen(code, asked):
+def test_the_flip_question_is_shown_if_the_symptom_is_present(code, asked):
     audit = samples.failing()
     result = next(each for each in audit.results if each.findings)
     found = replace(result, code=code, findings=(replace(result.findings[0], code=code),))
@@ -258,7 +258,7 @@ def test_the_founding_question_is_asked_where_the_symptom_is_seen(code, asked):
 
 
 @pytest.mark.parametrize(("cause", "weighed"), [("partial-restore", True), ("not-run", False)])
-def test_where_nothing_is_decided_there_is_no_belief(cause, weighed):
+def test_an_undecided_diagnosis_has_no_belief(cause, weighed):
     audit = samples.failing()
     (first, *_) = json_of(audit)["diagnosis"]["causes"]
     diagnosis = {

@@ -37,14 +37,14 @@ def page():
     return render_index(rows(), RUN, samples.RULES)
 
 
-def test_where_a_model_comes_from_stands_with_its_name_where_there_is_room():
+def test_the_provenance_is_shown_with_the_name_if_it_fits():
     row = IndexRow("a", "s/1", "SavedModel (TF2)", Verdict.PASS, "fine", origin="version 1 of s")
     page = render_index([row], RunSummary("/srv", samples.CREATED, "tool"), samples.RULES)
     (head,) = re.findall(r'<th scope="row">(.*?)</th>', page, re.DOTALL)
     assert "version 1 of s" in head
 
 
-def test_notes_are_counted_in_the_right_number():
+def test_notes_are_counted_in_singular_and_plural():
     rows = [
         IndexRow("a", "a", "SavedModel (TF2)", Verdict.PASS, "", {"info": 1, "high": 2}),
         IndexRow("b", "b", "SavedModel (TF2)", Verdict.PASS, "", {"info": 7}),
@@ -68,7 +68,7 @@ ROW = st.builds(
 
 
 @given(st.lists(ROW, max_size=8))
-def test_page_and_json_agree_and_a_critical_comes_before_any_number_of_lesser(found):
+def test_page_and_json_agree_and_a_critical_finding_comes_first(found):
     models = json.loads(index_json(found, RUN))["models"]
     for before, after in pairwise(models):
         if before["verdict"] == after["verdict"]:
@@ -96,7 +96,7 @@ def test_script_is_small():
     assert (templates_root() / "js" / "index.js").stat().st_size <= 3000
 
 
-def test_json_holds_every_row():
+def test_json_has_every_row():
     data = json.loads(index_json(rows(), RUN))
     assert data["verdicts"] == {"pass": 1, "warn": 1, "fail": 3, "incomplete": 1}
     assert data["root"] == "/srv/models"
@@ -107,12 +107,12 @@ def test_json_holds_every_row():
     assert "MA301" not in worst["codes"]  # waived
 
 
-def test_an_empty_run_says_so():
+def test_an_empty_run_is_shown_as_empty():
     page = render_index([], RUN, {})
     assert "No models found." in page
 
 
-def test_what_changed_stands_above_the_models_and_is_no_markup():
+def test_changes_are_above_the_models_and_escaped():
     names = [f"<b>m{number}</b>.h5" for number in range(25)]
     changes = tuple(IndexChange(f"new: {name} (warn)", "new", name, "is there") for name in names)
     run = replace(RUN, since="2026-01-01T02:00:00Z", changes=changes)
@@ -128,7 +128,7 @@ def test_what_changed_stands_above_the_models_and_is_no_markup():
     assert data["models"][0]["change"] == "new"
 
 
-def test_what_changed_leads_to_the_report_and_says_verdicts_as_the_badges_do():
+def test_changes_link_to_the_report_and_use_the_words_of_the_badges():
     worse, gone = (
         IndexChange("worse: a b.h5 (pass -> warn)", "worse", "a b.h5", "pass → pass with warnings"),
         IndexChange("gone: old.h5 (was warn)", "gone", "old.h5", "was pass with warnings"),
@@ -141,7 +141,7 @@ def test_what_changed_leads_to_the_report_and_says_verdicts_as_the_badges_do():
     assert "warn)" not in part
 
 
-def test_without_a_run_before_nothing_is_said_of_changes(page):
+def test_without_an_earlier_run_there_are_no_changes(page):
     assert "What changed" not in page
     assert "no earlier run to compare with" in page
     assert "Nothing changed: the same models" in render_index(

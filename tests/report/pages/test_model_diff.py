@@ -1,4 +1,4 @@
-"""The page that shows two models side by side."""
+"""The page that compares two models side by side."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_two_models_side_by_side():
     assert [side.state for side in shown.sides] == [old.verdict.value, new.verdict.value]
     overview = {row[0]: row[1:] for row in cells(page, "overview")}
     assert overview["Findings: critical"] == ["0", "1"]
-    assert overview["SHA-256"] == [json_of(old)["model"]["sha256"]]  # one cell: both have it
+    assert overview["SHA-256"] == [json_of(old)["model"]["sha256"]]  # one cell: equal in both
     before = {f.fingerprint for f in old.findings if not f.waived_by}
     after = {f.fingerprint for f in new.findings if not f.waived_by}
     assert f"New ({len(after - before)})" in page
@@ -49,7 +49,7 @@ def test_behaviour_shows_both_agreements():
     assert ["Agreement, mirrored left-right", "98.4 %", "50.0 %"] in rows
 
 
-def test_the_conclusion_leads():
+def test_the_conclusion_comes_first():
     old, new = samples.healthy(), samples.failing()
     found = audit_changes(old, new)
     lead = model_diff_page(old, new, found, []).lead
@@ -61,7 +61,7 @@ def test_the_conclusion_leads():
     assert page.count("Audited 2026-03-14 09:26 UTC by") == 2
 
 
-def test_accuracy_is_in_the_conclusion_where_both_saw_the_same():
+def test_accuracy_is_in_the_conclusion_for_equal_inputs():
     def rated(share, **inputs):
         seen = samples.behaviour(0.9)
         output = dict(seen["outputs"][0], accuracy={"e": share})
@@ -93,7 +93,7 @@ def test_numbers_of_the_tables_are_not_repeated_and_a_collapse_is_no_improvement
     assert "answers differ by up to 0.5" in page
 
 
-def test_what_breaks_comes_first_and_is_counted():
+def test_breaking_changes_come_first_and_are_counted():
     found = [AuditChange("signature", "serving: output y was added"),
              AuditChange("signature", "serving: input `x` was removed", breaking=True)]  # fmt: skip
     shown = model_diff_page(samples.healthy(), samples.healthy(), found, [])
@@ -106,7 +106,7 @@ def test_what_breaks_comes_first_and_is_counted():
     assert part.index("Breaking: serving: input") < part.index("output y was added")
 
 
-def test_a_model_beside_itself_has_not_changed():
+def test_a_model_compared_with_itself_has_not_changed():
     audit = samples.healthy()
     shown = model_diff_page(audit, audit, audit_changes(audit, audit), [])
     assert not shown.changed
@@ -124,7 +124,7 @@ def test_every_column_has_a_head_and_there_are_few_enough_for_a_phone():
         assert all(found) and len(found) <= 3
 
 
-def test_two_of_one_name_are_told_apart():
+def test_two_models_of_one_name_are_distinguished():
     audit = samples.healthy()
     shown = model_diff_page(audit, audit, [], [], ("m.keras (A)", "m.keras (B)"))
     assert [side.label for side in shown.sides] == ["m.keras (A)", "m.keras (B)"]
@@ -151,7 +151,7 @@ MADE = {**SEEN, "kind": "synthetic", "n": 8, "seed": 3, "source": ""}
         (None, None, "at least one model was not run"),
     ],
 )
-def test_what_two_audits_say_of_their_inputs(old, new, told):
+def test_the_inputs_of_two_audits_are_described(old, new, told):
     two = (
         changed(samples.healthy(), behaviour={"inputs": each} if each else {})
         for each in (old, new)

@@ -49,7 +49,7 @@ def structure(reader):
     return found
 
 
-def test_it_is_tagged_archivable_and_in_english(named):
+def test_the_pdf_is_tagged_archivable_and_in_english(named):
     _, reader = named
     root = reader.trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"]
@@ -62,7 +62,7 @@ def test_it_is_tagged_archivable_and_in_english(named):
 
 
 @pytest.mark.parametrize("profile", ["3a", "ua1"])
-def test_it_conforms_to_archiving_and_accessibility_standards(named, made, profile):
+def test_the_pdf_conforms_to_archiving_and_accessibility_standards(named, made, profile):
     name, _ = named
     report = page.validate_pdf_bytes(made[name], profile=profile)
     assert [(f.rule_id, f.message, f.object_id) for f in report.failures] == []
@@ -70,7 +70,7 @@ def test_it_conforms_to_archiving_and_accessibility_standards(named, made, profi
     assert report.rules.total > 50
 
 
-def test_a_checker_of_what_a_screen_reader_is_told_finds_no_error(named, made, tmp_path):
+def test_an_accessibility_checker_finds_no_error(named, made, tmp_path):
     name, _ = named
     path = tmp_path / "report.pdf"
     path.write_bytes(made[name])
@@ -80,34 +80,34 @@ def test_a_checker_of_what_a_screen_reader_is_told_finds_no_error(named, made, t
     assert [(f.rule, f.message) for f in result.findings if f.severity == "error"] == []
 
 
-def test_headers_of_tables_say_what_they_head(named):
+def test_headers_of_tables_have_a_scope(named):
     _, reader = named
     cells = [element for element in structure(reader) if element.get("/S") == "/TH"]
     assert {cell["/A"]["/Scope"] for cell in cells} <= {"/Column", "/Row"}
 
 
-def test_the_structure_holds_no_empty_elements(named):
+def test_the_structure_has_no_empty_elements(named):
     _, reader = named
     spans = [element for element in structure(reader) if element.get("/S") == "/Span"]
     assert all("/K" in span and len(span["/K"]) for span in spans)
 
 
-def test_running_headers_are_no_content(made):
+def test_running_headers_are_artifacts(made):
     reader = pypdf.PdfReader(io.BytesIO(made["failing"]))
     for sheet in reader.pages[1:]:
         drawn = sheet.get_contents().get_data()
         assert drawn.count(b"/Artifact\nBMC") >= 4  # two at the top, two at the bottom
 
 
-def test_a_name_without_glyphs_is_spelled_out():
+def test_characters_without_glyphs_are_escaped():
     audit = samples.model(path="models/\U0001f996 \u16a0.keras")
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(changed(samples.empty(), model=audit), {})))
     shown = reader.pages[0].extract_text()
-    for character in "\U0001f996\u16a0":  # spelled, or drawn where a font of the machine has it
+    for character in "\U0001f996\u16a0":  # escaped, or drawn if a system font has it
         assert f"u{{{ord(character):04X}}}" in shown or character in shown
 
 
-def test_the_audit_is_attached_as_it_is(named):
+def test_the_audit_is_attached_unchanged(named):
     name, reader = named
     (content,) = reader.attachments["audit.json"]
     assert content.decode() == schema.dumps(samples.SAMPLES[name]())
@@ -128,7 +128,7 @@ def test_the_verdict_fits_the_first_page(named):
     ("name", "shown_name"),
     [("failing", "vision/broken/digits-v4"), ("foreign", "Conv10BatchNormReluC")],
 )
-def test_pages_are_numbered_and_carry_model_and_verdict(made, name, shown_name):
+def test_pages_have_a_number_and_model_and_verdict(made, name, shown_name):
     reader = pypdf.PdfReader(io.BytesIO(made[name]))
     count = len(reader.pages)
     for number, sheet in enumerate(reader.pages, 1):
@@ -151,19 +151,19 @@ def test_contents_name_the_pages_that_chapters_start_on(made, name):
         assert int(shown) == marks[title]
 
 
-def test_it_stays_small_and_short(named, made):
+def test_the_pdf_is_small_and_short(named, made):
     name, reader = named
     assert len(reader.pages) <= (8 if name == "healthy" else 12)
     assert len(made[name]) <= LARGEST
 
 
-def test_layer_tables_are_cut_and_say_so(made):
+def test_layer_tables_are_truncated_with_a_note(made):
     reader = pypdf.PdfReader(io.BytesIO(made["large"]))
     shown = "\n".join(sheet.extract_text() for sheet in reader.pages)
     assert "first 12 of 401 rows" in shown.replace("\n", " ")
 
 
-def test_every_figure_has_a_text_in_its_place(made):
+def test_every_figure_has_an_alternative_text(made):
     reader = pypdf.PdfReader(io.BytesIO(made["healthy"]))
     figures = [element for element in structure(reader) if element.get("/S") == "/Figure"]
     described = [figure for figure in figures if "/Alt" in figure]
@@ -193,7 +193,7 @@ def test_a_bundled_font_is_fetched():
     assert fetch_bundled("font:Inter-Regular.otf").read()[:4] == b"OTTO"
 
 
-def test_paper_is_chosen_and_checked():
+def test_the_paper_size_is_chosen_and_checked():
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(samples.empty(), {}, paper="letter")))
     assert [round(float(x)) for x in reader.pages[0].mediabox[2:]] == [612, 792]
     with pytest.raises(UsageError):

@@ -1,4 +1,4 @@
-"""The page that shows two runs side by side, and what it says of each model."""
+"""The page that compares two runs, and its statements on each model."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NEW = (named(samples.healthy(), "a", verdict=Verdict.FAIL),
        named(samples.failing(), "same"), named(samples.unreadable(), "new"))  # fmt: skip
 
 
-def test_two_runs_tell_which_models_changed():
+def test_two_runs_show_which_models_changed():
     found = between(run_of(*OLD), run_of(*NEW))
     assert {each.path: each.kind for each in found.changes} == {
         "a": RunDiffKind.VERDICT, "b": RunDiffKind.FINDINGS,
@@ -69,7 +69,7 @@ def test_two_runs_tell_which_models_changed():
     assert between(run_of(*OLD), run_of(*OLD)).changes == ()
 
 
-def test_models_that_became_worse_stand_before_those_that_became_better():
+def test_worse_models_come_before_better_ones():
     good, bad = named(samples.healthy(), "m"), named(samples.failing(), "m")
     other = named(samples.healthy(), "n"), named(samples.failing(), "n")
     found = between(run_of(good, other[1]), run_of(bad, other[0]))
@@ -77,7 +77,7 @@ def test_models_that_became_worse_stand_before_those_that_became_better():
     assert told == [("Worse verdict", ["m"]), ("Better verdict", ["n"])]
 
 
-def test_models_that_moved_are_not_told_as_lost():
+def test_moved_models_are_not_shown_as_removed():
     audits = {p: named(samples.healthy(), p) for p in ("a", "b", "c", "v/9", "v/10", "w/2", "w/x")}
     for path, digest in (
         ("a", "1" * 64),
@@ -111,13 +111,13 @@ def test_models_that_moved_are_not_told_as_lost():
     assert told(run("v/10"), run("v/9")) == {"v/10": "", "v/9": ""}
 
 
-def test_a_run_whose_name_is_its_time_tells_the_time_once():
+def test_a_run_named_by_its_time_shows_the_time_once():
     data = data_of(*OLD) | {"created": "2026-03-01T02:00:05Z"}
     assert str(ComparedRun(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
     assert str(ComparedRun(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
 
 
-def test_each_run_says_its_verdicts_and_where_it_looked():
+def test_each_run_shows_its_verdicts_and_directories():
     old, new = data_of(*OLD), data_of(*NEW) | {"root": "/srv/other"}
     page = " ".join(
         re.sub(r"<[^>]+>", " ", html_of(between(ComparedRun(old), ComparedRun(new)))).split()
@@ -128,7 +128,7 @@ def test_each_run_says_its_verdicts_and_where_it_looked():
     assert "different directories" not in html_of(between(run_of(*OLD), run_of(*NEW)))
 
 
-def test_rules_that_came_and_went_are_named_by_both_indexes():
+def test_added_and_removed_rules_come_from_both_indexes():
     old, new = named(samples.healthy(), "m"), named(samples.failing(), "m")
     before, after = ({f.code for f in each.findings if not f.waived_by} for each in (old, new))
     (change,) = between(run_of(old), run_of(new)).changes
@@ -138,7 +138,7 @@ def test_rules_that_came_and_went_are_named_by_both_indexes():
     assert (back.appeared, back.vanished) == (change.vanished, change.appeared)
 
 
-def test_places_are_told_only_where_both_audits_are_there():
+def test_locations_are_shown_only_if_both_audits_exist():
     old, new = named(samples.healthy(), "m", results=()), named(samples.failing(), "m")
     finding = next(f for f in new.findings if not f.waived_by and str(f.location))
     place = f"{finding.code} {finding.name} at {finding.location}"
@@ -167,7 +167,7 @@ def test_another_number_of_findings_of_one_rule_is_a_change():
     assert change.said == ("open findings of the same rules: 2 high → 9 high, 1 low",)
 
 
-def test_what_an_interrupted_run_did_not_reach_is_neither_gone_nor_new():
+def test_models_not_reached_by_an_interrupted_run_are_neither_removed_nor_new():
     part = data_of(OLD[0]) | {"missing": 1, "notes": ["not reached: b", "c.txt: no model"]}
     for pair in ((run_of(*OLD[:2]), ComparedRun(part)), (ComparedRun(part), run_of(*OLD[:2]))):
         found = between(*pair)
@@ -185,7 +185,7 @@ def test_models_of_two_roots_can_share_a_path():
     assert change.kind is RunDiffKind.NEW
 
 
-def test_reports_are_linked_from_where_the_page_lies():
+def test_reports_are_linked_relative_to_the_page():
     kept = KeptAudit(report="/srv/out/models/a b/report.html")
     found = between(run_of(OLD[0]), run_of(NEW[0], kept=lambda _: kept))
     links = re.findall(r'href="([^#"]+)"', html_of(found, Path("/srv/pages/x")))
@@ -200,7 +200,7 @@ def test_a_report_that_looks_like_a_script_stays_a_path():
     assert link == "javascript%3Aalert%281%29/report.html"
 
 
-def test_hostile_names_stay_text_and_junk_is_survived():
+def test_hostile_names_stay_text_and_junk_is_ignored():
     page = html_of(between(run_of(samples.hostile()), run_of()))
     assert "<script" not in page
     assert "\u202e" not in page

@@ -1,4 +1,4 @@
-"""The trend over runs: what is drawn and what is said are the numbers."""
+"""The trend over runs: the drawing and the text match the numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUNS = st.lists(st.tuples(st.just("2026-03-01T02:00:00Z"), COUNTS), max_size=14)
 
 
 @given(RUNS)
-def test_columns_and_words_are_the_numbers_of_the_last_ten_runs(runs):
+def test_columns_and_text_match_the_last_ten_runs(runs):
     shown = [counts for _, counts in runs[-10:]]
     most = max((sum(counts.values()) for counts in shown), default=0)
     found = trend(runs)

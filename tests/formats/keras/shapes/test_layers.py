@@ -44,10 +44,10 @@ def test_same_windows_start_at_every_stride(length: int, size: int, stride: int)
 
 
 @given(LENGTHS, SIZES, STRIDES, st.sampled_from(["valid", "same"]))
-def test_a_transposed_convolution_undoes_the_length_of_a_convolution(
+def test_a_transposed_convolution_inverts_the_length_of_a_convolution(
     length: int, size: int, stride: int, padding: str
 ) -> None:
-    """TensorFlow's rule: the convolution over the result gives back the length it came from."""
+    """TensorFlow's rule: the convolution of the result has the original length."""
     out = transposed_length(length, size, stride, padding, 1, None)
     assert out is not None
     assert window_length(out, size, stride, padding, 1) == length
@@ -205,7 +205,7 @@ def test_merges() -> None:
     ),
     shape=st.none() | st.lists(st.none() | st.integers(0, 9), max_size=5).map(tuple),
 )
-def test_no_config_breaks_the_arithmetic(
+def test_no_config_raises_in_the_shape_arithmetic(
     class_name: str, config: dict[str, Json], shape: Shape | None
 ) -> None:
     found = infer_one(class_name, config, shape, shape)

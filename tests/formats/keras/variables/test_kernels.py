@@ -1,4 +1,4 @@
-"""What a kernel says of the operation that applies it."""
+"""Properties of the operation that applies a kernel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KERNELS = sequential(
 )
 
 
-def test_what_the_kernels_say_of_their_operation() -> None:
+def test_kernels_describe_their_operation() -> None:
     shapes = {
         "layers/conv2d/vars/0": (3, 3, 2, 8),
         "layers/conv2d/vars/1": (8,),
@@ -72,7 +72,7 @@ def head(*between: dict[str, Json]) -> tuple[int, ...] | None:
 FLAT = layer("Flatten", "flatten")
 
 
-def test_the_grid_behind_a_dense_kernel() -> None:
+def test_the_grid_of_a_dense_kernel() -> None:
     dropout = layer("Dropout", "dropout", rate=0.5)
     nested = sequential(
         layer("InputLayer", "inner", batch_input_shape=[None, 4, 5, 3]), FLAT, name="nested"

@@ -1,4 +1,4 @@
-"""Binding of stored tensors: every layout, and each way in which weights can be out of place."""
+"""Binding of stored tensors: every layout, and every kind of misplaced weight."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def test_swapped_groups_are_named() -> None:
     binding = legacy(PLAIN, groups, SHAPES)
     assert len(binding.misordered) == 4
     assert "model_weights/conv2d/conv2d_1/kernel:0" in binding.misordered
-    # The file's place decides what Keras loads where, so that is what is reported as bound.
+    # Keras loads by position in the file, so the binding by position is reported.
     bound = binding.architecture.layer("conv2d").variables["kernel"]
     assert bound == "model_weights/conv2d/conv2d_1/kernel:0"
 
 
-def test_a_scope_that_tensorflow_1_numbered_on_is_no_swap() -> None:
+def test_a_scope_numbered_by_tensorflow_1_is_not_a_swap() -> None:
     groups = {
         "conv2d": ["conv2d_1/kernel:0", "conv2d_1/bias:0"],
         "conv2d_1": ["conv2d_1_1/kernel:0", "conv2d_1_1/bias:0"],
@@ -114,7 +114,7 @@ def test_missing_unclaimed_and_mismatched_weights() -> None:
     assert bound.variables["kernel"] == "model_weights/conv2d/conv2d/kernel:0"
 
 
-def test_only_weights_are_looked_at() -> None:
+def test_only_weights_are_bound() -> None:
     architecture = parse_architecture(PLAIN, limits=Limits())
     tensors = [weight("optimizer/momentum", 3, role="optimizer"), weight("left", 7)]
     assert bind(architecture, tensors, "h5_v3").unclaimed == ("left",)
@@ -240,7 +240,7 @@ V3_PATHS = (
 
 
 @pytest.mark.parametrize("paths", V3_PATHS)
-def test_containers_go_by_class_and_not_by_name(paths: tuple[str, ...]) -> None:
+def test_containers_are_recognised_by_class_and_not_by_name(paths: tuple[str, ...]) -> None:
     config = sequential(
         layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4]),
         conv("zebra", 4, use_bias=False),
@@ -257,7 +257,7 @@ def test_containers_go_by_class_and_not_by_name(paths: tuple[str, ...]) -> None:
     assert [k.route for k in binding.kernels] == ["zebra", "aardvark", "conv2d"]
 
 
-def test_a_group_that_bears_another_layers_name() -> None:
+def test_a_group_with_the_name_of_another_layer() -> None:
     architecture = parse_architecture(PLAIN, limits=Limits())
     paths = {name: f"layers/{name}/vars" for name in ("conv2d", "conv2d_1", "dense")}
     tensors = [
@@ -293,7 +293,7 @@ def test_object_paths(path: str, layout: str) -> None:
     assert binding.unclaimed == ()
 
 
-def test_nameless_variables_go_by_a_unique_shape_only() -> None:
+def test_nameless_variables_are_bound_by_a_unique_shape_only() -> None:
     architecture = parse_architecture(PLAIN, limits=Limits())
     shapes = list(SHAPES.values())
     tensors = [weight(f"_all_variables/{i}", *shape) for i, shape in enumerate(shapes)]
@@ -326,11 +326,11 @@ def test_an_unknown_class_keeps_its_variables_under_their_own_names() -> None:
     assert binding.unclaimed == ()
     assert len(binding.architecture.layer("mystery").variables) == 2
     assert missing(binding) == (("dense", "bias"),)
-    # What feeds the Dense is unknown, so any width is right.
+    # The input of the Dense is unknown, so any width is accepted.
     assert binding.architecture.layer("dense").expected["kernel"] == (None, 2)
 
 
-def test_a_layout_that_is_none() -> None:
+def test_an_unknown_layout() -> None:
     architecture = parse_architecture(PLAIN, limits=Limits())
     with pytest.raises(ValueError, match="layout"):
         bind(architecture, [], "pickle")
