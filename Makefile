@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz clean
+.PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz mutants clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,10 @@ samples: ## rebuild the sample models
 fuzz: ## a short run of the fuzzer (see fuzz/README.md)
 	@scripts/setup.sh fuzz
 	$(BIN)/python -m fuzz.run --inputs 5000
+
+mutants: ## change the code in small ways, and list the changes that no test notices (hours)
+	@scripts/setup.sh mutants
+	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 clean: ## remove everything that the other targets made
 	rm -rf .venv build dist demo-report .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

@@ -21,3 +21,4 @@ compile requirements/runtime.txt
 compile requirements/dev.txt --group dev --constraint requirements/runtime.txt
 compile requirements/samples.txt --group samples --constraint requirements/runtime.txt
 compile requirements/fuzz.txt --group fuzz --constraint requirements/runtime.txt
+compile requirements/mutants.txt --group dev --group mutants --constraint requirements/dev.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Create .venv: scripts/setup.sh [runtime|dev|samples|fuzz]. Does nothing if it is up to date.
+# Create .venv: scripts/setup.sh [runtime|dev|samples|fuzz|mutants]. Does nothing if it is up to date.
 #
 #   PYTHON=/path/to/python  the interpreter to use (3.11 to 3.13); found automatically by default.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 level=${1:-runtime}
 lock=requirements/$level.txt
 venv=.venv
-[ -f "$lock" ] || { echo "setup: no such level: $level (runtime, dev, samples or fuzz)" >&2; exit 2; }
+[ -f "$lock" ] || { echo "setup: no such level: $level (runtime, dev, samples, fuzz or mutants)" >&2; exit 2; }
 
 say() { echo "setup: $*" >&2; }
 

@@ -8,12 +8,24 @@ from dataclasses import replace
 import pytest
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Problem, ProblemKind
+from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
-from modelaudit.rules import examples
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
-from modelaudit.rules.model import Facts, Need, Rule
+from modelaudit.measures.summary import Measurements
+from modelaudit.probe.protocol import Observation
+from modelaudit.rules import examples, examples_behaviour
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import (
+    UNFINISHED,
+    judge,
+    missing_need,
+    partial_audit_reason,
+    rules_digest,
+    run_rule,
+    run_rules,
+)
+from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.security.graph.examples import harmless
+from modelaudit.settings import Settings
 
 RULE = CATALOGUE[0]
 
@@ -137,3 +149,151 @@ def test_a_missing_sandbox_that_was_required_is_incomplete() -> None:
     whole = replace(facts.observations[0], sandbox={"landlock": True})
     assert _verdict(replace(facts, observations=(bare,))) is Verdict.INCOMPLETE
     assert _verdict(replace(facts, observations=(whole,))) is not Verdict.INCOMPLETE
+
+
+def test_a_verdict_needs_no_more_than_low_to_warn() -> None:
+    finding = RULE.finding("file: cut off")
+    for severity, expected in (
+        (Severity.INFO, Verdict.PASS),
+        (Severity.LOW, Verdict.WARN),
+        (Severity.MEDIUM, Verdict.FAIL),
+    ):
+        findings = (replace(finding, severity=severity),)
+        result = replace(run_rule(RULE, examples.healthy()), findings=findings)
+        assert judge([result], examples.healthy(), Severity.MEDIUM)[0] is expected
+
+
+def test_the_worst_finding_gives_the_reason() -> None:
+    findings = tuple(
+        replace(RULE.finding(f"it is {severity}"), severity=severity)
+        for severity in (Severity.LOW, Severity.HIGH, Severity.MEDIUM)
+    )
+    result = replace(run_rule(RULE, examples.healthy()), findings=findings)
+    assert judge([result], examples.healthy(), Severity.CRITICAL)[1] == "it is high"
+    waived = tuple(replace(each, waived_by="known") for each in findings)
+    verdict, reason = judge([replace(result, findings=waived)], examples.healthy(), Severity.LOW)
+    assert verdict is Verdict.PASS
+    assert f"Waived: {RULE.code}, high (known), and 2 more." in reason
+    one = replace(result, findings=waived[:1])
+    assert judge([one], examples.healthy(), Severity.LOW)[1].endswith("low (known).")
+
+
+def test_a_waived_finding_hides_no_other() -> None:
+    high, low = (
+        replace(RULE.finding(f"it is {severity}"), severity=severity)
+        for severity in (Severity.HIGH, Severity.LOW)
+    )
+    result = run_rule(RULE, examples.healthy())
+    result = replace(result, findings=(replace(high, waived_by="known"), low))
+    verdict = judge([result], examples.healthy(), Severity.HIGH)
+    assert verdict == (Verdict.WARN, "it is low")
+
+
+@pytest.mark.parametrize("end", [".", "…", "!", "?"])
+def test_a_reason_ends_once(end: str) -> None:
+    findings = (replace(RULE.finding(f"cut off{end}"), severity=Severity.HIGH),) * 2
+    result = replace(run_rule(RULE, examples.healthy()), findings=findings)
+    reason = judge([result], examples.healthy(), Severity.HIGH)[1]
+    assert reason == f"cut off{end} (1 more finding of the same severity.)"
+
+
+def test_names_are_shortened_from_73_characters() -> None:
+    for length, shown in ((72, "n" * 72), (73, "n" * 40 + "…" + "n" * 20)):
+        finding = RULE.finding(f"Output {'n' * length} never changes.")
+        result = replace(run_rule(RULE, examples.healthy()), findings=(finding,))
+        reason = judge([result], examples.healthy(), Severity.CRITICAL)[1]
+        assert reason == f"Output {shown} never changes."
+
+
+def _raising(error: Exception):
+    def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        raise error
+
+    return replace(RULE, check=check)
+
+
+def test_a_rule_without_a_result_says_why() -> None:
+    facts = examples.healthy()
+    for error, moot in ((NotApplicable("too few"), False), (NotRelevant("too few"), True)):
+        result = run_rule(_raising(error), facts)
+        assert (result.outcome, result.reason) == (Outcome.NOT_APPLICABLE, "too few")
+        assert result.moot is moot
+    long = run_rule(_raising(ValueError("x" * 900)), facts)
+    assert len(long.reason) == 500
+    assert not long.moot
+
+
+def test_a_model_that_was_not_audited_runs_no_rule() -> None:
+    facts = replace(examples.healthy(), unseen="no permission")
+    result = run_rule(_raising(ValueError()), facts)
+    assert (result.outcome, result.reason) == (Outcome.NOT_APPLICABLE, "no permission")
+    verdict, reason = judge([result], facts, Severity.HIGH)
+    assert verdict is Verdict.INCOMPLETE
+    assert reason.endswith(": no permission")
+
+
+@pytest.mark.parametrize("need", [*Need])
+def test_a_need_that_is_met_has_no_reason(need: Need) -> None:
+    bare = Facts(examples.model(tensors=()))
+    assert bool(missing_need(need, bare)) is (need is not Need.ARTIFACT)
+    seen = examples.observed(Status.LOADED)()
+    full = replace(
+        examples_behaviour.sound_behaviour(),
+        observations=seen.observations,
+        measurements=Measurements(),
+        artifact=replace(examples.healthy().artifact, graphs=harmless().artifact.graphs),
+    )
+    assert missing_need(need, full) == ""
+
+
+def test_only_formats_without_graphs_make_a_graph_moot() -> None:
+    for kind, moot in ((Format.KERAS_ARCHIVE, True), (Format.SAVEDMODEL_TF2, False)):
+        facts = Facts(examples.model(examples.layer(), kind=kind))
+        assert run_rule(replace(RULE, needs=(Need.GRAPH,)), facts).moot is moot
+        assert not run_rule(replace(RULE, needs=(Need.BEHAVIOUR,)), facts).moot
+
+
+def test_a_pass_names_the_threshold_that_was_set() -> None:
+    chosen = rule("MA604")
+    facts = chosen.good()
+    assert run_rule(chosen, facts).reason == chosen.pass_title
+    facts = replace(facts, settings=Settings(thresholds=(("MA604", 0.3),)))
+    assert run_rule(chosen, facts).reason == f"{chosen.pass_title} (threshold set to 0.3)"
+
+
+def test_the_last_line_of_an_error_is_the_reason() -> None:
+    facts = examples.observed(Status.CRASHED, error="Traceback\n  a frame\nValueError: bad")()
+    assert partial_audit_reason(facts).endswith(" (ValueError: bad)")
+    facts = examples.observed(Status.CRASHED)()
+    assert not partial_audit_reason(facts).endswith(")")
+
+
+@pytest.mark.parametrize("status", [*Status])
+def test_which_endings_leave_a_model_partially_audited(status: Status) -> None:
+    facts = examples.observed(status)()
+    assert bool(partial_audit_reason(facts)) is (status in UNFINISHED)
+    elsewhere = Observation("other", "load_model", status, error="not installed")
+    reason = partial_audit_reason(replace(examples.healthy(), elsewhere=(elsewhere,)))
+    assert bool(reason) is (status is Status.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("kind", [*ProblemKind])
+def test_which_problems_leave_a_model_partially_audited(kind: ProblemKind) -> None:
+    unread = {ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED}
+    reason = partial_audit_reason(examples.with_problem(kind)())
+    assert reason == ("example.keras: what the reader saw" if kind in unread else "")
+
+
+def test_the_first_rule_that_failed_to_run_is_named() -> None:
+    facts = examples.healthy()
+    broken = [
+        run_rule(replace(_raising(ValueError(code)), code=code), facts) for code in ("A", "B")
+    ]
+    reason = judge(broken, facts, Severity.HIGH)[1]
+    assert reason == "Rule A failed to run: the rule raised ValueError: A"
+
+
+def test_a_digest_has_sixteen_digits_and_leaves_out_functions() -> None:
+    assert len(rules_digest(CATALOGUE)) == 16
+    other = replace(RULE, check=lambda *_: (), bad=examples.healthy, good=examples.healthy)
+    assert rules_digest([other]) == rules_digest([RULE])

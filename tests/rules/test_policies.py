@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from modelaudit.findings import Severity
+import pytest
+
+from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.policies import apply_severities
-from modelaudit.settings import Policy, Settings
+from modelaudit.rules.policies import apply_baseline, apply_severities
+from modelaudit.settings import KnownModel, Policy, Settings
 
 RULE = rule("MA102")
 
@@ -77,3 +79,61 @@ def test_the_last_policy_wins_and_others_stay_as_they_are():
     assert (here.fail_on, here.targets) == (Severity.LOW, ("tf==2.16",))
     assert dict(reversed(here.severities))["MA102"] is Severity.HIGH
     assert here.threshold("MA604", "flip-sensitive-output") == 0.3
+
+
+def found(*names):
+    """A result with findings of these severities, whose keys are their positions."""
+    plain = run_rule(RULE, RULE.good())
+    findings = tuple(
+        RULE.finding("cut off", key=str(i), severity=Severity(name)) for i, name in enumerate(names)
+    )
+    return replace(plain, outcome=Outcome.FAIL, findings=findings)
+
+
+def known_as(result, *names):
+    """The same findings in a baseline, with these severities."""
+    prints = [each.fingerprint for each in result.findings]
+    pairs = tuple(zip(prints, map(Severity, names), strict=False))
+    return KnownModel("model.keras", "", "", frozenset(pairs))
+
+
+@pytest.mark.parametrize("now", [*Severity])
+@pytest.mark.parametrize("then", [*Severity])
+def test_a_finding_of_the_baseline_is_waived_unless_it_got_worse(then, now):
+    result = found(now)
+    (after,) = apply_baseline([result], known_as(result, then), "2026-01-01")
+    covered = [*Severity].index(now) <= [*Severity].index(then)
+    assert after.outcome is (Outcome.WAIVED if covered else Outcome.FAIL)
+    waived_by = "in the baseline of 2026-01-01" if covered else None
+    assert after.findings[0].waived_by == waived_by
+
+
+@pytest.mark.parametrize("severity", [*Severity])
+def test_a_finding_that_the_baseline_does_not_have_is_not_waived(severity):
+    result = found(severity, severity)
+    (after,) = apply_baseline([result], known_as(result, severity), "2026-01-01")
+    assert [bool(each.waived_by) for each in after.findings] == [True, False]
+    assert after.outcome is Outcome.FAIL
+    (after,) = apply_baseline(
+        [result], KnownModel("model.keras", "", "", frozenset()), "2026-01-01"
+    )
+    assert not any(each.waived_by for each in after.findings)
+
+
+def test_the_worst_of_two_severities_in_a_baseline_counts():
+    result = found("high")
+    (fingerprint,) = (each.fingerprint for each in result.findings)
+    pairs = ((fingerprint, Severity.HIGH), (fingerprint, Severity.LOW))
+    known = KnownModel("model.keras", "", "", frozenset(pairs))
+    (after,) = apply_baseline([result], known, "2026-01-01")
+    assert after.outcome is Outcome.WAIVED
+
+
+def test_a_waiver_keeps_its_reason_and_a_pass_stays_one():
+    result = found("low")
+    waived = replace(result, findings=(replace(result.findings[0], waived_by="accepted"),))
+    (after,) = apply_baseline([waived], known_as(result, "low"), "2026-01-01")
+    assert after.findings[0].waived_by == "accepted"
+    passed = run_rule(RULE, RULE.good())
+    assert apply_baseline([passed], known_as(result, "low"), "2026-01-01") == (passed,)
+    assert apply_baseline([result], None, "") == (result,)
