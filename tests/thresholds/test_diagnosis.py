@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse
+from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis.case import answered_alike, better_by_labels, labels_contradict
 from modelaudit.diagnosis.steps.collapse import dead_units, little_information
 from modelaudit.diagnosis.steps.flip import by_construction
@@ -84,7 +84,7 @@ def unsettled(value):
 
 
 def recalibrated(before, after):
-    tried = {"before": before, "after": after, "output": "digit"}
+    tried = Intervention(before=before, after=after, output="digit")
     seen = behaviour(
         output(), batchnorm=(fit(0.9),), interventions={"recalibrate_batchnorm": tried}
     )
@@ -121,7 +121,7 @@ def dead_layer_matters(share):
 
 
 def cleared(seen, after):
-    tried = {"before": 0.0, "after": after, "layer": "relu"}
+    tried = Intervention(before=0.0, after=after, layer="relu")
     changes = {"skipped": {"dead units": "no layers"}, "dead": {}}
     return found(
         dead_units, behaviour(seen, interventions={"clear_negative_bias": tried}, **changes)

@@ -176,7 +176,7 @@ def undefined_variation(between):
 def classes_with_effects(inputs):
     labels = np.repeat([0, 1], [inputs, 40])
     scores = np.eye(2)[labels] * 2.0
-    return len(per_class(OutputPair(scores, scores), "logits"))
+    return len(per_class(OutputPair(scores, scores), "logits", "H"))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
