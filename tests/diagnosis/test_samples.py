@@ -29,7 +29,7 @@ EXPECTED = {
     "intact": ("orientation-sensitive-data", UNDECIDED),
     "partial restore": ("partial-restore", "partial-restore"),
     "collapsed": ("head-bias", "head-bias"),
-    "batch-normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
+    "batch normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
     "unsafe": ("not-run", "not-run"),  # loading would run code
 }  # fmt: skip
 PREFIXES = {"digits_tf1_checkpoint": "digits_tf1_checkpoint/lenet.ckpt"}
