@@ -1,0 +1,91 @@
+"""Steps about outputs that carry too little information."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.audit_types.behaviour import Intervention
+from modelaudit.diagnosis.steps.collapse import (
+    collapse_open,
+    dead_units,
+    head_bias,
+    little_information,
+    nondeterministic,
+    nonfinite_output,
+)
+from tests.diagnosis.cases import behaviour, fit, labelled, output, quiet, silent
+from tests.thresholds.edges import answer, case
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.0, "excluded"), (0.01, "found"), (1.0, "found")])
+def test_any_value_that_is_not_finite_is_found(share, kind):
+    assert answer(nonfinite_output, behaviour(output(), output(nonfinite=share))) == kind
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [("no kernel has a bias", "excluded"), ("the head was not found", "unknown"), ("", "unknown")],
+)
+def test_a_model_without_a_bias_has_no_biased_head(reason, kind):
+    skipped = {"centred head bias": reason} if reason else {}
+    assert answer(head_bias, behaviour(skipped=skipped)) == kind
+
+
+@pytest.mark.parametrize("responsible", [True, False])
+@pytest.mark.parametrize("name", ["digit", "another"])
+def test_a_biased_head_is_found_by_centring_its_bias(responsible, name):
+    tried = Intervention(output=name, before=0.0, after=3.0, excess=9.0, responsible=responsible)
+    seen = behaviour(silent(), interventions={"centre_head_bias": tried})
+    expected = "unknown" if name == "another" else "found" if responsible else "excluded"
+    assert answer(head_bias, seen) == expected
+    if expected == "found":
+        found = head_bias(case(seen))
+        assert found.belief == 0.97
+        assert len(found.evidence) == 3
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_outputs_that_differ_between_runs(deterministic):
+    seen = behaviour(deterministic=deterministic)
+    assert answer(nondeterministic, seen) == ("excluded" if deterministic else "found")
+
+
+def test_dead_layers_without_activations_to_read():
+    assert answer(dead_units, behaviour(dead={})) == "excluded"
+    skipped = {"dead units": "no layers"}
+    assert answer(dead_units, behaviour(dead={}, skipped=skipped)) == "excluded"
+    assert answer(dead_units, behaviour(silent(), dead={}, skipped=skipped)) == "excluded"
+
+
+def test_belief_in_a_dead_layer_depends_on_the_output():
+    dead = {"relu": 1.0}
+    assert dead_units(case(behaviour(silent(), dead=dead))).belief == 0.97
+    assert dead_units(case(behaviour(quiet(), dead=dead))).belief == 0.6
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (behaviour(), "excluded"),
+        (behaviour(silent()), "found"),
+        (behaviour(silent(), user=False), "unknown"),
+    ],
+)
+def test_a_collapse_is_open_only_on_images(seen, kind):
+    assert answer(collapse_open, seen) == kind
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (behaviour(), "excluded"),
+        (behaviour(quiet()), "found"),
+        (behaviour(quiet(), user=False), "unknown"),
+        (behaviour(silent(), quiet()), "unknown"),
+        (behaviour(quiet(accuracy={"e": 0.9})), "excluded"),
+        (labelled(behaviour(quiet()), 0.95), "excluded"),
+        (behaviour(quiet(), batchnorm=(fit(0.1), fit(0.3))), "found"),
+    ],
+)
+def test_predictions_that_are_alike(seen, kind):
+    assert answer(little_information, seen) == kind
