@@ -1,23 +1,23 @@
-"""Every exception that modelaudit raises on purpose."""
+"""All exceptions that modelaudit raises deliberately."""
 
 from __future__ import annotations
 
 
 class ModelAuditError(Exception):
-    """Root of the tree: catch this to catch whatever modelaudit raises on purpose."""
+    """Base class of all exceptions that modelaudit raises deliberately."""
 
 
 class UsageError(ModelAuditError):
-    """The caller asked for something that cannot be: a bad option, setting or path."""
+    """An invalid request: a wrong option, setting or path."""
 
 
 class ReadError(ModelAuditError):
-    """A file could not be read as what it seems to be.
+    """A file could not be read as its apparent format.
 
     Args:
-        kind: stable kebab-case word for the reason, one of `facts.ProblemKind`'s values.
+        kind: machine-readable reason, one of the values of `ProblemKind`.
         file: path of the file, relative to the artefact's root (or as given).
-        reason: one sentence for a person; names no file, since `file` does.
+        reason: one sentence for people, without the file name.
     """
 
     def __init__(self, kind: str, file: str, reason: str) -> None:
@@ -30,7 +30,7 @@ class ReadError(ModelAuditError):
 class LimitExceeded(ReadError):
     """A bound on untrusted input was hit (size, ratio, depth, count).
 
-    `setting` is the field of `settings.Limits` that moves the bound, "" for one that is fixed.
+    `setting` is the field of `settings.Limits` that sets the bound, "" for a fixed one.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class LimitExceeded(ReadError):
 
 
 class ProbeError(ModelAuditError):
-    """The probe's own machinery failed (not the model: a model that fails is an observation)."""
+    """The probe itself failed (a model that fails is an observation instead)."""
 
 
 class SchemaError(ModelAuditError):
-    """An audit file is not one, or is of a schema that this version cannot upgrade."""
+    """A file is not an audit file, or has a schema version that cannot be read."""
 
 
 class LockHeld(ModelAuditError):
@@ -59,7 +59,7 @@ class LockHeld(ModelAuditError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was told to stop; its text says how far it came and how it goes on."""
+    """A run was interrupted; the message says how far it got and how to continue."""
 
 
 class StoreError(ModelAuditError):

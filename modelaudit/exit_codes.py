@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a run ends. Where several hold, the one that is declared first outranks the others."""
+    """The exit code of a run. If several apply, the one declared first takes precedence."""
 
     INTERRUPTED = 130
     INTERNAL = 70
@@ -20,6 +20,6 @@ class ExitCode(IntEnum):
 
 
 def worst(codes: Iterable[int]) -> ExitCode:
-    """The code that outranks the others; `OK` where there is none."""
+    """The code with the highest precedence; `OK` if there is none."""
     present = set(codes)
     return next((code for code in ExitCode if code in present), ExitCode.OK)

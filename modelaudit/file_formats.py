@@ -1,8 +1,8 @@
-"""The formats that a path can be of, one entry each, and what can be wrong with a file.
+"""All file formats, one entry each, and the kinds of problems of a file.
 
-Labels, first bytes, docs/formats.md and what is reported of a file that is not read come from these
-entries. `formats/sniff.py` distinguishes formats that begin with the same bytes, and
-`formats/reader.py` names the reader of each that is read. Files of other frameworks are in
+Labels, magic bytes, docs/formats.md and the messages for files that are not read come from these
+entries. `formats/sniff.py` distinguishes formats with the same first bytes, and
+`formats/reader.py` maps each format to its reader. Files of other frameworks are in
 `registry/other_formats.py`.
 """
 
@@ -34,15 +34,15 @@ class ProblemKind(StrEnum):
     TEXT_MANGLED = "text-mangled"  # passed through a text conversion (U+FFFD for bytes >= 0x80)
     LFS_POINTER = "lfs-pointer"
     EMPTY = "empty"
-    CORRUPT = "corrupt"  # not parseable as what its magic bytes promise
+    CORRUPT = "corrupt"  # cannot be parsed as the format of its magic bytes
     LIMIT_EXCEEDED = "limit-exceeded"
-    MISSING_FILE = "missing-file"  # named or needed by the model, not there
+    MISSING_FILE = "missing-file"  # referenced or required by the model, but missing
     MISSING_SHARD = "missing-shard"
-    SIZE_MISMATCH = "size-mismatch"  # index promises other sizes than the file has
+    SIZE_MISMATCH = "size-mismatch"  # sizes in the index differ from the file
     CRC_MISMATCH = "crc-mismatch"
     LEFTOVER = "leftover"  # foreign or temporary file inside the model
     STATE_FILE_MISMATCH = "state-file-mismatch"  # `checkpoint` names another prefix
-    SUFFIX_MISMATCH = "suffix-mismatch"  # content is not what the name says
+    SUFFIX_MISMATCH = "suffix-mismatch"  # content does not match the name
     DUPLICATE_MEMBER = "duplicate-member"
     UNSAFE_PATH = "unsafe-path"  # absolute, .., backslash, NUL, symlink out of the root
     HEADER_MISMATCH = "header-mismatch"
@@ -54,41 +54,41 @@ class ProblemKind(StrEnum):
 
 
 class Container(Enum):
-    """What a model is stored in."""
+    """The container of a model."""
 
     HDF5 = auto()
     ZIP = auto()
     SAVED_MODEL = auto()  # a directory with a graph
-    SESSION_BUNDLE = auto()  # what TensorFlow Serving had before
+    SESSION_BUNDLE = auto()  # the predecessor of the SavedModel
     CHECKPOINT = auto()  # files with a common prefix
-    ORBAX = auto()  # a directory of JAX's library for checkpoints
+    ORBAX = auto()  # a directory of the Orbax checkpoint library
     GRAPH = auto()
     NONE = auto()
 
 
 class Content(Enum):
-    """What is stored in it."""
+    """The content of a container."""
 
     MODEL = auto()  # layers with their weights, no graph
     WEIGHTS = auto()  # weights without a config
     GRAPH = auto()  # a TensorFlow graph, with or without weights
-    OTHER = auto()  # something else than a model
+    OTHER = auto()  # not a model
     DAMAGED = auto()
     NONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class FormatInfo:
-    """What is known of a format.
+    """A file format.
 
     Attributes:
         label: short name for people.
-        told_by: what in the bytes or names shows the format.
-        what: what is read of it, or that nothing is.
-        container, content: what the model is stored in, and what of it.
-        suffixes: a file with one of these is expected to be of the format.
-        magic: first bytes, where one of these suffices to tell the format.
-        problem: for a format that is only named: what is reported of a file of it.
+        told_by: how the format is detected from bytes or names.
+        what: what is read from it, if anything.
+        container, content: the container of the model, and its content.
+        suffixes: a file with one of these is expected to have the format.
+        magic: first bytes that identify the format.
+        problem: for a format that is not read: the problem reported for its files.
     """
 
     label: str

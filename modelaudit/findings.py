@@ -1,4 +1,4 @@
-"""What an audit says: severities, findings and the outcome of every rule."""
+"""Results of an audit: severities, findings and the outcome of every rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelaudit.facts import Json
 
 
 class Severity(StrEnum):
-    """How bad it is if true. Ordered: compare with `rank`."""
+    """The severity of a finding. Ordered: compare with `rank`."""
 
     INFO = "info"
     LOW = "low"
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure the reading is: `certain` follows from bytes, `low` is a hint."""
+    """The confidence in a finding: `certain` follows from bytes, `low` is a hint."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -35,7 +35,7 @@ class Confidence(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a rule ended for one model. There is no silent ending."""
+    """The outcome of a rule for one model. Every rule has one."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The answer for one model."""
+    """The verdict for one model."""
 
     PASS = "pass"
     WARN = "warn"
@@ -53,7 +53,7 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-# The order in which models are shown and in which one run is worse than another.
+# The order in which models are listed and runs are compared.
 WORST_FIRST = (Verdict.FAIL, Verdict.INCOMPLETE, Verdict.WARN, Verdict.PASS)
 
 
@@ -61,7 +61,7 @@ WORST_FIRST = (Verdict.FAIL, Verdict.INCOMPLETE, Verdict.WARN, Verdict.PASS)
 class Location:
     """Where in a model: a file (POSIX, relative to the artefact's root) and a route inside it.
 
-    The route is what a person would follow: `layers/conv2d_1/kernel`, `graph/functions/f/node`.
+    The route is readable: `layers/conv2d_1/kernel`, `graph/functions/f/node`.
     """
 
     file: str = ""
@@ -73,11 +73,11 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong (or worth knowing) about one model.
+    """One problem (or observation) in one model.
 
-    `evidence` holds what was measured; by custom the keys `measured`, `threshold` and `n`
-    where they make sense, and whatever else the rule found. Values are JSON.
-    `key` is the part of the evidence that tells two findings of one rule at one location apart.
+    `evidence` holds the measured values: by convention `measured`, `threshold` and `n` where
+    applicable, and further values of the rule. Values are JSON.
+    `key` is the part of the evidence that distinguishes findings of one rule at one location.
     """
 
     code: str
@@ -94,16 +94,16 @@ class Finding:
 
     @property
     def outcome(self) -> Outcome:
-        """`fail`, or `waived` where a waiver covers it."""
+        """`fail`, or `waived` if a waiver covers it."""
         return Outcome.WAIVED if self.waived_by else Outcome.FAIL
 
     @property
     def fingerprint(self) -> str:
-        """Stable identity: survives re-runs, renaming of the model file and new wording.
+        """Stable identity: unaffected by new runs, renaming of the model file and new wording.
 
-        Made of the rule, the route inside the model and the salient evidence key, never of
-        positions, numbers or texts. The model's own path is left out on purpose, so that a
-        baseline holds when a model is re-saved under another name.
+        Derived from the rule, the route inside the model and `key`, never from positions, numbers
+        or texts. The model's path is excluded, so that a baseline stays valid if a model is saved
+        under another name.
         """
         salient = "\0".join((self.code, self.location.route, self.key))
         return hashlib.sha256(salient.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -111,10 +111,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """How one rule ended: its findings, or the reason why there are none.
+    """The outcome of one rule: its findings, or the reason why there are none.
 
-    `moot` tells, of rules without an answer, those whose question does not arise for a model of
-    this kind from those that lacked something to look at.
+    For rules without an answer, `moot` distinguishes those that do not apply to this kind of model
+    from those that lacked data.
     """
 
     code: str

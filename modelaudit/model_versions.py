@@ -1,4 +1,4 @@
-"""Models that are at other places than before: versions by their numbers, others by their bytes."""
+"""Matching of moved models: versions by their numbers, others by their bytes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 Key = TypeVar("Key")
-RootAndPath = tuple[str, str]  # a directory that was looked through, and a model's path from there
+RootAndPath = tuple[str, str]  # a root directory, and a model's path below it
 
 _VERSION = re.compile(r"[0-9]+")
 
 
 def is_version(name: str) -> bool:
-    """Whether TF-Serving takes a directory of this name for a version."""
+    """Whether TF-Serving treats a directory with this name as a version."""
     return _VERSION.fullmatch(name) is not None
 
 
 def newer_versions(
     before: Iterable[RootAndPath], present: Collection[RootAndPath]
 ) -> dict[RootAndPath, str]:
-    """Versions that are not present, each with the path of the newest one, where that is newer."""
+    """Versions that are not present, each with the path of the newest one, if that is newer."""
     newest: dict[RootAndPath, int] = {}
     paths: dict[RootAndPath, str] = {}
     for root, path in present:
@@ -39,7 +39,7 @@ def newer_versions(
 
 
 def unique_by_value(values: Iterable[tuple[Key, object]]) -> dict[str, Key]:
-    """Keys by their value, such as a digest, of those that have one and share it with no other."""
+    """Keys by their value, such as a digest, if that value is unique."""
     keys: dict[str, list[Key]] = {}
     for key, value in values:
         if isinstance(value, str) and value:

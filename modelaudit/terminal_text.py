@@ -1,4 +1,4 @@
-"""Text in lines of limited width, for terminals, logs and mails: made safe, cut and wrapped."""
+"""Text in lines of limited width, for terminals, logs and mails: sanitised, cut and wrapped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INDENT = " " * 6
 
 
 def clean(text: str) -> str:
-    """`text` without characters that would steer a terminal or reorder a line."""
+    """`text` without characters that control a terminal or reorder a line."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
@@ -19,7 +19,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def cells(text: str) -> int:
-    """Columns that `text` takes: Chinese letters and emoji two each, accents of their own none."""
+    """Display width of `text`: wide characters and emoji count two, combining marks zero."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
@@ -27,9 +27,9 @@ def cells(text: str) -> int:
 
 
 def shorten_path(text: str, width: int) -> str:
-    """`text` cut in the middle, so that both the directory and the name stay readable.
+    """`text` cut in the middle to `width` columns, so that directory and name stay readable.
 
-    In `width` columns: one of wide letters loses more of them.
+    Wide characters count as two columns.
     """
     limit = width
     while cells(text) > width and limit > 1:
@@ -42,7 +42,7 @@ def shorten_path(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int, first: str = "", rest: str = INDENT) -> str:
-    """`text` in lines of at most `width`, cut at spaces: a path that fits stays in one piece."""
+    """`text` wrapped at spaces to `width` columns: a path that fits is not broken."""
     return textwrap.fill(
         clean(text),
         width,
