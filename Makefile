@@ -9,22 +9,22 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: ## make .venv with what modelaudit needs to run
+setup: ## create .venv with the runtime dependencies
 	@scripts/setup.sh runtime
 
-setup-dev: ## the same with what tests and checks need
+setup-dev: ## create .venv with the development dependencies
 	@scripts/setup.sh dev
 
 demo: setup ## audit the sample models into demo-report/
 	@scripts/demo.sh
 
-test: setup-dev ## run all tests (COVERAGE=on: and hold their branch coverage to its floor)
+test: setup-dev ## run all tests (COVERAGE=on: with a minimum branch coverage)
 	$(PYTEST) $(if $(COVERAGE),--cov --cov-report=)
 
 test-fast: setup-dev ## the tests that take less than a second: no TensorFlow, no browser
 	$(PYTEST) -m "not slow"
 
-coverage: setup-dev ## run all tests, and write what they cover to htmlcov/
+coverage: setup-dev ## run all tests, and write a coverage report to htmlcov/
 	$(PYTEST) --cov --cov-report=html
 
 lint: setup-dev ## style, spelling, types, scripts, workflows and generated pages
@@ -39,17 +39,17 @@ lint: setup-dev ## style, spelling, types, scripts, workflows and generated page
 	$(BIN)/python scripts/schema_page.py --check
 	$(BIN)/python scripts/page_tables.py --check
 
-check: lint test ## all that a change must pass
+check: lint test ## everything that a change must pass
 
 dist: setup-dev ## build and check the distributions in dist/
 	rm -rf dist
 	$(BIN)/python -m hatchling build
 	$(BIN)/twine check --strict dist/*
 
-lock: ## renew the pinned dependencies in requirements/ (needs uv)
+lock: ## update the pinned dependencies in requirements/ (needs uv)
 	scripts/lock.sh
 
-docs: setup ## write the generated pages, and the output in the README
+docs: setup ## write the generated pages and the README output
 	$(BIN)/python scripts/rule_pages.py
 	$(BIN)/python scripts/schema_page.py
 	$(BIN)/python scripts/page_tables.py
@@ -68,6 +68,6 @@ mutants: ## change the code in small ways, and list the changes that no test not
 	@scripts/setup.sh mutants
 	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
-clean: ## remove everything that the other targets made
+clean: ## remove everything that the other targets created
 	rm -rf .venv build dist demo-report .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
